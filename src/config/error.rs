@@ -1,0 +1,204 @@
+//! What can be wrong with the settings. Each message says what, where it was set and what to do.
+//!
+//! No variant carries the text of a secret (API key, password, private key, a broken line of a `.env` file).
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a value came from; a layer overrides the ones after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    /// A flag of the command line.
+    Flag,
+    /// The process environment.
+    Environment,
+    /// A `.env` file.
+    DotEnv(PathBuf),
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => out.write_str("on the command line"),
+            Self::Environment => out.write_str("in the environment"),
+            Self::DotEnv(file) => write!(out, "in {}", quoted_path(file)),
+            Self::Default => out.write_str("by default"),
+        }
+    }
+}
+
+/// A setting's name and the layer that gave its value; displays as `TASKQUEUE in the environment`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The variable's name, or the flag with its dashes.
+    pub name: &'static str,
+    /// The layer that set it.
+    pub layer: Layer,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.name, self.layer)
+    }
+}
+
+/// Why the settings cannot be used. Every variant is a mistake in the settings (exit code 2), never worth a retry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A value that is not text.
+    #[error("{origin} is not valid UTF-8; set it again as plain text")]
+    NotUtf8 {
+        /// Which value.
+        origin: Origin,
+    },
+    /// The `.env` file is there but cannot be read.
+    #[error("{file:?} cannot be read: {error}; make it a readable file or remove it")]
+    DotEnvUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A line of the `.env` file that is no `NAME=value`. Never holds the line itself, which may be a secret.
+    #[error("{file:?}, line {line}, column {column}: {problem}")]
+    BadLine {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong and what to write instead.
+        problem: &'static str,
+    },
+    /// One name with two values in one `.env` file. Never holds the values.
+    #[error("{file:?} sets {name} to different values on lines {first} and {second}; keep one of them")]
+    SetTwice {
+        /// The file.
+        file: PathBuf,
+        /// The name.
+        name: &'static str,
+        /// First line, from 1.
+        first: usize,
+        /// Second line, from 1.
+        second: usize,
+    },
+    /// Two names for one thing, with different values, in the same layer.
+    #[error(
+        "{first} is {first_value} but {second} is {second_value}, both {layer}, \
+         and they name the same thing; keep one of them"
+    )]
+    Conflict {
+        /// The preferred name.
+        first: &'static str,
+        /// Its value, quoted.
+        first_value: String,
+        /// The other name.
+        second: &'static str,
+        /// Its value, quoted.
+        second_value: String,
+        /// Where both are set.
+        layer: Layer,
+    },
+    /// A value outside what its setting takes.
+    #[error("{origin} is {value}: {problem}")]
+    Invalid {
+        /// Which value.
+        origin: Origin,
+        /// The value, quoted and cut short, or a note that it is not shown.
+        value: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+    /// The database's path is a folder.
+    #[error("{origin} is {path:?}, which is a folder; name a file in it, such as {:?}", path.join("inventory.json"))]
+    DatabaseIsFolder {
+        /// Which value.
+        origin: Origin,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A certificate without its key, or a key without its certificate.
+    #[error("{present} is set but {missing} is not, and mutual TLS needs both; \
+         set {missing} too, or remove {}", present.name)]
+    HalfKeyPair {
+        /// The half that is set.
+        present: Origin,
+        /// The name of the other half.
+        missing: &'static str,
+    },
+    /// A certificate or key file that cannot be read.
+    #[error("{origin} names {path}, which cannot be read: {error}; \
+         correct the path or its permissions, or remove {}", origin.name)]
+    FileUnreadable {
+        /// Which value.
+        origin: Origin,
+        /// The path, quoted, or a note that it is not shown.
+        path: String,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// Understood, but this version cannot do it; going on without it would be a silent lie.
+    #[error("{name} {layer} asks for {what}, which is not supported yet; {remedy}")]
+    NotSupportedYet {
+        /// The variable or flag.
+        name: &'static str,
+        /// Where it is set.
+        layer: Layer,
+        /// What it asks for.
+        what: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
+    },
+    /// There is no folder for state and cache.
+    #[error(
+        "the home folder is unknown, so there is no place for state and cache; \
+         set HOME, or both XDG_STATE_HOME and XDG_CACHE_HOME, to an absolute path"
+    )]
+    NoHome,
+}
+
+/// Quotes a value for a message: control and invisible characters escaped, cut to 80 characters.
+pub(super) fn quoted(value: &str) -> String {
+    const LONGEST: usize = 80;
+    if value.chars().nth(LONGEST).is_none() {
+        return format!("{value:?}");
+    }
+    let start: String = value.chars().take(LONGEST).collect();
+    format!("{start:?} (cut short)")
+}
+
+/// Quotes a path for a message, as [`quoted`] does but in full.
+pub(super) fn quoted_path(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_escapes_what_a_terminal_would_obey_or_hide() {
+        assert_eq!(quoted("plain"), "\"plain\"");
+        assert_eq!(quoted("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\n\"");
+        assert_eq!(quoted("a\u{202e}b\u{200b}"), "\"a\\u{202e}b\\u{200b}\"");
+        assert!(quoted(&"x".repeat(81)).ends_with("x\" (cut short)"));
+    }
+
+    #[test]
+    fn an_origin_reads_as_part_of_a_sentence() {
+        let cases = [
+            (Layer::Flag, "DATABASE on the command line"),
+            (Layer::Environment, "DATABASE in the environment"),
+            (Layer::DotEnv("/app/.env".into()), "DATABASE in \"/app/.env\""),
+            (Layer::Default, "DATABASE by default"),
+        ];
+        for (layer, text) in cases {
+            assert_eq!(Origin { name: "DATABASE", layer }.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Paths among the settings: the database, the Temporal program, the state and cache folders. Looks at the file system
+//! to choose, but makes, opens and changes nothing.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::error::{Layer, Origin, SettingsError, quoted};
+use super::sources::Sources;
+
+/// The document's name in its folder.
+const DOCUMENT: &str = "inventory.json";
+/// The folder of this program under the XDG base folders.
+const PROGRAM: &str = "idempotence";
+
+/// Where the stock is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// The JSON document; the file itself need not exist.
+    pub path: PathBuf,
+    /// Whether somebody named it, so that it is not the default.
+    pub explicit: bool,
+}
+
+/// The folders for what outlives a run.
+pub(super) struct Folders {
+    pub(super) state: PathBuf,
+    pub(super) cache: PathBuf,
+}
+
+impl Folders {
+    /// `idempotence` under `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else under the home folder's `.local/state` and
+    /// `.cache`, on every system. As the XDG specification says, relative paths count as unset.
+    pub(super) fn of(environment: &[(OsString, OsString)]) -> Result<Self, SettingsError> {
+        let absolute = |name: &str| {
+            let (_, value) = environment.iter().find(|(key, _)| key == OsStr::new(name))?;
+            Some(PathBuf::from(value)).filter(|path| path.is_absolute())
+        };
+        let home = || absolute("HOME").or_else(|| env::home_dir().filter(|path| path.is_absolute()));
+        let folder = |name, under_home: &str| {
+            let base = absolute(name).or_else(|| Some(home()?.join(under_home)));
+            base.map(|base| base.join(PROGRAM)).ok_or(SettingsError::NoHome)
+        };
+        Ok(Self { state: folder("XDG_STATE_HOME", ".local/state")?, cache: folder("XDG_CACHE_HOME", ".cache")? })
+    }
+}
+
+/// The database that `flag` or `DATABASE` names, else `database/inventory.json` where the current folder has such a
+/// folder, else the user's state folder.
+pub(super) fn database(
+    flag: Option<&Path>,
+    sources: &Sources,
+    current_dir: &Path,
+    state_dir: &Path,
+) -> Result<Database, SettingsError> {
+    let (origin, path) = match named(flag, "--database", sources, "DATABASE")? {
+        Some((origin, path)) => (origin, current_dir.join(path)),
+        None => (Origin { name: "DATABASE", layer: Layer::Default }, default_database(current_dir, state_dir)),
+    };
+    // A trailing slash says folder too, whether or not there is one yet.
+    let says_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.file_name().is_none();
+    if says_folder || path.is_dir() {
+        return Err(SettingsError::DatabaseIsFolder { origin, path });
+    }
+    Ok(Database { path, explicit: origin.layer != Layer::Default })
+}
+
+fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
+    let folder = current_dir.join("database");
+    if folder.is_dir() { folder.join(DOCUMENT) } else { state_dir.join(DOCUMENT) }
+}
+
+/// The Temporal program that `flag` or `TEMPORAL_CLI` names. A bare name is kept as it is, to be looked up in `PATH`;
+/// any other path is taken from the current folder. Whether it exists is seen when it is needed.
+pub(super) fn temporal_cli(
+    flag: Option<&Path>,
+    sources: &Sources,
+    current_dir: &Path,
+) -> Result<Option<PathBuf>, SettingsError> {
+    let named = named(flag, "--temporal-cli", sources, "TEMPORAL_CLI")?;
+    Ok(named.map(|(_, path)| if path.components().count() == 1 { path } else { current_dir.join(path) }))
+}
+
+/// The path that the flag or else the variable gives, checked but not yet absolute.
+fn named(
+    flag: Option<&Path>,
+    flag_name: &'static str,
+    sources: &Sources,
+    name: &'static str,
+) -> Result<Option<(Origin, PathBuf)>, SettingsError> {
+    let (origin, path) = match (flag, sources.find(name)) {
+        (Some(path), _) => (Origin { name: flag_name, layer: Layer::Flag }, path.to_owned()),
+        (None, Some(found)) => (found.origin, PathBuf::from(found.text)),
+        (None, None) => return Ok(None),
+    };
+    let text = path.to_string_lossy();
+    let problem = if text.trim().is_empty() {
+        "it must not be empty; give a path or leave it unset"
+    } else if text.contains(char::is_control) {
+        "it holds a control character; remove it"
+    } else if text == "~" || text.starts_with("~/") {
+        "only a shell, and only without quotes, turns ~ into the home folder; write the path in full"
+    } else {
+        return Ok(Some((origin, path)));
+    };
+    Err(SettingsError::Invalid { origin, value: quoted(&text), problem: problem.to_owned() })
+}

@@ -1,0 +1,117 @@
+//! Which layer and which name decides.
+
+use super::*;
+
+#[test]
+fn d15_temporal_url_is_obeyed() {
+    let by_environment = Place::new().env("TEMPORAL_URL", "temporal.example.com:7234").settings();
+    assert_eq!(by_environment.address.to_string(), "temporal.example.com:7234");
+    let by_file = Place::new().dot_env(&shipped(".env-dist").replace("localhost:7233", "10.1.2.3:7234")).settings();
+    assert_eq!(by_file.address.to_string(), "10.1.2.3:7234");
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let place = Place::new();
+    let home = place.root.path().join("home");
+    let expected = Settings {
+        address: Address::default(),
+        namespace: "default".to_owned(),
+        task_queue: "inventory-task-queue".to_owned(),
+        database: Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false },
+        check_interval: Duration::from_secs(20),
+        log_level: LogLevel::Info,
+        temporal_cli: None,
+        state_dir: home.join(".local/state/idempotence"),
+        cache_dir: home.join(".cache/idempotence"),
+        notices: Vec::new(),
+    };
+    assert_eq!(place.settings(), expected);
+}
+
+#[test]
+fn every_name_of_the_server_and_the_queue_is_obeyed_in_both_layers() {
+    for name in names::SERVER {
+        assert_eq!(Place::new().env(name, "a:1").settings().address.to_string(), "a:1", "{name}");
+        assert_eq!(Place::new().dot_env(&format!("{name}=a:1")).settings().address.to_string(), "a:1", "{name}");
+    }
+    for name in names::QUEUE {
+        assert_eq!(Place::new().env(name, "q").settings().task_queue, "q", "{name}");
+        assert_eq!(Place::new().dot_env(&format!("export {name}=q")).settings().task_queue, "q", "{name}");
+    }
+}
+
+#[test]
+fn flags_override_environment_overrides_file_overrides_defaults() {
+    let file = || Place::new().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=file\nTEMPORAL_NAMESPACE=file\nLOG_LEVEL=warn");
+    let settings = file().settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("file:1", "file"));
+    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", LogLevel::Warn));
+
+    // Aliases across layers: the higher layer wins as a whole, whatever name it uses.
+    let environment = [("TEMPORAL_HOST", "env:2"), ("TRANSFER_MONEY_TASK_QUEUE", "env"), ("LOG_LEVEL", "DEBUG")];
+    let settings = file().envs(&environment).settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("env:2", "env"));
+    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", LogLevel::Debug));
+
+    let flags = Flags { task_queue: Some("flag".to_owned()), namespace: Some("flag".to_owned()), ..flag("flag:3") };
+    let settings = file().envs(&environment).flags(flags).settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("flag:3", "flag"));
+    assert_eq!(settings.namespace, "flag");
+}
+
+#[test]
+fn a_lower_layer_that_is_overridden_is_not_looked_at() {
+    let disputed = Place::new().dot_env("TEMPORAL_URL=a:1\nTEMPORAL_HOST=b:2\nLOG_LEVEL=loud");
+    let settings = disputed.env("TEMPORAL_ADDRESS", "c:3").env("LOG_LEVEL", "warn").settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.log_level), ("c:3", LogLevel::Warn));
+}
+
+#[test]
+fn two_names_with_different_values_in_one_layer_are_an_error() {
+    let cases = [
+        ("TEMPORAL_ADDRESS", "a:1", "TEMPORAL_URL", "b:1"),
+        ("TEMPORAL_URL", "localhost:7233", "TEMPORAL_HOST", "127.0.0.1:7233"),
+        ("TEMPORAL_HOST_URL", "a:1", "TEMPORAL_HOST", "a:2"),
+        ("TASKQUEUE", "one", "TRANSFER_MONEY_TASK_QUEUE", "two"),
+    ];
+    for (first, one, second, two) in cases {
+        let told = |place: Place, layer: &str| {
+            let message = place.error().to_string();
+            let told = format!("{first} is \"{one}\" but {second} is \"{two}\", both in {layer}");
+            assert!(message.starts_with(&told), "{message}");
+        };
+        told(Place::new().envs(&[(second, two), (first, one)]), "the environment");
+        let place = Place::new().dot_env(&format!("{first}={one}\n{second}={two}"));
+        let file = format!("{:?}", place.here().join(".env"));
+        told(place, &file);
+    }
+}
+
+#[test]
+fn names_that_agree_after_normalisation_are_no_conflict() {
+    let same = ["localhost", "LOCALHOST:7233", "http://localhost:7233/", "localhost:7233"];
+    let pairs: Vec<_> = names::SERVER.into_iter().zip(same).collect();
+    assert_eq!(Place::new().envs(&pairs).settings().address, Address::default());
+    let queues = [("TASKQUEUE", "q"), ("TRANSFER_MONEY_TASK_QUEUE", " q ")];
+    assert_eq!(Place::new().envs(&queues).settings().task_queue, "q");
+}
+
+#[test]
+fn an_empty_variable_is_unset_and_an_empty_flag_is_an_error() {
+    let everything_empty = NAMES.iter().fold(Place::new(), |place, entry| place.env(entry.name, ""));
+    assert_eq!(everything_empty.settings().notices, Vec::<String>::new());
+    let blank = Place::new().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=' '").env("TEMPORAL_URL", " ").settings();
+    assert_eq!((blank.address.to_string().as_str(), blank.task_queue.as_str()), ("file:1", DEFAULT_TASK_QUEUE));
+    let empty = || Some(String::new());
+    for flags in [
+        Flags { address: empty(), ..Flags::default() },
+        Flags { namespace: empty(), ..Flags::default() },
+        Flags { task_queue: empty(), ..Flags::default() },
+        Flags { database: Some(PathBuf::new()), ..Flags::default() },
+        Flags { temporal_cli: Some(PathBuf::new()), ..Flags::default() },
+    ] {
+        let message = Place::new().flags(flags).error().to_string();
+        assert!(message.starts_with("--") && message.contains("on the command line is \"\": it "), "{message}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Tests of the settings as a whole, and the place that they share.
+
+mod layers;
+mod places;
+mod refusals;
+mod shipped;
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A current folder, a home beside it, and the layers under test.
+struct Place {
+    root: TempDir,
+    flags: Flags,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        fs::create_dir(root.path().join("here")).unwrap();
+        let home = (OsString::from("HOME"), root.path().join("home").into_os_string());
+        Self { root, flags: Flags::default(), environment: vec![home] }
+    }
+
+    fn here(&self) -> PathBuf {
+        self.root.path().join("here")
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    fn envs(self, pairs: &[(&str, &str)]) -> Self {
+        pairs.iter().fold(self, |place, (name, value)| place.env(name, value))
+    }
+
+    fn dot_env(self, text: &str) -> Self {
+        self.file(".env", text)
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        let path = self.here().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn flags(mut self, flags: Flags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(&self.flags, self.environment.clone(), Path::new(".env"), &self.here())
+    }
+
+    #[track_caller]
+    fn settings(&self) -> Settings {
+        self.load().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[track_caller]
+    fn error(&self) -> SettingsError {
+        self.load().expect_err("these settings must be refused")
+    }
+}
+
+fn flag(address: &str) -> Flags {
+    Flags { address: Some(address.to_owned()), ..Flags::default() }
+}
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}

@@ -1,0 +1,53 @@
+//! The database, the Temporal program and the folders.
+
+use super::*;
+
+#[test]
+fn the_database_is_found_in_the_order_flag_variable_folder_state() {
+    let place = Place::new().file("database/README.md", "");
+    let here = place.here();
+    assert_eq!(place.settings().database, Database { path: here.join("database/inventory.json"), explicit: false });
+    let place = place.dot_env("DATABASE='my stock.json'");
+    assert_eq!(place.settings().database, Database { path: here.join("my stock.json"), explicit: true });
+    let place = place.env("DATABASE", "/srv/stock.json");
+    assert_eq!(place.settings().database, Database { path: "/srv/stock.json".into(), explicit: true });
+    let place = place.flags(Flags { database: Some("new/x.json".into()), ..Flags::default() });
+    assert_eq!(place.settings().database, Database { path: here.join("new/x.json"), explicit: true });
+}
+
+#[test]
+fn a_database_that_is_a_folder_is_refused() {
+    for value in ["database", "database/", "absent/", ".", "..", "/"] {
+        let error = Place::new().file("database/README.md", "").env("DATABASE", value).error();
+        assert!(matches!(error, SettingsError::DatabaseIsFolder { .. }), "{value}: {error}");
+    }
+    let by_default = Place::new().file("database/inventory.json/x", "").error();
+    assert!(by_default.to_string().starts_with("DATABASE by default is "), "{by_default}");
+}
+
+#[test]
+fn the_temporal_program_is_a_bare_name_or_a_whole_path() {
+    let place = Place::new();
+    for (value, expected) in [
+        ("temporal", PathBuf::from("temporal")),
+        ("/opt/temporal", PathBuf::from("/opt/temporal")),
+        ("./temporal", place.here().join("./temporal")),
+        ("bin/temporal", place.here().join("bin/temporal")),
+    ] {
+        let flags = Flags { temporal_cli: Some(value.into()), ..Flags::default() };
+        let settings = Settings::load(&flags, place.environment.clone(), Path::new(".env"), &place.here()).unwrap();
+        assert_eq!(settings.temporal_cli, Some(expected), "{value}");
+    }
+    assert_eq!(Place::new().env("TEMPORAL_CLI", "t").settings().temporal_cli, Some("t".into()));
+}
+
+#[test]
+fn xdg_folders_are_obeyed_if_absolute() {
+    let absolute = Place::new().env("XDG_STATE_HOME", "/s").env("XDG_CACHE_HOME", "/c").settings();
+    assert_eq!((absolute.state_dir, absolute.cache_dir), ("/s/idempotence".into(), "/c/idempotence".into()));
+    let relative = Place::new().env("XDG_STATE_HOME", "s").env("XDG_CACHE_HOME", "");
+    let home = relative.root.path().join("home");
+    let settings = relative.settings();
+    assert_eq!(settings.state_dir, home.join(".local/state/idempotence"));
+    assert_eq!(settings.cache_dir, home.join(".cache/idempotence"));
+}

@@ -1,0 +1,119 @@
+//! What is refused, in which words, and that no word is a secret.
+
+use super::*;
+
+#[test]
+fn a_value_that_is_not_understood_is_an_error_with_its_place() {
+    let cases = [
+        ("TEMPORAL_ADDRESS", "a:b"),
+        ("TEMPORAL_NAMESPACE", "a\u{1b}b"),
+        ("TASKQUEUE", "a\u{7}b"),
+        ("CHECK_TRANSFER_TASKQUEUE_TIMER", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("TEMPORAL_TLS", "maybe"),
+        ("TEMPORAL_INSECURE_SKIP_VERIFY", "flase"),
+        ("ENCRYPT_PAYLOAD", "ture"),
+        ("DATABASE", "~/inventory.json"),
+        ("TEMPORAL_CLI", "~/bin/temporal"),
+    ];
+    for (name, value) in cases {
+        let error = Place::new().env(name, value).error();
+        assert!(matches!(&error, SettingsError::Invalid { origin, .. } if origin.name == name), "{error}");
+        let message = error.to_string();
+        assert!(message.starts_with(&format!("{name} in the environment is {value:?}: ")), "{message}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+}
+
+#[test]
+fn what_would_weaken_protection_is_refused_and_its_denial_is_fine() {
+    let cases = [
+        ("TEMPORAL_TLS", "true"),
+        ("TEMPORAL_INSECURE_SKIP_VERIFY", "1"),
+        ("ENCRYPT_PAYLOAD", "YES"),
+        ("TEMPORAL_SERVER_NAME", "example.com"),
+        ("TEMPORAL_API_KEY", "hunter2"),
+        ("TEMPORAL_URL", "https://localhost:7233"),
+        ("TEMPORAL_SERVER_ROOT_CA_CERT", "ca.pem"),
+    ];
+    for (asked, value) in cases {
+        let error = Place::new().file("ca.pem", "").env(asked, value).error();
+        assert!(matches!(&error, SettingsError::NotSupportedYet { name, .. } if *name == asked), "{error}");
+        let message = error.to_string();
+        assert!(message.starts_with(&format!("{asked} in the environment asks for ")), "{message}");
+    }
+    for name in ["TEMPORAL_TLS", "TEMPORAL_INSECURE_SKIP_VERIFY", "ENCRYPT_PAYLOAD"] {
+        assert_eq!(Place::new().env(name, "false").settings().notices, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn mistakes_with_key_files_come_before_not_supported_yet() {
+    let half = Place::new().env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_API_KEY", "k").error();
+    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_KEY", .. }), "{half}");
+    let half = Place::new().env("TEMPORAL_TLS_KEY", "c.key").error();
+    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_CERT", .. }), "{half}");
+
+    // The halves may come from two layers.
+    let pair = || Place::new().env("TEMPORAL_TLS_CERT", "c.pem").dot_env("TEMPORAL_TLS_KEY=c.key");
+    let absent = pair().file("c.key", "").error();
+    assert!(matches!(&absent, SettingsError::FileUnreadable { origin, .. } if origin.name == "TEMPORAL_TLS_CERT"));
+    assert!(absent.to_string().contains("names \"c.pem\", which cannot be read"), "{absent}");
+    let folder = pair().file("c.pem", "").file("c.key/x", "").error();
+    assert!(folder.to_string().contains("it is no regular file"), "{folder}");
+    let whole = pair().file("c.pem", "").file("c.key", "").error();
+    assert!(matches!(whole, SettingsError::NotSupportedYet { name: "TEMPORAL_TLS_CERT", .. }), "{whole}");
+}
+
+#[test]
+fn no_message_and_no_debug_output_carries_a_secret() {
+    const SECRET: &str = "hunter2";
+    let secrets = [("TEMPORAL_API_KEY", SECRET), ("MYSQL_PASSWORD", SECRET)];
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{SECRET}");
+    let refused = [
+        Place::new().envs(&secrets),
+        Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}$x")),
+        Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET} {SECRET}")),
+        Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}\nMYSQL_PASSWORD={SECRET}2")),
+        Place::new().dot_env(SECRET),
+        Place::new().env("TEMPORAL_URL", &format!("https://me:{SECRET}@localhost")),
+        Place::new().flags(flag(&format!("me:{SECRET}@localhost"))),
+        Place::new().env("TEMPORAL_TLS_CERT", &pem).env("TEMPORAL_TLS_KEY", &pem),
+        Place::new().file("c.pem", "").env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_TLS_KEY", SECRET),
+    ];
+    for place in refused {
+        let error = place.error();
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    }
+    let accepted = Place::new().env("MYSQL_PASSWORD", SECRET).env("DATACONVERTER_ENCRYPTION_KEY_ID", SECRET);
+    assert!(!format!("{:?}", accepted.settings()).contains(SECRET));
+}
+
+#[test]
+fn a_bad_env_file_is_told_by_file_and_line() {
+    let place = Place::new().dot_env("# mine\nTASKQUEUE=q\nMYSQL_PASSWORD 'x'\n");
+    let start = format!("{:?}, line 3, column 15: there is no = after the name", place.here().join(".env"));
+    let message = place.error().to_string();
+    assert!(message.starts_with(&start), "{message}");
+
+    let twice = Place::new().dot_env("TASKQUEUE=a\n\nTASKQUEUE=b").error();
+    assert!(twice.to_string().contains("sets TASKQUEUE to different values on lines 1 and 3"), "{twice}");
+    assert_eq!(Place::new().dot_env("TASKQUEUE=a\nTASKQUEUE=a").settings().task_queue, "a");
+
+    let folder = Place::new().file(".env/bin", "").error();
+    assert!(matches!(folder, SettingsError::DotEnvUnreadable { .. }), "{folder}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf8_is_an_error_for_our_names_only() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let not_utf8 = || OsString::from_vec(vec![b'a', 0xff]);
+    let mut place = Place::new();
+    place.environment.push(("SOMEBODY_ELSES".into(), not_utf8()));
+    place.environment.push((not_utf8(), not_utf8()));
+    place.settings();
+    place.environment.push(("TASKQUEUE".into(), not_utf8()));
+    assert!(place.error().to_string().starts_with("TASKQUEUE in the environment is not valid UTF-8"));
+}

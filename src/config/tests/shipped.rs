@@ -1,0 +1,53 @@
+//! The example files that are shipped, and the notices.
+
+use super::*;
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let mysql = Place::new().env("MYSQL_HOST", "localhost").env("MYSQL_USER", "me").settings();
+    let path = format!("{:?}", mysql.database.path);
+    assert_eq!(mysql.notices.len(), 1);
+    assert!(mysql.notices[0].contains("MYSQL_HOST, MYSQL_USER") && mysql.notices[0].contains(&path));
+
+    let key_id = Place::new().env("DATACONVERTER_ENCRYPTION_KEY_ID", "mysecretkey").settings();
+    assert!(key_id.notices[0].starts_with("DATACONVERTER_ENCRYPTION_KEY_ID in the environment"));
+    let remote = Place::new().env("TEMPORAL_URL", "temporal:7233").settings();
+    assert!(remote.notices[0].contains("temporal:7233 is not encrypted"));
+
+    let typos = Place::new().env("TEMPORAL_ADRESS", "a:1").env("PATH", "/bin").dot_env("\nTASKQUEU=q").settings();
+    assert_eq!(typos.notices.len(), 1);
+    assert!(typos.notices[0].contains("TEMPORAL_ADRESS in the environment, TASKQUEU on line 2 of "));
+    assert!(!typos.notices[0].contains("PATH"));
+}
+
+#[test]
+fn the_shipped_env_file_loads_and_names_everything() {
+    let text = shipped(".env-dist");
+    let place = Place::new().file("database/README.md", "").dot_env(&text);
+    let settings = place.settings();
+    let stock = Database { path: place.here().join("database/inventory.json"), explicit: true };
+    fs::remove_file(place.here().join(".env")).unwrap();
+    assert_eq!(settings, Settings { database: stock, ..place.settings() }, "it differs from the defaults");
+
+    let first: Vec<_> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let original = "TEMPORAL_URL=localhost:7233\nTEMPORAL_NAMESPACE=default\nTASKQUEUE=inventory-task-queue\n\
+                    DATABASE=database/inventory.json";
+    assert_eq!(first.join("\n"), original);
+
+    // With every comment sign before a setting removed it must load too, and leave no name out.
+    let is_setting = |line: &str| NAMES.iter().any(|entry| line.starts_with(&format!("{}=", entry.name)));
+    let all: Vec<_> =
+        text.lines().filter_map(|line| Some(line.trim_start_matches("# ")).filter(|l| is_setting(l))).collect();
+    assert_eq!(all.len(), NAMES.len(), "{all:#?}");
+    for entry in NAMES {
+        assert!(all.iter().any(|line| line.starts_with(&format!("{}=", entry.name))), "{} is missing", entry.name);
+    }
+    assert_eq!(Place::new().dot_env(&all.join("\n")).settings().notices, Vec::<String>::new());
+}
+
+#[test]
+fn the_shipped_direnv_file_loads_and_means_the_defaults() {
+    let settings = Place::new().dot_env(&shipped("assets/envrc.example")).settings();
+    assert_eq!((settings.address, settings.notices), (Address::default(), Vec::new()));
+    assert_eq!((settings.namespace.as_str(), settings.task_queue.as_str()), (DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE));
+}

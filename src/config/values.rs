@@ -1,0 +1,177 @@
+//! What the single values mean: names, booleans, seconds, the log level. Pure; a value that is not understood is an
+//! error, never a default.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::address::{Address, AddressError};
+use super::error::SettingsError;
+use super::sources::Found;
+
+/// How much the log tells, from all to little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What a developer needs.
+    Debug,
+    /// What an operator needs; the default.
+    #[default]
+    Info,
+    /// What may go wrong.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl LogLevel {
+    const ALL: [Self; 5] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// The level's name in lower case, as log filters take it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// The server's address. `https://` is told apart as something to come.
+pub(super) fn address(found: &Found<'_>) -> Result<Address, SettingsError> {
+    found.text.parse().map_err(|error| match error {
+        AddressError::Tls => SettingsError::NotSupportedYet {
+            name: found.origin.name,
+            layer: found.origin.layer.clone(),
+            what: "TLS (https://)",
+            remedy: "use a server without TLS, such as localhost:7233",
+        },
+        AddressError::UserInfo => SettingsError::Invalid {
+            origin: found.origin.clone(),
+            value: "not shown, as it may hold a password".to_owned(),
+            problem: error.to_string(),
+        },
+        _ => found.invalid(error.to_string()),
+    })
+}
+
+/// A namespace or task queue: not empty, at most 1000 bytes (the server's own limit), no control characters.
+pub(super) fn label(found: &Found<'_>) -> Result<String, SettingsError> {
+    const LONGEST: usize = 1000;
+    let text = found.text.trim();
+    if text.is_empty() {
+        return Err(found.invalid("it must not be empty; give a name or leave it unset for the default"));
+    }
+    if text.len() > LONGEST {
+        return Err(found.invalid(format!("it has {} bytes and {LONGEST} is the most; shorten it", text.len())));
+    }
+    if text.contains(char::is_control) {
+        return Err(found.invalid("it holds a control character; remove it"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A boolean. Anything else than the words listed is an error: a typo must not switch protection off.
+pub(super) fn boolean(found: &Found<'_>) -> Result<bool, SettingsError> {
+    match found.text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(found.invalid("it must be true or false (1, 0, yes, no, on and off are taken too)")),
+    }
+}
+
+/// Whole seconds from 1 to a day.
+pub(super) fn seconds(found: &Found<'_>) -> Result<Duration, SettingsError> {
+    let text = found.text.trim();
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(seconds @ 1..=86_400) if digits => Ok(Duration::from_secs(seconds)),
+        _ => Err(found.invalid("it must be whole seconds from 1 to 86400, without a unit; write 20, for example")),
+    }
+}
+
+/// A log level by its name.
+pub(super) fn log_level(found: &Found<'_>) -> Result<LogLevel, SettingsError> {
+    let text = found.text.trim();
+    let level = LogLevel::ALL.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str()));
+    level.ok_or_else(|| found.invalid("it must be trace, debug, info, warn or error"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::error::{Layer, Origin};
+
+    fn found(text: &str) -> Found<'_> {
+        Found { text, origin: Origin { name: "NAME", layer: Layer::Environment } }
+    }
+
+    #[test]
+    fn booleans_are_the_listed_words_only() {
+        for text in ["true", "TRUE", "1", "yes", "On", " true "] {
+            assert!(boolean(&found(text)).unwrap(), "{text}");
+        }
+        for text in ["false", "False", "0", "NO", "off"] {
+            assert!(!boolean(&found(text)).unwrap(), "{text}");
+        }
+        for text in ["", "ja", "tru", "2", "-1", "t", "f", "y", "n", "enabled", "none", "true false"] {
+            let message = boolean(&found(text)).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("NAME in the environment is {text:?}: ")), "{message}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_whole_and_bounded() {
+        for (text, expected) in [("1", 1), ("20", 20), ("86400", 86_400), (" 7 ", 7), ("007", 7)] {
+            assert_eq!(seconds(&found(text)).unwrap(), Duration::from_secs(expected), "{text}");
+        }
+        for text in ["", "0", "86401", "-1", "+1", "1.5", "20s", "1e3", "99999999999999999999"] {
+            assert!(seconds(&found(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn log_levels_are_case_insensitive_and_listed_when_wrong() {
+        for level in LogLevel::ALL {
+            assert_eq!(log_level(&found(level.as_str())).unwrap(), level);
+            assert_eq!(log_level(&found(&level.to_string().to_uppercase())).unwrap(), level);
+        }
+        for text in ["", "warning", "off", "verbose"] {
+            let message = log_level(&found(text)).unwrap_err().to_string();
+            assert!(message.contains("trace, debug, info, warn or error"), "{message}");
+        }
+    }
+
+    #[test]
+    fn labels_have_the_limits_of_the_server() {
+        let longest = "q".repeat(1000);
+        for text in ["default", "inventory-task-queue", "myns.abcdf", "zwei Wörter", longest.as_str()] {
+            assert_eq!(label(&found(text)).unwrap(), text);
+        }
+        assert_eq!(label(&found(" padded ")).unwrap(), "padded");
+        for text in ["", "  ", "a\u{1b}[2J", "a\nb", "a\u{9b}b", "q".repeat(1001).as_str()] {
+            assert!(label(&found(text)).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_showing_it() {
+        let error = address(&found("http://me:hunter2@localhost")).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn https_is_told_as_not_supported_yet() {
+        let error = address(&found("https://localhost:7233")).unwrap_err();
+        assert!(matches!(error, SettingsError::NotSupportedYet { name: "NAME", .. }), "{error}");
+    }
+}

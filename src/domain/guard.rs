@@ -1,0 +1,66 @@
+//! What protects the stock from an order that comes twice.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// Ours: a key per effect, recorded in the same commit as the effect.
+    #[default]
+    Ledger,
+    /// The original demo's: an order is known only while it is the last one.
+    LastOrder,
+    /// None: every attempt that reaches the write changes the stock.
+    Off,
+}
+
+/// A text that names no guard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownGuard(String);
+
+impl fmt::Display for UnknownGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' is no guard; give ledger, last-order or off", self.0)
+    }
+}
+
+impl std::error::Error for UnknownGuard {}
+
+impl Guard {
+    pub const ALL: [Self; 3] = [Self::Ledger, Self::LastOrder, Self::Off];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::LastOrder => "last-order",
+            Self::Off => "off",
+        }
+    }
+
+    /// The next one, going round.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Ledger => Self::LastOrder,
+            Self::LastOrder => Self::Off,
+            Self::Off => Self::Ledger,
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Guard {
+    type Err = UnknownGuard;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGuard> {
+        Self::ALL.into_iter().find(|guard| guard.name() == text).ok_or_else(|| UnknownGuard(super::sanitize(text, 40)))
+    }
+}

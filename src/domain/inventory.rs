@@ -1,0 +1,301 @@
+//! The stock of one product, the ledger of the effects that made it, and the decision about the next effect.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, ProductId, Rejection, Stock};
+
+/// What a committed effect did. A repetition gets the same receipt back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The change of the stock: negative for an order, positive for a supplier credit, 0 where none was needed.
+    pub delta: i64,
+    /// The stock after it.
+    pub stock: Stock,
+}
+
+/// A change of the stock that was decided and not yet taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub key: IdempotencyKey,
+    pub payload: String,
+    pub receipt: Receipt,
+}
+
+/// What [`Inventory::decide`] says about an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Commit this.
+    Apply(Change),
+    /// The ledger knows this effect: give its receipt back. `same_run` when the very workflow run that asks made it.
+    Replay { receipt: Receipt, same_run: bool },
+    /// The `last-order` guard takes the order for known, because it is the last one.
+    Skip(Receipt),
+}
+
+/// Why an effect is refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Rejected(Rejection),
+    /// The key is known with another payload: not a repetition but a mistake.
+    Conflict {
+        key: IdempotencyKey,
+        recorded: String,
+        asked: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// `None` where the effect is older than the ledger: an order that the starting document names.
+    payload: Option<String>,
+    receipt: Receipt,
+    run: Option<String>,
+}
+
+/// The state that the journal's lines add up to.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    pub product: ProductId,
+    pub stock: Stock,
+    /// As the document shows it; "000" before the first order.
+    pub last_order: String,
+    retries: [u64; Activity::ALL.len()],
+    attempts_seen: HashMap<(String, Activity), u32>,
+    ledger: HashMap<IdempotencyKey, Entry>,
+    reorder_below: Stock,
+}
+
+impl Inventory {
+    /// The order id that means "none yet" in a starting document, and is an ordinary id in an order.
+    pub const NO_ORDER: &'static str = "000";
+
+    /// `last_order` counts as applied, unless it is [`Self::NO_ORDER`] or no id at all.
+    #[must_use]
+    pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
+        let mut ledger = HashMap::new();
+        if last_order != Self::NO_ORDER
+            && let Ok(order) = last_order.parse()
+        {
+            let entry = Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None };
+            ledger.insert(IdempotencyKey::order(&order), entry);
+        }
+        Self {
+            product,
+            stock,
+            last_order: last_order.to_owned(),
+            retries: [0; Activity::ALL.len()],
+            attempts_seen: HashMap::new(),
+            ledger,
+            reorder_below,
+        }
+    }
+
+    /// What `effect` would do now. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the rules forbid it or its key is known with another payload.
+    pub fn decide(&self, effect: &Effect, guard: Guard, run: &str) -> Result<Decision, Refusal> {
+        match guard {
+            Guard::Ledger => {
+                if let Some(known) = self.look_up(effect, run)? {
+                    return Ok(known);
+                }
+            }
+            Guard::LastOrder => {
+                if matches!(effect, Effect::Order(order) if order.id.as_str() == self.last_order) {
+                    return Ok(Decision::Skip(Receipt { delta: 0, stock: self.stock }));
+                }
+            }
+            Guard::Off => {}
+        }
+        let delta = self.validate(effect, guard).map_err(Refusal::Rejected)?;
+        // An overflow needs 2^32 orders of the largest size; it is an error all the same, never a wrap.
+        let stock = self
+            .stock
+            .checked_add(delta)
+            .ok_or(Refusal::Rejected(Rejection::InvalidQuantity { quantity: effect.quantity() }))?;
+        let receipt = Receipt { delta, stock };
+        Ok(Decision::Apply(Change { key: effect.key(), payload: effect.payload(), receipt }))
+    }
+
+    fn look_up(&self, effect: &Effect, run: &str) -> Result<Option<Decision>, Refusal> {
+        let key = effect.key();
+        let Some(entry) = self.ledger.get(&key) else { return Ok(None) };
+        let asked = effect.payload();
+        match &entry.payload {
+            Some(recorded) if *recorded != asked => Err(Refusal::Conflict { key, recorded: recorded.clone(), asked }),
+            _ => Ok(Some(Decision::Replay {
+                receipt: entry.receipt.clone(),
+                same_run: entry.run.as_deref() == Some(run),
+            })),
+        }
+    }
+
+    /// The change of the stock that the rules allow.
+    fn validate(&self, effect: &Effect, guard: Guard) -> Result<i64, Rejection> {
+        let quantity = effect.quantity();
+        if *effect.product() != self.product {
+            let product = effect.product().to_string();
+            return Err(Rejection::UnknownProduct { product, known: self.product.clone() });
+        }
+        if !(1..=MAX_QUANTITY).contains(&quantity) {
+            return Err(Rejection::InvalidQuantity { quantity });
+        }
+        match effect {
+            // Without a ledger the original has no such check, and it would hide half of what goes wrong.
+            Effect::Order(_) if guard == Guard::Ledger && quantity > self.stock => {
+                Err(Rejection::InsufficientStock { quantity, stock: self.stock })
+            }
+            Effect::Order(_) => Ok(-quantity),
+            Effect::Supplier(_) if self.stock < self.reorder_below => Ok(quantity),
+            Effect::Supplier(_) => Ok(0),
+        }
+    }
+
+    /// Takes a committed effect in. The first commit of a key stays in the ledger; what an unguarded order does after
+    /// it changes the stock only.
+    pub fn apply(&mut self, change: Change, origin: &Origin) {
+        self.stock = change.receipt.stock;
+        if origin.activity == Activity::UpdateInventory {
+            origin.order.as_str().clone_into(&mut self.last_order);
+        }
+        self.ledger.entry(change.key).or_insert_with(|| Entry {
+            payload: Some(change.payload),
+            receipt: change.receipt,
+            run: Some(origin.run.clone()),
+        });
+    }
+
+    /// Sets the stock to what somebody else wrote into the document.
+    pub fn adjust(&mut self, stock: Stock, last_order: &str) {
+        self.stock = stock;
+        last_order.clone_into(&mut self.last_order);
+    }
+
+    /// Counts the retries that an attempt's number tells: those of an activity execution are its last attempt - 1.
+    /// Says whether the sum has changed.
+    pub fn observe_attempt(&mut self, origin: &Origin) -> bool {
+        let seen = self.attempts_seen.entry((origin.run.clone(), origin.activity)).or_insert(1);
+        let number = origin.attempt.number();
+        let more = number.saturating_sub(*seen);
+        *seen = number.max(*seen);
+        self.retries[origin.activity as usize] += u64::from(more);
+        more > 0
+    }
+
+    /// Retries of an activity: the sum over its executions of (attempts - 1).
+    #[must_use]
+    pub const fn retries(&self, activity: Activity) -> u64 {
+        self.retries[activity as usize]
+    }
+
+    #[must_use]
+    pub fn is_known(&self, key: &IdempotencyKey) -> bool {
+        self.ledger.contains_key(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attempt, Order, OrderId, REORDER_BELOW, SupplierOrder};
+
+    fn inventory(stock: Stock) -> Inventory {
+        Inventory::new(product(), stock, Inventory::NO_ORDER, REORDER_BELOW)
+    }
+
+    fn product() -> ProductId {
+        ProductId::new("123456").unwrap()
+    }
+
+    fn order(id: &str, quantity: i64) -> Effect {
+        Effect::Order(Order { id: OrderId::new(id).unwrap(), product: product(), quantity })
+    }
+
+    fn supplier(id: &str) -> Effect {
+        Effect::Supplier(SupplierOrder { order: OrderId::new(id).unwrap(), product: product(), quantity: 1000 })
+    }
+
+    fn origin(effect: &Effect, attempt: u32) -> Origin {
+        let activity = match effect {
+            Effect::Order(_) => Activity::UpdateInventory,
+            Effect::Supplier(_) => Activity::SupplierOrder,
+        };
+        Origin {
+            order: effect.order_id().clone(),
+            workflow: format!("order-{}", effect.order_id()),
+            run: "run-1".into(),
+            activity,
+            attempt: Attempt::new(attempt).unwrap(),
+        }
+    }
+
+    fn run(inventory: &mut Inventory, effect: &Effect, guard: Guard) -> Result<Decision, Refusal> {
+        let decision = inventory.decide(effect, guard, "run-1")?;
+        if let Decision::Apply(change) = decision.clone() {
+            inventory.apply(change, &origin(effect, 1));
+        }
+        Ok(decision)
+    }
+
+    #[test]
+    fn the_seed_scenario_ends_at_1001() {
+        let mut stock = inventory(1000);
+        run(&mut stock, &order("A12", 999), Guard::Ledger).unwrap();
+        run(&mut stock, &supplier("A12"), Guard::Ledger).unwrap();
+        assert_eq!((stock.stock, stock.last_order.as_str()), (1001, "A12"));
+    }
+
+    #[test]
+    fn a_repeat_gets_the_recorded_receipt_even_when_the_stock_has_moved_on() {
+        let mut stock = inventory(1000);
+        run(&mut stock, &order("A", 10), Guard::Ledger).unwrap();
+        run(&mut stock, &order("B", 10), Guard::Ledger).unwrap();
+        let again = run(&mut stock, &order("A", 10), Guard::Ledger).unwrap();
+        assert_eq!(again, Decision::Replay { receipt: Receipt { delta: -10, stock: 990 }, same_run: true });
+        assert_eq!(stock.stock, 980);
+    }
+
+    #[test]
+    fn last_order_knows_only_the_last_and_off_knows_nothing() {
+        let mut stock = inventory(1000);
+        run(&mut stock, &order("A", 10), Guard::LastOrder).unwrap();
+        assert!(matches!(run(&mut stock, &order("A", 10), Guard::LastOrder), Ok(Decision::Skip(_))));
+        run(&mut stock, &order("B", 10), Guard::LastOrder).unwrap();
+        run(&mut stock, &order("A", 10), Guard::LastOrder).unwrap();
+        assert_eq!(stock.stock, 970);
+        run(&mut stock, &order("A", 10), Guard::Off).unwrap();
+        assert_eq!(stock.stock, 960);
+    }
+
+    #[test]
+    fn a_supplier_order_that_was_not_needed_stays_not_needed() {
+        let mut stock = inventory(2);
+        run(&mut stock, &supplier("A"), Guard::Ledger).unwrap();
+        run(&mut stock, &order("B", 2), Guard::Ledger).unwrap();
+        let again = run(&mut stock, &supplier("A"), Guard::Ledger).unwrap();
+        assert_eq!(again, Decision::Replay { receipt: Receipt { delta: 0, stock: 2 }, same_run: true });
+        assert_eq!(stock.stock, 0);
+    }
+
+    #[test]
+    fn retries_are_counted_once_per_attempt_number_even_with_gaps() {
+        let mut stock = inventory(1000);
+        let effect = order("A", 1);
+        for attempt in [1, 2, 2, 5, 3] {
+            stock.observe_attempt(&origin(&effect, attempt));
+        }
+        assert_eq!(stock.retries(Activity::UpdateInventory), 4);
+        assert_eq!(stock.retries(Activity::SupplierOrder), 0);
+    }
+
+    #[test]
+    fn a_last_order_in_the_starting_document_counts_as_applied() {
+        let stock = Inventory::new(product(), 1001, "A12", REORDER_BELOW);
+        assert!(matches!(stock.decide(&order("A12", 999), Guard::Ledger, "r"), Ok(Decision::Replay { .. })));
+        let fresh = inventory(1000);
+        assert!(matches!(fresh.decide(&order("000", 10), Guard::Ledger, "r"), Ok(Decision::Apply(_))));
+    }
+}

@@ -1,0 +1,18 @@
+//! What an order is, and what it does to the stock. Pure: no clock, no file, no network, and no crate but serde.
+//!
+//! The heart is [`Inventory`]: `decide` says what an effect would do, `apply` takes a decided change in. Both the store
+//! (under its lock) and the audit (from the journal) use the same two functions, so they cannot disagree.
+
+mod attempt;
+mod guard;
+mod ids;
+mod inventory;
+mod order;
+mod sanitize;
+
+pub use attempt::{Activity, Attempt, Origin, UnixMillis};
+pub use guard::{Guard, UnknownGuard};
+pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
+pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
+pub use order::{Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder};
+pub use sanitize::sanitize;

@@ -1,0 +1,361 @@
+//! The grammar: `[update.|supplier.]POINT=[P%][N*]ACTION[(ARG)]`, joined by `;`. `Display` and `FromStr` round-trip.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::Draw;
+use crate::domain::Activity;
+
+/// Where in an activity a fault strikes: before or after the commit of its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    BeforeCommit,
+    AfterCommit,
+}
+
+impl Point {
+    pub const ALL: [Self; 2] = [Self::BeforeCommit, Self::AfterCommit];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BeforeCommit => "before-commit",
+            Self::AfterCommit => "after-commit",
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A retryable failure, `RANDOM ERROR`.
+    Error,
+    /// The attempt stalls past its start-to-close timeout, then goes on.
+    Hang,
+    /// The worker process aborts.
+    Crash,
+    /// The attempt pauses and goes on.
+    Delay { millis: u64 },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error => f.write_str("error"),
+            Self::Hang => f.write_str("hang"),
+            Self::Crash => f.write_str("crash"),
+            Self::Delay { millis } => write!(f, "delay({millis})"),
+        }
+    }
+}
+
+/// The longest `delay`: an hour.
+const MAX_DELAY_MILLIS: u64 = 3_600_000;
+
+/// One rule of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// `None`: both activities.
+    pub activity: Option<Activity>,
+    pub point: Point,
+    /// How often it strikes, in percent; 100 where the plan gives none.
+    pub percent: u8,
+    /// Only in the first N attempts; `None`: in every one.
+    pub first: Option<u32>,
+    pub action: Action,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(activity) = self.activity {
+            write!(f, "{}.", activity.short_name())?;
+        }
+        write!(f, "{}=", self.point)?;
+        if self.percent < 100 {
+            write!(f, "{}%", self.percent)?;
+        }
+        if let Some(first) = self.first {
+            write!(f, "{first}*")?;
+        }
+        write!(f, "{}", self.action)
+    }
+}
+
+/// Rules, of which the first that fits and strikes decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FaultPlan {
+    faults: Vec<Fault>,
+}
+
+impl FaultPlan {
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { faults: Vec::new() }
+    }
+
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// What strikes at this place, if anything does.
+    #[must_use]
+    pub fn strike(&self, draw: &Draw<'_>) -> Option<Action> {
+        self.faults
+            .iter()
+            .enumerate()
+            .filter(|(_, fault)| fault.point == draw.point && fault.activity.is_none_or(|scope| scope == draw.activity))
+            .filter(|(_, fault)| fault.first.is_none_or(|first| draw.attempt.number() <= first))
+            .find(|(rule, fault)| draw.percentile(*rule) < fault.percent)
+            .map(|(_, fault)| fault.action)
+    }
+}
+
+impl fmt::Display for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str(Preset::None.name());
+        }
+        for (index, fault) in self.faults.iter().enumerate() {
+            let joint = if index == 0 { "" } else { ";" };
+            write!(f, "{joint}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Plans with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Preset {
+    /// The original's: 34 % errors at both points of both activities.
+    #[default]
+    Seed,
+    /// The lesson in one retry.
+    AfterCommitOnce,
+    /// The worker dies between the effect and its acknowledgement.
+    CrashAfterCommit,
+    None,
+}
+
+impl Preset {
+    pub const ALL: [Self; 4] = [Self::Seed, Self::AfterCommitOnce, Self::CrashAfterCommit, Self::None];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::AfterCommitOnce => "after-commit-once",
+            Self::CrashAfterCommit => "crash-after-commit",
+            Self::None => "none",
+        }
+    }
+
+    /// The next one, going round.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Seed => Self::AfterCommitOnce,
+            Self::AfterCommitOnce => Self::CrashAfterCommit,
+            Self::CrashAfterCommit => Self::None,
+            Self::None => Self::Seed,
+        }
+    }
+
+    #[must_use]
+    pub fn plan(self) -> FaultPlan {
+        let both = |percent, action| Fault { activity: None, point: Point::BeforeCommit, percent, first: None, action };
+        let after = Fault { point: Point::AfterCommit, ..both(100, Action::Error) };
+        let update = Some(Activity::UpdateInventory);
+        let faults = match self {
+            Self::Seed => vec![both(34, Action::Error), Fault { point: Point::AfterCommit, ..both(34, Action::Error) }],
+            Self::AfterCommitOnce => vec![Fault { activity: update, first: Some(1), ..after }],
+            Self::CrashAfterCommit => vec![Fault { activity: update, first: Some(1), action: Action::Crash, ..after }],
+            Self::None => Vec::new(),
+        };
+        FaultPlan { faults }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a text is no plan: what was expected, and at which character (from 1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the fault plan is wrong at character {column}: {expected}")]
+pub struct PlanError {
+    pub column: usize,
+    pub expected: &'static str,
+}
+
+const POINTS: &str = "expected before-commit= or after-commit=, or a preset: seed, after-commit-once, \
+                      crash-after-commit, none";
+const PERCENT: &str = "expected a whole percentage from 1 to 100 before '%'";
+const FIRST: &str = "expected a number of attempts from 1 before '*'";
+const ACTIONS: &str = "expected an action: error, hang, crash or delay(MILLISECONDS)";
+const DELAY: &str = "expected whole milliseconds, at most 3600000, as in delay(250)";
+
+impl FromStr for FaultPlan {
+    type Err = PlanError;
+
+    fn from_str(text: &str) -> Result<Self, PlanError> {
+        if let Some(preset) = Preset::ALL.into_iter().find(|preset| preset.name() == text.trim()) {
+            return Ok(preset.plan());
+        }
+        let mut faults = Vec::new();
+        let mut offset = 0;
+        for rule in text.split(';') {
+            faults.push(Parser { text, offset }.rule(rule)?);
+            offset += rule.len() + 1;
+        }
+        Ok(Self { faults })
+    }
+}
+
+/// Walks one rule and knows its place in the whole text.
+struct Parser<'a> {
+    text: &'a str,
+    offset: usize,
+}
+
+impl Parser<'_> {
+    fn error(&self, expected: &'static str) -> PlanError {
+        let before = self.text.get(..self.offset).unwrap_or(self.text);
+        PlanError { column: before.chars().count() + 1, expected }
+    }
+
+    fn skip<'t>(&mut self, text: &'t str, rest: &'t str) -> &'t str {
+        self.offset += text.len() - rest.len();
+        rest
+    }
+
+    fn rule(mut self, rule: &str) -> Result<Fault, PlanError> {
+        let mut rest = self.skip(rule, rule.trim_start()).trim_end();
+        let mut activity = None;
+        for candidate in Activity::ALL {
+            if let Some(tail) = rest.strip_prefix(candidate.short_name()).and_then(|tail| tail.strip_prefix('.')) {
+                activity = Some(candidate);
+                rest = self.skip(rest, tail);
+            }
+        }
+        let found = Point::ALL.into_iter().find_map(|point| {
+            let tail = rest.strip_prefix(point.name())?.strip_prefix('=')?;
+            Some((point, tail))
+        });
+        let (point, tail) = found.ok_or_else(|| self.error(POINTS))?;
+        rest = self.skip(rest, tail);
+        let (percent, tail) = self.number_before(rest, '%', PERCENT, 100)?;
+        rest = self.skip(rest, tail);
+        let (first, tail) = self.number_before(rest, '*', FIRST, u32::MAX)?;
+        rest = self.skip(rest, tail);
+        let action = self.action(rest)?;
+        let percent = percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(100);
+        Ok(Fault { activity, point, percent, first, action })
+    }
+
+    /// The number before `sign`, where there is that sign.
+    fn number_before<'t>(
+        &self,
+        text: &'t str,
+        sign: char,
+        expected: &'static str,
+        most: u32,
+    ) -> Result<(Option<u32>, &'t str), PlanError> {
+        let Some((digits, tail)) = text.split_once(sign) else { return Ok((None, text)) };
+        let number = digits.parse().ok().filter(|number| (1..=most).contains(number));
+        number.map(|number| (Some(number), tail)).ok_or_else(|| self.error(expected))
+    }
+
+    fn action(&mut self, text: &str) -> Result<Action, PlanError> {
+        match text {
+            "error" => return Ok(Action::Error),
+            "hang" => return Ok(Action::Hang),
+            "crash" => return Ok(Action::Crash),
+            _ => {}
+        }
+        let argument = text.strip_prefix("delay(").ok_or_else(|| self.error(ACTIONS))?;
+        let argument = self.skip(text, argument);
+        let millis = argument.strip_suffix(')').and_then(|digits| digits.parse().ok());
+        let millis = millis.filter(|millis| *millis <= MAX_DELAY_MILLIS).ok_or_else(|| self.error(DELAY))?;
+        Ok(Action::Delay { millis })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn presets_are_what_they_say() {
+        let text = |preset: Preset| preset.plan().to_string();
+        assert_eq!(text(Preset::Seed), "before-commit=34%error;after-commit=34%error");
+        assert_eq!(text(Preset::AfterCommitOnce), "update.after-commit=1*error");
+        assert_eq!(text(Preset::CrashAfterCommit), "update.after-commit=1*crash");
+        assert_eq!(text(Preset::None), "none");
+        for preset in Preset::ALL {
+            assert_eq!(preset.name().parse::<FaultPlan>().unwrap(), preset.plan());
+        }
+    }
+
+    #[test]
+    fn errors_point_at_the_character() {
+        for (text, column) in [
+            ("", 1),
+            ("nowhere=error", 1),
+            ("before-commit=oops", 15),
+            ("before-commit=error;after-commit=0%error", 34),
+            ("before-commit=101%error", 15),
+            ("before-commit=34%0*error", 18),
+            ("before-commit=delay(x)", 21),
+            ("before-commit=delay(9999999)", 21),
+            ("before-commit=error;", 21),
+        ] {
+            let error = text.parse::<FaultPlan>().unwrap_err();
+            assert_eq!(error.column, column, "{text}: {error}");
+        }
+    }
+
+    fn any_fault() -> impl Strategy<Value = Fault> {
+        let action = prop_oneof![
+            Just(Action::Error),
+            Just(Action::Hang),
+            Just(Action::Crash),
+            (0..=MAX_DELAY_MILLIS).prop_map(|millis| Action::Delay { millis }),
+        ];
+        let activity = prop::option::of(prop::sample::select(&Activity::ALL[..]));
+        let point = prop::sample::select(&Point::ALL[..]);
+        (activity, point, 1..=100_u8, prop::option::of(1..=u32::MAX), action)
+            .prop_map(|(activity, point, percent, first, action)| Fault { activity, point, percent, first, action })
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_parse_round_trip(faults in prop::collection::vec(any_fault(), 0..6)) {
+            let plan = FaultPlan { faults };
+            prop_assert_eq!(plan.to_string().parse::<FaultPlan>().unwrap(), plan);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,60}") {
+            let _ = text.parse::<FaultPlan>();
+        }
+    }
+}

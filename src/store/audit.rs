@@ -1,0 +1,189 @@
+//! The judge: what the stock should be by the journal's own account, and what was applied twice. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{Commit, Fact, Init, Record};
+use crate::domain::{IdempotencyKey, Inventory, Stock};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Right,
+    Wrong,
+}
+
+impl Verdict {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+/// The running account of a journal.
+///
+/// `expected = initial - quantities of distinct orders + supplier credits, one per key + adjustments`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub initial: Stock,
+    pub expected: Stock,
+    pub actual: Stock,
+    pub orders: u64,
+    pub supplier_orders: u64,
+    pub adjustments: u64,
+    /// Keys whose effect changed the stock more than once, in the order in which it happened.
+    pub applied_twice: Vec<IdempotencyKey>,
+    pub seq: u64,
+    applied: HashMap<IdempotencyKey, u32>,
+    twice: HashSet<IdempotencyKey>,
+}
+
+impl Audit {
+    /// Takes the next record in.
+    pub fn observe(&mut self, record: &Record) {
+        self.seq = record.seq;
+        match &record.fact {
+            Fact::Init(init) => self.begin(init),
+            Fact::Order(commit) => {
+                if self.apply(commit) {
+                    self.orders += 1;
+                }
+            }
+            Fact::Supplier(commit) => {
+                if commit.receipt.delta != 0 && self.apply(commit) {
+                    self.supplier_orders += 1;
+                }
+            }
+            Fact::Adjust(adjustment) => {
+                self.adjustments += 1;
+                self.expected += adjustment.delta;
+                self.actual = adjustment.stock;
+            }
+            Fact::Reject(_) | Fact::Attempt(_) => {}
+        }
+    }
+
+    fn begin(&mut self, init: &Init) {
+        *self =
+            Self { initial: init.stock, expected: init.stock, actual: init.stock, seq: self.seq, ..Self::default() };
+        // The order that a starting document names was applied before the journal began.
+        if init.last_order != Inventory::NO_ORDER
+            && let Ok(order) = init.last_order.parse()
+        {
+            self.applied.insert(IdempotencyKey::order(&order), 1);
+        }
+    }
+
+    /// Whether it is the first effect of its key.
+    fn apply(&mut self, commit: &Commit) -> bool {
+        self.actual = commit.receipt.stock;
+        let times = self.applied.entry(commit.key.clone()).or_insert(0);
+        *times += 1;
+        if *times == 1 {
+            self.expected += commit.receipt.delta;
+            return true;
+        }
+        if self.twice.insert(commit.key.clone()) {
+            self.applied_twice.push(commit.key.clone());
+        }
+        false
+    }
+
+    /// How often the effect of `key` was applied.
+    #[must_use]
+    pub fn times_applied(&self, key: &IdempotencyKey) -> u32 {
+        self.applied.get(key).copied().unwrap_or(0)
+    }
+
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.expected == self.actual && self.applied_twice.is_empty() { Verdict::Right } else { Verdict::Wrong }
+    }
+
+    /// The verdict as one sentence, with the remedy where it is wrong.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { expected, actual, .. } = self;
+        match (self.verdict(), self.applied_twice.as_slice()) {
+            (Verdict::Right, _) => {
+                format!(
+                    "stock {actual} is right: {} orders, {} supplier orders, each applied once",
+                    self.orders, self.supplier_orders
+                )
+            }
+            (Verdict::Wrong, []) => {
+                format!(
+                    "stock {actual} is wrong: the journal's effects give {expected}. Start anew with: idempotence reset"
+                )
+            }
+            (Verdict::Wrong, twice) => {
+                let (keys, more) = twice.split_at(twice.len().min(5));
+                let keys: Vec<_> = keys.iter().map(IdempotencyKey::as_str).collect();
+                let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                format!(
+                    "stock {actual} is wrong, {expected} would be right: applied twice: {}{more}. Orders under the \
+                     guard 'ledger' are applied once",
+                    keys.join(", ")
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Activity, Attempt, Guard, OrderId, Origin, ProductId, Receipt, UnixMillis};
+
+    fn record(seq: u64, fact: Fact) -> Record {
+        Record { seq, at: UnixMillis(0), fact }
+    }
+
+    fn init(last_order: &str) -> Record {
+        let product = ProductId::new("123456").unwrap();
+        record(1, Fact::Init(Init { product, stock: 1000, last_order: last_order.into() }))
+    }
+
+    fn order(seq: u64, id: &str, delta: i64, stock: i64) -> Record {
+        let order = OrderId::new(id).unwrap();
+        let origin = Origin {
+            order: order.clone(),
+            workflow: "w".into(),
+            run: "r".into(),
+            activity: Activity::UpdateInventory,
+            attempt: Attempt::FIRST,
+        };
+        let key = IdempotencyKey::order(&order);
+        let commit =
+            Commit { key, payload: String::new(), receipt: Receipt { delta, stock }, guard: Guard::Off, origin };
+        record(seq, Fact::Order(commit))
+    }
+
+    fn audit(records: &[Record]) -> Audit {
+        let mut audit = Audit::default();
+        records.iter().for_each(|record| audit.observe(record));
+        audit
+    }
+
+    #[test]
+    fn distinct_orders_are_right() {
+        let audit = audit(&[init("000"), order(2, "A", -10, 990), order(3, "B", -10, 980)]);
+        assert_eq!((audit.expected, audit.actual, audit.verdict()), (980, 980, Verdict::Right));
+    }
+
+    #[test]
+    fn a_second_application_is_seen_and_named() {
+        let audit = audit(&[init("000"), order(2, "A", -10, 990), order(3, "A", -10, 980)]);
+        assert_eq!((audit.expected, audit.actual, audit.verdict()), (990, 980, Verdict::Wrong));
+        assert!(audit.sentence().contains("order:A"), "{}", audit.sentence());
+    }
+
+    #[test]
+    fn the_starting_documents_own_order_counts() {
+        assert_eq!(audit(&[init("A"), order(2, "A", -10, 990)]).verdict(), Verdict::Wrong);
+    }
+}

@@ -1,0 +1,342 @@
+//! The commit protocol on one medium: lock, catch up, look up, validate, append, sync, publish, unlock. The caller
+//! acknowledges. One engine per process; it does not know threads.
+//!
+//! Opening, and what happens to a document that somebody else changed, is in `recovery`.
+
+use std::{collections::VecDeque, io, path::Path, sync::Arc, time::Duration};
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Change, Decision, Effect, Guard, Inventory, Origin, Receipt, UnixMillis};
+
+use super::{
+    document::Document,
+    error::{Damage, StoreError},
+    medium::{FileId, Medium, Stamp},
+    record::{AttemptEvent, Commit, Fact, Outcome, Record, Refused},
+    replay::{Position, fold, read_lines},
+};
+
+/// How long a process waits for the lock before it answers `Busy`.
+pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How many documents of the past are recognised as ours when a slower process published them last.
+const DOCUMENTS_REMEMBERED: usize = 4096;
+
+/// What a caller asks the store to do.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Apply an effect under a guard, on behalf of an attempt.
+    Commit { effect: Effect, guard: Guard, origin: Origin },
+    /// Write down what happened in an attempt.
+    Attempt(AttemptEvent),
+    /// Write down an order that is so malformed that it cannot be an effect.
+    Refuse(Refused),
+}
+
+/// The answer to a request that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub outcome: Outcome,
+    pub receipt: Receipt,
+    /// The very workflow run that asks had made the effect: its retry, not another order.
+    pub same_run: bool,
+}
+
+/// What one request came to. `None` for a note, which has no receipt.
+pub type Answer = Result<Option<Committed>, StoreError>;
+
+/// A digest of document bytes.
+pub(super) type Digest32 = [u8; 32];
+
+/// What this process knows of the journal.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) file: FileId,
+    pub(super) inventory: Inventory,
+    pub(super) position: Position,
+    /// The journal is known to be durable up to this byte.
+    pub(super) durable: u64,
+    /// The last line that changed the document.
+    pub(super) document_seq: u64,
+    /// Documents that some process of ours may have published.
+    pub(super) documents: VecDeque<(u64, Digest32)>,
+}
+
+impl Loaded {
+    /// Takes in records that stand in the journal.
+    pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
+        for record in records {
+            if fold(&mut self.inventory, record)? {
+                self.document_seq = record.seq;
+                let digest = digest(&self.document()?);
+                self.remember(digest);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remember(&mut self, digest: Digest32) {
+        self.documents.push_back((self.document_seq, digest));
+        if self.documents.len() > DOCUMENTS_REMEMBERED {
+            self.documents.pop_front();
+        }
+    }
+
+    /// The document's bytes as they should be.
+    pub(super) fn document(&self) -> Result<Vec<u8>, Damage> {
+        Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
+    }
+
+    pub(super) fn published_once(&self, bytes: &[u8]) -> bool {
+        let found = digest(bytes);
+        self.documents.iter().any(|(_, known)| *known == found)
+    }
+}
+
+pub(super) fn digest(bytes: &[u8]) -> Digest32 {
+    Sha256::digest(bytes).into()
+}
+
+fn unwritable(error: &serde_json::Error) -> super::record::LineError {
+    super::record::LineError::NoRecord(error.to_string())
+}
+
+/// The store of one process.
+#[derive(Debug)]
+pub struct Engine<M> {
+    pub(super) medium: M,
+    pub(super) clock: fn() -> UnixMillis,
+    pub(super) reorder_below: i64,
+    /// `None`: what is in memory may differ from the journal, so read it anew.
+    pub(super) loaded: Option<Loaded>,
+    /// The document as this process last left it.
+    pub(super) published: Option<(u64, Stamp)>,
+}
+
+impl<M: Medium> Engine<M> {
+    /// Opens the database, makes it where there is none, repairs a torn end, and publishes the document.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed where the files are damaged.
+    pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
+        let mut engine = Self { medium, clock, reorder_below, loaded: None, published: None };
+        engine.locked(|engine| {
+            engine.start_up()?;
+            engine.publish()
+        })?;
+        Ok(engine)
+    }
+
+    /// The state after the last commit of this process.
+    #[must_use]
+    pub fn inventory(&self) -> Option<&Inventory> {
+        self.loaded.as_ref().map(|loaded| &loaded.inventory)
+    }
+
+    /// Commits requests together, in order, with one sync. When it returns, what the answers say is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
+    pub fn commit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        let result = self.locked(|engine| engine.commit_locked(requests));
+        if result.is_err() {
+            // Memory may be ahead of the journal, or behind it: the journal decides, at the next commit.
+            self.loaded = None;
+        }
+        result
+    }
+
+    /// Runs `action` under the lock that all processes share.
+    pub(super) fn locked<T>(
+        &mut self,
+        action: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let path = self.medium.lock_path().to_owned();
+        match self.medium.lock(LOCK_WAIT) {
+            Ok(true) => {}
+            Ok(false) => return Err(StoreError::Busy { path, waited_ms: LOCK_WAIT.as_millis() }),
+            Err(source) => return Err(failed("lock", &path, source)),
+        }
+        let result = action(self);
+        let unlocked = self.medium.unlock().map_err(|source| failed("unlock", &path, source));
+        result.and_then(|value| unlocked.map(|()| value))
+    }
+
+    fn commit_locked(&mut self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        self.catch_up()?;
+        let mut lines = Vec::new();
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut must_be_durable = false;
+        for request in requests {
+            must_be_durable |= !matches!(request, Request::Attempt(_));
+            answers.push(self.decide(request, &mut lines)?);
+        }
+        self.write(&lines)?;
+        if must_be_durable {
+            self.make_durable()?;
+        }
+        self.publish()?;
+        Ok(answers)
+    }
+
+    /// Decides one request against the state that the requests before it left, and adds its line.
+    fn decide(&mut self, request: &Request, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
+        match request {
+            Request::Attempt(event) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
+            Request::Refuse(refused) => self.add(Fact::Reject(refused.clone()), lines).map(|()| Ok(None)),
+            Request::Commit { effect, guard, origin } => self.decide_effect(effect, *guard, origin, lines),
+        }
+    }
+
+    fn decide_effect(
+        &mut self,
+        effect: &Effect,
+        guard: Guard,
+        origin: &Origin,
+        lines: &mut Vec<u8>,
+    ) -> Result<Answer, StoreError> {
+        let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
+        match self.state()?.inventory.decide(effect, guard, &origin.run) {
+            Ok(Decision::Apply(change)) => {
+                let receipt = change.receipt.clone();
+                self.add(fact_of(effect, change, guard, origin), lines)?;
+                Ok(committed(Outcome::Applied, receipt, true))
+            }
+            Ok(Decision::Replay { receipt, same_run }) => Ok(committed(Outcome::Replayed, receipt, same_run)),
+            Ok(Decision::Skip(receipt)) => Ok(committed(Outcome::Skipped, receipt, false)),
+            Err(refusal) => {
+                let error = StoreError::from(refusal);
+                self.add(Fact::Reject(Refused::new(effect, &error, origin)), lines)?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Gives a fact its number and time, takes it in, and adds its line to what will be written.
+    pub(super) fn add(&mut self, fact: Fact, lines: &mut Vec<u8>) -> Result<(), StoreError> {
+        let at = (self.clock)();
+        let path = self.medium.journal_path().to_owned();
+        let loaded = self.state_mut()?;
+        let record = Record { seq: loaded.position.seq + 1, at, fact };
+        let line = record.encode().map_err(|error| failed("write", &path, error.into()))?;
+        let offset = loaded.position.offset;
+        loaded.take_in(std::slice::from_ref(&record)).map_err(|cause| StoreError::DamagedJournal {
+            path,
+            offset,
+            cause,
+        })?;
+        loaded.position = Position { offset: offset + line.len() as u64, seq: record.seq };
+        lines.extend_from_slice(&line);
+        Ok(())
+    }
+
+    /// Appends lines that [`Self::add`] has made.
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let at = self.state()?.position.offset - lines.len() as u64;
+        let Err(source) = self.medium.append(at, lines) else { return Ok(()) };
+        // Cut back what a short write left. Where that fails too, the next one to lock finds a torn end, or lines that
+        // nobody was told of; both are sound.
+        if let Err(error) = self.medium.truncate(at) {
+            tracing::warn!(%error, "could not cut back a failed write to the journal");
+        }
+        Err(failed("write", self.medium.journal_path(), source))
+    }
+
+    /// Syncs unless everything read or written so far is durable already. Lines of another process count: it may have
+    /// died before its own sync.
+    pub(super) fn make_durable(&mut self) -> Result<(), StoreError> {
+        let loaded = self.state()?;
+        if loaded.durable == loaded.position.offset {
+            return Ok(());
+        }
+        if let Err(error) = self.medium.sync_journal() {
+            // The kernel reports such a failure once and then forgets it. A second sync would say that all is well.
+            let reason = format!("sync of {}: {error}", self.medium.journal_path().display());
+            if let Err(error) = self.medium.set_poison(&reason) {
+                tracing::error!(%error, "could not mark the database as poisoned");
+            }
+            return Err(StoreError::Poisoned { reason });
+        }
+        let loaded = self.state_mut()?;
+        loaded.durable = loaded.position.offset;
+        Ok(())
+    }
+
+    /// Reads what other processes have written since the last commit.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.refuse_poison()?;
+        let found = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        if self.loaded.as_ref().is_none_or(|loaded| Some(loaded.file) != found) {
+            return self.start_up();
+        }
+        let mut position = self.state()?.position;
+        let bytes = self.read_from(position.offset)?;
+        let read_to = position.offset + bytes.len() as u64;
+        let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
+        self.take_in(&records, position)?;
+        self.cut_torn_end(read_to)
+    }
+
+    pub(super) fn read_from(&mut self, offset: u64) -> Result<Vec<u8>, StoreError> {
+        self.medium.read_journal(offset).map_err(|source| failed("read", self.medium.journal_path(), source))
+    }
+
+    fn take_in(&mut self, records: &[Record], position: Position) -> Result<(), StoreError> {
+        let offset = self.state()?.position.offset;
+        let taken = self.state_mut()?.take_in(records);
+        taken.map_err(|cause| self.damaged(offset, cause))?;
+        self.state_mut()?.position = position;
+        Ok(())
+    }
+
+    /// Removes what follows the last line feed, where the journal was read up to `read_to`: nobody was told of it.
+    pub(super) fn cut_torn_end(&mut self, read_to: u64) -> Result<(), StoreError> {
+        let complete = self.state()?.position.offset;
+        if read_to == complete {
+            return Ok(());
+        }
+        tracing::warn!(from = complete, to = read_to, "cutting a torn line off the journal");
+        self.medium.truncate(complete).map_err(|source| failed("repair", self.medium.journal_path(), source))?;
+        // The cut must be durable before anything is written there: half of the old and half of the new line could
+        // be what a loss of power leaves.
+        self.state_mut()?.durable = 0;
+        self.make_durable()
+    }
+
+    pub(super) fn damaged(&self, offset: u64, cause: Damage) -> StoreError {
+        StoreError::DamagedJournal { path: self.medium.journal_path().to_owned(), offset, cause }
+    }
+
+    pub(super) fn refuse_poison(&mut self) -> Result<(), StoreError> {
+        match self.medium.poison() {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
+            Err(source) => Err(failed("look at", self.medium.document_path(), source)),
+        }
+    }
+
+    pub(super) fn state(&self) -> Result<&Loaded, StoreError> {
+        self.loaded.as_ref().ok_or(StoreError::Stopped)
+    }
+
+    pub(super) fn state_mut(&mut self) -> Result<&mut Loaded, StoreError> {
+        self.loaded.as_mut().ok_or(StoreError::Stopped)
+    }
+}
+
+fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fact {
+    let Change { key, payload, receipt } = change;
+    let commit = Commit { key, payload, receipt, guard, origin: origin.clone() };
+    match effect {
+        Effect::Order(_) => Fact::Order(commit),
+        Effect::Supplier(_) => Fact::Supplier(commit),
+    }
+}
+
+pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
+}

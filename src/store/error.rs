@@ -1,0 +1,101 @@
+//! What can go wrong with a commit, and the one place that says what is worth a retry.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use crate::domain::{IdempotencyKey, Refusal, Rejection};
+
+use super::{document::DocumentError, record::LineError};
+
+/// Every variant says what happened, where, and what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("{0}")]
+    Rejected(Rejection),
+    #[error("{key} is known with '{recorded}', but now came with '{asked}'; an order id belongs to one order only")]
+    Conflict { key: IdempotencyKey, recorded: String, asked: String },
+    #[error("{} is held by another process for more than {waited_ms} ms; it is tried again", .path.display())]
+    Busy { path: PathBuf, waited_ms: u128 },
+    #[error("could not {operation} {}: {source}; nothing is acknowledged, and it is tried again", .path.display())]
+    Io { operation: &'static str, path: PathBuf, source: Arc<io::Error> },
+    #[error(
+        "{} is damaged at byte {offset}: {cause}; nothing was changed. Put a good copy back, or keep this one under \
+         another name and start anew with: idempotence reset", .path.display()
+    )]
+    DamagedJournal { path: PathBuf, offset: u64, cause: Damage },
+    #[error(
+        "{}: {cause}; nothing was changed. Correct it, or remove it to start from the seed's document", .path.display()
+    )]
+    DamagedDocument { path: PathBuf, cause: DocumentError },
+    #[error(
+        "{} belongs to a journal that is missing beside it ('seq' says so); put the journal back, or start anew with: \
+         idempotence reset", .path.display()
+    )]
+    JournalMissing { path: PathBuf },
+    #[error(
+        "the disk failed to keep what was written ({reason}), so nothing more is acknowledged on this database. Check \
+         the disk, then start anew with: idempotence reset"
+    )]
+    Poisoned { reason: String },
+    #[error("the store's writer has stopped; start the worker again")]
+    Stopped,
+}
+
+/// What is wrong with a complete line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error("line {found} stands where {expected} belongs")]
+    Sequence { expected: u64, found: u64 },
+    #[error("line {seq} says that the stock is {found} after it, but the lines before it give {expected}")]
+    Stock { seq: u64, expected: i64, found: i64 },
+    #[error("the first line does not say where the stock began")]
+    NoInit,
+    #[error("line {seq} begins the stock a second time")]
+    SecondInit { seq: u64 },
+    #[error("the file is empty")]
+    Empty,
+}
+
+impl StoreError {
+    /// Whether the same attempt may succeed later. One match decides, for every caller.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Rejected(_) | Self::Conflict { .. } => false,
+            Self::Busy { .. }
+            | Self::Io { .. }
+            | Self::DamagedJournal { .. }
+            | Self::DamagedDocument { .. }
+            | Self::JournalMissing { .. }
+            | Self::Poisoned { .. }
+            | Self::Stopped => true,
+        }
+    }
+
+    /// The application failure's type: stable, for clients that match on it.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.type_name(),
+            Self::Conflict { .. } => Self::CONFLICT,
+            Self::Busy { .. } => "StoreBusy",
+            Self::Io { .. } => "StoreIo",
+            Self::DamagedJournal { .. } | Self::DamagedDocument { .. } | Self::JournalMissing { .. } => "StoreDamaged",
+            Self::Poisoned { .. } => "StorePoisoned",
+            Self::Stopped => "StoreStopped",
+        }
+    }
+
+    /// The type of a conflict: a known key with another payload.
+    pub const CONFLICT: &'static str = "OrderConflict";
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Rejected(rejection) => Self::Rejected(rejection),
+            Refusal::Conflict { key, recorded, asked } => Self::Conflict { key, recorded, asked },
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The seam between the commit protocol and the disk: what the protocol needs of three files in one folder, and no
+//! more. [`Disk`] is the real one; [`Simulated`] can lose power at any byte, which killing processes never tests.
+
+mod disk;
+mod simulated;
+
+use std::{io, path::Path, time::Duration};
+
+pub use disk::Disk;
+pub(crate) use disk::{file_id, journal_path};
+pub use simulated::{DocumentFate, Fault, Operation, PowerCut, Simulated};
+
+/// Tells one journal file from another under the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(pub u64, pub u64);
+
+/// Changes whenever somebody replaces or writes the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    pub file: FileId,
+    pub bytes: u64,
+    pub modified_nanos: u128,
+}
+
+/// Three files: the document, its journal, its lock. Every error is the operating system's own; the protocol adds
+/// what it was doing.
+pub trait Medium: Send + 'static {
+    /// The document's path, for messages.
+    fn document_path(&self) -> &Path;
+    /// The journal's path, for messages.
+    fn journal_path(&self) -> &Path;
+    /// The lock's path, for messages.
+    fn lock_path(&self) -> &Path;
+
+    /// Takes the lock that all processes share, waiting at most `wait`. `false`: somebody else kept it.
+    fn lock(&mut self, wait: Duration) -> io::Result<bool>;
+    fn unlock(&mut self) -> io::Result<()>;
+
+    /// Why the store must not be used any more, where a process has said so.
+    fn poison(&mut self) -> io::Result<Option<String>>;
+    /// Says so to every process.
+    fn set_poison(&mut self, reason: &str) -> io::Result<()>;
+
+    /// The journal that the name stands for now; `None` where there is none.
+    fn journal_id(&mut self) -> io::Result<Option<FileId>>;
+    /// Opens the journal that the name stands for now. The methods below work on what was opened last.
+    fn open_journal(&mut self) -> io::Result<()>;
+    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>>;
+    /// Writes at the journal's end, which the caller knows to be `at`.
+    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+    /// Returns when everything written to the journal so far would outlast a loss of power.
+    fn sync_journal(&mut self) -> io::Result<()>;
+    /// Makes `bytes` the whole journal, durably and in one step. An older journal stays under `keep_as`.
+    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()>;
+
+    fn stamp(&mut self) -> io::Result<Option<Stamp>>;
+    fn read_document(&mut self) -> io::Result<Option<Vec<u8>>>;
+    /// Makes `bytes` the document in one step: a reader sees the old one or the new one.
+    fn replace_document(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Keeps `bytes` beside the document under its name with `suffix`.
+    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()>;
+}

@@ -1,0 +1,363 @@
+//! A disk in memory that can fail at a chosen operation, lose its process, and lose power.
+//!
+//! What was written is in the `current` contents, as the page cache would hold it; what a sync has reached is in the
+//! `durable` ones. A power cut keeps the durable ones, and of the rest as much as the test says.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{FileId, Medium, Stamp};
+
+/// What a medium can be asked to do, for naming the place of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Lock,
+    ReadJournal,
+    Append,
+    Truncate,
+    SyncJournal,
+    ReplaceJournal,
+    ReadDocument,
+    ReplaceDocument,
+    SetAside,
+}
+
+/// What happens at an operation instead of its success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and has done nothing.
+    Error(io::ErrorKind),
+    /// An append writes this many bytes, then fails as a full disk does.
+    Short(usize),
+    /// A sync says that it succeeded, and did nothing. No disk may do this; it shows that a test would notice.
+    Pretend,
+    /// The process is killed just before it.
+    Die,
+    /// The process is killed just after it.
+    DieAfter,
+}
+
+/// What a loss of power leaves of what was not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PowerCut {
+    /// So many bytes of the journal's unsynced end are kept; the last line may be torn.
+    pub journal_bytes: usize,
+    /// What the document's name stands for.
+    pub document: DocumentFate,
+}
+
+/// The document is moved into place without a sync, so a file system may leave any of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFate {
+    New,
+    Old,
+    Empty,
+}
+
+#[derive(Debug, Default)]
+struct Journal {
+    id: u64,
+    current: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Machine {
+    journal: Option<Journal>,
+    document: Option<Vec<u8>>,
+    durable_document: Option<Vec<u8>>,
+    document_version: u64,
+    kept: BTreeMap<String, Vec<u8>>,
+    poison: Option<String>,
+    locked_by: Option<u64>,
+    handles: u64,
+    journals: u64,
+    operations: Vec<Operation>,
+    fault: Option<(usize, Fault)>,
+}
+
+/// One process's view of a simulated machine.
+#[derive(Debug)]
+pub struct Simulated {
+    machine: Arc<Mutex<Machine>>,
+    handle: u64,
+    dead: bool,
+}
+
+fn killed() -> io::Error {
+    io::Error::new(io::ErrorKind::Other, "the simulated process was killed")
+}
+
+impl Simulated {
+    /// A machine with `document` on its disk and no journal.
+    #[must_use]
+    pub fn with_document(document: &[u8]) -> Self {
+        let machine = Machine {
+            document: Some(document.to_vec()),
+            durable_document: Some(document.to_vec()),
+            ..Machine::default()
+        };
+        Self { machine: Arc::new(Mutex::new(machine)), handle: 0, dead: false }
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another process on the same machine.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let mut machine = self.machine();
+        machine.handles += 1;
+        let handle = machine.handles;
+        drop(machine);
+        Self { machine: Arc::clone(&self.machine), handle, dead: false }
+    }
+
+    /// Lets `fault` happen at the operation with this number, counted from the start of the machine.
+    pub fn fail_at(&self, operation: usize, fault: Fault) {
+        self.machine().fault = Some((operation, fault));
+    }
+
+    /// Every operation so far, whoever asked for it.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        self.machine().operations.clone()
+    }
+
+    /// The journal's bytes that are not synced.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        self.machine().journal.as_ref().map_or(0, |journal| journal.current.len().saturating_sub(journal.durable.len()))
+    }
+
+    /// What the document's name stands for.
+    #[must_use]
+    pub fn document(&self) -> Option<Vec<u8>> {
+        self.machine().document.clone()
+    }
+
+    /// Lets another program write the document.
+    pub fn write_document(&self, bytes: &[u8]) {
+        let mut machine = self.machine();
+        machine.document = Some(bytes.to_vec());
+        machine.document_version += 1;
+    }
+
+    /// The journal as a reader sees it.
+    #[must_use]
+    pub fn journal(&self) -> Vec<u8> {
+        self.machine().journal.as_ref().map(|journal| journal.current.clone()).unwrap_or_default()
+    }
+
+    /// Lets another program change the journal.
+    pub fn write_journal(&self, bytes: &[u8]) {
+        if let Some(journal) = &mut self.machine().journal {
+            journal.current = bytes.to_vec();
+            journal.durable = bytes.to_vec();
+        }
+    }
+
+    /// What was kept aside, by suffix.
+    #[must_use]
+    pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
+        self.machine().kept.clone()
+    }
+
+    /// The machine as it is found after a loss of power now. This one goes on as if nothing had happened, so that a
+    /// test can look at every cut of one moment.
+    #[must_use]
+    pub fn after_power_cut(&self, cut: PowerCut) -> Self {
+        let machine = self.machine();
+        let journal = machine.journal.as_ref().map(|journal| {
+            let kept = (journal.durable.len() + cut.journal_bytes).min(journal.current.len());
+            // A truncation that was not synced may be undone; what stands in both is certain.
+            let bytes = if kept >= journal.durable.len() { &journal.current[..kept] } else { &journal.durable[..] };
+            Journal { id: journal.id, current: bytes.to_vec(), durable: bytes.to_vec() }
+        });
+        let document = match cut.document {
+            DocumentFate::New => machine.document.clone(),
+            DocumentFate::Old => machine.durable_document.clone(),
+            DocumentFate::Empty => Some(Vec::new()),
+        };
+        let after = Machine {
+            journal,
+            document: document.clone(),
+            durable_document: document,
+            kept: machine.kept.clone(),
+            poison: machine.poison.clone(),
+            journals: machine.journals,
+            ..Machine::default()
+        };
+        Self { machine: Arc::new(Mutex::new(after)), handle: 0, dead: false }
+    }
+
+    /// Counts the operation, and says what is to happen instead of it.
+    fn begin(&mut self, operation: Operation) -> io::Result<Option<Fault>> {
+        if self.dead {
+            return Err(killed());
+        }
+        let mut machine = self.machine();
+        let number = machine.operations.len();
+        machine.operations.push(operation);
+        let fault = machine.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        drop(machine);
+        match fault {
+            Some(Fault::Error(kind)) => Err(io::Error::new(kind, "simulated")),
+            Some(Fault::Die) => Err(self.die()),
+            other => Ok(other),
+        }
+    }
+
+    /// The operating system releases what a killed process had locked.
+    fn die(&mut self) -> io::Error {
+        self.dead = true;
+        let mut machine = self.machine();
+        if machine.locked_by == Some(self.handle) {
+            machine.locked_by = None;
+        }
+        killed()
+    }
+
+    fn end(&mut self, fault: Option<Fault>) -> io::Result<()> {
+        if fault == Some(Fault::DieAfter) { Err(self.die()) } else { Ok(()) }
+    }
+
+    fn with_journal<T>(&self, action: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
+        self.machine().journal.as_mut().map(action).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Medium for Simulated {
+    fn document_path(&self) -> &Path {
+        Path::new("simulated.json")
+    }
+
+    fn journal_path(&self) -> &Path {
+        Path::new("simulated.json.journal")
+    }
+
+    fn lock_path(&self) -> &Path {
+        Path::new("simulated.json.lock")
+    }
+
+    fn lock(&mut self, _wait: Duration) -> io::Result<bool> {
+        let fault = self.begin(Operation::Lock)?;
+        let handle = self.handle;
+        let mut machine = self.machine();
+        if machine.locked_by.is_some() {
+            return Ok(false);
+        }
+        machine.locked_by = Some(handle);
+        drop(machine);
+        self.end(fault).map(|()| true)
+    }
+
+    fn unlock(&mut self) -> io::Result<()> {
+        if !self.dead {
+            self.machine().locked_by = None;
+        }
+        Ok(())
+    }
+
+    fn poison(&mut self) -> io::Result<Option<String>> {
+        if self.dead { Err(killed()) } else { Ok(self.machine().poison.clone()) }
+    }
+
+    fn set_poison(&mut self, reason: &str) -> io::Result<()> {
+        if self.dead {
+            return Err(killed());
+        }
+        self.machine().poison = Some(reason.to_owned());
+        Ok(())
+    }
+
+    fn journal_id(&mut self) -> io::Result<Option<FileId>> {
+        if self.dead { Err(killed()) } else { Ok(self.machine().journal.as_ref().map(|journal| FileId(0, journal.id))) }
+    }
+
+    fn open_journal(&mut self) -> io::Result<()> {
+        self.with_journal(|_| ())
+    }
+
+    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
+        let fault = self.begin(Operation::ReadJournal)?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let bytes = self.with_journal(|journal| journal.current.get(from..).unwrap_or_default().to_vec())?;
+        self.end(fault).map(|()| bytes)
+    }
+
+    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.begin(Operation::Append)?;
+        let written = if let Some(Fault::Short(most)) = fault { &bytes[..most.min(bytes.len())] } else { bytes };
+        self.with_journal(|journal| {
+            journal.current.resize(usize::try_from(at).unwrap_or(usize::MAX), 0);
+            journal.current.extend_from_slice(written);
+        })?;
+        if written.len() < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { self.end(fault) }
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        let fault = self.begin(Operation::Truncate)?;
+        self.with_journal(|journal| journal.current.truncate(usize::try_from(length).unwrap_or(usize::MAX)))?;
+        self.end(fault)
+    }
+
+    fn sync_journal(&mut self) -> io::Result<()> {
+        let fault = self.begin(Operation::SyncJournal)?;
+        if fault != Some(Fault::Pretend) {
+            self.with_journal(|journal| journal.durable.clone_from(&journal.current))?;
+        }
+        self.end(fault)
+    }
+
+    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()> {
+        let fault = self.begin(Operation::ReplaceJournal)?;
+        let mut machine = self.machine();
+        if let (Some(suffix), Some(old)) = (keep_as, &machine.journal) {
+            let old = old.current.clone();
+            machine.kept.insert(format!(".journal{suffix}"), old);
+        }
+        machine.journals += 1;
+        let id = machine.journals;
+        machine.journal = Some(Journal { id, current: bytes.to_vec(), durable: bytes.to_vec() });
+        machine.poison = None;
+        drop(machine);
+        self.end(fault)
+    }
+
+    fn stamp(&mut self) -> io::Result<Option<Stamp>> {
+        if self.dead {
+            return Err(killed());
+        }
+        let machine = self.machine();
+        Ok(machine.document.as_ref().map(|document| Stamp {
+            file: FileId(1, machine.document_version),
+            bytes: document.len() as u64,
+            modified_nanos: 0,
+        }))
+    }
+
+    fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let fault = self.begin(Operation::ReadDocument)?;
+        let document = self.machine().document.clone();
+        self.end(fault).map(|()| document)
+    }
+
+    fn replace_document(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.begin(Operation::ReplaceDocument)?;
+        self.write_document(bytes);
+        self.end(fault)
+    }
+
+    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.begin(Operation::SetAside)?;
+        self.machine().kept.insert(suffix.to_owned(), bytes.to_vec());
+        self.end(fault)
+    }
+}

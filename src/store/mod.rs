@@ -1,0 +1,68 @@
+//! The effect and its idempotency key in one commit. Knows neither Temporal nor the terminal.
+//!
+//! | file | role |
+//! | --- | --- |
+//! | `record`, `replay` | the journal's lines, and what they add up to |
+//! | `document` | the JSON document that people read |
+//! | `engine`, `recovery` | the commit protocol, and how a database is opened |
+//! | `writer` | group commit: many callers, one sync |
+//! | `medium` | the disk, and a simulated one that loses power |
+//! | `reader`, `audit` | following a journal without its lock, and judging it |
+
+pub mod audit;
+pub mod document;
+mod engine;
+mod error;
+pub mod medium;
+mod reader;
+pub mod record;
+mod recovery;
+mod replay;
+mod writer;
+
+use std::path::Path;
+
+use futures::future::BoxFuture;
+
+pub use audit::{Audit, Verdict};
+pub use document::Document;
+pub use engine::{Committed, Engine, Request};
+pub use error::{Damage, StoreError};
+pub use reader::{JournalReader, News, read_document, watched_folder};
+pub use record::{AttemptEvent, Fact, Outcome, Phase, Record, Refused};
+pub use writer::{JsonStore, now};
+
+use crate::domain::{Effect, Guard, Origin};
+
+/// An effect to apply, under a guard, on behalf of an attempt.
+#[derive(Debug, Clone)]
+pub struct CommitRequest {
+    pub effect: Effect,
+    pub guard: Guard,
+    pub origin: Origin,
+}
+
+/// Something to write down that changes no stock.
+#[derive(Debug, Clone)]
+pub enum Note {
+    Attempt(AttemptEvent),
+    Refused(Refused),
+}
+
+/// What an activity needs of a database.
+pub trait Store: Send + Sync + 'static {
+    /// Applies the effect once, whoever asks and however often. An answer is durable.
+    fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>>;
+
+    /// Writes a note down. Not synced: a loss of power may take the last notes.
+    fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// Puts the seed's starting document back at `path`. The old journal is kept; the answer is the suffix of its name.
+///
+/// # Errors
+/// [`StoreError::Busy`] and [`StoreError::Io`].
+pub fn reset(path: &Path) -> Result<Option<String>, StoreError> {
+    let medium = medium::Disk::open(path).map_err(|source| engine::failed("open", path, source))?;
+    Engine::reset(medium, now)
+}

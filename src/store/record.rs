@@ -1,0 +1,281 @@
+//! The journal's lines: one self-contained fact each, with a sequence number and a checksum.
+//!
+//! A line is `{"sum":"<16 hex digits>",` followed by the rest of the record's JSON object and a line feed. The sum is
+//! taken over the bytes of the object without it, and compared as bytes: no other spelling of the same value passes.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use crate::{
+    domain::{Effect, Guard, IdempotencyKey, Origin, ProductId, Receipt, Stock, UnixMillis},
+    faults::{Action, Point},
+};
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1 for the first line, then one more for each.
+    pub seq: u64,
+    pub at: UnixMillis,
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Fact {
+    /// The first line: where the stock began.
+    Init(Init),
+    /// A customer's order was applied.
+    Order(Commit),
+    /// A supplier order was decided; a delta of 0 says that none was needed.
+    Supplier(Commit),
+    /// An effect was refused for good.
+    Reject(Refused),
+    /// Somebody else changed the document, and the change was taken over.
+    Adjust(Adjustment),
+    /// Something happened in an attempt of an activity.
+    Attempt(AttemptEvent),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Init {
+    #[serde(rename = "productID")]
+    pub product: ProductId,
+    pub stock: Stock,
+    #[serde(rename = "orderID")]
+    pub last_order: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    pub key: IdempotencyKey,
+    pub payload: String,
+    #[serde(flatten)]
+    pub receipt: Receipt,
+    pub guard: Guard,
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// `None` where the order's id itself is malformed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<IdempotencyKey>,
+    /// The application failure's type: `InvalidOrder`, `InvalidQuantity`, `UnknownProduct`, `InsufficientStock` or
+    /// `OrderConflict`.
+    pub code: String,
+    pub message: String,
+    #[serde(rename = "workflowID")]
+    pub workflow: String,
+    #[serde(rename = "runID")]
+    pub run: String,
+}
+
+impl Refused {
+    /// An effect that the store refused with `error`.
+    #[must_use]
+    pub fn new(effect: &Effect, error: &StoreError, origin: &Origin) -> Self {
+        Self {
+            key: Some(effect.key()),
+            code: error.type_name().to_owned(),
+            message: error.to_string(),
+            workflow: origin.workflow.clone(),
+            run: origin.run.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjustment {
+    pub delta: i64,
+    pub stock: Stock,
+    #[serde(rename = "orderID")]
+    pub last_order: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEvent {
+    #[serde(flatten)]
+    pub origin: Origin,
+    #[serde(flatten)]
+    pub phase: Phase,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "lowercase")]
+pub enum Phase {
+    Started,
+    /// A planned fault that ends or delays the attempt strikes now; an `error` shows as [`Phase::Failed`] instead.
+    Fault {
+        point: Point,
+        action: Action,
+    },
+    Completed {
+        outcome: Outcome,
+    },
+    Failed {
+        code: String,
+        message: String,
+        retryable: bool,
+        /// The point of the planned fault, where one caused it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        point: Option<Point>,
+    },
+}
+
+/// What an effect came to, in the words that people see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Applied,
+    /// The ledger knew it.
+    Replayed,
+    /// The `last-order` guard took it for known.
+    Skipped,
+}
+
+/// Why a line cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    #[error("it does not begin with a checksum")]
+    NoSum,
+    #[error("its checksum is {found}, but its content gives {computed}")]
+    WrongSum { found: String, computed: String },
+    #[error("it is no journal record: {0}")]
+    NoRecord(String),
+}
+
+const HEAD: &[u8] = b"{\"sum\":\"";
+const SUM_BYTES: usize = 16;
+const JOINT: &[u8] = b"\",";
+
+/// The first 64 bits of the SHA-256 of `body`, in lower-case hex.
+fn sum(body: &[u8]) -> String {
+    Sha256::digest(body).iter().take(SUM_BYTES / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Record {
+    /// The line, with its line feed.
+    ///
+    /// # Errors
+    /// None that can happen: the type has only keys and values that JSON knows.
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let body = serde_json::to_vec(self)?;
+        let mut line = Vec::with_capacity(body.len() + 32);
+        line.extend_from_slice(HEAD);
+        line.extend_from_slice(sum(&body).as_bytes());
+        line.extend_from_slice(JOINT);
+        line.extend_from_slice(&body[1..]);
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    /// Reads a line, given without its line feed.
+    ///
+    /// # Errors
+    /// [`LineError`] when a bit of it is not as it was written.
+    pub fn decode(line: &[u8]) -> Result<Self, LineError> {
+        let rest = line.strip_prefix(HEAD).ok_or(LineError::NoSum)?;
+        let (found, rest) = rest.split_at_checked(SUM_BYTES).ok_or(LineError::NoSum)?;
+        let rest = rest.strip_prefix(JOINT).ok_or(LineError::NoSum)?;
+        let mut body = Vec::with_capacity(rest.len() + 1);
+        body.push(b'{');
+        body.extend_from_slice(rest);
+        let computed = sum(&body);
+        if computed.as_bytes() != found {
+            let found = crate::domain::sanitize(&String::from_utf8_lossy(found), SUM_BYTES);
+            return Err(LineError::WrongSum { found, computed });
+        }
+        serde_json::from_slice(&body).map_err(|error| LineError::NoRecord(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Activity, Attempt, OrderId};
+
+    fn origin() -> Origin {
+        Origin {
+            order: OrderId::new("A12").unwrap(),
+            workflow: "order-A12".into(),
+            run: "6b1f".into(),
+            activity: Activity::UpdateInventory,
+            attempt: Attempt::new(3).unwrap(),
+        }
+    }
+
+    fn commit() -> Record {
+        let fact = Fact::Order(Commit {
+            key: IdempotencyKey::order(&origin().order),
+            payload: "999 x 123456".into(),
+            receipt: Receipt { delta: -999, stock: 1 },
+            guard: Guard::Ledger,
+            origin: origin(),
+        });
+        Record { seq: 7, at: UnixMillis(1_700_000_000_123), fact }
+    }
+
+    #[test]
+    fn the_form_of_a_line_is_stable() {
+        let line = String::from_utf8(commit().encode().unwrap()).unwrap();
+        let (_, body) = line.split_at(HEAD.len() + SUM_BYTES + JOINT.len());
+        assert_eq!(
+            body,
+            "\"seq\":7,\"at\":1700000000123,\"kind\":\"order\",\"key\":\"order:A12\",\"payload\":\"999 x 123456\",\
+             \"delta\":-999,\"stock\":1,\"guard\":\"ledger\",\"orderID\":\"A12\",\"workflowID\":\"order-A12\",\
+             \"runID\":\"6b1f\",\"activity\":\"UpdateInventoryActivity\",\"attempt\":3}\n"
+        );
+    }
+
+    #[test]
+    fn every_kind_comes_back_as_it_was() {
+        let phases = [
+            Phase::Started,
+            Phase::Fault { point: Point::AfterCommit, action: Action::Crash },
+            Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { millis: 20 } },
+            Phase::Completed { outcome: Outcome::Replayed },
+            Phase::Failed {
+                code: "RandomError".into(),
+                message: "RANDOM ERROR".into(),
+                retryable: true,
+                point: Some(Point::AfterCommit),
+            },
+        ];
+        let facts = phases
+            .into_iter()
+            .map(|phase| Fact::Attempt(AttemptEvent { origin: origin(), phase }))
+            .chain([
+                commit().fact,
+                Fact::Adjust(Adjustment { delta: 5, stock: 10, last_order: "A".into(), reason: "edited".into() }),
+                Fact::Reject(Refused {
+                    key: None,
+                    code: "InvalidOrder".into(),
+                    message: "no".into(),
+                    workflow: "w".into(),
+                    run: "r".into(),
+                }),
+            ])
+            .enumerate();
+        for (index, fact) in facts {
+            let record = Record { seq: index as u64 + 1, at: UnixMillis(5), fact };
+            let line = record.encode().unwrap();
+            assert_eq!(Record::decode(&line[..line.len() - 1]).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn every_bit_flip_is_seen() {
+        let line = commit().encode().unwrap();
+        let line = &line[..line.len() - 1];
+        for bit in 0..line.len() * 8 {
+            let mut flipped = line.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Record::decode(&flipped).is_err(), "bit {bit}: {}", String::from_utf8_lossy(&flipped));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Opening a database, and the document's life beside the journal: published after each commit, adopted where
+//! somebody changed it while nobody of ours was at work, kept aside where somebody changed it meanwhile.
+
+use std::collections::VecDeque;
+
+use crate::domain::Inventory;
+
+use super::{
+    document::{Document, STARTING_DOCUMENT},
+    engine::{Engine, Loaded, digest, failed},
+    error::{Damage, StoreError},
+    medium::Medium,
+    record::{Adjustment, Fact, Init, Record},
+    replay::{Position, read_lines},
+};
+
+impl<M: Medium> Engine<M> {
+    /// Reads the whole journal, or begins one. The caller holds the lock.
+    pub(super) fn start_up(&mut self) -> Result<(), StoreError> {
+        self.refuse_poison()?;
+        let found = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        if found.is_none() {
+            self.begin_journal()?;
+        }
+        self.load()?;
+        // Later in a process's life, `publish` tells a foreign document from its own.
+        if self.published.is_none() { self.reconcile_document() } else { Ok(()) }
+    }
+
+    /// No journal: the document says where the stock begins, and the seed's where there is none.
+    fn begin_journal(&mut self) -> Result<(), StoreError> {
+        let path = self.medium.document_path().to_owned();
+        let found = self.read_document()?.unwrap_or_else(|| STARTING_DOCUMENT.as_bytes().to_vec());
+        let document =
+            Document::parse(&found).map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
+        if document.seq.is_some() {
+            return Err(StoreError::JournalMissing { path });
+        }
+        let init = Init { product: document.product, stock: document.stock, last_order: document.last_order };
+        self.replace_journal(init, None)
+    }
+
+    /// Makes a journal of one line.
+    fn replace_journal(&mut self, init: Init, keep_as: Option<&str>) -> Result<(), StoreError> {
+        let path = self.medium.journal_path().to_owned();
+        let first = Record { seq: 1, at: (self.clock)(), fact: Fact::Init(init) };
+        let line = first.encode().map_err(|error| failed("write", &path, error.into()))?;
+        self.medium.replace_journal(&line, keep_as).map_err(|source| failed("create", &path, source))
+    }
+
+    fn load(&mut self) -> Result<(), StoreError> {
+        let path = self.medium.journal_path().to_owned();
+        self.medium.open_journal().map_err(|source| failed("open", &path, source))?;
+        let file = self.medium.journal_id().map_err(|source| failed("find", &path, source))?;
+        let file = file.ok_or_else(|| failed("find", &path, std::io::ErrorKind::NotFound.into()))?;
+        let bytes = self.read_from(0)?;
+        let mut position = Position::default();
+        let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
+        let (first, rest) = records.split_first().ok_or_else(|| self.damaged(0, Damage::Empty))?;
+        let Fact::Init(init) = &first.fact else { return Err(self.damaged(0, Damage::NoInit)) };
+        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, self.reorder_below);
+        let mut loaded = Loaded { file, inventory, position, durable: 0, document_seq: 1, documents: VecDeque::new() };
+        let first_document = loaded.document().map_err(|cause| self.damaged(0, cause))?;
+        loaded.remember(digest(&first_document));
+        loaded.take_in(rest).map_err(|cause| self.damaged(0, cause))?;
+        self.loaded = Some(loaded);
+        self.cut_torn_end(bytes.len() as u64)
+    }
+
+    /// Compares the document on disk with the journal, when this process starts (or starts anew).
+    fn reconcile_document(&mut self) -> Result<(), StoreError> {
+        let Some(bytes) = self.read_document()? else { return Ok(()) };
+        let loaded = self.state()?;
+        if loaded.published_once(&bytes) {
+            return Ok(());
+        }
+        let edited = match Document::parse(&bytes) {
+            Ok(document) => document,
+            Err(error) => return self.keep_aside(&bytes, "damaged", &error.to_string()),
+        };
+        let inventory = &loaded.inventory;
+        let says_the_same = edited.stock == inventory.stock && edited.last_order == inventory.last_order;
+        // A document of an older line that was changed too: taking it over would undo what came after it. A newer one
+        // than the journal has lost its journal's end. Neither is guessed at.
+        let is_of_this_state = edited.seq.is_none_or(|seq| seq == loaded.document_seq);
+        if edited.product != inventory.product || !is_of_this_state {
+            return if says_the_same { Ok(()) } else { self.keep_aside(&bytes, "edited", "it is of another state") };
+        }
+        if says_the_same { Ok(()) } else { self.adopt(&edited) }
+    }
+
+    /// Takes over what somebody wrote into the document while nobody of ours was at work.
+    fn adopt(&mut self, edited: &Document) -> Result<(), StoreError> {
+        let delta = edited.stock - self.state()?.inventory.stock;
+        tracing::warn!(delta, stock = edited.stock, "the document was changed by hand; taking it over");
+        let adjustment = Adjustment {
+            delta,
+            stock: edited.stock,
+            last_order: edited.last_order.clone(),
+            reason: "the document was changed while no worker ran".to_owned(),
+        };
+        let mut line = Vec::new();
+        self.add(Fact::Adjust(adjustment), &mut line)?;
+        self.write(&line)?;
+        self.make_durable()
+    }
+
+    /// Makes the document show the last state, where it does not. The caller holds the lock, so that two processes
+    /// cannot move their documents into place in the wrong order.
+    pub(super) fn publish(&mut self) -> Result<(), StoreError> {
+        let path = self.medium.document_path().to_owned();
+        let seq = self.state()?.document_seq;
+        let stamp = self.medium.stamp().map_err(|source| failed("look at", &path, source))?;
+        if stamp.is_some() && self.published == stamp.map(|stamp| (seq, stamp)) {
+            return Ok(());
+        }
+        let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
+        // Where the stamp is ours, nobody else has touched it since.
+        let changed = stamp != self.published.map(|(_, stamp)| stamp);
+        if changed && let Some(found) = self.read_document()? {
+            if found == bytes {
+                self.published = stamp.map(|stamp| (seq, stamp));
+                return Ok(());
+            }
+            // At start-up, `reconcile_document` has looked at it already.
+            if self.published.is_some() && !self.state()?.published_once(&found) {
+                self.keep_aside(&found, "edited", "it was changed while a worker ran")?;
+            }
+        }
+        self.medium.replace_document(&bytes).map_err(|source| failed("publish", &path, source))?;
+        let stamp = self.medium.stamp().map_err(|source| failed("look at", &path, source))?;
+        self.published = stamp.map(|stamp| (seq, stamp));
+        Ok(())
+    }
+
+    fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.medium.read_document().map_err(|source| failed("read", self.medium.document_path(), source))
+    }
+
+    /// Keeps somebody's document beside ours, under a name that tells why and when.
+    fn keep_aside(&mut self, bytes: &[u8], why: &str, reason: &str) -> Result<(), StoreError> {
+        let path = self.medium.document_path().to_owned();
+        let suffix = format!(".{why}-{}", (self.clock)().0);
+        tracing::warn!(document = %path.display(), kept_as = suffix, reason, "putting the journal's document in place");
+        self.medium.set_aside(&suffix, bytes).map_err(|source| failed("keep a copy of", &path, source))
+    }
+
+    /// Starts anew from the seed's document. The old journal stays beside the new one; the answer is the suffix of
+    /// its name, where there was one. Works on a damaged or poisoned database too.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] and [`StoreError::Io`]; then the old database stands as it was.
+    pub fn reset(medium: M, clock: fn() -> crate::domain::UnixMillis) -> Result<Option<String>, StoreError> {
+        let mut engine =
+            Self { medium, clock, reorder_below: crate::domain::REORDER_BELOW, loaded: None, published: None };
+        engine.locked(Self::reset_locked)
+    }
+
+    fn reset_locked(&mut self) -> Result<Option<String>, StoreError> {
+        let path = self.medium.document_path().to_owned();
+        let start = Document::parse(STARTING_DOCUMENT.as_bytes())
+            .map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
+        let old = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let keep_as = old.map(|_| format!(".until-{}", (self.clock)().0));
+        let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
+        self.replace_journal(init, keep_as.as_deref())?;
+        self.medium
+            .replace_document(STARTING_DOCUMENT.as_bytes())
+            .map_err(|source| failed("publish", &path, source))?;
+        Ok(keep_as)
+    }
+}
