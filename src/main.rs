@@ -1,1 +1,15 @@
-fn main() {}
+//! Arguments in, exit code out. Holds no logic.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use idempotence::{cli::Cli, commands};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(commands::run(cli));
+    // What still runs in the background (a poll, a file watch) must not hold up the end.
+    runtime.shutdown_background();
+    Ok(result.unwrap_or_else(|failure| commands::report(&failure)))
+}

@@ -43,6 +43,12 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// The account of a database that holds `stock` and that nothing has happened to.
+    #[must_use]
+    pub fn beginning_with(stock: Stock) -> Self {
+        Self { initial: stock, expected: stock, actual: stock, ..Self::default() }
+    }
+
     /// Takes the next record in.
     pub fn observe(&mut self, record: &Record) {
         self.seq = record.seq;

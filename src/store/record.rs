@@ -138,6 +138,17 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Replayed => "replayed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// Why a line cannot be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {

@@ -1,0 +1,177 @@
+//! The command line, as data. Holds no logic.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::Flags,
+    domain::Guard,
+    faults::{FaultPlan, Seed},
+};
+
+/// See retries hit a shared database, live, and the stock stay right.
+#[derive(Debug, Parser)]
+#[command(name = "idempotence", version, about, long_about = None, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    #[command(subcommand)]
+    pub command: Option<CommandArgs>,
+}
+
+/// Settings; each has a name in the environment and in `.env` too.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct SettingsArgs {
+    /// Temporal server, host:port [TEMPORAL_ADDRESS; default localhost:7233]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    address: Option<String>,
+    /// Temporal namespace [TEMPORAL_NAMESPACE; default default]
+    #[arg(long, global = true)]
+    namespace: Option<String>,
+    /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
+    #[arg(long, global = true, value_name = "NAME")]
+    task_queue: Option<String>,
+    /// The JSON database [DATABASE; default database/inventory.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// The `temporal` program for the embedded server [TEMPORAL_CLI]
+    #[arg(long, global = true, value_name = "FILE")]
+    temporal_cli: Option<PathBuf>,
+}
+
+impl From<SettingsArgs> for Flags {
+    fn from(args: SettingsArgs) -> Self {
+        let SettingsArgs { address, namespace, task_queue, database, temporal_cli } = args;
+        Self { address, namespace, task_queue, database, temporal_cli }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CommandArgs {
+    /// The dashboard (also without a command)
+    Dashboard(DashboardArgs),
+    /// A worker, until SIGINT or SIGTERM
+    Worker(WorkerArgs),
+    /// The embedded Temporal dev server alone, until SIGINT or SIGTERM
+    Server,
+    /// Start one order and wait for it
+    Start(StartArgs),
+    /// Run a scenario without a terminal, and judge it
+    Demo(DemoArgs),
+    /// Check the database against its journal
+    Audit(AuditArgs),
+    /// Put the seed's starting document back; the old journal is kept under another name
+    Reset(ResetArgs),
+    /// Run a program that ends when standard input closes
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct DashboardArgs {
+    /// Do not start a worker; `w` starts one
+    #[arg(long)]
+    pub no_worker: bool,
+    /// Seed of the fault plan [default: drawn]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<Seed>,
+    /// Allow planned faults on a server that is not on this machine
+    #[arg(long)]
+    pub remote_faults: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct WorkerArgs {
+    /// Fault plan for orders that bring none
+    #[arg(long, value_name = "PLAN", default_value_t = FaultPlan::none())]
+    pub faults: FaultPlan,
+    /// Guard for orders that bring none: ledger, last-order or off
+    #[arg(long, default_value_t = Guard::Ledger)]
+    pub guard: Guard,
+    /// Seed of the fault plan for orders that bring none
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: Seed,
+    /// Allow planned faults on a server that is not on this machine
+    #[arg(long)]
+    pub remote_faults: bool,
+    /// End when standard input closes, as it does when the parent dies
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct StartArgs {
+    #[arg(default_value = "A12")]
+    pub order_id: String,
+    #[arg(default_value = "123456")]
+    pub product_id: String,
+    #[arg(default_value_t = 999, allow_negative_numbers = true)]
+    pub quantity: i64,
+    /// [default: order-<ORDER_ID>]
+    #[arg(long, value_name = "ID")]
+    pub workflow_id: Option<String>,
+    /// Fault plan: a preset (seed, after-commit-once, crash-after-commit, none) or rules [default: seed on this
+    /// machine, none elsewhere]
+    #[arg(long, value_name = "PLAN")]
+    pub faults: Option<FaultPlan>,
+    /// ledger, last-order or off
+    #[arg(long, default_value_t = Guard::Ledger)]
+    pub guard: Guard,
+    /// Seed of the fault plan [default: drawn]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<Seed>,
+    /// Allow planned faults on a server that is not on this machine
+    #[arg(long)]
+    pub remote_faults: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Only the seed's so far
+    #[arg(default_value = "seed", value_parser = ["seed"])]
+    pub scenario: String,
+    /// Fault plan [default: seed]
+    #[arg(long, value_name = "PLAN")]
+    pub faults: Option<FaultPlan>,
+    /// ledger, last-order or off
+    #[arg(long, default_value_t = Guard::Ledger)]
+    pub guard: Guard,
+    /// Seed of the fault plan [default: drawn]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<Seed>,
+    /// Allow planned faults on a server that is not on this machine
+    #[arg(long)]
+    pub remote_faults: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AuditArgs {
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ResetArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SuperviseArgs {
+    pub program: OsString,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}

@@ -1,0 +1,64 @@
+//! Checks the database against its journal. Reads only.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Failure, print};
+use crate::{
+    cli::AuditArgs,
+    config::Settings,
+    domain::IdempotencyKey,
+    store::{Audit, Document, JournalReader, StoreError, Verdict, read_document},
+};
+
+pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
+    let path = &settings.database.path;
+    let mut reader = JournalReader::new(path);
+    let records = reader.read()?.records;
+    let document = read_document(path)?;
+    let mut audit = Audit::default();
+    records.iter().for_each(|record| audit.observe(record));
+    if records.is_empty() {
+        audit = begin_from(document.as_ref(), settings)?;
+    }
+    let differs = document.as_ref().filter(|document| document.stock != audit.actual);
+    let verdict = if differs.is_some() { Verdict::Wrong } else { audit.verdict() };
+    if args.json {
+        let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
+        print::json(&json!({
+            "verdict": verdict.name(),
+            "stock": { "initial": audit.initial, "expected": audit.expected, "actual": audit.actual },
+            "orders": audit.orders,
+            "supplierOrders": audit.supplier_orders,
+            "adjustments": audit.adjustments,
+            "appliedTwice": twice,
+            "seq": audit.seq,
+        }));
+    } else {
+        print::line(&format!("{}: {}", verdict.name(), audit.sentence()));
+    }
+    if let Some(document) = differs {
+        print::problem(&format!(
+            "{} says {} where its journal says {}; start a worker, which takes an edited document over and brings an \
+             old one up to date",
+            path.display(),
+            document.stock,
+            audit.actual
+        ));
+    }
+    Ok(if verdict == Verdict::Right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A database that no worker has opened yet is its document alone.
+fn begin_from(document: Option<&Document>, settings: &Settings) -> Result<Audit, Failure> {
+    let path = settings.database.path.clone();
+    match document {
+        Some(document) if document.seq.is_none() => Ok(Audit::beginning_with(document.stock)),
+        Some(_) => Err(StoreError::JournalMissing { path }.into()),
+        None => Err(Failure::Unanswered(format!(
+            "there is no database at {}; a worker makes it, or: idempotence reset --yes",
+            path.display()
+        ))),
+    }
+}

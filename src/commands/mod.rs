@@ -1,0 +1,130 @@
+//! One file per command. Each says what it does on standard output, its problems on standard error, and its end with
+//! an exit code: 0 right, 1 failed or the verdict wrong, 2 wrong usage or settings.
+
+mod audit;
+mod dashboard;
+mod demo;
+mod log;
+mod print;
+mod reset;
+mod server;
+mod start;
+mod supervise;
+mod worker;
+
+use std::{io, io::IsTerminal, path::Path, process::ExitCode};
+
+use crate::{
+    cli::{Cli, CommandArgs, DashboardArgs, DemoArgs},
+    config::{Settings, SettingsError},
+    faults::{FaultPlan, Preset},
+    runtime::backend::BackendError,
+    server::SuperviseError,
+    store::StoreError,
+    temporal::{ConnectError, StartError, WorkerError},
+};
+
+/// Why a command gave up. The sentence is for the person who typed it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Supervise(#[from] SuperviseError),
+    #[error("could not {what}: {source}")]
+    Io { what: &'static str, source: io::Error },
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+impl Failure {
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    if let Some(CommandArgs::Supervise(args)) = cli.command {
+        return supervise::run(args).await;
+    }
+    let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
+    let settings = Settings::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current)?;
+    match cli.command {
+        Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings, args).await,
+        None => dashboard_or_demo(settings, DashboardArgs::default()).await,
+        Some(CommandArgs::Worker(args)) => worker::run(settings, args).await,
+        Some(CommandArgs::Server) => server::run(settings).await,
+        Some(CommandArgs::Start(args)) => start::run(settings, args).await,
+        Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
+        Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
+        Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
+        Some(CommandArgs::Supervise(args)) => supervise::run(args).await,
+    }
+}
+
+/// A dashboard needs a terminal; without one, the same thing can still be shown line by line.
+async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        return dashboard::run(settings, args).await;
+    }
+    print::problem("standard input or output is no terminal, so this runs: idempotence demo");
+    let demo = DemoArgs {
+        scenario: "seed".to_owned(),
+        faults: None,
+        guard: crate::domain::Guard::default(),
+        seed: args.seed,
+        remote_faults: args.remote_faults,
+        json: false,
+    };
+    demo::run(settings, demo).await
+}
+
+/// The plan to send. Planned faults on somebody else's server need to be asked for.
+fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bool) -> Result<FaultPlan, Failure> {
+    let here = settings.address.is_loopback();
+    match asked {
+        None if here => Ok(Preset::Seed.plan()),
+        None => Ok(FaultPlan::none()),
+        Some(plan) if here || remote_allowed || plan.is_none() => Ok(plan.clone()),
+        Some(_) => Err(Failure::Usage(format!(
+            "{} is not this machine; to inject faults there all the same, add --remote-faults",
+            settings.address
+        ))),
+    }
+}
+
+/// A seed that Temporal's Web UI shows exactly.
+fn drawn_seed() -> crate::faults::Seed {
+    u64::from(rand::random::<u32>())
+}
+
+/// Says why a command gave up, and gives its exit code.
+#[must_use]
+pub fn report(failure: &Failure) -> ExitCode {
+    print::problem(&failure.to_string());
+    ExitCode::from(failure.exit_code())
+}

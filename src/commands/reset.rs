@@ -1,0 +1,39 @@
+//! Puts the seed's starting document back, and keeps the old journal.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use super::{Failure, print};
+use crate::{cli::ResetArgs, config::Settings, store};
+
+pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
+    let path = &settings.database.path;
+    if !args.yes && !confirmed(&format!("Put the seed's starting document back at {}? [y/N]", path.display()))? {
+        print::problem("nothing was changed");
+        return Ok(ExitCode::FAILURE);
+    }
+    let kept = store::reset(path)?.map(|suffix| format!("{}.journal{suffix}", path.display()));
+    if args.json {
+        print::json(&json!({ "database": path, "keptJournal": kept }));
+    } else {
+        print::line(&format!("{} is the seed's starting document", path.display()));
+        if let Some(kept) = kept {
+            print::line(&format!("the old journal is {kept}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn confirmed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage("standard input is no terminal to ask at; add --yes".to_owned()));
+    }
+    print::question(question);
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::io("read the answer"))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

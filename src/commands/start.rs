@@ -1,0 +1,127 @@
+//! The seed's starter: stock before, start, wait, stock after.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::json;
+
+use super::{Failure, drawn_seed, faults_for, log, print};
+use crate::{
+    cli::StartArgs,
+    config::Settings,
+    runtime::backend::endpoint,
+    store::{Outcome, read_document},
+    temporal::{
+        Demo, End, Link, OrderInput, Patience, Presence, StartRequest, Started, Watch, look_for_worker,
+        order_workflow_id, start,
+    },
+};
+
+/// Between two tries to hear of a result while the server is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
+    log::to_file(&settings)?;
+    let id = crate::domain::OrderId::new(args.order_id.as_str())
+        .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
+    let faults = faults_for(&settings, args.faults.as_ref(), args.remote_faults)?;
+    let seed = args.seed.unwrap_or_else(drawn_seed);
+    let link = Link::connect(&endpoint(&settings, "starter"), Patience::Retries).await?;
+    let before = stock(&settings)?;
+    say(&args, &format!("stock before: {}", shown(before)));
+    let input = OrderInput {
+        order: id.as_str().to_owned(),
+        item: args.product_id.clone(),
+        quantity: args.quantity,
+        demo: Some(Demo::new(&faults, seed, args.guard)),
+    };
+    let workflow = args.workflow_id.clone().unwrap_or_else(|| order_workflow_id(id.as_str()));
+    let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
+    let (started, watch) = start(&link, request).await?;
+    let joined = if started.joined { " (joined: it was under way already)" } else { "" };
+    say(&args, &format!("workflow {} run {}{joined}", started.workflow, started.run));
+    say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.guard));
+    warn_without_worker(&settings, &link).await;
+    let end = wait_for(&watch).await;
+    let after = stock(&settings)?;
+    report(&args, &started, &end, before, after)
+}
+
+fn say(args: &StartArgs, text: &str) {
+    if !args.json {
+        print::line(text);
+    }
+}
+
+fn shown(stock: Option<i64>) -> String {
+    stock.map_or_else(|| "no database here yet".to_owned(), |stock| stock.to_string())
+}
+
+fn stock(settings: &Settings) -> Result<Option<i64>, Failure> {
+    Ok(read_document(&settings.database.path)?.map(|document| document.stock))
+}
+
+async fn warn_without_worker(settings: &Settings, link: &Link) {
+    if matches!(look_for_worker(link, &settings.task_queue).await, Ok(Presence::Nobody)) {
+        let queue = &settings.task_queue;
+        print::problem(&format!("no worker reports from '{queue}' yet; waiting. Start one with: idempotence worker"));
+    }
+}
+
+/// Waits as long as it takes; a server that goes away is asked again.
+pub(super) async fn wait_for(watch: &Watch) -> End {
+    loop {
+        match watch.end().await {
+            Ok(end) => return end,
+            Err(problem) => {
+                tracing::warn!(problem, "the server does not answer; asking again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The word for a run's end, as `--json` gives it.
+pub(super) fn outcome_name(end: &End) -> String {
+    match end {
+        // A worker of the original says nothing; that it completed is all there is to know.
+        End::Completed { outcome } => outcome.clone().unwrap_or_else(|| Outcome::Applied.name().to_owned()),
+        End::Rejected { .. } => "rejected".to_owned(),
+        End::Conflict { .. } => "conflict".to_owned(),
+        End::Failed { .. } => "failed".to_owned(),
+        End::Cancelled => "cancelled".to_owned(),
+        End::Terminated => "terminated".to_owned(),
+        End::TimedOut => "timed out".to_owned(),
+    }
+}
+
+fn report(
+    args: &StartArgs,
+    started: &Started,
+    end: &End,
+    before: Option<i64>,
+    after: Option<i64>,
+) -> Result<ExitCode, Failure> {
+    let outcome = outcome_name(end);
+    if args.json {
+        print::json(&json!({
+            "orderID": args.order_id,
+            "workflowID": started.workflow,
+            "runID": started.run,
+            "outcome": outcome,
+            "stockBefore": before,
+            "stockAfter": after,
+        }));
+    } else {
+        print::line(&format!("result: {outcome}"));
+        print::line(&format!("stock after: {}", shown(after)));
+    }
+    match end {
+        End::Completed { .. } => Ok(ExitCode::SUCCESS),
+        End::Rejected { code, message } => Err(Failure::Unanswered(format!("rejected ({code}): {message}"))),
+        End::Conflict { message } => Err(Failure::Unanswered(format!("conflict: {message}"))),
+        End::Failed { message } => Err(Failure::Unanswered(format!("the order failed: {message}"))),
+        End::Cancelled | End::Terminated | End::TimedOut => {
+            Err(Failure::Unanswered(format!("the workflow was {outcome}")))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The worker as a process of its own, so that killing it is a real SIGKILL. It ends with its parent: it watches the
+//! pipe that is its standard input.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStdin, Command},
+};
+
+use crate::config::Settings;
+
+/// What a worker process is started with.
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    /// Our own program.
+    pub program: PathBuf,
+    pub address: String,
+    pub namespace: String,
+    pub task_queue: String,
+    pub database: PathBuf,
+    /// Where its log lines go.
+    pub log: PathBuf,
+}
+
+impl WorkerCommand {
+    /// A worker under `settings`.
+    ///
+    /// # Errors
+    /// The operating system's, where this program's own path is not known.
+    pub fn new(settings: &Settings, log: &Path) -> io::Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe()?,
+            address: settings.address.to_string(),
+            namespace: settings.namespace.clone(),
+            task_queue: settings.task_queue.clone(),
+            database: settings.database.path.clone(),
+            log: log.to_owned(),
+        })
+    }
+
+    /// Starts the process.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn spawn(&self) -> io::Result<WorkerChild> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let mut child = Command::new(&self.program)
+            .arg("worker")
+            .args(["--with-parent", "--address", &self.address, "--namespace", &self.namespace])
+            .args(["--task-queue", &self.task_queue])
+            .arg("--database")
+            .arg(&self.database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // A Ctrl-C in the terminal is the parent's to answer.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdin = child.stdin.take();
+        Ok(WorkerChild { child, stdin })
+    }
+}
+
+/// A running worker process.
+#[derive(Debug)]
+pub struct WorkerChild {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl WorkerChild {
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    /// Waits for the line with which the worker says that it polls. `false`: it ended before.
+    pub async fn ready(&mut self) -> bool {
+        let Some(stdout) = self.child.stdout.as_mut() else { return true };
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line).await;
+        matches!(read, Ok(bytes) if bytes > 0)
+    }
+
+    /// Waits for the process to end.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        // Tokio closes a child's standard input before it waits, which would end this one; it was taken out above.
+        self.child.wait().await
+    }
+
+    /// SIGKILL, at once.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.start_kill()
+    }
+
+    /// Asks it to finish what runs and to end.
+    pub fn stop(&mut self) {
+        self.stdin = None;
+    }
+}
+
+/// How a process ended, in words.
+#[must_use]
+pub fn describe_exit(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => "ended".to_owned(),
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(6)) => "crashed (aborted, as planned faults do)".to_owned(),
+        (None, Some(9)) => "killed (SIGKILL)".to_owned(),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}

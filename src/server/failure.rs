@@ -1,0 +1,101 @@
+//! Why a dev server did not start, and how one ended. Only words: must not do anything.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::{fmt, io};
+
+/// The server did not start; nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, and by no Temporal server, else the caller would have used it.
+    #[error(
+        "something that does not answer as a Temporal server listens on {address}; end it, or name another address in \
+         TEMPORAL_ADDRESS"
+    )]
+    PortTaken {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The system does not give us the port.
+    #[error("the dev server cannot listen on {address} ({source}); name another port in TEMPORAL_ADDRESS")]
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Two servers on one database would both believe that its workflows are theirs.
+    #[error("another dev server of ours uses {}; use that one, or stop it first", database.display())]
+    DatabaseInUse {
+        /// The server's database.
+        database: PathBuf,
+    },
+    /// The log or the database's folder cannot be written.
+    #[error("the dev server needs to write {} ({source}); make that possible, or name another place", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Our own binary does not start.
+    #[error("{} cannot be started to supervise the dev server ({source}); install idempotence again", path.display())]
+    Supervisor {
+        /// Our own binary.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It ended before it took connections: a broken or too old executable, mostly.
+    #[error(
+        "{ended} while starting, and said: {said}; if {} is broken or old, name another one in TEMPORAL_CLI",
+        executable.display()
+    )]
+    Ended {
+        /// How, and where its log is.
+        ended: Ended,
+        /// Its last lines.
+        said: String,
+        /// The `temporal` executable.
+        executable: PathBuf,
+    },
+    /// It runs, but took no connections in time. It is stopped.
+    #[error("the dev server did not listen on {address} in time; try again, or see its log {}", log.display())]
+    Slow {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// Its log.
+        log: PathBuf,
+    },
+}
+
+/// How the server ended. Displays as a clause that names the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code, or 128 + the signal that killed it.
+    pub code: u8,
+    /// Its log.
+    pub log: PathBuf,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            signal @ 129.. => write!(f, "the dev server was killed by signal {}", signal - 128)?,
+            code => write!(f, "the dev server ended with exit code {code}")?,
+        }
+        write!(f, " (log: {})", self.log.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_reads_as_a_clause() {
+        let ended = |code| Ended { code, log: "s.log".into() }.to_string();
+        assert_eq!(ended(1), "the dev server ended with exit code 1 (log: s.log)");
+        assert_eq!(ended(137), "the dev server was killed by signal 9 (log: s.log)");
+    }
+}

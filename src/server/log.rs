@@ -1,0 +1,79 @@
+//! The file that the server's output goes to, and its last lines for an error message.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// At most this much of the end is read for [`Log::tail`].
+const TAIL_BYTES: u64 = 4096;
+const TAIL_LINES: usize = 3;
+const LINE_CHARS: usize = 200;
+
+/// A log that is appended to.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    /// Its length at the start, as what earlier servers said explains nothing about this one.
+    start: u64,
+}
+
+impl Log {
+    /// Opens the log, made with its folder if missing; the file is for the server to write.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, File)> {
+        create_folder_of(path)?;
+        let file = File::options().create(true).append(true).open(path)?;
+        let start = file.metadata()?.len();
+        Ok((Self { path: path.to_path_buf(), start }, file))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last few lines of this server, as one line; "nothing" if it was silent.
+    pub(super) fn tail(&self) -> String {
+        self.read_tail().unwrap_or_else(|error| format!("the log cannot be read: {error}"))
+    }
+
+    fn read_tail(&self) -> io::Result<String> {
+        let mut file = File::open(&self.path)?;
+        let from = self.start.max(file.metadata()?.len().saturating_sub(TAIL_BYTES));
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(clip).collect();
+        match &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+            [] => Ok("nothing".to_owned()),
+            last => Ok(last.join(" | ")),
+        }
+    }
+}
+
+fn clip(line: &str) -> String {
+    line.chars().take(LINE_CHARS).collect()
+}
+
+pub(super) fn create_folder_of(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn the_tail_is_of_this_server_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/server.log");
+        let (_, mut earlier) = Log::open(&path).unwrap();
+        earlier.write_all(b"earlier\n").unwrap();
+        let (log, mut file) = Log::open(&path).unwrap();
+        assert_eq!(log.tail(), "nothing");
+        file.write_all(b"one\ntwo\n\n three\nfour\n").unwrap();
+        assert_eq!(log.tail(), "two | three | four");
+        file.write_all("x".repeat(10_000).as_bytes()).unwrap();
+        assert_eq!(log.tail().len(), LINE_CHARS);
+    }
+}

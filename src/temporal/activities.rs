@@ -1,0 +1,250 @@
+//! The two activities. Thin: a fault, the store, a fault, the report. What is right is decided in the store.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use temporalio_common::error::ApplicationFailure;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use super::wire::{Demo, EffectResult, OrderInput, SupplierInput};
+use crate::{
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, Rejection, SupplierOrder},
+    faults::{Action, Draw, FaultPlan, Point, Seed},
+    store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
+};
+
+/// How long a hanging attempt stalls beyond its deadline, so that the next attempt is under way when it wakes up.
+const HANG_BEYOND: Duration = Duration::from_millis(1500);
+
+/// The original's text for an injected error.
+const RANDOM_ERROR: &str = "RANDOM ERROR";
+
+/// The database, and what holds for an order that brings no `Demo` field.
+pub struct InventoryActivities {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) faults: FaultPlan,
+    pub(super) seed: Seed,
+    pub(super) guard: Guard,
+}
+
+#[activities]
+impl InventoryActivities {
+    #[activity(name = "UpdateInventoryActivity")]
+    pub async fn update_inventory(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order: OrderInput,
+    ) -> Result<EffectResult, ActivityError> {
+        let execution = match self.execution(&ctx, &order.order, order.demo.as_ref(), Activity::UpdateInventory) {
+            Ok(execution) => execution,
+            Err(problem) => return Err(self.refuse(&ctx, problem).await),
+        };
+        let Ok(product) = ProductId::new(&order.item) else {
+            return Err(self.refuse(&ctx, malformed(&order.item, "product")).await);
+        };
+        let id = execution.origin.order.clone();
+        execution.run(Effect::Order(Order { id, product, quantity: order.quantity })).await
+    }
+
+    #[activity(name = "SupplierOrderActivity")]
+    pub async fn supplier_order(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: SupplierInput,
+    ) -> Result<EffectResult, ActivityError> {
+        let order = match &input.order {
+            Some(order) => order.order.clone(),
+            None => order_of_workflow(ctx.info().workflow_id.as_deref().unwrap_or_default()),
+        };
+        let demo = input.order.as_ref().and_then(|order| order.demo.as_ref());
+        let execution = match self.execution(&ctx, &order, demo, Activity::SupplierOrder) {
+            Ok(execution) => execution,
+            Err(problem) => return Err(self.refuse(&ctx, problem).await),
+        };
+        let Ok(product) = ProductId::new(&input.item) else {
+            return Err(self.refuse(&ctx, malformed(&input.item, "product")).await);
+        };
+        let order = execution.origin.order.clone();
+        execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
+    }
+}
+
+/// The original's two arguments name no order, so the workflow does: `order-<OrderID>` is ours, and
+/// `ordermanagement-wkfl-<OrderID>` the fork's. Any other id stands for itself; it is as stable as an order's.
+fn order_of_workflow(workflow: &str) -> String {
+    let known = ["ordermanagement-wkfl-", "order-"];
+    known.iter().find_map(|prefix| workflow.strip_prefix(prefix)).unwrap_or(workflow).to_owned()
+}
+
+fn malformed(text: &str, what: &str) -> Rejection {
+    match ProductId::new(text) {
+        Ok(_) => Rejection::InvalidOrder { message: format!("the {what} is not possible") },
+        Err(problem) => Rejection::InvalidOrder { message: format!("{what}: {problem}") },
+    }
+}
+
+impl InventoryActivities {
+    /// Reads who asks and under which conditions.
+    fn execution(
+        &self,
+        ctx: &ActivityContext,
+        order: &str,
+        demo: Option<&Demo>,
+        activity: Activity,
+    ) -> Result<Execution, Rejection> {
+        let invalid = |message: String| Rejection::InvalidOrder { message };
+        let order = OrderId::new(order).map_err(|problem| invalid(format!("order id: {problem}")))?;
+        let faults = match demo {
+            Some(demo) if !demo.faults.is_empty() => {
+                demo.faults.parse().map_err(|problem| invalid(format!("Demo.Faults: {problem}")))?
+            }
+            Some(_) => FaultPlan::none(),
+            None => self.faults.clone(),
+        };
+        let info = ctx.info();
+        let origin = Origin {
+            order,
+            workflow: info.workflow_id.clone().unwrap_or_default(),
+            run: info.workflow_run_id.clone().unwrap_or_default(),
+            activity,
+            attempt: Attempt::new(info.attempt).unwrap_or(Attempt::FIRST),
+        };
+        Ok(Execution {
+            store: Arc::clone(&self.store),
+            origin,
+            faults,
+            seed: demo.map_or(self.seed, |demo| demo.seed),
+            guard: demo.map_or(self.guard, |demo| demo.guard),
+            deadline: info.deadline,
+        })
+    }
+
+    /// An order that cannot even be an effect: written down, and never tried again.
+    async fn refuse(&self, ctx: &ActivityContext, rejection: Rejection) -> ActivityError {
+        let error = StoreError::Rejected(rejection);
+        let refused = Refused {
+            key: None,
+            code: error.type_name().to_owned(),
+            message: error.to_string(),
+            workflow: ctx.info().workflow_id.clone().unwrap_or_default(),
+            run: ctx.info().workflow_run_id.clone().unwrap_or_default(),
+        };
+        match self.store.note(Note::Refused(refused)).await {
+            Ok(()) => failure(&error, error.type_name(), false),
+            Err(unwritten) => failure(&unwritten, unwritten.type_name(), unwritten.is_retryable()),
+        }
+    }
+}
+
+/// One attempt.
+struct Execution {
+    store: Arc<dyn Store>,
+    origin: Origin,
+    faults: FaultPlan,
+    seed: Seed,
+    guard: Guard,
+    deadline: Option<SystemTime>,
+}
+
+/// Why an attempt ends without a result.
+enum Stopped {
+    Store(StoreError),
+    Injected(Point),
+}
+
+impl Execution {
+    async fn run(self, effect: Effect) -> Result<EffectResult, ActivityError> {
+        let result = self.attempt(effect).await;
+        let phase = match &result {
+            Ok(committed) => Phase::Completed { outcome: committed.outcome },
+            Err(Stopped::Store(error)) => Phase::Failed {
+                code: error.type_name().to_owned(),
+                message: error.to_string(),
+                retryable: error.is_retryable(),
+                point: None,
+            },
+            Err(Stopped::Injected(point)) => Phase::Failed {
+                code: "RandomError".to_owned(),
+                message: RANDOM_ERROR.to_owned(),
+                retryable: true,
+                point: Some(*point),
+            },
+        };
+        if let Err(error) = self.note(phase).await {
+            // The effect stands or falls without this line, and Temporal has the attempt's end too.
+            tracing::warn!(%error, "could not write the end of an attempt into the journal");
+        }
+        match result {
+            Ok(committed) => Ok(EffectResult {
+                outcome: committed.outcome,
+                delta: committed.receipt.delta,
+                stock: committed.receipt.stock,
+                own: committed.outcome == Outcome::Applied || committed.same_run,
+            }),
+            Err(Stopped::Store(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
+            Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, "RandomError", true)),
+        }
+    }
+
+    async fn attempt(&self, effect: Effect) -> Result<Committed, Stopped> {
+        self.note(Phase::Started).await.map_err(Stopped::Store)?;
+        self.fault(Point::BeforeCommit).await?;
+        let request = CommitRequest { effect, guard: self.guard, origin: self.origin.clone() };
+        let committed = self.store.commit(request).await.map_err(Stopped::Store)?;
+        self.fault(Point::AfterCommit).await?;
+        Ok(committed)
+    }
+
+    async fn note(&self, phase: Phase) -> Result<(), StoreError> {
+        self.store.note(Note::Attempt(AttemptEvent { origin: self.origin.clone(), phase })).await
+    }
+
+    async fn fault(&self, point: Point) -> Result<(), Stopped> {
+        let Origin { order, activity, attempt, .. } = &self.origin;
+        let draw = Draw { seed: self.seed, order: order.as_str(), activity: *activity, attempt: *attempt, point };
+        let Some(action) = self.faults.strike(&draw) else { return Ok(()) };
+        if action == Action::Error {
+            return Err(Stopped::Injected(point));
+        }
+        self.note(Phase::Fault { point, action }).await.map_err(Stopped::Store)?;
+        match action {
+            Action::Crash => std::process::abort(),
+            Action::Hang => tokio::time::sleep(self.until_after_deadline()).await,
+            Action::Delay { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Action::Error => {}
+        }
+        Ok(())
+    }
+
+    fn until_after_deadline(&self) -> Duration {
+        let left = self.deadline.and_then(|deadline| deadline.duration_since(SystemTime::now()).ok());
+        left.unwrap_or_default() + HANG_BEYOND
+    }
+}
+
+/// An application failure with a stable type. Always made here: the SDK's own conversion of an error would make it
+/// retryable and leave it without a type.
+fn failure(message: &dyn std::fmt::Display, type_name: &str, retryable: bool) -> ActivityError {
+    ApplicationFailure::builder(message.to_string())
+        .type_name(type_name.to_owned())
+        .non_retryable(!retryable)
+        .build()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workflow_id_tells_its_order() {
+        for (workflow, order) in
+            [("order-A12", "A12"), ("ordermanagement-wkfl-11235", "11235"), ("5f3c-uuid", "5f3c-uuid")]
+        {
+            assert_eq!(order_of_workflow(workflow), order);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything that speaks to Temporal, and the only place that names its wire types. Never draws.
+//!
+//! | file | role |
+//! | --- | --- |
+//! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
+//! | `workflow`, `activities`, `worker` | the worker's side |
+//! | `link`, `starter`, `presence` | the client's side |
+
+mod activities;
+mod link;
+mod presence;
+mod starter;
+mod wire;
+mod worker;
+mod workflow;
+
+pub use link::{ConnectError, Endpoint, Link, Patience, backoff};
+pub use presence::{Presence, look_for_worker};
+pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start};
+pub use wire::{Demo, OrderInput, RetrySettings};
+pub use worker::{WorkerError, WorkerSetup, run_worker};

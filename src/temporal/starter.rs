@@ -1,0 +1,154 @@
+//! Starting an order, and waiting for what it comes to.
+
+use temporalio_client::{
+    WorkflowExecutionInfo, WorkflowGetResultOptions, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
+    errors::{WorkflowGetResultError, WorkflowStartError},
+};
+use temporalio_common::error::IncomingError;
+
+use super::{link::Link, wire::OrderInput, workflow::InventoryWorkflow};
+use crate::{domain::sanitize, store::StoreError};
+
+/// The first layer: one workflow id per order. A second start of an order that is under way joins it.
+#[must_use]
+pub fn order_workflow_id(order: &str) -> String {
+    format!("order-{order}")
+}
+
+/// An order to start.
+#[derive(Debug, Clone)]
+pub struct StartRequest {
+    pub workflow: String,
+    pub task_queue: String,
+    pub input: OrderInput,
+}
+
+/// A workflow run that was started, or joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    pub workflow: String,
+    pub run: String,
+    /// The workflow id was running already: this is the other start's run.
+    pub joined: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the server did not take the order: {0}")]
+    Refused(String),
+}
+
+/// What a workflow run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The workflow's own word, `applied` or `replayed`; `None` where a worker of the original did the work.
+    Completed {
+        outcome: Option<String>,
+    },
+    Rejected {
+        code: String,
+        message: String,
+    },
+    Conflict {
+        message: String,
+    },
+    Failed {
+        message: String,
+    },
+    Cancelled,
+    Terminated,
+    TimedOut,
+}
+
+/// Waits for a run's end.
+pub struct Watch {
+    handle: WorkflowHandle<temporalio_client::Client, InventoryWorkflow>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("run", &self.handle.run_id()).finish_non_exhaustive()
+    }
+}
+
+/// Starts an order under its workflow id. A closed run of that id does not stand in the way: the ledger tells whether
+/// the order was applied.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch), StartError> {
+    let StartRequest { workflow, task_queue, input } = request;
+    let summary = sanitize(&format!("order {}: {} x {}", input.order, input.quantity, input.item), 200);
+    let options = WorkflowStartOptions::new(task_queue, workflow.clone())
+        .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+        // Asked to fail and then joined, which is "use existing" with the knowledge that it was one.
+        .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+        .static_summary(summary)
+        .build();
+    match link.client().start_workflow(InventoryWorkflow::run, input, options).await {
+        Ok(handle) => {
+            let run = handle.run_id().unwrap_or_default().to_owned();
+            let watch = watch(link, &workflow, &run);
+            Ok((Started { workflow, run, joined: false }, watch))
+        }
+        Err(WorkflowStartError::AlreadyStarted { run_id: Some(run), .. }) => {
+            let watch = watch(link, &workflow, &run);
+            Ok((Started { workflow, run, joined: true }, watch))
+        }
+        Err(WorkflowStartError::Rpc(status)) => Err(StartError::Refused(sanitize(status.message(), 300))),
+        Err(error) => Err(StartError::Refused(sanitize(&error.to_string(), 300))),
+    }
+}
+
+fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
+    use temporalio_client::NamespacedClient;
+    let info = WorkflowExecutionInfo::builder()
+        .namespace(link.client().namespace())
+        .workflow_id(workflow)
+        .run_id(run.to_owned())
+        .build();
+    Watch { handle: WorkflowHandle::new(link.client().clone(), info) }
+}
+
+impl Watch {
+    /// Waits until the run is over, however long that takes. A server that goes away is waited for by the caller,
+    /// who calls again.
+    ///
+    /// # Errors
+    /// A sentence, when the server did not answer.
+    pub async fn end(&self) -> Result<End, String> {
+        match self.handle.get_result(WorkflowGetResultOptions::default()).await {
+            Ok(outcome) => Ok(End::Completed { outcome }),
+            Err(WorkflowGetResultError::Failed(failure)) => Ok(classify(&failure)),
+            Err(WorkflowGetResultError::Cancelled { .. }) => Ok(End::Cancelled),
+            Err(WorkflowGetResultError::Terminated { .. }) => Ok(End::Terminated),
+            Err(WorkflowGetResultError::TimedOut) => Ok(End::TimedOut),
+            Err(WorkflowGetResultError::NotFound(_)) => {
+                Ok(End::Failed { message: "the server does not know this workflow any more".to_owned() })
+            }
+            Err(error) => Err(sanitize(&error.to_string(), 300)),
+        }
+    }
+}
+
+/// The types that mean "refused by the rules".
+const REJECTIONS: [&str; 4] = ["InvalidOrder", "InvalidQuantity", "UnknownProduct", "InsufficientStock"];
+
+/// The innermost application failure says why; the layers around it only say where.
+fn classify(failure: &IncomingError) -> End {
+    let mut current = Some(failure);
+    let mut message = sanitize(&failure.failure().message, 300);
+    while let Some(error) = current {
+        message = sanitize(&error.failure().message, 300);
+        if let IncomingError::Application(application) = error {
+            match application.type_name() {
+                Some(StoreError::CONFLICT) => return End::Conflict { message },
+                Some(code) if REJECTIONS.contains(&code) => return End::Rejected { code: code.to_owned(), message },
+                _ => {}
+            }
+        }
+        current = error.cause();
+    }
+    End::Failed { message }
+}

@@ -1,0 +1,94 @@
+//! The worker: both workflow names, both activities, until it is told to stop.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use temporalio_client::Client;
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    runtime::{PollerBehavior, RuntimeOptions},
+};
+
+use super::{
+    activities::InventoryActivities,
+    workflow::{InventoryTask, InventoryWorkflow},
+};
+use crate::{
+    domain::Guard,
+    faults::{FaultPlan, Seed},
+    store::Store,
+};
+
+/// Enough for some twenty orders in flight: more pollers only load the server.
+const POLLERS: usize = 20;
+
+/// What a stop leaves running activities.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often the server is told that this worker lives; the fastest that Temporal allows.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// What a worker needs.
+pub struct WorkerSetup {
+    pub client: Client,
+    pub task_queue: String,
+    pub store: Arc<dyn Store>,
+    /// For an order that brings no `Demo` field.
+    pub faults: FaultPlan,
+    pub seed: Seed,
+    pub guard: Guard,
+}
+
+impl std::fmt::Debug for WorkerSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerSetup").field("task_queue", &self.task_queue).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("the worker could not be set up: {0}")]
+    Setup(String),
+    #[error("the worker lost its server for good: {0}; start it again when the server answers")]
+    Lost(String),
+}
+
+/// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns.
+/// `ready` is called once it is about to poll.
+///
+/// # Errors
+/// [`WorkerError`].
+pub async fn run_worker(
+    setup: WorkerSetup,
+    ready: impl FnOnce(),
+    stop: impl Future<Output = ()>,
+) -> Result<(), WorkerError> {
+    let mut worker = build(setup).map_err(|error| WorkerError::Setup(format!("{error:#}")))?;
+    let shut_down = worker.shutdown_handle();
+    ready();
+    let run = worker.run();
+    let ask_to_stop = async {
+        stop.await;
+        shut_down();
+        // The run below ends by itself.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = run => ended.map_err(|error| WorkerError::Lost(error.to_string())),
+        () = ask_to_stop => Ok(()),
+    }
+}
+
+fn build(setup: WorkerSetup) -> anyhow::Result<Worker> {
+    let WorkerSetup { client, task_queue, store, faults, seed, guard } = setup;
+    let options = RuntimeOptions::builder().heartbeat_interval(Some(HEARTBEAT)).build().map_err(anyhow::Error::msg)?;
+    let runtime = Runtime::from_current_tokio(options)?;
+    let options = WorkerOptions::new(task_queue)
+        .register_activities(InventoryActivities { store, faults, seed, guard })
+        .register_workflow::<InventoryWorkflow>()?
+        .register_workflow::<InventoryTask>()?
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+        .graceful_shutdown_period(GRACE)
+        .build();
+    Ok(Worker::new(&runtime, client, options)?)
+}
