@@ -55,7 +55,7 @@ pub enum CommandArgs {
     /// A worker, until SIGINT or SIGTERM
     Worker(WorkerArgs),
     /// The embedded Temporal dev server alone, until SIGINT or SIGTERM
-    Server,
+    Server(ServerArgs),
     /// Start one order and wait for it
     Start(StartArgs),
     /// Run a scenario without a terminal, and judge it
@@ -96,6 +96,13 @@ pub struct WorkerArgs {
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
     pub remote_faults: bool,
+    /// End when standard input closes, as it does when the parent dies
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
     /// End when standard input closes, as it does when the parent dies
     #[arg(long, hide = true)]
     pub with_parent: bool,

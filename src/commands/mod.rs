@@ -9,6 +9,7 @@ mod print;
 mod reset;
 mod server;
 mod start;
+mod stop;
 mod supervise;
 mod worker;
 
@@ -77,7 +78,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings, args).await,
         None => dashboard_or_demo(settings, DashboardArgs::default()).await,
         Some(CommandArgs::Worker(args)) => worker::run(settings, args).await,
-        Some(CommandArgs::Server) => server::run(settings).await,
+        Some(CommandArgs::Server(args)) => server::run(settings, args).await,
         Some(CommandArgs::Start(args)) => start::run(settings, args).await,
         Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
         Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),

@@ -2,19 +2,17 @@
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use super::{Failure, log, print};
+use super::{Failure, log, print, stop::asked_to_stop};
 use crate::{
+    cli::ServerArgs,
     config::Settings,
     runtime::backend::{Backend, bring_up, server_log},
     temporal::Patience,
 };
 
-pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
+pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(&settings);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("listen for SIGINT"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("listen for SIGTERM"))?;
+    let stop = asked_to_stop(args.with_parent)?;
     if settings.address.loopback_port().is_none() {
         let address = &settings.address;
         return Err(Failure::Usage(format!("{address} is not this machine; the embedded server listens on it only")));
@@ -29,8 +27,7 @@ pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     print::line(&format!("Web UI at {}", server.web_ui()));
     print::line(&format!("log {}", server_log(&settings).display()));
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = stop => {}
         ended = server.wait() => return Err(Failure::Unanswered(ended.to_string())),
     }
     server.stop().await;

@@ -106,8 +106,9 @@ pub async fn start_server(
     progress(Progress::Starting);
     let supervisor = std::env::current_exe().map_err(BackendError::OwnPath)?;
     let database = server_database(&settings.state_dir, port);
+    let namespace = settings.namespace.clone();
     let log = server_log(settings);
-    Ok(DevServer::start(DevServerOptions { executable, supervisor, port, database, log }).await?)
+    Ok(DevServer::start(DevServerOptions { executable, supervisor, port, namespace, database, log }).await?)
 }
 
 /// One database per port, so that two servers of ours never share one.

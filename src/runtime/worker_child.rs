@@ -64,7 +64,8 @@ impl WorkerCommand {
             .kill_on_drop(true)
             .spawn()?;
         let stdin = child.stdin.take();
-        Ok(WorkerChild { child, stdin })
+        let pid = child.id().unwrap_or_default();
+        Ok(WorkerChild { child, stdin, pid })
     }
 }
 
@@ -73,12 +74,13 @@ impl WorkerCommand {
 pub struct WorkerChild {
     child: Child,
     stdin: Option<ChildStdin>,
+    pid: u32,
 }
 
 impl WorkerChild {
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id().unwrap_or_default()
+    pub const fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Waits for the line with which the worker says that it polls. `false`: it ended before.

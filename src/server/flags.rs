@@ -21,13 +21,15 @@ const FIXED: [(&str, &str); 8] = [
 ];
 
 /// What comes after the executable.
-pub(super) fn start_dev(server: SocketAddr, web_ui: SocketAddr, database: &Path) -> Vec<OsString> {
+pub(super) fn start_dev(server: SocketAddr, web_ui: SocketAddr, namespace: &str, database: &Path) -> Vec<OsString> {
     let mut line: Vec<OsString> = ["server", "start-dev"].map(OsString::from).to_vec();
     let mut flag = |name: &str, value: OsString| line.extend([name.into(), value]);
     flag("--ip", server.ip().to_string().into());
     flag("--port", server.port().to_string().into());
     flag("--ui-ip", web_ui.ip().to_string().into());
     flag("--ui-port", web_ui.port().to_string().into());
+    // `default` is always there.
+    flag("--namespace", namespace.into());
     flag("--db-filename", database.into());
     for (name, value) in FIXED {
         flag(name, value.into());
@@ -42,10 +44,10 @@ mod tests {
 
     #[test]
     fn the_server_is_on_loopback_only_and_keeps_its_state_in_the_database() {
-        let line = start_dev(loopback(7233), loopback(8233), Path::new("state/temporal.db"));
+        let line = start_dev(loopback(7233), loopback(8233), "demo", Path::new("state/temporal.db"));
         let line = line.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
         let start = "server start-dev --ip 127.0.0.1 --port 7233 --ui-ip 127.0.0.1 --ui-port 8233 \
-                     --db-filename state/temporal.db --sqlite-pragma journal_mode=WAL";
+                     --namespace demo --db-filename state/temporal.db --sqlite-pragma journal_mode=WAL";
         assert!(line.starts_with(start), "{line}");
     }
 }

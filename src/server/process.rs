@@ -34,6 +34,8 @@ pub struct DevServerOptions {
     pub supervisor: PathBuf,
     /// On loopback; 0 means some free port. The Web UI is a thousand above, or on some free port if that is taken.
     pub port: u16,
+    /// Made beside `default`.
+    pub namespace: String,
     /// The server's state, kept over restarts, and made with its folder if missing.
     pub database: PathBuf,
     /// The server's output is appended here; made with its folder if missing.
@@ -62,7 +64,7 @@ impl DevServer {
         let (address, web_ui) = claim_ports(options.port)?;
         let lock = lock(&options.database)?;
         let (log, output) = Log::open(&options.log).map_err(|source| unwritable(&options.log, source))?;
-        let args = flags::start_dev(address, web_ui, &options.database);
+        let args = flags::start_dev(address, web_ui, &options.namespace, &options.database);
         let command = supervised(&options.supervisor, &options.executable, args);
         let server = Self::spawn(command, (address, web_ui), &output, log.path(), lock)
             .map_err(|source| StartError::Supervisor { path: options.supervisor, source })?;
@@ -227,6 +229,7 @@ mod tests {
             executable: "/bin/temporal".into(),
             supervisor: "cat".into(),
             port,
+            namespace: "default".to_owned(),
             database: folder.path().join("state/temporal.db"),
             log: folder.path().join("logs/server.log"),
         }

@@ -1,0 +1,9 @@
+//! The real program on a real Temporal server: one server for all tests, and for each test a database, a task queue
+//! and worker processes of its own.
+//!
+//! `IDEMPOTENCE_OFFLINE=1` leaves these tests out where no server can be had, and the run says so.
+
+mod commands;
+mod failures;
+mod orders;
+mod stage;

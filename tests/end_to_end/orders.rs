@@ -1,0 +1,196 @@
+//! Orders on the real server: the seed's scenario, and the defects that need one.
+
+use std::process::Command;
+
+use idempotence::{
+    domain::Activity,
+    server,
+    store::{Fact, Phase},
+    temporal::{End, OrderInput},
+};
+
+use crate::stage::{Stage, address, applied, end, offline, order, replayed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seed_scenario_ends_at_1001() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    assert_eq!(stage.place(&stage.link().await, order("A12", 999, "seed")).await, applied());
+    stage.assert_right(1001);
+    assert_eq!(stage.document().last_order, "A12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_under_the_seed_faults() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let link = stage.link().await;
+    assert_eq!(stage.place(&link, order("A", 10, "seed")).await, applied());
+    assert_eq!(stage.place(&link, order("B", 10, "seed")).await, applied());
+    assert_eq!(stage.place(&link, order("A", 10, "seed")).await, replayed());
+    stage.assert_right(980);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_another_order_runs_between_an_attempt_and_its_retry() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let link = stage.link().await;
+    let (_, first) = stage.start(&link, "A", order("A", 10, "after-commit-once")).await;
+    stage.wait_for(
+        "A's first attempt commits",
+        |fact| matches!(fact, Fact::Order(commit) if commit.origin.order.as_str() == "A"),
+    );
+    assert_eq!(stage.place(&link, order("B", 10, "seed")).await, applied());
+    assert_eq!(end(&first).await, applied(), "its own retry is not another order");
+    stage.assert_right(980);
+    assert_eq!(retries(&stage, Activity::UpdateInventory, "A"), 1);
+}
+
+/// Attempts of an order's activity beyond the first.
+fn retries(stage: &Stage, activity: Activity, order: &str) -> u32 {
+    let attempts = stage.records().into_iter().filter_map(|record| match record.fact {
+        Fact::Attempt(event) if event.origin.activity == activity && event.origin.order.as_str() == order => {
+            Some(event.origin.attempt.retries())
+        }
+        _ => None,
+    });
+    attempts.max().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d12_an_attempt_that_hangs_past_its_timeout_wakes_up_and_changes_nothing() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let link = stage.link().await;
+    assert_eq!(stage.place(&link, order("A", 10, "update.before-commit=1*hang")).await, applied());
+    stage.wait_for("the zombie wakes up", |fact| {
+        matches!(fact, Fact::Attempt(event)
+            if event.origin.attempt.number() == 1 && matches!(event.phase, Phase::Completed { .. })
+                && event.origin.activity == Activity::UpdateInventory)
+    });
+    stage.assert_right(990);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d14_the_same_order_started_twice_at_once_is_applied_once() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _workers = [stage.worker(), stage.worker()];
+    let link = stage.link().await;
+    let started = tokio::join!(
+        stage.start(&link, "one", order("A", 10, "seed")),
+        stage.start(&link, "other", order("A", 10, "seed"))
+    );
+    let ends = [end(&started.0.1).await, end(&started.1.1).await];
+    assert!(ends.contains(&applied()) && ends.contains(&replayed()), "{ends:?}");
+    stage.assert_right(990);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_under_the_same_workflow_id_joins_the_first() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    // No worker yet, so the first is surely still running.
+    let (first, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    let (second, _) = stage.start(&link, "A", order("A", 10, "none")).await;
+    assert!(!first.joined && second.joined);
+    assert_eq!(first.run, second.run);
+    let _worker = stage.worker();
+    assert_eq!(end(&watch).await, applied());
+    stage.assert_right(990);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_fifty_under_faults_is_right() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _workers = [stage.worker(), stage.worker()];
+    let link = stage.link().await;
+    let orders: Vec<_> = (0..50).map(|index| order(&format!("B{index}"), 1, "seed")).collect();
+    let ends = futures::future::join_all(orders.into_iter().map(|order| stage.place(&link, order))).await;
+    assert!(ends.iter().all(|end| *end == applied()), "{ends:?}");
+    stage.assert_right(950);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_rules_forbid_is_refused_in_words_and_not_retried() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let link = stage.link().await;
+    for (id, item, quantity, code) in [
+        ("E", "999999", 1, "UnknownProduct"),
+        ("", "123456", 1, "InvalidOrder"),
+        ("E\u{202e}", "123456", 1, "InvalidOrder"),
+        ("E", "", 1, "InvalidOrder"),
+        ("E", "123456", -5, "InvalidQuantity"),
+        ("E", "123456", 1001, "InsufficientStock"),
+    ] {
+        let input = OrderInput { item: item.to_owned(), ..order(id, quantity, "none") };
+        let (_, watch) = stage.start(&link, &uuid::Uuid::new_v4().to_string(), input).await;
+        let ended = end(&watch).await;
+        assert!(matches!(&ended, End::Rejected { code: found, .. } if found == code), "{code}: {ended:?}");
+    }
+    assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied());
+    let (_, watch) = stage.start(&link, "A-again", order("A", 20, "none")).await;
+    assert!(matches!(end(&watch).await, End::Conflict { .. }));
+    stage.assert_right(990);
+    let refused = stage.records().into_iter().filter(|record| matches!(record.fact, Fact::Reject(_))).count();
+    assert_eq!(refused, 7, "each refusal is recorded, and none is retried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    // The server runs, so its program is found or in the cache.
+    let current = std::env::current_dir().unwrap();
+    let flags = idempotence::config::Flags::default();
+    let settings = idempotence::config::Settings::load(&flags, std::env::vars_os(), ".env".as_ref(), &current).unwrap();
+    let search = server::Search { setting: settings.temporal_cli, cache_dir: settings.cache_dir };
+    let temporal = server::locate(&search).unwrap().expect("the server's program");
+    let execute = |workflow_type: &str, input: &str| {
+        let output = Command::new(&temporal)
+            .args(["workflow", "execute", "--address", address(), "--task-queue", &stage.queue])
+            .args(["--type", workflow_type, "--workflow-id", &uuid::Uuid::new_v4().to_string(), "--input", input])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    execute("InventoryTask", r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#);
+    stage.assert_right(1001);
+    execute("InventoryWorkflow", r#"{"OrderID":"A13","Item":"123456","Quantity":1,"PaymentInfo":"VISA-12345"}"#);
+    stage.assert_right(1000);
+    for file in std::fs::read_dir(stage.folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains("VISA"), "{} keeps the payment", path.display());
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Sets the stage: the shared server, and what one test needs of its own.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{LazyLock, mpsc},
+    time::Duration,
+};
+
+use idempotence::{
+    domain::Guard,
+    faults::FaultPlan,
+    store::{Audit, Document, Fact, JournalReader, Phase, Record, Verdict, read_document},
+    temporal::{
+        Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started, Watch,
+        order_workflow_id, start,
+    },
+};
+use tempfile::TempDir;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
+
+/// The longest that any single event may take; a hang fails the test instead of the whole run.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The server that all tests share. It ends when this process does, however that is: it watches a pipe.
+struct Server {
+    address: String,
+    _process: Child,
+    _state: TempDir,
+}
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut process = program(state.path())
+        .args(["server", "--with-parent", "--address", &address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    assert!(
+        line.starts_with("Temporal at "),
+        "the end-to-end tests need a Temporal server, and none could be had (see above). Put the `temporal` program \
+         on the PATH or name it in TEMPORAL_CLI, or make `python3 -m pip` work; or leave these tests out with \
+         IDEMPOTENCE_OFFLINE=1"
+    );
+    Server { address, _process: process, _state: state }
+});
+
+/// Whether the tests on a server are to be left out; then it says so, past the test runner's capture.
+pub fn offline() -> bool {
+    let offline = std::env::var_os("IDEMPOTENCE_OFFLINE").is_some_and(|value| value == "1");
+    if offline {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let _closed = writeln!(std::io::stderr(), "left out, as IDEMPOTENCE_OFFLINE=1: {test}");
+    }
+    offline
+}
+
+pub fn address() -> &'static str {
+    &SERVER.address
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// The program with none of the settings of whoever runs the tests; its state goes to `state`. The cache stays: the
+/// server's program need not be fetched twice.
+pub fn program(state: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    for name in idempotence::config::NAMES {
+        if name.name != "TEMPORAL_CLI" {
+            command.env_remove(name.name);
+        }
+    }
+    command.env("XDG_STATE_HOME", state).current_dir(state);
+    command
+}
+
+/// One test's database, task queue and workers.
+pub struct Stage {
+    pub folder: TempDir,
+    pub queue: String,
+    pub database: PathBuf,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let queue = format!("queue-{}", uuid::Uuid::new_v4().simple());
+        let database = folder.path().join("inventory.json");
+        Self { folder, queue, database }
+    }
+
+    /// A command of the program on this stage.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = program(self.folder.path());
+        command.args([name, "--address", address(), "--task-queue", &self.queue, "--database"]).arg(&self.database);
+        command
+    }
+
+    /// A worker process that polls.
+    pub fn worker(&self) -> WorkerProcess {
+        let mut child = self
+            .command("worker")
+            .arg("--with-parent")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        assert!(line.starts_with("worker "), "the worker did not come up: {line:?}");
+        WorkerProcess(child)
+    }
+
+    pub async fn link(&self) -> Link {
+        let endpoint = Endpoint {
+            address: address().to_owned(),
+            url: format!("http://{}", address()),
+            namespace: "default".to_owned(),
+            identity: "test".to_owned(),
+        };
+        Link::connect(&endpoint, Patience::Retries).await.expect("the server answers")
+    }
+
+    pub async fn start(&self, link: &Link, workflow: &str, input: OrderInput) -> (Started, Watch) {
+        let workflow = format!("{}-{workflow}", self.queue);
+        let request = StartRequest { workflow, task_queue: self.queue.clone(), input };
+        start(link, request).await.expect("the order is taken")
+    }
+
+    /// Starts an order under its own workflow id, and waits for its end.
+    pub async fn place(&self, link: &Link, input: OrderInput) -> End {
+        let workflow = order_workflow_id(&input.order);
+        let (_, watch) = self.start(link, &workflow, input).await;
+        end(&watch).await
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        JournalReader::new(&self.database).read().expect("a sound journal").records
+    }
+
+    pub fn document(&self) -> Document {
+        read_document(&self.database).expect("a readable document").expect("a document")
+    }
+
+    /// Blocks until a journal line satisfies `wanted`: waits for the event, not for a time.
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Fact) -> bool) -> Record {
+        use notify::Watcher;
+        let (changed, changes) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(move |event| {
+            let _over = changed.send(event);
+        })
+        .expect("a file watcher");
+        watcher.watch(self.folder.path(), notify::RecursiveMode::NonRecursive).expect("a watch");
+        let since = std::time::Instant::now();
+        loop {
+            if let Some(found) = self.records().into_iter().find(|record| wanted(&record.fact)) {
+                return found;
+            }
+            assert!(since.elapsed() < PATIENCE, "{what} did not happen; the journal: {:#?}", self.records());
+            let _timed_out_or_changed = changes.recv_timeout(Duration::from_millis(500));
+        }
+    }
+
+    #[track_caller]
+    pub fn assert_right(&self, stock: i64) {
+        let mut audit = Audit::default();
+        self.records().iter().for_each(|record| audit.observe(record));
+        assert_eq!(audit.verdict(), Verdict::Right, "{}", audit.sentence());
+        assert_eq!((audit.actual, self.document().stock), (stock, stock), "journal and document");
+    }
+}
+
+/// The end of a run, within the patience of a test.
+pub async fn end(watch: &Watch) -> End {
+    tokio::time::timeout(PATIENCE, watch.end()).await.expect("it ends in time").expect("the server answers")
+}
+
+/// A worker that is killed when the test is over, if it still runs.
+pub struct WorkerProcess(Child);
+
+impl WorkerProcess {
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it was ours");
+    }
+
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.0.wait().expect("it was ours")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        let _ended_before = self.0.kill();
+        let _reaped_before = self.0.wait();
+    }
+}
+
+/// An order in the original's form, with our field; retries come fast.
+pub fn order(id: &str, quantity: i64, faults: &str) -> OrderInput {
+    let plan: FaultPlan = faults.parse().expect("a plan");
+    let retry = RetrySettings {
+        initial_interval_millis: 100,
+        maximum_interval_millis: 400,
+        start_to_close_millis: 2_000,
+        ..RetrySettings::default()
+    };
+    let demo = Demo { retry, ..Demo::new(&plan, 7, Guard::Ledger) };
+    OrderInput { order: id.to_owned(), item: "123456".to_owned(), quantity, demo: Some(demo) }
+}
+
+pub fn applied() -> End {
+    End::Completed { outcome: Some("applied".to_owned()) }
+}
+
+pub fn replayed() -> End {
+    End::Completed { outcome: Some("replayed".to_owned()) }
+}
+
+pub fn is_fault(fact: &Fact) -> bool {
+    matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Fault { .. }))
+}
+
+pub fn text(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}

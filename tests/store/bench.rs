@@ -1,0 +1,110 @@
+//! A short way to say who asks for what.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use idempotence::{
+    domain::{
+        Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder,
+        UnixMillis,
+    },
+    store::{
+        Audit, Committed, Document, Engine, Outcome, Record, Request, StoreError, Verdict,
+        medium::{Medium, Simulated},
+    },
+};
+
+pub const SEED: &str = include_str!("../../assets/inventory.json");
+
+/// A starting document with another stock.
+pub fn document(stock: Stock, last_order: &str) -> Vec<u8> {
+    let mut document = Document::parse(SEED.as_bytes()).unwrap();
+    document.stock = stock;
+    last_order.clone_into(&mut document.last_order);
+    document.render().unwrap()
+}
+
+/// Time that moves only so that no two lines look alike.
+pub fn clock() -> UnixMillis {
+    static NOW: AtomicU64 = AtomicU64::new(1_700_000_000_000);
+    UnixMillis(NOW.fetch_add(1, Ordering::Relaxed))
+}
+
+pub fn order(id: &str, quantity: i64) -> Effect {
+    order_for(id, "123456", quantity)
+}
+
+pub fn order_for(id: &str, product: &str, quantity: i64) -> Effect {
+    Effect::Order(Order { id: OrderId::new(id).unwrap(), product: ProductId::new(product).unwrap(), quantity })
+}
+
+pub fn supplier(id: &str, quantity: i64) -> Effect {
+    let product = ProductId::new("123456").unwrap();
+    Effect::Supplier(SupplierOrder { order: OrderId::new(id).unwrap(), product, quantity })
+}
+
+pub fn origin(effect: &Effect, run: &str, attempt: u32) -> Origin {
+    let activity = match effect {
+        Effect::Order(_) => Activity::UpdateInventory,
+        Effect::Supplier(_) => Activity::SupplierOrder,
+    };
+    Origin {
+        order: effect.order_id().clone(),
+        workflow: format!("order-{}", effect.order_id()),
+        run: run.to_owned(),
+        activity,
+        attempt: Attempt::new(attempt).unwrap(),
+    }
+}
+
+pub fn request(effect: Effect, guard: Guard) -> Request {
+    let origin = origin(&effect, "run-1", 1);
+    Request::Commit { effect, guard, origin }
+}
+
+/// A simulated machine that holds `stock`, and one process's engine on it.
+pub fn engine(stock: Stock) -> (Simulated, Engine<Simulated>) {
+    let machine = Simulated::with_document(&document(stock, "000"));
+    let engine = open(&machine);
+    (machine, engine)
+}
+
+pub fn open(machine: &Simulated) -> Engine<Simulated> {
+    Engine::open(machine.another(), clock, REORDER_BELOW).unwrap()
+}
+
+pub fn commit<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Result<Committed, StoreError> {
+    commit_under(engine, effect, Guard::Ledger)
+}
+
+pub fn commit_under<M: Medium>(engine: &mut Engine<M>, effect: Effect, guard: Guard) -> Result<Committed, StoreError> {
+    let answer = engine.commit(&[request(effect, guard)])?.remove(0)?;
+    Ok(answer.expect("a commit has a receipt"))
+}
+
+pub fn outcome<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Outcome {
+    commit(engine, effect).unwrap().outcome
+}
+
+/// The stock that the document shows.
+pub fn stock(machine: &Simulated) -> Stock {
+    Document::parse(&machine.document().unwrap()).unwrap().stock
+}
+
+pub fn records(journal: &[u8]) -> Vec<Record> {
+    let lines = journal.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| Record::decode(line).unwrap()).collect()
+}
+
+/// Judges a journal by its own account.
+pub fn audit(journal: &[u8]) -> Audit {
+    let mut audit = Audit::default();
+    records(journal).iter().for_each(|record| audit.observe(record));
+    audit
+}
+
+#[track_caller]
+pub fn assert_right(machine: &Simulated, expected: Stock) {
+    let audit = audit(&machine.journal());
+    assert_eq!(audit.verdict(), Verdict::Right, "{}", audit.sentence());
+    assert_eq!((audit.actual, stock(machine)), (expected, expected), "journal and document");
+}

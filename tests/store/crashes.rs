@@ -1,0 +1,157 @@
+//! Every operation of every kind of work, met by a kill, an error and a short write; and loss of power at every byte.
+
+use idempotence::{
+    domain::REORDER_BELOW,
+    store::{
+        Engine, Outcome, StoreError,
+        medium::{DocumentFate, Fault, Operation, PowerCut, Simulated},
+    },
+};
+
+use crate::bench::{assert_right, clock, commit, document, engine, open, order, outcome, stock, supplier};
+
+/// Applies three orders and a supplier order, reopening after every failure, until all are acknowledged.
+fn work(machine: &Simulated) {
+    let mut store = None;
+    for effect in [order("A", 10), order("B", 989), supplier("B", 1000), order("A", 10)] {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            assert!(tries < 5, "it does not converge");
+            let opened = match store.take() {
+                Some(store) => Ok(store),
+                None => Engine::open(machine.another(), clock, REORDER_BELOW),
+            };
+            if let Ok(mut engine) = opened
+                && commit(&mut engine, effect.clone()).is_ok()
+            {
+                store = Some(engine);
+                break;
+            }
+        }
+    }
+}
+
+fn fresh() -> Simulated {
+    Simulated::with_document(&document(1000, "000"))
+}
+
+#[test]
+fn every_failure_at_every_operation_converges() {
+    let clean = fresh();
+    work(&clean);
+    assert_right(&clean, 1001);
+    let mut met = 0;
+    for at in 0..clean.operations().len() {
+        for fault in [
+            Fault::Die,
+            Fault::DieAfter,
+            Fault::Short(0),
+            Fault::Short(1),
+            Fault::Short(150),
+            Fault::Error(std::io::ErrorKind::StorageFull),
+            Fault::Error(std::io::ErrorKind::Interrupted),
+        ] {
+            // A sync that fails poisons the database; that is `a_failed_sync_poisons` below.
+            if clean.operations()[at] == Operation::SyncJournal && matches!(fault, Fault::Error(_)) {
+                continue;
+            }
+            let machine = fresh();
+            machine.fail_at(at, fault);
+            work(&machine);
+            assert_right(&machine, 1001);
+            met += 1;
+        }
+    }
+    assert!(met > 100, "only {met} failures were tried");
+}
+
+#[test]
+fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
+    let clean = fresh();
+    work(&clean);
+    let mut images = 0;
+    for at in 0..clean.operations().len() {
+        let machine = fresh();
+        machine.fail_at(at, Fault::DieAfter);
+        let mut acknowledged = Vec::new();
+        if let Ok(mut store) = Engine::open(machine.another(), clock, REORDER_BELOW) {
+            for effect in [order("A", 10), order("B", 989), supplier("B", 1000)] {
+                if commit(&mut store, effect.clone()).is_ok() {
+                    acknowledged.push(effect);
+                }
+            }
+        }
+        for document in [DocumentFate::New, DocumentFate::Old, DocumentFate::Empty] {
+            // An unborn journal and an empty document cannot come together: the document is older than the journal.
+            if machine.journal().is_empty() && document == DocumentFate::Empty {
+                continue;
+            }
+            for journal_bytes in 0..=machine.unsynced() {
+                let after = machine.after_power_cut(PowerCut { journal_bytes, document });
+                let mut store = open(&after);
+                for effect in &acknowledged {
+                    assert_eq!(outcome(&mut store, effect.clone()), Outcome::Replayed, "operation {at}: {effect:?}");
+                }
+                work(&after);
+                assert_right(&after, 1001);
+                images += 1;
+            }
+        }
+    }
+    assert!(images > 500, "only {images} images were looked at");
+}
+
+#[test]
+fn a_failed_sync_poisons_the_database_for_every_process() {
+    let (machine, mut store) = engine(1000);
+    let mut other = open(&machine);
+    // Lock, read, append, sync.
+    machine.fail_at(machine.operations().len() + 3, Fault::Error(std::io::ErrorKind::Other));
+    for _ in 0..3 {
+        // Never sync again and acknowledge: the kernel would say that all is well.
+        assert!(matches!(commit(&mut store, order("A", 10)), Err(StoreError::Poisoned { .. })));
+        assert!(matches!(commit(&mut other, order("B", 10)), Err(StoreError::Poisoned { .. })));
+    }
+    let kept = Engine::reset(machine.another(), clock).unwrap();
+    assert!(kept.is_some(), "the journal is kept");
+    assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Applied);
+}
+
+#[test]
+fn a_replay_of_what_another_process_wrote_is_synced_before_it_is_acknowledged() {
+    let (machine, mut first) = engine(1000);
+    let mut second = open(&machine);
+    // The first process dies between its append and its sync.
+    machine.fail_at(machine.operations().len() + 2, Fault::DieAfter);
+    assert!(commit(&mut first, order("A", 10)).is_err());
+    assert!(machine.unsynced() > 0);
+    assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
+    assert_eq!(machine.unsynced(), 0, "acknowledged, so it must be durable");
+}
+
+#[test]
+fn a_replay_publishes_the_document_that_a_dead_process_left_old() {
+    let (machine, mut first) = engine(1000);
+    let mut second = open(&machine);
+    // It dies between its sync and its publication.
+    machine.fail_at(machine.operations().len() + 3, Fault::DieAfter);
+    assert!(commit(&mut first, order("A", 10)).is_err());
+    assert_eq!(stock(&machine), 1000);
+    assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
+    assert_eq!(stock(&machine), 990);
+}
+
+#[test]
+fn a_batch_is_one_sync_and_a_torn_one_keeps_its_whole_lines() {
+    let (machine, mut store) = engine(1000);
+    let before = machine.operations().len();
+    let batch: Vec<_> = (0..32)
+        .map(|index| crate::bench::request(order(&format!("A{index}"), 1), idempotence::domain::Guard::Ledger))
+        .collect();
+    let answers = store.commit(&batch).unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    let syncs = machine.operations()[before..].iter().filter(|done| **done == Operation::SyncJournal).count();
+    assert_eq!(syncs, 1);
+    assert_right(&machine, 968);
+}

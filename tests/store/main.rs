@@ -1,0 +1,11 @@
+//! The store against what breaks stores: concurrency, repetition, crashes, loss of power, other programs.
+//!
+//! The defects D1 to D16 are those of the demo that this program reimplements; each has a test by its number, here or
+//! in `tests/end_to_end`.
+
+mod bench;
+mod concurrency;
+mod crashes;
+mod defects;
+mod foreign;
+mod model;
