@@ -1,12 +1,26 @@
 //! A terminal dashboard that shows how Temporal retries activities, and how an idempotency key per effect keeps the
 //! stock right while they are.
+//!
+//! | module | role |
+//! | --- | --- |
+//! | [`domain`] | orders, effects, and the decision about them; pure |
+//! | [`store`] | the effect and its key in one commit: the JSON database |
+//! | [`faults`] | which attempt fails, where and how |
+//! | [`temporal`] | worker and client: the only place that names wire types |
+//! | [`server`] | the embedded Temporal dev server |
+//! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
+//! | [`runtime`] | the event loop, and everything that happens behind the core |
+//! | [`cli`], [`config`], [`commands`] | arguments, settings, one file per command |
 
+pub mod app;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod faults;
+pub mod keymap;
 pub mod runtime;
 pub mod server;
 pub mod store;
 pub mod temporal;
+pub mod ui;

@@ -17,7 +17,7 @@ use crate::{
     runtime::{
         backend::{Backend, bring_up},
         follow::{Seen, follow},
-        worker_child::{WorkerChild, WorkerCommand, describe_exit},
+        worker_child::{ChildEvent, WorkerChild, WorkerCommand, describe_exit},
     },
     store::{Audit, Fact, Phase, Record, Verdict, read_document},
     temporal::{Demo, End, Link, OrderInput, Patience, StartRequest, Started, Watch, order_workflow_id},
@@ -109,20 +109,23 @@ impl Workers {
     /// Returns only when no new worker can be had.
     async fn keep_alive(&mut self, say: &impl Fn(String)) -> Failure {
         loop {
-            match self.child.wait().await {
-                Ok(status) => say(format!("worker {} {}; starting a new one", self.child.pid(), describe_exit(status))),
+            match self.child.next().await {
+                Ok(ChildEvent::Ready) => {}
+                Ok(ChildEvent::Ended(status)) => {
+                    say(format!("worker {} {}; starting a new one", self.child.pid(), describe_exit(status)));
+                    match ready_worker(&self.command).await {
+                        Ok(child) => self.child = child,
+                        Err(failure) => return failure,
+                    }
+                }
                 Err(source) => return Failure::Io { what: "wait for the worker", source },
-            }
-            match ready_worker(&self.command).await {
-                Ok(child) => self.child = child,
-                Err(failure) => return failure,
             }
         }
     }
 
     async fn stop(mut self) {
         self.child.stop();
-        if let Err(error) = self.child.wait().await {
+        if let Err(error) = self.child.next().await {
             tracing::warn!(%error, "could not wait for the worker to end");
         }
     }
@@ -130,7 +133,7 @@ impl Workers {
 
 async fn ready_worker(command: &WorkerCommand) -> Result<WorkerChild, Failure> {
     let mut child = command.spawn().map_err(Failure::io("start a worker"))?;
-    if child.ready().await {
+    if matches!(child.next().await, Ok(ChildEvent::Ready)) {
         return Ok(child);
     }
     let log = command.log.display();

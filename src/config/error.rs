@@ -64,14 +64,12 @@ pub enum SettingsError {
         error: io::Error,
     },
     /// A line of the `.env` file that is no `NAME=value`. Never holds the line itself, which may be a secret.
-    #[error("{file:?}, line {line}, column {column}: {problem}")]
+    #[error("{file:?}, line {line}: {problem}")]
     BadLine {
         /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Column in characters, from 1.
-        column: usize,
         /// What is wrong and what to write instead.
         problem: &'static str,
     },

@@ -121,7 +121,6 @@ fn file_layer(file: &Path, unknown: &mut Vec<String>) -> Result<Values, Settings
     let entries = dot_env::parse(&bytes).map_err(|bad| SettingsError::BadLine {
         file: file.to_owned(),
         line: bad.line,
-        column: bad.column,
         problem: bad.problem,
     })?;
     let mut values = Values::new();

@@ -9,8 +9,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStdin, Command},
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 
 use crate::config::Settings;
@@ -61,19 +61,29 @@ impl WorkerCommand {
             .stderr(log)
             // A Ctrl-C in the terminal is the parent's to answer.
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()?;
         let stdin = child.stdin.take();
+        let first_line = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
         let pid = child.id().unwrap_or_default();
-        Ok(WorkerChild { child, stdin, pid })
+        Ok(WorkerChild { child, stdin, first_line, pid })
     }
 }
 
-/// A running worker process.
+/// What happens to a worker process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildEvent {
+    /// It polls.
+    Ready,
+    Ended(ExitStatus),
+}
+
+/// A running worker process. Dropped, it finishes what runs and ends.
 #[derive(Debug)]
 pub struct WorkerChild {
     child: Child,
     stdin: Option<ChildStdin>,
+    /// Until the line came with which the worker says that it polls.
+    first_line: Option<Lines<BufReader<ChildStdout>>>,
     pid: u32,
 }
 
@@ -83,21 +93,21 @@ impl WorkerChild {
         self.pid
     }
 
-    /// Waits for the line with which the worker says that it polls. `false`: it ended before.
-    pub async fn ready(&mut self) -> bool {
-        let Some(stdout) = self.child.stdout.as_mut() else { return true };
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line).await;
-        matches!(read, Ok(bytes) if bytes > 0)
-    }
-
-    /// Waits for the process to end.
+    /// Waits for the next thing that happens to it. Cancel safe.
     ///
     /// # Errors
     /// The operating system's.
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub async fn next(&mut self) -> io::Result<ChildEvent> {
+        if let Some(lines) = &mut self.first_line {
+            // A worker that ends before it is ready says nothing, and its end is the next event.
+            let said = lines.next_line().await;
+            self.first_line = None;
+            if matches!(said, Ok(Some(_))) {
+                return Ok(ChildEvent::Ready);
+            }
+        }
         // Tokio closes a child's standard input before it waits, which would end this one; it was taken out above.
-        self.child.wait().await
+        self.child.wait().await.map(ChildEvent::Ended)
     }
 
     /// SIGKILL, at once.

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdin, Command, Output, Stdio},
     sync::{LazyLock, mpsc},
     time::Duration,
 };
@@ -118,7 +118,9 @@ impl Stage {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         assert!(line.starts_with("worker "), "the worker did not come up: {line:?}");
-        WorkerProcess(child)
+        // Waiting for a child closes its standard input, which would tell this one to stop.
+        let stdin = child.stdin.take();
+        WorkerProcess { child, _stdin: stdin }
     }
 
     pub async fn link(&self) -> Link {
@@ -186,28 +188,31 @@ pub async fn end(watch: &Watch) -> End {
 }
 
 /// A worker that is killed when the test is over, if it still runs.
-pub struct WorkerProcess(Child);
+pub struct WorkerProcess {
+    child: Child,
+    _stdin: Option<ChildStdin>,
+}
 
 impl WorkerProcess {
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it was ours");
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was ours");
     }
 
     pub fn wait(&mut self) -> std::process::ExitStatus {
-        self.0.wait().expect("it was ours")
+        self.child.wait().expect("it was ours")
     }
 
     pub fn pid(&self) -> u32 {
-        self.0.id()
+        self.child.id()
     }
 }
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        let _ended_before = self.0.kill();
-        let _reaped_before = self.0.wait();
+        let _ended_before = self.child.kill();
+        let _reaped_before = self.child.wait();
     }
 }
 

@@ -1,0 +1,148 @@
+//! The stock, the document and the verdict: the journal's records in their order, each taken in once, and judged.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    domain::{IdempotencyKey, OrderId, Stock, UnixMillis},
+    store::{Audit, Document, Fact, Record, Verdict},
+};
+
+use super::{effects::Effects, ingest};
+
+/// How many records may wait for one that comes before them.
+const MOST_PARKED: usize = 4_096;
+
+/// For how long document and journal may differ before it is said: they are read one after the other.
+const SETTLES: u64 = 1_500;
+
+/// Whether a file could be read lately.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    /// The last time that it told something.
+    pub heard: Option<UnixMillis>,
+    /// Why it cannot be read, and since when.
+    pub broken: Option<(String, UnixMillis)>,
+}
+
+impl Source {
+    fn works(&mut self, now: UnixMillis) {
+        *self = Self { heard: Some(now), broken: None };
+    }
+
+    pub fn breaks(&mut self, cause: &str, now: UnixMillis) {
+        let since = self.broken.take().map_or(now, |(_, since)| since);
+        self.broken = Some((ingest::text(cause), since));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    pub audit: Audit,
+    pub document: Option<Document>,
+    pub effects: Effects,
+    pub journal: Source,
+    pub document_source: Source,
+    /// Records that came before their turn.
+    parked: BTreeMap<u64, Record>,
+    /// Records that could not even be parked.
+    lost: u64,
+}
+
+/// What the screen says about the stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// No journal yet, so there is nothing to judge.
+    None,
+    Right,
+    Wrong,
+    /// Somebody changed the document by hand; the next commit takes it over.
+    Edited {
+        document: Stock,
+    },
+}
+
+impl Account {
+    /// Puts a record in its turn. Gives back those whose turn has come: none for a repetition, many where a gap closes.
+    pub fn admit(&mut self, record: Record) -> Vec<Record> {
+        let next = self.audit.seq.saturating_add(1);
+        if record.seq < next || self.parked.contains_key(&record.seq) {
+            return Vec::new();
+        }
+        if record.seq > next && self.parked.len() >= MOST_PARKED {
+            self.lost = self.lost.saturating_add(1);
+            return Vec::new();
+        }
+        self.parked.insert(record.seq, record);
+        let (mut ready, mut turn) = (Vec::new(), next);
+        while let Some(record) = self.parked.remove(&turn) {
+            ready.push(record);
+            turn = turn.saturating_add(1);
+        }
+        ready
+    }
+
+    /// Takes the next record in. Says how often the effect of its key is in the stock now.
+    pub fn observe(&mut self, record: &Record) -> u32 {
+        self.audit.observe(record);
+        let times = match &record.fact {
+            Fact::Order(commit) => self.audit.times_applied(&commit.key),
+            Fact::Supplier(commit) if commit.receipt.delta != 0 => self.audit.times_applied(&commit.key),
+            _ => 0,
+        };
+        self.effects.observe(record, times, self.audit.actual);
+        times
+    }
+
+    pub fn restart(&mut self) {
+        self.audit = Audit::default();
+        self.effects = Effects::default();
+        self.parked.clear();
+        self.lost = 0;
+    }
+
+    pub fn heard(&mut self, now: UnixMillis) {
+        self.journal.works(now);
+    }
+
+    pub fn shows(&mut self, document: Document, now: UnixMillis) {
+        self.document = Some(Document { last_order: ingest::id(&document.last_order), ..document });
+        self.document_source.works(now);
+    }
+
+    /// The stock to show: what the document says, which is what everybody else reads.
+    #[must_use]
+    pub fn stock(&self) -> Option<Stock> {
+        let journaled = || (self.audit.seq > 0).then_some(self.audit.actual);
+        self.document.as_ref().map(|document| document.stock).or_else(journaled)
+    }
+
+    #[must_use]
+    pub fn judgement(&self, now: UnixMillis) -> Judgement {
+        if self.audit.seq == 0 {
+            return Judgement::None;
+        }
+        let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
+        let settled = now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none();
+        match (&self.document, self.audit.verdict()) {
+            (_, Verdict::Wrong) => Judgement::Wrong,
+            (Some(document), Verdict::Right) if settled && document.stock != self.audit.actual => {
+                Judgement::Edited { document: document.stock }
+            }
+            (_, Verdict::Right) => Judgement::Right,
+        }
+    }
+
+    /// How often the effects of an order are in the stock: the most of its two keys.
+    #[must_use]
+    pub fn times_applied(&self, order: &str) -> u32 {
+        let Ok(order) = order.parse::<OrderId>() else { return 0 };
+        let keys = [IdempotencyKey::order(&order), IdempotencyKey::supplier(&order)];
+        keys.iter().map(|key| self.audit.times_applied(key)).max().unwrap_or(0)
+    }
+
+    /// Records that wait for an earlier one, or were lost while waiting.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.lost.saturating_add(self.parked.len() as u64)
+    }
+}

@@ -1,0 +1,120 @@
+//! What the runtime found out, on its way into the state. Nothing here answers with a command.
+
+use crate::{
+    domain::OrderId,
+    store::{Fact, News, Record},
+};
+
+use super::{App, Link, Message, Notice, Server, Tone, Worker, ingest};
+
+impl App {
+    /// Everything but time and keys, which act even while the screen is frozen.
+    pub(super) fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Journal(news) => self.read(news),
+            Message::JournalUnreadable { cause } => self.account.journal.breaks(&cause, self.now),
+            Message::Document { document } => self.account.shows(document, self.now),
+            Message::DocumentUnreadable { cause } => self.account.document_source.breaks(&cause, self.now),
+            Message::Link(link) => self.links(link),
+            Message::Server(server) => self.server = clean_server(server),
+            Message::Worker(worker) => self.worker = clean_worker(worker),
+            Message::Started { ticket, order, workflow, run, joined } => {
+                self.started(ticket, &order, &workflow, &run, joined);
+            }
+            Message::StartFailed { ticket, order, workflow: _, cause } => {
+                let cause = ingest::text(&cause);
+                self.notify(&format!("{order} was not started: {cause}"), Tone::Bad);
+                self.orders.start_failed(ticket, cause);
+            }
+            Message::Ended { workflow, run, end } => {
+                self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), self.now);
+            }
+            Message::ResetDone(result) => self.was_reset(result),
+            Message::Notice { text } => self.notify(&text, Tone::Plain),
+            Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
+        }
+    }
+
+    fn read(&mut self, news: News) {
+        if news.restarted {
+            self.account.restart();
+            self.orders.forget_journal();
+        }
+        for record in news.records {
+            for record in self.account.admit(record) {
+                let times = self.account.observe(&record);
+                self.skip_known_number(&record);
+                ingest::observe(&mut self.orders, &record, times);
+            }
+        }
+        self.account.heard(self.now);
+    }
+
+    /// A fresh id must not be one that the journal knows.
+    fn skip_known_number(&mut self, record: &Record) {
+        let order: &OrderId = match &record.fact {
+            Fact::Order(commit) | Fact::Supplier(commit) => &commit.origin.order,
+            Fact::Attempt(event) => &event.origin.order,
+            Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) => return,
+        };
+        let number = order.as_str().strip_prefix(&self.setup.session).and_then(|rest| rest.strip_prefix('-'));
+        if let Some(number) = number.and_then(|digits| digits.parse::<u64>().ok()) {
+            self.next_order = self.next_order.max(number.saturating_add(1));
+        }
+    }
+
+    fn started(&mut self, ticket: u64, order: &str, workflow: &str, run: &str, joined: bool) {
+        let provisional = self.orders.of_ticket(ticket);
+        let key = (ingest::id(workflow), ingest::id(run));
+        let slot = self.orders.started(ticket, key, &ingest::id(order), joined, self.now);
+        if self.selection.is_some() && self.selection == provisional {
+            self.selection = Some(slot);
+        }
+        if joined {
+            self.notify(&format!("{workflow} is running already: the start joined it, no second run"), Tone::Good);
+        }
+    }
+
+    fn links(&mut self, link: Link) {
+        let link = match link {
+            Link::Down { cause, attempt, next_try } => Link::Down { cause: ingest::text(&cause), attempt, next_try },
+            other => other,
+        };
+        if std::mem::discriminant(&link) != std::mem::discriminant(&self.link) {
+            self.link_since = self.now;
+        }
+        self.link = link;
+    }
+
+    fn was_reset(&mut self, result: Result<Option<String>, String>) {
+        match result {
+            Ok(kept) => {
+                let asked = self.reset_asked.take().unwrap_or(self.now);
+                self.orders.forget_ended_before(asked);
+                let kept = kept.map_or_else(String::new, |name| format!("; the old journal is kept as {name}"));
+                self.notify(&format!("the starting stock is back{kept}"), Tone::Good);
+            }
+            Err(cause) => self.notify(&format!("the stock was not put back: {cause}"), Tone::Bad),
+        }
+    }
+
+    pub(super) fn notify(&mut self, text: &str, tone: Tone) {
+        self.notice = Some(Notice::new(text, tone, self.now));
+    }
+}
+
+fn clean_server(server: Server) -> Server {
+    match server {
+        Server::Preparing { step } => Server::Preparing { step: ingest::text(&step) },
+        Server::Running { web_ui } => Server::Running { web_ui: ingest::text(&web_ui) },
+        Server::Ended { cause } => Server::Ended { cause: ingest::text(&cause) },
+        Server::Foreign | Server::Unknown => server,
+    }
+}
+
+fn clean_worker(worker: Worker) -> Worker {
+    match worker {
+        Worker::Exited { cause, restart_at } => Worker::Exited { cause: ingest::text(&cause), restart_at },
+        other => other,
+    }
+}

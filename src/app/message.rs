@@ -1,0 +1,131 @@
+//! Everything that can happen, in one enum. Carries values only: no channel, no handle, no type of the wire.
+
+use crate::{
+    domain::UnixMillis,
+    store::{Document, News},
+};
+
+use super::Intent;
+
+/// What the runtime tells the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// About once a second, and before other messages when time has moved on. The only clock that `app` knows.
+    Tick {
+        now: UnixMillis,
+    },
+    /// A key, already translated by `keymap`.
+    Intent(Intent),
+    Resized {
+        width: u16,
+        height: u16,
+    },
+    /// New lines of the journal. A line may come before the answer to the start that caused it, and again later.
+    Journal(News),
+    /// What is shown is stale from now on; it does not become zero.
+    JournalUnreadable {
+        cause: String,
+    },
+    /// The document as it stands on disk.
+    Document {
+        document: Document,
+    },
+    DocumentUnreadable {
+        cause: String,
+    },
+    Link(Link),
+    Server(Server),
+    Worker(Worker),
+    /// The server took a start. `joined`: it joined an execution that was running already.
+    Started {
+        ticket: u64,
+        order: String,
+        workflow: String,
+        run: String,
+        joined: bool,
+    },
+    StartFailed {
+        ticket: u64,
+        order: String,
+        workflow: String,
+        cause: String,
+    },
+    /// A workflow run has ended.
+    Ended {
+        workflow: String,
+        run: String,
+        end: End,
+    },
+    /// The starting document is back; the old journal is kept under this name.
+    ResetDone(Result<Option<String>, String>),
+    Notice {
+        text: String,
+    },
+}
+
+/// The connection to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    Connecting { attempt: u32 },
+    Up,
+    Down { cause: String, attempt: u32, next_try: UnixMillis },
+}
+
+/// The server that the link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Server {
+    /// It answered by itself; somebody else runs it.
+    Foreign,
+    Unknown,
+    /// The embedded server is on its way.
+    Preparing {
+        step: String,
+    },
+    Running {
+        web_ui: String,
+    },
+    Ended {
+        cause: String,
+    },
+}
+
+/// The worker process of this dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Worker {
+    Absent,
+    /// Somebody else's worker polls the task queue.
+    Elsewhere,
+    Starting,
+    Ready {
+        pid: u32,
+    },
+    Stopping,
+    Stopped,
+    Killed,
+    Exited {
+        cause: String,
+        restart_at: Option<UnixMillis>,
+    },
+}
+
+/// How a workflow run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// `applied`, `replayed`, `completed`, ..
+    Completed {
+        outcome: String,
+    },
+    Rejected {
+        code: String,
+        message: String,
+    },
+    Conflict {
+        message: String,
+    },
+    Failed {
+        message: String,
+    },
+    Cancelled,
+    Terminated,
+    TimedOut,
+}

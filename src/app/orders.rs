@@ -1,0 +1,321 @@
+//! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
+
+use std::collections::HashMap;
+
+use crate::domain::{Activity, UnixMillis};
+
+use super::{
+    execution::{Asked, Execution},
+    message::End,
+};
+
+/// How many orders are kept. The oldest goes first, and is counted.
+pub const KEPT_ORDERS: usize = 20_000;
+
+/// The name of an order's place, which stays the same while the rows around it move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(usize);
+
+type RunKey = (String, String);
+
+/// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival.
+type SortKey<'a> = (UnixMillis, u64, &'a str, Option<&'a str>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Orders {
+    slots: Vec<Option<Execution>>,
+    free: Vec<Slot>,
+    /// Oldest first.
+    rows: Vec<Slot>,
+    by_run: HashMap<RunKey, Slot>,
+    by_ticket: HashMap<u64, Slot>,
+    open: usize,
+    attempts: u64,
+    retries: [u64; Activity::ALL.len()],
+    forgotten: u64,
+}
+
+impl Orders {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Orders that have not ended.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Attempts seen in the journal, by their numbers.
+    #[must_use]
+    pub const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// The sum over executions of (attempts - 1).
+    #[must_use]
+    pub const fn retries(&self, activity: Activity) -> u64 {
+        self.retries[activity as usize]
+    }
+
+    /// Orders that were dropped to keep memory bounded.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<&Execution> {
+        self.slots.get(slot.0)?.as_ref()
+    }
+
+    /// Rows `from..` counted from the newest.
+    pub fn newest_first(&self, from: usize) -> impl Iterator<Item = (Slot, &Execution)> {
+        self.rows.iter().rev().skip(from).filter_map(|slot| Some((*slot, self.get(*slot)?)))
+    }
+
+    /// The slot of the row at `position`, counted from the newest.
+    #[must_use]
+    pub fn at(&self, position: usize) -> Option<Slot> {
+        self.rows.len().checked_sub(position.checked_add(1)?).and_then(|index| self.rows.get(index)).copied()
+    }
+
+    /// Where the row stands, counted from the newest.
+    #[must_use]
+    pub fn position(&self, slot: Slot) -> Option<usize> {
+        Some(self.rows.len().saturating_sub(self.row(slot)? + 1))
+    }
+
+    #[must_use]
+    pub fn knows_workflow(&self, workflow: &str) -> bool {
+        self.rows.iter().filter_map(|slot| self.get(*slot)).any(|execution| execution.workflow == workflow)
+    }
+
+    /// A start that was asked for and is not answered yet.
+    pub fn asked(&mut self, order: &str, workflow: &str, asked: Asked) -> Slot {
+        let mut execution = Execution::new(order.to_owned(), workflow.to_owned(), None, asked.at);
+        let ticket = asked.ticket;
+        execution.asked = Some(asked);
+        let slot = self.insert(execution);
+        self.by_ticket.insert(ticket, slot);
+        slot
+    }
+
+    /// The server took a start. The slot is that of the run, which may have been known from the journal before.
+    pub fn started(&mut self, ticket: u64, key: RunKey, order: &str, joined: bool, now: UnixMillis) -> Slot {
+        let mut asked = None;
+        if let Some(provisional) = self.by_ticket.remove(&ticket) {
+            asked = self.get(provisional).and_then(|execution| execution.asked.clone());
+            self.remove(provisional);
+        }
+        if let Some(asked) = &mut asked {
+            asked.joined = joined;
+        }
+        let heard = asked.as_ref().map_or(now, |asked| asked.at);
+        self.change(key, heard, |execution| {
+            order.clone_into(&mut execution.order);
+            execution.joins = execution.joins.saturating_add(u32::from(joined));
+            let rank = |asked: &Asked| (asked.joined, asked.ticket);
+            if let Some(asked) = asked
+                && execution.asked.as_ref().is_none_or(|known| rank(&asked) < rank(known))
+            {
+                execution.asked = Some(asked);
+            }
+        })
+    }
+
+    pub fn start_failed(&mut self, ticket: u64, cause: String) {
+        if let Some(slot) = self.by_ticket.remove(&ticket) {
+            self.change_at(slot, |execution| execution.start_failure = Some(cause));
+        }
+    }
+
+    pub fn ended(&mut self, key: RunKey, end: End, now: UnixMillis) -> Slot {
+        self.change(key, now, |execution| execution.end = Some(end))
+    }
+
+    /// Changes the execution of a workflow run, which is made where it is not known.
+    pub fn change(&mut self, key: RunKey, heard: UnixMillis, change: impl FnOnce(&mut Execution)) -> Slot {
+        let slot = self.by_run.get(&key).copied().unwrap_or_else(|| {
+            let (workflow, run) = key.clone();
+            let order = workflow.strip_prefix("order-").unwrap_or(&workflow).to_owned();
+            let slot = self.insert(Execution::new(order, workflow, Some(run), heard));
+            self.by_run.insert(key, slot);
+            slot
+        });
+        self.change_at(slot, change);
+        slot
+    }
+
+    /// The one place where an execution changes: the counts and the row's place follow.
+    fn change_at(&mut self, slot: Slot, change: impl FnOnce(&mut Execution)) {
+        let Some(row) = self.row(slot) else { return };
+        let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::as_mut) else { return };
+        let place = |execution: &Execution| (execution.begun(), ticket(execution));
+        let (before, place_before) = (Tally::of(execution), place(execution));
+        change(execution);
+        let (after, place_after) = (Tally::of(execution), place(execution));
+        self.count(&before, &after);
+        if place_before != place_after {
+            self.rows.remove(row);
+            self.place(slot);
+        }
+    }
+
+    fn count(&mut self, before: &Tally, after: &Tally) {
+        self.open = self.open.saturating_sub(usize::from(before.open)) + usize::from(after.open);
+        for activity in Activity::ALL {
+            let (old, new) = (before.highest[activity as usize], after.highest[activity as usize]);
+            self.attempts += u64::from(new.saturating_sub(old));
+            self.retries[activity as usize] += u64::from(new.saturating_sub(old.max(1)));
+        }
+    }
+
+    fn insert(&mut self, execution: Execution) -> Slot {
+        self.count(&Tally::default(), &Tally::of(&execution));
+        let slot = self.free.pop().unwrap_or(Slot(self.slots.len()));
+        if slot.0 == self.slots.len() {
+            self.slots.push(Some(execution));
+        } else if let Some(place) = self.slots.get_mut(slot.0) {
+            *place = Some(execution);
+        }
+        self.place(slot);
+        if self.rows.len() > KEPT_ORDERS {
+            let oldest = self.rows[0];
+            self.remove(oldest);
+            self.forgotten += 1;
+        }
+        slot
+    }
+
+    /// Where the row stands, counted from the oldest.
+    fn row(&self, slot: Slot) -> Option<usize> {
+        let key = sort_key(self.get(slot)?);
+        let row = self.rows.partition_point(|other| self.get(*other).map(sort_key) < Some(key));
+        (self.rows.get(row) == Some(&slot)).then_some(row)
+    }
+
+    fn place(&mut self, slot: Slot) {
+        let Some(key) = self.get(slot).map(sort_key) else { return };
+        let row = self.rows.partition_point(|other| self.get(*other).map(sort_key) < Some(key));
+        self.rows.insert(row, slot);
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        if let Some(row) = self.row(slot) {
+            self.rows.remove(row);
+        }
+        let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::take) else { return };
+        self.open = self.open.saturating_sub(usize::from(!execution.is_over()));
+        if let Some(run) = execution.run {
+            self.by_run.remove(&(execution.workflow, run));
+        }
+        if let Some(asked) = execution.asked {
+            self.by_ticket.remove(&asked.ticket);
+        }
+        self.free.push(slot);
+    }
+
+    /// The journal begins anew: what only it told goes, and comes again if it still holds.
+    pub fn forget_journal(&mut self) {
+        self.keep(|execution| execution.asked.is_some() || execution.joins > 0);
+        (self.attempts, self.retries) = (0, [0; Activity::ALL.len()]);
+        for slot in self.rows.clone() {
+            self.change_at(slot, |execution| {
+                execution.lanes = <_>::default();
+                (execution.first_line, execution.journaled, execution.refused) = (None, None, None);
+            });
+        }
+    }
+
+    /// The stock begins anew: what ended before `asked` goes.
+    pub fn forget_ended_before(&mut self, asked: UnixMillis) {
+        self.keep(|execution| !execution.is_over() || execution.begun() > asked);
+    }
+
+    fn keep(&mut self, keep: impl Fn(&Execution) -> bool) {
+        let gone: Vec<Slot> = self.rows.iter().copied().filter(|slot| !self.get(*slot).is_some_and(&keep)).collect();
+        for slot in gone {
+            self.remove(slot);
+        }
+    }
+
+    /// The row of a start that is not answered yet.
+    #[must_use]
+    pub fn of_ticket(&self, ticket: u64) -> Option<Slot> {
+        self.by_ticket.get(&ticket).copied()
+    }
+}
+
+/// What of an execution goes into the counts.
+#[derive(Debug, Default)]
+struct Tally {
+    open: bool,
+    highest: [u32; Activity::ALL.len()],
+}
+
+impl Tally {
+    fn of(execution: &Execution) -> Self {
+        let highest = Activity::ALL.map(|activity| execution.lane(activity).highest());
+        Self { open: !execution.is_over(), highest }
+    }
+}
+
+fn ticket(execution: &Execution) -> u64 {
+    execution.asked.as_ref().map_or(0, |asked| asked.ticket)
+}
+
+fn sort_key(execution: &Execution) -> SortKey<'_> {
+    (execution.begun(), ticket(execution), &execution.workflow, execution.run.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> RunKey {
+        (format!("order-{number}"), format!("run-{number}"))
+    }
+
+    #[test]
+    fn rows_are_newest_first_and_found_again() {
+        let mut orders = Orders::default();
+        for number in [5, 1, 9, 3] {
+            orders.change(key(number), UnixMillis(number), |_| {});
+        }
+        let ids: Vec<_> = orders.newest_first(0).map(|(_, execution)| execution.order.clone()).collect();
+        assert_eq!(ids, ["9", "5", "3", "1"]);
+        for position in 0..4 {
+            assert_eq!(orders.position(orders.at(position).unwrap()), Some(position));
+        }
+        assert_eq!((orders.at(4), orders.open()), (None, 4));
+    }
+
+    #[test]
+    fn what_is_dropped_is_counted() {
+        let mut orders = Orders::default();
+        let total = KEPT_ORDERS as u64 + 7;
+        for number in 0..total {
+            orders.change(key(number), UnixMillis(number), |execution| {
+                execution.lanes[0].attempt(3);
+            });
+        }
+        assert_eq!((orders.len(), orders.forgotten(), orders.open()), (KEPT_ORDERS, 7, KEPT_ORDERS));
+        assert_eq!((orders.attempts(), orders.retries(Activity::UpdateInventory)), (total * 3, total * 2));
+    }
+
+    #[test]
+    fn a_slow_start_moves_a_row_to_the_time_it_was_asked_for() {
+        let mut orders = Orders::default();
+        orders.change(key(1), UnixMillis(50), |execution| execution.first_line = Some(UnixMillis(50)));
+        orders.change(key(2), UnixMillis(60), |execution| execution.first_line = Some(UnixMillis(60)));
+        orders.change(key(1), UnixMillis(0), |execution| execution.first_line = Some(UnixMillis(70)));
+        assert_eq!(orders.at(0).and_then(|slot| orders.get(slot)).unwrap().order, "1");
+    }
+}

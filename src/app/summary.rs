@@ -1,0 +1,35 @@
+//! The lines that stay on the terminal after quitting.
+
+use crate::{
+    domain::{Activity, sanitize},
+    store::Verdict,
+};
+
+use super::App;
+
+const LONGEST_SENTENCE: usize = 600;
+
+#[must_use]
+pub fn summary(app: &App) -> String {
+    let (orders, audit) = (app.orders(), &app.account().audit);
+    let [update, supplier] = Activity::ALL.map(|activity| orders.retries(activity));
+    let counts = format!(
+        "idempotence: {} orders ({} open), {} attempts, {} retries (update {update}, supplier {supplier})",
+        orders.len(),
+        orders.open(),
+        orders.attempts(),
+        update.saturating_add(supplier)
+    );
+    let verdict = match (audit.seq, audit.verdict()) {
+        (0, _) => "verdict none: no journal was seen".to_owned(),
+        (_, Verdict::Right) => format!("verdict RIGHT: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
+        (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
+    };
+    let mut lines = vec![counts, verdict];
+    if orders.forgotten() > 0 {
+        lines.push(format!("{} older orders were no longer shown", orders.forgotten()));
+    }
+    lines.push(format!("database {}", app.setup().database));
+    lines.push(format!("log {}", app.setup().log));
+    lines.join("\n") + "\n"
+}

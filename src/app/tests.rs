@@ -1,0 +1,245 @@
+//! What the core promises as a whole: scenes, and arrival in any order.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use crate::{
+    domain::{Guard, UnixMillis},
+    faults::Point,
+    store::{News, Outcome},
+};
+
+use super::{
+    script::{SUPPLIER, Scene, UPDATE},
+    *,
+};
+
+/// Everything that is derived, as text.
+fn picture(app: &App) -> String {
+    let mut text = String::new();
+    for (slot, execution) in app.orders().newest_first(0) {
+        let times = app.account().times_applied(&execution.order);
+        writeln!(text, "{} {:?}", execution.workflow, execution.run).unwrap();
+        writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict(times)).unwrap();
+        for seen in [UPDATE, SUPPLIER].into_iter().flat_map(|activity| execution.attempts(activity)) {
+            writeln!(text, "  {} {:?}", seen.number, seen.state).unwrap();
+        }
+        assert!(app.orders().position(slot).is_some());
+    }
+    writeln!(text, "{} open, {} attempts", app.orders().open(), app.orders().attempts()).unwrap();
+    writeln!(text, "{:?} {:?}", app.judgement(), app.account().effects).unwrap();
+    text
+}
+
+/// Two orders, one with a crash and a lost attempt, and one that is sent again; all facts as messages.
+fn story() -> (Vec<Message>, Vec<Message>) {
+    let mut scene = Scene::new();
+    let mut facts = Vec::new();
+    let mut intents = Vec::new();
+    for (order, workflow, run) in
+        [("A12", "order-A12", "r1"), ("K7-1", "order-K7-1", "r2"), ("K7-1", "order-K7-1-again-1-K7", "r3")]
+    {
+        (scene.order, scene.workflow, scene.run) = (order, workflow.into(), run.into());
+        let intent = match run {
+            "r1" => Intent::SeedOrder,
+            "r2" => Intent::FreshOrder,
+            _ => Intent::OrderAgain,
+        };
+        intents.push(Message::Intent(intent));
+        let ticket = intents.len() as u64;
+        let (order, workflow, run) = (order.to_owned(), workflow.to_owned(), run.to_owned());
+        facts.push(Message::Started { ticket, order, workflow: workflow.clone(), run: run.clone(), joined: false });
+        scene.started(UPDATE, 1);
+        scene.crash(UPDATE, 1, Point::BeforeCommit);
+        scene.started(UPDATE, 3);
+        scene.commit(UPDATE, 3, -1);
+        scene.failed(UPDATE, 3, Point::AfterCommit);
+        scene.started(UPDATE, 4);
+        scene.done(UPDATE, 4, Outcome::Replayed);
+        scene.started(SUPPLIER, 1);
+        if run != "r2" {
+            scene.commit(SUPPLIER, 1, 0);
+            scene.done(SUPPLIER, 1, Outcome::Applied);
+            facts.push(Message::Ended { workflow, run, end: End::Completed { outcome: "applied".into() } });
+        }
+    }
+    // One line a message, some of them twice.
+    let lines = scene.records.iter().chain(scene.records.iter().step_by(3));
+    facts.extend(lines.map(|record| Message::Journal(News { restarted: false, records: vec![record.clone()] })));
+    (intents, facts)
+}
+
+fn told(intents: &[Message], facts: &[Message]) -> String {
+    let mut app = App::new(script::setup());
+    app.update(Message::Link(Link::Up));
+    for message in intents.iter().chain(facts) {
+        app.update(message.clone());
+    }
+    app.update(Message::Tick { now: UnixMillis(script::T0 + 60_000) });
+    picture(&app)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_order_of_arrival_does_not_matter(facts in Just(story().1).prop_shuffle()) {
+        let (intents, in_order) = story();
+        let expected = told(&intents, &in_order);
+        prop_assert!(expected.contains("AppliedOnce") || expected.contains("Applied("));
+        prop_assert_eq!(told(&intents, &facts), expected);
+    }
+}
+
+#[test]
+fn the_seed_scenario_is_right_at_1001() {
+    let scene = Scene::right();
+    let app = &scene.app;
+    assert_eq!((app.account().stock(), app.judgement()), (Some(1001), Judgement::Right));
+    let order = app.selected().unwrap();
+    assert_eq!((app.stage(order), order.verdict(1)), (Stage::Completed, OrderVerdict::AppliedOnce));
+    assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));
+    let words = explain(order, 1, app.stage(order));
+    assert_eq!((words.kind, words.head), (Kind::Good, "APPLIED ONCE"));
+    assert!(app.summary().contains("verdict RIGHT: stock 1001 is right"), "{}", app.summary());
+}
+
+#[test]
+fn mid_retry_counts_down_and_says_indefinite() {
+    let scene = Scene::mid_retry();
+    let order = scene.app.selected().unwrap();
+    assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));
+    assert_eq!(order.verdict(1), OrderVerdict::Unconfirmed);
+    let words = explain(order, 1, scene.app.stage(order));
+    assert_eq!((words.kind, words.head), (Kind::Indefinite, "INDEFINITE"));
+}
+
+#[test]
+fn without_a_guard_the_order_is_applied_twice() {
+    let scene = Scene::wrong();
+    let order = scene.app.selected().unwrap();
+    let times = scene.app.account().times_applied("A12");
+    assert_eq!((scene.app.judgement(), order.verdict(times)), (Judgement::Wrong, OrderVerdict::Applied(2)));
+    assert_eq!(order.attempts(UPDATE).last().unwrap().facts.unwrap().repeated(), Some(2));
+}
+
+#[test]
+fn a_journal_that_is_read_again_changes_nothing() {
+    let mut scene = Scene::right();
+    let before = picture(&scene.app);
+    let records = scene.records.clone();
+    scene.tell(Message::Journal(News { restarted: true, records: records.clone() }));
+    assert_eq!(picture(&scene.app), before);
+    scene.tell(Message::Journal(News { restarted: false, records }));
+    assert_eq!(picture(&scene.app), before);
+}
+
+#[test]
+fn fresh_ids_skip_those_of_the_journal() {
+    let mut scene = Scene::new();
+    scene.order = "K7-41";
+    scene.started(UPDATE, 1);
+    let commands = scene.press(Intent::Burst);
+    assert_eq!(commands.len(), 10);
+    let Command::StartOrder(first) = &commands[0] else { panic!() };
+    assert_eq!((first.order.as_str(), first.workflow.as_str(), first.quantity), ("K7-42", "order-K7-42", 1));
+}
+
+#[test]
+fn the_same_order_again_has_a_new_workflow_id_and_the_same_start_has_not() {
+    let mut scene = Scene::right();
+    let again = scene.press(Intent::OrderAgain);
+    let Command::StartOrder(again) = &again[0] else { panic!() };
+    assert_eq!((again.workflow.as_str(), again.quantity), ("order-A12-again-1-K7", 999));
+    scene.press(Intent::Select(Move::Down));
+    let same = scene.press(Intent::SameStart);
+    let Command::StartOrder(same) = &same[0] else { panic!() };
+    assert_eq!((same.workflow.as_str(), same.order.as_str()), ("order-A12", "A12"));
+}
+
+#[test]
+fn a_start_that_joined_is_no_second_row() {
+    let mut scene = Scene::mid_retry();
+    let commands = scene.press(Intent::SameStart);
+    let Command::StartOrder(start) = &commands[0] else { panic!() };
+    assert_eq!(scene.app.orders().len(), 2);
+    let (workflow, run) = (start.workflow.clone(), scene.run.clone());
+    let order = start.order.to_string();
+    scene.tell(Message::Started { ticket: start.ticket, order, workflow, run, joined: true });
+    assert_eq!((scene.app.orders().len(), scene.app.selected().unwrap().joins), (1, 1));
+}
+
+#[test]
+fn nothing_is_sent_without_a_connection() {
+    let mut scene = Scene::new();
+    scene.tell(Message::Link(Link::Down {
+        cause: "refused".into(),
+        attempt: 3,
+        next_try: UnixMillis(scene.now + 2_000),
+    }));
+    assert!(scene.press(Intent::SeedOrder).is_empty());
+    assert!(scene.app.notice().unwrap().text.contains("not connected"));
+    assert!(trouble(&scene.app).unwrap().text.contains("in 2 s"));
+}
+
+#[test]
+fn a_reset_asks_and_forgets_what_has_ended() {
+    let mut scene = Scene::right();
+    scene.press(Intent::AskReset);
+    assert_eq!(scene.app.overlay(), Overlay::ConfirmReset);
+    assert!(scene.press(Intent::No).is_empty());
+    scene.press(Intent::AskReset);
+    assert_eq!(scene.press(Intent::Yes), [Command::Reset]);
+    let first = scene.records[0].clone();
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::ResetDone(Ok(Some("journal.1".into()))));
+    assert!(scene.app.orders().is_empty());
+    assert_eq!(scene.app.judgement(), Judgement::Right);
+}
+
+#[test]
+fn a_frozen_screen_loses_nothing() {
+    let mut scene = Scene::mid_retry();
+    let before = picture(&scene.app);
+    scene.press(Intent::Freeze);
+    scene.started(UPDATE, 3);
+    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.wait(3_000);
+    assert_eq!((picture(&scene.app), scene.app.held()), (before.clone(), Some(2)));
+    scene.press(Intent::Freeze);
+    assert_ne!(picture(&scene.app), before);
+    assert_eq!(scene.app.held(), None);
+}
+
+#[test]
+fn a_notice_goes_by_itself_and_an_idle_tick_draws_nothing() {
+    let mut scene = Scene::new();
+    scene.press(Intent::NextGuard);
+    assert_eq!(scene.app.guard(), Guard::LastOrder);
+    scene.wait(6_000);
+    assert!(scene.app.notice().is_none() && scene.app.take_dirty());
+    scene.wait(120_000);
+    scene.app.take_dirty();
+    scene.wait(1_000);
+    assert!(!scene.app.take_dirty());
+}
+
+#[test]
+fn faults_stay_off_where_they_are_not_allowed() {
+    let mut app = App::new(Setup { faults_allowed: false, ..script::setup() });
+    app.update(Message::Intent(Intent::NextFaults));
+    assert!(app.plan().is_none());
+    assert!(app.notice().unwrap().text.contains("loopback"));
+}
+
+#[test]
+fn hostile_text_is_harmless() {
+    let mut scene = Scene::new();
+    scene.tell(Message::Ended {
+        workflow: "w\u{1b}[2J".into(),
+        run: "r".into(),
+        end: End::Failed { message: "\u{202e}x\u{7}".into() },
+    });
+    assert!(picture(&scene.app).chars().all(|c| c == '\n' || !c.is_control()));
+}

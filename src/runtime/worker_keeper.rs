@@ -1,0 +1,193 @@
+//! Keeps one worker process for the dashboard: starts it when the server is there and nobody else polls, starts it
+//! anew when it crashes, and stops or kills it when told. Every change is told as a message.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+use super::{
+    link_keeper::CurrentLink,
+    worker_child::{ChildEvent, WorkerChild, WorkerCommand, describe_exit},
+};
+use crate::{
+    app::{Message, Worker},
+    domain::UnixMillis,
+    store::now,
+    temporal::{Presence, backoff, look_for_worker},
+};
+
+/// How often to look whether a worker that is not ours still polls.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A worker that lived longer than this and then died is started again at once.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// What the person at the keyboard wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerOrder {
+    Start,
+    /// Finish what runs, then end.
+    Stop,
+    /// SIGKILL.
+    Kill,
+}
+
+/// Runs until nobody gives orders any more. `wanted`: whether to start a worker unasked.
+pub async fn keep(
+    command: WorkerCommand,
+    task_queue: String,
+    wanted: bool,
+    mut link: CurrentLink,
+    mut orders: mpsc::Receiver<WorkerOrder>,
+    messages: mpsc::Sender<Message>,
+) {
+    let mut keeper = Keeper { command, messages, crashes: 0 };
+    let mut next = if wanted { Next::LookAround } else { Next::WaitForOrder(Worker::Absent) };
+    loop {
+        next = match next {
+            Next::LookAround => keeper.look_around(&task_queue, &mut link, &mut orders).await,
+            Next::WaitForOrder(state) => {
+                keeper.tell(state).await;
+                keeper.wait_for_start(&mut orders).await
+            }
+            Next::Run => keeper.run(&mut orders).await,
+            Next::RunAfter(wait) => keeper.wait_then_run(wait, &mut orders).await,
+            Next::End => return,
+        };
+    }
+}
+
+enum Next {
+    /// Start unless somebody else polls.
+    LookAround,
+    WaitForOrder(Worker),
+    Run,
+    RunAfter(Duration),
+    End,
+}
+
+struct Keeper {
+    command: WorkerCommand,
+    messages: mpsc::Sender<Message>,
+    crashes: u32,
+}
+
+impl Keeper {
+    async fn tell(&self, worker: Worker) {
+        // A dashboard that has gone needs to be told nothing.
+        let _gone = self.messages.send(Message::Worker(worker)).await;
+    }
+
+    async fn look_around(
+        &self,
+        task_queue: &str,
+        link: &mut CurrentLink,
+        orders: &mut mpsc::Receiver<WorkerOrder>,
+    ) -> Next {
+        loop {
+            let connected = async { link.wait_for(Option::is_some).await.map(|link| link.clone()) };
+            let found = tokio::select! {
+                found = connected => found,
+                order = orders.recv() => match order {
+                    Some(WorkerOrder::Start) => return Next::Run,
+                    Some(_) => return Next::WaitForOrder(Worker::Stopped),
+                    None => return Next::End,
+                },
+            };
+            let Ok(Some(link)) = found else { return Next::End };
+            match look_for_worker(&link, task_queue).await {
+                Ok(Presence::Nobody) => return Next::Run,
+                Ok(Presence::Polling { .. }) => self.tell(Worker::Elsewhere).await,
+                Err(status) => tracing::warn!(%status, "cannot see whether a worker polls"),
+            }
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                order = orders.recv() => match order {
+                    Some(WorkerOrder::Start) => return Next::Run,
+                    Some(_) => {}
+                    None => return Next::End,
+                },
+            }
+        }
+    }
+
+    async fn wait_for_start(&mut self, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+        self.crashes = 0;
+        while let Some(order) = orders.recv().await {
+            if order == WorkerOrder::Start {
+                return Next::Run;
+            }
+        }
+        Next::End
+    }
+
+    async fn wait_then_run(&self, wait: Duration, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+        tokio::select! {
+            () = sleep(wait) => Next::Run,
+            order = orders.recv() => match order {
+                Some(WorkerOrder::Start) => Next::Run,
+                Some(_) => Next::WaitForOrder(Worker::Stopped),
+                None => Next::End,
+            },
+        }
+    }
+
+    async fn run(&mut self, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+        self.tell(Worker::Starting).await;
+        match self.command.spawn() {
+            Ok(child) => self.attend(child, orders).await,
+            Err(error) => self.crashed(format!("could not be started: {error}"), Instant::now()).await,
+        }
+    }
+
+    /// Stays with a running worker until it has ended.
+    async fn attend(&mut self, mut child: WorkerChild, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+        let started = Instant::now();
+        let mut asked: Option<WorkerOrder> = None;
+        loop {
+            tokio::select! {
+                event = child.next() => match event {
+                    Ok(ChildEvent::Ready) => self.tell(Worker::Ready { pid: child.pid() }).await,
+                    Ok(ChildEvent::Ended(status)) => return self.ended(describe_exit(status), asked, started).await,
+                    Err(error) => return self.ended(error.to_string(), asked, started).await,
+                },
+                order = orders.recv() => match order {
+                    Some(WorkerOrder::Start) => {}
+                    Some(WorkerOrder::Stop) => {
+                        asked = asked.or(order);
+                        child.stop();
+                        self.tell(Worker::Stopping).await;
+                    }
+                    Some(WorkerOrder::Kill) => {
+                        asked = order;
+                        if let Err(error) = child.kill() {
+                            tracing::warn!(%error, "could not kill the worker");
+                        }
+                    }
+                    None => return Next::End,
+                },
+            }
+        }
+    }
+
+    async fn ended(&mut self, how: String, asked: Option<WorkerOrder>, started: Instant) -> Next {
+        match asked {
+            Some(WorkerOrder::Kill) => Next::WaitForOrder(Worker::Killed),
+            Some(_) => Next::WaitForOrder(Worker::Stopped),
+            None => self.crashed(how, started).await,
+        }
+    }
+
+    /// Says that the worker died by itself, and when the next one starts: at once after a steady life, later and
+    /// later when they die young.
+    async fn crashed(&mut self, cause: String, started: Instant) -> Next {
+        self.crashes = if started.elapsed() > STEADY { 1 } else { self.crashes.saturating_add(1) };
+        let wait = backoff(self.crashes);
+        let restart_at = UnixMillis(now().0 + u64::try_from(wait.as_millis()).unwrap_or_default());
+        self.tell(Worker::Exited { cause, restart_at: Some(restart_at) }).await;
+        Next::RunAfter(wait)
+    }
+}

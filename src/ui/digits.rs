@@ -1,0 +1,77 @@
+//! A number, and the letters of the verdict, in blocks that are read from the back of a room. 3 by 5 squares a digit, each two columns wide.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+/// Columns of a digit with the gap behind it.
+const PITCH: u16 = 7;
+pub const HEIGHT: u16 = 5;
+
+/// The five rows of a character, three bits each, the highest bit on the left.
+const fn rows(character: char) -> [u8; 5] {
+    match character {
+        '0' | 'O' => [0b111, 0b101, 0b101, 0b101, 0b111],
+        '1' => [0b010, 0b110, 0b010, 0b010, 0b111],
+        '2' => [0b111, 0b001, 0b111, 0b100, 0b111],
+        '3' => [0b111, 0b001, 0b111, 0b001, 0b111],
+        '4' => [0b101, 0b101, 0b111, 0b001, 0b001],
+        '5' => [0b111, 0b100, 0b111, 0b001, 0b111],
+        '6' => [0b111, 0b100, 0b111, 0b101, 0b111],
+        '7' => [0b111, 0b001, 0b010, 0b010, 0b010],
+        '8' => [0b111, 0b101, 0b111, 0b101, 0b111],
+        '9' => [0b111, 0b101, 0b111, 0b001, 0b111],
+        'R' => [0b110, 0b101, 0b110, 0b101, 0b101],
+        'I' => [0b111, 0b010, 0b010, 0b010, 0b111],
+        'G' => [0b111, 0b100, 0b101, 0b101, 0b111],
+        'H' => [0b101, 0b101, 0b111, 0b101, 0b101],
+        'T' => [0b111, 0b010, 0b010, 0b010, 0b010],
+        'W' => [0b101, 0b101, 0b101, 0b111, 0b101],
+        'N' => [0b110, 0b101, 0b101, 0b101, 0b101],
+        '-' => [0b000, 0b000, 0b111, 0b000, 0b000],
+        _ => [0b000; 5],
+    }
+}
+
+/// The columns that a number needs.
+#[must_use]
+pub fn width(text: &str) -> u16 {
+    u16::try_from(text.chars().count()).unwrap_or(u16::MAX).saturating_mul(PITCH).saturating_sub(1)
+}
+
+/// Draws `text` at the left of `area`. A number too wide for it is written in ordinary figures: cut, it would lie.
+pub fn draw(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let area = area.intersection(buffer.area);
+    if area.height < HEIGHT || area.width < width(text) {
+        buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style);
+        return;
+    }
+    for (index, character) in (0_u16..).zip(text.chars()) {
+        for (row, bits) in (0_u16..).zip(rows(character)) {
+            for column in (0_u16..3).filter(|column| bits & (0b100 >> column) != 0) {
+                let x = area.x.saturating_add(index.saturating_mul(PITCH)).saturating_add(column * 2);
+                buffer.set_string(x, area.y.saturating_add(row), "██", style);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_number_is_drawn_with_its_sign() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 30, 5));
+        draw(&mut buffer, Rect::new(0, 0, 30, 5), "-17", Style::new());
+        let row = |y| (0..21).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>();
+        assert_eq!(row(0), "         ██   ██████ ");
+        assert_eq!(row(2), "██████   ██     ██   ");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_written_whole_in_figures_or_not_in_blocks() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 5));
+        draw(&mut buffer, Rect::new(0, 0, 12, 5), "-998", Style::new());
+        assert_eq!(buffer[(0, 0)].symbol(), "-");
+        draw(&mut buffer, Rect::new(40, 40, 3, 3), "1", Style::new());
+    }
+}

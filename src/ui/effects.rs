@@ -1,0 +1,56 @@
+//! Effects as they commit, newest first, and repetitions that the ledger recognised. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::app::{App, Effect, EffectKind};
+
+use super::{glyphs, pane, theme};
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let effects = &app.account().effects;
+    let title = Line::from(vec![Span::styled("effects", theme::BOLD), Span::raw(format!(" {}", effects.total()))]);
+    let area = pane::titled(buffer, area, title, "newest first");
+    let width = usize::from(area.width);
+    let mut lines: Vec<_> =
+        effects.newest_first().take(usize::from(area.height)).map(|effect| line(effect, width)).collect();
+    if lines.is_empty() {
+        lines.push(Line::styled("none yet: no stock was changed", theme::FAINT));
+    }
+    pane::lines(buffer, area, lines);
+}
+
+/// `✓ order:A12    -999 →      1  #2`, and the word for it where there is room.
+fn line(effect: &Effect, width: usize) -> Line<'static> {
+    let mark = glyphs::of_effect(effect.kind);
+    let attempt = effect.attempt.map_or_else(String::new, |number| format!("#{number}"));
+    let word = match effect.kind {
+        EffectKind::Applied { times: 1 } => "applied",
+        EffectKind::Replayed => "replayed",
+        EffectKind::Skipped => "skipped",
+        EffectKind::Adjusted => "adjusted",
+        EffectKind::Applied { times: 0 } => mark.word,
+        EffectKind::Applied { .. } => "AGAIN",
+        EffectKind::Refused => "refused",
+    };
+    let delta = if effect.delta == 0 { "±0".to_owned() } else { format!("{:+}", effect.delta) };
+    let tail = format!(" {delta:>6} → {:<6}", effect.stock);
+    let word_width = if width >= 46 { 11 } else { 0 };
+    let key = width.saturating_sub(2 + tail.chars().count() + 4 + word_width);
+    let style = match effect.kind {
+        EffectKind::Applied { times } if times > 1 => theme::BAD.patch(theme::BOLD),
+        EffectKind::Applied { .. } => theme::BOLD,
+        _ => theme::PLAIN,
+    };
+    Line::from(vec![
+        Span::styled(mark.glyph.to_string(), mark.style),
+        Span::raw(" "),
+        Span::styled(pane::column(&effect.key, key), style),
+        Span::styled(tail, style),
+        Span::styled(pane::column(word, word_width), mark.style),
+        Span::styled(pane::column(&attempt, 4), theme::FAINT),
+    ])
+}

@@ -1,0 +1,101 @@
+//! The last two rows: a notice, a trouble or the legend; and the keys for what can be done now. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, Intent, Overlay, Tone, Worker, trouble},
+    keymap::{Binding, KEYMAP},
+};
+
+use super::{glyphs, pane, theme};
+
+pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
+    let width = usize::from(area.width);
+    let line = match (app.notice(), trouble(app)) {
+        (Some(notice), _) => {
+            let style = match notice.tone {
+                Tone::Plain => theme::BOLD,
+                Tone::Good => theme::GOOD.patch(theme::BOLD),
+                Tone::Bad => theme::BAD.patch(theme::BOLD),
+            };
+            Line::styled(pane::cut(&format!(" » {}", notice.text), width), style)
+        }
+        (None, Some(trouble)) if trouble.passes => {
+            Line::styled(pane::cut(&format!(" .. {}", trouble.text), width), theme::BOLD)
+        }
+        (None, Some(trouble)) => {
+            Line::styled(pane::cut(&format!(" ! {}", trouble.text), width), theme::BAD.patch(theme::BOLD))
+        }
+        (None, None) => legend(width),
+    };
+    pane::lines(buffer, area, [line]);
+}
+
+/// As many glyphs with their words as fit.
+fn legend(width: usize) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    for (mark, word) in glyphs::LEGEND {
+        used += word.chars().count() + 4;
+        if used > width {
+            break;
+        }
+        spans.push(Span::styled(mark.glyph.to_string(), mark.style));
+        spans.push(Span::styled(format!(" {word}  "), theme::FAINT));
+    }
+    Line::from(spans)
+}
+
+/// The bindings that would do something now and fit, in the order of the table.
+#[must_use]
+pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
+    let overlay = app.overlay();
+    let mut ranked: Vec<_> = KEYMAP
+        .iter()
+        .enumerate()
+        .filter(|(_, binding)| binding.scope.holds(overlay) && app.can(binding.intent))
+        .filter_map(|(index, binding)| Some((binding.footer?, index, binding)))
+        .collect();
+    ranked.sort_by_key(|(rank, index, _)| (*rank, *index));
+    let mut used = 1;
+    let mut fitting: Vec<_> = ranked
+        .into_iter()
+        .map(|(_, index, binding)| (index, binding, label(app, binding)))
+        .take_while(|(_, binding, label)| {
+            used += binding.shown.chars().count() + label.chars().count() + 1 + gap(width);
+            used <= width + gap(width)
+        })
+        .collect();
+    fitting.sort_by_key(|(index, _, _)| *index);
+    fitting.into_iter().map(|(_, binding, label)| (binding, label)).collect()
+}
+
+fn label(app: &App, binding: &Binding) -> &'static str {
+    match (binding.intent, app.worker()) {
+        (Intent::ToggleWorker, Worker::Starting | Worker::Ready { .. }) => "stop worker",
+        (Intent::ToggleWorker, _) => "start worker",
+        (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
+        (Intent::Freeze, _) if app.held().is_some() => "go on",
+        _ => binding.short,
+    }
+}
+
+/// Columns between two keys.
+const fn gap(width: usize) -> usize {
+    if width < 100 { 1 } else { 2 }
+}
+
+pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
+    let width = usize::from(area.width);
+    let gap = " ".repeat(gap(width));
+    let mut spans = vec![Span::raw(" ")];
+    for (binding, label) in shown(app, width) {
+        spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
+        spans.push(Span::raw(format!(" {label}{gap}")));
+    }
+    pane::lines(buffer, area, [Line::from(spans)]);
+}

@@ -1,0 +1,118 @@
+//! One glyph per state of an attempt, with its word and style. All are one column wide.
+
+use ratatui::style::Style;
+
+use crate::{
+    app::{AttemptState, EffectKind, Seen},
+    faults::Point,
+    store::Outcome,
+};
+
+use super::theme;
+
+/// A glyph, its style, and the words that say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub glyph: char,
+    pub style: Style,
+    pub word: &'static str,
+}
+
+const fn mark(glyph: char, style: Style, word: &'static str) -> Mark {
+    Mark { glyph, style, word }
+}
+
+pub const APPLIED: Mark = mark('✓', theme::GOOD, "done");
+pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
+pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
+pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
+pub const FAILED_AFTER: Mark = mark('⊗', theme::WARN, "failed after commit");
+pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
+pub const REFUSED: Mark = mark('⊘', theme::BAD, "refused for good");
+pub const CRASHED_BEFORE: Mark = mark('†', theme::BAD, "worker died before commit");
+pub const CRASHED_AFTER: Mark = mark('†', theme::WARN, "worker died after commit");
+pub const HANGING: Mark = mark('~', theme::WARN, "hangs");
+pub const TIMED_OUT: Mark = mark('~', theme::WARN, "timed out");
+pub const NO_ANSWER: Mark = mark('?', theme::WARN, "no answer");
+pub const NOT_OBSERVED: Mark = mark('·', theme::FAINT, "not observed");
+pub const RUNNING: Mark = mark('●', theme::BOLD, "running");
+pub const WAITING: Mark = mark('○', theme::FAINT, "next attempt");
+pub const ADJUSTED: Mark = mark('±', theme::WARN, "changed by another program");
+/// Shown with the true number of times.
+pub const AGAIN: Mark = mark('2', theme::badge(theme::BAD), "applied AGAIN");
+pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
+
+/// What the legend shows, the most telling first.
+pub const LEGEND: &[(Mark, &str)] = &[
+    (FAILED_BEFORE, "failed before commit"),
+    (FAILED_AFTER, "failed after commit"),
+    (APPLIED, "done"),
+    (REPLAYED, "replayed"),
+    (AGAIN, "applied again"),
+    (RUNNING, "running"),
+    (CRASHED_AFTER, "worker died"),
+    (WAITING, "waits"),
+    (HANGING, "hangs"),
+    (NO_ANSWER, "no answer"),
+    (NOT_OBSERVED, "not observed"),
+];
+
+/// The mark of an attempt. One that applied an effect again shows how often, whatever else it came to.
+#[must_use]
+pub fn of_attempt(seen: &Seen<'_>) -> Mark {
+    if let Some(times) = seen.facts.and_then(crate::app::AttemptFacts::repeated) {
+        return again(times);
+    }
+    let after = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
+    match seen.state {
+        AttemptState::NotObserved => NOT_OBSERVED,
+        AttemptState::Running => RUNNING,
+        AttemptState::Hanging => HANGING,
+        AttemptState::TimedOut => TIMED_OUT,
+        AttemptState::Crashed(Point::BeforeCommit) => CRASHED_BEFORE,
+        AttemptState::Crashed(Point::AfterCommit) => CRASHED_AFTER,
+        AttemptState::NoAnswer => NO_ANSWER,
+        AttemptState::Failed(failure) if !failure.retryable => REFUSED,
+        AttemptState::Failed(_) if after => FAILED_AFTER,
+        AttemptState::Failed(failure) if failure.point.is_some() => FAILED_BEFORE,
+        AttemptState::Failed(_) => FAILED,
+        AttemptState::Succeeded(Outcome::Applied) => APPLIED,
+        AttemptState::Succeeded(Outcome::Replayed) => REPLAYED,
+        AttemptState::Succeeded(Outcome::Skipped) => SKIPPED,
+    }
+}
+
+/// The digit says how often; from nine on there is no more room.
+fn again(times: u32) -> Mark {
+    Mark { glyph: char::from_digit(times.min(9), 10).unwrap_or('9'), ..AGAIN }
+}
+
+#[must_use]
+pub fn of_effect(kind: EffectKind) -> Mark {
+    match kind {
+        EffectKind::Applied { times: 0 } => NOT_NEEDED,
+        EffectKind::Applied { times: 1 } => APPLIED,
+        EffectKind::Applied { times } => again(times),
+        EffectKind::Replayed => REPLAYED,
+        EffectKind::Skipped => SKIPPED,
+        EffectKind::Adjusted => ADJUSTED,
+        EffectKind::Refused => REFUSED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthChar;
+
+    use super::*;
+
+    #[test]
+    fn every_glyph_is_one_column_wide() {
+        for (mark, _) in LEGEND {
+            assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
+        }
+        for mark in [SKIPPED, REFUSED, ADJUSTED] {
+            assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
+        }
+    }
+}

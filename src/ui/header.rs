@@ -1,0 +1,106 @@
+//! The two rows at the top: where we are connected, who works, and what is set up to go wrong. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, Link, Server, age},
+    domain::Guard,
+    faults::Preset,
+};
+
+use super::{pane, theme, words};
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let (fresh, style) = freshness(app);
+    let right = u16::try_from(fresh.len()).unwrap_or(u16::MAX).min(area.width);
+    let mut rows = area.rows();
+    if let Some(row) = rows.next() {
+        let room = row.width.saturating_sub(right).saturating_sub(1);
+        buffer.set_line(row.x, row.y, &connection(app), room);
+        buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
+    }
+    if let Some(row) = rows.next() {
+        buffer.set_line(row.x, row.y, &terms(app, usize::from(row.width)), row.width);
+    }
+}
+
+fn connection(app: &App) -> Line<'_> {
+    let setup = app.setup();
+    let (link, link_style) = link(app);
+    let (worker, worker_style) = words::worker(app.worker());
+    let mut spans = vec![Span::styled(" idempotence ", theme::BOLD)];
+    if let Some(held) = app.held() {
+        spans.push(Span::styled(format!(" FROZEN, {held} wait "), theme::badge(theme::WARN)));
+        spans.push(Span::raw(" "));
+    }
+    spans.push(Span::raw(setup.server.as_str()));
+    spans.push(Span::raw(" "));
+    spans.push(Span::styled(link, link_style));
+    spans.extend(pane::pair("  worker ", worker, worker_style));
+    Line::from(spans)
+}
+
+fn link(app: &App) -> (String, Style) {
+    match (app.link(), app.server()) {
+        (Link::Up, Server::Foreign) => ("● connected, not ours".to_owned(), theme::GOOD),
+        (Link::Up, _) => ("● connected".to_owned(), theme::GOOD),
+        (Link::Connecting { .. }, Server::Preparing { .. }) => ("○ preparing".to_owned(), theme::WARN),
+        (Link::Connecting { .. }, _) => ("○ connecting".to_owned(), theme::WARN),
+        (Link::Down { .. }, _) => {
+            (format!("✗ down {}", age(app.link_since(), app.shown_now())), theme::badge(theme::BAD))
+        }
+    }
+}
+
+fn terms(app: &App, width: usize) -> Line<'_> {
+    let setup = app.setup();
+    let (guard, guard_style) = match app.guard() {
+        Guard::Ledger => ("guard ledger".to_owned(), theme::GOOD),
+        Guard::LastOrder => (" GUARD last-order ".to_owned(), theme::badge(theme::WARN)),
+        Guard::Off => (" GUARD OFF ".to_owned(), theme::badge(theme::BAD)),
+    };
+    let (faults, faults_style) = match app.preset() {
+        Preset::None => ("faults none".to_owned(), theme::GOOD),
+        preset => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+    };
+    let mut spans = vec![
+        Span::raw(" "),
+        Span::styled(guard, guard_style),
+        Span::raw("  "),
+        Span::styled(faults, faults_style),
+        Span::styled(format!(" seed {}", setup.seed), theme::FAINT),
+    ];
+    let used = Line::from(spans.clone()).width();
+    let web_ui = match app.server() {
+        Server::Running { web_ui } => format!("  Web UI {web_ui}"),
+        _ => String::new(),
+    };
+    let place = [
+        format!("  namespace {}  queue {}{web_ui}", setup.namespace, setup.task_queue),
+        format!("  namespace {}  queue {}", setup.namespace, setup.task_queue),
+        format!("  {} / {}", setup.namespace, setup.task_queue),
+    ];
+    if let Some(place) = place.into_iter().find(|place| used + place.chars().count() <= width) {
+        spans.push(Span::styled(place, theme::FAINT));
+    }
+    Line::from(spans)
+}
+
+/// How old what is shown is.
+fn freshness(app: &App) -> (String, Style) {
+    let account = app.account();
+    let now = app.shown_now();
+    let broken = account.journal.broken.as_ref().or(account.document_source.broken.as_ref());
+    if let Some((_, since)) = broken {
+        return (format!(" STALE {} ", age(*since, now)), theme::badge(theme::BAD));
+    }
+    match account.journal.heard.max(account.document_source.heard) {
+        Some(at) => (format!("changed {} ago ", age(at, now)), theme::FAINT),
+        None => ("no change yet ".to_owned(), theme::FAINT),
+    }
+}

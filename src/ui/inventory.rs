@@ -1,0 +1,139 @@
+//! The stock in blocks, what it should be, and the verdict; the document itself where there is room. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, Judgement},
+    domain::Activity,
+};
+
+use super::{digits, pane, theme};
+
+/// The columns of the document as JSON.
+const DOCUMENT: u16 = 37;
+
+/// The blocks take at most this much of the width.
+const MOST_DIGITS: u16 = 34;
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
+    let area = pane::titled(buffer, area, title, &app.setup().database);
+    let stock = app.account().stock().map_or_else(|| "-".to_owned(), |stock| stock.to_string());
+    let tall = area.height > 2 * digits::HEIGHT;
+    let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
+    let json = if tall { DOCUMENT } else { 0 };
+    let [_, number, _, facts, document] = area.layout(&Layout::horizontal([
+        Constraint::Length(1),
+        Constraint::Length(wanted),
+        Constraint::Length(2),
+        Constraint::Min(0),
+        Constraint::Length(json),
+    ]));
+    digits::draw(buffer, number, &stock, judged(app.judgement()));
+    let below = digits::HEIGHT.saturating_add(1);
+    if number.height >= below.saturating_add(digits::HEIGHT) {
+        let number = Rect { y: number.y.saturating_add(below), height: digits::HEIGHT, ..number };
+        digits::draw(buffer, number, word(app.judgement()), judged(app.judgement()));
+    }
+    pane::lines(buffer, facts, lines(app, usize::from(facts.width)));
+    if json > 0 {
+        pane::lines(buffer, document, json_lines(app));
+    }
+}
+
+fn judged(judgement: Judgement) -> Style {
+    match judgement {
+        Judgement::Wrong => theme::BAD,
+        Judgement::Right => theme::GOOD,
+        Judgement::Edited { .. } => theme::WARN,
+        Judgement::None => theme::PLAIN,
+    }
+}
+
+fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
+    let account = app.account();
+    let audit = &account.audit;
+    let mut verdict = vec![badge(app), Span::raw(" ")];
+    let room = width.saturating_sub(Line::from(verdict.clone()).width());
+    let (sentence, style) = sentence(app);
+    verdict.push(Span::styled(pane::cut(&sentence, room), style));
+    let mut lines = vec![Line::from(verdict)];
+    if audit.seq > 0 {
+        let actual = account.stock().unwrap_or(audit.actual);
+        let sign = if audit.expected == actual { "=" } else { "≠" };
+        let style = judged(app.judgement()).patch(theme::BOLD);
+        let mut spans = pane::pair("expected ", audit.expected.to_string(), theme::BOLD).to_vec();
+        spans.push(Span::styled(format!(" {sign} "), style));
+        spans.extend(pane::pair("actual ", actual.to_string(), style));
+        lines.push(Line::from(spans));
+    }
+    if let Some(document) = &account.document {
+        let mut spans = pane::pair("last order ", document.last_order.as_str(), theme::BOLD).to_vec();
+        spans.extend(pane::pair("  product ", document.product.as_str(), theme::PLAIN));
+        lines.push(Line::from(spans));
+    }
+    let [update, supplier] = Activity::ALL.map(|activity| app.orders().retries(activity).to_string());
+    let mut spans = pane::pair("retries: update ", update, theme::BOLD).to_vec();
+    spans.extend(pane::pair("  supplier ", supplier, theme::BOLD));
+    lines.push(Line::from(spans));
+    let mut spans = pane::pair("applied: orders ", audit.orders.to_string(), theme::BOLD).to_vec();
+    spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
+    spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+    lines.push(Line::from(spans));
+    lines
+}
+
+/// The verdict in letters that `digits` knows.
+const fn word(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Right => "RIGHT",
+        Judgement::Wrong => "WRONG",
+        Judgement::Edited { .. } | Judgement::None => "",
+    }
+}
+
+/// The verdict: a block of colour and a word.
+fn badge(app: &App) -> Span<'static> {
+    match app.judgement() {
+        Judgement::Right => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
+        Judgement::Wrong => Span::styled(" WRONG ", theme::badge(theme::BAD)),
+        Judgement::Edited { .. } => Span::styled(" EDITED ", theme::badge(theme::WARN)),
+        Judgement::None => Span::styled(" NO VERDICT YET ", theme::FAINT),
+    }
+}
+
+fn sentence(app: &App) -> (String, Style) {
+    let audit = &app.account().audit;
+    match (app.judgement(), audit.applied_twice.as_slice()) {
+        (Judgement::None, _) => (String::new(), theme::PLAIN),
+        (Judgement::Edited { .. }, _) => ("by another program".to_owned(), theme::WARN),
+        (Judgement::Right, _) if app.orders().open() > 0 => {
+            (format!("so far; {} open", app.orders().open()), theme::PLAIN)
+        }
+        (Judgement::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
+        (Judgement::Right, _) => ("each effect applied once".to_owned(), theme::PLAIN),
+        (Judgement::Wrong, []) => ("the effects do not add up".to_owned(), theme::BAD),
+        (Judgement::Wrong, [key, more @ ..]) => {
+            let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
+            (
+                format!("applied twice: {}{more}", crate::domain::sanitize(key.as_str(), 60)),
+                theme::BAD.patch(theme::BOLD),
+            )
+        }
+    }
+}
+
+/// The document as it stands on disk, the stock in bold.
+fn json_lines(app: &App) -> Vec<Line<'static>> {
+    let Some(document) = &app.account().document else {
+        return vec![Line::styled("no document on disk yet", theme::FAINT)];
+    };
+    let text = document.render().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let style = |line: &str| if line.contains("\"inStock\"") { theme::BOLD } else { theme::PLAIN };
+    text.lines().map(|line| Line::styled(line.to_owned(), style(line))).collect()
+}

@@ -1,0 +1,144 @@
+//! The orders, newest first. Looks only at the rows that are on the screen. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, Execution, Link, Server, Stage},
+    domain::Activity,
+};
+
+use super::{glyphs, pane, theme, words};
+
+/// The columns of the table.
+struct Widths {
+    order: usize,
+    state: usize,
+    update: usize,
+    supplier: usize,
+    waits: usize,
+}
+
+impl Widths {
+    fn of(width: u16) -> Self {
+        match width {
+            0..76 => Self { order: 9, state: 9, update: 7, supplier: 8, waits: 0 },
+            76..110 => Self { order: 12, state: 11, update: 10, supplier: 9, waits: 16 },
+            _ => Self { order: 20, state: 12, update: 20, supplier: 14, waits: 20 },
+        }
+    }
+}
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let area = pane::titled(buffer, area, title(app), &position(app));
+    if app.orders().is_empty() {
+        return pane::lines(buffer, area, welcome(app));
+    }
+    let widths = Widths::of(area.width);
+    pane::lines(buffer, area, [heading(&widths)]);
+    let area = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
+    let selected = app.selected_row();
+    let height = usize::from(area.height);
+    let last_page = app.orders().len().saturating_sub(height);
+    let first = selected.saturating_sub(height / 2).min(last_page);
+    let rows = app.orders().newest_first(first).take(height).enumerate();
+    pane::lines(buffer, area, rows.map(|(index, (_, order))| row(app, order, &widths, first + index == selected)));
+}
+
+fn title(app: &App) -> Line<'static> {
+    let orders = app.orders();
+    let mut spans = vec![Span::styled("orders", theme::BOLD), Span::raw(format!(" {}", orders.len()))];
+    if orders.open() > 0 {
+        spans.push(Span::styled(format!("  {} open", orders.open()), theme::WARN));
+    }
+    if orders.forgotten() > 0 {
+        spans.push(Span::styled(format!("  {} older not kept", orders.forgotten()), theme::WARN));
+    }
+    Line::from(spans)
+}
+
+fn position(app: &App) -> String {
+    match app.orders().len() {
+        0 | 1 => String::new(),
+        len => format!("{} of {len}, newest first", app.selected_row().saturating_add(1)),
+    }
+}
+
+fn heading(widths: &Widths) -> Line<'static> {
+    let columns = [
+        ("  order", widths.order + 2),
+        ("state", widths.state),
+        ("update", widths.update),
+        ("supplier", widths.supplier),
+        ("waits for", widths.waits),
+    ];
+    let mut text: String = columns
+        .into_iter()
+        .filter(|(_, width)| *width > 0)
+        .map(|(name, width)| pane::column(name, width) + " ")
+        .collect();
+    text.push_str("verdict");
+    Line::styled(text, theme::FAINT)
+}
+
+fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) -> Line<'a> {
+    let stage = app.stage(order);
+    let (word, style_of_word) = words::stage(stage);
+    let (verdict, verdict_style) = words::verdict(order.verdict(words::times(app, order)));
+    let name = if order.joins > 0 { format!("{} +{} joined", order.order, order.joins) } else { order.order.clone() };
+    let (pointer, style) = if selected { ("▌ ", theme::BOLD) } else { ("  ", theme::PLAIN) };
+    let mut spans = vec![Span::styled(pointer, style), Span::styled(pane::column(&name, widths.order), style)];
+    spans.push(Span::raw(" "));
+    spans.push(Span::styled(pane::column(word, widths.state), style_of_word));
+    for (activity, width) in [(Activity::UpdateInventory, widths.update), (Activity::SupplierOrder, widths.supplier)] {
+        spans.push(Span::raw(" "));
+        spans.extend(lane(order, activity, stage, width));
+    }
+    if widths.waits > 0 {
+        spans.push(Span::raw(" "));
+        spans.push(Span::raw(pane::column(&words::waits_for(app, stage), widths.waits)));
+    }
+    spans.push(Span::raw(" "));
+    spans.push(Span::styled(verdict, verdict_style));
+    Line::from(spans)
+}
+
+/// The attempts of an activity as glyphs, the latest where not all fit, filled to `width`.
+fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -> Vec<Span<'static>> {
+    let waits = matches!(stage, Stage::BackingOff { activity: at, .. } if at == activity);
+    let mut marks: Vec<_> = order.attempts(activity).rev().take(width).map(|seen| glyphs::of_attempt(&seen)).collect();
+    if waits {
+        marks.insert(0, glyphs::WAITING);
+    }
+    let all = u64::from(order.lane(activity).highest()) + u64::from(waits);
+    let fits = all <= width as u64;
+    marks.truncate(if fits { width } else { width.saturating_sub(1) });
+    let mut spans = Vec::with_capacity(marks.len() + 2);
+    if !fits {
+        spans.push(Span::styled("…", theme::FAINT));
+    }
+    spans.extend(marks.iter().rev().map(|mark| Span::styled(mark.glyph.to_string(), mark.style)));
+    spans.push(Span::raw(" ".repeat(width.saturating_sub(spans.len()))));
+    spans
+}
+
+/// What to do, or to wait for, while there is no order.
+fn welcome(app: &App) -> Vec<Line<'static>> {
+    let step = match (app.server(), app.link()) {
+        (Server::Preparing { step }, _) => format!("The embedded Temporal server is on its way: {step}"),
+        (_, Link::Connecting { .. }) => format!("Connecting to Temporal at {} ..", app.setup().server),
+        (_, Link::Down { .. }) => {
+            "No connection to Temporal. It is tried again by itself; the line below says when.".into()
+        }
+        (_, Link::Up) => "Press  s  to send the seed's order: A12, 999 of the 1000 units in stock.".into(),
+    };
+    vec![
+        Line::raw(""),
+        Line::styled(format!("  {step}"), theme::BOLD),
+        Line::styled("  Every attempt shows here, and what it does to the stock. An order counts once,", theme::PLAIN),
+        Line::styled("  however often Temporal runs it. Press  ?  for all keys.", theme::PLAIN),
+    ]
+}

@@ -1,0 +1,133 @@
+//! A region's title rule, text that is cut to its width, and lines that wrap. Knows nothing of orders.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::theme;
+
+/// Draws `── title ───── note ─` over the first row, and gives the rest back.
+pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str) -> Rect {
+    if area.is_empty() {
+        return area;
+    }
+    let rule = "─".repeat(usize::from(area.width));
+    buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), theme::FAINT);
+    let room = area.width.saturating_sub(4);
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(title.spans);
+    spans.push(Span::raw(" "));
+    let title = Line::from(spans);
+    let used = u16::try_from(title.width()).unwrap_or(u16::MAX).min(room);
+    buffer.set_line(area.x.saturating_add(2), area.y, &title, room);
+    let note_width = u16::try_from(note.width()).unwrap_or(u16::MAX).saturating_add(2);
+    if !note.is_empty() && used.saturating_add(note_width).saturating_add(2) <= room {
+        let x = area.right().saturating_sub(note_width).saturating_sub(2);
+        buffer.set_stringn(x, area.y, format!(" {note} "), usize::from(note_width), theme::FAINT);
+    }
+    Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
+}
+
+/// Draws lines from the top of `area`; those that do not fit are left out.
+pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
+    for (row, line) in area.rows().zip(lines) {
+        buffer.set_line(row.x, row.y, &line, row.width);
+    }
+}
+
+/// `text` in at most `width` columns; what is cut off shows as `…`.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    let mut used = 1;
+    for character in text.chars() {
+        used += character.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        short.push(character);
+    }
+    if width > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// `text`, cut and filled to exactly `width` columns.
+#[must_use]
+pub fn column(text: &str, width: usize) -> String {
+    let mut text = cut(text, width);
+    text.push_str(&" ".repeat(width.saturating_sub(text.width())));
+    text
+}
+
+/// Breaks `text` at spaces into lines of at most `width` columns, at most `most` of them. The first begins behind
+/// `indent` columns that are taken.
+#[must_use]
+pub fn wrap(text: &str, width: usize, indent: usize, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() || lines.is_empty() {
+        let room = width.saturating_sub(if lines.is_empty() { indent } else { 0 });
+        let last = lines.len().saturating_add(1) >= most;
+        let end = if last { rest.len() } else { line_end(rest, room) };
+        let (line, after) = rest.split_at(end);
+        lines.push(cut(line.trim_end(), room));
+        rest = after.trim_start();
+    }
+    lines
+}
+
+/// Where the line ends that begins `text`: at the last space that fits, else at the end of its first word.
+fn line_end(text: &str, room: usize) -> usize {
+    let mut end = 0;
+    for word in text.split_inclusive(' ') {
+        let with_word = text.get(..end + word.len()).unwrap_or(text);
+        if with_word.trim_end().width() > room {
+            // A word longer than the line is cut by the caller, so that every line moves on.
+            return if end == 0 { word.len() } else { end };
+        }
+        end += word.len();
+    }
+    end
+}
+
+/// A faint label and its value.
+#[must_use]
+pub fn pair(label: &str, value: impl Into<String>, style: Style) -> [Span<'_>; 2] {
+    [Span::styled(label, theme::FAINT), Span::styled(value.into(), style)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("漢字漢字", 5), "漢字…");
+        assert_eq!((cut("abc", 0), cut("abc", 3)), (String::new(), "abc".to_owned()));
+        assert_eq!(column("ab", 4), "ab  ");
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_end_with_an_ellipsis_where_cut() {
+        assert_eq!(wrap("aa bb cc dd", 5, 0, 9), ["aa bb", "cc dd"]);
+        assert_eq!(wrap("aa bb cc dd", 6, 3, 9), ["aa", "bb cc", "dd"]);
+        assert_eq!(wrap("aa bb cc dd", 5, 0, 1), ["aa b…"]);
+        assert_eq!(wrap("", 5, 0, 3), [""]);
+        for width in 0..12 {
+            for most in 1..4 {
+                let lines = wrap("a longwordthatneverfits b", width, 0, most);
+                assert!(lines.len() <= most.max(1));
+            }
+        }
+    }
+}

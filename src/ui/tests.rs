@@ -1,0 +1,232 @@
+//! Frames of scripted scenes: what is read, in which style, and at every size.
+
+use ratatui::{
+    Terminal,
+    backend::TestBackend,
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier},
+};
+
+use crate::{
+    app::{
+        App, Intent, Link, Message, Server, Worker,
+        script::{self, SUPPLIER, Scene, UPDATE},
+    },
+    domain::UnixMillis,
+    faults::Point,
+    keymap::KEYMAP,
+    store::Outcome,
+};
+
+fn frame(app: &App, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| super::draw(frame, app)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn text(buffer: &Buffer) -> String {
+    let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
+    rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// Where `words` begin.
+fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
+    let found = text(buffer).lines().enumerate().find_map(|(y, line)| {
+        let x = line.find(words)?;
+        Some((line[..x].chars().count(), y))
+    });
+    let (x, y) = found.unwrap_or_else(|| panic!("{words:?} is not in\n{}", text(buffer)));
+    (u16::try_from(x).unwrap(), u16::try_from(y).unwrap())
+}
+
+fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
+    let cell = &buffer[find(buffer, words)];
+    assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
+}
+
+fn scenes() -> Vec<(&'static str, App)> {
+    let mut provisioning = App::new(script::setup());
+    provisioning.update(Message::Server(Server::Preparing { step: "downloading 41 %".into() }));
+    let mut killed = Scene::mid_retry();
+    killed.wait(1_700);
+    killed.started(UPDATE, 3);
+    killed.crash(UPDATE, 3, Point::AfterCommit);
+    killed.tell(Message::Worker(Worker::Killed));
+    killed.wait(1_000);
+    let mut down = Scene::right();
+    let next_try = UnixMillis(down.now + 4_000);
+    down.tell(Message::Link(Link::Down { cause: "connection refused".into(), attempt: 2, next_try }));
+    let mut help = Scene::right();
+    help.press(Intent::Help);
+    let mut question = Scene::mid_retry();
+    question.press(Intent::AskReset);
+    let mut stale = Scene::right();
+    stale.tell(Message::JournalUnreadable { cause: "permission denied".into() });
+    stale.press(Intent::Freeze);
+    vec![
+        ("empty", App::new(script::setup())),
+        ("provisioning", provisioning),
+        ("ready", Scene::new().app),
+        ("mid-retry", Scene::mid_retry().app),
+        ("right", Scene::right().app),
+        ("wrong", Scene::wrong().app),
+        ("killed", killed.app),
+        ("down", down.app),
+        ("help", help.app),
+        ("question", question.app),
+        ("stale", stale.app),
+        ("many", many().app),
+    ]
+}
+
+/// A morning's work: a burst in all states.
+fn many() -> Scene {
+    let mut scene = Scene::right();
+    let commands = scene.press(Intent::Burst);
+    let names = ["K7-1", "K7-2", "K7-3", "K7-4", "K7-5"];
+    for (index, (command, order)) in commands.iter().zip(names).enumerate() {
+        scene.begin(command, &format!("run-{index}"));
+        scene.order = order;
+        scene.started(UPDATE, 1);
+        if index > 0 {
+            scene.commit(UPDATE, 1, -1);
+            scene.failed(UPDATE, 1, Point::AfterCommit);
+        }
+        if index > 2 {
+            scene.started(UPDATE, 2);
+            scene.done(UPDATE, 2, Outcome::Replayed);
+            scene.started(SUPPLIER, 1);
+        }
+        if index > 3 {
+            scene.commit(SUPPLIER, 1, 0);
+            scene.done(SUPPLIER, 1, Outcome::Applied);
+        }
+    }
+    scene.tell(Message::StartFailed {
+        ticket: 8,
+        order: "K7-7".into(),
+        workflow: "order-K7-7".into(),
+        cause: "deadline exceeded".into(),
+    });
+    scene.wait(500);
+    scene
+}
+
+#[test]
+fn no_size_makes_it_panic() {
+    for (_, app) in scenes() {
+        for height in 0..=40 {
+            for width in 0..=60 {
+                let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+                super::draw_on(&mut buffer, Rect::new(0, 0, width, height), &app);
+            }
+        }
+        for (width, height) in [(60, 16), (61, 17), (76, 20), (80, 24), (100, 31), (100, 32), (120, 40), (200, 60)] {
+            frame(&app, width, height);
+        }
+        super::draw_on(&mut Buffer::empty(Rect::new(0, 0, 80, 24)), Rect::new(70, 20, 120, 40), &app);
+    }
+}
+
+#[test]
+fn mid_retry_is_told_at_both_sizes() {
+    let app = Scene::mid_retry().app;
+    for (width, height) in [(80, 24), (120, 40)] {
+        let frame = frame(&app, width, height);
+        for words in [
+            "localhost:7233 ● connected",
+            "● ready 4242",
+            "guard ledger",
+            "FAULTS seed",
+            "seed 42",
+            "A12",
+            "retrying",
+            "✗⊗○",
+            "attempt 3 in 2 s",
+            "in, unconfirmed",
+            "INDEFINITE",
+            "failed after commit",
+            "order:A12",
+            "-999 → 1",
+            "retries: update 1",
+            "expected 1 = actual 1",
+        ] {
+            find(&frame, words);
+        }
+        assert_style(&frame, " RIGHT ", Color::Green, Modifier::BOLD | Modifier::REVERSED);
+        assert_style(&frame, "in, unconfirmed", Color::Magenta, Modifier::empty());
+        assert_style(&frame, " INDEFINITE ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
+    }
+}
+
+#[test]
+fn the_seed_scenario_ends_right() {
+    let app = Scene::right().app;
+    for (width, height) in [(80, 24), (120, 40)] {
+        let frame = frame(&app, width, height);
+        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "+1000 → 1001", "±0 → 1 "]
+        {
+            find(&frame, words);
+        }
+        assert_style(&frame, "✓ applied once", Color::Green, Modifier::empty());
+        assert_style(&frame, " RIGHT ", Color::Green, Modifier::BOLD | Modifier::REVERSED);
+    }
+    find(&frame(&app, 120, 40), "\"inStock\": 1001,");
+}
+
+#[test]
+fn an_order_applied_twice_is_seen_from_the_back_of_the_room() {
+    let app = Scene::wrong().app;
+    for (width, height) in [(80, 24), (120, 40)] {
+        let frame = frame(&app, width, height);
+        for words in ["GUARD OFF", "applied twice: order:A12", "expected 1001 ≠ actual 2", "⊗2", "-999 → -998"] {
+            find(&frame, words);
+        }
+        for words in [" WRONG ", "APPLIED TWICE", " GUARD OFF "] {
+            assert_style(&frame, words, Color::Red, Modifier::BOLD | Modifier::REVERSED);
+        }
+    }
+}
+
+#[test]
+fn the_help_lists_every_key() {
+    let mut scene = Scene::new();
+    scene.press(Intent::Help);
+    for (width, height) in [(80, 24), (120, 40)] {
+        let shown = text(&frame(&scene.app, width, height));
+        for binding in KEYMAP {
+            assert!(shown.contains(&format!("{}  {}", binding.shown, binding.long)), "{}\n{shown}", binding.shown);
+        }
+    }
+}
+
+#[test]
+fn a_small_terminal_says_which_size_it_needs() {
+    let app = Scene::new().app;
+    find(&frame(&app, 59, 16), "60x16");
+    find(&frame(&app, 60, 16), "RIGHT");
+}
+
+#[test]
+fn the_footer_offers_only_what_can_be_done() {
+    let mut scene = Scene::new();
+    let footer = |scene: &Scene| text(&frame(&scene.app, 120, 40)).lines().last().unwrap().to_owned();
+    assert!(footer(&scene).contains("x kill") && !footer(&scene).contains("again"), "{}", footer(&scene));
+    scene.tell(Message::Worker(Worker::Stopped));
+    assert!(footer(&scene).contains("start worker") && !footer(&scene).contains("x kill"), "{}", footer(&scene));
+    scene.press(Intent::AskReset);
+    assert!(footer(&scene).contains("y yes") && !footer(&scene).contains("order"), "{}", footer(&scene));
+}
+
+/// Prints all scenes: `cargo test ui -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints frames for people"]
+fn print_frames() {
+    for (name, app) in scenes() {
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            println!("== {name} {width}x{height}\n{}", text(&frame(&app, width, height)));
+        }
+    }
+}
