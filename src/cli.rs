@@ -1,5 +1,7 @@
 //! The command line, as data. Holds no logic.
 
+#![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};

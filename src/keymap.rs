@@ -82,9 +82,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('G'), code(KeyCode::End)], "G", Intent::Select(Move::Last), "oldest order"),
     binding(&[ctrl('u'), code(KeyCode::PageUp)], "Ctrl-u", Intent::Select(Move::HalfPageUp), "half a page up"),
     binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down"),
-    binding(&[key('y'), code(KeyCode::Enter)], "y", Intent::Yes, "yes, to a question")
-        .within(Scope::Question)
-        .footer(0, "yes"),
+    binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
     binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "close what lies on top")
         .within(Scope::Everywhere)

@@ -75,12 +75,12 @@ fn refusal(execution: &Execution) -> String {
 
 fn applied_again(execution: &Execution, times: u32) -> Explanation {
     let head = if times == 2 { "APPLIED TWICE" } else { "APPLIED AGAIN" };
-    let guard = match execution.terms().map(|terms| terms.guard) {
-        Some(Guard::Off) => "Without a guard nothing remembers that it was done.",
-        Some(Guard::LastOrder) => "The guard last-order remembers one order only.",
-        Some(Guard::Ledger) | None => "An effect without its key in the ledger is not recognised.",
+    let why = match execution.terms().map(|terms| terms.guard) {
+        Some(Guard::Off) => "no guard remembered it",
+        Some(Guard::LastOrder) => "last-order remembers one order only",
+        Some(Guard::Ledger) | None => "its key was not in the ledger",
     };
-    say(Kind::Wrong, head, format!("the effect of {} is in the stock {times} times. {guard}", execution.order))
+    say(Kind::Wrong, head, format!("its effect is in the stock {times} times: {why}."))
 }
 
 fn completed(execution: &Execution) -> Explanation {
@@ -91,7 +91,7 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => say(
             Kind::Good,
             "APPLIED ONCE",
-            format!("attempt {first} made the effect; the retry got the recorded result from the ledger."),
+            format!("#{first} made the effect; the retry got the recorded result back."),
         ),
         (Some(AttemptState::Succeeded(Outcome::Replayed)), None) => say(
             Kind::Replayed,
@@ -125,40 +125,38 @@ fn trouble(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explan
         (AttemptState::Crashed(Point::AfterCommit), _, _) => say(
             Kind::Indefinite,
             "INDEFINITE",
-            format!(
-                "the worker died in attempt {number}, after the commit. The effect is in; the retry must not repeat it."
-            ),
+            format!("#{number}: worker died after the commit. The effect is in; never repeat it."),
         ),
-        (AttemptState::Crashed(Point::BeforeCommit), _, _) => say(
+        (AttemptState::Crashed(Point::BeforeCommit), _, None) => say(
             Kind::Definite,
             "DEFINITE",
-            format!("the worker died in attempt {number}, before the commit. No effect; the retry is safe."),
+            format!("#{number}: worker died before the commit. No effect; the retry is safe."),
         ),
         (AttemptState::Failed(_), true, _) => say(
             Kind::Indefinite,
             "INDEFINITE",
-            format!("attempt {number} failed after the commit. The effect happened; the retry must not repeat it."),
+            format!("#{number} failed after the commit. The effect happened; a retry must not repeat it."),
         ),
-        (AttemptState::Failed(_), false, Some(first)) => say(
+        (AttemptState::Failed(_) | AttemptState::Crashed(_), false, Some(first)) => say(
             Kind::Indefinite,
             "INDEFINITE",
-            format!("attempt {number} failed, but attempt {first} made the effect. The retry must not repeat it."),
+            format!("#{number} failed, but #{first} made the effect; a retry must not repeat it."),
         ),
         (AttemptState::Failed(failure), false, None) if failure.point.is_some() => say(
             Kind::Definite,
             "DEFINITE",
-            format!("attempt {number} failed before the commit. The effect did not happen; the retry is safe."),
+            format!("#{number} failed before the commit. No effect happened; the retry is safe."),
         ),
         (AttemptState::Failed(failure), false, None) => say(Kind::Plain, "FAILED", failure.message.clone()),
         (_, true, _) => say(
             Kind::Indefinite,
             "INDEFINITE",
-            format!("attempt {number} gave no answer, but its effect is in. The retry must not repeat it."),
+            format!("#{number} gave no answer, but its effect is in; a retry must not repeat it."),
         ),
         (_, false, _) => say(
             Kind::Indefinite,
             "INDEFINITE",
-            format!("attempt {number} gave no answer. Temporal cannot know whether the effect happened."),
+            format!("#{number} gave no answer. Temporal cannot know whether the effect happened."),
         ),
     }
 }

@@ -18,7 +18,9 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let records = reader.read()?.records;
     let document = read_document(path)?;
     let mut audit = Audit::default();
-    records.iter().for_each(|record| audit.observe(record));
+    for record in &records {
+        audit.observe(record);
+    }
     if records.is_empty() {
         audit = begin_from(document.as_ref(), settings)?;
     }

@@ -36,7 +36,7 @@ pub async fn run(mut settings: Settings, args: DemoArgs) -> Result<ExitCode, Fai
     let say = |text: String| if args.json { tracing::info!("{text}") } else { print::line(&text) };
     let progress = |step: crate::server::Progress| {
         if !args.json {
-            print::line(&step.to_string())
+            print::line(&step.to_string());
         }
     };
     let Backend { link, server } = bring_up(&settings, "demo", Patience::Retries, &progress).await?;

@@ -54,6 +54,7 @@ impl Effects {
     }
 
     /// Carries a command out. `true`: the dashboard is to end.
+    #[must_use]
     pub fn perform(&self, command: Command) -> bool {
         match command {
             Command::StartOrder(order) => self.start_order(order),

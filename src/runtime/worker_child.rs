@@ -129,11 +129,10 @@ impl WorkerChild {
 pub fn describe_exit(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
-        (Some(0), _) => "ended".to_owned(),
-        (Some(code), _) => format!("exited with code {code}"),
+        (Some(code), _) if code != 0 => format!("exited with code {code}"),
         (None, Some(6)) => "crashed (aborted, as planned faults do)".to_owned(),
         (None, Some(9)) => "killed (SIGKILL)".to_owned(),
         (None, Some(signal)) => format!("ended by signal {signal}"),
-        (None, None) => "ended".to_owned(),
+        _ => "ended".to_owned(),
     }
 }

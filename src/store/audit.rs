@@ -171,7 +171,9 @@ mod tests {
 
     fn audit(records: &[Record]) -> Audit {
         let mut audit = Audit::default();
-        records.iter().for_each(|record| audit.observe(record));
+        for record in records {
+            audit.observe(record);
+        }
         audit
     }
 

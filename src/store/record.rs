@@ -166,7 +166,9 @@ const JOINT: &[u8] = b"\",";
 
 /// The first 64 bits of the SHA-256 of `body`, in lower-case hex.
 fn sum(body: &[u8]) -> String {
-    Sha256::digest(body).iter().take(SUM_BYTES / 2).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(body);
+    let first = digest.iter().take(SUM_BYTES / 2).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{first:0SUM_BYTES$x}")
 }
 
 impl Record {

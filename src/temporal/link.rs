@@ -158,7 +158,7 @@ fn connect_cause(error: &ClientConnectError) -> String {
 }
 
 fn status_cause(status: &Status) -> String {
-    std::error::Error::source(status).map_or_else(|| status.message().to_owned(), |source| last_cause(source))
+    std::error::Error::source(status).map_or_else(|| status.message().to_owned(), last_cause)
 }
 
 fn last_cause(error: &dyn std::error::Error) -> String {

@@ -121,7 +121,9 @@ fn time(seen: &Seen<'_>) -> Option<String> {
 /// What comes next, where something does.
 fn next(app: &App, stage: Stage<'_>) -> Option<Line<'static>> {
     let (activity, number, text) = match stage {
-        Stage::BackingOff { activity, next, due } => (activity, next, until(due, app.shown_now())),
+        Stage::BackingOff { activity, next, due } => {
+            (activity, next, format!("next attempt {}", until(due, app.shown_now())))
+        }
         Stage::Unanswered { activity, attempt, due } => {
             let text = format!("after the timeout {}", until(due, app.shown_now()));
             (activity, attempt.saturating_add(1), text)
@@ -132,6 +134,6 @@ fn next(app: &App, stage: Stage<'_>) -> Option<Line<'static>> {
     Some(Line::from(vec![
         Span::styled(pane::column(activity.short_name(), 9), theme::FAINT),
         Span::raw(format!("#{number} ")),
-        Span::styled(format!("{} next attempt {text}", mark.glyph), theme::PLAIN),
+        Span::styled(format!("{} {text}", mark.glyph), theme::PLAIN),
     ]))
 }

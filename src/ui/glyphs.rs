@@ -45,7 +45,7 @@ pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
 /// What the legend shows, the most telling first.
 pub const LEGEND: &[(Mark, &str)] = &[
     (FAILED_BEFORE, "failed before commit"),
-    (FAILED_AFTER, "failed after commit"),
+    (FAILED_AFTER, "after commit"),
     (APPLIED, "done"),
     (REPLAYED, "replayed"),
     (AGAIN, "applied again"),

@@ -16,12 +16,13 @@ use crate::{
 use super::{pane, theme, words};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let (fresh, style) = freshness(app);
+    let narrow = area.width < 76;
+    let (fresh, style) = freshness(app, narrow);
     let right = u16::try_from(fresh.len()).unwrap_or(u16::MAX).min(area.width);
     let mut rows = area.rows();
     if let Some(row) = rows.next() {
         let room = row.width.saturating_sub(right).saturating_sub(1);
-        buffer.set_line(row.x, row.y, &connection(app), room);
+        buffer.set_line(row.x, row.y, &connection(app, narrow), room);
         buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
@@ -29,13 +30,17 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-fn connection(app: &App) -> Line<'_> {
+fn connection(app: &App, narrow: bool) -> Line<'_> {
     let setup = app.setup();
     let (link, link_style) = link(app);
     let (worker, worker_style) = words::worker(app.worker());
-    let mut spans = vec![Span::styled(" idempotence ", theme::BOLD)];
-    if let Some(held) = app.held() {
-        spans.push(Span::styled(format!(" FROZEN, {held} wait "), theme::badge(theme::WARN)));
+    let mut spans = vec![Span::raw(" ")];
+    match app.held() {
+        Some(held) => spans.push(Span::styled(format!(" FROZEN, {held} wait "), theme::badge(theme::WARN))),
+        None if narrow => {}
+        None => spans.push(Span::styled("idempotence", theme::BOLD)),
+    }
+    if spans.len() > 1 {
         spans.push(Span::raw(" "));
     }
     spans.push(Span::raw(setup.server.as_str()));
@@ -92,7 +97,7 @@ fn terms(app: &App, width: usize) -> Line<'_> {
 }
 
 /// How old what is shown is.
-fn freshness(app: &App) -> (String, Style) {
+fn freshness(app: &App, narrow: bool) -> (String, Style) {
     let account = app.account();
     let now = app.shown_now();
     let broken = account.journal.broken.as_ref().or(account.document_source.broken.as_ref());
@@ -100,6 +105,7 @@ fn freshness(app: &App) -> (String, Style) {
         return (format!(" STALE {} ", age(*since, now)), theme::badge(theme::BAD));
     }
     match account.journal.heard.max(account.document_source.heard) {
+        Some(at) if narrow => (format!("{} ago ", age(at, now)), theme::FAINT),
         Some(at) => (format!("changed {} ago ", age(at, now)), theme::FAINT),
         None => ("no change yet ".to_owned(), theme::FAINT),
     }

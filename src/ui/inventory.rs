@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::{
     app::{App, Judgement},
-    domain::Activity,
+    domain::{Activity, Guard},
 };
 
 use super::{digits, pane, theme};
@@ -40,7 +40,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         let number = Rect { y: number.y.saturating_add(below), height: digits::HEIGHT, ..number };
         digits::draw(buffer, number, word(app.judgement()), judged(app.judgement()));
     }
-    pane::lines(buffer, facts, lines(app, usize::from(facts.width)));
+    let width = usize::from(facts.width);
+    pane::lines(buffer, facts, lines(app, width).into_iter().chain(next_order(app, width)));
     if json > 0 {
         pane::lines(buffer, document, json_lines(app));
     }
@@ -85,6 +86,26 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
     spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
     lines.push(Line::from(spans));
+    lines
+}
+
+/// What the next order is sent with, rule by rule; seen only where there is room below the rest.
+fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
+    let (guard, style) = match app.guard() {
+        Guard::Ledger => ("ledger: the key commits with the effect", theme::GOOD),
+        Guard::LastOrder => ("last-order: remembers one order only", theme::WARN),
+        Guard::Off => ("off: nothing remembers what was done", theme::BAD),
+    };
+    let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
+    lines.push(Line::from(pane::pair("guard  ", pane::cut(guard, width.saturating_sub(7)), style).to_vec()));
+    let plan = app.plan();
+    if plan.is_none() {
+        lines.push(Line::from(pane::pair("faults ", "none", theme::GOOD).to_vec()));
+    }
+    for fault in plan.faults() {
+        let text = pane::cut(&fault.to_string(), width.saturating_sub(7));
+        lines.push(Line::from(pane::pair("fault  ", text, theme::WARN).to_vec()));
+    }
     lines
 }
 

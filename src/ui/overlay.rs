@@ -80,8 +80,8 @@ fn question(buffer: &mut Buffer, area: Rect, app: &App) {
     let open = app.orders().open();
     let warning = match open {
         0 => Line::styled("  No order is open.", theme::FAINT),
-        1 => Line::styled("  1 order is still open, and will go on in the new stock.", theme::BAD),
-        _ => Line::styled(format!("  {open} orders are still open, and will go on in the new stock."), theme::BAD),
+        1 => Line::styled("  1 order is open, and goes on in the new stock.", theme::BAD),
+        _ => Line::styled(format!("  {open} orders are open, and go on in the new stock."), theme::BAD),
     };
     let lines = [
         Line::raw(""),

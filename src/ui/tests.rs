@@ -10,7 +10,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Intent, Link, Message, Server, Worker,
+        App, Intent, Link, Message, Move, Server, Worker,
         script::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
@@ -229,4 +229,19 @@ fn print_frames() {
             println!("== {name} {width}x{height}\n{}", text(&frame(&app, width, height)));
         }
     }
+}
+
+#[test]
+fn ten_thousand_orders_scroll_to_the_first() {
+    let mut scene = Scene::new();
+    for index in 0..10_000 {
+        scene.workflow = format!("order-{index}");
+        scene.order = if index == 0 { "FIRST" } else { "A12" };
+        scene.started(UPDATE, 1);
+    }
+    find(&frame(&scene.app, 80, 24), "1 of 10000");
+    scene.press(Intent::Select(Move::Last));
+    let shown = frame(&scene.app, 80, 24);
+    find(&shown, "▌ FIRST");
+    find(&shown, "10000 of 10000");
 }

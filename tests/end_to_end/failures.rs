@@ -1,8 +1,9 @@
 //! Processes that die, and servers that go away.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    os::unix::process::ExitStatusExt,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -36,7 +37,6 @@ async fn a_planned_crash_aborts_the_worker_process() {
     if offline() {
         return;
     }
-    use std::os::unix::process::ExitStatusExt;
     let stage = Stage::new();
     let link = stage.link().await;
     let mut worker = stage.worker();
@@ -105,7 +105,6 @@ fn a_port_taken_by_something_else_is_an_error_that_says_so() {
     // It takes connections and answers nonsense.
     std::thread::spawn(move || {
         for stream in taken.incoming().flatten() {
-            use std::io::Write;
             let mut stream = stream;
             let _gone = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }

@@ -3,6 +3,8 @@
 //!
 //! `IDEMPOTENCE_OFFLINE=1` leaves these tests out where no server can be had, and the run says so.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod commands;
 mod failures;
 mod orders;

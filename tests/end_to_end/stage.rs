@@ -157,9 +157,9 @@ impl Stage {
     /// Blocks until a journal line satisfies `wanted`: waits for the event, not for a time.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Fact) -> bool) -> Record {
         use notify::Watcher;
-        let (changed, changes) = mpsc::channel();
+        let (sender, changes) = mpsc::channel();
         let mut watcher = notify::recommended_watcher(move |event| {
-            let _over = changed.send(event);
+            let _over = sender.send(event);
         })
         .expect("a file watcher");
         watcher.watch(self.folder.path(), notify::RecursiveMode::NonRecursive).expect("a watch");
@@ -176,7 +176,9 @@ impl Stage {
     #[track_caller]
     pub fn assert_right(&self, stock: i64) {
         let mut audit = Audit::default();
-        self.records().iter().for_each(|record| audit.observe(record));
+        for record in self.records() {
+            audit.observe(&record);
+        }
         assert_eq!(audit.verdict(), Verdict::Right, "{}", audit.sentence());
         assert_eq!((audit.actual, self.document().stock), (stock, stock), "journal and document");
     }

@@ -98,7 +98,9 @@ pub fn records(journal: &[u8]) -> Vec<Record> {
 /// Judges a journal by its own account.
 pub fn audit(journal: &[u8]) -> Audit {
     let mut audit = Audit::default();
-    records(journal).iter().for_each(|record| audit.observe(record));
+    for record in records(journal) {
+        audit.observe(&record);
+    }
     audit
 }
 

@@ -3,6 +3,8 @@
 //! The defects D1 to D16 are those of the demo that this program reimplements; each has a test by its number, here or
 //! in `tests/end_to_end`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bench;
 mod concurrency;
 mod crashes;

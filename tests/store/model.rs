@@ -24,9 +24,8 @@ enum Step {
         process: usize,
         id: u8,
     },
-    /// The process is killed some operations from now.
+    /// Whichever process is at work some operations from now is killed.
     Kill {
-        process: usize,
         within: usize,
     },
 }
@@ -37,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (process.clone(), 0..6_u8, prop_oneof![Just(1_i64), Just(400), Just(999), -1..3_i64])
             .prop_map(|(process, id, quantity)| Step::Order { process, id, quantity }),
         3 => (process.clone(), 0..6_u8).prop_map(|(process, id)| Step::Supplier { process, id }),
-        1 => (process, 0..8_usize).prop_map(|(process, within)| Step::Kill { process, within }),
+        1 => (0..8_usize).prop_map(|within| Step::Kill { within }),
     ]
 }
 
@@ -78,7 +77,7 @@ fn run(steps: &[Step]) {
     let mut model = Model { stock: 1000, ..Model::default() };
     for step in steps {
         let (process, effect) = match step {
-            Step::Kill { within, .. } => {
+            Step::Kill { within } => {
                 machine.fail_at(machine.operations().len() + within, Fault::DieAfter);
                 continue;
             }

@@ -24,6 +24,7 @@ pub struct Stamp {
 
 /// Three files: the document, its journal, its lock. Every error is the operating system's own; the protocol adds
 /// what it was doing.
+#[expect(clippy::missing_errors_doc, reason = "each error is the operating system's own, as said above")]
 pub trait Medium: Send + 'static {
     /// The document's path, for messages.
     fn document_path(&self) -> &Path;

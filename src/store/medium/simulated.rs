@@ -90,7 +90,7 @@ pub struct Simulated {
 }
 
 fn killed() -> io::Error {
-    io::Error::new(io::ErrorKind::Other, "the simulated process was killed")
+    io::Error::other("the simulated process was killed")
 }
 
 impl Simulated {
