@@ -66,7 +66,7 @@ impl Audit {
             }
             Fact::Adjust(adjustment) => {
                 self.adjustments += 1;
-                self.expected += adjustment.delta;
+                self.expected = self.expected.saturating_add(adjustment.delta);
                 self.actual = adjustment.stock;
             }
             Fact::Reject(_) | Fact::Attempt(_) => {}
@@ -90,7 +90,7 @@ impl Audit {
         let times = self.applied.entry(commit.key.clone()).or_insert(0);
         *times += 1;
         if *times == 1 {
-            self.expected += commit.receipt.delta;
+            self.expected = self.expected.saturating_add(commit.receipt.delta);
             return true;
         }
         if self.twice.insert(commit.key.clone()) {

@@ -86,12 +86,15 @@ impl<M: Medium> Engine<M> {
         if edited.product != inventory.product || !is_of_this_state {
             return if says_the_same { Ok(()) } else { self.keep_aside(&bytes, "edited", "it is of another state") };
         }
-        if says_the_same { Ok(()) } else { self.adopt(&edited) }
+        match edited.stock.checked_sub(inventory.stock) {
+            _ if says_the_same => Ok(()),
+            Some(delta) => self.adopt(&edited, delta),
+            None => self.keep_aside(&bytes, "edited", "its stock is beyond all numbers"),
+        }
     }
 
     /// Takes over what somebody wrote into the document while nobody of ours was at work.
-    fn adopt(&mut self, edited: &Document) -> Result<(), StoreError> {
-        let delta = edited.stock - self.state()?.inventory.stock;
+    fn adopt(&mut self, edited: &Document, delta: i64) -> Result<(), StoreError> {
         tracing::warn!(delta, stock = edited.stock, "the document was changed by hand; taking it over");
         let adjustment = Adjustment {
             delta,

@@ -22,7 +22,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut rows = area.rows();
     if let Some(row) = rows.next() {
         let room = row.width.saturating_sub(right).saturating_sub(1);
-        buffer.set_line(row.x, row.y, &connection(app, narrow), room);
+        buffer.set_line(row.x, row.y, &connection(app, usize::from(room), narrow), room);
         buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
@@ -30,7 +30,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-fn connection(app: &App, narrow: bool) -> Line<'_> {
+fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let setup = app.setup();
     let (link, link_style) = link(app);
     let (worker, worker_style) = words::worker(app.worker());
@@ -43,16 +43,17 @@ fn connection(app: &App, narrow: bool) -> Line<'_> {
     if spans.len() > 1 {
         spans.push(Span::raw(" "));
     }
-    spans.push(Span::raw(setup.server.as_str()));
-    spans.push(Span::raw(" "));
-    spans.push(Span::styled(link, link_style));
-    spans.extend(pane::pair("  worker ", worker, worker_style));
+    let mut states = vec![Span::raw(" "), Span::styled(link, link_style)];
+    states.extend(pane::pair("  worker ", worker, worker_style));
+    // A long address gives way: that a worker polls matters more.
+    let taken: usize = spans.iter().chain(&states).map(Span::width).sum();
+    spans.push(Span::raw(pane::cut(&setup.server, room.saturating_sub(taken).max(8))));
+    spans.extend(states);
     Line::from(spans)
 }
 
 fn link(app: &App) -> (String, Style) {
     match (app.link(), app.server()) {
-        (Link::Up, Server::Foreign) => ("● connected, not ours".to_owned(), theme::GOOD),
         (Link::Up, _) => ("● connected".to_owned(), theme::GOOD),
         (Link::Connecting { .. }, Server::Preparing { .. }) => ("○ preparing".to_owned(), theme::WARN),
         (Link::Connecting { .. }, _) => ("○ connecting".to_owned(), theme::WARN),

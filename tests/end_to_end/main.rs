@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;
+mod dashboard;
 mod failures;
 mod orders;
+mod screen;
 mod stage;

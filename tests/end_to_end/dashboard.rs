@@ -1,0 +1,309 @@
+//! The dashboard: the real binary in a pseudo-terminal, and the whole app on a screen in memory.
+
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use futures::StreamExt;
+use idempotence::{
+    app::{App, Message, RetryWaits, Setup},
+    config::{Flags, Settings},
+    domain::{Activity, Guard},
+    faults::Preset,
+    runtime::{effects::Effects, event_loop, worker_child::WorkerCommand},
+    store::{Fact, Phase},
+    ui,
+};
+use ratatui::{Terminal, backend::TestBackend};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc;
+
+use crate::{
+    screen::Screen,
+    stage::{PROGRAM, Stage, address, free_port, offline},
+};
+
+/// What gives the terminal back: the cursor, and the screen that was there before.
+const RESTORED: [&str; 2] = ["\u{1b}[?25h", "\u{1b}[?1049l"];
+
+fn send(signal: Signal, pid: u32) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Asserts that the program left the terminal as it found it.
+#[track_caller]
+fn assert_restored(bytes: &str) {
+    for sequence in RESTORED {
+        assert!(
+            bytes.contains(sequence),
+            "{sequence:?} is missing at the end of {:?}",
+            bytes.get(bytes.len().saturating_sub(400)..)
+        );
+    }
+}
+
+#[test]
+fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("s");
+    let text = screen.wait_for("expected 1001 = actual 1001");
+    assert!(text.contains("RIGHT") && text.contains("last order A12"), "{text}");
+    screen.wait_for("✓ applied once");
+    stage.assert_right(1001);
+    screen.press("q");
+    let (status, bytes) = screen.end();
+    assert!(status.success());
+    assert_restored(&bytes);
+    let summary = bytes.rsplit(RESTORED[1]).next().unwrap();
+    assert!(summary.contains("1001"), "a summary stays: {summary:?}");
+}
+
+#[test]
+fn it_brings_up_a_server_and_a_worker_of_its_own_and_they_end_with_it() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("fffo");
+    screen.wait_for("expected 999 = actual 999");
+    send(Signal::KILL, screen.pid());
+    let (_, _) = screen.end();
+    let since = Instant::now();
+    while std::net::TcpStream::connect(&address).is_ok() {
+        assert!(since.elapsed() < crate::stage::PATIENCE, "the server outlives the dashboard");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_worker_is_shown_and_a_new_one_finishes_the_order() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("fff");
+    screen.wait_for("faults none");
+    screen.press("x");
+    screen.wait_for("killed");
+    screen.press("o");
+    screen.wait_for("orders 1");
+    screen.press("w");
+    screen.wait_for("expected 999 = actual 999");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
+fn a_planned_crash_is_shown_and_survived() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("ff");
+    screen.wait_for("crash-after-commit");
+    screen.press("o");
+    screen.wait_for("worker died after commit");
+    let text = screen.wait_until("the replay", |text| text.contains("†↺"));
+    assert!(text.contains("expected 999 = actual 999"), "{text}");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
+fn without_the_guard_the_wrong_stock_is_named() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("fii");
+    screen.wait_for("GUARD OFF");
+    screen.press("s");
+    let text = screen.wait_for("expected 1001 ≠ actual 2");
+    assert!(text.contains("WRONG") && text.contains("APPLIED TWICE"), "{text}");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
+fn it_lives_on_without_a_server_says_why_and_heals() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    // Something that is no Temporal server holds the port.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap().to_string();
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let text = screen.wait_for("is not a Temporal server");
+    assert!(text.contains(&address), "{text}");
+    screen.press("?");
+    screen.wait_for("this help");
+    screen.press("?");
+    drop(port);
+    screen.wait_for("worker ● ready");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    if offline() {
+        return;
+    }
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let stage = Stage::new();
+        let screen = Screen::open(&stage, address(), 80, 24);
+        screen.wait_for("connected");
+        send(signal, screen.pid());
+        let (_, bytes) = screen.end();
+        assert_restored(&bytes);
+    }
+}
+
+#[test]
+fn it_follows_the_size_of_the_terminal() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 120, 40);
+    screen.wait_for("effects 0");
+    screen.resize(40, 10);
+    screen.wait_for("60x16");
+    screen.resize(80, 24);
+    screen.wait_for("effects 0");
+    screen.press("\u{3}");
+    assert!(screen.end().0.success(), "Ctrl-C quits");
+}
+
+fn settings(stage: &Stage) -> Settings {
+    let flags = Flags {
+        address: Some(address().to_owned()),
+        task_queue: Some(stage.queue.clone()),
+        database: Some(stage.database.clone()),
+        ..Flags::default()
+    };
+    let environment = std::env::vars_os().filter(|(name, _)| name == "HOME");
+    Settings::load(&flags, environment, "none.env".as_ref(), stage.folder.path()).unwrap()
+}
+
+fn setup(stage: &Stage) -> Setup {
+    Setup {
+        server: address().to_owned(),
+        namespace: "default".to_owned(),
+        task_queue: stage.queue.clone(),
+        database: stage.database.display().to_string(),
+        log: String::new(),
+        session: "T".to_owned(),
+        seed: 7,
+        preset: Preset::AfterCommitOnce,
+        guard: Guard::Ledger,
+        faults_allowed: true,
+        retry: RetryWaits::default(),
+        version: "0",
+        now: idempotence::store::now(),
+    }
+}
+
+/// The last word of an order: its supplier activity is done, and the server has said that the workflow is.
+#[derive(Default)]
+struct Done {
+    journal: bool,
+    document: bool,
+    workflow: bool,
+}
+
+impl Done {
+    fn observe(&mut self, message: &Message) -> bool {
+        match message {
+            Message::Journal(news) => {
+                self.journal |= news.records.iter().any(|record| {
+                    matches!(&record.fact, Fact::Attempt(event)
+                        if event.origin.activity == Activity::SupplierOrder
+                            && matches!(event.phase, Phase::Completed { .. }))
+                });
+            }
+            Message::Document { document } => self.document |= document.stock == 1001,
+            Message::Ended { .. } => self.workflow = true,
+            _ => {}
+        }
+        self.journal && self.document && self.workflow
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_app_runs_without_a_terminal() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let worker = WorkerCommand {
+        program: PathBuf::from(PROGRAM),
+        address: address().to_owned(),
+        namespace: "default".to_owned(),
+        task_queue: stage.queue.clone(),
+        database: stage.database.clone(),
+        log: stage.folder.path().join("worker.log"),
+    };
+    let (sender, mut told) = mpsc::channel(64);
+    let (relay, messages) = mpsc::channel(64);
+    let (keys, pressed) = futures::channel::mpsc::unbounded();
+    let press = move |key| keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))));
+    // Sees what the core is told: orders when the worker is ready, quits when all is done.
+    tokio::spawn(async move {
+        let mut done = Done::default();
+        while let Some(message) = told.recv().await {
+            let ready = matches!(message, Message::Worker(idempotence::app::Worker::Ready { .. }));
+            let finished = done.observe(&message);
+            relay.send(message).await.unwrap();
+            if ready {
+                press('s').unwrap();
+            }
+            if finished {
+                press('q').unwrap();
+                return;
+            }
+        }
+    });
+    let effects = Effects::begin(Arc::new(settings(&stage)), worker, true, sender);
+    let commands = Mutex::new(Vec::new());
+    let perform = |command| {
+        commands.lock().unwrap().push(format!("{command:?}"));
+        effects.perform(command)
+    };
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    let app = event_loop::run(
+        &mut terminal,
+        App::new(setup(&stage)),
+        pressed.boxed(),
+        messages,
+        perform,
+        std::future::pending(),
+    );
+    let app = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
+    terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
+    let screen = terminal.backend().to_string();
+    for expected in ["expected 1001 = actual 1001", "RIGHT", "⊗↺", "applied once", "failed after commit"] {
+        assert!(screen.contains(expected), "{expected} is missing:\n{screen}");
+    }
+    assert_eq!(commands.lock().unwrap().len(), 2, "one order and the end");
+    stage.assert_right(1001);
+}

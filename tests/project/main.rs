@@ -1,0 +1,6 @@
+//! The project's own promises: which module may import what, and documents that cannot part from the program.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod architecture;
+mod documents;
