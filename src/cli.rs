@@ -35,7 +35,8 @@ pub struct SettingsArgs {
     /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
-    /// The JSON database [DATABASE; default database/inventory.json]
+    /// The JSON database [DATABASE; default database/inventory.json, in the user's state folder where there is no
+    /// folder `database`]
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<PathBuf>,
     /// The `temporal` program for the embedded server [TEMPORAL_CLI]
@@ -52,7 +53,7 @@ impl From<SettingsArgs> for Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum CommandArgs {
-    /// The dashboard (also without a command)
+    /// The dashboard; what runs without a command too. Without a terminal it runs `demo`
     Dashboard(DashboardArgs),
     /// A worker, until SIGINT or SIGTERM
     Worker(WorkerArgs),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    domain::{IdempotencyKey, OrderId, Stock, UnixMillis},
+    domain::{Stock, UnixMillis},
     store::{Audit, Document, Fact, Record, Verdict},
 };
 
@@ -130,14 +130,6 @@ impl Account {
             }
             (_, Verdict::Right) => Judgement::Right,
         }
-    }
-
-    /// How often the effects of an order are in the stock: the most of its two keys.
-    #[must_use]
-    pub fn times_applied(&self, order: &str) -> u32 {
-        let Ok(order) = order.parse::<OrderId>() else { return 0 };
-        let keys = [IdempotencyKey::order(&order), IdempotencyKey::supplier(&order)];
-        keys.iter().map(|key| self.audit.times_applied(key)).max().unwrap_or(0)
     }
 
     /// Records that wait for an earlier one, or were lost while waiting.

@@ -215,9 +215,16 @@ impl Execution {
         }
     }
 
-    /// `times`: how often the effects of its keys are in the stock, by the audit.
+    /// How often an effect is in the stock that this run repeated; 0 where it repeated none. A run that came before or
+    /// after the repetition has no part in it.
     #[must_use]
-    pub fn verdict(&self, times: u32) -> OrderVerdict {
+    pub fn repeated(&self) -> u32 {
+        let attempts = Activity::ALL.into_iter().flat_map(|activity| self.attempts(activity));
+        attempts.filter_map(|seen| seen.facts?.repeated()).max().unwrap_or(0)
+    }
+
+    #[must_use]
+    pub fn verdict(&self) -> OrderVerdict {
         let conflict = |code: &str| code == crate::store::StoreError::CONFLICT;
         match (&self.refused, &self.end) {
             (Some(refused), _) if conflict(&refused.code) => return OrderVerdict::Conflict,
@@ -225,8 +232,9 @@ impl Execution {
             (None, Some(End::Conflict { .. })) => return OrderVerdict::Conflict,
             _ => {}
         }
-        if times > 1 {
-            return OrderVerdict::Applied(times);
+        match self.repeated() {
+            0 => {}
+            times => return OrderVerdict::Applied(times),
         }
         if self.lane(Activity::UpdateInventory).first_commit().is_some() {
             let told = self.is_over() || self.has_succeeded(Activity::UpdateInventory);

@@ -38,10 +38,10 @@ fn say(kind: Kind, head: &'static str, text: impl Into<String>) -> Explanation {
     Explanation { kind, head, text: text.into() }
 }
 
-/// `times`: how often the effects of its keys are in the stock. `stage`: where it stands.
+/// `stage`: where it stands.
 #[must_use]
-pub fn explain(execution: &Execution, times: u32, stage: Stage<'_>) -> Explanation {
-    match execution.verdict(times) {
+pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
+    match execution.verdict() {
         OrderVerdict::Applied(times) => return applied_again(execution, times),
         OrderVerdict::Rejected => return say(Kind::Refused, "REJECTED", refusal(execution)),
         OrderVerdict::Conflict => return say(Kind::Refused, "CONFLICT", refusal(execution)),
@@ -101,7 +101,7 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{attempts} attempts, one effect each.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{attempts} attempts, and each effect is in once.")),
         _ => say(Kind::Good, "COMPLETED", "its worker leaves no lines in this journal."),
     }
 }
@@ -117,10 +117,30 @@ fn underway(execution: &Execution) -> Explanation {
     }
 }
 
+/// A failure behind the commit of nothing: no units were needed, or the ledger gave the recorded result back.
+fn without_effect(seen: &Seen<'_>, earlier: Option<u32>) -> Option<Explanation> {
+    let AttemptState::Failed(failure) = seen.state else { return None };
+    if failure.point != Some(Point::AfterCommit) {
+        return None;
+    }
+    let number = seen.number;
+    let text = match (seen.facts.and_then(|facts| facts.committed), earlier) {
+        (Some(committed), _) if committed.delta == 0 => {
+            format!("#{number} failed after it was decided that no units are needed; the retry gets the same answer.")
+        }
+        (None, Some(first)) => format!("#{number} got the recorded result of #{first}, then failed: the stock stands."),
+        _ => return None,
+    };
+    Some(say(Kind::Indefinite, "INDEFINITE", text))
+}
+
 fn trouble(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
     let number = seen.number;
     let earlier = execution.lane(activity).first_commit().filter(|first| *first < number);
     let happened = seen.facts.is_some_and(super::attempt::AttemptFacts::effect_unreported);
+    if let Some(said) = without_effect(seen, earlier) {
+        return said;
+    }
     match (seen.state, happened, earlier) {
         (AttemptState::Crashed(Point::AfterCommit), _, _) => say(
             Kind::Indefinite,

@@ -19,9 +19,8 @@ use super::{
 fn picture(app: &App) -> String {
     let mut text = String::new();
     for (slot, execution) in app.orders().newest_first(0) {
-        let times = app.account().times_applied(&execution.order);
         writeln!(text, "{} {:?}", execution.workflow, execution.run).unwrap();
-        writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict(times)).unwrap();
+        writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict()).unwrap();
         for seen in [UPDATE, SUPPLIER].into_iter().flat_map(|activity| execution.attempts(activity)) {
             writeln!(text, "  {} {:?}", seen.number, seen.state).unwrap();
         }
@@ -98,9 +97,9 @@ fn the_seed_scenario_is_right_at_1001() {
     let app = &scene.app;
     assert_eq!((app.account().stock(), app.judgement()), (Some(1001), Judgement::Right));
     let order = app.selected().unwrap();
-    assert_eq!((app.stage(order), order.verdict(1)), (Stage::Completed, OrderVerdict::AppliedOnce));
+    assert_eq!((app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::AppliedOnce));
     assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));
-    let words = explain(order, 1, app.stage(order));
+    let words = explain(order, app.stage(order));
     assert_eq!((words.kind, words.head), (Kind::Good, "APPLIED ONCE"));
     assert!(app.summary().contains("verdict RIGHT: stock 1001 is right"), "{}", app.summary());
 }
@@ -110,8 +109,8 @@ fn mid_retry_counts_down_and_says_indefinite() {
     let scene = Scene::mid_retry();
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));
-    assert_eq!(order.verdict(1), OrderVerdict::Unconfirmed);
-    let words = explain(order, 1, scene.app.stage(order));
+    assert_eq!(order.verdict(), OrderVerdict::Unconfirmed);
+    let words = explain(order, scene.app.stage(order));
     assert_eq!((words.kind, words.head), (Kind::Indefinite, "INDEFINITE"));
 }
 
@@ -119,8 +118,7 @@ fn mid_retry_counts_down_and_says_indefinite() {
 fn without_a_guard_the_order_is_applied_twice() {
     let scene = Scene::wrong();
     let order = scene.app.selected().unwrap();
-    let times = scene.app.account().times_applied("A12");
-    assert_eq!((scene.app.judgement(), order.verdict(times)), (Judgement::Wrong, OrderVerdict::Applied(2)));
+    assert_eq!((scene.app.judgement(), order.verdict()), (Judgement::Wrong, OrderVerdict::Applied(2)));
     assert_eq!(order.attempts(UPDATE).last().unwrap().facts.unwrap().repeated(), Some(2));
 }
 

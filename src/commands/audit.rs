@@ -38,15 +38,19 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
             "seq": audit.seq,
         }));
     } else {
-        print::line(&format!("{}: {}", verdict.name(), audit.sentence()));
+        match differs {
+            Some(document) => {
+                print::line(&format!("wrong: the document says {}, its journal {}", document.stock, audit.actual))
+            }
+            None => print::line(&format!("{}: {}", verdict.name(), audit.sentence())),
+        }
     }
     if let Some(document) = differs {
         print::problem(&format!(
-            "{} says {} where its journal says {}; start a worker, which takes an edited document over and brings an \
-             old one up to date",
+            "{} differs from its journal by {}; start a worker, which takes an edited document over and brings an old \
+             one up to date",
             path.display(),
-            document.stock,
-            audit.actual
+            document.stock.saturating_sub(audit.actual)
         ));
     }
     Ok(if verdict == Verdict::Right { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -28,6 +28,8 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     let interrupted = interrupted()?;
     let setup = setup(&settings, &args, &log.display().to_string());
     let mut terminal = ratatui::try_init().map_err(Failure::io("take the terminal"))?;
+    // A program that was killed may have left its own alternate screen as it was.
+    terminal.clear().map_err(Failure::io("clear the terminal"))?;
     // The first frame needs neither server nor worker; they begin behind it.
     let (sender, messages) = mpsc::channel(QUEUE);
     let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"));

@@ -17,7 +17,7 @@ use crate::{
     runtime::{
         backend::{Backend, bring_up},
         follow::{Seen, follow},
-        worker_child::{ChildEvent, WorkerChild, WorkerCommand, describe_exit},
+        worker_child::{ChildEvent, WorkerChild, WorkerCommand},
     },
     store::{Audit, Fact, Phase, Record, Verdict, read_document},
     temporal::{Demo, End, Link, OrderInput, Patience, StartRequest, Started, Watch, order_workflow_id},
@@ -111,8 +111,8 @@ impl Workers {
         loop {
             match self.child.next().await {
                 Ok(ChildEvent::Ready) => {}
-                Ok(ChildEvent::Ended(status)) => {
-                    say(format!("worker {} {}; starting a new one", self.child.pid(), describe_exit(status)));
+                Ok(ChildEvent::Ended(how)) => {
+                    say(format!("worker {} {}; starting a new one", self.child.pid(), how));
                     match ready_worker(&self.command).await {
                         Ok(child) => self.child = child,
                         Err(failure) => return failure,
@@ -133,11 +133,14 @@ impl Workers {
 
 async fn ready_worker(command: &WorkerCommand) -> Result<WorkerChild, Failure> {
     let mut child = command.spawn().map_err(Failure::io("start a worker"))?;
-    if matches!(child.next().await, Ok(ChildEvent::Ready)) {
-        return Ok(child);
+    match child.next().await {
+        Ok(ChildEvent::Ready) => Ok(child),
+        Ok(ChildEvent::Ended(how)) => {
+            let log = command.log.display();
+            Err(Failure::Unanswered(format!("the worker ended before it was ready: {how}; its log is {log}")))
+        }
+        Err(source) => Err(Failure::Io { what: "wait for the worker", source }),
     }
-    let log = command.log.display();
-    Err(Failure::Unanswered(format!("the worker ended before it was ready; its log says why: {log}")))
 }
 
 /// Shows the journal as it grows, and keeps what the verdict needs.

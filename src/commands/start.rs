@@ -37,9 +37,12 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let workflow = args.workflow_id.clone().unwrap_or_else(|| order_workflow_id(id.as_str()));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
     let (started, watch) = start(&link, request).await?;
-    let joined = if started.joined { " (joined: it was under way already)" } else { "" };
-    say(&args, &format!("workflow {} run {}{joined}", started.workflow, started.run));
-    say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.guard));
+    say(&args, &format!("workflow {} run {}", started.workflow, started.run));
+    if started.joined {
+        print::problem("joined: that workflow was under way already, and keeps its own product, quantity and faults");
+    } else {
+        say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.guard));
+    }
     warn_without_worker(&settings, &link).await;
     let end = wait_for(&watch).await;
     let after = stock(&settings)?;

@@ -6,12 +6,22 @@ use super::{Failure, faults_for, log, print, stop::asked_to_stop};
 use crate::{
     cli::WorkerArgs,
     config::Settings,
-    runtime::backend::endpoint,
+    runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
     temporal::{Link, Patience, WorkerSetup, run_worker},
 };
 
 pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
+    let with_parent = args.with_parent;
+    let ended = work(settings, args).await;
+    if let (true, Err(failure)) = (with_parent, &ended) {
+        // The parent reads this line, and shows it.
+        print::line(&failure.to_string());
+    }
+    ended
+}
+
+async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
     let store = JsonStore::open(&settings.database.path)?;
@@ -26,7 +36,7 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
     };
     let ready = || {
         print::line(&format!(
-            "worker {} polls '{}' in namespace '{}' at {}, database {}",
+            "{READY}{} polls '{}' in namespace '{}' at {}, database {}",
             std::process::id(),
             settings.task_queue,
             settings.namespace,

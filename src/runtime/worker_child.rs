@@ -13,7 +13,10 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::config::Settings;
+use crate::{config::Settings, domain::sanitize};
+
+/// How the line begins with which a worker says that it polls. Any other line says why it ends.
+pub const READY: &str = "worker ";
 
 /// What a worker process is started with.
 #[derive(Debug, Clone)]
@@ -65,16 +68,17 @@ impl WorkerCommand {
         let stdin = child.stdin.take();
         let first_line = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
         let pid = child.id().unwrap_or_default();
-        Ok(WorkerChild { child, stdin, first_line, pid })
+        Ok(WorkerChild { child, stdin, first_line, complaint: None, pid })
     }
 }
 
 /// What happens to a worker process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildEvent {
     /// It polls.
     Ready,
-    Ended(ExitStatus),
+    /// It has ended, and this is why.
+    Ended(String),
 }
 
 /// A running worker process. Dropped, it finishes what runs and ends.
@@ -84,6 +88,8 @@ pub struct WorkerChild {
     stdin: Option<ChildStdin>,
     /// Until the line came with which the worker says that it polls.
     first_line: Option<Lines<BufReader<ChildStdout>>>,
+    /// Why it did not come up, in its own words.
+    complaint: Option<String>,
     pid: u32,
 }
 
@@ -99,15 +105,17 @@ impl WorkerChild {
     /// The operating system's.
     pub async fn next(&mut self) -> io::Result<ChildEvent> {
         if let Some(lines) = &mut self.first_line {
-            // A worker that ends before it is ready says nothing, and its end is the next event.
             let said = lines.next_line().await;
             self.first_line = None;
-            if matches!(said, Ok(Some(_))) {
-                return Ok(ChildEvent::Ready);
+            match said {
+                Ok(Some(line)) if line.starts_with(READY) => return Ok(ChildEvent::Ready),
+                Ok(Some(line)) => self.complaint = Some(sanitize(&line, 300)),
+                Ok(None) | Err(_) => {}
             }
         }
         // Tokio closes a child's standard input before it waits, which would end this one; it was taken out above.
-        self.child.wait().await.map(ChildEvent::Ended)
+        let status = self.child.wait().await?;
+        Ok(ChildEvent::Ended(self.complaint.take().unwrap_or_else(|| describe_exit(status))))
     }
 
     /// SIGKILL, at once.
@@ -125,8 +133,7 @@ impl WorkerChild {
 }
 
 /// How a process ended, in words.
-#[must_use]
-pub fn describe_exit(status: ExitStatus) -> String {
+fn describe_exit(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) if code != 0 => format!("exited with code {code}"),

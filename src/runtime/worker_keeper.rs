@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     link_keeper::CurrentLink,
-    worker_child::{ChildEvent, WorkerChild, WorkerCommand, describe_exit},
+    worker_child::{ChildEvent, WorkerChild, WorkerCommand},
 };
 use crate::{
     app::{Message, Worker},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How often to look whether a worker that is not ours still polls.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A worker that lived longer than this and then died is started again at once.
 const STEADY: Duration = Duration::from_secs(10);
@@ -151,7 +151,7 @@ impl Keeper {
             tokio::select! {
                 event = child.next() => match event {
                     Ok(ChildEvent::Ready) => self.tell(Worker::Ready { pid: child.pid() }).await,
-                    Ok(ChildEvent::Ended(status)) => return self.ended(describe_exit(status), asked, started).await,
+                    Ok(ChildEvent::Ended(how)) => return self.ended(how, asked, started).await,
                     Err(error) => return self.ended(error.to_string(), asked, started).await,
                 },
                 order = orders.recv() => match order {

@@ -117,7 +117,7 @@ impl Audit {
         match (self.verdict(), self.applied_twice.as_slice()) {
             (Verdict::Right, _) => {
                 format!(
-                    "stock {actual} is right: {} orders, {} supplier orders, each applied once",
+                    "stock {actual} is right; orders {}, supplier orders {}, each applied once",
                     self.orders, self.supplier_orders
                 )
             }

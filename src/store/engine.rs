@@ -43,6 +43,15 @@ pub struct Committed {
     pub same_run: bool,
 }
 
+/// When the document is to show a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// Before the commit returns.
+    Now,
+    /// With a later commit, which may be one of no requests: for effects that come faster than anybody reads.
+    Later,
+}
+
 /// What one request came to. `None` for a note, which has no receipt.
 pub type Answer = Result<Option<Committed>, StoreError>;
 
@@ -134,12 +143,13 @@ impl<M: Medium> Engine<M> {
         self.loaded.as_ref().map(|loaded| &loaded.inventory)
     }
 
-    /// Commits requests together, in order, with one sync. When it returns, what the answers say is durable.
+    /// Commits requests together, in order, with one sync. When it returns, what the answers say is durable, and the
+    /// document shows it unless its publication is put off.
     ///
     /// # Errors
     /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
-    pub fn commit(&mut self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
-        let result = self.locked(|engine| engine.commit_locked(requests));
+    pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
+        let result = self.locked(|engine| engine.commit_locked(requests, publication));
         if result.is_err() {
             // Memory may be ahead of the journal, or behind it: the journal decides, at the next commit.
             self.loaded = None;
@@ -163,7 +173,15 @@ impl<M: Medium> Engine<M> {
         result.and_then(|value| unlocked.map(|()| value))
     }
 
-    fn commit_locked(&mut self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+    /// Whether the document is behind what this process has committed. After a failure the journal is read anew first,
+    /// at the next request.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        let shown = self.published.map(|(seq, _)| seq);
+        self.loaded.as_ref().is_some_and(|loaded| Some(loaded.document_seq) != shown)
+    }
+
+    fn commit_locked(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         self.catch_up()?;
         let mut lines = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
@@ -176,7 +194,9 @@ impl<M: Medium> Engine<M> {
         if must_be_durable {
             self.make_durable()?;
         }
-        self.publish()?;
+        if publication == Publication::Now {
+            self.publish()?;
+        }
         Ok(answers)
     }
 
@@ -269,11 +289,13 @@ impl<M: Medium> Engine<M> {
     /// Reads what other processes have written since the last commit.
     fn catch_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
-        let found = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
-        if self.loaded.as_ref().is_none_or(|loaded| Some(loaded.file) != found) {
-            return self.start_up();
+        let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let known = self.loaded.as_ref().zip(found).filter(|(loaded, found)| loaded.file == found.id);
+        let Some((loaded, found)) = known else { return self.start_up() };
+        let mut position = loaded.position;
+        if found.bytes == position.offset {
+            return Ok(());
         }
-        let mut position = self.state()?.position;
         let bytes = self.read_from(position.offset)?;
         let read_to = position.offset + bytes.len() as u64;
         let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;

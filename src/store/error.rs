@@ -13,9 +13,9 @@ pub enum StoreError {
     Rejected(Rejection),
     #[error("{key} is known with '{recorded}', but now came with '{asked}'; an order id belongs to one order only")]
     Conflict { key: IdempotencyKey, recorded: String, asked: String },
-    #[error("{} is held by another process for more than {waited_ms} ms; it is tried again", .path.display())]
+    #[error("{} is held by another process for more than {waited_ms} ms; try again", .path.display())]
     Busy { path: PathBuf, waited_ms: u128 },
-    #[error("could not {operation} {}: {source}; nothing is acknowledged, and it is tried again", .path.display())]
+    #[error("could not {operation} {}: {source}; nothing was acknowledged", .path.display())]
     Io { operation: &'static str, path: PathBuf, source: Arc<io::Error> },
     #[error(
         "{} is damaged at byte {offset}: {cause}; nothing was changed. Put a good copy back, or keep this one under \

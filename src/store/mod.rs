@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 
 pub use audit::{Audit, Verdict};
 pub use document::Document;
-pub use engine::{Committed, Engine, Request};
+pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError};
 pub use reader::{JournalReader, News, read_document, watched_folder};
 pub use record::{AttemptEvent, Fact, Outcome, Phase, Record, Refused};

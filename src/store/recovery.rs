@@ -1,4 +1,4 @@
-//! Opening a database, and the document's life beside the journal: published after each commit, adopted where
+//! Opening a database, and the document's life beside the journal: published after a commit, adopted where
 //! somebody changed it while nobody of ours was at work, kept aside where somebody changed it meanwhile.
 
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ impl<M: Medium> Engine<M> {
     /// Reads the whole journal, or begins one. The caller holds the lock.
     pub(super) fn start_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
-        let found = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
         if found.is_none() {
             self.begin_journal()?;
         }
@@ -51,8 +51,8 @@ impl<M: Medium> Engine<M> {
     fn load(&mut self) -> Result<(), StoreError> {
         let path = self.medium.journal_path().to_owned();
         self.medium.open_journal().map_err(|source| failed("open", &path, source))?;
-        let file = self.medium.journal_id().map_err(|source| failed("find", &path, source))?;
-        let file = file.ok_or_else(|| failed("find", &path, std::io::ErrorKind::NotFound.into()))?;
+        let file = self.medium.journal().map_err(|source| failed("find", &path, source))?;
+        let file = file.ok_or_else(|| failed("find", &path, std::io::ErrorKind::NotFound.into()))?.id;
         let bytes = self.read_from(0)?;
         let mut position = Position::default();
         let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
@@ -161,9 +161,18 @@ impl<M: Medium> Engine<M> {
 
     fn reset_locked(&mut self) -> Result<Option<String>, StoreError> {
         let path = self.medium.document_path().to_owned();
+        let old = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        if let Some(found) = self.read_document()?
+            && let Err(cause) = Document::parse(&found)
+        {
+            // Beside a journal it is our document, damaged. Alone it is somebody's file, and none of ours.
+            if old.is_none() {
+                return Err(StoreError::DamagedDocument { path, cause });
+            }
+            self.keep_aside(&found, "damaged", &cause.to_string())?;
+        }
         let start = Document::parse(STARTING_DOCUMENT.as_bytes())
             .map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
-        let old = self.medium.journal_id().map_err(|source| failed("find", self.medium.journal_path(), source))?;
         let keep_as = old.map(|_| format!(".until-{}", (self.clock)().0));
         let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
         self.replace_journal(init, keep_as.as_deref())?;

@@ -1,36 +1,63 @@
 //! Group commit: one thread owns the engine and drains a queue; what waits together is committed with one sync.
 
-use std::{io, path::Path, thread};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
-use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::{mpsc, oneshot};
+use futures::{
+    channel::oneshot,
+    future::{BoxFuture, FutureExt},
+};
 
 use super::{
-    Store,
-    engine::{Answer, Committed, Engine, Request},
+    CommitRequest, Note, Store,
+    engine::{Answer, Committed, Engine, Publication, Request, failed},
     error::StoreError,
     medium::{Disk, Medium},
 };
 use crate::domain::{REORDER_BELOW, UnixMillis};
 
-/// Requests that may wait; a caller beyond it waits to be let in.
-const QUEUE: usize = 1024;
-
 /// The most that one sync serves, so that the lock is let go of in between.
 const BATCH: usize = 256;
 
 /// How long a busy writer lets others at the lock between two batches.
-const COURTESY: std::time::Duration = std::time::Duration::from_micros(150);
+const COURTESY: Duration = Duration::from_micros(150);
+
+/// Effects that come faster than this share a document; one that comes alone is in it before it is acknowledged.
+const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
 struct Job {
     request: Request,
     reply: oneshot::Sender<Answer>,
 }
 
-/// The JSON database of this process. Cloning shares it; when the last clone goes, its thread ends.
+/// The JSON database of this process. Cloning shares it. When the last clone goes, what is committed is published and
+/// its thread ends.
 #[derive(Clone)]
 pub struct JsonStore {
-    queue: mpsc::Sender<Job>,
+    writer: Arc<Writer>,
+}
+
+struct Writer {
+    /// As many may wait as there are callers: each waits for its answer. `None` only while it is dropped.
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the store's writer has panicked");
+        }
+    }
 }
 
 impl std::fmt::Debug for JsonStore {
@@ -45,7 +72,7 @@ impl JsonStore {
     /// # Errors
     /// [`StoreError`] as [`Engine::open`] gives it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let medium = Disk::open(path).map_err(|source| super::engine::failed("open", path, source))?;
+        let medium = Disk::open(path).map_err(|source| failed("open", path, source))?;
         Self::on(Engine::open(medium, crate::store::now, REORDER_BELOW)?)
     }
 
@@ -54,55 +81,86 @@ impl JsonStore {
     /// # Errors
     /// [`StoreError::Io`] where the operating system gives no thread.
     pub fn on<M: Medium>(engine: Engine<M>) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, jobs));
-        spawned.map_err(|source: io::Error| {
-            super::engine::failed("start the writer of", Path::new("the store"), source)
-        })?;
-        Ok(Self { queue })
+        let (queue, jobs) = mpsc::channel();
+        let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, &jobs));
+        let no_thread = |source: io::Error| failed("start the writer of", Path::new("the store"), source);
+        let thread = Some(spawned.map_err(no_thread)?);
+        Ok(Self { writer: Arc::new(Writer { queue: Some(queue), thread }) })
     }
 
     fn ask(&self, request: Request) -> BoxFuture<'static, Answer> {
-        let queue = self.queue.clone();
+        let (reply, answer) = oneshot::channel();
+        let sent = self.writer.queue.as_ref().is_some_and(|queue| queue.send(Job { request, reply }).is_ok());
         async move {
-            let (reply, answer) = oneshot::channel();
-            queue.send(Job { request, reply }).await.map_err(|_| StoreError::Stopped)?;
-            answer.await.map_err(|_| StoreError::Stopped)?
+            if !sent {
+                return Err(StoreError::Stopped);
+            }
+            answer.await.unwrap_or(Err(StoreError::Stopped))
         }
         .boxed()
     }
 }
 
 impl Store for JsonStore {
-    fn commit(&self, request: super::CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>> {
-        let super::CommitRequest { effect, guard, origin } = request;
+    fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>> {
+        let CommitRequest { effect, guard, origin } = request;
         let answer = self.ask(Request::Commit { effect, guard, origin });
         async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
     }
 
-    fn note(&self, note: super::Note) -> BoxFuture<'static, Result<(), StoreError>> {
+    fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {
         let request = match note {
-            super::Note::Attempt(event) => Request::Attempt(event),
-            super::Note::Refused(refused) => Request::Refuse(refused),
+            Note::Attempt(event) => Request::Attempt(event),
+            Note::Refused(refused) => Request::Refuse(refused),
         };
         let answer = self.ask(request);
         async move { answer.await.map(drop) }.boxed()
     }
 }
 
-fn serve<M: Medium>(mut engine: Engine<M>, mut jobs: mpsc::Receiver<Job>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let (requests, replies): (Vec<_>, Vec<_>) = batch.drain(..).map(|job| (job.request, job.reply)).unzip();
-        let answers = engine.commit(&requests).unwrap_or_else(|error| vec![Err(error); replies.len()]);
+fn serve<M: Medium>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
+    let mut published = Instant::now();
+    loop {
+        let first = if engine.is_behind() {
+            match jobs.recv_timeout(PUBLISH_EVERY.saturating_sub(published.elapsed())) {
+                Err(RecvTimeoutError::Timeout) => None,
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        } else {
+            match jobs.recv() {
+                Ok(job) => Some(job),
+                Err(_) => break,
+            }
+        };
+        let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
+        let (requests, replies): (Vec<_>, Vec<_>) =
+            first.into_iter().chain(waiting).take(BATCH).map(|job| (job.request, job.reply)).unzip();
+        let publication = if published.elapsed() >= PUBLISH_EVERY { Publication::Now } else { Publication::Later };
+        let answers = engine.commit(&requests, publication).unwrap_or_else(|error| fail(&error, replies.len()));
+        if publication == Publication::Now {
+            published = Instant::now();
+        }
+        let full = replies.len() == BATCH;
         for (reply, answer) in replies.into_iter().zip(answers) {
             // A caller that no longer waits (its activity timed out) asks again, and is then told from the ledger.
             let _gone = reply.send(answer);
         }
-        if !jobs.is_empty() {
+        if full {
             thread::sleep(COURTESY);
         }
     }
+    if engine.is_behind() {
+        let _told = engine.commit(&[], Publication::Now).map_err(|error| fail(&error, 0));
+    }
+}
+
+/// The whole batch fails; without one it is a publication that does, and is tried again.
+fn fail(error: &StoreError, replies: usize) -> Vec<Answer> {
+    if replies == 0 {
+        tracing::warn!(%error, "could not bring the document up to date");
+    }
+    vec![Err(error.clone()); replies]
 }
 
 /// The wall clock, for time stamps only: nothing is ordered or decided by it.

@@ -12,7 +12,7 @@ use crate::{
     domain::Activity,
 };
 
-use super::{glyphs, pane, theme, words};
+use super::{glyphs, pane, theme};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(order) = app.selected() else {
@@ -52,7 +52,7 @@ const fn tone(kind: Kind) -> Style {
 }
 
 fn sentence(app: &App, order: &Execution, width: usize) -> Vec<Line<'static>> {
-    let said = explain(order, words::times(app, order), app.stage(order));
+    let said = explain(order, app.stage(order));
     let head = format!(" {} ", said.head);
     let mut texts = pane::wrap(&said.text, width, head.chars().count() + 1, 3).into_iter();
     let first = texts.next().unwrap_or_default();

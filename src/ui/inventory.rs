@@ -15,7 +15,7 @@ use crate::{
 use super::{digits, pane, theme};
 
 /// The columns of the document as JSON.
-const DOCUMENT: u16 = 37;
+const DOCUMENT: u16 = 40;
 
 /// The blocks take at most this much of the width.
 const MOST_DIGITS: u16 = 34;
@@ -43,7 +43,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(facts.width);
     pane::lines(buffer, facts, lines(app, width).into_iter().chain(next_order(app, width)));
     if json > 0 {
-        pane::lines(buffer, document, json_lines(app));
+        pane::lines(buffer, document, json_lines(app, usize::from(document.width)));
     }
 }
 
@@ -150,11 +150,11 @@ fn sentence(app: &App) -> (String, Style) {
 }
 
 /// The document as it stands on disk, the stock in bold.
-fn json_lines(app: &App) -> Vec<Line<'static>> {
+fn json_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let Some(document) = &app.account().document else {
         return vec![Line::styled("no document on disk yet", theme::FAINT)];
     };
     let text = document.render().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     let style = |line: &str| if line.contains("\"inStock\"") { theme::BOLD } else { theme::PLAIN };
-    text.lines().map(|line| Line::styled(line.to_owned(), style(line))).collect()
+    text.lines().map(|line| Line::styled(pane::cut(line, width), style(line))).collect()
 }

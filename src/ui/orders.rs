@@ -87,7 +87,7 @@ fn heading(widths: &Widths) -> Line<'static> {
 fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) -> Line<'a> {
     let stage = app.stage(order);
     let (word, style_of_word) = words::stage(stage);
-    let (verdict, verdict_style) = words::verdict(order.verdict(words::times(app, order)));
+    let (verdict, verdict_style) = words::verdict(order.verdict());
     let name = if order.joins > 0 { format!("{} +{} joined", order.order, order.joins) } else { order.order.clone() };
     let (pointer, style) = if selected { ("▌ ", theme::BOLD) } else { ("  ", theme::PLAIN) };
     let mut spans = vec![Span::styled(pointer, style), Span::styled(pane::column(&name, widths.order), style)];

@@ -36,6 +36,12 @@ pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str) -> R
 pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
     for (row, line) in area.rows().zip(lines) {
         buffer.set_line(row.x, row.y, &line, row.width);
+        // A number that loses its end is another number.
+        if line.width() > usize::from(row.width)
+            && let Some(last) = row.right().checked_sub(1).filter(|last| *last >= row.x)
+        {
+            buffer.set_string(last, row.y, "…", theme::FAINT);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{App, Execution, OrderVerdict, Stage, Worker, until},
+    app::{App, OrderVerdict, Stage, Worker, until},
     domain::Activity,
 };
 
@@ -93,10 +93,4 @@ pub fn worker(worker: &Worker) -> (String, Style) {
         Worker::Killed => known("† killed", theme::badge(theme::BAD)),
         Worker::Exited { .. } => known("† gone", theme::badge(theme::BAD)),
     }
-}
-
-/// How often the effects of an order are in the stock.
-#[must_use]
-pub fn times(app: &App, execution: &Execution) -> u32 {
-    app.account().times_applied(&execution.order)
 }

@@ -8,7 +8,7 @@ use idempotence::{
         UnixMillis,
     },
     store::{
-        Audit, Committed, Document, Engine, Outcome, Record, Request, StoreError, Verdict,
+        Audit, Committed, Document, Engine, Outcome, Publication, Record, Request, StoreError, Verdict,
         medium::{Medium, Simulated},
     },
 };
@@ -77,7 +77,7 @@ pub fn commit<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Result<Commi
 }
 
 pub fn commit_under<M: Medium>(engine: &mut Engine<M>, effect: Effect, guard: Guard) -> Result<Committed, StoreError> {
-    let answer = engine.commit(&[request(effect, guard)])?.remove(0)?;
+    let answer = engine.commit(&[request(effect, guard)], Publication::Now)?.remove(0)?;
     Ok(answer.expect("a commit has a receipt"))
 }
 
@@ -106,7 +106,7 @@ pub fn audit(journal: &[u8]) -> Audit {
 
 #[track_caller]
 pub fn assert_right(machine: &Simulated, expected: Stock) {
-    let audit = audit(&machine.journal());
+    let audit = audit(&machine.journal_bytes());
     assert_eq!(audit.verdict(), Verdict::Right, "{}", audit.sentence());
     assert_eq!((audit.actual, stock(machine)), (expected, expected), "journal and document");
 }

@@ -3,7 +3,7 @@
 use idempotence::{
     domain::REORDER_BELOW,
     store::{
-        Engine, Outcome, StoreError,
+        Engine, Outcome, Publication, StoreError,
         medium::{DocumentFate, Fault, Operation, PowerCut, Simulated},
     },
 };
@@ -84,7 +84,7 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
         }
         for document in [DocumentFate::New, DocumentFate::Old, DocumentFate::Empty] {
             // An unborn journal and an empty document cannot come together: the document is older than the journal.
-            if machine.journal().is_empty() && document == DocumentFate::Empty {
+            if machine.journal_bytes().is_empty() && document == DocumentFate::Empty {
                 continue;
             }
             for journal_bytes in 0..=machine.unsynced() {
@@ -106,8 +106,7 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
 fn a_failed_sync_poisons_the_database_for_every_process() {
     let (machine, mut store) = engine(1000);
     let mut other = open(&machine);
-    // Lock, read, append, sync.
-    machine.fail_at(machine.operations().len() + 3, Fault::Error(std::io::ErrorKind::Other));
+    machine.fail_next(Operation::SyncJournal, Fault::Error(std::io::ErrorKind::Other));
     for _ in 0..3 {
         // Never sync again and acknowledge: the kernel would say that all is well.
         assert!(matches!(commit(&mut store, order("A", 10)), Err(StoreError::Poisoned { .. })));
@@ -123,7 +122,7 @@ fn a_replay_of_what_another_process_wrote_is_synced_before_it_is_acknowledged() 
     let (machine, mut first) = engine(1000);
     let mut second = open(&machine);
     // The first process dies between its append and its sync.
-    machine.fail_at(machine.operations().len() + 2, Fault::DieAfter);
+    machine.fail_next(Operation::Append, Fault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert!(machine.unsynced() > 0);
     assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
@@ -135,7 +134,7 @@ fn a_replay_publishes_the_document_that_a_dead_process_left_old() {
     let (machine, mut first) = engine(1000);
     let mut second = open(&machine);
     // It dies between its sync and its publication.
-    machine.fail_at(machine.operations().len() + 3, Fault::DieAfter);
+    machine.fail_next(Operation::SyncJournal, Fault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert_eq!(stock(&machine), 1000);
     assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
@@ -149,7 +148,7 @@ fn a_batch_is_one_sync_and_a_torn_one_keeps_its_whole_lines() {
     let batch: Vec<_> = (0..32)
         .map(|index| crate::bench::request(order(&format!("A{index}"), 1), idempotence::domain::Guard::Ledger))
         .collect();
-    let answers = store.commit(&batch).unwrap();
+    let answers = store.commit(&batch, Publication::Now).unwrap();
     assert!(answers.iter().all(Result::is_ok));
     let syncs = machine.operations()[before..].iter().filter(|done| **done == Operation::SyncJournal).count();
     assert_eq!(syncs, 1);

@@ -23,7 +23,7 @@ fn an_edit_while_nobody_runs_is_taken_over_as_an_adjustment() {
     machine.write_document(&edited.render().unwrap());
     let mut store = open(&machine);
     commit(&mut store, order("B", 10)).unwrap();
-    let audit = audit(&machine.journal());
+    let audit = audit(&machine.journal_bytes());
     assert_eq!((audit.adjustments, audit.actual, audit.verdict()), (1, 490, Verdict::Right));
 }
 
@@ -35,7 +35,7 @@ fn a_document_that_another_program_wrote_whole_is_taken_over_too() {
     machine.write_document(&document(700, "X"));
     open(&machine);
     assert_eq!(stock(&machine), 700);
-    assert_eq!(audit(&machine.journal()).adjustments, 1);
+    assert_eq!(audit(&machine.journal_bytes()).adjustments, 1);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn every_bit_flip_in_a_journal_is_refused_or_only_costs_the_torn_last_line() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 10)).unwrap();
     commit(&mut store, order("B", 10)).unwrap();
-    let journal = machine.journal();
+    let journal = machine.journal_bytes();
     for bit in 0..journal.len() * 8 {
         let mut damaged = journal.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -110,7 +110,9 @@ fn every_bit_flip_in_a_journal_is_refused_or_only_costs_the_torn_last_line() {
         drop(Engine::reset(copy.another(), clock).unwrap());
         copy.write_journal(&damaged);
         match Engine::open(copy.another(), clock, REORDER_BELOW) {
-            Err(StoreError::DamagedJournal { .. }) => assert_eq!(copy.journal(), damaged, "bit {bit}: left as it is"),
+            Err(StoreError::DamagedJournal { .. }) => {
+                assert_eq!(copy.journal_bytes(), damaged, "bit {bit}: left as it is")
+            }
             Err(error) => panic!("bit {bit}: {error}"),
             // Only the last line feed may go: then the last line is a torn one.
             Ok(_) => assert!(bit / 8 == journal.len() - 1, "bit {bit} went unseen"),
@@ -122,7 +124,7 @@ fn every_bit_flip_in_a_journal_is_refused_or_only_costs_the_torn_last_line() {
 fn every_truncation_keeps_the_whole_lines() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 10)).unwrap();
-    let journal = machine.journal();
+    let journal = machine.journal_bytes();
     let first = journal.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     for length in 0..journal.len() {
         let copy = Simulated::with_document(SEED.as_bytes());
@@ -133,7 +135,7 @@ fn every_truncation_keeps_the_whole_lines() {
             assert!(matches!(opened, Err(StoreError::DamagedJournal { .. })), "{length}");
         } else {
             opened.unwrap();
-            assert_eq!(copy.journal(), journal[..first], "{length}");
+            assert_eq!(copy.journal_bytes(), journal[..first], "{length}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::{FileId, Medium, Stamp};
+use super::{FileId, JournalFile, Medium, Stamp};
 
 /// How long to wait between two looks at a lock that somebody else holds.
 const LOCK_POLL: Duration = Duration::from_micros(100);
@@ -158,8 +158,9 @@ impl Medium for Disk {
         self.replace(&self.poison, reason.as_bytes(), true)
     }
 
-    fn journal_id(&mut self) -> io::Result<Option<FileId>> {
-        Ok(found(fs::metadata(&self.journal))?.map(|metadata| file_id(&metadata)))
+    fn journal(&mut self) -> io::Result<Option<JournalFile>> {
+        let metadata = found(fs::metadata(&self.journal))?;
+        Ok(metadata.map(|metadata| JournalFile { id: file_id(&metadata), bytes: metadata.len() }))
     }
 
     fn open_journal(&mut self) -> io::Result<()> {

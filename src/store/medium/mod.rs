@@ -14,6 +14,13 @@ pub use simulated::{DocumentFate, Fault, Operation, PowerCut, Simulated};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub u64, pub u64);
 
+/// A journal file as it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalFile {
+    pub id: FileId,
+    pub bytes: u64,
+}
+
 /// Changes whenever somebody replaces or writes the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
@@ -43,7 +50,7 @@ pub trait Medium: Send + 'static {
     fn set_poison(&mut self, reason: &str) -> io::Result<()>;
 
     /// The journal that the name stands for now; `None` where there is none.
-    fn journal_id(&mut self) -> io::Result<Option<FileId>>;
+    fn journal(&mut self) -> io::Result<Option<JournalFile>>;
     /// Opens the journal that the name stands for now. The methods below work on what was opened last.
     fn open_journal(&mut self) -> io::Result<()>;
     fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>>;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{FileId, Medium, Stamp};
+use super::{FileId, JournalFile, Medium, Stamp};
 
 /// What a medium can be asked to do, for naming the place of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,13 @@ pub enum Fault {
     Die,
     /// The process is killed just after it.
     DieAfter,
+}
+
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Number(usize),
+    Next(Operation),
 }
 
 /// What a loss of power leaves of what was not synced.
@@ -78,7 +85,7 @@ struct Machine {
     handles: u64,
     journals: u64,
     operations: Vec<Operation>,
-    fault: Option<(usize, Fault)>,
+    fault: Option<(Place, Fault)>,
 }
 
 /// One process's view of a simulated machine.
@@ -121,7 +128,12 @@ impl Simulated {
 
     /// Lets `fault` happen at the operation with this number, counted from the start of the machine.
     pub fn fail_at(&self, operation: usize, fault: Fault) {
-        self.machine().fault = Some((operation, fault));
+        self.machine().fault = Some((Place::Number(operation), fault));
+    }
+
+    /// Lets `fault` happen at the next such operation.
+    pub fn fail_next(&self, operation: Operation, fault: Fault) {
+        self.machine().fault = Some((Place::Next(operation), fault));
     }
 
     /// Every operation so far, whoever asked for it.
@@ -151,7 +163,7 @@ impl Simulated {
 
     /// The journal as a reader sees it.
     #[must_use]
-    pub fn journal(&self) -> Vec<u8> {
+    pub fn journal_bytes(&self) -> Vec<u8> {
         self.machine().journal.as_ref().map(|journal| journal.current.clone()).unwrap_or_default()
     }
 
@@ -205,7 +217,11 @@ impl Simulated {
         let mut machine = self.machine();
         let number = machine.operations.len();
         machine.operations.push(operation);
-        let fault = machine.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        let strikes = |(place, _): &mut (Place, Fault)| match place {
+            Place::Number(at) => *at == number,
+            Place::Next(next) => *next == operation,
+        };
+        let fault = machine.fault.take_if(strikes).map(|(_, fault)| fault);
         drop(machine);
         match fault {
             Some(Fault::Error(kind)) => Err(io::Error::new(kind, "simulated")),
@@ -277,8 +293,13 @@ impl Medium for Simulated {
         Ok(())
     }
 
-    fn journal_id(&mut self) -> io::Result<Option<FileId>> {
-        if self.dead { Err(killed()) } else { Ok(self.machine().journal.as_ref().map(|journal| FileId(0, journal.id))) }
+    fn journal(&mut self) -> io::Result<Option<JournalFile>> {
+        if self.dead {
+            return Err(killed());
+        }
+        let machine = self.machine();
+        let found = machine.journal.as_ref();
+        Ok(found.map(|journal| JournalFile { id: FileId(0, journal.id), bytes: journal.current.len() as u64 }))
     }
 
     fn open_journal(&mut self) -> io::Result<()> {

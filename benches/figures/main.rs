@@ -1,0 +1,48 @@
+//! The figures that the README names, each measured in one run beside what it is compared with: `cargo bench`.
+//!
+//! Not a test: a shared machine is too noisy to fail a build on. Give part of a figure's name to measure only that.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise, and prints")]
+
+mod bare;
+mod dashboard;
+mod orders;
+mod store;
+
+/// One line of the report.
+#[derive(Debug)]
+pub struct Figure {
+    pub name: &'static str,
+    pub measured: String,
+    pub wanted: &'static str,
+    pub reached: bool,
+}
+
+/// The middle of a series.
+pub fn median(mut series: Vec<f64>) -> f64 {
+    series.sort_by(f64::total_cmp);
+    series[series.len() / 2]
+}
+
+/// The mean of a series.
+#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+pub fn mean(series: &[f64]) -> f64 {
+    series.iter().sum::<f64>() / series.len() as f64
+}
+
+type Measure = fn() -> Vec<Figure>;
+
+fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let parts: [(&str, Measure); 3] =
+        [("store", store::measure), ("dashboard", dashboard::measure), ("orders", orders::measure)];
+    println!("{:<46} {:>34}   wanted", "figure", "measured");
+    for (name, measure) in parts {
+        if asked.is_empty() || asked.iter().any(|part| name.contains(part.as_str())) {
+            for figure in measure() {
+                let mark = if figure.reached { "" } else { "   MISSED" };
+                println!("{:<46} {:>34}   {}{mark}", figure.name, figure.measured, figure.wanted);
+            }
+        }
+    }
+}
