@@ -64,6 +64,8 @@ pub struct Inventory {
     retries: [u64; Activity::ALL.len()],
     attempts_seen: HashMap<(String, Activity), u32>,
     ledger: HashMap<IdempotencyKey, Entry>,
+    /// Runs that were told that the stock does not suffice, and what it was.
+    too_little: HashMap<(IdempotencyKey, String), Stock>,
     reorder_below: Stock,
 }
 
@@ -88,6 +90,7 @@ impl Inventory {
             retries: [0; Activity::ALL.len()],
             attempts_seen: HashMap::new(),
             ledger,
+            too_little: HashMap::new(),
             reorder_below,
         }
     }
@@ -101,6 +104,11 @@ impl Inventory {
             Guard::Ledger => {
                 if let Some(known) = self.look_up(effect, run)? {
                     return Ok(known);
+                }
+                // The run has ended with this answer. An attempt of it that wakes up later changes nothing.
+                if let Some(stock) = self.too_little.get(&(effect.key(), run.to_owned())) {
+                    let quantity = effect.quantity();
+                    return Err(Refusal::Rejected(Rejection::InsufficientStock { quantity, stock: *stock }));
                 }
             }
             Guard::LastOrder => {
@@ -168,10 +176,28 @@ impl Inventory {
         });
     }
 
+    /// Takes in that a run was refused for want of stock.
+    pub fn refuse(&mut self, key: &IdempotencyKey, run: &str) {
+        self.too_little.entry((key.clone(), run.to_owned())).or_insert(self.stock);
+    }
+
     /// Sets the stock to what somebody else wrote into the document.
     pub fn adjust(&mut self, stock: Stock, last_order: &str) {
         self.stock = stock;
         last_order.clone_into(&mut self.last_order);
+        if let Some(key) = Self::applied_before(last_order) {
+            self.ledger.entry(key).or_insert(Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None });
+        }
+    }
+
+    /// The order that a document from outside names: it was applied, by whoever wrote the document.
+    #[must_use]
+    pub fn applied_before(last_order: &str) -> Option<IdempotencyKey> {
+        if last_order == Self::NO_ORDER {
+            None
+        } else {
+            last_order.parse().ok().map(|order| IdempotencyKey::order(&order))
+        }
     }
 
     /// Counts the retries that an attempt's number tells: those of an activity execution are its last attempt - 1.

@@ -93,6 +93,8 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    pub const INSUFFICIENT_STOCK: &'static str = "InsufficientStock";
+
     /// The application failure's type, stable for clients that match on it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
@@ -100,7 +102,7 @@ impl Rejection {
             Self::InvalidOrder { .. } => "InvalidOrder",
             Self::InvalidQuantity { .. } => "InvalidQuantity",
             Self::UnknownProduct { .. } => "UnknownProduct",
-            Self::InsufficientStock { .. } => "InsufficientStock",
+            Self::InsufficientStock { .. } => Self::INSUFFICIENT_STOCK,
         }
     }
 }

@@ -68,6 +68,9 @@ impl Audit {
                 self.adjustments += 1;
                 self.expected = self.expected.saturating_add(adjustment.delta);
                 self.actual = adjustment.stock;
+                if let Some(key) = Inventory::applied_before(&adjustment.last_order) {
+                    self.applied.entry(key).or_insert(1);
+                }
             }
             Fact::Reject(_) | Fact::Attempt(_) => {}
         }

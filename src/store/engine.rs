@@ -88,7 +88,8 @@ impl Loaded {
     pub(super) fn remember(&mut self, digest: Digest32) {
         self.documents.push_back((self.document_seq, digest));
         if self.documents.len() > DOCUMENTS_REMEMBERED {
-            self.documents.pop_front();
+            // Never the first: it has no `seq`, so nothing else tells it from what another program writes.
+            self.documents.remove(1);
         }
     }
 
@@ -121,6 +122,8 @@ pub struct Engine<M> {
     pub(super) loaded: Option<Loaded>,
     /// The document as this process last left it.
     pub(super) published: Option<(u64, Stamp)>,
+    /// A sync of this journal failed in this process, whether or not the others could be told.
+    pub(super) poisoned: Option<(FileId, String)>,
 }
 
 impl<M: Medium> Engine<M> {
@@ -129,7 +132,7 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`]; nothing is changed where the files are damaged.
     pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
-        let mut engine = Self { medium, clock, reorder_below, loaded: None, published: None };
+        let mut engine = Self { medium, clock, reorder_below, loaded: None, published: None, poisoned: None };
         engine.locked(|engine| {
             engine.start_up()?;
             engine.publish()
@@ -150,8 +153,9 @@ impl<M: Medium> Engine<M> {
     /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
-        if result.is_err() {
-            // Memory may be ahead of the journal, or behind it: the journal decides, at the next commit.
+        if result.as_ref().is_err_and(|error| !matches!(error, StoreError::Busy { .. })) {
+            // Memory may be ahead of the journal, or behind it: the journal decides, at the next commit. A lock that
+            // was not had has changed nothing, and reading anew under it would only keep the others waiting.
             self.loaded = None;
         }
         result
@@ -276,6 +280,7 @@ impl<M: Medium> Engine<M> {
         if let Err(error) = self.medium.sync_journal() {
             // The kernel reports such a failure once and then forgets it. A second sync would say that all is well.
             let reason = format!("sync of {}: {error}", self.medium.journal_path().display());
+            self.poisoned = Some((self.state()?.file, reason.clone()));
             if let Err(error) = self.medium.set_poison(&reason) {
                 tracing::error!(%error, "could not mark the database as poisoned");
             }
@@ -295,6 +300,10 @@ impl<M: Medium> Engine<M> {
         let mut position = loaded.position;
         if found.bytes == position.offset {
             return Ok(());
+        }
+        if found.bytes < position.offset {
+            // Somebody has shortened it: writing on at the old end would leave a hole.
+            return self.start_up();
         }
         let bytes = self.read_from(position.offset)?;
         let read_to = position.offset + bytes.len() as u64;
@@ -334,6 +343,14 @@ impl<M: Medium> Engine<M> {
     }
 
     pub(super) fn refuse_poison(&mut self) -> Result<(), StoreError> {
+        if let Some((file, reason)) = &self.poisoned {
+            let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+            if found.map(|found| found.id) == Some(*file) {
+                return Err(StoreError::Poisoned { reason: reason.clone() });
+            }
+            // A reset has put another journal in its place.
+            self.poisoned = None;
+        }
         match self.medium.poison() {
             Ok(None) => Ok(()),
             Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),

@@ -53,6 +53,8 @@ pub enum Damage {
     NoInit,
     #[error("line {seq} begins the stock a second time")]
     SecondInit { seq: u64 },
+    #[error("it ends with line {journal}, but the document shows line {document}; the lines after it are lost")]
+    EndMissing { journal: u64, document: u64 },
     #[error("the file is empty")]
     Empty,
 }

@@ -30,6 +30,10 @@ pub struct JournalReader {
     path: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
+    /// The line before `position`. Where another stands in its place, what was read is no longer true.
+    last_line: Vec<u8>,
+    /// Another journal was opened, and nobody has been told yet.
+    restarted: bool,
 }
 
 impl JournalReader {
@@ -37,28 +41,54 @@ impl JournalReader {
     #[must_use]
     pub fn new(document: &Path) -> Self {
         let document = fs::canonicalize(document).unwrap_or_else(|_| document.to_owned());
-        Self { path: journal_path(&document), file: None, position: Position::default() }
+        Self {
+            path: journal_path(&document),
+            file: None,
+            position: Position::default(),
+            last_line: Vec::new(),
+            restarted: false,
+        }
     }
 
     /// What is new since the last look. A missing journal is an empty one.
     ///
     /// # Errors
-    /// [`StoreError::Io`] and [`StoreError::DamagedJournal`].
+    /// [`StoreError::Io`] and [`StoreError::DamagedJournal`]; then the next look tells all that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
-        let restarted = self.open()?;
+        self.restarted |= self.open()?;
         let read = self.read_on().map_err(|source| failed("read", &self.path, source))?;
-        let Some(bytes) = read else { return Ok(News { restarted, records: Vec::new() }) };
-        match read_lines(&bytes, &mut self.position) {
-            Ok(records) => Ok(News { restarted, records }),
-            // Lines that were cut back after a failed write may be others now: from the start, once.
-            Err(_) if !restarted => {
-                self.file = None;
-                self.read().map(|news| News { restarted: true, ..news })
+        let Some(bytes) = read else {
+            return Ok(News { restarted: std::mem::take(&mut self.restarted), records: Vec::new() });
+        };
+        // Lines that were cut back after a failed write may be others now: from the start, once.
+        let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_anew() };
+        let mut position = self.position;
+        match read_lines(new, &mut position) {
+            Ok(records) => {
+                let read = usize::try_from(position.offset - self.position.offset).unwrap_or(usize::MAX);
+                if let Some(line) = new[..read].split_inclusive(|byte| *byte == b'\n').next_back() {
+                    self.last_line = line.to_vec();
+                }
+                self.position = position;
+                Ok(News { restarted: std::mem::take(&mut self.restarted), records })
             }
+            Err(_) if self.position.seq > 0 => self.read_anew(),
             Err(bad) => {
                 Err(StoreError::DamagedJournal { path: self.path.clone(), offset: bad.offset, cause: bad.cause })
             }
         }
+    }
+
+    fn read_anew(&mut self) -> Result<News, StoreError> {
+        self.file = None;
+        self.begin();
+        self.restarted = true;
+        self.read()
+    }
+
+    fn begin(&mut self) {
+        self.position = Position::default();
+        self.last_line.clear();
     }
 
     /// Opens the file that the name stands for, where it is not the one that is open.
@@ -67,7 +97,7 @@ impl JournalReader {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let was_open = self.file.take().is_some();
-                self.position = Position::default();
+                self.begin();
                 return Ok(was_open);
             }
             Err(source) => return Err(failed("look at", &self.path, source)),
@@ -78,13 +108,13 @@ impl JournalReader {
         }
         let file = File::open(&self.path).map_err(|source| failed("open", &self.path, source))?;
         self.file = Some((found, file));
-        self.position = Position::default();
+        self.begin();
         Ok(true)
     }
 
     fn read_on(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Some((_, file)) = &mut self.file else { return Ok(None) };
-        file.seek(SeekFrom::Start(self.position.offset))?;
+        file.seek(SeekFrom::Start(self.position.offset - self.last_line.len() as u64))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(Some(bytes))

@@ -64,7 +64,24 @@ impl<M: Medium> Engine<M> {
         loaded.remember(digest(&first_document));
         loaded.take_in(rest).map_err(|cause| self.damaged(0, cause))?;
         self.loaded = Some(loaded);
+        self.refuse_lost_end()?;
         self.cut_torn_end(bytes.len() as u64)
+    }
+
+    /// A document is published after its line is durable. Where it shows an effect that the journal does not hold, the
+    /// journal has lost acknowledged lines. (Only the retries of a note may be ahead: notes are not synced.)
+    fn refuse_lost_end(&mut self) -> Result<(), StoreError> {
+        let Some(shown) = self.read_document()?.and_then(|bytes| Document::parse(&bytes).ok()) else { return Ok(()) };
+        let Loaded { inventory, position, .. } = self.state()?;
+        let says_the_same = shown.stock == inventory.stock && shown.last_order == inventory.last_order;
+        match shown.seq {
+            // A journal of one line may be a reset's, which did not live to replace the document.
+            Some(document) if document > position.seq && position.seq > 1 && !says_the_same => {
+                let cause = Damage::EndMissing { journal: position.seq, document };
+                Err(self.damaged(position.offset, cause))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Compares the document on disk with the journal, when this process starts (or starts anew).
@@ -79,7 +96,9 @@ impl<M: Medium> Engine<M> {
             Err(error) => return self.keep_aside(&bytes, "damaged", &error.to_string()),
         };
         let inventory = &loaded.inventory;
-        let says_the_same = edited.stock == inventory.stock && edited.last_order == inventory.last_order;
+        let says_the_same = edited.product == inventory.product
+            && edited.stock == inventory.stock
+            && edited.last_order == inventory.last_order;
         // A document of an older line that was changed too: taking it over would undo what came after it. A newer one
         // than the journal has lost its journal's end. Neither is guessed at.
         let is_of_this_state = edited.seq.is_none_or(|seq| seq == loaded.document_seq);
@@ -118,6 +137,9 @@ impl<M: Medium> Engine<M> {
             return Ok(());
         }
         let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
+        // Where it replaces what is not ours, a loss of power must not bring that back: it would be taken over, again or
+        // after all, and undo what was acknowledged since.
+        let mut durable = stamp.is_none();
         // Where the stamp is ours, nobody else has touched it since.
         let changed = stamp != self.published.map(|(_, stamp)| stamp);
         if changed && let Some(found) = self.read_document()? {
@@ -125,14 +147,14 @@ impl<M: Medium> Engine<M> {
                 self.published = stamp.map(|stamp| (seq, stamp));
                 return Ok(());
             }
+            durable = !self.state()?.published_once(&found);
             // At start-up, `reconcile_document` has looked at it already.
-            if self.published.is_some() && !self.state()?.published_once(&found) {
+            if self.published.is_some() && durable {
                 self.keep_aside(&found, "edited", "it was changed while a worker ran")?;
             }
         }
-        self.medium.replace_document(&bytes).map_err(|source| failed("publish", &path, source))?;
-        let stamp = self.medium.stamp().map_err(|source| failed("look at", &path, source))?;
-        self.published = stamp.map(|stamp| (seq, stamp));
+        let written = self.medium.replace_document(&bytes, durable);
+        self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
         Ok(())
     }
 
@@ -154,8 +176,14 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError::Busy`] and [`StoreError::Io`]; then the old database stands as it was.
     pub fn reset(medium: M, clock: fn() -> crate::domain::UnixMillis) -> Result<Option<String>, StoreError> {
-        let mut engine =
-            Self { medium, clock, reorder_below: crate::domain::REORDER_BELOW, loaded: None, published: None };
+        let mut engine = Self {
+            medium,
+            clock,
+            reorder_below: crate::domain::REORDER_BELOW,
+            loaded: None,
+            published: None,
+            poisoned: None,
+        };
         engine.locked(Self::reset_locked)
     }
 
@@ -174,10 +202,15 @@ impl<M: Medium> Engine<M> {
         let start = Document::parse(STARTING_DOCUMENT.as_bytes())
             .map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
         let keep_as = old.map(|_| format!(".until-{}", (self.clock)().0));
+        // First a document of no state: killed before the next step, this one is kept aside beside the old journal; killed
+        // after it, it says what the new journal says. The one that stands there now might be taken over.
+        let between = Document { seq: Some(0), ..start.clone() };
+        let between = between.render().map_err(|error| failed("write", &path, error.into()))?;
+        self.medium.replace_document(&between, true).map_err(|source| failed("publish", &path, source))?;
         let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
         self.replace_journal(init, keep_as.as_deref())?;
         self.medium
-            .replace_document(STARTING_DOCUMENT.as_bytes())
+            .replace_document(STARTING_DOCUMENT.as_bytes(), true)
             .map_err(|source| failed("publish", &path, source))?;
         Ok(keep_as)
     }

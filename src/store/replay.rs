@@ -1,6 +1,6 @@
 //! Reading a journal: lines to records, records to the inventory, each checked against the one before it.
 
-use crate::domain::{Change, Inventory, Stock};
+use crate::domain::{Change, Inventory, Rejection, Stock};
 
 use super::{
     error::Damage,
@@ -62,7 +62,14 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
             Ok(true)
         }
         Fact::Attempt(event) => Ok(inventory.observe_attempt(&event.origin)),
-        Fact::Reject(_) => Ok(false),
+        Fact::Reject(refused) => {
+            if let Some(key) = &refused.key
+                && refused.code == Rejection::INSUFFICIENT_STOCK
+            {
+                inventory.refuse(key, &refused.run);
+            }
+            Ok(false)
+        }
     }
 }
 

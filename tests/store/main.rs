@@ -11,3 +11,6 @@ mod crashes;
 mod defects;
 mod foreign;
 mod model;
+mod odd;
+mod processes;
+mod recovery;

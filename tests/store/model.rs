@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use idempotence::{
-    domain::REORDER_BELOW,
+    domain::{Guard, REORDER_BELOW},
     store::{
-        Engine, StoreError,
+        Engine, Publication, Request, StoreError,
         medium::{Fault, Simulated},
     },
 };
 use proptest::prelude::*;
 
-use crate::bench::{assert_right, clock, commit, document, order, supplier};
+use crate::bench::{assert_right, clock, document, order, origin, supplier};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -75,7 +75,7 @@ fn run(steps: &[Step]) {
     let open = || Engine::open(machine.another(), clock, REORDER_BELOW);
     let mut processes: Vec<Option<Engine<Simulated>>> = (0..3).map(|_| None).collect();
     let mut model = Model { stock: 1000, ..Model::default() };
-    for step in steps {
+    for (number, step) in steps.iter().enumerate() {
         let (process, effect) = match step {
             Step::Kill { within } => {
                 machine.fail_at(machine.operations().len() + within, Fault::DieAfter);
@@ -91,7 +91,9 @@ fn run(steps: &[Step]) {
                 None => open(),
             };
             let Ok(mut engine) = engine else { continue };
-            match commit(&mut engine, effect.clone()) {
+            let origin = origin(&effect, &format!("run-{number}"), 1);
+            let request = Request::Commit { effect: effect.clone(), guard: Guard::Ledger, origin };
+            match engine.commit(&[request], Publication::Now).and_then(|mut answers| answers.remove(0)) {
                 Err(error) if error.is_retryable() => {}
                 answer => {
                     processes[process] = Some(engine);

@@ -63,7 +63,7 @@ impl Disk {
             refuse_special_file(path)?;
         }
         let lock_path = with_suffix(&document, ".lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path)?;
+        let lock = lock_file(&lock_path)?;
         let poison = with_suffix(&document, ".poisoned");
         Ok(Self { folder, document, journal, lock_path, poison, lock, opened: None })
     }
@@ -73,13 +73,16 @@ impl Disk {
     }
 
     /// Writes a file beside its destination, and moves it there in one step.
-    fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> io::Result<File> {
         let mut file = self.temporary(bytes)?;
         if durable {
             file.as_file_mut().sync_all()?;
         }
-        file.persist(path)?;
-        if durable { self.sync_folder() } else { Ok(()) }
+        let file = file.persist(path)?;
+        if durable {
+            self.sync_folder()?;
+        }
+        Ok(file)
     }
 
     fn temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
@@ -93,6 +96,10 @@ impl Disk {
     fn sync_folder(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn refuse_special_file(path: &Path) -> io::Result<()> {
@@ -117,6 +124,11 @@ pub(crate) fn file_id(metadata: &fs::Metadata) -> FileId {
     FileId(metadata.dev(), metadata.ino())
 }
 
+fn stamp_of(file: &fs::Metadata) -> io::Result<Stamp> {
+    let since_epoch = file.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(Stamp { file: file_id(file), bytes: file.len(), modified_nanos: since_epoch.as_nanos() })
+}
+
 impl Medium for Disk {
     fn document_path(&self) -> &Path {
         &self.document
@@ -134,7 +146,14 @@ impl Medium for Disk {
         let since = Instant::now();
         loop {
             match self.lock.try_lock() {
-                Ok(()) => return Ok(true),
+                // Somebody may have removed the file; a lock on what has no name keeps nobody out.
+                Ok(())
+                    if found(fs::metadata(&self.lock_path))?.map(|named| file_id(&named))
+                        == Some(file_id(&self.lock.metadata()?)) =>
+                {
+                    return Ok(true);
+                }
+                Ok(()) => self.lock = lock_file(&self.lock_path)?,
                 Err(TryLockError::WouldBlock) if since.elapsed() >= wait => return Ok(false),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -155,7 +174,9 @@ impl Medium for Disk {
     }
 
     fn set_poison(&mut self, reason: &str) -> io::Result<()> {
-        self.replace(&self.poison, reason.as_bytes(), true)
+        // Without a sync: on this disk they fail. The others must see it now; to outlast the machine comes second.
+        self.replace(&self.poison, reason.as_bytes(), false)?;
+        self.sync_folder()
     }
 
     fn journal(&mut self) -> io::Result<Option<JournalFile>> {
@@ -199,9 +220,7 @@ impl Medium for Disk {
     }
 
     fn stamp(&mut self) -> io::Result<Option<Stamp>> {
-        let Some(file) = found(fs::metadata(&self.document))? else { return Ok(None) };
-        let since_epoch = file.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Ok(Some(Stamp { file: file_id(&file), bytes: file.len(), modified_nanos: since_epoch.as_nanos() }))
+        found(fs::metadata(&self.document))?.map(|file| stamp_of(&file)).transpose()
     }
 
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -209,11 +228,11 @@ impl Medium for Disk {
         found(fs::read(&self.document))
     }
 
-    fn replace_document(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.replace(&self.document, bytes, false)
+    fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp> {
+        stamp_of(&self.replace(&self.document, bytes, durable)?.metadata()?)
     }
 
     fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-        self.replace(&with_suffix(&self.document, suffix), bytes, true)
+        self.replace(&with_suffix(&self.document, suffix), bytes, true).map(drop)
     }
 }

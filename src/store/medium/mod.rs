@@ -64,8 +64,9 @@ pub trait Medium: Send + 'static {
 
     fn stamp(&mut self) -> io::Result<Option<Stamp>>;
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>>;
-    /// Makes `bytes` the document in one step: a reader sees the old one or the new one.
-    fn replace_document(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes `bytes` the document in one step: a reader sees the old one or the new one. `durable`: no loss of power
+    /// brings the old one back. The answer is the stamp of what was written, not of what has replaced it since.
+    fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp>;
     /// Keeps `bytes` beside the document under its name with `suffix`.
     fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()>;
 }

@@ -370,10 +370,17 @@ impl Medium for Simulated {
         self.end(fault).map(|()| document)
     }
 
-    fn replace_document(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp> {
         let fault = self.begin(Operation::ReplaceDocument)?;
-        self.write_document(bytes);
-        self.end(fault)
+        let mut machine = self.machine();
+        machine.document = Some(bytes.to_vec());
+        machine.document_version += 1;
+        if durable {
+            machine.durable_document = Some(bytes.to_vec());
+        }
+        let file = FileId(1, machine.document_version);
+        drop(machine);
+        self.end(fault).map(|()| Stamp { file, bytes: bytes.len() as u64, modified_nanos: 0 })
     }
 
     fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {

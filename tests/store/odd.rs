@@ -1,0 +1,85 @@
+//! A medium that does something odd at a moment that a test sets.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use idempotence::store::medium::{JournalFile, Medium, Simulated, Stamp};
+
+/// A medium whose odd moments a test can set.
+pub struct Odd<M> {
+    pub inner: M,
+    pub poison_fails: bool,
+    /// Another program writes this just after our next publication.
+    pub after_publication: Option<(Simulated, Vec<u8>)>,
+    pub reads: Arc<Mutex<Vec<u64>>>,
+}
+
+pub fn odd<M>(inner: M) -> Odd<M> {
+    Odd { inner, poison_fails: false, after_publication: None, reads: Arc::default() }
+}
+
+impl<M: Medium> Medium for Odd<M> {
+    fn document_path(&self) -> &Path {
+        self.inner.document_path()
+    }
+    fn journal_path(&self) -> &Path {
+        self.inner.journal_path()
+    }
+    fn lock_path(&self) -> &Path {
+        self.inner.lock_path()
+    }
+    fn lock(&mut self, wait: Duration) -> io::Result<bool> {
+        self.inner.lock(wait)
+    }
+    fn unlock(&mut self) -> io::Result<()> {
+        self.inner.unlock()
+    }
+    fn poison(&mut self) -> io::Result<Option<String>> {
+        self.inner.poison()
+    }
+    fn set_poison(&mut self, reason: &str) -> io::Result<()> {
+        if self.poison_fails { Err(io::Error::other("the disk is full")) } else { self.inner.set_poison(reason) }
+    }
+    fn journal(&mut self) -> io::Result<Option<JournalFile>> {
+        self.inner.journal()
+    }
+    fn open_journal(&mut self) -> io::Result<()> {
+        self.inner.open_journal()
+    }
+    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
+        self.reads.lock().unwrap().push(from);
+        self.inner.read_journal(from)
+    }
+    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.inner.append(at, bytes)
+    }
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.inner.truncate(length)
+    }
+    fn sync_journal(&mut self) -> io::Result<()> {
+        self.inner.sync_journal()
+    }
+    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()> {
+        self.inner.replace_journal(bytes, keep_as)
+    }
+    fn stamp(&mut self) -> io::Result<Option<Stamp>> {
+        self.inner.stamp()
+    }
+    fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.inner.read_document()
+    }
+    fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp> {
+        let done = self.inner.replace_document(bytes, durable);
+        if let Some((machine, edit)) = self.after_publication.take() {
+            machine.write_document(&edit);
+        }
+        done
+    }
+    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
+        self.inner.set_aside(suffix, bytes)
+    }
+}
