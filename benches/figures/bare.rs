@@ -15,15 +15,14 @@ use temporalio_workflow::{ActivityOptions, WorkflowContext, WorkflowResult};
 pub struct BareActivities;
 
 #[activities]
+#[expect(clippy::unused_async, reason = "an activity is async, whatever it does")]
 impl BareActivities {
     #[activity(name = "UpdateInventoryActivity")]
-    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "the form of an activity")]
     pub async fn update(self: Arc<Self>, _ctx: ActivityContext, order: OrderInput) -> Result<i64, ActivityError> {
         Ok(order.quantity)
     }
 
     #[activity(name = "SupplierOrderActivity")]
-    #[expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "the form of an activity")]
     pub async fn supplier(
         self: Arc<Self>,
         _ctx: ActivityContext,

@@ -74,7 +74,7 @@ fn open(state: &Path, address: &str) -> Open {
     let keys = pair.master.take_writer().unwrap();
     let (sender, output) = mpsc::channel();
     thread::spawn(move || {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = reader.read(&mut buffer) {
             if sender.send((Instant::now(), buffer[..read].to_vec())).is_err() {
                 return;
@@ -89,7 +89,7 @@ impl Open {
     fn shows(&self, text: &str) -> Duration {
         let mut seen = Vec::new();
         loop {
-            let (at, bytes) = self.output.recv_timeout(Duration::from_secs(60)).unwrap();
+            let (at, bytes) = self.output.recv_timeout(Duration::from_mins(1)).unwrap();
             seen.extend(bytes);
             if String::from_utf8_lossy(&seen).contains(text) {
                 return at - self.started;

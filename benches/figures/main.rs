@@ -26,6 +26,7 @@ pub fn median(mut series: Vec<f64>) -> f64 {
 
 /// The mean of a series.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+#[must_use]
 pub fn mean(series: &[f64]) -> f64 {
     series.iter().sum::<f64>() / series.len() as f64
 }

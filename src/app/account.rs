@@ -109,11 +109,18 @@ impl Account {
         self.document_source.works(now);
     }
 
-    /// The stock to show: what the document says, which is what everybody else reads.
+    /// The stock to show: what the document says, which is what everybody else reads. While things happen the document
+    /// may be a moment behind the journal, or the other way round; then what the journal says.
     #[must_use]
-    pub fn stock(&self) -> Option<Stock> {
-        let journaled = || (self.audit.seq > 0).then_some(self.audit.actual);
-        self.document.as_ref().map(|document| document.stock).or_else(journaled)
+    pub fn stock(&self, now: UnixMillis) -> Option<Stock> {
+        let journaled = (self.audit.seq > 0).then_some(self.audit.actual);
+        let shown = self.document.as_ref().map(|document| document.stock);
+        if self.has_settled(now) { shown.or(journaled) } else { journaled.or(shown) }
+    }
+
+    fn has_settled(&self, now: UnixMillis) -> bool {
+        let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
+        now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
     }
 
     #[must_use]
@@ -121,8 +128,7 @@ impl Account {
         if self.audit.seq == 0 {
             return Judgement::None;
         }
-        let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
-        let settled = now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none();
+        let settled = self.has_settled(now);
         match (&self.document, self.audit.verdict()) {
             (_, Verdict::Wrong) => Judgement::Wrong,
             (Some(document), Verdict::Right) if settled && document.stock != self.audit.actual => {

@@ -95,7 +95,7 @@ proptest! {
 fn the_seed_scenario_is_right_at_1001() {
     let scene = Scene::right();
     let app = &scene.app;
-    assert_eq!((app.account().stock(), app.judgement()), (Some(1001), Judgement::Right));
+    assert_eq!((app.account().stock(app.shown_now()), app.judgement()), (Some(1001), Judgement::Right));
     let order = app.selected().unwrap();
     assert_eq!((app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::AppliedOnce));
     assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));

@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     } else {
         match differs {
             Some(document) => {
-                print::line(&format!("wrong: the document says {}, its journal {}", document.stock, audit.actual))
+                print::line(&format!("wrong: the document says {}, its journal {}", document.stock, audit.actual));
             }
             None => print::line(&format!("{}: {}", verdict.name(), audit.sentence())),
         }

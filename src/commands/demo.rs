@@ -1,10 +1,6 @@
 //! The scenario without a terminal: server, worker, order, a line per attempt and effect, and the verdict.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -45,7 +41,7 @@ pub async fn run(mut settings: Settings, args: DemoArgs) -> Result<ExitCode, Fai
     say(format!("database {}, log {}", settings.database.path.display(), log.display()));
     say(format!("faults {faults}, seed {seed}, guard {}", args.guard));
     let command = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"))?;
-    let mut show = Show::new(&settings.database.path, args.json);
+    let mut show = Show::new(&settings, args.json);
     let input = OrderInput {
         order: ORDER.to_owned(),
         item: PRODUCT.to_owned(),
@@ -155,11 +151,11 @@ struct Show {
 }
 
 impl Show {
-    fn new(database: &Path, quiet: bool) -> Self {
+    fn new(settings: &Settings, quiet: bool) -> Self {
         let (sender, seen) = mpsc::channel(64);
-        let path = database.to_owned();
-        tokio::spawn(async move { follow(&path, sender).await });
-        let database = database.to_owned();
+        let (database, interval) = (settings.database.path.clone(), settings.check_interval);
+        let path = database.clone();
+        tokio::spawn(async move { follow(&path, interval, sender).await });
         Self { quiet, seen, database, audit: Audit::default(), attempts: BTreeMap::new(), first: None }
     }
 

@@ -36,7 +36,7 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 /// The task queue where nobody names one.
 pub const DEFAULT_TASK_QUEUE: &str = "inventory-task-queue";
 /// The check interval where nobody names one.
-pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(20);
+pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that can be set from outside, valid.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub const NAMES: [Name; 24] = [
     Name::new("DATABASE", "the JSON file that holds the stock"),
     Name::new(
         "CHECK_TRANSFER_TASKQUEUE_TIMER",
-        "seconds between looks at a database that cannot be watched (default 20)",
+        "seconds between looks at a database that cannot be watched (default 1)",
     ),
     Name::new("LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new("TEMPORAL_CLI", "the Temporal command-line program that serves as the embedded server"),

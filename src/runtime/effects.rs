@@ -49,7 +49,8 @@ impl Effects {
         let (orders, ordered) = mpsc::channel(WORKER_ORDERS);
         let queue = settings.task_queue.clone();
         tokio::spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
-        tokio::spawn(tell_what_is_seen(settings.database.path.clone(), messages.clone()));
+        let interval = settings.check_interval;
+        tokio::spawn(tell_what_is_seen(settings.database.path.clone(), interval, messages.clone()));
         Self { settings, messages, link, worker: orders }
     }
 
@@ -156,9 +157,9 @@ fn end_of(end: temporal::End) -> End {
     }
 }
 
-async fn tell_what_is_seen(database: PathBuf, messages: mpsc::Sender<Message>) {
+async fn tell_what_is_seen(database: PathBuf, check_interval: Duration, messages: mpsc::Sender<Message>) {
     let (sender, mut seen) = mpsc::channel(64);
-    let following = follow(&database, sender);
+    let following = follow(&database, check_interval, sender);
     let telling = async {
         while let Some(seen) = seen.recv().await {
             let message = match seen {

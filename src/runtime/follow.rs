@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::store::{Document, JournalReader, News, StoreError, read_document, watched_folder};
 
-/// A look without a notice from the file system, for file systems that give none.
+/// A look without a notice from the file system, in case one was missed.
 const UNPROMPTED: Duration = Duration::from_secs(1);
 
 /// What following tells.
@@ -17,11 +17,13 @@ pub enum Seen {
     Document(Result<Option<Document>, StoreError>),
 }
 
-/// Reads until the receiver goes. The first answers tell what is there already.
-pub async fn follow(database: &Path, seen: mpsc::Sender<Seen>) {
+/// Reads until the receiver goes. The first answers tell what is there already. Where the folder cannot be watched, it
+/// looks every `check_interval`.
+pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sender<Seen>) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     // Kept alive to the end of this function; without it only the unprompted looks remain.
-    let _watcher = watch(database, wake);
+    let watcher = watch(database, wake);
+    let pause = if watcher.is_some() { UNPROMPTED } else { check_interval };
     let mut journal = JournalReader::new(database);
     let mut document = None;
     let mut journal_fails = false;
@@ -51,8 +53,8 @@ pub async fn follow(database: &Path, seen: mpsc::Sender<Seen>) {
             return;
         }
         tokio::select! {
-            woken = woken.recv() => if woken.is_none() { tokio::time::sleep(UNPROMPTED).await },
-            () = tokio::time::sleep(UNPROMPTED) => {}
+            Some(()) = woken.recv() => {}
+            () = tokio::time::sleep(pause) => {}
             () = seen.closed() => return,
         }
     }
@@ -72,7 +74,7 @@ fn watch(database: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> 
         Ok(watcher)
     });
     made.inspect_err(|error| {
-        tracing::warn!(%error, folder = %folder.display(), "cannot watch; looking once a second");
+        tracing::warn!(%error, folder = %folder.display(), "cannot watch; looking from time to time");
     })
     .ok()
 }

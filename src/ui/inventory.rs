@@ -23,7 +23,7 @@ const MOST_DIGITS: u16 = 34;
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
     let area = pane::titled(buffer, area, title, &app.setup().database);
-    let stock = app.account().stock().map_or_else(|| "-".to_owned(), |stock| stock.to_string());
+    let stock = app.account().stock(app.shown_now()).map_or_else(|| "-".to_owned(), |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
     let json = if tall { DOCUMENT } else { 0 };
@@ -65,7 +65,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     verdict.push(Span::styled(pane::cut(&sentence, room), style));
     let mut lines = vec![Line::from(verdict)];
     if audit.seq > 0 {
-        let actual = account.stock().unwrap_or(audit.actual);
+        let actual = account.stock(app.shown_now()).unwrap_or(audit.actual);
         let sign = if audit.expected == actual { "=" } else { "≠" };
         let style = judged(app.judgement()).patch(theme::BOLD);
         let mut spans = pane::pair("expected ", audit.expected.to_string(), theme::BOLD).to_vec();

@@ -220,17 +220,6 @@ fn the_footer_offers_only_what_can_be_done() {
     assert!(footer(&scene).contains("y yes") && !footer(&scene).contains("order"), "{}", footer(&scene));
 }
 
-/// Prints all scenes: `cargo test ui -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints frames for people"]
-fn print_frames() {
-    for (name, app) in scenes() {
-        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
-            println!("== {name} {width}x{height}\n{}", text(&frame(&app, width, height)));
-        }
-    }
-}
-
 #[test]
 fn ten_thousand_orders_scroll_to_the_first() {
     let mut scene = Scene::new();

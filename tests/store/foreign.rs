@@ -111,7 +111,7 @@ fn every_bit_flip_in_a_journal_is_refused_or_only_costs_the_torn_last_line() {
         copy.write_journal(&damaged);
         match Engine::open(copy.another(), clock, REORDER_BELOW) {
             Err(StoreError::DamagedJournal { .. }) => {
-                assert_eq!(copy.journal_bytes(), damaged, "bit {bit}: left as it is")
+                assert_eq!(copy.journal_bytes(), damaged, "bit {bit}: left as it is");
             }
             Err(error) => panic!("bit {bit}: {error}"),
             // Only the last line feed may go: then the last line is a torn one.

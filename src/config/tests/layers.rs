@@ -19,7 +19,7 @@ fn without_anything_the_defaults_hold() {
         namespace: "default".to_owned(),
         task_queue: "inventory-task-queue".to_owned(),
         database: Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false },
-        check_interval: Duration::from_secs(20),
+        check_interval: Duration::from_secs(1),
         log_level: LogLevel::Info,
         temporal_cli: None,
         state_dir: home.join(".local/state/idempotence"),
