@@ -111,17 +111,9 @@ pub struct ServerArgs {
     pub with_parent: bool,
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct StartArgs {
-    #[arg(default_value = "A12")]
-    pub order_id: String,
-    #[arg(default_value = "123456")]
-    pub product_id: String,
-    #[arg(default_value_t = 999, allow_negative_numbers = true)]
-    pub quantity: i64,
-    /// [default: order-<ORDER_ID>]
-    #[arg(long, value_name = "ID")]
-    pub workflow_id: Option<String>,
+/// How an order is treated by our workers.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TermsArgs {
     /// Fault plan: a preset (seed, after-commit-once, crash-after-commit, none) or rules [default: seed on this
     /// machine, none elsewhere]
     #[arg(long, value_name = "PLAN")]
@@ -135,6 +127,21 @@ pub struct StartArgs {
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
     pub remote_faults: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct StartArgs {
+    #[arg(default_value = "A12")]
+    pub order_id: String,
+    #[arg(default_value = "123456")]
+    pub product_id: String,
+    #[arg(default_value_t = 999, allow_negative_numbers = true)]
+    pub quantity: i64,
+    /// [default: order-<ORDER_ID>]
+    #[arg(long, value_name = "ID")]
+    pub workflow_id: Option<String>,
+    #[command(flatten)]
+    pub terms: TermsArgs,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -145,18 +152,8 @@ pub struct DemoArgs {
     /// Only the seed's so far
     #[arg(default_value = "seed", value_parser = ["seed"])]
     pub scenario: String,
-    /// Fault plan [default: seed]
-    #[arg(long, value_name = "PLAN")]
-    pub faults: Option<FaultPlan>,
-    /// ledger, last-order or off
-    #[arg(long, default_value_t = Guard::Ledger)]
-    pub guard: Guard,
-    /// Seed of the fault plan [default: drawn]
-    #[arg(long, value_name = "NUMBER")]
-    pub seed: Option<Seed>,
-    /// Allow planned faults on a server that is not on this machine
-    #[arg(long)]
-    pub remote_faults: bool,
+    #[command(flatten)]
+    pub terms: TermsArgs,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

@@ -2,7 +2,10 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use crossterm::event::EventStream;
+use crossterm::{
+    event::EventStream,
+    terminal::{Clear, ClearType},
+};
 use rand::seq::IndexedRandom;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -28,8 +31,9 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     let interrupted = interrupted()?;
     let setup = setup(&settings, &args, &log.display().to_string());
     let mut terminal = ratatui::try_init().map_err(Failure::io("take the terminal"))?;
-    // A program that was killed may have left its own alternate screen as it was.
-    terminal.clear().map_err(Failure::io("clear the terminal"))?;
+    // A program that was killed may have left its own alternate screen as it was. (Ratatui's own way to clear asks the
+    // terminal where its cursor is, and not every terminal answers.)
+    crossterm::execute!(std::io::stdout(), Clear(ClearType::All)).map_err(Failure::io("clear the terminal"))?;
     // The first frame needs neither server nor worker; they begin behind it.
     let (sender, messages) = mpsc::channel(QUEUE);
     let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"));

@@ -26,8 +26,8 @@ const QUANTITY: i64 = 999;
 
 pub async fn run(mut settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure> {
     let log = log::to_file(&settings)?;
-    let faults = faults_for(&settings, args.faults.as_ref(), args.remote_faults)?;
-    let seed = args.seed.unwrap_or_else(drawn_seed);
+    let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
+    let seed = args.terms.seed.unwrap_or_else(drawn_seed);
     let _folder = isolate(&mut settings)?;
     let say = |text: String| if args.json { tracing::info!("{text}") } else { print::line(&text) };
     let progress = |step: crate::server::Progress| {
@@ -39,14 +39,14 @@ pub async fn run(mut settings: Settings, args: DemoArgs) -> Result<ExitCode, Fai
     say(format!("scenario {}: order {ORDER}, {QUANTITY} units of {PRODUCT}", args.scenario));
     say(format!("server {}, task queue {}", settings.address, settings.task_queue));
     say(format!("database {}, log {}", settings.database.path.display(), log.display()));
-    say(format!("faults {faults}, seed {seed}, guard {}", args.guard));
+    say(format!("faults {faults}, seed {seed}, guard {}", args.terms.guard));
     let command = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"))?;
     let mut show = Show::new(&settings, args.json);
     let input = OrderInput {
         order: ORDER.to_owned(),
         item: PRODUCT.to_owned(),
         quantity: QUANTITY,
-        demo: Some(Demo::new(&faults, seed, args.guard)),
+        demo: Some(Demo::new(&faults, seed, args.terms.guard)),
     };
     let (started, watch) = start_fresh(&link, &settings.task_queue, input).await?;
     say(format!("workflow {} run {}", started.workflow, started.run));

@@ -6,7 +6,11 @@ use std::{
     sync::Mutex,
 };
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::MakeWriter,
+    prelude::*,
+};
 
 use super::Failure;
 use crate::config::{LogLevel, Settings};
@@ -29,9 +33,10 @@ pub fn to_stderr(settings: &Settings) {
 }
 
 fn install(settings: &Settings, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter(settings.log_level)).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(settings.log_level)));
     // A second subscriber in one process is a test's; the first stays.
-    let _already_set = subscriber.with_writer(writer).try_init();
+    let _already_set = subscriber.try_init();
     for notice in &settings.notices {
         tracing::warn!("{notice}");
     }
@@ -39,7 +44,14 @@ fn install(settings: &Settings, writer: impl for<'a> MakeWriter<'a> + Send + Syn
 
 /// Ours at the level that was asked for; the SDK, which warns of every lost poll, only from errors on unless the level
 /// is for looking into things.
-fn filter(level: LogLevel) -> EnvFilter {
-    let others = if level <= LogLevel::Debug { level } else { LogLevel::Error };
-    EnvFilter::new(format!("{},idempotence={}", others.as_str(), level.as_str()))
+fn filter(level: LogLevel) -> Targets {
+    let ours = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let others = if level <= LogLevel::Debug { ours } else { LevelFilter::ERROR };
+    Targets::new().with_default(others).with_target(env!("CARGO_CRATE_NAME"), ours)
 }

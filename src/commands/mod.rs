@@ -16,7 +16,7 @@ mod worker;
 use std::{io, io::IsTerminal, path::Path, process::ExitCode};
 
 use crate::{
-    cli::{Cli, CommandArgs, DashboardArgs, DemoArgs},
+    cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     config::{Settings, SettingsError},
     faults::{FaultPlan, Preset},
     runtime::backend::BackendError,
@@ -93,14 +93,8 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
         return dashboard::run(settings, args).await;
     }
     print::problem("standard input or output is no terminal, so this runs: idempotence demo");
-    let demo = DemoArgs {
-        scenario: "seed".to_owned(),
-        faults: None,
-        guard: crate::domain::Guard::default(),
-        seed: args.seed,
-        remote_faults: args.remote_faults,
-        json: false,
-    };
+    let terms = TermsArgs { seed: args.seed, remote_faults: args.remote_faults, ..TermsArgs::default() };
+    let demo = DemoArgs { scenario: "seed".to_owned(), terms, json: false };
     demo::run(settings, demo).await
 }
 

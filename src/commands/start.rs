@@ -23,8 +23,8 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     log::to_file(&settings)?;
     let id = crate::domain::OrderId::new(args.order_id.as_str())
         .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
-    let faults = faults_for(&settings, args.faults.as_ref(), args.remote_faults)?;
-    let seed = args.seed.unwrap_or_else(drawn_seed);
+    let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
+    let seed = args.terms.seed.unwrap_or_else(drawn_seed);
     let link = Link::connect(&endpoint(&settings, "starter"), Patience::Retries).await?;
     let before = stock(&settings)?;
     say(&args, &format!("stock before: {}", shown(before)));
@@ -32,7 +32,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         order: id.as_str().to_owned(),
         item: args.product_id.clone(),
         quantity: args.quantity,
-        demo: Some(Demo::new(&faults, seed, args.guard)),
+        demo: Some(Demo::new(&faults, seed, args.terms.guard)),
     };
     let workflow = args.workflow_id.clone().unwrap_or_else(|| order_workflow_id(id.as_str()));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
@@ -41,7 +41,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     if started.joined {
         print::problem("joined: that workflow was under way already, and keeps its own product, quantity and faults");
     } else {
-        say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.guard));
+        say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.terms.guard));
     }
     warn_without_worker(&settings, &link).await;
     let end = wait_for(&watch).await;
