@@ -1,29 +1,39 @@
-//! The only file that writes to standard output and standard error.
+//! The only file that writes to standard output and standard error. Whatever came from elsewhere is made harmless here.
 
 use std::io::Write;
 
 use serde::Serialize;
 
-/// A line for people or programs. A reader that has gone away is no error of ours: the exit code still tells.
+use crate::domain::sanitize;
+
+/// The longest line that is shown whole.
+const LONGEST: usize = 2_000;
+
+/// Text for people. A reader that has gone away is no error of ours: the exit code still tells.
 pub fn line(text: &str) {
-    let _gone = writeln!(std::io::stdout().lock(), "{text}");
+    let mut out = std::io::stdout().lock();
+    for line in text.lines() {
+        let _gone = writeln!(out, "{}", sanitize(line, LONGEST));
+    }
 }
 
 /// A line about what went wrong or is worth knowing.
 pub fn problem(text: &str) {
-    let _gone = writeln!(std::io::stderr().lock(), "idempotence: {text}");
+    let _gone = writeln!(std::io::stderr().lock(), "idempotence: {}", sanitize(text, LONGEST));
 }
 
 /// A question, without a line feed.
 pub fn question(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _gone = write!(out, "{text} ").and_then(|()| out.flush());
+    let _gone = write!(out, "{} ", sanitize(text, LONGEST)).and_then(|()| out.flush());
 }
 
 /// One object on standard output.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => line(&text),
+        Ok(text) => {
+            let _gone = writeln!(std::io::stdout().lock(), "{text}");
+        }
         Err(error) => problem(&format!("the answer could not be written as JSON: {error}")),
     }
 }

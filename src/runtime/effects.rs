@@ -70,7 +70,9 @@ impl Effects {
 
     fn order_worker(&self, order: WorkerOrder) {
         if self.worker.try_send(order).is_err() {
-            tracing::warn!(?order, "the worker's keeper is busy; the key was not obeyed");
+            let text = "the worker is still busy with what was asked before".to_owned();
+            // Where even that finds no room, the screen has more to say than anybody reads.
+            let _full = self.messages.try_send(Message::Notice { text });
         }
     }
 

@@ -177,12 +177,17 @@ impl<M: Medium> Engine<M> {
         result.and_then(|value| unlocked.map(|()| value))
     }
 
+    /// The journal line that the document shows, as far as this process knows.
+    #[must_use]
+    pub fn published_seq(&self) -> Option<u64> {
+        self.published.map(|(seq, _)| seq)
+    }
+
     /// Whether the document is behind what this process has committed. After a failure the journal is read anew first,
     /// at the next request.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        let shown = self.published.map(|(seq, _)| seq);
-        self.loaded.as_ref().is_some_and(|loaded| Some(loaded.document_seq) != shown)
+        self.loaded.as_ref().is_some_and(|loaded| Some(loaded.document_seq) != self.published_seq())
     }
 
     fn commit_locked(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {

@@ -57,7 +57,7 @@ impl InventoryActivities {
     ) -> Result<EffectResult, ActivityError> {
         let order = match &input.order {
             Some(order) => order.order.clone(),
-            None => order_of_workflow(ctx.info().workflow_id.as_deref().unwrap_or_default()),
+            None => order_behind(&ctx),
         };
         let demo = input.order.as_ref().and_then(|order| order.demo.as_ref());
         let execution = match self.execution(&ctx, &order, demo, Activity::SupplierOrder) {
@@ -72,8 +72,14 @@ impl InventoryActivities {
     }
 }
 
-/// The original's two arguments name no order, so the workflow does: `order-<OrderID>` is ours, and
-/// `ordermanagement-wkfl-<OrderID>` the fork's. Any other id stands for itself; it is as stable as an order's.
+/// The original's two arguments name no order, so the workflow does, or the activity where there is no workflow.
+fn order_behind(ctx: &ActivityContext) -> String {
+    let info = ctx.info();
+    info.workflow_id.as_deref().map_or_else(|| info.activity_id.clone(), order_of_workflow)
+}
+
+/// `order-<OrderID>` is ours, and `ordermanagement-wkfl-<OrderID>` the fork's. Any other id stands for itself; it is as
+/// stable as an order's.
 fn order_of_workflow(workflow: &str) -> String {
     let known = ["ordermanagement-wkfl-", "order-"];
     known.iter().find_map(|prefix| workflow.strip_prefix(prefix)).unwrap_or(workflow).to_owned()

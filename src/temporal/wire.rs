@@ -147,6 +147,8 @@ impl TemporalDeserializable for SupplierInput {
 
 #[cfg(test)]
 mod tests {
+    use temporalio_common::data_converters::{PayloadConverter, SerializationContextData};
+
     use super::*;
 
     #[test]
@@ -155,6 +157,27 @@ mod tests {
         let order: OrderInput = serde_json::from_str(text).unwrap();
         assert_eq!((order.order.as_str(), order.item.as_str(), order.quantity), ("A12", "123456", 999));
         assert_eq!(serde_json::to_string(&order).unwrap(), text);
+    }
+
+    fn json(text: &str) -> Payload {
+        let metadata = [("encoding".to_owned(), b"json/plain".to_vec())].into();
+        Payload { metadata, data: text.as_bytes().to_vec(), ..Payload::default() }
+    }
+
+    #[test]
+    fn the_suppliers_two_arguments_are_read_and_a_third_names_the_order() {
+        let converter = PayloadConverter::default();
+        let context = SerializationContext::new(&SerializationContextData::None, &converter);
+        let read = |payloads| converter.from_payloads::<SupplierInput>(&context, payloads);
+        let two = read(vec![json("\"123456\""), json("1000")]).unwrap();
+        assert_eq!((two.item.as_str(), two.quantity, two.order), ("123456", 1000, None));
+        let order = r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#;
+        let three = read(vec![json("\"123456\""), json("1000"), json(order)]).unwrap();
+        assert_eq!(three.order.as_ref().map(|order| order.order.as_str()), Some("A12"));
+        let written = converter.to_payloads(&context, &three).unwrap();
+        assert_eq!(written.len(), 3);
+        assert_eq!((written[0].data.as_slice(), written[1].data.as_slice()), (&b"\"123456\""[..], &b"1000"[..]));
+        assert!(read(vec![json("\"123456\"")]).is_err());
     }
 
     #[test]

@@ -37,7 +37,12 @@ fn line(effect: &Effect, width: usize) -> Line<'static> {
         EffectKind::Refused => "refused",
     };
     let delta = if effect.delta == 0 { "±0".to_owned() } else { format!("{:+}", effect.delta) };
-    let tail = format!(" {delta:>6} → {:<6}", effect.stock);
+    // Ids are what tells the lines apart, so they get the room.
+    let tail = if width < 46 {
+        format!(" {delta:>5} → {:<5}", effect.stock)
+    } else {
+        format!(" {delta:>6} → {:<6}", effect.stock)
+    };
     let word_width = if width >= 46 { 11 } else { 0 };
     let key = width.saturating_sub(2 + tail.chars().count() + 4 + word_width);
     let style = match effect.kind {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::stage::{Stage, address, offline, program, text};
+use crate::stage::{SEED_ORDER, Stage, address, offline, program, text};
 
 fn json(output: &std::process::Output) -> Value {
     let (out, problem) = text(output);
@@ -19,6 +19,7 @@ fn demo_gives_a_right_verdict_in_words_and_in_json() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let demo =
         |more: &[&str]| program(state.path()).args(["demo", "--address", address()]).args(more).output().unwrap();
@@ -43,6 +44,7 @@ fn demo_without_the_guard_is_wrong_and_exits_1() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let mut command = program(state.path());
     command.args(["demo", "--address", address(), "--faults", "after-commit-once", "--guard", "off", "--json"]);
@@ -58,6 +60,7 @@ fn a_bare_command_without_a_terminal_says_so_and_runs_the_demo() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let output = program(state.path()).args(["--address", address()]).output().unwrap();
     let (out, problem) = text(&output);
@@ -102,6 +105,7 @@ fn d15_temporal_url_is_obeyed_by_every_command_that_connects() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let output = program(state.path()).env("TEMPORAL_URL", address()).args(["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     screen::Screen,
-    stage::{PROGRAM, Stage, address, free_port, offline},
+    stage::{PROGRAM, SEED_ORDER, Stage, address, free_port, offline},
 };
 
 /// What gives the terminal back: the cursor, and the screen that was there before.
@@ -51,6 +51,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let stage = Stage::new();
     let mut screen = Screen::open(&stage, address(), 80, 24);
     screen.wait_for("worker ● ready");
@@ -130,6 +131,7 @@ fn without_the_guard_the_wrong_stock_is_named() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.blocking_lock();
     let stage = Stage::new();
     let mut screen = Screen::open(&stage, address(), 80, 24);
     screen.wait_for("worker ● ready");
@@ -254,6 +256,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     if offline() {
         return;
     }
+    let _alone = SEED_ORDER.lock().await;
     let stage = Stage::new();
     let worker = WorkerCommand {
         program: PathBuf::from(PROGRAM),

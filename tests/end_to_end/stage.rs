@@ -26,6 +26,9 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 /// The longest that any single event may take; a hang fails the test instead of the whole run.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The seed's order has one workflow id on the server that all tests share, so one test at a time sends it.
+pub static SEED_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// The server that all tests share. It ends when this process does, however that is: it watches a pipe.
 struct Server {
     address: String,

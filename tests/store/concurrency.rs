@@ -6,8 +6,8 @@ use futures::{executor::block_on, future::join_all};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        CommitRequest, Engine, JournalReader, JsonStore, Outcome, Store, StoreError, Verdict, medium::Disk,
-        read_document,
+        AttemptEvent, CommitRequest, Engine, JournalReader, JsonStore, Note, Outcome, Phase, Store, StoreError,
+        Verdict, medium::Disk, read_document,
     },
 };
 
@@ -65,6 +65,20 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
     let audit = audit(&journal(&path));
     assert_eq!((audit.verdict(), audit.actual), (Verdict::Right, 1000 - 150));
     assert_eq!(read_document(&path).unwrap().unwrap().stock, 850, "published when idle");
+}
+
+#[test]
+fn an_effect_that_comes_alone_is_in_the_document_before_it_is_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    let store = JsonStore::open(&path).unwrap();
+    // As an activity does: a note, at once behind it the effect.
+    let effect = order("A", 10);
+    let origin = origin(&effect, "run-1", 1);
+    let started = AttemptEvent { origin: origin.clone(), phase: Phase::Started };
+    block_on(store.note(Note::Attempt(started))).unwrap();
+    block_on(store.commit(CommitRequest { effect, guard: Guard::Ledger, origin })).unwrap();
+    assert_eq!(read_document(&path).unwrap().unwrap().stock, 990);
 }
 
 #[test]
