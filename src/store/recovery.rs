@@ -105,8 +105,15 @@ impl<M: Medium> Engine<M> {
         if edited.product != inventory.product || !is_of_this_state {
             return if says_the_same { Ok(()) } else { self.keep_aside(&bytes, "edited", "it is of another state") };
         }
-        match edited.stock.checked_sub(inventory.stock) {
-            _ if says_the_same => Ok(()),
+        let delta = edited.stock.checked_sub(inventory.stock);
+        if says_the_same {
+            return Ok(());
+        }
+        let path = self.medium.journal_path().to_owned();
+        if !self.medium.is_alone().map_err(|source| failed("look who uses", &path, source))? {
+            return self.keep_aside(&bytes, "edited", "it was changed while a worker ran");
+        }
+        match delta {
             Some(delta) => self.adopt(&edited, delta),
             None => self.keep_aside(&bytes, "edited", "its stock is beyond all numbers"),
         }

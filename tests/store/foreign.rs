@@ -2,7 +2,11 @@
 
 use idempotence::{
     domain::REORDER_BELOW,
-    store::{Document, Engine, StoreError, Verdict, medium::Simulated},
+    store::{
+        Document, Engine, StoreError, Verdict,
+        medium::{Disk, Simulated},
+        read_document,
+    },
 };
 
 use crate::bench::{SEED, audit, clock, commit, document, engine, open, order, stock};
@@ -49,6 +53,36 @@ fn an_edit_while_a_worker_runs_is_kept_aside_and_undone() {
     let (name, bytes) = kept.iter().next().expect("the edit is kept");
     assert!(name.starts_with(".edited-"), "{name}");
     assert_eq!(Document::parse(bytes).unwrap().stock, 7);
+}
+
+#[test]
+fn an_edit_while_a_worker_idles_is_kept_aside_even_when_another_worker_starts_first() {
+    let (machine, mut running) = engine(1000);
+    commit(&mut running, order("A", 10)).unwrap();
+    let stale = document(990, "A");
+    commit(&mut running, order("B", 10)).unwrap();
+    // A writer that read before B writes what it knew.
+    machine.write_document(&stale);
+    let _second = open(&machine);
+    assert_eq!(stock(&machine), 980, "B is not undone by a stale document");
+    assert_eq!(machine.kept().len(), 1);
+}
+
+#[test]
+fn on_a_real_disk_an_edit_is_taken_over_only_when_nobody_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    let open = || Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+    let shown = || read_document(&path).unwrap().unwrap().stock;
+    let mut running = open();
+    commit(&mut running, order("A", 10)).unwrap();
+    std::fs::write(&path, document(7, "A")).unwrap();
+    let second = open();
+    assert_eq!(shown(), 990, "somebody runs");
+    drop((running, second));
+    std::fs::write(&path, document(7, "A")).unwrap();
+    drop(open());
+    assert_eq!(shown(), 7, "nobody runs");
 }
 
 #[test]

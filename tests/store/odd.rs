@@ -50,6 +50,9 @@ impl<M: Medium> Medium for Odd<M> {
     fn open_journal(&mut self) -> io::Result<()> {
         self.inner.open_journal()
     }
+    fn is_alone(&mut self) -> io::Result<bool> {
+        self.inner.is_alone()
+    }
     fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
         self.reads.lock().unwrap().push(from);
         self.inner.read_journal(from)

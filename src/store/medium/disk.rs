@@ -186,8 +186,22 @@ impl Medium for Disk {
 
     fn open_journal(&mut self) -> io::Result<()> {
         refuse_special_file(&self.journal)?;
-        self.opened = Some(OpenOptions::new().read(true).write(true).open(&self.journal)?);
+        let journal = OpenOptions::new().read(true).write(true).open(&self.journal)?;
+        journal.lock_shared()?;
+        self.opened = Some(journal);
         Ok(())
+    }
+
+    fn is_alone(&mut self) -> io::Result<bool> {
+        // The lock file is for a moment; a shared lock on the journal itself is for a process's life.
+        let journal = self.opened()?;
+        let alone = match journal.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        journal.lock_shared()?;
+        Ok(alone)
     }
 
     fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {

@@ -53,6 +53,8 @@ pub trait Medium: Send + 'static {
     fn journal(&mut self) -> io::Result<Option<JournalFile>>;
     /// Opens the journal that the name stands for now. The methods below work on what was opened last.
     fn open_journal(&mut self) -> io::Result<()>;
+    /// Whether no other process has this journal open. From `open_journal` on, others are told that this one has.
+    fn is_alone(&mut self) -> io::Result<bool>;
     fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>>;
     /// Writes at the journal's end, which the caller knows to be `at`.
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;

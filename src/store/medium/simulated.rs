@@ -4,7 +4,7 @@
 //! `durable` ones. A power cut keeps the durable ones, and of the rest as much as the test says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -82,6 +82,7 @@ struct Machine {
     kept: BTreeMap<String, Vec<u8>>,
     poison: Option<String>,
     locked_by: Option<u64>,
+    open_by: BTreeSet<u64>,
     handles: u64,
     journals: u64,
     operations: Vec<Operation>,
@@ -94,6 +95,13 @@ pub struct Simulated {
     machine: Arc<Mutex<Machine>>,
     handle: u64,
     dead: bool,
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let handle = self.handle;
+        self.machine().open_by.remove(&handle);
+    }
 }
 
 fn killed() -> io::Error {
@@ -234,6 +242,7 @@ impl Simulated {
     fn die(&mut self) -> io::Error {
         self.dead = true;
         let mut machine = self.machine();
+        machine.open_by.remove(&self.handle);
         if machine.locked_by == Some(self.handle) {
             machine.locked_by = None;
         }
@@ -303,7 +312,17 @@ impl Medium for Simulated {
     }
 
     fn open_journal(&mut self) -> io::Result<()> {
+        let handle = self.handle;
+        self.machine().open_by.insert(handle);
         self.with_journal(|_| ())
+    }
+
+    fn is_alone(&mut self) -> io::Result<bool> {
+        if self.dead {
+            return Err(killed());
+        }
+        let handle = self.handle;
+        Ok(self.machine().open_by.iter().all(|other| *other == handle))
     }
 
     fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
