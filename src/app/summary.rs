@@ -14,7 +14,7 @@ pub fn summary(app: &App) -> String {
     let (orders, audit) = (app.orders(), &app.account().audit);
     let [update, supplier] = Activity::ALL.map(|activity| orders.retries(activity));
     let counts = format!(
-        "idempotence: {} orders ({} open), {} attempts, {} retries (update {update}, supplier {supplier})",
+        "idempotence: orders {} (open {}), attempts {}, retries {} (update {update}, supplier {supplier})",
         orders.len(),
         orders.open(),
         orders.attempts(),
@@ -26,6 +26,9 @@ pub fn summary(app: &App) -> String {
         (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
     };
     let mut lines = vec![counts, verdict];
+    if orders.open() > 0 {
+        lines.push("Temporal keeps the open ones, and the next worker goes on with them".to_owned());
+    }
     if orders.forgotten() > 0 {
         lines.push(format!("{} older orders were no longer shown", orders.forgotten()));
     }

@@ -23,7 +23,7 @@ const MOST_DIGITS: u16 = 34;
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
     let area = pane::titled(buffer, area, title, &app.setup().database);
-    let stock = app.account().stock(app.shown_now()).map_or_else(|| "-".to_owned(), |stock| stock.to_string());
+    let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
     let json = if tall { DOCUMENT } else { 0 };
@@ -41,7 +41,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         digits::draw(buffer, number, word(app.judgement()), judged(app.judgement()));
     }
     let width = usize::from(facts.width);
-    pane::lines(buffer, facts, lines(app, width).into_iter().chain(next_order(app, width)));
+    let mut rows = lines(app, width);
+    let next = next_order(app, width);
+    // Half of it would be a heading without its text.
+    if rows.len() + next.len() <= usize::from(facts.height) {
+        rows.extend(next);
+    }
+    pane::lines(buffer, facts, rows);
     if json > 0 {
         pane::lines(buffer, document, json_lines(app, usize::from(document.width)));
     }
