@@ -2,13 +2,15 @@
 //! more. [`Disk`] is the real one; [`Simulated`] can lose power at any byte, which killing processes never tests.
 
 mod disk;
+mod mishap;
 mod simulated;
 
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
 pub(crate) use disk::{file_id, journal_path};
-pub use simulated::{DocumentFate, Fault, Operation, PowerCut, Simulated};
+pub use mishap::{DocumentFate, Fault, Operation, PowerCut};
+pub use simulated::Simulated;
 
 /// Tells one journal file from another under the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
