@@ -76,13 +76,8 @@ impl Inventory {
     /// `last_order` counts as applied, unless it is [`Self::NO_ORDER`] or no id at all.
     #[must_use]
     pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
-        let mut ledger = HashMap::new();
-        if last_order != Self::NO_ORDER
-            && let Ok(order) = last_order.parse()
-        {
-            let entry = Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None };
-            ledger.insert(IdempotencyKey::order(&order), entry);
-        }
+        let entry = |key| (key, Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None });
+        let ledger = Self::applied_before(last_order).map(entry).into_iter().collect();
         Self {
             product,
             stock,
@@ -215,11 +210,6 @@ impl Inventory {
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
-    }
-
-    #[must_use]
-    pub fn is_known(&self, key: &IdempotencyKey) -> bool {
-        self.ledger.contains_key(key)
     }
 }
 

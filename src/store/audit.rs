@@ -77,14 +77,9 @@ impl Audit {
     }
 
     fn begin(&mut self, init: &Init) {
-        *self =
-            Self { initial: init.stock, expected: init.stock, actual: init.stock, seq: self.seq, ..Self::default() };
+        *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
         // The order that a starting document names was applied before the journal began.
-        if init.last_order != Inventory::NO_ORDER
-            && let Ok(order) = init.last_order.parse()
-        {
-            self.applied.insert(IdempotencyKey::order(&order), 1);
-        }
+        self.applied.extend(Inventory::applied_before(&init.last_order).map(|key| (key, 1)));
     }
 
     /// Whether it is the first effect of its key.

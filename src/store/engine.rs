@@ -140,12 +140,6 @@ impl<M: Medium> Engine<M> {
         Ok(engine)
     }
 
-    /// The state after the last commit of this process.
-    #[must_use]
-    pub fn inventory(&self) -> Option<&Inventory> {
-        self.loaded.as_ref().map(|loaded| &loaded.inventory)
-    }
-
     /// Commits requests together, in order, with one sync. When it returns, what the answers say is durable, and the
     /// document shows it unless its publication is put off.
     ///
