@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::app::{Intent, Move, Overlay};
+use crate::app::{Intent, Move, Overlay, Question};
 
 /// A key, with or without Ctrl. Shift is in the character itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Scope {
             (Self::Everywhere, _)
                 | (Self::Dashboard | Self::Reading, Overlay::None)
                 | (Self::Reading, Overlay::Help)
-                | (Self::Question, Overlay::ConfirmReset)
+                | (Self::Question, Overlay::Confirm(Question::Reset))
         )
     }
 }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn no_two_bindings_of_one_screen_share_a_key() {
-        for overlay in [Overlay::None, Overlay::Help, Overlay::ConfirmReset] {
+        for overlay in [Overlay::None, Overlay::Help, Overlay::Confirm(Question::Reset)] {
             let keys: Vec<_> =
                 KEYMAP.iter().filter(|binding| binding.scope.holds(overlay)).flat_map(|binding| binding.keys).collect();
             for (index, key) in keys.iter().enumerate() {
@@ -161,9 +161,9 @@ mod tests {
         let half_page = press(KeyCode::Char('d'), KeyModifiers::CONTROL);
         assert_eq!(intent(half_page, Overlay::None), Some(Intent::Select(Move::HalfPageDown)));
         assert_eq!(intent(plain('y'), Overlay::None), None);
-        assert_eq!(intent(plain('y'), Overlay::ConfirmReset), Some(Intent::Yes));
-        assert_eq!(intent(plain('o'), Overlay::ConfirmReset), None);
-        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::ConfirmReset), Some(Intent::Quit));
+        assert_eq!(intent(plain('y'), Overlay::Confirm(Question::Reset)), Some(Intent::Yes));
+        assert_eq!(intent(plain('o'), Overlay::Confirm(Question::Reset)), None);
+        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Confirm(Question::Reset)), Some(Intent::Quit));
         assert_eq!(intent(press(KeyCode::Char('o'), KeyModifiers::ALT), Overlay::None), None);
     }
 

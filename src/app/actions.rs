@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    App, Command, Intent, Link, Overlay, StartOrder, Worker,
+    App, Command, Intent, Link, Overlay, Question, StartOrder, Worker,
     execution::{Asked, Execution, Terms},
     notice::Tone,
 };
@@ -28,7 +28,7 @@ impl App {
             Intent::NextGuard => self.next_guard(),
             Intent::KillWorker => self.kill_worker(),
             Intent::ToggleWorker => self.toggle_worker(),
-            Intent::AskReset => self.show(Overlay::ConfirmReset),
+            Intent::AskReset => self.show(Overlay::Confirm(Question::Reset)),
             Intent::Help => self.show(if self.overlay() == Overlay::Help { Overlay::None } else { Overlay::Help }),
             Intent::Yes => self.confirm(),
             Intent::Close | Intent::No => self.show(Overlay::None),
@@ -38,6 +38,7 @@ impl App {
                 Vec::new()
             }
             Intent::Quit => vec![Command::Quit],
+            _ => Vec::new(),
         }
     }
 
@@ -52,13 +53,14 @@ impl App {
             Intent::KillWorker => self.has_worker(),
             Intent::Select(_) => !self.orders().is_empty(),
             Intent::Close => over,
-            Intent::Yes | Intent::No => self.overlay() == Overlay::ConfirmReset,
+            Intent::Yes | Intent::No => self.overlay() == Overlay::Confirm(Question::Reset),
             Intent::ToggleWorker
             | Intent::NextGuard
             | Intent::AskReset
             | Intent::Freeze
             | Intent::Help
             | Intent::Quit => true,
+            _ => false,
         }
     }
 
@@ -79,7 +81,7 @@ impl App {
     }
 
     fn confirm(&mut self) -> Vec<Command> {
-        if self.overlay != Overlay::ConfirmReset {
+        if self.overlay != Overlay::Confirm(Question::Reset) {
             return Vec::new();
         }
         self.overlay = Overlay::None;

@@ -30,7 +30,8 @@ impl App {
                 self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), self.now);
             }
             Message::ResetDone(result) => self.was_reset(result),
-            Message::Notice { text } => self.notify(&text, Tone::Plain),
+            Message::Notice { text, tone } => self.notify(&text, tone),
+            Message::Described { .. } | Message::Compared(_) | Message::Logged { .. } => {}
             Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
         }
     }
@@ -108,7 +109,7 @@ fn clean_server(server: Server) -> Server {
         Server::Preparing { step } => Server::Preparing { step: ingest::text(&step) },
         Server::Running { web_ui } => Server::Running { web_ui: ingest::text(&web_ui) },
         Server::Ended { cause } => Server::Ended { cause: ingest::text(&cause) },
-        Server::Foreign | Server::Unknown => server,
+        Server::Foreign | Server::Unknown | Server::Killed => server,
     }
 }
 

@@ -21,9 +21,11 @@ mod facts;
 mod ingest;
 mod intent;
 mod lane;
+mod look;
 mod message;
 mod notice;
 mod orders;
+mod pending;
 mod summary;
 mod trouble;
 mod view;
@@ -41,15 +43,17 @@ use crate::{
 
 pub use account::{Account, Judgement, Source};
 pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
-pub use command::{Command, StartOrder};
+pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
 pub use execution::{Execution, OrderVerdict, Stage, Terms};
 pub use explain::{Explanation, Kind, explain};
-pub use intent::{Intent, Move, Overlay};
+pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
-pub use message::{End, Link, Message, Server, Worker};
+pub use look::{Look, NoSuchTheme, Theme};
+pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
+pub use pending::{Description, Pending, PendingFailure, PendingState};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
 
@@ -69,6 +73,7 @@ pub struct Setup {
     /// False where the server is not on loopback.
     pub faults_allowed: bool,
     pub retry: RetryWaits,
+    pub look: Look,
     pub version: &'static str,
     pub now: UnixMillis,
 }

@@ -29,6 +29,7 @@ pub fn setup() -> Setup {
         guard: Guard::Ledger,
         faults_allowed: true,
         retry: RetryWaits::default(),
+        look: Look::default(),
         version: "0.1.0",
         now: UnixMillis(T0),
     }

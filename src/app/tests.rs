@@ -185,7 +185,7 @@ fn nothing_is_sent_without_a_connection() {
 fn a_reset_asks_and_forgets_what_has_ended() {
     let mut scene = Scene::right();
     scene.press(Intent::AskReset);
-    assert_eq!(scene.app.overlay(), Overlay::ConfirmReset);
+    assert_eq!(scene.app.overlay(), Overlay::Confirm(Question::Reset));
     assert!(scene.press(Intent::No).is_empty());
     scene.press(Intent::AskReset);
     assert_eq!(scene.press(Intent::Yes), [Command::Reset]);

@@ -39,6 +39,7 @@ fn server(app: &App) -> Option<Trouble> {
     match app.server() {
         Server::Ended { cause } => Some(wrong(format!("the embedded server has ended: {cause}"))),
         Server::Preparing { step } => Some(passing(format!("the embedded server is on its way: {step}"))),
+        Server::Killed => Some(wrong("the embedded server was killed; X starts it again".to_owned())),
         Server::Foreign | Server::Unknown | Server::Running { .. } => None,
     }
 }

@@ -14,7 +14,7 @@ use super::{
     worker_keeper::{self, WorkerOrder},
 };
 use crate::{
-    app::{Command, End, Message, StartOrder},
+    app::{Command, End, Message, StartOrder, Tone},
     config::Settings,
     store,
     temporal::{self, Demo, OrderInput, StartRequest, Watch},
@@ -64,6 +64,7 @@ impl Effects {
             Command::KillWorker => self.order_worker(WorkerOrder::Kill),
             Command::Reset => self.reset(),
             Command::Quit => return true,
+            _ => {}
         }
         false
     }
@@ -72,7 +73,7 @@ impl Effects {
         if self.worker.try_send(order).is_err() {
             let text = "the worker is still busy with what was asked before".to_owned();
             // Where even that finds no room, the screen has more to say than anybody reads.
-            let _full = self.messages.try_send(Message::Notice { text });
+            let _full = self.messages.try_send(Message::Notice { text, tone: Tone::Bad });
         }
     }
 

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Overlay},
+    app::{App, Overlay, Question},
     keymap::{Binding, KEYMAP},
 };
 
@@ -18,7 +18,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
         Overlay::None => {}
         Overlay::Help => help(buffer, area, app),
-        Overlay::ConfirmReset => question(buffer, area, app),
+        Overlay::Confirm(Question::Reset) => question(buffer, area, app),
+        _ => {}
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use idempotence::{
-    app::{App, Message, RetryWaits, Setup},
+    app::{App, Look, Message, RetryWaits, Setup},
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
@@ -222,6 +222,7 @@ fn setup(stage: &Stage) -> Setup {
         guard: Guard::Ledger,
         faults_allowed: true,
         retry: RetryWaits::default(),
+        look: Look::default(),
         version: "0",
         now: idempotence::store::now(),
     }
