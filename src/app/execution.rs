@@ -1,7 +1,12 @@
 //! One workflow run as this dashboard knows it: facts from the journal and from the server's answers, side by side.
 //! Views are derived from them; no view is stored, so the order in which facts arrive cannot matter.
 
-use crate::domain::{Activity, Guard, ProductId, UnixMillis};
+use std::sync::Arc;
+
+use crate::{
+    domain::{Activity, Guard, ProductId, UnixMillis},
+    faults::FaultPlan,
+};
 
 use super::{
     attempt::{AttemptState, Ending},
@@ -16,6 +21,8 @@ pub struct Asked {
     pub ticket: u64,
     pub at: UnixMillis,
     pub terms: Terms,
+    /// The fault plan that it was sent with.
+    pub faults: Arc<FaultPlan>,
     /// The start joined an execution that somebody had started before.
     pub joined: bool,
 }

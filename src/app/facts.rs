@@ -5,7 +5,7 @@ use crate::{
     store::{Fact, News, Record},
 };
 
-use super::{App, Link, Message, Notice, Server, Tone, Worker, ingest};
+use super::{App, Link, LogLevel, Message, Notice, Server, Tone, Worker, ingest};
 
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
@@ -16,8 +16,8 @@ impl App {
             Message::Document { document } => self.account.shows(document, self.now),
             Message::DocumentUnreadable { cause } => self.account.document_source.breaks(&cause, self.now),
             Message::Link(link) => self.links(link),
-            Message::Server(server) => self.server = clean_server(server),
-            Message::Worker(worker) => self.worker = clean_worker(worker),
+            Message::Server(server) => self.serves(clean_server(server)),
+            Message::Worker(worker) => self.works(clean_worker(worker)),
             Message::Started { ticket, order, workflow, run, joined } => {
                 self.started(ticket, &order, &workflow, &run, joined);
             }
@@ -31,7 +31,8 @@ impl App {
             }
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
-            Message::Described { .. } | Message::Compared(_) | Message::Logged { .. } => {}
+            Message::Described { .. } | Message::Compared(_) => {}
+            Message::Logged { at, level, text } => self.log.write(at, level, &text),
             Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
         }
     }
@@ -83,8 +84,46 @@ impl App {
         };
         if std::mem::discriminant(&link) != std::mem::discriminant(&self.link) {
             self.link_since = self.now;
+            match &link {
+                Link::Up => self.log.write(self.now, LogLevel::Info, "connected"),
+                Link::Down { cause, .. } => {
+                    self.log.write(self.now, LogLevel::Error, &format!("no connection: {cause}"))
+                }
+                Link::Connecting { .. } => {}
+            }
         }
         self.link = link;
+    }
+
+    fn serves(&mut self, server: Server) {
+        let line = match &server {
+            _ if server == self.server => None,
+            Server::Foreign => Some((LogLevel::Info, "the server is not ours; it stays when this ends".to_owned())),
+            Server::Running { web_ui } => Some((LogLevel::Info, format!("the embedded server runs; Web UI {web_ui}"))),
+            Server::Killed => Some((LogLevel::Warn, "the embedded server was killed, as asked".to_owned())),
+            Server::Ended { cause } => Some((LogLevel::Error, format!("the embedded server has ended: {cause}"))),
+            Server::Preparing { .. } | Server::Unknown => None,
+        };
+        if let Some((level, text)) = line {
+            self.log.write(self.now, level, &text);
+        }
+        self.server = server;
+    }
+
+    fn works(&mut self, worker: Worker) {
+        let line = match &worker {
+            _ if worker == self.worker => None,
+            Worker::Ready { pid } => Some((LogLevel::Info, format!("worker {pid} polls"))),
+            Worker::Elsewhere => Some((LogLevel::Info, "a worker that is not ours polls".to_owned())),
+            Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
+            Worker::Killed => Some((LogLevel::Warn, "the worker was killed, as asked".to_owned())),
+            Worker::Exited { cause, .. } => Some((LogLevel::Error, format!("the worker is gone: {cause}"))),
+            Worker::Absent | Worker::Starting | Worker::Stopping => None,
+        };
+        if let Some((level, text)) = line {
+            self.log.write(self.now, level, &text);
+        }
+        self.worker = worker;
     }
 
     fn was_reset(&mut self, result: Result<Option<String>, String>) {
@@ -100,6 +139,8 @@ impl App {
     }
 
     pub(super) fn notify(&mut self, text: &str, tone: Tone) {
+        let level = if tone == Tone::Bad { LogLevel::Warn } else { LogLevel::Info };
+        self.log.write(self.now, level, text);
         self.notice = Some(Notice::new(text, tone, self.now));
     }
 }

@@ -4,41 +4,52 @@
 //! | file | role |
 //! | --- | --- |
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
-//! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
+//! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt`, `pending` | facts about orders, and the states derived from them |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
-//! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
-//! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
+//! | `actions`, `ordering`, `operating`, `editing` | what keys do |
+//! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
+//! | `explain`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
 mod attempt;
 mod command;
+mod editing;
 mod effects;
 mod execution;
 mod explain;
 mod facts;
+mod filter;
 mod ingest;
+mod instructions;
 mod intent;
 mod lane;
+mod log;
 mod look;
 mod message;
 mod notice;
+mod operating;
+mod ordering;
 mod orders;
 mod pending;
+mod statistics;
 mod summary;
 mod trouble;
 mod view;
 mod waits;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 
+use tui_input::Input;
+
 use crate::{
     domain::{Guard, UnixMillis},
-    faults::{Preset, Seed},
+    faults::{FaultPlan, Preset, Seed},
 };
 
 pub use account::{Account, Judgement, Source};
@@ -47,15 +58,20 @@ pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
 pub use execution::{Execution, OrderVerdict, Stage, Terms};
 pub use explain::{Explanation, Kind, explain};
+pub use filter::Rows;
+pub use instructions::{Instruction, instructions};
 pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
+pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use statistics::{Rate, Statistics};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
+pub use words::{stage_word, verdict_word};
 
 /// What is settled before the dashboard begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,13 +106,22 @@ pub struct App {
     server: Server,
     worker: Worker,
     guard: Guard,
-    preset: Preset,
+    plan: FaultPlan,
     overlay: Overlay,
+    /// The line that is being edited, while the overlay is one for that.
+    input: Input,
+    /// What the orders are filtered by; empty: all are shown.
+    filter: String,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
     selection: Option<Slot>,
+    panel: Panel,
+    zoomed: bool,
+    scroll: view::Scroll,
+    mouse: bool,
     size: Option<(u16, u16)>,
     notice: Option<Notice>,
+    log: Log,
     next_order: u64,
     agains: u64,
     tickets: u64,
@@ -116,12 +141,19 @@ impl App {
             server: Server::Unknown,
             worker: Worker::Absent,
             guard: setup.guard,
-            preset: if setup.faults_allowed { setup.preset } else { Preset::None },
+            plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
+            input: Input::default(),
+            filter: String::new(),
             frozen: None,
             selection: None,
+            panel: Panel::default(),
+            zoomed: false,
+            scroll: view::Scroll::default(),
+            mouse: false,
             size: None,
             notice: None,
+            log: Log::new(setup.now),
             next_order: 1,
             agains: 0,
             tickets: 0,
@@ -143,7 +175,15 @@ impl App {
                 self.dirty = true;
                 self.size = Some((width, height));
             }
-            fact @ (Message::Link(_) | Message::Server(_) | Message::Worker(_) | Message::Notice { .. }) => {
+            line @ Message::Logged { .. } => {
+                self.dirty |= self.overlay == Overlay::Log;
+                self.take_in(line);
+            }
+            fact @ (Message::Link(_)
+            | Message::Server(_)
+            | Message::Worker(_)
+            | Message::Compared(_)
+            | Message::Notice { .. }) => {
                 self.dirty = true;
                 self.take_in(fact);
             }
@@ -183,5 +223,19 @@ impl App {
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
         self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
+    }
+}
+
+// TEMPORARY, replaced by the helpers' branches.
+impl App {
+    fn begin_comparison(&mut self, _interleaved: bool) -> Vec<Command> {
+        Vec::new()
+    }
+    fn end_comparison(&mut self) -> Vec<Command> {
+        self.show(Overlay::None);
+        Vec::new()
+    }
+    fn next_theme(&mut self) {
+        self.setup.look.theme = self.setup.look.theme.next();
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::Draw;
-use crate::domain::Activity;
+use crate::domain::{Activity, Attempt};
 
 /// Where in an activity a fault strikes: before or after the commit of its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,6 +125,20 @@ impl FaultPlan {
     }
 }
 
+impl FaultPlan {
+    /// How likely this place is to be struck, from 0 to 1: the rules that fit are drawn one by one. A delay strikes like
+    /// any other action.
+    #[must_use]
+    pub fn chance(&self, activity: Activity, point: Point, attempt: Attempt) -> f64 {
+        let fits = |fault: &&Fault| {
+            fault.point == point
+                && fault.activity.is_none_or(|scope| scope == activity)
+                && fault.first.is_none_or(|first| attempt.number() <= first)
+        };
+        1.0 - self.faults.iter().filter(fits).map(|fault| 1.0 - f64::from(fault.percent) / 100.0).product::<f64>()
+    }
+}
+
 impl fmt::Display for FaultPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_none() {
@@ -162,6 +176,23 @@ impl Preset {
             Self::CrashAfterCommit => "crash-after-commit",
             Self::None => "none",
         }
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Seed => "34 % of attempts fail before the commit, 34 % after it",
+            Self::AfterCommitOnce => "the first attempt commits, then fails",
+            Self::CrashAfterCommit => "the worker dies right after the first commit",
+            Self::None => "nothing fails on purpose",
+        }
+    }
+
+    /// The preset that a plan is, if it is one.
+    #[must_use]
+    pub fn of(plan: &FaultPlan) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.plan() == *plan)
     }
 
     /// The next one, going round.

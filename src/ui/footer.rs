@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Intent, Overlay, Tone, Worker, trouble},
+    app::{App, Intent, Overlay, Server, Tone, Worker, trouble},
     keymap::{Binding, KEYMAP},
 };
 
@@ -78,6 +78,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
     match (binding.intent, app.worker()) {
         (Intent::ToggleWorker, Worker::Starting | Worker::Ready { .. }) => "stop worker",
         (Intent::ToggleWorker, _) => "start worker",
+        (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.held().is_some() => "go on",
         _ => binding.short,

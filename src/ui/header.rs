@@ -70,16 +70,18 @@ fn terms(app: &App, width: usize) -> Line<'_> {
         Guard::LastOrder => (" GUARD last-order ".to_owned(), theme::badge(theme::WARN)),
         Guard::Off => (" GUARD OFF ".to_owned(), theme::badge(theme::BAD)),
     };
-    let (faults, faults_style) = match app.preset() {
-        Preset::None => ("faults none".to_owned(), theme::GOOD),
-        preset => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+    let plan = app.plan();
+    let (faults, faults_style) = match Preset::of(plan) {
+        Some(Preset::None) => ("faults none".to_owned(), theme::GOOD),
+        Some(preset) => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+        None => (format!(" FAULTS {} ", pane::cut(&plan.to_string(), width / 2)), theme::badge(theme::WARN)),
     };
     let mut spans = vec![
         Span::raw(" "),
         Span::styled(guard, guard_style),
         Span::raw("  "),
         Span::styled(faults, faults_style),
-        Span::styled(format!(" seed {}", setup.seed), theme::FAINT),
+        Span::styled(format!(" random {}", setup.seed), theme::FAINT),
     ];
     let used = Line::from(spans.clone()).width();
     let web_ui = match app.server() {

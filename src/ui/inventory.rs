@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Judgement},
+    app::{App, Judgement, Panel},
     domain::{Activity, Guard},
 };
 
@@ -22,7 +22,7 @@ const MOST_DIGITS: u16 = 34;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
-    let area = pane::titled(buffer, area, title, &app.setup().database);
+    let area = pane::titled(buffer, area, title, &app.setup().database, app.panel() == Panel::Stock);
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);

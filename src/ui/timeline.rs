@@ -14,12 +14,12 @@ use crate::{
 
 use super::{glyphs, pane, theme};
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, _scroll: usize) {
     let Some(order) = app.selected() else {
-        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "");
+        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "", false);
         return;
     };
-    let area = pane::titled(buffer, area, title(order), "");
+    let area = pane::titled(buffer, area, title(order), "", app.panel() == crate::app::Panel::Timeline);
     let width = usize::from(area.width);
     let mut lines = sentence(app, order, width);
     let room = usize::from(area.height).saturating_sub(lines.len());

@@ -1,0 +1,100 @@
+//! The help: what to try, the keys from their table, the glyphs, and the words. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::App,
+    domain::Guard,
+    faults::Preset,
+    keymap::{Binding, KEYMAP},
+};
+
+use super::{glyphs, overlay::page, pane, theme};
+
+/// The inside of a page at its full width.
+const WIDTH: usize = 82;
+
+/// What to press to see each thing happen.
+const TRY: [(&str, &str); 5] = [
+    ("a retry", "f until FAULTS after-commit-once, then o"),
+    ("a crash between effect and answer", "f until FAULTS crash-after-commit, then o"),
+    ("a replay from the ledger ↺", "either of the two: see the attempt after the failure; or d"),
+    ("an order applied twice", "i until GUARD OFF, f until after-commit-once, then o"),
+    ("all three guards at once", "v"),
+];
+
+const WORDS: [(&str, &str, Style); 6] = [
+    ("DEFINITE", "the failure says for sure that the effect did not happen", theme::BAD),
+    ("INDEFINITE", "it leaves open what happened: the effect may be in the stock", theme::WARN),
+    ("in, unconfirmed", "the effect is in the stock, and Temporal does not know it yet", theme::WARN),
+    ("replayed", "the ledger knew the key: recorded result given back, no effect", theme::KNOWN),
+    ("RIGHT / WRONG", "stock = initial - each order once + each supplier credit once?", theme::GOOD),
+    ("random", "the number that the percentages of a plan are drawn from", theme::PLAIN),
+];
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let width = usize::from(area.width).saturating_sub(2).min(WIDTH);
+    let mut lines = vec![heading("try")];
+    lines.extend(TRY.iter().map(|(what, how)| explained(what, how, 34, theme::BOLD)));
+    lines.extend([Line::raw(""), heading("keys")]);
+    lines.extend(keys(width));
+    lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);
+    lines.extend(marks(width));
+    lines.extend([Line::raw(""), heading("words")]);
+    lines.extend(WORDS.iter().map(|(word, means, style)| explained(word, means, 17, *style)));
+    lines.extend([Line::raw(""), heading("guards (i): what protects an order that is retried")]);
+    lines.extend(Guard::ALL.iter().map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD)));
+    lines.extend([Line::raw(""), heading("fault presets (f)")]);
+    lines.extend(Preset::ALL.iter().map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD)));
+    page(buffer, area, app, &format!(" idempotence {} ", app.setup().version), lines);
+}
+
+fn heading(text: &str) -> Line<'static> {
+    Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
+}
+
+fn explained(word: &str, means: &'static str, width: usize, style: Style) -> Line<'static> {
+    Line::from(vec![Span::styled(format!("   {word:<width$}"), style), Span::raw(means)])
+}
+
+/// The table in two columns.
+fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
+    let rows = KEYMAP.len().div_ceil(2);
+    let half = width / 2;
+    let (left, right) = KEYMAP.split_at(rows);
+    (0..rows).map(move |row| {
+        let entries = [left.get(row), right.get(row)].into_iter().flatten();
+        entries.flat_map(|binding| entry(binding, half)).collect()
+    })
+}
+
+fn entry(binding: &'static Binding, width: usize) -> [Span<'static>; 2] {
+    [
+        Span::styled(format!("{:>7}  ", binding.shown), theme::BOLD),
+        Span::raw(pane::column(binding.long, width.saturating_sub(9))),
+    ]
+}
+
+/// The legend, in as many lines as it needs.
+fn marks(width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Vec::new()];
+    let mut used = 2;
+    for (mark, word) in glyphs::LEGEND {
+        let room = word.chars().count() + 4;
+        if used + room > width {
+            lines.push(Vec::new());
+            used = 2;
+        }
+        used += room;
+        if let Some(line) = lines.last_mut() {
+            line.push(Span::styled(format!("  {}", mark.glyph), mark.style));
+            line.push(Span::raw(format!(" {word}")));
+        }
+    }
+    lines.into_iter().map(Line::from).collect()
+}
