@@ -87,7 +87,7 @@ impl App {
             match &link {
                 Link::Up => self.log.write(self.now, LogLevel::Info, "connected"),
                 Link::Down { cause, .. } => {
-                    self.log.write(self.now, LogLevel::Error, &format!("no connection: {cause}"))
+                    self.log.write(self.now, LogLevel::Error, &format!("no connection: {cause}"));
                 }
                 Link::Connecting { .. } => {}
             }

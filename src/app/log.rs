@@ -47,6 +47,7 @@ impl Log {
         self.lines.is_empty()
     }
 
+    #[must_use]
     pub fn oldest_first(&self) -> impl DoubleEndedIterator<Item = &Line> {
         self.lines.iter()
     }

@@ -68,7 +68,7 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
-pub use statistics::{Rate, Statistics};
+pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
 pub use words::{stage_word, verdict_word};

@@ -17,21 +17,28 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     page(buffer, area, app, &format!(" {} as temporal commands ", order.order), lines);
 }
 
-/// As a person types a long command: broken between its flags, each line but the last ending with a backslash.
+/// As a person types a long command: broken between its flags, each line but the last ending with a backslash. The input,
+/// which is JSON, is broken behind commas, where a line's end means nothing to it.
 fn written(instruction: &Instruction) -> Vec<Line<'static>> {
-    let mut lines = vec![String::from("   ")];
-    for (index, word) in instruction.words.iter().enumerate() {
-        let pair = if word.starts_with("--") { instruction.words.get(index + 1).map_or(0, String::len) } else { 0 };
-        let full = lines.last().is_some_and(|line| line.len() + word.len() + pair > WIDTH);
-        if full && word.starts_with("--") {
+    let mut lines = vec![String::from("  ")];
+    let mut words = instruction.words.iter().peekable();
+    while let Some(word) = words.next() {
+        let value = words.next_if(|_| word.starts_with("--"));
+        let piece = value.map_or_else(|| word.clone(), |value| format!("{word} {value}"));
+        if lines.last().is_some_and(|line| line.len() + piece.len() > WIDTH) {
             if let Some(line) = lines.last_mut() {
                 line.push_str(" \\");
             }
-            lines.push(String::from("     "));
+            lines.push(String::from("    "));
         }
-        if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(word);
+        for part in piece.split_inclusive(',') {
+            if lines.last().is_some_and(|line| line.len() > 8 && line.len() + part.len() > WIDTH) {
+                lines.push(String::from("       "));
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push_str(if part.len() == piece.len() || piece.starts_with(part) { " " } else { "" });
+                line.push_str(part);
+            }
         }
     }
     let heading = Line::styled(format!(" {}", instruction.does), theme::BOLD);

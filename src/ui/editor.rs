@@ -5,6 +5,7 @@ use ratatui::{
     layout::Rect,
     style::Modifier,
     text::{Line, Span},
+    widgets::{Clear, Widget},
 };
 
 use crate::{app::App, faults::Preset};
@@ -50,12 +51,13 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
 
 /// In the row of notices, so that the rows above can be seen to follow.
 pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
+    Clear.render(row, buffer);
     let label = " filter: ";
     let room = usize::from(row.width).saturating_sub(label.len() + 1);
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
     let hint = Span::styled("  words from id, state, verdict; Enter keeps, Esc leaves", theme::FAINT);
-    pane::lines(buffer, row, [Line::from_iter(spans.chain([hint]))]);
+    pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 
 /// The edited line with its cursor, and how many characters are scrolled out at its left.

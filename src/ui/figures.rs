@@ -7,22 +7,24 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Rate, Statistics},
+    app::{App, MOST_ATTEMPTS, Rate, Statistics},
     domain::Activity,
     faults::Point,
 };
 
-use super::{overlay::page, theme};
+use super::{overlay::page, pane, theme};
 
 /// The columns of the longest bar.
-const BAR: u32 = 30;
+const BAR: u32 = 18;
+
+/// The columns of one activity.
+const HALF: usize = 39;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let statistics = Statistics::of(app);
-    let mut lines = Vec::new();
-    for activity in Activity::ALL {
-        lines.extend(attempts(activity, &statistics.attempts[activity as usize]));
-    }
+    let mut lines = vec![heading("activities by their number of attempts")];
+    lines.extend(attempts(&statistics));
+    lines.push(Line::raw(""));
     lines.push(heading("faults: struck beside planned, for orders of this dashboard"));
     for activity in Activity::ALL {
         for point in Point::ALL {
@@ -40,19 +42,27 @@ fn heading(text: &str) -> Line<'static> {
     Line::styled(format!(" {text}"), theme::BOLD)
 }
 
-/// A bar per number of attempts.
-fn attempts(activity: Activity, counts: &[u32]) -> Vec<Line<'static>> {
+/// A line per number of attempts, the activities side by side.
+fn attempts(statistics: &Statistics) -> Vec<Line<'static>> {
+    let names = Activity::ALL.map(|activity| pane::column(&format!("       {}", activity.short_name()), HALF));
+    let mut lines = vec![Line::styled(names.concat(), theme::FAINT)];
+    lines.extend((0..MOST_ATTEMPTS).map(|index| {
+        let bars = Activity::ALL.iter().flat_map(|activity| bar(&statistics.attempts[*activity as usize], index));
+        bars.collect()
+    }));
+    lines
+}
+
+fn bar(counts: &[u32; MOST_ATTEMPTS], index: usize) -> [Span<'static>; 3] {
+    let count = counts.get(index).copied().unwrap_or(0);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let bar = |(index, count): (usize, &u32)| {
-        let last = index + 1 == counts.len();
-        let label = format!("   {}{} ", index + 1, if last { "+" } else { " " });
-        // The smallest bar that is not nothing is a half.
-        let length = count.saturating_mul(BAR).div_ceil(most) as usize;
-        let style = if index == 0 { theme::GOOD } else { theme::WARN };
-        Line::from(vec![Span::raw(label), Span::styled("█".repeat(length), style), Span::raw(format!(" {count}"))])
-    };
-    let title = heading(&format!("{}: executions by their number of attempts", activity.short_name()));
-    std::iter::once(title).chain(counts.iter().enumerate().map(bar)).chain([Line::raw("")]).collect()
+    let more = if index + 1 == MOST_ATTEMPTS { "or more" } else { "" };
+    // The shortest bar that is not nothing is one column.
+    let length = count.saturating_mul(BAR).div_ceil(most) as usize;
+    let style = if index == 0 { theme::GOOD } else { theme::WARN };
+    let label = format!("   {} {more:<8}", index + 1);
+    let rest = HALF.saturating_sub(label.len() + length);
+    [Span::raw(label), Span::styled("█".repeat(length), style), Span::raw(pane::column(&format!(" {count}"), rest))]
 }
 
 fn rate(activity: Activity, point: Point, rate: &Rate) -> Line<'static> {

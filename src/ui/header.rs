@@ -65,10 +65,11 @@ fn link(app: &App) -> (String, Style) {
 
 fn terms(app: &App, width: usize) -> Line<'_> {
     let setup = app.setup();
+    let style = words::guard(app.guard());
     let (guard, guard_style) = match app.guard() {
-        Guard::Ledger => ("guard ledger".to_owned(), theme::GOOD),
-        Guard::LastOrder => (" GUARD last-order ".to_owned(), theme::badge(theme::WARN)),
-        Guard::Off => (" GUARD OFF ".to_owned(), theme::badge(theme::BAD)),
+        Guard::Ledger => ("guard ledger", style),
+        Guard::LastOrder => (" GUARD last-order ", theme::badge(style)),
+        Guard::Off => (" GUARD OFF ", theme::badge(style)),
     };
     let plan = app.plan();
     let (faults, faults_style) = match Preset::of(plan) {

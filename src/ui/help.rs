@@ -21,10 +21,10 @@ const WIDTH: usize = 82;
 
 /// What to press to see each thing happen.
 const TRY: [(&str, &str); 5] = [
-    ("a retry", "f until FAULTS after-commit-once, then o"),
-    ("a crash between effect and answer", "f until FAULTS crash-after-commit, then o"),
-    ("a replay from the ledger ↺", "either of the two: see the attempt after the failure; or d"),
-    ("an order applied twice", "i until GUARD OFF, f until after-commit-once, then o"),
+    ("a retry", "f until after-commit-once, then o"),
+    ("a crash after the effect", "f until crash-after-commit, then o"),
+    ("a replay from the ledger ↺", "see the attempt behind either failure; or d"),
+    ("an order applied twice", "i until GUARD OFF, then as for a retry"),
     ("all three guards at once", "v"),
 ];
 
@@ -40,7 +40,7 @@ const WORDS: [(&str, &str, Style); 6] = [
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width).saturating_sub(2).min(WIDTH);
     let mut lines = vec![heading("try")];
-    lines.extend(TRY.iter().map(|(what, how)| explained(what, how, 34, theme::BOLD)));
+    lines.extend(TRY.iter().map(|(what, how)| explained(what, how, 28, theme::BOLD)));
     lines.extend([Line::raw(""), heading("keys")]);
     lines.extend(keys(width));
     lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);

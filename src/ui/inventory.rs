@@ -9,10 +9,10 @@ use ratatui::{
 
 use crate::{
     app::{App, Judgement, Panel},
-    domain::{Activity, Guard},
+    domain::Activity,
 };
 
-use super::{digits, pane, theme};
+use super::{digits, pane, theme, words};
 
 /// The columns of the document as JSON.
 const DOCUMENT: u16 = 40;
@@ -97,13 +97,10 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
 
 /// What the next order is sent with, rule by rule; seen only where there is room below the rest.
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
-    let (guard, style) = match app.guard() {
-        Guard::Ledger => ("ledger: the key commits with the effect", theme::GOOD),
-        Guard::LastOrder => ("last-order: remembers one order only", theme::WARN),
-        Guard::Off => ("off: nothing remembers what was done", theme::BAD),
-    };
+    let guard = format!("{}: {}", app.guard(), app.guard().meaning());
+    let guard = pane::cut(&guard, width.saturating_sub(7));
     let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
-    lines.push(Line::from(pane::pair("guard  ", pane::cut(guard, width.saturating_sub(7)), style).to_vec()));
+    lines.push(Line::from(pane::pair("guard  ", guard, words::guard(app.guard())).to_vec()));
     let plan = app.plan();
     if plan.is_none() {
         lines.push(Line::from(pane::pair("faults ", "none", theme::GOOD).to_vec()));

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use crate::{
     app::{App, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
-    domain::Activity,
+    domain::{Activity, Guard},
 };
 
 use super::theme;
@@ -72,6 +72,16 @@ pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
         OrderVerdict::Applied(_) => theme::badge(theme::BAD),
     };
     (verdict_word(verdict), style)
+}
+
+/// How much a guard is to be trusted.
+#[must_use]
+pub const fn guard(guard: Guard) -> Style {
+    match guard {
+        Guard::Ledger => theme::GOOD,
+        Guard::LastOrder => theme::WARN,
+        Guard::Off => theme::BAD,
+    }
 }
 
 #[must_use]
