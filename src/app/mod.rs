@@ -160,6 +160,12 @@ impl App {
         std::mem::take(&mut self.dirty)
     }
 
+    /// Whether something on the screen moves in tenths of a second, so that ticks are worth it.
+    #[must_use]
+    pub fn wants_fast_ticks(&self) -> bool {
+        self.frozen.is_none() && self.orders.open() > 0 && !self.setup.look.still
+    }
+
     /// The lines that stay on the terminal after quitting.
     #[must_use]
     pub fn summary(&self) -> String {
