@@ -32,6 +32,8 @@ mod view;
 mod waits;
 
 #[cfg(test)]
+mod endurance;
+#[cfg(test)]
 pub(crate) mod script;
 #[cfg(test)]
 mod tests;

@@ -258,3 +258,183 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
         characters.map(|character| Message::Intent(Intent::Edit(InputRequest::InsertChar(character)))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use futures::{channel::mpsc::UnboundedSender, stream};
+
+    use super::*;
+    use crate::app::script::setup;
+
+    /// Writes down what is asked of a terminal.
+    #[derive(Default)]
+    struct Paper {
+        lines: Rc<RefCell<Vec<String>>>,
+        size: Size,
+        no_shell: bool,
+    }
+
+    impl Paper {
+        fn note(&self, line: impl Into<String>) {
+            self.lines.borrow_mut().push(line.into());
+        }
+    }
+
+    impl Surface for Paper {
+        fn draw(&mut self, app: &App) -> io::Result<()> {
+            self.note(format!("draw {:?} {}", app.overlay(), app.notice().map_or("", |notice| notice.text.as_str())));
+            Ok(())
+        }
+
+        fn size(&self) -> io::Result<Size> {
+            Ok(self.size)
+        }
+
+        fn stop(&mut self, ask: Ask) -> Result<(), Refused> {
+            self.note(format!("stop {ask:?}"));
+            if self.no_shell { Err(Refused::NoShell) } else { Ok(()) }
+        }
+
+        fn retake(&mut self) -> io::Result<()> {
+            self.note("retake");
+            Ok(())
+        }
+
+        fn copy(&mut self, text: &str) -> Result<(), Refused> {
+            self.note(format!("copy {text}"));
+            Ok(())
+        }
+
+        fn mouse(&mut self, on: bool) -> io::Result<()> {
+            self.note(format!("mouse {on}"));
+            Ok(())
+        }
+    }
+
+    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, fn(Command) -> bool> {
+        let (drawn, app) = (Instant::now(), App::new(setup()));
+        let perform = |command| command == Command::Quit;
+        Dashboard { surface, app, perform, drawn, stale: false, stopped: false, ending: None }
+    }
+
+    fn key(character: char) -> Event {
+        Event::Key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE))
+    }
+
+    #[tokio::test]
+    async fn what_is_the_terminals_goes_to_the_terminal() {
+        let mut paper = Paper::default();
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        for command in [Command::Copy("order-A12".to_owned()), Command::Mouse(true), Command::Suspend] {
+            dashboard.carry_out(command);
+        }
+        assert_eq!(*lines.borrow(), ["copy order-A12", "mouse true", "stop Key"]);
+        dashboard.carry_out(Command::Quit);
+        assert_eq!(dashboard.ending, Some(Ending::Quit));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_drawn_between_a_stop_and_the_going_on() {
+        let mut paper = Paper { size: Size::new(100, 30), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.obey(Outside::Stop).unwrap();
+        dashboard.hear(Some(Ok(key('?'))), &mut stream::pending()).unwrap();
+        dashboard.obey(Outside::Stop).unwrap();
+        assert_eq!(*lines.borrow(), ["stop Signal"], "and one stop is enough");
+        dashboard.obey(Outside::GoOn).unwrap();
+        assert_eq!(lines.borrow()[1..], ["retake", "draw Help "]);
+    }
+
+    #[tokio::test]
+    async fn a_refused_stop_is_said_and_the_screen_goes_on() {
+        let mut paper = Paper { no_shell: true, ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.carry_out(Command::Suspend);
+        dashboard.draw().unwrap();
+        assert!(lines.borrow()[1].contains("no shell waits here"), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn keys_that_wait_share_a_frame_and_each_counts_under_the_one_before() {
+        let mut paper = Paper::default();
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        let mut waiting = stream::iter(["n", "R", "q"].map(|key_| Ok(key(key_.chars().next().unwrap()))));
+        // R asks, n says no, R asks again, and q counts for nothing behind a question.
+        let ended = dashboard.hear(Some(Ok(key('R'))), &mut waiting.by_ref().chain(stream::pending()));
+        ended.unwrap();
+        assert_eq!(*lines.borrow(), ["draw Confirm(Reset) "]);
+        assert_eq!(dashboard.ending, None);
+    }
+
+    #[tokio::test]
+    async fn the_mouse_clicks_and_a_paste_presses_no_keys() {
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let dashboard = dashboard(&mut paper);
+        let stock = ui::layout(Rect::new(0, 0, 80, 24)).stock;
+        let mouse = |kind| {
+            let (column, row) = (stock.x, stock.y);
+            dashboard.translate(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+        };
+        let intent = |intent| vec![Message::Intent(intent)];
+        assert_eq!(mouse(MouseEventKind::Down(MouseButton::Left)), intent(Intent::Focus(crate::app::Panel::Stock)));
+        assert_eq!(mouse(MouseEventKind::ScrollDown), intent(Intent::Select(crate::app::Move::Down)));
+        assert_eq!(mouse(MouseEventKind::ScrollUp), intent(Intent::Select(crate::app::Move::Up)));
+        for nothing in [MouseEventKind::Moved, MouseEventKind::Up(MouseButton::Left)] {
+            assert_eq!(mouse(nothing), []);
+        }
+        assert_eq!(dashboard.translate(&Event::Paste("Ryq".to_owned())), []);
+        assert_eq!(dashboard.translate(&Event::FocusGained), []);
+    }
+
+    async fn run_with(
+        events: Vec<Event>,
+        outside: impl Stream<Item = Outside> + Unpin,
+    ) -> (Vec<String>, Ending, UnboundedSender<io::Result<Event>>) {
+        let (sender, waiting) = futures::channel::mpsc::unbounded();
+        for event in events {
+            sender.unbounded_send(Ok(event)).unwrap();
+        }
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let (_told, messages) = mpsc::channel(8);
+        let perform = |command| command == Command::Quit;
+        let ended = run(&mut paper, App::new(setup()), waiting, messages, perform, outside).await;
+        let lines = lines.borrow().clone();
+        (lines, ended.unwrap().1, sender)
+    }
+
+    #[tokio::test]
+    async fn it_ends_by_a_key_a_signal_or_a_panic_and_says_which() {
+        let (lines, ending, _keys) = run_with(vec![key('q')], stream::pending()).await;
+        assert_eq!((lines.len(), ending), (1, Ending::Quit), "no frame behind the last key");
+        for (outside, expected) in [(Outside::End(15), Ending::Signal(15)), (Outside::Panicked, Ending::Panic)] {
+            let outside = stream::iter([outside]).chain(stream::pending());
+            assert_eq!(run_with(Vec::new(), outside).await.1, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_messages_makes_thirty_frames_a_second_at_most() {
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let (told, messages) = mpsc::channel(8);
+        let storm = async move {
+            for number in 0..300 {
+                told.send(Message::Notice { text: format!("{number}"), tone: Tone::Plain }).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let outside = stream::once(Box::pin(storm)).map(|()| Outside::Panicked).chain(stream::pending());
+        let since = Instant::now();
+        run(&mut paper, App::new(setup()), stream::pending(), messages, |_| false, outside).await.unwrap();
+        let most = since.elapsed().as_millis() / FRAME.as_millis() + 2;
+        let frames = lines.borrow().len() as u128;
+        assert!((3..=most).contains(&frames), "{frames} of at most {most}");
+    }
+}

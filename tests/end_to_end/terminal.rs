@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     screen::{Left, RESTORED, Screen, assert_restored, dashboard, send},
-    stage::{PATIENCE, Stage, applied, end, free_port, offline, order},
+    stage::{PATIENCE, PROGRAM, Stage, applied, end, free_port, offline, order},
 };
 
 /// An address where something listens that never answers: neither a server, nor a place to start one.
@@ -128,9 +128,10 @@ fn it_follows_the_size_of_the_terminal() {
     assert!(screen.leave().status.success());
 }
 
-/// A shell with job control that starts the program, and brings it back when a line is typed.
+/// A shell with job control that starts the program, and brings it back when a line is typed. Between them waits
+/// another program of the same process group, as in a `cargo run`.
 fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
-    let script = r#"set -m; "$@"; echo "stopped $?"; stty -a; read go; fg; echo "ended $?""#;
+    let script = r#"set -m; sh -c '"$@"; exit $?' sh "$@"; echo "stopped $?"; stty -a; read go; fg; echo "ended $?""#;
     let mut command = program.clone();
     let arguments = command.get_argv_mut();
     let program = std::mem::take(arguments);
@@ -145,9 +146,9 @@ fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() 
     let (_held, address) = silence();
     let mut screen = Screen::run(in_a_shell(&dashboard(&stage, &address)), 120, 40);
     screen.wait_for("effects 0");
-    let shell = screen.pid();
     let pid = wait_for_process("the dashboard", |all| {
-        all.iter().find(|(_, parent, _, _)| *parent == shell).map(|(pid, ..)| *pid)
+        let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
+        all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
     });
     send(Signal::TSTP, pid);
     let text = screen.wait_until("the shell", |text| text.contains("stopped 1") && text.contains(" icanon"));
@@ -488,5 +489,24 @@ fn assert_only_our_own_sequences(bytes: &[u8]) {
         let control = character.is_control() && !matches!(character, '\r' | '\n');
         assert!(!hidden && !control, "{character:?} before {:?}", rest.chars().take(40).collect::<String>());
         rest = &rest[character.len_utf8()..];
+    }
+}
+
+#[test]
+fn the_search_for_hostile_output_finds_each_kind() {
+    let found = |bytes: &str| std::panic::catch_unwind(|| assert_only_our_own_sequences(bytes.as_bytes())).is_err();
+    assert!(!found("\u{1b}[?1049h\u{1b}[1;31mgr\u{f6}\u{df}e \u{6f22}\u{1b}[0m\u{1b}[?2026l\r\n"));
+    for hostile in [
+        "\u{1b}]0;x\u{7}",
+        "\u{1b}[?47h",
+        "\u{1b}[5n",
+        "\u{9b}31m",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{85}",
+        "\u{8}",
+        "e\u{301}",
+    ] {
+        assert!(found(hostile), "{hostile:?}");
     }
 }
