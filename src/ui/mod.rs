@@ -19,6 +19,7 @@ mod footer;
 mod glyphs;
 mod header;
 mod help;
+mod hit;
 mod inventory;
 mod log;
 mod orders;
@@ -36,6 +37,7 @@ use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 
 use crate::app::{App, Overlay};
 
+pub use hit::hit;
 pub use regions::{Regions, SMALLEST, regions};
 
 pub fn draw(frame: &mut Frame<'_>, app: &App) {

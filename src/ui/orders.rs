@@ -2,7 +2,7 @@
 
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
 };
 
@@ -66,16 +66,16 @@ fn first_row(selected: usize, rows: usize, height: u16) -> usize {
     selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
-/// The position of the order that is drawn at terminal row `y` of the panel at `area`.
+/// The position of the order that is drawn at `place`, where the panel is at `area`.
 #[must_use]
-pub fn row_at(area: Rect, app: &App, y: u16) -> Option<usize> {
+pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
     let rows = app.rows();
     let selected = app.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
     // The title, then the heading.
     let body = below_heading(below_heading(area));
-    let line = usize::from(y.checked_sub(body.y)?);
+    let line = usize::from(place.y.checked_sub(body.y)?);
     let row = first_row(selected, rows.len(), body.height) + line;
-    (y < body.bottom() && row < rows.len()).then_some(row)
+    (body.contains(place) && row < rows.len()).then_some(row)
 }
 
 fn title(app: &App, rows: &Rows<'_>) -> Line<'static> {
