@@ -3,7 +3,7 @@
 use crate::{domain::Guard, domain::UnixMillis, faults::Preset};
 
 use super::{
-    Account, App, Judgement, Link, Notice, Orders, Overlay, Server, Setup, Stage, Worker, execution::Execution,
+    Account, App, Judgement, Link, Look, Notice, Orders, Overlay, Server, Setup, Stage, Worker, execution::Execution,
 };
 
 impl App {
@@ -57,6 +57,11 @@ impl App {
     #[must_use]
     pub const fn overlay(&self) -> Overlay {
         self.overlay
+    }
+
+    #[must_use]
+    pub const fn look(&self) -> Look {
+        self.look
     }
 
     #[must_use]

@@ -92,6 +92,7 @@ pub struct App {
     guard: Guard,
     preset: Preset,
     overlay: Overlay,
+    look: Look,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
     selection: Option<Slot>,
@@ -118,6 +119,7 @@ impl App {
             guard: setup.guard,
             preset: if setup.faults_allowed { setup.preset } else { Preset::None },
             overlay: Overlay::None,
+            look: setup.look,
             frozen: None,
             selection: None,
             size: None,

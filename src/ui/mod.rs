@@ -8,7 +8,8 @@
 //! ├ line       a notice, else what is wrong, else the legend                    ┤ 1 row
 //! └ footer     keys for what can be done now                                    ┘ 1 row
 //! ~~~
-//! On top, when asked for: the help, or a question.
+//! On top, when asked for: the help, or a question. Last of all `look` gives every cell its theme's colours and, where
+//! asked for, an ASCII character.
 
 mod details;
 mod digits;
@@ -17,6 +18,7 @@ mod footer;
 mod glyphs;
 mod header;
 mod inventory;
+mod look;
 mod orders;
 mod overlay;
 mod pane;
@@ -49,6 +51,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
 /// As [`draw`], on a buffer.
 pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
+    draw_regions(buffer, area, app);
+    look::finish(buffer, area, app.look());
+}
+
+fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return too_small(buffer, area);
     }
