@@ -32,6 +32,8 @@ mod view;
 mod waits;
 
 #[cfg(test)]
+mod endurance;
+#[cfg(test)]
 pub(crate) mod script;
 #[cfg(test)]
 mod tests;
@@ -160,6 +162,12 @@ impl App {
     /// Whether anything has changed since this was asked last, so that a frame is due.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
+    }
+
+    /// Whether something on the screen moves in tenths of a second, so that ticks are worth it.
+    #[must_use]
+    pub fn wants_fast_ticks(&self) -> bool {
+        self.frozen.is_none() && self.orders.open() > 0 && !self.setup.look.still
     }
 
     /// The lines that stay on the terminal after quitting.

@@ -20,7 +20,7 @@ use crate::{
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     config::{Effective, Settings, SettingsError},
     faults::{FaultPlan, Preset},
-    runtime::backend::BackendError,
+    runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
     store::StoreError,
     temporal::{ConnectError, StartError, WorkerError},
@@ -45,6 +45,8 @@ pub enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
     #[error("could not {what}: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("{0}")]

@@ -33,19 +33,27 @@ impl Widths {
 }
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let (below, first) = rows(area, app);
     let area = pane::titled(buffer, area, title(app), &position(app));
     if app.orders().is_empty() {
         return pane::lines(buffer, area, welcome(app));
     }
     let widths = Widths::of(area.width);
     pane::lines(buffer, area, [heading(&widths)]);
-    let area = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
-    let selected = app.selected_row();
+    let (area, selected) = (below, app.selected_row());
+    let rows = app.orders().newest_first(first).take(usize::from(area.height)).enumerate();
+    pane::lines(buffer, area, rows.map(|(index, (_, order))| row(app, order, &widths, first + index == selected)));
+}
+
+/// Where the rows of the table are, and which order the first of them shows, counted from the newest.
+#[must_use]
+pub fn rows(area: Rect, app: &App) -> (Rect, usize) {
+    // Below the title and the heading.
+    let taken = area.height.min(2);
+    let area = Rect { y: area.y.saturating_add(taken), height: area.height - taken, ..area };
     let height = usize::from(area.height);
     let last_page = app.orders().len().saturating_sub(height);
-    let first = selected.saturating_sub(height / 2).min(last_page);
-    let rows = app.orders().newest_first(first).take(height).enumerate();
-    pane::lines(buffer, area, rows.map(|(index, (_, order))| row(app, order, &widths, first + index == selected)));
+    (area, app.selected_row().saturating_sub(height / 2).min(last_page))
 }
 
 fn title(app: &App) -> Line<'static> {

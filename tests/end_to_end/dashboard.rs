@@ -19,32 +19,13 @@ use idempotence::{
     ui,
 };
 use ratatui::{Terminal, backend::TestBackend};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use crate::{
-    screen::Screen,
+    screen::{RESTORED, Screen, assert_restored, send},
     stage::{PROGRAM, SEED_ORDER, Stage, address, free_port, offline},
 };
-
-/// What gives the terminal back: the cursor, and the screen that was there before.
-const RESTORED: [&str; 2] = ["\u{1b}[?25h", "\u{1b}[?1049l"];
-
-fn send(signal: Signal, pid: u32) {
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
-}
-
-/// Asserts that the program left the terminal as it found it.
-#[track_caller]
-fn assert_restored(bytes: &str) {
-    for sequence in RESTORED {
-        assert!(
-            bytes.contains(sequence),
-            "{sequence:?} is missing at the end of {:?}",
-            bytes.get(bytes.len().saturating_sub(400)..)
-        );
-    }
-}
 
 #[test]
 fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
@@ -167,37 +148,6 @@ fn it_lives_on_without_a_server_says_why_and_heals() {
     assert!(screen.end().0.success());
 }
 
-#[test]
-fn signals_give_the_terminal_back() {
-    if offline() {
-        return;
-    }
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
-        let stage = Stage::new();
-        let screen = Screen::open(&stage, address(), 80, 24);
-        screen.wait_for("connected");
-        send(signal, screen.pid());
-        let (_, bytes) = screen.end();
-        assert_restored(&bytes);
-    }
-}
-
-#[test]
-fn it_follows_the_size_of_the_terminal() {
-    if offline() {
-        return;
-    }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 120, 40);
-    screen.wait_for("effects 0");
-    screen.resize(40, 10);
-    screen.wait_for("60x16");
-    screen.resize(80, 24);
-    screen.wait_for("effects 0");
-    screen.press("\u{3}");
-    assert!(screen.end().0.success(), "Ctrl-C quits");
-}
-
 fn settings(stage: &Stage) -> Settings {
     let flags = Flags {
         address: Some(address().to_owned()),
@@ -302,9 +252,9 @@ async fn the_whole_app_runs_without_a_terminal() {
         pressed.boxed(),
         messages,
         perform,
-        std::future::pending(),
+        futures::stream::pending(),
     );
-    let app = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
+    let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
     terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
     let screen = terminal.backend().to_string();
     for expected in ["expected 1001 = actual 1001", "RIGHT", "⊗↺", "applied once", "failed after commit"] {

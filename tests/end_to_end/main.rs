@@ -11,3 +11,4 @@ mod failures;
 mod orders;
 mod screen;
 mod stage;
+mod terminal;
