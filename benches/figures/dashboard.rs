@@ -64,7 +64,9 @@ fn open(state: &Path, address: &str) -> Open {
     let pair = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(PROGRAM);
     command.env("XDG_STATE_HOME", state);
+    command.env("XDG_CONFIG_HOME", state);
     command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
     command.cwd(state);
     command.args(["--address", address]);
     let started = Instant::now();

@@ -5,7 +5,7 @@ use tui_input::Input;
 use crate::{domain::Guard, domain::UnixMillis, faults::FaultPlan};
 
 use super::{
-    Account, App, Judgement, Link, Log, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
+    Account, App, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
     execution::Execution, view::Scroll,
 };
 
@@ -93,6 +93,11 @@ impl App {
     #[must_use]
     pub const fn log(&self) -> &Log {
         &self.log
+    }
+
+    #[must_use]
+    pub const fn look(&self) -> Look {
+        self.look
     }
 
     #[must_use]

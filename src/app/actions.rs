@@ -44,7 +44,7 @@ impl App {
             Intent::Focus(panel) => self.focus(panel),
             Intent::Select(step) => self.go(step),
             Intent::SelectRow(row) => self.select_row(row),
-            Intent::NextTheme => self.next_theme(),
+            Intent::NextTheme => self.change_theme(),
             Intent::Mouse => return self.toggle_mouse(),
             Intent::Suspend => return vec![Command::Suspend],
             Intent::Quit => return vec![Command::Quit],
@@ -144,6 +144,11 @@ impl App {
         }
         self.show(Overlay::Compare);
         self.begin_comparison(interleaved)
+    }
+
+    fn change_theme(&mut self) {
+        self.next_theme();
+        self.notify(&format!("theme {}", self.look().theme), Tone::Plain);
     }
 
     fn toggle_mouse(&mut self) -> Vec<Command> {

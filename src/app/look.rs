@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::App;
+
 /// The colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Theme {
@@ -68,4 +70,39 @@ pub struct Look {
     pub ascii: bool,
     /// Countdowns in whole seconds, and nothing that moves for its own sake.
     pub still: bool,
+}
+
+impl App {
+    /// Takes the next theme, going round.
+    pub fn next_theme(&mut self) {
+        self.look.theme = self.look.theme.next();
+        self.dirty = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::script;
+
+    #[test]
+    fn the_theme_goes_round_from_the_one_that_was_set() {
+        let look = Look { theme: Theme::ColourBlind, ascii: true, still: true };
+        let mut app = App::new(crate::app::Setup { look, ..script::setup() });
+        assert_eq!(app.look(), look);
+        app.take_dirty();
+        for expected in [Theme::Mono, Theme::Terminal, Theme::Contrast, Theme::ColourBlind] {
+            app.next_theme();
+            assert_eq!(app.look(), Look { theme: expected, ..look });
+            assert!(app.take_dirty());
+        }
+    }
+
+    #[test]
+    fn every_theme_is_found_by_its_name() {
+        for theme in Theme::ALL {
+            assert_eq!(theme.name().parse(), Ok(theme));
+        }
+        assert_eq!("colorblind".parse::<Theme>(), Err(NoSuchTheme));
+    }
 }

@@ -114,6 +114,7 @@ pub struct App {
     input: Input,
     /// What the orders are filtered by; empty: all are shown.
     filter: String,
+    look: Look,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
     selection: Option<Slot>,
@@ -147,6 +148,7 @@ impl App {
             overlay: Overlay::None,
             input: Input::default(),
             filter: String::new(),
+            look: setup.look,
             frozen: None,
             selection: None,
             panel: Panel::default(),
@@ -242,8 +244,5 @@ impl App {
     fn end_comparison(&mut self) -> Vec<Command> {
         self.show(Overlay::None);
         Vec::new()
-    }
-    fn next_theme(&mut self) {
-        self.setup.look.theme = self.setup.look.theme.next();
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{Failure, drawn_seed, log, print};
 use crate::{
-    app::{App, Look, RetryWaits, Setup},
+    app::{App, RetryWaits, Setup},
     cli::DashboardArgs,
     config::Settings,
     domain::Guard,
@@ -54,7 +54,7 @@ fn setup(settings: &Settings, args: &DashboardArgs, log: &str) -> Setup {
         guard: Guard::default(),
         faults_allowed,
         retry: RetryWaits::default(),
-        look: Look::default(),
+        look: settings.look,
         version: env!("CARGO_PKG_VERSION"),
         now: now(),
     }

@@ -9,6 +9,9 @@
 //! └ footer     keys for what can be done now                                     ┘ 1 row
 //! ~~~
 //! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison.
+//!
+//! `regions` says where everything is, `hit` what a click there means. Last of all `look` gives every
+//! cell its theme's colours and, where asked for, an ASCII character.
 
 mod command_page;
 mod digits;
@@ -22,6 +25,7 @@ mod help;
 mod hit;
 mod inventory;
 mod log;
+mod look;
 mod orders;
 mod overlay;
 mod pane;
@@ -53,6 +57,7 @@ pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     } else {
         draw_regions(buffer, area, app);
     }
+    look::finish(buffer, area, app.look());
 }
 
 fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {

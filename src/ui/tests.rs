@@ -20,13 +20,13 @@ use crate::{
     store::Outcome,
 };
 
-fn frame(app: &App, width: u16, height: u16) -> Buffer {
+pub(super) fn frame(app: &App, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| super::draw(frame, app)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-fn text(buffer: &Buffer) -> String {
+pub(super) fn text(buffer: &Buffer) -> String {
     let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
     rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n")
         .collect()
@@ -47,7 +47,7 @@ fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier)
     assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
 }
 
-fn scenes() -> Vec<(&'static str, App)> {
+pub(super) fn scenes() -> Vec<(&'static str, App)> {
     let mut provisioning = App::new(script::setup());
     provisioning.update(Message::Server(Server::Preparing { step: "downloading 41 %".into() }));
     let mut killed = Scene::mid_retry();

@@ -180,7 +180,9 @@ pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
         }
     }
     command.env("XDG_STATE_HOME", stage.folder.path());
+    command.env("XDG_CONFIG_HOME", stage.folder.path());
     command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
     command.cwd(stage.folder.path());
     command.args(["--address", address, "--task-queue", &stage.queue, "--database"]);
     command.arg(&stage.database);
