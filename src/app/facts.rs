@@ -31,8 +31,15 @@ impl App {
             }
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
-            Message::Described { .. } | Message::Compared(_) | Message::Logged { .. } => {}
-            Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
+            Message::Described { workflow, run, answer: Ok(description) } => {
+                ingest::describe(&mut self.orders, &workflow, &run, description);
+            }
+            Message::Compared(_) | Message::Logged { .. } => {}
+            // The link says why there is no answer.
+            Message::Described { answer: Err(_), .. }
+            | Message::Tick { .. }
+            | Message::Intent(_)
+            | Message::Resized { .. } => {}
         }
     }
 

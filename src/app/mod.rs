@@ -5,15 +5,19 @@
 //! | --- | --- |
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
+//! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
+//! | `progress` | an order's stage, its next attempt, its crash window |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
-//! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
+//! | `explain`, `doubt`, `trouble`, `summary`, `waits` | words and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
+mod asking;
 mod attempt;
 mod command;
+mod doubt;
 mod effects;
 mod execution;
 mod explain;
@@ -26,7 +30,10 @@ mod message;
 mod notice;
 mod orders;
 mod pending;
+mod progress;
+mod round;
 mod summary;
+mod told;
 mod trouble;
 mod view;
 mod waits;
@@ -42,10 +49,11 @@ use crate::{
 };
 
 pub use account::{Account, Judgement, Source};
-pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
+pub use asking::Asking;
+pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
 pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
-pub use execution::{Execution, OrderVerdict, Stage, Terms};
+pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
 pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
@@ -54,6 +62,8 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use progress::{NextAttempt, Stage};
+pub use round::Place;
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
 
