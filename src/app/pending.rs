@@ -59,8 +59,11 @@ impl Pending {
     pub fn runs(&self) -> bool {
         match self.state {
             PendingState::Started => true,
-            PendingState::Scheduled | PendingState::Paused => false,
-            PendingState::CancelRequested => self.next.is_none() && self.started > self.completed,
+            PendingState::Scheduled => false,
+            // Either can be asked for while an attempt runs, which goes on.
+            PendingState::Paused | PendingState::CancelRequested => {
+                self.next.is_none() && self.started > self.completed
+            }
         }
     }
 

@@ -172,3 +172,45 @@ fn a_new_journal_leaves_what_the_server_said() {
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));
 }
+
+#[test]
+fn a_pause_is_no_reset_and_has_no_countdown() {
+    let mut scene = Scene::elsewhere();
+    let now = scene.now;
+    scene.wait(100);
+    scene.described(vec![Pending { state: PendingState::Paused, next: None, ..waiting(3, now - 100, now + 3_000) }]);
+    let order = scene.app.selected().unwrap();
+    assert_eq!(scene.app.stage(order), Stage::Paused { activity: UPDATE, next: 3 });
+    assert_eq!((order.next_attempt(&RetryWaits::default()), order.lane(UPDATE).resets()), (None, 0));
+    assert_eq!(explain(order, scene.app.stage(order)).head, "PAUSED");
+    for state in [PendingState::Started, PendingState::Paused, PendingState::CancelRequested] {
+        scene.wait(100);
+        scene.described(vec![Pending { state, completed: Some(UnixMillis(now - 100)), ..running(3, now + 150) }]);
+        let order = scene.app.selected().unwrap();
+        assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }), "{state:?}");
+        assert_eq!(order.lane(UPDATE).resets(), 0, "{state:?}");
+    }
+}
+
+#[test]
+fn a_reset_while_an_attempt_runs_counts_from_when_that_one_ends() {
+    let mut scene = Scene::new();
+    scene.started(UPDATE, 1);
+    scene.started(UPDATE, 2);
+    let began = scene.now - 4;
+    scene.described(vec![running(2, began)]);
+    scene.wait(250);
+    scene.failed(UPDATE, 2, crate::faults::Point::BeforeCommit);
+    let ended = scene.now - 4;
+    scene.described(vec![Pending { attempt: 1, ..waiting(2, ended, ended + 1_000) }]);
+    let order = scene.app.selected().unwrap();
+    let next = order.next_attempt(&RetryWaits::default()).unwrap();
+    assert_eq!((next.number, next.due, next.known), (1, UnixMillis(ended + 1_000), true));
+    scene.wait(1_000);
+    scene.started(UPDATE, 1);
+    scene.described(vec![running(1, scene.now - 6)]);
+    let order = scene.app.selected().unwrap();
+    let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.place().to_string()).collect();
+    assert_eq!(names, ["#1", "#2", "#1'"]);
+    assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 1, .. }));
+}
