@@ -31,9 +31,16 @@ impl App {
             }
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
-            Message::Described { .. } | Message::Compared(_) => {}
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
-            Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
+            Message::Described { workflow, run, answer: Ok(description) } => {
+                ingest::describe(&mut self.orders, &workflow, &run, description);
+            }
+            // The link says why there is no answer.
+            Message::Described { answer: Err(_), .. }
+            | Message::Compared(_)
+            | Message::Tick { .. }
+            | Message::Intent(_)
+            | Message::Resized { .. } => {}
         }
     }
 

@@ -4,17 +4,21 @@
 //! | file | role |
 //! | --- | --- |
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
-//! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt`, `pending` | facts about orders, and the states derived from them |
+//! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
+//! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
+//! | `progress` | an order's stage, its next attempt, its crash window |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
 //! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
-//! | `explain`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
+//! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
+mod asking;
 mod attempt;
 mod command;
+mod doubt;
 mod editing;
 mod effects;
 mod execution;
@@ -33,8 +37,11 @@ mod operating;
 mod ordering;
 mod orders;
 mod pending;
+mod progress;
+mod round;
 mod statistics;
 mod summary;
+mod told;
 mod trouble;
 mod view;
 mod waits;
@@ -55,10 +62,11 @@ use crate::{
 };
 
 pub use account::{Account, Judgement, Source};
-pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
+pub use asking::Asking;
+pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
 pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
-pub use execution::{Execution, OrderVerdict, Stage, Terms};
+pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
 pub use filter::Rows;
 pub use instructions::{Instruction, instructions};
@@ -70,6 +78,8 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use progress::{NextAttempt, Stage};
+pub use round::Place;
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
@@ -102,6 +112,7 @@ pub struct App {
     setup: Setup,
     now: UnixMillis,
     orders: Orders,
+    asking: Asking,
     account: Account,
     link: Link,
     link_since: UnixMillis,
@@ -138,6 +149,7 @@ impl App {
         Self {
             now: setup.now,
             orders: Orders::default(),
+            asking: Asking::default(),
             account: Account::default(),
             link: Link::Connecting { attempt: 1 },
             link_since: setup.now,
@@ -170,7 +182,10 @@ impl App {
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
-            Message::Tick { now } => self.tick(now),
+            Message::Tick { now } => {
+                self.tick(now);
+                return self.ask().into_iter().collect();
+            }
             Message::Intent(intent) => {
                 self.dirty = true;
                 return self.intend(intent);
@@ -192,6 +207,9 @@ impl App {
                 self.take_in(fact);
             }
             fact => {
+                if let Message::Described { workflow, run, .. } = &fact {
+                    self.asking.answered(&Run { workflow: workflow.clone(), run: run.clone() });
+                }
                 self.dirty = true;
                 self.hold(fact);
             }
@@ -204,16 +222,19 @@ impl App {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Whether something on the screen moves in tenths of a second, so that ticks are worth it.
-    #[must_use]
-    pub fn wants_fast_ticks(&self) -> bool {
-        self.frozen.is_none() && self.orders.open() > 0 && !self.setup.look.still
-    }
-
     /// The lines that stay on the terminal after quitting.
     #[must_use]
     pub fn summary(&self) -> String {
         summary::summary(self)
+    }
+
+    /// Which open orders the server is to be asked about. None behind a frozen screen, which nobody looks at.
+    fn ask(&mut self) -> Option<Command> {
+        if self.link != Link::Up || self.frozen.is_some() {
+            return None;
+        }
+        let selected = self.selected_slot();
+        self.asking.command(self.now, &self.orders, selected)
     }
 
     fn tick(&mut self, now: UnixMillis) {
@@ -224,7 +245,13 @@ impl App {
             self.dirty = true;
         }
         let shown = self.shown_now();
-        self.dirty |= shown.0 / 1_000 != before.0 / 1_000 && self.shows_time(before);
+        let passed = |millis: u64| shown.0 / millis != before.0 / millis;
+        self.dirty |= passed(100) && self.shows_tenths() || passed(1_000) && self.shows_time(before);
+    }
+
+    /// Whether the selected order's countdown and running attempts move in tenths of a second.
+    fn shows_tenths(&self) -> bool {
+        !self.look.still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
     }
 
     /// Whether something on the screen moves with the clock alone: a countdown, or an age that is still told in seconds.

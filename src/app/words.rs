@@ -18,6 +18,8 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
         Stage::Cancelled => "cancelled",
         Stage::Terminated => "terminated",
         Stage::TimedOut => "timed out",
+        Stage::Paused { .. } => "paused",
+        Stage::Unknown => "not known",
     }
 }
 
@@ -36,6 +38,7 @@ pub fn verdict_word(verdict: OrderVerdict) -> String {
         OrderVerdict::Applied(times) => return format!("APPLIED {times} TIMES"),
         OrderVerdict::Completed => "✓ completed",
         OrderVerdict::NoEffect => "no effect",
+        OrderVerdict::Unknown => "effect not known",
     }
     .to_owned()
 }

@@ -296,19 +296,18 @@ mod tests {
     #[test]
     fn every_character_that_the_sources_draw_has_its_ascii() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut drawn = String::new();
-        for folder in ["ui", "app"] {
-            for entry in fs::read_dir(root.join(folder)).unwrap() {
-                let path = entry.unwrap().path();
-                if !path.ends_with("tests.rs") && !path.ends_with("look.rs") {
-                    drawn.push_str(&fs::read_to_string(path).unwrap().replace("#[cfg(test)]\nmod tests {", "\u{1}"));
-                    drawn.push('\u{2}');
-                }
+        let mut waiting = vec![root.join("ui"), root.join("app"), root.join("keymap.rs")];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                let inside = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+                waiting.extend(inside.filter(|path| !path.ends_with("tests") && !path.ends_with("tests.rs")));
+                continue;
             }
-        }
-        drawn.push_str(&fs::read_to_string(root.join("keymap.rs")).unwrap());
-        for file in drawn.split('\u{2}') {
-            let production = file.split('\u{1}').next().unwrap();
+            let file = fs::read_to_string(&path).unwrap();
+            let production = file.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            if path.ends_with("look.rs") {
+                continue;
+            }
             for line in production.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for character in line.chars().filter(|character| !character.is_ascii()) {
                     assert!(ascii(character).is_some(), "{character} has no ASCII: {line}");

@@ -68,7 +68,7 @@ fn attempts(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line
         lines.extend(seen.iter().rev().map(|seen| attempt(activity, seen, width)));
     }
     let next = next(app, app.stage(order));
-    let total: u64 = Activity::ALL.iter().map(|activity| u64::from(order.lane(*activity).highest())).sum();
+    let total: u64 = Activity::ALL.iter().map(|activity| order.lane(*activity).total()).sum();
     let fits = lines.len().saturating_add(usize::from(next.is_some())) <= room;
     let shown = room.saturating_sub(usize::from(next.is_some())).saturating_sub(usize::from(!fits)).min(lines.len());
     lines.drain(..lines.len() - shown);

@@ -16,7 +16,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
         Stage::Starting => theme::FAINT,
         Stage::Queued | Stage::Completed => theme::PLAIN,
         Stage::Running { .. } | Stage::Between => theme::BOLD,
-        Stage::Unanswered { .. } | Stage::BackingOff { .. } => theme::WARN,
+        Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Paused { .. } | Stage::Unknown => theme::WARN,
         Stage::NotStarted(_)
         | Stage::Refused
         | Stage::Failed(_)
@@ -65,7 +65,7 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
 pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
     let style = match verdict {
         OrderVerdict::Pending | OrderVerdict::NoEffect => theme::FAINT,
-        OrderVerdict::Unconfirmed => theme::WARN,
+        OrderVerdict::Unconfirmed | OrderVerdict::Unknown => theme::WARN,
         OrderVerdict::AppliedOnce | OrderVerdict::Completed => theme::GOOD,
         OrderVerdict::Replayed | OrderVerdict::Skipped => theme::KNOWN,
         OrderVerdict::Rejected | OrderVerdict::Conflict => theme::BAD,
