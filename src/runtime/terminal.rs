@@ -12,7 +12,7 @@ use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute,
-    style::{Print, ResetColor},
+    style::{Print, ResetColor, force_color_output},
     terminal::{
         BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
         disable_raw_mode, enable_raw_mode,
@@ -59,6 +59,9 @@ impl Tty {
     /// # Errors
     /// The operating system's; the terminal is as it was.
     pub fn take() -> io::Result<Self> {
+        // Crossterm obeys NO_COLOR by leaving every colour out, also those of a theme that somebody has named. What it
+        // means here is decided with the settings.
+        force_color_output(true);
         let hold = Arc::new(Hold::default());
         let screen = Terminal::new(CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) }))?;
         let tty = Self { screen, hold };

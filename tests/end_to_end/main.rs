@@ -8,6 +8,7 @@
 mod commands;
 mod dashboard;
 mod failures;
+mod look;
 mod orders;
 mod screen;
 mod stage;
