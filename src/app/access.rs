@@ -3,13 +3,19 @@
 use crate::{domain::Guard, domain::UnixMillis, faults::Preset};
 
 use super::{
-    Account, App, Judgement, Link, Notice, Orders, Overlay, Server, Setup, Stage, Worker, execution::Execution,
+    Account, App, Judgement, Link, Look, Notice, Orders, Overlay, Server, Setup, Stage, Worker, execution::Execution,
 };
 
 impl App {
     #[must_use]
     pub const fn setup(&self) -> &Setup {
         &self.setup
+    }
+
+    /// How the screen is to look.
+    #[must_use]
+    pub const fn look(&self) -> Look {
+        self.setup.look
     }
 
     #[must_use]

@@ -44,6 +44,8 @@ pub enum Ending {
 pub struct AttemptFacts {
     pub number: u32,
     pub started: Option<UnixMillis>,
+    /// When it began, as the server says.
+    pub told: Option<UnixMillis>,
     pub strikes: Vec<Strike>,
     pub committed: Option<Committed>,
     pub ending: Option<Ending>,
@@ -73,7 +75,7 @@ const MOST_STRIKES: usize = 4;
 impl AttemptFacts {
     #[must_use]
     pub const fn new(number: u32) -> Self {
-        Self { number, started: None, strikes: Vec::new(), committed: None, ending: None }
+        Self { number, started: None, told: None, strikes: Vec::new(), committed: None, ending: None }
     }
 
     pub fn strike(&mut self, strike: Strike) {
@@ -98,6 +100,18 @@ impl AttemptFacts {
             (None, None, true) => AttemptState::NoAnswer,
             (None, None, false) => AttemptState::Running,
         }
+    }
+
+    /// Whether a line of the journal tells of it.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
+        self.started.is_some() || self.committed.is_some() || self.ending.is_some() || !self.strikes.is_empty()
+    }
+
+    /// When it began, where that is known.
+    #[must_use]
+    pub fn begun(&self) -> Option<UnixMillis> {
+        self.started.or(self.told)
     }
 
     /// When it ended, where that is known.

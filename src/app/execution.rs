@@ -7,6 +7,7 @@ use super::{
     attempt::{AttemptState, Ending},
     lane::{Lane, Seen},
     message::End,
+    pending::Pending,
     waits::RetryWaits,
 };
 
@@ -54,6 +55,17 @@ pub struct Execution {
     /// When it was first heard of; orders the rows of which nothing better is known.
     pub heard: UnixMillis,
     pub(super) lanes: [Lane; Activity::ALL.len()],
+    pub(super) pending: Vec<Pending>,
+}
+
+/// The attempt that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextAttempt {
+    pub activity: Activity,
+    pub number: u32,
+    pub due: UnixMillis,
+    /// The server said so; else it is worked out from the retry policy.
+    pub known: bool,
 }
 
 /// Where an order stands.
@@ -128,6 +140,7 @@ impl Execution {
             first_line: None,
             heard,
             lanes: [Lane::default(), Lane::default()],
+            pending: Vec::new(),
         }
     }
 
@@ -182,6 +195,47 @@ impl Execution {
     #[must_use]
     pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = Seen<'_>> {
         self.lane(activity).seen(self.is_closed(activity))
+    }
+
+    /// What the server last said of an activity that is pending.
+    #[must_use]
+    pub fn pending(&self, activity: Activity) -> Option<&Pending> {
+        self.pending.iter().find(|pending| pending.activity == activity)
+    }
+
+    /// The most attempts of an activity, where the server told a limit.
+    #[must_use]
+    pub fn maximum(&self, activity: Activity) -> Option<u32> {
+        self.pending(activity).map(|pending| pending.maximum).filter(|maximum| *maximum > 0)
+    }
+
+    /// The attempt that comes next, where one does.
+    #[must_use]
+    pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
+        match self.stage(waits) {
+            Stage::BackingOff { activity, next, due } => {
+                let told = self.pending(activity).filter(|pending| pending.attempt == next);
+                let told = told.and_then(|pending| pending.next);
+                Some(NextAttempt { activity, number: next, due: told.unwrap_or(due), known: told.is_some() })
+            }
+            Stage::Unanswered { activity, attempt, due } => {
+                let due = UnixMillis(due.0.saturating_add(waits.after(attempt)));
+                Some(NextAttempt { activity, number: attempt.saturating_add(1), due, known: false })
+            }
+            _ => None,
+        }
+    }
+
+    /// From the commit of an effect to the answer that tells Temporal of it; `None` while there is none.
+    #[must_use]
+    pub fn crash_window(&self, activity: Activity) -> Option<(UnixMillis, Option<UnixMillis>)> {
+        let commits = self.attempts(activity).filter_map(|seen| seen.facts?.committed);
+        let from = commits.map(|committed| committed.at).min()?;
+        let answers = self.attempts(activity).filter_map(|seen| match seen.facts?.ending {
+            Some(Ending::Succeeded { at, .. }) => Some(at),
+            _ => None,
+        });
+        Some((from, answers.filter(|at| *at >= from).min()))
     }
 
     /// The activity that is at work, or was last.

@@ -18,6 +18,8 @@ pub struct Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
     pub number: u32,
+    /// From 1; one more after each activity reset, after which attempts begin at 1 again.
+    pub round: u32,
     pub state: AttemptState<'a>,
     /// `None` where it was not observed.
     pub facts: Option<&'a AttemptFacts>,
@@ -77,7 +79,7 @@ impl Lane {
             let facts = found.ok().and_then(|place| self.facts.get(place));
             let superseded = closed || number < self.highest;
             let state = facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded));
-            Seen { number, state, facts }
+            Seen { number, round: 1, state, facts }
         })
     }
 

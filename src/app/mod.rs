@@ -7,17 +7,20 @@
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
+//! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
 mod attempt;
+mod axis;
 mod command;
 mod effects;
 mod execution;
 mod explain;
 mod facts;
+mod history;
 mod ingest;
 mod intent;
 mod lane;
@@ -27,6 +30,7 @@ mod notice;
 mod orders;
 mod pending;
 mod summary;
+mod timeline;
 mod trouble;
 mod view;
 mod waits;
@@ -45,8 +49,9 @@ pub use account::{Account, Judgement, Source};
 pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
 pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
-pub use execution::{Execution, OrderVerdict, Stage, Terms};
+pub use execution::{Execution, NextAttempt, OrderVerdict, Stage, Terms};
 pub use explain::{Explanation, Kind, explain};
+pub use history::{Stretch, Strip, What, history};
 pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
 pub use look::{Look, NoSuchTheme, Theme};
@@ -54,6 +59,7 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
 

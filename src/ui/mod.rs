@@ -4,13 +4,12 @@
 //! ┌ header     server, namespace, queue, link, worker, guard, faults, freshness ┐ 2 rows
 //! ├ inventory  the stock in blocks │ verdict, expected, retries │ the document  ┤ 6 rows, 12 where there is room
 //! ├ orders     newest first: attempts as glyphs, what it waits for, verdict     ┤ the rest, a little more than half
-//! ├ details    the selected order: a sentence, its attempts │ effects           ┤ the rest
+//! ├ timeline   the selected order: a sentence, its retries in time │ effects    ┤ the rest
 //! ├ line       a notice, else what is wrong, else the legend                    ┤ 1 row
 //! └ footer     keys for what can be done now                                    ┘ 1 row
 //! ~~~
 //! On top, when asked for: the help, or a question.
 
-mod details;
 mod digits;
 mod effects;
 mod footer;
@@ -21,6 +20,7 @@ mod orders;
 mod overlay;
 mod pane;
 mod theme;
+mod timeline;
 mod words;
 
 #[cfg(test)]
@@ -34,6 +34,8 @@ use ratatui::{
 };
 
 use crate::app::App;
+
+pub use timeline::rows as timeline_rows;
 
 /// The smallest terminal that shows something useful.
 pub const SMALLEST: (u16, u16) = (60, 16);
@@ -77,14 +79,14 @@ fn draw_body(buffer: &mut Buffer, area: Rect, app: &App) {
     let [above, below] = area.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(below)]));
     orders::draw(buffer, above, app);
     if area.width < WIDE {
-        return details::draw(buffer, below, app);
+        return timeline::draw(buffer, below, app, 0);
     }
     let [left, _, right] = below.layout(&Layout::horizontal([
         Constraint::Min(0),
         Constraint::Length(1),
         Constraint::Length((area.width * 17 / 40).min(56)),
     ]));
-    details::draw(buffer, left, app);
+    timeline::draw(buffer, left, app, 0);
     effects::draw(buffer, right, app);
 }
 

@@ -19,20 +19,20 @@ use crate::{
     store::Outcome,
 };
 
-fn frame(app: &App, width: u16, height: u16) -> Buffer {
+pub(super) fn frame(app: &App, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| super::draw(frame, app)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-fn text(buffer: &Buffer) -> String {
+pub(super) fn text(buffer: &Buffer) -> String {
     let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
     rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n")
         .collect()
 }
 
 /// Where `words` begin.
-fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
+pub(super) fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     let found = text(buffer).lines().enumerate().find_map(|(y, line)| {
         let x = line.find(words)?;
         Some((line[..x].chars().count(), y))
@@ -41,7 +41,7 @@ fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     (u16::try_from(x).unwrap(), u16::try_from(y).unwrap())
 }
 
-fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
+pub(super) fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
     let cell = &buffer[find(buffer, words)];
     assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
 }
