@@ -8,8 +8,9 @@ use crate::{
 };
 
 use super::{
+    NextAttempt,
     attempt::{AttemptFacts, AttemptState},
-    execution::{Execution, NextAttempt},
+    execution::Execution,
     lane::Seen,
     waits::RetryWaits,
 };
@@ -25,7 +26,7 @@ const NOTICEABLE: u64 = 1_000;
 pub struct Strip<'a> {
     pub activity: Activity,
     /// Attempts that are too old to be kept.
-    pub forgotten: u32,
+    pub forgotten: u64,
     pub stretches: Vec<Stretch<'a>>,
 }
 
@@ -114,7 +115,7 @@ impl<'a> View<'a, '_> {
         }
         let end = stretches.last().map_or(origin, |stretch| stretch.to.0);
         stretches.extend(self.ahead(seen.last(), end).into_iter().flatten());
-        let forgotten = seen.first().filter(|first| first.round <= 1).map_or(0, |first| first.number.saturating_sub(1));
+        let forgotten = self.execution.lane(self.activity).total().saturating_sub(seen.len() as u64);
         Strip { activity: self.activity, forgotten, stretches }
     }
 

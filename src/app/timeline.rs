@@ -38,7 +38,7 @@ pub struct Timeline<'a> {
 pub struct Picture<'a> {
     pub activity: Activity,
     /// Attempts that came before those that are shown.
-    pub earlier: u32,
+    pub earlier: u64,
     /// From left to right, without overlap; an attempt has a column at least.
     pub spans: Vec<Span<'a>>,
     pub window: Option<Window>,
@@ -131,7 +131,7 @@ const fn must_show(stretch: &Stretch<'_>) -> bool {
 }
 
 /// Leaves the oldest attempts out where the columns do not suffice; says how many of each activity.
-fn leave_out(strips: &mut [Strip<'_>; 2], columns: u16) -> [u32; 2] {
+fn leave_out(strips: &mut [Strip<'_>; 2], columns: u16) -> [u64; 2] {
     let mut all: Vec<_> = strips.iter().flat_map(|strip| strip.stretches.iter().copied()).collect();
     all.sort_by_key(|stretch| stretch.from);
     let mut needed = all.iter().filter(|stretch| must_show(stretch)).count();
@@ -148,7 +148,7 @@ fn leave_out(strips: &mut [Strip<'_>; 2], columns: u16) -> [u32; 2] {
     strips.each_mut().map(|strip| {
         let before = strip.stretches.iter().filter(|stretch| stretch.from < begin && is_attempt(stretch)).count();
         strip.stretches.retain(|stretch| stretch.from >= begin);
-        std::mem::take(&mut strip.forgotten).saturating_add(u32::try_from(before).unwrap_or(u32::MAX))
+        std::mem::take(&mut strip.forgotten).saturating_add(before as u64)
     })
 }
 
@@ -156,7 +156,7 @@ const fn is_attempt(stretch: &Stretch<'_>) -> bool {
     matches!(stretch.what, What::Attempt { .. })
 }
 
-fn picture<'a>(execution: &Execution, strip: Strip<'a>, earlier: u32, axis: &Axis, now: UnixMillis) -> Picture<'a> {
+fn picture<'a>(execution: &Execution, strip: Strip<'a>, earlier: u64, axis: &Axis, now: UnixMillis) -> Picture<'a> {
     let column = |time: UnixMillis| axis.column(time.0);
     let spans = strip.stretches.into_iter().map(|stretch| Span {
         from: column(stretch.from),
@@ -165,12 +165,10 @@ fn picture<'a>(execution: &Execution, strip: Strip<'a>, earlier: u32, axis: &Axi
         compressed: axis.compresses(stretch.from.0, stretch.to.0),
         stretch,
     });
-    let window = execution.crash_window(strip.activity).and_then(|(commit, answer)| {
+    let window = execution.crash_window(strip.activity).map(|(commit, answer)| {
         let (from, end) = (column(commit), answer.unwrap_or(now));
         let open = answer.is_none() && !execution.is_over();
-        // Every attempt has such a window; what matters is one that a worker could die in.
-        let is_long = end.0.saturating_sub(commit.0) >= LEAST_WAIT;
-        (open || is_long).then(|| Window { from, to: column(end).max(from), open })
+        Window { from, to: column(end).max(from), open }
     });
     let spans: Vec<_> = spans.filter(is_worth_columns).collect();
     let late = spans.iter().filter_map(|span| match span.stretch.what {
@@ -329,7 +327,7 @@ mod tests {
             let shown = shown(&scene, columns);
             let picture = &shown.pictures[0];
             let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
-            assert_eq!(usize::try_from(picture.earlier).unwrap() + attempts, 70, "{columns}");
+            assert_eq!(picture.earlier + attempts as u64, 70, "{columns}");
             assert!(columns < 300 || attempts == 64);
         }
     }
@@ -386,9 +384,7 @@ mod tests {
                 (end, last) = (span.to, Some(span.stretch.to));
             }
             let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
-            let first = execution.attempts(picture.activity).next().map_or(0, |first| first.number as usize - 1);
-            let all = first + execution.attempts(picture.activity).count();
-            assert_eq!(attempts + usize::try_from(picture.earlier).unwrap(), all);
+            assert_eq!(attempts as u64 + picture.earlier, execution.lane(picture.activity).total());
             if let Some(window) = picture.window {
                 assert!(window.from <= window.to && window.to <= columns, "{window:?}");
             }

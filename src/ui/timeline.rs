@@ -39,7 +39,7 @@ use picture::Lanes;
 use super::{pane, theme};
 
 /// About as many columns as the longest usual sentence takes, with its badge.
-const SENTENCE: usize = 96;
+const SENTENCE: usize = 170;
 
 /// `scroll`: by how many rows the list is moved back; 0 follows its end.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
