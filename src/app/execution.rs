@@ -5,10 +5,10 @@ use crate::domain::{Activity, Guard, ProductId, UnixMillis};
 
 use super::{
     attempt::{AttemptState, Ending},
-    lane::{Lane, Seen},
+    lane::{Closing, Lane, Seen},
     message::End,
-    pending::Pending,
-    waits::RetryWaits,
+    pending::{Description, Pending},
+    round::Place,
 };
 
 /// A start that this dashboard asked for.
@@ -35,6 +35,14 @@ pub struct Refused {
     pub message: String,
 }
 
+/// Where the journal first tells of an order. Sorted as the journal is, even where a clock went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// The latest time in the journal up to there.
+    pub at: UnixMillis,
+    pub seq: u64,
+}
+
 /// All texts are sanitized where they came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -52,55 +60,12 @@ pub struct Execution {
     pub start_failure: Option<String>,
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
+    pub turn: Option<Turn>,
+    /// The time of the server's latest answer about it.
+    pub answered: Option<UnixMillis>,
     /// When it was first heard of; orders the rows of which nothing better is known.
     pub heard: UnixMillis,
     pub(super) lanes: [Lane; Activity::ALL.len()],
-    pub(super) pending: Vec<Pending>,
-}
-
-/// The attempt that comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextAttempt {
-    pub activity: Activity,
-    pub number: u32,
-    pub due: UnixMillis,
-    /// The server said so; else it is worked out from the retry policy.
-    pub known: bool,
-}
-
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage<'a> {
-    /// The server has not answered yet.
-    Starting,
-    NotStarted(&'a str),
-    /// Started; no attempt was seen.
-    Queued,
-    /// Temporal gives the attempt up at `due`.
-    Running {
-        activity: Activity,
-        attempt: u32,
-        due: UnixMillis,
-    },
-    /// An attempt that will not answer; Temporal gives it up at `due`.
-    Unanswered {
-        activity: Activity,
-        attempt: u32,
-        due: UnixMillis,
-    },
-    BackingOff {
-        activity: Activity,
-        next: u32,
-        due: UnixMillis,
-    },
-    /// The first activity is done, the second has not begun.
-    Between,
-    Completed,
-    Refused,
-    Failed(&'a str),
-    Cancelled,
-    Terminated,
-    TimedOut,
 }
 
 /// What became of an order's effect on the stock.
@@ -122,6 +87,8 @@ pub enum OrderVerdict {
     Completed,
     /// It ended without an effect.
     NoEffect,
+    /// It is over, and what became of the effect cannot be known from here: another program's worker, or server.
+    Unknown,
 }
 
 impl Execution {
@@ -138,9 +105,10 @@ impl Execution {
             end: None,
             start_failure: None,
             first_line: None,
+            turn: None,
+            answered: None,
             heard,
             lanes: [Lane::default(), Lane::default()],
-            pending: Vec::new(),
         }
     }
 
@@ -165,12 +133,20 @@ impl Execution {
         &self.lanes[activity as usize]
     }
 
+    /// Takes in what the server says. An older answer never counts against a newer one.
+    pub(super) fn hear(&mut self, description: Description) {
+        self.answered = self.answered.max(Some(description.at));
+        for pending in description.pending {
+            self.lanes[pending.activity as usize].hear(description.at, pending);
+        }
+    }
+
     /// Nothing more will happen to it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let failed_for_good = |lane: &Lane| {
-            let latest = lane.latest(false);
-            matches!(latest.map(|seen| seen.state), Some(AttemptState::Failed(failure)) if !failure.retryable)
+            let latest = lane.latest(Closing::Open).and_then(|seen| seen.facts?.ending.as_ref());
+            matches!(latest, Some(Ending::Failed(failure)) if !failure.retryable)
         };
         self.end.is_some()
             || self.start_failure.is_some()
@@ -182,91 +158,58 @@ impl Execution {
     /// Whether the latest attempt succeeded. An earlier one may say so too, too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
-        let latest = self.lane(activity).latest(false).and_then(|seen| seen.facts);
-        latest.is_some_and(|facts| matches!(facts.ending, Some(Ending::Succeeded { .. })))
+        let latest = self.lane(activity).latest(Closing::Open).and_then(|seen| seen.facts);
+        latest.is_some_and(super::AttemptFacts::reported)
     }
 
-    fn is_closed(&self, activity: Activity) -> bool {
+    pub(super) fn closing(&self, activity: Activity) -> Closing {
         let next_began = activity == Activity::UpdateInventory && !self.lane(Activity::SupplierOrder).is_empty();
-        next_began || self.is_over()
+        match &self.end {
+            Some(End::Completed { .. }) => Closing::Succeeded,
+            _ if next_began => Closing::Succeeded,
+            _ if self.is_over() => Closing::Over,
+            _ => Closing::Open,
+        }
     }
 
     /// The attempts of an activity, oldest first.
     #[must_use]
     pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = Seen<'_>> {
-        self.lane(activity).seen(self.is_closed(activity))
+        self.lane(activity).seen(self.closing(activity))
     }
 
-    /// What the server last said of an activity that is pending.
+    /// What the server says of an activity; `None` where it is not asked for now, or the journal is ahead.
     #[must_use]
     pub fn pending(&self, activity: Activity) -> Option<&Pending> {
-        self.pending.iter().find(|pending| pending.activity == activity)
+        self.standing(activity).map(|(pending, _)| pending)
     }
 
-    /// The most attempts of an activity, where the server told a limit.
+    /// The same, and the attempt that runs or comes next.
+    pub(super) fn standing(&self, activity: Activity) -> Option<(&Pending, Place)> {
+        let (pending, at, place) = self.lane(activity).told()?;
+        let place = place?;
+        let latest = self.lane(activity).latest(Closing::Open).map(|seen| seen.place());
+        let is_behind = if pending.runs() { latest > Some(place) } else { latest >= Some(place) };
+        let is_over = self.closing(activity) != Closing::Open || self.has_succeeded(activity);
+        (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, place))
+    }
+
+    /// How many attempts the server allows; `None` where there is no limit, or none is known.
     #[must_use]
     pub fn maximum(&self, activity: Activity) -> Option<u32> {
-        self.pending(activity).map(|pending| pending.maximum).filter(|maximum| *maximum > 0)
+        self.lane(activity).told().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
     }
 
-    /// The attempt that comes next, where one does.
+    /// Whether any line of the journal tells of it. Another program's worker leaves none.
     #[must_use]
-    pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
-        match self.stage(waits) {
-            Stage::BackingOff { activity, next, due } => {
-                let told = self.pending(activity).filter(|pending| pending.attempt == next);
-                let told = told.and_then(|pending| pending.next);
-                Some(NextAttempt { activity, number: next, due: told.unwrap_or(due), known: told.is_some() })
-            }
-            Stage::Unanswered { activity, attempt, due } => {
-                let due = UnixMillis(due.0.saturating_add(waits.after(attempt)));
-                Some(NextAttempt { activity, number: attempt.saturating_add(1), due, known: false })
-            }
-            _ => None,
-        }
-    }
-
-    /// From the commit of an effect to the answer that tells Temporal of it; `None` while there is none.
-    #[must_use]
-    pub fn crash_window(&self, activity: Activity) -> Option<(UnixMillis, Option<UnixMillis>)> {
-        let commits = self.attempts(activity).filter_map(|seen| seen.facts?.committed);
-        let from = commits.map(|committed| committed.at).min()?;
-        let answers = self.attempts(activity).filter_map(|seen| match seen.facts?.ending {
-            Some(Ending::Succeeded { at, .. }) => Some(at),
-            _ => None,
-        });
-        Some((from, answers.filter(|at| *at >= from).min()))
+    pub const fn is_journaled(&self) -> bool {
+        self.first_line.is_some()
     }
 
     /// The activity that is at work, or was last.
     #[must_use]
-    pub const fn current(&self) -> Activity {
+    pub fn current(&self) -> Activity {
         if self.lane(Activity::SupplierOrder).is_empty() { Activity::UpdateInventory } else { Activity::SupplierOrder }
-    }
-
-    #[must_use]
-    pub fn stage(&self, waits: &RetryWaits) -> Stage<'_> {
-        if let Some(cause) = &self.start_failure {
-            return Stage::NotStarted(cause);
-        }
-        match &self.end {
-            Some(End::Completed { .. }) => return Stage::Completed,
-            Some(End::Rejected { .. } | End::Conflict { .. }) => return Stage::Refused,
-            Some(End::Failed { message }) => return Stage::Failed(message),
-            Some(End::Cancelled) => return Stage::Cancelled,
-            Some(End::Terminated) => return Stage::Terminated,
-            Some(End::TimedOut) => return Stage::TimedOut,
-            None => {}
-        }
-        if self.refused.is_some() {
-            return Stage::Refused;
-        }
-        let activity = self.current();
-        match self.lane(activity).latest(false) {
-            None if self.run.is_none() => Stage::Starting,
-            None => Stage::Queued,
-            Some(seen) => stage_of(activity, &seen, waits),
-        }
     }
 
     /// How often an effect is in the stock that this run repeated; 0 where it repeated none. A run that came before or
@@ -309,42 +252,31 @@ impl Execution {
                 "replayed" => OrderVerdict::Replayed,
                 _ => OrderVerdict::Completed,
             },
+            (_, Some(End::Unknown)) => OrderVerdict::Unknown,
+            (_, Some(_)) if self.is_unwatched() => OrderVerdict::Unknown,
             (_, Some(_)) => OrderVerdict::NoEffect,
             (_, None) if self.is_over() => OrderVerdict::NoEffect,
             (_, None) => OrderVerdict::Pending,
         }
     }
 
+    /// An attempt at the stock was made of which no line of the journal tells.
+    fn is_unwatched(&self) -> bool {
+        let unwatched = |seen: Seen<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
+        let failed = matches!(self.end, Some(End::Failed { .. })) && !self.is_journaled();
+        failed || self.attempts(Activity::UpdateInventory).any(unwatched)
+    }
+
     /// The latest attempt that has failed or was lost, of the activity at work.
     #[must_use]
     pub fn last_trouble(&self) -> Option<(Activity, Seen<'_>)> {
         let is_trouble = |seen: &Seen<'_>| {
-            !matches!(seen.state, AttemptState::Running | AttemptState::Succeeded(_) | AttemptState::NotObserved)
+            !matches!(
+                seen.state,
+                AttemptState::Running | AttemptState::Done | AttemptState::Succeeded(_) | AttemptState::NotObserved
+            )
         };
         let activity = self.current();
         self.attempts(activity).rev().find(is_trouble).map(|seen| (activity, seen))
-    }
-}
-
-/// Where an order stands whose latest attempt is this one.
-fn stage_of<'a>(activity: Activity, seen: &Seen<'a>, waits: &RetryWaits) -> Stage<'a> {
-    let after = |at: UnixMillis, wait: u64| UnixMillis(at.0.saturating_add(wait));
-    let started = seen.facts.and_then(|facts| facts.started).unwrap_or_default();
-    let timeout = after(started, waits.start_to_close);
-    match seen.state {
-        AttemptState::Failed(failure) if failure.retryable => Stage::BackingOff {
-            activity,
-            next: seen.number.saturating_add(1),
-            due: after(failure.at, waits.after(seen.number)),
-        },
-        AttemptState::Failed(failure) => Stage::Failed(&failure.message),
-        AttemptState::Succeeded(_) if activity == Activity::SupplierOrder => Stage::Completed,
-        AttemptState::Succeeded(_) => Stage::Between,
-        AttemptState::Running | AttemptState::NotObserved => {
-            Stage::Running { activity, attempt: seen.number, due: timeout }
-        }
-        AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
-            Stage::Unanswered { activity, attempt: seen.number, due: timeout }
-        }
     }
 }

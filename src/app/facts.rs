@@ -32,19 +32,11 @@ impl App {
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
             Message::Described { workflow, run, answer: Ok(description) } => {
-                self.orders.change((ingest::id(&workflow), ingest::id(&run)), self.now, |execution| {
-                    for pending in &description.pending {
-                        let begun = pending.attempt - u32::from(pending.started.is_none() || pending.next.is_some());
-                        if let Some(facts) = execution.lanes[pending.activity as usize].attempt(begun) {
-                            facts.told = pending.started;
-                        }
-                    }
-                    execution.pending = description.pending;
-                });
+                ingest::describe(&mut self.orders, &workflow, &run, description);
             }
-            Message::Described { .. }
-            | Message::Compared(_)
-            | Message::Logged { .. }
+            Message::Compared(_) | Message::Logged { .. } => {}
+            // The link says why there is no answer.
+            Message::Described { answer: Err(_), .. }
             | Message::Tick { .. }
             | Message::Intent(_)
             | Message::Resized { .. } => {}

@@ -5,17 +5,21 @@
 //! | --- | --- |
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
+//! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
+//! | `progress` | an order's stage, its next attempt, its crash window |
+//! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
-//! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
-//! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
+//! | `explain`, `doubt`, `trouble`, `summary`, `waits` | words and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
+mod asking;
 mod attempt;
 mod axis;
 mod command;
+mod doubt;
 mod effects;
 mod execution;
 mod explain;
@@ -29,8 +33,11 @@ mod message;
 mod notice;
 mod orders;
 mod pending;
+mod progress;
+mod round;
 mod summary;
 mod timeline;
+mod told;
 mod trouble;
 mod view;
 mod waits;
@@ -46,10 +53,11 @@ use crate::{
 };
 
 pub use account::{Account, Judgement, Source};
-pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
+pub use asking::Asking;
+pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
 pub use command::{Command, Comparison, Run, StartOrder};
 pub use effects::{Effect, EffectKind, Effects};
-pub use execution::{Execution, NextAttempt, OrderVerdict, Stage, Terms};
+pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
 pub use history::{Stretch, Strip, What, history};
 pub use intent::{Intent, Move, Overlay, Panel, Question};
@@ -59,6 +67,8 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use progress::{NextAttempt, Stage};
+pub use round::Place;
 pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;

@@ -52,3 +52,30 @@ pub struct PendingFailure {
     pub message: String,
     pub retryable: bool,
 }
+
+impl Pending {
+    /// Whether an attempt runs, rather than waits to begin.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        match self.state {
+            PendingState::Started => true,
+            PendingState::Scheduled => false,
+            // Either can be asked for while an attempt runs, which goes on.
+            PendingState::Paused | PendingState::CancelRequested => {
+                self.next.is_none() && self.started > self.completed
+            }
+        }
+    }
+
+    /// When the latest attempt that ended did so, as far as the answer tells.
+    #[must_use]
+    pub fn ended(&self) -> Option<UnixMillis> {
+        self.completed.or_else(|| Some(UnixMillis(self.next?.0.checked_sub(self.interval?)?)))
+    }
+
+    /// When the next attempt is due; `None` where the server does not say.
+    #[must_use]
+    pub fn due(&self) -> Option<UnixMillis> {
+        self.next.or_else(|| Some(UnixMillis(self.completed?.0.saturating_add(self.interval?))))
+    }
+}

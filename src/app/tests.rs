@@ -1,5 +1,7 @@
 //! What the core promises as a whole: scenes, and arrival in any order.
 
+mod answers;
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -11,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    script::{SUPPLIER, Scene, UPDATE},
+    script::{SUPPLIER, Scene, UPDATE, running, waiting},
     *,
 };
 
@@ -21,9 +23,20 @@ fn picture(app: &App) -> String {
     for (slot, execution) in app.orders().newest_first(0) {
         writeln!(text, "{} {:?}", execution.workflow, execution.run).unwrap();
         writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict()).unwrap();
-        for seen in [UPDATE, SUPPLIER].into_iter().flat_map(|activity| execution.attempts(activity)) {
-            writeln!(text, "  {} {:?}", seen.number, seen.state).unwrap();
+        for activity in [UPDATE, SUPPLIER] {
+            for seen in execution.attempts(activity) {
+                let times = seen.facts.map(|facts| (facts.begun(), facts.ended()));
+                writeln!(text, "  {} {:?} {times:?}", seen.place(), seen.state).unwrap();
+            }
+            writeln!(text, "  {:?} {:?}", execution.pending(activity), execution.crash_window(activity)).unwrap();
         }
+        writeln!(
+            text,
+            "{:?} {:?}",
+            execution.next_attempt(&app.setup().retry),
+            explain(execution, app.stage(execution))
+        )
+        .unwrap();
         assert!(app.orders().position(slot).is_some());
     }
     writeln!(text, "{} open, {} attempts", app.orders().open(), app.orders().attempts()).unwrap();
@@ -31,7 +44,8 @@ fn picture(app: &App) -> String {
     text
 }
 
-/// Two orders, one with a crash and a lost attempt, and one that is sent again; all facts as messages.
+/// Two orders, one with a crash and a lost attempt, and one that is sent again and reset; all facts as messages, with
+/// the server's answers in between.
 fn story() -> (Vec<Message>, Vec<Message>) {
     let mut scene = Scene::new();
     let mut facts = Vec::new();
@@ -49,13 +63,30 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         let ticket = intents.len() as u64;
         let (order, workflow, run) = (order.to_owned(), workflow.to_owned(), run.to_owned());
         facts.push(Message::Started { ticket, order, workflow: workflow.clone(), run: run.clone(), joined: false });
+        facts.push(scene.answer(vec![Pending { completed: None, failure: None, ..waiting(1, 0, 0) }]));
         scene.started(UPDATE, 1);
+        facts.push(scene.answer(vec![running(1, scene.now - 5)]));
         scene.crash(UPDATE, 1, Point::BeforeCommit);
+        let ended = scene.now;
+        for wait in [10, 20] {
+            scene.now += wait;
+            facts.push(scene.answer(vec![waiting(2, ended, ended + 1_000)]));
+        }
+        scene.now += 20;
+        facts.push(scene.answer(vec![waiting(3, ended + 1_010, ended + 3_000)]));
+        scene.now += 20;
         scene.started(UPDATE, 3);
         scene.commit(UPDATE, 3, -1);
         scene.failed(UPDATE, 3, Point::AfterCommit);
-        scene.started(UPDATE, 4);
-        scene.done(UPDATE, 4, Outcome::Replayed);
+        facts.push(scene.answer(vec![waiting(4, scene.now - 4, scene.now + 4_000)]));
+        let next = if run == "r3" { 1 } else { 4 };
+        scene.now += 10;
+        facts.push(scene.answer(vec![Pending { attempt: next, ..waiting(4, scene.now - 14, scene.now + 3_990) }]));
+        scene.now += 10;
+        scene.started(UPDATE, next);
+        scene.done(UPDATE, next, Outcome::Replayed);
+        facts.push(scene.answer(vec![Pending { activity: SUPPLIER, ..running(1, scene.now) }]));
+        scene.now += 10;
         scene.started(SUPPLIER, 1);
         if run != "r2" {
             scene.commit(SUPPLIER, 1, 0);
@@ -87,6 +118,8 @@ proptest! {
         let (intents, in_order) = story();
         let expected = told(&intents, &in_order);
         prop_assert!(expected.contains("AppliedOnce") || expected.contains("Applied("));
+        prop_assert!(expected.contains("#3 Failed") && expected.contains("#1' Succeeded"), "{}", expected);
+        prop_assert!(expected.contains("message: \"RANDOM ERROR\", retryable: true, point: None"), "{}", expected);
         prop_assert_eq!(told(&intents, &facts), expected);
     }
 }
@@ -239,5 +272,9 @@ fn hostile_text_is_harmless() {
         run: "r".into(),
         end: End::Failed { message: "\u{202e}x\u{7}".into() },
     });
+    let mut pending = waiting(2, 1, 2);
+    pending.worker = "\u{1b}".into();
+    pending.failure = Some(PendingFailure { code: "\u{7}".into(), message: "\u{1b}[2J".into(), retryable: true });
+    scene.described(vec![pending]);
     assert!(picture(&scene.app).chars().all(|c| c == '\n' || !c.is_control()));
 }

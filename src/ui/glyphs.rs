@@ -23,6 +23,7 @@ const fn mark(glyph: char, style: Style, word: &'static str) -> Mark {
 }
 
 pub const APPLIED: Mark = mark('✓', theme::GOOD, "done");
+pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect not known");
 pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
 pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
@@ -69,6 +70,7 @@ pub fn of_attempt(seen: &Seen<'_>) -> Mark {
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
         AttemptState::Running => RUNNING,
+        AttemptState::Done => DONE,
         AttemptState::Hanging => HANGING,
         AttemptState::TimedOut => TIMED_OUT,
         AttemptState::Crashed(Point::BeforeCommit) => CRASHED_BEFORE,

@@ -25,6 +25,8 @@ pub fn stage(stage: Stage<'_>) -> (&'static str, Style) {
         Stage::Cancelled => ("cancelled", theme::BAD),
         Stage::Terminated => ("terminated", theme::BAD),
         Stage::TimedOut => ("timed out", theme::BAD),
+        Stage::Paused { .. } => ("paused", theme::WARN),
+        Stage::Unknown => ("not known", theme::WARN),
     }
 }
 
@@ -77,6 +79,7 @@ pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
         OrderVerdict::Applied(times) => (format!("APPLIED {times} TIMES"), theme::badge(theme::BAD)),
         OrderVerdict::Completed => known("✓ completed", theme::GOOD),
         OrderVerdict::NoEffect => known("no effect", theme::FAINT),
+        OrderVerdict::Unknown => known("effect not known", theme::WARN),
     }
 }
 
