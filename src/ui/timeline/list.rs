@@ -21,6 +21,9 @@ use super::{
 /// A message shorter than this is not worth its columns.
 const LEAST_MESSAGE: usize = 12;
 
+/// For how many milliseconds an attempt must run before that is worth saying.
+const LEAST_RUNNING: u64 = 100;
+
 /// A queue of so many milliseconds is worth a row.
 const LEAST_QUEUE: u64 = 1_000;
 
@@ -64,7 +67,8 @@ pub fn lines(app: &App, order: &Execution, width: usize) -> Vec<Line<'static>> {
             lines.push(Row::new(strip.activity.short_name()).say(&text, theme::FAINT).line);
         }
         let (activity, stretches) = (strip.activity, strip.stretches.as_slice());
-        let list = List { app, order, activity, stretches, width, names: names_width(order, stretches) };
+        let list =
+            List { app, order, activity, stretches, width, names: names_width(order.maximum(activity), stretches) };
         let mut before = None;
         for stretch in &strip.stretches {
             lines.extend(list.row(stretch, before));
@@ -87,10 +91,10 @@ fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
 }
 
 /// The columns that the longest name of a strip takes.
-fn names_width(order: &Execution, stretches: &[Stretch<'_>]) -> usize {
+fn names_width(maximum: Option<u32>, stretches: &[Stretch<'_>]) -> usize {
     let names = stretches.iter().filter_map(|stretch| match stretch.what {
-        What::Attempt { seen, .. } => Some(name(seen.number, seen.round, None)),
-        What::Next(next) => Some(name(next.number, round_of_next(stretches, &next), order.maximum(next.activity))),
+        What::Attempt { seen, .. } => Some(name(seen.number, seen.round, maximum)),
+        What::Next(next) => Some(name(next.number, round_of_next(stretches, &next), maximum)),
         _ => None,
     });
     names.map(|name| name.chars().count()).max().unwrap_or(0).max("#1".len())
@@ -149,7 +153,10 @@ impl List<'_> {
                 Some(self.attempt(&seen, time))
             }
             What::Wait { real: Some(real), policy, .. } => {
-                let policy = policy.map_or_else(String::new, |policy| format!(" (policy {})", times::round(policy)));
+                let policy = policy.map_or_else(
+                    || ", then it was reset".to_owned(),
+                    |policy| format!(" (policy {})", times::round(policy)),
+                );
                 Some(self.between(&format!("waited {}{policy}", times::exact(real))))
             }
             What::Queue { open } if stretch.millis() >= LEAST_QUEUE => {
@@ -165,6 +172,10 @@ impl List<'_> {
         }
     }
 
+    fn name(&self, number: u32, round: u32) -> String {
+        name(number, round, self.order.maximum(self.activity))
+    }
+
     fn between(&self, text: &str) -> Line<'static> {
         Row::new("").say(&" ".repeat(self.names + 1), theme::PLAIN).say(text, theme::FAINT).line
     }
@@ -177,7 +188,7 @@ impl List<'_> {
         let server = seen.facts.is_some_and(|facts| !facts.is_journaled());
         let width = self.width;
         let row = Row::new(self.activity.short_name())
-            .say(&pane::column(&name(seen.number, seen.round, None), self.names), theme::PLAIN)
+            .say(&pane::column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
             .add(effect(seen), effect_style, width)
             .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
@@ -231,6 +242,10 @@ impl List<'_> {
         if lost {
             return exact.then(|| (format!("no answer in {}", times::exact(stretch.millis())), theme::FAINT));
         }
+        if seen.state == AttemptState::Running && exact {
+            let so_far = self.app.shown_now().0.saturating_sub(stretch.from.0);
+            return (so_far >= LEAST_RUNNING).then(|| (format!("for {}", times::short(so_far)), theme::PLAIN));
+        }
         seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
     }
 
@@ -259,7 +274,7 @@ impl List<'_> {
         let is_served = matches!(self.app.worker(), Worker::Ready { .. } | Worker::Elsewhere);
         let overdue = next.due <= self.app.shown_now();
         let text = if overdue && !is_served { "waits for a worker".to_owned() } else { self.countdown(next.due) };
-        let name = name(next.number, round_of_next(self.stretches, next), self.order.maximum(next.activity));
+        let name = self.name(next.number, round_of_next(self.stretches, next));
         let row = Row::new(self.activity.short_name())
             .say(&pane::column(&name, self.names), theme::PLAIN)
             .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);

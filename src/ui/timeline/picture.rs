@@ -228,7 +228,8 @@ fn columns_of(text: &str) -> u16 {
 /// What could be said of a span, the longest first; and whether that belongs to its end.
 fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
     let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.look().still);
-    let took = times::short(span.stretch.millis());
+    let passed = app.shown_now().min(span.stretch.to).0.saturating_sub(span.stretch.from.0);
+    let took = times::short(passed);
     match span.stretch.what {
         What::Attempt { timeout: Some(due), .. } => {
             (vec![format!(" timeout {} ", countdown(due)), format!(" {} ", countdown(due))], true)

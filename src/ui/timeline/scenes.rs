@@ -170,5 +170,28 @@ pub fn scenes() -> Vec<(&'static str, Scene)> {
         ("supplier retry", supplier_retry()),
         ("told by the server", told_by_the_server()),
         ("waiting for a worker", waiting_for_a_worker()),
+        ("reset", reset()),
+        ("delayed", delayed()),
     ]
+}
+
+/// A person did not want to wait for attempt 4.
+pub fn reset() -> Scene {
+    let mut scene = failing(3);
+    scene.now += 3_600;
+    scene.wait(0);
+    scene.now -= 2_000;
+    scene.started(UPDATE, 1);
+    scene.failed(UPDATE, 1, Point::BeforeCommit);
+    scene.wait(2_200);
+    scene
+}
+
+/// It takes its time, as planned.
+pub fn delayed() -> Scene {
+    let mut scene = begun();
+    scene.started(UPDATE, 1);
+    strike(&mut scene, UPDATE, 1, Point::BeforeCommit, Action::Delay { millis: 3_000 });
+    scene.wait(700);
+    scene
 }

@@ -7,8 +7,8 @@ use ratatui::{
 };
 
 use super::scenes::{
-    crash_after_commit, failing, hang, not_observed, scenes, supplier_retry, told_by_the_server, waiting_for_a_worker,
-    zombie,
+    crash_after_commit, delayed, failing, first_try, hang, not_observed, reset, scenes, supplier_retry,
+    told_by_the_server, waiting_for_a_worker, zombie,
 };
 use crate::{
     app::{
@@ -192,7 +192,8 @@ fn what_only_the_server_knows_is_marked_and_its_limit_is_told() {
     for (width, height) in [(80, 8), (120, 14)] {
         let shown = panel(&told_by_the_server().app, width, height, 0);
         find(&shown, "5 attempts, timeout 10 s");
-        find(&shown, "(server)");
+        find(&shown, "#3 of 5 ✗ failed  (server)  20 ms  try later");
+        find(&shown, "#4 of 5 ○ in 3.4 s (server 4 s)");
     }
 }
 
@@ -241,4 +242,25 @@ fn a_still_screen_counts_in_whole_seconds() {
     scene.failed(UPDATE, 1, Point::BeforeCommit);
     scene.wait(300);
     find(&panel(&scene.app, 80, 8, 0), "#2 ○ in 1 s (policy 1 s)");
+}
+
+#[test]
+fn an_attempt_that_runs_tells_for_how_long_and_why() {
+    let shown = panel(&delayed().app, 80, 8, 0);
+    find(&shown, "━ 0.7 s ━");
+    find(&shown, "#1 ● running  for 0.7 s  planned delay 3 s before commit");
+}
+
+#[test]
+fn after_a_reset_the_numbers_begin_anew_and_that_shows() {
+    let shown = panel(&reset().app, 120, 14, 0);
+    find(&shown, "waited 2.02 s, then it was reset");
+    find(&shown, "update   #1' ✗ failed before commit");
+    find(&shown, "update   #2' ○");
+}
+
+#[test]
+fn a_first_try_has_no_crash_window_worth_showing() {
+    let shown = text(&panel(&first_try().app, 120, 14, 0));
+    assert!(!shown.contains('═') && !shown.contains("not acknowledged"), "{shown}");
 }
