@@ -7,6 +7,7 @@
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
 //! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
 //! | `progress` | an order's stage, its next attempt, its crash window |
+//! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
 //! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
@@ -17,6 +18,7 @@ mod account;
 mod actions;
 mod asking;
 mod attempt;
+mod axis;
 mod command;
 mod doubt;
 mod editing;
@@ -25,6 +27,7 @@ mod execution;
 mod explain;
 mod facts;
 mod filter;
+mod history;
 mod ingest;
 mod instructions;
 mod intent;
@@ -41,6 +44,7 @@ mod progress;
 mod round;
 mod statistics;
 mod summary;
+mod timeline;
 mod told;
 mod trouble;
 mod view;
@@ -69,6 +73,7 @@ pub use effects::{Effect, EffectKind, Effects};
 pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
 pub use filter::Rows;
+pub use history::{Stretch, Strip, What, history};
 pub use instructions::{Instruction, instructions};
 pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
@@ -81,6 +86,7 @@ pub use pending::{Description, Pending, PendingFailure, PendingState};
 pub use progress::{NextAttempt, Stage};
 pub use round::Place;
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
+pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use waits::RetryWaits;
 pub use words::{stage_word, verdict_word};

@@ -54,6 +54,8 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (CRASHED_AFTER, "worker died"),
     (WAITING, "waits"),
     (HANGING, "hangs"),
+    (REFUSED, "refused"),
+    (SKIPPED, "skipped"),
     (NO_ANSWER, "no answer"),
     (NOT_OBSERVED, "not observed"),
 ];
@@ -113,8 +115,20 @@ mod tests {
         for (mark, _) in LEGEND {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
-        for mark in [SKIPPED, REFUSED, ADJUSTED] {
+        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, again(3)] {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
+        }
+    }
+
+    #[test]
+    fn the_legend_has_every_glyph_of_an_attempt() {
+        for mark in
+            [FAILED_BEFORE, FAILED_AFTER, CRASHED_AFTER, HANGING, RUNNING, APPLIED, REPLAYED, REFUSED, NO_ANSWER]
+        {
+            assert!(LEGEND.iter().any(|(shown, _)| *shown == mark), "{}", mark.glyph);
+        }
+        for mark in [SKIPPED, NOT_OBSERVED, WAITING, AGAIN] {
+            assert!(LEGEND.iter().any(|(shown, _)| *shown == mark), "{}", mark.glyph);
         }
     }
 }

@@ -140,7 +140,7 @@ const MARKS: &[(char, char)] = &[
 ];
 
 /// The parts of a bar over time, which are told apart too.
-const BARS: &[(char, char)] = &[('═', '='), ('─', '-'), ('╌', ':')];
+const BARS: &[(char, char)] = &[('═', '='), ('─', '-'), ('╌', ':'), ('┄', '.')];
 
 /// Borders and blocks, of which only the form counts.
 const FORMS: &[(char, char)] = &[
@@ -279,9 +279,7 @@ mod tests {
 
     #[test]
     fn marks_stay_apart_in_ascii() {
-        let of_attempts = glyphs::LEGEND.iter().map(|(mark, _)| mark.glyph);
-        let others = [glyphs::SKIPPED, glyphs::REFUSED, glyphs::ADJUSTED].map(|mark| mark.glyph);
-        let plain = of_attempts.chain(others).filter(char::is_ascii);
+        let plain = glyphs::LEGEND.iter().map(|(mark, _)| mark.glyph).filter(char::is_ascii);
         let marks: Vec<_> = MARKS.iter().map(|(_, spelled)| *spelled).chain(plain).collect();
         for spelled in [marks, BARS.iter().map(|(_, spelled)| *spelled).collect()] {
             for (index, character) in spelled.iter().enumerate() {

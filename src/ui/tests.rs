@@ -33,7 +33,7 @@ pub(super) fn text(buffer: &Buffer) -> String {
 }
 
 /// Where `words` begin.
-fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
+pub(super) fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     let found = text(buffer).lines().enumerate().find_map(|(y, line)| {
         let x = line.find(words)?;
         Some((line[..x].chars().count(), y))
@@ -42,7 +42,7 @@ fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     (u16::try_from(x).unwrap(), u16::try_from(y).unwrap())
 }
 
-fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
+pub(super) fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
     let cell = &buffer[find(buffer, words)];
     assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
 }

@@ -1,4 +1,26 @@
-//! The selected order: what happened in one sentence, then attempt by attempt, the latest last. Changes nothing.
+//! The selected order's retries: a sentence, a picture in time, and a list of all attempts and waits. Changes nothing.
+//!
+//! ~~~text
+//! ── A12 999 x 123456, guard ledger ─────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
+//!  INDEFINITE  #2 failed after the commit. The effect happened; a retry must not repeat it.
+//! update   ✗──────── 1.0 s ────────⊗═══ in, not acknowledged ════════════════════════ in 1.4 s ○
+//! supplier
+//!          0s                      1s                     2s                     3s
+//! update   #1 ✗ failed before commit  4 ms  planned error
+//!             waited 1.00 s (policy 1 s)
+//! update   #2 ⊗ failed after commit  -999 → 1  8 ms  planned error: RANDOM ERROR
+//! update   #3 ○ in 1.4 s (policy 2 s)
+//! ~~~
+
+mod canvas;
+mod list;
+mod picture;
+mod times;
+
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+mod tests;
 
 use ratatui::{
     buffer::Buffer,
@@ -8,27 +30,63 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, AttemptState, Execution, Kind, Seen, Stage, explain, until},
+    app::{App, Execution, Kind, Panel, RetryWaits, explain},
     domain::Activity,
 };
 
-use super::{glyphs, pane, theme};
+use picture::Lanes;
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, _scroll: usize) {
+use super::{pane, theme};
+
+/// About as many columns as the longest usual sentence takes, with its badge.
+const SENTENCE: usize = 170;
+
+/// `scroll`: by how many rows the list is moved back; 0 follows its end.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
+    if area.is_empty() {
+        return;
+    }
+    let focused = app.panel() == Panel::Timeline;
     let Some(order) = app.selected() else {
-        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "", false);
+        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "", focused);
         return;
     };
-    let area = pane::titled(buffer, area, title(order), "", app.panel() == crate::app::Panel::Timeline);
-    let width = usize::from(area.width);
-    let mut lines = sentence(app, order, width);
+    let title = title(order);
+    let room = usize::from(area.width).saturating_sub(title.width() + 10);
+    let area = pane::titled(buffer, area, title, &policy(&app.setup().retry, order, room), focused);
+    let rows = Rows::of(area);
+    let mut lines = sentence(app, order, usize::from(area.width), rows.sentence);
+    lines.extend(picture::lines(app, order, area.width, rows.lanes, rows.axis));
     let room = usize::from(area.height).saturating_sub(lines.len());
-    if room > 6 {
-        lines.push(names(order, width));
-    }
-    let room = usize::from(area.height).saturating_sub(lines.len());
-    lines.extend(attempts(app, order, width, room));
+    lines.extend(list::visible(app, order, usize::from(area.width), room, scroll));
     pane::lines(buffer, area, lines);
+}
+
+/// How many rows the list of the selected order has.
+#[must_use]
+pub fn rows(app: &App, width: usize) -> usize {
+    app.selected().map_or(0, |order| list::lines(app, order, width).len())
+}
+
+/// What the rows are used for. It depends on the area alone, so that nothing jumps while the order goes on.
+struct Rows {
+    sentence: usize,
+    lanes: Lanes,
+    axis: bool,
+}
+
+impl Rows {
+    fn of(area: Rect) -> Self {
+        let whole = SENTENCE.div_ceil(usize::from(area.width).max(1)).min(3);
+        let (sentence, lanes) = match area.height {
+            0..=2 => (1, Lanes::Current),
+            3..=6 => (1, Lanes::Begun),
+            7..=9 => (whole.min(2), Lanes::Both),
+            10..=12 => (whole, Lanes::Both),
+            _ => (whole + 1, Lanes::Both),
+        };
+        Self { sentence, lanes, axis: area.height >= 6 }
+    }
 }
 
 fn title(order: &Execution) -> Line<'static> {
@@ -36,9 +94,20 @@ fn title(order: &Execution) -> Line<'static> {
     Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(terms.unwrap_or_default())])
 }
 
-fn names(order: &Execution, width: usize) -> Line<'static> {
-    let run = order.run.as_deref().unwrap_or("not known yet");
-    Line::styled(pane::cut(&format!("workflow {}  run {run}", order.workflow), width), theme::FAINT)
+/// The retry policy, as long as there is room for; the server's limit where it told one.
+fn policy(waits: &RetryWaits, order: &Execution, room: usize) -> String {
+    let RetryWaits { initial, coefficient, maximum, start_to_close } = *waits;
+    let [initial, maximum, timeout] = [initial, maximum, start_to_close].map(times::round);
+    let limit = Activity::ALL.into_iter().find_map(|activity| order.maximum(activity));
+    let limit = limit.map_or_else(|| "no limit".to_owned(), |limit| format!("{limit} attempts"));
+    let texts = [
+        format!("retry {initial} x{coefficient}, at most {maximum}, {limit}, timeout {timeout}"),
+        format!("retry {initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
+        format!("{initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
+        format!("retry {initial} x{coefficient} to {maximum}, {limit}"),
+        format!("retry {initial} x{coefficient} to {maximum}"),
+    ];
+    texts.into_iter().find(|text| text.chars().count() <= room).unwrap_or_default()
 }
 
 const fn tone(kind: Kind) -> Style {
@@ -51,89 +120,20 @@ const fn tone(kind: Kind) -> Style {
     }
 }
 
-fn sentence(app: &App, order: &Execution, width: usize) -> Vec<Line<'static>> {
+/// Exactly `rows` lines: what the sentence leaves over tells the ids.
+fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line<'static>> {
     let said = explain(order, app.stage(order));
     let head = format!(" {} ", said.head);
-    let mut texts = pane::wrap(&said.text, width, head.chars().count() + 1, 3).into_iter();
+    let mut texts = pane::wrap(&said.text, width, head.chars().count() + 1, rows).into_iter();
     let first = texts.next().unwrap_or_default();
     let first = Line::from(vec![Span::styled(head, theme::badge(tone(said.kind))), Span::raw(" "), Span::raw(first)]);
-    std::iter::once(first).chain(texts.map(Line::raw)).collect()
-}
-
-/// A line per attempt and per wait; the oldest are left out where they do not fit, and that is said.
-fn attempts(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    for activity in Activity::ALL {
-        let seen = order.attempts(activity).rev().take(room).collect::<Vec<_>>();
-        lines.extend(seen.iter().rev().map(|seen| attempt(activity, seen, width)));
-    }
-    let next = next(app, app.stage(order));
-    let total: u64 = Activity::ALL.iter().map(|activity| order.lane(*activity).total()).sum();
-    let fits = lines.len().saturating_add(usize::from(next.is_some())) <= room;
-    let shown = room.saturating_sub(usize::from(next.is_some())).saturating_sub(usize::from(!fits)).min(lines.len());
-    lines.drain(..lines.len() - shown);
-    let left_out = total.saturating_sub(shown as u64);
-    if left_out > 0 {
-        lines.insert(0, Line::styled(format!("… {left_out} earlier"), theme::FAINT));
-    }
-    lines.extend(next);
+    let mut lines: Vec<_> = std::iter::once(first).chain(texts.map(Line::raw)).collect();
+    lines.extend((lines.len() < rows).then(|| names(order, width)));
+    lines.resize(rows, Line::raw(""));
     lines
 }
 
-fn attempt(activity: Activity, seen: &Seen<'_>, width: usize) -> Line<'static> {
-    let mark = glyphs::of_attempt(seen);
-    let mut spans = vec![
-        Span::styled(pane::column(activity.short_name(), 9), theme::FAINT),
-        Span::raw(format!("#{} ", seen.number)),
-        Span::styled(format!("{} {}", mark.glyph, mark.word), mark.style),
-    ];
-    let mut used = Line::from(spans.clone()).width();
-    // Whole or not at all: half a number would be another number.
-    for (text, style) in [(effect(seen), theme::BOLD), (cause(seen), theme::FAINT), (time(seen), theme::FAINT)] {
-        let Some(text) = text.map(|text| format!("  {text}")) else { continue };
-        if used + text.chars().count() <= width {
-            used += text.chars().count();
-            spans.push(Span::styled(text, style));
-        }
-    }
-    Line::from(spans)
-}
-
-fn effect(seen: &Seen<'_>) -> Option<String> {
-    let committed = seen.facts?.committed?;
-    match committed.delta {
-        0 => Some("not needed".to_owned()),
-        delta => Some(format!("{delta:+} → {}", committed.stock)),
-    }
-}
-
-fn cause(seen: &Seen<'_>) -> Option<String> {
-    match seen.state {
-        AttemptState::Failed(failure) => Some(pane::cut(&failure.message, 60)),
-        _ => None,
-    }
-}
-
-fn time(seen: &Seen<'_>) -> Option<String> {
-    seen.facts.and_then(crate::app::AttemptFacts::duration).map(|millis| format!("{millis} ms"))
-}
-
-/// What comes next, where something does.
-fn next(app: &App, stage: Stage<'_>) -> Option<Line<'static>> {
-    let (activity, number, text) = match stage {
-        Stage::BackingOff { activity, next, due } => {
-            (activity, next, format!("next attempt {}", until(due, app.shown_now())))
-        }
-        Stage::Unanswered { activity, attempt, due } => {
-            let text = format!("after the timeout {}", until(due, app.shown_now()));
-            (activity, attempt.saturating_add(1), text)
-        }
-        _ => return None,
-    };
-    let mark = glyphs::WAITING;
-    Some(Line::from(vec![
-        Span::styled(pane::column(activity.short_name(), 9), theme::FAINT),
-        Span::raw(format!("#{number} ")),
-        Span::styled(format!("{} {text}", mark.glyph), theme::PLAIN),
-    ]))
+fn names(order: &Execution, width: usize) -> Line<'static> {
+    let run = order.run.as_deref().unwrap_or("not known yet");
+    Line::styled(pane::cut(&format!("workflow {}  run {run}", order.workflow), width), theme::FAINT)
 }
