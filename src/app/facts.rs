@@ -1,11 +1,11 @@
 //! What the runtime found out, on its way into the state. Nothing here answers with a command.
 
 use crate::{
-    domain::OrderId,
+    domain::{OrderId, UnixMillis},
     store::{Fact, News, Record},
 };
 
-use super::{App, Link, Message, Notice, Server, Tone, Worker, ingest};
+use super::{Account, App, Link, Message, Notice, Orders, Server, Tone, Worker, ingest};
 
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
@@ -31,24 +31,16 @@ impl App {
             }
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
-            Message::Described { .. } | Message::Compared(_) | Message::Logged { .. } => {}
+            Message::Compared(news) => self.compared(news),
+            Message::Described { .. } | Message::Logged { .. } => {}
             Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
         }
     }
 
     fn read(&mut self, news: News) {
-        if news.restarted {
-            self.account.restart();
-            self.orders.forget_journal();
+        for record in read(&mut self.account, &mut self.orders, news, self.now) {
+            self.skip_known_number(&record);
         }
-        for record in news.records {
-            for record in self.account.admit(record) {
-                let times = self.account.observe(&record);
-                self.skip_known_number(&record);
-                ingest::observe(&mut self.orders, &record, times);
-            }
-        }
-        self.account.heard(self.now);
     }
 
     /// A fresh id must not be one that the journal knows.
@@ -104,6 +96,24 @@ impl App {
     }
 }
 
+/// Takes journal lines into an account and its orders. Gives back those whose turn came.
+pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Vec<Record> {
+    if news.restarted {
+        account.restart();
+        orders.forget_journal();
+    }
+    let mut taken = Vec::with_capacity(news.records.len());
+    for record in news.records {
+        for record in account.admit(record) {
+            let times = account.observe(&record);
+            ingest::observe(orders, &record, times);
+            taken.push(record);
+        }
+    }
+    account.heard(now);
+    taken
+}
+
 fn clean_server(server: Server) -> Server {
     match server {
         Server::Preparing { step } => Server::Preparing { step: ingest::text(&step) },
@@ -113,7 +123,7 @@ fn clean_server(server: Server) -> Server {
     }
 }
 
-fn clean_worker(worker: Worker) -> Worker {
+pub(super) fn clean_worker(worker: Worker) -> Worker {
     match worker {
         Worker::Exited { cause, restart_at } => Worker::Exited { cause: ingest::text(&cause), restart_at },
         other => other,

@@ -6,6 +6,7 @@
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
+//! | `comparison` | the same order under the three guards at once |
 //! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
 //! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
 
@@ -14,6 +15,7 @@ mod account;
 mod actions;
 mod attempt;
 mod command;
+mod comparison;
 mod effects;
 mod execution;
 mod explain;
@@ -44,6 +46,9 @@ use crate::{
 pub use account::{Account, Judgement, Source};
 pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
 pub use command::{Command, Comparison, Run, StartOrder};
+#[cfg(test)]
+pub(crate) use comparison::script as comparison_script;
+pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use effects::{Effect, EffectKind, Effects};
 pub use execution::{Execution, OrderVerdict, Stage, Terms};
 pub use explain::{Explanation, Kind, explain};
@@ -101,6 +106,7 @@ pub struct App {
     agains: u64,
     tickets: u64,
     reset_asked: Option<UnixMillis>,
+    comparisons: comparison::Comparisons,
     dirty: bool,
 }
 
@@ -126,6 +132,7 @@ impl App {
             agains: 0,
             tickets: 0,
             reset_asked: None,
+            comparisons: comparison::Comparisons::default(),
             dirty: true,
             setup,
         }
@@ -182,6 +189,7 @@ impl App {
         let sources = [&self.account.journal, &self.account.document_source];
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
-        self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
+        let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
+        compares || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
     }
 }
