@@ -55,6 +55,12 @@ impl Comparison {
         }
     }
 
+    /// The plan by its name, where it has one.
+    #[must_use]
+    pub fn plan(&self) -> String {
+        name(&self.faults).map_or_else(|| self.faults.to_string(), str::to_owned)
+    }
+
     /// How many orders each side is given.
     #[must_use]
     pub const fn orders(&self) -> usize {
@@ -181,14 +187,15 @@ fn is_done(execution: &Execution) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComparisonState {
     terms: Comparison,
-    stands_in: bool,
+    /// The name of the plan that was set, where another one was taken.
+    instead_of: Option<String>,
     sides: [Side; Guard::ALL.len()],
 }
 
 impl ComparisonState {
-    fn new(terms: Comparison, stands_in: bool) -> Self {
+    fn new(terms: Comparison, instead_of: Option<String>) -> Self {
         let sides = Guard::ALL.map(|guard| Side::new(guard, terms.orders()));
-        Self { terms, stands_in, sides }
+        Self { terms, instead_of, sides }
     }
 
     #[must_use]
@@ -196,10 +203,11 @@ impl ComparisonState {
         &self.terms
     }
 
-    /// The plan that is set for orders leaves to chance what a comparison must show, so another one was taken.
+    /// The plan that was set for orders, where it leaves to chance what a comparison must show, and another one was
+    /// taken.
     #[must_use]
-    pub const fn stands_in(&self) -> bool {
-        self.stands_in
+    pub fn instead_of(&self) -> Option<&str> {
+        self.instead_of.as_deref()
     }
 
     /// In the order of [`Guard::ALL`].
@@ -253,11 +261,14 @@ impl App {
             return Vec::new();
         }
         let (set, seed) = (self.plan(), self.setup().seed);
-        let stands_in = !loses_an_acknowledgement(&set, seed);
-        let faults = if stands_in { Preset::AfterCommitOnce.plan() } else { set };
+        let (faults, instead_of) = if loses_an_acknowledgement(&set, seed) {
+            (set, None)
+        } else {
+            (Preset::AfterCommitOnce.plan(), Some(name(&set).unwrap_or("yours").to_owned()))
+        };
         self.comparisons.begun = self.comparisons.begun.saturating_add(1);
         let terms = Comparison { number: self.comparisons.begun, faults, seed, interleaved };
-        self.comparisons.current = Some(ComparisonState::new(terms.clone(), stands_in));
+        self.comparisons.current = Some(ComparisonState::new(terms.clone(), instead_of));
         vec![Command::Compare(terms)]
     }
 
@@ -275,6 +286,10 @@ impl App {
             side.take_in(news.event, now);
         }
     }
+}
+
+fn name(plan: &FaultPlan) -> Option<&'static str> {
+    Preset::ALL.into_iter().find(|preset| preset.plan() == *plan).map(Preset::name)
 }
 
 /// Whether `plan` surely lets the update's first attempt commit and then fail, and lets both activities through soon.
@@ -471,7 +486,7 @@ mod tests {
         }
         let play = Play::begin(false);
         let comparison = play.app.comparison().unwrap();
-        assert!(comparison.stands_in(), "the preset of a scene is `seed`");
+        assert_eq!(comparison.instead_of(), Some("seed"));
         assert_eq!(comparison.terms().faults, Preset::AfterCommitOnce.plan());
     }
 
@@ -483,6 +498,6 @@ mod tests {
         }
         let play = Play::begin_on(scene.app, true);
         let comparison = play.app.comparison().unwrap();
-        assert_eq!((comparison.stands_in(), &comparison.terms().faults), (false, &Preset::CrashAfterCommit.plan()));
+        assert_eq!((comparison.instead_of(), &comparison.terms().faults), (None, &Preset::CrashAfterCommit.plan()));
     }
 }

@@ -32,8 +32,11 @@ impl App {
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
             Message::Compared(news) => self.compared(news),
-            Message::Described { .. } | Message::Logged { .. } => {}
-            Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
+            Message::Described { .. }
+            | Message::Logged { .. }
+            | Message::Tick { .. }
+            | Message::Intent(_)
+            | Message::Resized { .. } => {}
         }
     }
 

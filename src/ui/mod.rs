@@ -10,6 +10,7 @@
 //! ~~~
 //! On top, when asked for: the help, or a question.
 
+mod compare;
 mod details;
 mod digits;
 mod effects;
@@ -17,6 +18,7 @@ mod footer;
 mod glyphs;
 mod header;
 mod inventory;
+mod line_up;
 mod orders;
 mod overlay;
 mod pane;

@@ -12,13 +12,14 @@ use crate::{
     keymap::{Binding, KEYMAP},
 };
 
-use super::{glyphs, pane, theme};
+use super::{compare, glyphs, pane, theme};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
         Overlay::None => {}
         Overlay::Help => help(buffer, area, app),
         Overlay::Confirm(Question::Reset) => question(buffer, area, app),
+        Overlay::Compare => compare::draw(buffer, area, app),
         _ => {}
     }
 }
