@@ -163,10 +163,7 @@ mod tests {
         assert_eq!(intent(plain('y'), Overlay::None), None);
         assert_eq!(intent(plain('y'), Overlay::Confirm(Question::Reset)), Some(Intent::Yes));
         assert_eq!(intent(plain('o'), Overlay::Confirm(Question::Reset)), None);
-        assert_eq!(
-            intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Confirm(Question::Reset)),
-            Some(Intent::Quit)
-        );
+        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Confirm(Question::Reset)), Some(Intent::Quit));
         assert_eq!(intent(press(KeyCode::Char('o'), KeyModifiers::ALT), Overlay::None), None);
     }
 

@@ -99,21 +99,11 @@ pub struct ComparisonNews {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComparisonEvent {
     Worker(Worker),
-    Started {
-        workflow: String,
-        run: String,
-        order: String,
-    },
+    Started { workflow: String, run: String, order: String },
     Journal(News),
-    Ended {
-        workflow: String,
-        run: String,
-        end: End,
-    },
+    Ended { workflow: String, run: String, end: End },
     /// It goes no further.
-    Failed {
-        cause: String,
-    },
+    Failed { cause: String },
 }
 
 /// The connection to the server.
