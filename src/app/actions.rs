@@ -112,7 +112,10 @@ impl App {
     /// One layer at a time: what lies on top, then the zoom, then the filter.
     fn close(&mut self) -> Vec<Command> {
         match self.overlay {
-            Overlay::Compare => return self.end_comparison(),
+            Overlay::Compare => {
+                self.show(Overlay::None);
+                return self.end_comparison();
+            }
             Overlay::None if self.zoomed => self.zoomed = false,
             Overlay::None => self.filter.clear(),
             _ => self.show(Overlay::None),
@@ -142,8 +145,11 @@ impl App {
         if *self.link() != Link::Up {
             return self.refuse("not connected to a Temporal server: nothing can be compared");
         }
-        self.show(Overlay::Compare);
-        self.begin_comparison(interleaved)
+        let commands = self.begin_comparison(interleaved);
+        if !commands.is_empty() {
+            self.show(Overlay::Compare);
+        }
+        commands
     }
 
     fn change_theme(&mut self) {

@@ -1,11 +1,11 @@
 //! What the runtime found out, on its way into the state. Nothing here answers with a command.
 
 use crate::{
-    domain::OrderId,
+    domain::{OrderId, UnixMillis},
     store::{Fact, News, Record},
 };
 
-use super::{App, Link, LogLevel, Message, Notice, Server, Tone, Worker, ingest};
+use super::{Account, App, Link, LogLevel, Message, Notice, Orders, Server, Tone, Worker, ingest};
 
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
@@ -32,12 +32,12 @@ impl App {
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
+            Message::Compared(news) => self.compared(news),
             Message::Described { workflow, run, answer: Ok(description) } => {
                 ingest::describe(&mut self.orders, &workflow, &run, description);
             }
             // The link says why there is no answer.
             Message::Described { answer: Err(_), .. }
-            | Message::Compared(_)
             | Message::Tick { .. }
             | Message::Intent(_)
             | Message::Resized { .. } => {}
@@ -45,18 +45,9 @@ impl App {
     }
 
     fn read(&mut self, news: News) {
-        if news.restarted {
-            self.account.restart();
-            self.orders.forget_journal();
+        for record in read(&mut self.account, &mut self.orders, news, self.now) {
+            self.skip_known_number(&record);
         }
-        for record in news.records {
-            for record in self.account.admit(record) {
-                let times = self.account.observe(&record);
-                self.skip_known_number(&record);
-                ingest::observe(&mut self.orders, &record, times);
-            }
-        }
-        self.account.heard(self.now);
     }
 
     /// A fresh id must not be one that the journal knows.
@@ -152,6 +143,24 @@ impl App {
     }
 }
 
+/// Takes journal lines into an account and its orders. Gives back those whose turn came.
+pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Vec<Record> {
+    if news.restarted {
+        account.restart();
+        orders.forget_journal();
+    }
+    let mut taken = Vec::with_capacity(news.records.len());
+    for record in news.records {
+        for record in account.admit(record) {
+            let times = account.observe(&record);
+            ingest::observe(orders, &record, times);
+            taken.push(record);
+        }
+    }
+    account.heard(now);
+    taken
+}
+
 fn clean_server(server: Server) -> Server {
     match server {
         Server::Preparing { step } => Server::Preparing { step: ingest::text(&step) },
@@ -161,7 +170,7 @@ fn clean_server(server: Server) -> Server {
     }
 }
 
-fn clean_worker(worker: Worker) -> Worker {
+pub(super) fn clean_worker(worker: Worker) -> Worker {
     match worker {
         Worker::Exited { cause, restart_at } => Worker::Exited { cause: ingest::text(&cause), restart_at },
         other => other,

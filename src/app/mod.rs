@@ -9,6 +9,7 @@
 //! | `progress` | an order's stage, its next attempt, its crash window |
 //! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
+//! | `comparison` | the same order under the three guards at once |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
 //! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
 //! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
@@ -20,6 +21,7 @@ mod asking;
 mod attempt;
 mod axis;
 mod command;
+mod comparison;
 mod doubt;
 mod editing;
 mod effects;
@@ -69,6 +71,9 @@ pub use account::{Account, Judgement, Source};
 pub use asking::Asking;
 pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
 pub use command::{Command, Comparison, Run, StartOrder};
+#[cfg(test)]
+pub(crate) use comparison::script as comparison_script;
+pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use effects::{Effect, EffectKind, Effects};
 pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
@@ -146,6 +151,7 @@ pub struct App {
     agains: u64,
     tickets: u64,
     reset_asked: Option<UnixMillis>,
+    comparisons: comparison::Comparisons,
     dirty: bool,
 }
 
@@ -180,6 +186,7 @@ impl App {
             agains: 0,
             tickets: 0,
             reset_asked: None,
+            comparisons: comparison::Comparisons::default(),
             dirty: true,
             setup,
         }
@@ -265,17 +272,7 @@ impl App {
         let sources = [&self.account.journal, &self.account.document_source];
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
-        self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
-    }
-}
-
-// TEMPORARY, replaced by the helpers' branches.
-impl App {
-    fn begin_comparison(&mut self, _interleaved: bool) -> Vec<Command> {
-        Vec::new()
-    }
-    fn end_comparison(&mut self) -> Vec<Command> {
-        self.show(Overlay::None);
-        Vec::new()
+        let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
+        compares || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
     }
 }

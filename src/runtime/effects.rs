@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{
+    comparison::Comparisons,
     follow::{Seen, follow},
     link_keeper::{self, CurrentLink},
     worker_child::WorkerCommand,
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// Between two tries to hear of a result while the server is away.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Orders to the worker's keeper that may wait.
 const WORKER_ORDERS: usize = 8;
@@ -33,6 +34,7 @@ pub struct Effects {
     messages: mpsc::Sender<Message>,
     link: CurrentLink,
     worker: mpsc::Sender<WorkerOrder>,
+    comparisons: Comparisons,
 }
 
 impl Effects {
@@ -48,10 +50,11 @@ impl Effects {
         tokio::spawn(link_keeper::keep(Arc::clone(&settings), messages.clone(), current));
         let (orders, ordered) = mpsc::channel(WORKER_ORDERS);
         let queue = settings.task_queue.clone();
+        let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
         tokio::spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
         let interval = settings.check_interval;
         tokio::spawn(tell_what_is_seen(settings.database.path.clone(), interval, messages.clone()));
-        Self { settings, messages, link, worker: orders }
+        Self { settings, messages, link, worker: orders, comparisons }
     }
 
     /// Carries a command out. `true`: the dashboard is to end.
@@ -63,6 +66,8 @@ impl Effects {
             Command::StopWorker => self.order_worker(WorkerOrder::Stop),
             Command::KillWorker => self.order_worker(WorkerOrder::Kill),
             Command::Reset => self.reset(),
+            Command::Compare(comparison) => self.comparisons.begin(comparison),
+            Command::EndComparison => self.comparisons.end(),
             Command::Quit => return true,
             _ => {}
         }
@@ -146,7 +151,7 @@ async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: Strin
 }
 
 /// The core knows no type of `temporal`.
-fn end_of(end: temporal::End) -> End {
+pub(super) fn end_of(end: temporal::End) -> End {
     match end {
         temporal::End::Completed { outcome } => {
             End::Completed { outcome: outcome.unwrap_or_else(|| "completed".to_owned()) }

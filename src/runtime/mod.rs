@@ -10,8 +10,10 @@
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `follow` | the database's journal and document |
+//! | `comparison` | three workers and databases for one order under three guards |
 
 pub mod backend;
+pub mod comparison;
 pub mod effects;
 pub mod event_loop;
 pub mod follow;

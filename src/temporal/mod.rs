@@ -16,6 +16,6 @@ mod workflow;
 
 pub use link::{ConnectError, Endpoint, Link, Patience, backoff};
 pub use presence::{Presence, look_for_worker};
-pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start};
+pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited};
 pub use wire::{Demo, OrderInput, RetrySettings};
 pub use worker::{WorkerError, WorkerSetup, run_worker};

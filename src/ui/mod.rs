@@ -14,6 +14,7 @@
 //! cell its theme's colours and, where asked for, an ASCII character.
 
 mod command_page;
+mod compare;
 mod digits;
 mod editor;
 mod effects;
@@ -24,6 +25,7 @@ mod header;
 mod help;
 mod hit;
 mod inventory;
+mod line_up;
 mod log;
 mod look;
 mod orders;

@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::app::{App, Overlay, Question};
 
-use super::{command_page, editor, figures, help, log, pane, regions, theme};
+use super::{command_page, compare, editor, figures, help, log, pane, regions, theme};
 
 /// The columns of a page.
 const PAGE: u16 = 84;
@@ -24,7 +24,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Statistics => figures::draw(buffer, area, app),
         Overlay::Log => log::draw(buffer, area, app),
         Overlay::ShowCommand => command_page::draw(buffer, area, app),
-        Overlay::Compare => {}
+        Overlay::Compare => compare::draw(buffer, area, app),
     }
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;
+mod comparison;
 mod dashboard;
 mod failures;
 mod look;
