@@ -202,6 +202,7 @@ impl Execution {
             Some(End::Cancelled) => return Stage::Cancelled,
             Some(End::Terminated) => return Stage::Terminated,
             Some(End::TimedOut) => return Stage::TimedOut,
+            Some(End::Unknown) => return Stage::Failed("this server does not know the run"),
             None => {}
         }
         if self.refused.is_some() {

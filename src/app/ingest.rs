@@ -35,7 +35,7 @@ pub fn end(end: End) -> End {
         End::Rejected { code, message } => End::Rejected { code: text(&code), message: text(&message) },
         End::Conflict { message } => End::Conflict { message: text(&message) },
         End::Failed { message } => End::Failed { message: text(&message) },
-        End::Cancelled | End::Terminated | End::TimedOut => end,
+        End::Cancelled | End::Terminated | End::TimedOut | End::Unknown => end,
     }
 }
 

@@ -7,7 +7,10 @@
 
 mod commands;
 mod dashboard;
+mod desk;
 mod failures;
+mod operations;
 mod orders;
 mod screen;
+mod servers;
 mod stage;
