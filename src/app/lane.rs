@@ -184,10 +184,10 @@ impl Lane {
         self.known.latest()
     }
 
-    /// The highest number that the journal tells, which is what the document counts retries by.
+    /// The attempts that the journal tells of, by their numbers, which is what the document counts retries by.
     #[must_use]
-    pub fn highest_journaled(&self) -> u32 {
-        self.journaled.highest()
+    pub fn total_journaled(&self) -> u64 {
+        self.journaled.total()
     }
 
     /// All attempts by their numbers, those that are no longer kept too.
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(seen[0].state, AttemptState::NoAnswer);
         let AttemptState::Failed(failure) = seen[1].state else { panic!("{:?}", seen[1]) };
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(2_000)));
-        assert_eq!((lane.total(), lane.highest_journaled()), (2, 1));
+        assert_eq!((lane.total(), lane.total_journaled()), (2, 1));
         fail(&mut lane, 2, 1_999);
         let AttemptState::Failed(failure) = lane.latest(Closing::Open).unwrap().state else { panic!() };
         assert_eq!(failure.message, "journal");
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(names, ["#1", "#2", "#3", "#1'"]);
         assert!(matches!(states(&lane)[0].1, AttemptState::Failed(_)));
         assert_eq!(states(&lane)[3].1, AttemptState::Succeeded(Outcome::Applied));
-        assert_eq!((lane.total(), lane.highest_journaled()), (4, 3));
+        assert_eq!((lane.total(), lane.total_journaled()), (4, 4));
     }
 
     #[test]

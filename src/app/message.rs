@@ -183,6 +183,6 @@ pub enum End {
     Cancelled,
     Terminated,
     TimedOut,
-    /// This server does not know the run.
+    /// This server does not know the run: it ran elsewhere, or was deleted.
     Unknown,
 }

@@ -210,8 +210,8 @@ impl Orders {
         }
         self.attempts = self.attempts.saturating_sub(before.attempts).saturating_add(after.attempts);
         for activity in Activity::ALL {
-            let (old, new) = (before.highest[activity as usize], after.highest[activity as usize]);
-            self.retries[activity as usize] += u64::from(new.saturating_sub(old.max(1)));
+            let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
+            self.retries[activity as usize] += new.saturating_sub(old.max(1));
         }
     }
 
@@ -299,14 +299,14 @@ impl Orders {
 struct Tally {
     open: bool,
     attempts: u64,
-    highest: [u32; Activity::ALL.len()],
+    journaled: [u64; Activity::ALL.len()],
 }
 
 impl Tally {
     fn of(execution: &Execution) -> Self {
         let attempts = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
-        let highest = Activity::ALL.map(|activity| execution.lane(activity).highest_journaled());
-        Self { open: !execution.is_over(), attempts, highest }
+        let journaled = Activity::ALL.map(|activity| execution.lane(activity).total_journaled());
+        Self { open: !execution.is_over(), attempts, journaled }
     }
 }
 

@@ -69,12 +69,6 @@ impl Rounds {
         self.latest
     }
 
-    /// The highest number of all rounds.
-    #[must_use]
-    pub fn highest(&self) -> u32 {
-        self.tops().iter().copied().max().unwrap_or(0).max(self.latest)
-    }
-
     /// The attempts of all rounds.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -154,7 +148,7 @@ mod tests {
         for place in [Place::new(1, 3), Place::new(3, 2), Place::new(1, 4)] {
             rounds.reach(place);
         }
-        assert_eq!((rounds.current(), rounds.latest(), rounds.highest(), rounds.total()), (3, 2, 4, 6));
+        assert_eq!((rounds.current(), rounds.latest(), rounds.total()), (3, 2, 6));
         assert_eq!((rounds.top(1), rounds.top(2), rounds.top(3), rounds.top(4)), (Some(4), Some(0), Some(2), None));
         for position in 1..=6 {
             assert_eq!(rounds.position(rounds.at(position)), position);

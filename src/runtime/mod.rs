@@ -7,6 +7,7 @@
 //! | `terminal`, `surface` | the one owner of the terminal, and what the loop needs of it |
 //! | `keys`, `signals` | what comes from the keyboard, and from other processes |
 //! | `effects` | carries out the core's commands |
+//! | `describe` | asks the server about open runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `follow` | the database's journal and document |
@@ -14,6 +15,7 @@
 
 pub mod backend;
 pub mod comparison;
+mod describe;
 pub mod effects;
 pub mod event_loop;
 pub mod follow;

@@ -61,6 +61,8 @@ pub enum End {
     Cancelled,
     Terminated,
     TimedOut,
+    /// This server does not know the run, or does not any more.
+    Unknown,
 }
 
 /// Waits for a run's end.
@@ -116,7 +118,9 @@ pub async fn start_limited(
     }
 }
 
-fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
+/// Watches for the end of a run that somebody started.
+#[must_use]
+pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
     use temporalio_client::NamespacedClient;
     let info = WorkflowExecutionInfo::builder()
         .namespace(link.client().namespace())
@@ -139,9 +143,7 @@ impl Watch {
             Err(WorkflowGetResultError::Cancelled { .. }) => Ok(End::Cancelled),
             Err(WorkflowGetResultError::Terminated { .. }) => Ok(End::Terminated),
             Err(WorkflowGetResultError::TimedOut) => Ok(End::TimedOut),
-            Err(WorkflowGetResultError::NotFound(_)) => {
-                Ok(End::Failed { message: "the server does not know this workflow any more".to_owned() })
-            }
+            Err(WorkflowGetResultError::NotFound(_)) => Ok(End::Unknown),
             Err(error) => Err(sanitize(&error.to_string(), 300)),
         }
     }

@@ -8,9 +8,12 @@
 mod commands;
 mod comparison;
 mod dashboard;
+mod desk;
 mod failures;
 mod look;
+mod operations;
 mod orders;
 mod screen;
+mod servers;
 mod stage;
 mod terminal;

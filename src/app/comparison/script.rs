@@ -3,7 +3,7 @@
 
 use crate::{
     app::{
-        App, Command, Comparison, ComparisonEvent, ComparisonNews, End, Message, Worker,
+        App, Command, Comparison, ComparisonEvent, ComparisonNews, End, Intent, Message, Worker,
         script::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
@@ -35,7 +35,8 @@ impl Play {
     }
 
     pub fn begin_on(mut app: App, interleaved: bool) -> Self {
-        let commands = app.begin_comparison(interleaved);
+        let intent = if interleaved { Intent::CompareInterleaved } else { Intent::Compare };
+        let commands = app.update(Message::Intent(intent));
         let [Command::Compare(terms)] = commands.as_slice() else { panic!("{commands:?}") };
         let terms = terms.clone();
         let stock = || (Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), 0);
