@@ -40,6 +40,7 @@ impl App {
             Message::Described { answer: Err(_), .. }
             | Message::Tick { .. }
             | Message::Intent(_)
+            | Message::Limits(_)
             | Message::Resized { .. } => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     store::{Document, News},
 };
 
-use super::{Description, Intent, Tone};
+use super::{Description, Intent, Scroll, Tone};
 
 /// What the runtime tells the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Message {
         width: u16,
         height: u16,
     },
+    /// How far each list can be scrolled on the screen as it is; comes before a movement.
+    Limits(Scroll),
     /// New lines of the journal. A line may come before the answer to the start that caused it, and again later.
     Journal(News),
     /// What is shown is stale from now on; it does not become zero.

@@ -93,6 +93,7 @@ pub use round::Place;
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
+pub use view::Scroll;
 pub use waits::RetryWaits;
 pub use words::{stage_word, verdict_word};
 
@@ -142,7 +143,9 @@ pub struct App {
     selection: Option<Slot>,
     panel: Panel,
     zoomed: bool,
-    scroll: view::Scroll,
+    scroll: Scroll,
+    /// How far each list can be scrolled on the screen that the person sees.
+    limits: Scroll,
     mouse: bool,
     size: Option<(u16, u16)>,
     notice: Option<Notice>,
@@ -177,7 +180,8 @@ impl App {
             selection: None,
             panel: Panel::default(),
             zoomed: false,
-            scroll: view::Scroll::default(),
+            scroll: Scroll::default(),
+            limits: Scroll::WITHOUT_LIMIT,
             mouse: false,
             size: None,
             notice: None,
@@ -207,6 +211,7 @@ impl App {
                 self.dirty = true;
                 self.size = Some((width, height));
             }
+            Message::Limits(limits) => self.limits = limits,
             line @ Message::Logged { .. } => {
                 self.dirty |= self.overlay == Overlay::Log;
                 self.take_in(line);

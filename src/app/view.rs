@@ -11,9 +11,6 @@ const MOST_HELD: usize = 5_000;
 /// Half a page, where the terminal's height is not known yet.
 const HALF_PAGE: usize = 5;
 
-/// A whole list, in rows: more than any has.
-const ALL: usize = usize::MAX / 4;
-
 /// The screen stands still since then; these messages wait.
 #[derive(Debug, Default)]
 pub struct Frozen {
@@ -22,12 +19,17 @@ pub struct Frozen {
 }
 
 /// How many rows each list is scrolled away from where it begins: the newest attempt, the newest effect, the top of what
-/// lies over the dashboard. Drawing limits them to what there is.
+/// lies over the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scroll {
     pub timeline: usize,
     pub effects: usize,
     pub overlay: usize,
+}
+
+impl Scroll {
+    /// For a screen whose size is not known.
+    pub const WITHOUT_LIMIT: Self = Self { timeline: usize::MAX, effects: usize::MAX, overlay: usize::MAX };
 }
 
 impl App {
@@ -41,13 +43,16 @@ impl App {
     /// A movement key: through what lies on top, else through the focused panel.
     pub(super) fn go(&mut self, step: Move) {
         let half = self.half_page();
+        let (scrolled, limits) = (&mut self.scroll, self.limits);
         match (self.overlay, self.panel) {
             (Overlay::None, Panel::Orders | Panel::Stock) => self.select(step),
-            // Both lists begin with the newest, the timeline at the bottom.
-            (Overlay::None, Panel::Timeline) => scroll(&mut self.scroll.timeline, upside_down(step), half),
-            (Overlay::None, Panel::Effects) => scroll(&mut self.scroll.effects, step, half),
-            (Overlay::Log, _) => scroll(&mut self.scroll.overlay, upside_down(step), half),
-            _ => scroll(&mut self.scroll.overlay, step, half),
+            // Two lists end with the newest, and begin there.
+            (Overlay::None, Panel::Timeline) => {
+                scroll(&mut scrolled.timeline, upside_down(step), half, limits.timeline);
+            }
+            (Overlay::None, Panel::Effects) => scroll(&mut scrolled.effects, step, half, limits.effects),
+            (Overlay::Log, _) => scroll(&mut scrolled.overlay, upside_down(step), half, limits.overlay),
+            _ => scroll(&mut scrolled.overlay, step, half, limits.overlay),
         }
     }
 
@@ -156,15 +161,18 @@ const fn upside_down(step: Move) -> Move {
     }
 }
 
-fn scroll(rows: &mut usize, step: Move, half: usize) {
-    *rows = match step {
-        Move::Up => rows.saturating_sub(1),
-        Move::Down => rows.saturating_add(1),
+/// Moves by a step, within what can be seen.
+fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
+    let from = (*rows).min(limit);
+    let to = match step {
+        Move::Up => from.saturating_sub(1),
+        Move::Down => from.saturating_add(1),
         Move::First => 0,
-        Move::Last => ALL,
-        Move::HalfPageUp => rows.saturating_sub(half),
-        Move::HalfPageDown => rows.saturating_add(half),
+        Move::Last => limit,
+        Move::HalfPageUp => from.saturating_sub(half),
+        Move::HalfPageDown => from.saturating_add(half),
     };
+    *rows = to.min(limit);
 }
 
 #[cfg(test)]
@@ -191,6 +199,22 @@ mod tests {
         }
         scene.press(Intent::PreviousPanel);
         assert_eq!(scene.app.panel(), Panel::Stock);
+    }
+
+    #[test]
+    fn no_list_scrolls_beyond_its_end() {
+        let mut scene = Scene::mid_retry();
+        scene.press(Intent::Focus(Panel::Effects));
+        scene.tell(Message::Limits(Scroll { timeline: 0, effects: 3, overlay: 5 }));
+        scene.press(Intent::Select(Move::Last));
+        scene.press(Intent::Select(Move::Down));
+        assert_eq!(scene.app.scroll().effects, 3);
+        scene.press(Intent::Select(Move::Up));
+        assert_eq!(scene.app.scroll().effects, 2, "the first key back moves");
+        scene.press(Intent::Help);
+        scene.press(Intent::Select(Move::HalfPageDown));
+        scene.press(Intent::Select(Move::HalfPageDown));
+        assert_eq!(scene.app.scroll().overlay, 5);
     }
 
     #[test]

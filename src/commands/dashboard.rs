@@ -33,7 +33,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
         let effects = Effects::begin(Arc::new(settings), worker, !args.no_worker, sender);
         move |command| effects.perform(command)
     };
-    let ended = session::run(app, messages, begin).await?;
+    let ended = Box::pin(session::run(app, messages, begin)).await?;
     if let Ended::Orderly(app, _) = &ended {
         print::line(&app.summary());
     }

@@ -136,6 +136,9 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
             };
             self.tick();
             for message in self.translate(&event.map_err(LoopError::Read)?) {
+                if matches!(message, Message::Intent(Intent::Select(_))) {
+                    self.note_limits();
+                }
                 self.tell(message);
             }
             next = match events.next().now_or_never() {
@@ -216,6 +219,13 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
         match self.surface.size() {
             Ok(Size { width, height }) => self.tell(Message::Resized { width, height }),
             Err(error) => tracing::warn!(%error, "the terminal does not tell its size"),
+        }
+    }
+
+    /// How far lists scroll is known only where they are laid out.
+    fn note_limits(&mut self) {
+        if let Ok(Size { width, height }) = self.surface.size() {
+            self.tell(Message::Limits(ui::limits(Rect::new(0, 0, width, height), &self.app)));
         }
     }
 
@@ -376,7 +386,7 @@ mod tests {
     async fn the_mouse_clicks_and_a_paste_presses_no_keys() {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let dashboard = dashboard(&mut paper);
-        let stock = ui::layout(Rect::new(0, 0, 80, 24)).stock;
+        let stock = ui::regions(Rect::new(0, 0, 80, 24), &dashboard.app).stock;
         let mouse = |kind| {
             let (column, row) = (stock.x, stock.y);
             dashboard.translate(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))

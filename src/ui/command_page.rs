@@ -1,20 +1,20 @@
 //! The selected order as `temporal` commands. Changes nothing.
 
-use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+use ratatui::text::Line;
 
-use crate::app::{App, Instruction, instructions};
+use crate::app::{App, Execution, Instruction, instructions};
 
-use super::{overlay::page, theme};
+use super::theme;
 
 /// Words begin on a new line behind this column.
 const WIDTH: usize = 72;
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let Some(order) = app.selected() else { return };
+#[must_use]
+pub fn lines(app: &App, order: &Execution) -> Vec<Line<'static>> {
     let told = instructions(app, order);
     let mut lines: Vec<_> = told.iter().flat_map(written).collect();
     lines.push(Line::styled(" y copies the first of them", theme::FAINT));
-    page(buffer, area, app, &format!(" {} as temporal commands ", order.order), lines);
+    lines
 }
 
 /// As a person types a long command: broken between its flags, each line but the last ending with a backslash. The input,

@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(rows[18], " A12 supplier 1 ✓ +1000 → 1001       ✓ +1000 → 1001        ✓ +1000 → 2");
         assert_eq!(rows[21], " Same order, same faults: only the guard differs. Temporal retried all three.");
         assert_eq!(rows[22], " last-order was lucky: B sends another order between.");
-        assert_eq!(rows[23], " v again  B with another order between  Esc back");
+        assert_eq!(rows[23], " v again B with another order between Esc back ? help q quit");
     }
 
     #[test]

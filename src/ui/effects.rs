@@ -23,6 +23,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, area, lines);
 }
 
+/// How many lines do not fit, where the panel stands at `area`.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    app.account().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
+}
+
 /// `✓ order:A12    -999 →      1  #2`, and the word for it where there is room.
 fn line(effect: &Effect, width: usize) -> Line<'static> {
     let mark = glyphs::of_effect(effect.kind);

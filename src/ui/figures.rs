@@ -1,10 +1,6 @@
 //! How many attempts activities took, and how often faults struck beside how often the plans said. Changes nothing.
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
-};
+use ratatui::text::{Line, Span};
 
 use crate::{
     app::{App, MOST_ATTEMPTS, Rate, Statistics},
@@ -12,7 +8,7 @@ use crate::{
     faults::Point,
 };
 
-use super::{overlay::page, pane, theme};
+use super::{pane, theme};
 
 /// The columns of the longest bar.
 const BAR: u32 = 18;
@@ -20,7 +16,8 @@ const BAR: u32 = 18;
 /// The columns of one activity.
 const HALF: usize = 39;
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+#[must_use]
+pub fn lines(app: &App) -> Vec<Line<'static>> {
     let statistics = Statistics::of(app);
     let mut lines = vec![heading("activities by their number of attempts")];
     lines.extend(attempts(&statistics));
@@ -35,7 +32,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let forgotten = app.orders().forgotten();
     let kept = format!(" {} orders are counted; {forgotten} older ones are not kept", app.orders().len());
     lines.push(Line::styled(kept, theme::FAINT));
-    page(buffer, area, app, " figures ", lines);
+    lines
 }
 
 fn heading(text: &str) -> Line<'static> {

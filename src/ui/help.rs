@@ -1,23 +1,17 @@
 //! The help: what to try, the keys from their table, the glyphs, and the words. Changes nothing.
 
 use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
     style::Style,
     text::{Line, Span},
 };
 
 use crate::{
-    app::App,
     domain::Guard,
     faults::Preset,
     keymap::{Binding, KEYMAP},
 };
 
-use super::{glyphs, overlay::page, pane, theme};
-
-/// The inside of a page at its full width.
-const WIDTH: usize = 82;
+use super::{glyphs, pane, theme};
 
 /// What to press to see each thing happen.
 const TRY: [(&str, &str); 5] = [
@@ -37,8 +31,9 @@ const WORDS: [(&str, &str, Style); 6] = [
     ("random", "the number that the percentages of a plan are drawn from", theme::PLAIN),
 ];
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let width = usize::from(area.width).saturating_sub(2).min(WIDTH);
+/// The page's lines, for an inside of `width` columns.
+#[must_use]
+pub fn lines(width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading("try")];
     lines.extend(TRY.iter().map(|(what, how)| explained(what, how, 28, theme::BOLD)));
     lines.extend([Line::raw(""), heading("keys")]);
@@ -51,7 +46,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     lines.extend(Guard::ALL.iter().map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD)));
     lines.extend([Line::raw(""), heading("fault presets (f)")]);
     lines.extend(Preset::ALL.iter().map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD)));
-    page(buffer, area, app, &format!(" idempotence {} ", app.setup().version), lines);
+    lines
 }
 
 fn heading(text: &str) -> Line<'static> {

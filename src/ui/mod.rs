@@ -41,7 +41,7 @@ mod tests;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 
-use crate::app::{App, Overlay};
+use crate::app::{App, Overlay, Scroll};
 
 pub use hit::hit;
 pub use regions::{Regions, SMALLEST, regions};
@@ -74,6 +74,17 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     footer::draw_line(buffer, regions.line, app);
     footer::draw_keys(buffer, regions.keys, app);
     overlay::draw(buffer, area, app);
+}
+
+/// How far each list can be scrolled on a screen of this size.
+#[must_use]
+pub fn limits(area: Rect, app: &App) -> Scroll {
+    let regions = regions(area, app);
+    Scroll {
+        timeline: timeline::hidden(regions.timeline, app),
+        effects: effects::hidden(regions.effects, app),
+        overlay: overlay::hidden(area, app),
+    }
 }
 
 fn too_small(buffer: &mut Buffer, area: Rect) {

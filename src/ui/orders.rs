@@ -49,15 +49,10 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     let widths = Widths::of(area.width);
     pane::lines(buffer, area, [heading(&widths)]);
-    let area = below_heading(area);
+    let area = pane::below_title(area);
     let first = first_row(selected, rows.len(), area.height);
     let lines = rows.page(first, usize::from(area.height)).into_iter().enumerate();
     pane::lines(buffer, area, lines.map(|(index, order)| row(app, order, &widths, first + index == selected)));
-}
-
-/// The rows' place in the body of the table.
-const fn below_heading(area: Rect) -> Rect {
-    Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
 }
 
 /// The first of `rows` rows that is shown, so that the selected one stands in the middle where it can.
@@ -72,7 +67,7 @@ pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
     let rows = app.rows();
     let selected = app.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
     // The title, then the heading.
-    let body = below_heading(below_heading(area));
+    let body = pane::below_title(pane::below_title(area));
     let line = usize::from(place.y.checked_sub(body.y)?);
     let row = first_row(selected, rows.len(), body.height) + line;
     (body.contains(place) && row < rows.len()).then_some(row)

@@ -16,16 +16,48 @@ const PAGE: u16 = 84;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
-        Overlay::None => {}
-        Overlay::Help => help::draw(buffer, area, app),
         Overlay::Confirm(question) => ask(buffer, area, app, question),
         Overlay::Plan => editor::plan(buffer, area, app),
         Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
-        Overlay::Statistics => figures::draw(buffer, area, app),
         Overlay::Log => log::draw(buffer, area, app),
-        Overlay::ShowCommand => command_page::draw(buffer, area, app),
         Overlay::Compare => compare::draw(buffer, area, app),
+        Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand => {
+            if let Some((title, lines)) = text(area, app) {
+                page(buffer, area, app, &title, lines);
+            }
+        }
     }
+}
+
+/// How many lines of what lies on top do not fit, so that it can be scrolled by as many.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    if app.overlay() == Overlay::Log {
+        return log::hidden(area, app);
+    }
+    let height = usize::from(page_area(area).height.saturating_sub(2));
+    text(area, app).map_or(0, |(_, lines)| lines.len().saturating_sub(height))
+}
+
+/// The page that is asked for, where it is one of text.
+fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
+    match app.overlay() {
+        Overlay::Help => {
+            let width = usize::from(area.width.min(PAGE).saturating_sub(2));
+            Some((format!(" idempotence {} ", app.setup().version), help::lines(width)))
+        }
+        Overlay::Statistics => Some((" figures ".to_owned(), figures::lines(app))),
+        Overlay::ShowCommand => {
+            let order = app.selected()?;
+            Some((format!(" {} as temporal commands ", order.order), command_page::lines(app, order)))
+        }
+        _ => None,
+    }
+}
+
+/// Where pages stand: the footer stays free, so that its keys can be read.
+const fn page_area(area: Rect) -> Rect {
+    Rect { height: area.height.saturating_sub(1), ..area }
 }
 
 /// A bordered box in the middle; gives its inside.
@@ -39,9 +71,9 @@ pub fn boxed(buffer: &mut Buffer, area: Rect, title: &str, width: u16, height: u
     inner
 }
 
-/// A box with lines that scroll where they do not fit; the footer stays free, so that its keys can be read.
-pub fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
-    let area = Rect { height: area.height.saturating_sub(1), ..area };
+/// A box with lines that scroll where they do not fit.
+fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
+    let area = page_area(area);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let inner = boxed(buffer, area, title, PAGE, height);
     let hidden = lines.len().saturating_sub(usize::from(inner.height));

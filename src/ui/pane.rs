@@ -29,6 +29,12 @@ pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focu
         let x = area.right().saturating_sub(note_width).saturating_sub(2);
         buffer.set_stringn(x, area.y, format!(" {note} "), usize::from(note_width), theme::FAINT);
     }
+    below_title(area)
+}
+
+/// What a panel at `area` has below its title.
+#[must_use]
+pub const fn below_title(area: Rect) -> Rect {
     Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
 }
 

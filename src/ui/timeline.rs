@@ -54,18 +54,27 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     let title = title(order);
     let room = usize::from(area.width).saturating_sub(title.width() + 10);
     let area = pane::titled(buffer, area, title, &policy(&app.setup().retry, order, room), focused);
-    let rows = Rows::of(area);
-    let mut lines = sentence(app, order, usize::from(area.width), rows.sentence);
-    lines.extend(picture::lines(app, order, area.width, rows.lanes, rows.axis));
+    let mut lines = above_list(app, order, area);
     let room = usize::from(area.height).saturating_sub(lines.len());
     lines.extend(list::visible(app, order, usize::from(area.width), room, scroll));
     pane::lines(buffer, area, lines);
 }
 
-/// How many rows the list of the selected order has.
+/// How many rows of the selected order's list do not fit, where the panel stands at `area`.
 #[must_use]
-pub fn rows(app: &App, width: usize) -> usize {
-    app.selected().map_or(0, |order| list::lines(app, order, width).len())
+pub fn hidden(area: Rect, app: &App) -> usize {
+    let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
+    let area = pane::below_title(area);
+    let room = usize::from(area.height).saturating_sub(above_list(app, order, area).len());
+    list::lines(app, order, usize::from(area.width)).len().saturating_sub(room)
+}
+
+/// The sentence, the lanes and the axis.
+fn above_list(app: &App, order: &Execution, area: Rect) -> Vec<Line<'static>> {
+    let rows = Rows::of(area);
+    let mut lines = sentence(app, order, usize::from(area.width), rows.sentence);
+    lines.extend(picture::lines(app, order, area.width, rows.lanes, rows.axis));
+    lines
 }
 
 /// What the rows are used for. It depends on the area alone, so that nothing jumps while the order goes on.

@@ -148,7 +148,7 @@ fn it_lives_on_without_a_server_says_why_and_heals() {
     assert!(screen.end().0.success());
 }
 
-fn settings(stage: &Stage) -> Settings {
+pub fn settings(stage: &Stage) -> Settings {
     let flags = Flags {
         address: Some(address().to_owned()),
         task_queue: Some(stage.queue.clone()),
@@ -159,7 +159,7 @@ fn settings(stage: &Stage) -> Settings {
     Settings::load(&flags, environment, "none.env".as_ref(), stage.folder.path()).unwrap()
 }
 
-fn setup(stage: &Stage) -> Setup {
+pub fn setup(stage: &Stage) -> Setup {
     Setup {
         server: address().to_owned(),
         namespace: "default".to_owned(),

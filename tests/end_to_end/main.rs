@@ -10,6 +10,7 @@ mod comparison;
 mod dashboard;
 mod desk;
 mod failures;
+mod keys;
 mod look;
 mod operations;
 mod orders;

@@ -92,7 +92,7 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
     let order = scene.app.selected().unwrap();
     let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.place().to_string()).collect();
     assert_eq!(names, ["#1", "#2", "#1'"]);
-    assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 1));
+    assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 2));
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
     let (commit, told) = order.crash_window(UPDATE).unwrap();
     assert!(told.unwrap() > commit);

@@ -207,9 +207,10 @@ fn an_order_without_a_worker_shows_that_it_is_queued() {
 #[test]
 fn the_list_scrolls_back_to_its_first_row_and_no_further() {
     let app = failing(30).app;
-    let rows = super::rows(&app, 120);
-    assert_eq!(rows, 30 + 29 + 1);
-    let first = panel(&app, 120, 14, rows);
+    let hidden = super::hidden(Rect::new(0, 0, 120, 14), &app);
+    // The title, three rows of sentence, two lanes and the axis leave seven for attempts, waits and what comes next.
+    assert_eq!(hidden, 30 + 29 + 1 - 7);
+    let first = panel(&app, 120, 14, hidden);
     find(&first, "update   #1  ✗");
     assert_eq!(text(&first), text(&panel(&app, 120, 14, usize::MAX)));
     let middle = panel(&app, 120, 14, 10);
