@@ -93,10 +93,11 @@ const fn gap(width: usize) -> usize {
 pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let gap = " ".repeat(gap(width));
-    let mut spans = vec![Span::raw(" ")];
-    for (binding, label) in shown(app, width) {
+    let mut spans = Vec::new();
+    for (index, (binding, label)) in shown(app, width).into_iter().enumerate() {
+        spans.push(Span::raw(if index == 0 { " ".to_owned() } else { gap.clone() }));
         spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
-        spans.push(Span::raw(format!(" {label}{gap}")));
+        spans.push(Span::raw(format!(" {label}")));
     }
     pane::lines(buffer, area, [Line::from(spans)]);
 }

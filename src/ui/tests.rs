@@ -277,6 +277,24 @@ fn the_footer_offers_only_what_can_be_done() {
 }
 
 #[test]
+fn no_key_in_the_footer_is_cut() {
+    let mut scene = Scene::right();
+    for intent in [Intent::Help, Intent::Log, Intent::Compare, Intent::Filter, Intent::AskReset] {
+        for overlaid in [false, true] {
+            if overlaid {
+                scene.press(intent);
+            }
+            for width in 60..=200 {
+                let shown = text(&frame(&scene.app, width, 24));
+                let footer = shown.lines().last().unwrap();
+                assert!(!footer.contains('…') && footer.chars().count() <= usize::from(width), "{width}: {footer}");
+            }
+        }
+        scene.press(Intent::Close);
+    }
+}
+
+#[test]
 fn ten_thousand_orders_scroll_to_the_first() {
     let mut scene = Scene::new();
     for index in 0..10_000 {

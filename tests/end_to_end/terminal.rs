@@ -114,7 +114,7 @@ fn it_follows_the_size_of_the_terminal() {
     let stage = Stage::new();
     let (_held, address) = silence();
     let mut screen = Screen::open(&stage, &address, 120, 40);
-    screen.wait_for("effects 0");
+    screen.wait_for("selected order");
     screen.resize(40, 10);
     screen.wait_for("60x16");
     // A storm, as from a window that is dragged.
@@ -122,7 +122,7 @@ fn it_follows_the_size_of_the_terminal() {
         screen.resize(1 + step % 150, 1 + step % 50);
     }
     screen.resize(80, 24);
-    let text = screen.wait_until("the whole screen", |text| text.contains("effects 0") && !text.contains("too small"));
+    let text = screen.wait_until("the whole screen", |text| text.contains("selected order") && !text.contains("too small"));
     assert_eq!(text.matches("idempotence").count(), 1, "{text}");
     screen.press("q");
     assert!(screen.leave().status.success());
@@ -145,7 +145,7 @@ fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() 
     let stage = Stage::new();
     let (_held, address) = silence();
     let mut screen = Screen::run(in_a_shell(&dashboard(&stage, &address)), 120, 40);
-    screen.wait_for("effects 0");
+    screen.wait_for("selected order");
     let pid = wait_for_process("the dashboard", |all| {
         let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
         all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
@@ -157,7 +157,7 @@ fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() 
     screen.resize(80, 24);
     screen.press("\n");
     let text = screen.wait_for_screen("the screen", |screen| {
-        screen.alternate_screen() && screen.contents().contains("effects 0") && screen.contents().contains("? help")
+        screen.alternate_screen() && screen.contents().contains("selected order") && screen.contents().contains("? help")
     });
     assert!(text.starts_with(" idempotence") && !text.contains("stopped"), "{text}");
     // The keyboard is its own again: a key needs no line feed.
@@ -173,7 +173,7 @@ fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
     let stage = Stage::new();
     let (_held, address) = silence();
     let mut screen = Screen::open(&stage, &address, 80, 24);
-    screen.wait_for("effects 0");
+    screen.wait_for("selected order");
     for stop in [Signal::STOP, Signal::TSTP] {
         let written = screen.bytes().len();
         send(stop, screen.pid());
@@ -186,7 +186,7 @@ fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
         screen.resize(100, 30);
         send(Signal::CONT, screen.pid());
         let text = screen.wait_for_screen("the screen", |screen| {
-            screen.alternate_screen() && screen.hide_cursor() && screen.contents().contains("effects 0")
+            screen.alternate_screen() && screen.hide_cursor() && screen.contents().contains("selected order")
         });
         let last = text.lines().last().unwrap();
         assert!(text.starts_with(" idempotence") && last.contains("? help"), "{text}");
@@ -284,7 +284,7 @@ fn a_panic_on_a_thread_gives_the_terminal_back_and_ends_the_dashboard() {
 #[track_caller]
 fn assert_panic_is_readable(test: &str) {
     let mut screen = again(test);
-    screen.wait_for("effects 0");
+    screen.wait_for("selected order");
     screen.press("R");
     screen.wait_for("Put the starting stock");
     screen.press("y");
