@@ -23,8 +23,9 @@ use crate::{
     ui,
 };
 
-/// The shortest time between two frames that nobody at the keyboard waits for: 30 a second.
-const FRAME: Duration = Duration::from_millis(33);
+/// The shortest time between two frames that nobody at the keyboard waits for: some 60 a second, so that what happens is
+/// on the screen within 20 ms.
+const FRAME: Duration = Duration::from_millis(16);
 
 /// How often time itself is worth a look: countdowns tick, notices go.
 const TICK: Duration = Duration::from_secs(1);
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_storm_of_messages_makes_thirty_frames_a_second_at_most() {
+    async fn a_storm_of_messages_makes_sixty_frames_a_second_at_most() {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let lines = Rc::clone(&paper.lines);
         let (told, messages) = mpsc::channel(8);

@@ -12,7 +12,7 @@ use idempotence::{
 
 use crate::{
     dashboard::{settings, setup},
-    screen::{Screen, dashboard},
+    screen::Screen,
     stage::{Stage, address, free_port, offline},
 };
 
@@ -152,8 +152,8 @@ fn the_same_start_joins_the_order_that_runs() {
     stage.assert_right(999);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_of_a_foreign_worker_shows_its_attempts() {
+#[test]
+fn an_order_of_a_foreign_worker_shows_its_attempts() {
     if offline() {
         return;
     }
@@ -162,16 +162,13 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     let mut worker = theirs.command("worker");
     worker.args(["--with-parent"]).stdin(std::process::Stdio::piped());
     let mut worker = worker.spawn().unwrap();
-    let link = theirs.link().await;
-    let mut command = dashboard(&ours, address());
-    command.args(["--task-queue", &theirs.queue]);
-    let mut screen = Screen::run(command, 120, 40);
+    let ours = Stage { queue: theirs.queue.clone(), ..ours };
+    let mut screen = Screen::open(&ours, address(), 120, 40);
     screen.wait_for("worker ● elsewhere");
     screen.press("F\u{15}update.before-commit=2*error\ro");
     screen.wait_for("RANDOM ERROR");
     let text = screen.wait_for("completed");
     assert!(text.contains("(server)") || text.contains("not observed"), "{text}");
-    drop(link);
     quit(screen);
     worker.kill().unwrap();
     worker.wait().unwrap();

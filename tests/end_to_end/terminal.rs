@@ -122,7 +122,8 @@ fn it_follows_the_size_of_the_terminal() {
         screen.resize(1 + step % 150, 1 + step % 50);
     }
     screen.resize(80, 24);
-    let text = screen.wait_until("the whole screen", |text| text.contains("selected order") && !text.contains("too small"));
+    let text =
+        screen.wait_until("the whole screen", |text| text.contains("selected order") && !text.contains("too small"));
     assert_eq!(text.matches("idempotence").count(), 1, "{text}");
     screen.press("q");
     assert!(screen.leave().status.success());
@@ -157,7 +158,9 @@ fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() 
     screen.resize(80, 24);
     screen.press("\n");
     let text = screen.wait_for_screen("the screen", |screen| {
-        screen.alternate_screen() && screen.contents().contains("selected order") && screen.contents().contains("? help")
+        screen.alternate_screen()
+            && screen.contents().contains("selected order")
+            && screen.contents().contains("? help")
     });
     assert!(text.starts_with(" idempotence") && !text.contains("stopped"), "{text}");
     // The keyboard is its own again: a key needs no line feed.
