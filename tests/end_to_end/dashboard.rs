@@ -10,7 +10,7 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use idempotence::{
-    app::{App, Look, Message, RetryWaits, Setup},
+    app::{App, Command, Look, Message, RetryWaits, Setup},
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
@@ -140,7 +140,7 @@ fn it_lives_on_without_a_server_says_why_and_heals() {
     let text = screen.wait_for("is not a Temporal server");
     assert!(text.contains(&address), "{text}");
     screen.press("?");
-    screen.wait_for("this help");
+    screen.wait_for("a replay from the ledger");
     screen.press("?");
     drop(port);
     screen.wait_for("worker ● ready");
@@ -242,7 +242,10 @@ async fn the_whole_app_runs_without_a_terminal() {
     let effects = Effects::begin(Arc::new(settings(&stage)), worker, true, sender);
     let commands = Mutex::new(Vec::new());
     let perform = |command| {
-        commands.lock().unwrap().push(format!("{command:?}"));
+        // What asks the server about open orders comes as often as it takes.
+        if !matches!(command, Command::Describe(_)) {
+            commands.lock().unwrap().push(format!("{command:?}"));
+        }
         effects.perform(command)
     };
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();

@@ -1,6 +1,6 @@
 //! Keys on the real binary, with a real worker and server behind them: what each one is for, seen on the screen.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 use idempotence::{
     app::{App, Instruction, Intent, Link, Message, Setup, instructions},
@@ -8,6 +8,7 @@ use idempotence::{
     faults::Preset,
     server::{Search, obtain},
     store::{Fact, Outcome, Phase},
+    temporal::{Presence, look_for_worker},
 };
 
 use crate::{
@@ -152,16 +153,19 @@ fn the_same_start_joins_the_order_that_runs() {
     stage.assert_right(999);
 }
 
-#[test]
-fn an_order_of_a_foreign_worker_shows_its_attempts() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     if offline() {
         return;
     }
     let (ours, theirs) = (Stage::new(), Stage::new());
     // A worker on another database writes nothing into the journal that this dashboard reads.
-    let mut worker = theirs.command("worker");
-    worker.args(["--with-parent"]).stdin(std::process::Stdio::piped());
-    let mut worker = worker.spawn().unwrap();
+    let _worker = theirs.worker();
+    // It polls before the server has heard that it lives; a dashboard that looks in between would start one of its own.
+    let link = theirs.link().await;
+    while look_for_worker(&link, &theirs.queue).await.unwrap() == Presence::Nobody {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let ours = Stage { queue: theirs.queue.clone(), ..ours };
     let mut screen = Screen::open(&ours, address(), 120, 40);
     screen.wait_for("worker ● elsewhere");
@@ -170,8 +174,7 @@ fn an_order_of_a_foreign_worker_shows_its_attempts() {
     let text = screen.wait_for("completed");
     assert!(text.contains("(server)") || text.contains("not observed"), "{text}");
     quit(screen);
-    worker.kill().unwrap();
-    worker.wait().unwrap();
+    assert!(ours.records().is_empty(), "no line of this order");
 }
 
 /// Runs what the dashboard shows as a command, with the real program, through a shell.
