@@ -135,7 +135,7 @@ fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
         }
         (Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded, Some(Guard::Ledger), _) => {
             let key = key(execution, activity);
-            return format!("The retry is safe: the ledger holds {key} and gives the recorded result.");
+            return format!("The retry is safe: the ledger has {key}, and gives its result.");
         }
         (Effect::Stalls, Some(Guard::Ledger), _) => {
             "The retry is safe: whichever commits second finds the key in the ledger."
@@ -252,7 +252,7 @@ mod tests {
     fn a_failure_after_the_commit_is_indefinite_and_safe_by_the_key_alone() {
         let said = GUARDS.map(|guard| words(guard, lost_after_commit));
         assert!(said.iter().all(|said| said.kind == Kind::Indefinite && said.text.contains("the effect is in")));
-        assert!(said[0].text.ends_with("safe: the ledger holds order:A12 and gives the recorded result."));
+        assert!(said[0].text.ends_with("safe: the ledger has order:A12, and gives its result."));
         assert!(said[1].text.contains("NOT safe: once another order is the last one"), "{}", said[1].text);
         assert!(said[2].text.contains("NOT safe: nothing remembers the order"), "{}", said[2].text);
     }
