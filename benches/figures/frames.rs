@@ -285,6 +285,7 @@ impl Chaos {
         let failure = PendingFailure { code: self.text(), message: self.text(), retryable: self.coin() };
         let pending = Pending {
             activity: self.one_of(&Activity::ALL),
+            id: self.text(),
             attempt: self.random.random_range(0..200),
             maximum: self.one_of(&[0, 1, u32::MAX]),
             state: self.one_of(&[PendingState::Scheduled, PendingState::Started, PendingState::Paused]),

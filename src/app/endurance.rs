@@ -58,6 +58,7 @@ fn around(scene: &mut Scene, number: usize) {
     let failure = PendingFailure { code: "RandomError".into(), message: "RANDOM ERROR".into(), retryable: true };
     let pending = Pending {
         activity: UPDATE,
+        id: "1".into(),
         state: PendingState::Scheduled,
         attempt: 3,
         maximum: 0,

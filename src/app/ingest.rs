@@ -67,7 +67,8 @@ fn harmless(pending: Pending) -> Pending {
         PendingFailure { code, message, ..failure }
     });
     // The server counts from 1.
-    Pending { attempt: pending.attempt.max(1), failure, worker: text(&pending.worker), ..pending }
+    let (id, worker) = (id(&pending.id), text(&pending.worker));
+    Pending { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
 }
 
 /// Takes a record in. `times`: how often the effect of its key is in the stock after it.

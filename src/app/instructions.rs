@@ -48,10 +48,12 @@ pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     });
     let look = Instruction::new("see its pending activities", &["workflow", "describe"], &place, one);
     let cancel = Instruction::new("cancel it", &["workflow", "cancel"], &place, one);
-    let reset = [one, &[("--activity-type", order.current().name())]].concat();
-    let reset = Instruction::new("retry now: the attempts begin at 1", &["activity", "reset"], &place, &reset);
+    let reset = order.pending(order.current()).map(|pending| {
+        let reset = [one, &[("--activity-id", pending.id.as_str())]].concat();
+        Instruction::new("retry now: its attempts begin at 1", &["activity", "reset"], &place, &reset)
+    });
     let open = !order.is_over();
-    start.into_iter().chain([look]).chain(open.then_some(reset)).chain(open.then_some(cancel)).collect()
+    start.into_iter().chain([look]).chain(reset).chain(open.then_some(cancel)).collect()
 }
 
 /// The workflow's input, with our field as the dashboard sends it.
@@ -74,7 +76,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::script::Scene;
+    use crate::app::script::{Scene, waiting};
 
     use super::*;
 
@@ -90,10 +92,18 @@ mod tests {
              '{\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999,\"Demo\":{\"Faults\":\"before-commit=34%error;\
              after-commit=34%error\",\"Seed\":42,\"Guard\":\"ledger\"}}'"
         );
-        assert!(lines[2].starts_with("temporal activity reset") && lines[2].contains("UpdateInventoryActivity"));
-        assert_eq!(told.len(), 4);
+        assert!(lines[2].starts_with("temporal workflow cancel") && told.len() == 3);
         let over = Scene::right();
         assert_eq!(instructions(&over.app, over.app.selected().unwrap()).len(), 2);
+    }
+
+    #[test]
+    fn an_activity_that_the_server_tells_of_can_be_reset() {
+        let mut scene = Scene::mid_retry();
+        let now = scene.now;
+        scene.described(vec![waiting(3, now - 300, now + 1_700)]);
+        let told = instructions(&scene.app, scene.app.selected().unwrap());
+        assert!(told[2].line().starts_with("temporal activity reset") && told[2].line().ends_with("--activity-id 1"));
     }
 
     #[test]

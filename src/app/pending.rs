@@ -17,6 +17,8 @@ pub struct Description {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     pub activity: Activity,
+    /// Its name within the run, which Temporal's own commands ask for.
+    pub id: String,
     /// From 1: the attempt that runs, or the next one where none does.
     pub attempt: u32,
     /// 0: unlimited.

@@ -39,6 +39,7 @@ pub fn setup() -> Setup {
 pub fn running(number: u32, started: u64) -> Pending {
     Pending {
         activity: UPDATE,
+        id: "1".into(),
         attempt: number,
         maximum: 0,
         state: PendingState::Started,

@@ -356,6 +356,7 @@ mod tests {
                 let at = crate::domain::UnixMillis(scene.now);
                 let pending = Pending {
                     activity,
+                    id: "1".into(),
                     attempt,
                     maximum: 0,
                     state: PendingState::Scheduled,

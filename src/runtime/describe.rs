@@ -137,7 +137,7 @@ fn description(described: Described) -> app::Description {
 }
 
 fn pending(pending: temporal::PendingActivity) -> app::Pending {
-    let temporal::PendingActivity { activity, attempt, maximum, started, completed, next, worker, .. } = pending;
+    let temporal::PendingActivity { activity, id, attempt, maximum, started, completed, next, worker, .. } = pending;
     let failure = pending.failure.map(|failure| app::PendingFailure {
         code: failure.code,
         message: failure.message,
@@ -145,6 +145,7 @@ fn pending(pending: temporal::PendingActivity) -> app::Pending {
     });
     app::Pending {
         activity,
+        id,
         attempt,
         maximum,
         state: match pending.state {

@@ -33,6 +33,8 @@ pub struct Described {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingActivity {
     pub activity: Activity,
+    /// Its name within the run, which Temporal's own commands ask for.
+    pub id: String,
     /// From 1: the attempt that runs, or the coming one where none does.
     pub attempt: u32,
     /// 0: unlimited.
@@ -120,6 +122,7 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name)?;
     Some(PendingActivity {
         activity,
+        id: info.activity_id.clone(),
         attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
         maximum: u32::try_from(info.maximum_attempts).unwrap_or_default(),
         state: state(info),

@@ -3,18 +3,18 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use idempotence::{
-    app::{App, Instruction, Intent, Link, Message, Setup, instructions},
+    app::{App, Description, Instruction, Intent, Link, Message, Pending, PendingState, Setup, instructions},
     domain::Activity,
     faults::Preset,
     server::{Search, obtain},
-    store::{Fact, Outcome, Phase},
-    temporal::{Presence, look_for_worker},
+    store::{Fact, News, Outcome, Phase},
+    temporal::{End, Presence, describe, look_for_worker},
 };
 
 use crate::{
     dashboard::{settings, setup},
     screen::Screen,
-    stage::{Stage, address, free_port, offline},
+    stage::{Stage, address, end, free_port, offline, order},
 };
 
 /// A dashboard on the shared server, its worker ready, with this fault plan typed in.
@@ -210,4 +210,61 @@ async fn the_commands_that_are_shown_work() {
     });
     assert!(typed(&told[1], &program).contains(&app.selected().unwrap().workflow));
     stage.assert_right(999);
+}
+
+/// The other two, on an order that never gets through: the reset lets its attempts begin at 1 again, the cancellation
+/// ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_for_an_open_order_work() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let settings = settings(&stage);
+    let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
+    let program = obtain(&search, &|_| {}).await.unwrap();
+    let link = stage.link().await;
+    let (started, watch) = stage.start(&link, "stuck", order("STUCK", 1, "update.before-commit=error")).await;
+    let begins = |number| {
+        move |fact: &Fact| {
+            matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == number
+            && matches!(event.phase, Phase::Started))
+        }
+    };
+    stage.wait_for("a third attempt", begins(3));
+    let pending = loop {
+        // Between two answers an attempt may be running.
+        let described = describe(&link, &started.workflow, &started.run).await.unwrap();
+        if let Some(pending) = described.pending.into_iter().next() {
+            break pending;
+        }
+    };
+    let (workflow, run) = (started.workflow.clone(), started.run.clone());
+    let mut app = App::new(setup(&stage));
+    for record in stage.records() {
+        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record] }));
+    }
+    let pending = Pending {
+        activity: pending.activity,
+        id: pending.id,
+        attempt: pending.attempt,
+        maximum: pending.maximum,
+        state: PendingState::Scheduled,
+        started: pending.started,
+        completed: pending.completed,
+        next: pending.next,
+        interval: None,
+        failure: None,
+        worker: pending.worker,
+    };
+    let description = Description { at: idempotence::store::now(), open: true, pending: vec![pending] };
+    app.update(Message::Described { workflow, run, answer: Ok(description) });
+    let told = instructions(&app, app.selected().unwrap());
+    let does = |verb: &str| told.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
+    typed(does("activity reset"), &program);
+    let firsts = || stage.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
+    stage.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
+    typed(does("workflow cancel"), &program);
+    assert_eq!(end(&watch).await, End::Cancelled);
 }

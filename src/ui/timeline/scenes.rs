@@ -118,6 +118,7 @@ pub fn told_by_the_server() -> Scene {
     let at = |back: u64| Some(UnixMillis(scene.now - back));
     let pending = Pending {
         activity: UPDATE,
+        id: "1".into(),
         attempt: 4,
         maximum: 5,
         state: PendingState::Scheduled,
