@@ -52,7 +52,7 @@ fn link(app: &App) -> Option<Trouble> {
         Link::Connecting { attempt } => Some(passing(format!("connecting to {address}, attempt {attempt}"))),
         Link::Down { cause, next_try, .. } => {
             let next = until(*next_try, app.shown_now());
-            Some(wrong(format!("no connection, next try {next}: {cause}. To look into it: idempotence doctor")))
+            Some(wrong(format!("no connection, next try {next}: {cause}. idempotence config shows the settings")))
         }
     }
 }

@@ -8,7 +8,7 @@ use idempotence::{
     faults::Preset,
     server::{Search, obtain},
     store::{Fact, News, Outcome, Phase},
-    temporal::{End, Presence, describe, look_for_worker},
+    temporal::{Described, End, Presence, Started, describe, look_for_worker},
 };
 
 use crate::{
@@ -177,6 +177,71 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     assert!(ours.records().is_empty(), "no line of this order");
 }
 
+#[test]
+fn copying_and_the_mouse_are_asked_of_the_terminal() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("fffo");
+    screen.wait_for("completed");
+    screen.press("y");
+    let text = screen.wait_for("copied, where the terminal allows it: order-");
+    let id = text.split("allows it: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
+    screen.press("m");
+    screen.wait_for("mouse on");
+    let bytes = String::from_utf8_lossy(&screen.bytes()).into_owned();
+    let clipboard = bytes.split("\u{1b}]52;c;").nth(1).and_then(|rest| rest.split('\u{1b}').next()).unwrap();
+    assert_eq!(decoded(clipboard.trim_end_matches('\u{7}')), id);
+    assert!(bytes.contains("\u{1b}[?1000h"), "clicks are asked for");
+    // A click on the stock, by its place, focuses it: its title's rule is drawn heavy.
+    screen.press("\u{1b}[<0;60;4M\u{1b}[<0;60;4m");
+    screen.wait_until("the stock to have the focus", |text| {
+        text.lines().any(|line| line.contains(" stock ") && line.contains('━'))
+    });
+    screen.press("m");
+    screen.wait_for("mouse off");
+    quit(screen);
+}
+
+/// Base64, as OSC 52 carries it.
+fn decoded(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter(|byte| *byte != b'=');
+    let bits = digits.map(|byte| DIGITS.iter().position(|digit| *digit == byte).unwrap());
+    let (mut bytes, mut held, mut count) = (Vec::new(), 0, 0);
+    for six in bits {
+        (held, count) = (held << 6 | six, count + 6);
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(held >> count & 0xff).unwrap());
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn an_open_order_is_there_again_after_a_restart_of_the_dashboard() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = with_plan(&stage, "update.before-commit=4*error", 120, 40);
+    screen.press("o");
+    screen.wait_for("✗✗✗○");
+    screen.press("q");
+    assert!(screen.end().0.success());
+    let screen = Screen::open(&stage, address(), 120, 40);
+    let text = screen.wait_until("the order with its attempts", |text| text.contains("✗✗✗"));
+    assert!(text.contains("guard ledger") && text.contains("failed before commit"), "{text}");
+    screen.wait_for("✗✗✗✗✓");
+    screen.wait_for("completed");
+    quit(screen);
+    stage.assert_right(999);
+}
+
 /// Runs what the dashboard shows as a command, with the real program, through a shell.
 fn typed(instruction: &Instruction, program: &Path) -> String {
     let line = instruction.line().replacen("temporal", &program.display().to_string(), 1);
@@ -212,6 +277,31 @@ async fn the_commands_that_are_shown_work() {
     stage.assert_right(999);
 }
 
+/// What the dashboard shows of an order that it knows from the journal and from this answer.
+fn instructions_for(stage: &Stage, started: &Started, described: Described) -> Vec<Instruction> {
+    let mut app = App::new(setup(stage));
+    for record in stage.records() {
+        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record] }));
+    }
+    let pending = described.pending.into_iter().map(|pending| Pending {
+        activity: pending.activity,
+        id: pending.id,
+        attempt: pending.attempt,
+        maximum: pending.maximum,
+        state: PendingState::Scheduled,
+        started: pending.started,
+        completed: pending.completed,
+        next: pending.next,
+        interval: None,
+        failure: None,
+        worker: pending.worker,
+    });
+    let description = Description { at: idempotence::store::now(), open: true, pending: pending.collect() };
+    let (workflow, run) = (started.workflow.clone(), started.run.clone());
+    app.update(Message::Described { workflow, run, answer: Ok(description) });
+    instructions(&app, app.selected().unwrap())
+}
+
 /// The other two, on an order that never gets through: the reset lets its attempts begin at 1 again, the cancellation
 /// ends it.
 #[tokio::test(flavor = "multi_thread")]
@@ -233,34 +323,14 @@ async fn the_commands_for_an_open_order_work() {
         }
     };
     stage.wait_for("a third attempt", begins(3));
-    let pending = loop {
-        // Between two answers an attempt may be running.
+    // An answer may be overtaken by the journal, which is read after it; then the next one is asked for.
+    let told = loop {
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-        if let Some(pending) = described.pending.into_iter().next() {
-            break pending;
+        let told = instructions_for(&stage, &started, described);
+        if told.iter().any(|instruction| instruction.line().contains("activity reset")) {
+            break told;
         }
     };
-    let (workflow, run) = (started.workflow.clone(), started.run.clone());
-    let mut app = App::new(setup(&stage));
-    for record in stage.records() {
-        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record] }));
-    }
-    let pending = Pending {
-        activity: pending.activity,
-        id: pending.id,
-        attempt: pending.attempt,
-        maximum: pending.maximum,
-        state: PendingState::Scheduled,
-        started: pending.started,
-        completed: pending.completed,
-        next: pending.next,
-        interval: None,
-        failure: None,
-        worker: pending.worker,
-    };
-    let description = Description { at: idempotence::store::now(), open: true, pending: vec![pending] };
-    app.update(Message::Described { workflow, run, answer: Ok(description) });
-    let told = instructions(&app, app.selected().unwrap());
     let does = |verb: &str| told.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
     typed(does("activity reset"), &program);
     let firsts = || stage.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
