@@ -143,6 +143,15 @@ fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
 
 #[test]
 fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() {
+    stop_and_come_back(|_, pid| send(Signal::TSTP, pid));
+}
+
+#[test]
+fn ctrl_z_does_the_same() {
+    stop_and_come_back(|screen, _| screen.press("\u{1a}"));
+}
+
+fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
     let stage = Stage::new();
     let (_held, address) = silence();
     let mut screen = Screen::run(in_a_shell(&dashboard(&stage, &address)), 120, 40);
@@ -151,7 +160,7 @@ fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() 
         let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
         all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
     });
-    send(Signal::TSTP, pid);
+    stop(&mut screen, pid);
     let text = screen.wait_until("the shell", |text| text.contains("stopped 1") && text.contains(" icanon"));
     assert!(!text.contains("-echo ") && !text.contains("effects"), "the modes are those of before: {text}");
     wait_until_stopped(pid);
