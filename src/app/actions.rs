@@ -1,7 +1,7 @@
 //! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not. The longer
 //! ones are in `ordering`, `operating`, `editing` and `view`.
 
-use super::{App, Command, Intent, Link, Overlay, Question, Server, Worker, execution::Execution, notice::Tone};
+use super::{App, Command, Intent, Link, Overlay, Panel, Question, Server, Worker, execution::Execution, notice::Tone};
 
 const BURST: usize = 10;
 
@@ -73,7 +73,9 @@ impl App {
             | Intent::ShowCommand
             | Intent::CopyWorkflowId
             | Intent::OpenWebUi => some,
-            Intent::Close => self.overlay() != Overlay::None || self.zoomed || !self.filter.is_empty(),
+            Intent::Close => {
+                self.overlay() != Overlay::None || self.zoomed || self.panel != Panel::Orders || !self.filter.is_empty()
+            }
             Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
             Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
             Intent::ToggleWorker
@@ -109,14 +111,15 @@ impl App {
         self.show(if self.overlay() == overlay { Overlay::None } else { overlay });
     }
 
-    /// One layer at a time: what lies on top, then the zoom, then the filter.
+    /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
     fn close(&mut self) -> Vec<Command> {
         match self.overlay {
             Overlay::Compare => {
                 self.show(Overlay::None);
                 return self.end_comparison();
             }
-            Overlay::None if self.zoomed => self.zoomed = false,
+            Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
+            Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
             Overlay::None => self.filter.clear(),
             _ => self.show(Overlay::None),
         }

@@ -65,6 +65,8 @@ pub struct AttemptFacts {
     pub strikes: Vec<Strike>,
     pub committed: Option<Committed>,
     pub ending: Option<Ending>,
+    /// The worker process of this dashboard died while it ran.
+    pub orphaned: Option<UnixMillis>,
     /// What the server says.
     pub told: Option<Box<ToldAttempt>>,
 }
@@ -96,7 +98,16 @@ impl AttemptFacts {
     #[must_use]
     pub const fn new(place: Place) -> Self {
         let Place { round, number } = place;
-        Self { number, round, started: None, strikes: Vec::new(), committed: None, ending: None, told: None }
+        Self {
+            number,
+            round,
+            started: None,
+            strikes: Vec::new(),
+            committed: None,
+            ending: None,
+            orphaned: None,
+            told: None,
+        }
     }
 
     #[must_use]
@@ -140,7 +151,7 @@ impl AttemptFacts {
     /// Whether Temporal took its success. A success that comes after Temporal gave the attempt up changes nothing.
     #[must_use]
     pub fn reported(&self) -> bool {
-        matches!(self.ending, Some(Ending::Succeeded { .. })) && self.told_failure().is_none()
+        matches!(self.ending, Some(Ending::Succeeded { .. })) && self.told_failure().is_none() && !self.overslept()
     }
 
     pub fn strike(&mut self, strike: Strike) {
@@ -152,15 +163,18 @@ impl AttemptFacts {
     /// `superseded`: something later is known to have begun, so an attempt without an end is lost.
     #[must_use]
     pub fn state(&self, superseded: bool) -> AttemptState<'_> {
+        let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
         match &self.ending {
+            // What it did when it woke up, it did behind Temporal's back.
+            Some(_) if superseded && self.overslept() => return AttemptState::TimedOut,
             Some(Ending::Succeeded { outcome, .. }) => return AttemptState::Succeeded(*outcome),
             Some(Ending::Failed(failure)) => return AttemptState::Failed(failure),
             None => {}
         }
-        let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
         let is_over = superseded || self.told.as_ref().is_some_and(|told| told.ended.is_some());
         match (struck(Action::Crash), self.told_failure(), struck(Action::Hang)) {
             (Some(strike), _, _) => AttemptState::Crashed(strike.point),
+            (None, _, _) if self.orphaned.is_some() => AttemptState::Crashed(self.reached()),
             (None, Some(failure), _) if failure.code == Failure::TIMEOUT => AttemptState::TimedOut,
             (None, Some(failure), _) => AttemptState::Failed(failure),
             (None, None, Some(_)) if is_over => AttemptState::TimedOut,
@@ -168,6 +182,16 @@ impl AttemptFacts {
             (None, None, None) if is_over => AttemptState::NoAnswer,
             (None, None, None) => AttemptState::Running,
         }
+    }
+
+    /// A planned hang stalls an attempt past its timeout, so that whatever it says afterwards comes too late.
+    fn overslept(&self) -> bool {
+        self.strikes.iter().any(|strike| strike.action == Action::Hang)
+    }
+
+    /// How far it came, by the journal, which tells of every commit.
+    const fn reached(&self) -> Point {
+        if self.committed.is_some() { Point::AfterCommit } else { Point::BeforeCommit }
     }
 
     /// When it began: as the journal says, else as the server says.
@@ -202,7 +226,7 @@ impl AttemptFacts {
     #[must_use]
     pub fn effect_unreported(&self) -> bool {
         match &self.ending {
-            Some(Ending::Succeeded { .. }) => false,
+            Some(Ending::Succeeded { .. }) => self.overslept() && self.committed.is_some(),
             Some(Ending::Failed(failure)) => self.committed.is_some() || failure.point == Some(Point::AfterCommit),
             None => self.committed.is_some() || self.strikes.iter().any(|strike| strike.point == Point::AfterCommit),
         }
@@ -228,13 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_came_late_still_counts() {
+    fn what_a_hang_says_after_its_timeout_comes_too_late() {
         let mut facts = AttemptFacts::new(Place::new(1, 1));
         facts.started = Some(UnixMillis(5));
+        facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
         facts.ending = Some(Ending::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
-        assert_eq!(facts.state(true), AttemptState::Succeeded(Outcome::Applied));
-        assert_eq!((facts.duration(), facts.effect_unreported()), (Some(4), false));
+        assert_eq!(facts.state(true), AttemptState::TimedOut);
+        assert_eq!((facts.duration(), facts.effect_unreported(), facts.reported()), (Some(4), true, false));
     }
 
     #[test]

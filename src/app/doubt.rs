@@ -32,6 +32,8 @@ enum Effect {
     Repeated,
     /// An earlier attempt made it.
     MadeBy(Place),
+    /// An earlier attempt decided that no units are needed.
+    NotNeededBy(Place),
     /// No attempt made it.
     None,
     /// It stalls before the commit, and may still wake up.
@@ -46,7 +48,14 @@ enum Effect {
 #[must_use]
 pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
     let first = execution.lane(activity).first_commit().filter(|first| *first < seen.place());
-    let effect = effect(seen, first);
+    let found_no_need = |first: &Place| {
+        let made = execution.attempts(activity).find(|seen| seen.place() == *first);
+        made.and_then(|seen| seen.facts?.committed).is_some_and(|committed| committed.delta == 0)
+    };
+    let effect = match effect(seen, first) {
+        Effect::MadeBy(first) if found_no_need(&first) => Effect::NotNeededBy(first),
+        effect => effect,
+    };
     let text = format!("{} {}", happened(seen, &effect), retry(execution, activity, &effect));
     match effect {
         Effect::None => Explanation { kind: Kind::Definite, head: "DEFINITE", text },
@@ -97,6 +106,9 @@ fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
         (Effect::MadeBy(first), _) => {
             format!("{place} did not get through either, but {first} made the effect: it is in.")
         }
+        (Effect::NotNeededBy(first), _) => {
+            format!("{place} did not get through either, but {first} found that no units are needed.")
+        }
         (Effect::None, AttemptState::Crashed(_)) => {
             format!("{place}: the worker died before the commit. No effect, though Temporal sees only a timeout.")
         }
@@ -133,7 +145,11 @@ fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
         (Effect::Unwatched, _, _) | (_, None, _) => {
             "Retrying is safe only if its worker records a key with the effect."
         }
-        (Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded, Some(Guard::Ledger), _) => {
+        (
+            Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded | Effect::NotNeededBy(_),
+            Some(Guard::Ledger),
+            _,
+        ) => {
             let key = key(execution, activity);
             return format!("The retry is safe: the ledger has {key}, and gives its result.");
         }
@@ -148,10 +164,8 @@ fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
         }
         (Effect::Stalls, Some(_), _) => "The retry is NOT safe: if both commit, the units are taken twice.",
         (Effect::Unseen, Some(Guard::Off), _) => "The retry is NOT safe: if the effect is in, it is made again.",
-        (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing remembers the order, so the units are taken again.",
-        (_, Some(Guard::LastOrder), _) => {
-            "The retry is NOT safe: once another order is the last one, the units are taken again."
-        }
+        (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing remembers it, the units go again.",
+        (_, Some(Guard::LastOrder), _) => "The retry is NOT safe: after another order, the units go again.",
     };
     text.to_owned()
 }
@@ -253,8 +267,8 @@ mod tests {
         let said = GUARDS.map(|guard| words(guard, lost_after_commit));
         assert!(said.iter().all(|said| said.kind == Kind::Indefinite && said.text.contains("the effect is in")));
         assert!(said[0].text.ends_with("safe: the ledger has order:A12, and gives its result."));
-        assert!(said[1].text.contains("NOT safe: once another order is the last one"), "{}", said[1].text);
-        assert!(said[2].text.contains("NOT safe: nothing remembers the order"), "{}", said[2].text);
+        assert!(said[1].text.contains("NOT safe: after another order"), "{}", said[1].text);
+        assert!(said[2].text.contains("NOT safe: nothing remembers it"), "{}", said[2].text);
     }
 
     #[test]

@@ -107,7 +107,12 @@ fn effect_at_end(execution: &Execution) -> &'static str {
 
 fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
-    let attempts: u64 = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
+    let retries: u64 = Activity::ALL.iter().map(|activity| execution.lane(*activity).total().saturating_sub(1)).sum();
+    let retried = match retries {
+        0 => "no attempt failed".to_owned(),
+        1 => "1 retry".to_owned(),
+        _ => format!("{retries} retries"),
+    };
     let committed = execution.lane(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
         (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => {
@@ -121,7 +126,7 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{attempts} attempts, and each effect is in once.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retried}, and each effect is in once.")),
         _ => say(
             Kind::Good,
             "COMPLETED",
@@ -133,7 +138,7 @@ fn completed(execution: &Execution) -> Explanation {
 /// The order is not over: the last failure, else what runs.
 fn underway(execution: &Execution) -> Explanation {
     let activity = execution.current();
-    if let Some((activity, seen)) = execution.last_trouble() {
+    if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {
         return doubt(execution, activity, &seen);
     }
     match execution.lane(activity).latest(Closing::Open) {

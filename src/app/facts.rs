@@ -84,7 +84,10 @@ impl App {
         if std::mem::discriminant(&link) != std::mem::discriminant(&self.link) {
             self.link_since = self.now;
             match &link {
-                Link::Up => self.log.write(self.now, LogLevel::Info, "connected"),
+                Link::Up => {
+                    self.log.write(self.now, LogLevel::Info, "connected");
+                    self.forget_complaint();
+                }
                 Link::Down { cause, .. } => {
                     self.log.write(self.now, LogLevel::Error, &format!("no connection: {cause}"));
                 }
@@ -122,6 +125,13 @@ impl App {
         if let Some((level, text)) = line {
             self.log.write(self.now, level, &text);
         }
+        match (&self.worker, &worker) {
+            (Worker::Ready { pid }, Worker::Killed | Worker::Exited { .. }) => {
+                self.orders.worker_died(*pid, self.now);
+            }
+            (_, Worker::Ready { .. }) => self.forget_complaint(),
+            _ => {}
+        }
         self.worker = worker;
     }
 
@@ -135,6 +145,11 @@ impl App {
             }
             Err(cause) => self.notify(&format!("the stock was not put back: {cause}"), Tone::Bad),
         }
+    }
+
+    /// What was just complained of may be mended: such a notice does not outlive its cause.
+    fn forget_complaint(&mut self) {
+        self.notice.take_if(|notice| notice.tone == Tone::Bad);
     }
 
     pub(super) fn notify(&mut self, text: &str, tone: Tone) {

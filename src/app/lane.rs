@@ -92,6 +92,19 @@ impl Lane {
         self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
     }
 
+    /// The worker process `pid` of this dashboard has died: what it ran is over. An attempt that another worker runs, as
+    /// the server says, is not its.
+    pub fn orphan(&mut self, pid: u32, at: UnixMillis) {
+        let is_elsewhere = |pending: &Pending| pending.runs() && !pending.worker.ends_with(&format!("@{pid}"));
+        if self.told().is_some_and(|(pending, ..)| is_elsewhere(pending)) {
+            return;
+        }
+        let latest = self.facts.last_mut().filter(|facts| facts.started.is_some() && facts.ending.is_none());
+        if let Some(facts) = latest {
+            facts.orphaned = facts.orphaned.or(Some(at));
+        }
+    }
+
     /// The server says where the activity stands at that time.
     pub fn hear(&mut self, at: UnixMillis, pending: Pending) {
         self.told.get_or_insert_default().hear(at, pending);

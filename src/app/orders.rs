@@ -66,6 +66,13 @@ impl Orders {
         self.open.range(first..).chain(self.open.range(..first)).copied()
     }
 
+    /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
+    pub fn worker_died(&mut self, pid: u32, at: UnixMillis) {
+        for slot in self.open.clone() {
+            self.change_at(slot, |execution| execution.lanes.iter_mut().for_each(|lane| lane.orphan(pid, at)));
+        }
+    }
+
     /// Attempts that the journal or the server tells of, by their numbers.
     #[must_use]
     pub const fn attempts(&self) -> u64 {

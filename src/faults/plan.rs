@@ -235,8 +235,9 @@ pub struct PlanError {
     pub expected: &'static str,
 }
 
-const POINTS: &str = "expected before-commit= or after-commit=, or a preset: seed, after-commit-once, \
-                      crash-after-commit, none";
+const POINTS: &str = "expected before-commit= or after-commit=, with update. or supplier. before it for one activity; or \
+                      alone a preset: seed, after-commit-once, crash-after-commit, none";
+const END: &str = "expected nothing more behind the action, or ; and another rule";
 const PERCENT: &str = "expected a whole percentage from 1 to 100 before '%'";
 const FIRST: &str = "expected a number of attempts from 1 before '*'";
 const ACTIONS: &str = "expected an action: error, hang, crash or delay(MILLISECONDS)";
@@ -314,17 +315,24 @@ impl Parser<'_> {
     }
 
     fn action(&mut self, text: &str) -> Result<Action, PlanError> {
-        match text {
-            "error" => return Ok(Action::Error),
-            "hang" => return Ok(Action::Hang),
-            "crash" => return Ok(Action::Crash),
-            _ => {}
+        let plain = [("error", Action::Error), ("hang", Action::Hang), ("crash", Action::Crash)];
+        for (name, action) in plain {
+            if let Some(rest) = text.strip_prefix(name).filter(|rest| !rest.starts_with(char::is_alphanumeric)) {
+                return self.end(text, rest).map(|()| action);
+            }
         }
         let argument = text.strip_prefix("delay(").ok_or_else(|| self.error(ACTIONS))?;
         let argument = self.skip(text, argument);
-        let millis = argument.strip_suffix(')').and_then(|digits| digits.parse().ok());
-        let millis = millis.filter(|millis| *millis <= MAX_DELAY_MILLIS).ok_or_else(|| self.error(DELAY))?;
-        Ok(Action::Delay { millis })
+        let (digits, rest) = argument.split_once(')').ok_or_else(|| self.error(DELAY))?;
+        let millis = digits.parse().ok().filter(|millis| *millis <= MAX_DELAY_MILLIS);
+        let millis = millis.ok_or_else(|| self.error(DELAY))?;
+        self.end(argument, rest).map(|()| Action::Delay { millis })
+    }
+
+    /// Nothing may follow an action.
+    fn end(&mut self, text: &str, rest: &str) -> Result<(), PlanError> {
+        let rest = self.skip(text, rest.trim_start());
+        if rest.is_empty() { Ok(()) } else { Err(self.error(END)) }
     }
 }
 
@@ -358,6 +366,10 @@ mod tests {
             ("before-commit=delay(x)", 21),
             ("before-commit=delay(9999999)", 21),
             ("before-commit=error;", 21),
+            ("before-commit=crash bogus", 21),
+            ("before-commit=delay(5) bogus", 24),
+            ("before-commit=errors", 15),
+            ("updat.before-commit=error", 1),
         ] {
             let error = text.parse::<FaultPlan>().unwrap_err();
             assert_eq!(error.column, column, "{text}: {error}");

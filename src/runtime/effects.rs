@@ -115,7 +115,7 @@ impl Effects {
         let messages = self.messages.clone();
         tokio::spawn(async move {
             let done = temporal::retry_now(&link, &run.workflow, &run.run, activity).await.map(|attempt| {
-                format!("{}: attempt {attempt} of {activity} comes now, as number 1 of a fresh count", run.workflow)
+                format!("{}: attempt {attempt} of {activity} is due now, as number 1 of a fresh count", run.workflow)
             });
             tell(&messages, notice(done)).await;
         });

@@ -58,7 +58,7 @@ pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
         .iter()
         .enumerate()
         .filter(|(_, binding)| binding.scope.holds(overlay) && app.can(binding.intent))
-        .filter_map(|(index, binding)| Some((binding.footer?, index, binding)))
+        .filter_map(|(index, binding)| Some((rank(app, binding)?, index, binding)))
         .collect();
     ranked.sort_by_key(|(rank, index, _)| (*rank, *index));
     let mut used = 1;
@@ -72,6 +72,17 @@ pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
         .collect();
     fitting.sort_by_key(|(index, _, _)| *index);
     fitting.into_iter().map(|(_, binding, label)| (binding, label)).collect()
+}
+
+/// How early a key gives way where there is little room. What leads out of a standstill never does.
+fn rank(app: &App, binding: &Binding) -> Option<u8> {
+    let leads_out = match binding.intent {
+        Intent::Freeze => app.held().is_some(),
+        Intent::ToggleServer => *app.server() == Server::Killed,
+        Intent::ToggleWorker => !app.has_worker(),
+        _ => false,
+    };
+    if leads_out { Some(0) } else { binding.footer }
 }
 
 fn label(app: &App, binding: &Binding) -> &'static str {

@@ -67,6 +67,8 @@ pub fn of_attempt(seen: &Seen<'_>) -> Mark {
         return again(times);
     }
     let after = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
+    // It got past the commit, and there was nothing to commit: the ledger had the result.
+    let repeats = after && seen.facts.is_some_and(|facts| facts.committed.is_none());
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
         AttemptState::Running => RUNNING,
@@ -74,9 +76,13 @@ pub fn of_attempt(seen: &Seen<'_>) -> Mark {
         AttemptState::Hanging => HANGING,
         AttemptState::TimedOut => TIMED_OUT,
         AttemptState::Crashed(Point::BeforeCommit) => CRASHED_BEFORE,
+        AttemptState::Crashed(Point::AfterCommit) if repeats => {
+            Mark { word: "worker died after the replay", ..CRASHED_AFTER }
+        }
         AttemptState::Crashed(Point::AfterCommit) => CRASHED_AFTER,
         AttemptState::NoAnswer => NO_ANSWER,
         AttemptState::Failed(failure) if !failure.retryable => REFUSED,
+        AttemptState::Failed(_) if repeats => Mark { word: "failed after the replay", ..FAILED_AFTER },
         AttemptState::Failed(_) if after => FAILED_AFTER,
         AttemptState::Failed(failure) if failure.point.is_some() => FAILED_BEFORE,
         AttemptState::Failed(_) => FAILED,

@@ -26,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
-        buffer.set_line(row.x, row.y, &terms(app, usize::from(row.width)), row.width);
+        pane::lines(buffer, row, [terms(app, usize::from(row.width))]);
     }
 }
 
@@ -36,7 +36,9 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let (worker, worker_style) = words::worker(app.worker());
     let mut spans = vec![Span::raw(" ")];
     match app.held() {
-        Some(held) => spans.push(Span::styled(format!(" FROZEN, {held} wait "), theme::badge(theme::WARN))),
+        Some(held) => {
+            spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)))
+        }
         None if narrow => {}
         None => spans.push(Span::styled("idempotence", theme::BOLD)),
     }

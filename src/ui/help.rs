@@ -17,18 +17,20 @@ use super::{glyphs, pane, theme};
 const TRY: [(&str, &str); 5] = [
     ("a retry", "f until after-commit-once, then o"),
     ("a crash after the effect", "f until crash-after-commit, then o"),
-    ("a replay from the ledger ↺", "see the attempt behind either failure; or d"),
+    ("a replay from the ledger ↺", "the ↺ behind either failure; or d"),
     ("an order applied twice", "i until GUARD OFF, then as for a retry"),
     ("all three guards at once", "v"),
 ];
 
-const WORDS: [(&str, &str, Style); 6] = [
-    ("DEFINITE", "the failure says for sure that the effect did not happen", theme::BAD),
-    ("INDEFINITE", "it leaves open what happened: the effect may be in the stock", theme::WARN),
-    ("in, unconfirmed", "the effect is in the stock, and Temporal does not know it yet", theme::WARN),
-    ("replayed", "the ledger knew the key: recorded result given back, no effect", theme::KNOWN),
-    ("RIGHT / WRONG", "stock = initial - each order once + each supplier credit once?", theme::GOOD),
-    ("random", "the number that the percentages of a plan are drawn from", theme::PLAIN),
+const WORDS: [(&str, &str, Style); 8] = [
+    ("DEFINITE", "it is sure that the effect did not happen", theme::BAD),
+    ("INDEFINITE", "the effect may have happened: the failure does not tell", theme::WARN),
+    ("in, unconfirmed", "in the stock, and Temporal does not know it yet", theme::WARN),
+    ("replayed", "the key was known: its recorded result, and no effect", theme::KNOWN),
+    ("RIGHT, WRONG", "is the stock: start - orders + supplier credits, each once?", theme::GOOD),
+    ("supplier", "second activity: credits 1000 where the stock is below 2", theme::PLAIN),
+    ("#1'", "counted from 1 again, after an activity reset (n)", theme::PLAIN),
+    ("random 42", "what the percentages of a plan are drawn from", theme::PLAIN),
 ];
 
 /// The page's lines, for an inside of `width` columns.

@@ -17,6 +17,9 @@ use super::{digits, pane, theme, words};
 /// The columns of the document as JSON.
 const DOCUMENT: u16 = 40;
 
+/// From this width on there is room for the document too.
+const WIDE: u16 = 100;
+
 /// The blocks take at most this much of the width.
 const MOST_DIGITS: u16 = 34;
 
@@ -26,7 +29,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
-    let json = if tall { DOCUMENT } else { 0 };
+    let json = if tall && area.width >= WIDE { DOCUMENT } else { 0 };
     let [_, number, _, facts, document] = area.layout(&Layout::horizontal([
         Constraint::Length(1),
         Constraint::Length(wanted),
@@ -90,7 +93,12 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     lines.push(Line::from(spans));
     let mut spans = pane::pair("applied: orders ", audit.orders.to_string(), theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
-    spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+    if audit.applied_twice.is_empty() {
+        spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+    } else {
+        let again = audit.applied_twice.len().to_string();
+        spans.extend(pane::pair("  AGAIN ", again, theme::BAD.patch(theme::BOLD)));
+    }
     lines.push(Line::from(spans));
     lines
 }

@@ -17,7 +17,7 @@ const MARGIN: usize = 16;
 const MOST_ROWS: usize = 4;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let title = format!(" log: the last {} lines; all of it in {} ", app.log().len(), app.setup().log);
+    let title = format!(" log: the last {} lines; the program's own also in {} ", app.log().len(), app.setup().log);
     let place = place(area);
     let inner = boxed(buffer, area, &title, place.width, place.height);
     let rows = rows(app, usize::from(inner.width));

@@ -79,7 +79,7 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     let hidden = lines.len().saturating_sub(usize::from(inner.height));
     let from = app.scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
-    if hidden > 0 {
+    if hidden > from {
         let text = format!(" {} more lines: j, k ", hidden - from);
         let x = inner.x.saturating_add(2);
         buffer.set_stringn(x, inner.bottom(), text, usize::from(inner.width.saturating_sub(2)), theme::BOLD);
@@ -91,7 +91,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         Question::Reset => (
             " reset ",
             "Put the starting stock of 1000 units back?".to_owned(),
-            "The journal is kept under another name.".to_owned(),
+            "The journal is kept; finished orders leave the list.".to_owned(),
         ),
         Question::KillServer => (
             " server ",

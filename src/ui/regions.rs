@@ -70,7 +70,7 @@ fn place_body(regions: &mut Regions, body: Rect, focus: Panel) {
         let shown = if focus == Panel::Stock { Panel::Orders } else { focus };
         return regions.place(shown, body);
     }
-    let below = (body.height * 3 / 5).clamp(5, 18);
+    let below = (body.height * 2 / 3).clamp(5, 18);
     let [above, below] = body.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(below)]));
     regions.orders = above;
     if body.width < WIDE {

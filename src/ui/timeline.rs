@@ -66,7 +66,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
     let area = pane::below_title(area);
     let room = usize::from(area.height).saturating_sub(above_list(app, order, area).len());
-    list::lines(app, order, usize::from(area.width)).len().saturating_sub(room)
+    list::total(app, order, usize::from(area.width), room).saturating_sub(room)
 }
 
 /// The sentence, the lanes and the axis.

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{App, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
+    app::{App, Link, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
     domain::{Activity, Guard},
 };
 
@@ -38,6 +38,9 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
         _ => now,
     };
     let is_ahead = due_at > now;
+    if *app.link() != Link::Up && !is_ahead && !matches!(stage, Stage::Starting) && stage_is_open(stage) {
+        return "the server".to_owned();
+    }
     match stage {
         Stage::Starting => "the server".to_owned(),
         Stage::BackingOff { next, .. } if is_ahead => format!("attempt {next} {}", until(due_at, now)),
@@ -58,6 +61,14 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
         Stage::Between => Activity::SupplierOrder.short_name().to_owned(),
         _ => String::new(),
     }
+}
+
+/// Something is still to come.
+const fn stage_is_open(stage: Stage<'_>) -> bool {
+    matches!(
+        stage,
+        Stage::Queued | Stage::Running { .. } | Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Between
+    )
 }
 
 /// The verdict on an order, and its style.

@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, AttemptFacts, AttemptState, Execution, NextAttempt, Seen, Stretch, What, Worker, history},
+    app::{App, AttemptFacts, AttemptState, Execution, Link, NextAttempt, Seen, Stretch, What, Worker, history},
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
@@ -27,9 +27,12 @@ const LEAST_RUNNING: u64 = 100;
 /// A queue of so many milliseconds is worth a row.
 const LEAST_QUEUE: u64 = 1_000;
 
+/// In so few rows the attempts matter more than the waits between them, which the lanes show too.
+const LITTLE_ROOM: usize = 5;
+
 /// The rows that fit into `room`, moved back by `scroll` rows from the end.
 pub fn visible(app: &App, order: &Execution, width: usize, room: usize, scroll: usize) -> Vec<Line<'static>> {
-    let all = lines(app, order, width);
+    let all = rows(app, order, width, room);
     let above = all.len().saturating_sub(room).saturating_sub(scroll);
     let below = all.len().saturating_sub(above).saturating_sub(room);
     let mut shown: Vec<_> = all.into_iter().skip(above).take(room).collect();
@@ -57,8 +60,22 @@ fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
     *line = Line::from(spans);
 }
 
-/// All rows.
-pub fn lines(app: &App, order: &Execution, width: usize) -> Vec<Line<'static>> {
+/// How many rows there are for a room of so many.
+pub fn total(app: &App, order: &Execution, width: usize, room: usize) -> usize {
+    rows(app, order, width, room).len()
+}
+
+/// All rows; without those between attempts where there is little room and that makes the whole list fit.
+fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
+    let all = lines(app, order, width, |_| true);
+    if all.len() <= room || room > LITTLE_ROOM {
+        return all;
+    }
+    let attempts = lines(app, order, width, |what| !matches!(what, What::Wait { .. } | What::Queue { .. }));
+    if attempts.len() <= room { attempts } else { all }
+}
+
+fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&What<'_>) -> bool) -> Vec<Line<'static>> {
     let strips = history(order, &app.setup().retry, app.shown_now());
     let mut lines = Vec::new();
     for strip in &strips {
@@ -71,7 +88,7 @@ pub fn lines(app: &App, order: &Execution, width: usize) -> Vec<Line<'static>> {
             List { app, order, activity, stretches, width, names: names_width(order.maximum(activity), stretches) };
         let mut before = None;
         for stretch in &strip.stretches {
-            lines.extend(list.row(stretch, before));
+            lines.extend(list.row(stretch, before).filter(|_| wanted(&stretch.what)));
             before = Some(stretch);
         }
     }
@@ -273,7 +290,11 @@ impl List<'_> {
         let words = |after: &str| policy.map(|policy| format!(" ({from} {}{after})", times::round(policy)));
         let is_served = matches!(self.app.worker(), Worker::Ready { .. } | Worker::Elsewhere);
         let overdue = next.due <= self.app.shown_now();
-        let text = if overdue && !is_served { "waits for a worker".to_owned() } else { self.countdown(next.due) };
+        let text = match (overdue, *self.app.link() == Link::Up, is_served) {
+            (true, false, _) => "waits for the server".to_owned(),
+            (true, true, false) => "waits for a worker".to_owned(),
+            _ => self.countdown(next.due),
+        };
         let name = self.name(next.number, round_of_next(self.stretches, next));
         let row = Row::new(self.activity.short_name())
             .say(&pane::column(&name, self.names), theme::PLAIN)
