@@ -108,7 +108,7 @@ fn effect_at_end(execution: &Execution) -> &'static str {
 fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
     let retries: u64 = Activity::ALL.iter().map(|activity| execution.lane(*activity).total().saturating_sub(1)).sum();
-    let retried = match retries {
+    let told = match retries {
         0 => "no attempt failed".to_owned(),
         1 => "1 retry".to_owned(),
         _ => format!("{retries} retries"),
@@ -126,7 +126,7 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retried}, and each effect is in once.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{told}, and each effect is in once.")),
         _ => say(
             Kind::Good,
             "COMPLETED",

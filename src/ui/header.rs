@@ -37,7 +37,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let mut spans = vec![Span::raw(" ")];
     match app.held() {
         Some(held) => {
-            spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)))
+            spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)));
         }
         None if narrow => {}
         None => spans.push(Span::styled("idempotence", theme::BOLD)),

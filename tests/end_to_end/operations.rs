@@ -249,7 +249,7 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
 
     desk.perform(Command::RetryNow(run_of(&started), UPDATE));
-    let (text, tone) = desk.notice("comes now").await;
+    let (text, tone) = desk.notice("is due now").await;
     assert!(text.contains("attempt 2") && tone == Tone::Good, "{text}");
     pending_when(&link, &started, |pending| pending.next > before.next).await;
     assert_eq!(begun(&elsewhere), [1, 1]);
