@@ -74,7 +74,11 @@ impl App {
 
     pub(super) fn ask_cancel(&mut self) -> Vec<Command> {
         match self.open_run() {
-            Ok(_) => self.show(Overlay::Confirm(Question::Cancel)),
+            Ok(_) => {
+                // The newest row is followed; what was asked about must be what is answered.
+                self.selection = self.selected_slot();
+                self.show(Overlay::Confirm(Question::Cancel));
+            }
             Err(why) => return self.refuse(&format!("{why}, so there is nothing to cancel")),
         }
         Vec::new()
@@ -169,6 +173,18 @@ mod tests {
             assert_eq!(scene.press(Intent::Yes), [command]);
             assert_eq!(scene.app.overlay(), Overlay::None);
         }
+    }
+
+    #[test]
+    fn an_order_that_comes_meanwhile_is_not_the_one_that_is_cancelled() {
+        let mut scene = Scene::mid_retry();
+        let asked = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        scene.press(Intent::AskCancel);
+        (scene.workflow, scene.run, scene.order) = ("order-B7".into(), "r2".into(), "B7");
+        scene.wait(1_000);
+        scene.started(crate::app::script::UPDATE, 1);
+        assert_eq!(scene.app.orders().len(), 2);
+        assert_eq!(scene.press(Intent::Yes), [Command::Cancel(asked)]);
     }
 
     #[test]
