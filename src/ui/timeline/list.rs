@@ -255,6 +255,9 @@ impl List<'_> {
         if let Some(late) = late {
             return Some((format!("ended after {}, too late for Temporal", times::exact(late)), theme::WARN));
         }
+        if let Some((died, begun)) = seen.facts.and_then(|facts| facts.orphaned.zip(facts.begun())) {
+            return Some((format!("after {}", times::exact(died.0.saturating_sub(begun.0))), theme::FAINT));
+        }
         let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
         if lost {
             return exact.then(|| (format!("no answer in {}", times::exact(stretch.millis())), theme::FAINT));

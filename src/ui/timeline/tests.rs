@@ -12,7 +12,7 @@ use super::scenes::{
 };
 use crate::{
     app::{
-        App, Message,
+        App, Intent, Message, Worker,
         script::{Scene, UPDATE},
     },
     faults::Point,
@@ -264,4 +264,18 @@ fn after_a_reset_the_numbers_begin_anew_and_that_shows() {
 fn a_first_try_has_no_crash_window_worth_showing() {
     let shown = text(&panel(&first_try().app, 120, 14, 0));
     assert!(!shown.contains('═') && !shown.contains("not acknowledged"), "{shown}");
+}
+
+#[test]
+fn an_attempt_that_died_with_its_worker_says_after_how_long() {
+    let mut scene = Scene::new();
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    scene.started(UPDATE, 1);
+    scene.wait(1_500);
+    scene.tell(Message::Worker(Worker::Killed));
+    scene.wait(9_000);
+    scene.started(UPDATE, 2);
+    let shown = panel(&scene.app, 120, 14, 0);
+    find(&shown, "#1 † worker died before commit  after 1.50 s");
 }
