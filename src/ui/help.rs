@@ -13,6 +13,9 @@ use crate::{
 
 use super::{glyphs, pane, theme};
 
+/// From this width on the keys stand in two columns.
+const TWO_COLUMNS: usize = 76;
+
 /// What to press to see each thing happen.
 const TRY: [(&str, &str); 5] = [
     ("a retry", "f until after-commit-once, then o"),
@@ -37,17 +40,19 @@ const WORDS: [(&str, &str, Style); 8] = [
 #[must_use]
 pub fn lines(width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading("try")];
-    lines.extend(TRY.iter().map(|(what, how)| explained(what, how, 28, theme::BOLD)));
+    lines.extend(TRY.iter().flat_map(|(what, how)| explained(what, how, 28, theme::BOLD, width)));
     lines.extend([Line::raw(""), heading("keys")]);
     lines.extend(keys(width));
     lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);
     lines.extend(marks(width));
     lines.extend([Line::raw(""), heading("words")]);
-    lines.extend(WORDS.iter().map(|(word, means, style)| explained(word, means, 17, *style)));
+    lines.extend(WORDS.iter().flat_map(|(word, means, style)| explained(word, means, 17, *style, width)));
     lines.extend([Line::raw(""), heading("guards (i): what protects an order that is retried")]);
-    lines.extend(Guard::ALL.iter().map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD)));
+    lines.extend(Guard::ALL.iter().flat_map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD, width)));
     lines.extend([Line::raw(""), heading("fault presets (f)")]);
-    lines.extend(Preset::ALL.iter().map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD)));
+    lines.extend(
+        Preset::ALL.iter().flat_map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD, width)),
+    );
     lines
 }
 
@@ -55,18 +60,24 @@ fn heading(text: &str) -> Line<'static> {
     Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
 }
 
-fn explained(word: &str, means: &'static str, width: usize, style: Style) -> Line<'static> {
-    Line::from(vec![Span::styled(format!("   {word:<width$}"), style), Span::raw(means)])
+/// A word, and behind `margin` columns what it means, in as many lines as that takes.
+fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(margin + 3);
+    let mut word = Some(word.to_owned());
+    let line = |means| {
+        let word = word.take().unwrap_or_default();
+        Line::from(vec![Span::styled(format!("   {word:<margin$}"), style), Span::raw(means)])
+    };
+    pane::wrap(means, room, 0, 3).into_iter().map(line).collect()
 }
 
-/// The table in two columns.
+/// The table, in two columns where there is room.
 fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
-    let rows = KEYMAP.len().div_ceil(2);
-    let half = width / 2;
-    let (left, right) = KEYMAP.split_at(rows);
+    let columns = if width < TWO_COLUMNS { 1 } else { 2 };
+    let rows = KEYMAP.len().div_ceil(columns);
     (0..rows).map(move |row| {
-        let entries = [left.get(row), right.get(row)].into_iter().flatten();
-        entries.flat_map(|binding| entry(binding, half)).collect()
+        let entries = KEYMAP.iter().skip(row).step_by(rows);
+        entries.flat_map(|binding| entry(binding, width / columns)).collect()
     })
 }
 
