@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, AttemptFacts, AttemptState, Execution, Link, NextAttempt, Seen, Stretch, What, Worker, history},
+    app::{App, AttemptFacts, AttemptState, Execution, Link, NextAttempt, Place, Seen, Stretch, What, Worker, history},
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
@@ -95,16 +95,10 @@ fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&What<'_>) 
     lines
 }
 
-/// `#2`; after a reset of the activity, which counts from 1 again, `#2'`.
+/// The attempt's name, and of how many at most.
 fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
-    let resets = match round.saturating_sub(1) {
-        0 => String::new(),
-        1 => "'".to_owned(),
-        2 => "''".to_owned(),
-        resets => format!("'{resets}"),
-    };
     let limit = maximum.map_or_else(String::new, |maximum| format!(" of {maximum}"));
-    format!("#{number}{resets}{limit}")
+    format!("{}{limit}", Place::new(round, number))
 }
 
 /// The columns that the longest name of a strip takes.
