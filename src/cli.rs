@@ -22,7 +22,7 @@ pub struct Cli {
     pub command: Option<CommandArgs>,
 }
 
-/// Settings; each has a name in the environment and in `.env` too.
+/// Settings; each has a name in the environment and in `.env` too, and a key in the settings file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
@@ -42,12 +42,21 @@ pub struct SettingsArgs {
     /// The `temporal` program for the embedded server [TEMPORAL_CLI]
     #[arg(long, global = true, value_name = "FILE")]
     temporal_cli: Option<PathBuf>,
+    /// Colours: terminal, contrast, colour-blind or mono [IDEMPOTENCE_THEME; NO_COLOR means mono]
+    #[arg(long, global = true, value_name = "NAME")]
+    theme: Option<String>,
+    /// ASCII characters only, or with `=false` all characters [IDEMPOTENCE_ASCII; default: as locale and TERM say]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ascii: Option<String>,
+    /// Nothing moves without need [IDEMPOTENCE_STILL]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    still: Option<String>,
 }
 
 impl From<SettingsArgs> for Flags {
     fn from(args: SettingsArgs) -> Self {
-        let SettingsArgs { address, namespace, task_queue, database, temporal_cli } = args;
-        Self { address, namespace, task_queue, database, temporal_cli }
+        let SettingsArgs { address, namespace, task_queue, database, temporal_cli, theme, ascii, still } = args;
+        Self { address, namespace, task_queue, database, temporal_cli, theme, ascii, still }
     }
 }
 
@@ -67,6 +76,8 @@ pub enum CommandArgs {
     Audit(AuditArgs),
     /// Put the seed's starting document back; the old journal is kept under another name
     Reset(ResetArgs),
+    /// Show every setting and where it comes from
+    Config(ConfigArgs),
     /// Run a program that ends when standard input closes
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -171,6 +182,13 @@ pub struct ResetArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

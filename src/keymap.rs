@@ -1,6 +1,7 @@
 //! The one key table: dispatch, footer, help and the README's table all read it. Knows keys, and nothing of their effect.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tui_input::backend::crossterm::to_input_request;
 
 use crate::app::{Intent, Move, Overlay};
 
@@ -16,10 +17,18 @@ pub struct Key {
 pub enum Scope {
     /// On the dashboard, with nothing over it.
     Dashboard,
-    /// On the dashboard and over the help.
+    /// Wherever there is something to move through: the dashboard, and pages over it.
+    Moving,
+    /// As [`Scope::Moving`], and over the comparison.
     Reading,
+    /// On the dashboard, and over the commands.
+    Copying,
+    /// Over the comparison.
+    Comparing,
     /// While a question is open.
     Question,
+    /// While a line is edited. Every other key goes into the line.
+    Typing,
     Everywhere,
 }
 
@@ -68,25 +77,56 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('o')], "o", Intent::FreshOrder, "order: a fresh id, 1 unit").footer(2, "order"),
     binding(&[key('s')], "s", Intent::SeedOrder, "the seed's A12, 999 units").footer(3, "A12"),
     binding(&[key('d')], "d", Intent::OrderAgain, "same order, new workflow id").footer(4, "again"),
-    binding(&[key('D')], "D", Intent::SameStart, "same start, same workflow id").footer(10, "same start"),
-    binding(&[key('b')], "b", Intent::Burst, "burst of ten orders").footer(9, "burst"),
+    binding(&[key('D')], "D", Intent::SameStart, "same start, same workflow id").footer(13, "same start"),
+    binding(&[key('b')], "b", Intent::Burst, "burst of ten orders").footer(12, "burst"),
     binding(&[key('f')], "f", Intent::NextFaults, "next fault preset").footer(5, "faults"),
+    binding(&[key('F')], "F", Intent::EditPlan, "edit the fault plan").footer(14, "plan"),
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
+    binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
     binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").footer(7, "kill"),
-    binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker").footer(8, "worker"),
-    binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(11, "reset"),
-    binding(&[key(' ')], "space", Intent::Freeze, "freeze / go on").footer(12, "freeze"),
-    binding(&[key('k'), code(KeyCode::Up)], "k ↑", Intent::Select(Move::Up), "a newer order"),
-    binding(&[key('j'), code(KeyCode::Down)], "j ↓", Intent::Select(Move::Down), "an older order"),
-    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Select(Move::First), "newest order, and follow"),
-    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Select(Move::Last), "oldest order"),
-    binding(&[ctrl('u'), code(KeyCode::PageUp)], "Ctrl-u", Intent::Select(Move::HalfPageUp), "half a page up"),
-    binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down"),
+    binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker").footer(9, "worker"),
+    binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server").footer(18, "server"),
+    binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
+    binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
+    binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
+    binding(&[key(' ')], "space", Intent::Freeze, "freeze / go on").footer(11, "freeze"),
+    binding(&[key('/')], "/", Intent::Filter, "filter the orders").footer(19, "filter"),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "the attempts, whole screen").footer(15, "attempts"),
+    binding(&[code(KeyCode::Tab)], "Tab", Intent::NextPanel, "next panel"),
+    binding(&[code(KeyCode::BackTab)], "S-Tab", Intent::PreviousPanel, "panel before"),
+    binding(&[key('z')], "z", Intent::Zoom, "zoom the focused panel").footer(20, "zoom"),
+    binding(&[key('k'), code(KeyCode::Up)], "k ↑", Intent::Select(Move::Up), "up: a newer order").within(Scope::Moving),
+    binding(&[key('j'), code(KeyCode::Down)], "j ↓", Intent::Select(Move::Down), "down: an older one")
+        .within(Scope::Moving),
+    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Select(Move::First), "first: newest, and follow")
+        .within(Scope::Moving),
+    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Select(Move::Last), "last").within(Scope::Moving),
+    binding(&[ctrl('u'), code(KeyCode::PageUp)], "Ctrl-u", Intent::Select(Move::HalfPageUp), "half a page up")
+        .within(Scope::Moving),
+    binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down")
+        .within(Scope::Moving),
+    binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Moving).footer(21, "figures"),
+    binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Moving).footer(22, "log"),
+    binding(&[key('t')], "t", Intent::ShowCommand, "as temporal commands").within(Scope::Moving).footer(23, "commands"),
+    binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id, command")
+        .within(Scope::Copying)
+        .footer(24, "copy"),
+    binding(&[key('u')], "u", Intent::OpenWebUi, "open Temporal's Web UI").footer(25, "Web UI"),
+    binding(&[key('T')], "T", Intent::NextTheme, "next theme").within(Scope::Reading),
+    binding(&[key('m')], "m", Intent::Mouse, "mouse on / off"),
+    binding(&[key('v')], "v", Intent::Compare, "compare once more").within(Scope::Comparing).footer(0, "again"),
+    binding(&[key('B')], "B", Intent::CompareInterleaved, "compare, another order between")
+        .within(Scope::Comparing)
+        .footer(1, "with another order between"),
     binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
-    binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "close what lies on top")
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "take what was typed")
+        .within(Scope::Typing)
+        .footer(0, "take"),
+    binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "back: close, unzoom, no filter")
         .within(Scope::Everywhere)
-        .footer(2, "close"),
+        .footer(2, "back"),
+    binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "to the shell; fg comes back").within(Scope::Everywhere),
     binding(&[key('?')], "?", Intent::Help, "this help, and back").within(Scope::Reading).footer(0, "help"),
     binding(&[key('q')], "q", Intent::Quit, "quit").within(Scope::Reading).footer(1, "quit"),
     binding(&[ctrl('c')], "Ctrl-c", Intent::Quit, "quit, from everywhere").within(Scope::Everywhere),
@@ -96,28 +136,38 @@ impl Scope {
     /// Whether a binding of this scope counts under that overlay.
     #[must_use]
     pub const fn holds(self, overlay: Overlay) -> bool {
-        matches!(
-            (self, overlay),
-            (Self::Everywhere, _)
-                | (Self::Dashboard | Self::Reading, Overlay::None)
-                | (Self::Reading, Overlay::Help)
-                | (Self::Question, Overlay::ConfirmReset)
-        )
+        let page = matches!(overlay, Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand);
+        match self {
+            Self::Everywhere => true,
+            Self::Dashboard => matches!(overlay, Overlay::None),
+            Self::Moving => matches!(overlay, Overlay::None) || page,
+            Self::Reading => matches!(overlay, Overlay::None | Overlay::Compare) || page,
+            Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand),
+            Self::Comparing => matches!(overlay, Overlay::Compare),
+            Self::Question => matches!(overlay, Overlay::Confirm(_)),
+            Self::Typing => matches!(overlay, Overlay::Plan | Overlay::Filter),
+        }
     }
 }
 
-/// What a key asks for. Releases, unknown keys and keys with Alt ask for nothing; a held key repeats only movements.
+/// What a key asks for. Releases, unknown keys and keys with Alt ask for nothing; a held key repeats only movements and
+/// typing.
 #[must_use]
 pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
-    if event.kind == KeyEventKind::Release
-        || event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META | KeyModifiers::SUPER)
-    {
+    if event.kind == KeyEventKind::Release {
         return None;
     }
+    let alone = !event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META | KeyModifiers::SUPER);
     let pressed = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
-    let found = KEYMAP.iter().find(|binding| binding.scope.holds(overlay) && binding.keys.contains(&pressed))?;
+    let bound = |binding: &&Binding| alone && binding.scope.holds(overlay) && binding.keys.contains(&pressed);
+    let Some(found) = KEYMAP.iter().find(bound) else { return typed(event, overlay) };
     let held = event.kind == KeyEventKind::Repeat;
     (!held || matches!(found.intent, Intent::Select(_))).then_some(found.intent)
+}
+
+/// What a key means to a line that is being edited: a character, or what the usual keys of a shell's line do.
+fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
+    Scope::Typing.holds(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
 /// The table for the README.
@@ -136,7 +186,23 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
+    use tui_input::InputRequest;
+
+    use crate::app::Question;
+
     use super::*;
+
+    const OVERLAYS: [Overlay; 9] = [
+        Overlay::None,
+        Overlay::Help,
+        Overlay::Confirm(Question::Reset),
+        Overlay::Plan,
+        Overlay::Filter,
+        Overlay::Statistics,
+        Overlay::Log,
+        Overlay::ShowCommand,
+        Overlay::Compare,
+    ];
 
     fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
         KeyEvent::new(code, modifiers)
@@ -144,7 +210,7 @@ mod tests {
 
     #[test]
     fn no_two_bindings_of_one_screen_share_a_key() {
-        for overlay in [Overlay::None, Overlay::Help, Overlay::ConfirmReset] {
+        for overlay in OVERLAYS {
             let keys: Vec<_> =
                 KEYMAP.iter().filter(|binding| binding.scope.holds(overlay)).flat_map(|binding| binding.keys).collect();
             for (index, key) in keys.iter().enumerate() {
@@ -160,11 +226,27 @@ mod tests {
         assert_eq!(intent(press(KeyCode::Char('D'), KeyModifiers::SHIFT), Overlay::None), Some(Intent::SameStart));
         let half_page = press(KeyCode::Char('d'), KeyModifiers::CONTROL);
         assert_eq!(intent(half_page, Overlay::None), Some(Intent::Select(Move::HalfPageDown)));
-        assert_eq!(intent(plain('y'), Overlay::None), None);
-        assert_eq!(intent(plain('y'), Overlay::ConfirmReset), Some(Intent::Yes));
-        assert_eq!(intent(plain('o'), Overlay::ConfirmReset), None);
-        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::ConfirmReset), Some(Intent::Quit));
+        assert_eq!(intent(plain('y'), Overlay::None), Some(Intent::CopyWorkflowId));
+        assert_eq!(intent(plain('y'), Overlay::Help), None);
+        assert_eq!(intent(plain('y'), Overlay::Confirm(Question::Reset)), Some(Intent::Yes));
+        assert_eq!(intent(plain('o'), Overlay::Confirm(Question::Reset)), None);
+        assert_eq!(
+            intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Confirm(Question::Reset)),
+            Some(Intent::Quit)
+        );
         assert_eq!(intent(press(KeyCode::Char('o'), KeyModifiers::ALT), Overlay::None), None);
+    }
+
+    #[test]
+    fn a_line_that_is_edited_takes_every_key_but_those_that_end_it() {
+        let plain = |code| intent(press(code, KeyModifiers::NONE), Overlay::Plan);
+        assert_eq!(plain(KeyCode::Char('q')), Some(Intent::Edit(InputRequest::InsertChar('q'))));
+        assert_eq!(plain(KeyCode::Backspace), Some(Intent::Edit(InputRequest::DeletePrevChar)));
+        assert_eq!(plain(KeyCode::Enter), Some(Intent::Submit));
+        assert_eq!(plain(KeyCode::Esc), Some(Intent::Close));
+        let clear = press(KeyCode::Char('u'), KeyModifiers::CONTROL);
+        assert_eq!(intent(clear, Overlay::Filter), Some(Intent::Edit(InputRequest::DeleteLine)));
+        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Plan), Some(Intent::Quit));
     }
 
     #[test]

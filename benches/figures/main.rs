@@ -6,7 +6,9 @@
 
 mod bare;
 mod dashboard;
+mod frames;
 mod orders;
+mod screen;
 mod store;
 
 /// One line of the report.
@@ -35,8 +37,12 @@ type Measure = fn() -> Vec<Figure>;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Measure); 3] =
-        [("store", store::measure), ("dashboard", dashboard::measure), ("orders", orders::measure)];
+    let parts: [(&str, Measure); 4] = [
+        ("store", store::measure),
+        ("frames", frames::measure),
+        ("dashboard", dashboard::measure),
+        ("orders", orders::measure),
+    ];
     println!("{:<46} {:>34}   wanted", "figure", "measured");
     for (name, measure) in parts {
         if asked.is_empty() || asked.iter().any(|part| name.contains(part.as_str())) {

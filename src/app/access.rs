@@ -1,9 +1,12 @@
 //! What drawing may look at. Reads only.
 
-use crate::{domain::Guard, domain::UnixMillis, faults::Preset};
+use tui_input::Input;
+
+use crate::{domain::Guard, domain::UnixMillis, faults::FaultPlan};
 
 use super::{
-    Account, App, Judgement, Link, Notice, Orders, Overlay, Server, Setup, Stage, Worker, execution::Execution,
+    Account, App, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
+    execution::Execution, view::Scroll,
 };
 
 impl App {
@@ -48,15 +51,53 @@ impl App {
         self.guard
     }
 
-    /// The fault preset that the next order is sent with.
+    /// The fault plan that the next order is sent with.
     #[must_use]
-    pub const fn preset(&self) -> Preset {
-        self.preset
+    pub const fn plan(&self) -> &FaultPlan {
+        &self.plan
     }
 
     #[must_use]
     pub const fn overlay(&self) -> Overlay {
         self.overlay
+    }
+
+    /// The line that is being edited.
+    #[must_use]
+    pub const fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What the orders are filtered by; empty where all are shown.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    #[must_use]
+    pub const fn panel(&self) -> Panel {
+        self.panel
+    }
+
+    /// The focused panel has the whole screen.
+    #[must_use]
+    pub const fn zoomed(&self) -> bool {
+        self.zoomed
+    }
+
+    #[must_use]
+    pub const fn scroll(&self) -> &Scroll {
+        &self.scroll
+    }
+
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    #[must_use]
+    pub const fn look(&self) -> Look {
+        self.look
     }
 
     #[must_use]

@@ -1,62 +1,96 @@
-//! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not.
+//! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not. The longer
+//! ones are in `ordering`, `operating`, `editing` and `view`.
 
-use crate::{
-    domain::{OrderId, ProductId},
-    faults::{FaultPlan, Preset},
-};
+use super::{App, Command, Intent, Link, Overlay, Panel, Question, Server, Worker, execution::Execution, notice::Tone};
 
-use super::{
-    App, Command, Intent, Link, Overlay, StartOrder, Worker,
-    execution::{Asked, Execution, Terms},
-    notice::Tone,
-};
-
-const SEED_ORDER: &str = "A12";
-const SEED_PRODUCT: &str = "123456";
-const SEED_QUANTITY: i64 = 999;
 const BURST: usize = 10;
 
 impl App {
     pub(super) fn intend(&mut self, intent: Intent) -> Vec<Command> {
         match intent {
-            Intent::FreshOrder => self.fresh_orders(1),
-            Intent::Burst => self.fresh_orders(BURST),
-            Intent::SeedOrder => self.seed_order(),
-            Intent::OrderAgain => self.again(true),
-            Intent::SameStart => self.again(false),
-            Intent::NextFaults => self.next_faults(),
+            Intent::FreshOrder => return self.fresh_orders(1),
+            Intent::Burst => return self.fresh_orders(BURST),
+            Intent::SeedOrder => return self.seed_order(),
+            Intent::OrderAgain => return self.again(true),
+            Intent::SameStart => return self.again(false),
+            Intent::NextFaults => return self.next_faults(),
             Intent::NextGuard => self.next_guard(),
-            Intent::KillWorker => self.kill_worker(),
-            Intent::ToggleWorker => self.toggle_worker(),
-            Intent::AskReset => self.show(Overlay::ConfirmReset),
-            Intent::Help => self.show(if self.overlay() == Overlay::Help { Overlay::None } else { Overlay::Help }),
-            Intent::Yes => self.confirm(),
-            Intent::Close | Intent::No => self.show(Overlay::None),
+            Intent::KillWorker => return self.kill_worker(),
+            Intent::ToggleWorker => return self.toggle_worker(),
+            Intent::ToggleServer => return self.toggle_server(),
+            Intent::RetryNow => return self.retry_now(),
+            Intent::AskCancel => return self.ask_cancel(),
+            Intent::AskReset => self.show(Overlay::Confirm(Question::Reset)),
+            Intent::Yes => return self.confirm(),
+            Intent::No => self.show(Overlay::None),
+            Intent::Close => return self.close(),
+            Intent::EditPlan => return self.edit_plan(),
+            Intent::Filter => self.edit_filter(),
+            Intent::Edit(request) => self.edit(request),
+            Intent::Submit => return self.submit(),
+            Intent::Help => self.toggle(Overlay::Help),
+            Intent::Statistics => self.toggle(Overlay::Statistics),
+            Intent::Log => self.toggle(Overlay::Log),
+            Intent::ShowCommand => return self.show_command(),
+            Intent::OpenWebUi => return self.open_web_ui(),
+            Intent::CopyWorkflowId => return self.copy(),
+            Intent::Compare => return self.compare(false),
+            Intent::CompareInterleaved => return self.compare(true),
             Intent::Freeze => self.toggle_freeze(),
-            Intent::Select(step) => {
-                self.select(step);
-                Vec::new()
-            }
-            Intent::Quit => vec![Command::Quit],
+            Intent::Zoom => self.zoom(),
+            Intent::Details => self.details(),
+            Intent::NextPanel => self.next_panel(1),
+            Intent::PreviousPanel => self.next_panel(-1),
+            Intent::Focus(panel) => self.focus(panel),
+            Intent::Select(step) => self.go(step),
+            Intent::SelectRow(row) => self.select_row(row),
+            Intent::NextTheme => self.change_theme(),
+            Intent::Mouse => return self.toggle_mouse(),
+            Intent::Suspend => return vec![Command::Suspend],
+            Intent::Quit => return vec![Command::Quit],
         }
+        Vec::new()
     }
 
     /// Whether a key would do something now. The footer shows only those that would.
     #[must_use]
     pub fn can(&self, intent: Intent) -> bool {
-        let over = self.overlay() != Overlay::None;
+        let connected = *self.link() == Link::Up;
+        let some = !self.orders().is_empty();
         match intent {
-            Intent::FreshOrder | Intent::SeedOrder | Intent::Burst => *self.link() == Link::Up,
-            Intent::OrderAgain | Intent::SameStart => *self.link() == Link::Up && !self.orders().is_empty(),
-            Intent::NextFaults => self.setup().faults_allowed,
+            Intent::FreshOrder | Intent::SeedOrder | Intent::Burst | Intent::Compare | Intent::CompareInterleaved => {
+                connected
+            }
+            Intent::OrderAgain | Intent::SameStart => connected && some,
+            Intent::RetryNow | Intent::AskCancel => connected && self.selected().is_some_and(|order| !order.is_over()),
+            Intent::NextFaults | Intent::EditPlan => self.setup().faults_allowed,
             Intent::KillWorker => self.has_worker(),
-            Intent::Select(_) => !self.orders().is_empty(),
-            Intent::Close => over,
-            Intent::Yes | Intent::No => self.overlay() == Overlay::ConfirmReset,
+            Intent::ToggleServer => matches!(self.server(), Server::Running { .. } | Server::Killed),
+            Intent::Select(_)
+            | Intent::SelectRow(_)
+            | Intent::Filter
+            | Intent::Details
+            | Intent::ShowCommand
+            | Intent::CopyWorkflowId
+            | Intent::OpenWebUi => some,
+            Intent::Close => {
+                self.overlay() != Overlay::None || self.zoomed || self.panel != Panel::Orders || !self.filter.is_empty()
+            }
+            Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
+            Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
             Intent::ToggleWorker
             | Intent::NextGuard
             | Intent::AskReset
             | Intent::Freeze
+            | Intent::Zoom
+            | Intent::NextPanel
+            | Intent::PreviousPanel
+            | Intent::Focus(_)
+            | Intent::Statistics
+            | Intent::Log
+            | Intent::NextTheme
+            | Intent::Mouse
+            | Intent::Suspend
             | Intent::Help
             | Intent::Quit => true,
         }
@@ -68,144 +102,73 @@ impl App {
         matches!(self.worker(), Worker::Starting | Worker::Ready { .. } | Worker::Stopping)
     }
 
-    fn show(&mut self, overlay: Overlay) -> Vec<Command> {
+    pub(super) fn show(&mut self, overlay: Overlay) {
         self.overlay = overlay;
+        self.scroll.overlay = 0;
+    }
+
+    fn toggle(&mut self, overlay: Overlay) {
+        self.show(if self.overlay() == overlay { Overlay::None } else { overlay });
+    }
+
+    /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
+    fn close(&mut self) -> Vec<Command> {
+        match self.overlay {
+            Overlay::Compare => {
+                self.show(Overlay::None);
+                return self.end_comparison();
+            }
+            Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
+            Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
+            Overlay::None => self.filter.clear(),
+            _ => self.show(Overlay::None),
+        }
         Vec::new()
     }
 
-    fn refuse(&mut self, text: &str) -> Vec<Command> {
+    pub(super) fn refuse(&mut self, text: &str) -> Vec<Command> {
         self.notify(text, Tone::Bad);
         Vec::new()
     }
 
     fn confirm(&mut self) -> Vec<Command> {
-        if self.overlay != Overlay::ConfirmReset {
-            return Vec::new();
+        let Overlay::Confirm(question) = self.overlay else { return Vec::new() };
+        self.show(Overlay::None);
+        match question {
+            Question::Reset => {
+                self.reset_asked = Some(self.now);
+                vec![Command::Reset]
+            }
+            Question::KillServer => vec![Command::KillServer],
+            Question::Cancel => self.selected_run().map(Command::Cancel).into_iter().collect(),
         }
-        self.overlay = Overlay::None;
-        self.reset_asked = Some(self.now);
-        vec![Command::Reset]
     }
 
-    fn fresh_orders(&mut self, count: usize) -> Vec<Command> {
-        let product = self.account().document.as_ref().map(|document| document.product.clone());
-        let Some(product) = product.or_else(|| ProductId::new(SEED_PRODUCT).ok()) else { return Vec::new() };
-        let mut commands = Vec::with_capacity(count);
-        for _ in 0..count {
-            let number = self.next_order;
-            let Ok(order) = OrderId::new(format!("{}-{number}", self.setup().session)) else {
-                return self.refuse("the session's letters make no order id");
-            };
-            let Some(command) = self.start(order, None, product.clone(), 1) else { break };
-            self.next_order = number.saturating_add(1);
-            commands.push(command);
+    fn compare(&mut self, interleaved: bool) -> Vec<Command> {
+        if *self.link() != Link::Up {
+            return self.refuse("not connected to a Temporal server: nothing can be compared");
+        }
+        let commands = self.begin_comparison(interleaved);
+        if !commands.is_empty() {
+            self.show(Overlay::Compare);
         }
         commands
     }
 
-    fn seed_order(&mut self) -> Vec<Command> {
-        match (OrderId::new(SEED_ORDER), ProductId::new(SEED_PRODUCT)) {
-            (Ok(order), Ok(product)) => self.start(order, None, product, SEED_QUANTITY).into_iter().collect(),
-            _ => Vec::new(),
-        }
+    fn change_theme(&mut self) {
+        self.next_theme();
+        self.notify(&format!("theme {}", self.look().theme), Tone::Plain);
     }
 
-    /// The selected order once more: under a new workflow id, or under its own.
-    fn again(&mut self, anew: bool) -> Vec<Command> {
-        let Some(execution) = self.selected() else { return self.refuse("there is no order yet to send again") };
-        let (Some(terms), Ok(order)) = (execution.terms().cloned(), execution.order.parse::<OrderId>()) else {
-            let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
-            return self.refuse(&text);
+    fn toggle_mouse(&mut self) -> Vec<Command> {
+        self.mouse = !self.mouse;
+        let text = if self.mouse {
+            "mouse on: click selects, the wheel scrolls; m gives it back to the terminal"
+        } else {
+            "mouse off: the terminal selects text again"
         };
-        let workflow = if anew { self.again_workflow(&order) } else { execution.workflow.clone() };
-        self.start(order, Some(workflow), terms.product, terms.quantity).into_iter().collect()
-    }
-
-    fn again_workflow(&mut self, order: &OrderId) -> String {
-        loop {
-            self.agains = self.agains.saturating_add(1);
-            let workflow = format!("order-{order}-again-{}-{}", self.agains, self.setup().session);
-            if !self.orders().knows_workflow(&workflow) {
-                return workflow;
-            }
-        }
-    }
-
-    /// Makes the row at once, so that the key is seen to work, and the command.
-    fn start(
-        &mut self,
-        order: OrderId,
-        workflow: Option<String>,
-        product: ProductId,
-        quantity: i64,
-    ) -> Option<Command> {
-        if *self.link() != Link::Up {
-            self.refuse("not connected to a Temporal server: the order was not sent");
-            return None;
-        }
-        self.tickets = self.tickets.saturating_add(1);
-        let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
-        let guard = self.guard();
-        let terms = Terms { product: product.clone(), quantity, guard };
-        let asked = Asked { ticket: self.tickets, at: self.now, terms, joined: false };
-        self.orders.asked(order.as_str(), &workflow, asked);
-        self.selection = None;
-        let (faults, seed) = (self.plan(), self.setup().seed);
-        let ticket = self.tickets;
-        Some(Command::StartOrder(StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard }))
-    }
-
-    /// The fault plan that the next order is sent with.
-    #[must_use]
-    pub fn plan(&self) -> FaultPlan {
-        self.preset().plan()
-    }
-
-    fn next_faults(&mut self) -> Vec<Command> {
-        if !self.setup().faults_allowed {
-            return self.refuse("this server is not on loopback: planned faults are for a server of your own");
-        }
-        self.preset = self.preset.next();
-        let text = match self.preset {
-            Preset::Seed => "faults seed: every attempt may fail, before the commit or after it",
-            Preset::AfterCommitOnce => "faults after-commit-once: the first attempt commits, then fails",
-            Preset::CrashAfterCommit => "faults crash-after-commit: the worker dies right after the commit",
-            Preset::None => "faults none: nothing fails on purpose",
-        };
-        self.notify(&format!("{text}. It holds for the next orders"), Tone::Plain);
-        Vec::new()
-    }
-
-    fn next_guard(&mut self) -> Vec<Command> {
-        use crate::domain::Guard;
-        self.guard = self.guard.next();
-        let (text, tone) = match self.guard {
-            Guard::Ledger => ("guard ledger: the key is recorded in the same commit as the effect", Tone::Good),
-            Guard::LastOrder => ("guard last-order: only the last order is remembered, as in the original", Tone::Bad),
-            Guard::Off => ("guard off: every attempt that reaches the write changes the stock", Tone::Bad),
-        };
-        self.notify(&format!("{text}. It holds for the next orders"), tone);
-        Vec::new()
-    }
-
-    fn kill_worker(&mut self) -> Vec<Command> {
-        match self.worker() {
-            Worker::Starting | Worker::Ready { .. } | Worker::Stopping => vec![Command::KillWorker],
-            Worker::Elsewhere => self.refuse("the worker is another program's: this dashboard cannot kill it"),
-            Worker::Absent | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
-                self.refuse("no worker is running; w starts one")
-            }
-        }
-    }
-
-    fn toggle_worker(&mut self) -> Vec<Command> {
-        match self.worker() {
-            Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
-            Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
-            Worker::Absent | Worker::Elsewhere | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
-                vec![Command::StartWorker]
-            }
-        }
+        self.notify(text, Tone::Plain);
+        vec![Command::Mouse(self.mouse)]
     }
 
     /// The selected order; the newest where none was chosen.

@@ -1,10 +1,13 @@
-//! One attempt of one activity: the facts that are known of it, and the state that they add up to.
+//! One attempt of one activity: the facts that are known of it, and the state that they add up to. The journal tells
+//! what its worker did; the server tells what it was told. Where both speak, the journal counts.
 
 use crate::{
     domain::{Stock, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
 };
+
+use super::{pending::Pending, round::Place};
 
 /// A planned fault that struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,28 +36,49 @@ pub struct Failure {
     pub point: Option<Point>,
 }
 
+impl Failure {
+    /// What the server calls an attempt that it gave up waiting for.
+    pub const TIMEOUT: &'static str = "Timeout";
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     Succeeded { at: UnixMillis, outcome: Outcome },
     Failed(Box<Failure>),
 }
 
-/// What the journal says of an attempt.
+/// What the server says of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ToldAttempt {
+    pub started: Option<UnixMillis>,
+    pub ended: Option<UnixMillis>,
+    pub failure: Option<Failure>,
+}
+
+/// What is known of an attempt: from the journal, but for `told`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptFacts {
     pub number: u32,
+    /// Activity resets that came before it, plus one.
+    pub round: u32,
     pub started: Option<UnixMillis>,
     pub strikes: Vec<Strike>,
     pub committed: Option<Committed>,
     pub ending: Option<Ending>,
+    /// The worker process of this dashboard died while it ran.
+    pub orphaned: Option<UnixMillis>,
+    /// What the server says.
+    pub told: Option<Box<ToldAttempt>>,
 }
 
 /// Where an attempt stands. The wait before the next one belongs to the order, not to an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptState<'a> {
-    /// A later attempt exists, but no line of this one was ever seen.
+    /// A later attempt exists, but neither a line of this one was ever seen nor a word of the server.
     NotObserved,
     Running,
+    /// It succeeded, which shows in what came after; what it did is not known, because its worker leaves no lines.
+    Done,
     /// A planned fault made it stall; Temporal does not know yet.
     Hanging,
     /// It stalled, and Temporal gave it up.
@@ -72,8 +96,62 @@ const MOST_STRIKES: usize = 4;
 
 impl AttemptFacts {
     #[must_use]
-    pub const fn new(number: u32) -> Self {
-        Self { number, started: None, strikes: Vec::new(), committed: None, ending: None }
+    pub const fn new(place: Place) -> Self {
+        let Place { round, number } = place;
+        Self {
+            number,
+            round,
+            started: None,
+            strikes: Vec::new(),
+            committed: None,
+            ending: None,
+            orphaned: None,
+            told: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place::new(self.round, self.number)
+    }
+
+    /// Whether a line of the journal tells of it.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
+        self.started.is_some() || self.committed.is_some() || self.ending.is_some() || !self.strikes.is_empty()
+    }
+
+    /// The server says that it began.
+    pub fn tell_start(&mut self, at: Option<UnixMillis>) {
+        let told = self.told.get_or_insert_default();
+        told.started = told.started.or(at);
+    }
+
+    /// The server says that it failed, which it said at `seen`.
+    pub fn tell_end(&mut self, pending: &Pending, seen: UnixMillis) {
+        let ended = pending.ended();
+        let told = self.told.get_or_insert_default();
+        if !pending.runs() && pending.started <= ended {
+            told.started = told.started.or(pending.started);
+        }
+        told.ended = told.ended.or(ended);
+        if let (None, Some(failure)) = (&told.failure, &pending.failure) {
+            let (code, message) = (failure.code.clone(), failure.message.clone());
+            let at = ended.unwrap_or(seen);
+            told.failure = Some(Failure { at, code, message, retryable: failure.retryable, point: None });
+        }
+    }
+
+    /// How it failed, as the server says.
+    #[must_use]
+    pub fn told_failure(&self) -> Option<&Failure> {
+        self.told.as_ref()?.failure.as_ref()
+    }
+
+    /// Whether Temporal took its success. A success that comes after Temporal gave the attempt up changes nothing.
+    #[must_use]
+    pub fn reported(&self) -> bool {
+        matches!(self.ending, Some(Ending::Succeeded { .. })) && self.told_failure().is_none() && !self.overslept()
     }
 
     pub fn strike(&mut self, strike: Strike) {
@@ -85,35 +163,57 @@ impl AttemptFacts {
     /// `superseded`: something later is known to have begun, so an attempt without an end is lost.
     #[must_use]
     pub fn state(&self, superseded: bool) -> AttemptState<'_> {
+        let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
         match &self.ending {
+            // What it did when it woke up, it did behind Temporal's back.
+            Some(_) if superseded && self.overslept() => return AttemptState::TimedOut,
             Some(Ending::Succeeded { outcome, .. }) => return AttemptState::Succeeded(*outcome),
             Some(Ending::Failed(failure)) => return AttemptState::Failed(failure),
             None => {}
         }
-        let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
-        match (struck(Action::Crash), struck(Action::Hang), superseded) {
+        let is_over = superseded || self.told.as_ref().is_some_and(|told| told.ended.is_some());
+        match (struck(Action::Crash), self.told_failure(), struck(Action::Hang)) {
             (Some(strike), _, _) => AttemptState::Crashed(strike.point),
-            (None, Some(_), true) => AttemptState::TimedOut,
-            (None, Some(_), false) => AttemptState::Hanging,
-            (None, None, true) => AttemptState::NoAnswer,
-            (None, None, false) => AttemptState::Running,
+            (None, _, _) if self.orphaned.is_some() => AttemptState::Crashed(self.reached()),
+            (None, Some(failure), _) if failure.code == Failure::TIMEOUT => AttemptState::TimedOut,
+            (None, Some(failure), _) => AttemptState::Failed(failure),
+            (None, None, Some(_)) if is_over => AttemptState::TimedOut,
+            (None, None, Some(_)) => AttemptState::Hanging,
+            (None, None, None) if is_over => AttemptState::NoAnswer,
+            (None, None, None) => AttemptState::Running,
         }
     }
 
-    /// When it ended, where that is known.
+    /// A planned hang stalls an attempt past its timeout, so that whatever it says afterwards comes too late.
+    fn overslept(&self) -> bool {
+        self.strikes.iter().any(|strike| strike.action == Action::Hang)
+    }
+
+    /// How far it came, by the journal, which tells of every commit.
+    const fn reached(&self) -> Point {
+        if self.committed.is_some() { Point::AfterCommit } else { Point::BeforeCommit }
+    }
+
+    /// When it began: as the journal says, else as the server says.
+    #[must_use]
+    pub fn begun(&self) -> Option<UnixMillis> {
+        self.started.or_else(|| self.told.as_ref()?.started)
+    }
+
+    /// When it ended, where that is known: as the journal says, else as the server says.
     #[must_use]
     pub fn ended(&self) -> Option<UnixMillis> {
         match &self.ending {
             Some(Ending::Succeeded { at, .. }) => Some(*at),
             Some(Ending::Failed(failure)) => Some(failure.at),
-            None => None,
+            None => self.told.as_ref()?.ended,
         }
     }
 
     /// From start to end in milliseconds, where both are known.
     #[must_use]
     pub fn duration(&self) -> Option<u64> {
-        Some(self.ended()?.0.saturating_sub(self.started?.0))
+        Some(self.ended()?.0.saturating_sub(self.begun()?.0))
     }
 
     /// Which application of its key's effect this attempt made, where it was not the first.
@@ -126,7 +226,7 @@ impl AttemptFacts {
     #[must_use]
     pub fn effect_unreported(&self) -> bool {
         match &self.ending {
-            Some(Ending::Succeeded { .. }) => false,
+            Some(Ending::Succeeded { .. }) => self.overslept() && self.committed.is_some(),
             Some(Ending::Failed(failure)) => self.committed.is_some() || failure.point == Some(Point::AfterCommit),
             None => self.committed.is_some() || self.strikes.iter().any(|strike| strike.point == Point::AfterCommit),
         }
@@ -136,10 +236,11 @@ impl AttemptFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::script::waiting;
 
     #[test]
     fn an_attempt_without_an_end_is_lost_once_something_later_began() {
-        let mut facts = AttemptFacts::new(1);
+        let mut facts = AttemptFacts::new(Place::new(1, 1));
         assert_eq!(facts.state(false), AttemptState::Running);
         assert_eq!(facts.state(true), AttemptState::NoAnswer);
         facts.strike(Strike { at: UnixMillis(1), point: Point::BeforeCommit, action: Action::Hang });
@@ -151,12 +252,44 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_came_late_still_counts() {
-        let mut facts = AttemptFacts::new(1);
+    fn what_a_hang_says_after_its_timeout_comes_too_late() {
+        let mut facts = AttemptFacts::new(Place::new(1, 1));
         facts.started = Some(UnixMillis(5));
+        facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
         facts.ending = Some(Ending::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
-        assert_eq!(facts.state(true), AttemptState::Succeeded(Outcome::Applied));
-        assert_eq!((facts.duration(), facts.effect_unreported()), (Some(4), false));
+        assert_eq!(facts.state(true), AttemptState::TimedOut);
+        assert_eq!((facts.duration(), facts.effect_unreported(), facts.reported()), (Some(4), true, false));
+    }
+
+    #[test]
+    fn what_the_server_says_fills_in_and_the_journal_counts() {
+        let pending = waiting(2, 1_700, 2_700);
+        let mut facts = AttemptFacts::new(Place::new(1, 1));
+        facts.tell_end(&Pending { started: Some(UnixMillis(1_500)), ..pending.clone() }, UnixMillis(1_900));
+        let AttemptState::Failed(failure) = facts.state(false) else { panic!() };
+        assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(1_700)));
+        assert_eq!(
+            (facts.begun(), facts.ended(), facts.duration()),
+            (Some(UnixMillis(1_500)), Some(failure.at), Some(200))
+        );
+        assert!(!facts.is_journaled());
+        facts.started = Some(UnixMillis(1_501));
+        facts.ending = Some(Ending::Succeeded { at: UnixMillis(1_800), outcome: Outcome::Applied });
+        assert_eq!(facts.state(false), AttemptState::Succeeded(Outcome::Applied));
+        assert_eq!((facts.begun(), facts.ended()), (Some(UnixMillis(1_501)), Some(UnixMillis(1_800))));
+        assert!(!facts.reported());
+    }
+
+    #[test]
+    fn a_timeout_that_the_server_tells_ends_a_hanging_attempt() {
+        let mut facts = AttemptFacts::new(Place::new(1, 1));
+        facts.strike(Strike { at: UnixMillis(1), point: Point::AfterCommit, action: Action::Hang });
+        let mut pending = waiting(2, 10_000, 11_000);
+        if let Some(failure) = &mut pending.failure {
+            failure.code = Failure::TIMEOUT.into();
+        }
+        facts.tell_end(&pending, UnixMillis(10_100));
+        assert_eq!((facts.state(false), facts.effect_unreported()), (AttemptState::TimedOut, true));
     }
 }

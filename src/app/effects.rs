@@ -61,6 +61,12 @@ impl Effects {
         self.ring.iter().rev()
     }
 
+    /// How many lines are kept.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.ring.len()
+    }
+
     /// All effects, those that are no longer kept too.
     #[must_use]
     pub fn total(&self) -> u64 {

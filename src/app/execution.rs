@@ -1,13 +1,19 @@
 //! One workflow run as this dashboard knows it: facts from the journal and from the server's answers, side by side.
 //! Views are derived from them; no view is stored, so the order in which facts arrive cannot matter.
 
-use crate::domain::{Activity, Guard, ProductId, UnixMillis};
+use std::sync::Arc;
+
+use crate::{
+    domain::{Activity, Guard, ProductId, UnixMillis},
+    faults::FaultPlan,
+};
 
 use super::{
     attempt::{AttemptState, Ending},
-    lane::{Lane, Seen},
+    lane::{Closing, Lane, Seen},
     message::End,
-    waits::RetryWaits,
+    pending::{Description, Pending},
+    round::Place,
 };
 
 /// A start that this dashboard asked for.
@@ -16,6 +22,8 @@ pub struct Asked {
     pub ticket: u64,
     pub at: UnixMillis,
     pub terms: Terms,
+    /// The fault plan that it was sent with.
+    pub faults: Arc<FaultPlan>,
     /// The start joined an execution that somebody had started before.
     pub joined: bool,
 }
@@ -32,6 +40,14 @@ pub struct Terms {
 pub struct Refused {
     pub code: String,
     pub message: String,
+}
+
+/// Where the journal first tells of an order. Sorted as the journal is, even where a clock went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// The latest time in the journal up to there.
+    pub at: UnixMillis,
+    pub seq: u64,
 }
 
 /// All texts are sanitized where they came in.
@@ -51,44 +67,12 @@ pub struct Execution {
     pub start_failure: Option<String>,
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
+    pub turn: Option<Turn>,
+    /// The time of the server's latest answer about it.
+    pub answered: Option<UnixMillis>,
     /// When it was first heard of; orders the rows of which nothing better is known.
     pub heard: UnixMillis,
     pub(super) lanes: [Lane; Activity::ALL.len()],
-}
-
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage<'a> {
-    /// The server has not answered yet.
-    Starting,
-    NotStarted(&'a str),
-    /// Started; no attempt was seen.
-    Queued,
-    /// Temporal gives the attempt up at `due`.
-    Running {
-        activity: Activity,
-        attempt: u32,
-        due: UnixMillis,
-    },
-    /// An attempt that will not answer; Temporal gives it up at `due`.
-    Unanswered {
-        activity: Activity,
-        attempt: u32,
-        due: UnixMillis,
-    },
-    BackingOff {
-        activity: Activity,
-        next: u32,
-        due: UnixMillis,
-    },
-    /// The first activity is done, the second has not begun.
-    Between,
-    Completed,
-    Refused,
-    Failed(&'a str),
-    Cancelled,
-    Terminated,
-    TimedOut,
 }
 
 /// What became of an order's effect on the stock.
@@ -110,6 +94,8 @@ pub enum OrderVerdict {
     Completed,
     /// It ended without an effect.
     NoEffect,
+    /// It is over, and what became of the effect cannot be known from here: another program's worker, or server.
+    Unknown,
 }
 
 impl Execution {
@@ -126,6 +112,8 @@ impl Execution {
             end: None,
             start_failure: None,
             first_line: None,
+            turn: None,
+            answered: None,
             heard,
             lanes: [Lane::default(), Lane::default()],
         }
@@ -152,12 +140,20 @@ impl Execution {
         &self.lanes[activity as usize]
     }
 
+    /// Takes in what the server says. An older answer never counts against a newer one.
+    pub(super) fn hear(&mut self, description: Description) {
+        self.answered = self.answered.max(Some(description.at));
+        for pending in description.pending {
+            self.lanes[pending.activity as usize].hear(description.at, pending);
+        }
+    }
+
     /// Nothing more will happen to it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let failed_for_good = |lane: &Lane| {
-            let latest = lane.latest(false);
-            matches!(latest.map(|seen| seen.state), Some(AttemptState::Failed(failure)) if !failure.retryable)
+            let latest = lane.latest(Closing::Open).and_then(|seen| seen.facts?.ending.as_ref());
+            matches!(latest, Some(Ending::Failed(failure)) if !failure.retryable)
         };
         self.end.is_some()
             || self.start_failure.is_some()
@@ -169,50 +165,58 @@ impl Execution {
     /// Whether the latest attempt succeeded. An earlier one may say so too, too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
-        let latest = self.lane(activity).latest(false).and_then(|seen| seen.facts);
-        latest.is_some_and(|facts| matches!(facts.ending, Some(Ending::Succeeded { .. })))
+        let latest = self.lane(activity).latest(Closing::Open).and_then(|seen| seen.facts);
+        latest.is_some_and(super::AttemptFacts::reported)
     }
 
-    fn is_closed(&self, activity: Activity) -> bool {
+    pub(super) fn closing(&self, activity: Activity) -> Closing {
         let next_began = activity == Activity::UpdateInventory && !self.lane(Activity::SupplierOrder).is_empty();
-        next_began || self.is_over()
+        match &self.end {
+            Some(End::Completed { .. }) => Closing::Succeeded,
+            _ if next_began => Closing::Succeeded,
+            _ if self.is_over() => Closing::Over,
+            _ => Closing::Open,
+        }
     }
 
     /// The attempts of an activity, oldest first.
     #[must_use]
     pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = Seen<'_>> {
-        self.lane(activity).seen(self.is_closed(activity))
+        self.lane(activity).seen(self.closing(activity))
+    }
+
+    /// What the server says of an activity; `None` where it is not asked for now, or the journal is ahead.
+    #[must_use]
+    pub fn pending(&self, activity: Activity) -> Option<&Pending> {
+        self.standing(activity).map(|(pending, _)| pending)
+    }
+
+    /// The same, and the attempt that runs or comes next.
+    pub(super) fn standing(&self, activity: Activity) -> Option<(&Pending, Place)> {
+        let (pending, at, place) = self.lane(activity).told()?;
+        let place = place?;
+        let latest = self.lane(activity).latest(Closing::Open).map(|seen| seen.place());
+        let is_behind = if pending.runs() { latest > Some(place) } else { latest >= Some(place) };
+        let is_over = self.closing(activity) != Closing::Open || self.has_succeeded(activity);
+        (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, place))
+    }
+
+    /// How many attempts the server allows; `None` where there is no limit, or none is known.
+    #[must_use]
+    pub fn maximum(&self, activity: Activity) -> Option<u32> {
+        self.lane(activity).told().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
+    }
+
+    /// Whether any line of the journal tells of it. Another program's worker leaves none.
+    #[must_use]
+    pub const fn is_journaled(&self) -> bool {
+        self.first_line.is_some()
     }
 
     /// The activity that is at work, or was last.
     #[must_use]
-    pub const fn current(&self) -> Activity {
+    pub fn current(&self) -> Activity {
         if self.lane(Activity::SupplierOrder).is_empty() { Activity::UpdateInventory } else { Activity::SupplierOrder }
-    }
-
-    #[must_use]
-    pub fn stage(&self, waits: &RetryWaits) -> Stage<'_> {
-        if let Some(cause) = &self.start_failure {
-            return Stage::NotStarted(cause);
-        }
-        match &self.end {
-            Some(End::Completed { .. }) => return Stage::Completed,
-            Some(End::Rejected { .. } | End::Conflict { .. }) => return Stage::Refused,
-            Some(End::Failed { message }) => return Stage::Failed(message),
-            Some(End::Cancelled) => return Stage::Cancelled,
-            Some(End::Terminated) => return Stage::Terminated,
-            Some(End::TimedOut) => return Stage::TimedOut,
-            None => {}
-        }
-        if self.refused.is_some() {
-            return Stage::Refused;
-        }
-        let activity = self.current();
-        match self.lane(activity).latest(false) {
-            None if self.run.is_none() => Stage::Starting,
-            None => Stage::Queued,
-            Some(seen) => stage_of(activity, &seen, waits),
-        }
     }
 
     /// How often an effect is in the stock that this run repeated; 0 where it repeated none. A run that came before or
@@ -255,42 +259,31 @@ impl Execution {
                 "replayed" => OrderVerdict::Replayed,
                 _ => OrderVerdict::Completed,
             },
+            (_, Some(End::Unknown)) => OrderVerdict::Unknown,
+            (_, Some(_)) if self.is_unwatched() => OrderVerdict::Unknown,
             (_, Some(_)) => OrderVerdict::NoEffect,
             (_, None) if self.is_over() => OrderVerdict::NoEffect,
             (_, None) => OrderVerdict::Pending,
         }
     }
 
+    /// An attempt at the stock was made of which no line of the journal tells.
+    fn is_unwatched(&self) -> bool {
+        let unwatched = |seen: Seen<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
+        let failed = matches!(self.end, Some(End::Failed { .. })) && !self.is_journaled();
+        failed || self.attempts(Activity::UpdateInventory).any(unwatched)
+    }
+
     /// The latest attempt that has failed or was lost, of the activity at work.
     #[must_use]
     pub fn last_trouble(&self) -> Option<(Activity, Seen<'_>)> {
         let is_trouble = |seen: &Seen<'_>| {
-            !matches!(seen.state, AttemptState::Running | AttemptState::Succeeded(_) | AttemptState::NotObserved)
+            !matches!(
+                seen.state,
+                AttemptState::Running | AttemptState::Done | AttemptState::Succeeded(_) | AttemptState::NotObserved
+            )
         };
         let activity = self.current();
         self.attempts(activity).rev().find(is_trouble).map(|seen| (activity, seen))
-    }
-}
-
-/// Where an order stands whose latest attempt is this one.
-fn stage_of<'a>(activity: Activity, seen: &Seen<'a>, waits: &RetryWaits) -> Stage<'a> {
-    let after = |at: UnixMillis, wait: u64| UnixMillis(at.0.saturating_add(wait));
-    let started = seen.facts.and_then(|facts| facts.started).unwrap_or_default();
-    let timeout = after(started, waits.start_to_close);
-    match seen.state {
-        AttemptState::Failed(failure) if failure.retryable => Stage::BackingOff {
-            activity,
-            next: seen.number.saturating_add(1),
-            due: after(failure.at, waits.after(seen.number)),
-        },
-        AttemptState::Failed(failure) => Stage::Failed(&failure.message),
-        AttemptState::Succeeded(_) if activity == Activity::SupplierOrder => Stage::Completed,
-        AttemptState::Succeeded(_) => Stage::Between,
-        AttemptState::Running | AttemptState::NotObserved => {
-            Stage::Running { activity, attempt: seen.number, due: timeout }
-        }
-        AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
-            Stage::Unanswered { activity, attempt: seen.number, due: timeout }
-        }
     }
 }

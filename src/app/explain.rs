@@ -2,14 +2,16 @@
 
 use crate::{
     domain::{Activity, Guard},
-    faults::Point,
     store::Outcome,
 };
 
 use super::{
     attempt::AttemptState,
-    execution::{Execution, OrderVerdict, Stage},
-    lane::Seen,
+    doubt::doubt,
+    execution::{Execution, OrderVerdict},
+    lane::Closing,
+    message::End,
+    progress::Stage,
 };
 
 /// What kind of sentence it is.
@@ -17,7 +19,7 @@ use super::{
 pub enum Kind {
     /// The failure says for sure that the effect did not happen.
     Definite,
-    /// The failure leaves open what happened, and the effect did.
+    /// The failure leaves open whether the effect happened.
     Indefinite,
     Good,
     Replayed,
@@ -47,30 +49,40 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
         OrderVerdict::Conflict => return say(Kind::Refused, "CONFLICT", refusal(execution)),
         _ => {}
     }
+    let at_end = |what: &str| format!("{what} {}", effect_at_end(execution));
     match stage {
         Stage::NotStarted(cause) => say(Kind::Refused, "NOT STARTED", cause),
         Stage::Starting => say(Kind::Plain, "STARTING", "the server has not answered the start yet."),
         Stage::Queued => say(Kind::Plain, "QUEUED", "Temporal holds the order until a worker takes it."),
         Stage::Completed => completed(execution),
-        Stage::Failed(message) => say(Kind::Refused, "FAILED", message),
-        Stage::Cancelled => say(Kind::Plain, "CANCELLED", "nothing more will happen."),
-        Stage::Terminated => say(Kind::Plain, "TERMINATED", "nothing more will happen."),
-        Stage::TimedOut => say(Kind::Plain, "TIMED OUT", "nothing more will happen."),
+        Stage::Failed(message) => say(Kind::Refused, "FAILED", at_end(&sentence(message))),
+        Stage::Cancelled => say(Kind::Plain, "CANCELLED", at_end("nothing more will happen.")),
+        Stage::Terminated => say(Kind::Plain, "TERMINATED", at_end("nothing more will happen.")),
+        Stage::TimedOut => say(Kind::Plain, "TIMED OUT", at_end("nothing more will happen.")),
+        Stage::Unknown => {
+            say(Kind::Plain, "NOT KNOWN", at_end("this server does not know the run: it ran elsewhere, or long ago."))
+        }
         Stage::Refused => say(Kind::Refused, "REFUSED", refusal(execution)),
+        Stage::Paused { .. } => {
+            say(Kind::Plain, "PAUSED", "somebody paused the activity in Temporal; unpaused, it goes on.")
+        }
         Stage::Running { .. } | Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Between => {
             underway(execution)
         }
     }
 }
 
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
 fn refusal(execution: &Execution) -> String {
-    use super::message::End;
     let told = match &execution.end {
         Some(End::Rejected { message, .. } | End::Conflict { message }) => message.clone(),
         _ => String::new(),
     };
     let message = execution.refused.as_ref().map_or(told, |refused| refused.message.clone());
-    format!("{message}. Trying again changes nothing, so Temporal does not.")
+    format!("{} Trying again changes nothing, so Temporal does not.", sentence(&message))
 }
 
 fn applied_again(execution: &Execution, times: u32) -> Explanation {
@@ -83,16 +95,29 @@ fn applied_again(execution: &Execution, times: u32) -> Explanation {
     say(Kind::Wrong, head, format!("its effect is in the stock {times} times: {why}."))
 }
 
+/// What an order that did not complete has left in the stock.
+fn effect_at_end(execution: &Execution) -> &'static str {
+    match execution.verdict() {
+        OrderVerdict::AppliedOnce | OrderVerdict::Unconfirmed => "Its effect is in the stock, once.",
+        OrderVerdict::Replayed | OrderVerdict::Skipped => "The stock did not move.",
+        OrderVerdict::NoEffect => "The journal shows no effect of it.",
+        _ => "No journal line tells whether its effect is in the stock.",
+    }
+}
+
 fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
-    let attempts: u64 = Activity::ALL.iter().map(|activity| u64::from(execution.lane(*activity).highest())).sum();
+    let retries: u64 = Activity::ALL.iter().map(|activity| execution.lane(*activity).total().saturating_sub(1)).sum();
+    let told = match retries {
+        0 => "no attempt failed".to_owned(),
+        1 => "1 retry".to_owned(),
+        _ => format!("{retries} retries"),
+    };
     let committed = execution.lane(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
-        (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => say(
-            Kind::Good,
-            "APPLIED ONCE",
-            format!("#{first} made the effect; the retry got the recorded result back."),
-        ),
+        (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => {
+            say(Kind::Good, "APPLIED ONCE", format!("{first} made the effect; the retry got the recorded result back."))
+        }
         (Some(AttemptState::Succeeded(Outcome::Replayed)), None) => say(
             Kind::Replayed,
             "REPLAYED",
@@ -101,82 +126,40 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{attempts} attempts, and each effect is in once.")),
-        _ => say(Kind::Good, "COMPLETED", "its worker leaves no lines in this journal."),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{told}, and each effect is in once.")),
+        _ => say(
+            Kind::Good,
+            "COMPLETED",
+            "Temporal says so. Its worker leaves no lines in this journal: its effect on the stock is not known.",
+        ),
     }
 }
 
 /// The order is not over: the last failure, else what runs.
 fn underway(execution: &Execution) -> Explanation {
-    match execution.last_trouble() {
-        Some((activity, seen)) => trouble(execution, activity, &seen),
-        None if execution.has_succeeded(Activity::UpdateInventory) => {
-            say(Kind::Plain, "UNDER WAY", "the stock is updated; the supplier is next.")
+    let activity = execution.current();
+    if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {
+        return doubt(execution, activity, &seen);
+    }
+    match execution.lane(activity).latest(Closing::Open) {
+        Some(seen)
+            if seen.state == AttemptState::Running && !seen.facts.is_some_and(super::AttemptFacts::is_journaled) =>
+        {
+            let place = seen.place();
+            say(
+                Kind::Plain,
+                "UNDER WAY",
+                format!("{place} runs, says the server. No journal line tells yet what it does to the stock."),
+            )
         }
-        None => say(Kind::Plain, "UNDER WAY", "the first attempt runs."),
-    }
-}
-
-/// A failure behind the commit of nothing: no units were needed, or the ledger gave the recorded result back.
-fn without_effect(seen: &Seen<'_>, earlier: Option<u32>) -> Option<Explanation> {
-    let AttemptState::Failed(failure) = seen.state else { return None };
-    if failure.point != Some(Point::AfterCommit) {
-        return None;
-    }
-    let number = seen.number;
-    let text = match (seen.facts.and_then(|facts| facts.committed), earlier) {
-        (Some(committed), _) if committed.delta == 0 => {
-            format!("#{number} failed after it was decided that no units are needed; the retry gets the same answer.")
+        _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
+            let text = if execution.lane(Activity::UpdateInventory).is_journaled() {
+                "the stock is updated; the supplier is next."
+            } else {
+                "the update is done, and no journal line tells what it did; the supplier is next."
+            };
+            say(Kind::Plain, "UNDER WAY", text)
         }
-        (None, Some(first)) => format!("#{number} got the recorded result of #{first}, then failed: the stock stands."),
-        _ => return None,
-    };
-    Some(say(Kind::Indefinite, "INDEFINITE", text))
-}
-
-fn trouble(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
-    let number = seen.number;
-    let earlier = execution.lane(activity).first_commit().filter(|first| *first < number);
-    let happened = seen.facts.is_some_and(super::attempt::AttemptFacts::effect_unreported);
-    if let Some(said) = without_effect(seen, earlier) {
-        return said;
-    }
-    match (seen.state, happened, earlier) {
-        (AttemptState::Crashed(Point::AfterCommit), _, _) => say(
-            Kind::Indefinite,
-            "INDEFINITE",
-            format!("#{number}: worker died after the commit. The effect is in; never repeat it."),
-        ),
-        (AttemptState::Crashed(Point::BeforeCommit), _, None) => say(
-            Kind::Definite,
-            "DEFINITE",
-            format!("#{number}: worker died before the commit. No effect; the retry is safe."),
-        ),
-        (AttemptState::Failed(_), true, _) => say(
-            Kind::Indefinite,
-            "INDEFINITE",
-            format!("#{number} failed after the commit. The effect happened; a retry must not repeat it."),
-        ),
-        (AttemptState::Failed(_) | AttemptState::Crashed(_), false, Some(first)) => say(
-            Kind::Indefinite,
-            "INDEFINITE",
-            format!("#{number} failed, but #{first} made the effect; a retry must not repeat it."),
-        ),
-        (AttemptState::Failed(failure), false, None) if failure.point.is_some() => say(
-            Kind::Definite,
-            "DEFINITE",
-            format!("#{number} failed before the commit. No effect happened; the retry is safe."),
-        ),
-        (AttemptState::Failed(failure), false, None) => say(Kind::Plain, "FAILED", failure.message.clone()),
-        (_, true, _) => say(
-            Kind::Indefinite,
-            "INDEFINITE",
-            format!("#{number} gave no answer, but its effect is in; a retry must not repeat it."),
-        ),
-        (_, false, _) => say(
-            Kind::Indefinite,
-            "INDEFINITE",
-            format!("#{number} gave no answer. Temporal cannot know whether the effect happened."),
-        ),
+        _ => say(Kind::Plain, "UNDER WAY", "the first attempt runs."),
     }
 }

@@ -1,11 +1,11 @@
 //! What the runtime found out, on its way into the state. Nothing here answers with a command.
 
 use crate::{
-    domain::OrderId,
+    domain::{OrderId, UnixMillis},
     store::{Fact, News, Record},
 };
 
-use super::{App, Link, Message, Notice, Server, Tone, Worker, ingest};
+use super::{Account, App, Link, LogLevel, Message, Notice, Orders, Server, Tone, Worker, ingest};
 
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
@@ -16,8 +16,8 @@ impl App {
             Message::Document { document } => self.account.shows(document, self.now),
             Message::DocumentUnreadable { cause } => self.account.document_source.breaks(&cause, self.now),
             Message::Link(link) => self.links(link),
-            Message::Server(server) => self.server = clean_server(server),
-            Message::Worker(worker) => self.worker = clean_worker(worker),
+            Message::Server(server) => self.serves(clean_server(server)),
+            Message::Worker(worker) => self.works(clean_worker(worker)),
             Message::Started { ticket, order, workflow, run, joined } => {
                 self.started(ticket, &order, &workflow, &run, joined);
             }
@@ -30,24 +30,25 @@ impl App {
                 self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), self.now);
             }
             Message::ResetDone(result) => self.was_reset(result),
-            Message::Notice { text } => self.notify(&text, Tone::Plain),
-            Message::Tick { .. } | Message::Intent(_) | Message::Resized { .. } => {}
+            Message::Notice { text, tone } => self.notify(&text, tone),
+            Message::Logged { at, level, text } => self.log.write(at, level, &text),
+            Message::Compared(news) => self.compared(news),
+            Message::Described { workflow, run, answer: Ok(description) } => {
+                ingest::describe(&mut self.orders, &workflow, &run, description);
+            }
+            // The link says why there is no answer.
+            Message::Described { answer: Err(_), .. }
+            | Message::Tick { .. }
+            | Message::Intent(_)
+            | Message::Limits(_)
+            | Message::Resized { .. } => {}
         }
     }
 
     fn read(&mut self, news: News) {
-        if news.restarted {
-            self.account.restart();
-            self.orders.forget_journal();
+        for record in read(&mut self.account, &mut self.orders, news, self.now) {
+            self.skip_known_number(&record);
         }
-        for record in news.records {
-            for record in self.account.admit(record) {
-                let times = self.account.observe(&record);
-                self.skip_known_number(&record);
-                ingest::observe(&mut self.orders, &record, times);
-            }
-        }
-        self.account.heard(self.now);
     }
 
     /// A fresh id must not be one that the journal knows.
@@ -82,8 +83,56 @@ impl App {
         };
         if std::mem::discriminant(&link) != std::mem::discriminant(&self.link) {
             self.link_since = self.now;
+            match &link {
+                Link::Up => {
+                    self.log.write(self.now, LogLevel::Info, "connected");
+                    self.forget_complaint();
+                }
+                Link::Down { cause, .. } => {
+                    self.log.write(self.now, LogLevel::Error, &format!("no connection: {cause}"));
+                }
+                Link::Connecting { .. } => {}
+            }
         }
         self.link = link;
+    }
+
+    fn serves(&mut self, server: Server) {
+        let line = match &server {
+            _ if server == self.server => None,
+            Server::Foreign => Some((LogLevel::Info, "the server is not ours; it stays when this ends".to_owned())),
+            Server::Running { web_ui } => Some((LogLevel::Info, format!("the embedded server runs; Web UI {web_ui}"))),
+            Server::Killed => Some((LogLevel::Warn, "the embedded server was killed, as asked".to_owned())),
+            Server::Ended { cause } => Some((LogLevel::Error, format!("the embedded server has ended: {cause}"))),
+            Server::Preparing { .. } | Server::Unknown => None,
+        };
+        if let Some((level, text)) = line {
+            self.log.write(self.now, level, &text);
+        }
+        self.server = server;
+    }
+
+    fn works(&mut self, worker: Worker) {
+        let line = match &worker {
+            _ if worker == self.worker => None,
+            Worker::Ready { pid } => Some((LogLevel::Info, format!("worker {pid} polls"))),
+            Worker::Elsewhere => Some((LogLevel::Info, "a worker that is not ours polls".to_owned())),
+            Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
+            Worker::Killed => Some((LogLevel::Warn, "the worker was killed, as asked".to_owned())),
+            Worker::Exited { cause, .. } => Some((LogLevel::Error, format!("the worker is gone: {cause}"))),
+            Worker::Absent | Worker::Starting | Worker::Stopping => None,
+        };
+        if let Some((level, text)) = line {
+            self.log.write(self.now, level, &text);
+        }
+        match (&self.worker, &worker) {
+            (Worker::Ready { pid }, Worker::Killed | Worker::Exited { .. }) => {
+                self.orders.worker_died(*pid, self.now);
+            }
+            (_, Worker::Ready { .. }) => self.forget_complaint(),
+            _ => {}
+        }
+        self.worker = worker;
     }
 
     fn was_reset(&mut self, result: Result<Option<String>, String>) {
@@ -98,9 +147,34 @@ impl App {
         }
     }
 
+    /// What was just complained of may be mended: such a notice does not outlive its cause.
+    fn forget_complaint(&mut self) {
+        self.notice.take_if(|notice| notice.tone == Tone::Bad);
+    }
+
     pub(super) fn notify(&mut self, text: &str, tone: Tone) {
+        let level = if tone == Tone::Bad { LogLevel::Warn } else { LogLevel::Info };
+        self.log.write(self.now, level, text);
         self.notice = Some(Notice::new(text, tone, self.now));
     }
+}
+
+/// Takes journal lines into an account and its orders. Gives back those whose turn came.
+pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Vec<Record> {
+    if news.restarted {
+        account.restart();
+        orders.forget_journal();
+    }
+    let mut taken = Vec::with_capacity(news.records.len());
+    for record in news.records {
+        for record in account.admit(record) {
+            let times = account.observe(&record);
+            ingest::observe(orders, &record, times);
+            taken.push(record);
+        }
+    }
+    account.heard(now);
+    taken
 }
 
 fn clean_server(server: Server) -> Server {
@@ -108,11 +182,11 @@ fn clean_server(server: Server) -> Server {
         Server::Preparing { step } => Server::Preparing { step: ingest::text(&step) },
         Server::Running { web_ui } => Server::Running { web_ui: ingest::text(&web_ui) },
         Server::Ended { cause } => Server::Ended { cause: ingest::text(&cause) },
-        Server::Foreign | Server::Unknown => server,
+        Server::Foreign | Server::Unknown | Server::Killed => server,
     }
 }
 
-fn clean_worker(worker: Worker) -> Worker {
+pub(super) fn clean_worker(worker: Worker) -> Worker {
     match worker {
         Worker::Exited { cause, restart_at } => Worker::Exited { cause: ingest::text(&cause), restart_at },
         other => other,

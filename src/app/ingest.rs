@@ -1,8 +1,8 @@
-//! Journal lines on their way into the orders. The one door for text that other programs wrote: it is made harmless
-//! here, so that nothing behind it need think of that again.
+//! Journal lines and the server's answers on their way into the orders. The one door for text that other programs
+//! wrote: it is made harmless here, so that nothing behind it need think of that again.
 
 use crate::{
-    domain::{Activity, IdempotencyKey, Origin, ProductId, UnixMillis, sanitize},
+    domain::{Activity, IdempotencyKey, Origin, ProductId, sanitize},
     store::{AttemptEvent, Fact, Phase, Record, record::Commit},
 };
 
@@ -11,6 +11,7 @@ use super::{
     execution::{Refused, Terms},
     message::End,
     orders::Orders,
+    pending::{Description, Pending, PendingFailure},
 };
 
 const LONGEST_ID: usize = 200;
@@ -35,7 +36,7 @@ pub fn end(end: End) -> End {
         End::Rejected { code, message } => End::Rejected { code: text(&code), message: text(&message) },
         End::Conflict { message } => End::Conflict { message: text(&message) },
         End::Failed { message } => End::Failed { message: text(&message) },
-        End::Cancelled | End::Terminated | End::TimedOut => end,
+        End::Cancelled | End::Terminated | End::TimedOut | End::Unknown => end,
     }
 }
 
@@ -48,65 +49,81 @@ pub fn key_of(origin: &Origin) -> IdempotencyKey {
     }
 }
 
+/// An id as it came in, where it is one that can be asked for: not cut, and nothing in it replaced.
+#[must_use]
+pub fn is_whole(id: &str) -> bool {
+    id.chars().count() <= LONGEST_ID && !id.contains("\\u{")
+}
+
+/// Takes in what the server says of a run.
+pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Description) {
+    let pending = description.pending.into_iter().map(harmless).collect();
+    orders.described((id(workflow), id(run)), Description { pending, ..description });
+}
+
+fn harmless(pending: Pending) -> Pending {
+    let failure = pending.failure.map(|failure| {
+        let (code, message) = (text(&failure.code), text(&failure.message));
+        PendingFailure { code, message, ..failure }
+    });
+    // The server counts from 1.
+    let (id, worker) = (id(&pending.id), text(&pending.worker));
+    Pending { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
+}
+
 /// Takes a record in. `times`: how often the effect of its key is in the stock after it.
 pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
     match &record.fact {
-        Fact::Order(commit) | Fact::Supplier(commit) => observe_commit(orders, record.at, commit, times),
-        Fact::Attempt(event) => observe_attempt(orders, record.at, event),
+        Fact::Order(commit) | Fact::Supplier(commit) => observe_commit(orders, record, commit, times),
+        Fact::Attempt(event) => observe_attempt(orders, record, event),
         Fact::Reject(refused) => {
             let found = Refused { code: text(&refused.code), message: text(&refused.message) };
-            orders.change((id(&refused.workflow), id(&refused.run)), record.at, |execution| {
-                note_time(&mut execution.first_line, record.at);
-                execution.refused = Some(found);
-            });
+            let key = (id(&refused.workflow), id(&refused.run));
+            orders.journaled(key, record.at, record.seq, |execution| execution.refused = Some(found));
         }
         Fact::Init(_) | Fact::Adjust(_) => {}
     }
 }
 
-fn observe_commit(orders: &mut Orders, at: UnixMillis, commit: &Commit, times: u32) {
+fn observe_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) {
     let Commit { receipt, origin, guard, .. } = commit;
-    let number = origin.attempt.number();
     let key = (id(&origin.workflow), id(&origin.run));
-    orders.change(key, at, |execution| {
+    orders.journaled(key, record.at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
-        note_time(&mut execution.first_line, at);
         if origin.activity == Activity::UpdateInventory
             && let Some((quantity, product)) = payload(&commit.payload)
         {
             execution.journaled = Some(Terms { product, quantity, guard: *guard });
         }
         let lane = &mut execution.lanes[origin.activity as usize];
-        lane.note_commit(number);
-        if let Some(facts) = lane.attempt(number) {
-            facts.committed = Some(Committed { at, delta: receipt.delta, stock: receipt.stock, times });
-        }
+        let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
+        let place = lane.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
+        lane.note_commit(place);
     });
 }
 
-fn observe_attempt(orders: &mut Orders, at: UnixMillis, event: &AttemptEvent) {
-    let origin = &event.origin;
+fn observe_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
+    let (origin, at) = (&event.origin, record.at);
     let key = (id(&origin.workflow), id(&origin.run));
-    orders.change(key, at, |execution| {
+    orders.journaled(key, at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
-        note_time(&mut execution.first_line, at);
-        let Some(facts) = execution.lanes[origin.activity as usize].attempt(origin.attempt.number()) else { return };
+        let (lane, number) = (&mut execution.lanes[origin.activity as usize], origin.attempt.number());
         match &event.phase {
-            Phase::Started => note_time(&mut facts.started, at),
-            Phase::Fault { point, action } => facts.strike(Strike { at, point: *point, action: *action }),
-            Phase::Completed { outcome } => facts.ending = Some(Ending::Succeeded { at, outcome: *outcome }),
+            Phase::Started => lane.start(number, at),
+            Phase::Fault { point, action } => {
+                lane.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
+            }
+            Phase::Completed { outcome } => {
+                let outcome = *outcome;
+                lane.record(number, |facts| facts.ending = Some(Ending::Succeeded { at, outcome }));
+            }
             Phase::Failed { code, message, retryable, point } => {
                 let (code, message) = (text(code), text(message));
                 let failure = Failure { at, code, message, retryable: *retryable, point: *point };
-                facts.ending = Some(Ending::Failed(Box::new(failure)));
+                lane.record(number, |facts| facts.ending = Some(Ending::Failed(Box::new(failure))));
             }
         }
     });
-}
-
-/// Keeps the earliest time.
-fn note_time(known: &mut Option<UnixMillis>, at: UnixMillis) {
-    *known = Some(known.map_or(at, |known| known.min(at)));
 }
 
 /// The quantity and the product of an order's payload.

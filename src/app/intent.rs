@@ -1,5 +1,7 @@
 //! What a person can ask for. The key that asks for it is the business of `keymap` alone.
 
+use tui_input::InputRequest;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Intent {
     /// A fresh id, 1 unit.
@@ -12,21 +14,53 @@ pub enum Intent {
     SameStart,
     Burst,
     NextFaults,
+    EditPlan,
     NextGuard,
     KillWorker,
     ToggleWorker,
+    /// Kills the embedded server, which asks first, or starts it.
+    ToggleServer,
+    /// Temporal's activity reset of the selected order: the next attempt comes now.
+    RetryNow,
+    /// Cancels the selected order; asks first.
+    AskCancel,
     AskReset,
     Freeze,
+    Filter,
+    Zoom,
+    NextPanel,
+    PreviousPanel,
+    Focus(Panel),
+    /// The attempts of the selected order, over the whole screen.
+    Details,
+    OpenWebUi,
+    CopyWorkflowId,
+    ShowCommand,
+    Statistics,
+    Log,
+    /// The same order and faults under the three guards at once.
+    Compare,
+    /// The same, with another order between the commit and the retry.
+    CompareInterleaved,
+    NextTheme,
+    Mouse,
+    Suspend,
     Help,
-    /// Leaves an overlay.
+    /// Leaves an overlay, a zoom, a filter.
     Close,
     Yes,
     No,
     Quit,
     Select(Move),
+    /// The row at this position on the list, counted from the newest.
+    SelectRow(usize),
+    /// A key for the line that is being edited.
+    Edit(InputRequest),
+    /// The edited line is done.
+    Submit,
 }
 
-/// A step through the list of orders, newest first.
+/// A step through the list of orders, newest first, or through whatever else is focused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Move {
     Up,
@@ -37,12 +71,43 @@ pub enum Move {
     HalfPageDown,
 }
 
+/// A region of the dashboard that can have the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Panel {
+    #[default]
+    Orders,
+    Timeline,
+    Effects,
+    Stock,
+}
+
+impl Panel {
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Timeline, Self::Effects, Self::Stock];
+}
+
 /// What lies over the dashboard, and so which keys count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overlay {
     #[default]
     None,
     Help,
+    Confirm(Question),
+    /// A line in which the fault plan is edited.
+    Plan,
+    /// A line in which the filter is edited.
+    Filter,
+    Statistics,
+    Log,
+    /// What was asked for as `temporal` commands.
+    ShowCommand,
+    Compare,
+}
+
+/// What is asked before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Question {
     /// "Put the starting stock back?"
-    ConfirmReset,
+    Reset,
+    KillServer,
+    Cancel,
 }

@@ -1,109 +1,309 @@
-//! The attempts of one activity of one workflow run, by their number. Keeps the latest; says how many it does not.
+//! The attempts of one activity of one workflow run: what the journal tells, filled in with what the server tells.
+//! Keeps the latest; says how many it does not.
 
-use super::attempt::{AttemptFacts, AttemptState, Ending};
+use crate::domain::UnixMillis;
+
+use super::{
+    attempt::{AttemptFacts, AttemptState},
+    pending::Pending,
+    round::{Place, Rounds},
+    told::{Claim, Told},
+};
 
 /// How many attempts are kept of one activity. Retries have no limit, memory does.
-pub const KEPT_ATTEMPTS: u32 = 64;
+pub const KEPT_ATTEMPTS: u64 = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lane {
-    /// Sorted by number.
+    /// Sorted by place.
     facts: Vec<AttemptFacts>,
-    highest: u32,
+    /// How far the journal tells.
+    journaled: Rounds,
+    /// How far journal and server tell.
+    known: Rounds,
     /// The attempt that first committed an effect, which may be too old to be kept.
-    first_commit: Option<u32>,
+    first_commit: Option<Place>,
+    /// `None` where the server was not asked.
+    told: Option<Box<Told>>,
 }
 
 /// An attempt as it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
     pub number: u32,
+    /// Activity resets that came before it, plus one.
+    pub round: u32,
     pub state: AttemptState<'a>,
     /// `None` where it was not observed.
     pub facts: Option<&'a AttemptFacts>,
 }
 
+impl Seen<'_> {
+    /// Its name: `#2`, or `#2'` after a reset.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place::new(self.round, self.number)
+    }
+}
+
+/// What is known of an activity as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// An attempt may run.
+    Open,
+    /// It is over, and nothing says that it succeeded.
+    Over,
+    /// What comes after it has begun.
+    Succeeded,
+}
+
 impl Lane {
-    /// The facts of attempt `number`, to be added to. `None` where it is too old to be kept.
-    pub fn attempt(&mut self, number: u32) -> Option<&mut AttemptFacts> {
-        self.highest = self.highest.max(number);
-        let oldest = self.oldest_kept();
-        if number < oldest {
+    /// The journal says that attempt `number` began. One that had begun before begins anew only after a reset.
+    pub fn start(&mut self, number: u32, at: UnixMillis) {
+        let place = Place::new(self.journaled.current(), number);
+        let is_known = match self.find(place) {
+            Some(facts) => facts.started.is_some(),
+            None => number <= self.journaled.latest() && self.known.position(place) < self.oldest(),
+        };
+        let place = Place { round: place.round.saturating_add(u32::from(is_known)), ..place };
+        self.change(place, |facts| facts.started = Some(at));
+    }
+
+    /// The journal tells more of attempt `number`. Says which one that is: the latest of this number that may still
+    /// run, because a line may come from an attempt that began before a reset.
+    pub fn record(&mut self, number: u32, change: impl FnOnce(&mut AttemptFacts)) -> Place {
+        let mut named = self.facts.iter().rev().filter(|facts| facts.number == number && facts.is_journaled());
+        let may_run = named.clone().find(|facts| facts.ending.is_none());
+        let found = may_run.or_else(|| named.next()).map(AttemptFacts::place);
+        let place = found.unwrap_or_else(|| Place::new(self.journaled.current(), number));
+        self.change(place, change);
+        place
+    }
+
+    fn change(&mut self, place: Place, change: impl FnOnce(&mut AttemptFacts)) {
+        self.journaled.reach(place);
+        if let Some(facts) = self.entry(place) {
+            change(facts);
+        }
+        self.merge();
+    }
+
+    pub fn note_commit(&mut self, place: Place) {
+        self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
+    }
+
+    /// The worker process `pid` of this dashboard has died: what it ran is over. An attempt that another worker runs, as
+    /// the server says, is not its.
+    pub fn orphan(&mut self, pid: u32, at: UnixMillis) {
+        let is_elsewhere = |pending: &Pending| pending.runs() && !pending.worker.ends_with(&format!("@{pid}"));
+        if self.told().is_some_and(|(pending, ..)| is_elsewhere(pending)) {
+            return;
+        }
+        let latest = self.facts.last_mut().filter(|facts| facts.started.is_some() && facts.ending.is_none());
+        if let Some(facts) = latest {
+            facts.orphaned = facts.orphaned.or(Some(at));
+        }
+    }
+
+    /// The server says where the activity stands at that time.
+    pub fn hear(&mut self, at: UnixMillis, pending: Pending) {
+        self.told.get_or_insert_default().hear(at, pending);
+        self.merge();
+    }
+
+    /// The journal begins anew: only what the server said stays.
+    pub fn forget_journal(&mut self) {
+        *self = Self { told: self.told.take(), ..Self::default() };
+        self.merge();
+    }
+
+    /// Fills in what the server tells. From the beginning each time, because each line of the journal may tell better
+    /// which attempts the answers are about.
+    fn merge(&mut self) {
+        let Some(mut told) = self.told.take() else { return };
+        self.facts.retain_mut(|facts| {
+            facts.told = None;
+            facts.is_journaled()
+        });
+        self.known.clone_from(&self.journaled);
+        let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.place()))).collect();
+        for claim in told.claims(&starts) {
+            self.apply(&claim);
+        }
+        self.told = Some(told);
+    }
+
+    /// An answer tells of the attempt that runs, and how the one before it failed.
+    fn apply(&mut self, claim: &Claim<'_>) {
+        let Claim { place, pending, seen } = *claim;
+        if pending.runs() {
+            if let Some(facts) = self.entry(place) {
+                facts.tell_start(pending.started);
+            }
+        } else {
+            self.known.reach(Place { number: place.number.saturating_sub(1), ..place });
+        }
+        if let Some(before) = self.before(place)
+            && (pending.failure.is_some() || pending.ended().is_some())
+            && let Some(facts) = self.entry(before)
+        {
+            facts.tell_end(pending, seen);
+        }
+    }
+
+    /// The attempt before this one, which may be the last one before a reset.
+    fn before(&self, place: Place) -> Option<Place> {
+        if place.number > 1 {
+            return Some(Place { number: place.number - 1, ..place });
+        }
+        let round = place.round.checked_sub(1)?;
+        self.known.top(round).filter(|top| *top > 0).map(|top| Place::new(round, top))
+    }
+
+    /// The facts of an attempt, to be added to. `None` where it is too old to be kept.
+    fn entry(&mut self, place: Place) -> Option<&mut AttemptFacts> {
+        self.known.reach(place);
+        let oldest = self.oldest();
+        if self.known.position(place) < oldest {
             return None;
         }
-        let place = match self.facts.binary_search_by_key(&number, |facts| facts.number) {
-            Ok(place) => place,
-            Err(place) => {
+        let forgotten = self.facts.partition_point(|facts| self.known.position(facts.place()) < oldest);
+        self.facts.drain(..forgotten);
+        let index = match self.facts.binary_search_by_key(&place, AttemptFacts::place) {
+            Ok(index) => index,
+            Err(index) => {
                 // Most activities need one attempt; a default growth would keep room for four.
                 self.facts.reserve_exact(1);
-                self.facts.insert(place, AttemptFacts::new(number));
-                place
+                self.facts.insert(index, AttemptFacts::new(place));
+                index
             }
         };
-        let forgotten = self.facts.partition_point(|facts| facts.number < oldest);
-        self.facts.drain(..forgotten);
-        self.facts.get_mut(place.saturating_sub(forgotten))
+        self.facts.get_mut(index)
     }
 
-    pub fn note_commit(&mut self, number: u32) {
-        self.first_commit = Some(self.first_commit.map_or(number, |first| first.min(number)));
+    fn find(&self, place: Place) -> Option<&AttemptFacts> {
+        let found = self.facts.binary_search_by_key(&place, AttemptFacts::place);
+        found.ok().and_then(|index| self.facts.get(index))
     }
 
+    /// The position of the oldest attempt that is kept; those before it are counted only.
+    fn oldest(&self) -> u64 {
+        self.total().saturating_sub(KEPT_ATTEMPTS - 1).max(1)
+    }
+
+    /// The number of the latest attempt, as Temporal counts: from 1 again after a reset.
     #[must_use]
     pub const fn highest(&self) -> u32 {
-        self.highest
+        self.known.latest()
+    }
+
+    /// The attempts that the journal tells of, by their numbers, which is what the document counts retries by.
+    #[must_use]
+    pub fn total_journaled(&self) -> u64 {
+        self.journaled.total()
+    }
+
+    /// All attempts by their numbers, those that are no longer kept too.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.known.total()
+    }
+
+    /// How often it was reset.
+    #[must_use]
+    pub fn resets(&self) -> u32 {
+        self.known.current().saturating_sub(1)
+    }
+
+    /// Nothing is known of this activity, not even that it waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0 && self.told.is_none()
     }
 
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.highest == 0
-    }
-
-    #[must_use]
-    pub const fn first_commit(&self) -> Option<u32> {
+    pub const fn first_commit(&self) -> Option<Place> {
         self.first_commit
     }
 
-    /// The number of the oldest attempt that is kept; those before it are known by their number only.
+    /// Whether a line of the journal tells of it.
     #[must_use]
-    pub fn oldest_kept(&self) -> u32 {
-        self.highest.saturating_sub(KEPT_ATTEMPTS - 1).max(1)
+    pub fn is_journaled(&self) -> bool {
+        self.journaled.total() > 0
     }
 
-    /// `closed`: something after this activity has begun, so no attempt of it can still be running.
-    pub fn seen(&self, closed: bool) -> impl DoubleEndedIterator<Item = Seen<'_>> {
-        (self.oldest_kept()..=self.highest).map(move |number| {
-            let found = self.facts.binary_search_by_key(&number, |facts| facts.number);
-            let facts = found.ok().and_then(|place| self.facts.get(place));
-            let superseded = closed || number < self.highest;
-            let state = facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded));
-            Seen { number, state, facts }
+    /// What the server said last, when, and of which attempt; no attempt where the journal was ahead of it.
+    #[must_use]
+    pub fn told(&self) -> Option<(&Pending, UnixMillis, Option<Place>)> {
+        self.told.as_ref()?.latest()
+    }
+
+    /// The attempts that are kept, oldest first.
+    pub fn seen(&self, closing: Closing) -> impl DoubleEndedIterator<Item = Seen<'_>> {
+        let total = self.total();
+        (self.oldest()..=total).map(move |position| {
+            let place = self.known.at(position);
+            let facts = self.find(place);
+            let is_latest = position == total;
+            let superseded = closing != Closing::Open || !is_latest;
+            let state = match facts {
+                Some(facts) if is_latest && closing == Closing::Succeeded && runs_unwatched(facts) => {
+                    AttemptState::Done
+                }
+                facts => facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded)),
+            };
+            Seen { number: place.number, round: place.round, state, facts }
         })
     }
 
     /// The latest attempt.
     #[must_use]
-    pub fn latest(&self, closed: bool) -> Option<Seen<'_>> {
-        self.seen(closed).next_back()
+    pub fn latest(&self, closing: Closing) -> Option<Seen<'_>> {
+        self.seen(closing).next_back()
     }
+}
 
-    #[must_use]
-    pub fn has_succeeded(&self) -> bool {
-        self.facts.iter().any(|facts| matches!(facts.ending, Some(Ending::Succeeded { .. })))
-    }
+/// Only the server tells of it, and not that it failed.
+fn runs_unwatched(facts: &AttemptFacts) -> bool {
+    !facts.is_journaled() && facts.told.as_ref().is_some_and(|told| told.ended.is_none() && told.failure.is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        app::{
+            attempt::{Ending, Failure},
+            script::{running, waiting},
+        },
+        store::Outcome,
+    };
+
+    fn states(lane: &Lane) -> Vec<(String, AttemptState<'_>)> {
+        lane.seen(Closing::Open).map(|seen| (seen.place().to_string(), seen.state)).collect()
+    }
+
+    fn state(lane: &Lane, closing: Closing) -> AttemptState<'_> {
+        lane.latest(closing).unwrap().state
+    }
+
+    /// The line that says that the attempt failed.
+    fn fail(lane: &mut Lane, number: u32, at: u64) -> Place {
+        let (code, message) = ("RandomError".to_owned(), "journal".to_owned());
+        let failure = Failure { at: UnixMillis(at), code, message, retryable: true, point: None };
+        lane.record(number, |facts| {
+            assert_eq!(facts.number, number);
+            facts.ending = Some(Ending::Failed(Box::new(failure)));
+        })
+    }
 
     #[test]
     fn a_skipped_number_is_not_observed() {
         let mut lane = Lane::default();
         for number in [3, 1] {
-            lane.attempt(number).unwrap();
+            lane.start(number, UnixMillis(5));
         }
-        let states: Vec<_> = lane.seen(false).map(|seen| seen.state).collect();
+        let states: Vec<_> = lane.seen(Closing::Open).map(|seen| seen.state).collect();
         assert_eq!(states, [AttemptState::NoAnswer, AttemptState::NotObserved, AttemptState::Running]);
     }
 
@@ -111,13 +311,88 @@ mod tests {
     fn only_the_latest_attempts_are_kept_in_any_order() {
         let mut lane = Lane::default();
         for number in (1..=500).rev().chain(1..=500) {
-            if let Some(facts) = lane.attempt(number) {
-                assert_eq!(facts.number, number);
-            }
+            fail(&mut lane, number, 1);
         }
-        assert_eq!((lane.facts.len(), lane.oldest_kept(), lane.highest()), (64, 437, 500));
-        assert_eq!(lane.seen(false).count(), 64);
-        lane.attempt(u32::MAX).unwrap();
-        assert_eq!(lane.facts.len(), 1);
+        assert_eq!((lane.facts.len(), lane.oldest(), lane.highest()), (64, 437, 500));
+        assert_eq!(lane.seen(Closing::Open).count(), 64);
+        fail(&mut lane, u32::MAX, 1);
+        assert_eq!((lane.facts.len(), lane.seen(Closing::Open).count()), (1, 64));
+    }
+
+    #[test]
+    fn the_server_fills_in_what_the_journal_does_not_tell() {
+        let mut lane = Lane::default();
+        lane.start(1, UnixMillis(100));
+        lane.hear(UnixMillis(3_000), waiting(3, 2_000, 4_000));
+        let seen: Vec<_> = lane.seen(Closing::Open).collect();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0].state, AttemptState::NoAnswer);
+        let AttemptState::Failed(failure) = seen[1].state else { panic!("{:?}", seen[1]) };
+        assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(2_000)));
+        assert_eq!((lane.total(), lane.total_journaled()), (2, 1));
+        fail(&mut lane, 2, 1_999);
+        let AttemptState::Failed(failure) = lane.latest(Closing::Open).unwrap().state else { panic!() };
+        assert_eq!(failure.message, "journal");
+    }
+
+    #[test]
+    fn the_last_attempt_that_only_the_server_saw_is_done_when_the_activity_is() {
+        let mut lane = Lane::default();
+        lane.hear(UnixMillis(3_100), running(2, 3_000));
+        assert_eq!(state(&lane, Closing::Open), AttemptState::Running);
+        assert_eq!(state(&lane, Closing::Over), AttemptState::NoAnswer);
+        assert_eq!(state(&lane, Closing::Succeeded), AttemptState::Done);
+        lane.start(2, UnixMillis(3_001));
+        assert_eq!(state(&lane, Closing::Succeeded), AttemptState::NoAnswer);
+    }
+
+    #[test]
+    fn after_a_reset_the_attempts_go_on_behind_the_earlier_ones() {
+        let mut lane = Lane::default();
+        for number in 1..=3 {
+            lane.start(number, UnixMillis(u64::from(number) * 1_000));
+            fail(&mut lane, number, u64::from(number) * 1_000 + 5);
+        }
+        lane.hear(UnixMillis(3_500), waiting(4, 3_005, 8_000));
+        lane.hear(UnixMillis(4_000), Pending { attempt: 1, ..waiting(4, 3_005, 4_100) });
+        assert_eq!((lane.total(), lane.resets(), lane.highest()), (3, 1, 0));
+        lane.start(1, UnixMillis(4_200));
+        lane.record(1, |facts| {
+            facts.ending = Some(Ending::Succeeded { at: UnixMillis(4_210), outcome: Outcome::Applied });
+        });
+        let names: Vec<_> = states(&lane).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["#1", "#2", "#3", "#1'"]);
+        assert!(matches!(states(&lane)[0].1, AttemptState::Failed(_)));
+        assert_eq!(states(&lane)[3].1, AttemptState::Succeeded(Outcome::Applied));
+        assert_eq!((lane.total(), lane.total_journaled()), (4, 4));
+    }
+
+    #[test]
+    fn a_line_of_an_attempt_from_before_the_reset_stays_with_it() {
+        let mut lane = Lane::default();
+        for number in [1, 2] {
+            lane.start(number, UnixMillis(u64::from(number) * 1_000));
+        }
+        lane.start(1, UnixMillis(3_000));
+        assert_eq!(fail(&mut lane, 2, 3_100), Place::new(1, 2));
+        assert_eq!(fail(&mut lane, 1, 3_200), Place::new(2, 1));
+        assert_eq!(fail(&mut lane, 1, 3_300), Place::new(1, 1));
+    }
+
+    #[test]
+    fn a_reset_that_only_the_server_saw_is_a_round_too() {
+        let mut lane = Lane::default();
+        for (at, pending) in [
+            (110, running(1, 100)),
+            (1_300, waiting(2, 1_200, 2_200)),
+            (1_600, Pending { attempt: 1, ..waiting(2, 1_200, 1_700) }),
+            (1_900, running(1, 1_700)),
+        ] {
+            lane.hear(UnixMillis(at), pending);
+        }
+        let states = states(&lane);
+        assert_eq!(states.len(), 2);
+        assert!(matches!(states[0], (ref name, AttemptState::Failed(_)) if name == "#1"), "{states:?}");
+        assert_eq!(states[1], ("#1'".to_owned(), AttemptState::Running));
     }
 }

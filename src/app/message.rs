@@ -1,11 +1,11 @@
 //! Everything that can happen, in one enum. Carries values only: no channel, no handle, no type of the wire.
 
 use crate::{
-    domain::UnixMillis,
+    domain::{Guard, UnixMillis},
     store::{Document, News},
 };
 
-use super::Intent;
+use super::{Description, Intent, Scroll, Tone};
 
 /// What the runtime tells the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Message {
         width: u16,
         height: u16,
     },
+    /// How far each list can be scrolled on the screen as it is; comes before a movement.
+    Limits(Scroll),
     /// New lines of the journal. A line may come before the answer to the start that caused it, and again later.
     Journal(News),
     /// What is shown is stale from now on; it does not become zero.
@@ -56,10 +58,63 @@ pub enum Message {
         run: String,
         end: End,
     },
+    /// The server's answer about an open run, or why there is none.
+    Described {
+        workflow: String,
+        run: String,
+        answer: Result<Description, String>,
+    },
+    /// What happens in a running comparison of guards.
+    Compared(ComparisonNews),
+    /// A line of this program's log.
+    Logged {
+        at: UnixMillis,
+        level: LogLevel,
+        text: String,
+    },
     /// The starting document is back; the old journal is kept under this name.
     ResetDone(Result<Option<String>, String>),
     Notice {
         text: String,
+        tone: Tone,
+    },
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Detail,
+}
+
+/// What one side of a comparison has to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparisonNews {
+    /// The comparison that it belongs to.
+    pub number: u64,
+    pub guard: Guard,
+    pub event: ComparisonEvent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComparisonEvent {
+    Worker(Worker),
+    Started {
+        workflow: String,
+        run: String,
+        order: String,
+    },
+    Journal(News),
+    Ended {
+        workflow: String,
+        run: String,
+        end: End,
+    },
+    /// It goes no further.
+    Failed {
+        cause: String,
     },
 }
 
@@ -77,6 +132,8 @@ pub enum Server {
     /// It answered by itself; somebody else runs it.
     Foreign,
     Unknown,
+    /// Ours, killed on request; it stays down until it is asked for.
+    Killed,
     /// The embedded server is on its way.
     Preparing {
         step: String,
@@ -128,4 +185,6 @@ pub enum End {
     Cancelled,
     Terminated,
     TimedOut,
+    /// This server does not know the run: it ran elsewhere, or was deleted.
+    Unknown,
 }

@@ -5,53 +5,97 @@
 //! | --- | --- |
 //! | `message`, `intent`, `command` | what comes in, and what goes out |
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
+//! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
+//! | `progress` | an order's stage, its next attempt, its crash window |
+//! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
-//! | `actions`, `view`, `notice` | what keys do, what is selected or frozen, sentences that expire |
-//! | `explain`, `trouble`, `summary`, `waits` | words and times derived from all that |
+//! | `comparison` | the same order under the three guards at once |
+//! | `actions`, `ordering`, `operating`, `editing` | what keys do |
+//! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
+//! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
 
 mod access;
 mod account;
 mod actions;
+mod asking;
 mod attempt;
+mod axis;
 mod command;
+mod comparison;
+mod doubt;
+mod editing;
 mod effects;
 mod execution;
 mod explain;
 mod facts;
+mod filter;
+mod history;
 mod ingest;
+mod instructions;
 mod intent;
 mod lane;
+mod log;
+mod look;
 mod message;
 mod notice;
+mod operating;
+mod ordering;
 mod orders;
+mod pending;
+mod progress;
+mod round;
+mod statistics;
 mod summary;
+mod timeline;
+mod told;
 mod trouble;
 mod view;
 mod waits;
+mod words;
 
+#[cfg(test)]
+mod endurance;
 #[cfg(test)]
 pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 
+use tui_input::Input;
+
 use crate::{
     domain::{Guard, UnixMillis},
-    faults::{Preset, Seed},
+    faults::{FaultPlan, Preset, Seed},
 };
 
 pub use account::{Account, Judgement, Source};
-pub use attempt::{AttemptFacts, AttemptState, Ending, Failure};
-pub use command::{Command, StartOrder};
+pub use asking::Asking;
+pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
+pub use command::{Command, Comparison, Run, StartOrder};
+#[cfg(test)]
+pub(crate) use comparison::script as comparison_script;
+pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use effects::{Effect, EffectKind, Effects};
-pub use execution::{Execution, OrderVerdict, Stage, Terms};
+pub use execution::{Execution, OrderVerdict, Terms};
 pub use explain::{Explanation, Kind, explain};
-pub use intent::{Intent, Move, Overlay};
+pub use filter::Rows;
+pub use history::{Stretch, Strip, What, history};
+pub use instructions::{Instruction, instructions};
+pub use intent::{Intent, Move, Overlay, Panel, Question};
 pub use lane::Seen;
-pub use message::{End, Link, Message, Server, Worker};
+pub use log::{Line as LogLine, Log};
+pub use look::{Look, NoSuchTheme, Theme};
+pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
+pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use progress::{NextAttempt, Stage};
+pub use round::Place;
+pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
+pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
+pub use view::Scroll;
 pub use waits::RetryWaits;
+pub use words::{stage_word, verdict_word};
 
 /// What is settled before the dashboard begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +113,7 @@ pub struct Setup {
     /// False where the server is not on loopback.
     pub faults_allowed: bool,
     pub retry: RetryWaits,
+    pub look: Look,
     pub version: &'static str,
     pub now: UnixMillis,
 }
@@ -79,23 +124,37 @@ pub struct App {
     setup: Setup,
     now: UnixMillis,
     orders: Orders,
+    asking: Asking,
     account: Account,
     link: Link,
     link_since: UnixMillis,
     server: Server,
     worker: Worker,
     guard: Guard,
-    preset: Preset,
+    plan: FaultPlan,
     overlay: Overlay,
+    /// The line that is being edited, while the overlay is one for that.
+    input: Input,
+    /// What the orders are filtered by; empty: all are shown.
+    filter: String,
+    look: Look,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
     selection: Option<Slot>,
+    panel: Panel,
+    zoomed: bool,
+    scroll: Scroll,
+    /// How far each list can be scrolled on the screen that the person sees.
+    limits: Scroll,
+    mouse: bool,
     size: Option<(u16, u16)>,
     notice: Option<Notice>,
+    log: Log,
     next_order: u64,
     agains: u64,
     tickets: u64,
     reset_asked: Option<UnixMillis>,
+    comparisons: comparison::Comparisons,
     dirty: bool,
 }
 
@@ -105,22 +164,33 @@ impl App {
         Self {
             now: setup.now,
             orders: Orders::default(),
+            asking: Asking::default(),
             account: Account::default(),
             link: Link::Connecting { attempt: 1 },
             link_since: setup.now,
             server: Server::Unknown,
             worker: Worker::Absent,
             guard: setup.guard,
-            preset: if setup.faults_allowed { setup.preset } else { Preset::None },
+            plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
+            input: Input::default(),
+            filter: String::new(),
+            look: setup.look,
             frozen: None,
             selection: None,
+            panel: Panel::default(),
+            zoomed: false,
+            scroll: Scroll::default(),
+            limits: Scroll::WITHOUT_LIMIT,
+            mouse: false,
             size: None,
             notice: None,
+            log: Log::new(setup.now),
             next_order: 1,
             agains: 0,
             tickets: 0,
             reset_asked: None,
+            comparisons: comparison::Comparisons::default(),
             dirty: true,
             setup,
         }
@@ -129,7 +199,10 @@ impl App {
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
-            Message::Tick { now } => self.tick(now),
+            Message::Tick { now } => {
+                self.tick(now);
+                return self.ask().into_iter().collect();
+            }
             Message::Intent(intent) => {
                 self.dirty = true;
                 return self.intend(intent);
@@ -138,11 +211,23 @@ impl App {
                 self.dirty = true;
                 self.size = Some((width, height));
             }
-            fact @ (Message::Link(_) | Message::Server(_) | Message::Worker(_) | Message::Notice { .. }) => {
+            Message::Limits(limits) => self.limits = limits,
+            line @ Message::Logged { .. } => {
+                self.dirty |= self.overlay == Overlay::Log;
+                self.take_in(line);
+            }
+            fact @ (Message::Link(_)
+            | Message::Server(_)
+            | Message::Worker(_)
+            | Message::Compared(_)
+            | Message::Notice { .. }) => {
                 self.dirty = true;
                 self.take_in(fact);
             }
             fact => {
+                if let Message::Described { workflow, run, .. } = &fact {
+                    self.asking.answered(&Run { workflow: workflow.clone(), run: run.clone() });
+                }
                 self.dirty = true;
                 self.hold(fact);
             }
@@ -161,6 +246,15 @@ impl App {
         summary::summary(self)
     }
 
+    /// Which open orders the server is to be asked about. None behind a frozen screen, which nobody looks at.
+    fn ask(&mut self) -> Option<Command> {
+        if self.link != Link::Up || self.frozen.is_some() {
+            return None;
+        }
+        let selected = self.selected_slot();
+        self.asking.command(self.now, &self.orders, selected)
+    }
+
     fn tick(&mut self, now: UnixMillis) {
         let before = self.shown_now();
         self.now = self.now.max(now);
@@ -169,7 +263,13 @@ impl App {
             self.dirty = true;
         }
         let shown = self.shown_now();
-        self.dirty |= shown.0 / 1_000 != before.0 / 1_000 && self.shows_time(before);
+        let passed = |millis: u64| shown.0 / millis != before.0 / millis;
+        self.dirty |= passed(100) && self.shows_tenths() || passed(1_000) && self.shows_time(before);
+    }
+
+    /// Whether the selected order's countdown and running attempts move in tenths of a second.
+    fn shows_tenths(&self) -> bool {
+        !self.look.still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
     }
 
     /// Whether something on the screen moves with the clock alone: a countdown, or an age that is still told in seconds.
@@ -177,6 +277,7 @@ impl App {
         let sources = [&self.account.journal, &self.account.document_source];
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
-        self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
+        let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
+        compares || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
     }
 }

@@ -1,12 +1,14 @@
 //! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::{Activity, UnixMillis};
 
 use super::{
-    execution::{Asked, Execution},
+    execution::{Asked, Execution, Turn},
+    lane::Lane,
     message::End,
+    pending::Description,
 };
 
 /// How many orders are kept. The oldest goes first, and is counted.
@@ -18,8 +20,12 @@ pub struct Slot(usize);
 
 type RunKey = (String, String);
 
-/// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival.
-type SortKey<'a> = (UnixMillis, u64, &'a str, Option<&'a str>);
+/// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival. Orders that
+/// only the journal tells of stand as they do there.
+type SortKey<'a> = (Place, &'a str, Option<&'a str>);
+
+/// The time it began, the ticket, the journal's line.
+type Place = (UnixMillis, u64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
@@ -29,7 +35,9 @@ pub struct Orders {
     rows: Vec<Slot>,
     by_run: HashMap<RunKey, Slot>,
     by_ticket: HashMap<u64, Slot>,
-    open: usize,
+    open: BTreeSet<Slot>,
+    /// The latest time in the journal so far.
+    journal_time: UnixMillis,
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
@@ -48,17 +56,30 @@ impl Orders {
 
     /// Orders that have not ended.
     #[must_use]
-    pub const fn open(&self) -> usize {
-        self.open
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
-    /// Attempts seen in the journal, by their numbers.
+    /// The slots of orders that have not ended, those behind `slot` first; each once.
+    pub fn open_after(&self, slot: Option<Slot>) -> impl Iterator<Item = Slot> {
+        let first = slot.map_or(Slot(0), |slot| Slot(slot.0.saturating_add(1)));
+        self.open.range(first..).chain(self.open.range(..first)).copied()
+    }
+
+    /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
+    pub fn worker_died(&mut self, pid: u32, at: UnixMillis) {
+        for slot in self.open.clone() {
+            self.change_at(slot, |execution| execution.lanes.iter_mut().for_each(|lane| lane.orphan(pid, at)));
+        }
+    }
+
+    /// Attempts that the journal or the server tells of, by their numbers.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// The sum over executions of (attempts - 1).
+    /// The sum over executions of (highest attempt - 1), as the document counts them: by the journal alone.
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
@@ -137,7 +158,28 @@ impl Orders {
     }
 
     pub fn ended(&mut self, key: RunKey, end: End, now: UnixMillis) -> Slot {
-        self.change(key, now, |execution| execution.end = Some(end))
+        self.change(key, now, |execution| {
+            let is_known = execution.end.as_ref().is_some_and(|known| *known != End::Unknown);
+            if !(is_known && end == End::Unknown) {
+                execution.end = Some(end);
+            }
+        })
+    }
+
+    /// The server answered about a run.
+    pub fn described(&mut self, key: RunKey, description: Description) -> Slot {
+        self.change(key, description.at, |execution| execution.hear(description))
+    }
+
+    /// The journal tells of a run.
+    pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
+        self.journal_time = self.journal_time.max(at);
+        let turn = Turn { at: self.journal_time, seq };
+        self.change(key, at, |execution| {
+            execution.turn = execution.turn.or(Some(turn));
+            execution.first_line = Some(execution.first_line.map_or(at, |first| first.min(at)));
+            change(execution);
+        });
     }
 
     /// Changes the execution of a workflow run, which is made where it is not known.
@@ -157,29 +199,32 @@ impl Orders {
     fn change_at(&mut self, slot: Slot, change: impl FnOnce(&mut Execution)) {
         let Some(row) = self.row(slot) else { return };
         let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::as_mut) else { return };
-        let place = |execution: &Execution| (execution.begun(), ticket(execution));
         let (before, place_before) = (Tally::of(execution), place(execution));
         change(execution);
         let (after, place_after) = (Tally::of(execution), place(execution));
-        self.count(&before, &after);
+        self.count(slot, &before, &after);
         if place_before != place_after {
             self.rows.remove(row);
             self.place(slot);
         }
     }
 
-    fn count(&mut self, before: &Tally, after: &Tally) {
-        self.open = self.open.saturating_sub(usize::from(before.open)) + usize::from(after.open);
+    fn count(&mut self, slot: Slot, before: &Tally, after: &Tally) {
+        if after.open {
+            self.open.insert(slot);
+        } else {
+            self.open.remove(&slot);
+        }
+        self.attempts = self.attempts.saturating_sub(before.attempts).saturating_add(after.attempts);
         for activity in Activity::ALL {
-            let (old, new) = (before.highest[activity as usize], after.highest[activity as usize]);
-            self.attempts += u64::from(new.saturating_sub(old));
-            self.retries[activity as usize] += u64::from(new.saturating_sub(old.max(1)));
+            let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
+            self.retries[activity as usize] += new.saturating_sub(old.max(1));
         }
     }
 
     fn insert(&mut self, execution: Execution) -> Slot {
-        self.count(&Tally::default(), &Tally::of(&execution));
         let slot = self.free.pop().unwrap_or(Slot(self.slots.len()));
+        self.count(slot, &Tally::default(), &Tally::of(&execution));
         if slot.0 == self.slots.len() {
             self.slots.push(Some(execution));
         } else if let Some(place) = self.slots.get_mut(slot.0) {
@@ -212,7 +257,7 @@ impl Orders {
             self.rows.remove(row);
         }
         let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::take) else { return };
-        self.open = self.open.saturating_sub(usize::from(!execution.is_over()));
+        self.open.remove(&slot);
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
         }
@@ -225,13 +270,16 @@ impl Orders {
     /// The journal begins anew: what only it told goes, and comes again if it still holds.
     pub fn forget_journal(&mut self) {
         self.keep(|execution| execution.asked.is_some() || execution.joins > 0);
-        (self.attempts, self.retries) = (0, [0; Activity::ALL.len()]);
         for slot in self.rows.clone() {
             self.change_at(slot, |execution| {
-                execution.lanes = <_>::default();
-                (execution.first_line, execution.journaled, execution.refused) = (None, None, None);
+                execution.lanes.iter_mut().for_each(Lane::forget_journal);
+                (execution.first_line, execution.turn) = (None, None);
+                (execution.journaled, execution.refused) = (None, None);
             });
         }
+        let left = self.rows.iter().filter_map(|slot| self.get(*slot)).map(|execution| Tally::of(execution).attempts);
+        self.attempts = left.sum();
+        (self.retries, self.journal_time) = <_>::default();
     }
 
     /// The stock begins anew: what ended before `asked` goes.
@@ -257,26 +305,36 @@ impl Orders {
 #[derive(Debug, Default)]
 struct Tally {
     open: bool,
-    highest: [u32; Activity::ALL.len()],
+    attempts: u64,
+    journaled: [u64; Activity::ALL.len()],
 }
 
 impl Tally {
     fn of(execution: &Execution) -> Self {
-        let highest = Activity::ALL.map(|activity| execution.lane(activity).highest());
-        Self { open: !execution.is_over(), highest }
+        let attempts = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
+        let journaled = Activity::ALL.map(|activity| execution.lane(activity).total_journaled());
+        Self { open: !execution.is_over(), attempts, journaled }
     }
 }
 
-fn ticket(execution: &Execution) -> u64 {
-    execution.asked.as_ref().map_or(0, |asked| asked.ticket)
+fn place(execution: &Execution) -> Place {
+    let asked = execution.asked.as_ref();
+    let ticket = asked.map_or(0, |asked| asked.ticket);
+    match (asked, execution.turn) {
+        (Some(asked), _) if !asked.joined => (asked.at, ticket, 0),
+        (_, Some(turn)) => (turn.at, ticket, turn.seq),
+        (_, None) => (execution.begun(), ticket, 0),
+    }
 }
 
 fn sort_key(execution: &Execution) -> SortKey<'_> {
-    (execution.begun(), ticket(execution), &execution.workflow, execution.run.as_deref())
+    (place(execution), &execution.workflow, execution.run.as_deref())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn key(number: u64) -> RunKey {
@@ -303,7 +361,7 @@ mod tests {
         let total = KEPT_ORDERS as u64 + 7;
         for number in 0..total {
             orders.change(key(number), UnixMillis(number), |execution| {
-                execution.lanes[0].attempt(3);
+                execution.lanes[0].start(3, UnixMillis(number));
             });
         }
         assert_eq!((orders.len(), orders.forgotten(), orders.open()), (KEPT_ORDERS, 7, KEPT_ORDERS));
@@ -313,9 +371,57 @@ mod tests {
     #[test]
     fn a_slow_start_moves_a_row_to_the_time_it_was_asked_for() {
         let mut orders = Orders::default();
-        orders.change(key(1), UnixMillis(50), |execution| execution.first_line = Some(UnixMillis(50)));
-        orders.change(key(2), UnixMillis(60), |execution| execution.first_line = Some(UnixMillis(60)));
-        orders.change(key(1), UnixMillis(0), |execution| execution.first_line = Some(UnixMillis(70)));
+        orders.journaled(key(1), UnixMillis(50), 1, |_| {});
+        orders.journaled(key(2), UnixMillis(60), 2, |_| {});
+        let product = "123456".parse().unwrap();
+        let terms = crate::app::Terms { product, quantity: 1, guard: crate::domain::Guard::Ledger };
+        orders.asked(
+            "1",
+            "order-1",
+            Asked { ticket: 1, at: UnixMillis(70), terms, faults: Arc::default(), joined: false },
+        );
+        orders.started(1, key(1), "1", false, UnixMillis(90));
+        assert_eq!(orders.len(), 2);
         assert_eq!(orders.at(0).and_then(|slot| orders.get(slot)).unwrap().order, "1");
+    }
+
+    #[test]
+    fn orders_of_the_journal_stand_in_its_order_even_where_a_clock_went_back() {
+        let mut orders = Orders::default();
+        for (seq, at) in [(1, 50), (2, 90), (3, 60), (4, 60), (5, 100)] {
+            orders.journaled(key(10 - seq), UnixMillis(at), seq, |_| {});
+            orders.journaled(key(9), UnixMillis(at), seq, |_| {});
+        }
+        let ids: Vec<_> = orders.newest_first(0).map(|(_, execution)| execution.order.clone()).collect();
+        assert_eq!(ids, ["5", "6", "7", "8", "9"]);
+    }
+
+    #[test]
+    fn open_orders_are_found_without_the_others_and_each_once() {
+        let mut orders = Orders::default();
+        for number in 0..100 {
+            orders.change(key(number), UnixMillis(number), |_| {});
+            if number % 10 != 0 {
+                orders.ended(key(number), End::Cancelled, UnixMillis(number));
+            }
+        }
+        let mut open: Vec<_> = orders.open_after(orders.at(49)).collect();
+        assert_eq!((open.len(), orders.open()), (10, 10));
+        assert_eq!(orders.get(open[0]).unwrap().order, "60");
+        open.sort_unstable();
+        open.dedup();
+        assert_eq!(open.len(), 10);
+        orders.forget_ended_before(UnixMillis(1_000));
+        assert_eq!((orders.len(), orders.open_after(None).count()), (10, 10));
+    }
+
+    #[test]
+    fn that_the_server_does_not_know_a_run_counts_only_where_nothing_better_is_known() {
+        let mut orders = Orders::default();
+        for ends in [[End::Unknown, End::Cancelled], [End::Cancelled, End::Unknown]] {
+            let slot = ends.map(|end| orders.ended(key(1), end, UnixMillis(1)))[1];
+            assert_eq!(orders.get(slot).unwrap().end, Some(End::Cancelled));
+            orders.remove(slot);
+        }
     }
 }

@@ -29,8 +29,40 @@ pub fn setup() -> Setup {
         guard: Guard::Ledger,
         faults_allowed: true,
         retry: RetryWaits::default(),
+        look: Look::default(),
         version: "0.1.0",
         now: UnixMillis(T0),
+    }
+}
+
+/// The server's answer while attempt `number` of the update runs.
+pub fn running(number: u32, started: u64) -> Pending {
+    Pending {
+        activity: UPDATE,
+        id: "1".into(),
+        attempt: number,
+        maximum: 0,
+        state: PendingState::Started,
+        started: Some(UnixMillis(started)),
+        completed: None,
+        next: None,
+        interval: None,
+        failure: None,
+        worker: "1234@elsewhere".into(),
+    }
+}
+
+/// The server's answer between two attempts of the update: the one before `number` has failed.
+pub fn waiting(number: u32, completed: u64, next: u64) -> Pending {
+    let failure = PendingFailure { code: "Error".into(), message: "RANDOM ERROR".into(), retryable: true };
+    Pending {
+        state: PendingState::Scheduled,
+        started: None,
+        completed: Some(UnixMillis(completed)),
+        next: Some(UnixMillis(next)),
+        interval: Some(next - completed),
+        failure: Some(failure),
+        ..running(number, 0)
     }
 }
 
@@ -155,6 +187,33 @@ impl Scene {
     pub fn ended(&mut self, outcome: &str) {
         let (workflow, run) = (self.workflow.clone(), self.run.clone());
         self.tell(Message::Ended { workflow, run, end: End::Completed { outcome: outcome.into() } });
+    }
+
+    /// The server's answer about the run, now.
+    pub fn answer(&self, pending: Vec<Pending>) -> Message {
+        let (workflow, run) = (self.workflow.clone(), self.run.clone());
+        let answer = Ok(Description { at: UnixMillis(self.now), open: true, pending });
+        Message::Described { workflow, run, answer }
+    }
+
+    pub fn described(&mut self, pending: Vec<Pending>) {
+        let answer = self.answer(pending);
+        self.tell(answer);
+    }
+
+    /// An order that another program's worker takes: no line of the journal tells of it. Its second attempt has failed
+    /// a moment ago, and the third is due in three seconds.
+    pub fn elsewhere() -> Self {
+        let mut scene = Self::new();
+        let commands = scene.press(Intent::SeedOrder);
+        scene.begin(&commands[0], "0198f1a2-6b1f-7c3e");
+        let now = scene.now;
+        scene.described(vec![running(1, now)]);
+        scene.wait(1_250);
+        scene.described(vec![running(2, now + 1_200)]);
+        scene.wait(250);
+        scene.described(vec![waiting(3, now + 1_400, now + 4_500)]);
+        scene
     }
 
     pub fn document(&mut self, last_order: &str) {

@@ -1,5 +1,7 @@
 //! What the core promises as a whole: scenes, and arrival in any order.
 
+mod answers;
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -11,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    script::{SUPPLIER, Scene, UPDATE},
+    script::{SUPPLIER, Scene, UPDATE, running, waiting},
     *,
 };
 
@@ -21,9 +23,20 @@ fn picture(app: &App) -> String {
     for (slot, execution) in app.orders().newest_first(0) {
         writeln!(text, "{} {:?}", execution.workflow, execution.run).unwrap();
         writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict()).unwrap();
-        for seen in [UPDATE, SUPPLIER].into_iter().flat_map(|activity| execution.attempts(activity)) {
-            writeln!(text, "  {} {:?}", seen.number, seen.state).unwrap();
+        for activity in [UPDATE, SUPPLIER] {
+            for seen in execution.attempts(activity) {
+                let times = seen.facts.map(|facts| (facts.begun(), facts.ended()));
+                writeln!(text, "  {} {:?} {times:?}", seen.place(), seen.state).unwrap();
+            }
+            writeln!(text, "  {:?} {:?}", execution.pending(activity), execution.crash_window(activity)).unwrap();
         }
+        writeln!(
+            text,
+            "{:?} {:?}",
+            execution.next_attempt(&app.setup().retry),
+            explain(execution, app.stage(execution))
+        )
+        .unwrap();
         assert!(app.orders().position(slot).is_some());
     }
     writeln!(text, "{} open, {} attempts", app.orders().open(), app.orders().attempts()).unwrap();
@@ -31,7 +44,8 @@ fn picture(app: &App) -> String {
     text
 }
 
-/// Two orders, one with a crash and a lost attempt, and one that is sent again; all facts as messages.
+/// Two orders, one with a crash and a lost attempt, and one that is sent again and reset; all facts as messages, with
+/// the server's answers in between.
 fn story() -> (Vec<Message>, Vec<Message>) {
     let mut scene = Scene::new();
     let mut facts = Vec::new();
@@ -49,13 +63,30 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         let ticket = intents.len() as u64;
         let (order, workflow, run) = (order.to_owned(), workflow.to_owned(), run.to_owned());
         facts.push(Message::Started { ticket, order, workflow: workflow.clone(), run: run.clone(), joined: false });
+        facts.push(scene.answer(vec![Pending { completed: None, failure: None, ..waiting(1, 0, 0) }]));
         scene.started(UPDATE, 1);
+        facts.push(scene.answer(vec![running(1, scene.now - 5)]));
         scene.crash(UPDATE, 1, Point::BeforeCommit);
+        let ended = scene.now;
+        for wait in [10, 20] {
+            scene.now += wait;
+            facts.push(scene.answer(vec![waiting(2, ended, ended + 1_000)]));
+        }
+        scene.now += 20;
+        facts.push(scene.answer(vec![waiting(3, ended + 1_010, ended + 3_000)]));
+        scene.now += 20;
         scene.started(UPDATE, 3);
         scene.commit(UPDATE, 3, -1);
         scene.failed(UPDATE, 3, Point::AfterCommit);
-        scene.started(UPDATE, 4);
-        scene.done(UPDATE, 4, Outcome::Replayed);
+        facts.push(scene.answer(vec![waiting(4, scene.now - 4, scene.now + 4_000)]));
+        let next = if run == "r3" { 1 } else { 4 };
+        scene.now += 10;
+        facts.push(scene.answer(vec![Pending { attempt: next, ..waiting(4, scene.now - 14, scene.now + 3_990) }]));
+        scene.now += 10;
+        scene.started(UPDATE, next);
+        scene.done(UPDATE, next, Outcome::Replayed);
+        facts.push(scene.answer(vec![Pending { activity: SUPPLIER, ..running(1, scene.now) }]));
+        scene.now += 10;
         scene.started(SUPPLIER, 1);
         if run != "r2" {
             scene.commit(SUPPLIER, 1, 0);
@@ -87,6 +118,8 @@ proptest! {
         let (intents, in_order) = story();
         let expected = told(&intents, &in_order);
         prop_assert!(expected.contains("AppliedOnce") || expected.contains("Applied("));
+        prop_assert!(expected.contains("#3 Failed") && expected.contains("#1' Succeeded"), "{}", expected);
+        prop_assert!(expected.contains("message: \"RANDOM ERROR\", retryable: true, point: None"), "{}", expected);
         prop_assert_eq!(told(&intents, &facts), expected);
     }
 }
@@ -185,7 +218,7 @@ fn nothing_is_sent_without_a_connection() {
 fn a_reset_asks_and_forgets_what_has_ended() {
     let mut scene = Scene::right();
     scene.press(Intent::AskReset);
-    assert_eq!(scene.app.overlay(), Overlay::ConfirmReset);
+    assert_eq!(scene.app.overlay(), Overlay::Confirm(Question::Reset));
     assert!(scene.press(Intent::No).is_empty());
     scene.press(Intent::AskReset);
     assert_eq!(scene.press(Intent::Yes), [Command::Reset]);
@@ -239,5 +272,74 @@ fn hostile_text_is_harmless() {
         run: "r".into(),
         end: End::Failed { message: "\u{202e}x\u{7}".into() },
     });
+    let mut pending = waiting(2, 1, 2);
+    pending.worker = "\u{1b}".into();
+    pending.failure = Some(PendingFailure { code: "\u{7}".into(), message: "\u{1b}[2J".into(), retryable: true });
+    scene.described(vec![pending]);
     assert!(picture(&scene.app).chars().all(|c| c == '\n' || !c.is_control()));
+}
+
+#[test]
+fn an_attempt_dies_with_the_worker_that_runs_it() {
+    for committed in [false, true] {
+        let mut scene = Scene::new();
+        let commands = scene.press(Intent::SeedOrder);
+        scene.begin(&commands[0], "r1");
+        scene.started(UPDATE, 1);
+        if committed {
+            scene.commit(UPDATE, 1, -999);
+        }
+        scene.wait(1_500);
+        scene.tell(Message::Worker(Worker::Killed));
+        let point = if committed { Point::AfterCommit } else { Point::BeforeCommit };
+        let state = |scene: &Scene| {
+            let order = scene.app.selected().unwrap();
+            let seen = order.attempts(UPDATE).next().unwrap();
+            assert_eq!(seen.state, AttemptState::Crashed(point));
+            explain(order, scene.app.stage(order)).head
+        };
+        assert_eq!(state(&scene), if committed { "INDEFINITE" } else { "DEFINITE" });
+        scene.tell(Message::Worker(Worker::Ready { pid: 4343 }));
+        scene.wait(9_000);
+        scene.started(UPDATE, 2);
+        state(&scene);
+    }
+}
+
+#[test]
+fn a_worker_that_dies_takes_no_attempt_of_another_with_it() {
+    let mut scene = Scene::new();
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    scene.started(UPDATE, 1);
+    let now = scene.now;
+    scene.described(vec![script::running(1, now)]);
+    scene.tell(Message::Worker(Worker::Killed));
+    let order = scene.app.selected().unwrap();
+    assert_eq!(order.attempts(UPDATE).next().unwrap().state, AttemptState::Running);
+}
+
+#[test]
+fn what_is_said_of_an_order_without_a_failure_speaks_of_no_retry() {
+    let mut scene = Scene::new();
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    for (activity, delta) in [(UPDATE, -999), (SUPPLIER, 1000)] {
+        scene.started(activity, 1);
+        scene.commit(activity, 1, delta);
+        scene.done(activity, 1, Outcome::Applied);
+    }
+    scene.ended("applied");
+    let order = scene.app.selected().unwrap();
+    assert_eq!(explain(order, scene.app.stage(order)).text, "no attempt failed, and each effect is in once.");
+}
+
+#[test]
+fn a_complaint_does_not_outlive_its_cause() {
+    let mut scene = Scene::new();
+    scene.tell(Message::Worker(Worker::Stopped));
+    scene.press(Intent::KillWorker);
+    assert!(scene.app.notice().is_some());
+    scene.tell(Message::Worker(Worker::Ready { pid: 7 }));
+    assert!(scene.app.notice().is_none());
 }

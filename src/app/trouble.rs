@@ -39,6 +39,7 @@ fn server(app: &App) -> Option<Trouble> {
     match app.server() {
         Server::Ended { cause } => Some(wrong(format!("the embedded server has ended: {cause}"))),
         Server::Preparing { step } => Some(passing(format!("the embedded server is on its way: {step}"))),
+        Server::Killed => Some(wrong("the embedded server was killed; X starts it again".to_owned())),
         Server::Foreign | Server::Unknown | Server::Running { .. } => None,
     }
 }
@@ -51,7 +52,7 @@ fn link(app: &App) -> Option<Trouble> {
         Link::Connecting { attempt } => Some(passing(format!("connecting to {address}, attempt {attempt}"))),
         Link::Down { cause, next_try, .. } => {
             let next = until(*next_try, app.shown_now());
-            Some(wrong(format!("no connection, next try {next}: {cause}. To look into it: idempotence doctor")))
+            Some(wrong(format!("no connection, next try {next}: {cause}. idempotence config shows the settings")))
         }
     }
 }

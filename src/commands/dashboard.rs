@@ -1,16 +1,9 @@
-//! The dashboard: takes the terminal, runs the event loop, gives the terminal back, and leaves a short summary.
+//! The dashboard: a session at the terminal with everything behind it, and a short summary that stays.
 
 use std::{process::ExitCode, sync::Arc};
 
-use crossterm::{
-    event::EventStream,
-    terminal::{Clear, ClearType},
-};
 use rand::seq::IndexedRandom;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 use super::{Failure, drawn_seed, log, print};
 use crate::{
@@ -19,7 +12,11 @@ use crate::{
     config::Settings,
     domain::Guard,
     faults::Preset,
-    runtime::{effects::Effects, event_loop, worker_child::WorkerCommand},
+    runtime::{
+        effects::Effects,
+        session::{self, Ended},
+        worker_child::WorkerCommand,
+    },
     store::now,
 };
 
@@ -27,36 +24,20 @@ use crate::{
 const QUEUE: usize = 1024;
 
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
-    let log = log::to_file(&settings)?;
-    let interrupted = interrupted()?;
-    let setup = setup(&settings, &args, &log.display().to_string());
-    let mut terminal = ratatui::try_init().map_err(Failure::io("take the terminal"))?;
-    // A program that was killed may have left its own alternate screen as it was. (Ratatui's own way to clear asks the
-    // terminal where its cursor is, and not every terminal answers.)
-    crossterm::execute!(std::io::stdout(), Clear(ClearType::All)).map_err(Failure::io("clear the terminal"))?;
-    // The first frame needs neither server nor worker; they begin behind it.
     let (sender, messages) = mpsc::channel(QUEUE);
-    let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"));
-    let ended = match worker {
-        Ok(worker) => {
-            let effects = Effects::begin(Arc::new(settings), worker, !args.no_worker, sender);
-            let perform = |command| effects.perform(command);
-            let app = App::new(setup);
-            event_loop::run(&mut terminal, app, EventStream::new(), messages, perform, interrupted).await
-        }
-        Err(failure) => {
-            ratatui::restore();
-            return Err(failure);
-        }
+    let log = log::to_file_and_core(&settings, &sender)?;
+    let app = App::new(setup(&settings, &args, &log.display().to_string()));
+    let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"))?;
+    // The first frame needs neither server nor worker; they begin behind it.
+    let begin = || {
+        let effects = Effects::begin(Arc::new(settings), worker, !args.no_worker, sender);
+        move |command| effects.perform(command)
     };
-    ratatui::restore();
-    match ended {
-        Ok(app) => {
-            print::line(&app.summary());
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => Err(Failure::Unanswered(error.to_string())),
+    let ended = Box::pin(session::run(app, messages, begin)).await?;
+    if let Ended::Orderly(app, _) = &ended {
+        print::line(&app.summary());
     }
+    Ok(ExitCode::from(ended.exit_code()))
 }
 
 fn setup(settings: &Settings, args: &DashboardArgs, log: &str) -> Setup {
@@ -73,6 +54,7 @@ fn setup(settings: &Settings, args: &DashboardArgs, log: &str) -> Setup {
         guard: Guard::default(),
         faults_allowed,
         retry: RetryWaits::default(),
+        look: settings.look,
         version: env!("CARGO_PKG_VERSION"),
         now: now(),
     }
@@ -82,16 +64,4 @@ fn setup(settings: &Settings, args: &DashboardArgs, log: &str) -> Setup {
 fn session() -> String {
     let mut random = rand::rng();
     (0..3).filter_map(|_| b"BCDFGHJKMNPQRSTVWXZ".choose(&mut random)).map(|letter| char::from(*letter)).collect()
-}
-
-/// Resolves at a signal that asks the dashboard to end, so that the terminal is given back.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
-    let mut signals = Vec::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        signals.push(signal(kind).map_err(Failure::io("listen for signals"))?);
-    }
-    Ok(async move {
-        let any = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-        futures::future::select_all(any).await;
-    })
 }

@@ -1,44 +1,122 @@
 //! Where log lines go: never to a screen that somebody looks at.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
+    io,
     path::PathBuf,
     sync::Mutex,
 };
 
+use tokio::sync::mpsc;
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
+    Layer, Registry,
     filter::{LevelFilter, Targets},
     fmt::MakeWriter,
     prelude::*,
 };
 
 use super::Failure;
-use crate::config::{LogLevel, Settings};
+use crate::{
+    app::{self, Message},
+    config::{LogLevel, Settings},
+    store::now,
+};
 
 /// Logs to a file in the state folder, and says which.
 ///
 /// # Errors
 /// [`Failure::Io`].
 pub fn to_file(settings: &Settings) -> Result<PathBuf, Failure> {
+    let (path, file) = open(settings)?;
+    install(settings, lines(settings, Mutex::new(file)));
+    Ok(path)
+}
+
+/// As [`to_file`], and what is of interest to somebody at the dashboard goes to its core too.
+///
+/// # Errors
+/// [`Failure::Io`].
+pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> Result<PathBuf, Failure> {
+    let (path, file) = open(settings)?;
+    install(settings, lines(settings, Mutex::new(file)).and_then(to_core(core.clone())));
+    Ok(path)
+}
+
+fn open(settings: &Settings) -> Result<(PathBuf, File), Failure> {
     fs::create_dir_all(&settings.state_dir).map_err(Failure::io("make the state folder"))?;
     let path = settings.state_dir.join("idempotence.log");
     let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Failure::io("open the log"))?;
-    install(settings, Mutex::new(file));
-    Ok(path)
+    Ok((path, file))
 }
 
 /// Logs to standard error: for commands whose output is a log anyway.
 pub fn to_stderr(settings: &Settings) {
-    install(settings, std::io::stderr);
+    install(settings, lines(settings, io::stderr));
 }
 
-fn install(settings: &Settings, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(settings.log_level)));
+fn install(settings: &Settings, layer: impl Layer<Registry> + Send + Sync) {
     // A second subscriber in one process is a test's; the first stays.
-    let _already_set = subscriber.try_init();
+    let _already_set = tracing_subscriber::registry().with(layer).try_init();
     for notice in &settings.notices {
         tracing::warn!("{notice}");
+    }
+}
+
+fn lines(
+    settings: &Settings,
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> impl Layer<Registry> + Send + Sync {
+    tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(settings.log_level))
+}
+
+/// Our own lines, from `info` on.
+fn to_core(core: mpsc::Sender<Message>) -> impl Layer<Registry> + Send + Sync {
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_level(false).with_target(false);
+    layer.with_writer(Core(core)).with_filter(ours)
+}
+
+/// Where lines for the dashboard go.
+struct Core(mpsc::Sender<Message>);
+
+/// One line on its way.
+struct Line<'a> {
+    core: &'a mpsc::Sender<Message>,
+    level: app::LogLevel,
+}
+
+impl<'a> MakeWriter<'a> for Core {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line { core: &self.0, level: app::LogLevel::Info }
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Self::Writer {
+        let level = match *meta.level() {
+            Level::ERROR => app::LogLevel::Error,
+            Level::WARN => app::LogLevel::Warn,
+            Level::INFO => app::LogLevel::Info,
+            Level::DEBUG | Level::TRACE => app::LogLevel::Detail,
+        };
+        Line { core: &self.0, level }
+    }
+}
+
+impl io::Write for Line<'_> {
+    /// A line comes in one piece. It never waits, and goes lost rather than in front of what the dashboard is for: half
+    /// of the queue is left to that. Nothing on this way logs.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.core.capacity() > self.core.max_capacity() / 2 {
+            let text = String::from_utf8_lossy(line).trim_end().to_owned();
+            let _full_or_gone = self.core.try_send(Message::Logged { at: now(), level: self.level, text });
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -54,4 +132,27 @@ fn filter(level: LogLevel) -> Targets {
     };
     let others = if level <= LogLevel::Debug { ours } else { LevelFilter::ERROR };
     Targets::new().with_default(others).with_target(env!("CARGO_CRATE_NAME"), ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_core_hears_our_own_lines_from_info_on_and_never_makes_them_wait() {
+        let (sender, mut core) = mpsc::channel(8);
+        let subscriber = tracing_subscriber::registry().with(to_core(sender));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(pid = 7, "the worker is gone");
+            tracing::debug!("a detail");
+            tracing::error!(target: "temporalio_sdk", "somebody else's");
+            let Ok(Message::Logged { level, text, .. }) = core.try_recv() else { panic!("nothing came") };
+            assert_eq!((level, text.as_str()), (app::LogLevel::Warn, "the worker is gone pid=7"));
+            assert!(core.try_recv().is_err(), "nothing else");
+            for number in 0..100 {
+                tracing::info!(number, "a storm");
+            }
+        });
+        assert_eq!(core.len(), 4, "half of the queue is left to the facts");
+    }
 }

@@ -2,6 +2,7 @@
 //! an exit code: 0 right, 1 failed or the verdict wrong, 2 wrong usage or settings.
 
 mod audit;
+mod config;
 mod dashboard;
 mod demo;
 mod log;
@@ -17,9 +18,9 @@ use std::{io, io::IsTerminal, path::Path, process::ExitCode};
 
 use crate::{
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
-    config::{Settings, SettingsError},
+    config::{Effective, Settings, SettingsError},
     faults::{FaultPlan, Preset},
-    runtime::backend::BackendError,
+    runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
     store::StoreError,
     temporal::{ConnectError, StartError, WorkerError},
@@ -44,6 +45,8 @@ pub enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
     #[error("could not {what}: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("{0}")]
@@ -73,7 +76,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         return supervise::run(args).await;
     }
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
-    let settings = Settings::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current)?;
+    let effective = Effective::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current)?;
+    let settings = Settings::from(effective.clone());
     match cli.command {
         Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings, args).await,
         None => dashboard_or_demo(settings, DashboardArgs::default()).await,
@@ -83,6 +87,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
         Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
         Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
+        Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),
         Some(CommandArgs::Supervise(args)) => supervise::run(args).await,
     }
 }

@@ -94,6 +94,7 @@ pub(super) fn outcome_name(end: &End) -> String {
         End::Cancelled => "cancelled".to_owned(),
         End::Terminated => "terminated".to_owned(),
         End::TimedOut => "timed out".to_owned(),
+        End::Unknown => "unknown".to_owned(),
     }
 }
 
@@ -126,5 +127,6 @@ fn report(
         End::Cancelled | End::Terminated | End::TimedOut => {
             Err(Failure::Unanswered(format!("the workflow was {outcome}")))
         }
+        End::Unknown => Err(Failure::Unanswered("the server does not know this workflow any more".to_owned())),
     }
 }

@@ -15,6 +15,15 @@ pub enum Layer {
     Environment,
     /// A `.env` file.
     DotEnv(PathBuf),
+    /// The settings file.
+    SettingsFile {
+        /// The file.
+        file: PathBuf,
+        /// Where in it, from 1.
+        at: Position,
+    },
+    /// A variable of the environment that decides by not being there.
+    Absent,
     /// Nobody set it.
     Default,
 }
@@ -25,15 +34,32 @@ impl fmt::Display for Layer {
             Self::Flag => out.write_str("on the command line"),
             Self::Environment => out.write_str("in the environment"),
             Self::DotEnv(file) => write!(out, "in {}", quoted_path(file)),
+            Self::SettingsFile { file, at } => write!(out, "in {}, {at}", quoted_path(file)),
+            Self::Absent => out.write_str("not set in the environment"),
             Self::Default => out.write_str("by default"),
         }
+    }
+}
+
+/// A place in a text, both numbers from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "line {}, column {}", self.line, self.column)
     }
 }
 
 /// A setting's name and the layer that gave its value; displays as `TASKQUEUE in the environment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The variable's name, or the flag with its dashes.
+    /// The variable's name, the flag with its dashes, or the key of the settings file.
     pub name: &'static str,
     /// The layer that set it.
     pub layer: Layer,
@@ -55,9 +81,9 @@ pub enum SettingsError {
         /// Which value.
         origin: Origin,
     },
-    /// The `.env` file is there but cannot be read.
+    /// The `.env` or the settings file is there but cannot be read.
     #[error("{file:?} cannot be read: {error}; make it a readable file or remove it")]
-    DotEnvUnreadable {
+    LayerUnreadable {
         /// The file.
         file: PathBuf,
         /// What the operating system said.
@@ -72,6 +98,16 @@ pub enum SettingsError {
         line: usize,
         /// What is wrong and what to write instead.
         problem: &'static str,
+    },
+    /// What no settings file may hold. Never holds a value, which may be a secret.
+    #[error("{file:?}, {at}: {problem}")]
+    BadEntry {
+        /// The settings file.
+        file: PathBuf,
+        /// Where.
+        at: Position,
+        /// What is wrong and what to write instead.
+        problem: String,
     },
     /// One name with two values in one `.env` file. Never holds the values.
     #[error("{file:?} sets {name} to different values on lines {first} and {second}; keep one of them")]
@@ -193,6 +229,11 @@ mod tests {
             (Layer::Flag, "DATABASE on the command line"),
             (Layer::Environment, "DATABASE in the environment"),
             (Layer::DotEnv("/app/.env".into()), "DATABASE in \"/app/.env\""),
+            (
+                Layer::SettingsFile { file: "/s.toml".into(), at: Position { line: 3, column: 1 } },
+                "DATABASE in \"/s.toml\", line 3, column 1",
+            ),
+            (Layer::Absent, "DATABASE not set in the environment"),
             (Layer::Default, "DATABASE by default"),
         ];
         for (layer, text) in cases {

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::effective::Sourced;
 use super::error::{Layer, Origin, SettingsError, quoted};
 use super::sources::Sources;
 
@@ -24,24 +25,35 @@ pub struct Database {
 
 /// The folders for what outlives a run.
 pub(super) struct Folders {
-    pub(super) state: PathBuf,
-    pub(super) cache: PathBuf,
+    pub(super) state: Sourced<PathBuf>,
+    pub(super) cache: Sourced<PathBuf>,
+    /// `None` where nothing says which it is; then there is no settings file.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl Folders {
-    /// `idempotence` under `XDG_STATE_HOME` and `XDG_CACHE_HOME`, else under the home folder's `.local/state` and
-    /// `.cache`, on every system. As the XDG specification says, relative paths count as unset.
+    /// `idempotence` under `XDG_STATE_HOME`, `XDG_CACHE_HOME` and `XDG_CONFIG_HOME`, else under the home folder's
+    /// `.local/state`, `.cache` and `.config`, on every system. As the XDG specification says, relative paths count as
+    /// unset.
     pub(super) fn of(environment: &[(OsString, OsString)]) -> Result<Self, SettingsError> {
-        let absolute = |name: &str| {
+        let variable = |name: &'static str| {
             let (_, value) = environment.iter().find(|(key, _)| key == OsStr::new(name))?;
-            Some(PathBuf::from(value)).filter(|path| path.is_absolute())
+            let origin = Origin { name, layer: Layer::Environment };
+            Some(Sourced { value: PathBuf::from(value), origin }).filter(|folder| folder.value.is_absolute())
         };
-        let home = || absolute("HOME").or_else(|| env::home_dir().filter(|path| path.is_absolute()));
+        let home = || {
+            let of_user = || env::home_dir().filter(|path| path.is_absolute());
+            variable("HOME").or_else(|| Some(Sourced::by_default("HOME", of_user()?)))
+        };
         let folder = |name, under_home: &str| {
-            let base = absolute(name).or_else(|| Some(home()?.join(under_home)));
-            base.map(|base| base.join(PROGRAM)).ok_or(SettingsError::NoHome)
+            let base = variable(name).or_else(|| Some(home()?.map(|home| home.join(under_home))));
+            base.map(|base| base.map(|base| base.join(PROGRAM)))
         };
-        Ok(Self { state: folder("XDG_STATE_HOME", ".local/state")?, cache: folder("XDG_CACHE_HOME", ".cache")? })
+        Ok(Self {
+            state: folder("XDG_STATE_HOME", ".local/state").ok_or(SettingsError::NoHome)?,
+            cache: folder("XDG_CACHE_HOME", ".cache").ok_or(SettingsError::NoHome)?,
+            config: folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.value),
+        })
     }
 }
 
@@ -52,17 +64,27 @@ pub(super) fn database(
     sources: &Sources,
     current_dir: &Path,
     state_dir: &Path,
-) -> Result<Database, SettingsError> {
-    let (origin, path) = match named(flag, "--database", sources, "DATABASE")? {
-        Some((origin, path)) => (origin, current_dir.join(path)),
-        None => (Origin { name: "DATABASE", layer: Layer::Default }, default_database(current_dir, state_dir)),
+) -> Result<Sourced<PathBuf>, SettingsError> {
+    let named = named(flag, "--database", sources, "DATABASE")?;
+    let Sourced { value: path, origin } = match named {
+        Some(Sourced { value, origin }) => Sourced { value: base(&origin, current_dir).join(value), origin },
+        None => Sourced::by_default("DATABASE", default_database(current_dir, state_dir)),
     };
     // A trailing slash says folder too, whether or not there is one yet.
     let says_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.file_name().is_none();
     if says_folder || path.is_dir() {
         return Err(SettingsError::DatabaseIsFolder { origin, path });
     }
-    Ok(Database { path, explicit: origin.layer != Layer::Default })
+    Ok(Sourced { value: path, origin })
+}
+
+/// What a relative path is relative to: the settings file's own folder, so that it means the same wherever the program
+/// is started, and the current folder for everything else.
+fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
+    match &origin.layer {
+        Layer::SettingsFile { file, .. } => file.parent().unwrap_or(current_dir),
+        _ => current_dir,
+    }
 }
 
 fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
@@ -71,14 +93,17 @@ fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
 }
 
 /// The Temporal program that `flag` or `TEMPORAL_CLI` names. A bare name is kept as it is, to be looked up in `PATH`;
-/// any other path is taken from the current folder. Whether it exists is seen when it is needed.
+/// any other relative path is taken from where [`base`] says. Whether it exists is seen when it is needed.
 pub(super) fn temporal_cli(
     flag: Option<&Path>,
     sources: &Sources,
     current_dir: &Path,
-) -> Result<Option<PathBuf>, SettingsError> {
-    let named = named(flag, "--temporal-cli", sources, "TEMPORAL_CLI")?;
-    Ok(named.map(|(_, path)| if path.components().count() == 1 { path } else { current_dir.join(path) }))
+) -> Result<Sourced<Option<PathBuf>>, SettingsError> {
+    let Some(Sourced { value: path, origin }) = named(flag, "--temporal-cli", sources, "TEMPORAL_CLI")? else {
+        return Ok(Sourced::by_default("TEMPORAL_CLI", None));
+    };
+    let path = if path.components().count() == 1 { path } else { base(&origin, current_dir).join(path) };
+    Ok(Sourced { value: Some(path), origin })
 }
 
 /// The path that the flag or else the variable gives, checked but not yet absolute.
@@ -87,7 +112,7 @@ fn named(
     flag_name: &'static str,
     sources: &Sources,
     name: &'static str,
-) -> Result<Option<(Origin, PathBuf)>, SettingsError> {
+) -> Result<Option<Sourced<PathBuf>>, SettingsError> {
     let (origin, path) = match (flag, sources.find(name)) {
         (Some(path), _) => (Origin { name: flag_name, layer: Layer::Flag }, path.to_owned()),
         (None, Some(found)) => (found.origin, PathBuf::from(found.text)),
@@ -101,7 +126,7 @@ fn named(
     } else if text == "~" || text.starts_with("~/") {
         "only a shell, and only without quotes, turns ~ into the home folder; write the path in full"
     } else {
-        return Ok(Some((origin, path)));
+        return Ok(Some(Sourced { value: path, origin }));
     };
     Err(SettingsError::Invalid { origin, value: quoted(&text), problem: problem.to_owned() })
 }

@@ -1,19 +1,31 @@
-//! The layers that settings come from, and the rule that decides between them: flags over environment over `.env`.
+//! The layers that settings come from, and the rule that decides between them: environment over `.env` over the
+//! settings file. Flags, which override them all, come in beside them.
 //!
 //! Knows nothing about the meaning of a value. Holds secrets, hence has no `Debug`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::effective::{LayerFile, Sourced};
 use super::error::{Layer, Origin, SettingsError, quoted, quoted_path};
-use super::{dot_env, names};
+use super::{dot_env, names, settings_file};
 
-type Values = BTreeMap<&'static str, String>;
+/// What one layer says, by the name in the environment, whatever the layer itself calls it.
+pub(super) type Values = BTreeMap<&'static str, Value>;
 
-/// What the layers say, highest first. Blank values are left out: they count as unset.
+/// A value as text, and where it stands.
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+/// What the layers say, highest first. Blank variables are left out: they count as unset.
 pub(super) struct Sources {
-    layers: Vec<(Layer, Values)>,
+    layers: [Values; 3],
+    pub(super) dot_env: LayerFile,
+    /// `None`: there is no folder for it.
+    pub(super) settings_file: Option<LayerFile>,
     /// Names that look meant for this program but are unknown, each with where it stands.
     pub(super) unknown: Vec<String>,
 }
@@ -32,18 +44,29 @@ impl Found<'_> {
 }
 
 impl Sources {
-    /// The environment's layer over the `.env` file's, which may be absent.
-    pub(super) fn read(environment: &[(OsString, OsString)], file: &Path) -> Result<Self, SettingsError> {
+    /// The environment's layer over those of the two files, which may be absent.
+    pub(super) fn read(
+        environment: &[(OsString, OsString)],
+        dot_env: PathBuf,
+        settings_file: Option<PathBuf>,
+    ) -> Result<Self, SettingsError> {
         let mut unknown = Vec::new();
-        let environment = environment_layer(environment, &mut unknown)?;
-        let dot_env = file_layer(file, &mut unknown)?;
-        let layers = vec![(Layer::Environment, environment), (Layer::DotEnv(file.to_owned()), dot_env)];
-        Ok(Self { layers, unknown })
+        let variables = environment_layer(environment, &mut unknown)?;
+        let (dot_env, bytes) = layer_file(dot_env)?;
+        let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown)?;
+        let (settings_file, from_settings) = match settings_file.map(layer_file).transpose()? {
+            Some((file, bytes)) => {
+                let values = settings_file::parse(&file.path, &bytes)?;
+                (Some(file), values)
+            }
+            None => (None, Values::new()),
+        };
+        Ok(Self { layers: [variables, from_dot_env, from_settings], dot_env, settings_file, unknown })
     }
 
     /// The value of `name` in the highest layer that sets it.
     pub(super) fn find(&self, name: &'static str) -> Option<Found<'_>> {
-        self.layers.iter().find_map(|(layer, values)| found(layer, values, name))
+        self.layers.iter().find_map(|values| found(values, name))
     }
 
     /// The one value that `names`, aliases of each other, have in the highest layer that sets any of them.
@@ -53,10 +76,10 @@ impl Sources {
         &self,
         names: &[&'static str],
         parse: impl Fn(&Found<'_>) -> Result<T, SettingsError>,
-    ) -> Result<Option<T>, SettingsError> {
-        for (layer, values) in &self.layers {
+    ) -> Result<Option<Sourced<T>>, SettingsError> {
+        for values in &self.layers {
             let mut first: Option<(Found<'_>, T)> = None;
-            for found in names.iter().filter_map(|name| found(layer, values, name)) {
+            for found in names.iter().filter_map(|name| found(values, name)) {
                 let value = parse(&found)?;
                 match &first {
                     None => first = Some((found, value)),
@@ -64,17 +87,16 @@ impl Sources {
                     Some((preferred, _)) => return Err(conflict(preferred, &found)),
                 }
             }
-            if let Some((_, value)) = first {
-                return Ok(Some(value));
+            if let Some((found, value)) = first {
+                return Ok(Some(Sourced { value, origin: found.origin }));
             }
         }
         Ok(None)
     }
 }
 
-fn found<'a>(layer: &Layer, values: &'a Values, name: &'static str) -> Option<Found<'a>> {
-    let text = values.get(name)?;
-    Some(Found { text, origin: Origin { name, layer: layer.clone() } })
+fn found<'a>(values: &'a Values, name: &'static str) -> Option<Found<'a>> {
+    values.get(name).map(|Value { text, origin }| Found { text, origin: origin.clone() })
 }
 
 fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
@@ -91,6 +113,9 @@ fn is_blank(value: &str) -> bool {
     value.trim().is_empty()
 }
 
+/// How variables begin that are most likely meant for this program.
+const OURS: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
+
 fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<String>) -> Result<Values, SettingsError> {
     let mut values = Values::new();
     for (name, value) in environment {
@@ -99,9 +124,12 @@ fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<Str
             (Some(name), None) => {
                 return Err(SettingsError::NotUtf8 { origin: Origin { name, layer: Layer::Environment } });
             }
-            (Some(name), Some(value)) if !is_blank(value) => _ = values.insert(name, value.to_owned()),
+            (Some(name), Some(value)) if !is_blank(value) => {
+                let origin = Origin { name, layer: Layer::Environment };
+                values.insert(name, Value { text: value.to_owned(), origin });
+            }
             // Other programs own the rest of the environment; a name like this was most likely meant for us.
-            (None, _) if text.starts_with("TEMPORAL_") && value != OsStr::new("") => {
+            (None, _) if OURS.iter().any(|prefix| text.starts_with(prefix)) && value != OsStr::new("") => {
                 unknown.push(format!("{} {}", text.escape_debug(), Layer::Environment));
             }
             _ => {}
@@ -110,15 +138,19 @@ fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<Str
     Ok(values)
 }
 
-fn file_layer(file: &Path, unknown: &mut Vec<String>) -> Result<Values, SettingsError> {
-    let bytes = match std::fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Values::new()),
-        Err(error) => {
-            return Err(SettingsError::DotEnvUnreadable { file: file.to_owned(), error });
+/// The file and its content, empty where there is no file.
+fn layer_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok((LayerFile { path, present: true }, bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok((LayerFile { path, present: false }, Vec::new()))
         }
-    };
-    let entries = dot_env::parse(&bytes).map_err(|bad| SettingsError::BadLine {
+        Err(error) => Err(SettingsError::LayerUnreadable { file: path, error }),
+    }
+}
+
+fn dot_env_layer(file: &Path, bytes: &[u8], unknown: &mut Vec<String>) -> Result<Values, SettingsError> {
+    let entries = dot_env::parse(bytes).map_err(|bad| SettingsError::BadLine {
         file: file.to_owned(),
         line: bad.line,
         problem: bad.problem,
@@ -131,10 +163,11 @@ fn file_layer(file: &Path, unknown: &mut Vec<String>) -> Result<Values, Settings
             continue;
         };
         let first = *lines.entry(name).or_insert(entry.line);
-        if values.get(name).is_some_and(|value| *value != entry.value) {
+        if values.get(name).is_some_and(|value| value.text != entry.value) {
             return Err(SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line });
         }
-        values.insert(name, entry.value);
+        let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
+        values.insert(name, Value { text: entry.value, origin });
     }
     Ok(values)
 }

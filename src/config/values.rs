@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::address::{Address, AddressError};
 use super::error::SettingsError;
 use super::sources::Found;
+use crate::app::Theme;
 
 /// How much the log tells, from all to little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -104,6 +105,12 @@ pub(super) fn log_level(found: &Found<'_>) -> Result<LogLevel, SettingsError> {
     let text = found.text.trim();
     let level = LogLevel::ALL.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str()));
     level.ok_or_else(|| found.invalid("it must be trace, debug, info, warn or error"))
+}
+
+/// A theme by its name.
+pub(super) fn theme(found: &Found<'_>) -> Result<Theme, SettingsError> {
+    let text = found.text.trim().to_ascii_lowercase();
+    text.parse().map_err(|_| found.invalid("it must be terminal, contrast, colour-blind or mono"))
 }
 
 #[cfg(test)]

@@ -40,6 +40,16 @@ impl Guard {
         }
     }
 
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ledger => "the key commits with the effect",
+            Self::LastOrder => "only the last order is remembered, as in the original",
+            Self::Off => "nothing remembers what was done",
+        }
+    }
+
     /// The next one, going round.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -62,7 +62,7 @@ pub struct Inventory {
     /// As the document shows it; "000" before the first order.
     pub last_order: String,
     retries: [u64; Activity::ALL.len()],
-    attempts_seen: HashMap<(String, Activity), u32>,
+    attempts_seen: HashMap<(String, Activity), Numbers>,
     ledger: HashMap<IdempotencyKey, Entry>,
     /// Runs that were told that the stock does not suffice, and what it was.
     too_little: HashMap<(IdempotencyKey, String), Stock>,
@@ -195,21 +195,56 @@ impl Inventory {
         }
     }
 
-    /// Counts the retries that an attempt's number tells: those of an activity execution are its last attempt - 1.
-    /// Says whether the sum has changed.
-    pub fn observe_attempt(&mut self, origin: &Origin) -> bool {
-        let seen = self.attempts_seen.entry((origin.run.clone(), origin.activity)).or_insert(1);
-        let number = origin.attempt.number();
-        let more = number.saturating_sub(*seen);
-        *seen = number.max(*seen);
+    /// Counts the retries that an attempt's number tells: those of an activity execution are its last attempt - 1, and
+    /// one more for each number that begins again, as after Temporal's activity reset. `begins`: this is the attempt's
+    /// beginning. Says whether the sum has changed.
+    pub fn observe_attempt(&mut self, origin: &Origin, begins: bool) -> bool {
+        let seen = self.attempts_seen.entry((origin.run.clone(), origin.activity)).or_default();
+        let more = seen.observe(origin.attempt.number(), begins);
         self.retries[origin.activity as usize] += u64::from(more);
         more > 0
     }
 
-    /// Retries of an activity: the sum over its executions of (attempts - 1).
+    /// Retries of an activity: the sum over its executions of (attempts - 1), those after a reset included.
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
+    }
+}
+
+/// The attempt numbers of one activity execution since it was last reset.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    highest: u32,
+    /// Bit `i`: attempt `highest - i` has begun.
+    begun: u64,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { highest: 1, begun: 0 }
+    }
+}
+
+impl Numbers {
+    /// How many attempts more than before are known.
+    fn observe(&mut self, number: u32, begins: bool) -> u32 {
+        let (more, back) = (number.saturating_sub(self.highest), self.highest.saturating_sub(number));
+        if more > 0 {
+            *self = Self { highest: number, begun: self.begun.checked_shl(more).unwrap_or(0) };
+        }
+        match 1_u64.checked_shl(back) {
+            _ if !begins => more,
+            Some(bit) if self.begun & bit == 0 => {
+                self.begun |= bit;
+                more
+            }
+            // The number has begun before, or is so far back that this is no latecomer.
+            _ => {
+                *self = Self { highest: number, begun: 1 };
+                1
+            }
+        }
     }
 }
 
@@ -300,11 +335,29 @@ mod tests {
     fn retries_are_counted_once_per_attempt_number_even_with_gaps() {
         let mut stock = inventory(1000);
         let effect = order("A", 1);
-        for attempt in [1, 2, 2, 5, 3] {
-            stock.observe_attempt(&origin(&effect, attempt));
+        for (attempt, begins) in [(1, true), (2, true), (2, false), (5, true), (3, true), (3, false)] {
+            stock.observe_attempt(&origin(&effect, attempt), begins);
         }
         assert_eq!(stock.retries(Activity::UpdateInventory), 4);
         assert_eq!(stock.retries(Activity::SupplierOrder), 0);
+    }
+
+    /// How many retries attempts tell that begin with these numbers, one after the other.
+    fn retries(numbers: impl IntoIterator<Item = u32>) -> u64 {
+        let mut stock = inventory(1000);
+        for number in numbers {
+            stock.observe_attempt(&origin(&order("A", 1), number), true);
+        }
+        stock.retries(Activity::UpdateInventory)
+    }
+
+    #[test]
+    fn attempts_that_begin_again_after_a_reset_are_retries_too() {
+        assert_eq!(retries([1, 2, 3, 1, 2]), 4, "the wait before the fourth was cut short");
+        assert_eq!(retries([1, 2, 2]), 2, "the second was reset while it ran");
+        assert_eq!(retries([1, 1, 1]), 2);
+        assert_eq!(retries((1..=200).chain(1..=3)), 202);
+        assert_eq!(retries([1, 2, 3, 1, 3]), 5, "a gap after a reset");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::Draw;
-use crate::domain::Activity;
+use crate::domain::{Activity, Attempt};
 
 /// Where in an activity a fault strikes: before or after the commit of its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,6 +125,20 @@ impl FaultPlan {
     }
 }
 
+impl FaultPlan {
+    /// How likely this place is to be struck, from 0 to 1: the rules that fit are drawn one by one. A delay strikes like
+    /// any other action.
+    #[must_use]
+    pub fn chance(&self, activity: Activity, point: Point, attempt: Attempt) -> f64 {
+        let fits = |fault: &&Fault| {
+            fault.point == point
+                && fault.activity.is_none_or(|scope| scope == activity)
+                && fault.first.is_none_or(|first| attempt.number() <= first)
+        };
+        1.0 - self.faults.iter().filter(fits).map(|fault| 1.0 - f64::from(fault.percent) / 100.0).product::<f64>()
+    }
+}
+
 impl fmt::Display for FaultPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_none() {
@@ -162,6 +176,23 @@ impl Preset {
             Self::CrashAfterCommit => "crash-after-commit",
             Self::None => "none",
         }
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Seed => "34 % of attempts fail before the commit, 34 % after it",
+            Self::AfterCommitOnce => "the first attempt commits, then fails",
+            Self::CrashAfterCommit => "the worker dies right after the first commit",
+            Self::None => "nothing fails on purpose",
+        }
+    }
+
+    /// The preset that a plan is, if it is one.
+    #[must_use]
+    pub fn of(plan: &FaultPlan) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.plan() == *plan)
     }
 
     /// The next one, going round.
@@ -204,8 +235,9 @@ pub struct PlanError {
     pub expected: &'static str,
 }
 
-const POINTS: &str = "expected before-commit= or after-commit=, or a preset: seed, after-commit-once, \
-                      crash-after-commit, none";
+const POINTS: &str = "expected before-commit= or after-commit=, with update. or supplier. before it for one activity; or \
+                      alone a preset: seed, after-commit-once, crash-after-commit, none";
+const END: &str = "expected nothing more behind the action, or ; and another rule";
 const PERCENT: &str = "expected a whole percentage from 1 to 100 before '%'";
 const FIRST: &str = "expected a number of attempts from 1 before '*'";
 const ACTIONS: &str = "expected an action: error, hang, crash or delay(MILLISECONDS)";
@@ -283,17 +315,24 @@ impl Parser<'_> {
     }
 
     fn action(&mut self, text: &str) -> Result<Action, PlanError> {
-        match text {
-            "error" => return Ok(Action::Error),
-            "hang" => return Ok(Action::Hang),
-            "crash" => return Ok(Action::Crash),
-            _ => {}
+        let plain = [("error", Action::Error), ("hang", Action::Hang), ("crash", Action::Crash)];
+        for (name, action) in plain {
+            if let Some(rest) = text.strip_prefix(name).filter(|rest| !rest.starts_with(char::is_alphanumeric)) {
+                return self.end(text, rest).map(|()| action);
+            }
         }
         let argument = text.strip_prefix("delay(").ok_or_else(|| self.error(ACTIONS))?;
         let argument = self.skip(text, argument);
-        let millis = argument.strip_suffix(')').and_then(|digits| digits.parse().ok());
-        let millis = millis.filter(|millis| *millis <= MAX_DELAY_MILLIS).ok_or_else(|| self.error(DELAY))?;
-        Ok(Action::Delay { millis })
+        let (digits, rest) = argument.split_once(')').ok_or_else(|| self.error(DELAY))?;
+        let millis = digits.parse().ok().filter(|millis| *millis <= MAX_DELAY_MILLIS);
+        let millis = millis.ok_or_else(|| self.error(DELAY))?;
+        self.end(argument, rest).map(|()| Action::Delay { millis })
+    }
+
+    /// Nothing may follow an action.
+    fn end(&mut self, text: &str, rest: &str) -> Result<(), PlanError> {
+        let rest = self.skip(text, rest.trim_start());
+        if rest.is_empty() { Ok(()) } else { Err(self.error(END)) }
     }
 }
 
@@ -327,6 +366,10 @@ mod tests {
             ("before-commit=delay(x)", 21),
             ("before-commit=delay(9999999)", 21),
             ("before-commit=error;", 21),
+            ("before-commit=crash bogus", 21),
+            ("before-commit=delay(5) bogus", 24),
+            ("before-commit=errors", 15),
+            ("updat.before-commit=error", 1),
         ] {
             let error = text.parse::<FaultPlan>().unwrap_err();
             assert_eq!(error.column, column, "{text}: {error}");

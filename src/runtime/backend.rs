@@ -67,6 +67,21 @@ pub async fn bring_up(
     patience: Patience,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Backend, BackendError> {
+    let program = std::env::current_exe().map_err(BackendError::OwnPath)?;
+    bring_up_with(&program, settings, role, patience, progress).await
+}
+
+/// The same, where this process need not be `program`, our own, which supervises the server.
+///
+/// # Errors
+/// [`BackendError`].
+pub async fn bring_up_with(
+    program: &Path,
+    settings: &Settings,
+    role: &str,
+    patience: Patience,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Backend, BackendError> {
     let endpoint = endpoint(settings, role);
     let refused = match Link::connect(&endpoint, patience).await {
         Ok(link) => return Ok(Backend { link, server: None }),
@@ -74,7 +89,7 @@ pub async fn bring_up(
     };
     match (&refused, settings.address.loopback_port()) {
         (ConnectError::Unreachable { .. }, Some(port)) => {
-            let server = match start_server(settings, port, progress).await {
+            let server = match start_server(program, settings, port, progress).await {
                 Ok(server) => server,
                 // Another process of ours may have been faster.
                 Err(error) => {
@@ -96,7 +111,8 @@ pub async fn bring_up(
 ///
 /// # Errors
 /// [`BackendError`].
-pub async fn start_server(
+async fn start_server(
+    program: &Path,
     settings: &Settings,
     port: u16,
     progress: &(dyn Fn(Progress) + Send + Sync),
@@ -104,7 +120,7 @@ pub async fn start_server(
     let search = server::Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     let executable = server::obtain(&search, progress).await?;
     progress(Progress::Starting);
-    let supervisor = std::env::current_exe().map_err(BackendError::OwnPath)?;
+    let supervisor = program.to_owned();
     let database = server_database(&settings.state_dir, port);
     let namespace = settings.namespace.clone();
     let log = server_log(settings);

@@ -1,6 +1,6 @@
 //! Carries out what the core asks for. Nothing here blocks the event loop; results come back as messages.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -8,23 +8,28 @@ use tokio::{
 };
 
 use super::{
+    comparison::Comparisons,
+    describe::{Ends, Inquiry},
     follow::{Seen, follow},
-    link_keeper::{self, CurrentLink},
+    link_keeper::{CurrentLink, LinkKeeper, ServerOrder},
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerOrder},
 };
 use crate::{
-    app::{Command, End, Message, StartOrder},
+    app::{Command, End, Message, Run, StartOrder, Tone},
     config::Settings,
+    domain::Activity,
     store,
-    temporal::{self, Demo, OrderInput, StartRequest, Watch},
+    temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest, Watch},
 };
 
 /// Between two tries to hear of a result while the server is away.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// Orders to the worker's keeper that may wait.
-const WORKER_ORDERS: usize = 8;
+/// Orders to a keeper that may wait.
+const ORDERS: usize = 8;
+
+const NO_LINK: &str = "there is no connection to a server yet";
 
 /// What is behind the dashboard: the link, the worker process, the database.
 #[derive(Debug)]
@@ -33,6 +38,10 @@ pub struct Effects {
     messages: mpsc::Sender<Message>,
     link: CurrentLink,
     worker: mpsc::Sender<WorkerOrder>,
+    comparisons: Comparisons,
+    server: mpsc::Sender<ServerOrder>,
+    ends: Ends,
+    inquiry: Inquiry,
 }
 
 impl Effects {
@@ -45,13 +54,19 @@ impl Effects {
         messages: mpsc::Sender<Message>,
     ) -> Self {
         let (current, link) = watch::channel(None);
-        tokio::spawn(link_keeper::keep(Arc::clone(&settings), messages.clone(), current));
-        let (orders, ordered) = mpsc::channel(WORKER_ORDERS);
+        let (server, orders) = mpsc::channel(ORDERS);
+        let program = worker.program.clone();
+        let keeper = LinkKeeper::new(Arc::clone(&settings), program, messages.clone(), current, orders);
+        tokio::spawn(keeper.keep());
+        let (orders, ordered) = mpsc::channel(ORDERS);
         let queue = settings.task_queue.clone();
+        let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
         tokio::spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
         let interval = settings.check_interval;
         tokio::spawn(tell_what_is_seen(settings.database.path.clone(), interval, messages.clone()));
-        Self { settings, messages, link, worker: orders }
+        let ends = Ends::default();
+        let inquiry = Inquiry::new(messages.clone(), link.clone(), ends.clone());
+        Self { settings, messages, link, worker: orders, comparisons, server, ends, inquiry }
     }
 
     /// Carries a command out. `true`: the dashboard is to end.
@@ -62,38 +77,104 @@ impl Effects {
             Command::StartWorker => self.order_worker(WorkerOrder::Start),
             Command::StopWorker => self.order_worker(WorkerOrder::Stop),
             Command::KillWorker => self.order_worker(WorkerOrder::Kill),
+            Command::KillServer => self.order_server(ServerOrder::Kill),
+            Command::StartServer => self.order_server(ServerOrder::Start),
+            Command::Describe(runs) => runs.into_iter().for_each(|run| self.inquiry.ask(run)),
+            Command::RetryNow(run, activity) => self.retry_now(run, activity),
+            Command::Cancel(run) => self.cancel(run),
+            Command::Open(url) => self.open(url),
             Command::Reset => self.reset(),
+            Command::Compare(comparison) => self.comparisons.begin(comparison),
+            Command::EndComparison => self.comparisons.end(),
             Command::Quit => return true,
+            // The terminal's own; the session has done them.
+            Command::Copy(_) | Command::Mouse(_) | Command::Suspend => {}
         }
         false
     }
 
     fn order_worker(&self, order: WorkerOrder) {
         if self.worker.try_send(order).is_err() {
-            let text = "the worker is still busy with what was asked before".to_owned();
-            // Where even that finds no room, the screen has more to say than anybody reads.
-            let _full = self.messages.try_send(Message::Notice { text });
+            self.refuse("the worker is still busy with what was asked before");
         }
+    }
+
+    fn order_server(&self, order: ServerOrder) {
+        if self.server.try_send(order).is_err() {
+            self.refuse("the server is still busy with what was asked before");
+        }
+    }
+
+    fn refuse(&self, text: &str) {
+        // Where even that finds no room, the screen has more to say than anybody reads.
+        let _full = self.messages.try_send(Message::Notice { text: text.to_owned(), tone: Tone::Bad });
+    }
+
+    fn retry_now(&self, run: Run, activity: Activity) {
+        let Some(link) = self.linked() else { return };
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let done = temporal::retry_now(&link, &run.workflow, &run.run, activity).await.map(|attempt| {
+                format!("{}: attempt {attempt} of {activity} is due now, as number 1 of a fresh count", run.workflow)
+            });
+            tell(&messages, notice(done)).await;
+        });
+    }
+
+    /// Asks for it, and waits for the end that it leads to.
+    fn cancel(&self, run: Run) {
+        let Some(link) = self.linked() else { return };
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
+        tokio::spawn(async move {
+            let asked = temporal::cancel(&link, &run.workflow, &run.run).await;
+            let watched = asked.is_ok() && ends.claim(&run);
+            let done = asked.map(|()| format!("{} is asked to cancel; what is committed stays", run.workflow));
+            tell(&messages, notice(done)).await;
+            if watched {
+                let watch = temporal::watch(&link, &run.workflow, &run.run);
+                tell_end(&messages, run.workflow, run.run, &watch).await;
+            }
+        });
+    }
+
+    /// The link, where there is one; else that is said.
+    fn linked(&self) -> Option<Link> {
+        let link = self.link.borrow().clone();
+        if link.is_none() {
+            self.refuse(NO_LINK);
+        }
+        link
+    }
+
+    fn open(&self, url: String) {
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let address = url.clone();
+            let opened = tokio::task::spawn_blocking(move || open::that_detached(address)).await;
+            tell(&messages, browser_notice(&url, opened.unwrap_or_else(|error| Err(error.into())))).await;
+        });
     }
 
     fn start_order(&self, order: StartOrder) {
         let link = self.link.borrow().clone();
-        let messages = self.messages.clone();
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
         let task_queue = self.settings.task_queue.clone();
         tokio::spawn(async move {
             let (ticket, id, workflow) = (order.ticket, order.order.to_string(), order.workflow.clone());
             let failed = |cause| Message::StartFailed { ticket, order: id.clone(), workflow: workflow.clone(), cause };
             let Some(link) = link else {
-                let cause = "there is no connection to a server yet".to_owned();
-                return tell(&messages, failed(cause)).await;
+                return tell(&messages, failed(NO_LINK.to_owned())).await;
             };
             match temporal::start(&link, request(order, task_queue)).await {
                 Ok((started, watch)) => {
-                    let run = started.run.clone();
-                    let joined = started.joined;
-                    tell(&messages, Message::Started { ticket, order: id, workflow: workflow.clone(), run, joined })
+                    let key = Run { workflow, run: started.run };
+                    let Run { workflow, run } = key.clone();
+                    tell(&messages, Message::Started { ticket, order: id, workflow, run, joined: started.joined })
                         .await;
-                    tell_end(&messages, workflow, started.run, &watch).await;
+                    // One that it joined may be waited for already.
+                    if ends.claim(&key) {
+                        tell_end(&messages, key.workflow, key.run, &watch).await;
+                    }
                 }
                 Err(error) => tell(&messages, failed(error.to_string())).await,
             }
@@ -111,9 +192,29 @@ impl Effects {
     }
 }
 
-async fn tell(messages: &mpsc::Sender<Message>, message: Message) {
+pub(super) async fn tell(messages: &mpsc::Sender<Message>, message: Message) {
     // A dashboard that has gone needs to be told nothing.
     let _gone = messages.send(message).await;
+}
+
+/// A browser on this machine took the page, or a person has to.
+fn browser_notice(url: &str, opened: io::Result<()>) -> Message {
+    match opened {
+        Ok(()) => Message::Notice { text: format!("{url} is opened in the browser"), tone: Tone::Plain },
+        Err(error) => {
+            tracing::info!(%error, "no browser opened");
+            let text = format!("no browser opens here; the address is {url}");
+            Message::Notice { text, tone: Tone::Bad }
+        }
+    }
+}
+
+/// What was done, or why not.
+fn notice(done: Result<String, OperateError>) -> Message {
+    match done {
+        Ok(text) => Message::Notice { text, tone: Tone::Good },
+        Err(error) => Message::Notice { text: error.to_string(), tone: Tone::Bad },
+    }
 }
 
 fn request(order: StartOrder, task_queue: String) -> StartRequest {
@@ -128,7 +229,7 @@ fn request(order: StartOrder, task_queue: String) -> StartRequest {
 }
 
 /// Waits for a run's end, over any loss of the server.
-async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
+pub(super) async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
     let end = loop {
         match watch.end().await {
             Ok(end) => break end,
@@ -145,7 +246,7 @@ async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: Strin
 }
 
 /// The core knows no type of `temporal`.
-fn end_of(end: temporal::End) -> End {
+pub(super) fn end_of(end: temporal::End) -> End {
     match end {
         temporal::End::Completed { outcome } => {
             End::Completed { outcome: outcome.unwrap_or_else(|| "completed".to_owned()) }
@@ -156,6 +257,7 @@ fn end_of(end: temporal::End) -> End {
         temporal::End::Cancelled => End::Cancelled,
         temporal::End::Terminated => End::Terminated,
         temporal::End::TimedOut => End::TimedOut,
+        temporal::End::Unknown => End::Unknown,
     }
 }
 
@@ -176,4 +278,19 @@ async fn tell_what_is_seen(database: PathBuf, check_interval: Duration, messages
         }
     };
     tokio::join!(following, telling);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_browser_opens_the_address_is_said() {
+        let url = "http://127.0.0.1:8233/namespaces/default";
+        let failed = Err(io::Error::new(io::ErrorKind::NotFound, "no launcher"));
+        let Message::Notice { text, tone } = browser_notice(url, failed) else { panic!() };
+        assert!(text.contains(url) && text.contains("no browser") && tone == Tone::Bad, "{text}");
+        let Message::Notice { text, tone } = browser_notice(url, Ok(())) else { panic!() };
+        assert!(text.contains(url) && tone == Tone::Plain, "{text}");
+    }
 }

@@ -1,112 +1,451 @@
-//! The one event loop: select, update, perform, draw. Generic over the screen and the source of events, so that a test
+//! The one event loop: select, update, perform, draw. Generic over the screen and the sources of events, so that a test
 //! runs the whole dashboard without a terminal.
 
 use std::{io, time::Duration};
 
-use crossterm::event::Event;
-use futures::{Stream, StreamExt};
-use ratatui::{Terminal, backend::Backend};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use futures::{FutureExt, Stream, StreamExt};
+use ratatui::layout::{Rect, Size};
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
+use tui_input::InputRequest;
 
+use super::{
+    signals::Outside,
+    surface::{Ask, Refused, Surface},
+};
 use crate::{
-    app::{App, Command, Message},
+    app::{App, Command, Intent, Message, Overlay, Tone},
     keymap,
     store::now,
     ui,
 };
 
-/// The shortest time between two frames that nobody at the keyboard waits for: 30 a second.
-const FRAME: Duration = Duration::from_millis(33);
+/// The shortest time between two frames that nobody at the keyboard waits for: some 60 a second, so that what happens is
+/// on the screen within 20 ms.
+const FRAME: Duration = Duration::from_millis(16);
 
 /// How often time itself is worth a look: countdowns tick, notices go.
 const TICK: Duration = Duration::from_secs(1);
+
+/// The same while something on the screen moves in tenths of a second.
+const FAST_TICK: Duration = Duration::from_millis(100);
+
+/// The most messages between two looks at the keyboard.
+const AT_ONCE: usize = 1_024;
+
+/// The most characters that a paste puts into an edited line.
+const LONGEST_PASTE: usize = 1_000;
 
 /// Why the loop gave up.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopError {
     #[error("the screen could not be drawn: {0}")]
-    Draw(String),
+    Draw(#[source] io::Error),
     #[error("the keyboard could not be read: {0}")]
     Read(#[source] io::Error),
+    #[error("the terminal could not be taken again: {0}")]
+    Retake(#[source] io::Error),
 }
 
-/// Runs until the core asks to quit, the events end, or `interrupted` resolves. `perform` carries out a command, and
-/// says whether it means the end.
+/// What ended the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The core asked for it.
+    Quit,
+    /// The keyboard has gone.
+    NoMoreEvents,
+    /// A signal of this number.
+    Signal(i32),
+    /// A thread has panicked.
+    Panic,
+}
+
+/// Runs until the core asks to quit, the events end, or something outside asks for the end. `perform` carries out what
+/// is not the terminal's to do, and says whether it means the end.
 ///
 /// # Errors
 /// [`LoopError`].
-pub async fn run<B: Backend>(
-    terminal: &mut Terminal<B>,
-    mut app: App,
+pub async fn run<S: Surface>(
+    surface: &mut S,
+    app: App,
     mut events: impl Stream<Item = io::Result<Event>> + Unpin,
     mut messages: mpsc::Receiver<Message>,
     perform: impl Fn(Command) -> bool,
-    interrupted: impl Future<Output = ()>,
-) -> Result<App, LoopError> {
-    let mut screen = Screen { terminal, drawn: Instant::now() };
-    screen.draw(&app)?;
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    tokio::pin!(interrupted);
-    let mut stale = false;
-    loop {
-        let mut at_once = false;
-        let first = tokio::select! {
-            event = events.next() => match event {
-                Some(event) => {
-                    at_once = true;
-                    translate(&event.map_err(LoopError::Read)?, &app)
-                }
-                None => return Ok(app),
-            },
-            message = messages.recv() => message,
-            _ = ticks.tick() => None,
-            () = sleep_until(screen.drawn + FRAME), if stale => {
-                screen.draw(&app)?;
-                stale = false;
-                continue;
+    mut outside: impl Stream<Item = Outside> + Unpin,
+) -> Result<(App, Ending), LoopError> {
+    let mut dashboard =
+        Dashboard { surface, app, perform, drawn: Instant::now(), stale: true, stopped: false, ending: None };
+    dashboard.note_size();
+    dashboard.draw()?;
+    let mut ticked = Instant::now();
+    while dashboard.ending.is_none() {
+        let pace = if dashboard.app.wants_fast_ticks() { FAST_TICK } else { TICK };
+        let due = dashboard.drawn + FRAME;
+        tokio::select! {
+            event = events.next() => dashboard.hear(event, &mut events)?,
+            Some(message) = messages.recv() => dashboard.tell_all(message, &mut messages),
+            Some(outside) = outside.next() => dashboard.obey(outside)?,
+            () = sleep_until(ticked + pace) => {
+                ticked = Instant::now();
+                dashboard.tick();
             }
-            () = &mut interrupted => return Ok(app),
-        };
-        stale |= at_once;
-        let queued = std::iter::from_fn(|| messages.try_recv().ok());
-        for message in std::iter::once(Message::Tick { now: now() }).chain(first).chain(queued) {
-            for command in app.update(message) {
-                if perform(command) {
-                    return Ok(app);
-                }
-            }
-            stale |= app.take_dirty();
-        }
-        if stale && (at_once || screen.drawn.elapsed() >= FRAME) {
-            screen.draw(&app)?;
-            stale = false;
+            () = sleep_until(due), if dashboard.stale && !dashboard.stopped => dashboard.draw()?,
         }
     }
+    Ok((dashboard.app, dashboard.ending.unwrap_or(Ending::Quit)))
 }
 
-/// What an event of the terminal means to the core; `None` where it means nothing.
-fn translate(event: &Event, app: &App) -> Option<Message> {
-    match event {
-        Event::Key(key) => keymap::intent(*key, app.overlay()).map(Message::Intent),
-        Event::Resize(width, height) => Some(Message::Resized { width: *width, height: *height }),
-        _ => None,
-    }
-}
-
-struct Screen<'a, B: Backend> {
-    terminal: &'a mut Terminal<B>,
+/// The core and the screen, and what lies between them.
+struct Dashboard<'a, S, P> {
+    surface: &'a mut S,
+    app: App,
+    perform: P,
     drawn: Instant,
+    /// The screen does not show the state.
+    stale: bool,
+    /// The terminal is given back, and the process is about to stop or has just gone on.
+    stopped: bool,
+    ending: Option<Ending>,
 }
 
-impl<B: Backend> Screen<'_, B> {
-    fn draw(&mut self, app: &App) -> Result<(), LoopError> {
-        let drawn = self.terminal.draw(|frame| ui::draw(frame, app));
-        drawn.map_err(|error| LoopError::Draw(error.to_string()))?;
+impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
+    fn draw(&mut self) -> Result<(), LoopError> {
+        if self.stopped {
+            return Ok(());
+        }
+        self.surface.draw(&self.app).map_err(LoopError::Draw)?;
         self.drawn = Instant::now();
+        self.stale = false;
         Ok(())
+    }
+
+    /// What the person does shows at once. Keys that have come meanwhile go before the frame: each counts under the
+    /// state that the one before has made.
+    fn hear(
+        &mut self,
+        first: Option<io::Result<Event>>,
+        events: &mut (impl Stream<Item = io::Result<Event>> + Unpin),
+    ) -> Result<(), LoopError> {
+        let mut next = first;
+        for _ in 0..AT_ONCE {
+            let Some(event) = next else {
+                self.ending = self.ending.or(Some(Ending::NoMoreEvents));
+                return Ok(());
+            };
+            self.tick();
+            for message in self.translate(&event.map_err(LoopError::Read)?) {
+                if matches!(message, Message::Intent(Intent::Select(_))) {
+                    self.note_limits();
+                }
+                self.tell(message);
+            }
+            next = match events.next().now_or_never() {
+                Some(queued) if self.ending.is_none() => queued,
+                _ => break,
+            };
+        }
+        if self.stale && self.ending.is_none() { self.draw() } else { Ok(()) }
+    }
+
+    fn tell_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
+        self.tick();
+        let queued = std::iter::from_fn(|| messages.try_recv().ok());
+        for message in std::iter::once(first).chain(queued).take(AT_ONCE) {
+            self.tell(message);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.tell(Message::Tick { now: now() });
+    }
+
+    fn tell(&mut self, message: Message) {
+        for command in self.app.update(message) {
+            self.carry_out(command);
+        }
+        self.stale |= self.app.take_dirty();
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let done = match command {
+            Command::Copy(text) => self.surface.copy(&text),
+            Command::Mouse(on) => self.surface.mouse(on).map_err(Refused::from),
+            Command::Suspend => self.stop(Ask::Key),
+            other => {
+                if (self.perform)(other) {
+                    self.ending = Some(Ending::Quit);
+                }
+                return;
+            }
+        };
+        if let Err(refused) = done {
+            self.tell(Message::Notice { text: refused.to_string(), tone: Tone::Bad });
+        }
+    }
+
+    fn obey(&mut self, outside: Outside) -> Result<(), LoopError> {
+        match outside {
+            Outside::End(signal) => self.ending = Some(Ending::Signal(signal)),
+            Outside::Panicked => self.ending = Some(Ending::Panic),
+            Outside::Stop => {
+                if let Err(refused) = self.stop(Ask::Signal) {
+                    self.tell(Message::Notice { text: refused.to_string(), tone: Tone::Bad });
+                }
+            }
+            Outside::GoOn => {
+                self.surface.retake().map_err(LoopError::Retake)?;
+                self.stopped = false;
+                self.tick();
+                self.note_size();
+                self.draw()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, ask: Ask) -> Result<(), Refused> {
+        if self.stopped {
+            return Ok(());
+        }
+        // Before the stop, since this thread may be halted anywhere behind it.
+        self.stopped = true;
+        self.surface.stop(ask).inspect_err(|_| self.stopped = false)
+    }
+
+    /// A terminal whose size is not known is drawn on all the same.
+    fn note_size(&mut self) {
+        match self.surface.size() {
+            Ok(Size { width, height }) => self.tell(Message::Resized { width, height }),
+            Err(error) => tracing::warn!(%error, "the terminal does not tell its size"),
+        }
+    }
+
+    /// How far lists scroll is known only where they are laid out.
+    fn note_limits(&mut self) {
+        if let Ok(Size { width, height }) = self.surface.size() {
+            self.tell(Message::Limits(ui::limits(Rect::new(0, 0, width, height), &self.app)));
+        }
+    }
+
+    /// What an event of the terminal means to the core; nothing, where it means nothing.
+    fn translate(&self, event: &Event) -> Vec<Message> {
+        match event {
+            Event::Key(key) => self.key(*key).into_iter().collect(),
+            Event::Mouse(mouse) => self.mouse(*mouse).into_iter().collect(),
+            Event::Resize(width, height) => vec![Message::Resized { width: *width, height: *height }],
+            Event::Paste(text) => self.paste(text),
+            Event::FocusGained | Event::FocusLost => Vec::new(),
+        }
+    }
+
+    fn key(&self, key: KeyEvent) -> Option<Message> {
+        keymap::intent(key, self.app.overlay()).map(Message::Intent)
+    }
+
+    /// The wheel is the arrow keys; a click is what lies under it.
+    fn mouse(&self, mouse: MouseEvent) -> Option<Message> {
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)),
+            MouseEventKind::ScrollDown => self.key(KeyEvent::new(KeyCode::Down, KeyModifiers::NONE)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let Size { width, height } = self.surface.size().ok()?;
+                let area = Rect::new(0, 0, width, height);
+                ui::hit(area, &self.app, mouse.column, mouse.row).map(Message::Intent)
+            }
+            _ => None,
+        }
+    }
+
+    /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that nobody pressed,
+    /// so it is nothing.
+    fn paste(&self, text: &str) -> Vec<Message> {
+        if !matches!(self.app.overlay(), Overlay::Plan | Overlay::Filter) {
+            return Vec::new();
+        }
+        let characters = text.chars().filter(|character| !character.is_control()).take(LONGEST_PASTE);
+        characters.map(|character| Message::Intent(Intent::Edit(InputRequest::InsertChar(character)))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use futures::{channel::mpsc::UnboundedSender, stream};
+
+    use super::*;
+    use crate::app::script::setup;
+
+    /// Writes down what is asked of a terminal.
+    #[derive(Default)]
+    struct Paper {
+        lines: Rc<RefCell<Vec<String>>>,
+        size: Size,
+        no_shell: bool,
+    }
+
+    impl Paper {
+        fn note(&self, line: impl Into<String>) {
+            self.lines.borrow_mut().push(line.into());
+        }
+    }
+
+    impl Surface for Paper {
+        fn draw(&mut self, app: &App) -> io::Result<()> {
+            self.note(format!("draw {:?} {}", app.overlay(), app.notice().map_or("", |notice| notice.text.as_str())));
+            Ok(())
+        }
+
+        fn size(&self) -> io::Result<Size> {
+            Ok(self.size)
+        }
+
+        fn stop(&mut self, ask: Ask) -> Result<(), Refused> {
+            self.note(format!("stop {ask:?}"));
+            if self.no_shell { Err(Refused::NoShell) } else { Ok(()) }
+        }
+
+        fn retake(&mut self) -> io::Result<()> {
+            self.note("retake");
+            Ok(())
+        }
+
+        fn copy(&mut self, text: &str) -> Result<(), Refused> {
+            self.note(format!("copy {text}"));
+            Ok(())
+        }
+
+        fn mouse(&mut self, on: bool) -> io::Result<()> {
+            self.note(format!("mouse {on}"));
+            Ok(())
+        }
+    }
+
+    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, fn(Command) -> bool> {
+        let (drawn, app) = (Instant::now(), App::new(setup()));
+        let perform = |command| command == Command::Quit;
+        Dashboard { surface, app, perform, drawn, stale: false, stopped: false, ending: None }
+    }
+
+    fn key(character: char) -> Event {
+        Event::Key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE))
+    }
+
+    #[tokio::test]
+    async fn what_is_the_terminals_goes_to_the_terminal() {
+        let mut paper = Paper::default();
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        for command in [Command::Copy("order-A12".to_owned()), Command::Mouse(true), Command::Suspend] {
+            dashboard.carry_out(command);
+        }
+        assert_eq!(*lines.borrow(), ["copy order-A12", "mouse true", "stop Key"]);
+        dashboard.carry_out(Command::Quit);
+        assert_eq!(dashboard.ending, Some(Ending::Quit));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_drawn_between_a_stop_and_the_going_on() {
+        let mut paper = Paper { size: Size::new(100, 30), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.obey(Outside::Stop).unwrap();
+        dashboard.hear(Some(Ok(key('?'))), &mut stream::pending()).unwrap();
+        dashboard.obey(Outside::Stop).unwrap();
+        assert_eq!(*lines.borrow(), ["stop Signal"], "and one stop is enough");
+        dashboard.obey(Outside::GoOn).unwrap();
+        assert_eq!(lines.borrow()[1..], ["retake", "draw Help "]);
+    }
+
+    #[tokio::test]
+    async fn a_refused_stop_is_said_and_the_screen_goes_on() {
+        let mut paper = Paper { no_shell: true, ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.carry_out(Command::Suspend);
+        dashboard.draw().unwrap();
+        assert!(lines.borrow()[1].contains("no shell waits here"), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn keys_that_wait_share_a_frame_and_each_counts_under_the_one_before() {
+        let mut paper = Paper::default();
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        let mut waiting = stream::iter(["n", "R", "q"].map(|key_| Ok(key(key_.chars().next().unwrap()))));
+        // R asks, n says no, R asks again, and q counts for nothing behind a question.
+        let ended = dashboard.hear(Some(Ok(key('R'))), &mut waiting.by_ref().chain(stream::pending()));
+        ended.unwrap();
+        assert_eq!(*lines.borrow(), ["draw Confirm(Reset) "]);
+        assert_eq!(dashboard.ending, None);
+    }
+
+    #[tokio::test]
+    async fn the_mouse_clicks_and_a_paste_presses_no_keys() {
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let dashboard = dashboard(&mut paper);
+        let stock = ui::regions(Rect::new(0, 0, 80, 24), &dashboard.app).stock;
+        let mouse = |kind| {
+            let (column, row) = (stock.x, stock.y);
+            dashboard.translate(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+        };
+        let intent = |intent| vec![Message::Intent(intent)];
+        assert_eq!(mouse(MouseEventKind::Down(MouseButton::Left)), intent(Intent::Focus(crate::app::Panel::Stock)));
+        assert_eq!(mouse(MouseEventKind::ScrollDown), intent(Intent::Select(crate::app::Move::Down)));
+        assert_eq!(mouse(MouseEventKind::ScrollUp), intent(Intent::Select(crate::app::Move::Up)));
+        for nothing in [MouseEventKind::Moved, MouseEventKind::Up(MouseButton::Left)] {
+            assert_eq!(mouse(nothing), []);
+        }
+        assert_eq!(dashboard.translate(&Event::Paste("Ryq".to_owned())), []);
+        assert_eq!(dashboard.translate(&Event::FocusGained), []);
+    }
+
+    async fn run_with(
+        events: Vec<Event>,
+        outside: impl Stream<Item = Outside> + Unpin,
+    ) -> (Vec<String>, Ending, UnboundedSender<io::Result<Event>>) {
+        let (sender, waiting) = futures::channel::mpsc::unbounded();
+        for event in events {
+            sender.unbounded_send(Ok(event)).unwrap();
+        }
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let (_told, messages) = mpsc::channel(8);
+        let perform = |command| command == Command::Quit;
+        let ended = run(&mut paper, App::new(setup()), waiting, messages, perform, outside).await;
+        let lines = lines.borrow().clone();
+        (lines, ended.unwrap().1, sender)
+    }
+
+    #[tokio::test]
+    async fn it_ends_by_a_key_a_signal_or_a_panic_and_says_which() {
+        let (lines, ending, _keys) = run_with(vec![key('q')], stream::pending()).await;
+        assert_eq!((lines.len(), ending), (1, Ending::Quit), "no frame behind the last key");
+        for (outside, expected) in [(Outside::End(15), Ending::Signal(15)), (Outside::Panicked, Ending::Panic)] {
+            let outside = stream::iter([outside]).chain(stream::pending());
+            assert_eq!(run_with(Vec::new(), outside).await.1, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_messages_makes_sixty_frames_a_second_at_most() {
+        let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let (told, messages) = mpsc::channel(8);
+        let storm = async move {
+            for number in 0..300 {
+                told.send(Message::Notice { text: format!("{number}"), tone: Tone::Plain }).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let outside = stream::once(Box::pin(storm)).map(|()| Outside::Panicked).chain(stream::pending());
+        let since = Instant::now();
+        run(&mut paper, App::new(setup()), stream::pending(), messages, |_| false, outside).await.unwrap();
+        let most = since.elapsed().as_millis() / FRAME.as_millis() + 2;
+        let frames = lines.borrow().len() as u128;
+        assert!((3..=most).contains(&frames), "{frames} of at most {most}");
     }
 }

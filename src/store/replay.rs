@@ -4,7 +4,7 @@ use crate::domain::{Change, Inventory, Rejection, Stock};
 
 use super::{
     error::Damage,
-    record::{Commit, Fact, Record},
+    record::{Commit, Fact, Phase, Record},
 };
 
 /// A place in a journal: behind line `seq`, at byte `offset`.
@@ -61,7 +61,7 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
             inventory.adjust(adjustment.stock, &adjustment.last_order);
             Ok(true)
         }
-        Fact::Attempt(event) => Ok(inventory.observe_attempt(&event.origin)),
+        Fact::Attempt(event) => Ok(inventory.observe_attempt(&event.origin, matches!(event.phase, Phase::Started))),
         Fact::Reject(refused) => {
             if let Some(key) = &refused.key
                 && refused.code == Rejection::INSUFFICIENT_STOCK

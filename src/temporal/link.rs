@@ -44,6 +44,14 @@ pub enum ConnectError {
     )]
     NotTemporal { address: String, cause: String },
     #[error(
+        "what listens at {address} is not a Temporal server, or hangs (no answer in {} s); stop it, or name another \
+         address with TEMPORAL_ADDRESS or --address",
+        ANSWER.as_secs()
+    )]
+    Silent { address: String },
+    #[error("the server at {address} has gone or hangs ({cause})")]
+    Lost { address: String, cause: String },
+    #[error(
         "the server at {address} has no namespace '{namespace}'; create it with: temporal operator namespace create \
          -n '{namespace}', or name another with TEMPORAL_NAMESPACE"
     )]
@@ -90,7 +98,7 @@ impl Link {
         let client = match timeout(ANSWER, client).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(ConnectError::NotTemporal { address, cause: connect_cause(&error) }),
-            Err(_) => return Err(ConnectError::NotTemporal { address, cause: "it does not answer".to_owned() }),
+            Err(_) => return Err(ConnectError::Silent { address }),
         };
         let link = Self { client, address };
         link.check_namespace(&endpoint.namespace).await?;
@@ -122,13 +130,11 @@ impl Link {
     /// Asks whether the server still answers. One small call.
     ///
     /// # Errors
-    /// [`ConnectError::Unreachable`].
+    /// [`ConnectError::Lost`].
     pub async fn check(&self) -> Result<(), ConnectError> {
         let asked = self.service().get_system_info(limited(GetSystemInfoRequest::default())).await;
-        asked.map(drop).map_err(|status| ConnectError::Unreachable {
-            address: self.address.clone(),
-            cause: status.message().to_owned(),
-        })
+        let lost = |status| ConnectError::Lost { address: self.address.clone(), cause: status_cause(&status) };
+        asked.map(drop).map_err(lost)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Starting an order, and waiting for what it comes to.
 
+use std::time::Duration;
+
 use temporalio_client::{
     WorkflowExecutionInfo, WorkflowGetResultOptions, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowStartOptions,
-    errors::{WorkflowGetResultError, WorkflowStartError},
+    WorkflowStartOptions, WorkflowTerminateOptions,
+    errors::{WorkflowGetResultError, WorkflowInteractionError, WorkflowStartError},
 };
 use temporalio_common::error::IncomingError;
 
@@ -59,6 +61,8 @@ pub enum End {
     Cancelled,
     Terminated,
     TimedOut,
+    /// This server does not know the run, or does not any more.
+    Unknown,
 }
 
 /// Waits for a run's end.
@@ -78,6 +82,18 @@ impl std::fmt::Debug for Watch {
 /// # Errors
 /// [`StartError`].
 pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch), StartError> {
+    start_limited(link, request, None).await
+}
+
+/// As [`start`]; what has not come to an end after `limit` is timed out by the server, whoever still cares for it.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start_limited(
+    link: &Link,
+    request: StartRequest,
+    limit: Option<Duration>,
+) -> Result<(Started, Watch), StartError> {
     let StartRequest { workflow, task_queue, input } = request;
     let summary = sanitize(&format!("order {}: {} x {}", input.order, input.quantity, input.item), 200);
     let options = WorkflowStartOptions::new(task_queue, workflow.clone())
@@ -85,6 +101,7 @@ pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch
         // Asked to fail and then joined, which is "use existing" with the knowledge that it was one.
         .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
         .static_summary(summary)
+        .maybe_execution_timeout(limit)
         .build();
     match link.client().start_workflow(InventoryWorkflow::run, input, options).await {
         Ok(handle) => {
@@ -101,7 +118,9 @@ pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch
     }
 }
 
-fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
+/// Watches for the end of a run that somebody started.
+#[must_use]
+pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
     use temporalio_client::NamespacedClient;
     let info = WorkflowExecutionInfo::builder()
         .namespace(link.client().namespace())
@@ -124,9 +143,21 @@ impl Watch {
             Err(WorkflowGetResultError::Cancelled { .. }) => Ok(End::Cancelled),
             Err(WorkflowGetResultError::Terminated { .. }) => Ok(End::Terminated),
             Err(WorkflowGetResultError::TimedOut) => Ok(End::TimedOut),
-            Err(WorkflowGetResultError::NotFound(_)) => {
-                Ok(End::Failed { message: "the server does not know this workflow any more".to_owned() })
-            }
+            Err(WorkflowGetResultError::NotFound(_)) => Ok(End::Unknown),
+            Err(error) => Err(sanitize(&error.to_string(), 300)),
+        }
+    }
+}
+
+impl Watch {
+    /// Ends the run at once, without asking its workers. One that has ended by itself meanwhile is no error.
+    ///
+    /// # Errors
+    /// A sentence, when the server did not answer.
+    pub async fn terminate(&self, reason: &str) -> Result<(), String> {
+        let options = WorkflowTerminateOptions::builder().reason(reason.to_owned()).build();
+        match self.handle.terminate(options).await {
+            Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
             Err(error) => Err(sanitize(&error.to_string(), 300)),
         }
     }

@@ -1,9 +1,10 @@
-//! A number, and the letters of the verdict, in blocks that are read from the back of a room. 3 by 5 squares a digit, each two columns wide.
+//! A number, and the letters of the verdict, in blocks that are read from the back of a room. 3 by 5 squares a digit, as
+//! wide as there is room for.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-/// Columns of a digit with the gap behind it.
-const PITCH: u16 = 7;
+/// The columns of the three squares of a row, the widest digits first. A gap of one column stands behind a digit.
+const SCALES: [[u16; 3]; 3] = [[2, 2, 2], [1, 2, 1], [1, 1, 1]];
 pub const HEIGHT: u16 = 5;
 
 /// The five rows of a character, three bits each, the highest bit on the left.
@@ -31,24 +32,47 @@ const fn rows(character: char) -> [u8; 5] {
     }
 }
 
-/// The columns that a number needs.
+/// The columns that a number needs at its widest.
 #[must_use]
 pub fn width(text: &str) -> u16 {
-    u16::try_from(text.chars().count()).unwrap_or(u16::MAX).saturating_mul(PITCH).saturating_sub(1)
+    width_at(SCALES[0], text)
+}
+
+const fn pitch(scale: [u16; 3]) -> u16 {
+    scale[0].saturating_add(scale[1]).saturating_add(scale[2]).saturating_add(1)
+}
+
+fn width_at(scale: [u16; 3], text: &str) -> u16 {
+    u16::try_from(text.chars().count()).unwrap_or(u16::MAX).saturating_mul(pitch(scale)).saturating_sub(1)
 }
 
 /// Draws `text` at the left of `area`. A number too wide for it is written in ordinary figures: cut, it would lie.
 pub fn draw(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    draw_like(buffer, area, text, text, style);
+}
+
+/// As [`draw`], in digits that `widest` would fit in too: numbers side by side are of one size.
+pub fn draw_like(buffer: &mut Buffer, area: Rect, text: &str, widest: &str, style: Style) {
     let area = area.intersection(buffer.area);
-    if area.height < HEIGHT || area.width < width(text) {
-        buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style);
+    if area.is_empty() {
         return;
     }
+    let fits =
+        |scale: [u16; 3]| area.height >= HEIGHT && width_at(scale, text).max(width_at(scale, widest)) <= area.width;
+    let scale = SCALES.into_iter().find(|scale| fits(*scale));
+    let Some(scale) = scale else {
+        buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style);
+        return;
+    };
     for (index, character) in (0_u16..).zip(text.chars()) {
+        let left = area.x.saturating_add(index.saturating_mul(pitch(scale)));
         for (row, bits) in (0_u16..).zip(rows(character)) {
-            for column in (0_u16..3).filter(|column| bits & (0b100 >> column) != 0) {
-                let x = area.x.saturating_add(index.saturating_mul(PITCH)).saturating_add(column * 2);
-                buffer.set_string(x, area.y.saturating_add(row), "██", style);
+            let mut x = left;
+            for (square, columns) in (0_u16..).zip(scale) {
+                if bits & (0b100 >> square) != 0 {
+                    buffer.set_string(x, area.y.saturating_add(row), "█".repeat(usize::from(columns)), style);
+                }
+                x = x.saturating_add(columns);
             }
         }
     }
@@ -65,6 +89,17 @@ mod tests {
         let row = |y| (0..21).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>();
         assert_eq!(row(0), "         ██   ██████ ");
         assert_eq!(row(2), "██████   ██     ██   ");
+    }
+
+    #[test]
+    fn digits_are_as_wide_as_there_is_room_for() {
+        let (wide, narrow, thin) = ("██████   ██  ", "████  ██     ", "███  █       ");
+        for (room, expected) in [(20, wide), (13, wide), (12, narrow), (9, narrow), (8, thin), (7, thin)] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 5));
+            draw(&mut buffer, Rect::new(0, 0, room, 5), "01", Style::new());
+            let row: String = (0..13).map(|x| buffer[(x, 0)].symbol().to_owned()).collect();
+            assert_eq!(row, expected, "{room}");
+        }
     }
 
     #[test]

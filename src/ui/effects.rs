@@ -6,21 +6,27 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::app::{App, Effect, EffectKind};
+use crate::app::{App, Effect, EffectKind, Panel};
 
 use super::{glyphs, pane, theme};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let effects = &app.account().effects;
     let title = Line::from(vec![Span::styled("effects", theme::BOLD), Span::raw(format!(" {}", effects.total()))]);
-    let area = pane::titled(buffer, area, title, "newest first");
-    let width = usize::from(area.width);
-    let mut lines: Vec<_> =
-        effects.newest_first().take(usize::from(area.height)).map(|effect| line(effect, width)).collect();
+    let area = pane::titled(buffer, area, title, "newest first", app.panel() == Panel::Effects);
+    let (width, height) = (usize::from(area.width), usize::from(area.height));
+    let from = app.scroll().effects.min(effects.kept().saturating_sub(height));
+    let mut lines: Vec<_> = effects.newest_first().skip(from).take(height).map(|effect| line(effect, width)).collect();
     if lines.is_empty() {
         lines.push(Line::styled("none yet: no stock was changed", theme::FAINT));
     }
     pane::lines(buffer, area, lines);
+}
+
+/// How many lines do not fit, where the panel stands at `area`.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    app.account().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
 }
 
 /// `✓ order:A12    -999 →      1  #2`, and the word for it where there is room.

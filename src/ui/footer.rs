@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Intent, Overlay, Tone, Worker, trouble},
+    app::{App, Intent, Overlay, Server, Tone, Worker, trouble},
     keymap::{Binding, KEYMAP},
 };
 
@@ -58,7 +58,7 @@ pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
         .iter()
         .enumerate()
         .filter(|(_, binding)| binding.scope.holds(overlay) && app.can(binding.intent))
-        .filter_map(|(index, binding)| Some((binding.footer?, index, binding)))
+        .filter_map(|(index, binding)| Some((rank(app, binding)?, index, binding)))
         .collect();
     ranked.sort_by_key(|(rank, index, _)| (*rank, *index));
     let mut used = 1;
@@ -74,10 +74,22 @@ pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
     fitting.into_iter().map(|(_, binding, label)| (binding, label)).collect()
 }
 
+/// How early a key gives way where there is little room. What leads out of a standstill never does.
+fn rank(app: &App, binding: &Binding) -> Option<u8> {
+    let leads_out = match binding.intent {
+        Intent::Freeze => app.held().is_some(),
+        Intent::ToggleServer => *app.server() == Server::Killed,
+        Intent::ToggleWorker => !app.has_worker(),
+        _ => false,
+    };
+    if leads_out { Some(0) } else { binding.footer }
+}
+
 fn label(app: &App, binding: &Binding) -> &'static str {
     match (binding.intent, app.worker()) {
         (Intent::ToggleWorker, Worker::Starting | Worker::Ready { .. }) => "stop worker",
         (Intent::ToggleWorker, _) => "start worker",
+        (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.held().is_some() => "go on",
         _ => binding.short,
@@ -92,10 +104,11 @@ const fn gap(width: usize) -> usize {
 pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let gap = " ".repeat(gap(width));
-    let mut spans = vec![Span::raw(" ")];
-    for (binding, label) in shown(app, width) {
+    let mut spans = Vec::new();
+    for (index, (binding, label)) in shown(app, width).into_iter().enumerate() {
+        spans.push(Span::raw(if index == 0 { " ".to_owned() } else { gap.clone() }));
         spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
-        spans.push(Span::raw(format!(" {label}{gap}")));
+        spans.push(Span::raw(format!(" {label}")));
     }
     pane::lines(buffer, area, [Line::from(spans)]);
 }

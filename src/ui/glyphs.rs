@@ -23,6 +23,7 @@ const fn mark(glyph: char, style: Style, word: &'static str) -> Mark {
 }
 
 pub const APPLIED: Mark = mark('✓', theme::GOOD, "done");
+pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect not known");
 pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
 pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
@@ -53,6 +54,8 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (CRASHED_AFTER, "worker died"),
     (WAITING, "waits"),
     (HANGING, "hangs"),
+    (REFUSED, "refused"),
+    (SKIPPED, "skipped"),
     (NO_ANSWER, "no answer"),
     (NOT_OBSERVED, "not observed"),
 ];
@@ -64,15 +67,22 @@ pub fn of_attempt(seen: &Seen<'_>) -> Mark {
         return again(times);
     }
     let after = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
+    // It got past the commit, and there was nothing to commit: the ledger had the result.
+    let repeats = after && seen.facts.is_some_and(|facts| facts.committed.is_none());
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
         AttemptState::Running => RUNNING,
+        AttemptState::Done => DONE,
         AttemptState::Hanging => HANGING,
         AttemptState::TimedOut => TIMED_OUT,
         AttemptState::Crashed(Point::BeforeCommit) => CRASHED_BEFORE,
+        AttemptState::Crashed(Point::AfterCommit) if repeats => {
+            Mark { word: "worker died after the replay", ..CRASHED_AFTER }
+        }
         AttemptState::Crashed(Point::AfterCommit) => CRASHED_AFTER,
         AttemptState::NoAnswer => NO_ANSWER,
         AttemptState::Failed(failure) if !failure.retryable => REFUSED,
+        AttemptState::Failed(_) if repeats => Mark { word: "failed after the replay", ..FAILED_AFTER },
         AttemptState::Failed(_) if after => FAILED_AFTER,
         AttemptState::Failed(failure) if failure.point.is_some() => FAILED_BEFORE,
         AttemptState::Failed(_) => FAILED,
@@ -111,8 +121,20 @@ mod tests {
         for (mark, _) in LEGEND {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
-        for mark in [SKIPPED, REFUSED, ADJUSTED] {
+        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, again(3)] {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
+        }
+    }
+
+    #[test]
+    fn the_legend_has_every_glyph_of_an_attempt() {
+        for mark in
+            [FAILED_BEFORE, FAILED_AFTER, CRASHED_AFTER, HANGING, RUNNING, APPLIED, REPLAYED, REFUSED, NO_ANSWER]
+        {
+            assert!(LEGEND.iter().any(|(shown, _)| *shown == mark), "{}", mark.glyph);
+        }
+        for mark in [SKIPPED, NOT_OBSERVED, WAITING, AGAIN] {
+            assert!(LEGEND.iter().any(|(shown, _)| *shown == mark), "{}", mark.glyph);
         }
     }
 }

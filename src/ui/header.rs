@@ -26,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
-        buffer.set_line(row.x, row.y, &terms(app, usize::from(row.width)), row.width);
+        pane::lines(buffer, row, [terms(app, usize::from(row.width))]);
     }
 }
 
@@ -36,7 +36,9 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let (worker, worker_style) = words::worker(app.worker());
     let mut spans = vec![Span::raw(" ")];
     match app.held() {
-        Some(held) => spans.push(Span::styled(format!(" FROZEN, {held} wait "), theme::badge(theme::WARN))),
+        Some(held) => {
+            spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)));
+        }
         None if narrow => {}
         None => spans.push(Span::styled("idempotence", theme::BOLD)),
     }
@@ -65,21 +67,24 @@ fn link(app: &App) -> (String, Style) {
 
 fn terms(app: &App, width: usize) -> Line<'_> {
     let setup = app.setup();
+    let style = words::guard(app.guard());
     let (guard, guard_style) = match app.guard() {
-        Guard::Ledger => ("guard ledger".to_owned(), theme::GOOD),
-        Guard::LastOrder => (" GUARD last-order ".to_owned(), theme::badge(theme::WARN)),
-        Guard::Off => (" GUARD OFF ".to_owned(), theme::badge(theme::BAD)),
+        Guard::Ledger => ("guard ledger", style),
+        Guard::LastOrder => (" GUARD last-order ", theme::badge(style)),
+        Guard::Off => (" GUARD OFF ", theme::badge(style)),
     };
-    let (faults, faults_style) = match app.preset() {
-        Preset::None => ("faults none".to_owned(), theme::GOOD),
-        preset => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+    let plan = app.plan();
+    let (faults, faults_style) = match Preset::of(plan) {
+        Some(Preset::None) => ("faults none".to_owned(), theme::GOOD),
+        Some(preset) => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+        None => (format!(" FAULTS {} ", pane::cut(&plan.to_string(), width / 2)), theme::badge(theme::WARN)),
     };
     let mut spans = vec![
         Span::raw(" "),
         Span::styled(guard, guard_style),
         Span::raw("  "),
         Span::styled(faults, faults_style),
-        Span::styled(format!(" seed {}", setup.seed), theme::FAINT),
+        Span::styled(format!(" random {}", setup.seed), theme::FAINT),
     ];
     let used = Line::from(spans.clone()).width();
     let web_ui = match app.server() {

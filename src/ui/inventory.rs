@@ -8,25 +8,28 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Judgement},
-    domain::{Activity, Guard},
+    app::{App, Judgement, Panel},
+    domain::Activity,
 };
 
-use super::{digits, pane, theme};
+use super::{digits, pane, theme, words};
 
 /// The columns of the document as JSON.
 const DOCUMENT: u16 = 40;
+
+/// From this width on there is room for the document too.
+const WIDE: u16 = 100;
 
 /// The blocks take at most this much of the width.
 const MOST_DIGITS: u16 = 34;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
-    let area = pane::titled(buffer, area, title, &app.setup().database);
+    let area = pane::titled(buffer, area, title, &app.setup().database, app.panel() == Panel::Stock);
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
-    let json = if tall { DOCUMENT } else { 0 };
+    let json = if tall && area.width >= WIDE { DOCUMENT } else { 0 };
     let [_, number, _, facts, document] = area.layout(&Layout::horizontal([
         Constraint::Length(1),
         Constraint::Length(wanted),
@@ -90,20 +93,22 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     lines.push(Line::from(spans));
     let mut spans = pane::pair("applied: orders ", audit.orders.to_string(), theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
-    spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+    if audit.applied_twice.is_empty() {
+        spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+    } else {
+        let again = audit.applied_twice.len().to_string();
+        spans.extend(pane::pair("  AGAIN ", again, theme::BAD.patch(theme::BOLD)));
+    }
     lines.push(Line::from(spans));
     lines
 }
 
 /// What the next order is sent with, rule by rule; seen only where there is room below the rest.
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
-    let (guard, style) = match app.guard() {
-        Guard::Ledger => ("ledger: the key commits with the effect", theme::GOOD),
-        Guard::LastOrder => ("last-order: remembers one order only", theme::WARN),
-        Guard::Off => ("off: nothing remembers what was done", theme::BAD),
-    };
+    let guard = format!("{}: {}", app.guard(), app.guard().meaning());
+    let guard = pane::cut(&guard, width.saturating_sub(7));
     let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
-    lines.push(Line::from(pane::pair("guard  ", pane::cut(guard, width.saturating_sub(7)), style).to_vec()));
+    lines.push(Line::from(pane::pair("guard  ", guard, words::guard(app.guard())).to_vec()));
     let plan = app.plan();
     if plan.is_none() {
         lines.push(Line::from(pane::pair("faults ", "none", theme::GOOD).to_vec()));

@@ -1,45 +1,50 @@
 //! Drawing: every function takes the state and changes nothing. No I/O, no lock, no clock.
 //!
 //! ~~~text
-//! ┌ header     server, namespace, queue, link, worker, guard, faults, freshness ┐ 2 rows
-//! ├ inventory  the stock in blocks │ verdict, expected, retries │ the document  ┤ 6 rows, 12 where there is room
-//! ├ orders     newest first: attempts as glyphs, what it waits for, verdict     ┤ the rest, a little more than half
-//! ├ details    the selected order: a sentence, its attempts │ effects           ┤ the rest
-//! ├ line       a notice, else what is wrong, else the legend                    ┤ 1 row
-//! └ footer     keys for what can be done now                                    ┘ 1 row
+//! ┌ header     server, link, worker │ freshness; guard, faults, namespace, queue ┐ 2 rows
+//! ├ stock      in blocks │ verdict, expected, retries │ the document             ┤ 6 rows, 12 where there is room
+//! ├ orders     newest first: attempts as glyphs, what it waits for, verdict      ┤ the rest
+//! ├ timeline   the selected order: a lane per activity, attempts │ effects       ┤ a little more than half of the rest
+//! ├ line       a notice, else what is wrong, else the legend                     ┤ 1 row
+//! └ footer     keys for what can be done now                                     ┘ 1 row
 //! ~~~
-//! On top, when asked for: the help, or a question.
+//! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison.
+//!
+//! `regions` says where everything is, `hit` what a click there means. Last of all `look` gives every
+//! cell its theme's colours and, where asked for, an ASCII character.
 
-mod details;
+mod command_page;
+mod compare;
 mod digits;
+mod editor;
 mod effects;
+mod figures;
 mod footer;
 mod glyphs;
 mod header;
+mod help;
+mod hit;
 mod inventory;
+mod line_up;
+mod log;
+mod look;
 mod orders;
 mod overlay;
 mod pane;
+mod regions;
 mod theme;
+mod timeline;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-use ratatui::{
-    Frame,
-    buffer::Buffer,
-    layout::{Constraint, Layout, Rect},
-    text::Line,
-};
+use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 
-use crate::app::App;
+use crate::app::{App, Overlay, Scroll};
 
-/// The smallest terminal that shows something useful.
-pub const SMALLEST: (u16, u16) = (60, 16);
-
-/// From this width on effects stand beside the details, and not only where there is height to spare.
-const WIDE: u16 = 76;
+pub use hit::hit;
+pub use regions::{Regions, SMALLEST, regions};
 
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
@@ -50,42 +55,36 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
 pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        return too_small(buffer, area);
+        too_small(buffer, area);
+    } else {
+        draw_regions(buffer, area, app);
     }
-    let tall = area.height >= 32 && area.width >= 100;
-    let [head, stock, body, line, keys] = area.layout(&Layout::vertical([
-        Constraint::Length(2),
-        Constraint::Length(if tall { 12 } else { 6 }),
-        Constraint::Min(0),
-        Constraint::Length(1),
-        Constraint::Length(1),
-    ]));
-    header::draw(buffer, head, app);
-    inventory::draw(buffer, stock, app);
-    draw_body(buffer, body, app);
-    footer::draw_line(buffer, line, app);
-    footer::draw_keys(buffer, keys, app);
+    look::finish(buffer, area, app.look());
+}
+
+fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
+    let regions = regions(area, app);
+    header::draw(buffer, regions.header, app);
+    if app.overlay() != Overlay::Compare {
+        inventory::draw(buffer, regions.stock, app);
+        orders::draw(buffer, regions.orders, app);
+        timeline::draw(buffer, regions.timeline, app, app.scroll().timeline);
+        effects::draw(buffer, regions.effects, app);
+    }
+    footer::draw_line(buffer, regions.line, app);
+    footer::draw_keys(buffer, regions.keys, app);
     overlay::draw(buffer, area, app);
 }
 
-fn draw_body(buffer: &mut Buffer, area: Rect, app: &App) {
-    // Below this the details would be a title and nothing else.
-    if area.height < 10 {
-        return orders::draw(buffer, area, app);
+/// How far each list can be scrolled on a screen of this size.
+#[must_use]
+pub fn limits(area: Rect, app: &App) -> Scroll {
+    let regions = regions(area, app);
+    Scroll {
+        timeline: timeline::hidden(regions.timeline, app),
+        effects: effects::hidden(regions.effects, app),
+        overlay: overlay::hidden(area, app),
     }
-    let below = (area.height / 2).clamp(5, 16);
-    let [above, below] = area.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(below)]));
-    orders::draw(buffer, above, app);
-    if area.width < WIDE {
-        return details::draw(buffer, below, app);
-    }
-    let [left, _, right] = below.layout(&Layout::horizontal([
-        Constraint::Min(0),
-        Constraint::Length(1),
-        Constraint::Length((area.width * 17 / 40).min(56)),
-    ]));
-    details::draw(buffer, left, app);
-    effects::draw(buffer, right, app);
 }
 
 fn too_small(buffer: &mut Buffer, area: Rect) {

@@ -2,12 +2,12 @@
 
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
 };
 
 use crate::{
-    app::{App, Execution, Link, Server, Stage},
+    app::{App, Execution, Link, Panel, Rows, Server, Stage},
     domain::Activity,
 };
 
@@ -33,26 +33,55 @@ impl Widths {
 }
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let area = pane::titled(buffer, area, title(app), &position(app));
+    if area.is_empty() {
+        return;
+    }
+    let rows = app.rows();
+    let selected = app.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
+    let note = position(selected, rows.len());
+    let area = pane::titled(buffer, area, title(app, &rows), &note, app.panel() == Panel::Orders);
     if app.orders().is_empty() {
         return pane::lines(buffer, area, welcome(app));
     }
+    if rows.is_empty() {
+        let text = format!("  No order fits the filter \"{}\". Esc shows all again.", app.filter());
+        return pane::lines(buffer, area, [Line::raw(""), Line::styled(text, theme::BOLD)]);
+    }
     let widths = Widths::of(area.width);
     pane::lines(buffer, area, [heading(&widths)]);
-    let area = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
-    let selected = app.selected_row();
-    let height = usize::from(area.height);
-    let last_page = app.orders().len().saturating_sub(height);
-    let first = selected.saturating_sub(height / 2).min(last_page);
-    let rows = app.orders().newest_first(first).take(height).enumerate();
-    pane::lines(buffer, area, rows.map(|(index, (_, order))| row(app, order, &widths, first + index == selected)));
+    let area = pane::below_title(area);
+    let first = first_row(selected, rows.len(), area.height);
+    let lines = rows.page(first, usize::from(area.height)).into_iter().enumerate();
+    pane::lines(buffer, area, lines.map(|(index, order)| row(app, order, &widths, first + index == selected)));
 }
 
-fn title(app: &App) -> Line<'static> {
+/// The first of `rows` rows that is shown, so that the selected one stands in the middle where it can.
+fn first_row(selected: usize, rows: usize, height: u16) -> usize {
+    let height = usize::from(height);
+    selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
+}
+
+/// The position of the order that is drawn at `place`, where the panel is at `area`.
+#[must_use]
+pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
+    let rows = app.rows();
+    let selected = app.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
+    // The title, then the heading.
+    let body = pane::below_title(pane::below_title(area));
+    let line = usize::from(place.y.checked_sub(body.y)?);
+    let row = first_row(selected, rows.len(), body.height) + line;
+    (body.contains(place) && row < rows.len()).then_some(row)
+}
+
+fn title(app: &App, rows: &Rows<'_>) -> Line<'static> {
     let orders = app.orders();
     let mut spans = vec![Span::styled("orders", theme::BOLD), Span::raw(format!(" {}", orders.len()))];
     if orders.open() > 0 {
         spans.push(Span::styled(format!("  {} open", orders.open()), theme::WARN));
+    }
+    if !app.filter().is_empty() {
+        let filter = format!(" filter \"{}\": {} ", app.filter(), rows.len());
+        spans.extend([Span::raw("  "), Span::styled(filter, theme::badge(theme::KNOWN))]);
     }
     if orders.forgotten() > 0 {
         spans.push(Span::styled(format!("  {} older not kept", orders.forgotten()), theme::WARN));
@@ -60,10 +89,10 @@ fn title(app: &App) -> Line<'static> {
     Line::from(spans)
 }
 
-fn position(app: &App) -> String {
-    match app.orders().len() {
+fn position(selected: usize, rows: usize) -> String {
+    match rows {
         0 | 1 => String::new(),
-        len => format!("{} of {len}, newest first", app.selected_row().saturating_add(1)),
+        _ => format!("{} of {rows}, newest first", selected.saturating_add(1)),
     }
 }
 
@@ -113,7 +142,7 @@ fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -
     if waits {
         marks.insert(0, glyphs::WAITING);
     }
-    let all = u64::from(order.lane(activity).highest()) + u64::from(waits);
+    let all = order.lane(activity).total() + u64::from(waits);
     let fits = all <= width as u64;
     marks.truncate(if fits { width } else { width.saturating_sub(1) });
     let mut spans = Vec::with_capacity(marks.len() + 2);

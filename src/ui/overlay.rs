@@ -1,30 +1,69 @@
-//! What lies over the dashboard: the help, made from the key table, and the one question. Changes nothing.
+//! What lies over the dashboard: which page it is, the box that it stands in, and the questions. Changes nothing.
 
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Rect},
-    text::{Line, Span},
+    text::Line,
     widgets::{Block, BorderType, Clear, Widget},
 };
 
-use crate::{
-    app::{App, Overlay},
-    keymap::{Binding, KEYMAP},
-};
+use crate::app::{App, Overlay, Question};
 
-use super::{glyphs, pane, theme};
+use super::{command_page, compare, editor, figures, help, log, pane, regions, theme};
+
+/// The columns of a page.
+const PAGE: u16 = 84;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
-        Overlay::None => {}
-        Overlay::Help => help(buffer, area, app),
-        Overlay::ConfirmReset => question(buffer, area, app),
+        Overlay::Confirm(question) => ask(buffer, area, app, question),
+        Overlay::Plan => editor::plan(buffer, area, app),
+        Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
+        Overlay::Log => log::draw(buffer, area, app),
+        Overlay::Compare => compare::draw(buffer, area, app),
+        Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand => {
+            if let Some((title, lines)) = text(area, app) {
+                page(buffer, area, app, &title, lines);
+            }
+        }
     }
 }
 
+/// How many lines of what lies on top do not fit, so that it can be scrolled by as many.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    if app.overlay() == Overlay::Log {
+        return log::hidden(area, app);
+    }
+    let height = usize::from(page_area(area).height.saturating_sub(2));
+    text(area, app).map_or(0, |(_, lines)| lines.len().saturating_sub(height))
+}
+
+/// The page that is asked for, where it is one of text.
+fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
+    match app.overlay() {
+        Overlay::Help => {
+            let width = usize::from(area.width.min(PAGE).saturating_sub(2));
+            Some((format!(" idempotence {} ", app.setup().version), help::lines(width)))
+        }
+        Overlay::Statistics => Some((" figures ".to_owned(), figures::lines(app))),
+        Overlay::ShowCommand => {
+            let order = app.selected()?;
+            Some((format!(" {} as temporal commands ", order.order), command_page::lines(app, order)))
+        }
+        _ => None,
+    }
+}
+
+/// Where pages stand: the footer stays free, so that its keys can be read.
+const fn page_area(area: Rect) -> Rect {
+    Rect { height: area.height.saturating_sub(1), ..area }
+}
+
 /// A bordered box in the middle; gives its inside.
-fn boxed(buffer: &mut Buffer, area: Rect, title: String, width: u16, height: u16) -> Rect {
+pub fn boxed(buffer: &mut Buffer, area: Rect, title: &str, width: u16, height: u16) -> Rect {
     let outer = area.centered(Constraint::Length(width.min(area.width)), Constraint::Length(height.min(area.height)));
+    let title = pane::cut(title, usize::from(outer.width.saturating_sub(2)));
     let block = Block::bordered().border_type(BorderType::Rounded).title(Line::styled(title, theme::BOLD));
     let inner = block.inner(outer);
     Clear.render(outer, buffer);
@@ -32,64 +71,62 @@ fn boxed(buffer: &mut Buffer, area: Rect, title: String, width: u16, height: u16
     inner
 }
 
-fn help(buffer: &mut Buffer, area: Rect, app: &App) {
-    let rows = KEYMAP.len().div_ceil(2);
-    let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(7);
-    let title = format!(" idempotence {}: keys ", app.setup().version);
-    let inner = boxed(buffer, area, title, 84, height);
-    let half = usize::from(inner.width / 2);
-    let (left, right) = KEYMAP.split_at(rows);
-    let keys = (0..rows).map(|row| {
-        let mut spans = left.get(row).map_or_else(Vec::new, |binding| entry(binding, half));
-        spans.extend(right.get(row).map_or_else(Vec::new, |binding| entry(binding, half)));
-        Line::from(spans)
-    });
-    let lines: Vec<_> = keys.chain(std::iter::once(Line::raw(""))).chain(marks(usize::from(inner.width))).collect();
-    pane::lines(buffer, inner, lines);
-}
-
-fn entry(binding: &'static Binding, width: usize) -> Vec<Span<'static>> {
-    vec![
-        Span::styled(format!("{:>7}", binding.shown), theme::BOLD),
-        Span::raw("  "),
-        Span::raw(pane::column(binding.long, width.saturating_sub(9))),
-    ]
-}
-
-/// The legend, in as many lines as it needs.
-fn marks(width: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![Vec::new()];
-    let mut used = 0;
-    for (mark, word) in glyphs::LEGEND {
-        let room = word.chars().count() + 4;
-        if used + room > width {
-            lines.push(Vec::new());
-            used = 0;
-        }
-        used += room;
-        if let Some(line) = lines.last_mut() {
-            line.push(Span::styled(format!(" {}", mark.glyph), mark.style));
-            line.push(Span::raw(format!(" {word} ")));
-        }
+/// A box with lines that scroll where they do not fit.
+fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
+    let area = page_area(area);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let inner = boxed(buffer, area, title, PAGE, height);
+    let hidden = lines.len().saturating_sub(usize::from(inner.height));
+    let from = app.scroll().overlay.min(hidden);
+    pane::lines(buffer, inner, lines.into_iter().skip(from));
+    if hidden > from {
+        let text = format!(" {} more lines: j, k ", hidden - from);
+        let x = inner.x.saturating_add(2);
+        buffer.set_stringn(x, inner.bottom(), text, usize::from(inner.width.saturating_sub(2)), theme::BOLD);
     }
-    lines.into_iter().map(Line::from).collect()
 }
 
-fn question(buffer: &mut Buffer, area: Rect, app: &App) {
-    let inner = boxed(buffer, area, " reset ".to_owned(), 58, 8);
-    let open = app.orders().open();
-    let warning = match open {
-        0 => Line::styled("  No order is open.", theme::FAINT),
-        1 => Line::styled("  1 order is open, and goes on in the new stock.", theme::BAD),
-        _ => Line::styled(format!("  {open} orders are open, and go on in the new stock."), theme::BAD),
+fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
+    let (title, asked, consequence) = match question {
+        Question::Reset => (
+            " reset ",
+            "Put the starting stock of 1000 units back?".to_owned(),
+            "The journal is kept; finished orders leave the list.".to_owned(),
+        ),
+        Question::KillServer => (
+            " server ",
+            "Kill the embedded Temporal server (SIGKILL)?".to_owned(),
+            "What it knows is on disk; X starts it again.".to_owned(),
+        ),
+        Question::Cancel => (
+            " cancel ",
+            format!("Cancel {}?", app.selected().map_or("the order", |order| order.order.as_str())),
+            "An effect that is in the stock stays there.".to_owned(),
+        ),
     };
+    let inner = boxed(buffer, area, title, 58, 8);
+    let width = usize::from(inner.width.saturating_sub(2));
     let lines = [
         Line::raw(""),
-        Line::styled("  Put the starting stock of 1000 units back?", theme::BOLD),
-        Line::raw("  The journal is kept under another name."),
-        warning,
+        Line::styled(format!("  {}", pane::cut(&asked, width)), theme::BOLD),
+        Line::raw(format!("  {consequence}")),
+        open_orders(app, question),
         Line::raw(""),
         Line::styled("  y  yes      n  no", theme::BOLD),
     ];
     pane::lines(buffer, inner, lines);
+}
+
+/// What it means for the orders that are under way.
+fn open_orders(app: &App, question: Question) -> Line<'static> {
+    let becomes = match question {
+        Question::Reset => "in the new stock",
+        Question::KillServer => "when it is back",
+        Question::Cancel => return Line::raw(""),
+    };
+    match app.orders().open() {
+        0 => Line::styled("  No order is open.", theme::FAINT),
+        1 => Line::styled(format!("  1 order is open, and goes on {becomes}."), theme::BAD),
+        open => Line::styled(format!("  {open} orders are open, and go on {becomes}."), theme::BAD),
+    }
 }

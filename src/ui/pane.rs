@@ -10,13 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme;
 
-/// Draws `── title ───── note ─` over the first row, and gives the rest back.
-pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str) -> Rect {
+/// Draws `── title ───── note ─` over the first row, heavier where the panel has the focus, and gives the rest back.
+pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focused: bool) -> Rect {
     if area.is_empty() {
         return area;
     }
-    let rule = "─".repeat(usize::from(area.width));
-    buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), theme::FAINT);
+    let (line, style) = if focused { ("━", theme::BOLD) } else { ("─", theme::FAINT) };
+    buffer.set_stringn(area.x, area.y, line.repeat(usize::from(area.width)), usize::from(area.width), style);
     let room = area.width.saturating_sub(4);
     let mut spans = vec![Span::raw(" ")];
     spans.extend(title.spans);
@@ -29,6 +29,12 @@ pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str) -> R
         let x = area.right().saturating_sub(note_width).saturating_sub(2);
         buffer.set_stringn(x, area.y, format!(" {note} "), usize::from(note_width), theme::FAINT);
     }
+    below_title(area)
+}
+
+/// What a panel at `area` has below its title.
+#[must_use]
+pub const fn below_title(area: Rect) -> Rect {
     Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
 }
 

@@ -7,10 +7,11 @@ use ratatui::{
     layout::Rect,
     style::{Color, Modifier},
 };
+use tui_input::InputRequest;
 
 use crate::{
     app::{
-        App, Intent, Link, Message, Move, Server, Worker,
+        App, Intent, Link, Message, Move, Overlay, Panel, Server, Worker,
         script::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
@@ -19,20 +20,20 @@ use crate::{
     store::Outcome,
 };
 
-fn frame(app: &App, width: u16, height: u16) -> Buffer {
+pub(super) fn frame(app: &App, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| super::draw(frame, app)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-fn text(buffer: &Buffer) -> String {
+pub(super) fn text(buffer: &Buffer) -> String {
     let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
     rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n")
         .collect()
 }
 
 /// Where `words` begin.
-fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
+pub(super) fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     let found = text(buffer).lines().enumerate().find_map(|(y, line)| {
         let x = line.find(words)?;
         Some((line[..x].chars().count(), y))
@@ -41,12 +42,12 @@ fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     (u16::try_from(x).unwrap(), u16::try_from(y).unwrap())
 }
 
-fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
+pub(super) fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier: Modifier) {
     let cell = &buffer[find(buffer, words)];
     assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
 }
 
-fn scenes() -> Vec<(&'static str, App)> {
+pub(super) fn scenes() -> Vec<(&'static str, App)> {
     let mut provisioning = App::new(script::setup());
     provisioning.update(Message::Server(Server::Preparing { step: "downloading 41 %".into() }));
     let mut killed = Scene::mid_retry();
@@ -140,7 +141,7 @@ fn mid_retry_is_told_at_both_sizes() {
             "● ready 4242",
             "guard ledger",
             "FAULTS seed",
-            "seed 42",
+            "random 42",
             "A12",
             "retrying",
             "✗⊗○",
@@ -148,7 +149,6 @@ fn mid_retry_is_told_at_both_sizes() {
             "in, unconfirmed",
             "INDEFINITE",
             "failed after commit",
-            "order:A12",
             "-999 → 1",
             "retries: update 1",
             "expected 1 = actual 1",
@@ -166,8 +166,7 @@ fn the_seed_scenario_ends_right() {
     let app = Scene::right().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
-        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "+1000 → 1001", "±0 → 1 "]
-        {
+        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "+1000 → 1001"] {
             find(&frame, words);
         }
         assert_style(&frame, "✓ applied once", Color::Green, Modifier::empty());
@@ -191,14 +190,72 @@ fn an_order_applied_twice_is_seen_from_the_back_of_the_room() {
 }
 
 #[test]
-fn the_help_lists_every_key() {
-    let mut scene = Scene::new();
-    scene.press(Intent::Help);
-    for (width, height) in [(80, 24), (120, 40)] {
-        let shown = text(&frame(&scene.app, width, height));
+fn the_help_can_be_read_to_its_end() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+        let mut scene = Scene::new();
+        scene.press(Intent::Help);
+        let mut shown = String::new();
+        loop {
+            let page = text(&frame(&scene.app, width, height));
+            shown.push_str(&page);
+            if !page.contains("more lines") || page.contains(" 0 more lines") {
+                break;
+            }
+            scene.press(Intent::Select(Move::Down));
+        }
+        assert!(width < 80 || !shown.contains('…'), "nothing is cut:\n{shown}");
         for binding in KEYMAP {
             assert!(shown.contains(&format!("{}  {}", binding.shown, binding.long)), "{}\n{shown}", binding.shown);
         }
+        for words in ["a replay from the ledger", "INDEFINITE", "last-order", "crash-after-commit", "⊗ after commit"]
+        {
+            assert!(shown.contains(words), "{words}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn effects_stand_beside_the_timeline_or_take_its_place() {
+    let mut scene = Scene::right();
+    find(&frame(&scene.app, 120, 40), "±0 → 1 ");
+    assert!(!text(&frame(&scene.app, 80, 24)).contains("±0 → 1 "));
+    scene.press(Intent::Focus(Panel::Effects));
+    find(&frame(&scene.app, 80, 24), "±0 → 1 ");
+}
+
+#[test]
+fn a_wrong_plan_shows_where_it_is_wrong() {
+    let mut scene = Scene::new();
+    scene.press(Intent::EditPlan);
+    scene.press(Intent::Edit(InputRequest::DeleteLine));
+    for character in "update.after-commit=1*eror".chars() {
+        scene.press(Intent::Edit(InputRequest::InsertChar(character)));
+    }
+    for (width, height) in [(80, 24), (120, 40)] {
+        let frame = frame(&scene.app, width, height);
+        let (x, y) = find(&frame, "update.after-commit=1*eror");
+        assert_eq!(find(&frame, "^"), (x + 22, y + 1), "under the e of eror");
+        assert_style(&frame, "✗ expected an action", Color::Red, Modifier::empty());
+    }
+}
+
+#[test]
+fn each_page_shows_what_it_is_for() {
+    for (intent, words) in [
+        (Intent::Statistics, vec!["struck  33 %   planned  34 %   1 of 3", "activities by their number of attempts"]),
+        (Intent::Log, vec!["worker 4242 polls", "connected"]),
+        (Intent::ShowCommand, vec!["temporal workflow start", "--workflow-id order-A12", "temporal workflow describe"]),
+    ] {
+        let mut scene = Scene::right();
+        scene.press(intent);
+        for (width, height) in [(80, 24), (120, 40)] {
+            let shown = frame(&scene.app, width, height);
+            for words in &words {
+                find(&shown, words);
+            }
+        }
+        scene.press(intent);
+        assert_eq!(scene.app.overlay(), Overlay::None, "the same key closes it");
     }
 }
 
@@ -221,6 +278,24 @@ fn the_footer_offers_only_what_can_be_done() {
 }
 
 #[test]
+fn no_key_in_the_footer_is_cut() {
+    let mut scene = Scene::right();
+    for intent in [Intent::Help, Intent::Log, Intent::Compare, Intent::Filter, Intent::AskReset] {
+        for overlaid in [false, true] {
+            if overlaid {
+                scene.press(intent);
+            }
+            for width in 60..=200 {
+                let shown = text(&frame(&scene.app, width, 24));
+                let footer = shown.lines().last().unwrap();
+                assert!(!footer.contains('…') && footer.chars().count() <= usize::from(width), "{width}: {footer}");
+            }
+        }
+        scene.press(Intent::Close);
+    }
+}
+
+#[test]
 fn ten_thousand_orders_scroll_to_the_first() {
     let mut scene = Scene::new();
     for index in 0..10_000 {
@@ -233,4 +308,12 @@ fn ten_thousand_orders_scroll_to_the_first() {
     let shown = frame(&scene.app, 80, 24);
     find(&shown, "▌ FIRST");
     find(&shown, "10000 of 10000");
+}
+
+/// The picture in the README is this very frame, so that the two cannot part.
+#[test]
+fn the_readme_shows_what_the_program_draws() {
+    let shown = text(&frame(&Scene::mid_retry().app, 80, 24));
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&shown), "put this into the README:\n{shown}");
 }

@@ -3,29 +3,28 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{App, OrderVerdict, Stage, Worker, until},
-    domain::Activity,
+    app::{App, Link, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
+    domain::{Activity, Guard},
 };
 
 use super::theme;
 
 /// The state of an order in a word or two.
 #[must_use]
-pub fn stage(stage: Stage<'_>) -> (&'static str, Style) {
-    match stage {
-        Stage::Starting => ("starting", theme::FAINT),
-        Stage::NotStarted(_) => ("not started", theme::BAD),
-        Stage::Queued => ("queued", theme::PLAIN),
-        Stage::Running { .. } | Stage::Between => ("running", theme::BOLD),
-        Stage::Unanswered { .. } => ("no answer", theme::WARN),
-        Stage::BackingOff { .. } => ("retrying", theme::WARN),
-        Stage::Completed => ("completed", theme::PLAIN),
-        Stage::Refused => ("refused", theme::BAD),
-        Stage::Failed(_) => ("failed", theme::BAD),
-        Stage::Cancelled => ("cancelled", theme::BAD),
-        Stage::Terminated => ("terminated", theme::BAD),
-        Stage::TimedOut => ("timed out", theme::BAD),
-    }
+pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
+    let style = match stage {
+        Stage::Starting => theme::FAINT,
+        Stage::Queued | Stage::Completed => theme::PLAIN,
+        Stage::Running { .. } | Stage::Between => theme::BOLD,
+        Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Paused { .. } | Stage::Unknown => theme::WARN,
+        Stage::NotStarted(_)
+        | Stage::Refused
+        | Stage::Failed(_)
+        | Stage::Cancelled
+        | Stage::Terminated
+        | Stage::TimedOut => theme::BAD,
+    };
+    (stage_word(stage), style)
 }
 
 /// What an order waits for.
@@ -39,6 +38,9 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
         _ => now,
     };
     let is_ahead = due_at > now;
+    if *app.link() != Link::Up && !is_ahead && !matches!(stage, Stage::Starting) && stage_is_open(stage) {
+        return "the server".to_owned();
+    }
     match stage {
         Stage::Starting => "the server".to_owned(),
         Stage::BackingOff { next, .. } if is_ahead => format!("attempt {next} {}", until(due_at, now)),
@@ -61,22 +63,35 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     }
 }
 
+/// Something is still to come.
+const fn stage_is_open(stage: Stage<'_>) -> bool {
+    matches!(
+        stage,
+        Stage::Queued | Stage::Running { .. } | Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Between
+    )
+}
+
 /// The verdict on an order, and its style.
 #[must_use]
 pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
-    let known = |word: &str, style| (word.to_owned(), style);
-    match verdict {
-        OrderVerdict::Pending => known("", theme::FAINT),
-        OrderVerdict::Unconfirmed => known("in, unconfirmed", theme::WARN),
-        OrderVerdict::AppliedOnce => known("✓ applied once", theme::GOOD),
-        OrderVerdict::Replayed => known("↺ replayed", theme::KNOWN),
-        OrderVerdict::Skipped => known("= skipped", theme::KNOWN),
-        OrderVerdict::Rejected => known("⊘ rejected", theme::BAD),
-        OrderVerdict::Conflict => known("⊘ conflict", theme::BAD),
-        OrderVerdict::Applied(2) => known("APPLIED TWICE", theme::badge(theme::BAD)),
-        OrderVerdict::Applied(times) => (format!("APPLIED {times} TIMES"), theme::badge(theme::BAD)),
-        OrderVerdict::Completed => known("✓ completed", theme::GOOD),
-        OrderVerdict::NoEffect => known("no effect", theme::FAINT),
+    let style = match verdict {
+        OrderVerdict::Pending | OrderVerdict::NoEffect => theme::FAINT,
+        OrderVerdict::Unconfirmed | OrderVerdict::Unknown => theme::WARN,
+        OrderVerdict::AppliedOnce | OrderVerdict::Completed => theme::GOOD,
+        OrderVerdict::Replayed | OrderVerdict::Skipped => theme::KNOWN,
+        OrderVerdict::Rejected | OrderVerdict::Conflict => theme::BAD,
+        OrderVerdict::Applied(_) => theme::badge(theme::BAD),
+    };
+    (verdict_word(verdict), style)
+}
+
+/// How much a guard is to be trusted.
+#[must_use]
+pub const fn guard(guard: Guard) -> Style {
+    match guard {
+        Guard::Ledger => theme::GOOD,
+        Guard::LastOrder => theme::WARN,
+        Guard::Off => theme::BAD,
     }
 }
 

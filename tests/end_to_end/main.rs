@@ -6,8 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;
+mod comparison;
 mod dashboard;
+mod desk;
 mod failures;
+mod keys;
+mod look;
+mod operations;
 mod orders;
 mod screen;
+mod servers;
 mod stage;
+mod terminal;

@@ -3,20 +3,43 @@
 use std::{
     io::{Read, Write},
     num::NonZeroU16,
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::stage::{PATIENCE, PROGRAM, Stage};
+
+/// What gives the terminal back: the cursor, and the screen that was there before.
+pub const RESTORED: [&str; 2] = ["\u{1b}[?25h", "\u{1b}[?1049l"];
+
+/// Asserts that the program left the terminal as it found it.
+#[track_caller]
+pub fn assert_restored(bytes: &str) {
+    for sequence in RESTORED {
+        assert!(
+            bytes.contains(sequence),
+            "{sequence:?} is missing at the end of {:?}",
+            bytes.get(bytes.len().saturating_sub(400)..)
+        );
+    }
+}
+
+pub fn send(signal: Signal, pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+    kill_process(pid, signal).expect("it runs");
+}
 
 #[derive(Default)]
 struct Seen {
     parser: Option<vt100::Parser>,
     bytes: Vec<u8>,
     closed: bool,
+    hung_up: bool,
 }
 
 fn cells(count: u16) -> NonZeroU16 {
@@ -34,45 +57,33 @@ pub struct Screen {
 impl Screen {
     /// Opens the dashboard on `stage`, with its server at `address`.
     pub fn open(stage: &Stage, address: &str, columns: u16, rows: u16) -> Self {
+        Self::run(dashboard(stage, address), columns, rows)
+    }
+
+    /// Runs a command in a terminal of its own.
+    pub fn run(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(PROGRAM);
-        for name in idempotence::config::NAMES {
-            if name.name != "TEMPORAL_CLI" {
-                command.env_remove(name.name);
-            }
-        }
-        command.env("XDG_STATE_HOME", stage.folder.path());
-        command.env("TERM", "xterm-256color");
-        command.cwd(stage.folder.path());
-        command.args(["--address", address, "--task-queue", &stage.queue, "--database"]);
-        command.arg(&stage.database);
         let child = pair.slave.spawn_command(command).expect("the program starts");
         // Ours would keep the terminal open after the program has gone.
         drop(pair.slave);
         let keys = pair.master.take_writer().expect("a writer");
-        let mut output = pair.master.try_clone_reader().expect("a reader");
+        let output = pair.master.try_clone_reader().expect("a reader");
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
-        seen.0.lock().expect("no panic").parser = Some(vt100::Parser::new(cells(rows), cells(columns), 0));
         let shared = Arc::clone(&seen);
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            loop {
-                // A pseudo-terminal whose program has gone is an error on Linux and an end on others.
-                let read = output.read(&mut buffer).unwrap_or(0);
-                let mut seen = shared.0.lock().expect("no panic");
-                if let Some(parser) = &mut seen.parser {
-                    parser.process(&buffer[..read]);
-                }
-                seen.bytes.extend_from_slice(&buffer[..read]);
-                seen.closed = read == 0;
-                shared.1.notify_all();
-                if read == 0 {
-                    return;
-                }
-            }
-        });
-        Self { child, master: pair.master, keys, seen }
+        let screen = Self { child, master: pair.master, keys, seen };
+        screen.forget(columns, rows);
+        thread::spawn(move || watch(output, &shared));
+        screen
+    }
+
+    /// Loses what is on the screen, and every mode, as a terminal that something else has used meanwhile.
+    pub fn forget(&self, columns: u16, rows: u16) {
+        self.lock().parser = Some(vt100::Parser::new(cells(rows), cells(columns), 0));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.0.lock().expect("no panic")
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -80,13 +91,22 @@ impl Screen {
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
-        let mut seen = self.seen.0.lock().expect("no panic");
-        if let Some(parser) = &mut seen.parser {
+        if let Some(parser) = &mut self.lock().parser {
             parser.screen_mut().set_size(cells(rows), cells(columns));
         }
-        drop(seen);
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         self.master.resize(size).expect("it resizes");
+    }
+
+    /// Closes the terminal, as a window that is closed.
+    pub fn hang_up(mut self) {
+        self.lock().hung_up = true;
+        // The reader holds the terminal open until the next byte comes.
+        self.press("?");
+        let mut seen = self.seen.0.lock().expect("no panic");
+        while !seen.closed {
+            seen = self.seen.1.wait(seen).expect("no panic");
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -95,11 +115,17 @@ impl Screen {
 
     /// Waits until the screen satisfies `wanted`, and gives its text.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.wait_for_screen(what, |screen| wanted(&screen.contents()))
+    }
+
+    /// Waits until what the terminal knows satisfies `wanted`, and gives the text on it.
+    pub fn wait_for_screen(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let since = Instant::now();
-        let mut seen = self.seen.0.lock().expect("no panic");
+        let mut seen = self.lock();
         loop {
-            let text = seen.parser.as_ref().map(|parser| parser.screen().contents()).unwrap_or_default();
-            if wanted(&text) {
+            let Some(parser) = &seen.parser else { unreachable!("it has one from the start") };
+            let text = parser.screen().contents();
+            if wanted(parser.screen()) {
                 return text;
             }
             assert!(!seen.closed && since.elapsed() < PATIENCE, "{what} did not come; the screen:\n{text}");
@@ -111,13 +137,72 @@ impl Screen {
         self.wait_until(text, |screen| screen.contains(text))
     }
 
+    /// Every byte that has been written so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.lock().bytes.clone()
+    }
+
     /// Waits for the program's end. Gives its exit status, and every byte that it has written.
-    pub fn end(mut self) -> (ExitStatus, String) {
+    pub fn end(self) -> (ExitStatus, String) {
+        let Left { status, bytes, .. } = self.leave();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Waits for the program's end, and gives what it leaves.
+    pub fn leave(mut self) -> Left {
         let status = self.child.wait().expect("it was ours");
         let mut seen = self.seen.0.lock().expect("no panic");
         while !seen.closed {
             seen = self.seen.1.wait(seen).expect("no panic");
         }
-        (status, String::from_utf8_lossy(&seen.bytes).into_owned())
+        let screen = seen.parser.as_ref().expect("it has one from the start").screen();
+        let (text, alternate) = (screen.contents(), screen.alternate_screen());
+        Left { status, bytes: seen.bytes.clone(), text, alternate }
+    }
+}
+
+/// What a program leaves behind.
+pub struct Left {
+    pub status: ExitStatus,
+    pub bytes: Vec<u8>,
+    /// What the terminal shows.
+    pub text: String,
+    /// It is still on the alternate screen.
+    pub alternate: bool,
+}
+
+/// The dashboard on `stage`, with its server at `address`, and with none of the settings of whoever runs the tests.
+pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
+    let mut command = CommandBuilder::new(PROGRAM);
+    for name in idempotence::config::NAMES {
+        if name.name != "TEMPORAL_CLI" {
+            command.env_remove(name.name);
+        }
+    }
+    command.env("XDG_STATE_HOME", stage.folder.path());
+    command.env("XDG_CONFIG_HOME", stage.folder.path());
+    command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
+    command.cwd(stage.folder.path());
+    command.args(["--address", address, "--task-queue", &stage.queue, "--database"]);
+    command.arg(&stage.database);
+    command
+}
+
+fn watch(mut output: Box<dyn Read + Send>, shared: &(Mutex<Seen>, Condvar)) {
+    let mut buffer = [0; 4096];
+    loop {
+        // A pseudo-terminal whose program has gone is an error on Linux and an end on others.
+        let read = output.read(&mut buffer).unwrap_or(0);
+        let mut seen = shared.0.lock().expect("no panic");
+        if let Some(parser) = &mut seen.parser {
+            parser.process(&buffer[..read]);
+        }
+        seen.bytes.extend_from_slice(&buffer[..read]);
+        seen.closed = read == 0 || seen.hung_up;
+        shared.1.notify_all();
+        if seen.closed {
+            return;
+        }
     }
 }

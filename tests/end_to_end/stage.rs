@@ -83,7 +83,7 @@ pub fn program(state: &Path) -> Command {
             command.env_remove(name.name);
         }
     }
-    command.env("XDG_STATE_HOME", state).current_dir(state);
+    command.env("XDG_STATE_HOME", state).env("XDG_CONFIG_HOME", state).current_dir(state);
     command
 }
 

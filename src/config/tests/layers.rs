@@ -22,6 +22,7 @@ fn without_anything_the_defaults_hold() {
         check_interval: Duration::from_secs(1),
         log_level: LogLevel::Info,
         temporal_cli: None,
+        look: Look::default(),
         state_dir: home.join(".local/state/idempotence"),
         cache_dir: home.join(".cache/idempotence"),
         notices: Vec::new(),
@@ -43,8 +44,15 @@ fn every_name_of_the_server_and_the_queue_is_obeyed_in_both_layers() {
 
 #[test]
 fn flags_override_environment_overrides_file_overrides_defaults() {
-    let file = || Place::new().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=file\nTEMPORAL_NAMESPACE=file\nLOG_LEVEL=warn");
+    let lowest = Place::new().settings_file("address = 'lowest:0'").error();
+    assert!(lowest.to_string().contains("the port is no number"), "{lowest}");
+    let lowest = || Place::new().settings_file("address = 'lowest:9'\nnamespace = 'lowest'\ncheck_interval = 9");
+    let settings = lowest().settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("lowest:9", "lowest"));
+
+    let file = || lowest().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=file\nTEMPORAL_NAMESPACE=file\nLOG_LEVEL=warn");
     let settings = file().settings();
+    assert_eq!(settings.check_interval, Duration::from_secs(9), "what no layer above it sets");
     assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("file:1", "file"));
     assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", LogLevel::Warn));
 
@@ -110,6 +118,9 @@ fn an_empty_variable_is_unset_and_an_empty_flag_is_an_error() {
         Flags { task_queue: empty(), ..Flags::default() },
         Flags { database: Some(PathBuf::new()), ..Flags::default() },
         Flags { temporal_cli: Some(PathBuf::new()), ..Flags::default() },
+        Flags { theme: empty(), ..Flags::default() },
+        Flags { ascii: empty(), ..Flags::default() },
+        Flags { still: empty(), ..Flags::default() },
     ] {
         let message = Place::new().flags(flags).error().to_string();
         assert!(message.starts_with("--") && message.contains("on the command line is \"\": it "), "{message}");

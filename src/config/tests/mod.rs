@@ -1,8 +1,11 @@
 //! Tests of the settings as a whole, and the place that they share.
 
 mod layers;
+mod looks;
+mod origins;
 mod places;
 mod refusals;
+mod settings_file;
 mod shipped;
 
 use std::fs;
@@ -23,7 +26,8 @@ impl Place {
         let root = TempDir::new().unwrap();
         fs::create_dir(root.path().join("here")).unwrap();
         let home = (OsString::from("HOME"), root.path().join("home").into_os_string());
-        Self { root, flags: Flags::default(), environment: vec![home] }
+        let locale = (OsString::from("LANG"), OsString::from("C.UTF-8"));
+        Self { root, flags: Flags::default(), environment: vec![home, locale] }
     }
 
     fn here(&self) -> PathBuf {
@@ -50,18 +54,41 @@ impl Place {
         self
     }
 
+    fn settings_path(&self) -> PathBuf {
+        self.root.path().join("home/.config/idempotence/settings.toml")
+    }
+
+    fn settings_file(self, text: impl AsRef<[u8]>) -> Self {
+        fs::create_dir_all(self.settings_path().parent().unwrap()).unwrap();
+        fs::write(self.settings_path(), text).unwrap();
+        self
+    }
+
     fn flags(mut self, flags: Flags) -> Self {
         self.flags = flags;
         self
     }
 
-    fn load(&self) -> Result<Settings, SettingsError> {
-        Settings::load(&self.flags, self.environment.clone(), Path::new(".env"), &self.here())
+    fn load(&self) -> Result<Effective, SettingsError> {
+        Effective::load(&self.flags, self.environment.clone(), Path::new(".env"), &self.here())
+    }
+
+    #[track_caller]
+    fn effective(&self) -> Effective {
+        self.load().unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[track_caller]
     fn settings(&self) -> Settings {
-        self.load().unwrap_or_else(|error| panic!("{error}"))
+        self.effective().into()
+    }
+
+    /// The origin of the setting with this key, as people read it.
+    #[track_caller]
+    fn origin(&self, key: &str) -> String {
+        let effective = self.effective();
+        let shown = effective.shown();
+        shown.iter().find(|shown| shown.key == key).unwrap_or_else(|| panic!("{key}")).origin.to_string()
     }
 
     #[track_caller]

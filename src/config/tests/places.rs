@@ -7,6 +7,11 @@ fn the_database_is_found_in_the_order_flag_variable_folder_state() {
     let place = Place::new().file("database/README.md", "");
     let here = place.here();
     assert_eq!(place.settings().database, Database { path: here.join("database/inventory.json"), explicit: false });
+    // The same file wherever the program is started.
+    let place = place.settings_file("database = 'stock.json'\ntemporal_cli = 'bin/temporal'");
+    let folder = place.settings_path().parent().unwrap().to_owned();
+    assert_eq!(place.settings().database, Database { path: folder.join("stock.json"), explicit: true });
+    assert_eq!(place.settings().temporal_cli, Some(folder.join("bin/temporal")));
     let place = place.dot_env("DATABASE='my stock.json'");
     assert_eq!(place.settings().database, Database { path: here.join("my stock.json"), explicit: true });
     let place = place.env("DATABASE", "/srv/stock.json");
@@ -50,4 +55,20 @@ fn xdg_folders_are_obeyed_if_absolute() {
     let settings = relative.settings();
     assert_eq!(settings.state_dir, home.join(".local/state/idempotence"));
     assert_eq!(settings.cache_dir, home.join(".cache/idempotence"));
+}
+
+#[test]
+fn the_settings_file_is_looked_for_where_xdg_says() {
+    let place = Place::new().settings_file("namespace = 'home'");
+    assert_eq!(place.settings().namespace, "home");
+    let file = place.effective().settings_file;
+    assert_eq!(file, Some(LayerFile { path: place.settings_path(), present: true }));
+
+    let elsewhere = place.here().join("etc");
+    let place = place.file("etc/idempotence/settings.toml", "namespace = 'xdg'");
+    let relative = place.env("XDG_CONFIG_HOME", "etc");
+    assert_eq!(relative.settings().namespace, "home", "relative paths count as unset");
+    let mut place = relative;
+    place.environment.retain(|(name, _)| name != "XDG_CONFIG_HOME");
+    assert_eq!(place.env("XDG_CONFIG_HOME", elsewhere.to_str().unwrap()).settings().namespace, "xdg");
 }

@@ -15,6 +15,9 @@ fn a_value_that_is_not_understood_is_an_error_with_its_place() {
         ("ENCRYPT_PAYLOAD", "ture"),
         ("DATABASE", "~/inventory.json"),
         ("TEMPORAL_CLI", "~/bin/temporal"),
+        ("IDEMPOTENCE_THEME", "solarized"),
+        ("IDEMPOTENCE_ASCII", "maybe"),
+        ("IDEMPOTENCE_STILL", "very"),
     ];
     for (name, value) in cases {
         let error = Place::new().env(name, value).error();
@@ -80,6 +83,11 @@ fn no_message_and_no_debug_output_carries_a_secret() {
         Place::new().flags(flag(&format!("me:{SECRET}@localhost"))),
         Place::new().env("TEMPORAL_TLS_CERT", &pem).env("TEMPORAL_TLS_KEY", &pem),
         Place::new().file("c.pem", "").env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_TLS_KEY", SECRET),
+        Place::new().settings_file(format!("api_key = {SECRET}")),
+        Place::new().settings_file(format!("api_key = '{SECRET}'")),
+        Place::new().settings_file(format!("check_interval = '{SECRET}'")),
+        Place::new().settings_file(format!("address = 'me:{SECRET}@localhost'")),
+        Place::new().settings_file(format!("theme = '{SECRET}\n{SECRET}")),
     ];
     for place in refused {
         let error = place.error();
@@ -87,6 +95,11 @@ fn no_message_and_no_debug_output_carries_a_secret() {
     }
     let accepted = Place::new().env("MYSQL_PASSWORD", SECRET).env("DATACONVERTER_ENCRYPTION_KEY_ID", SECRET);
     assert!(!format!("{:?}", accepted.settings()).contains(SECRET));
+    let (effective, notes) = (accepted.effective(), "set, not shown");
+    assert!(!format!("{effective:?}").contains(SECRET));
+    let hidden =
+        effective.shown().iter().filter(|shown| shown.value == notes).map(|shown| shown.key).collect::<Vec<_>>();
+    assert_eq!(hidden, ["DATACONVERTER_ENCRYPTION_KEY_ID", "MYSQL_PASSWORD"]);
 }
 
 #[test]
@@ -101,7 +114,7 @@ fn a_bad_env_file_is_told_by_file_and_line() {
     assert_eq!(Place::new().dot_env("TASKQUEUE=a\nTASKQUEUE=a").settings().task_queue, "a");
 
     let folder = Place::new().file(".env/bin", "").error();
-    assert!(matches!(folder, SettingsError::DotEnvUnreadable { .. }), "{folder}");
+    assert!(matches!(folder, SettingsError::LayerUnreadable { .. }), "{folder}");
 }
 
 #[cfg(unix)]

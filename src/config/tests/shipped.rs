@@ -14,9 +14,11 @@ fn what_has_no_effect_is_told() {
     let remote = Place::new().env("TEMPORAL_URL", "temporal:7233").settings();
     assert!(remote.notices[0].contains("temporal:7233 is not encrypted"));
 
-    let typos = Place::new().env("TEMPORAL_ADRESS", "a:1").env("PATH", "/bin").dot_env("\nTASKQUEU=q").settings();
+    let typos = Place::new().envs(&[("TEMPORAL_ADRESS", "a:1"), ("IDEMPOTENCE_THEM", "x"), ("PATH", "/bin")]);
+    let typos = typos.dot_env("\nTASKQUEU=q").settings();
     assert_eq!(typos.notices.len(), 1);
-    assert!(typos.notices[0].contains("TEMPORAL_ADRESS in the environment, TASKQUEU on line 2 of "));
+    let told = "TEMPORAL_ADRESS in the environment, IDEMPOTENCE_THEM in the environment, TASKQUEU on line 2 of ";
+    assert!(typos.notices[0].contains(told), "{:?}", typos.notices);
     assert!(!typos.notices[0].contains("PATH"));
 }
 
@@ -43,6 +45,25 @@ fn the_shipped_env_file_loads_and_names_everything() {
         assert!(all.iter().any(|line| line.starts_with(&format!("{}=", entry.name))), "{} is missing", entry.name);
     }
     assert_eq!(Place::new().dot_env(&all.join("\n")).settings().notices, Vec::<String>::new());
+}
+
+#[test]
+fn the_shipped_settings_file_loads_and_names_every_key() {
+    let text = shipped("assets/settings.toml.example");
+    let place = Place::new().settings_file(&text);
+    let with = place.settings();
+    fs::remove_file(place.settings_path()).unwrap();
+    assert_eq!(with, place.settings(), "it differs from the defaults");
+    // With the comment sign before every setting removed it must load too, and say what it says here.
+    let is_setting = |line: &str| names::KEYS.iter().any(|key| line.starts_with(&format!("{} = ", key.key)));
+    let all: Vec<_> =
+        text.lines().filter_map(|line| Some(line.trim_start_matches("# ")).filter(|l| is_setting(l))).collect();
+    assert_eq!(all.len(), names::KEYS.len(), "{all:#?}");
+    let place = Place::new().settings_file(all.join("\n"));
+    let effective = place.effective();
+    for shown in effective.shown().iter().filter(|shown| names::KEYS.iter().any(|key| key.key == shown.key)) {
+        assert!(matches!(shown.origin.layer, Layer::SettingsFile { .. }), "{shown:?}");
+    }
 }
 
 #[test]

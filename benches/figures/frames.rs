@@ -1,0 +1,311 @@
+//! Frames in memory: what the largest costs, and 100,000 of them at every size under random keys and messages, none of
+//! which may panic. `SEED=..` repeats a run, `FRAMES=..` makes it longer or shorter.
+
+use std::time::Instant;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use idempotence::{
+    app::{
+        App, Description, End, Link, LogLevel, Look, Message, Pending, PendingFailure, PendingState, RetryWaits,
+        Server, Setup, Theme, Tone, Worker,
+    },
+    domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
+    faults::{Action, Point, Preset},
+    keymap,
+    store::{AttemptEvent, Document, Fact, News, Outcome, Phase, Record, record::Commit},
+    ui,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::{Figure, median};
+
+const FRAMES: u64 = 100_000;
+
+/// The time at which every run begins.
+const BEGIN: u64 = 1_700_000_000_000;
+
+pub fn measure() -> Vec<Figure> {
+    let large = large_frame() * 1e3;
+    let since = Instant::now();
+    random_frames();
+    let took = since.elapsed().as_secs_f64();
+    vec![
+        Figure {
+            name: "frame of 200x60 with 10,000 orders",
+            measured: format!("{large:.2} ms"),
+            wanted: "under 1 ms",
+            reached: large < 1.0,
+        },
+        Figure {
+            name: "100,000 random frames without a panic",
+            measured: format!("{took:.0} s"),
+            wanted: "under 60 s",
+            reached: took < 60.0,
+        },
+    ]
+}
+
+fn setup(look: Look) -> Setup {
+    Setup {
+        server: "localhost:7233".to_owned(),
+        namespace: "default".to_owned(),
+        task_queue: "inventory-task-queue".to_owned(),
+        database: "database/inventory.json".to_owned(),
+        log: "idempotence.log".to_owned(),
+        session: "K7".to_owned(),
+        seed: 42,
+        preset: Preset::Seed,
+        guard: Guard::Ledger,
+        faults_allowed: true,
+        retry: RetryWaits::default(),
+        look,
+        version: "0",
+        now: UnixMillis(BEGIN),
+    }
+}
+
+fn origin(order: &str, number: u64, activity: Activity, attempt: u32) -> Origin {
+    Origin {
+        order: OrderId::new(order).unwrap(),
+        workflow: format!("order-{order}-{number}"),
+        run: format!("run-{number}"),
+        activity,
+        attempt: Attempt::new(attempt).unwrap(),
+    }
+}
+
+/// Seconds for a frame, with the newest and with the middle of the list on the screen.
+fn large_frame() -> f64 {
+    let mut app = App::new(setup(Look::default()));
+    let records = (1..=10_000).map(|number| {
+        let origin = origin("A12", number, Activity::UpdateInventory, 3);
+        let fact = Fact::Attempt(AttemptEvent { origin, phase: Phase::Started });
+        Record { seq: number, at: UnixMillis(BEGIN + number), fact }
+    });
+    app.update(Message::Link(Link::Up));
+    app.update(Message::Journal(News { restarted: true, records: records.collect() }));
+    app.update(Message::Tick { now: UnixMillis(BEGIN + 20_000) });
+    let area = Rect::new(0, 0, 200, 60);
+    let mut buffer = Buffer::empty(area);
+    let frame = |round: usize| {
+        if round == 100 {
+            for _ in 0..400 {
+                press(&mut app, KeyCode::PageDown, KeyModifiers::NONE);
+            }
+        }
+        let since = Instant::now();
+        buffer.reset();
+        ui::draw_on(&mut buffer, area, &app);
+        since.elapsed().as_secs_f64()
+    };
+    median((0..200).map(frame).collect())
+}
+
+fn press(app: &mut App, code: KeyCode, modifiers: KeyModifiers) {
+    if let Some(intent) = keymap::intent(KeyEvent::new(code, modifiers), app.overlay()) {
+        app.update(Message::Intent(intent));
+    }
+}
+
+fn random_frames() {
+    let asked = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let (seed, frames) = (asked("SEED").unwrap_or_else(rand::random), asked("FRAMES").unwrap_or(FRAMES));
+    println!("{frames} random frames: SEED={seed}");
+    let mut chaos = Chaos { random: StdRng::seed_from_u64(seed), now: BEGIN, seq: 0 };
+    let mut app = App::new(setup(Look::default()));
+    let small = (0..=40).flat_map(|height| (0..=60).map(move |width| (width, height)));
+    let mut sizes = small.collect::<Vec<(u16, u16)>>();
+    for index in 0..frames {
+        // A new session now and then, with another look.
+        if index % 5_000 == 0 {
+            let look = Look { theme: chaos.one_of(&Theme::ALL), ascii: chaos.coin(), still: chaos.coin() };
+            (app, chaos.seq) = (App::new(setup(look)), 0);
+        }
+        for _ in 0..chaos.random.random_range(0..3) {
+            let (code, modifiers) = chaos.key();
+            press(&mut app, code, modifiers);
+        }
+        let message = chaos.message();
+        app.update(message);
+        let (width, height) = sizes.pop().unwrap_or_else(|| chaos.size());
+        app.update(Message::Resized { width, height });
+        let area = Rect::new(0, 0, width, height);
+        let mut buffer = Buffer::empty(area);
+        ui::draw_on(&mut buffer, area, &app);
+        if let (Some(column), Some(row)) = (width.checked_sub(1), height.checked_sub(1)) {
+            let place = (chaos.random.random_range(0..=column), chaos.random.random_range(0..=row));
+            if let Some(intent) = ui::hit(area, &app, place.0, place.1) {
+                app.update(Message::Intent(intent));
+            }
+        }
+    }
+}
+
+/// Anything that may happen, drawn from a seed.
+struct Chaos {
+    random: StdRng,
+    now: u64,
+    seq: u64,
+}
+
+impl Chaos {
+    fn coin(&mut self) -> bool {
+        self.random.random()
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.random.random_range(0..of.len())]
+    }
+
+    /// Mostly what people have; now and then a wall of it.
+    fn size(&mut self) -> (u16, u16) {
+        let (width, height) = if self.random.random_ratio(1, 10) { (300, 120) } else { (140, 50) };
+        (self.random.random_range(0..=width), self.random.random_range(0..=height))
+    }
+
+    fn key(&mut self) -> (KeyCode, KeyModifiers) {
+        const NAMED: [KeyCode; 14] = [
+            KeyCode::Esc,
+            KeyCode::Enter,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+        ];
+        let code = match self.random.random_range(0..4) {
+            0 => self.one_of(&NAMED),
+            _ => KeyCode::Char(char::from(self.random.random_range(b' '..=b'~'))),
+        };
+        (code, if self.random.random_ratio(1, 8) { KeyModifiers::CONTROL } else { KeyModifiers::NONE })
+    }
+
+    /// Words of any length, wide and hostile characters among them.
+    fn text(&mut self) -> String {
+        let words =
+            ["", "refused", "漢字漢字", "\u{1b}[2J", "e\u{301}", "\u{202e}", "größe", "a long word without an end"];
+        (0..self.random.random_range(0..6)).map(|_| self.one_of(&words)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn message(&mut self) -> Message {
+        self.now += self.random.random_range(0..700);
+        let at = UnixMillis(self.now);
+        let number = self.random.random_range(0..40_u64);
+        let (workflow, run) = (format!("order-A{number}-{number}"), format!("run-{number}"));
+        match self.random.random_range(0..16) {
+            0 | 1 => Message::Tick { now: at },
+            2..8 => self.journal(at, number),
+            8 => self.document(),
+            9 => Message::Link(match self.random.random_range(0..3) {
+                0 => Link::Connecting { attempt: self.random.random() },
+                1 => Link::Down { cause: self.text(), attempt: self.random.random(), next_try: at },
+                _ => Link::Up,
+            }),
+            10 => Message::Server(match self.random.random_range(0..5) {
+                0 => Server::Foreign,
+                1 => Server::Preparing { step: self.text() },
+                2 => Server::Ended { cause: self.text() },
+                3 => Server::Killed,
+                _ => Server::Running { web_ui: self.text() },
+            }),
+            11 => Message::Worker(match self.random.random_range(0..6) {
+                0 => Worker::Elsewhere,
+                1 => Worker::Starting,
+                2 => Worker::Stopped,
+                3 => Worker::Killed,
+                4 => Worker::Exited { cause: self.text(), restart_at: self.coin().then_some(at) },
+                _ => Worker::Ready { pid: self.random.random() },
+            }),
+            12 => Message::Described { workflow, run, answer: self.answer(at) },
+            13 => Message::Ended { workflow, run, end: self.end() },
+            14 => Message::Logged { at, level: self.one_of(&[LogLevel::Error, LogLevel::Info]), text: self.text() },
+            _ => Message::Notice { text: self.text(), tone: self.one_of(&[Tone::Good, Tone::Plain, Tone::Bad]) },
+        }
+    }
+
+    fn journal(&mut self, at: UnixMillis, number: u64) -> Message {
+        // A line may be missing, and come twice; and a journal may begin anew.
+        let step = self.one_of(&[1, 1, 1, 1, 1, 0, 2]);
+        let restarted = self.random.random_ratio(1, 300);
+        self.seq = if restarted { 1 } else { self.seq + step };
+        let activity = self.one_of(&Activity::ALL);
+        let attempt = self.one_of(&[1, 1, 2, 2, 3, 4, 9, 120]);
+        let origin = origin(&format!("A{number}"), number, activity, attempt);
+        let fact = if self.random.random_ratio(1, 4) {
+            let receipt = Receipt { delta: self.random.random_range(-1_000..1_000), stock: self.random.random() };
+            let key = match activity {
+                Activity::UpdateInventory => IdempotencyKey::order(&origin.order),
+                Activity::SupplierOrder => IdempotencyKey::supplier(&origin.order),
+            };
+            let guard = self.one_of(&[Guard::Ledger, Guard::LastOrder, Guard::Off]);
+            Fact::Order(Commit { key, payload: "1 x 123456".to_owned(), receipt, guard, origin })
+        } else {
+            Fact::Attempt(AttemptEvent { origin, phase: self.phase() })
+        };
+        Message::Journal(News { restarted, records: vec![Record { seq: self.seq, at, fact }] })
+    }
+
+    fn phase(&mut self) -> Phase {
+        let point = self.one_of(&[Point::BeforeCommit, Point::AfterCommit]);
+        match self.random.random_range(0..4) {
+            0 => Phase::Started,
+            1 => Phase::Fault {
+                point,
+                action: self.one_of(&[Action::Crash, Action::Hang, Action::Delay { millis: 70_000 }]),
+            },
+            2 => Phase::Completed { outcome: self.one_of(&[Outcome::Applied, Outcome::Replayed, Outcome::Skipped]) },
+            _ => {
+                let (code, message) = (self.text(), self.text());
+                Phase::Failed { code, message, retryable: self.coin(), point: self.coin().then_some(point) }
+            }
+        }
+    }
+
+    fn document(&mut self) -> Message {
+        if self.random.random_ratio(1, 5) {
+            return Message::DocumentUnreadable { cause: self.text() };
+        }
+        let product = ProductId::new("123456").unwrap();
+        let (last_order, stock) = (self.text(), self.random.random());
+        Message::Document { document: Document { last_order, product, stock, retries: None, seq: Some(self.seq) } }
+    }
+
+    fn answer(&mut self, at: UnixMillis) -> Result<Description, String> {
+        if self.coin() {
+            return Err(self.text());
+        }
+        let failure = PendingFailure { code: self.text(), message: self.text(), retryable: self.coin() };
+        let pending = Pending {
+            activity: self.one_of(&Activity::ALL),
+            id: self.text(),
+            attempt: self.random.random_range(0..200),
+            maximum: self.one_of(&[0, 1, u32::MAX]),
+            state: self.one_of(&[PendingState::Scheduled, PendingState::Started, PendingState::Paused]),
+            started: self.coin().then_some(at),
+            completed: self.coin().then_some(at),
+            next: self.coin().then_some(UnixMillis(self.now + self.random.random_range(0..90_000))),
+            interval: self.coin().then_some(2_000),
+            failure: self.coin().then_some(failure),
+            worker: self.text(),
+        };
+        Ok(Description { at, open: self.coin(), pending: vec![pending] })
+    }
+
+    fn end(&mut self) -> End {
+        match self.random.random_range(0..5) {
+            0 => End::Completed { outcome: self.text() },
+            1 => End::Rejected { code: self.text(), message: self.text() },
+            2 => End::Cancelled,
+            3 => End::TimedOut,
+            _ => End::Failed { message: self.text() },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The real dashboard in a pseudo-terminal, with the time at which each byte came.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    num::NonZeroU16,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
+const COLUMNS: u16 = 120;
+const ROWS: u16 = 40;
+
+pub struct Screen {
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    output: mpsc::Receiver<(Instant, Vec<u8>)>,
+    terminal: vt100::Parser,
+    /// When the last byte came that is on the screen.
+    pub drawn: Instant,
+    pub started: Instant,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Screen {
+    /// Starts the dashboard in a folder of its own.
+    pub fn open(state: &Path, address: &str) -> Self {
+        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(PROGRAM);
+        for name in idempotence::config::NAMES {
+            if name.name != "TEMPORAL_CLI" {
+                command.env_remove(name.name);
+            }
+        }
+        command.env("XDG_STATE_HOME", state);
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        command.cwd(state);
+        command.args(["--address", address, "--database"]);
+        command.arg(state.join("inventory.json"));
+        let started = Instant::now();
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let reader = pair.master.try_clone_reader().unwrap();
+        let keys = pair.master.take_writer().unwrap();
+        let (sender, output) = mpsc::channel();
+        thread::spawn(move || watch(reader, &sender));
+        let cells = |count| NonZeroU16::new(count).unwrap();
+        let terminal = vt100::Parser::new(cells(ROWS), cells(COLUMNS), 0);
+        Self { child, keys, output, terminal, drawn: started, started, _master: pair.master }
+    }
+
+    /// Waits until the screen shows `text`, and gives the time at which its last byte came.
+    pub fn shows(&mut self, text: &str) -> Instant {
+        self.until(|screen| screen.contains(text))
+    }
+
+    /// Waits until the screen satisfies `wanted`, and gives the time at which the last byte of that came.
+    pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
+        while !wanted(&self.terminal.screen().contents()) {
+            let (at, bytes) = self.output.recv_timeout(Duration::from_mins(1)).unwrap();
+            self.terminal.process(&bytes);
+            self.drawn = at;
+        }
+        self.drawn
+    }
+
+    /// Presses keys, and gives the time.
+    pub fn press(&mut self, keys: &str) -> Instant {
+        let at = Instant::now();
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        at
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Quits, and gives the seconds that it took.
+    pub fn quit(mut self) -> f64 {
+        let at = self.press("q");
+        self.child.wait().unwrap();
+        at.elapsed().as_secs_f64()
+    }
+}
+
+fn watch(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<(Instant, Vec<u8>)>) {
+    let mut buffer = [0; 16_384];
+    while let Ok(read @ 1..) = reader.read(&mut buffer) {
+        if sender.send((Instant::now(), buffer[..read].to_vec())).is_err() {
+            return;
+        }
+    }
+}
+
+/// User and system time of a process. Linux counts in hundredths of a second.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().map(|field| fields[*field].parse::<f64>().unwrap()).sum();
+    ticks / 100.0
+}
+
+pub fn resident_megabytes(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
+/// The process whose command line has each of `parts`, and not `without`.
+pub fn process(parts: &[&str], without: &str) -> u32 {
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let line = |pid: u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ")
+    };
+    let wanted = |line: &str| parts.iter().all(|part| line.contains(part)) && !line.contains(without);
+    pids.into_iter().find(|pid| wanted(&line(*pid))).unwrap()
+}

@@ -1,0 +1,181 @@
+//! Which open runs the server is asked about, and when: often enough that the screen is right to a blink, and never so
+//! often that thousands of open orders are a load. Pure; the runtime asks.
+
+use std::collections::HashMap;
+
+use crate::domain::UnixMillis;
+
+use super::{App, Command, Link, Orders, Run, Slot, ingest};
+
+/// How often runs are chosen, in milliseconds.
+const EVERY: u64 = 250;
+
+/// How many runs are asked about at a time.
+const AT_A_TIME: usize = 16;
+
+/// How many of them are the newest, and among how many of the newest rows they are looked for.
+const NEWEST: usize = 8;
+const NEWEST_ROWS: usize = 32;
+
+/// A question that got no answer for this long is asked again, in milliseconds.
+const PATIENCE: u64 = 3_000;
+
+/// The questions that are on their way, and whose turn is next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asking {
+    next: UnixMillis,
+    asked: HashMap<Run, UnixMillis>,
+    /// The last one whose turn it was.
+    turn: Option<Slot>,
+}
+
+impl Asking {
+    /// The runs to ask about now: the selected one, open ones among the newest, and of all others each in its turn.
+    /// Looks at a number of orders that does not grow with all of them. To be called while the link is up.
+    pub fn due(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Vec<Run> {
+        if now < self.next {
+            return Vec::new();
+        }
+        let next = self.next.0.saturating_add(EVERY);
+        self.next = UnixMillis(if next > now.0 { next } else { now.0.saturating_add(EVERY) });
+        self.asked.retain(|_, at| now.0.saturating_sub(at.0) < PATIENCE);
+        let mut due = Vec::new();
+        self.choose(now, orders, selected, &mut due);
+        for slot in orders.newest_first(0).take(NEWEST_ROWS).map(|(slot, _)| slot) {
+            if due.len() < NEWEST {
+                self.choose(now, orders, Some(slot), &mut due);
+            }
+        }
+        // What is on its way already is passed over, but not more than fits into the time in which it stays so.
+        let most = AT_A_TIME + self.asked.len();
+        for slot in orders.open_after(self.turn).take(most) {
+            if due.len() == AT_A_TIME {
+                break;
+            }
+            self.turn = Some(slot);
+            self.choose(now, orders, Some(slot), &mut due);
+        }
+        due
+    }
+
+    /// Adds the run of that slot, where it is open and not asked about already.
+    fn choose(&mut self, now: UnixMillis, orders: &Orders, slot: Option<Slot>, due: &mut Vec<Run>) {
+        let Some(execution) = slot.and_then(|slot| orders.get(slot)).filter(|execution| !execution.is_over()) else {
+            return;
+        };
+        let Some(run) = execution.run.clone() else { return };
+        let run = Run { workflow: execution.workflow.clone(), run };
+        let is_whole = ingest::is_whole(&run.workflow) && ingest::is_whole(&run.run);
+        if is_whole && !self.asked.contains_key(&run) {
+            self.asked.insert(run.clone(), now);
+            due.push(run);
+        }
+    }
+
+    /// The answer about a run came, whatever it says.
+    pub fn answered(&mut self, run: &Run) {
+        self.asked.remove(run);
+    }
+
+    /// The same as a command, where there is anything to ask.
+    pub fn command(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Option<Command> {
+        let due = self.due(now, orders, selected);
+        (!due.is_empty()).then_some(Command::Describe(due))
+    }
+}
+
+impl App {
+    /// Whether the clock is needed every tenth of a second: for countdowns, and to ask the server in time.
+    #[must_use]
+    pub fn wants_fast_ticks(&self) -> bool {
+        self.orders().open() > 0 && *self.link() == Link::Up && self.held().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::End;
+
+    fn orders(total: u64, open: impl Fn(u64) -> bool) -> Orders {
+        let mut orders = Orders::default();
+        for number in 0..total {
+            let key = (format!("order-{number}"), format!("run-{number}"));
+            orders.change(key.clone(), UnixMillis(number), |_| {});
+            if !open(number) {
+                orders.ended(key, End::Cancelled, UnixMillis(number));
+            }
+        }
+        orders
+    }
+
+    fn names(due: &[Run]) -> Vec<&str> {
+        due.iter().map(|run| run.workflow.as_str()).collect()
+    }
+
+    fn answer(asking: &mut Asking, due: &[Run]) {
+        for run in due {
+            asking.answered(run);
+        }
+    }
+
+    #[test]
+    fn the_selected_one_comes_first_and_only_open_ones_are_asked_for() {
+        let mut orders = orders(100, |number| number % 10 == 5);
+        let provisional =
+            orders.change((String::new(), String::new()), UnixMillis(1), |execution| execution.run = None);
+        let mut asking = Asking::default();
+        let due = asking.due(UnixMillis(1_000), &orders, orders.at(94));
+        assert_eq!(names(&due)[..4], ["order-5", "order-95", "order-85", "order-75"]);
+        assert_eq!(due.len(), 10);
+        asking = Asking::default();
+        assert_eq!(asking.due(UnixMillis(1_000), &orders, Some(provisional)).len(), 10);
+    }
+
+    #[test]
+    fn nothing_is_asked_twice_before_its_answer_or_a_long_time() {
+        let orders = orders(2, |_| true);
+        let mut asking = Asking::default();
+        let due = asking.due(UnixMillis(1_000), &orders, None);
+        assert_eq!(due.len(), 2);
+        assert!(asking.due(UnixMillis(1_250), &orders, None).is_empty());
+        asking.answered(&due[0]);
+        assert_eq!(asking.due(UnixMillis(1_499), &orders, None), []);
+        assert_eq!(asking.due(UnixMillis(1_500), &orders, None), [due[0].clone()]);
+        assert_eq!(asking.due(UnixMillis(4_000), &orders, None), [due[1].clone()]);
+    }
+
+    #[test]
+    fn a_round_every_quarter_of_a_second_with_ticks_of_a_tenth() {
+        let orders = orders(1, |_| true);
+        let mut asking = Asking::default();
+        let rounds = (0..=20).filter(|tick| {
+            let due = asking.due(UnixMillis(10_000 + tick * 100), &orders, None);
+            answer(&mut asking, &due);
+            !due.is_empty()
+        });
+        assert_eq!(rounds.count(), 9);
+    }
+
+    #[test]
+    fn everybody_gets_a_turn_while_the_newest_are_asked_each_time() {
+        let orders = orders(1_000, |number| number % 5 == 0);
+        let mut asking = Asking::default();
+        let mut seen = std::collections::HashSet::new();
+        for round in 1..=20 {
+            let due = asking.due(UnixMillis(round * 1_000), &orders, orders.at(0));
+            assert!(due.len() <= AT_A_TIME, "{}", due.len());
+            assert!(names(&due).contains(&"order-995"));
+            answer(&mut asking, &due);
+            seen.extend(due);
+        }
+        assert_eq!(seen.len(), 200);
+    }
+
+    #[test]
+    fn an_id_that_was_made_harmless_is_not_asked_for() {
+        let mut orders = Orders::default();
+        orders.change((ingest::id("order-\u{1b}[2J"), "r".into()), UnixMillis(1), |_| {});
+        assert!(Asking::default().due(UnixMillis(1_000), &orders, None).is_empty());
+    }
+}

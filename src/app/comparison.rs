@@ -1,0 +1,499 @@
+//! The same order under the same faults with all three guards at once. Each side is built from its own journal, as the
+//! dashboard itself is; what is right follows from that alone.
+//!
+//! The stocks that the sides end with, where the first attempt commits and then fails:
+//!
+//! | | `ledger` | `last-order` | `off` | why |
+//! | --- | --- | --- | --- | --- |
+//! | A12 takes 999 | 1001 | 1001, by luck | 2 | nothing came between, so A12 is still the last order |
+//! | A12 takes 998, B7 takes 1 before the retry | 1001 | 3 | 3 | the last order is B7, and A12 is taken again |
+//!
+//! 998 and not 999 for the second: then B7 leaves 1 unit, one supplier order brings 1000, and what is right is 1001 on
+//! every side and in both. It is the same whichever of the two orders asks the supplier first.
+
+mod line_up;
+#[cfg(test)]
+pub(crate) mod script;
+
+use crate::{
+    domain::{Activity, Attempt, Guard, Stock, UnixMillis},
+    faults::{Action, Draw, Fault, FaultPlan, Point, Preset, Seed},
+    store::Verdict,
+};
+
+use super::{
+    Account, App, Command, Comparison, ComparisonEvent, ComparisonNews, End, Execution, Link, Orders, RetryWaits, Tone,
+    Worker, facts, ingest,
+};
+
+pub use line_up::{LineUpCell, LineUpRow};
+
+/// An attempt from which on a plan that still fails takes too long for a room.
+const PATIENCE: u32 = 4;
+
+impl Comparison {
+    /// The order that every side is given.
+    pub const ORDER: &'static str = "A12";
+    pub const PRODUCT: &'static str = "123456";
+    /// The order that comes between, and takes one unit.
+    pub const OTHER: &'static str = "B7";
+    pub const OTHER_QUANTITY: i64 = 1;
+
+    /// The units that [`Self::ORDER`] takes.
+    #[must_use]
+    pub const fn quantity(&self) -> i64 {
+        if self.interleaved { 998 } else { 999 }
+    }
+
+    /// How long Temporal waits. The other order needs time to come between; without one nobody needs to wait for it.
+    #[must_use]
+    pub fn waits(&self) -> RetryWaits {
+        if self.interleaved {
+            RetryWaits { initial: 3_000, ..RetryWaits::default() }
+        } else {
+            RetryWaits { start_to_close: 5_000, ..RetryWaits::default() }
+        }
+    }
+
+    /// The plan by its name, where it has one.
+    #[must_use]
+    pub fn plan(&self) -> String {
+        Preset::of(&self.faults).map_or_else(|| self.faults.to_string(), |preset| preset.name().to_owned())
+    }
+
+    /// How many orders each side is given.
+    #[must_use]
+    pub const fn orders(&self) -> usize {
+        if self.interleaved { 2 } else { 1 }
+    }
+}
+
+/// Where one side stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SideStage<'a> {
+    /// Its worker starts, or waits for the others' so that all begin at once.
+    Preparing,
+    Running,
+    Done,
+    /// It goes no further, and this is why.
+    Failed(&'a str),
+}
+
+/// One guard's database, worker and orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    guard: Guard,
+    worker: Worker,
+    orders: Orders,
+    account: Account,
+    failure: Option<String>,
+    /// How many orders it is given.
+    due: usize,
+}
+
+impl Side {
+    fn new(guard: Guard, due: usize) -> Self {
+        Self {
+            guard,
+            worker: Worker::Absent,
+            orders: Orders::default(),
+            account: Account::default(),
+            failure: None,
+            due,
+        }
+    }
+
+    #[must_use]
+    pub const fn guard(&self) -> Guard {
+        self.guard
+    }
+
+    #[must_use]
+    pub const fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    #[must_use]
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    #[must_use]
+    pub fn stage(&self) -> SideStage<'_> {
+        if let Some(cause) = &self.failure {
+            return SideStage::Failed(cause);
+        }
+        let done = self.executions().filter(|execution| is_done(execution)).count();
+        match self.orders.len() {
+            0 => SideStage::Preparing,
+            _ if done >= self.due => SideStage::Done,
+            _ => SideStage::Running,
+        }
+    }
+
+    /// The stock by its journal; `None` before that has begun.
+    #[must_use]
+    pub fn stock(&self) -> Option<Stock> {
+        (self.account.audit.seq > 0).then_some(self.account.audit.actual)
+    }
+
+    /// `None` while it is open: right so far may become wrong, and wrong stays wrong.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.account.audit.verdict() {
+            Verdict::Wrong => Some(Verdict::Wrong),
+            Verdict::Right => (self.stage() == SideStage::Done).then_some(Verdict::Right),
+        }
+    }
+
+    /// Right without protection: no other order came between, and the guard remembers one.
+    #[must_use]
+    pub fn is_lucky(&self) -> bool {
+        self.guard == Guard::LastOrder && self.verdict() == Some(Verdict::Right)
+    }
+
+    fn executions(&self) -> impl Iterator<Item = &Execution> {
+        self.orders.newest_first(0).map(|(_, execution)| execution)
+    }
+
+    fn take_in(&mut self, event: ComparisonEvent, now: UnixMillis) {
+        match event {
+            ComparisonEvent::Worker(worker) => self.worker = facts::clean_worker(worker),
+            ComparisonEvent::Started { workflow, run, order } => {
+                let key = (ingest::id(&workflow), ingest::id(&run));
+                self.orders.started(0, key, &ingest::id(&order), false, now);
+            }
+            ComparisonEvent::Journal(news) => {
+                facts::read(&mut self.account, &mut self.orders, news, now);
+            }
+            ComparisonEvent::Ended { workflow, run, end } => {
+                self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), now);
+            }
+            ComparisonEvent::Failed { cause } => self.failure = Some(ingest::text(&cause)),
+        }
+    }
+}
+
+/// The server has told the end, and the journal, which is read by another way, all that led to it.
+fn is_done(execution: &Execution) -> bool {
+    match &execution.end {
+        Some(End::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// A comparison that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparisonState {
+    terms: Comparison,
+    /// The name of the plan that was set, where another one was taken.
+    instead_of: Option<String>,
+    sides: [Side; Guard::ALL.len()],
+}
+
+impl ComparisonState {
+    fn new(terms: Comparison, instead_of: Option<String>) -> Self {
+        let sides = Guard::ALL.map(|guard| Side::new(guard, terms.orders()));
+        Self { terms, instead_of, sides }
+    }
+
+    #[must_use]
+    pub const fn terms(&self) -> &Comparison {
+        &self.terms
+    }
+
+    /// The plan that was set for orders, where it leaves to chance what a comparison must show, and another one was
+    /// taken.
+    #[must_use]
+    pub fn instead_of(&self) -> Option<&str> {
+        self.instead_of.as_deref()
+    }
+
+    /// In the order of [`Guard::ALL`].
+    #[must_use]
+    pub const fn sides(&self) -> &[Side; Guard::ALL.len()] {
+        &self.sides
+    }
+
+    #[must_use]
+    pub fn side(&self, guard: Guard) -> &Side {
+        &self.sides[guard as usize]
+    }
+
+    /// All three came to their end.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.sides.iter().all(|side| side.stage() == SideStage::Done)
+    }
+
+    /// Nothing more is to come.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.sides.iter().all(|side| matches!(side.stage(), SideStage::Done | SideStage::Failed(_)))
+    }
+}
+
+/// The comparison on the screen, and how many there were: news of an earlier one must not count for a later.
+#[derive(Debug, Default)]
+pub(super) struct Comparisons {
+    begun: u64,
+    pub(super) current: Option<ComparisonState>,
+}
+
+impl App {
+    /// The comparison that runs, or has come to its end and is still looked at.
+    #[must_use]
+    pub const fn comparison(&self) -> Option<&ComparisonState> {
+        self.comparisons.current.as_ref()
+    }
+
+    /// Begins a comparison in place of the one before. No commands: it was refused, and a notice says why.
+    #[must_use]
+    pub fn begin_comparison(&mut self, interleaved: bool) -> Vec<Command> {
+        if *self.link() != Link::Up {
+            self.notify("not connected to a Temporal server: there is nothing to compare on", Tone::Bad);
+            return Vec::new();
+        }
+        if !self.setup().faults_allowed {
+            let text = "this server is not on loopback: a comparison needs planned faults, for a server of your own";
+            self.notify(text, Tone::Bad);
+            return Vec::new();
+        }
+        let (set, seed) = (self.plan(), self.setup().seed);
+        let (faults, instead_of) = if loses_an_acknowledgement(set, seed) {
+            (set.clone(), None)
+        } else {
+            (Preset::AfterCommitOnce.plan(), Some(Preset::of(set).map_or("yours", Preset::name).to_owned()))
+        };
+        self.comparisons.begun = self.comparisons.begun.saturating_add(1);
+        let terms = Comparison { number: self.comparisons.begun, faults, seed, interleaved };
+        self.comparisons.current = Some(ComparisonState::new(terms.clone(), instead_of));
+        vec![Command::Compare(terms)]
+    }
+
+    /// Ends the comparison and forgets it.
+    #[must_use]
+    pub fn end_comparison(&mut self) -> Vec<Command> {
+        self.comparisons.current.take().map(|_| Command::EndComparison).into_iter().collect()
+    }
+
+    pub(super) fn compared(&mut self, news: ComparisonNews) {
+        let now = self.now;
+        let current = self.comparisons.current.as_mut().filter(|current| current.terms.number == news.number);
+        let side = current.and_then(|current| current.sides.get_mut(news.guard as usize));
+        if let Some(side) = side {
+            side.take_in(news.event, now);
+        }
+    }
+}
+
+/// Whether `plan` surely lets the update's first attempt commit and then fail, and lets both activities through soon.
+fn loses_an_acknowledgement(plan: &FaultPlan, seed: Seed) -> bool {
+    let update = Activity::UpdateInventory;
+    let by_chance = |fault: &Fault| fault.activity.is_none_or(|of| of == update) && fault.percent < 100;
+    if plan.faults().iter().any(by_chance) {
+        return false;
+    }
+    let fails = |activity, number, point| {
+        let Some(attempt) = Attempt::new(number) else { return false };
+        let draw = Draw { seed, order: Comparison::ORDER, activity, attempt, point };
+        plan.strike(&draw).is_some_and(|action| !matches!(action, Action::Delay { .. }))
+    };
+    let passes = |activity, number| !Point::ALL.into_iter().any(|point| fails(activity, number, point));
+    !fails(update, 1, Point::BeforeCommit)
+        && fails(update, 1, Point::AfterCommit)
+        && Activity::ALL.into_iter().all(|activity| (1..=PATIENCE).any(|number| passes(activity, number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::{A12, B7, Play, key};
+    use super::*;
+    use crate::app::{
+        AttemptState, Message, Server,
+        script::{SUPPLIER, Scene, UPDATE, setup},
+    };
+
+    fn verdicts(play: &Play) -> [Option<Verdict>; 3] {
+        Guard::ALL.map(|guard| play.app.comparison().unwrap().side(guard).verdict())
+    }
+
+    const RIGHT: Option<Verdict> = Some(Verdict::Right);
+    const WRONG: Option<Verdict> = Some(Verdict::Wrong);
+
+    #[test]
+    fn the_same_order_ends_at_1001_1001_and_2() {
+        let play = Play::over(false);
+        assert_eq!((play.stocks(), verdicts(&play)), ([1001, 1001, 2], [RIGHT, RIGHT, WRONG]));
+        let comparison = play.app.comparison().unwrap();
+        assert!(comparison.is_done() && comparison.is_over());
+        let lucky = Guard::ALL.map(|guard| comparison.side(guard).is_lucky());
+        assert_eq!(lucky, [false, true, false]);
+        assert!(comparison.sides().iter().all(|side| side.account().audit.expected == 1001));
+        let twice = &comparison.side(Guard::Off).account().audit.applied_twice;
+        assert_eq!(twice.as_slice(), [key(A12)]);
+    }
+
+    #[test]
+    fn with_another_order_between_only_the_ledger_ends_at_1001() {
+        let play = Play::over(true);
+        assert_eq!((play.stocks(), verdicts(&play)), ([1001, 3, 3], [RIGHT, WRONG, WRONG]));
+        let comparison = play.app.comparison().unwrap();
+        assert!(comparison.sides().iter().all(|side| side.account().audit.expected == 1001));
+    }
+
+    #[test]
+    fn it_does_not_matter_which_order_asks_the_supplier_first() {
+        let mut play = Play::begin(true).ready();
+        play.start(A12);
+        play.lost(A12, 1);
+        play.start(B7);
+        play.through(B7, UPDATE, 1);
+        play.through(A12, UPDATE, 2);
+        play.through(A12, SUPPLIER, 1);
+        play.through(B7, SUPPLIER, 1);
+        play.end(A12);
+        play.end(B7);
+        assert_eq!((play.stocks(), verdicts(&play)), ([1001, 3, 3], [RIGHT, WRONG, WRONG]));
+        assert!(play.app.comparison().unwrap().sides().iter().all(|side| side.account().audit.expected == 1001));
+    }
+
+    #[test]
+    fn right_is_said_at_the_end_and_wrong_at_once() {
+        let mut play = Play::waiting(false);
+        assert_eq!((play.stocks(), verdicts(&play)), ([1, 1, 1], [None, None, None]));
+        play.through(A12, UPDATE, 2);
+        assert_eq!((play.stocks(), verdicts(&play)), ([1, 1, -998], [None, None, WRONG]));
+        play.through(A12, SUPPLIER, 1);
+        assert_eq!(verdicts(&play)[0], None, "the server has not told the end");
+    }
+
+    #[test]
+    fn the_end_may_be_told_before_the_journal_is_read() {
+        let mut play = Play::waiting(false);
+        play.end(A12);
+        let stage = |play: &Play| play.app.comparison().unwrap().side(Guard::Ledger).stage() == SideStage::Done;
+        assert!(!stage(&play));
+        play.through(A12, UPDATE, 2);
+        play.through(A12, SUPPLIER, 1);
+        assert!(stage(&play) && verdicts(&play)[0] == RIGHT);
+    }
+
+    #[test]
+    fn attempts_are_lined_up_in_the_order_in_which_they_happened() {
+        let play = Play::over(true);
+        let rows = play.app.comparison().unwrap().line_up();
+        let keys: Vec<_> = rows.iter().map(|row| (row.order, row.activity, row.attempt)).collect();
+        assert_eq!(keys, [(A12, UPDATE, 1), (B7, UPDATE, 1), (B7, SUPPLIER, 1), (A12, UPDATE, 2), (A12, SUPPLIER, 1)]);
+        let stocks = |row: &LineUpRow<'_>| {
+            row.cells.map(|cell| match cell {
+                Some(LineUpCell::Attempt(seen)) => seen.facts.unwrap().committed.map(|committed| committed.stock),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(stocks(&rows[0]), [Some(2); 3]);
+        assert_eq!(stocks(&rows[3]), [None, Some(3), Some(3)]);
+    }
+
+    #[test]
+    fn what_is_waited_for_has_a_row_and_gives_it_to_the_attempt() {
+        let mut play = Play::waiting(false);
+        let due = |play: &Play| {
+            let comparison = play.app.comparison().unwrap();
+            let rows = comparison.line_up();
+            let last = rows.last().unwrap();
+            assert_eq!((rows.len(), last.attempt), (2, 2));
+            last.cells.map(|cell| matches!(cell, Some(LineUpCell::Due(_))))
+        };
+        assert_eq!(due(&play), [true; 3]);
+        let outcome = play.commit(Guard::Ledger, A12, UPDATE, 2);
+        assert_eq!(outcome, crate::store::Outcome::Replayed);
+        assert_eq!(due(&play), [false, true, true]);
+    }
+
+    #[test]
+    fn after_a_crash_the_retry_waits_for_the_timeout() {
+        let mut play = Play::begin(false).ready();
+        play.start(A12);
+        play.crashed(A12, 1);
+        let comparison = play.app.comparison().unwrap();
+        let rows = comparison.line_up();
+        let Some(LineUpCell::Due(due)) = rows[1].cells[0] else { panic!("{rows:?}") };
+        assert_eq!(due.0, play.now + comparison.terms().waits().start_to_close);
+        let Some(LineUpCell::Attempt(seen)) = rows[0].cells[0] else { panic!("{rows:?}") };
+        assert!(matches!(seen.state, AttemptState::Crashed(Point::AfterCommit)));
+    }
+
+    #[test]
+    fn news_of_an_earlier_comparison_is_ignored() {
+        let mut play = Play::waiting(false);
+        let old = play.terms.clone();
+        let _ended = play.app.end_comparison();
+        let again = play.app.begin_comparison(false);
+        assert!(matches!(again.as_slice(), [Command::Compare(terms)] if terms.number > old.number));
+        play.end(A12);
+        play.tell(Guard::Off, ComparisonEvent::Failed { cause: "late".into() });
+        let comparison = play.app.comparison().unwrap();
+        assert!(comparison.sides().iter().all(|side| side.stage() == SideStage::Preparing));
+    }
+
+    #[test]
+    fn what_fails_is_said_without_control_characters() {
+        let mut play = Play::begin(false);
+        play.tell(Guard::Off, ComparisonEvent::Failed { cause: "no\u{1b}[2Jroom".into() });
+        let comparison = play.app.comparison().unwrap();
+        let SideStage::Failed(cause) = comparison.side(Guard::Off).stage() else { panic!("it failed") };
+        assert!(cause.starts_with("no") && !cause.contains('\u{1b}'), "{cause:?}");
+        assert!(!comparison.is_over());
+    }
+
+    #[test]
+    fn it_is_ended_once_and_refused_where_it_cannot_be() {
+        let mut play = Play::begin(false);
+        assert_eq!(play.app.end_comparison(), [Command::EndComparison]);
+        assert_eq!((play.app.end_comparison(), play.app.comparison()), (Vec::new(), None));
+        let mut unconnected = App::new(setup());
+        assert!(unconnected.begin_comparison(false).is_empty() && unconnected.notice().is_some());
+        let mut remote = App::new(super::super::Setup { faults_allowed: false, ..setup() });
+        remote.update(Message::Link(Link::Up));
+        remote.update(Message::Server(Server::Foreign));
+        assert!(remote.begin_comparison(false).is_empty() && remote.notice().is_some());
+    }
+
+    #[test]
+    fn a_plan_that_leaves_it_to_chance_or_never_ends_is_replaced() {
+        for (plan, taken) in [
+            ("seed", false),
+            ("none", false),
+            ("after-commit-once", true),
+            ("crash-after-commit", true),
+            ("update.after-commit=2*hang", true),
+            ("update.after-commit=1*error;supplier.before-commit=34%1*error", true),
+            ("update.before-commit=delay(5);update.after-commit=1*error", true),
+            ("after-commit=delay(5);after-commit=1*error", false),
+            ("before-commit=1*error;after-commit=2*error", false),
+            ("update.after-commit=error", false),
+            ("update.after-commit=1*error;supplier.before-commit=error", false),
+            ("supplier.after-commit=1*error", false),
+            ("update.after-commit=99%1*error", false),
+        ] {
+            assert_eq!(loses_an_acknowledgement(&plan.parse().unwrap(), 42), taken, "{plan}");
+        }
+        let play = Play::begin(false);
+        let comparison = play.app.comparison().unwrap();
+        assert_eq!(comparison.instead_of(), Some("seed"));
+        assert_eq!(comparison.terms().faults, Preset::AfterCommitOnce.plan());
+    }
+
+    #[test]
+    fn the_plan_that_is_set_is_used_where_it_tells_the_story() {
+        let mut scene = Scene::new();
+        for _ in 0..2 {
+            scene.press(crate::app::Intent::NextFaults);
+        }
+        let play = Play::begin_on(scene.app, true);
+        let comparison = play.app.comparison().unwrap();
+        assert_eq!((comparison.instead_of(), &comparison.terms().faults), (None, &Preset::CrashAfterCommit.plan()));
+    }
+}

@@ -1,0 +1,72 @@
+//! What happened on the three sides, attempt by attempt, side by side. Derived from their orders.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Activity, Guard, UnixMillis};
+
+use super::{ComparisonState, Execution, RetryWaits};
+use crate::app::{Seen, Stage};
+
+/// One attempt, of which each side has its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineUpRow<'a> {
+    pub order: &'a str,
+    pub activity: Activity,
+    pub attempt: u32,
+    /// In the order of [`Guard::ALL`]; `None` where a side has no such attempt, or not yet.
+    pub cells: [Option<LineUpCell<'a>>; Guard::ALL.len()],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineUpCell<'a> {
+    Attempt(Seen<'a>),
+    /// It comes at this time.
+    Due(UnixMillis),
+}
+
+type Key<'a> = (&'a str, Activity, u32);
+
+impl ComparisonState {
+    /// The attempts in the order in which they first happened on any side.
+    #[must_use]
+    pub fn line_up(&self) -> Vec<LineUpRow<'_>> {
+        let waits = self.terms.waits();
+        let mut rows: BTreeMap<Key<'_>, (UnixMillis, LineUpRow<'_>)> = BTreeMap::new();
+        for (place, side) in self.sides.iter().enumerate() {
+            for (key, at, cell) in side.executions().flat_map(|execution| cells(execution, &waits)) {
+                let (order, activity, attempt) = key;
+                let empty = LineUpRow { order, activity, attempt, cells: [None; Guard::ALL.len()] };
+                let (first, row) = rows.entry(key).or_insert((at, empty));
+                *first = at.min(*first);
+                if let Some(place) = row.cells.get_mut(place) {
+                    *place = Some(cell);
+                }
+            }
+        }
+        let mut rows: Vec<_> = rows.into_values().collect();
+        rows.sort_by_key(|(at, _)| *at);
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+/// What an order did and will do, with the time of each. Attempts of which no line was seen are left out.
+fn cells<'a>(
+    execution: &'a Execution,
+    waits: &RetryWaits,
+) -> impl Iterator<Item = (Key<'a>, UnixMillis, LineUpCell<'a>)> {
+    let order = execution.order.as_str();
+    let of_activity = move |activity| {
+        execution.attempts(activity).filter_map(move |seen| {
+            let facts = seen.facts?;
+            let at = facts.started.or(facts.committed.map(|committed| committed.at)).or_else(|| facts.ended())?;
+            Some(((order, activity, seen.number), at, LineUpCell::Attempt(seen)))
+        })
+    };
+    let next = match execution.stage(waits) {
+        Stage::BackingOff { activity, next, due } => Some((activity, next, due)),
+        Stage::Unanswered { activity, attempt, due } => Some((activity, attempt.saturating_add(1), due)),
+        _ => None,
+    };
+    let next = next.map(|(activity, number, due)| ((order, activity, number), due, LineUpCell::Due(due)));
+    Activity::ALL.into_iter().flat_map(of_activity).chain(next)
+}

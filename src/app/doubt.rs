@@ -1,0 +1,344 @@
+//! What a failure leaves open, and why trying again is safe or is not: the words for it. Derived; stores nothing.
+//!
+//! A failure is definite where it is sure that the effect did not happen, and indefinite where it may have.
+
+use crate::{
+    domain::{Activity, Guard},
+    faults::Point,
+};
+
+use super::{
+    attempt::{AttemptFacts, AttemptState, Failure},
+    execution::Execution,
+    explain::{Explanation, Kind},
+    lane::Seen,
+    round::Place,
+};
+
+/// The longest message and key that are quoted.
+const LONGEST_QUOTE: usize = 60;
+const LONGEST_KEY: usize = 24;
+
+/// Store errors that come before anything is written.
+const WROTE_NOTHING: [&str; 2] = ["StoreBusy", "StoreDamaged"];
+
+/// What is known of the effect when an attempt has failed.
+enum Effect {
+    /// This attempt made it.
+    Made,
+    /// This attempt decided that no units are needed.
+    NotNeeded,
+    /// This attempt got the recorded result back.
+    Repeated,
+    /// An earlier attempt made it.
+    MadeBy(Place),
+    /// An earlier attempt decided that no units are needed.
+    NotNeededBy(Place),
+    /// No attempt made it.
+    None,
+    /// It stalls before the commit, and may still wake up.
+    Stalls,
+    /// The journal shows no effect, and cannot show that there is none.
+    Unseen,
+    /// No line of the journal tells of the attempt.
+    Unwatched,
+}
+
+/// The sentences about an attempt that has failed or does not answer.
+#[must_use]
+pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
+    let first = execution.lane(activity).first_commit().filter(|first| *first < seen.place());
+    let found_no_need = |first: &Place| {
+        let made = execution.attempts(activity).find(|seen| seen.place() == *first);
+        made.and_then(|seen| seen.facts?.committed).is_some_and(|committed| committed.delta == 0)
+    };
+    let effect = match effect(seen, first) {
+        Effect::MadeBy(first) if found_no_need(&first) => Effect::NotNeededBy(first),
+        effect => effect,
+    };
+    let text = format!("{} {}", happened(seen, &effect), retry(execution, activity, &effect));
+    match effect {
+        Effect::None => Explanation { kind: Kind::Definite, head: "DEFINITE", text },
+        _ => Explanation { kind: Kind::Indefinite, head: "INDEFINITE", text },
+    }
+}
+
+fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
+    let facts = seen.facts;
+    let is_after = facts.is_some_and(AttemptFacts::effect_unreported);
+    match (facts.and_then(|facts| facts.committed), first, seen.state) {
+        (Some(committed), _, _) if committed.delta == 0 => Effect::NotNeeded,
+        (Some(_), _, _) => Effect::Made,
+        (None, _, _) if is_after => Effect::Repeated,
+        (None, Some(first), _) => Effect::MadeBy(first),
+        (None, None, _) if !facts.is_some_and(AttemptFacts::is_journaled) => Effect::Unwatched,
+        (None, None, AttemptState::Crashed(Point::BeforeCommit)) => Effect::None,
+        (None, None, AttemptState::Failed(failure)) if failed_before_commit(failure) => Effect::None,
+        (None, None, _) if facts.is_some_and(|facts| !facts.strikes.is_empty()) => Effect::Stalls,
+        (None, None, _) => Effect::Unseen,
+    }
+}
+
+fn failed_before_commit(failure: &Failure) -> bool {
+    failure.point == Some(Point::BeforeCommit) || WROTE_NOTHING.contains(&failure.code.as_str())
+}
+
+/// What happened, in one sentence.
+fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
+    let place = seen.place();
+    match (effect, seen.state) {
+        (Effect::Made, AttemptState::Crashed(_)) => {
+            format!("{place}: the worker died after the commit. The effect is in, and Temporal cannot know.")
+        }
+        (Effect::Made, AttemptState::Failed(_)) => {
+            format!("{place} failed after the commit: the effect is in, the acknowledgement is lost.")
+        }
+        (Effect::Made, _) => {
+            format!("{place} gave no answer after its commit: the effect is in, Temporal cannot know.")
+        }
+        (Effect::NotNeeded, _) => format!("{place} found that no units are needed, and that answer is lost."),
+        (Effect::Repeated, _) => {
+            format!("{place} found the effect in already, and its answer is lost: the stock stands.")
+        }
+        (Effect::MadeBy(first), AttemptState::Failed(failure)) if failure.point.is_none() => {
+            format!("{place} failed too: {}. {first} made the effect, and it is in.", quote(&failure.message))
+        }
+        (Effect::MadeBy(first), _) => {
+            format!("{place} did not get through either, but {first} made the effect: it is in.")
+        }
+        (Effect::NotNeededBy(first), _) => {
+            format!("{place} did not get through either, but {first} found that no units are needed.")
+        }
+        (Effect::None, AttemptState::Crashed(_)) => {
+            format!("{place}: the worker died before the commit. No effect, though Temporal sees only a timeout.")
+        }
+        (Effect::None, AttemptState::Failed(Failure { point: None, message, .. })) => {
+            format!("{place} wrote nothing: {}.", quote(message))
+        }
+        (Effect::None, _) => format!("{place} failed before the commit: no effect."),
+        (Effect::Stalls, _) => format!("{place} stalls before the commit, and may still wake up and commit."),
+        (Effect::Unseen, AttemptState::Failed(failure)) => {
+            format!("{place} failed: {}. The journal shows no effect of it.", quote(&failure.message))
+        }
+        (Effect::Unseen, _) => format!("{place} gave no answer. The journal shows no effect; Temporal cannot know."),
+        (Effect::Unwatched, AttemptState::Failed(failure)) => {
+            let message = quote(&failure.message);
+            format!("{place} failed: {message}. Nobody can tell from here whether the effect happened.")
+        }
+        (Effect::Unwatched, AttemptState::TimedOut) => {
+            format!("{place} timed out. Nobody can tell from here whether the effect happened.")
+        }
+        (Effect::Unwatched, _) => {
+            format!("{place} is over without a word. Nobody can tell from here whether the effect happened.")
+        }
+    }
+}
+
+/// Why trying again is safe, or that it is not.
+fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
+    let guard = execution.terms().map(|terms| terms.guard);
+    let text = match (effect, guard, activity) {
+        (Effect::None, _, _) => "The retry is safe: there is nothing that it could repeat.",
+        (Effect::Unwatched, Some(Guard::Ledger), _) => {
+            "Retrying is safe only because the key is recorded with the effect."
+        }
+        (Effect::Unwatched, _, _) | (_, None, _) => {
+            "Retrying is safe only if its worker records a key with the effect."
+        }
+        (
+            Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded | Effect::NotNeededBy(_),
+            Some(Guard::Ledger),
+            _,
+        ) => {
+            let key = key(execution, activity);
+            return format!("The retry is safe: the ledger has {key}, and gives its result.");
+        }
+        (Effect::Stalls, Some(Guard::Ledger), _) => {
+            "The retry is safe: whichever commits second finds the key in the ledger."
+        }
+        (Effect::Unseen, Some(Guard::Ledger), _) => {
+            "The retry is safe: if the effect is in, its key is in the ledger with it."
+        }
+        (_, Some(_), Activity::SupplierOrder) => {
+            "The retry is NOT safe: nothing remembers the credit, so a low stock is credited again."
+        }
+        (Effect::Stalls, Some(_), _) => "The retry is NOT safe: if both commit, the units are taken twice.",
+        (Effect::Unseen, Some(Guard::Off), _) => "The retry is NOT safe: if the effect is in, it is made again.",
+        (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing remembers it, the units go again.",
+        (_, Some(Guard::LastOrder), _) => "The retry is NOT safe: after another order, the units go again.",
+    };
+    text.to_owned()
+}
+
+/// The key of the effect, where it is short enough to be read.
+fn key(execution: &Execution, activity: Activity) -> String {
+    let kind = match activity {
+        Activity::UpdateInventory => "order",
+        Activity::SupplierOrder => "supplier",
+    };
+    if execution.order.chars().count() > LONGEST_KEY {
+        "its key".to_owned()
+    } else {
+        format!("{kind}:{}", execution.order)
+    }
+}
+
+/// The first words of a message, without its full stop.
+fn quote(message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    match message.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => format!("{}..", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{
+            explain,
+            script::{SUPPLIER, Scene, UPDATE, waiting},
+        },
+        faults::Action,
+        store::Phase,
+    };
+
+    const GUARDS: [Guard; 3] = Guard::ALL;
+
+    /// The sentences about an order under that guard, to which this happened.
+    fn words(guard: Guard, happen: impl Fn(&mut Scene)) -> Explanation {
+        let mut scene = Scene::new();
+        while scene.app.guard() != guard {
+            scene.press(crate::app::Intent::NextGuard);
+        }
+        scene.guard = guard;
+        let commands = scene.press(crate::app::Intent::SeedOrder);
+        scene.begin(&commands[0], "r1");
+        happen(&mut scene);
+        let order = scene.app.selected().unwrap();
+        let said = explain(order, scene.app.stage(order));
+        let sentences: Vec<_> = said.text.split_inclusive(". ").collect();
+        assert!(sentences.iter().all(|sentence| sentence.chars().count() <= 115), "{sentences:?}");
+        let fits = said.text.chars().count() + said.head.len() + 3 <= 3 * 76;
+        assert!(fits && (sentences.len() >= 2 || said.head == "UNDER WAY"), "{}", said.text);
+        said
+    }
+
+    fn stall(scene: &mut Scene) {
+        let fault = Phase::Fault { point: Point::BeforeCommit, action: Action::Hang };
+        scene.started(UPDATE, 1);
+        scene.phase(UPDATE, 1, fault);
+    }
+
+    fn lost_after_commit(scene: &mut Scene) {
+        scene.started(UPDATE, 1);
+        scene.commit(UPDATE, 1, -999);
+        scene.failed(UPDATE, 1, Point::AfterCommit);
+    }
+
+    #[test]
+    fn a_failure_before_the_commit_is_definite_and_safe_under_any_guard() {
+        let busy = |scene: &mut Scene| {
+            let (code, message) = ("StoreBusy".into(), "the database is held by another process; try again".into());
+            scene.started(UPDATE, 1);
+            scene.phase(UPDATE, 1, Phase::Failed { code, message, retryable: true, point: None });
+        };
+        let happenings: [&dyn Fn(&mut Scene); 3] = [
+            &|scene| {
+                scene.started(UPDATE, 1);
+                scene.failed(UPDATE, 1, Point::BeforeCommit);
+            },
+            &|scene| {
+                scene.started(UPDATE, 1);
+                scene.crash(UPDATE, 1, Point::BeforeCommit);
+            },
+            &busy,
+        ];
+        for (happen, guard) in happenings.iter().flat_map(|happen| GUARDS.map(|guard| (happen, guard))) {
+            let said = words(guard, happen);
+            assert_eq!((said.kind, said.head), (Kind::Definite, "DEFINITE"), "{}", said.text);
+            assert!(said.text.ends_with("The retry is safe: there is nothing that it could repeat."), "{}", said.text);
+        }
+    }
+
+    #[test]
+    fn a_failure_after_the_commit_is_indefinite_and_safe_by_the_key_alone() {
+        let said = GUARDS.map(|guard| words(guard, lost_after_commit));
+        assert!(said.iter().all(|said| said.kind == Kind::Indefinite && said.text.contains("the effect is in")));
+        assert!(said[0].text.ends_with("safe: the ledger has order:A12, and gives its result."));
+        assert!(said[1].text.contains("NOT safe: after another order"), "{}", said[1].text);
+        assert!(said[2].text.contains("NOT safe: nothing remembers it"), "{}", said[2].text);
+    }
+
+    #[test]
+    fn an_attempt_that_stalls_before_the_commit_may_still_commit() {
+        let said = GUARDS.map(|guard| words(guard, stall));
+        assert!(said.iter().all(|said| said.text.contains("may still wake up")), "{}", said[0].text);
+        assert!(said[0].text.contains("whichever commits second finds the key"));
+        assert!(said[2].text.contains("NOT safe: if both commit, the units are taken twice"));
+    }
+
+    #[test]
+    fn an_attempt_without_an_answer_leaves_everything_open() {
+        for guard in GUARDS {
+            let said = words(guard, |scene| {
+                scene.started(UPDATE, 1);
+                scene.started(UPDATE, 2);
+            });
+            assert_eq!(said.kind, Kind::Indefinite);
+            assert!(said.text.starts_with("#1 gave no answer."), "{}", said.text);
+            assert_eq!(said.text.contains("NOT safe"), guard != Guard::Ledger, "{}", said.text);
+        }
+    }
+
+    #[test]
+    fn what_only_the_server_tells_is_indefinite_whatever_it_is() {
+        for code in ["Error", Failure::TIMEOUT] {
+            let said = words(Guard::Ledger, |scene| {
+                let mut pending = waiting(2, scene.now, scene.now + 1_000);
+                if let Some(failure) = &mut pending.failure {
+                    (failure.code, failure.message) = (code.into(), "x".repeat(300));
+                }
+                scene.described(vec![pending]);
+            });
+            assert_eq!(said.kind, Kind::Indefinite);
+            assert!(said.text.contains("Nobody can tell from here whether the effect happened."), "{}", said.text);
+            assert!(said.text.ends_with("only because the key is recorded with the effect."), "{}", said.text);
+        }
+    }
+
+    #[test]
+    fn a_credit_that_no_guard_remembers_may_come_again() {
+        for guard in GUARDS {
+            let said = words(guard, |scene| {
+                scene.started(UPDATE, 1);
+                scene.commit(UPDATE, 1, -999);
+                scene.done(UPDATE, 1, crate::store::Outcome::Applied);
+                scene.started(SUPPLIER, 1);
+                scene.commit(SUPPLIER, 1, 1000);
+                scene.crash(SUPPLIER, 1, Point::AfterCommit);
+            });
+            assert!(said.text.starts_with("#1: the worker died after the commit."), "{}", said.text);
+            assert_eq!(said.text.contains("supplier:A12"), guard == Guard::Ledger, "{}", said.text);
+            assert_eq!(said.text.contains("NOT safe"), guard != Guard::Ledger, "{}", said.text);
+        }
+    }
+
+    #[test]
+    fn a_later_failure_does_not_hide_that_the_effect_is_in() {
+        let said = words(Guard::Ledger, |scene| {
+            lost_after_commit(scene);
+            scene.started(UPDATE, 2);
+            scene.failed(UPDATE, 2, Point::BeforeCommit);
+        });
+        assert_eq!(said.kind, Kind::Indefinite);
+        assert!(said.text.contains("#1 made the effect: it is in."), "{}", said.text);
+        let said = words(Guard::Ledger, |scene| {
+            lost_after_commit(scene);
+            scene.started(UPDATE, 2);
+            scene.failed(UPDATE, 2, Point::AfterCommit);
+        });
+        assert!(said.text.contains("found the effect in already"), "{}", said.text);
+    }
+}

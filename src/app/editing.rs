@@ -1,0 +1,115 @@
+//! The two lines that can be edited: the fault plan and the filter. What is typed shows its effect at once; a wrong
+//! plan shows where it is wrong, and is not taken.
+
+use tui_input::{Input, InputRequest};
+
+use crate::faults::{FaultPlan, PlanError};
+
+use super::{App, Command, Overlay, notice::Tone};
+
+/// The longest line that can be typed, in characters.
+const LONGEST: usize = 400;
+
+impl App {
+    pub(super) fn edit_plan(&mut self) -> Vec<Command> {
+        if !self.setup().faults_allowed {
+            return self.refuse(NOT_ALLOWED);
+        }
+        self.input = Input::new(self.plan().to_string());
+        self.show(Overlay::Plan);
+        Vec::new()
+    }
+
+    pub(super) fn edit_filter(&mut self) {
+        self.input = Input::new(self.filter.clone());
+        self.show(Overlay::Filter);
+    }
+
+    pub(super) fn edit(&mut self, request: InputRequest) {
+        let full = self.input.value().chars().count() >= LONGEST;
+        if matches!(request, InputRequest::InsertChar(character) if full || character.is_control()) {
+            return;
+        }
+        self.input.handle(request);
+        if self.overlay == Overlay::Filter {
+            self.input.value().trim().clone_into(&mut self.filter);
+            self.selection = None;
+        }
+    }
+
+    pub(super) fn submit(&mut self) -> Vec<Command> {
+        match (self.overlay, self.edited_plan()) {
+            (Overlay::Plan, Ok(plan)) => {
+                self.notify(&format!("faults {plan}. It holds for the next orders"), Tone::Plain);
+                self.plan = plan;
+            }
+            // The mistake is on the screen, under its character.
+            (Overlay::Plan, Err(_)) => return Vec::new(),
+            _ => {}
+        }
+        self.show(Overlay::None);
+        Vec::new()
+    }
+
+    /// The plan as it is typed.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the character.
+    pub fn edited_plan(&self) -> Result<FaultPlan, PlanError> {
+        self.input.value().parse()
+    }
+}
+
+pub(super) const NOT_ALLOWED: &str = "this server is not on loopback: planned faults are for a server of your own";
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{Intent, script::Scene};
+
+    use super::*;
+
+    fn type_in(scene: &mut Scene, text: &str) {
+        scene.press(Intent::Edit(InputRequest::DeleteLine));
+        for character in text.chars() {
+            scene.press(Intent::Edit(InputRequest::InsertChar(character)));
+        }
+    }
+
+    #[test]
+    fn a_plan_is_taken_only_when_it_is_right() {
+        let mut scene = Scene::new();
+        scene.press(Intent::EditPlan);
+        assert_eq!(scene.app.input().value(), "before-commit=34%error;after-commit=34%error");
+        type_in(&mut scene, "after-commit=2*crush");
+        assert_eq!(scene.app.edited_plan().unwrap_err().column, 16);
+        scene.press(Intent::Submit);
+        assert_eq!(scene.app.overlay(), Overlay::Plan);
+        type_in(&mut scene, "after-commit=2*crash");
+        scene.press(Intent::Submit);
+        assert_eq!((scene.app.overlay(), scene.app.plan().to_string()), (Overlay::None, "after-commit=2*crash".into()));
+    }
+
+    #[test]
+    fn a_plan_that_is_left_changes_nothing() {
+        let mut scene = Scene::new();
+        let before = scene.app.plan().clone();
+        scene.press(Intent::EditPlan);
+        type_in(&mut scene, "none");
+        scene.press(Intent::Close);
+        assert_eq!((scene.app.overlay(), scene.app.plan()), (Overlay::None, &before));
+    }
+
+    #[test]
+    fn the_filter_holds_while_it_is_typed_and_goes_with_escape() {
+        let mut scene = Scene::mid_retry();
+        scene.press(Intent::FreshOrder);
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "a12");
+        assert_eq!(scene.app.rows().len(), 1);
+        assert_eq!(scene.app.selected().unwrap().order, "A12");
+        scene.press(Intent::Submit);
+        assert_eq!((scene.app.overlay(), scene.app.filter()), (Overlay::None, "a12"));
+        scene.press(Intent::Close);
+        assert_eq!((scene.app.filter(), scene.app.rows().len()), ("", 2));
+    }
+}

@@ -1,0 +1,109 @@
+//! A long session in fast motion: what the core keeps of it is bounded.
+
+use std::fmt::{self, Write as _};
+
+use crate::{domain::UnixMillis, faults::Point, store::Outcome};
+
+use super::{
+    orders::KEPT_ORDERS,
+    script::{SUPPLIER, Scene, UPDATE},
+    *,
+};
+
+/// Counts what is written.
+struct Count(usize);
+
+impl fmt::Write for Count {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+/// How much the core keeps: the length of everything in it, written out. The same at every run, and no part of the
+/// state can be forgotten in it.
+fn kept(app: &App) -> usize {
+    let mut count = Count(0);
+    write!(count, "{app:?}").unwrap();
+    count.0
+}
+
+/// An order with retries, and what goes on around it. Its ids are known, so that the ledger's keys are: those have to be
+/// kept, one per distinct order.
+fn order(scene: &mut Scene, number: usize) {
+    const IDS: [&str; 5] = ["A12", "B3", "C4", "D5", "E6"];
+    scene.order = IDS[number % IDS.len()];
+    let commands = scene.press(Intent::FreshOrder);
+    scene.begin(&commands[0], &format!("run-{number:09}"));
+    scene.started(UPDATE, 1);
+    scene.failed(UPDATE, 1, Point::BeforeCommit);
+    scene.started(UPDATE, 2);
+    scene.commit(UPDATE, 2, -1);
+    scene.failed(UPDATE, 2, Point::AfterCommit);
+    scene.started(UPDATE, 3);
+    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.started(SUPPLIER, 1);
+    scene.commit(SUPPLIER, 1, 1);
+    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.ended("applied");
+    scene.wait(30);
+    around(scene, number);
+    // The journal of the scene is not what is measured.
+    scene.stock = 1_000;
+}
+
+/// Ticks, a link that flaps, a worker that dies, log lines, answers of the server.
+fn around(scene: &mut Scene, number: usize) {
+    let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+    let failure = PendingFailure { code: "RandomError".into(), message: "RANDOM ERROR".into(), retryable: true };
+    let pending = Pending {
+        activity: UPDATE,
+        id: "1".into(),
+        state: PendingState::Scheduled,
+        attempt: 3,
+        maximum: 0,
+        started: Some(UnixMillis(scene.now)),
+        completed: Some(UnixMillis(scene.now)),
+        next: Some(UnixMillis(scene.now + 2_000)),
+        interval: Some(2_000),
+        failure: Some(failure),
+        worker: "worker".into(),
+    };
+    let at = UnixMillis(scene.now);
+    let answer = Ok(Description { at, open: true, pending: vec![pending] });
+    scene.tell(Message::Described { workflow: run.workflow, run: run.run, answer });
+    scene.tell(Message::Logged { at, level: LogLevel::Warn, text: "the server does not answer; asking again".into() });
+    match number % 4 {
+        0 => {
+            let cause = "connection refused".to_owned();
+            scene.tell(Message::Link(Link::Down { cause, attempt: 1, next_try: at }));
+            scene.tell(Message::Link(Link::Up));
+        }
+        1 => {
+            scene.tell(Message::Worker(Worker::Exited { cause: "crashed".into(), restart_at: Some(at) }));
+            scene.tell(Message::Worker(Worker::Ready { pid: 4242 }));
+        }
+        2 => {
+            scene.tell(Message::Notice { text: "a notice".into(), tone: Tone::Plain });
+        }
+        _ => {
+            scene.press(Intent::Select(Move::Down));
+            scene.press(Intent::Select(Move::First));
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_long_session_is_bounded() {
+    let mut scene = Scene::new();
+    // As many orders as are kept, so that from here on each new one is the end of an old one. Some 16 messages each.
+    let full = KEPT_ORDERS + 100;
+    (0..full).for_each(|number| order(&mut scene, number));
+    let at_first = kept(&scene.app);
+    (full..full + 4_000).for_each(|number| order(&mut scene, number));
+    let in_the_end = kept(&scene.app);
+    assert_eq!(scene.app.orders().len(), KEPT_ORDERS);
+    assert!(at_first > KEPT_ORDERS * 100, "{at_first}");
+    // Numbers grow by a digit here and there.
+    assert!(in_the_end <= at_first + at_first / 100, "{at_first} became {in_the_end}");
+}

@@ -1,0 +1,230 @@
+//! The attempts of an order and the waits between them as stretches of time, a strip per activity. What is not known is
+//! worked out: Temporal gives an attempt up at its start-to-close timeout, and waits as the retry policy says.
+//! A pure function of the execution and of now; no stretch overlaps another one of its strip.
+
+use crate::{
+    domain::{Activity, UnixMillis},
+    faults::Action,
+};
+
+use super::{
+    NextAttempt,
+    attempt::{AttemptFacts, AttemptState},
+    execution::Execution,
+    lane::Seen,
+    waits::RetryWaits,
+};
+
+/// No later time is taken for true, so that sums of times stay numbers.
+const LATEST: u64 = 1 << 60;
+
+/// Milliseconds after which a queue, or an attempt that runs, is worth a place of its own.
+const NOTICEABLE: u64 = 1_000;
+
+/// What one activity of an order did, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strip<'a> {
+    pub activity: Activity,
+    /// Attempts that are too old to be kept.
+    pub forgotten: u64,
+    pub stretches: Vec<Stretch<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    pub from: UnixMillis,
+    /// After `from`. Ahead of now where it is expected to last until then.
+    pub to: UnixMillis,
+    pub what: What<'a>,
+}
+
+impl Stretch<'_> {
+    #[must_use]
+    pub const fn millis(&self) -> u64 {
+        self.to.0.saturating_sub(self.from.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What<'a> {
+    /// Nobody had taken the first attempt yet. `open`: nobody has.
+    Queue { open: bool },
+    Attempt {
+        seen: Seen<'a>,
+        /// It may still answer.
+        open: bool,
+        /// When Temporal gives it up, where nothing but that is to be expected.
+        timeout: Option<UnixMillis>,
+        /// It ended this long after its begin, when Temporal had given it up already.
+        late: Option<u64>,
+        /// Its begin is known, and not only that it must have begun about then.
+        exact: bool,
+    },
+    /// Between two attempts.
+    Wait {
+        /// How long it took, in milliseconds, where both ends are known.
+        real: Option<u64>,
+        /// What the retry policy says, in milliseconds; `None` where it has no say.
+        policy: Option<u64>,
+        /// When the next attempt is due, while it has not begun.
+        due: Option<UnixMillis>,
+    },
+    /// The attempt that has not begun. A millisecond long.
+    Next(NextAttempt),
+}
+
+/// Both activities, in the order in which they run.
+#[must_use]
+pub fn history<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis) -> [Strip<'a>; Activity::ALL.len()] {
+    let now = now.0.min(LATEST);
+    let begun = execution.begun().0.min(LATEST);
+    let told = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
+    let origin = Activity::ALL.into_iter().flat_map(told).min().map_or(begun, |first| first.min(begun));
+    let [update, supplier] = Activity::ALL;
+    let view = View { execution, waits, now, activity: update };
+    let update = view.strip(origin, Some(begun));
+    let end = update.stretches.last().map(|stretch| stretch.to.0);
+    let free = end.filter(|_| execution.has_succeeded(Activity::UpdateInventory));
+    [update, View { activity: supplier, ..view }.strip(end.unwrap_or(origin), free)]
+}
+
+fn known_begin(seen: &Seen<'_>) -> Option<u64> {
+    seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(LATEST))
+}
+
+#[derive(Clone, Copy)]
+struct View<'a, 'b> {
+    execution: &'a Execution,
+    waits: &'b RetryWaits,
+    now: u64,
+    activity: Activity,
+}
+
+impl<'a> View<'a, '_> {
+    /// `origin`: nothing of it came before. `free`: from then on a worker could have taken the first attempt.
+    fn strip(&self, origin: u64, free: Option<u64>) -> Strip<'a> {
+        let seen: Vec<_> = self.execution.attempts(self.activity).collect();
+        let begins = self.begins(&seen, origin);
+        let mut stretches = Vec::with_capacity(seen.len() * 2 + 2);
+        stretches.extend(self.queue(&seen, begins.first().copied(), free));
+        for (index, (seen, begin)) in seen.iter().zip(&begins).enumerate() {
+            if let Some(before) = stretches.last().copied() {
+                stretches.extend(self.wait(&before, seen, *begin));
+            }
+            stretches.push(self.attempt(seen, *begin, begins.get(index.saturating_add(1)).copied()));
+        }
+        let end = stretches.last().map_or(origin, |stretch| stretch.to.0);
+        stretches.extend(self.ahead(seen.last(), end).into_iter().flatten());
+        let forgotten = self.execution.lane(self.activity).total().saturating_sub(seen.len() as u64);
+        Strip { activity: self.activity, forgotten, stretches }
+    }
+
+    /// When the attempts began, each after the one before. Those of unknown time are spread between their neighbours.
+    fn begins(&self, seen: &[Seen<'_>], origin: u64) -> Vec<u64> {
+        let mut begins: Vec<u64> = Vec::with_capacity(seen.len());
+        for index in 0..seen.len() {
+            let ahead = seen.iter().skip(index);
+            let known = ahead.enumerate().find_map(|(ahead, seen)| Some((ahead as u64, known_begin(seen)?)));
+            let (unknown, next) = known.unwrap_or(((seen.len() - index) as u64, self.now));
+            let (before, least) = begins.last().map_or((origin, 0), |last| (*last, *last + 1));
+            let at = if unknown == 0 { next } else { before + next.saturating_sub(before) / (unknown + 1) };
+            begins.push(at.max(least));
+        }
+        begins
+    }
+
+    fn is_at_work(&self) -> bool {
+        !self.execution.is_over() && self.execution.current() == self.activity
+    }
+
+    fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Stretch<'a>> {
+        let from = free?;
+        let to = match seen.first() {
+            Some(first) if first.number > 1 || known_begin(first).is_none() => return None,
+            Some(_) => first?,
+            None if self.execution.is_over() || self.now.saturating_sub(from) < NOTICEABLE => return None,
+            None => self.now,
+        };
+        (to > from).then(|| stretch(from, to, What::Queue { open: first.is_none() }))
+    }
+
+    fn wait(&self, before: &Stretch<'a>, next: &Seen<'_>, begin: u64) -> Option<Stretch<'a>> {
+        let What::Attempt { seen, exact, .. } = before.what else { return None };
+        let from = before.to.0;
+        let real = (exact && known_begin(next).is_some()).then(|| begin.saturating_sub(from));
+        let policy = (next.round == seen.round).then(|| self.waits.after(seen.number));
+        (begin > from).then(|| stretch(from, begin, What::Wait { real, policy, due: None }))
+    }
+
+    fn attempt(&self, seen: &Seen<'a>, begin: u64, next: Option<u64>) -> Stretch<'a> {
+        let exact = known_begin(seen).is_some();
+        let given_up = begin.saturating_add(self.waits.start_to_close).min(LATEST);
+        let limit = next.unwrap_or(LATEST);
+        let closed = |to: u64, late| {
+            let what = What::Attempt { seen: *seen, open: false, timeout: None, late, exact };
+            stretch(begin, to.min(limit).max(begin + 1), what)
+        };
+        let ended = seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(LATEST));
+        // A success behind which there is another attempt came when Temporal had given this one up.
+        let goes_on = next.is_some() || self.next().is_some();
+        let is_late = |ended| ended > limit || (goes_on && matches!(seen.state, AttemptState::Succeeded(_)));
+        match (ended, next) {
+            (Some(ended), _) if is_late(ended) => closed(given_up.min(ended), Some(ended.saturating_sub(begin))),
+            (Some(ended), _) => closed(ended, None),
+            (None, _) if !exact && (next.is_some() || !self.is_at_work()) => closed(begin, None),
+            (None, Some(_)) => closed(given_up, None),
+            (None, None) if !self.is_at_work() => closed(last_sign(seen).unwrap_or(begin), None),
+            (None, None) if self.now >= given_up && self.next().is_some() => closed(given_up, None),
+            (None, None) => self.unfinished(seen, begin, exact.then_some(given_up)),
+        }
+    }
+
+    /// The latest attempt, which has not ended. One that will not answer lasts until Temporal gives it up; so does one
+    /// that has run for a while, because that is the only end that can be foreseen.
+    fn unfinished(&self, seen: &Seen<'a>, begin: u64, given_up: Option<u64>) -> Stretch<'a> {
+        let least = self.now.max(begin + 1);
+        let answers = seen.state == AttemptState::Running;
+        let long = self.now.saturating_sub(begin) >= NOTICEABLE;
+        let timeout = given_up.filter(|at| *at > self.now && (!answers || long));
+        let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
+        let timeout = timeout.map(UnixMillis);
+        let what = What::Attempt { seen: *seen, open: true, timeout, late: None, exact: given_up.is_some() };
+        stretch(begin, to, what)
+    }
+
+    fn next(&self) -> Option<NextAttempt> {
+        self.execution.next_attempt(self.waits).filter(|next| next.activity == self.activity && self.is_at_work())
+    }
+
+    /// The wait that is not over, and the attempt behind it. `end`: of what came before.
+    fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Stretch<'a>>; 2] {
+        let Some(next) = self.next() else { return [None, None] };
+        let due = next.due.0.min(LATEST);
+        let to = due.max(self.now).max(end);
+        let told = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
+        let policy = told.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
+        let wait = What::Wait { real: None, policy, due: Some(UnixMillis(due)) };
+        [(to > end).then(|| stretch(end, to, wait)), Some(stretch(to, to + 1, What::Next(next)))]
+    }
+}
+
+const fn stretch(from: u64, to: u64, what: What<'_>) -> Stretch<'_> {
+    Stretch { from: UnixMillis(from), to: UnixMillis(to), what }
+}
+
+/// The time of the last thing that is known of an attempt without an end.
+fn last_sign(seen: &Seen<'_>) -> Option<u64> {
+    let facts = seen.facts?;
+    let strikes = facts.strikes.iter().map(|strike| strike.at.0);
+    strikes.chain(facts.committed.map(|committed| committed.at.0)).max().map(|at| at.min(LATEST))
+}
+
+/// When a planned delay is over.
+fn delayed_until(seen: &Seen<'_>) -> Option<u64> {
+    let strikes = seen.facts?.strikes.iter();
+    let ends = strikes.filter_map(|strike| match strike.action {
+        Action::Delay { millis } => Some(strike.at.0.saturating_add(millis).min(LATEST)),
+        _ => None,
+    });
+    ends.max()
+}

@@ -1,0 +1,120 @@
+//! The selected order as `temporal` commands that a person can type: how it was started, and how to look at it, retry
+//! it and cancel it without this dashboard.
+
+use serde_json::json;
+
+use super::{App, Execution};
+
+/// A command, and what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    pub does: &'static str,
+    /// Words as a shell takes them: quoted where they need it.
+    pub words: Vec<String>,
+}
+
+impl Instruction {
+    fn new(does: &'static str, verb: &[&str], place: &[String], rest: &[(&str, &str)]) -> Self {
+        let verb = ["temporal"].iter().chain(verb).map(|word| (*word).to_owned());
+        let rest = rest.iter().flat_map(|(flag, value)| [(*flag).to_owned(), quoted(value)]);
+        Self { does, words: verb.chain(place.iter().cloned()).chain(rest).collect() }
+    }
+
+    /// On one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.words.join(" ")
+    }
+}
+
+/// What to type for `order`, the start first where what it ordered is known.
+#[must_use]
+pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
+    let setup = app.setup();
+    let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
+    let place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
+    let run = order.run.as_deref().unwrap_or_default();
+    let one = [("--workflow-id", order.workflow.as_str()), ("--run-id", run)];
+    let one = if run.is_empty() { &one[..1] } else { &one };
+    let input = input(app, order);
+    let start = input.as_deref().map(|input| {
+        let start = [
+            ("--task-queue", setup.task_queue.as_str()),
+            ("--type", "InventoryWorkflow"),
+            ("--workflow-id", &order.workflow),
+            ("--input", input),
+        ];
+        Instruction::new("start it", &["workflow", "start"], &place, &start)
+    });
+    let look = Instruction::new("see its pending activities", &["workflow", "describe"], &place, one);
+    let cancel = Instruction::new("cancel it", &["workflow", "cancel"], &place, one);
+    let reset = order.pending(order.current()).map(|pending| {
+        let reset = [one, &[("--activity-id", pending.id.as_str())]].concat();
+        Instruction::new("retry now: its attempts begin at 1", &["activity", "reset"], &place, &reset)
+    });
+    let open = !order.is_over();
+    start.into_iter().chain([look]).chain(reset).chain(open.then_some(cancel)).collect()
+}
+
+/// The workflow's input, with our field as the dashboard sends it.
+fn input(app: &App, order: &Execution) -> Option<String> {
+    let terms = order.terms()?;
+    let mut input =
+        json!({ "OrderID": order.order, "Item": terms.product.as_str(), "Quantity": terms.quantity, "Demo": {} });
+    let demo = match &order.asked {
+        Some(asked) => json!({ "Faults": asked.faults.to_string(), "Seed": app.setup().seed, "Guard": terms.guard }),
+        None => json!({ "Guard": terms.guard }),
+    };
+    input["Demo"] = demo;
+    Some(input.to_string())
+}
+
+/// As a shell takes it. A text that no shell takes, with a NUL in it, cannot come here: it was sanitized.
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::script::{Scene, waiting};
+
+    use super::*;
+
+    #[test]
+    fn an_order_is_told_as_commands() {
+        let scene = Scene::mid_retry();
+        let told = instructions(&scene.app, scene.app.selected().unwrap());
+        let lines: Vec<_> = told.iter().map(Instruction::line).collect();
+        assert_eq!(
+            lines[0],
+            "temporal workflow start --address localhost:7233 --namespace default --task-queue inventory-task-queue \
+             --type InventoryWorkflow --workflow-id order-A12 --input \
+             '{\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999,\"Demo\":{\"Faults\":\"before-commit=34%error;\
+             after-commit=34%error\",\"Seed\":42,\"Guard\":\"ledger\"}}'"
+        );
+        assert!(lines[2].starts_with("temporal workflow cancel") && told.len() == 3);
+        let over = Scene::right();
+        assert_eq!(instructions(&over.app, over.app.selected().unwrap()).len(), 2);
+    }
+
+    #[test]
+    fn an_activity_that_the_server_tells_of_can_be_reset() {
+        let mut scene = Scene::mid_retry();
+        let now = scene.now;
+        scene.described(vec![waiting(3, now - 300, now + 1_700)]);
+        let told = instructions(&scene.app, scene.app.selected().unwrap());
+        assert!(told[2].line().starts_with("temporal activity reset") && told[2].line().ends_with("--activity-id 1"));
+    }
+
+    #[test]
+    fn a_hostile_id_stays_one_word() {
+        let mut scene = Scene::new();
+        scene.workflow = "order-'; rm -rf / #".into();
+        scene.started(crate::app::script::UPDATE, 1);
+        let told = instructions(&scene.app, scene.app.selected().unwrap());
+        for instruction in told {
+            let words = shlex::split(&instruction.line()).unwrap();
+            assert!(words.contains(&scene.workflow), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What is done to workers, servers and running orders, and what is set for the next ones.
+
+use url::Url;
+
+use crate::{
+    domain::{Activity, Guard},
+    faults::Preset,
+};
+
+use super::{
+    App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Worker, instructions, notice::Tone,
+};
+
+impl App {
+    pub(super) fn next_faults(&mut self) -> Vec<Command> {
+        if !self.setup().faults_allowed {
+            return self.refuse(super::editing::NOT_ALLOWED);
+        }
+        let preset = Preset::of(self.plan()).map_or(Preset::Seed, Preset::next);
+        self.plan = preset.plan();
+        self.notify(&format!("faults {preset}: {}. It holds for the next orders", preset.meaning()), Tone::Plain);
+        Vec::new()
+    }
+
+    pub(super) fn next_guard(&mut self) {
+        self.guard = self.guard.next();
+        let tone = if self.guard == Guard::Ledger { Tone::Good } else { Tone::Bad };
+        let text = format!("guard {}: {}. It holds for the next orders", self.guard, self.guard.meaning());
+        self.notify(&text, tone);
+    }
+
+    pub(super) fn kill_worker(&mut self) -> Vec<Command> {
+        match self.worker() {
+            Worker::Starting | Worker::Ready { .. } | Worker::Stopping => vec![Command::KillWorker],
+            Worker::Elsewhere => self.refuse("the worker is another program's: this dashboard cannot kill it"),
+            Worker::Absent | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
+                self.refuse("no worker is running; w starts one")
+            }
+        }
+    }
+
+    pub(super) fn toggle_worker(&mut self) -> Vec<Command> {
+        match self.worker() {
+            Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
+            Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
+            Worker::Absent | Worker::Elsewhere | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
+                vec![Command::StartWorker]
+            }
+        }
+    }
+
+    /// Killing asks first, starting does not.
+    pub(super) fn toggle_server(&mut self) -> Vec<Command> {
+        match self.server() {
+            Server::Running { .. } => self.show(Overlay::Confirm(Question::KillServer)),
+            Server::Killed => return vec![Command::StartServer],
+            Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is on its way already"),
+            Server::Foreign | Server::Unknown => {
+                return self.refuse("this server is not this dashboard's own: it can neither be killed nor started");
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn retry_now(&mut self) -> Vec<Command> {
+        match self.open_run() {
+            Ok(run) => {
+                let activity = self.selected().map_or(Activity::UpdateInventory, Execution::current);
+                vec![Command::RetryNow(run, activity)]
+            }
+            Err(why) => self.refuse(&format!("{why}, so there is nothing to retry")),
+        }
+    }
+
+    pub(super) fn ask_cancel(&mut self) -> Vec<Command> {
+        match self.open_run() {
+            Ok(_) => {
+                // The newest row is followed; what was asked about must be what is answered.
+                self.selection = self.selected_slot();
+                self.show(Overlay::Confirm(Question::Cancel));
+            }
+            Err(why) => return self.refuse(&format!("{why}, so there is nothing to cancel")),
+        }
+        Vec::new()
+    }
+
+    /// The selected order's run, where it is open; else why there is none.
+    fn open_run(&self) -> Result<Run, String> {
+        let order = self.selected().ok_or_else(|| "no order is selected".to_owned())?;
+        if *self.link() != Link::Up {
+            return Err("not connected to a Temporal server".to_owned());
+        }
+        if order.is_over() {
+            return Err(format!("{} is over", order.order));
+        }
+        self.selected_run().ok_or_else(|| format!("the server has not answered the start of {} yet", order.order))
+    }
+
+    pub(super) fn selected_run(&self) -> Option<Run> {
+        let order = self.selected()?;
+        Some(Run { workflow: order.workflow.clone(), run: order.run.clone()? })
+    }
+
+    pub(super) fn open_web_ui(&mut self) -> Vec<Command> {
+        let Some(run) = self.selected_run() else {
+            return self.refuse("no order with a workflow run is selected");
+        };
+        match self.page_of(&run) {
+            Some(page) => {
+                self.notify(&format!("opening {page}"), Tone::Plain);
+                vec![Command::Open(page)]
+            }
+            None => self.refuse("where this server's Web UI is, is not known; t shows the same as commands"),
+        }
+    }
+
+    /// The Web UI's page of a run. A dev server's is at its own port + 1000, ours or not.
+    fn page_of(&self, run: &Run) -> Option<String> {
+        let base = match self.server() {
+            Server::Running { web_ui } => web_ui.clone(),
+            _ if self.setup().faults_allowed => {
+                let (host, port) = self.setup().server.rsplit_once(':')?;
+                format!("http://{host}:{}", port.parse::<u16>().ok()?.checked_add(1_000)?)
+            }
+            _ => return None,
+        };
+        let mut page = Url::parse(&base).ok()?;
+        let namespace = self.setup().namespace.as_str();
+        let parts = ["namespaces", namespace, "workflows", &run.workflow, &run.run, "history"];
+        page.path_segments_mut().ok()?.extend(parts);
+        Some(page.into())
+    }
+
+    /// The selected order's workflow id; over the commands, the first of them.
+    pub(super) fn copy(&mut self) -> Vec<Command> {
+        let Some(order) = self.selected() else { return self.refuse("no order is selected") };
+        let first = || instructions(self, order).first().map(Instruction::line);
+        let command = if self.overlay == Overlay::ShowCommand { first() } else { None };
+        let text = command.unwrap_or_else(|| order.workflow.clone());
+        self.notify(&format!("copied, where the terminal allows it: {text}"), Tone::Plain);
+        vec![Command::Copy(text)]
+    }
+
+    pub(super) fn show_command(&mut self) -> Vec<Command> {
+        if self.selected().is_none() {
+            return self.refuse("no order is selected");
+        }
+        self.show(if self.overlay == Overlay::ShowCommand { Overlay::None } else { Overlay::ShowCommand });
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{Intent, Message, script::Scene};
+
+    use super::*;
+
+    #[test]
+    fn what_destroys_asks_first() {
+        let mut scene = Scene::mid_retry();
+        let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        for (intent, question, command) in [
+            (Intent::AskReset, Question::Reset, Command::Reset),
+            (Intent::ToggleServer, Question::KillServer, Command::KillServer),
+            (Intent::AskCancel, Question::Cancel, Command::Cancel(run)),
+        ] {
+            assert_eq!(scene.press(intent), []);
+            assert_eq!(scene.app.overlay(), Overlay::Confirm(question));
+            assert_eq!(scene.press(Intent::No), []);
+            assert_eq!(scene.press(Intent::Yes), [], "the question is gone");
+            scene.press(intent);
+            assert_eq!(scene.press(Intent::Yes), [command]);
+            assert_eq!(scene.app.overlay(), Overlay::None);
+        }
+    }
+
+    #[test]
+    fn an_order_that_comes_meanwhile_is_not_the_one_that_is_cancelled() {
+        let mut scene = Scene::mid_retry();
+        let asked = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        scene.press(Intent::AskCancel);
+        (scene.workflow, scene.run, scene.order) = ("order-B7".into(), "r2".into(), "B7");
+        scene.wait(1_000);
+        scene.started(crate::app::script::UPDATE, 1);
+        assert_eq!(scene.app.orders().len(), 2);
+        assert_eq!(scene.press(Intent::Yes), [Command::Cancel(asked)]);
+    }
+
+    #[test]
+    fn an_open_order_is_retried_and_one_that_is_over_is_not() {
+        let mut scene = Scene::mid_retry();
+        let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        assert_eq!(scene.press(Intent::RetryNow), [Command::RetryNow(run, Activity::UpdateInventory)]);
+        let mut over = Scene::right();
+        assert_eq!((over.press(Intent::RetryNow), over.press(Intent::AskCancel)), (vec![], vec![]));
+        assert!(over.app.notice().unwrap().text.contains("A12 is over"));
+    }
+
+    #[test]
+    fn the_web_ui_page_is_that_of_the_run() {
+        let mut scene = Scene::mid_retry();
+        let page = "namespaces/default/workflows/order-A12/0198f1a2-6b1f-7c3e/history";
+        let open = |base: &str| vec![Command::Open(format!("{base}/{page}"))];
+        assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
+        scene.tell(Message::Server(Server::Foreign));
+        assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
+    }
+
+    #[test]
+    fn a_killed_server_is_started_and_one_of_others_is_left_alone() {
+        let mut scene = Scene::new();
+        scene.tell(Message::Server(Server::Killed));
+        assert_eq!(scene.press(Intent::ToggleServer), [Command::StartServer]);
+        scene.tell(Message::Server(Server::Foreign));
+        assert_eq!((scene.press(Intent::ToggleServer), scene.app.overlay()), (vec![], Overlay::None));
+    }
+
+    #[test]
+    fn what_is_copied_is_the_id_or_the_command() {
+        let mut scene = Scene::mid_retry();
+        assert_eq!(scene.press(Intent::CopyWorkflowId), [Command::Copy("order-A12".into())]);
+        scene.press(Intent::ShowCommand);
+        let copied = scene.press(Intent::CopyWorkflowId);
+        assert!(matches!(&copied[..], [Command::Copy(text)] if text.starts_with("temporal workflow start")));
+    }
+}

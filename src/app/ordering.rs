@@ -1,0 +1,87 @@
+//! Sending orders: fresh ones, the seed's own, and the selected one once more.
+
+use std::sync::Arc;
+
+use crate::domain::{OrderId, ProductId};
+
+use super::{
+    App, Command, Link, StartOrder,
+    execution::{Asked, Terms},
+};
+
+const SEED_ORDER: &str = "A12";
+const SEED_PRODUCT: &str = "123456";
+const SEED_QUANTITY: i64 = 999;
+
+impl App {
+    pub(super) fn fresh_orders(&mut self, count: usize) -> Vec<Command> {
+        let product = self.account().document.as_ref().map(|document| document.product.clone());
+        let Some(product) = product.or_else(|| ProductId::new(SEED_PRODUCT).ok()) else { return Vec::new() };
+        let mut commands = Vec::with_capacity(count);
+        for _ in 0..count {
+            let number = self.next_order;
+            let Ok(order) = OrderId::new(format!("{}-{number}", self.setup().session)) else {
+                return self.refuse("the session's letters make no order id");
+            };
+            let Some(command) = self.start(order, None, product.clone(), 1) else { break };
+            self.next_order = number.saturating_add(1);
+            commands.push(command);
+        }
+        commands
+    }
+
+    pub(super) fn seed_order(&mut self) -> Vec<Command> {
+        match (OrderId::new(SEED_ORDER), ProductId::new(SEED_PRODUCT)) {
+            (Ok(order), Ok(product)) => self.start(order, None, product, SEED_QUANTITY).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The selected order once more: under a new workflow id, or under its own.
+    pub(super) fn again(&mut self, anew: bool) -> Vec<Command> {
+        let Some(execution) = self.selected() else { return self.refuse("there is no order yet to send again") };
+        let (Some(terms), Ok(order)) = (execution.terms().cloned(), execution.order.parse::<OrderId>()) else {
+            let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
+            return self.refuse(&text);
+        };
+        let workflow = if anew { self.again_workflow(&order) } else { execution.workflow.clone() };
+        self.start(order, Some(workflow), terms.product, terms.quantity).into_iter().collect()
+    }
+
+    fn again_workflow(&mut self, order: &OrderId) -> String {
+        loop {
+            self.agains = self.agains.saturating_add(1);
+            let workflow = format!("order-{order}-again-{}-{}", self.agains, self.setup().session);
+            if !self.orders().knows_workflow(&workflow) {
+                return workflow;
+            }
+        }
+    }
+
+    /// Makes the row at once, so that the key is seen to work, and the command.
+    fn start(
+        &mut self,
+        order: OrderId,
+        workflow: Option<String>,
+        product: ProductId,
+        quantity: i64,
+    ) -> Option<Command> {
+        if *self.link() != Link::Up {
+            self.refuse("not connected to a Temporal server: the order was not sent");
+            return None;
+        }
+        self.tickets = self.tickets.saturating_add(1);
+        let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
+        let guard = self.guard();
+        let terms = Terms { product: product.clone(), quantity, guard };
+        let (faults, seed) = (self.plan().clone(), self.setup().seed);
+        let sent_with = Arc::new(faults.clone());
+        let asked = Asked { ticket: self.tickets, at: self.now, terms, faults: sent_with, joined: false };
+        self.orders.asked(order.as_str(), &workflow, asked);
+        self.selection = None;
+        // A row that stands still with the rest would seem to hang.
+        self.thaw();
+        let ticket = self.tickets;
+        Some(Command::StartOrder(StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard }))
+    }
+}

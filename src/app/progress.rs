@@ -1,0 +1,213 @@
+//! How far an order is: its stage, its next attempt, and for how long its effect was in the stock without Temporal's
+//! knowing. Derived; stores nothing.
+
+use crate::domain::{Activity, UnixMillis};
+
+use super::{
+    attempt::{AttemptFacts, AttemptState},
+    execution::Execution,
+    lane::{Closing, Seen},
+    message::End,
+    pending::{Pending, PendingState},
+    round::Place,
+    waits::RetryWaits,
+};
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage<'a> {
+    /// The server has not answered yet.
+    Starting,
+    NotStarted(&'a str),
+    /// Started; no attempt was seen.
+    Queued,
+    /// Temporal gives the attempt up at `due`.
+    Running {
+        activity: Activity,
+        attempt: u32,
+        due: UnixMillis,
+    },
+    /// An attempt that will not answer; Temporal gives it up at `due`.
+    Unanswered {
+        activity: Activity,
+        attempt: u32,
+        due: UnixMillis,
+    },
+    BackingOff {
+        activity: Activity,
+        next: u32,
+        due: UnixMillis,
+    },
+    /// Somebody paused the activity in Temporal.
+    Paused {
+        activity: Activity,
+        next: u32,
+    },
+    /// The first activity is done, the second has not begun.
+    Between,
+    Completed,
+    Refused,
+    Failed(&'a str),
+    Cancelled,
+    Terminated,
+    TimedOut,
+    /// The server does not know the run.
+    Unknown,
+}
+
+/// The attempt that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextAttempt {
+    pub activity: Activity,
+    pub number: u32,
+    pub due: UnixMillis,
+    /// The server said so; else it follows from the retry policy that orders of ours are started with.
+    pub known: bool,
+}
+
+const fn after(at: UnixMillis, wait: u64) -> UnixMillis {
+    UnixMillis(at.0.saturating_add(wait))
+}
+
+impl Execution {
+    #[must_use]
+    pub fn stage(&self, waits: &RetryWaits) -> Stage<'_> {
+        if let Some(stage) = self.stage_at_end() {
+            return stage;
+        }
+        let activity = self.current();
+        if let Some((pending, place)) = self.standing(activity)
+            && !pending.runs()
+        {
+            return self.stage_between(activity, pending, place, waits);
+        }
+        match self.lane(activity).latest(Closing::Open) {
+            None if activity == Activity::SupplierOrder => Stage::Between,
+            None if self.run.is_none() => Stage::Starting,
+            None => Stage::Queued,
+            Some(seen) => self.stage_at(activity, &seen, waits),
+        }
+    }
+
+    fn stage_at_end(&self) -> Option<Stage<'_>> {
+        if let Some(cause) = &self.start_failure {
+            return Some(Stage::NotStarted(cause));
+        }
+        match self.end.as_ref() {
+            Some(End::Completed { .. }) => Some(Stage::Completed),
+            Some(End::Rejected { .. } | End::Conflict { .. }) => Some(Stage::Refused),
+            Some(End::Failed { message }) => Some(Stage::Failed(message)),
+            Some(End::Cancelled) => Some(Stage::Cancelled),
+            Some(End::Terminated) => Some(Stage::Terminated),
+            Some(End::TimedOut) => Some(Stage::TimedOut),
+            _ if self.refused.is_some() => Some(Stage::Refused),
+            _ if self.has_succeeded(Activity::SupplierOrder) => Some(Stage::Completed),
+            Some(End::Unknown) => Some(Stage::Unknown),
+            None => None,
+        }
+    }
+
+    /// The server says that no attempt runs.
+    fn stage_between(&self, activity: Activity, pending: &Pending, place: Place, waits: &RetryWaits) -> Stage<'static> {
+        let next = place.number;
+        match self.next_attempt(waits) {
+            _ if pending.state == PendingState::Paused => Stage::Paused { activity, next },
+            Some(NextAttempt { due, .. }) => Stage::BackingOff { activity, next, due },
+            None if activity == Activity::SupplierOrder => Stage::Between,
+            None => Stage::Queued,
+        }
+    }
+
+    /// Where it stands if its latest attempt is this one.
+    fn stage_at<'a>(&'a self, activity: Activity, seen: &Seen<'a>, waits: &RetryWaits) -> Stage<'a> {
+        let started = seen.facts.and_then(AttemptFacts::begun).unwrap_or_default();
+        let (attempt, due) = (seen.number, after(started, waits.start_to_close));
+        match seen.state {
+            AttemptState::Failed(failure) => match self.next_attempt(waits) {
+                Some(NextAttempt { number, due, .. }) => Stage::BackingOff { activity, next: number, due },
+                None => Stage::Failed(&failure.message),
+            },
+            AttemptState::Succeeded(_) if activity == Activity::UpdateInventory => Stage::Between,
+            AttemptState::Succeeded(_) | AttemptState::Done => Stage::Completed,
+            AttemptState::Running | AttemptState::NotObserved => Stage::Running { activity, attempt, due },
+            AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
+                Stage::Unanswered { activity, attempt, due }
+            }
+        }
+    }
+
+    /// The attempt that comes next, where the one before it has failed or will not answer.
+    #[must_use]
+    pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
+        let activity = self.current();
+        if self.closing(activity) != Closing::Open {
+            return None;
+        }
+        match self.standing(activity) {
+            Some((pending, place)) if !pending.runs() => self.told_next(activity, pending, place, waits),
+            _ => self.expected_next(activity, waits),
+        }
+    }
+
+    fn told_next(
+        &self,
+        activity: Activity,
+        pending: &Pending,
+        place: Place,
+        waits: &RetryWaits,
+    ) -> Option<NextAttempt> {
+        if pending.state == PendingState::Paused || place == Place::new(1, 1) {
+            return None;
+        }
+        let latest = self.lane(activity).latest(Closing::Open);
+        let ended = pending.ended().or_else(|| latest.and_then(|seen| seen.facts?.ended()));
+        // After a reset the next attempt comes at once.
+        let wait = if place.number == 1 { 0 } else { waits.after(place.number - 1) };
+        let expected = || ended.map(|ended| after(ended, wait)).or(self.answered).unwrap_or_default();
+        let due = pending.due();
+        Some(NextAttempt { activity, number: place.number, due: due.unwrap_or_else(expected), known: due.is_some() })
+    }
+
+    /// What follows from the retry policy.
+    fn expected_next(&self, activity: Activity, waits: &RetryWaits) -> Option<NextAttempt> {
+        let seen = self.lane(activity).latest(Closing::Open)?;
+        let given_up = || {
+            let told = seen.facts?.told.as_ref().and_then(|told| told.ended);
+            told.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
+        };
+        let ended = match seen.state {
+            AttemptState::Failed(failure) if failure.retryable => failure.at,
+            AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
+                given_up()?
+            }
+            _ => return None,
+        };
+        let is_last = self.maximum(activity).is_some_and(|maximum| seen.number >= maximum);
+        let (number, due) = (seen.number.saturating_add(1), after(ended, waits.after(seen.number)));
+        (!is_last).then_some(NextAttempt { activity, number, due, known: false })
+    }
+
+    /// From the commit of an effect to the moment in which Temporal was told, where the attempt that committed it did
+    /// not tell so itself; without an end while Temporal does not know. In this window another worker would repeat it.
+    #[must_use]
+    pub fn crash_window(&self, activity: Activity) -> Option<(UnixMillis, Option<UnixMillis>)> {
+        let mut attempts = self.attempts(activity).skip_while(|seen| effect_at(seen).is_none());
+        let first = attempts.next()?;
+        if first.facts.is_some_and(AttemptFacts::reported) {
+            return None;
+        }
+        let told = attempts.filter_map(|seen| seen.facts).find(|facts| facts.reported()).and_then(AttemptFacts::ended);
+        Some((effect_at(&first)?, told.or_else(|| self.next_began(activity))))
+    }
+
+    /// When the activity after this one began, before which this one was done.
+    fn next_began(&self, activity: Activity) -> Option<UnixMillis> {
+        let mut next = Activity::ALL.into_iter().skip_while(|other| *other != activity).skip(1);
+        self.attempts(next.next()?).find_map(|seen| seen.facts?.begun())
+    }
+}
+
+/// When an attempt changed the stock.
+fn effect_at(seen: &Seen<'_>) -> Option<UnixMillis> {
+    seen.facts?.committed.filter(|committed| committed.delta != 0).map(|committed| committed.at)
+}

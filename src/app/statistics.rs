@@ -1,0 +1,107 @@
+//! Figures over all orders that are kept: how many attempts their activities took, and how often faults struck beside
+//! how often the plans said. Derived when asked for.
+
+use crate::{
+    domain::{Activity, Attempt},
+    faults::Point,
+};
+
+use super::{App, AttemptFacts, Execution};
+
+/// Activities that took this many attempts or more share the last bar.
+pub const MOST_ATTEMPTS: usize = 6;
+
+/// How often one point of one activity was reached and struck.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Rate {
+    pub reached: u32,
+    pub struck: u32,
+    /// The sum of what the plans give for each time that it was reached.
+    pub expected: f64,
+}
+
+impl Rate {
+    /// From 0 to 1; `None` where the point was never reached.
+    #[must_use]
+    pub fn observed(&self) -> Option<f64> {
+        (self.reached > 0).then(|| f64::from(self.struck) / f64::from(self.reached))
+    }
+
+    /// From 0 to 1; `None` where the point was never reached.
+    #[must_use]
+    pub fn planned(&self) -> Option<f64> {
+        (self.reached > 0).then(|| self.expected / f64::from(self.reached))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Statistics {
+    /// Per activity: how many executions took 1, 2, .., [`MOST_ATTEMPTS`] or more attempts.
+    pub attempts: [[u32; MOST_ATTEMPTS]; Activity::ALL.len()],
+    /// Per activity and point. Only orders of this dashboard, whose plan is known.
+    pub rates: [[Rate; Point::ALL.len()]; Activity::ALL.len()],
+}
+
+impl Statistics {
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let mut statistics = Self::default();
+        for (_, order) in app.orders().newest_first(0) {
+            for activity in Activity::ALL {
+                statistics.count(order, activity);
+            }
+        }
+        statistics
+    }
+
+    fn count(&mut self, order: &Execution, activity: Activity) {
+        let highest = order.lane(activity).highest() as usize;
+        if let Some(bar) = highest.checked_sub(1) {
+            self.attempts[activity as usize][bar.min(MOST_ATTEMPTS - 1)] += 1;
+        }
+        let Some(asked) = order.asked.as_ref().filter(|asked| !asked.joined) else { return };
+        for facts in order.attempts(activity).filter_map(|seen| seen.facts).filter(|facts| facts.started.is_some()) {
+            let Some(attempt) = Attempt::new(facts.number) else { continue };
+            for point in Point::ALL.into_iter().filter(|point| reached(facts, *point)) {
+                let rate = &mut self.rates[activity as usize][point as usize];
+                rate.reached += 1;
+                rate.struck += u32::from(struck(facts, point));
+                rate.expected += asked.faults.chance(activity, point, attempt);
+            }
+        }
+    }
+}
+
+fn struck(facts: &AttemptFacts, point: Point) -> bool {
+    facts.strikes.iter().any(|strike| strike.point == point)
+        || matches!(&facts.ending, Some(super::Ending::Failed(failure)) if failure.point == Some(point))
+}
+
+/// An attempt that is not over may still reach a point; it is not counted for that.
+fn reached(facts: &AttemptFacts, point: Point) -> bool {
+    let over = facts.ending.is_some() || !facts.strikes.is_empty();
+    match point {
+        Point::BeforeCommit => over || facts.committed.is_some(),
+        Point::AfterCommit => over && (struck(facts, Point::AfterCommit) || !struck(facts, Point::BeforeCommit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::script::{SUPPLIER, Scene, UPDATE};
+
+    use super::*;
+
+    #[test]
+    fn attempts_and_faults_are_counted() {
+        let scene = Scene::right();
+        let statistics = Statistics::of(&scene.app);
+        assert_eq!(statistics.attempts[UPDATE as usize], [0, 0, 1, 0, 0, 0]);
+        assert_eq!(statistics.attempts[SUPPLIER as usize], [1, 0, 0, 0, 0, 0]);
+        let [before, after] = statistics.rates[UPDATE as usize];
+        assert_eq!((before.reached, before.struck, after.reached, after.struck), (3, 1, 2, 1));
+        assert!((before.planned().unwrap() - 0.34).abs() < 1e-9 && (after.planned().unwrap() - 0.34).abs() < 1e-9);
+        assert_eq!(after.observed(), Some(0.5));
+        assert_eq!(Statistics::of(&Scene::new().app).rates[0][0].observed(), None);
+    }
+}

@@ -1,0 +1,415 @@
+//! The picture of an order's retries: attempts and waits of both activities as columns over one axis of time.
+//! A pure function of the execution, now and the width; `ui` only paints it.
+
+use crate::domain::{Activity, UnixMillis};
+
+use super::{
+    axis::{Axis, Piece},
+    execution::Execution,
+    history::{Stretch, Strip, What, history},
+    lane::Seen,
+    waits::RetryWaits,
+};
+
+/// A wait of so many milliseconds gets a column, however much else there is to see.
+const LEAST_WAIT: u64 = 100;
+
+/// The steps that ticks may have, in milliseconds.
+const STEPS: [u64; 20] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 300_000, 900_000, 3_600_000,
+    21_600_000, 86_400_000,
+];
+
+/// About so many columns lie between two ticks.
+const BETWEEN_TICKS: u64 = 8;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline<'a> {
+    /// The first column of the axis: those before it are for saying how much is left out.
+    pub first: u16,
+    pub pictures: [Picture<'a>; Activity::ALL.len()],
+    pub ticks: Vec<Tick>,
+    /// Columns at which the axis is compressed.
+    pub gaps: Vec<u16>,
+}
+
+/// One activity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture<'a> {
+    pub activity: Activity,
+    /// Attempts that came before those that are shown.
+    pub earlier: u64,
+    /// From left to right, without overlap; an attempt has a column at least.
+    pub spans: Vec<Span<'a>>,
+    pub window: Option<Window>,
+    /// Attempts that ended after Temporal had given them up, and when.
+    pub late: Vec<(u16, Seen<'a>)>,
+}
+
+/// Columns `from..to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'a> {
+    pub from: u16,
+    pub to: u16,
+    /// Up to this column it has passed; from there on it is only expected.
+    pub passed: u16,
+    /// It is drawn shorter than it is.
+    pub compressed: bool,
+    pub stretch: Stretch<'a>,
+}
+
+/// The effect is in the stock, and Temporal does not know it: columns `from..to`, up to now where it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub from: u16,
+    pub to: u16,
+    pub open: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    pub column: u16,
+    /// Since the order began.
+    pub label: String,
+}
+
+/// `columns`: the width of the picture.
+#[must_use]
+pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis, columns: u16) -> Timeline<'a> {
+    let mut strips = history(execution, waits, now);
+    let origin = strips.iter().filter_map(|strip| strip.stretches.first()).map(|first| first.from.0).min();
+    let mut first = 0;
+    let mut earlier = leave_out(&mut strips, columns);
+    if earlier.iter().any(|earlier| *earlier > 0) {
+        first = note_columns(columns);
+        let more = leave_out(&mut strips, columns.saturating_sub(first));
+        earlier.iter_mut().zip(more).for_each(|(earlier, more)| *earlier = earlier.saturating_add(more));
+    }
+    let axis = axis(&strips, waits, first, columns);
+    let ticks = ticks(&axis, origin.unwrap_or(0), first, columns);
+    let ([update, supplier], [earlier_updates, earlier_supplies]) = (strips, earlier);
+    let pictures = [
+        picture(execution, update, earlier_updates, &axis, now),
+        picture(execution, supplier, earlier_supplies, &axis, now),
+    ];
+    Timeline { first, pictures, ticks, gaps: axis.gaps().collect() }
+}
+
+fn axis(strips: &[Strip<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
+    let mut pieces: Vec<_> = strips.iter().flat_map(|strip| &strip.stretches).map(piece).collect();
+    // Short orders share a scale, so that the picture stays where it is when the first wait begins.
+    let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
+    if let (Some(start), Some(end)) = (start, end)
+        && end - start < waits.initial
+    {
+        pieces.push(Piece { from: end, to: start + waits.initial, must_show: false });
+    }
+    // What the policy itself asks for is to scale, and a little more: a worker takes a moment to come.
+    let plain = waits.maximum.max(waits.initial.saturating_mul(5)).min(waits.initial.saturating_mul(10));
+    Axis::new(&pieces, first, columns, waits.initial / 2, plain.saturating_add(plain / 5))
+}
+
+/// Room to say how many attempts are left out.
+const fn note_columns(columns: u16) -> u16 {
+    match columns {
+        0..20 => 0,
+        20..60 => 6,
+        _ => 14,
+    }
+}
+
+fn piece(stretch: &Stretch<'_>) -> Piece {
+    Piece { from: stretch.from.0, to: stretch.to.0, must_show: must_show(stretch) }
+}
+
+const fn must_show(stretch: &Stretch<'_>) -> bool {
+    match stretch.what {
+        What::Attempt { .. } | What::Next(_) => true,
+        What::Wait { .. } => stretch.millis() >= LEAST_WAIT,
+        What::Queue { .. } => false,
+    }
+}
+
+/// Leaves the oldest attempts out where the columns do not suffice; says how many of each activity.
+fn leave_out(strips: &mut [Strip<'_>; 2], columns: u16) -> [u64; 2] {
+    let mut all: Vec<_> = strips.iter().flat_map(|strip| strip.stretches.iter().copied()).collect();
+    all.sort_by_key(|stretch| stretch.from);
+    let mut needed = all.iter().filter(|stretch| must_show(stretch)).count();
+    let mut left_out: usize = 0;
+    // The picture begins with an attempt, and not with the wait behind one that is not there.
+    while let Some(stretch) = all.get(left_out)
+        && (needed > usize::from(columns) || left_out > 0 && !is_attempt(stretch))
+    {
+        needed = needed.saturating_sub(usize::from(must_show(stretch)));
+        left_out += 1;
+    }
+    let begin =
+        if left_out == 0 { UnixMillis(0) } else { all.get(left_out).map_or(UnixMillis(u64::MAX), |at| at.from) };
+    strips.each_mut().map(|strip| {
+        let before = strip.stretches.iter().filter(|stretch| stretch.from < begin && is_attempt(stretch)).count();
+        strip.stretches.retain(|stretch| stretch.from >= begin);
+        std::mem::take(&mut strip.forgotten).saturating_add(before as u64)
+    })
+}
+
+const fn is_attempt(stretch: &Stretch<'_>) -> bool {
+    matches!(stretch.what, What::Attempt { .. })
+}
+
+fn picture<'a>(execution: &Execution, strip: Strip<'a>, earlier: u64, axis: &Axis, now: UnixMillis) -> Picture<'a> {
+    let column = |time: UnixMillis| axis.column(time.0);
+    let spans = strip.stretches.into_iter().map(|stretch| Span {
+        from: column(stretch.from),
+        to: column(stretch.to),
+        passed: column(now.clamp(stretch.from, stretch.to)),
+        compressed: axis.compresses(stretch.from.0, stretch.to.0),
+        stretch,
+    });
+    let window = execution.crash_window(strip.activity).map(|(commit, answer)| {
+        let (from, end) = (column(commit), answer.unwrap_or(now));
+        let open = answer.is_none() && !execution.is_over();
+        Window { from, to: column(end).max(from), open }
+    });
+    let spans: Vec<_> = spans.filter(is_worth_columns).collect();
+    let late = spans.iter().filter_map(|span| match span.stretch.what {
+        What::Attempt { seen, late: Some(late), .. } => Some((axis.column(span.stretch.from.0 + late), seen)),
+        _ => None,
+    });
+    let late = late.collect();
+    Picture { activity: strip.activity, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
+}
+
+/// A gap of a few milliseconds may happen to touch a column.
+fn is_worth_columns(span: &Span<'_>) -> bool {
+    span.to > span.from && (must_show(&span.stretch) || span.stretch.millis() >= LEAST_WAIT)
+}
+
+/// Round times where the axis is to scale, so far apart that their labels do not touch.
+fn ticks(axis: &Axis, origin: u64, first: u16, end: u16) -> Vec<Tick> {
+    let total: u64 = axis.to_scale().map(|(from, to)| to - from).fold(0, u64::saturating_add);
+    let most = (axis.columns_to_scale() / BETWEEN_TICKS).max(1);
+    let Some(step) = STEPS.into_iter().find(|step| total / step <= most) else { return Vec::new() };
+    let mut ticks: Vec<Tick> = Vec::new();
+    let mut free = first;
+    // The begin has a label even where what begins there is compressed.
+    if axis.column(origin) == first && axis.begins_at(origin) && first.saturating_add(2) <= end {
+        ticks.push(Tick { column: first, label: label(0, step) });
+        free = first.saturating_add(3);
+    }
+    for (from, to) in axis.to_scale() {
+        for number in from.saturating_sub(origin).div_ceil(step)..=to.saturating_sub(origin) / step {
+            let since = number.saturating_mul(step);
+            let (column, label) = (axis.column(origin.saturating_add(since)), label(since, step));
+            let after = column.saturating_add(u16::try_from(label.len()).unwrap_or(u16::MAX));
+            if column >= free && after <= end {
+                free = after.saturating_add(1);
+                ticks.push(Tick { column, label });
+            }
+        }
+    }
+    ticks
+}
+
+fn label(millis: u64, step: u64) -> String {
+    match (millis, step) {
+        (0, _) => "0s".to_owned(),
+        (_, 3_600_000..) => format!("{}h", millis / 3_600_000),
+        (_, 60_000..) => format!("{}min", millis / 60_000),
+        (_, 1_000..) => format!("{}s", millis / 1_000),
+        (_, 100..) => format!("{}.{}s", millis / 1_000, millis / 100 % 10),
+        _ => format!("{millis}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        app::{
+            Description, Execution, Intent, Message, Pending, PendingState,
+            history::What,
+            script::{SUPPLIER, Scene, T0, UPDATE},
+        },
+        faults::{Action, Point},
+        store::{Outcome, Phase},
+    };
+
+    fn shown(scene: &Scene, columns: u16) -> Timeline<'_> {
+        timeline(scene.app.selected().unwrap(), &RetryWaits::default(), scene.app.shown_now(), columns)
+    }
+
+    /// One letter per column: attempts, waits, the next attempt.
+    fn drawn(picture: &Picture<'_>, columns: u16) -> String {
+        let mut text = vec![' '; usize::from(columns)];
+        for span in &picture.spans {
+            let letter = match span.stretch.what {
+                What::Queue { .. } => 'q',
+                What::Attempt { .. } => 'A',
+                What::Wait { due: Some(_), .. } => 'w',
+                What::Wait { .. } => 'W',
+                What::Next(_) => 'o',
+            };
+            text[usize::from(span.from)..usize::from(span.to)].fill(letter);
+        }
+        text.into_iter().collect::<String>().trim_end().to_owned()
+    }
+
+    #[test]
+    fn waits_are_to_scale_and_the_axis_reaches_to_the_next_attempt() {
+        let scene = Scene::mid_retry();
+        let shown = shown(&scene, 63);
+        assert_eq!(drawn(&shown.pictures[0], 63), format!("A{}A{}o", "W".repeat(20), "w".repeat(40)));
+        let wait = shown.pictures[0].spans[3];
+        assert_eq!(wait.passed - wait.from, 6, "0.3 of 2 s have passed");
+        let ticks: Vec<_> = shown.ticks.iter().map(|tick| (tick.column, tick.label.as_str())).collect();
+        assert_eq!(ticks, [(0, "0s"), (10, "0.5s"), (20, "1.0s"), (31, "1.5s"), (41, "2.0s"), (51, "2.5s")]);
+        let window = shown.pictures[0].window.unwrap();
+        assert_eq!((window.from, window.to, window.open), (21, 28, true));
+    }
+
+    #[test]
+    fn nothing_moves_while_a_wait_passes() {
+        let mut scene = Scene::mid_retry();
+        let columns = |scene: &Scene| {
+            let shown = shown(scene, 100);
+            shown.pictures[0].spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>()
+        };
+        let before = columns(&scene);
+        scene.wait(1_200);
+        assert_eq!(columns(&scene), before);
+    }
+
+    #[test]
+    fn a_hang_lasts_until_its_timeout_and_is_compressed_beside_waits() {
+        let mut scene = begun();
+        scene.started(UPDATE, 1);
+        scene.failed(UPDATE, 1, Point::BeforeCommit);
+        scene.wait(1_000);
+        scene.started(UPDATE, 2);
+        scene.phase(UPDATE, 2, Phase::Fault { point: Point::BeforeCommit, action: Action::Hang });
+        scene.wait(3_000);
+        let shown = shown(&scene, 80);
+        let hang = shown.pictures[0].spans[2];
+        assert_eq!(hang.stretch.millis(), RetryWaits::default().start_to_close);
+        assert!(hang.compressed && shown.gaps.len() == 1 && hang.from < shown.gaps[0] && shown.gaps[0] < hang.to);
+        assert!(matches!(hang.stretch.what, What::Attempt { open: true, timeout: Some(_), .. }));
+        assert!(!shown.pictures[0].spans[1].compressed);
+    }
+
+    #[test]
+    fn a_zombie_ends_where_temporal_gave_it_up_and_its_real_end_is_told() {
+        let mut scene = begun();
+        scene.started(UPDATE, 1);
+        scene.phase(UPDATE, 1, Phase::Fault { point: Point::BeforeCommit, action: Action::Hang });
+        scene.wait(11_000);
+        scene.started(UPDATE, 2);
+        scene.wait(500);
+        scene.done(UPDATE, 1, Outcome::Applied);
+        let shown = shown(&scene, 80);
+        let [zombie, wait, second] = shown.pictures[0].spans[..] else { panic!("{:?}", shown.pictures[0]) };
+        assert!(matches!(zombie.stretch.what, What::Attempt { late: Some(11_512), .. }), "{zombie:?}");
+        assert_eq!((zombie.stretch.millis(), wait.stretch.millis()), (10_000, 1_008));
+        let (column, seen) = shown.pictures[0].late[0];
+        assert!(seen.number == 1 && second.from <= column && column <= second.to);
+    }
+
+    #[test]
+    fn the_oldest_attempts_are_left_out_and_counted() {
+        let mut scene = begun();
+        for attempt in 1..=70 {
+            scene.started(UPDATE, attempt);
+            scene.failed(UPDATE, attempt, Point::BeforeCommit);
+            scene.wait(5_000);
+        }
+        for columns in [0, 1, 2, 19, 46, 71, 111, 300] {
+            let shown = shown(&scene, columns);
+            let picture = &shown.pictures[0];
+            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
+            assert_eq!(picture.earlier + attempts as u64, 70, "{columns}");
+            assert!(columns < 300 || attempts == 64);
+        }
+    }
+
+    fn begun() -> Scene {
+        let mut scene = Scene::new();
+        let commands = scene.press(Intent::SeedOrder);
+        scene.begin(&commands[0], "0198f1a2-6b1f-7c3e");
+        scene
+    }
+
+    /// What may come in about an attempt, in any order and at any time.
+    fn happens(scene: &mut Scene, (at, supplier, attempt, what): (u64, bool, u32, u8)) {
+        let activity = if supplier { SUPPLIER } else { UPDATE };
+        scene.now = if at == 0 { u64::MAX - 9 } else { T0 + at };
+        let fault = |action| Phase::Fault { point: Point::AfterCommit, action };
+        match what {
+            0..=3 => scene.started(activity, attempt),
+            4..=6 => scene.failed(activity, attempt, Point::BeforeCommit),
+            7 => scene.commit(activity, attempt, -1),
+            8 => scene.done(activity, attempt, Outcome::Applied),
+            9 => scene.phase(activity, attempt, fault(Action::Hang)),
+            10 => scene.phase(activity, attempt, fault(Action::Delay { millis: at })),
+            11 => scene.crash(activity, attempt, Point::AfterCommit),
+            _ => {
+                let at = crate::domain::UnixMillis(scene.now);
+                let pending = Pending {
+                    activity,
+                    id: "1".into(),
+                    attempt,
+                    maximum: 0,
+                    state: PendingState::Scheduled,
+                    started: Some(at),
+                    completed: None,
+                    next: Some(at),
+                    interval: Some(1_000),
+                    failure: None,
+                    worker: String::new(),
+                };
+                let answer = Ok(Description { at, open: true, pending: vec![pending] });
+                let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
+                scene.tell(Message::Described { workflow, run, answer });
+            }
+        }
+    }
+
+    fn assert_sound(execution: &Execution, shown: &Timeline<'_>, columns: u16) {
+        for picture in &shown.pictures {
+            let mut end = shown.first;
+            let mut last = None;
+            for span in &picture.spans {
+                assert!(end <= span.from && span.from < span.to && span.to <= columns, "{picture:?}");
+                assert!(span.from <= span.passed && span.passed <= span.to, "{span:?}");
+                assert!(last <= Some(span.stretch.from) && span.stretch.from < span.stretch.to, "{picture:?}");
+                (end, last) = (span.to, Some(span.stretch.to));
+            }
+            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
+            assert_eq!(attempts as u64 + picture.earlier, execution.lane(picture.activity).total());
+            if let Some(window) = picture.window {
+                assert!(window.from <= window.to && window.to <= columns, "{window:?}");
+            }
+        }
+        let ends = shown.ticks.iter().map(|tick| tick.column + u16::try_from(tick.label.len()).unwrap());
+        assert!(ends.clone().all(|end| end <= columns));
+        assert!(ends.zip(shown.ticks.iter().skip(1)).all(|(end, next)| end < next.column), "{:?}", shown.ticks);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn any_facts_at_any_width_give_a_sound_picture(
+            facts in prop::collection::vec((0_u64..90_000, prop::bool::weighted(0.2), 1_u32..80, 0_u8..14), 0..90),
+            later in 0_u64..30_000,
+            columns in 0_u16..=300,
+        ) {
+            let mut scene = begun();
+            for fact in facts {
+                happens(&mut scene, fact);
+            }
+            scene.now = T0;
+            scene.wait(later);
+            assert_sound(scene.app.selected().unwrap(), &shown(&scene, columns), columns);
+        }
+    }
+}

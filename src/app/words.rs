@@ -1,0 +1,44 @@
+//! One or two words for where an order stands and what became of it: what the table shows is what the filter finds.
+
+use super::{OrderVerdict, Stage};
+
+/// The state of an order.
+#[must_use]
+pub const fn stage_word(stage: Stage<'_>) -> &'static str {
+    match stage {
+        Stage::Starting => "starting",
+        Stage::NotStarted(_) => "not started",
+        Stage::Queued => "queued",
+        Stage::Running { .. } | Stage::Between => "running",
+        Stage::Unanswered { .. } => "no answer",
+        Stage::BackingOff { .. } => "retrying",
+        Stage::Completed => "completed",
+        Stage::Refused => "refused",
+        Stage::Failed(_) => "failed",
+        Stage::Cancelled => "cancelled",
+        Stage::Terminated => "terminated",
+        Stage::TimedOut => "timed out",
+        Stage::Paused { .. } => "paused",
+        Stage::Unknown => "not known",
+    }
+}
+
+/// What became of an order; empty while it is open.
+#[must_use]
+pub fn verdict_word(verdict: OrderVerdict) -> String {
+    match verdict {
+        OrderVerdict::Pending => "",
+        OrderVerdict::Unconfirmed => "in, unconfirmed",
+        OrderVerdict::AppliedOnce => "✓ applied once",
+        OrderVerdict::Replayed => "↺ replayed",
+        OrderVerdict::Skipped => "= skipped",
+        OrderVerdict::Rejected => "⊘ rejected",
+        OrderVerdict::Conflict => "⊘ conflict",
+        OrderVerdict::Applied(2) => "APPLIED TWICE",
+        OrderVerdict::Applied(times) => return format!("APPLIED {times} TIMES"),
+        OrderVerdict::Completed => "✓ completed",
+        OrderVerdict::NoEffect => "no effect",
+        OrderVerdict::Unknown => "effect not known",
+    }
+    .to_owned()
+}

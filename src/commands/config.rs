@@ -1,0 +1,92 @@
+//! Shows every setting and where it comes from. Reads only.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::print;
+use crate::{
+    cli::ConfigArgs,
+    config::{Effective, Layer, LayerFile, Origin, Shown},
+};
+
+const PRECEDENCE: &str = "Flags override the environment, it overrides .env, that overrides the settings file; what nobody sets is a default.";
+
+pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
+    if args.json {
+        print::json(&object(effective));
+    } else {
+        print::line(&text(effective));
+    }
+    ExitCode::SUCCESS
+}
+
+fn text(effective: &Effective) -> String {
+    let settings_file = effective.settings_file.as_ref();
+    let mut lines = vec![
+        PRECEDENCE.to_owned(),
+        format!(".env           {}", place(&effective.dot_env)),
+        format!(
+            "settings file  {}",
+            settings_file.map_or_else(|| "no folder for it: HOME is not set".to_owned(), place)
+        ),
+        // Not empty, which would print nothing.
+        " ".to_owned(),
+    ];
+    let rows: Vec<_> = effective.shown().iter().map(row).collect();
+    let widths = [0, 1].map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    lines.extend(
+        rows.iter().map(|[key, value, origin]| format!("{key:0$}  {value:1$}  {origin}", widths[0], widths[1])),
+    );
+    lines.extend(effective.notices.iter().map(|notice| format!("note: {notice}")));
+    lines.join("\n")
+}
+
+fn place(file: &LayerFile) -> String {
+    format!("{}{}", file.path.display(), if file.present { "" } else { " (not there)" })
+}
+
+fn row(shown: &Shown<'_>) -> [String; 3] {
+    let value = match &shown.value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let origin = match shown.origin.layer {
+        Layer::Default => "default".to_owned(),
+        _ => shown.origin.to_string(),
+    };
+    [shown.key.to_owned(), value, origin]
+}
+
+fn object(effective: &Effective) -> Value {
+    let file = |file: &LayerFile| json!({ "path": file.path.to_string_lossy(), "present": file.present });
+    let settings: Map<_, _> = effective
+        .shown()
+        .into_iter()
+        .map(|Shown { key, value, origin }| (key.to_owned(), json!({ "value": value, "from": from(origin) })))
+        .collect();
+    json!({
+        "precedence": ["flag", "environment", ".env", "settings file", "default"],
+        "dotEnv": file(&effective.dot_env),
+        "settingsFile": effective.settings_file.as_ref().map(file),
+        "settings": settings,
+        "notices": effective.notices,
+    })
+}
+
+fn from(origin: &Origin) -> Value {
+    let layer = match origin.layer {
+        Layer::Flag => "flag",
+        Layer::Environment | Layer::Absent => "environment",
+        Layer::DotEnv(_) => ".env",
+        Layer::SettingsFile { .. } => "settings file",
+        Layer::Default => "default",
+    };
+    match &origin.layer {
+        Layer::SettingsFile { at, .. } => {
+            json!({ "layer": layer, "name": origin.name, "line": at.line, "column": at.column })
+        }
+        _ => json!({ "layer": layer, "name": origin.name }),
+    }
+}

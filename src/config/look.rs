@@ -1,0 +1,90 @@
+//! How the screen is to look: the theme, and whether the terminal can be trusted with more than ASCII.
+
+use std::ffi::{OsStr, OsString};
+
+use super::Flags;
+use super::effective::{Choice, Sourced};
+use super::error::{Layer, Origin, SettingsError};
+use super::sources::Sources;
+use super::values;
+use crate::app::Theme;
+
+/// Terminals whose fonts lack the glyphs, whatever the locale says.
+const PLAIN_TERMINALS: [&str; 2] = ["linux", "dumb"];
+
+/// The variables of the locale's characters, the strongest first.
+const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
+
+/// The theme that somebody names, in whatever layer; else `NO_COLOR` decides, as its convention wants it: the
+/// configuration of a single program, its file included, overrides the wish for all programs.
+pub(super) fn theme(flags: &Flags, sources: &Sources) -> Result<Sourced<Theme>, SettingsError> {
+    const NAMES: [&str; 1] = ["IDEMPOTENCE_THEME"];
+    let named = Choice::new(flags.theme.as_deref(), "--theme", &NAMES).named(sources, values::theme)?;
+    let no_color = || sources.find("NO_COLOR").map(|found| Sourced { value: Theme::Mono, origin: found.origin });
+    Ok(named.or_else(no_color).unwrap_or_else(|| Sourced::by_default(NAMES[0], Theme::default())))
+}
+
+/// What somebody asks for, in whatever layer; else what the terminal and the locale of `environment` can show.
+pub(super) fn ascii(
+    flags: &Flags,
+    sources: &Sources,
+    environment: &[(OsString, OsString)],
+) -> Result<Sourced<bool>, SettingsError> {
+    let choice = Choice::new(flags.ascii.as_deref(), "--ascii", &["IDEMPOTENCE_ASCII"]);
+    Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
+}
+
+fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<bool> {
+    let variable = |name: &'static str| {
+        let (_, value) = environment.iter().find(|(key, value)| key == OsStr::new(name) && !value.is_empty())?;
+        Some(Sourced { value: value.to_string_lossy(), origin: Origin { name, layer: Layer::Environment } })
+    };
+    let plain = variable("TERM").filter(|terminal| PLAIN_TERMINALS.contains(&terminal.value.as_ref()));
+    if let Some(plain) = plain {
+        return plain.map(|_| true);
+    }
+    match LOCALE.into_iter().find_map(variable) {
+        Some(locale) => locale.map(|locale| !is_utf8(&locale)),
+        // The C locale, which knows ASCII and nothing else.
+        None => Sourced { value: true, origin: Origin { name: "LANG", layer: Layer::Absent } },
+    }
+}
+
+/// Whether a locale such as `en_GB.UTF-8@euro` has UTF-8 as its characters. macOS writes the characters alone.
+fn is_utf8(locale: &str) -> bool {
+    let without_modifier = locale.split('@').next().unwrap_or_default();
+    let characters = without_modifier.rsplit('.').next().unwrap_or_default();
+    ["utf-8", "utf8"].iter().any(|name| characters.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(pairs: &[(&str, &str)]) -> (bool, String) {
+        let environment: Vec<_> =
+            pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        let found = from_terminal(&environment);
+        (found.value, found.origin.to_string())
+    }
+
+    type Case = (&'static [(&'static str, &'static str)], bool, &'static str);
+
+    #[test]
+    fn the_strongest_variable_of_the_locale_that_is_not_empty_decides() {
+        let cases: [Case; 9] = [
+            (&[("LANG", "en_GB.UTF-8")], false, "LANG in the environment"),
+            (&[("LANG", "C.utf8@x"), ("LC_CTYPE", ""), ("LC_ALL", "")], false, "LANG in the environment"),
+            (&[("LC_CTYPE", "UTF-8")], false, "LC_CTYPE in the environment"),
+            (&[("LANG", "de_DE")], true, "LANG in the environment"),
+            (&[("LANG", "de_DE.UTF-8"), ("LC_CTYPE", "de_DE.ISO-8859-1")], true, "LC_CTYPE in the environment"),
+            (&[("LC_CTYPE", "de_DE.UTF-8"), ("LC_ALL", "POSIX")], true, "LC_ALL in the environment"),
+            (&[], true, "LANG not set in the environment"),
+            (&[("LANG", "C.UTF-8"), ("TERM", "linux")], true, "TERM in the environment"),
+            (&[("LANG", "C.UTF-8"), ("TERM", "xterm-256color")], false, "LANG in the environment"),
+        ];
+        for (pairs, ascii, origin) in cases {
+            assert_eq!(chosen(pairs), (ascii, origin.to_owned()), "{pairs:?}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which theme and which characters, and who decides.
+
+use super::*;
+use crate::app::Theme;
+
+fn theme(place: &Place) -> (Theme, String) {
+    (place.settings().look.theme, place.origin("theme"))
+}
+
+#[test]
+fn every_layer_can_name_the_theme() {
+    let place = Place::new();
+    assert_eq!(theme(&place), (Theme::Terminal, "IDEMPOTENCE_THEME by default".to_owned()));
+    let place = place.settings_file("theme = 'contrast'");
+    assert_eq!(place.settings().look.theme, Theme::Contrast);
+    let place = place.dot_env("IDEMPOTENCE_THEME=colour-blind");
+    assert_eq!(place.settings().look.theme, Theme::ColourBlind);
+    let place = place.env("IDEMPOTENCE_THEME", " Mono ");
+    assert_eq!(theme(&place), (Theme::Mono, "IDEMPOTENCE_THEME in the environment".to_owned()));
+    let place = place.flags(Flags { theme: Some("terminal".to_owned()), ..Flags::default() });
+    assert_eq!(theme(&place), (Theme::Terminal, "--theme on the command line".to_owned()));
+}
+
+#[test]
+fn no_color_means_mono_unless_a_theme_is_named() {
+    let place = || Place::new().env("NO_COLOR", "0");
+    assert_eq!(theme(&place()), (Theme::Mono, "NO_COLOR in the environment".to_owned()));
+    assert_eq!(Place::new().env("NO_COLOR", "").settings().look.theme, Theme::Terminal);
+    let named = [
+        place().env("IDEMPOTENCE_THEME", "contrast"),
+        place().dot_env("IDEMPOTENCE_THEME=contrast"),
+        place().settings_file("theme = 'contrast'"),
+        place().flags(Flags { theme: Some("contrast".to_owned()), ..Flags::default() }),
+    ];
+    for place in named {
+        assert_eq!(place.settings().look.theme, Theme::Contrast, "{}", place.origin("theme"));
+    }
+}
+
+#[test]
+fn ascii_follows_the_locale_and_the_terminal_unless_it_is_set() {
+    let place = Place::new();
+    assert_eq!((place.settings().look.ascii, place.origin("ascii").as_str()), (false, "LANG in the environment"));
+    let place = place.env("LC_ALL", "C");
+    assert_eq!((place.settings().look.ascii, place.origin("ascii").as_str()), (true, "LC_ALL in the environment"));
+    let place = place.settings_file("# mine\nascii = false");
+    let origin = format!("ascii in {:?}, line 2, column 9", place.settings_path());
+    assert_eq!((place.settings().look.ascii, place.origin("ascii")), (false, origin));
+    let place = place.env("IDEMPOTENCE_ASCII", "on");
+    assert!(place.settings().look.ascii);
+    let place = place.flags(Flags { ascii: Some("false".to_owned()), ..Flags::default() });
+    assert!(!place.settings().look.ascii);
+}
+
+#[test]
+fn stillness_is_asked_for_by_flag_variable_or_file() {
+    assert!(!Place::new().settings().look.still);
+    assert!(Place::new().settings_file("still = true").settings().look.still);
+    let place = Place::new().env("IDEMPOTENCE_STILL", "1");
+    assert!(place.settings().look.still);
+    assert!(!place.flags(Flags { still: Some("no".to_owned()), ..Flags::default() }).settings().look.still);
+}

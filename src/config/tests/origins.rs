@@ -1,0 +1,60 @@
+//! Where each value is said to come from.
+
+use super::*;
+
+#[test]
+fn without_anything_every_value_is_a_default_or_the_environments() {
+    let place = Place::new();
+    let effective = place.effective();
+    for shown in effective.shown() {
+        let expected = match shown.key {
+            "ascii" | "state_dir" | "cache_dir" => Layer::Environment,
+            _ => Layer::Default,
+        };
+        assert_eq!(shown.origin.layer, expected, "{}", shown.key);
+    }
+    assert_eq!(place.origin("state_dir"), "HOME in the environment");
+    assert_eq!(effective.dot_env, LayerFile { path: place.here().join(".env"), present: false });
+    assert_eq!(effective.settings_file, Some(LayerFile { path: place.settings_path(), present: false }));
+}
+
+#[test]
+fn each_layer_is_named_where_its_value_holds() {
+    let place = Place::new()
+        .settings_file("namespace = 'low'\ncheck_interval = 7\n\n  log_level = 'warn'")
+        .dot_env("TASKQUEUE=q\nTEMPORAL_NAMESPACE=n")
+        .env("TEMPORAL_HOST", "h")
+        .flags(Flags { database: Some("d.json".into()), ..Flags::default() });
+    let (env_file, file) = (place.here().join(".env"), place.settings_path());
+    let cases = [
+        ("database", "--database on the command line".to_owned()),
+        ("address", "TEMPORAL_HOST in the environment".to_owned()),
+        ("task_queue", format!("TASKQUEUE in {env_file:?}")),
+        ("namespace", format!("TEMPORAL_NAMESPACE in {env_file:?}")),
+        ("check_interval", format!("check_interval in {file:?}, line 2, column 18")),
+        ("log_level", format!("log_level in {file:?}, line 4, column 15")),
+        ("temporal_cli", "TEMPORAL_CLI by default".to_owned()),
+    ];
+    for (key, origin) in cases {
+        assert_eq!(place.origin(key), origin);
+    }
+}
+
+#[test]
+fn what_is_set_without_effect_is_shown_too() {
+    let place = Place::new().env("MYSQL_HOST", "db").env("ENCRYPT_PAYLOAD", "false").env("TEMPORAL_URL", "a:1");
+    let effective = place.effective();
+    let all = effective.shown();
+    let others: Vec<_> = all.iter().skip_while(|shown| shown.key != "cache_dir").skip(1).collect();
+    let keys: Vec<_> = others.iter().map(|shown| (shown.key, shown.value.as_str().unwrap())).collect();
+    assert_eq!(keys, [("ENCRYPT_PAYLOAD", "false"), ("MYSQL_HOST", "db")]);
+}
+
+#[test]
+fn keys_come_in_the_order_of_the_settings_file() {
+    let place = Place::new();
+    let effective = place.effective();
+    let shown: Vec<_> = effective.shown().iter().map(|shown| shown.key).collect();
+    let keys: Vec<_> = names::KEYS.iter().map(|key| key.key).collect();
+    assert_eq!(shown[..keys.len()], keys);
+}

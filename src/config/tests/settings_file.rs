@@ -1,0 +1,127 @@
+//! What the settings file may hold, and in which words the rest is refused.
+
+use super::*;
+
+/// The message about a settings file of this text, without the file's path.
+#[track_caller]
+fn refused(text: &str) -> String {
+    let place = Place::new().settings_file(text);
+    let error = place.error();
+    assert!(matches!(error, SettingsError::BadEntry { .. }), "{error:?}");
+    let message = error.to_string();
+    let rest = message.strip_prefix(&format!("{:?}, ", place.settings_path()));
+    rest.unwrap_or_else(|| panic!("{message}")).to_owned()
+}
+
+#[test]
+fn every_key_is_obeyed() {
+    let settings = Place::new()
+        .settings_file(
+            "\u{feff}# all of it\r\naddress = \"h:1\"\r\nnamespace = \"n\"\ntask_queue = 'q'\ndatabase = '/d.json'\n\
+             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ntheme = 'mono'\nascii = true\nstill = true",
+        )
+        .settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("h:1", "n"));
+    assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
+    assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), LogLevel::Warn));
+    assert_eq!(settings.check_interval, Duration::from_secs(10));
+    assert_eq!(settings.look, Look { theme: crate::app::Theme::Mono, ascii: true, still: true });
+    let place = Place::new();
+    let defaults = place.settings();
+    assert_eq!(place.settings_file("").settings(), defaults);
+}
+
+#[test]
+fn an_unknown_key_is_told_with_its_place_and_the_nearest_known_one() {
+    for (text, expected) in [
+        ("adress = 'a'", "line 1, column 1: there is no key \"adress\"; the nearest is address"),
+        (
+            "still = true\n  Task-Queue = 'a'",
+            "line 2, column 3: there is no key \"Task-Queue\"; the nearest is task_queue",
+        ),
+        ("TEMPORAL_URL = 'a'", "line 1, column 1: there is no key \"TEMPORAL_URL\"; the nearest is address"),
+        ("LOG_LEVEL = 'a'", "line 1, column 1: there is no key \"LOG_LEVEL\"; the nearest is log_level"),
+        ("[look]\ntheme = 'mono'", "line 1, column 2: there is no key \"look\"; the keys are address, namespace"),
+        ("\"a\\u001bb\" = 1", "line 1, column 1: there is no key \"a\\u{1b}b\"; the keys are "),
+        // The first in the file, not in the alphabet.
+        ("zzzzzz = 1\naaaaaa = 1", "line 1, column 1: there is no key \"zzzzzz\"; "),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_wrong_type_is_told_with_its_place() {
+    for (text, expected) in [
+        ("address = 7233", "line 1, column 11: address must be a text in quotes, and this is a whole number"),
+        ("ascii = 'yes'", "line 1, column 9: ascii must be true or false, without quotes, and this is a text"),
+        ("# ö\nstill = 1", "line 2, column 9: still must be true or false, without quotes, and this is a whole number"),
+        (
+            "check_interval = '20'",
+            "line 1, column 18: check_interval must be a whole number of seconds, without quotes, ",
+        ),
+        ("check_interval = 1.5", "line 1, column 18: check_interval must be a whole number of seconds"),
+        ("theme.name = 'x'", "line 1, column 1: theme must be a text in quotes, and this is a table"),
+        ("theme = ['x']", "line 1, column 9: theme must be a text in quotes, and this is a list"),
+        ("theme = 2020-01-01", "line 1, column 9: theme must be a text in quotes, and this is a date or a time"),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_in_the_words_of_every_layer() {
+    for (text, place, problem) in [
+        ("check_interval = 0", "check_interval in {}, line 1, column 18 is \"0\": ", "whole seconds from 1 to 86400"),
+        ("check_interval = -5", "check_interval in {}, line 1, column 18 is \"-5\": ", "whole seconds"),
+        ("check_interval = 99999999999999999999", "check_interval in {}, line 1, column 18 is \"9", "whole seconds"),
+        ("\ntheme = 'dark'", "theme in {}, line 2, column 9 is \"dark\": ", "terminal, contrast, colour-blind or mono"),
+        ("log_level = ''", "log_level in {}, line 1, column 13 is \"\": ", "trace, debug"),
+        ("address = ''", "address in {}, line 1, column 11 is \"\": ", "names no host"),
+        ("database = '~/x.json'", "database in {}, line 1, column 12 is \"~/x.json\": ", "write the path in full"),
+    ] {
+        let settings = Place::new().settings_file(text);
+        let message = settings.error().to_string();
+        let start = place.replace("{}", &format!("{:?}", settings.settings_path()));
+        assert!(message.starts_with(&start) && message.contains(problem), "{message}");
+    }
+}
+
+#[test]
+fn a_secret_belongs_in_the_environment() {
+    for key in ["api_key", "TEMPORAL_API_KEY", "mysql-password", "token", "tls_key"] {
+        let message = refused(&format!("{key} = 'x'"));
+        assert!(message.starts_with(&format!("line 1, column 1: {key:?} looks like a secret")), "{message}");
+        assert!(message.contains("set it in the environment"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_place() {
+    for (text, place) in [
+        ("theme = mono", "line 1, column 9: this is not TOML: "),
+        ("still = true\nascii =", "line 2, column 8: this is not TOML: "),
+        ("theme = 'mono", "line 1, column 14: this is not TOML: "),
+        ("still = true\nstill = true", "line 2, column 1: this is not TOML: "),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with(place), "{message}");
+    }
+    let latin = Place::new().settings_file(b"still = true\ntheme = '\xe9'").error().to_string();
+    assert!(latin.contains("line 2, column 10: this is not UTF-8"), "{latin}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_one_that_is_not_there_is_none() {
+    Place::new().settings();
+    let place = Place::new();
+    fs::create_dir_all(place.settings_path()).unwrap();
+    let folder = place.error();
+    assert!(matches!(&folder, SettingsError::LayerUnreadable { file, .. } if *file == place.settings_path()));
+    let place = Place::new();
+    fs::create_dir_all(place.root.path().join("home/.config")).unwrap();
+    fs::write(place.root.path().join("home/.config/idempotence"), "").unwrap();
+    assert!(matches!(place.error(), SettingsError::LayerUnreadable { .. }));
+}

@@ -1,0 +1,142 @@
+//! The databases of a comparison: a folder under the state folder that goes when the comparison does. What a process left
+//! behind that was killed goes when the next comparison begins.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
+
+use crate::domain::Guard;
+
+/// Why there is no place for the databases.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the folder {} for the databases of a comparison ({source}); give the state folder room and rights", path.display())]
+pub struct FolderError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Makes the folder of comparison `number` of this process, empty.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub async fn make(state_dir: &Path, number: u64) -> Result<Self, FolderError> {
+        let root = state_dir.join("comparison");
+        let path = root.join(format!("{}-{number}", std::process::id()));
+        let failed = |source| FolderError { path: path.clone(), source };
+        let folder = Self { path: path.clone() };
+        let made = tokio::task::spawn_blocking(move || {
+            remove_dead(&root);
+            folder.make_empty().map(|()| folder)
+        });
+        made.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+    }
+
+    #[must_use]
+    pub fn database(&self, guard: Guard) -> PathBuf {
+        self.path.join(guard.name()).join("inventory.json")
+    }
+
+    fn make_empty(&self) -> io::Result<()> {
+        remove(&self.path)?;
+        Guard::ALL.into_iter().try_for_each(|guard| fs::create_dir_all(self.path.join(guard.name())))
+    }
+
+    pub async fn remove(self) {
+        let removed = tokio::task::spawn_blocking(move || remove(&self.path).map_err(|error| (error, self.path)));
+        match removed.await {
+            Ok(Ok(())) => {}
+            Ok(Err((error, path))) => {
+                tracing::warn!(%error, path = %path.display(), "could not remove a comparison's databases");
+            }
+            Err(error) => tracing::warn!(%error, "could not remove a comparison's databases"),
+        }
+    }
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes the folders of processes that no longer run.
+fn remove_dead(root: &Path) {
+    // Where there is no such folder yet, nothing was left behind.
+    let Ok(entries) = fs::read_dir(root) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_dead(path)) {
+        if let Err(error) = remove(&path) {
+            tracing::warn!(%error, path = %path.display(), "could not remove an old comparison's databases");
+        }
+    }
+}
+
+/// Whether a folder is named after a process that no longer runs. What has another name is not ours to remove.
+fn is_dead(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    let owner = name.and_then(|name| name.split_once('-')).and_then(|(pid, number)| {
+        number.parse::<u64>().ok()?;
+        Pid::from_raw(pid.parse().ok().filter(|pid| *pid > 0)?)
+    });
+    owner.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The id of a process that was ours and has ended.
+    fn dead() -> u32 {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        child.id()
+    }
+
+    #[tokio::test]
+    async fn a_folder_begins_empty_and_goes() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::make(state.path(), 3).await.unwrap();
+        let database = folder.database(Guard::LastOrder);
+        assert!(database.ends_with(format!("comparison/{}-3/last-order/inventory.json", std::process::id())));
+        fs::write(&database, "{}").unwrap();
+        let folder = Folder::make(state.path(), 3).await.unwrap();
+        assert!(!database.exists() && database.parent().unwrap().is_dir());
+        let path = folder.path.clone();
+        folder.remove().await;
+        assert!(!path.exists() && path.parent().unwrap().is_dir());
+    }
+
+    #[tokio::test]
+    async fn what_the_dead_left_goes_and_all_else_stays() {
+        let state = tempfile::tempdir().unwrap();
+        let root = state.path().join("comparison");
+        let own = format!("{}-1", std::process::id());
+        let left = format!("{}-1", dead());
+        let others = ["notes", "0-1", "12x-1", "-1-2"];
+        for name in others.into_iter().chain([own.as_str(), left.as_str()]) {
+            fs::create_dir_all(root.join(name).join("off")).unwrap();
+        }
+        Folder::make(state.path(), 2).await.unwrap();
+        assert!(!root.join(left).exists());
+        assert!(others.into_iter().chain([own.as_str()]).all(|name| root.join(name).is_dir()));
+    }
+
+    #[tokio::test]
+    async fn a_state_folder_that_cannot_hold_it_is_named() {
+        let state = tempfile::NamedTempFile::new().unwrap();
+        let error = Folder::make(state.path(), 1).await.unwrap_err().to_string();
+        assert!(error.contains(&state.path().display().to_string()) && error.contains("rights"), "{error}");
+    }
+}

@@ -1,0 +1,243 @@
+//! The one owner of the terminal: takes it, gives it back, stops and goes on, copies into its clipboard. A panic on any
+//! thread gives it back before a word of the panic is written. Must not know what is drawn.
+
+use std::{
+    io::{self, Stdout, Write},
+    panic,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crossterm::{
+    clipboard::CopyToClipboard,
+    cursor::{Hide, Show},
+    event::{DisableBracketedPaste, EnableBracketedPaste},
+    execute,
+    style::{Print, ResetColor, force_color_output},
+    terminal::{
+        BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+        disable_raw_mode, enable_raw_mode,
+    },
+};
+use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
+use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group};
+use tokio::sync::Notify;
+
+use super::surface::{Ask, LONGEST_COPY, Refused, Surface};
+use crate::{app::App, ui};
+
+/// Clicks and the wheel, as SGR reports. Crossterm's own command asks for every movement of the pointer too, which
+/// would keep a remote line busy for nothing.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+/// The terminal, as long as it is ours. Dropped, it is given back.
+#[derive(Debug)]
+pub struct Tty {
+    screen: Terminal<CrosstermBackend<Gate>>,
+    hold: Arc<Hold>,
+}
+
+/// What is known of the terminal, shared with the panic hook.
+#[derive(Debug, Default)]
+struct Hold {
+    state: Mutex<State>,
+    panicked: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The alternate screen and the raw mode are on.
+    taken: bool,
+    /// A thread has panicked: the terminal is not taken again.
+    over: bool,
+    mouse: bool,
+}
+
+impl Tty {
+    /// Takes the terminal, and sees to it that a panic gives it back.
+    ///
+    /// # Errors
+    /// The operating system's; the terminal is as it was.
+    pub fn take() -> io::Result<Self> {
+        // Crossterm obeys NO_COLOR by leaving every colour out, also those of a theme that somebody has named. What it
+        // means here is decided with the settings.
+        force_color_output(true);
+        let hold = Arc::new(Hold::default());
+        let screen = Terminal::new(CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) }))?;
+        let tty = Self { screen, hold };
+        tty.give_back_at_a_panic();
+        tty.hold.lock().take()?;
+        Ok(tty)
+    }
+
+    /// Gives the terminal back as it was found. Once is enough.
+    pub fn give_back(&self) {
+        self.hold.lock().give_back();
+    }
+
+    /// Resolves when a thread has panicked.
+    pub fn panicked(&self) -> impl Future<Output = ()> + use<> {
+        let hold = Arc::clone(&self.hold);
+        async move { hold.panicked.notified().await }
+    }
+
+    /// The hook stays for the life of the process; without a terminal to give back it only writes to the log.
+    fn give_back_at_a_panic(&self) {
+        let hold = Arc::clone(&self.hold);
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            {
+                let mut state = hold.lock();
+                state.give_back();
+                state.over = true;
+            }
+            report(panic);
+            tracing::error!("a thread has panicked, which is a defect of this program: {panic}");
+            hold.panicked.notify_one();
+        }));
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Hold {
+    /// A thread that panicked with the lock held has left nothing half done that matters.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Raw mode first: in the background it stops the process (SIGTTOU) before anything is written to the shell's
+    /// screen.
+    fn take(&mut self) -> io::Result<()> {
+        if self.taken || self.over {
+            return Ok(());
+        }
+        enable_raw_mode()?;
+        self.taken = true;
+        // A program that was killed may have left its own alternate screen as it was. (Ratatui's own way to clear asks
+        // the terminal where its cursor is, and not every terminal answers.)
+        let entered = execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
+            .and_then(|()| if self.mouse { execute!(io::stdout(), Print(MOUSE_ON)) } else { Ok(()) });
+        if entered.is_err() {
+            self.give_back();
+        }
+        entered
+    }
+
+    /// Each step is tried whatever came of the one before. A terminal that has gone cannot be given back.
+    fn give_back(&mut self) {
+        if !std::mem::take(&mut self.taken) {
+            return;
+        }
+        let mouse = if self.mouse { MOUSE_OFF } else { "" };
+        let written =
+            execute!(io::stdout(), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show);
+        let cooked = disable_raw_mode();
+        if let Err(error) = written.and(cooked) {
+            tracing::debug!(%error, "the terminal could not be given back");
+        }
+    }
+}
+
+/// Collects a frame, and writes it in one piece: a terminal never shows half of it, and nothing is written while the
+/// terminal is not ours.
+#[derive(Debug)]
+struct Gate {
+    frame: Vec<u8>,
+    hold: Arc<Hold>,
+}
+
+impl Write for Gate {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let state = self.hold.lock();
+        let written = if state.taken { write_frame(&mut io::stdout(), &self.frame) } else { Ok(()) };
+        drop(state);
+        self.frame.clear();
+        written
+    }
+}
+
+fn write_frame(out: &mut Stdout, frame: &[u8]) -> io::Result<()> {
+    let mut piece = Vec::with_capacity(frame.len() + 16);
+    crossterm::queue!(piece, BeginSynchronizedUpdate)?;
+    piece.extend_from_slice(frame);
+    crossterm::queue!(piece, EndSynchronizedUpdate)?;
+    out.write_all(&piece)?;
+    out.flush()
+}
+
+impl Surface for Tty {
+    fn draw(&mut self, app: &App) -> io::Result<()> {
+        self.screen.draw(|frame| ui::draw(frame, app)).map(|_| ())
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        self.screen.size()
+    }
+
+    /// The whole process group stops, as at a Ctrl-Z that the terminal itself answers: a `cargo run` above us has to
+    /// stop too, or its shell would wait for it for ever.
+    fn stop(&mut self, ask: Ask) -> Result<(), Refused> {
+        let can_stop = !getpid().is_init() && (ask == Ask::Signal || has_shell()?);
+        if !can_stop {
+            return Err(Refused::NoShell);
+        }
+        self.give_back();
+        kill_current_process_group(Signal::STOP).map_err(|error| {
+            // Still here: the caller is told why, on the screen.
+            let retaken = self.hold.lock().take();
+            retaken.err().unwrap_or_else(|| error.into()).into()
+        })
+    }
+
+    /// Whatever happened to it meanwhile: a shell sets its own modes, and another program may have drawn over it.
+    fn retake(&mut self) -> io::Result<()> {
+        let mut state = self.hold.lock();
+        state.give_back();
+        state.take()?;
+        drop(state);
+        // What ratatui believes to be on the screen is gone; the next frame is drawn whole.
+        self.screen.swap_buffers();
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &str) -> Result<(), Refused> {
+        if text.len() > LONGEST_COPY {
+            return Err(Refused::TooLong { bytes: text.len() });
+        }
+        let state = self.hold.lock();
+        if state.taken {
+            execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+        }
+        Ok(())
+    }
+
+    fn mouse(&mut self, on: bool) -> io::Result<()> {
+        let mut state = self.hold.lock();
+        state.mouse = on;
+        if state.taken {
+            execute!(io::stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a shell with job control waits above us. In the session's own first process group there is none, as where a
+/// terminal window or a multiplexer runs nothing but us: nobody would ever send the SIGCONT.
+fn has_shell() -> io::Result<bool> {
+    Ok(getsid(None)? != getpgrp())
+}

@@ -1,0 +1,295 @@
+//! What the server itself knows of a workflow run: open or closed, and its pending activities. It answers for every
+//! run, whoever's worker works at it and whatever database that worker writes.
+
+use std::time::{Duration, SystemTime};
+
+use temporalio_client::NamespacedClient;
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    enums::v1::{PendingActivityState, TimeoutType, WorkflowExecutionStatus},
+    failure::v1::{Failure, failure::FailureInfo},
+    workflow::v1::PendingActivityInfo,
+    workflowservice::v1::DescribeWorkflowExecutionRequest,
+};
+use tonic::{Code, Status};
+
+use super::link::{Link, limited};
+use crate::domain::{Activity, UnixMillis, sanitize};
+
+/// The longest text that is passed on.
+const LONGEST: usize = 300;
+
+/// The server's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The run has not ended.
+    pub open: bool,
+    /// Those of our two types, in the order of the workflow. None where the run has ended: an attempt that still runs
+    /// somewhere answers to nobody.
+    pub pending: Vec<PendingActivity>,
+}
+
+/// An activity that is scheduled, running, or between two attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingActivity {
+    pub activity: Activity,
+    /// Its name within the run, which Temporal's own commands ask for.
+    pub id: String,
+    /// From 1: the attempt that runs, or the coming one where none does.
+    pub attempt: u32,
+    /// 0: unlimited.
+    pub maximum: u32,
+    pub state: PendingState,
+    /// When the latest attempt that began did so.
+    pub started: Option<UnixMillis>,
+    /// When the latest attempt that ended did so.
+    pub completed: Option<UnixMillis>,
+    /// When the next attempt is due, between two attempts.
+    pub next: Option<UnixMillis>,
+    /// The wait before the next attempt, were this one to fail or as it passes now.
+    pub interval: Option<Duration>,
+    /// Of the latest attempt that failed.
+    pub failure: Option<PendingFailure>,
+    /// The identity of the worker that took the latest attempt; empty where none did.
+    pub worker: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingState {
+    /// It waits for a worker, or for its next attempt.
+    Scheduled,
+    Started,
+    CancelRequested,
+    Paused,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingFailure {
+    /// The application failure's type, or `Timeout`, `Cancelled`, `Terminated`, `Server`; may be empty.
+    pub code: String,
+    pub message: String,
+    pub retryable: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DescribeError {
+    #[error("this server does not know run '{run}' of '{workflow}'; it ran elsewhere, or was deleted here")]
+    NotFound { workflow: String, run: String },
+    #[error("the server did not say how '{workflow}' stands: {cause}; it is asked again")]
+    Unanswered { workflow: String, cause: String },
+}
+
+/// Asks about one run. One small call.
+///
+/// # Errors
+/// [`DescribeError`].
+pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Described, DescribeError> {
+    let not_found = || DescribeError::NotFound { workflow: sanitize(workflow, LONGEST), run: sanitize(run, LONGEST) };
+    if run.is_empty() {
+        // The server would take that for the latest run of the workflow.
+        return Err(not_found());
+    }
+    let execution = WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() };
+    let request = DescribeWorkflowExecutionRequest { namespace: link.client().namespace(), execution: Some(execution) };
+    let answer = link.service().describe_workflow_execution(limited(request)).await.map_err(|status| {
+        match status.code() {
+            // An id that no run can have is a run that this server cannot know.
+            Code::NotFound | Code::InvalidArgument => not_found(),
+            _ => DescribeError::Unanswered { workflow: sanitize(workflow, LONGEST), cause: cause(&status) },
+        }
+    })?;
+    let answer = answer.into_inner();
+    let status = answer.workflow_execution_info.map_or(WorkflowExecutionStatus::Unspecified, |info| info.status());
+    let open = matches!(
+        status,
+        WorkflowExecutionStatus::Unspecified | WorkflowExecutionStatus::Running | WorkflowExecutionStatus::Paused
+    );
+    let mut pending: Vec<_> =
+        answer.pending_activities.into_iter().filter(|_| open).filter_map(|info| pending(&info)).collect();
+    pending.sort_by_key(|pending| pending.activity);
+    Ok(Described { open, pending })
+}
+
+/// What a person needs of a status.
+pub(super) fn cause(status: &Status) -> String {
+    sanitize(status.message(), LONGEST)
+}
+
+/// `None` for a type of activity that we do not know.
+fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
+    let name = &info.activity_type.as_ref()?.name;
+    let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name)?;
+    Some(PendingActivity {
+        activity,
+        id: info.activity_id.clone(),
+        attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
+        maximum: u32::try_from(info.maximum_attempts).unwrap_or_default(),
+        state: state(info),
+        started: millis(info.last_started_time),
+        completed: millis(info.last_attempt_complete_time),
+        next: millis(info.next_attempt_schedule_time),
+        interval: info.current_retry_interval.and_then(|interval| interval.try_into().ok()),
+        failure: info.last_failure.as_ref().map(failure),
+        worker: sanitize(&info.last_worker_identity, LONGEST),
+    })
+}
+
+fn state(info: &PendingActivityInfo) -> PendingState {
+    match info.state() {
+        _ if info.paused => PendingState::Paused,
+        PendingActivityState::Paused | PendingActivityState::PauseRequested => PendingState::Paused,
+        PendingActivityState::Started => PendingState::Started,
+        PendingActivityState::CancelRequested => PendingState::CancelRequested,
+        PendingActivityState::Scheduled | PendingActivityState::Unspecified => PendingState::Scheduled,
+    }
+}
+
+/// A time of the wire. Some versions of the server write "none" as the epoch.
+fn millis<T>(time: Option<T>) -> Option<UnixMillis>
+where
+    SystemTime: TryFrom<T>,
+{
+    let time = SystemTime::try_from(time?).ok()?;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok().filter(|millis| *millis > 0).map(UnixMillis)
+}
+
+/// The innermost failure that says something gives the words, the outermost decides about the retry, as it does for
+/// the server.
+fn failure(outermost: &Failure) -> PendingFailure {
+    let mut told = outermost;
+    let mut current = Some(outermost);
+    while let Some(failure) = current {
+        if tells(failure) {
+            told = failure;
+        }
+        current = failure.cause.as_deref();
+    }
+    PendingFailure {
+        code: sanitize(&code(told), LONGEST),
+        message: sanitize(&message(told), LONGEST),
+        retryable: is_retryable(outermost),
+    }
+}
+
+/// Whether it says why, and not only where.
+fn tells(failure: &Failure) -> bool {
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => !(info.r#type.is_empty() && failure.message.is_empty()),
+        Some(
+            FailureInfo::TimeoutFailureInfo(_)
+            | FailureInfo::CanceledFailureInfo(_)
+            | FailureInfo::TerminatedFailureInfo(_)
+            | FailureInfo::ServerFailureInfo(_),
+        ) => true,
+        _ => false,
+    }
+}
+
+fn code(failure: &Failure) -> String {
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => info.r#type.clone(),
+        Some(FailureInfo::TimeoutFailureInfo(_)) => "Timeout".to_owned(),
+        Some(FailureInfo::CanceledFailureInfo(_)) => "Cancelled".to_owned(),
+        Some(FailureInfo::TerminatedFailureInfo(_)) => "Terminated".to_owned(),
+        Some(FailureInfo::ServerFailureInfo(_)) => "Server".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn message(failure: &Failure) -> String {
+    let Some(FailureInfo::TimeoutFailureInfo(info)) = &failure.failure_info else { return failure.message.clone() };
+    let kind = match info.timeout_type() {
+        TimeoutType::StartToClose => "start-to-close",
+        TimeoutType::ScheduleToStart => "schedule-to-start",
+        TimeoutType::ScheduleToClose => "schedule-to-close",
+        TimeoutType::Heartbeat => "heartbeat",
+        TimeoutType::Unspecified => return failure.message.clone(),
+    };
+    format!("no answer within the {kind} timeout")
+}
+
+fn is_retryable(failure: &Failure) -> bool {
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => !info.non_retryable,
+        Some(FailureInfo::ServerFailureInfo(info)) => !info.non_retryable,
+        Some(FailureInfo::TimeoutFailureInfo(info)) => {
+            matches!(info.timeout_type(), TimeoutType::StartToClose | TimeoutType::Heartbeat)
+        }
+        Some(FailureInfo::CanceledFailureInfo(_) | FailureInfo::TerminatedFailureInfo(_)) => false,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use temporalio_common::protos::temporal::api::{
+        common::v1::ActivityType,
+        failure::v1::{ActivityFailureInfo, ApplicationFailureInfo, TimeoutFailureInfo},
+    };
+
+    use super::*;
+
+    fn application(code: &str, message: &str, non_retryable: bool) -> Failure {
+        let info = ApplicationFailureInfo { r#type: code.to_owned(), non_retryable, ..Default::default() };
+        let failure_info = Some(FailureInfo::ApplicationFailureInfo(info));
+        Failure { message: message.to_owned(), failure_info, ..Default::default() }
+    }
+
+    fn around(cause: Failure) -> Failure {
+        let failure_info = Some(FailureInfo::ActivityFailureInfo(ActivityFailureInfo::default()));
+        let message = "activity failed".to_owned();
+        Failure { message, failure_info, cause: Some(Box::new(cause)), ..Default::default() }
+    }
+
+    fn told(code: &str, message: &str, retryable: bool) -> PendingFailure {
+        PendingFailure { code: code.to_owned(), message: message.to_owned(), retryable }
+    }
+
+    #[test]
+    fn the_innermost_failure_that_says_something_is_told() {
+        let inner = application("RandomError", "RANDOM ERROR", false);
+        assert_eq!(failure(&around(inner.clone())), told("RandomError", "RANDOM ERROR", true));
+        let mut silent = inner;
+        silent.cause = Some(Box::new(application("", "", false)));
+        assert_eq!(failure(&silent), told("RandomError", "RANDOM ERROR", true));
+        assert_eq!(failure(&application("Conflict", "another order", true)), told("Conflict", "another order", false));
+        let bare = Failure { message: "something".to_owned(), ..Default::default() };
+        assert_eq!(failure(&bare), told("", "something", true));
+    }
+
+    #[test]
+    fn a_timeout_tells_its_kind() {
+        let info = TimeoutFailureInfo { timeout_type: TimeoutType::StartToClose.into(), ..Default::default() };
+        let failure_info = Some(FailureInfo::TimeoutFailureInfo(info));
+        let timeout =
+            Failure { message: "activity StartToClose timeout".to_owned(), failure_info, ..Default::default() };
+        let expected = told("Timeout", "no answer within the start-to-close timeout", true);
+        assert_eq!(failure(&around(timeout)), expected);
+    }
+
+    #[test]
+    fn an_activity_of_another_type_is_left_out() {
+        let info = |name: &str| PendingActivityInfo {
+            activity_type: Some(ActivityType { name: name.to_owned() }),
+            ..Default::default()
+        };
+        assert!(pending(&info("SomethingElse")).is_none());
+        for activity in Activity::ALL {
+            let found = pending(&info(activity.name())).unwrap();
+            assert_eq!((found.activity, found.attempt, found.next), (activity, 1, None));
+        }
+    }
+
+    #[test]
+    fn pausing_wins_over_what_runs() {
+        let info = |state: PendingActivityState, paused| {
+            super::state(&PendingActivityInfo { state: state.into(), paused, ..Default::default() })
+        };
+        assert_eq!(info(PendingActivityState::Started, false), PendingState::Started);
+        assert_eq!(info(PendingActivityState::Started, true), PendingState::Paused);
+        assert_eq!(info(PendingActivityState::PauseRequested, false), PendingState::Paused);
+        assert_eq!(info(PendingActivityState::Unspecified, false), PendingState::Scheduled);
+    }
+}

@@ -1,0 +1,46 @@
+//! The selected order as `temporal` commands. Changes nothing.
+
+use ratatui::text::Line;
+
+use crate::app::{App, Execution, Instruction, instructions};
+
+use super::theme;
+
+/// Words begin on a new line behind this column.
+const WIDTH: usize = 72;
+
+#[must_use]
+pub fn lines(app: &App, order: &Execution) -> Vec<Line<'static>> {
+    let told = instructions(app, order);
+    let mut lines: Vec<_> = told.iter().flat_map(written).collect();
+    lines.push(Line::styled(" y copies the first of them", theme::FAINT));
+    lines
+}
+
+/// As a person types a long command: broken between its flags, each line but the last ending with a backslash. The input,
+/// which is JSON, is broken behind commas, where a line's end means nothing to it.
+fn written(instruction: &Instruction) -> Vec<Line<'static>> {
+    let mut lines = vec![String::from("  ")];
+    let mut words = instruction.words.iter().peekable();
+    while let Some(word) = words.next() {
+        let value = words.next_if(|_| word.starts_with("--"));
+        let piece = value.map_or_else(|| word.clone(), |value| format!("{word} {value}"));
+        if lines.last().is_some_and(|line| line.len() + piece.len() > WIDTH) {
+            if let Some(line) = lines.last_mut() {
+                line.push_str(" \\");
+            }
+            lines.push(String::from("    "));
+        }
+        for part in piece.split_inclusive(',') {
+            if lines.last().is_some_and(|line| line.len() > 8 && line.len() + part.len() > WIDTH) {
+                lines.push(String::from("       "));
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push_str(if part.len() == piece.len() || piece.starts_with(part) { " " } else { "" });
+                line.push_str(part);
+            }
+        }
+    }
+    let heading = Line::styled(format!(" {}", instruction.does), theme::BOLD);
+    std::iter::once(heading).chain(lines.into_iter().map(Line::raw)).chain([Line::raw("")]).collect()
+}

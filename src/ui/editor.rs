@@ -1,0 +1,79 @@
+//! The two lines that can be edited: the fault plan, with what is wrong under its character, and the filter.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Modifier,
+    text::{Line, Span},
+    widgets::{Clear, Widget},
+};
+
+use crate::{app::App, faults::Preset};
+
+use super::{overlay::boxed, pane, theme};
+
+/// The grammar by examples, each with what it does.
+const EXAMPLES: [(&str, &str); 6] = [
+    ("update.after-commit=1*error", "first attempt commits, then fails"),
+    ("after-commit=2*crash", "the worker dies twice after the commit"),
+    ("supplier.before-commit=50%error", "half of the supplier's attempts fail"),
+    ("update.after-commit=1*hang", "no answer until the timeout"),
+    ("before-commit=delay(2000)", "every attempt takes 2 s longer"),
+    ("A;B", "the first rule that fits and strikes"),
+];
+
+pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
+    let inner = boxed(buffer, area, " fault plan for the next orders ", 78, 16);
+    let width = usize::from(inner.width);
+    let (line, offset) = edited(app, width);
+    let mut lines = vec![Line::raw(""), line];
+    match app.edited_plan() {
+        Ok(plan) => {
+            let preset = Preset::of(&plan).map_or_else(String::new, |preset| format!("  preset {preset}"));
+            lines.extend([Line::raw(""), Line::styled(format!(" ✓ right{preset}"), theme::GOOD)]);
+        }
+        Err(error) => {
+            let column = error.column.saturating_sub(1).saturating_sub(offset).min(width.saturating_sub(2));
+            lines.push(Line::styled(format!(" {}^", " ".repeat(column)), theme::BAD.patch(theme::BOLD)));
+            let text = pane::wrap(error.expected, width.saturating_sub(2), 2, 2);
+            lines.extend(text.into_iter().enumerate().map(|(index, text)| {
+                Line::styled(format!(" {}{text}", if index == 0 { "✗ " } else { "" }), theme::BAD)
+            }));
+        }
+    }
+    lines.resize(6, Line::raw(""));
+    lines.extend(EXAMPLES.iter().map(|(rule, does)| {
+        Line::from(vec![Span::styled(format!(" {rule:<32}"), theme::BOLD), Span::styled(*does, theme::FAINT)])
+    }));
+    lines.extend([Line::raw(""), Line::styled(" Enter takes it, Esc leaves it, Ctrl-u clears the line", theme::FAINT)]);
+    pane::lines(buffer, inner, lines);
+}
+
+/// In the row of notices, so that the rows above can be seen to follow.
+pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
+    Clear.render(row, buffer);
+    let label = " filter: ";
+    let room = usize::from(row.width).saturating_sub(label.len() + 1);
+    let (line, _) = edited(app, room);
+    let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
+    let hint = Span::styled("  words from id, state, verdict; Enter keeps, Esc leaves", theme::FAINT);
+    pane::lines(buffer, row, [spans.chain([hint]).collect()]);
+}
+
+/// The edited line with its cursor, and how many characters are scrolled out at its left.
+fn edited(app: &App, width: usize) -> (Line<'static>, usize) {
+    let input = app.input();
+    let room = width.saturating_sub(2);
+    let scrolled = input.visual_scroll(room);
+    let text: Vec<char> = input.value().chars().collect();
+    let cursor = input.cursor();
+    let part = |from: usize, to: usize| -> String { text.iter().take(to).skip(from).collect() };
+    let under = text.get(cursor).copied().unwrap_or(' ').to_string();
+    let spans = vec![
+        Span::raw(" "),
+        Span::styled(part(scrolled, cursor), theme::BOLD),
+        Span::styled(under, theme::BOLD.add_modifier(Modifier::REVERSED)),
+        Span::styled(part(cursor + 1, text.len()), theme::BOLD),
+    ];
+    (Line::from(spans), scrolled)
+}

@@ -1,0 +1,108 @@
+//! The help: what to try, the keys from their table, the glyphs, and the words. Changes nothing.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    domain::Guard,
+    faults::Preset,
+    keymap::{Binding, KEYMAP},
+};
+
+use super::{glyphs, pane, theme};
+
+/// From this width on the keys stand in two columns.
+const TWO_COLUMNS: usize = 76;
+
+/// What to press to see each thing happen.
+const TRY: [(&str, &str); 5] = [
+    ("a retry", "f until after-commit-once, then o"),
+    ("a crash after the effect", "f until crash-after-commit, then o"),
+    ("a replay from the ledger ↺", "the ↺ behind either failure; or d"),
+    ("an order applied twice", "i until GUARD OFF, then as for a retry"),
+    ("all three guards at once", "v"),
+];
+
+const WORDS: [(&str, &str, Style); 8] = [
+    ("DEFINITE", "it is sure that the effect did not happen", theme::BAD),
+    ("INDEFINITE", "the effect may have happened: the failure does not tell", theme::WARN),
+    ("in, unconfirmed", "in the stock, and Temporal does not know it yet", theme::WARN),
+    ("replayed", "the key was known: its recorded result, and no effect", theme::KNOWN),
+    ("RIGHT, WRONG", "is the stock: start - orders + supplier credits, each once?", theme::GOOD),
+    ("supplier", "second activity: credits 1000 where the stock is below 2", theme::PLAIN),
+    ("#1'", "counted from 1 again, after an activity reset (n)", theme::PLAIN),
+    ("random 42", "what the percentages of a plan are drawn from", theme::PLAIN),
+];
+
+/// The page's lines, for an inside of `width` columns.
+#[must_use]
+pub fn lines(width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![heading("try")];
+    lines.extend(TRY.iter().flat_map(|(what, how)| explained(what, how, 28, theme::BOLD, width)));
+    lines.extend([Line::raw(""), heading("keys")]);
+    lines.extend(keys(width));
+    lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);
+    lines.extend(marks(width));
+    lines.extend([Line::raw(""), heading("words")]);
+    lines.extend(WORDS.iter().flat_map(|(word, means, style)| explained(word, means, 17, *style, width)));
+    lines.extend([Line::raw(""), heading("guards (i): what protects an order that is retried")]);
+    lines.extend(Guard::ALL.iter().flat_map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD, width)));
+    lines.extend([Line::raw(""), heading("fault presets (f)")]);
+    lines.extend(
+        Preset::ALL.iter().flat_map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD, width)),
+    );
+    lines
+}
+
+fn heading(text: &str) -> Line<'static> {
+    Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
+}
+
+/// A word, and behind `margin` columns what it means, in as many lines as that takes.
+fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(margin + 3);
+    let mut word = Some(word.to_owned());
+    let line = |means| {
+        let word = word.take().unwrap_or_default();
+        Line::from(vec![Span::styled(format!("   {word:<margin$}"), style), Span::raw(means)])
+    };
+    pane::wrap(means, room, 0, 3).into_iter().map(line).collect()
+}
+
+/// The table, in two columns where there is room.
+fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
+    let columns = if width < TWO_COLUMNS { 1 } else { 2 };
+    let rows = KEYMAP.len().div_ceil(columns);
+    (0..rows).map(move |row| {
+        let entries = KEYMAP.iter().skip(row).step_by(rows);
+        entries.flat_map(|binding| entry(binding, width / columns)).collect()
+    })
+}
+
+fn entry(binding: &'static Binding, width: usize) -> [Span<'static>; 2] {
+    [
+        Span::styled(format!("{:>7}  ", binding.shown), theme::BOLD),
+        Span::raw(pane::column(binding.long, width.saturating_sub(9))),
+    ]
+}
+
+/// The legend, in as many lines as it needs.
+fn marks(width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Vec::new()];
+    let mut used = 2;
+    for (mark, word) in glyphs::LEGEND {
+        let room = word.chars().count() + 4;
+        if used + room > width {
+            lines.push(Vec::new());
+            used = 2;
+        }
+        used += room;
+        if let Some(line) = lines.last_mut() {
+            line.push(Span::styled(format!("  {}", mark.glyph), mark.style));
+            line.push(Span::raw(format!(" {word}")));
+        }
+    }
+    lines.into_iter().map(Line::from).collect()
+}

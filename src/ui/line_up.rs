@@ -1,0 +1,81 @@
+//! What one attempt did to the stock under one guard, in a narrow column: `⊗ -999 → 1 ack lost`. Changes nothing.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{AttemptState, LineUpCell, Seen, until},
+    domain::UnixMillis,
+    store::Outcome,
+};
+
+use super::{glyphs, pane, theme};
+
+pub fn cell(cell: &LineUpCell<'_>, width: usize, now: UnixMillis) -> Line<'static> {
+    match cell {
+        LineUpCell::Attempt(seen) => attempt(seen, width),
+        LineUpCell::Due(at) => {
+            let mark = glyphs::WAITING;
+            let text = pane::cut(&format!("retry {}", until(*at, now)), width.saturating_sub(2));
+            Line::from(vec![Span::styled(mark.glyph.to_string(), mark.style), Span::raw(format!(" {text}"))])
+        }
+    }
+}
+
+fn attempt(seen: &Seen<'_>, width: usize) -> Line<'static> {
+    let mark = glyphs::of_attempt(seen);
+    let again = seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some();
+    let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
+    let mut spans = vec![Span::styled(mark.glyph.to_string(), mark.style)];
+    let (effect, word) = (effect(seen), word(seen));
+    let word_style = if again { style } else { mark.style };
+    let mut used = 1;
+    // Whole or not at all: half a number would be another number.
+    for (text, style) in [(effect, style), (word.map(str::to_owned), word_style)] {
+        let Some(text) = text else { continue };
+        let columns = text.chars().count() + 1;
+        if used + columns <= width {
+            used += columns;
+            spans.extend([Span::styled(" ", Style::new()), Span::styled(text, style)]);
+        }
+    }
+    Line::from(spans)
+}
+
+/// What it did to the stock; `None` where it never came to that, or nobody knows.
+fn effect(seen: &Seen<'_>) -> Option<String> {
+    match (seen.facts.and_then(|facts| facts.committed), seen.state) {
+        (Some(committed), _) if committed.delta != 0 => Some(format!("{:+} → {}", committed.delta, committed.stock)),
+        (Some(_), _) | (None, AttemptState::Succeeded(_)) => Some("+0".to_owned()),
+        (None, _) => None,
+    }
+}
+
+/// A word or two; the glyphs have longer ones, for wider places.
+fn word(seen: &Seen<'_>) -> Option<&'static str> {
+    if seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some() {
+        return Some("AGAIN");
+    }
+    let unreported = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
+    Some(match seen.state {
+        AttemptState::Succeeded(Outcome::Replayed) => "replayed",
+        AttemptState::Succeeded(Outcome::Skipped) => "skipped",
+        AttemptState::Succeeded(Outcome::Applied) => {
+            let needed = seen.facts.and_then(|facts| facts.committed).is_none_or(|committed| committed.delta != 0);
+            return (!needed).then_some("not needed");
+        }
+        AttemptState::Failed(failure) if !failure.retryable => "refused",
+        AttemptState::Failed(_) if unreported => "ack lost",
+        AttemptState::Failed(failure) if failure.point.is_some() => "before commit",
+        AttemptState::Failed(_) => "failed",
+        AttemptState::Crashed(_) => "crashed",
+        AttemptState::Hanging => "hangs",
+        AttemptState::TimedOut => "timed out",
+        AttemptState::NoAnswer => "no answer",
+        AttemptState::Running => "running",
+        AttemptState::Done => "done",
+        AttemptState::NotObserved => "not observed",
+    })
+}

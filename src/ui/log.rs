@@ -1,0 +1,67 @@
+//! What happened, in lines that stay: the newest last. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::app::{App, LogLevel, LogLine};
+
+use super::{overlay::boxed, pane, theme};
+
+/// The columns before the text: the time and how much it matters.
+const MARGIN: usize = 16;
+
+/// The most rows of one line.
+const MOST_ROWS: usize = 4;
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let title = format!(" log: the last {} lines; the program's own also in {} ", app.log().len(), app.setup().log);
+    let place = place(area);
+    let inner = boxed(buffer, area, &title, place.width, place.height);
+    let rows = rows(app, usize::from(inner.width));
+    if rows.is_empty() {
+        return pane::lines(buffer, inner, [Line::styled(" nothing yet", theme::FAINT)]);
+    }
+    let height = usize::from(inner.height);
+    let end = rows.len().saturating_sub(app.scroll().overlay).max(height.min(rows.len()));
+    pane::lines(buffer, inner, rows.into_iter().take(end).skip(end.saturating_sub(height)));
+}
+
+/// How many rows do not fit.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    let place = place(area);
+    let rows = rows(app, usize::from(place.width.saturating_sub(2)));
+    rows.len().saturating_sub(usize::from(place.height.saturating_sub(2)))
+}
+
+/// The whole width; the rows of the header and of the footer stay free.
+const fn place(area: Rect) -> Rect {
+    Rect { height: area.height.saturating_sub(2), ..area }
+}
+
+/// Oldest first, as many rows a line as it needs.
+fn rows(app: &App, width: usize) -> Vec<Line<'static>> {
+    app.log().oldest_first().flat_map(|line| written(app, line, width)).collect()
+}
+
+fn written(app: &App, line: &LogLine, width: usize) -> Vec<Line<'static>> {
+    let (word, style) = match line.level {
+        LogLevel::Error => ("ERROR", theme::BAD),
+        LogLevel::Warn => ("WARN", theme::WARN),
+        LogLevel::Info => ("", theme::PLAIN),
+        LogLevel::Detail => ("", theme::FAINT),
+    };
+    let mut first = Some(Span::styled(format!("{:>8}  ", app.log().clock(line)), theme::FAINT));
+    let texts = pane::wrap(&line.text, width.saturating_sub(MARGIN), 0, MOST_ROWS);
+    let row = |text| {
+        let margin = match first.take() {
+            Some(time) => [time, Span::styled(format!("{word:<6}"), style)],
+            None => [Span::raw(" ".repeat(MARGIN)), Span::raw("")],
+        };
+        margin.into_iter().chain([Span::styled(text, style)]).collect()
+    };
+    texts.into_iter().map(row).collect()
+}

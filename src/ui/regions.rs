@@ -1,0 +1,115 @@
+//! Where everything stands: a pure function of the terminal's size, the focus and the zoom. Drawing and the mouse both
+//! ask here.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use crate::app::{App, Panel};
+
+/// The smallest terminal that shows something useful.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// From this width on the effects stand beside the timeline; below it they take its place when they have the focus.
+const WIDE: u16 = 100;
+
+/// Below this height of the body only one panel fits: the focused one.
+const TWO_PANELS: u16 = 10;
+
+/// The place of each part. One that is not shown has no area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Regions {
+    pub header: Rect,
+    pub stock: Rect,
+    pub orders: Rect,
+    pub timeline: Rect,
+    pub effects: Rect,
+    pub line: Rect,
+    pub keys: Rect,
+}
+
+impl Regions {
+    /// The panels, each with its place.
+    #[must_use]
+    pub const fn panels(&self) -> [(Panel, Rect); 4] {
+        [
+            (Panel::Orders, self.orders),
+            (Panel::Timeline, self.timeline),
+            (Panel::Effects, self.effects),
+            (Panel::Stock, self.stock),
+        ]
+    }
+
+    fn place(&mut self, panel: Panel, area: Rect) {
+        match panel {
+            Panel::Orders => self.orders = area,
+            Panel::Timeline => self.timeline = area,
+            Panel::Effects => self.effects = area,
+            Panel::Stock => self.stock = area,
+        }
+    }
+}
+
+#[must_use]
+pub fn regions(area: Rect, app: &App) -> Regions {
+    let rows = [Constraint::Length(2), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
+    let [header, middle, line, keys] = area.layout(&Layout::vertical(rows));
+    let mut regions = Regions { header, line, keys, ..Regions::default() };
+    if app.zoomed() {
+        regions.place(app.panel(), middle);
+        return regions;
+    }
+    let tall = area.height >= 32 && area.width >= WIDE;
+    let stock = Constraint::Length(if tall { 12 } else { 6 });
+    let [stock, body] = middle.layout(&Layout::vertical([stock, Constraint::Min(0)]));
+    regions.stock = stock;
+    place_body(&mut regions, body, app.panel());
+    regions
+}
+
+fn place_body(regions: &mut Regions, body: Rect, focus: Panel) {
+    if body.height < TWO_PANELS {
+        let shown = if focus == Panel::Stock { Panel::Orders } else { focus };
+        return regions.place(shown, body);
+    }
+    let below = (body.height * 2 / 3).clamp(5, 18);
+    let [above, below] = body.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(below)]));
+    regions.orders = above;
+    if body.width < WIDE {
+        return regions.place(if focus == Panel::Effects { focus } else { Panel::Timeline }, below);
+    }
+    let effects = Constraint::Length((body.width * 3 / 8).min(56));
+    let columns = Layout::horizontal([Constraint::Min(0), Constraint::Length(1), effects]);
+    [regions.timeline, _, regions.effects] = below.layout(&columns);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{Intent, script::Scene};
+
+    use super::*;
+
+    #[test]
+    fn parts_never_overlap_and_the_focused_panel_is_always_shown() {
+        let mut scene = Scene::mid_retry();
+        for _ in 0..8 {
+            scene.press(Intent::NextPanel);
+            for zoomed in [false, true] {
+                if scene.app.zoomed() != zoomed {
+                    scene.press(Intent::Zoom);
+                }
+                for (width, height) in [(60, 16), (80, 24), (99, 31), (100, 32), (120, 40), (300, 120)] {
+                    let area = Rect::new(0, 0, width, height);
+                    let regions = regions(area, &scene.app);
+                    let parts = [regions.header, regions.line, regions.keys];
+                    let panels = regions.panels();
+                    let parts: Vec<_> = parts.into_iter().chain(panels.map(|(_, place)| place)).collect();
+                    for (index, part) in parts.iter().enumerate() {
+                        assert!(part.is_empty() || area.union(*part) == area, "{part:?}");
+                        assert!(parts[..index].iter().all(|other| !other.intersects(*part)), "{regions:?}");
+                    }
+                    let focused = panels.iter().find(|(panel, _)| *panel == scene.app.panel()).unwrap();
+                    assert!(!focused.1.is_empty(), "{:?} at {width}x{height}", focused.0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The selected order's retries: a sentence, a picture in time, and a list of all attempts and waits. Changes nothing.
+//!
+//! ~~~text
+//! ── A12 999 x 123456, guard ledger ─────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
+//!  INDEFINITE  #2 failed after the commit. The effect happened; a retry must not repeat it.
+//! update   ✗──────── 1.0 s ────────⊗═══ in, not acknowledged ════════════════════════ in 1.4 s ○
+//! supplier
+//!          0s                      1s                     2s                     3s
+//! update   #1 ✗ failed before commit  4 ms  planned error
+//!             waited 1.00 s (policy 1 s)
+//! update   #2 ⊗ failed after commit  -999 → 1  8 ms  planned error: RANDOM ERROR
+//! update   #3 ○ in 1.4 s (policy 2 s)
+//! ~~~
+
+mod canvas;
+mod list;
+mod picture;
+mod times;
+
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+mod tests;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, Execution, Kind, Panel, RetryWaits, explain},
+    domain::Activity,
+};
+
+use picture::Lanes;
+
+use super::{pane, theme};
+
+/// About as many columns as the longest usual sentence takes, with its badge.
+const SENTENCE: usize = 170;
+
+/// `scroll`: by how many rows the list is moved back; 0 follows its end.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
+    if area.is_empty() {
+        return;
+    }
+    let focused = app.panel() == Panel::Timeline;
+    let Some(order) = app.selected() else {
+        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "", focused);
+        return;
+    };
+    let title = title(order);
+    let room = usize::from(area.width).saturating_sub(title.width() + 10);
+    let area = pane::titled(buffer, area, title, &policy(&app.setup().retry, order, room), focused);
+    let mut lines = above_list(app, order, area);
+    let room = usize::from(area.height).saturating_sub(lines.len());
+    lines.extend(list::visible(app, order, usize::from(area.width), room, scroll));
+    pane::lines(buffer, area, lines);
+}
+
+/// How many rows of the selected order's list do not fit, where the panel stands at `area`.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
+    let area = pane::below_title(area);
+    let room = usize::from(area.height).saturating_sub(above_list(app, order, area).len());
+    list::total(app, order, usize::from(area.width), room).saturating_sub(room)
+}
+
+/// The sentence, the lanes and the axis.
+fn above_list(app: &App, order: &Execution, area: Rect) -> Vec<Line<'static>> {
+    let rows = Rows::of(area);
+    let mut lines = sentence(app, order, usize::from(area.width), rows.sentence);
+    lines.extend(picture::lines(app, order, area.width, rows.lanes, rows.axis));
+    lines
+}
+
+/// What the rows are used for. It depends on the area alone, so that nothing jumps while the order goes on.
+struct Rows {
+    sentence: usize,
+    lanes: Lanes,
+    axis: bool,
+}
+
+impl Rows {
+    fn of(area: Rect) -> Self {
+        let whole = SENTENCE.div_ceil(usize::from(area.width).max(1)).min(3);
+        let (sentence, lanes) = match area.height {
+            0..=2 => (1, Lanes::Current),
+            3..=6 => (1, Lanes::Begun),
+            7..=9 => (whole.min(2), Lanes::Both),
+            10..=12 => (whole, Lanes::Both),
+            _ => (whole + 1, Lanes::Both),
+        };
+        Self { sentence, lanes, axis: area.height >= 6 }
+    }
+}
+
+fn title(order: &Execution) -> Line<'static> {
+    let terms = order.terms().map(|terms| format!(" {} x {}, guard {}", terms.quantity, terms.product, terms.guard));
+    Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(terms.unwrap_or_default())])
+}
+
+/// The retry policy, as long as there is room for; the server's limit where it told one.
+fn policy(waits: &RetryWaits, order: &Execution, room: usize) -> String {
+    let RetryWaits { initial, coefficient, maximum, start_to_close } = *waits;
+    let [initial, maximum, timeout] = [initial, maximum, start_to_close].map(times::round);
+    let limit = Activity::ALL.into_iter().find_map(|activity| order.maximum(activity));
+    let limit = limit.map_or_else(|| "no limit".to_owned(), |limit| format!("{limit} attempts"));
+    let texts = [
+        format!("retry {initial} x{coefficient}, at most {maximum}, {limit}, timeout {timeout}"),
+        format!("retry {initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
+        format!("{initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
+        format!("retry {initial} x{coefficient} to {maximum}, {limit}"),
+        format!("retry {initial} x{coefficient} to {maximum}"),
+    ];
+    texts.into_iter().find(|text| text.chars().count() <= room).unwrap_or_default()
+}
+
+const fn tone(kind: Kind) -> Style {
+    match kind {
+        Kind::Definite | Kind::Refused | Kind::Wrong => theme::BAD,
+        Kind::Indefinite => theme::WARN,
+        Kind::Good => theme::GOOD,
+        Kind::Replayed => theme::KNOWN,
+        Kind::Plain => theme::PLAIN,
+    }
+}
+
+/// Exactly `rows` lines: what the sentence leaves over tells the ids.
+fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line<'static>> {
+    let said = explain(order, app.stage(order));
+    let head = format!(" {} ", said.head);
+    let mut texts = pane::wrap(&said.text, width, head.chars().count() + 1, rows).into_iter();
+    let first = texts.next().unwrap_or_default();
+    let first = Line::from(vec![Span::styled(head, theme::badge(tone(said.kind))), Span::raw(" "), Span::raw(first)]);
+    let mut lines: Vec<_> = std::iter::once(first).chain(texts.map(Line::raw)).collect();
+    lines.extend((lines.len() < rows).then(|| names(order, width)));
+    lines.resize(rows, Line::raw(""));
+    lines
+}
+
+fn names(order: &Execution, width: usize) -> Line<'static> {
+    let run = order.run.as_deref().unwrap_or("not known yet");
+    Line::styled(pane::cut(&format!("workflow {}  run {run}", order.workflow), width), theme::FAINT)
+}

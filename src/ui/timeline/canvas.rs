@@ -1,0 +1,48 @@
+//! A row of characters that is painted over, layer by layer, and becomes a line. What lies outside it is left out.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span as Words},
+};
+
+use super::super::{pane, theme};
+
+/// A row of characters.
+#[derive(Debug)]
+pub struct Canvas(Vec<(char, Style)>);
+
+impl Canvas {
+    pub fn new(columns: u16) -> Self {
+        Self(vec![(' ', theme::PLAIN); usize::from(columns)])
+    }
+
+    pub fn put(&mut self, column: u16, character: char, style: Style) {
+        if let Some(cell) = self.0.get_mut(usize::from(column)) {
+            *cell = (character, style);
+        }
+    }
+
+    pub fn fill(&mut self, from: u16, to: u16, character: char, style: Style) {
+        (from..to).for_each(|column| self.put(column, character, style));
+    }
+
+    /// `None`: in the style of what lies below.
+    pub fn text(&mut self, column: u16, text: &str, style: Option<Style>) {
+        for (column, character) in (column..).zip(text.chars()) {
+            if let Some(cell) = self.0.get_mut(usize::from(column)) {
+                *cell = (character, style.unwrap_or(cell.1));
+            }
+        }
+    }
+
+    /// Behind a name of so many columns.
+    pub fn into_line(self, name: &str, name_columns: usize) -> Line<'static> {
+        let mut spans = vec![Words::styled(pane::column(name, name_columns), theme::FAINT)];
+        let cells = self.0.chunk_by(|left, right| left.1 == right.1);
+        spans.extend(cells.filter_map(|cells| {
+            let style = cells.first()?.1;
+            Some(Words::styled(cells.iter().map(|cell| cell.0).collect::<String>(), style))
+        }));
+        Line::from(spans)
+    }
+}

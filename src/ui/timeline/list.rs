@@ -1,0 +1,335 @@
+//! The list: a row for every attempt and every wait, the latest last. It alone tells which attempt did what.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, AttemptFacts, AttemptState, Execution, Link, NextAttempt, Place, Seen, Stretch, What, Worker, history},
+    domain::{Activity, UnixMillis},
+    faults::{Action, Point},
+    store::Outcome,
+};
+
+use super::{
+    super::{glyphs, pane, theme},
+    picture::NAME,
+    times,
+};
+
+/// A message shorter than this is not worth its columns.
+const LEAST_MESSAGE: usize = 12;
+
+/// For how many milliseconds an attempt must run before that is worth saying.
+const LEAST_RUNNING: u64 = 100;
+
+/// A queue of so many milliseconds is worth a row.
+const LEAST_QUEUE: u64 = 1_000;
+
+/// In so few rows the attempts matter more than the waits between them, which the lanes show too.
+const LITTLE_ROOM: usize = 5;
+
+/// The rows that fit into `room`, moved back by `scroll` rows from the end.
+pub fn visible(app: &App, order: &Execution, width: usize, room: usize, scroll: usize) -> Vec<Line<'static>> {
+    let all = rows(app, order, width, room);
+    let above = all.len().saturating_sub(room).saturating_sub(scroll);
+    let below = all.len().saturating_sub(above).saturating_sub(room);
+    let mut shown: Vec<_> = all.into_iter().skip(above).take(room).collect();
+    if let Some(first) = shown.first_mut().filter(|_| above > 0) {
+        mark_end(first, width, &format!(" ↑ {above} more"));
+    }
+    if let Some(last) = shown.last_mut().filter(|_| below > 0) {
+        mark_end(last, width, &format!(" ↓ {below} more"));
+    }
+    shown
+}
+
+/// Puts words at the right edge of a line, over what it holds there.
+fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
+    let room = width.saturating_sub(words.chars().count());
+    let mut used = 0;
+    let mut spans = Vec::with_capacity(line.spans.len() + 2);
+    for span in std::mem::take(&mut line.spans) {
+        let text = pane::cut(&span.content, room - used);
+        used += Span::raw(text.as_str()).width();
+        spans.push(Span::styled(text, span.style));
+    }
+    spans.push(Span::raw(" ".repeat(room.saturating_sub(used))));
+    spans.push(Span::styled(words.to_owned(), theme::BOLD));
+    *line = Line::from(spans);
+}
+
+/// How many rows there are for a room of so many.
+pub fn total(app: &App, order: &Execution, width: usize, room: usize) -> usize {
+    rows(app, order, width, room).len()
+}
+
+/// All rows; without those between attempts where there is little room and that makes the whole list fit.
+fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
+    let all = lines(app, order, width, |_| true);
+    if all.len() <= room || room > LITTLE_ROOM {
+        return all;
+    }
+    let attempts = lines(app, order, width, |what| !matches!(what, What::Wait { .. } | What::Queue { .. }));
+    if attempts.len() <= room { attempts } else { all }
+}
+
+fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&What<'_>) -> bool) -> Vec<Line<'static>> {
+    let strips = history(order, &app.setup().retry, app.shown_now());
+    let mut lines = Vec::new();
+    for strip in &strips {
+        if strip.forgotten > 0 {
+            let text = format!("… {} earlier, which are not kept", strip.forgotten);
+            lines.push(Row::new(strip.activity.short_name()).say(&text, theme::FAINT).line);
+        }
+        let (activity, stretches) = (strip.activity, strip.stretches.as_slice());
+        let list =
+            List { app, order, activity, stretches, width, names: names_width(order.maximum(activity), stretches) };
+        let mut before = None;
+        for stretch in &strip.stretches {
+            lines.extend(list.row(stretch, before).filter(|_| wanted(&stretch.what)));
+            before = Some(stretch);
+        }
+    }
+    lines
+}
+
+/// The attempt's name, and of how many at most.
+fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
+    let limit = maximum.map_or_else(String::new, |maximum| format!(" of {maximum}"));
+    format!("{}{limit}", Place::new(round, number))
+}
+
+/// The columns that the longest name of a strip takes.
+fn names_width(maximum: Option<u32>, stretches: &[Stretch<'_>]) -> usize {
+    let names = stretches.iter().filter_map(|stretch| match stretch.what {
+        What::Attempt { seen, .. } => Some(name(seen.number, seen.round, maximum)),
+        What::Next(next) => Some(name(next.number, round_of_next(stretches, &next), maximum)),
+        _ => None,
+    });
+    names.map(|name| name.chars().count()).max().unwrap_or(0).max("#1".len())
+}
+
+/// A number that is not higher than the latest one begins a round.
+fn round_of_next(stretches: &[Stretch<'_>], next: &NextAttempt) -> u32 {
+    let latest = stretches.iter().rev().find_map(|stretch| match stretch.what {
+        What::Attempt { seen, .. } => Some(seen),
+        _ => None,
+    });
+    latest.map_or(1, |latest| latest.round + u32::from(latest.number >= next.number))
+}
+
+/// A line that grows by whole words: half a number would be another number.
+struct Row {
+    line: Line<'static>,
+    used: usize,
+}
+
+impl Row {
+    fn new(activity: &str) -> Self {
+        let name = Span::styled(pane::column(activity, usize::from(NAME)), theme::FAINT);
+        Self { line: Line::from(name), used: usize::from(NAME) }
+    }
+
+    fn say(mut self, text: &str, style: Style) -> Self {
+        self.used += text.chars().count();
+        self.line.push_span(Span::styled(text.to_owned(), style));
+        self
+    }
+
+    /// Two columns on, where it fits in `width`.
+    fn add(self, text: Option<String>, style: Style, width: usize) -> Self {
+        match text {
+            Some(text) if self.used + 2 + text.chars().count() <= width => self.say(&format!("  {text}"), style),
+            _ => self,
+        }
+    }
+}
+
+struct List<'a> {
+    app: &'a App,
+    order: &'a Execution,
+    activity: Activity,
+    stretches: &'a [Stretch<'a>],
+    width: usize,
+    names: usize,
+}
+
+impl List<'_> {
+    fn row(&self, stretch: &Stretch<'_>, before: Option<&Stretch<'_>>) -> Option<Line<'static>> {
+        match stretch.what {
+            What::Attempt { seen, timeout, late, exact, .. } => {
+                let time = self.time(stretch, &seen, timeout, late, exact);
+                Some(self.attempt(&seen, time))
+            }
+            What::Wait { real: Some(real), policy, .. } => {
+                let policy = policy.map_or_else(
+                    || ", then it was reset".to_owned(),
+                    |policy| format!(" (policy {})", times::round(policy)),
+                );
+                Some(self.between(&format!("waited {}{policy}", times::exact(real))))
+            }
+            What::Queue { open } if stretch.millis() >= LEAST_QUEUE => {
+                let took = times::exact(stretch.millis());
+                Some(self.between(&if open {
+                    format!("waits for a worker, {took} so far")
+                } else {
+                    format!("waited {took} for a worker")
+                }))
+            }
+            What::Next(next) => Some(self.next(&next, before)),
+            What::Wait { .. } | What::Queue { .. } => None,
+        }
+    }
+
+    fn name(&self, number: u32, round: u32) -> String {
+        name(number, round, self.order.maximum(self.activity))
+    }
+
+    fn between(&self, text: &str) -> Line<'static> {
+        Row::new("").say(&" ".repeat(self.names + 1), theme::PLAIN).say(text, theme::FAINT).line
+    }
+
+    fn attempt(&self, seen: &Seen<'_>, time: Option<(String, Style)>) -> Line<'static> {
+        let mark = glyphs::of_attempt(seen);
+        let repeats = seen.facts.and_then(AttemptFacts::repeated).is_some();
+        let effect_style = if repeats { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
+        let (time, time_style) = time.map_or((None, theme::FAINT), |(time, style)| (Some(time), style));
+        let server = seen.facts.is_some_and(|facts| !facts.is_journaled());
+        let width = self.width;
+        let row = Row::new(self.activity.short_name())
+            .say(&pane::column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
+            .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
+            .add(effect(seen), effect_style, width)
+            .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
+            .add(time, time_style, width)
+            .add(planned(seen), theme::FAINT, width);
+        let room = width.saturating_sub(row.used + 2);
+        let message = self.message(seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
+        row.add(message.map(|message| pane::cut(&message, room)), theme::FAINT, width).line
+    }
+
+    /// What it came to. An attempt that rests on another one names it.
+    fn words(&self, seen: &Seen<'_>, word: &str) -> String {
+        if let Some(times) = seen.facts.and_then(AttemptFacts::repeated) {
+            return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
+        }
+        match seen.state {
+            AttemptState::Succeeded(Outcome::Replayed) => format!("replayed: the result of {}", self.which_applied(1)),
+            _ => word.to_owned(),
+        }
+    }
+
+    /// The attempt that made the effect for the first, second, .. time.
+    fn which_applied(&self, times: u32) -> String {
+        let mut attempts = self.order.attempts(self.activity);
+        let is_it =
+            |seen: &Seen<'_>| seen.facts.and_then(|facts| facts.committed).is_some_and(|by| by.times.max(1) == times);
+        let is_complete = attempts.next().is_some_and(|first| (first.number, first.round) == (1, 1));
+        match self.order.attempts(self.activity).find(is_it) {
+            Some(seen) => name(seen.number, seen.round, None),
+            None if is_complete => "another run".to_owned(),
+            None => "an earlier attempt".to_owned(),
+        }
+    }
+
+    /// How long it took, or how long Temporal goes on waiting for it.
+    fn time(
+        &self,
+        stretch: &Stretch<'_>,
+        seen: &Seen<'_>,
+        timeout: Option<UnixMillis>,
+        late: Option<u64>,
+        exact: bool,
+    ) -> Option<(String, Style)> {
+        if let Some(due) = timeout {
+            return Some((format!("timeout {}", self.countdown(due)), theme::WARN));
+        }
+        if let Some(late) = late {
+            return Some((format!("ended after {}, too late for Temporal", times::exact(late)), theme::WARN));
+        }
+        if let Some((died, begun)) = seen.facts.and_then(|facts| facts.orphaned.zip(facts.begun())) {
+            return Some((format!("after {}", times::exact(died.0.saturating_sub(begun.0))), theme::FAINT));
+        }
+        let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
+        if lost {
+            return exact.then(|| (format!("no answer in {}", times::exact(stretch.millis())), theme::FAINT));
+        }
+        if seen.state == AttemptState::Running && exact {
+            let so_far = self.app.shown_now().0.saturating_sub(stretch.from.0);
+            return (so_far >= LEAST_RUNNING).then(|| (format!("for {}", times::short(so_far)), theme::PLAIN));
+        }
+        seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
+    }
+
+    fn countdown(&self, due: UnixMillis) -> String {
+        times::countdown(due, self.app.shown_now(), self.app.look().still)
+    }
+
+    /// What a failure says: that of the latest, and of every one that nobody planned.
+    fn message(&self, seen: &Seen<'_>) -> Option<String> {
+        let AttemptState::Failed(failure) = seen.state else { return None };
+        let is_latest = self.order.last_trouble().is_some_and(|(activity, latest)| {
+            activity == self.activity && (latest.number, latest.round) == (seen.number, seen.round)
+        });
+        (is_latest || failure.point.is_none()).then(|| failure.message.clone())
+    }
+
+    fn next(&self, next: &NextAttempt, before: Option<&Stretch<'_>>) -> Line<'static> {
+        let policy = before.and_then(|before| match before.what {
+            What::Wait { policy, .. } => policy,
+            _ => None,
+        });
+        let from = if next.known { "server" } else { "policy" };
+        let is_later = before.is_some_and(|before| before.from > self.app.shown_now());
+        let after = if is_later { " after the timeout" } else { "" };
+        let words = |after: &str| policy.map(|policy| format!(" ({from} {}{after})", times::round(policy)));
+        let is_served = matches!(self.app.worker(), Worker::Ready { .. } | Worker::Elsewhere);
+        let overdue = next.due <= self.app.shown_now();
+        let text = match (overdue, *self.app.link() == Link::Up, is_served) {
+            (true, false, _) => "waits for the server".to_owned(),
+            (true, true, false) => "waits for a worker".to_owned(),
+            _ => self.countdown(next.due),
+        };
+        let name = self.name(next.number, round_of_next(self.stretches, next));
+        let row = Row::new(self.activity.short_name())
+            .say(&pane::column(&name, self.names), theme::PLAIN)
+            .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);
+        let room = self.width.saturating_sub(row.used);
+        let words = [words(after), words("")].into_iter().flatten().find(|words| words.chars().count() <= room);
+        row.say(&words.unwrap_or_default(), theme::FAINT).line
+    }
+}
+
+fn effect(seen: &Seen<'_>) -> Option<String> {
+    let committed = seen.facts?.committed?;
+    match committed.delta {
+        0 => Some("not needed".to_owned()),
+        delta => Some(format!("{delta:+} → {}", committed.stock)),
+    }
+}
+
+/// The planned fault that struck, where its point is not said already.
+fn planned(seen: &Seen<'_>) -> Option<String> {
+    let facts = seen.facts?;
+    let point = |point: Point| match point {
+        Point::BeforeCommit => "before commit",
+        Point::AfterCommit => "after commit",
+    };
+    let mut words: Vec<_> = facts
+        .strikes
+        .iter()
+        .map(|strike| match strike.action {
+            Action::Error => "planned error".to_owned(),
+            Action::Crash => "planned crash".to_owned(),
+            Action::Hang => format!("planned hang {}", point(strike.point)),
+            Action::Delay { millis } => format!("planned delay {} {}", times::round(millis), point(strike.point)),
+        })
+        .collect();
+    let is_told = facts.strikes.iter().any(|strike| strike.action == Action::Error);
+    if matches!(seen.state, AttemptState::Failed(failure) if failure.point.is_some()) && !is_told {
+        words.push("planned error".to_owned());
+    }
+    (!words.is_empty()).then(|| words.join(", "))
+}

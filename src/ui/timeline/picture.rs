@@ -1,0 +1,248 @@
+//! The picture: a row per activity with its attempts, waits and crash window at their columns, and the axis below.
+
+use ratatui::text::Line;
+
+use crate::{
+    app::{App, AttemptState, Execution, Picture, Seen, Span, Timeline, What, Window, timeline},
+    domain::{Activity, UnixMillis},
+};
+
+use super::{
+    super::{glyphs, pane, theme},
+    canvas::Canvas,
+    times,
+};
+
+/// The columns of an activity's name.
+pub const NAME: u16 = 9;
+
+/// What marks a place where time is compressed.
+const BREAK: &str = "//";
+
+/// Which activities get a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lanes {
+    Current,
+    Begun,
+    Both,
+}
+
+/// The activities' rows, and the axis where asked for.
+pub fn lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
+    let columns = width.saturating_sub(NAME);
+    let shown = timeline(order, &app.setup().retry, app.shown_now(), columns);
+    let is_shown = |picture: &&Picture<'_>| match rows {
+        Lanes::Current => picture.activity == order.current(),
+        Lanes::Begun => picture.activity == Activity::UpdateInventory || !picture.spans.is_empty(),
+        Lanes::Both => true,
+    };
+    let pictures = shown.pictures.iter().filter(is_shown);
+    let mut lines: Vec<_> = pictures.map(|picture| lane(app, &shown, picture, columns)).collect();
+    lines.extend(axis.then(|| ticks(&shown, columns)));
+    lines
+}
+
+fn ticks(shown: &Timeline<'_>, columns: u16) -> Line<'static> {
+    let mut canvas = Canvas::new(columns);
+    for gap in &shown.gaps {
+        canvas.text(*gap, BREAK, Some(theme::FAINT));
+    }
+    for tick in &shown.ticks {
+        canvas.text(tick.column, &tick.label, Some(theme::FAINT));
+    }
+    canvas.into_line("", usize::from(NAME))
+}
+
+fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) -> Line<'static> {
+    let mut canvas = Canvas::new(columns);
+    if picture.earlier > 0 {
+        let long = format!("… {} earlier ", picture.earlier);
+        let fits = long.chars().count() <= usize::from(shown.first);
+        let note = if fits { long } else { format!("…{} ", picture.earlier) };
+        canvas.text(0, &pane::cut(&note, usize::from(shown.first)), Some(theme::FAINT));
+    }
+    for span in &picture.spans {
+        line(&mut canvas, span);
+    }
+    if let Some(window) = picture.window {
+        exposed(&mut canvas, picture, window);
+    }
+    for gap in &shown.gaps {
+        let is_here = |span: &&Span<'_>| span.compressed && span.from <= *gap && *gap < span.to;
+        if picture.spans.iter().any(|span| is_here(&span)) {
+            canvas.text(*gap, BREAK, None);
+        }
+    }
+    let late: Vec<_> = picture.late.iter().map(|(column, seen)| late(picture, *column, seen)).collect();
+    let widest = picture.window.and_then(|window| widest_within(picture, window));
+    for (index, span) in picture.spans.iter().enumerate() {
+        if late.iter().any(|(column, _)| span.from <= *column && *column < span.to) {
+            continue;
+        }
+        label(&mut canvas, app, shown, span, picture.window, widest == Some(index));
+    }
+    for span in &picture.spans {
+        glyph(&mut canvas, span);
+    }
+    for (column, mark) in late {
+        canvas.put(column, mark.glyph, mark.style);
+    }
+    canvas.into_line(picture.activity.short_name(), usize::from(NAME))
+}
+
+/// Temporal gets no answer from it. What struck it shows at its begin; the end of any other attempt shows at its end.
+const fn is_silent(seen: &Seen<'_>, late: Option<u64>) -> bool {
+    late.is_some()
+        || matches!(
+            seen.state,
+            AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer
+        )
+}
+
+/// What is drawn where there is neither a glyph nor a word: faint where it is only expected.
+fn line(canvas: &mut Canvas, span: &Span<'_>) {
+    let (bar, style) = match span.stretch.what {
+        What::Attempt { seen, late, .. } if is_silent(&seen, late) => ('╌', mark_of(&seen, late).style),
+        What::Attempt { seen, .. } => ('━', glyphs::of_attempt(&seen).style),
+        What::Wait { due: Some(_), .. } => ('─', theme::PLAIN),
+        What::Wait { real: Some(_), .. } if !span.compressed => ('─', theme::FAINT),
+        What::Wait { .. } => ('╌', theme::FAINT),
+        What::Queue { .. } => ('┄', theme::FAINT),
+        What::Next(_) => return,
+    };
+    canvas.fill(span.from, span.passed, bar, style);
+    canvas.fill(span.passed, span.to, '╌', theme::FAINT);
+}
+
+/// An attempt that ended too late shows here what Temporal saw of it.
+fn mark_of(seen: &Seen<'_>, late: Option<u64>) -> glyphs::Mark {
+    if late.is_some() { glyphs::TIMED_OUT } else { glyphs::of_attempt(seen) }
+}
+
+const fn is_attempt(span: &Span<'_>) -> bool {
+    matches!(span.stretch.what, What::Attempt { .. } | What::Next(_))
+}
+
+/// Where an attempt that ended too late shows what it did, and how. It may not hide another attempt: it moves aside, at
+/// worst onto its own begin.
+fn late(picture: &Picture<'_>, column: u16, seen: &Seen<'_>) -> (u16, glyphs::Mark) {
+    let end = picture.spans.last().map_or(column, |span| span.to);
+    let is_taken = |column: u16| picture.spans.iter().any(|span| is_attempt(span) && glyph_column(span) == column);
+    let own =
+        picture.spans.iter().find(|span| matches!(span.stretch.what, What::Attempt { seen: own, .. } if own == *seen));
+    let beside = (column..column.saturating_add(4).min(end)).find(|column| !is_taken(*column));
+    (beside.or_else(|| Some(own?.from)).unwrap_or(column), glyphs::of_attempt(seen))
+}
+
+/// The columns of a span that hold no glyph.
+fn free(span: &Span<'_>) -> (u16, u16) {
+    match span.stretch.what {
+        What::Attempt { seen, late, .. } if is_silent(&seen, late) => (span.from.saturating_add(1), span.to),
+        What::Attempt { .. } => (span.from, glyph_column(span)),
+        What::Next(_) => (span.to, span.to),
+        What::Wait { .. } | What::Queue { .. } => (span.from, span.to),
+    }
+}
+
+fn glyph_column(span: &Span<'_>) -> u16 {
+    match span.stretch.what {
+        What::Attempt { seen, late, .. } if is_silent(&seen, late) => span.from,
+        What::Attempt { .. } => span.passed.min(span.to.saturating_sub(1)),
+        _ => span.from,
+    }
+}
+
+fn glyph(canvas: &mut Canvas, span: &Span<'_>) {
+    let mark = match span.stretch.what {
+        What::Attempt { seen, late, .. } => mark_of(&seen, late),
+        What::Next(_) => glyphs::WAITING,
+        What::Wait { .. } | What::Queue { .. } => return,
+    };
+    canvas.put(glyph_column(span), mark.glyph, mark.style);
+}
+
+/// The crash window over the lines: loud while it is open.
+fn exposed(canvas: &mut Canvas, picture: &Picture<'_>, window: Window) {
+    for span in &picture.spans {
+        let (from, to) = free(span);
+        let end = if window.open { to } else { to.min(window.to) };
+        for column in from.max(window.from)..end {
+            let is_past = window.open && column < window.to;
+            canvas.put(column, '═', if is_past { theme::badge(theme::WARN) } else { theme::WARN });
+        }
+    }
+}
+
+/// The span that has the most room for words about the window.
+fn widest_within(picture: &Picture<'_>, window: Window) -> Option<usize> {
+    let within = |span: &Span<'_>| {
+        let (from, to) = free(span);
+        let end = if window.open { to } else { to.min(window.to) };
+        end.saturating_sub(from.max(window.from))
+    };
+    let widths = picture.spans.iter().map(within).enumerate();
+    widths.max_by_key(|(_, width)| *width).filter(|(_, width)| *width > 0).map(|(index, _)| index)
+}
+
+/// The words in a span: how long it took in its middle, or the countdown at its end.
+fn label(
+    canvas: &mut Canvas,
+    app: &App,
+    shown: &Timeline<'_>,
+    span: &Span<'_>,
+    window: Option<Window>,
+    tells_window: bool,
+) {
+    let (mut from, mut to) = free(span);
+    if let Some(gap) = shown.gaps.iter().find(|gap| from <= **gap && **gap < to).filter(|_| span.compressed) {
+        from = gap.saturating_add(2).min(to);
+    }
+    let is_exposed =
+        |column: u16| window.is_some_and(|window| column >= window.from && (window.open || column < window.to));
+    let style = |column: u16| if is_exposed(column) { None } else { Some(theme::PLAIN) };
+    let (texts, at_end) = texts(app, span);
+    let fits = |text: &&String, room: u16| text.chars().count() <= usize::from(room);
+    if at_end && let Some(text) = texts.iter().find(|text| fits(text, to.saturating_sub(from))) {
+        let column = to.saturating_sub(columns_of(text));
+        canvas.text(column, text, style(column));
+        to = column;
+    }
+    let mut middle = if at_end { Vec::new() } else { texts };
+    if tells_window {
+        let both = middle.first().map(|text| format!(" in, not acknowledged {}", text.trim_start()));
+        let words = [" in, not acknowledged ", " not acknowledged "].map(str::to_owned);
+        middle = both.into_iter().chain(words).chain(middle).collect();
+    }
+    // Something of the window itself must show on both sides of the words about it.
+    let room = to.saturating_sub(from).saturating_sub(if tells_window { 2 } else { 0 });
+    if let Some(text) = middle.iter().find(|text| fits(text, room)) {
+        let column = from.saturating_add(to.saturating_sub(from).saturating_sub(columns_of(text)) / 2);
+        canvas.text(column, text, style(column));
+    }
+}
+
+fn columns_of(text: &str) -> u16 {
+    u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+}
+
+/// What could be said of a span, the longest first; and whether that belongs to its end.
+fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
+    let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.look().still);
+    let passed = app.shown_now().min(span.stretch.to).0.saturating_sub(span.stretch.from.0);
+    let took = times::short(passed);
+    match span.stretch.what {
+        What::Attempt { timeout: Some(due), .. } => {
+            (vec![format!(" timeout {} ", countdown(due)), format!(" {} ", countdown(due))], true)
+        }
+        What::Attempt { seen, late, exact: true, .. } if is_silent(&seen, late) => {
+            (vec![format!(" no answer {took} "), format!(" {took} ")], false)
+        }
+        What::Wait { due: Some(_), policy: Some(policy), .. } if span.stretch.from > app.shown_now() => {
+            (vec![format!(" {} ", times::round(policy))], false)
+        }
+        What::Wait { due: Some(due), .. } => (vec![format!(" {} ", countdown(due))], true),
+        What::Attempt { exact: true, .. } | What::Wait { real: Some(_), .. } => (vec![format!(" {took} ")], false),
+        What::Queue { .. } => (vec![format!(" queued {took} "), format!(" {took} ")], false),
+        What::Attempt { .. } | What::Wait { .. } | What::Next(_) => (Vec::new(), false),
+    }
+}

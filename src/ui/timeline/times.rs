@@ -1,0 +1,83 @@
+//! Lengths of time as words.
+
+use crate::domain::UnixMillis;
+
+/// From so many milliseconds on, a tenth of a second is of no interest.
+const LONG: u64 = 10_000;
+
+/// `8 ms`, `1.02 s`, `12.3 s`, `5 min`.
+#[must_use]
+pub fn exact(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..LONG => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
+        LONG..100_000 => tenths(millis),
+        _ => coarse(millis),
+    }
+}
+
+/// `8 ms`, `1.0 s`, `12 s`, `5 min`: what fits into a picture.
+#[must_use]
+pub fn short(millis: u64) -> String {
+    match millis {
+        0..100 => format!("{millis} ms"),
+        100..LONG => tenths(millis),
+        _ => coarse(millis),
+    }
+}
+
+/// A length that a person chose: `1 s`, `1.5 s`, `250 ms`.
+#[must_use]
+pub fn round(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..LONG if !millis.is_multiple_of(1_000) => tenths(millis),
+        _ => coarse(millis),
+    }
+}
+
+/// `in 1.4 s`, `in 12 s`, or `now`. `still`: in whole seconds, which move once a second only.
+#[must_use]
+pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
+    match due.0.saturating_sub(now.0) {
+        0 => "now".to_owned(),
+        // A countdown of tenths ends at 0.1 and not at 0.0.
+        left @ 1..LONG if !still => format!("in {}", tenths(left.div_ceil(100).saturating_mul(100))),
+        left => format!("in {}", coarse(left.div_ceil(1_000).saturating_mul(1_000))),
+    }
+}
+
+fn tenths(millis: u64) -> String {
+    format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
+}
+
+fn coarse(millis: u64) -> String {
+    match millis / 1_000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_as_exactly_as_is_useful() {
+        let told = |tell: fn(u64) -> String| [8, 999, 1_024, 2_000, 12_345, 300_000].map(tell).join(" | ");
+        assert_eq!(told(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
+        assert_eq!(told(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
+        assert_eq!(told(round), "8 ms | 999 ms | 1.0 s | 2 s | 12 s | 5 min");
+    }
+
+    #[test]
+    fn a_countdown_shows_tenths_below_ten_seconds_unless_it_is_to_be_still() {
+        let told = |left: u64, still| countdown(UnixMillis(50_000 + left), UnixMillis(50_000), still);
+        assert_eq!(
+            [12_001, 9_999, 1_380, 1, 0].map(|left| told(left, false)).join(" "),
+            "in 13 s in 10.0 s in 1.4 s in 0.1 s now"
+        );
+        assert_eq!([9_999, 1_380, 1, 0].map(|left| told(left, true)).join(" "), "in 10 s in 2 s in 1 s now");
+    }
+}

@@ -1,0 +1,104 @@
+//! What is behind the dashboard, without a screen: commands go in, messages come out.
+
+use std::{path::PathBuf, sync::Arc};
+
+use idempotence::{
+    app::{self, Command, End, Message, Tone},
+    config::{Flags, Settings},
+    runtime::{effects::Effects, worker_child::WorkerCommand},
+};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::stage::{PATIENCE, PROGRAM, Stage};
+
+/// What is behind the dashboard, and what it tells.
+pub struct Desk {
+    effects: Effects,
+    told: mpsc::Receiver<Message>,
+}
+
+impl Desk {
+    pub fn new(stage: &Stage, address: &str, worker_wanted: bool) -> Self {
+        let flags = Flags {
+            address: Some(address.to_owned()),
+            task_queue: Some(stage.queue.clone()),
+            database: Some(stage.database.clone()),
+            ..Flags::default()
+        };
+        let kept = ["HOME", "XDG_CACHE_HOME", "TEMPORAL_CLI"];
+        let environment = std::env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
+        let place = ("XDG_STATE_HOME".into(), stage.folder.path().into());
+        let settings =
+            Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), stage.folder.path()).unwrap();
+        let mut worker = WorkerCommand::new(&settings, &stage.folder.path().join("worker.log")).unwrap();
+        worker.program = PathBuf::from(PROGRAM);
+        let (sender, told) = mpsc::channel(1024);
+        Self { effects: Effects::begin(Arc::new(settings), worker, worker_wanted, sender), told }
+    }
+
+    pub fn perform(&self, command: Command) {
+        assert!(!self.effects.perform(command));
+    }
+
+    /// Waits for a message that means something here; gives that back.
+    pub async fn told<T>(&mut self, what: &str, wanted: impl Fn(&Message) -> Option<T>) -> T {
+        let mut passed = Vec::new();
+        let found = timeout(PATIENCE, async {
+            loop {
+                let message = self.told.recv().await.expect("the effects live on");
+                if let Some(found) = wanted(&message) {
+                    return found;
+                }
+                passed.push(message);
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{what} was not told, but {passed:#?}"))
+    }
+
+    pub async fn is_told(&mut self, what: &str, wanted: impl Fn(&Message) -> bool) {
+        self.told(what, |message| wanted(message).then_some(())).await;
+    }
+
+    pub async fn is_up(&mut self) {
+        self.is_told("the link is up", |message| *message == Message::Link(app::Link::Up)).await;
+    }
+
+    pub async fn notice(&mut self, wanted: &str) -> (String, Tone) {
+        let what = format!("a notice with '{wanted}'");
+        self.told(&what, |message| match message {
+            Message::Notice { text, tone } if text.contains(wanted) => Some((text.clone(), *tone)),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn description(&mut self) -> Result<app::Description, String> {
+        self.told("a description", |message| match message {
+            Message::Described { answer, .. } => Some(answer.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn end(&mut self) -> End {
+        self.told("an end", |message| match message {
+            Message::Ended { end, .. } => Some(end.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The cause, once the link is down.
+    pub async fn down(&mut self) -> String {
+        self.told("the link is down", |message| match message {
+            Message::Link(app::Link::Down { cause, .. }) => Some(cause.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The messages that have come so far.
+    pub fn so_far(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+    }
+}

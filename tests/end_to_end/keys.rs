@@ -1,0 +1,340 @@
+//! Keys on the real binary, with a real worker and server behind them: what each one is for, seen on the screen.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use idempotence::{
+    app::{App, Description, Instruction, Intent, Link, Message, Pending, PendingState, Setup, instructions},
+    domain::Activity,
+    faults::Preset,
+    server::{Search, obtain},
+    store::{Fact, News, Outcome, Phase},
+    temporal::{Described, End, Presence, Started, describe, look_for_worker},
+};
+
+use crate::{
+    dashboard::{settings, setup},
+    screen::Screen,
+    stage::{Stage, address, end, free_port, offline, order},
+};
+
+/// A dashboard on the shared server, its worker ready, with this fault plan typed in.
+fn with_plan(stage: &Stage, plan: &str, columns: u16, rows: u16) -> Screen {
+    let mut screen = Screen::open(stage, address(), columns, rows);
+    screen.wait_for("worker ● ready");
+    screen.press("F");
+    screen.wait_for("fault plan for the next orders");
+    screen.press("\u{15}");
+    screen.press(plan);
+    screen.wait_for("✓ right");
+    screen.press("\r");
+    screen.wait_until("the editor to go", |text| !text.contains("fault plan for the next orders"));
+    screen
+}
+
+fn quit(mut screen: Screen) {
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
+fn a_plan_is_typed_and_a_wrong_one_is_not_taken() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("F");
+    screen.press("\u{15}");
+    screen.press("update.before-commit=2*eror\r");
+    screen.wait_for("expected an action");
+    screen.press("\u{17}");
+    screen.press("\u{15}");
+    screen.press("update.before-commit=2*error\r");
+    screen.wait_for("FAULTS update.before-commit=2*error");
+    screen.press("o");
+    screen.wait_for("✗✗✓");
+    quit(screen);
+    stage.assert_right(999);
+}
+
+#[test]
+fn retry_now_does_not_wait() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    // The fourth attempt is due 7 s after the first, the reset sends the first again at once.
+    let mut screen = with_plan(&stage, "update.before-commit=3*error", 120, 40);
+    screen.press("o");
+    stage.wait_for("the third failure", |fact| {
+        matches!(fact, Fact::Attempt(event)
+            if event.origin.attempt.number() == 3 && matches!(event.phase, Phase::Failed { .. }))
+    });
+    screen.press("n");
+    stage.wait_for("a first attempt of the same activity once more", |fact| {
+        matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 1
+            && event.origin.activity == Activity::UpdateInventory && matches!(event.phase, Phase::Started))
+    });
+    screen.wait_for("completed");
+    quit(screen);
+    stage.assert_right(999);
+}
+
+#[test]
+fn a_cancelled_order_ends_and_its_effect_stays() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = with_plan(&stage, "update.after-commit=error", 80, 24);
+    screen.press("o");
+    screen.wait_for("in, unconfirmed");
+    screen.press("c");
+    screen.wait_for("stays there");
+    screen.press("y");
+    screen.wait_for("cancelled");
+    quit(screen);
+    assert_eq!(stage.document().stock, 999);
+}
+
+#[test]
+fn a_killed_server_is_started_again_and_the_order_goes_on() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, &format!("127.0.0.1:{}", free_port()), 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("fo");
+    screen.wait_for("in, unconfirmed");
+    screen.press("X");
+    screen.wait_for("Kill the embedded Temporal server");
+    screen.press("y");
+    screen.wait_for("the embedded server was killed; X starts it again");
+    screen.press("X");
+    screen.wait_for("● connected");
+    screen.wait_for("expected 999 = actual 999");
+    screen.wait_for("completed");
+    quit(screen);
+}
+
+#[test]
+fn the_filter_finds_and_escape_shows_all() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("fffb");
+    screen.wait_for("orders 10");
+    screen.press("/nothing-like-this\r");
+    screen.wait_for("No order fits the filter");
+    screen.press("\u{1b}");
+    screen.wait_for("1 of 10");
+    quit(screen);
+}
+
+#[test]
+fn the_same_start_joins_the_order_that_runs() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = with_plan(&stage, "update.before-commit=delay(1500)", 120, 40);
+    screen.press("o");
+    screen.wait_for("orders 1");
+    stage.wait_for("the attempt", |fact| matches!(fact, Fact::Attempt(_)));
+    screen.press("D");
+    screen.wait_for("+1 joined");
+    screen.wait_for("completed");
+    quit(screen);
+    stage.assert_right(999);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_a_foreign_worker_shows_its_attempts() {
+    if offline() {
+        return;
+    }
+    let (ours, theirs) = (Stage::new(), Stage::new());
+    // A worker on another database writes nothing into the journal that this dashboard reads.
+    let _worker = theirs.worker();
+    // It polls before the server has heard that it lives; a dashboard that looks in between would start one of its own.
+    let link = theirs.link().await;
+    while look_for_worker(&link, &theirs.queue).await.unwrap() == Presence::Nobody {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ours = Stage { queue: theirs.queue.clone(), ..ours };
+    let mut screen = Screen::open(&ours, address(), 120, 40);
+    screen.wait_for("worker ● elsewhere");
+    screen.press("F\u{15}update.before-commit=2*error\ro");
+    screen.wait_for("RANDOM ERROR");
+    let text = screen.wait_for("completed");
+    assert!(text.contains("(server)") || text.contains("not observed"), "{text}");
+    quit(screen);
+    assert!(ours.records().is_empty(), "no line of this order");
+}
+
+#[test]
+fn copying_and_the_mouse_are_asked_of_the_terminal() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("fffo");
+    screen.wait_for("completed");
+    screen.press("y");
+    let text = screen.wait_for("copied, where the terminal allows it: order-");
+    let id = text.split("allows it: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
+    screen.press("m");
+    screen.wait_for("mouse on");
+    let bytes = String::from_utf8_lossy(&screen.bytes()).into_owned();
+    let clipboard = bytes.split("\u{1b}]52;c;").nth(1).and_then(|rest| rest.split('\u{1b}').next()).unwrap();
+    assert_eq!(decoded(clipboard.trim_end_matches('\u{7}')), id);
+    assert!(bytes.contains("\u{1b}[?1000h"), "clicks are asked for");
+    // A click on the stock, by its place, focuses it: its title's rule is drawn heavy.
+    screen.press("\u{1b}[<0;60;4M\u{1b}[<0;60;4m");
+    screen.wait_until("the stock to have the focus", |text| {
+        text.lines().any(|line| line.contains(" stock ") && line.contains('━'))
+    });
+    screen.press("m");
+    screen.wait_for("mouse off");
+    quit(screen);
+}
+
+/// Base64, as OSC 52 carries it.
+fn decoded(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter(|byte| *byte != b'=');
+    let bits = digits.map(|byte| DIGITS.iter().position(|digit| *digit == byte).unwrap());
+    let (mut bytes, mut held, mut count) = (Vec::new(), 0, 0);
+    for six in bits {
+        (held, count) = (held << 6 | six, count + 6);
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(held >> count & 0xff).unwrap());
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn an_open_order_is_there_again_after_a_restart_of_the_dashboard() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = with_plan(&stage, "update.before-commit=4*error", 120, 40);
+    screen.press("o");
+    screen.wait_for("✗✗✗○");
+    screen.press("q");
+    assert!(screen.end().0.success());
+    let screen = Screen::open(&stage, address(), 120, 40);
+    let text = screen.wait_until("the order with its attempts", |text| text.contains("✗✗✗"));
+    assert!(text.contains("guard ledger") && text.contains("failed before commit"), "{text}");
+    screen.wait_for("✗✗✗✗✓");
+    screen.wait_for("completed");
+    quit(screen);
+    stage.assert_right(999);
+}
+
+/// Runs what the dashboard shows as a command, with the real program, through a shell.
+fn typed(instruction: &Instruction, program: &Path) -> String {
+    let line = instruction.line().replacen("temporal", &program.display().to_string(), 1);
+    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that the dashboard shows for its order do with the real program what their headings say: the start makes
+/// a run of this very order, which its description finds, and which the cancellation ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_that_are_shown_work() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let settings = settings(&stage);
+    let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
+    let program = obtain(&search, &|_| {}).await.unwrap();
+
+    // The core as the dashboard has it once the order was sent: nothing else starts it here.
+    let mut app = App::new(Setup { preset: Preset::AfterCommitOnce, session: stage.queue.clone(), ..setup(&stage) });
+    app.update(Message::Link(Link::Up));
+    app.update(Message::Intent(Intent::FreshOrder));
+    let told = instructions(&app, app.selected().unwrap());
+    typed(&told[0], &program);
+    stage.wait_for("the replay after the planned failure", |fact| {
+        matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 2
+            && matches!(event.phase, Phase::Completed { outcome: Outcome::Replayed }))
+    });
+    assert!(typed(&told[1], &program).contains(&app.selected().unwrap().workflow));
+    stage.assert_right(999);
+}
+
+/// What the dashboard shows of an order that it knows from the journal and from this answer.
+fn instructions_for(stage: &Stage, started: &Started, described: Described) -> Vec<Instruction> {
+    let mut app = App::new(setup(stage));
+    for record in stage.records() {
+        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record] }));
+    }
+    let pending = described.pending.into_iter().map(|pending| Pending {
+        activity: pending.activity,
+        id: pending.id,
+        attempt: pending.attempt,
+        maximum: pending.maximum,
+        state: PendingState::Scheduled,
+        started: pending.started,
+        completed: pending.completed,
+        next: pending.next,
+        interval: None,
+        failure: None,
+        worker: pending.worker,
+    });
+    let description = Description { at: idempotence::store::now(), open: true, pending: pending.collect() };
+    let (workflow, run) = (started.workflow.clone(), started.run.clone());
+    app.update(Message::Described { workflow, run, answer: Ok(description) });
+    instructions(&app, app.selected().unwrap())
+}
+
+/// The other two, on an order that never gets through: the reset lets its attempts begin at 1 again, the cancellation
+/// ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_for_an_open_order_work() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let _worker = stage.worker();
+    let settings = settings(&stage);
+    let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
+    let program = obtain(&search, &|_| {}).await.unwrap();
+    let link = stage.link().await;
+    let (started, watch) = stage.start(&link, "stuck", order("STUCK", 1, "update.before-commit=error")).await;
+    let begins = |number| {
+        move |fact: &Fact| {
+            matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == number
+            && matches!(event.phase, Phase::Started))
+        }
+    };
+    stage.wait_for("a third attempt", begins(3));
+    // An answer may be overtaken by the journal, which is read after it; then the next one is asked for.
+    let told = loop {
+        let described = describe(&link, &started.workflow, &started.run).await.unwrap();
+        let told = instructions_for(&stage, &started, described);
+        if told.iter().any(|instruction| instruction.line().contains("activity reset")) {
+            break told;
+        }
+    };
+    let does = |verb: &str| told.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
+    typed(does("activity reset"), &program);
+    let firsts = || stage.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
+    stage.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
+    typed(does("workflow cancel"), &program);
+    assert_eq!(end(&watch).await, End::Cancelled);
+}

@@ -1,0 +1,58 @@
+//! How the real binary's screen looks in a pseudo-terminal, byte by byte. No server is needed.
+
+use std::net::TcpListener;
+
+use crate::{
+    screen::{Screen, dashboard},
+    stage::Stage,
+};
+
+/// Every byte of a dashboard that is opened with `arguments` and `environment`, shown, and quit.
+fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let stage = Stage::new();
+    // Bound and silent: neither a server, nor a place to start one.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = dashboard(&stage, &silent.local_addr().unwrap().to_string());
+    command.args(arguments);
+    for (name, value) in environment {
+        command.env(name, value);
+    }
+    let mut screen = Screen::run(command, 100, 30);
+    screen.wait_for("quit");
+    screen.press("q");
+    screen.end().1
+}
+
+/// The numbers of all SGR sequences, one list for each. One without a number is a reset.
+fn styles(bytes: &str) -> Vec<Vec<u16>> {
+    let sequences = bytes.split("\u{1b}[").skip(1).filter_map(|rest| {
+        let (parameters, _) = rest.split_once('m')?;
+        parameters.bytes().all(|byte| byte.is_ascii_digit() || byte == b';').then_some(parameters)
+    });
+    sequences.map(|parameters| parameters.split(';').map(|number| number.parse().unwrap_or(0)).collect()).collect()
+}
+
+#[test]
+fn no_color_sends_no_colour_and_keeps_what_stands_for_it() {
+    let styles = styles(&bytes(&[], &[("NO_COLOR", "1")]));
+    for style in &styles {
+        let colours = [30..=38, 40..=48, 58..=58, 90..=97, 100..=107];
+        assert!(style.iter().all(|number| !colours.iter().any(|colour| colour.contains(number))), "{style:?}");
+    }
+    for modifier in [1, 4, 7] {
+        assert!(styles.iter().any(|style| style == &[modifier]), "{modifier} is missing in {styles:?}");
+    }
+}
+
+#[test]
+fn a_theme_that_is_named_has_its_colours_under_no_color_too() {
+    let styles = styles(&bytes(&["--theme", "contrast"], &[("NO_COLOR", "1")]));
+    assert!(styles.contains(&vec![38, 5, 231, 48, 5, 16]), "white on black is missing in {styles:?}");
+}
+
+#[test]
+fn a_locale_without_unicode_gets_ascii_bytes_only() {
+    let shown = bytes(&[], &[("LC_ALL", "C")]);
+    assert!(shown.is_ascii(), "{:?}", shown.chars().filter(|character| !character.is_ascii()).collect::<String>());
+    assert!(!bytes(&["--ascii=false"], &[("LC_ALL", "C")]).is_ascii());
+}

@@ -1,0 +1,294 @@
+//! What the dashboard asks the server, and asks it to do: descriptions, retries brought forward, cancellations.
+
+use std::time::{Duration, Instant};
+
+use idempotence::{
+    app::{self, Command, End, Message, Pending, Run, Tone},
+    domain::Activity,
+    store::{Fact, Phase},
+    temporal::{
+        self, DescribeError, Described, Link, OperateError, OrderInput, PendingActivity, PendingState, RetrySettings,
+        Started, cancel, describe, retry_now,
+    },
+};
+use tokio::time::sleep;
+
+use crate::{
+    desk::Desk,
+    stage::{PATIENCE, Stage, address, applied, end, is_fault, offline, order},
+};
+
+const UPDATE: Activity = Activity::UpdateInventory;
+
+/// Longer than a test may take: whoever waits for this retry waits in vain.
+const LONG: Duration = Duration::from_mins(10);
+
+/// An order the retries of which take forever.
+fn slow(id: &str, faults: &str) -> OrderInput {
+    let mut input = order(id, 10, faults);
+    if let Some(demo) = &mut input.demo {
+        let millis = u64::try_from(LONG.as_millis()).unwrap();
+        demo.retry = RetrySettings {
+            initial_interval_millis: millis,
+            maximum_interval_millis: millis,
+            start_to_close_millis: 60_000,
+            ..RetrySettings::default()
+        };
+    }
+    input
+}
+
+/// Asks until the update activity is as wanted; the server knows of an attempt's end a moment after the journal.
+async fn pending_when(link: &Link, started: &Started, wanted: impl Fn(&PendingActivity) -> bool) -> PendingActivity {
+    let since = Instant::now();
+    loop {
+        let described = describe(link, &started.workflow, &started.run).await.unwrap();
+        assert!(described.open);
+        if let Some(found) = described.pending.iter().find(|pending| pending.activity == UPDATE && wanted(pending)) {
+            return found.clone();
+        }
+        assert!(since.elapsed() < PATIENCE, "it stays as it is: {described:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn backing_off(link: &Link, started: &Started) -> PendingActivity {
+    pending_when(link, started, |pending| pending.next.is_some()).await
+}
+
+/// Beginnings of the update activity's attempts, by their numbers.
+fn begun(stage: &Stage) -> Vec<u32> {
+    let begun = stage.records().into_iter().filter_map(|record| match record.fact {
+        Fact::Attempt(event) if event.phase == Phase::Started && event.origin.activity == UPDATE => {
+            Some(event.origin.attempt.number())
+        }
+        _ => None,
+    });
+    begun.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_tells_the_wait_before_the_next_attempt() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let (started, _) = stage.start(&link, "A", slow("A", "update.before-commit=error")).await;
+    let described = describe(&link, &started.workflow, &started.run).await.unwrap();
+    assert_eq!(described, Described { open: true, pending: Vec::new() }, "no worker has seen it");
+    let worker = stage.worker();
+    let pending = backing_off(&link, &started).await;
+    assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
+    // The server takes what is left of the wait a little differently each time.
+    let interval = pending.interval.unwrap();
+    assert!(interval.abs_diff(LONG) < Duration::from_secs(1), "{interval:?}");
+    let (completed, next) = (pending.completed.unwrap().0, pending.next.unwrap().0);
+    assert!((next - completed).abs_diff(600_000) < 1_000, "{completed} {next}");
+    let failure = pending.failure.unwrap();
+    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("RandomError", "RANDOM ERROR"));
+    assert!(failure.retryable);
+    assert_eq!(pending.worker, format!("idempotence-worker@{}", worker.pid()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_tells_a_hanging_attempt_and_then_its_timeout() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let _worker = stage.worker();
+    let mut input = slow("A", "update.before-commit=1*hang");
+    if let Some(demo) = &mut input.demo {
+        demo.retry.start_to_close_millis = 1_000;
+    }
+    let (started, _) = stage.start(&link, "A", input).await;
+    let running = pending_when(&link, &started, |pending| pending.state == PendingState::Started).await;
+    assert_eq!((running.attempt, running.next, &running.failure), (1, None, &None));
+    assert!(running.started.is_some());
+    let failure = backing_off(&link, &started).await.failure.unwrap();
+    assert_eq!(failure.code, "Timeout");
+    assert!(failure.message.contains("start-to-close") && failure.retryable, "{failure:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_server_does_not_know_is_told_from_one_that_has_ended() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let _worker = stage.worker();
+    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    assert_eq!(end(&watch).await, applied());
+    let described = describe(&link, &started.workflow, &started.run).await.unwrap();
+    assert_eq!(described, Described { open: false, pending: Vec::new() });
+    for run in [uuid::Uuid::new_v4().to_string(), "no run id".to_owned(), String::new()] {
+        let unknown = describe(&link, &started.workflow, &run).await;
+        assert!(matches!(unknown, Err(DescribeError::NotFound { .. })), "{run:?}: {unknown:?}");
+    }
+    let ended = retry_now(&link, &started.workflow, &started.run, UPDATE).await;
+    assert!(matches!(ended, Err(OperateError::Ended { .. })), "{ended:?}");
+    let ended = cancel(&link, &started.workflow, &started.run).await;
+    assert!(matches!(ended, Err(OperateError::Ended { .. })), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_now_cuts_the_wait_short_and_counts_from_1_again() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let _worker = stage.worker();
+    let (started, _) = stage.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let before = backing_off(&link, &started).await;
+    assert_eq!((before.attempt, begun(&stage)), (2, vec![1]));
+    assert_eq!(retry_now(&link, &started.workflow, &started.run, UPDATE).await.unwrap(), 2);
+    let later = |pending: &PendingActivity| pending.next.is_some() && pending.completed > before.completed;
+    let after = pending_when(&link, &started, later).await;
+    assert_eq!((after.attempt, begun(&stage)), (2, vec![1, 1]), "the number is 1 again");
+    assert!(after.interval.unwrap().abs_diff(LONG) < Duration::from_secs(1), "the waits begin anew");
+    stage.assert_right(990);
+    assert_eq!(stage.document().retries.map(|retries| retries.update_inventory), Some(1), "a repetition all the same");
+    let other = retry_now(&link, &started.workflow, &started.run, Activity::SupplierOrder).await;
+    assert!(matches!(other, Err(OperateError::NotPending { .. })), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_runs_is_not_reset() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let _worker = stage.worker();
+    let (started, watch) = stage.start(&link, "A", slow("A", "update.after-commit=delay(1000)")).await;
+    stage.wait_for("the attempt is under way", is_fault);
+    let refused = retry_now(&link, &started.workflow, &started.run, UPDATE).await;
+    assert!(matches!(refused, Err(OperateError::Running { attempt: 1, .. })), "{refused:?}");
+    assert_eq!(end(&watch).await, applied(), "its answer counts");
+    assert_eq!(begun(&stage), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
+    if offline() {
+        return;
+    }
+    let situations = [
+        ("between two attempts, nothing committed", "update.before-commit=error", 1000),
+        ("between two attempts, committed", "update.after-commit=error", 990),
+        ("while an attempt runs", "update.after-commit=delay(20000)", 990),
+        ("while an attempt hangs", "update.after-commit=hang", 990),
+    ];
+    for (situation, faults, stock) in situations {
+        let stage = Stage::new();
+        let link = stage.link().await;
+        let _worker = stage.worker();
+        let (started, watch) = stage.start(&link, "A", slow("A", faults)).await;
+        if faults.ends_with("error") {
+            backing_off(&link, &started).await;
+        } else {
+            stage.wait_for(situation, is_fault);
+        }
+        cancel(&link, &started.workflow, &started.run).await.unwrap();
+        let since = Instant::now();
+        assert_eq!(end(&watch).await, temporal::End::Cancelled, "{situation}");
+        assert!(since.elapsed() < Duration::from_secs(10), "{situation}: it waited for the attempt");
+        let described = describe(&link, &started.workflow, &started.run).await.unwrap();
+        assert_eq!(described, Described { open: false, pending: Vec::new() }, "{situation}");
+        stage.assert_right(stock);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_no_worker_has_seen_is_cancelled_by_the_first_that_comes() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    cancel(&link, &started.workflow, &started.run).await.unwrap();
+    assert!(describe(&link, &started.workflow, &started.run).await.unwrap().open);
+    let _worker = stage.worker();
+    assert_eq!(end(&watch).await, temporal::End::Cancelled);
+    assert!(begun(&stage).is_empty(), "no attempt of it ever began");
+}
+
+fn run_of(started: &Started) -> Run {
+    Run { workflow: started.workflow.clone(), run: started.run.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_its_end_told() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    // Another database, on the same task queue: our journal never hears of it.
+    let elsewhere = Stage { queue: stage.queue.clone(), ..Stage::new() };
+    let link = stage.link().await;
+    let worker = elsewhere.worker();
+    let (started, _) = stage.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let before = backing_off(&link, &started).await;
+    let mut desk = Desk::new(&stage, address(), false);
+    desk.is_up().await;
+
+    desk.perform(Command::Describe(vec![run_of(&started), run_of(&started)]));
+    let described = desk.description().await.unwrap();
+    let pending = described.pending.first().unwrap().clone();
+    assert!(described.open && described.at.0 > 0);
+    assert_eq!((pending.activity, pending.attempt, pending.next), (UPDATE, 2, before.next));
+    assert_eq!(pending.state, app::PendingState::Scheduled);
+    assert_eq!(pending.worker, format!("idempotence-worker@{}", worker.pid()));
+    let Pending { failure: Some(failure), interval: Some(interval), .. } = pending else { panic!("{pending:?}") };
+    assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
+    assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
+
+    desk.perform(Command::RetryNow(run_of(&started), UPDATE));
+    let (text, tone) = desk.notice("is due now").await;
+    assert!(text.contains("attempt 2") && tone == Tone::Good, "{text}");
+    pending_when(&link, &started, |pending| pending.next > before.next).await;
+    assert_eq!(begun(&elsewhere), [1, 1]);
+
+    desk.perform(Command::Cancel(run_of(&started)));
+    assert_eq!(desk.notice("asked to cancel").await.1, Tone::Good);
+    assert_eq!(desk.end().await, End::Cancelled);
+    desk.perform(Command::Cancel(run_of(&started)));
+    assert_eq!(desk.notice("has ended").await.1, Tone::Bad);
+    elsewhere.assert_right(990);
+    assert!(!stage.database.exists() && begun(&stage).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let _worker = stage.worker();
+    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    assert_eq!(end(&watch).await, applied());
+    let unknown = Run { run: uuid::Uuid::new_v4().to_string(), ..run_of(&started) };
+    let mut desk = Desk::new(&stage, address(), false);
+    desk.is_up().await;
+    desk.perform(Command::Describe(vec![run_of(&started)]));
+    assert!(!desk.description().await.unwrap().open);
+    assert_eq!(desk.end().await, End::Completed { outcome: "applied".to_owned() });
+    desk.perform(Command::Describe(vec![unknown.clone()]));
+    assert!(desk.description().await.unwrap_err().contains("does not know"));
+    assert_eq!(desk.end().await, End::Unknown);
+    for run in [run_of(&started), unknown] {
+        desk.perform(Command::Describe(vec![run]));
+        let _answer = desk.description().await;
+    }
+    // The answer to a third question comes behind what the two before it would have told.
+    desk.perform(Command::RetryNow(run_of(&started), UPDATE));
+    desk.notice("has ended").await;
+    let again = desk.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
+    assert!(!again, "an end was told twice");
+}

@@ -1,0 +1,113 @@
+//! The embedded server's death, asked for or not, and its return; and servers that are not ours.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{self, Stdio},
+};
+
+use idempotence::{
+    app::{Command, End, Message, Server, StartOrder, Tone},
+    domain::Guard,
+    faults::FaultPlan,
+    store::{Fact, Phase},
+    temporal::order_workflow_id,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    desk::Desk,
+    stage::{Stage, address, free_port, offline, program},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_ours_is_not_killed() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut desk = Desk::new(&stage, address(), false);
+    desk.is_up().await;
+    desk.perform(Command::KillServer);
+    assert_eq!(desk.notice("not started here").await.1, Tone::Bad);
+    assert!(stage.link().await.check().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut desk = Desk::new(&stage, &address, true);
+    desk.is_up().await;
+    let faults: FaultPlan = "update.before-commit=1*error".parse().unwrap();
+    let workflow = order_workflow_id("A");
+    let ticket = 1;
+    let (order, product) = ("A".parse().unwrap(), "123456".parse().unwrap());
+    let start = StartOrder { ticket, order, product, quantity: 10, workflow, faults, seed: 7, guard: Guard::Ledger };
+    desk.perform(Command::StartOrder(start));
+    stage.wait_for(
+        "the first attempt fails",
+        |fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Failed { .. })),
+    );
+    desk.perform(Command::KillServer);
+    desk.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
+    assert!(desk.down().await.contains("killed, as asked"));
+    assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
+    desk.perform(Command::KillServer);
+    desk.notice("down already").await;
+    desk.perform(Command::StartServer);
+    desk.is_up().await;
+    assert_eq!(desk.end().await, End::Completed { outcome: "applied".to_owned() });
+    stage.assert_right(990);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let port = free_port();
+    let mut desk = Desk::new(&stage, &format!("127.0.0.1:{port}"), false);
+    desk.is_up().await;
+    kill_process(server_on(port), Signal::KILL).unwrap();
+    desk.is_told("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
+    let (text, tone) = desk.notice("started again").await;
+    assert!(text.contains("killed by signal 9") && tone == Tone::Bad, "{text}");
+}
+
+/// The process of the server on a port: its supervisor names the same flags behind its own command.
+fn server_on(port: u16) -> Pid {
+    let listing = process::Command::new("ps").args(["-axo", "pid=,args="]).output().unwrap();
+    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let is_server = |line: &&str| line.contains(&format!(" --port {port} ")) && !line.contains(" supervise ");
+    let line = listing.lines().find(is_server).unwrap();
+    Pid::from_raw(line.split_whitespace().next().unwrap().parse().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_server_is_told_with_its_address_and_cause() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let mut server = program(stage.folder.path())
+        .args(["server", "--address", &address])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("Temporal at "), "{line}");
+    let mut desk = Desk::new(&stage, &address, false);
+    desk.is_told("it is not ours", |message| *message == Message::Server(Server::Foreign)).await;
+    kill_process(server_on(port), Signal::KILL).unwrap();
+    server.wait().unwrap();
+    let cause = desk.down().await;
+    assert!(cause.contains(&address) && cause.contains("has gone") && cause.contains("refused"), "{cause}");
+}

@@ -1,0 +1,524 @@
+//! The terminal: taken, given back whatever happens, and nothing on it but what the program itself means. The real
+//! binary in a pseudo-terminal; where something has to go wrong inside, this test program again in one.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use idempotence::{
+    app::{App, Look, Message, RetryWaits, Setup},
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    faults::{Point, Preset},
+    runtime::{
+        session,
+        surface::{Ask, LONGEST_COPY, Refused, Surface},
+        terminal::Tty,
+    },
+    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store, now},
+    temporal::{Endpoint, Link, Patience, order_workflow_id},
+};
+use portable_pty::CommandBuilder;
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+
+use crate::{
+    screen::{Left, RESTORED, Screen, assert_restored, dashboard, send},
+    stage::{PATIENCE, PROGRAM, Stage, applied, end, free_port, offline, order},
+};
+
+/// An address where something listens that never answers: neither a server, nor a place to start one.
+fn silence() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+/// Every process: its id, its parent's, its state, its command line.
+fn processes() -> Vec<(u32, u32, String, String)> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,args="]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let parse = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (pid, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let state = fields.next()?.to_owned();
+        Some((pid, parent, state, fields.collect::<Vec<_>>().join(" ")))
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// Looks until `found` finds something. What other processes are in cannot be waited for in any other way.
+fn wait_for_process<T>(what: &str, found: impl Fn(&[(u32, u32, String, String)]) -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = found(&processes()) {
+            return found;
+        }
+        assert!(since.elapsed() < PATIENCE, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn wait_until_stopped(pid: u32) {
+    wait_for_process("the stop", |all| {
+        all.iter().any(|(at, _, state, _)| *at == pid && state.starts_with('T')).then_some(())
+    });
+}
+
+#[test]
+fn signals_give_the_terminal_back_and_are_the_exit_code() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let stage = Stage::new();
+        let (_held, address) = silence();
+        let screen = Screen::open(&stage, &address, 80, 24);
+        screen.wait_for("guard");
+        send(signal, screen.pid());
+        let left = screen.leave();
+        assert_restored(&String::from_utf8_lossy(&left.bytes));
+        assert!(!left.alternate);
+        assert_eq!(left.status.exit_code(), 128 + u32::try_from(signal.as_raw()).unwrap(), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_it() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("guard");
+    let pid = screen.pid();
+    screen.hang_up();
+    wait_for_process("the end", |all| {
+        all.iter().all(|(at, _, state, _)| *at != pid || state.starts_with('Z')).then_some(())
+    });
+}
+
+#[test]
+fn ctrl_c_quits_from_everywhere() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    for keys in ["\u{3}", "?\u{3}", "R\u{3}"] {
+        let mut screen = Screen::open(&stage, &address, 80, 24);
+        screen.wait_for("guard");
+        screen.press(keys);
+        let left = screen.leave();
+        assert!(left.status.success());
+        assert_restored(&String::from_utf8_lossy(&left.bytes));
+    }
+}
+
+#[test]
+fn it_follows_the_size_of_the_terminal() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    screen.wait_for("selected order");
+    screen.resize(40, 10);
+    screen.wait_for("60x16");
+    // A storm, as from a window that is dragged.
+    for step in 0..200 {
+        screen.resize(1 + step % 150, 1 + step % 50);
+    }
+    screen.resize(80, 24);
+    let text =
+        screen.wait_until("the whole screen", |text| text.contains("selected order") && !text.contains("too small"));
+    assert_eq!(text.matches("idempotence").count(), 1, "{text}");
+    screen.press("q");
+    assert!(screen.leave().status.success());
+}
+
+/// A shell with job control that starts the program, and brings it back when a line is typed. Between them waits
+/// another program of the same process group, as in a `cargo run`.
+fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
+    let script = r#"set -m; sh -c '"$@"; exit $?' sh "$@"; echo "stopped $?"; stty -a; read go; fg; echo "ended $?""#;
+    let mut command = program.clone();
+    let arguments = command.get_argv_mut();
+    let program = std::mem::take(arguments);
+    arguments.extend(["sh", "-c", script, "sh"].map(Into::into));
+    arguments.extend(program);
+    command
+}
+
+#[test]
+fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() {
+    stop_and_come_back(|_, pid| send(Signal::TSTP, pid));
+}
+
+#[test]
+fn ctrl_z_does_the_same() {
+    stop_and_come_back(|screen, _| screen.press("\u{1a}"));
+}
+
+fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::run(in_a_shell(&dashboard(&stage, &address)), 120, 40);
+    screen.wait_for("selected order");
+    let pid = wait_for_process("the dashboard", |all| {
+        let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
+        all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
+    });
+    stop(&mut screen, pid);
+    let text = screen.wait_until("the shell", |text| text.contains("stopped 1") && text.contains(" icanon"));
+    assert!(!text.contains("-echo ") && !text.contains("effects"), "the modes are those of before: {text}");
+    wait_until_stopped(pid);
+    screen.resize(80, 24);
+    screen.press("\n");
+    let text = screen.wait_for_screen("the screen", |screen| {
+        screen.alternate_screen()
+            && screen.contents().contains("selected order")
+            && screen.contents().contains("? help")
+    });
+    assert!(text.starts_with(" idempotence") && !text.contains("stopped"), "{text}");
+    // The keyboard is its own again: a key needs no line feed.
+    screen.press("?");
+    screen.wait_for("a replay from the ledger");
+    screen.press("?q");
+    let left = screen.leave();
+    assert!(left.text.contains("ended 0"), "{}", left.text);
+}
+
+#[test]
+fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("selected order");
+    for stop in [Signal::STOP, Signal::TSTP] {
+        let written = screen.bytes().len();
+        send(stop, screen.pid());
+        wait_until_stopped(screen.pid());
+        if stop == Signal::TSTP {
+            screen.wait_for_screen("the normal screen", |screen| !screen.alternate_screen() && !screen.hide_cursor());
+            assert_restored(&String::from_utf8_lossy(&screen.bytes()[written..]));
+        }
+        screen.forget(100, 30);
+        screen.resize(100, 30);
+        send(Signal::CONT, screen.pid());
+        let text = screen.wait_for_screen("the screen", |screen| {
+            screen.alternate_screen() && screen.hide_cursor() && screen.contents().ends_with("q quit")
+        });
+        let last = text.lines().last().unwrap();
+        assert!(text.starts_with(" idempotence") && last.contains("? help"), "{text}");
+    }
+    screen.press("q");
+    let left = screen.leave();
+    assert!(left.status.success() && !left.alternate);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    screen.wait_for("worker ● ready");
+    send(Signal::TSTP, screen.pid());
+    wait_until_stopped(screen.pid());
+    let endpoint = Endpoint {
+        address: address.clone(),
+        url: format!("http://{address}"),
+        namespace: "default".to_owned(),
+        identity: "test".to_owned(),
+    };
+    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    let input = order("W7", 10, "update.after-commit=1*error");
+    let (_, watch) = stage.start(&link, &order_workflow_id("W7"), input).await;
+    assert_eq!(end(&watch).await, applied());
+    stage.assert_right(990);
+    send(Signal::CONT, screen.pid());
+    let text = screen.wait_until("what happened meanwhile", |text| text.contains("W7") && text.contains("actual 990"));
+    assert!(text.contains("⊗↺") && text.contains("● connected") && text.contains("● ready"), "{text}");
+    screen.press("q");
+    assert!(screen.leave().status.success());
+}
+
+#[test]
+fn it_quits_at_once_while_the_server_hangs() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let port = address.rsplit(':').next().unwrap().to_owned();
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.press("s");
+    screen.wait_for("orders 1");
+    let server = |all: &[(u32, u32, String, String)]| {
+        let named = |line: &str| line.contains("start-dev") && line.contains(&port) && !line.contains("supervise");
+        all.iter().find(|(.., line)| named(line)).map(|(pid, ..)| *pid)
+    };
+    let hanging = wait_for_process("the server", server);
+    send(Signal::STOP, hanging);
+    wait_until_stopped(hanging);
+    // Starts that will not be answered.
+    screen.press("oo");
+    screen.wait_for("orders 3");
+    let since = Instant::now();
+    screen.press("q");
+    let left = screen.leave();
+    let took = since.elapsed();
+    assert!(left.status.success() && !left.alternate);
+    // It takes some milliseconds; the rest is for a machine that is busy with other tests.
+    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    wait_for_process("the end of the server", |all| server(all).is_none().then_some(()));
+}
+
+/// This test program again, in a pseudo-terminal, with one test that is left out of ordinary runs.
+fn again(test: &str) -> Screen {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args([&format!("terminal::{test}"), "--exact", "--ignored", "--nocapture"]);
+    command.env("TERM", "xterm-256color");
+    command.env_remove("RUST_BACKTRACE");
+    Screen::run(command, 120, 40)
+}
+
+#[test]
+fn a_panic_of_the_event_loop_gives_the_terminal_back_and_is_readable() {
+    assert_panic_is_readable("panics_on_the_event_loop");
+}
+
+#[test]
+fn a_panic_in_the_background_gives_the_terminal_back_and_ends_the_dashboard() {
+    assert_panic_is_readable("panics_in_the_background");
+}
+
+#[test]
+fn a_panic_on_a_thread_gives_the_terminal_back_and_ends_the_dashboard() {
+    assert_panic_is_readable("panics_on_a_thread");
+}
+
+#[track_caller]
+fn assert_panic_is_readable(test: &str) {
+    let mut screen = again(test);
+    screen.wait_for("selected order");
+    screen.press("R");
+    screen.wait_for("Put the starting stock");
+    screen.press("y");
+    let Left { bytes, text, alternate, status } = screen.leave();
+    assert!(status.success(), "the session's exit code was 1: {text}");
+    let bytes = String::from_utf8_lossy(&bytes);
+    assert_restored(&bytes);
+    assert!(!alternate);
+    assert!(text.contains("panicked at") && text.contains("it went wrong on purpose"), "{text}");
+    let (before, after) = bytes.rsplit_once(RESTORED[1]).unwrap();
+    assert!(!before.contains("panicked at") && after.contains("panicked at"), "{after}");
+    assert!(!after.contains('\u{1b}') || after.rfind('\u{1b}') < after.find("panicked"), "nothing is drawn: {after:?}");
+}
+
+fn setup() -> Setup {
+    Setup {
+        server: "nowhere".to_owned(),
+        namespace: "default".to_owned(),
+        task_queue: "queue".to_owned(),
+        database: "inventory.json".to_owned(),
+        log: String::new(),
+        session: "T".to_owned(),
+        seed: 7,
+        preset: Preset::None,
+        guard: Guard::Ledger,
+        faults_allowed: true,
+        retry: RetryWaits::default(),
+        look: Look::default(),
+        version: "0",
+        now: now(),
+    }
+}
+
+/// A session whose first command goes wrong.
+fn session_that(goes_wrong: fn()) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let ended = runtime.block_on(async {
+        let (sender, messages) = mpsc::channel::<Message>(8);
+        let begin = || {
+            move |_| {
+                let _open = &sender;
+                goes_wrong();
+                false
+            }
+        };
+        session::run(App::new(setup()), messages, begin).await.unwrap()
+    });
+    assert_eq!(ended.exit_code(), 1);
+}
+
+#[test]
+#[ignore = "runs in a pseudo-terminal of another test"]
+fn panics_on_the_event_loop() {
+    session_that(|| panic!("it went wrong on purpose"));
+}
+
+#[test]
+#[ignore = "runs in a pseudo-terminal of another test"]
+fn panics_in_the_background() {
+    session_that(|| {
+        tokio::spawn(async { panic!("it went wrong on purpose") });
+    });
+}
+
+#[test]
+#[ignore = "runs in a pseudo-terminal of another test"]
+fn panics_on_a_thread() {
+    session_that(|| {
+        std::thread::spawn(|| panic!("it went wrong on purpose"));
+    });
+}
+
+#[test]
+fn a_copy_reaches_the_clipboard_of_the_terminal_and_the_mouse_goes_on_and_off() {
+    let screen = again("copies_and_uses_the_mouse");
+    let left = screen.leave();
+    assert!(left.status.success(), "{}", left.text);
+    let bytes = String::from_utf8_lossy(&left.bytes);
+    // "order-A12" in base 64.
+    assert!(
+        bytes.contains("\u{1b}]52;c;b3JkZXItQTEy\u{1b}\\") || bytes.contains("\u{1b}]52;c;b3JkZXItQTEy\u{7}"),
+        "{bytes:?}"
+    );
+    assert!(bytes.contains("\u{1b}[?1000h\u{1b}[?1006h"), "{bytes:?}");
+    assert!(bytes.len() < LONGEST_COPY, "what is too long is not cut and sent");
+    let (_, after) = bytes.rsplit_once(RESTORED[1]).unwrap();
+    let given_back = bytes.len() - after.len();
+    assert!(
+        bytes[..given_back].rfind("\u{1b}[?1000l") > bytes[..given_back].rfind("\u{1b}[?1000h"),
+        "the mouse is off"
+    );
+    assert!(!after.contains("52;c"), "nothing is copied from a terminal that is given back");
+}
+
+#[test]
+#[ignore = "runs in a pseudo-terminal of another test"]
+fn copies_and_uses_the_mouse() {
+    let mut tty = Tty::take().unwrap();
+    tty.mouse(true).unwrap();
+    tty.copy("order-A12").unwrap();
+    let too_long = tty.copy(&"x".repeat(LONGEST_COPY + 1));
+    // This program leads its session, so nothing could bring it back.
+    let no_shell = tty.stop(Ask::Key);
+    tty.retake().unwrap();
+    tty.give_back();
+    tty.copy("later").unwrap();
+    assert!(matches!(too_long, Err(Refused::TooLong { .. })));
+    assert!(matches!(no_shell, Err(Refused::NoShell)));
+}
+
+/// Everything that other programs can put into the files, with what terminals obey or hide.
+const HOSTILE: &str =
+    "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\u{9b}31md\u{202e}e\u{2066}f\u{200b}g\u{feff}h\u{301}i\u{85}j漢字k\u{e0041}\r\nl";
+
+#[test]
+fn text_of_other_programs_does_nothing_to_the_terminal() {
+    let stage = Stage::new();
+    write_hostile_journal(&stage);
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 120, 40);
+    screen.wait_for("orders 4");
+    // Looks at everything: each order, and every overlay.
+    for key in
+        ["j", "j", "j", "?", "?", "G", "g", "R", "n", "L", "\u{1b}", "S", "\u{1b}", "c", "\u{1b}", "\r", "\u{1b}"]
+    {
+        screen.press(key);
+    }
+    screen.resize(80, 24);
+    screen.wait_for_screen("the small screen", |screen| {
+        screen.size().0.get() == 24 && screen.contents().contains("orders 4")
+    });
+    // Another program edits the document.
+    let hostile = serde_json::json!({ "orderID": HOSTILE, "productID": "123456", "inStock": 7 });
+    fs::write(&stage.database, serde_json::to_vec_pretty(&hostile).unwrap()).unwrap();
+    screen.wait_for("actual 7");
+    let garbage = format!("{{\"orderID\": \"{}\", \"inStock\": \u{1b}[2J", "x".repeat(9));
+    fs::write(&stage.database, garbage).unwrap();
+    screen.wait_for("cannot be read");
+    screen.press("q");
+    let left = screen.leave();
+    assert!(left.status.success());
+    assert_only_our_own_sequences(&left.bytes);
+}
+
+fn write_hostile_journal(stage: &Stage) {
+    let store = JsonStore::open(&stage.database).unwrap();
+    let origin = |id: &str, number| Origin {
+        order: OrderId::new(id).unwrap(),
+        workflow: format!("order-{number}-{HOSTILE}"),
+        run: format!("run-{number}-{HOSTILE}"),
+        activity: Activity::UpdateInventory,
+        attempt: Attempt::FIRST,
+    };
+    let write = |note| futures::executor::block_on(store.note(note)).unwrap();
+    for (number, id) in ["A12", "%s%n{}$(id)", "<b>&amp;</b>"].into_iter().enumerate() {
+        let origin = origin(id, number);
+        write(Note::Attempt(AttemptEvent { origin: origin.clone(), phase: Phase::Started }));
+        let product = ProductId::new("123456").unwrap();
+        let effect = Effect::Order(Order { id: origin.order.clone(), product, quantity: 1 });
+        let request = CommitRequest { effect, guard: Guard::Ledger, origin: origin.clone() };
+        futures::executor::block_on(store.commit(request)).unwrap();
+        let phase = Phase::Failed {
+            code: HOSTILE.to_owned(),
+            message: HOSTILE.repeat(20),
+            retryable: true,
+            point: Some(Point::AfterCommit),
+        };
+        write(Note::Attempt(AttemptEvent { origin, phase }));
+    }
+    write(Note::Refused(RefusedEffect {
+        key: None,
+        code: HOSTILE.to_owned(),
+        message: HOSTILE.to_owned(),
+        workflow: HOSTILE.to_owned(),
+        run: HOSTILE.to_owned(),
+    }));
+}
+
+/// The private modes that the program sets and resets: cursor, alternate screen, bracketed paste, a frame in one piece.
+const MODES: [&str; 4] = ["25", "1049", "2004", "2026"];
+
+/// Takes the output apart: text without any character that terminals obey or hide, and control sequences of the few
+/// kinds that the program itself uses.
+#[track_caller]
+fn assert_only_our_own_sequences(bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).expect("the output is UTF-8");
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if let Some(sequence) = rest.strip_prefix("\u{1b}[") {
+            let end = sequence.find(|last: char| ('@'..='~').contains(&last)).expect("a whole sequence");
+            let (parameters, last) = (&sequence[..end], &sequence[end..=end]);
+            let known = match last {
+                "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| MODES.contains(&mode)),
+                "H" | "m" | "J" | "K" => parameters.bytes().all(|byte| byte.is_ascii_digit() || b";:".contains(&byte)),
+                _ => false,
+            };
+            assert!(known, "ESC [ {parameters} {last}");
+            rest = &sequence[end + 1..];
+            continue;
+        }
+        let hidden = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{300}'..='\u{36f}' | '\u{e0000}'..='\u{e0fff}');
+        let control = character.is_control() && !matches!(character, '\r' | '\n');
+        assert!(!hidden && !control, "{character:?} before {:?}", rest.chars().take(40).collect::<String>());
+        rest = &rest[character.len_utf8()..];
+    }
+}
+
+#[test]
+fn the_search_for_hostile_output_finds_each_kind() {
+    let found = |bytes: &str| std::panic::catch_unwind(|| assert_only_our_own_sequences(bytes.as_bytes())).is_err();
+    assert!(!found("\u{1b}[?1049h\u{1b}[1;31mgr\u{f6}\u{df}e \u{6f22}\u{1b}[0m\u{1b}[?2026l\r\n"));
+    for hostile in [
+        "\u{1b}]0;x\u{7}",
+        "\u{1b}[?47h",
+        "\u{1b}[5n",
+        "\u{9b}31m",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{85}",
+        "\u{8}",
+        "e\u{301}",
+    ] {
+        assert!(found(hostile), "{hostile:?}");
+    }
+}

@@ -1,0 +1,112 @@
+//! `idempotence config`, as people and scripts use it. No server is needed, and no setting of whoever runs the tests is
+//! seen.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The program in a home of its own, with nothing else in its environment.
+fn config(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_idempotence"));
+    command.env_clear().env("HOME", home).env("LANG", "C.UTF-8").current_dir(home).arg("config");
+    command
+}
+
+fn home() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    // The temporary folder may be a link, and the program says where it really is.
+    let path = folder.path().canonicalize().unwrap();
+    fs::create_dir_all(path.join(".config/idempotence")).unwrap();
+    (folder, path)
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn config_shows_every_value_and_its_origin() {
+    let (_folder, home) = home();
+    let (code, out, problem) = run(&mut config(&home));
+    assert_eq!((code, problem.as_str()), (Some(0), ""), "{out}");
+    let first = out.lines().next().unwrap();
+    for layer in ["Flags", "environment", ".env", "settings file", "default"] {
+        assert!(first.contains(layer), "{first}");
+    }
+    let file = home.join(".config/idempotence/settings.toml");
+    assert!(out.contains(&format!("settings file  {} (not there)", file.display())), "{out}");
+    let line = |out: &str, key: &str| {
+        let line = out.lines().find(|line| line.split_whitespace().next() == Some(key));
+        line.unwrap_or_else(|| panic!("{key} is missing in\n{out}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line(&out, "address"), "address localhost:7233 default");
+    assert_eq!(line(&out, "temporal_cli"), "temporal_cli not set default");
+    assert_eq!(line(&out, "ascii"), "ascii false LANG in the environment");
+
+    fs::write(&file, "theme = 'contrast'\ncheck_interval = 5\nnamespace = 'low'\n").unwrap();
+    fs::write(home.join(".env"), "TASKQUEUE=q\nMYSQL_PASSWORD=hunter2\n").unwrap();
+    let (code, out, _) = run(config(&home).env("TEMPORAL_NAMESPACE", "high").args(["--address", "h:1", "--ascii"]));
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(line(&out, "address"), "address h:1 --address on the command line");
+    assert_eq!(line(&out, "ascii"), "ascii true --ascii on the command line");
+    assert_eq!(line(&out, "namespace"), "namespace high TEMPORAL_NAMESPACE in the environment");
+    assert_eq!(line(&out, "task_queue"), format!("task_queue q TASKQUEUE in {:?}", home.join(".env")));
+    assert_eq!(line(&out, "theme"), format!("theme contrast theme in {file:?}, line 1, column 9"));
+    assert!(line(&out, "MYSQL_PASSWORD").starts_with("MYSQL_PASSWORD set, not shown MYSQL_PASSWORD in "), "{out}");
+    assert!(!out.contains("hunter2") && out.contains("note: The MySQL store is not available yet"), "{out}");
+}
+
+#[test]
+fn config_gives_one_object_as_json() {
+    let (_folder, home) = home();
+    fs::write(home.join(".config/idempotence/settings.toml"), "check_interval = 5").unwrap();
+    let (code, out, problem) = run(config(&home).args(["--json", "--still=false"]).env("NO_COLOR", "1"));
+    assert_eq!((code, problem.as_str(), out.lines().count()), (Some(0), "", 1), "{out}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let keys: Vec<_> = found.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["precedence", "dotEnv", "settingsFile", "settings", "notices"]);
+    assert_eq!(found["dotEnv"], json!({ "path": home.join(".env"), "present": false }));
+    assert_eq!(found["settingsFile"]["present"], true);
+    let settings = &found["settings"];
+    let from_file = json!({ "layer": "settings file", "name": "check_interval", "line": 1, "column": 18 });
+    assert_eq!(settings["check_interval"], json!({ "value": 5, "from": from_file }));
+    assert_eq!(settings["temporal_cli"]["value"], Value::Null);
+    let no_color = json!({ "layer": "environment", "name": "NO_COLOR" });
+    assert_eq!(settings["theme"], json!({ "value": "mono", "from": no_color }));
+    let flag = json!({ "layer": "flag", "name": "--still" });
+    assert_eq!(settings["still"], json!({ "value": false, "from": flag }));
+}
+
+#[test]
+fn wrong_settings_end_every_command_with_2_and_the_same_sentence() {
+    let (_folder, home) = home();
+    let file = home.join(".config/idempotence/settings.toml");
+    for (text, expected) in [
+        ("adress = 'x'", "line 1, column 1: there is no key \"adress\"; the nearest is address"),
+        ("theme = 'dark'", "line 1, column 9 is \"dark\": it must be terminal, contrast, colour-blind or mono"),
+        ("api_key = 'hunter2'", "secrets do not belong in this file"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let (code, out, problem) = run(&mut config(&home));
+        assert_eq!((code, out.as_str()), (Some(2), ""));
+        assert!(problem.contains(expected) && problem.contains("settings.toml"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+        let (code, _, other) = run(config(&home).args(["--json"]));
+        assert_eq!((code, other.as_str()), (Some(2), problem.as_str()));
+        let mut audit = Command::new(env!("CARGO_BIN_EXE_idempotence"));
+        let (code, _, other) = run(audit.env_clear().env("HOME", &home).current_dir(&home).arg("audit"));
+        assert_eq!((code, other.as_str()), (Some(2), problem.as_str()));
+    }
+    let (code, _, problem) = run(config(&home).env("IDEMPOTENCE_STILL", "yess").env("XDG_CONFIG_HOME", "/nowhere"));
+    assert_eq!(code, Some(2));
+    assert!(
+        problem.contains("IDEMPOTENCE_STILL in the environment is \"yess\": it must be true or false"),
+        "{problem}"
+    );
+}
