@@ -223,8 +223,7 @@ impl Execution {
     /// after the repetition has no part in it.
     #[must_use]
     pub fn repeated(&self) -> u32 {
-        let attempts = Activity::ALL.into_iter().flat_map(|activity| self.attempts(activity));
-        attempts.filter_map(|seen| seen.facts?.repeated()).max().unwrap_or(0)
+        self.lanes.iter().map(Lane::times).filter(|times| *times > 1).max().unwrap_or(0)
     }
 
     #[must_use]

@@ -343,3 +343,21 @@ fn a_complaint_does_not_outlive_its_cause() {
     scene.tell(Message::Worker(Worker::Ready { pid: 7 }));
     assert!(scene.app.notice().is_none());
 }
+
+#[test]
+fn an_effect_that_was_repeated_long_ago_is_still_repeated() {
+    let mut scene = Scene::wrong();
+    scene.run = "r2".into();
+    for attempt in [1, 2] {
+        scene.started(UPDATE, attempt);
+        scene.commit(UPDATE, attempt, -1);
+        scene.failed(UPDATE, attempt, Point::AfterCommit);
+    }
+    let verdict = |scene: &Scene| scene.app.orders().newest_first(0).next().unwrap().1.verdict();
+    assert_eq!(verdict(&scene), OrderVerdict::Applied(4));
+    for attempt in 3..100 {
+        scene.started(UPDATE, attempt);
+        scene.failed(UPDATE, attempt, Point::BeforeCommit);
+    }
+    assert_eq!(verdict(&scene), OrderVerdict::Applied(4));
+}
