@@ -361,3 +361,24 @@ fn an_effect_that_was_repeated_long_ago_is_still_repeated() {
     }
     assert_eq!(verdict(&scene), OrderVerdict::Applied(4));
 }
+
+#[test]
+fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once() {
+    let mut scene = Scene::new();
+    scene.press(Intent::NextGuard);
+    scene.guard = Guard::LastOrder;
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -999);
+    scene.failed(UPDATE, 1, Point::AfterCommit);
+    scene.started(UPDATE, 2);
+    scene.done(UPDATE, 2, Outcome::Skipped);
+    scene.started(SUPPLIER, 1);
+    scene.commit(SUPPLIER, 1, 1000);
+    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.ended("skipped");
+    let order = scene.app.selected().unwrap();
+    assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
+    assert_eq!(explain(order, scene.app.stage(order)).head, "APPLIED ONCE");
+}
