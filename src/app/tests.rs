@@ -382,3 +382,26 @@ fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
     assert_eq!(explain(order, scene.app.stage(order)).head, "APPLIED ONCE");
 }
+
+#[test]
+fn the_selection_goes_with_its_order_and_not_to_another() {
+    let mut scene = Scene::right();
+    (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
+    scene.wait(100);
+    scene.started(UPDATE, 1);
+    scene.press(Intent::Select(Move::Down));
+    assert_eq!(scene.app.selected().unwrap().order, "A12");
+    scene.press(Intent::AskReset);
+    scene.press(Intent::Yes);
+    let first = scene.records[0].clone();
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::ResetDone(Ok(None)));
+    assert!(scene.app.orders().is_empty());
+    scene.records.truncate(1);
+    for order in ["C1", "C2", "C3"] {
+        (scene.order, scene.workflow, scene.run) = (order, format!("order-{order}"), order.into());
+        scene.now += 100;
+        scene.started(UPDATE, 1);
+        assert_eq!(scene.app.selected().unwrap().order, order, "the newest is followed");
+    }
+}
