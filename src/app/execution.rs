@@ -58,6 +58,8 @@ pub struct Execution {
     /// `None` until the server has answered the start.
     pub run: Option<String>,
     pub asked: Option<Asked>,
+    /// The server told that it took a start of it.
+    pub taken: bool,
     /// Starts of the same workflow id that joined this run.
     pub joins: u32,
     /// As the journal tells them; `None` before its first effect.
@@ -106,6 +108,7 @@ impl Execution {
             workflow,
             run,
             asked: None,
+            taken: false,
             joins: 0,
             journaled: None,
             refused: None,

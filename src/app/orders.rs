@@ -153,6 +153,7 @@ impl Orders {
         let heard = asked.as_ref().map_or(now, |asked| asked.at);
         self.change(key, heard, |execution| {
             order.clone_into(&mut execution.order);
+            execution.taken = true;
             execution.joins = execution.joins.saturating_add(u32::from(joined));
             let rank = |asked: &Asked| (asked.joined, asked.ticket);
             if let Some(asked) = asked
@@ -284,7 +285,7 @@ impl Orders {
 
     /// The journal begins anew: what only it told goes, and comes again if it still holds.
     pub fn forget_journal(&mut self) {
-        self.keep(|execution| execution.asked.is_some() || execution.joins > 0);
+        self.keep(|execution| execution.asked.is_some() || execution.taken);
         for slot in self.rows.clone() {
             self.change_at(slot, |execution| {
                 execution.lanes.iter_mut().for_each(Lane::forget_journal);
