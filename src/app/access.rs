@@ -62,6 +62,12 @@ impl App {
         self.overlay
     }
 
+    /// The order that the question about cancelling is about.
+    #[must_use]
+    pub fn to_cancel(&self) -> Option<&str> {
+        self.to_cancel.as_ref().map(|(order, _)| order.as_str())
+    }
+
     /// The line that is being edited.
     #[must_use]
     pub const fn input(&self) -> &Input {

@@ -107,8 +107,13 @@ impl App {
         self.scroll.overlay = 0;
     }
 
-    fn toggle(&mut self, overlay: Overlay) {
-        self.show(if self.overlay() == overlay { Overlay::None } else { overlay });
+    pub(super) fn toggle(&mut self, overlay: Overlay) {
+        self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
+    }
+
+    /// What a page lies on: a comparison goes on behind the help.
+    pub(super) fn beneath(&self) -> Overlay {
+        if self.comparison().is_some() { Overlay::Compare } else { Overlay::None }
     }
 
     /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
@@ -121,7 +126,7 @@ impl App {
             Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
             Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
             Overlay::None => self.filter.clear(),
-            _ => self.show(Overlay::None),
+            _ => self.show(self.beneath()),
         }
         Vec::new()
     }
@@ -137,10 +142,12 @@ impl App {
         match question {
             Question::Reset => {
                 self.reset_asked = Some(self.now);
+                // The new stock has to be seen.
+                self.thaw();
                 vec![Command::Reset]
             }
             Question::KillServer => vec![Command::KillServer],
-            Question::Cancel => self.selected_run().map(Command::Cancel).into_iter().collect(),
+            Question::Cancel => self.to_cancel.take().map(|(_, run)| Command::Cancel(run)).into_iter().collect(),
         }
     }
 

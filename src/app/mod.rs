@@ -154,6 +154,8 @@ pub struct App {
     agains: u64,
     tickets: u64,
     reset_asked: Option<UnixMillis>,
+    /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
+    to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
     dirty: bool,
 }
@@ -190,6 +192,7 @@ impl App {
             agains: 0,
             tickets: 0,
             reset_asked: None,
+            to_cancel: None,
             comparisons: comparison::Comparisons::default(),
             dirty: true,
             setup,

@@ -363,6 +363,23 @@ fn an_effect_that_was_repeated_long_ago_is_still_repeated() {
 }
 
 #[test]
+fn the_help_over_a_comparison_leads_back_to_it() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.press(Intent::Compare).len(), 1);
+    for back in [Intent::Help, Intent::Close] {
+        scene.press(Intent::Help);
+        assert_eq!(scene.app.overlay(), Overlay::Help);
+        assert_eq!(scene.press(back), []);
+        assert_eq!(scene.app.overlay(), Overlay::Compare);
+    }
+    scene.press(Intent::Help);
+    scene.press(Intent::Log);
+    scene.press(Intent::Close);
+    assert_eq!(scene.press(Intent::Close), [Command::EndComparison]);
+    assert_eq!(scene.app.overlay(), Overlay::None);
+}
+
+#[test]
 fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once() {
     let mut scene = Scene::new();
     scene.press(Intent::NextGuard);
@@ -381,6 +398,16 @@ fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once
     let order = scene.app.selected().unwrap();
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
     assert_eq!(explain(order, scene.app.stage(order)).head, "APPLIED ONCE");
+}
+
+#[test]
+fn a_reset_makes_a_frozen_screen_live_again() {
+    let mut scene = Scene::right();
+    scene.press(Intent::Freeze);
+    scene.press(Intent::AskReset);
+    assert!(scene.app.held().is_some());
+    scene.press(Intent::Yes);
+    assert_eq!(scene.app.held(), None);
 }
 
 #[test]
