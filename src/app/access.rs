@@ -77,7 +77,7 @@ impl App {
     /// What the orders are filtered by; empty where all are shown.
     #[must_use]
     pub fn filter(&self) -> &str {
-        &self.filter
+        &self.filter.text
     }
 
     #[must_use]

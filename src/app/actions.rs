@@ -74,7 +74,10 @@ impl App {
             | Intent::CopyWorkflowId
             | Intent::OpenWebUi => some,
             Intent::Close => {
-                self.overlay() != Overlay::None || self.zoomed || self.panel != Panel::Orders || !self.filter.is_empty()
+                self.overlay() != Overlay::None
+                    || self.zoomed
+                    || self.panel != Panel::Orders
+                    || !self.filter().is_empty()
             }
             Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
             Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
@@ -125,7 +128,7 @@ impl App {
             }
             Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
             Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
-            Overlay::None => self.filter.clear(),
+            Overlay::None => self.filter_by(""),
             _ => self.show(self.beneath()),
         }
         Vec::new()

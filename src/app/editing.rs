@@ -24,7 +24,7 @@ impl App {
     }
 
     pub(super) fn edit_filter(&mut self) {
-        self.input = Input::new(self.filter.clone());
+        self.input = Input::new(self.filter().to_owned());
         self.show(Overlay::Filter);
     }
 
@@ -35,7 +35,8 @@ impl App {
         }
         self.input.handle(request);
         if self.overlay == Overlay::Filter {
-            self.input.value().trim().clone_into(&mut self.filter);
+            let text = self.input.value().trim().to_owned();
+            self.filter_by(&text);
             self.selection = None;
         }
     }

@@ -135,8 +135,7 @@ pub struct App {
     overlay: Overlay,
     /// The line that is being edited, while the overlay is one for that.
     input: Input,
-    /// What the orders are filtered by; empty: all are shown.
-    filter: String,
+    filter: filter::Filter,
     look: Look,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
@@ -176,7 +175,7 @@ impl App {
             plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
             input: Input::default(),
-            filter: String::new(),
+            filter: filter::Filter::default(),
             look: setup.look,
             frozen: None,
             selection: None,
@@ -201,6 +200,12 @@ impl App {
 
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
+        let commands = self.take(message);
+        self.filter_changed();
+        commands
+    }
+
+    fn take(&mut self, message: Message) -> Vec<Command> {
         match message {
             Message::Tick { now } => {
                 self.tick(now);

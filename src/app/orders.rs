@@ -49,6 +49,8 @@ pub struct Orders {
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
+    /// Orders that have changed since this was asked last; `None` while nobody asks.
+    changed: Option<Vec<Slot>>,
 }
 
 impl Orders {
@@ -95,6 +97,16 @@ impl Orders {
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
+    }
+
+    /// Whether changes are to be kept for [`Self::take_changed`].
+    pub fn follow(&mut self, follow: bool) {
+        self.changed = follow.then(Vec::new);
+    }
+
+    /// The orders that came, changed or went since the last time; one may be there twice.
+    pub fn take_changed(&mut self) -> Vec<Slot> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Orders that were dropped to keep memory bounded.
@@ -223,6 +235,7 @@ impl Orders {
     }
 
     fn count(&mut self, slot: Slot, before: &Tally, after: &Tally) {
+        self.note(slot);
         if after.open {
             self.open.insert(slot);
         } else {
@@ -232,6 +245,12 @@ impl Orders {
         for activity in Activity::ALL {
             let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
             self.retries[activity as usize] += new.saturating_sub(old.max(1));
+        }
+    }
+
+    fn note(&mut self, slot: Slot) {
+        if let Some(changed) = self.changed.as_mut().filter(|changed| changed.last() != Some(&slot)) {
+            changed.push(slot);
         }
     }
 
@@ -274,6 +293,7 @@ impl Orders {
         let named = self.slots.get_mut(slot.index).and_then(|place| place.take_if(|(name, _)| *name == slot));
         let Some((_, execution)) = named else { return };
         self.open.remove(&slot);
+        self.note(slot);
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
         }
