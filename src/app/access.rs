@@ -62,6 +62,12 @@ impl App {
         self.overlay
     }
 
+    /// The order that the question about cancelling is about.
+    #[must_use]
+    pub fn to_cancel(&self) -> Option<&str> {
+        self.to_cancel.as_ref().map(|(order, _)| order.as_str())
+    }
+
     /// The line that is being edited.
     #[must_use]
     pub const fn input(&self) -> &Input {
@@ -71,7 +77,7 @@ impl App {
     /// What the orders are filtered by; empty where all are shown.
     #[must_use]
     pub fn filter(&self) -> &str {
-        &self.filter
+        &self.filter.text
     }
 
     #[must_use]

@@ -74,7 +74,10 @@ impl App {
             | Intent::CopyWorkflowId
             | Intent::OpenWebUi => some,
             Intent::Close => {
-                self.overlay() != Overlay::None || self.zoomed || self.panel != Panel::Orders || !self.filter.is_empty()
+                self.overlay() != Overlay::None
+                    || self.zoomed
+                    || self.panel != Panel::Orders
+                    || !self.filter().is_empty()
             }
             Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
             Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
@@ -107,8 +110,13 @@ impl App {
         self.scroll.overlay = 0;
     }
 
-    fn toggle(&mut self, overlay: Overlay) {
-        self.show(if self.overlay() == overlay { Overlay::None } else { overlay });
+    pub(super) fn toggle(&mut self, overlay: Overlay) {
+        self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
+    }
+
+    /// What a page lies on: a comparison goes on behind the help.
+    pub(super) fn beneath(&self) -> Overlay {
+        if self.comparison().is_some() { Overlay::Compare } else { Overlay::None }
     }
 
     /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
@@ -120,8 +128,8 @@ impl App {
             }
             Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
             Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
-            Overlay::None => self.filter.clear(),
-            _ => self.show(Overlay::None),
+            Overlay::None => self.filter_by(""),
+            _ => self.show(self.beneath()),
         }
         Vec::new()
     }
@@ -137,10 +145,12 @@ impl App {
         match question {
             Question::Reset => {
                 self.reset_asked = Some(self.now);
+                // The new stock has to be seen.
+                self.thaw();
                 vec![Command::Reset]
             }
             Question::KillServer => vec![Command::KillServer],
-            Question::Cancel => self.selected_run().map(Command::Cancel).into_iter().collect(),
+            Question::Cancel => self.to_cancel.take().map(|(_, run)| Command::Cancel(run)).into_iter().collect(),
         }
     }
 

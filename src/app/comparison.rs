@@ -496,4 +496,12 @@ mod tests {
         let comparison = play.app.comparison().unwrap();
         assert_eq!((comparison.instead_of(), &comparison.terms().faults), (None, &Preset::CrashAfterCommit.plan()));
     }
+
+    #[test]
+    fn a_journal_that_is_read_again_takes_no_end_away() {
+        let mut play = Play::over(false);
+        let records = play.records(Guard::Ledger);
+        play.tell(Guard::Ledger, ComparisonEvent::Journal(crate::store::News { restarted: true, records }));
+        assert_eq!((play.stocks(), verdicts(&play)), ([1001, 1001, 2], [RIGHT, RIGHT, WRONG]));
+    }
 }

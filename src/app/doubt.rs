@@ -36,6 +36,8 @@ enum Effect {
     NotNeededBy(Place),
     /// No attempt made it.
     None,
+    /// This attempt did not make it. An earlier one may have, or may still wake up and make it.
+    LeftOpenBy(Place),
     /// It stalls before the commit, and may still wake up.
     Stalls,
     /// The journal shows no effect, and cannot show that there is none.
@@ -54,6 +56,7 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Expl
     };
     let effect = match effect(seen, first) {
         Effect::MadeBy(first) if found_no_need(&first) => Effect::NotNeededBy(first),
+        Effect::None => left_open(execution, activity, seen).map_or(Effect::None, Effect::LeftOpenBy),
         effect => effect,
     };
     let text = format!("{} {}", happened(seen, &effect), retry(execution, activity, &effect));
@@ -61,6 +64,14 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Expl
         Effect::None => Explanation { kind: Kind::Definite, head: "DEFINITE", text },
         _ => Explanation { kind: Kind::Indefinite, head: "INDEFINITE", text },
     }
+}
+
+/// The latest of the attempts before this one of which nobody knows whether it made the effect.
+fn left_open(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Option<Place> {
+    let earlier = execution.attempts(activity).take_while(|earlier| earlier.place() < seen.place());
+    let is_open =
+        |earlier: &Seen<'_>| matches!(effect(earlier, None), Effect::Stalls | Effect::Unseen | Effect::Unwatched);
+    earlier.filter(is_open).last().map(|earlier| earlier.place())
 }
 
 fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
@@ -74,7 +85,9 @@ fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
         (None, None, _) if !facts.is_some_and(AttemptFacts::is_journaled) => Effect::Unwatched,
         (None, None, AttemptState::Crashed(Point::BeforeCommit)) => Effect::None,
         (None, None, AttemptState::Failed(failure)) if failed_before_commit(failure) => Effect::None,
-        (None, None, _) if facts.is_some_and(|facts| !facts.strikes.is_empty()) => Effect::Stalls,
+        (None, None, _) if facts.is_some_and(|facts| facts.ending.is_none() && !facts.strikes.is_empty()) => {
+            Effect::Stalls
+        }
         (None, None, _) => Effect::Unseen,
     }
 }
@@ -116,6 +129,9 @@ fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
             format!("{place} wrote nothing: {}.", quote(message))
         }
         (Effect::None, _) => format!("{place} failed before the commit: no effect."),
+        (Effect::LeftOpenBy(earlier), _) => {
+            format!("{place} made no effect, but {earlier} gave no answer: its effect may be in, or still come.")
+        }
         (Effect::Stalls, _) => format!("{place} stalls before the commit, and may still wake up and commit."),
         (Effect::Unseen, AttemptState::Failed(failure)) => {
             format!("{place} failed: {}. The journal shows no effect of it.", quote(&failure.message))
@@ -156,14 +172,16 @@ fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
         (Effect::Stalls, Some(Guard::Ledger), _) => {
             "The retry is safe: whichever commits second finds the key in the ledger."
         }
-        (Effect::Unseen, Some(Guard::Ledger), _) => {
+        (Effect::Unseen | Effect::LeftOpenBy(_), Some(Guard::Ledger), _) => {
             "The retry is safe: if the effect is in, its key is in the ledger with it."
         }
         (_, Some(_), Activity::SupplierOrder) => {
             "The retry is NOT safe: nothing remembers the credit, so a low stock is credited again."
         }
         (Effect::Stalls, Some(_), _) => "The retry is NOT safe: if both commit, the units are taken twice.",
-        (Effect::Unseen, Some(Guard::Off), _) => "The retry is NOT safe: if the effect is in, it is made again.",
+        (Effect::Unseen | Effect::LeftOpenBy(_), Some(Guard::Off), _) => {
+            "The retry is NOT safe: if the effect is in, it is made again."
+        }
         (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing remembers it, the units go again.",
         (_, Some(Guard::LastOrder), _) => "The retry is NOT safe: after another order, the units go again.",
     };
@@ -340,5 +358,36 @@ mod tests {
             scene.failed(UPDATE, 2, Point::AfterCommit);
         });
         assert!(said.text.contains("found the effect in already"), "{}", said.text);
+    }
+
+    #[test]
+    fn a_failure_before_the_commit_is_not_definite_while_an_earlier_attempt_may_still_commit() {
+        let said = GUARDS.map(|guard| {
+            words(guard, |scene| {
+                stall(scene);
+                scene.started(UPDATE, 2);
+                scene.failed(UPDATE, 2, Point::BeforeCommit);
+            })
+        });
+        assert!(said.iter().all(|said| said.kind == Kind::Indefinite && said.text.contains("#1")), "{said:?}");
+        assert!(said[0].text.contains("is safe: "), "{}", said[0].text);
+        assert!(said[1].text.contains("NOT safe") && said[2].text.contains("NOT safe"), "{said:?}");
+        let said = words(Guard::Off, |scene| {
+            scene.started(UPDATE, 1);
+            scene.started(UPDATE, 2);
+            scene.failed(UPDATE, 2, Point::BeforeCommit);
+        });
+        assert!(said.kind == Kind::Indefinite && said.text.contains("NOT safe"), "{}", said.text);
+    }
+
+    #[test]
+    fn an_attempt_that_has_failed_does_not_wake_up() {
+        let said = words(Guard::Ledger, |scene| {
+            scene.started(UPDATE, 1);
+            scene.phase(UPDATE, 1, Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { millis: 5 } });
+            let (code, message) = ("StoreIo".into(), "cannot write the journal".into());
+            scene.phase(UPDATE, 1, Phase::Failed { code, message, retryable: true, point: None });
+        });
+        assert!(!said.text.contains("wake up"), "{}", said.text);
     }
 }

@@ -3,7 +3,10 @@
 
 use tui_input::{Input, InputRequest};
 
-use crate::faults::{FaultPlan, PlanError};
+use crate::{
+    domain::sanitize,
+    faults::{FaultPlan, PlanError},
+};
 
 use super::{App, Command, Overlay, notice::Tone};
 
@@ -21,18 +24,19 @@ impl App {
     }
 
     pub(super) fn edit_filter(&mut self) {
-        self.input = Input::new(self.filter.clone());
+        self.input = Input::new(self.filter().to_owned());
         self.show(Overlay::Filter);
     }
 
     pub(super) fn edit(&mut self, request: InputRequest) {
         let full = self.input.value().chars().count() >= LONGEST;
-        if matches!(request, InputRequest::InsertChar(character) if full || character.is_control()) {
+        if matches!(request, InputRequest::InsertChar(character) if full || !is_harmless(character)) {
             return;
         }
         self.input.handle(request);
         if self.overlay == Overlay::Filter {
-            self.input.value().trim().clone_into(&mut self.filter);
+            let text = self.input.value().trim().to_owned();
+            self.filter_by(&text);
             self.selection = None;
         }
     }
@@ -58,6 +62,13 @@ impl App {
     pub fn edited_plan(&self) -> Result<FaultPlan, PlanError> {
         self.input.value().parse()
     }
+}
+
+/// A line feed of a paste, or what would be invisible on the screen, is no part of a line.
+fn is_harmless(character: char) -> bool {
+    let mut text = [0; 4];
+    let text = character.encode_utf8(&mut text);
+    sanitize(text, 1) == *text
 }
 
 pub(super) const NOT_ALLOWED: &str = "this server is not on loopback: planned faults are for a server of your own";
@@ -111,5 +122,13 @@ mod tests {
         assert_eq!((scene.app.overlay(), scene.app.filter()), (Overlay::None, "a12"));
         scene.press(Intent::Close);
         assert_eq!((scene.app.filter(), scene.app.rows().len()), ("", 2));
+    }
+
+    #[test]
+    fn a_line_takes_no_character_that_a_screen_does_not_show() {
+        let mut scene = Scene::new();
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "a\u{202e}\u{200b}\u{1b}\u{300}b ö");
+        assert_eq!(scene.app.filter(), "ab ö");
     }
 }

@@ -58,6 +58,8 @@ pub struct Execution {
     /// `None` until the server has answered the start.
     pub run: Option<String>,
     pub asked: Option<Asked>,
+    /// The server told that it took a start of it.
+    pub taken: bool,
     /// Starts of the same workflow id that joined this run.
     pub joins: u32,
     /// As the journal tells them; `None` before its first effect.
@@ -106,6 +108,7 @@ impl Execution {
             workflow,
             run,
             asked: None,
+            taken: false,
             joins: 0,
             journaled: None,
             refused: None,
@@ -223,8 +226,7 @@ impl Execution {
     /// after the repetition has no part in it.
     #[must_use]
     pub fn repeated(&self) -> u32 {
-        let attempts = Activity::ALL.into_iter().flat_map(|activity| self.attempts(activity));
-        attempts.filter_map(|seen| seen.facts?.repeated()).max().unwrap_or(0)
+        self.lanes.iter().map(Lane::times).filter(|times| *times > 1).max().unwrap_or(0)
     }
 
     #[must_use]

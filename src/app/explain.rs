@@ -123,7 +123,12 @@ fn completed(execution: &Execution) -> Explanation {
             "REPLAYED",
             "the ledger knew this order: it gave the recorded result back, and the stock did not move.",
         ),
-        (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => {
+        (Some(AttemptState::Succeeded(Outcome::Skipped)), Some(first)) => say(
+            Kind::Good,
+            "APPLIED ONCE",
+            format!("{first} made the effect; last-order saw that it was the last order."),
+        ),
+        (Some(AttemptState::Succeeded(Outcome::Skipped)), None) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
         (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{told}, and each effect is in once.")),

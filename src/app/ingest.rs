@@ -98,7 +98,7 @@ fn observe_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: 
         let lane = &mut execution.lanes[origin.activity as usize];
         let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
         let place = lane.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
-        lane.note_commit(place);
+        lane.note_commit(place, times);
     });
 }
 

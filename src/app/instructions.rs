@@ -61,7 +61,8 @@ fn input(app: &App, order: &Execution) -> Option<String> {
     let terms = order.terms()?;
     let mut input =
         json!({ "OrderID": order.order, "Item": terms.product.as_str(), "Quantity": terms.quantity, "Demo": {} });
-    let demo = match &order.asked {
+    // A start that joined another one's run did not decide on its faults.
+    let demo = match order.asked.as_ref().filter(|asked| !asked.joined) {
         Some(asked) => json!({ "Faults": asked.faults.to_string(), "Seed": app.setup().seed, "Guard": terms.guard }),
         None => json!({ "Guard": terms.guard }),
     };
@@ -95,6 +96,20 @@ mod tests {
         assert!(lines[2].starts_with("temporal workflow cancel") && told.len() == 3);
         let over = Scene::right();
         assert_eq!(instructions(&over.app, over.app.selected().unwrap()).len(), 2);
+    }
+
+    #[test]
+    fn a_start_that_joined_tells_nothing_of_the_faults() {
+        let mut scene = Scene::new();
+        scene.started(crate::app::script::UPDATE, 1);
+        scene.commit(crate::app::script::UPDATE, 1, -999);
+        let commands = scene.press(crate::app::Intent::SeedOrder);
+        let crate::app::Command::StartOrder(start) = &commands[0] else { panic!("{commands:?}") };
+        let (ticket, order) = (start.ticket, start.order.to_string());
+        let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
+        scene.tell(crate::app::Message::Started { ticket, order, workflow, run, joined: true });
+        let told = instructions(&scene.app, scene.app.selected().unwrap());
+        assert!(told[0].line().ends_with("\"Demo\":{\"Guard\":\"ledger\"}}'"), "{}", told[0].line());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Lane {
     known: Rounds,
     /// The attempt that first committed an effect, which may be too old to be kept.
     first_commit: Option<Place>,
+    /// How often the effect was in the stock after the latest commit of an attempt, which may be too old to be kept.
+    times: u32,
     /// `None` where the server was not asked.
     told: Option<Box<Told>>,
 }
@@ -88,7 +90,9 @@ impl Lane {
         self.merge();
     }
 
-    pub fn note_commit(&mut self, place: Place) {
+    /// `times`: how often the effect is in the stock after it.
+    pub fn note_commit(&mut self, place: Place, times: u32) {
+        self.times = self.times.max(times);
         self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
     }
 
@@ -191,12 +195,6 @@ impl Lane {
         self.total().saturating_sub(KEPT_ATTEMPTS - 1).max(1)
     }
 
-    /// The number of the latest attempt, as Temporal counts: from 1 again after a reset.
-    #[must_use]
-    pub const fn highest(&self) -> u32 {
-        self.known.latest()
-    }
-
     /// The attempts that the journal tells of, by their numbers, which is what the document counts retries by.
     #[must_use]
     pub fn total_journaled(&self) -> u64 {
@@ -224,6 +222,12 @@ impl Lane {
     #[must_use]
     pub const fn first_commit(&self) -> Option<Place> {
         self.first_commit
+    }
+
+    /// How often the effect was in the stock after a commit of these attempts; 0 where none changed it.
+    #[must_use]
+    pub const fn times(&self) -> u32 {
+        self.times
     }
 
     /// Whether a line of the journal tells of it.
@@ -313,7 +317,7 @@ mod tests {
         for number in (1..=500).rev().chain(1..=500) {
             fail(&mut lane, number, 1);
         }
-        assert_eq!((lane.facts.len(), lane.oldest(), lane.highest()), (64, 437, 500));
+        assert_eq!((lane.facts.len(), lane.oldest(), lane.known.latest()), (64, 437, 500));
         assert_eq!(lane.seen(Closing::Open).count(), 64);
         fail(&mut lane, u32::MAX, 1);
         assert_eq!((lane.facts.len(), lane.seen(Closing::Open).count()), (1, 64));
@@ -355,7 +359,7 @@ mod tests {
         }
         lane.hear(UnixMillis(3_500), waiting(4, 3_005, 8_000));
         lane.hear(UnixMillis(4_000), Pending { attempt: 1, ..waiting(4, 3_005, 4_100) });
-        assert_eq!((lane.total(), lane.resets(), lane.highest()), (3, 1, 0));
+        assert_eq!((lane.total(), lane.resets(), lane.known.latest()), (3, 1, 0));
         lane.start(1, UnixMillis(4_200));
         lane.record(1, |facts| {
             facts.ending = Some(Ending::Succeeded { at: UnixMillis(4_210), outcome: Outcome::Applied });

@@ -135,8 +135,7 @@ pub struct App {
     overlay: Overlay,
     /// The line that is being edited, while the overlay is one for that.
     input: Input,
-    /// What the orders are filtered by; empty: all are shown.
-    filter: String,
+    filter: filter::Filter,
     look: Look,
     frozen: Option<view::Frozen>,
     /// `None`: the newest.
@@ -154,6 +153,8 @@ pub struct App {
     agains: u64,
     tickets: u64,
     reset_asked: Option<UnixMillis>,
+    /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
+    to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
     dirty: bool,
 }
@@ -174,7 +175,7 @@ impl App {
             plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
             input: Input::default(),
-            filter: String::new(),
+            filter: filter::Filter::default(),
             look: setup.look,
             frozen: None,
             selection: None,
@@ -190,6 +191,7 @@ impl App {
             agains: 0,
             tickets: 0,
             reset_asked: None,
+            to_cancel: None,
             comparisons: comparison::Comparisons::default(),
             dirty: true,
             setup,
@@ -198,6 +200,12 @@ impl App {
 
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
+        let commands = self.take(message);
+        self.filter_changed();
+        commands
+    }
+
+    fn take(&mut self, message: Message) -> Vec<Command> {
         match message {
             Message::Tick { now } => {
                 self.tick(now);

@@ -74,9 +74,8 @@ impl App {
 
     pub(super) fn ask_cancel(&mut self) -> Vec<Command> {
         match self.open_run() {
-            Ok(_) => {
-                // The newest row is followed; what was asked about must be what is answered.
-                self.selection = self.selected_slot();
+            Ok(run) => {
+                self.to_cancel = self.selected().map(|order| (order.order.clone(), run));
                 self.show(Overlay::Confirm(Question::Cancel));
             }
             Err(why) => return self.refuse(&format!("{why}, so there is nothing to cancel")),
@@ -145,7 +144,7 @@ impl App {
         if self.selected().is_none() {
             return self.refuse("no order is selected");
         }
-        self.show(if self.overlay == Overlay::ShowCommand { Overlay::None } else { Overlay::ShowCommand });
+        self.toggle(Overlay::ShowCommand);
         Vec::new()
     }
 }
@@ -173,18 +172,6 @@ mod tests {
             assert_eq!(scene.press(Intent::Yes), [command]);
             assert_eq!(scene.app.overlay(), Overlay::None);
         }
-    }
-
-    #[test]
-    fn an_order_that_comes_meanwhile_is_not_the_one_that_is_cancelled() {
-        let mut scene = Scene::mid_retry();
-        let asked = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
-        scene.press(Intent::AskCancel);
-        (scene.workflow, scene.run, scene.order) = ("order-B7".into(), "r2".into(), "B7");
-        scene.wait(1_000);
-        scene.started(crate::app::script::UPDATE, 1);
-        assert_eq!(scene.app.orders().len(), 2);
-        assert_eq!(scene.press(Intent::Yes), [Command::Cancel(asked)]);
     }
 
     #[test]
@@ -223,5 +210,17 @@ mod tests {
         scene.press(Intent::ShowCommand);
         let copied = scene.press(Intent::CopyWorkflowId);
         assert!(matches!(&copied[..], [Command::Copy(text)] if text.starts_with("temporal workflow start")));
+    }
+
+    #[test]
+    fn the_order_that_was_asked_about_is_cancelled_even_where_a_newer_one_has_come() {
+        let mut scene = Scene::mid_retry();
+        let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        scene.press(Intent::AskCancel);
+        scene.wait(100);
+        (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r9".into());
+        scene.started(crate::app::script::UPDATE, 1);
+        assert_eq!((scene.app.selected().unwrap().order.as_str(), scene.app.to_cancel()), ("B7", Some("A12")));
+        assert_eq!(scene.press(Intent::Yes), [Command::Cancel(run)]);
     }
 }

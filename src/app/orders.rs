@@ -1,6 +1,9 @@
 //! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use crate::domain::{Activity, UnixMillis};
 
@@ -14,9 +17,13 @@ use super::{
 /// How many orders are kept. The oldest goes first, and is counted.
 pub const KEPT_ORDERS: usize = 20_000;
 
-/// The name of an order's place, which stays the same while the rows around it move.
+/// The name of an order, which stays the same while the rows around it move. No other order ever gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(usize);
+pub struct Slot {
+    index: usize,
+    /// How many orders were known before this one.
+    before: u64,
+}
 
 type RunKey = (String, String);
 
@@ -29,8 +36,9 @@ type Place = (UnixMillis, u64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
-    slots: Vec<Option<Execution>>,
-    free: Vec<Slot>,
+    slots: Vec<Option<(Slot, Execution)>>,
+    free: Vec<usize>,
+    known: u64,
     /// Oldest first.
     rows: Vec<Slot>,
     by_run: HashMap<RunKey, Slot>,
@@ -41,6 +49,8 @@ pub struct Orders {
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
+    /// Orders that have changed since this was asked last; `None` while nobody asks.
+    changed: Option<Vec<Slot>>,
 }
 
 impl Orders {
@@ -62,8 +72,12 @@ impl Orders {
 
     /// The slots of orders that have not ended, those behind `slot` first; each once.
     pub fn open_after(&self, slot: Option<Slot>) -> impl Iterator<Item = Slot> {
-        let first = slot.map_or(Slot(0), |slot| Slot(slot.0.saturating_add(1)));
-        self.open.range(first..).chain(self.open.range(..first)).copied()
+        let (behind, before) = match slot {
+            Some(slot) => ((Bound::Excluded(slot), Bound::Unbounded), Some(..=slot)),
+            None => ((Bound::Unbounded, Bound::Unbounded), None),
+        };
+        let before = before.into_iter().flat_map(|before| self.open.range(before));
+        self.open.range(behind).chain(before).copied()
     }
 
     /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
@@ -85,6 +99,16 @@ impl Orders {
         self.retries[activity as usize]
     }
 
+    /// Whether changes are to be kept for [`Self::take_changed`].
+    pub fn follow(&mut self, follow: bool) {
+        self.changed = follow.then(Vec::new);
+    }
+
+    /// The orders that came, changed or went since the last time; one may be there twice.
+    pub fn take_changed(&mut self) -> Vec<Slot> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Orders that were dropped to keep memory bounded.
     #[must_use]
     pub const fn forgotten(&self) -> u64 {
@@ -93,7 +117,7 @@ impl Orders {
 
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&Execution> {
-        self.slots.get(slot.0)?.as_ref()
+        self.slots.get(slot.index)?.as_ref().filter(|(name, _)| *name == slot).map(|(_, execution)| execution)
     }
 
     /// Rows `from..` counted from the newest.
@@ -141,6 +165,7 @@ impl Orders {
         let heard = asked.as_ref().map_or(now, |asked| asked.at);
         self.change(key, heard, |execution| {
             order.clone_into(&mut execution.order);
+            execution.taken = true;
             execution.joins = execution.joins.saturating_add(u32::from(joined));
             let rank = |asked: &Asked| (asked.joined, asked.ticket);
             if let Some(asked) = asked
@@ -198,7 +223,7 @@ impl Orders {
     /// The one place where an execution changes: the counts and the row's place follow.
     fn change_at(&mut self, slot: Slot, change: impl FnOnce(&mut Execution)) {
         let Some(row) = self.row(slot) else { return };
-        let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::as_mut) else { return };
+        let Some((_, execution)) = self.slots.get_mut(slot.index).and_then(Option::as_mut) else { return };
         let (before, place_before) = (Tally::of(execution), place(execution));
         change(execution);
         let (after, place_after) = (Tally::of(execution), place(execution));
@@ -210,6 +235,7 @@ impl Orders {
     }
 
     fn count(&mut self, slot: Slot, before: &Tally, after: &Tally) {
+        self.note(slot);
         if after.open {
             self.open.insert(slot);
         } else {
@@ -222,20 +248,28 @@ impl Orders {
         }
     }
 
-    fn insert(&mut self, execution: Execution) -> Slot {
-        let slot = self.free.pop().unwrap_or(Slot(self.slots.len()));
-        self.count(slot, &Tally::default(), &Tally::of(&execution));
-        if slot.0 == self.slots.len() {
-            self.slots.push(Some(execution));
-        } else if let Some(place) = self.slots.get_mut(slot.0) {
-            *place = Some(execution);
+    fn note(&mut self, slot: Slot) {
+        if let Some(changed) = self.changed.as_mut().filter(|changed| changed.last() != Some(&slot)) {
+            changed.push(slot);
         }
-        self.place(slot);
-        if self.rows.len() > KEPT_ORDERS {
-            let oldest = self.rows[0];
-            self.remove(oldest);
+    }
+
+    fn insert(&mut self, execution: Execution) -> Slot {
+        // Before and not after, so that a new one is kept even where it is the oldest: it is about to be told of.
+        if self.rows.len() >= KEPT_ORDERS
+            && let Some(oldest) = self.rows.first()
+        {
+            self.remove(*oldest);
             self.forgotten += 1;
         }
+        let slot = Slot { index: self.free.pop().unwrap_or(self.slots.len()), before: self.known };
+        self.known += 1;
+        self.count(slot, &Tally::default(), &Tally::of(&execution));
+        match self.slots.get_mut(slot.index) {
+            Some(place) => *place = Some((slot, execution)),
+            None => self.slots.push(Some((slot, execution))),
+        }
+        self.place(slot);
         slot
     }
 
@@ -256,20 +290,22 @@ impl Orders {
         if let Some(row) = self.row(slot) {
             self.rows.remove(row);
         }
-        let Some(execution) = self.slots.get_mut(slot.0).and_then(Option::take) else { return };
+        let named = self.slots.get_mut(slot.index).and_then(|place| place.take_if(|(name, _)| *name == slot));
+        let Some((_, execution)) = named else { return };
         self.open.remove(&slot);
+        self.note(slot);
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
         }
         if let Some(asked) = execution.asked {
             self.by_ticket.remove(&asked.ticket);
         }
-        self.free.push(slot);
+        self.free.push(slot.index);
     }
 
     /// The journal begins anew: what only it told goes, and comes again if it still holds.
     pub fn forget_journal(&mut self) {
-        self.keep(|execution| execution.asked.is_some() || execution.joins > 0);
+        self.keep(|execution| execution.asked.is_some() || execution.taken);
         for slot in self.rows.clone() {
             self.change_at(slot, |execution| {
                 execution.lanes.iter_mut().for_each(Lane::forget_journal);
@@ -423,5 +459,29 @@ mod tests {
             assert_eq!(orders.get(slot).unwrap().end, Some(End::Cancelled));
             orders.remove(slot);
         }
+    }
+
+    #[test]
+    fn the_slot_of_an_order_that_has_gone_is_never_that_of_another() {
+        let mut orders = Orders::default();
+        let slot = orders.change(key(1), UnixMillis(1), |_| {});
+        orders.ended(key(1), End::Cancelled, UnixMillis(1));
+        orders.forget_ended_before(UnixMillis(1_000));
+        orders.change(key(2), UnixMillis(2), |_| {});
+        assert_eq!((orders.get(slot), orders.position(slot), orders.len()), (None, None, 1));
+    }
+
+    #[test]
+    fn an_order_that_is_older_than_all_that_are_kept_takes_no_facts_of_another() {
+        let mut orders = Orders::default();
+        for number in 0..KEPT_ORDERS as u64 {
+            orders.change(key(number), UnixMillis(1_000 + number), |_| {});
+        }
+        orders.change((String::from("old"), "r".into()), UnixMillis(1), |_| {});
+        orders.change((String::from("new"), "r".into()), UnixMillis(999_999), |_| {});
+        orders.ended(("old".into(), "r".into()), End::Cancelled, UnixMillis(2));
+        let ended: Vec<_> = orders.newest_first(0).filter(|(_, order)| order.end.is_some()).collect();
+        assert!(ended.iter().all(|(_, order)| order.workflow == "old"), "{ended:?}");
+        assert_eq!(orders.len(), KEPT_ORDERS);
     }
 }

@@ -55,8 +55,8 @@ impl Statistics {
     }
 
     fn count(&mut self, order: &Execution, activity: Activity) {
-        let highest = order.lane(activity).highest() as usize;
-        if let Some(bar) = highest.checked_sub(1) {
+        let total = usize::try_from(order.lane(activity).total()).unwrap_or(usize::MAX);
+        if let Some(bar) = total.checked_sub(1) {
             self.attempts[activity as usize][bar.min(MOST_ATTEMPTS - 1)] += 1;
         }
         let Some(asked) = order.asked.as_ref().filter(|asked| !asked.joined) else { return };
@@ -82,7 +82,10 @@ fn reached(facts: &AttemptFacts, point: Point) -> bool {
     let over = facts.ending.is_some() || !facts.strikes.is_empty();
     match point {
         Point::BeforeCommit => over || facts.committed.is_some(),
-        Point::AfterCommit => over && (struck(facts, Point::AfterCommit) || !struck(facts, Point::BeforeCommit)),
+        Point::AfterCommit => {
+            let succeeded = matches!(facts.ending, Some(super::Ending::Succeeded { .. }));
+            succeeded || struck(facts, Point::AfterCommit) || over && facts.committed.is_some()
+        }
     }
 }
 
@@ -103,5 +106,33 @@ mod tests {
         assert!((before.planned().unwrap() - 0.34).abs() < 1e-9 && (after.planned().unwrap() - 0.34).abs() < 1e-9);
         assert_eq!(after.observed(), Some(0.5));
         assert_eq!(Statistics::of(&Scene::new().app).rates[0][0].observed(), None);
+    }
+
+    #[test]
+    fn an_attempt_that_was_delayed_before_the_commit_reaches_what_comes_after_it() {
+        let mut scene = Scene::new();
+        let commands = scene.press(crate::app::Intent::SeedOrder);
+        scene.begin(&commands[0], "r1");
+        let delay = crate::faults::Action::Delay { millis: 5 };
+        scene.started(UPDATE, 1);
+        scene.phase(UPDATE, 1, crate::store::Phase::Fault { point: Point::BeforeCommit, action: delay });
+        let (code, message) = ("StoreBusy".into(), "busy".into());
+        scene.phase(UPDATE, 1, crate::store::Phase::Failed { code, message, retryable: true, point: None });
+        scene.started(UPDATE, 2);
+        scene.phase(UPDATE, 2, crate::store::Phase::Fault { point: Point::BeforeCommit, action: delay });
+        scene.commit(UPDATE, 2, -999);
+        scene.done(UPDATE, 2, crate::store::Outcome::Applied);
+        let [before, after] = Statistics::of(&scene.app).rates[UPDATE as usize];
+        assert_eq!((before.reached, before.struck, after.reached, after.struck), (2, 2, 1, 0));
+    }
+
+    #[test]
+    fn attempts_before_a_reset_count_too() {
+        let mut scene = Scene::new();
+        for attempt in [1, 2, 3, 1] {
+            scene.started(UPDATE, attempt);
+            scene.failed(UPDATE, attempt, Point::BeforeCommit);
+        }
+        assert_eq!(Statistics::of(&scene.app).attempts[UPDATE as usize], [0, 0, 0, 1, 0, 0]);
     }
 }

@@ -343,3 +343,92 @@ fn a_complaint_does_not_outlive_its_cause() {
     scene.tell(Message::Worker(Worker::Ready { pid: 7 }));
     assert!(scene.app.notice().is_none());
 }
+
+#[test]
+fn an_effect_that_was_repeated_long_ago_is_still_repeated() {
+    let mut scene = Scene::wrong();
+    scene.run = "r2".into();
+    for attempt in [1, 2] {
+        scene.started(UPDATE, attempt);
+        scene.commit(UPDATE, attempt, -1);
+        scene.failed(UPDATE, attempt, Point::AfterCommit);
+    }
+    let verdict = |scene: &Scene| scene.app.orders().newest_first(0).next().unwrap().1.verdict();
+    assert_eq!(verdict(&scene), OrderVerdict::Applied(4));
+    for attempt in 3..100 {
+        scene.started(UPDATE, attempt);
+        scene.failed(UPDATE, attempt, Point::BeforeCommit);
+    }
+    assert_eq!(verdict(&scene), OrderVerdict::Applied(4));
+}
+
+#[test]
+fn the_help_over_a_comparison_leads_back_to_it() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.press(Intent::Compare).len(), 1);
+    for back in [Intent::Help, Intent::Close] {
+        scene.press(Intent::Help);
+        assert_eq!(scene.app.overlay(), Overlay::Help);
+        assert_eq!(scene.press(back), []);
+        assert_eq!(scene.app.overlay(), Overlay::Compare);
+    }
+    scene.press(Intent::Help);
+    scene.press(Intent::Log);
+    scene.press(Intent::Close);
+    assert_eq!(scene.press(Intent::Close), [Command::EndComparison]);
+    assert_eq!(scene.app.overlay(), Overlay::None);
+}
+
+#[test]
+fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once() {
+    let mut scene = Scene::new();
+    scene.press(Intent::NextGuard);
+    scene.guard = Guard::LastOrder;
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -999);
+    scene.failed(UPDATE, 1, Point::AfterCommit);
+    scene.started(UPDATE, 2);
+    scene.done(UPDATE, 2, Outcome::Skipped);
+    scene.started(SUPPLIER, 1);
+    scene.commit(SUPPLIER, 1, 1000);
+    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.ended("skipped");
+    let order = scene.app.selected().unwrap();
+    assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
+    assert_eq!(explain(order, scene.app.stage(order)).head, "APPLIED ONCE");
+}
+
+#[test]
+fn a_reset_makes_a_frozen_screen_live_again() {
+    let mut scene = Scene::right();
+    scene.press(Intent::Freeze);
+    scene.press(Intent::AskReset);
+    assert!(scene.app.held().is_some());
+    scene.press(Intent::Yes);
+    assert_eq!(scene.app.held(), None);
+}
+
+#[test]
+fn the_selection_goes_with_its_order_and_not_to_another() {
+    let mut scene = Scene::right();
+    (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
+    scene.wait(100);
+    scene.started(UPDATE, 1);
+    scene.press(Intent::Select(Move::Down));
+    assert_eq!(scene.app.selected().unwrap().order, "A12");
+    scene.press(Intent::AskReset);
+    scene.press(Intent::Yes);
+    let first = scene.records[0].clone();
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::ResetDone(Ok(None)));
+    assert!(scene.app.orders().is_empty());
+    scene.records.truncate(1);
+    for order in ["C1", "C2", "C3"] {
+        (scene.order, scene.workflow, scene.run) = (order, format!("order-{order}"), order.into());
+        scene.now += 100;
+        scene.started(UPDATE, 1);
+        assert_eq!(scene.app.selected().unwrap().order, order, "the newest is followed");
+    }
+}

@@ -100,7 +100,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         ),
         Question::Cancel => (
             " cancel ",
-            format!("Cancel {}?", app.selected().map_or("the order", |order| order.order.as_str())),
+            format!("Cancel {}?", app.to_cancel().unwrap_or("the order")),
             "An effect that is in the stock stays there.".to_owned(),
         ),
     };

@@ -25,7 +25,7 @@ pub struct Play {
     pub app: App,
     pub terms: Comparison,
     pub now: u64,
-    stocks: [(Inventory, u64); Guard::ALL.len()],
+    stocks: [(Inventory, Vec<Record>); Guard::ALL.len()],
 }
 
 impl Play {
@@ -39,7 +39,7 @@ impl Play {
         let commands = app.update(Message::Intent(intent));
         let [Command::Compare(terms)] = commands.as_slice() else { panic!("{commands:?}") };
         let terms = terms.clone();
-        let stock = || (Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), 0);
+        let stock = || (Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), Vec::new());
         Self { app, terms, now: T0, stocks: [stock(), stock(), stock()] }
     }
 
@@ -76,11 +76,16 @@ impl Play {
         }
     }
 
+    /// The journal of that side from its first line.
+    pub fn records(&self, guard: Guard) -> Vec<Record> {
+        self.stocks[guard as usize].1.clone()
+    }
+
     fn write(&mut self, guard: Guard, fact: Fact) {
-        let (_, seq) = &mut self.stocks[guard as usize];
-        *seq += 1;
-        let record = Record { seq: *seq, at: UnixMillis(self.now), fact };
-        let restarted = *seq == 1;
+        let (_, records) = &mut self.stocks[guard as usize];
+        let restarted = records.is_empty();
+        let record = Record { seq: records.len() as u64 + 1, at: UnixMillis(self.now), fact };
+        records.push(record.clone());
         self.tell(guard, ComparisonEvent::Journal(News { restarted, records: vec![record] }));
     }
 
