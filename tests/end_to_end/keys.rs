@@ -178,6 +178,23 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
 }
 
 #[test]
+fn an_attempt_whose_worker_is_killed_is_shown_to_have_died() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = with_plan(&stage, "update.before-commit=1*delay(60000)", 120, 40);
+    screen.press("o");
+    // By then the server has said which worker runs it.
+    screen.wait_for("changed 1 s ago");
+    screen.press("x");
+    let text = screen.wait_for("† worker died before commit");
+    assert!(text.contains(" DEFINITE ") && text.contains("no answer"), "{text}");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
+#[test]
 fn copying_and_the_mouse_are_asked_of_the_terminal() {
     if offline() {
         return;

@@ -342,7 +342,7 @@ fn session_that(goes_wrong: fn()) {
                 false
             }
         };
-        session::run(App::new(setup()), messages, begin).await.unwrap()
+        Box::pin(session::run(App::new(setup()), messages, begin)).await.unwrap()
     });
     assert_eq!(ended.exit_code(), 1);
 }

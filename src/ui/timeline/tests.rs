@@ -12,8 +12,8 @@ use super::scenes::{
 };
 use crate::{
     app::{
-        App, Intent, Message, Worker,
-        script::{Scene, UPDATE},
+        App, Intent, Message, Pending, Worker,
+        script::{Scene, UPDATE, running},
     },
     faults::Point,
     ui::tests::{assert_style, find, text},
@@ -272,6 +272,8 @@ fn an_attempt_that_died_with_its_worker_says_after_how_long() {
     let commands = scene.press(Intent::SeedOrder);
     scene.begin(&commands[0], "r1");
     scene.started(UPDATE, 1);
+    let begun = scene.now;
+    scene.described(vec![Pending { worker: "idempotence-worker@4242".into(), ..running(1, begun) }]);
     scene.wait(1_500);
     scene.tell(Message::Worker(Worker::Killed));
     scene.wait(9_000);
