@@ -27,9 +27,9 @@ impl Desk {
         };
         let kept = ["HOME", "XDG_CACHE_HOME", "TEMPORAL_CLI"];
         let environment = std::env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
-        let place = ("XDG_STATE_HOME".into(), stage.folder.path().into());
+        let places = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"].map(|name| (name.into(), stage.folder.path().into()));
         let settings =
-            Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), stage.folder.path()).unwrap();
+            Settings::load(&flags, environment.chain(places), "none.env".as_ref(), stage.folder.path()).unwrap();
         let mut worker = WorkerCommand::new(&settings, &stage.folder.path().join("worker.log")).unwrap();
         worker.program = PathBuf::from(PROGRAM);
         let (sender, told) = mpsc::channel(1024);
