@@ -38,8 +38,45 @@ pub fn send(signal: Signal, pid: u32) {
 struct Seen {
     parser: Option<vt100::Parser>,
     bytes: Vec<u8>,
+    /// How many of them the parser has.
+    shown: usize,
     closed: bool,
     hung_up: bool,
+}
+
+/// What a frame begins and ends with.
+const FRAME: [&[u8]; 2] = [b"\x1b[?2026h", b"\x1b[?2026l"];
+
+impl Seen {
+    /// Shows what has come, as a terminal does that knows synchronized updates: a frame that is not whole waits for its
+    /// rest, and no test sees half of one.
+    fn show(&mut self) {
+        let last = |mark: &[u8]| self.bytes.windows(mark.len()).rposition(|window| window == mark);
+        let whole = match FRAME.map(last) {
+            [Some(begin), end] if !self.closed && end.is_none_or(|end| end < begin) => begin.max(self.shown),
+            _ => self.bytes.len(),
+        };
+        if let Some(parser) = &mut self.parser {
+            parser.process(&self.bytes[self.shown..whole]);
+        }
+        self.shown = whole;
+    }
+}
+
+#[test]
+fn half_a_frame_is_not_seen() {
+    let mut seen = Seen { parser: Some(vt100::Parser::new(cells(2), cells(20), 0)), ..Seen::default() };
+    let mut shown = |bytes: &str, closed| {
+        seen.bytes.extend_from_slice(bytes.as_bytes());
+        seen.closed = closed;
+        seen.show();
+        seen.parser.as_ref().unwrap().screen().contents()
+    };
+    assert_eq!(shown("a", false), "a");
+    assert_eq!(shown("\u{1b}[?2026hb\u{1b}[?20", false), "a");
+    assert_eq!(shown("26lc\u{1b}[?2", false), "abc");
+    assert_eq!(shown("026hd", false), "abc");
+    assert_eq!(shown("e", true), "abcde");
 }
 
 fn cells(count: u16) -> NonZeroU16 {
@@ -195,11 +232,9 @@ fn watch(mut output: Box<dyn Read + Send>, shared: &(Mutex<Seen>, Condvar)) {
         // A pseudo-terminal whose program has gone is an error on Linux and an end on others.
         let read = output.read(&mut buffer).unwrap_or(0);
         let mut seen = shared.0.lock().expect("no panic");
-        if let Some(parser) = &mut seen.parser {
-            parser.process(&buffer[..read]);
-        }
         seen.bytes.extend_from_slice(&buffer[..read]);
         seen.closed = read == 0 || seen.hung_up;
+        seen.show();
         shared.1.notify_all();
         if seen.closed {
             return;
