@@ -196,8 +196,12 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
                 }
             }
             Outside::GoOn => {
-                self.surface.retake().map_err(LoopError::Retake)?;
-                self.stopped = false;
+                // Before it, since this thread may be halted anywhere behind it.
+                self.stopped = true;
+                self.stopped = !self.surface.retake().map_err(LoopError::Retake)?;
+                if self.stopped {
+                    return Ok(());
+                }
                 self.tick();
                 self.note_size();
                 self.draw()?;
@@ -285,6 +289,7 @@ mod tests {
         lines: Rc<RefCell<Vec<String>>>,
         size: Size,
         no_shell: bool,
+        in_background: bool,
     }
 
     impl Paper {
@@ -308,9 +313,9 @@ mod tests {
             if self.no_shell { Err(Refused::NoShell) } else { Ok(()) }
         }
 
-        fn retake(&mut self) -> io::Result<()> {
+        fn retake(&mut self) -> io::Result<bool> {
             self.note("retake");
-            Ok(())
+            Ok(!self.in_background)
         }
 
         fn copy(&mut self, text: &str) -> Result<(), Refused> {
@@ -356,6 +361,19 @@ mod tests {
         dashboard.hear(Some(Ok(key('?'))), &mut stream::pending()).unwrap();
         dashboard.obey(Outside::Stop).unwrap();
         assert_eq!(*lines.borrow(), ["stop Signal"], "and one stop is enough");
+        dashboard.obey(Outside::GoOn).unwrap();
+        assert_eq!(lines.borrow()[1..], ["retake", "draw Help "]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_drawn_in_the_background_whoever_has_stopped_it() {
+        let mut paper = Paper { in_background: true, ..Paper::default() };
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.obey(Outside::GoOn).unwrap();
+        dashboard.hear(Some(Ok(key('?'))), &mut stream::pending()).unwrap();
+        assert_eq!(*lines.borrow(), ["retake"]);
+        dashboard.surface.in_background = false;
         dashboard.obey(Outside::GoOn).unwrap();
         assert_eq!(lines.borrow()[1..], ["retake", "draw Help "]);
     }

@@ -1,15 +1,15 @@
 //! A session at the terminal: takes it, runs the event loop on it, and gives it back, however that ends.
 
-use std::{io, panic::AssertUnwindSafe};
+use std::{io, panic::AssertUnwindSafe, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream};
-use tokio::sync::mpsc;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     event_loop::{self, Ending, LoopError},
     keys,
     signals::{self, Outside},
-    terminal::Tty,
+    terminal::{self, Tty},
 };
 use crate::app::{App, Command, Message};
 
@@ -45,6 +45,22 @@ impl Ended {
     }
 }
 
+/// How long the SIGCONT after a stop may take to arrive.
+const CONTINUED: Duration = Duration::from_millis(200);
+
+/// Stays stopped while it was started in the background. Gives the signal that asked for the end meanwhile.
+async fn foreground(signals: &mut (impl Stream<Item = Outside> + Unpin)) -> Option<i32> {
+    while terminal::stop_in_background() {
+        match timeout(CONTINUED, signals.next()).await {
+            Ok(Some(Outside::End(signal))) => return Some(signal),
+            Ok(_) => {}
+            // Nobody stops a process without a shell above it; taking the terminal says why that cannot be done.
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 /// Runs a session. `begin` is called once the terminal is taken, and gives what carries out the core's commands; that
 /// says whether a command means the end.
 ///
@@ -56,7 +72,10 @@ pub async fn run<P: Fn(Command) -> bool>(
     begin: impl FnOnce() -> P,
 ) -> Result<Ended, SessionError> {
     // Before the terminal is taken, so that no signal finds it taken and ends us.
-    let signals = signals::signals().map_err(SessionError::Signals)?;
+    let mut signals = signals::signals().map_err(SessionError::Signals)?;
+    if let Some(signal) = foreground(&mut signals).await {
+        return Ok(Ended::Orderly(Box::new(app), Ending::Signal(signal)));
+    }
     let mut tty = Tty::take().map_err(SessionError::Terminal)?;
     let panicked = stream::once(Box::pin(tty.panicked())).map(|()| Outside::Panicked);
     let outside = stream::select(signals, panicked);

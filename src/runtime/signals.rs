@@ -1,13 +1,16 @@
 //! What other processes tell this one: to end, to stop, to go on.
 
-use std::io;
+use std::{io, time::Duration};
 
 use futures::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
 use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 
 /// Something that neither the keyboard nor the core has asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,10 @@ pub enum Outside {
 /// The signals that end a dashboard. SIGQUIT is among them, so that a core dump does not leave the terminal raw.
 const ENDING: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 
+/// A shell sends a SIGCONT along with what is to end a stopped program, and in whatever order they arrive, it is to end
+/// before it cares for the terminal.
+const END_FIRST: Duration = Duration::from_millis(20);
+
 /// From now on these signals come as values, and do nothing by themselves.
 ///
 /// # Errors
@@ -35,7 +42,11 @@ pub fn signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
         all.push(each(ending, Outside::End(ending.as_raw()))?);
     }
     all.push(each(Signal::TSTP, Outside::Stop)?);
-    all.push(each(Signal::CONT, Outside::GoOn)?);
+    let go_on = each(Signal::CONT, Outside::GoOn)?.then(|go_on| async move {
+        sleep(END_FIRST).await;
+        go_on
+    });
+    all.push(go_on.boxed());
     Ok(stream::select_all(all))
 }
 

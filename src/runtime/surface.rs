@@ -50,12 +50,13 @@ pub trait Surface {
         Err(Refused::NoShell)
     }
 
-    /// Takes the terminal again, whatever happened to it; the next frame is drawn whole.
+    /// Takes the terminal again, whatever happened to it; the next frame is drawn whole. `false`: another program has
+    /// it, and this one was stopped once more, so nothing is to be drawn still.
     ///
     /// # Errors
     /// The terminal's.
-    fn retake(&mut self) -> io::Result<()> {
-        Ok(())
+    fn retake(&mut self) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// Puts a text into the clipboard of the terminal, which is that of the person in front of it (OSC 52). Terminals

@@ -19,7 +19,10 @@ use crossterm::{
     },
 };
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
-use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group};
+use rustix::{
+    process::{Signal, getpgrp, getpid, getsid, kill_current_process_group},
+    termios::tcgetpgrp,
+};
 use tokio::sync::Notify;
 
 use super::surface::{Ask, LONGEST_COPY, Refused, Surface};
@@ -138,7 +141,8 @@ impl State {
         let mouse = if self.mouse { MOUSE_OFF } else { "" };
         let written =
             execute!(io::stdout(), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show);
-        let cooked = disable_raw_mode();
+        // In the background the modes are another program's by now, and touching them would stop us here.
+        let cooked = if in_background() { Ok(()) } else { disable_raw_mode() };
         if let Err(error) = written.and(cooked) {
             tracing::debug!(%error, "the terminal could not be given back");
         }
@@ -205,14 +209,17 @@ impl Surface for Tty {
     }
 
     /// Whatever happened to it meanwhile: a shell sets its own modes, and another program may have drawn over it.
-    fn retake(&mut self) -> io::Result<()> {
+    fn retake(&mut self) -> io::Result<bool> {
+        if stop_in_background() {
+            return Ok(false);
+        }
         let mut state = self.hold.lock();
         state.give_back();
         state.take()?;
         drop(state);
         // What ratatui believes to be on the screen is gone; the next frame is drawn whole.
         self.screen.swap_buffers();
-        Ok(())
+        Ok(true)
     }
 
     fn copy(&mut self, text: &str) -> Result<(), Refused> {
@@ -240,4 +247,15 @@ impl Surface for Tty {
 /// terminal window or a multiplexer runs nothing but us: nobody would ever send the SIGCONT.
 fn has_shell() -> io::Result<bool> {
     Ok(getsid(None)? != getpgrp())
+}
+
+/// Whether another process group has the terminal.
+fn in_background() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground != getpgrp())
+}
+
+/// Stops in the background, as the terminal itself does with whoever touches its modes there, and says whether it did.
+/// That stop would be for good: the system call starts again at every SIGCONT, and no SIGTERM is ever heard of.
+pub(super) fn stop_in_background() -> bool {
+    in_background() && kill_current_process_group(Signal::TTOU).is_ok()
 }

@@ -180,6 +180,60 @@ fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
     assert!(left.text.contains("ended 0"), "{}", left.text);
 }
 
+/// As bash has it; other shells do not send the SIGCONT.
+const KILL: &str = "kill %1; kill -CONT %1";
+
+/// The dashboard under a shell with job control, in the background or until `stop`; each line is typed once it has
+/// stopped, and the last one ends it.
+fn typed_at_a_stop(stop: Option<Signal>, lines: &[&str]) {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let program = dashboard(&stage, &address);
+    let mut command = program.clone();
+    let arguments = std::mem::take(command.get_argv_mut());
+    let quoted: Vec<_> = arguments.iter().map(|argument| format!("'{}'", argument.to_string_lossy())).collect();
+    command.get_argv_mut().extend(["sh", "-im"].map(Into::into));
+    command.env("PS1", "$ ");
+    let mut screen = Screen::run(command, 200, 40);
+    let background = if stop.is_none() { " &" } else { "" };
+    screen.press(&format!("{}{background}\n", quoted.join(" ")));
+    let pid = wait_for_process("the dashboard", |all| {
+        let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
+        all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
+    });
+    if let Some(stop) = stop {
+        screen.wait_for("selected order");
+        send(stop, pid);
+    }
+    for (number, line) in lines.iter().enumerate() {
+        wait_until_stopped(pid);
+        // What is typed is on the screen too, but in two parts.
+        screen.press(&format!("{line}; echo do''ne {number}\n"));
+        screen.wait_for(&format!("done {number}"));
+    }
+    wait_for_process("its end", |all| {
+        all.iter().all(|(at, _, state, _)| *at != pid || state.starts_with('Z')).then_some(())
+    });
+    // A shell that has not heard of that end yet does not take an exit.
+    screen.press("kill -KILL $$\n");
+    screen.leave();
+}
+
+#[test]
+fn a_stopped_dashboard_can_be_ended_from_its_shell() {
+    typed_at_a_stop(Some(Signal::TSTP), &[KILL]);
+}
+
+#[test]
+fn one_that_was_sent_to_the_background_stops_and_can_be_ended() {
+    typed_at_a_stop(Some(Signal::TSTP), &["bg", KILL]);
+}
+
+#[test]
+fn one_that_was_started_in_the_background_stops_and_can_be_ended() {
+    typed_at_a_stop(None, &[KILL]);
+}
+
 #[test]
 fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
     let stage = Stage::new();
