@@ -231,8 +231,13 @@ fn without_effect(sources: &Sources) -> Vec<(&'static str, Sourced<String>)> {
     others
         .filter_map(|entry| {
             let Found { text, origin } = sources.find(entry.name)?;
-            let value = if entry.secret { NOT_SHOWN.to_owned() } else { text.to_owned() };
+            let value = if entry.secret || holds_login(text) { NOT_SHOWN.to_owned() } else { text.to_owned() };
             Some((entry.name, Sourced { value, origin }))
         })
         .collect()
+}
+
+/// Whether it looks like the `user:password@host` of a URL, whatever its setting is for.
+fn holds_login(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
 }

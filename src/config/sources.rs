@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::effective::{LayerFile, Sourced};
@@ -54,7 +57,7 @@ impl Sources {
         let variables = environment_layer(environment, &mut unknown)?;
         let (dot_env, bytes) = layer_file(dot_env)?;
         let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown)?;
-        let (settings_file, from_settings) = match settings_file.map(layer_file).transpose()? {
+        let (settings_file, from_settings) = match settings_file.map(settings_layer_file).transpose()? {
             Some((file, bytes)) => {
                 let values = settings_file::parse(&file.path, &bytes)?;
                 (Some(file), values)
@@ -138,14 +141,34 @@ fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<Str
     Ok(values)
 }
 
+/// The largest file that is read, in bytes; all settings together take a few thousand.
+const LARGEST: u64 = 1 << 20;
+
+/// The settings file and its content. It is there to stay, so a named pipe, whose opening waits for a writer, is a
+/// mistake; as a `.env` file, some programs that keep secrets serve one.
+fn settings_layer_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
+    if fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(SettingsError::LayerUnreadable { file: path, error: io::Error::other("it is a named pipe") });
+    }
+    layer_file(path)
+}
+
 /// The file and its content, empty where there is no file.
 fn layer_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
-    match std::fs::read(&path) {
+    match read(&path) {
         Ok(bytes) => Ok((LayerFile { path, present: true }, bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Ok((LayerFile { path, present: false }, Vec::new()))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((LayerFile { path, present: false }, Vec::new())),
         Err(error) => Err(SettingsError::LayerUnreadable { file: path, error }),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= LARGEST) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("it has more than 1 MiB"))
     }
 }
 

@@ -58,3 +58,11 @@ fn keys_come_in_the_order_of_the_settings_file() {
     let keys: Vec<_> = names::KEYS.iter().map(|key| key.key).collect();
     assert_eq!(shown[..keys.len()], keys);
 }
+
+#[test]
+fn a_login_is_not_shown_where_none_belongs() {
+    let place = Place::new().env("MYSQL_HOST", "mysql://me:hunter2@db").env("MYSQL_USER", "me@db");
+    let effective = place.effective();
+    let shown = |key| effective.shown().into_iter().find(|shown| shown.key == key).unwrap().value;
+    assert_eq!((shown("MYSQL_HOST"), shown("MYSQL_USER")), ("set, not shown".into(), "me@db".into()));
+}

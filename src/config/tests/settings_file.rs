@@ -125,3 +125,25 @@ fn a_file_that_cannot_be_read_is_an_error_and_one_that_is_not_there_is_none() {
     fs::write(place.root.path().join("home/.config/idempotence"), "").unwrap();
     assert!(matches!(place.error(), SettingsError::LayerUnreadable { .. }));
 }
+
+#[test]
+fn a_file_without_end_is_refused_and_not_waited_for() {
+    let place = Place::new().settings_file("");
+    let path = place.settings_path();
+    let refused = |expected: &str| {
+        let message = place.error().to_string();
+        assert!(message.contains(expected) && message.contains("make it a readable file"), "{message}");
+    };
+    std::fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+    refused("it has more than 1 MiB");
+    std::fs::write(&path, "#".repeat(1 << 20)).unwrap();
+    place.settings();
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    refused("it is a named pipe");
+    for (device, endless) in [("/dev/null", false), ("/dev/zero", true)] {
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(device, &path).unwrap();
+        if endless { refused("it has more than 1 MiB") } else { drop(place.settings()) }
+    }
+}
