@@ -20,6 +20,7 @@ pub mod domain;
 pub mod faults;
 pub mod keymap;
 pub mod runtime;
+pub mod scenario;
 pub mod server;
 pub mod store;
 pub mod temporal;

@@ -8,11 +8,10 @@ use crate::{
 };
 
 use super::{
-    NextAttempt,
+    NextAttempt, RetryWaits,
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::Seen,
-    waits::RetryWaits,
 };
 
 /// No later time is taken for true, so that sums of times stay numbers.

@@ -12,7 +12,7 @@
 //! | `comparison` | the same order under the three guards at once |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
 //! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
-//! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `waits`, `instructions` | words, figures and times derived from all that |
+//! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
 mod account;
@@ -50,7 +50,7 @@ mod timeline;
 mod told;
 mod trouble;
 mod view;
-mod waits;
+
 mod words;
 
 #[cfg(test)]
@@ -67,6 +67,7 @@ use crate::{
     faults::{FaultPlan, Preset, Seed},
 };
 
+pub use crate::domain::RetryWaits;
 pub use account::{Account, Judgement, Source};
 pub use asking::Asking;
 pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
@@ -94,7 +95,6 @@ pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use view::Scroll;
-pub use waits::RetryWaits;
 pub use words::{stage_word, verdict_word};
 
 /// What is settled before the dashboard begins.

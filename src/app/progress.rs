@@ -4,13 +4,13 @@
 use crate::domain::{Activity, UnixMillis};
 
 use super::{
+    RetryWaits,
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::{Closing, Seen},
     message::End,
     pending::{Pending, PendingState},
     round::Place,
-    waits::RetryWaits,
 };
 
 /// Where an order stands.

@@ -4,11 +4,11 @@
 use crate::domain::{Activity, UnixMillis};
 
 use super::{
+    RetryWaits,
     axis::{Axis, Piece},
     execution::Execution,
     history::{Stretch, Strip, What, history},
     lane::Seen,
-    waits::RetryWaits,
 };
 
 /// A wait of so many milliseconds gets a column, however much else there is to see.

@@ -8,6 +8,7 @@ mod guard;
 mod ids;
 mod inventory;
 mod order;
+mod retry;
 mod sanitize;
 
 pub use attempt::{Activity, Attempt, Origin, UnixMillis};
@@ -15,4 +16,5 @@ pub use guard::{Guard, UnknownGuard};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
 pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
 pub use order::{Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder};
+pub use retry::RetryWaits;
 pub use sanitize::sanitize;

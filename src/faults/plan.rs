@@ -90,8 +90,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Rules, of which the first that fits and strikes decides.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Rules, of which the first that fits and strikes decides. Serialised as the text that people write.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FaultPlan {
     faults: Vec<Fault>,
 }
@@ -136,6 +137,20 @@ impl FaultPlan {
                 && fault.first.is_none_or(|first| attempt.number() <= first)
         };
         1.0 - self.faults.iter().filter(fits).map(|fault| 1.0 - f64::from(fault.percent) / 100.0).product::<f64>()
+    }
+}
+
+impl From<FaultPlan> for String {
+    fn from(plan: FaultPlan) -> Self {
+        plan.to_string()
+    }
+}
+
+impl TryFrom<String> for FaultPlan {
+    type Error = PlanError;
+
+    fn try_from(text: String) -> Result<Self, PlanError> {
+        text.parse()
     }
 }
 

@@ -1,7 +1,9 @@
 //! How long Temporal waits between attempts, so that the screen can count down before the server says so.
 
+use serde::{Deserialize, Serialize};
+
 /// The retry policy that orders are started with, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryWaits {
     pub initial: u64,
     pub coefficient: u64,
