@@ -70,8 +70,12 @@ pub enum CommandArgs {
     Server(ServerArgs),
     /// Start one order and wait for it
     Start(StartArgs),
-    /// Run a scenario without a terminal, and judge it
+    /// Play a scenario without a terminal, and judge it
     Demo(DemoArgs),
+    /// Tell the whole story in steps, a key for each; for a talk
+    Walkthrough(WalkthroughArgs),
+    /// Show a recording again: no server, no worker, no database
+    Replay(ReplayArgs),
     /// Check the database against its journal
     Audit(AuditArgs),
     /// Put the seed's starting document back; the old journal is kept under another name
@@ -94,6 +98,9 @@ pub struct DashboardArgs {
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
     pub remote_faults: bool,
+    /// Write down what happens, for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -126,13 +133,13 @@ pub struct ServerArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct TermsArgs {
     /// Fault plan: a preset (seed, after-commit-once, crash-after-commit, none) or rules [default: seed on this
-    /// machine, none elsewhere]
+    /// machine, none elsewhere, or as the scenario says]
     #[arg(long, value_name = "PLAN")]
     pub faults: Option<FaultPlan>,
-    /// ledger, last-order or off
-    #[arg(long, default_value_t = Guard::Ledger)]
-    pub guard: Guard,
-    /// Seed of the fault plan [default: drawn]
+    /// ledger, last-order or off [default: ledger, or as the scenario says]
+    #[arg(long)]
+    pub guard: Option<Guard>,
+    /// Seed of the fault plan [default: drawn, or as the scenario says]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<Seed>,
     /// Allow planned faults on a server that is not on this machine
@@ -158,16 +165,45 @@ pub struct StartArgs {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct DemoArgs {
-    /// Only the seed's so far
-    #[arg(default_value = "seed", value_parser = ["seed"])]
-    pub scenario: String,
+    /// Name or file of the scenario [default: seed]
+    pub scenario: Option<String>,
+    /// Name the scenarios that are built in
+    #[arg(long, conflicts_with_all = ["scenario", "all"])]
+    pub list: bool,
+    /// Play every scenario that is built in, and print a table
+    #[arg(long, conflicts_with_all = ["scenario", "record", "faults", "guard", "seed"])]
+    pub all: bool,
     #[command(flatten)]
     pub terms: TermsArgs,
+    /// Write down what happens, for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct WalkthroughArgs {
+    /// A walkthrough of your own, in Markdown [default: the one that is built in]
+    pub file: Option<PathBuf>,
+    /// Show the speaker's notes of a walkthrough that runs in another terminal
+    #[arg(long, conflicts_with_all = ["file", "record"])]
+    pub notes: bool,
+    /// Allow planned faults on a server that is not on this machine
+    #[arg(long)]
+    pub remote_faults: bool,
+    /// Write down what happens, for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// File of a recording, or the name of one that is built in [default: walkthrough]
+    pub recording: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
-use crate::app::{Intent, Move, Overlay};
+use crate::app::{Intent, Move, Overlay, Wind};
 
 /// A key, with or without Ctrl. Shift is in the character itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub enum Scope {
     Copying,
     /// Over the comparison.
     Comparing,
+    /// In a walkthrough.
+    Presenting,
+    /// While a recording is replayed.
+    Replaying,
     /// While a question is open.
     Question,
     /// While a line is edited. Every other key goes into the line.
@@ -73,6 +77,12 @@ impl Binding {
     }
 }
 
+/// What a hand on a keyboard and a hand with a clicker press to go on.
+const GO_ON: [Key; 5] = [code(KeyCode::Right), code(KeyCode::Enter), key(' '), code(KeyCode::PageDown), key('l')];
+const GO_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
+const WIND_ON: [Key; 4] = [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l')];
+const WIND_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
+
 pub const KEYMAP: &[Binding] = &[
     binding(&[key('o')], "o", Intent::FreshOrder, "order: a fresh id, 1 unit").footer(2, "order"),
     binding(&[key('s')], "s", Intent::SeedOrder, "the seed's A12, 999 units").footer(3, "A12"),
@@ -83,6 +93,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('F')], "F", Intent::EditPlan, "edit the fault plan").footer(14, "plan"),
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
+    binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
     binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").footer(7, "kill"),
     binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker").footer(9, "worker"),
     binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server").footer(18, "server"),
@@ -118,6 +129,33 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('B')], "B", Intent::CompareInterleaved, "compare, another order between")
         .within(Scope::Comparing)
         .footer(1, "with another order between"),
+    binding(&GO_ON, "→", Intent::GoOn, "walkthrough: play, then go on").within(Scope::Presenting).footer(0, "go on"),
+    binding(&GO_BACK, "←", Intent::GoBack, "the step before").within(Scope::Presenting).footer(3, "back"),
+    binding(&[key('r')], "r", Intent::RepeatStep, "play the step once more")
+        .within(Scope::Presenting)
+        .footer(4, "repeat"),
+    binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
+    binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "replay: stop / go on")
+        .within(Scope::Replaying)
+        .footer(1, "pause"),
+    binding(&WIND_ON, "→", Intent::Wind(Wind::Next), "to the next key that was pressed")
+        .within(Scope::Replaying)
+        .footer(0, "next key"),
+    binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before")
+        .within(Scope::Replaying)
+        .footer(2, "back"),
+    binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(5, "step"),
+    binding(&[key(',')], ",", Intent::Wind(Wind::EventBack), "one event back").within(Scope::Replaying),
+    binding(&[key('+'), key('=')], "+", Intent::Wind(Wind::Faster), "faster")
+        .within(Scope::Replaying)
+        .footer(3, "faster"),
+    binding(&[key('-')], "-", Intent::Wind(Wind::Slower), "slower").within(Scope::Replaying).footer(4, "slower"),
+    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Wind(Wind::First), "to its beginning")
+        .within(Scope::Replaying),
+    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Wind(Wind::Last), "to its end").within(Scope::Replaying),
+    // Ten keys, ten places: see `tenths`.
+    binding(&[], "0-9", Intent::Wind(Wind::Tenths(5)), "to this many tenths").within(Scope::Replaying),
+    binding(&[key('q')], "q", Intent::Quit, "leave the replay").within(Scope::Replaying).footer(1, "quit"),
     binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
     binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "take what was typed")
@@ -139,9 +177,13 @@ impl Scope {
         let page = matches!(overlay, Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand);
         match self {
             Self::Everywhere => true,
+            Self::Presenting => matches!(overlay, Overlay::Walkthrough),
+            Self::Replaying => matches!(overlay, Overlay::Replay),
             Self::Dashboard => matches!(overlay, Overlay::None),
-            Self::Moving => matches!(overlay, Overlay::None) || page,
-            Self::Reading => matches!(overlay, Overlay::None | Overlay::Compare) || page,
+            Self::Moving => matches!(overlay, Overlay::None | Overlay::Notes) || page,
+            Self::Reading => {
+                matches!(overlay, Overlay::None | Overlay::Compare | Overlay::Walkthrough | Overlay::Notes) || page
+            }
             Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand),
             Self::Comparing => matches!(overlay, Overlay::Compare),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
@@ -160,9 +202,18 @@ pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     let alone = !event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META | KeyModifiers::SUPER);
     let pressed = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
     let bound = |binding: &&Binding| alone && binding.scope.holds(overlay) && binding.keys.contains(&pressed);
-    let Some(found) = KEYMAP.iter().find(bound) else { return typed(event, overlay) };
+    let Some(found) = KEYMAP.iter().find(bound) else {
+        return tenths(pressed, overlay).or_else(|| typed(event, overlay));
+    };
     let held = event.kind == KeyEventKind::Repeat;
     (!held || matches!(found.intent, Intent::Select(_))).then_some(found.intent)
+}
+
+/// A digit moves through a recording.
+fn tenths(pressed: Key, overlay: Overlay) -> Option<Intent> {
+    let KeyCode::Char(digit) = pressed.code else { return None };
+    let tenths = digit.to_digit(10).and_then(|digit| u8::try_from(digit).ok())?;
+    (Scope::Replaying.holds(overlay) && !pressed.ctrl).then_some(Intent::Wind(Wind::Tenths(tenths)))
 }
 
 /// What a key means to a line that is being edited: a character, or what the usual keys of a shell's line do.
@@ -192,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    const OVERLAYS: [Overlay; 9] = [
+    const OVERLAYS: [Overlay; 12] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -202,6 +253,9 @@ mod tests {
         Overlay::Log,
         Overlay::ShowCommand,
         Overlay::Compare,
+        Overlay::Walkthrough,
+        Overlay::Notes,
+        Overlay::Replay,
     ];
 
     fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {

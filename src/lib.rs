@@ -19,6 +19,7 @@ pub mod config;
 pub mod domain;
 pub mod faults;
 pub mod keymap;
+pub mod recording;
 pub mod runtime;
 pub mod scenario;
 pub mod server;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Description, End, Link, LogLevel, Look, Message, Pending, PendingFailure, PendingState, RetryWaits,
-        Server, Setup, Theme, Tone, Worker,
+        App, Description, End, Link, LogLevel, Look, Message, Pending, PendingFailure, PendingState, Programme,
+        RetryWaits, Server, Setup, Theme, Tone, Worker,
     },
     domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
     faults::{Action, Point, Preset},
@@ -60,8 +60,9 @@ fn setup(look: Look) -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look,
-        version: "0",
+        version: "0".into(),
         now: UnixMillis(BEGIN),
+        programme: Programme::Keyboard,
     }
 }
 

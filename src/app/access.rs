@@ -5,7 +5,7 @@ use tui_input::Input;
 use crate::{domain::Guard, domain::UnixMillis, faults::FaultPlan};
 
 use super::{
-    Account, App, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
+    Account, App, Echo, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
     execution::Execution, view::Scroll,
 };
 
@@ -99,6 +99,12 @@ impl App {
     #[must_use]
     pub const fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The key that was pressed last, for as long as it is shown.
+    #[must_use]
+    pub const fn echo(&self) -> Option<&Echo> {
+        self.echo.as_ref()
     }
 
     #[must_use]

@@ -1,7 +1,10 @@
 //! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not. The longer
 //! ones are in `ordering`, `operating`, `editing` and `view`.
 
-use super::{App, Command, Intent, Link, Overlay, Panel, Question, Server, Worker, execution::Execution, notice::Tone};
+use super::{
+    App, Command, Intent, Link, Overlay, Panel, Question, Server, Walkthrough, Worker, execution::Execution,
+    notice::Tone,
+};
 
 const BURST: usize = 10;
 
@@ -22,7 +25,7 @@ impl App {
             Intent::AskCancel => return self.ask_cancel(),
             Intent::AskReset => self.show(Overlay::Confirm(Question::Reset)),
             Intent::Yes => return self.confirm(),
-            Intent::No => self.show(Overlay::None),
+            Intent::No => self.show(self.beneath()),
             Intent::Close => return self.close(),
             Intent::EditPlan => return self.edit_plan(),
             Intent::Filter => self.edit_filter(),
@@ -46,6 +49,13 @@ impl App {
             Intent::SelectRow(row) => self.select_row(row),
             Intent::NextTheme => self.change_theme(),
             Intent::Mouse => return self.toggle_mouse(),
+            Intent::Walkthrough => return self.walk_through(),
+            Intent::GoOn => return self.go_on(),
+            Intent::GoBack => self.go_back(),
+            Intent::RepeatStep => return self.play_step(),
+            Intent::SkipStep => self.skip_step(),
+            // A recording is moved through from outside.
+            Intent::Wind(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
             Intent::Quit => return vec![Command::Quit],
         }
@@ -81,7 +91,13 @@ impl App {
             }
             Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
             Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
+            Intent::GoOn | Intent::GoBack | Intent::SkipStep => self.overlay() == Overlay::Walkthrough,
+            Intent::RepeatStep => {
+                self.walkthrough().and_then(Walkthrough::step).is_some_and(|(step, _)| step.scenario.is_some())
+            }
             Intent::ToggleWorker
+            | Intent::Walkthrough
+            | Intent::Wind(_)
             | Intent::NextGuard
             | Intent::AskReset
             | Intent::Freeze
@@ -114,18 +130,25 @@ impl App {
         self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
     }
 
-    /// What a page lies on: a comparison goes on behind the help.
+    /// What a page lies on: a comparison or a walkthrough goes on behind the help.
     pub(super) fn beneath(&self) -> Overlay {
-        if self.comparison().is_some() { Overlay::Compare } else { Overlay::None }
+        if self.comparison().is_some() { Overlay::Compare } else { self.base }
     }
 
     /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
     fn close(&mut self) -> Vec<Command> {
         match self.overlay {
             Overlay::Compare => {
-                self.show(Overlay::None);
-                return self.end_comparison();
+                let commands = self.end_comparison();
+                self.show(self.beneath());
+                return commands;
             }
+            // To the dashboard on the same stage.
+            Overlay::Walkthrough => {
+                self.base = Overlay::None;
+                self.show(Overlay::None);
+            }
+            Overlay::Notes => {}
             Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
             Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
             Overlay::None => self.filter_by(""),

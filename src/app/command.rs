@@ -1,9 +1,11 @@
 //! Effects as data: what the runtime is asked to do. Answers come back only as a `Message`.
 
 use crate::{
-    domain::{Activity, Guard, OrderId, ProductId},
+    domain::{Activity, Guard, OrderId, ProductId, RetryWaits},
     faults::{FaultPlan, Seed},
 };
+
+use super::NotesPage;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -22,12 +24,18 @@ pub enum Command {
     RetryNow(Run, Activity),
     /// Asks Temporal to cancel the run. `Notice` answers.
     Cancel(Run),
+    /// Ends the run at once, without asking a worker. `Ended` answers.
+    Terminate(Run),
     /// Puts the starting document back.
     Reset,
     /// Begins a comparison of the three guards in place of the one before.
     Compare(Comparison),
     /// Ends the comparison and its workers.
     EndComparison,
+    /// Plays a walkthrough on a stage of its own, then comes back.
+    Walkthrough,
+    /// What the speaker's own screen is to show.
+    Present(NotesPage),
     /// Opens a page in the browser of this machine.
     Open(String),
     /// Into the clipboard of the terminal (OSC 52).
@@ -68,4 +76,5 @@ pub struct StartOrder {
     pub faults: FaultPlan,
     pub seed: Seed,
     pub guard: Guard,
+    pub retry: RetryWaits,
 }

@@ -1,8 +1,12 @@
 //! What a person can ask for. The key that asks for it is the business of `keymap` alone.
 
+use serde::{Deserialize, Serialize};
 use tui_input::InputRequest;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use crate::domain::UnixMillis;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Intent {
     /// A fresh id, 1 unit.
     FreshOrder,
@@ -58,10 +62,66 @@ pub enum Intent {
     Edit(InputRequest),
     /// The edited line is done.
     Submit,
+    /// The walkthrough, on a stage of its own.
+    Walkthrough,
+    /// Plays the step of the walkthrough, or turns to the next.
+    GoOn,
+    GoBack,
+    /// Plays the step once more.
+    RepeatStep,
+    /// To the next step without playing this one.
+    SkipStep,
+    /// Moves through a recording.
+    Wind(Wind),
+}
+
+/// A movement through a recording that is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wind {
+    /// Stops, or goes on.
+    Pause,
+    /// Goes on where it waits for a key, else to the next key that was pressed.
+    Next,
+    /// To the key before.
+    Previous,
+    /// One event.
+    Event,
+    EventBack,
+    Faster,
+    Slower,
+    First,
+    Last,
+    /// To this many tenths.
+    Tenths(u8),
+}
+
+/// What was asked for last, and where: the room is shown the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echo {
+    pub intent: Intent,
+    pub overlay: Overlay,
+    until: UnixMillis,
+}
+
+/// How long a key is shown, in milliseconds.
+const ECHO: u64 = 2_000;
+
+impl Echo {
+    #[must_use]
+    pub const fn new(intent: Intent, overlay: Overlay, now: UnixMillis) -> Self {
+        Self { intent, overlay, until: UnixMillis(now.0.saturating_add(ECHO)) }
+    }
+
+    #[must_use]
+    pub fn has_faded(&self, now: UnixMillis) -> bool {
+        now >= self.until
+    }
 }
 
 /// A step through the list of orders, newest first, or through whatever else is focused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Move {
     Up,
     Down,
@@ -72,7 +132,8 @@ pub enum Move {
 }
 
 /// A region of the dashboard that can have the focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Panel {
     #[default]
     Orders,
@@ -86,7 +147,8 @@ impl Panel {
 }
 
 /// What lies over the dashboard, and so which keys count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Overlay {
     #[default]
     None,
@@ -101,10 +163,16 @@ pub enum Overlay {
     /// What was asked for as `temporal` commands.
     ShowCommand,
     Compare,
+    Walkthrough,
+    /// What a walkthrough elsewhere has for its speaker.
+    Notes,
+    /// A recording is replayed, whatever lies over the dashboard in it.
+    Replay,
 }
 
 /// What is asked before it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Question {
     /// "Put the starting stock back?"
     Reset,

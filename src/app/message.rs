@@ -1,14 +1,17 @@
 //! Everything that can happen, in one enum. Carries values only: no channel, no handle, no type of the wire.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     domain::{Guard, UnixMillis},
     store::{Document, News},
 };
 
-use super::{Description, Intent, Scroll, Tone};
+use super::{Description, Intent, NotesPage, Scroll, Tone};
 
 /// What the runtime tells the application.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Message {
     /// About once a second, and before other messages when time has moved on. The only clock that `app` knows.
     Tick {
@@ -74,6 +77,8 @@ pub enum Message {
     },
     /// The starting document is back; the old journal is kept under this name.
     ResetDone(Result<Option<String>, String>),
+    /// A walkthrough in another terminal shows this.
+    Presented(NotesPage),
     Notice {
         text: String,
         tone: Tone,
@@ -81,7 +86,8 @@ pub enum Message {
 }
 
 /// How much a log line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogLevel {
     Error,
     Warn,
@@ -90,7 +96,7 @@ pub enum LogLevel {
 }
 
 /// What one side of a comparison has to tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComparisonNews {
     /// The comparison that it belongs to.
     pub number: u64,
@@ -98,7 +104,8 @@ pub struct ComparisonNews {
     pub event: ComparisonEvent,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ComparisonEvent {
     Worker(Worker),
     Started {
@@ -119,7 +126,8 @@ pub enum ComparisonEvent {
 }
 
 /// The connection to the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Link {
     Connecting { attempt: u32 },
     Up,
@@ -127,7 +135,8 @@ pub enum Link {
 }
 
 /// The server that the link leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Server {
     /// It answered by itself; somebody else runs it.
     Foreign,
@@ -147,7 +156,8 @@ pub enum Server {
 }
 
 /// The worker process of this dashboard.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Worker {
     Absent,
     /// Somebody else's worker polls the task queue.
@@ -166,7 +176,8 @@ pub enum Worker {
 }
 
 /// How a workflow run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum End {
     /// `applied`, `replayed`, `completed`, ..
     Completed {

@@ -3,15 +3,17 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `message`, `intent`, `command` | what comes in, and what goes out |
+//! | `setup`, `message`, `intent`, `command` | what is settled before, what comes in, and what goes out |
 //! | `facts`, `ingest`, `orders`, `execution`, `lane`, `attempt` | facts about orders, and the states derived from them |
 //! | `pending`, `told`, `round`, `asking` | what the server says of an order, and when it is asked |
 //! | `progress` | an order's stage, its next attempt, its crash window |
 //! | `history`, `axis`, `timeline` | the attempts and waits of an order in time, and as columns on an axis |
 //! | `account`, `effects` | the journal in its order, the document, the verdict |
 //! | `comparison` | the same order under the three guards at once |
+//! | `performance` | a scenario that is played, and what is judged of it |
+//! | `walkthrough` | steps that are told, played and checked, one key for each |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
-//! | `view`, `filter`, `look`, `notice`, `log` | what is selected, shown and frozen; sentences that expire, and those that stay |
+//! | `view`, `filter`, `look`, `notice`, `log`, `replay_bar` | what is selected, shown and frozen; sentences that expire, and those that stay; where a recording stands |
 //! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
@@ -42,14 +44,18 @@ mod operating;
 mod ordering;
 mod orders;
 mod pending;
+mod performance;
 mod progress;
+mod replay_bar;
 mod round;
+mod setup;
 mod statistics;
 mod summary;
 mod timeline;
 mod told;
 mod trouble;
 mod view;
+mod walkthrough;
 
 mod words;
 
@@ -64,7 +70,7 @@ use tui_input::Input;
 
 use crate::{
     domain::{Guard, UnixMillis},
-    faults::{FaultPlan, Preset, Seed},
+    faults::FaultPlan,
 };
 
 pub use crate::domain::RetryWaits;
@@ -81,7 +87,7 @@ pub use explain::{Explanation, Kind, explain};
 pub use filter::Rows;
 pub use history::{Stretch, Strip, What, history};
 pub use instructions::{Instruction, instructions};
-pub use intent::{Intent, Move, Overlay, Panel, Question};
+pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Wind};
 pub use lane::Seen;
 pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};
@@ -89,34 +95,20 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message,
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
+pub use replay_bar::ReplayBar;
 pub use round::Place;
+pub use setup::{Programme, Setup};
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use view::Scroll;
+pub use walkthrough::{
+    NotesPage, Paragraph, Piece, PieceKind, Script, ScriptError, Step, StepPanel, StepState, Walkthrough,
+    parse as parse_script,
+};
 pub use words::{stage_word, verdict_word};
-
-/// What is settled before the dashboard begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setup {
-    pub server: String,
-    pub namespace: String,
-    pub task_queue: String,
-    pub database: String,
-    pub log: String,
-    /// Short random letters for fresh order ids.
-    pub session: String,
-    pub seed: Seed,
-    pub preset: Preset,
-    pub guard: Guard,
-    /// False where the server is not on loopback.
-    pub faults_allowed: bool,
-    pub retry: RetryWaits,
-    pub look: Look,
-    pub version: &'static str,
-    pub now: UnixMillis,
-}
 
 /// The whole state of the dashboard.
 #[derive(Debug)]
@@ -156,13 +148,22 @@ pub struct App {
     /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
     to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
+    performance: Option<Performance>,
+    walkthrough: Option<Walkthrough>,
+    notes: Option<NotesPage>,
+    /// What lies under every page: the dashboard, a walkthrough, or its notes.
+    base: Overlay,
+    /// What was asked for last, so that a room sees which key was pressed.
+    echo: Option<Echo>,
+    replay: Option<ReplayBar>,
     dirty: bool,
 }
 
 impl App {
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
-        Self {
+    pub fn new(mut setup: Setup) -> Self {
+        let programme = std::mem::take(&mut setup.programme);
+        let mut app = Self {
             now: setup.now,
             orders: Orders::default(),
             asking: Asking::default(),
@@ -193,14 +194,41 @@ impl App {
             reset_asked: None,
             to_cancel: None,
             comparisons: comparison::Comparisons::default(),
+            performance: None,
+            walkthrough: None,
+            notes: None,
+            base: Overlay::None,
+            echo: None,
+            replay: None,
             dirty: true,
             setup,
+        };
+        app.begin(programme);
+        app
+    }
+
+    fn begin(&mut self, programme: Programme) {
+        match programme {
+            Programme::Keyboard => {}
+            Programme::Scenario { scenario, beginning } => {
+                let commands = self.begin_performance(*scenario, beginning);
+                debug_assert!(commands.is_empty(), "a new session has nothing to clear away");
+            }
+            Programme::Walkthrough(script) => {
+                self.walkthrough = Some(Walkthrough::new(*script, self.now));
+                self.base = Overlay::Walkthrough;
+            }
+            Programme::Notes => self.base = Overlay::Notes,
         }
+        self.overlay = self.base;
     }
 
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
-        let commands = self.take(message);
+        let noted = performance::Noted::of(&message);
+        let mut commands = self.take(message);
+        commands.extend(self.perform(noted));
+        commands.extend(self.follow_steps());
         self.filter_changed();
         commands
     }
@@ -213,6 +241,7 @@ impl App {
             }
             Message::Intent(intent) => {
                 self.dirty = true;
+                self.echo = Some(Echo::new(intent, self.overlay, self.now));
                 return self.intend(intent);
             }
             Message::Resized { width, height } => {
@@ -228,6 +257,7 @@ impl App {
             | Message::Server(_)
             | Message::Worker(_)
             | Message::Compared(_)
+            | Message::Presented(_)
             | Message::Notice { .. }) => {
                 self.dirty = true;
                 self.take_in(fact);
@@ -270,6 +300,7 @@ impl App {
             self.notice = None;
             self.dirty = true;
         }
+        self.dirty |= self.echo.take_if(|echo| echo.has_faded(now)).is_some() && self.base == Overlay::Walkthrough;
         let shown = self.shown_now();
         let passed = |millis: u64| shown.0 / millis != before.0 / millis;
         self.dirty |= passed(100) && self.shows_tenths() || passed(1_000) && self.shows_time(before);
@@ -286,6 +317,7 @@ impl App {
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
         let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
-        compares || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
+        let speaks = self.base != Overlay::None;
+        compares || speaks || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
     }
 }

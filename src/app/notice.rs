@@ -1,5 +1,7 @@
 //! Sentences that go by themselves. They expire in `update`, by the time that comes in; drawing never changes them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{UnixMillis, sanitize};
 
 /// How long a notice stays, in milliseconds.
@@ -8,7 +10,8 @@ const STAYS: u64 = 6_000;
 /// The longest notice, in characters.
 const LONGEST: usize = 300;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Tone {
     Plain,
     Good,

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::domain::{OrderId, ProductId};
+use crate::{
+    domain::{Guard, OrderId, ProductId},
+    faults::FaultPlan,
+};
 
 use super::{
     App, Command, Link, StartOrder,
@@ -12,6 +15,16 @@ use super::{
 const SEED_ORDER: &str = "A12";
 const SEED_PRODUCT: &str = "123456";
 const SEED_QUANTITY: i64 = 999;
+
+/// An order on its way out.
+pub(super) struct Sending {
+    pub order: OrderId,
+    pub workflow: String,
+    pub product: ProductId,
+    pub quantity: i64,
+    pub guard: Guard,
+    pub faults: FaultPlan,
+}
 
 impl App {
     pub(super) fn fresh_orders(&mut self, count: usize) -> Vec<Command> {
@@ -58,7 +71,7 @@ impl App {
         }
     }
 
-    /// Makes the row at once, so that the key is seen to work, and the command.
+    /// An order under the guard and the plan that are set.
     fn start(
         &mut self,
         order: OrderId,
@@ -66,22 +79,28 @@ impl App {
         product: ProductId,
         quantity: i64,
     ) -> Option<Command> {
+        let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
+        let (guard, faults) = (self.guard(), self.plan().clone());
+        self.send(Sending { order, workflow, product, quantity, guard, faults })
+    }
+
+    /// Makes the row at once, so that the key is seen to work, and the command.
+    pub(super) fn send(&mut self, sending: Sending) -> Option<Command> {
         if *self.link() != Link::Up {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
         }
+        let Sending { order, workflow, product, quantity, guard, faults } = sending;
         self.tickets = self.tickets.saturating_add(1);
-        let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
-        let guard = self.guard();
         let terms = Terms { product: product.clone(), quantity, guard };
-        let (faults, seed) = (self.plan().clone(), self.setup().seed);
         let sent_with = Arc::new(faults.clone());
         let asked = Asked { ticket: self.tickets, at: self.now, terms, faults: sent_with, joined: false };
         self.orders.asked(order.as_str(), &workflow, asked);
         self.selection = None;
         // A row that stands still with the rest would seem to hang.
         self.thaw();
-        let ticket = self.tickets;
-        Some(Command::StartOrder(StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard }))
+        let (ticket, seed, retry) = (self.tickets, self.setup().seed, self.setup().retry);
+        let start = StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard, retry };
+        Some(Command::StartOrder(start))
     }
 }

@@ -137,6 +137,12 @@ impl Orders {
         Some(self.rows.len().saturating_sub(self.row(slot)? + 1))
     }
 
+    /// The order with this workflow id and run id.
+    #[must_use]
+    pub fn of_run(&self, key: &RunKey) -> Option<&Execution> {
+        self.get(*self.by_run.get(key)?)
+    }
+
     #[must_use]
     pub fn knows_workflow(&self, workflow: &str) -> bool {
         self.rows.iter().filter_map(|slot| self.get(*slot)).any(|execution| execution.workflow == workflow)

@@ -1,10 +1,12 @@
 //! What the server says of an open workflow run: its pending activities at one moment. Authoritative about the attempt,
 //! its maximum, the last failure and the time of the next attempt, whoever runs the worker.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Activity, UnixMillis};
 
 /// The server's answer about one workflow run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// When the answer came.
     pub at: UnixMillis,
@@ -14,7 +16,7 @@ pub struct Description {
     pub pending: Vec<Pending>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub activity: Activity,
     /// Its name within the run, which Temporal's own commands ask for.
@@ -38,7 +40,7 @@ pub struct Pending {
     pub worker: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PendingState {
     /// It waits for a worker, or for its next attempt.
     Scheduled,
@@ -47,7 +49,7 @@ pub enum PendingState {
     Paused,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingFailure {
     /// The application failure's type, or `Timeout`, ..
     pub code: String,

@@ -30,8 +30,9 @@ pub fn setup() -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look: Look::default(),
-        version: "0.1.0",
+        version: "0.1.0".into(),
         now: UnixMillis(T0),
+        programme: Programme::Keyboard,
     }
 }
 

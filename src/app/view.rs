@@ -1,6 +1,8 @@
 //! What the person looks at: the selected row, the focused panel, how far it is scrolled, and the frozen screen. Facts
 //! are never lost while it is frozen.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::UnixMillis;
 
 use super::{App, Message, Move, Panel, Slot, intent::Overlay, notice::Tone};
@@ -20,7 +22,7 @@ pub struct Frozen {
 
 /// How many rows each list is scrolled away from where it begins: the newest attempt, the newest effect, the top of what
 /// lies over the dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scroll {
     pub timeline: usize,
     pub effects: usize,

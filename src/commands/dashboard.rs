@@ -2,66 +2,82 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use rand::seq::IndexedRandom;
 use tokio::sync::mpsc;
 
-use super::{Failure, drawn_seed, log, print};
+use super::{Failure, drawn_seed, log, print, record, stage::basic_setup, walkthrough};
 use crate::{
-    app::{App, RetryWaits, Setup},
+    app::{App, Message, Setup, Tone},
     cli::DashboardArgs,
     config::Settings,
-    domain::Guard,
     faults::Preset,
+    recording::Recorded,
     runtime::{
+        core::Core,
         effects::Effects,
+        event_loop::Ending,
         session::{self, Ended},
         worker_child::WorkerCommand,
     },
-    store::now,
 };
 
 /// Messages that may wait for the core; their senders wait in turn.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
+
+/// Letters that tell this session's orders from those of others.
+const LETTERS: usize = 3;
 
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
-    let (sender, messages) = mpsc::channel(QUEUE);
+    let (sender, mut messages) = mpsc::channel(QUEUE);
     let log = log::to_file_and_core(&settings, &sender)?;
-    let app = App::new(setup(&settings, &args, &log.display().to_string()));
+    let recorder = record::begin(args.record.as_deref())?;
     let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"))?;
-    // The first frame needs neither server nor worker; they begin behind it.
-    let begin = || {
-        let effects = Effects::begin(Arc::new(settings), worker, !args.no_worker, sender);
-        move |command| effects.perform(command)
-    };
-    let ended = Box::pin(session::run(app, messages, begin)).await?;
-    if let Ended::Orderly(app, _) = &ended {
-        print::line(&app.summary());
-    }
-    Ok(ExitCode::from(ended.exit_code()))
+    let settings = Arc::new(settings);
+    let begin = setup(&settings, &args, &log);
+    let ended = session::run(async |session| {
+        let mut core = Recorded::new(begin, recorder);
+        // The first frame needs neither server nor worker; they begin behind it.
+        let effects = Effects::begin(Arc::clone(&settings), worker, !args.no_worker, sender);
+        loop {
+            let (mut played, ending) = session.play(core, &mut messages, |command| effects.perform(command)).await?;
+            if ending != Ending::Walkthrough {
+                return Ok((played, ending));
+            }
+            match walkthrough::prepare(&settings, args.remote_faults, None) {
+                Ok(prepared) => {
+                    let recorder = played.take_recorder();
+                    let (_, recorder, ending) = walkthrough::play(session, prepared, &log, recorder).await?;
+                    played.put_recorder(recorder);
+                    if !matches!(ending, Ending::Quit | Ending::Walkthrough) {
+                        return Ok((played, ending));
+                    }
+                }
+                Err(failure) => {
+                    let text = format!("no walkthrough: {failure}");
+                    let _nothing = played.update(Message::Notice { text, tone: Tone::Bad });
+                }
+            }
+            core = played;
+        }
+    });
+    let ended = Box::pin(ended).await?;
+    Ok(conclude(ended.map(|(core, ending)| (core.end().0, ending))))
 }
 
-fn setup(settings: &Settings, args: &DashboardArgs, log: &str) -> Setup {
+/// Says what stays on the terminal, and gives the exit code.
+pub(super) fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
+    let ended = ended.map(|(app, ending)| {
+        print::line(&app.summary());
+        ending
+    });
+    ExitCode::from(ended.exit_code())
+}
+
+fn setup(settings: &Settings, args: &DashboardArgs, log: &std::path::Path) -> Setup {
     let faults_allowed = settings.address.is_loopback() || args.remote_faults;
     Setup {
-        server: settings.address.to_string(),
-        namespace: settings.namespace.clone(),
-        task_queue: settings.task_queue.clone(),
-        database: settings.database.path.display().to_string(),
-        log: log.to_owned(),
-        session: session(),
         seed: args.seed.unwrap_or_else(drawn_seed),
         preset: if faults_allowed { Preset::Seed } else { Preset::None },
-        guard: Guard::default(),
         faults_allowed,
-        retry: RetryWaits::default(),
-        look: settings.look,
-        version: env!("CARGO_PKG_VERSION"),
-        now: now(),
+        ..basic_setup(settings, log, LETTERS)
     }
-}
-
-/// Letters that tell this session's orders from those of others. None that look alike.
-fn session() -> String {
-    let mut random = rand::rng();
-    (0..3).filter_map(|_| b"BCDFGHJKMNPQRSTVWXZ".choose(&mut random)).map(|letter| char::from(*letter)).collect()
 }

@@ -7,19 +7,35 @@ mod dashboard;
 mod demo;
 mod log;
 mod print;
+mod record;
+mod replay;
 mod reset;
+mod scenarios;
 mod server;
+mod stage;
 mod start;
 mod stop;
 mod supervise;
+mod walkthrough;
 mod worker;
 
-use std::{io, io::IsTerminal, path::Path, process::ExitCode};
+use std::{
+    io,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use rand::seq::IndexedRandom;
+
+use scenarios::ScenarioProblem;
 
 use crate::{
+    app::ScriptError,
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     config::{Effective, Settings, SettingsError},
     faults::{FaultPlan, Preset},
+    recording::RecordingError,
     runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
     store::StoreError,
@@ -47,6 +63,16 @@ pub enum Failure {
     Supervise(#[from] SuperviseError),
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error(transparent)]
+    Scenario(#[from] ScenarioProblem),
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error(transparent)]
+    Recorded(#[from] RecordingError),
+    #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]
+    Recording { file: PathBuf, source: io::Error },
+    #[error("could not read {}: {source}", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
     #[error("could not {what}: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("{0}")]
@@ -61,7 +87,13 @@ impl Failure {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Usage(_) => 2,
+            Self::Settings(_)
+            | Self::Usage(_)
+            | Self::Scenario(_)
+            | Self::Script(_)
+            | Self::Recorded(_)
+            | Self::Recording { .. }
+            | Self::Unreadable { .. } => 2,
             _ => 1,
         }
     }
@@ -85,6 +117,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(CommandArgs::Server(args)) => server::run(settings, args).await,
         Some(CommandArgs::Start(args)) => start::run(settings, args).await,
         Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
+        Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings, args).await,
+        Some(CommandArgs::Replay(args)) => replay::run(settings, args).await,
         Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
         Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
         Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),
@@ -99,7 +133,7 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
     }
     print::problem("standard input or output is no terminal, so this runs: idempotence demo");
     let terms = TermsArgs { seed: args.seed, remote_faults: args.remote_faults, ..TermsArgs::default() };
-    let demo = DemoArgs { scenario: "seed".to_owned(), terms, json: false };
+    let demo = DemoArgs { terms, ..DemoArgs::default() };
     demo::run(settings, demo).await
 }
 
@@ -115,6 +149,12 @@ fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bo
             settings.address
         ))),
     }
+}
+
+/// Letters that tell orders from those of others. None that look alike.
+fn session_letters(count: usize) -> String {
+    let mut random = rand::rng();
+    (0..count).filter_map(|_| b"BCDFGHJKMNPQRSTVWXZ".choose(&mut random)).map(|letter| char::from(*letter)).collect()
 }
 
 /// A seed that Temporal's Web UI shows exactly.

@@ -25,6 +25,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
     let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
     let seed = args.terms.seed.unwrap_or_else(drawn_seed);
+    let guard = args.terms.guard.unwrap_or_default();
     let link = Link::connect(&endpoint(&settings, "starter"), Patience::Retries).await?;
     let before = stock(&settings)?;
     say(&args, &format!("stock before: {}", shown(before)));
@@ -32,7 +33,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         order: id.as_str().to_owned(),
         item: args.product_id.clone(),
         quantity: args.quantity,
-        demo: Some(Demo::new(&faults, seed, args.terms.guard)),
+        demo: Some(Demo::new(&faults, seed, guard)),
     };
     let workflow = args.workflow_id.clone().unwrap_or_else(|| order_workflow_id(id.as_str()));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
@@ -41,7 +42,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     if started.joined {
         print::problem("joined: that workflow was under way already, and keeps its own product, quantity and faults");
     } else {
-        say(&args, &format!("faults {faults}, seed {seed}, guard {}", args.terms.guard));
+        say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
     warn_without_worker(&settings, &link).await;
     let end = wait_for(&watch).await;
@@ -71,7 +72,7 @@ async fn warn_without_worker(settings: &Settings, link: &Link) {
 }
 
 /// Waits as long as it takes; a server that goes away is asked again.
-pub(super) async fn wait_for(watch: &Watch) -> End {
+async fn wait_for(watch: &Watch) -> End {
     loop {
         match watch.end().await {
             Ok(end) => return end,
@@ -84,7 +85,7 @@ pub(super) async fn wait_for(watch: &Watch) -> End {
 }
 
 /// The word for a run's end, as `--json` gives it.
-pub(super) fn outcome_name(end: &End) -> String {
+fn outcome_name(end: &End) -> String {
     match end {
         // A worker of the original says nothing; that it completed is all there is to know.
         End::Completed { outcome } => outcome.clone().unwrap_or_else(|| Outcome::Applied.name().to_owned()),

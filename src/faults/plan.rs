@@ -168,7 +168,8 @@ impl fmt::Display for FaultPlan {
 }
 
 /// Plans with a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// The original's: 34 % errors at both points of both activities.
     #[default]

@@ -4,7 +4,8 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     describe::{Ends, Inquiry},
     follow::{Seen, follow},
     link_keeper::{CurrentLink, LinkKeeper, ServerOrder},
+    notes::NotesWriter,
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerOrder},
 };
@@ -42,6 +44,9 @@ pub struct Effects {
     server: mpsc::Sender<ServerOrder>,
     ends: Ends,
     inquiry: Inquiry,
+    notes: NotesWriter,
+    /// The link's and the worker's.
+    keepers: JoinSet<()>,
 }
 
 impl Effects {
@@ -57,16 +62,18 @@ impl Effects {
         let (server, orders) = mpsc::channel(ORDERS);
         let program = worker.program.clone();
         let keeper = LinkKeeper::new(Arc::clone(&settings), program, messages.clone(), current, orders);
-        tokio::spawn(keeper.keep());
+        let mut keepers = JoinSet::new();
+        keepers.spawn(keeper.keep());
         let (orders, ordered) = mpsc::channel(ORDERS);
         let queue = settings.task_queue.clone();
         let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
-        tokio::spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
+        keepers.spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
         let interval = settings.check_interval;
         tokio::spawn(tell_what_is_seen(settings.database.path.clone(), interval, messages.clone()));
         let ends = Ends::default();
         let inquiry = Inquiry::new(messages.clone(), link.clone(), ends.clone());
-        Self { settings, messages, link, worker: orders, comparisons, server, ends, inquiry }
+        let notes = NotesWriter::new(&settings.state_dir);
+        Self { settings, messages, link, worker: orders, comparisons, server, ends, inquiry, notes, keepers }
     }
 
     /// Carries a command out. `true`: the dashboard is to end.
@@ -82,15 +89,33 @@ impl Effects {
             Command::Describe(runs) => runs.into_iter().for_each(|run| self.inquiry.ask(run)),
             Command::RetryNow(run, activity) => self.retry_now(run, activity),
             Command::Cancel(run) => self.cancel(run),
+            Command::Terminate(run) => self.terminate(run),
             Command::Open(url) => self.open(url),
             Command::Reset => self.reset(),
             Command::Compare(comparison) => self.comparisons.begin(comparison),
             Command::EndComparison => self.comparisons.end(),
+            Command::Present(page) => self.notes.show(page),
             Command::Quit => return true,
             // The terminal's own; the session has done them.
-            Command::Copy(_) | Command::Mouse(_) | Command::Suspend => {}
+            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough => {}
         }
         false
+    }
+
+    /// Ends the worker and the embedded server, and waits until both are gone; no longer than `patience`. `last` is told to
+    /// the worker.
+    pub async fn finish(self, last: WorkerOrder, patience: Duration) {
+        let Self { worker, server, comparisons, mut keepers, .. } = self;
+        comparisons.end();
+        let ended = async {
+            // A keeper that has gone already needs to be told nothing.
+            let _gone = worker.send(last).await;
+            drop((worker, server));
+            while keepers.join_next().await.is_some() {}
+        };
+        if timeout(patience, ended).await.is_err() {
+            tracing::warn!("the worker or the embedded server has not ended in time");
+        }
     }
 
     fn order_worker(&self, order: WorkerOrder) {
@@ -132,6 +157,22 @@ impl Effects {
             tell(&messages, notice(done)).await;
             if watched {
                 let watch = temporal::watch(&link, &run.workflow, &run.run);
+                tell_end(&messages, run.workflow, run.run, &watch).await;
+            }
+        });
+    }
+
+    /// Whoever waits for the run's end tells it.
+    fn terminate(&self, run: Run) {
+        let Some(link) = self.linked() else { return };
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
+        tokio::spawn(async move {
+            let watch = temporal::watch(&link, &run.workflow, &run.run);
+            if let Err(problem) = watch.terminate("another scenario begins").await {
+                let text = format!("{} could not be ended: {problem}", run.workflow);
+                tell(&messages, Message::Notice { text, tone: Tone::Bad }).await;
+            }
+            if ends.claim(&run) {
                 tell_end(&messages, run.workflow, run.run, &watch).await;
             }
         });
@@ -218,7 +259,7 @@ fn notice(done: Result<String, OperateError>) -> Message {
 }
 
 fn request(order: StartOrder, task_queue: String) -> StartRequest {
-    let demo = Demo::new(&order.faults, order.seed, order.guard);
+    let demo = Demo { retry: order.retry.into(), ..Demo::new(&order.faults, order.seed, order.guard) };
     let input = OrderInput {
         order: order.order.to_string(),
         item: order.product.to_string(),

@@ -13,11 +13,12 @@ use tokio::{
 use tui_input::InputRequest;
 
 use super::{
+    core::Core,
     signals::Outside,
     surface::{Ask, Refused, Surface},
 };
 use crate::{
-    app::{App, Command, Intent, Message, Overlay, Tone},
+    app::{Command, Intent, Message, Overlay, Tone},
     keymap,
     store::now,
     ui,
@@ -26,12 +27,6 @@ use crate::{
 /// The shortest time between two frames that nobody at the keyboard waits for: some 60 a second, so that what happens is
 /// on the screen within 20 ms.
 const FRAME: Duration = Duration::from_millis(16);
-
-/// How often time itself is worth a look: countdowns tick, notices go.
-const TICK: Duration = Duration::from_secs(1);
-
-/// The same while something on the screen moves in tenths of a second.
-const FAST_TICK: Duration = Duration::from_millis(100);
 
 /// The most messages between two looks at the keyboard.
 const AT_ONCE: usize = 1_024;
@@ -55,6 +50,8 @@ pub enum LoopError {
 pub enum Ending {
     /// The core asked for it.
     Quit,
+    /// The core asked for a walkthrough, and goes on after it.
+    Walkthrough,
     /// The keyboard has gone.
     NoMoreEvents,
     /// A signal of this number.
@@ -68,40 +65,39 @@ pub enum Ending {
 ///
 /// # Errors
 /// [`LoopError`].
-pub async fn run<S: Surface>(
+pub async fn run<S: Surface, C: Core>(
     surface: &mut S,
-    app: App,
-    mut events: impl Stream<Item = io::Result<Event>> + Unpin,
-    mut messages: mpsc::Receiver<Message>,
+    core: C,
+    events: &mut (impl Stream<Item = io::Result<Event>> + Unpin),
+    messages: &mut mpsc::Receiver<Message>,
     perform: impl Fn(Command) -> bool,
-    mut outside: impl Stream<Item = Outside> + Unpin,
-) -> Result<(App, Ending), LoopError> {
+    outside: &mut (impl Stream<Item = Outside> + Unpin),
+) -> Result<(C, Ending), LoopError> {
     let mut dashboard =
-        Dashboard { surface, app, perform, drawn: Instant::now(), stale: true, stopped: false, ending: None };
+        Dashboard { surface, core, perform, drawn: Instant::now(), stale: true, stopped: false, ending: None };
     dashboard.note_size();
     dashboard.draw()?;
     let mut ticked = Instant::now();
     while dashboard.ending.is_none() {
-        let pace = if dashboard.app.wants_fast_ticks() { FAST_TICK } else { TICK };
         let due = dashboard.drawn + FRAME;
         tokio::select! {
-            event = events.next() => dashboard.hear(event, &mut events)?,
-            Some(message) = messages.recv() => dashboard.tell_all(message, &mut messages),
+            event = events.next() => dashboard.hear(event, events)?,
+            Some(message) = messages.recv() => dashboard.tell_all(message, messages),
             Some(outside) = outside.next() => dashboard.obey(outside)?,
-            () = sleep_until(ticked + pace) => {
+            () = sleep_until(ticked + dashboard.core.pace()) => {
                 ticked = Instant::now();
                 dashboard.tick();
             }
             () = sleep_until(due), if dashboard.stale && !dashboard.stopped => dashboard.draw()?,
         }
     }
-    Ok((dashboard.app, dashboard.ending.unwrap_or(Ending::Quit)))
+    Ok((dashboard.core, dashboard.ending.unwrap_or(Ending::Quit)))
 }
 
 /// The core and the screen, and what lies between them.
-struct Dashboard<'a, S, P> {
+struct Dashboard<'a, S, C, P> {
     surface: &'a mut S,
-    app: App,
+    core: C,
     perform: P,
     drawn: Instant,
     /// The screen does not show the state.
@@ -111,12 +107,12 @@ struct Dashboard<'a, S, P> {
     ending: Option<Ending>,
 }
 
-impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
+impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
     fn draw(&mut self) -> Result<(), LoopError> {
         if self.stopped {
             return Ok(());
         }
-        self.surface.draw(&self.app).map_err(LoopError::Draw)?;
+        self.surface.draw(self.core.app()).map_err(LoopError::Draw)?;
         self.drawn = Instant::now();
         self.stale = false;
         Ok(())
@@ -163,10 +159,10 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
     }
 
     fn tell(&mut self, message: Message) {
-        for command in self.app.update(message) {
+        for command in self.core.update(message) {
             self.carry_out(command);
         }
-        self.stale |= self.app.take_dirty();
+        self.stale |= self.core.take_dirty();
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -174,6 +170,10 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
             Command::Copy(text) => self.surface.copy(&text),
             Command::Mouse(on) => self.surface.mouse(on).map_err(Refused::from),
             Command::Suspend => self.stop(Ask::Key),
+            Command::Walkthrough => {
+                self.ending = Some(Ending::Walkthrough);
+                return;
+            }
             other => {
                 if (self.perform)(other) {
                     self.ending = Some(Ending::Quit);
@@ -230,7 +230,7 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
     /// How far lists scroll is known only where they are laid out.
     fn note_limits(&mut self) {
         if let Ok(Size { width, height }) = self.surface.size() {
-            self.tell(Message::Limits(ui::limits(Rect::new(0, 0, width, height), &self.app)));
+            self.tell(Message::Limits(ui::limits(Rect::new(0, 0, width, height), self.core.app())));
         }
     }
 
@@ -246,7 +246,7 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
     }
 
     fn key(&self, key: KeyEvent) -> Option<Message> {
-        keymap::intent(key, self.app.overlay()).map(Message::Intent)
+        keymap::intent(key, self.core.overlay()).map(Message::Intent)
     }
 
     /// The wheel is the arrow keys; a click is what lies under it.
@@ -257,7 +257,7 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
             MouseEventKind::Down(MouseButton::Left) => {
                 let Size { width, height } = self.surface.size().ok()?;
                 let area = Rect::new(0, 0, width, height);
-                ui::hit(area, &self.app, mouse.column, mouse.row).map(Message::Intent)
+                ui::hit(area, self.core.app(), mouse.column, mouse.row).map(Message::Intent)
             }
             _ => None,
         }
@@ -266,7 +266,7 @@ impl<S: Surface, P: Fn(Command) -> bool> Dashboard<'_, S, P> {
     /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that nobody pressed,
     /// so it is nothing.
     fn paste(&self, text: &str) -> Vec<Message> {
-        if !matches!(self.app.overlay(), Overlay::Plan | Overlay::Filter) {
+        if !matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter) {
             return Vec::new();
         }
         let characters = text.chars().filter(|character| !character.is_control()).take(LONGEST_PASTE);
@@ -281,7 +281,7 @@ mod tests {
     use futures::{channel::mpsc::UnboundedSender, stream};
 
     use super::*;
-    use crate::app::script::setup;
+    use crate::app::{App, script::setup};
 
     /// Writes down what is asked of a terminal.
     #[derive(Default)]
@@ -329,10 +329,10 @@ mod tests {
         }
     }
 
-    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, fn(Command) -> bool> {
+    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, App, fn(Command) -> bool> {
         let (drawn, app) = (Instant::now(), App::new(setup()));
         let perform = |command| command == Command::Quit;
-        Dashboard { surface, app, perform, drawn, stale: false, stopped: false, ending: None }
+        Dashboard { surface, core: app, perform, drawn, stale: false, stopped: false, ending: None }
     }
 
     fn key(character: char) -> Event {
@@ -405,7 +405,7 @@ mod tests {
     async fn the_mouse_clicks_and_a_paste_presses_no_keys() {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let dashboard = dashboard(&mut paper);
-        let stock = ui::regions(Rect::new(0, 0, 80, 24), &dashboard.app).stock;
+        let stock = ui::regions(Rect::new(0, 0, 80, 24), &dashboard.core).stock;
         let mouse = |kind| {
             let (column, row) = (stock.x, stock.y);
             dashboard.translate(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
@@ -423,17 +423,17 @@ mod tests {
 
     async fn run_with(
         events: Vec<Event>,
-        outside: impl Stream<Item = Outside> + Unpin,
+        mut outside: impl Stream<Item = Outside> + Unpin,
     ) -> (Vec<String>, Ending, UnboundedSender<io::Result<Event>>) {
-        let (sender, waiting) = futures::channel::mpsc::unbounded();
+        let (sender, mut waiting) = futures::channel::mpsc::unbounded();
         for event in events {
             sender.unbounded_send(Ok(event)).unwrap();
         }
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let lines = Rc::clone(&paper.lines);
-        let (_told, messages) = mpsc::channel(8);
+        let (_told, mut messages) = mpsc::channel(8);
         let perform = |command| command == Command::Quit;
-        let ended = run(&mut paper, App::new(setup()), waiting, messages, perform, outside).await;
+        let ended = run(&mut paper, App::new(setup()), &mut waiting, &mut messages, perform, &mut outside).await;
         let lines = lines.borrow().clone();
         (lines, ended.unwrap().1, sender)
     }
@@ -452,16 +452,18 @@ mod tests {
     async fn a_storm_of_messages_makes_sixty_frames_a_second_at_most() {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let lines = Rc::clone(&paper.lines);
-        let (told, messages) = mpsc::channel(8);
+        let (told, mut messages) = mpsc::channel(8);
         let storm = async move {
             for number in 0..300 {
                 told.send(Message::Notice { text: format!("{number}"), tone: Tone::Plain }).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        let outside = stream::once(Box::pin(storm)).map(|()| Outside::Panicked).chain(stream::pending());
+        let mut outside = stream::once(Box::pin(storm)).map(|()| Outside::Panicked).chain(stream::pending());
         let since = Instant::now();
-        run(&mut paper, App::new(setup()), stream::pending(), messages, |_| false, outside).await.unwrap();
+        run(&mut paper, App::new(setup()), &mut stream::pending(), &mut messages, |_| false, &mut outside)
+            .await
+            .unwrap();
         let most = since.elapsed().as_millis() / FRAME.as_millis() + 2;
         let frames = lines.borrow().len() as u128;
         assert!((3..=most).contains(&frames), "{frames} of at most {most}");

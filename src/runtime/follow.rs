@@ -22,7 +22,7 @@ pub enum Seen {
 pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sender<Seen>) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     // Kept alive to the end of this function; without it only the unprompted looks remain.
-    let watcher = watch(database, wake);
+    let watcher = watch_folder(&watched_folder(database), wake);
     let pause = if watcher.is_some() { UNPROMPTED } else { check_interval };
     let mut journal = JournalReader::new(database);
     let mut document = None;
@@ -60,17 +60,16 @@ pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sende
     }
 }
 
-/// Wakes on any change in the database's folder.
-fn watch(database: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-    let folder = watched_folder(database);
-    let made = std::fs::create_dir_all(&folder).map_err(notify::Error::io).and_then(|()| {
+/// Wakes on any change in a folder, which is made where there is none.
+pub(super) fn watch_folder(folder: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let made = std::fs::create_dir_all(folder).map_err(notify::Error::io).and_then(|()| {
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Our own reading is an event too. One wake-up that is not yet answered is enough.
             if event.is_ok_and(|event| !event.kind.is_access()) {
                 let _full_or_gone = wake.try_send(());
             }
         })?;
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
     made.inspect_err(|error| {

@@ -3,7 +3,9 @@
 //!
 //! | file | role |
 //! | --- | --- |
+//! | `core` | what the loops run: the application, live, recorded or replayed |
 //! | `session`, `event_loop` | from taking the terminal to giving it back; select, update, perform, draw |
+//! | `headless` | the same loop without a terminal |
 //! | `terminal`, `surface` | the one owner of the terminal, and what the loop needs of it |
 //! | `keys`, `signals` | what comes from the keyboard, and from other processes |
 //! | `effects` | carries out the core's commands |
@@ -11,19 +13,23 @@
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `follow` | the database's journal and document |
+//! | `notes` | what a walkthrough has for its speaker, on the way to a second terminal |
 //! | `comparison` | three workers and databases for one order under three guards |
 
 pub mod backend;
 pub mod comparison;
+pub mod core;
 mod describe;
 pub mod effects;
 pub mod event_loop;
 pub mod follow;
+pub mod headless;
 mod keys;
 mod link_keeper;
+pub mod notes;
 pub mod session;
 pub mod signals;
 pub mod surface;
 pub mod terminal;
 pub mod worker_child;
-mod worker_keeper;
+pub mod worker_keeper;

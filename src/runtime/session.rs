@@ -2,16 +2,18 @@
 
 use std::{io, panic::AssertUnwindSafe, time::Duration};
 
+use crossterm::event::Event;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
+    core::Core,
     event_loop::{self, Ending, LoopError},
     keys,
     signals::{self, Outside},
     terminal::{self, Tty},
 };
-use crate::app::{App, Command, Message};
+use crate::app::{Command, Message};
 
 /// Why there was no session, or none to its end.
 #[derive(Debug, thiserror::Error)]
@@ -26,21 +28,44 @@ pub enum SessionError {
 
 /// How a session ended. The terminal is as it was before.
 #[derive(Debug)]
-pub enum Ended {
-    /// With the last state, and why.
-    Orderly(Box<App>, Ending),
+pub enum Ended<T> {
+    /// It was played, and this is what came of it.
+    Played(T),
+    /// A signal of this number came before the terminal was taken.
+    Signal(i32),
     /// By a defect of this program. The panic is on the screen and in the log.
     Panicked,
 }
 
-impl Ended {
-    /// 0, 1 after a panic, and as shells have it, 128 and its number after a signal.
+impl<T> Ended<T> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Ended<U> {
+        match self {
+            Self::Played(played) => Ended::Played(change(played)),
+            Self::Signal(signal) => Ended::Signal(signal),
+            Self::Panicked => Ended::Panicked,
+        }
+    }
+}
+
+impl Ended<Ending> {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Orderly(_, Ending::Quit | Ending::NoMoreEvents) => 0,
-            Self::Orderly(_, Ending::Signal(signal)) => u8::try_from(128 + signal).unwrap_or(1),
-            Self::Orderly(_, Ending::Panic) | Self::Panicked => 1,
+            Self::Played(ending) => ending.exit_code(),
+            Self::Signal(signal) => Ending::Signal(*signal).exit_code(),
+            Self::Panicked => Ending::Panic.exit_code(),
+        }
+    }
+}
+
+impl Ending {
+    /// 0, 1 after a panic, and as shells have it, 128 and its number after a signal.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Quit | Self::NoMoreEvents | Self::Walkthrough => 0,
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
+            Self::Panic => 1,
         }
     }
 }
@@ -61,33 +86,53 @@ async fn foreground(signals: &mut (impl Stream<Item = Outside> + Unpin)) -> Opti
     None
 }
 
-/// Runs a session. `begin` is called once the terminal is taken, and gives what carries out the core's commands; that
-/// says whether a command means the end.
+/// The terminal, and what comes from it and from other processes.
+pub struct Session {
+    tty: Tty,
+    events: Box<dyn Stream<Item = io::Result<Event>> + Unpin>,
+    outside: Box<dyn Stream<Item = Outside> + Unpin>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("tty", &self.tty).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Runs a core at the terminal. `perform` carries out its commands, and says whether one means the end.
+    ///
+    /// # Errors
+    /// [`LoopError`].
+    pub async fn play<C: Core>(
+        &mut self,
+        core: C,
+        messages: &mut mpsc::Receiver<Message>,
+        perform: impl Fn(Command) -> bool,
+    ) -> Result<(C, Ending), LoopError> {
+        event_loop::run(&mut self.tty, core, &mut self.events, messages, perform, &mut self.outside).await
+    }
+}
+
+/// Takes the terminal, plays on it, and gives it back, however that ends.
 ///
 /// # Errors
 /// [`SessionError`]; the terminal is as it was before.
-pub async fn run<P: Fn(Command) -> bool>(
-    app: App,
-    messages: mpsc::Receiver<Message>,
-    begin: impl FnOnce() -> P,
-) -> Result<Ended, SessionError> {
+pub async fn run<T>(play: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>) -> Result<Ended<T>, SessionError> {
     // Before the terminal is taken, so that no signal finds it taken and ends us.
     let mut signals = signals::signals().map_err(SessionError::Signals)?;
     if let Some(signal) = foreground(&mut signals).await {
-        return Ok(Ended::Orderly(Box::new(app), Ending::Signal(signal)));
+        return Ok(Ended::Signal(signal));
     }
-    let mut tty = Tty::take().map_err(SessionError::Terminal)?;
+    let tty = Tty::take().map_err(SessionError::Terminal)?;
     let panicked = stream::once(Box::pin(tty.panicked())).map(|()| Outside::Panicked);
-    let outside = stream::select(signals, panicked);
-    let events = keys::events().map_err(SessionError::Terminal)?;
-    let session = async { event_loop::run(&mut tty, app, events, messages, begin(), outside).await };
-    let ended = AssertUnwindSafe(session).catch_unwind().await;
-    tty.give_back();
+    let outside = Box::new(stream::select(signals, panicked));
+    let events = Box::new(keys::events().map_err(SessionError::Terminal)?);
+    let mut session = Session { tty, events, outside };
+    let ended = AssertUnwindSafe(play(&mut session)).catch_unwind().await;
+    session.tty.give_back();
     match ended {
-        Ok(ended) => {
-            let (app, ending) = ended?;
-            Ok(Ended::Orderly(Box::new(app), ending))
-        }
+        Ok(ended) => Ok(Ended::Played(ended?)),
         // The hook has said it.
         Err(_panic) => Ok(Ended::Panicked),
     }

@@ -31,6 +31,14 @@ pub use supervise::{SuperviseError, supervise};
 
 use std::path::PathBuf;
 
+/// A port of this machine that nobody listens on now.
+///
+/// # Errors
+/// The operating system's.
+pub fn free_port() -> std::io::Result<u16> {
+    Ok(ports::claim(0)?.port())
+}
+
 /// Neither found nor installed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObtainError {

@@ -108,8 +108,8 @@ pub(super) fn digest(bytes: &[u8]) -> Digest32 {
     Sha256::digest(bytes).into()
 }
 
-fn unwritable(error: &serde_json::Error) -> super::record::LineError {
-    super::record::LineError::NoRecord(error.to_string())
+fn unwritable(error: &serde_json::Error) -> super::line::LineError {
+    super::line::LineError::NoRecord(error.to_string())
 }
 
 /// The store of one process.

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use crate::domain::{IdempotencyKey, Refusal, Rejection};
 
-use super::{document::DocumentError, record::LineError};
+use super::{document::DocumentError, line::LineError};
 
 /// Every variant says what happened, where, and what to do.
 #[derive(Debug, Clone, thiserror::Error)]

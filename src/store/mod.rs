@@ -2,7 +2,7 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `record`, `replay` | the journal's lines, and what they add up to |
+//! | `line`, `record`, `replay` | the journal's lines, and what they add up to |
 //! | `document` | the JSON document that people read |
 //! | `engine`, `recovery` | the commit protocol, and how a database is opened |
 //! | `writer` | group commit: many callers, one sync |
@@ -13,6 +13,7 @@ pub mod audit;
 pub mod document;
 mod engine;
 mod error;
+pub mod line;
 pub mod medium;
 mod reader;
 pub mod record;

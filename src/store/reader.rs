@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     document::Document,
     engine::failed,
@@ -17,7 +19,7 @@ use super::{
 use crate::store::medium::{file_id, journal_path};
 
 /// What a journal holds that was not seen before.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct News {
     /// The journal is another one (after a reset, say): forget what was read before.
     pub restarted: bool,

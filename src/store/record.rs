@@ -1,12 +1,11 @@
-//! The journal's lines: one self-contained fact each, with a sequence number and a checksum.
-//!
-//! A line is `{"sum":"<16 hex digits>",` followed by the rest of the record's JSON object and a line feed. The sum is
-//! taken over the bytes of the object without it, and compared as bytes: no other spelling of the same value passes.
+//! The journal's lines: one self-contained fact each, with a sequence number and a checksum, in the form of `line`.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::error::StoreError;
+use super::{
+    error::StoreError,
+    line::{self, LineError},
+};
 use crate::{
     domain::{Effect, Guard, IdempotencyKey, Origin, ProductId, Receipt, Stock, UnixMillis},
     faults::{Action, Point},
@@ -149,40 +148,13 @@ impl Outcome {
     }
 }
 
-/// Why a line cannot be trusted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LineError {
-    #[error("it does not begin with a checksum")]
-    NoSum,
-    #[error("its checksum is {found}, but its content gives {computed}")]
-    WrongSum { found: String, computed: String },
-    #[error("it is no journal record: {0}")]
-    NoRecord(String),
-}
-
-const HEAD: &[u8] = b"{\"sum\":\"";
-const SUM_BYTES: usize = 16;
-const JOINT: &[u8] = b"\",";
-
-/// The first 64 bits of the SHA-256 of `body`, in lower-case hex.
-fn sum(body: &[u8]) -> String {
-    let digest = Sha256::digest(body);
-    let first = digest.iter().take(SUM_BYTES / 2).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    format!("{first:0SUM_BYTES$x}")
-}
-
 impl Record {
     /// The line, with its line feed.
     ///
     /// # Errors
     /// None that can happen: the type has only keys and values that JSON knows.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        let body = serde_json::to_vec(self)?;
-        let mut line = Vec::with_capacity(body.len() + 32);
-        line.extend_from_slice(HEAD);
-        line.extend_from_slice(sum(&body).as_bytes());
-        line.extend_from_slice(JOINT);
-        line.extend_from_slice(&body[1..]);
+        let mut line = line::seal(&serde_json::to_vec(self)?);
         line.push(b'\n');
         Ok(line)
     }
@@ -192,17 +164,7 @@ impl Record {
     /// # Errors
     /// [`LineError`] when a bit of it is not as it was written.
     pub fn decode(line: &[u8]) -> Result<Self, LineError> {
-        let rest = line.strip_prefix(HEAD).ok_or(LineError::NoSum)?;
-        let (found, rest) = rest.split_at_checked(SUM_BYTES).ok_or(LineError::NoSum)?;
-        let rest = rest.strip_prefix(JOINT).ok_or(LineError::NoSum)?;
-        let mut body = Vec::with_capacity(rest.len() + 1);
-        body.push(b'{');
-        body.extend_from_slice(rest);
-        let computed = sum(&body);
-        if computed.as_bytes() != found {
-            let found = crate::domain::sanitize(&String::from_utf8_lossy(found), SUM_BYTES);
-            return Err(LineError::WrongSum { found, computed });
-        }
+        let body = line::open(line)?;
         serde_json::from_slice(&body).map_err(|error| LineError::NoRecord(error.to_string()))
     }
 }
@@ -210,7 +172,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Activity, Attempt, OrderId};
+    use crate::{
+        domain::{Activity, Attempt, OrderId},
+        store::line::{HEAD, JOINT, SUM_BYTES},
+    };
 
     fn origin() -> Origin {
         Origin {

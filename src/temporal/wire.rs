@@ -13,7 +13,7 @@ use temporalio_common::{
 };
 
 use crate::{
-    domain::{Guard, Stock},
+    domain::{Guard, RetryWaits, Stock},
     faults::{FaultPlan, Seed},
     store::Outcome,
 };
@@ -75,6 +75,20 @@ impl Default for RetrySettings {
             maximum_interval_millis: 5_000,
             maximum_attempts: 0,
             start_to_close_millis: 10_000,
+        }
+    }
+}
+
+impl From<RetryWaits> for RetrySettings {
+    fn from(waits: RetryWaits) -> Self {
+        let RetryWaits { initial, coefficient, maximum, start_to_close } = waits;
+        Self {
+            initial_interval_millis: initial,
+            // A coefficient that a float does not hold exactly makes every wait the maximum anyway.
+            backoff_coefficient: u32::try_from(coefficient).map_or(f64::MAX, f64::from),
+            maximum_interval_millis: maximum,
+            start_to_close_millis: start_to_close,
+            ..Self::default()
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A number, and the letters of the verdict, in blocks that are read from the back of a room. 3 by 5 squares a digit, as
-//! wide as there is room for.
+//! Numbers and capital letters in blocks that are read from the back of a room. 3 by 5 squares a character, as wide as
+//! there is room for.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -20,16 +20,41 @@ const fn rows(character: char) -> [u8; 5] {
         '7' => [0b111, 0b001, 0b010, 0b010, 0b010],
         '8' => [0b111, 0b101, 0b111, 0b101, 0b111],
         '9' => [0b111, 0b101, 0b111, 0b001, 0b111],
-        'R' => [0b110, 0b101, 0b110, 0b101, 0b101],
-        'I' => [0b111, 0b010, 0b010, 0b010, 0b111],
+        'A' => [0b010, 0b101, 0b111, 0b101, 0b101],
+        'B' => [0b110, 0b101, 0b110, 0b101, 0b110],
+        'C' => [0b111, 0b100, 0b100, 0b100, 0b111],
+        'D' => [0b110, 0b101, 0b101, 0b101, 0b110],
+        'E' => [0b111, 0b100, 0b110, 0b100, 0b111],
+        'F' => [0b111, 0b100, 0b110, 0b100, 0b100],
         'G' => [0b111, 0b100, 0b101, 0b101, 0b111],
         'H' => [0b101, 0b101, 0b111, 0b101, 0b101],
-        'T' => [0b111, 0b010, 0b010, 0b010, 0b010],
-        'W' => [0b101, 0b101, 0b101, 0b111, 0b101],
+        'I' => [0b111, 0b010, 0b010, 0b010, 0b111],
+        'J' => [0b001, 0b001, 0b001, 0b101, 0b111],
+        'K' => [0b101, 0b101, 0b110, 0b101, 0b101],
+        'L' => [0b100, 0b100, 0b100, 0b100, 0b111],
+        'M' => [0b101, 0b111, 0b111, 0b101, 0b101],
         'N' => [0b110, 0b101, 0b101, 0b101, 0b101],
+        'P' => [0b111, 0b101, 0b111, 0b100, 0b100],
+        'Q' => [0b111, 0b101, 0b101, 0b111, 0b001],
+        'R' => [0b110, 0b101, 0b110, 0b101, 0b101],
+        'S' => [0b111, 0b100, 0b111, 0b001, 0b111],
+        'T' => [0b111, 0b010, 0b010, 0b010, 0b010],
+        'U' => [0b101, 0b101, 0b101, 0b101, 0b111],
+        'V' => [0b101, 0b101, 0b101, 0b101, 0b010],
+        'W' => [0b101, 0b101, 0b101, 0b111, 0b101],
+        'X' => [0b101, 0b101, 0b010, 0b101, 0b101],
+        'Y' => [0b101, 0b101, 0b010, 0b010, 0b010],
+        'Z' => [0b111, 0b001, 0b010, 0b100, 0b111],
         '-' => [0b000, 0b000, 0b111, 0b000, 0b000],
         _ => [0b000; 5],
     }
+}
+
+/// Whether `text` can be drawn in blocks on that many columns.
+#[must_use]
+pub fn fits(text: &str, columns: u16) -> bool {
+    let drawn = |character: char| character == ' ' || rows(character) != [0; 5];
+    text.chars().all(drawn) && width_at(SCALES[SCALES.len() - 1], text) <= columns
 }
 
 /// The columns that a number needs at its widest.

@@ -8,7 +8,8 @@
 //! ├ line       a notice, else what is wrong, else the legend                     ┤ 1 row
 //! └ footer     keys for what can be done now                                     ┘ 1 row
 //! ~~~
-//! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison.
+//! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison; a walkthrough
+//! and its speaker's notes have the whole screen, and the bar of a replay takes the place of the keys.
 //!
 //! `regions` says where everything is, `hit` what a click there means. Last of all `look` gives every
 //! cell its theme's colours and, where asked for, an ASCII character.
@@ -28,10 +29,13 @@ mod inventory;
 mod line_up;
 mod log;
 mod look;
+mod notes;
 mod orders;
 mod overlay;
 mod pane;
+mod presenter;
 mod regions;
+mod replay_bar;
 mod theme;
 mod timeline;
 mod words;
@@ -64,8 +68,8 @@ pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
 
 fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     let regions = regions(area, app);
-    header::draw(buffer, regions.header, app);
-    if app.overlay() != Overlay::Compare {
+    if !covers(app.overlay()) {
+        header::draw(buffer, regions.header, app);
         inventory::draw(buffer, regions.stock, app);
         orders::draw(buffer, regions.orders, app);
         timeline::draw(buffer, regions.timeline, app, app.scroll().timeline);
@@ -74,6 +78,14 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     footer::draw_line(buffer, regions.line, app);
     footer::draw_keys(buffer, regions.keys, app);
     overlay::draw(buffer, area, app);
+    if app.replay().is_some() {
+        replay_bar::draw(buffer, regions.keys, app);
+    }
+}
+
+/// Whether nothing of the dashboard is seen behind it.
+const fn covers(overlay: Overlay) -> bool {
+    matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes)
 }
 
 /// How far each list can be scrolled on a screen of this size.

@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::app::{App, Overlay, Question};
 
-use super::{command_page, compare, editor, figures, help, log, pane, regions, theme};
+use super::{command_page, compare, editor, figures, help, log, notes, pane, presenter, regions, theme};
 
 /// The columns of a page.
 const PAGE: u16 = 84;
@@ -21,7 +21,9 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
         Overlay::Log => log::draw(buffer, area, app),
         Overlay::Compare => compare::draw(buffer, area, app),
-        Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand => {
+        Overlay::Walkthrough => presenter::draw(buffer, area, app),
+        Overlay::Notes => notes::draw(buffer, area, app),
+        Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand | Overlay::Replay => {
             if let Some((title, lines)) = text(area, app) {
                 page(buffer, area, app, &title, lines);
             }
@@ -34,6 +36,9 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 pub fn hidden(area: Rect, app: &App) -> usize {
     if app.overlay() == Overlay::Log {
         return log::hidden(area, app);
+    }
+    if app.overlay() == Overlay::Notes {
+        return notes::hidden(area, app);
     }
     let height = usize::from(page_area(area).height.saturating_sub(2));
     text(area, app).map_or(0, |(_, lines)| lines.len().saturating_sub(height))

@@ -8,8 +8,8 @@ use std::{
 
 use idempotence::{
     app::{
-        App, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Look, Message, RetryWaits, Setup, SideStage,
-        Worker,
+        App, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Look, Message, Programme, RetryWaits, Setup,
+        SideStage, Worker,
     },
     config::{Flags, Settings},
     domain::Guard,
@@ -192,8 +192,9 @@ fn setup(stage: &Stage, preset: Preset) -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look: Look::default(),
-        version: "0",
+        version: "0".into(),
         now: idempotence::store::now(),
+        programme: Programme::Keyboard,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use idempotence::{
-    app::{App, Command, Look, Message, RetryWaits, Setup},
+    app::{App, Command, Look, Message, Programme, RetryWaits, Setup},
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
@@ -175,8 +175,9 @@ pub fn setup(stage: &Stage) -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look: Look::default(),
-        version: "0",
+        version: "0".into(),
         now: idempotence::store::now(),
+        programme: Programme::Keyboard,
     }
 }
 
@@ -222,7 +223,7 @@ async fn the_whole_app_runs_without_a_terminal() {
         log: stage.folder.path().join("worker.log"),
     };
     let (sender, mut told) = mpsc::channel(64);
-    let (relay, messages) = mpsc::channel(64);
+    let (relay, mut messages) = mpsc::channel(64);
     let (keys, pressed) = futures::channel::mpsc::unbounded();
     let press = move |key| keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))));
     // Sees what the core is told: orders when the worker is ready, quits when all is done.
@@ -251,14 +252,9 @@ async fn the_whole_app_runs_without_a_terminal() {
         effects.perform(command)
     };
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-    let app = event_loop::run(
-        &mut terminal,
-        App::new(setup(&stage)),
-        pressed.boxed(),
-        messages,
-        perform,
-        futures::stream::pending(),
-    );
+    let (mut pressed, mut outside) = (pressed.boxed(), futures::stream::pending());
+    let app =
+        event_loop::run(&mut terminal, App::new(setup(&stage)), &mut pressed, &mut messages, perform, &mut outside);
     let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
     terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
     let screen = terminal.backend().to_string();

@@ -7,7 +7,7 @@ use std::{
 
 use idempotence::{
     app::{Command, End, Message, Server, StartOrder, Tone},
-    domain::Guard,
+    domain::{Guard, RetryWaits},
     faults::FaultPlan,
     store::{Fact, Phase},
     temporal::order_workflow_id,
@@ -45,7 +45,17 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
     let workflow = order_workflow_id("A");
     let ticket = 1;
     let (order, product) = ("A".parse().unwrap(), "123456".parse().unwrap());
-    let start = StartOrder { ticket, order, product, quantity: 10, workflow, faults, seed: 7, guard: Guard::Ledger };
+    let start = StartOrder {
+        ticket,
+        order,
+        product,
+        quantity: 10,
+        workflow,
+        faults,
+        seed: 7,
+        guard: Guard::Ledger,
+        retry: RetryWaits::default(),
+    };
     desk.perform(Command::StartOrder(start));
     stage.wait_for(
         "the first attempt fails",

@@ -9,7 +9,7 @@ use std::{
 };
 
 use idempotence::{
-    app::{App, Look, Message, RetryWaits, Setup},
+    app::{App, Look, Message, Programme, RetryWaits, Setup},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
     faults::{Point, Preset},
     runtime::{
@@ -379,8 +379,9 @@ fn setup() -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look: Look::default(),
-        version: "0",
+        version: "0".into(),
         now: now(),
+        programme: Programme::Keyboard,
     }
 }
 
@@ -388,17 +389,15 @@ fn setup() -> Setup {
 fn session_that(goes_wrong: fn()) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(async {
-        let (sender, messages) = mpsc::channel::<Message>(8);
-        let begin = || {
-            move |_| {
-                let _open = &sender;
-                goes_wrong();
-                false
-            }
+        let (_open, mut messages) = mpsc::channel::<Message>(8);
+        let perform = |_| {
+            goes_wrong();
+            false
         };
-        Box::pin(session::run(App::new(setup()), messages, begin)).await.unwrap()
+        let played = session::run(async |session| session.play(App::new(setup()), &mut messages, perform).await);
+        Box::pin(played).await.unwrap()
     });
-    assert_eq!(ended.exit_code(), 1);
+    assert_eq!(ended.map(|(_, ending)| ending).exit_code(), 1);
 }
 
 #[test]

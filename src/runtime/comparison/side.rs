@@ -62,13 +62,7 @@ impl Terms {
     }
 
     fn request(&self, guard: Guard, order: &str, quantity: i64, faults: &FaultPlan) -> StartRequest {
-        let waits = self.comparison.waits();
-        let retry = RetrySettings {
-            initial_interval_millis: waits.initial,
-            maximum_interval_millis: waits.maximum,
-            start_to_close_millis: waits.start_to_close,
-            ..RetrySettings::default()
-        };
+        let retry = RetrySettings::from(self.comparison.waits());
         let demo = Demo { retry, ..Demo::new(faults, self.comparison.seed, guard) };
         let input =
             OrderInput { order: order.to_owned(), item: Comparison::PRODUCT.to_owned(), quantity, demo: Some(demo) };

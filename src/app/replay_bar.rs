@@ -1,0 +1,35 @@
+//! Where a replayed recording stands: shown in place of the keys.
+
+use super::App;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayBar {
+    pub paused: bool,
+    /// It waits for the key that the speaker pressed here.
+    pub waits: bool,
+    /// Nothing more is to come.
+    pub over: bool,
+    /// How many times as fast as it was, in quarters.
+    pub speed: u64,
+    /// In milliseconds since the beginning.
+    pub at: u64,
+    pub length: u64,
+    /// Entries that were told, and how many there are.
+    pub told: usize,
+    pub entries: usize,
+}
+
+impl App {
+    /// Where the recording stands that this is replayed from; `None` where it happens.
+    #[must_use]
+    pub const fn replay(&self) -> Option<&ReplayBar> {
+        self.replay.as_ref()
+    }
+
+    pub fn show_replay(&mut self, bar: ReplayBar) {
+        // Time alone moves it in seconds.
+        let shown = |bar: &ReplayBar| ReplayBar { at: bar.at / 1_000, ..*bar };
+        self.dirty |= self.replay.as_ref().map(shown) != Some(shown(&bar));
+        self.replay = Some(bar);
+    }
+}

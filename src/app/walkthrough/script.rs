@@ -1,0 +1,368 @@
+//! The text of a walkthrough: Markdown that reads well by itself. `#` is its title, each `##` a step. Below a step's
+//! heading a block of TOML may name the scenario that it plays and the panels that it shows; then comes what the room
+//! reads, and under `### Before`, `### After` and `### Notes` what is about to happen, what was seen, and what only the
+//! speaker reads. A block of TOML below the title sets the retry policy of all steps.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::{
+    domain::{RetryWaits, sanitize},
+    scenario::Scenario,
+};
+
+/// The most panels that a step shows: more cannot be looked at while somebody speaks.
+pub const MOST_PANELS: usize = 3;
+
+/// The longest piece of text.
+const LONGEST: usize = 2_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    pub title: String,
+    pub steps: Vec<Step>,
+}
+
+/// One step: what the room reads, what is played, and what is said to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Step {
+    pub title: String,
+    pub scenario: Option<Scenario>,
+    pub panels: Vec<StepPanel>,
+    pub text: Vec<Paragraph>,
+    pub before: Vec<Paragraph>,
+    pub after: Vec<Paragraph>,
+    pub notes: Vec<Paragraph>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepPanel {
+    Stock,
+    Orders,
+    Timeline,
+    Effects,
+}
+
+impl StepPanel {
+    pub const ALL: [Self; 4] = [Self::Stock, Self::Orders, Self::Timeline, Self::Effects];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Orders => "orders",
+            Self::Timeline => "timeline",
+            Self::Effects => "effects",
+        }
+    }
+}
+
+/// Text between two blank lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Paragraph {
+    /// One of a list.
+    pub bullet: bool,
+    pub pieces: Vec<Piece>,
+}
+
+/// Text of one kind. Sanitized.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    pub text: String,
+    pub kind: PieceKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PieceKind {
+    #[default]
+    Plain,
+    Strong,
+    Code,
+}
+
+impl Paragraph {
+    /// The same without its kinds.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        self.pieces.iter().map(|piece| piece.text.as_str()).collect()
+    }
+
+    /// Harmless to show, where it comes from a file.
+    pub(in crate::app) fn cleaned(self) -> Self {
+        let clean = |piece: Piece| Piece { text: sanitize(&piece.text, LONGEST), ..piece };
+        Self { pieces: self.pieces.into_iter().map(clean).collect(), ..self }
+    }
+}
+
+/// Why a text is no walkthrough.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}, line {line}, column {column}: {problem}")]
+pub struct ScriptError {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    pub problem: String,
+}
+
+/// Reads a walkthrough. `file` names it in errors; `find` gives the scenario of a name, or says why there is none.
+///
+/// # Errors
+/// [`ScriptError`].
+pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, ScriptError> {
+    let mut reading = Reading { title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
+    let wrong = |Wrong { offset, problem }: Wrong| {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        ScriptError { file: file.to_owned(), line, column, problem }
+    };
+    let mut events = Parser::new(text).into_offset_iter();
+    while let Some((event, range)) = events.next() {
+        if let Event::Start(tag) = event {
+            reading.block(tag, range, &mut events).map_err(wrong)?;
+        }
+    }
+    reading.finish(text.len()).map_err(wrong)
+}
+
+/// What is wrong, and at which byte.
+struct Wrong {
+    offset: usize,
+    problem: String,
+}
+
+impl Wrong {
+    fn new(offset: usize, problem: impl Into<String>) -> Self {
+        Self { offset, problem: problem.into() }
+    }
+}
+
+/// Where the text that is read belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Title,
+    Text,
+    Before,
+    After,
+    Notes,
+}
+
+struct Reading<F> {
+    title: Option<String>,
+    steps: Vec<Step>,
+    retry: Option<RetryWaits>,
+    section: Section,
+    find: F,
+}
+
+impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
+    fn block<'a>(
+        &mut self,
+        tag: Tag<'a>,
+        range: Range<usize>,
+        events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>,
+    ) -> Result<(), Wrong> {
+        match tag {
+            Tag::Heading { level, .. } => {
+                let title = until(events, |end| matches!(end, TagEnd::Heading(_))).plain();
+                self.heading(level, title, range.start)
+            }
+            Tag::CodeBlock(CodeBlockKind::Fenced(language)) if &*language == "toml" => {
+                let (text, offset) = code(events, range.start);
+                self.settings(&text, offset)
+            }
+            Tag::CodeBlock(_) => {
+                let (text, _) = code(events, range.start);
+                let pieces = |line: &str| vec![Piece { text: sanitize(line, LONGEST), kind: PieceKind::Code }];
+                text.lines()
+                    .try_for_each(|line| self.add(Paragraph { bullet: false, pieces: pieces(line) }, range.start))
+            }
+            Tag::Paragraph => {
+                let paragraph = until(events, |end| end == TagEnd::Paragraph);
+                self.add(paragraph, range.start)
+            }
+            Tag::Item => {
+                let paragraph = until(events, |end| end == TagEnd::Item);
+                self.add(Paragraph { bullet: true, ..paragraph }, range.start)
+            }
+            Tag::List(_) => Ok(()),
+            Tag::HtmlBlock => {
+                // A comment is for whoever edits the file.
+                events.find(|(event, _)| *event == Event::End(TagEnd::HtmlBlock));
+                Ok(())
+            }
+            _ => Err(Wrong::new(range.start, "only headings, paragraphs, lists and blocks of code can be shown")),
+        }
+    }
+
+    fn heading(&mut self, level: HeadingLevel, title: String, offset: usize) -> Result<(), Wrong> {
+        match (level, self.steps.is_empty()) {
+            (HeadingLevel::H1, true) if self.title.is_none() => self.title = Some(title),
+            (HeadingLevel::H2, _) if self.title.is_some() => {
+                self.section = Section::Text;
+                self.steps.push(Step { title, ..Step::default() });
+            }
+            (HeadingLevel::H3, false) => {
+                self.section = match title.as_str() {
+                    "Before" => Section::Before,
+                    "After" => Section::After,
+                    "Notes" => Section::Notes,
+                    _ => {
+                        let problem = format!("a step has the parts Before, After and Notes, and not '{title}'");
+                        return Err(Wrong::new(offset, problem));
+                    }
+                };
+            }
+            _ => {
+                let problem = "expected one # with the title, then a ## for each step, and ### only for its parts \
+                               Before, After and Notes";
+                return Err(Wrong::new(offset, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), Wrong> {
+        let Some(step) = self.steps.last_mut() else {
+            // What stands below the title is for whoever reads the file.
+            return if self.title.is_some() { Ok(()) } else { Err(Wrong::new(offset, "expected # and a title first")) };
+        };
+        match self.section {
+            Section::Title | Section::Text => step.text.push(paragraph),
+            Section::Before => step.before.push(paragraph),
+            Section::After => step.after.push(paragraph),
+            Section::Notes => step.notes.push(paragraph),
+        }
+        Ok(())
+    }
+
+    fn settings(&mut self, text: &str, offset: usize) -> Result<(), Wrong> {
+        let wrong = |error: toml::de::Error| {
+            let at = offset + error.span().map_or(0, |span| span.start);
+            Wrong::new(at, error.message())
+        };
+        let Some(step) = self.steps.last_mut() else {
+            let settings: ScriptTable = toml::from_str(text).map_err(wrong)?;
+            self.retry = Some(settings.retry.waits());
+            return Ok(());
+        };
+        let settings: StepTable = toml::from_str(text).map_err(wrong)?;
+        if let Some(name) = settings.scenario {
+            let at = offset + name.span().start;
+            let mut scenario = (self.find)(name.get_ref()).map_err(|problem| Wrong::new(at, problem))?;
+            scenario.retry = self.retry.unwrap_or(scenario.retry);
+            step.scenario = Some(scenario);
+        }
+        if settings.panels.len() > MOST_PANELS {
+            let at = settings.panels.get(MOST_PANELS).map_or(0, |panel| panel.span().start);
+            return Err(Wrong::new(offset + at, format!("a step shows at most {MOST_PANELS} panels")));
+        }
+        for panel in &settings.panels {
+            let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.get_ref());
+            let unknown = || {
+                let problem =
+                    format!("there is no panel '{}'; give stock, orders, timeline or effects", panel.get_ref());
+                Wrong::new(offset + panel.span().start, problem)
+            };
+            step.panels.push(known.ok_or_else(unknown)?);
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: usize) -> Result<Script, Wrong> {
+        let title = self.title.ok_or_else(|| Wrong::new(0, "expected # and a title first"))?;
+        if self.steps.is_empty() {
+            return Err(Wrong::new(end, "expected ## and the title of a step"));
+        }
+        Ok(Script { title, steps: self.steps })
+    }
+}
+
+/// Below the title.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptTable {
+    #[serde(default)]
+    retry: RetryTable,
+}
+
+/// Below the heading of a step.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    scenario: Option<Spanned<String>>,
+    #[serde(default)]
+    panels: Vec<Spanned<String>>,
+}
+
+/// In milliseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryTable {
+    initial_ms: Option<u64>,
+    coefficient: Option<u64>,
+    maximum_ms: Option<u64>,
+    start_to_close_ms: Option<u64>,
+}
+
+impl RetryTable {
+    fn waits(&self) -> RetryWaits {
+        let default = RetryWaits::default();
+        RetryWaits {
+            initial: self.initial_ms.unwrap_or(default.initial),
+            coefficient: self.coefficient.unwrap_or(default.coefficient),
+            maximum: self.maximum_ms.unwrap_or(default.maximum),
+            start_to_close: self.start_to_close_ms.unwrap_or(default.start_to_close),
+        }
+    }
+}
+
+/// The text up to the end of a block.
+fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends: impl Fn(TagEnd) -> bool) -> Paragraph {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut kind = PieceKind::Plain;
+    for (event, _) in events {
+        let (text, as_kind) = match event {
+            Event::End(end) if ends(end) => break,
+            Event::Start(Tag::Strong | Tag::Emphasis) => {
+                kind = PieceKind::Strong;
+                continue;
+            }
+            Event::End(TagEnd::Strong | TagEnd::Emphasis) => {
+                kind = PieceKind::Plain;
+                continue;
+            }
+            Event::Text(text) => (text.to_string(), kind),
+            Event::Code(text) => (text.to_string(), PieceKind::Code),
+            Event::SoftBreak | Event::HardBreak => (" ".to_owned(), kind),
+            _ => continue,
+        };
+        let text = sanitize(&text, LONGEST);
+        match pieces.last_mut().filter(|last| last.kind == as_kind) {
+            Some(last) => last.text.push_str(&text),
+            None => pieces.push(Piece { text, kind: as_kind }),
+        }
+    }
+    Paragraph { bullet: false, pieces }
+}
+
+/// The text of a block of code, and where it begins.
+fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start: usize) -> (String, usize) {
+    let (mut text, mut offset) = (String::new(), None);
+    for (event, range) in events {
+        match event {
+            Event::Text(more) => {
+                offset = offset.or(Some(range.start));
+                text.push_str(&more);
+            }
+            Event::End(TagEnd::CodeBlock) => break,
+            _ => {}
+        }
+    }
+    (text, offset.unwrap_or(start))
+}

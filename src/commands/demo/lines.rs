@@ -1,0 +1,124 @@
+//! What happens in a scenario, as lines: one per attempt and effect, and what becomes of worker and server.
+
+use std::path::Path;
+
+use crate::{
+    app::{App, Link, Message, Server, Worker},
+    commands::print,
+    config::Settings,
+    domain::OrderId,
+    scenario::{Scenario, What},
+    store::{Fact, Phase, Record},
+};
+
+/// Prints what is heard, or nothing where it is quiet.
+pub struct Lines {
+    quiet: bool,
+    title: String,
+    terms: String,
+    /// Several orders are told apart by their ids.
+    several: bool,
+    /// The journal's line that was printed last, and the time of the first.
+    shown: u64,
+    first: Option<u64>,
+    server_was_down: bool,
+}
+
+impl Lines {
+    #[must_use]
+    pub fn new(scenario: &Scenario, quiet: bool) -> Self {
+        let orders = scenario.acts.iter().filter(|act| matches!(act.what, What::Order(_))).count();
+        let copies = scenario.acts.iter().any(|act| matches!(&act.what, What::Order(placing) if placing.copies > 1));
+        Self {
+            quiet,
+            title: format!("scenario {}: {}", scenario.name, scenario.title),
+            terms: format!("faults {}, seed {}, guard {}", scenario.faults, scenario.seed, scenario.guard),
+            several: orders > 1 || copies,
+            shown: 0,
+            first: None,
+            server_was_down: false,
+        }
+    }
+
+    /// Says what is played, where.
+    pub fn begin(&self, settings: &Settings, log: &Path) {
+        self.say(&self.title);
+        self.say(&format!("server {}, task queue {}", settings.address, settings.task_queue));
+        self.say(&format!("database {}, log {}", settings.database.path.display(), log.display()));
+        self.say(&self.terms);
+    }
+
+    pub fn tell(&mut self, message: &Message, app: &App) {
+        match message {
+            Message::Journal(news) => {
+                if news.restarted {
+                    (self.shown, self.first) = (0, None);
+                }
+                news.records.iter().for_each(|record| self.record(record));
+            }
+            Message::Started { order, workflow, run, joined, .. } => {
+                let how = if *joined { "joined" } else { "started" };
+                self.say(&format!("{how:<8} order {order}: workflow {workflow} run {run}"));
+            }
+            Message::Worker(Worker::Exited { cause, .. }) => self.say(&format!("worker   {cause}; starting a new one")),
+            Message::Worker(Worker::Ready { pid }) if self.first.is_some() => {
+                self.say(&format!("worker   {pid} polls"))
+            }
+            Message::Server(Server::Preparing { step }) => self.say(step),
+            Message::Server(Server::Killed) => {
+                self.server_was_down = true;
+                self.say("server   killed (SIGKILL)");
+            }
+            Message::Link(Link::Up) if self.server_was_down => self.say("server   answers again"),
+            Message::Notice { text, tone: crate::app::Tone::Bad } if app.performance().is_some() => self.say(text),
+            _ => {}
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if self.quiet {
+            tracing::info!("{text}");
+        } else {
+            print::line(text);
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        if record.seq <= self.shown {
+            return;
+        }
+        self.shown = record.seq;
+        let since = record.at.0.saturating_sub(*self.first.get_or_insert(record.at.0));
+        if let Some((order, text)) = describe(&record.fact) {
+            let order = order.filter(|_| self.several).map_or_else(String::new, |order| format!("{order:<6} "));
+            self.say(&format!("{:>4}.{:03} s  {order}{text}", since / 1000, since % 1000));
+        }
+    }
+}
+
+/// A line per attempt and effect, and whose it is.
+fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
+    Some(match fact {
+        Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),
+        Fact::Order(commit) | Fact::Supplier(commit) => {
+            let receipt = &commit.receipt;
+            let text = format!("{:+} -> stock {}  ({})", receipt.delta, receipt.stock, commit.key);
+            (Some(&commit.origin.order), format!("{:<24} {text}", "  effect committed"))
+        }
+        Fact::Reject(refused) => (None, format!("{:<24} {}: {}", "  refused", refused.code, refused.message)),
+        Fact::Adjust(adjustment) => {
+            (None, format!("{:<24} {:+} -> stock {}", "adjusted", adjustment.delta, adjustment.stock))
+        }
+        Fact::Attempt(event) => {
+            let what = match &event.phase {
+                Phase::Started => return None,
+                Phase::Fault { point, action } => format!("{action} {point}"),
+                Phase::Completed { outcome } => format!("ok, {}", outcome.name()),
+                Phase::Failed { message, point: Some(point), .. } => format!("failed {point}: {message}"),
+                Phase::Failed { message, .. } => format!("failed: {message}"),
+            };
+            let origin = &event.origin;
+            (Some(&origin.order), format!("{:<24} attempt {}: {what}", origin.activity.name(), origin.attempt))
+        }
+    })
+}

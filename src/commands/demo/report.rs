@@ -1,0 +1,144 @@
+//! What a scenario came to, for people and for programs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, Judged, Part, Placed},
+    commands::{Failure, print},
+    domain::Activity,
+    scenario::Scenario,
+    store::Audit,
+};
+
+/// What became of one start.
+struct OrderReport {
+    order: String,
+    workflow: String,
+    run: Option<String>,
+    outcome: String,
+    attempts: BTreeMap<&'static str, u32>,
+}
+
+pub struct Report {
+    scenario: Scenario,
+    orders: Vec<OrderReport>,
+    audit: Audit,
+    /// As the document shows it.
+    last_order: String,
+    /// Why it came to no end.
+    judged: Result<Judged, String>,
+}
+
+impl Report {
+    /// What the performance of `app` came to.
+    ///
+    /// # Errors
+    /// [`Failure::Unanswered`] where there was none, or none to its end.
+    pub fn of(app: &App) -> Result<Self, Failure> {
+        let nothing = || Failure::Unanswered("no scenario was played".to_owned());
+        let performance = app.performance().ok_or_else(nothing)?;
+        let judged = match performance.part() {
+            Part::Over(judged) => Ok(judged.clone()),
+            Part::GivenUp(why) => Err(why.clone()),
+            _ => return Err(nothing()),
+        };
+        let order = |placed: &Placed| OrderReport {
+            order: placed.order.to_string(),
+            workflow: placed.workflow.clone(),
+            run: placed.run.clone(),
+            outcome: app.outcome_of(placed),
+            attempts: attempts(app, placed),
+        };
+        Ok(Self {
+            scenario: performance.scenario().clone(),
+            orders: performance.placed().iter().map(order).collect(),
+            audit: app.account().audit.clone(),
+            last_order: app.account().document.as_ref().map(|document| document.last_order.clone()).unwrap_or_default(),
+            judged,
+        })
+    }
+
+    #[must_use]
+    pub fn as_expected(&self) -> bool {
+        self.judged.as_ref().is_ok_and(Judged::holds)
+    }
+
+    /// What did not come as expected; `None` where all did.
+    fn complaint(&self) -> Option<String> {
+        match &self.judged {
+            Ok(judged) => judged.complaint(),
+            Err(why) => Some(why.clone()),
+        }
+    }
+
+    pub fn print(&self) {
+        // A burst has too many to name each.
+        for order in self.orders.iter().filter(|_| self.orders.len() <= 10) {
+            let attempts: Vec<_> =
+                order.attempts.iter().map(|(activity, count)| format!("{activity} {count}")).collect();
+            let attempts = if attempts.is_empty() { "none".to_owned() } else { attempts.join(", ") };
+            print::line(&format!("order {}: {}; attempts: {attempts}", order.order, order.outcome));
+        }
+        print::line(&format!("document: orderID {}, inStock {}", self.last_order, self.audit.actual));
+        print::line(&format!("verdict {}: {}", self.audit.verdict().name(), self.audit.sentence()));
+        match self.complaint() {
+            None => print::line(&format!("as expected: {}", self.scenario.why)),
+            Some(complaint) => print::line(&format!("NOT as expected: {complaint}")),
+        }
+    }
+
+    /// A row of the table of all scenarios.
+    pub fn print_row(&self) {
+        let (mark, more) = match self.complaint() {
+            None => ("ok  ", String::new()),
+            Some(complaint) => ("FAIL", format!("  {complaint}")),
+        };
+        let figures = self.judged.as_ref().map(|judged| judged.figures).unwrap_or_default();
+        print::line(&format!(
+            "{mark} {:<20} stock {:>5}  verdict {:<5}  attempts {:>3}  retries {:>3}  replays {:>3}  {:>3}.{} s{more}",
+            self.scenario.name,
+            self.audit.actual,
+            self.audit.verdict().name(),
+            figures.attempts,
+            figures.retries,
+            figures.replays,
+            figures.millis / 1_000,
+            figures.millis % 1_000 / 100,
+        ));
+    }
+
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let order = |order: &OrderReport| {
+            json!({
+                "orderID": order.order,
+                "workflowID": order.workflow,
+                "runID": order.run,
+                "outcome": order.outcome,
+                "attempts": order.attempts,
+            })
+        };
+        json!({
+            "scenario": self.scenario.name,
+            "orders": self.orders.iter().map(order).collect::<Vec<_>>(),
+            "stock": { "initial": self.audit.initial, "expected": self.audit.expected, "actual": self.audit.actual },
+            "verdict": self.audit.verdict().name(),
+            "asExpected": self.as_expected(),
+            "complaint": self.complaint(),
+        })
+    }
+}
+
+fn attempts(app: &App, placed: &Placed) -> BTreeMap<&'static str, u32> {
+    let counts = Activity::ALL.map(|activity| (activity.name(), app.attempts_of(placed, activity)));
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
+}
+
+/// All scenarios as one object.
+#[must_use]
+pub fn table(reports: &[Report]) -> Value {
+    let right = reports.iter().all(Report::as_expected);
+    json!({ "scenarios": reports.iter().map(Report::json).collect::<Vec<_>>(), "asExpected": right })
+}

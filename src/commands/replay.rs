@@ -1,0 +1,54 @@
+//! Shows a recording again, in the same interface, with no server, worker or database.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use tokio::sync::mpsc;
+
+use super::{Failure, log};
+use crate::{
+    app::Command,
+    cli::ReplayArgs,
+    config::Settings,
+    recording::{self, Player, Recording},
+    runtime::{
+        notes::NotesWriter,
+        session::{self},
+    },
+};
+
+/// The one that is shown where none is named.
+const FIRST: &str = "walkthrough";
+
+pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
+    let name = args.recording.as_deref().unwrap_or(FIRST);
+    let player = Player::new(read(name)?, settings.look);
+    log::to_file(&settings)?;
+    let ended = session::run(async |session| {
+        // Nothing is told but keys and the time.
+        let (_silent, mut messages) = mpsc::channel(1);
+        let notes = NotesWriter::new(&settings.state_dir);
+        let perform = |command| match command {
+            Command::Present(page) => {
+                notes.show(page);
+                false
+            }
+            command => command == Command::Quit,
+        };
+        session.play(player, &mut messages, perform).await
+    });
+    let ended = Box::pin(ended).await?;
+    Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))
+}
+
+/// The recording of that name or in that file.
+///
+/// # Errors
+/// [`Failure::Unreadable`], [`Failure::Recorded`].
+pub fn read(name: &str) -> Result<Recording, Failure> {
+    if let Some(bytes) = recording::built_in(name) {
+        return Ok(Recording::read(name, bytes)?);
+    }
+    let file = Path::new(name);
+    let bytes = fs::read(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })?;
+    Ok(Recording::read(name, &bytes)?)
+}

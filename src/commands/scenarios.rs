@@ -1,0 +1,71 @@
+//! Finds scenarios by name or file, and names those that are built in.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use super::print;
+use crate::scenario::{self, Scenario, ScenarioError, UnknownScenario};
+
+/// Why there is no scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioProblem {
+    #[error(transparent)]
+    Unknown(#[from] UnknownScenario),
+    #[error(transparent)]
+    Wrong(#[from] ScenarioError),
+    #[error("could not read {}: {source}", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+}
+
+/// The scenario of that name, or in that file: whatever has a `/` or ends with `.toml` is a file, looked for `beside` a
+/// walkthrough first.
+///
+/// # Errors
+/// [`ScenarioProblem`].
+pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProblem> {
+    let path = Path::new(name);
+    let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
+    if !is_file {
+        return built_in(name);
+    }
+    let file = beside.map(|folder| folder.join(path)).filter(|file| file.exists()).unwrap_or_else(|| path.to_owned());
+    let text =
+        fs::read_to_string(&file).map_err(|source| ScenarioProblem::Unreadable { file: file.clone(), source })?;
+    let stem = file.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
+    Ok(scenario::parse(&stem, &file.display().to_string(), &text)?)
+}
+
+fn built_in(name: &str) -> Result<Scenario, ScenarioProblem> {
+    Ok(scenario::built_in(name)??)
+}
+
+/// All that are built in, in the order in which they are played.
+///
+/// # Errors
+/// None that can happen: a test reads them all.
+pub fn all() -> Result<Vec<Scenario>, ScenarioProblem> {
+    scenario::BUILT_IN.iter().map(|(name, _)| built_in(name)).collect()
+}
+
+/// Prints a line for each.
+///
+/// # Errors
+/// As [`all`].
+pub fn list(as_json: bool) -> Result<(), ScenarioProblem> {
+    let all = all()?;
+    if as_json {
+        let rows =
+            all.iter().map(|scenario| json!({ "name": scenario.name, "title": scenario.title, "why": scenario.why }));
+        print::json(&json!({ "scenarios": rows.collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    let width = all.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    for scenario in &all {
+        print::line(&format!("{:width$}  {}", scenario.name, scenario.title));
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Where a scenario is played: a task queue of its own always, so that no worker with another database takes its orders; a
+//! database of its own, so that it starts where the seed does and nobody's stock is touched; and where it kills the
+//! server, a server of its own.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Failure, session_letters};
+use crate::{
+    app::{Programme, RetryWaits, Setup},
+    config::{AddressError, Settings},
+    domain::Guard,
+    faults::{Preset, Seed},
+    scenario::Scenario,
+    server,
+    store::now,
+};
+
+/// How many letters tell an orders' workflow id from those of all other stages on the same server.
+const LETTERS: usize = 6;
+
+#[derive(Debug)]
+pub struct Stage {
+    pub settings: Settings,
+    /// Where the database lies; it goes with the stage. `None` where one was named.
+    folder: Option<TempDir>,
+}
+
+impl Stage {
+    /// A stage under `settings`, of which `keeps_named` takes a database that was named as it stands.
+    ///
+    /// # Errors
+    /// [`Failure::Io`].
+    pub fn new(settings: &Settings, role: &str, keeps_named: bool) -> Result<Self, Failure> {
+        let mut settings = settings.clone();
+        settings.task_queue = format!("{}-{role}-{}", settings.task_queue, uuid::Uuid::new_v4().simple());
+        if keeps_named && settings.database.explicit {
+            return Ok(Self { settings, folder: None });
+        }
+        let folder = tempfile::Builder::new().prefix(&format!("idempotence-{role}-")).tempdir();
+        let folder = folder.map_err(Failure::io("make a folder for the database"))?;
+        settings.database.path = folder.path().join("inventory.json");
+        Ok(Self { settings, folder: Some(folder) })
+    }
+
+    /// The same with a server of its own, which can be killed.
+    ///
+    /// # Errors
+    /// [`Failure::Io`].
+    pub fn with_own_server(mut self) -> Result<Self, Failure> {
+        let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
+        let address = format!("127.0.0.1:{port}").parse();
+        self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
+        if let Some(folder) = &self.folder {
+            self.settings.state_dir = folder.path().join("server");
+        }
+        Ok(self)
+    }
+
+    /// The database begins where the seed does.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    #[must_use]
+    pub fn setup(&self, log: &Path, programme: Programme) -> Setup {
+        let scenario = match &programme {
+            Programme::Scenario { scenario, .. } => Some(&**scenario),
+            _ => None,
+        };
+        let seed: Seed = scenario.map_or(0, |scenario: &Scenario| scenario.seed);
+        Setup {
+            seed,
+            retry: scenario.map_or_else(RetryWaits::default, |scenario| scenario.retry),
+            preset: Preset::None,
+            guard: Guard::default(),
+            faults_allowed: true,
+            programme,
+            ..basic_setup(&self.settings, log, LETTERS)
+        }
+    }
+}
+
+/// What every core begins with.
+#[must_use]
+pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
+    Setup {
+        server: settings.address.to_string(),
+        namespace: settings.namespace.clone(),
+        task_queue: settings.task_queue.clone(),
+        database: settings.database.path.display().to_string(),
+        log: log.display().to_string(),
+        session: session_letters(letters),
+        seed: 0,
+        preset: Preset::None,
+        guard: Guard::default(),
+        faults_allowed: true,
+        retry: RetryWaits::default(),
+        look: settings.look,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: now(),
+        programme: Programme::Keyboard,
+    }
+}

@@ -1,0 +1,126 @@
+//! The walkthrough: a talk in steps, each played for real on a stage of its own. On a second terminal, the speaker's notes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    Failure,
+    dashboard::{QUEUE, conclude},
+    log, record,
+    stage::{Stage, basic_setup},
+};
+use crate::{
+    app::{App, Programme, Script, Setup, parse_script},
+    cli::WalkthroughArgs,
+    config::Settings,
+    recording::{Recorded, Recorder},
+    runtime::{
+        effects::Effects,
+        event_loop::{Ending, LoopError},
+        notes::follow_notes,
+        session::{self, Session},
+        worker_child::WorkerCommand,
+        worker_keeper::WorkerOrder,
+    },
+};
+
+/// The walkthrough that is compiled in, and what it is called.
+const BUILT_IN: (&str, &str) = ("assets/walkthrough.md", include_str!("../../assets/walkthrough.md"));
+
+/// How long the end may take: nobody waits for what nobody needs any more.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
+    if args.notes {
+        return show_notes(settings).await;
+    }
+    let prepared = prepare(&settings, args.remote_faults, args.file.as_deref())?;
+    let log = log::to_file(&settings)?;
+    let recorder = record::begin(args.record.as_deref())?;
+    let ended = session::run(async |session| play(session, prepared, &log, recorder).await);
+    let ended = Box::pin(ended).await?;
+    Ok(conclude(ended.map(|(app, _recorder, ending)| (app, ending))))
+}
+
+/// A walkthrough and its stage, ready to begin.
+#[derive(Debug)]
+pub struct Prepared {
+    script: Script,
+    stage: Stage,
+    worker: WorkerCommand,
+}
+
+/// Reads the walkthrough and makes its stage. `file`: the one to read; else the one that is compiled in.
+///
+/// # Errors
+/// [`Failure`]: a walkthrough with mistakes, or no place for it.
+pub fn prepare(settings: &Settings, remote_faults: bool, file: Option<&Path>) -> Result<Prepared, Failure> {
+    if !settings.address.is_loopback() && !remote_faults {
+        let address = &settings.address;
+        return Err(Failure::Usage(format!(
+            "{address} is not this machine, and a walkthrough injects faults; allow that with --remote-faults"
+        )));
+    }
+    let script = read(file)?;
+    let stage = Stage::new(settings, "walkthrough", false)?;
+    // The log is the caller's; the worker writes to the same.
+    let log = settings.state_dir.join("idempotence.log");
+    let worker = WorkerCommand::new(&stage.settings, &log).map_err(Failure::io("find this program's own path"))?;
+    Ok(Prepared { script, stage, worker })
+}
+
+fn read(file: Option<&Path>) -> Result<Script, Failure> {
+    let (name, text): (String, String) = match file {
+        None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
+        Some(file) => {
+            let unreadable = |source| Failure::Unreadable { file: file.to_owned(), source };
+            (file.display().to_string(), fs::read_to_string(file).map_err(unreadable)?)
+        }
+    };
+    let beside = file.and_then(Path::parent).map(PathBuf::from);
+    let find = |name: &str| super::scenarios::find(name, beside.as_deref()).map_err(|error| error.to_string());
+    Ok(parse_script(&name, &text, find)?)
+}
+
+/// Plays a walkthrough at the terminal. Gives back its last state, the recording, and what ended it.
+///
+/// # Errors
+/// [`LoopError`].
+pub async fn play(
+    session: &mut Session,
+    Prepared { script, stage, worker }: Prepared,
+    log: &Path,
+    recorder: Option<Recorder>,
+) -> Result<(App, Option<Recorder>, Ending), LoopError> {
+    let core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let (sender, mut messages) = mpsc::channel(QUEUE);
+    let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender);
+    let played = session.play(core, &mut messages, |command| effects.perform(command)).await;
+    drop(messages);
+    // The stage goes, so nothing is lost by not letting the worker finish.
+    effects.finish(WorkerOrder::Kill, PATIENCE).await;
+    let (core, ending) = played?;
+    let (app, recorder) = core.end();
+    Ok((app, recorder, ending))
+}
+
+/// Shows what a walkthrough in another terminal has for its speaker.
+async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
+    let log = log::to_file(&settings)?;
+    let setup = Setup { programme: Programme::Notes, ..basic_setup(&settings, &log, 1) };
+    let ended = session::run(async |session| {
+        let (sender, mut messages) = mpsc::channel(8);
+        tokio::spawn(async move { follow_notes(&settings.state_dir, sender).await });
+        let ends = |command| matches!(command, crate::app::Command::Quit);
+        session.play(App::new(setup), &mut messages, ends).await
+    });
+    let ended = Box::pin(ended).await?;
+    Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))
+}

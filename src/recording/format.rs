@@ -1,0 +1,155 @@
+//! The lines of a recording.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::{Intent, Message, Setup},
+    domain::sanitize,
+    store::line::{self, LineError},
+};
+
+/// Readers refuse any other.
+const VERSION: u32 = 1;
+
+/// The longest recording that is read, in bytes; a walkthrough has a few hundred kilobytes.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    /// The version of the format.
+    recording: u32,
+    /// The version of the program that wrote it.
+    program: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// From 1.
+    pub n: u64,
+    /// Milliseconds since the beginning; never less than in the line before.
+    pub at: u64,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A core begins, over the one before.
+    Begin(Box<Setup>),
+    Message(Box<Message>),
+    /// The core that began last ends; `complete` where it was not cut off.
+    End(End),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {}
+
+impl Entry {
+    /// Whether the speaker's one key is pressed here.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        matches!(&self.what, What::Message(message) if matches!(**message, Message::Intent(Intent::GoOn)))
+    }
+
+    /// Whether any key is pressed here.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        matches!(&self.what, What::Message(message) if matches!(**message, Message::Intent(_)))
+    }
+}
+
+/// Why a recording is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingError {
+    #[error("{file} is no recording of this program: {problem}; make one with --record FILE")]
+    NoRecording { file: String, problem: String },
+    #[error(
+        "{file} has version {found} of the format, and this program reads version {VERSION}; use the program that wrote it ({program})"
+    )]
+    Version { file: String, found: u32, program: String },
+    #[error("{file} is damaged at line {line}: {problem}; make it anew, or remove that line and all behind it")]
+    Damaged { file: String, line: usize, problem: String },
+}
+
+/// A recording in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// What the first core begins with.
+    pub setup: Box<Setup>,
+    /// What comes after that.
+    pub entries: Vec<Entry>,
+}
+
+impl Recording {
+    /// Reads a recording. `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`RecordingError`], with the line that is damaged.
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, RecordingError> {
+        let no_recording = |problem: &str| {
+            let (file, problem) = (file.to_owned(), problem.to_owned());
+            RecordingError::NoRecording { file, problem }
+        };
+        if bytes.len() > LONGEST {
+            return Err(no_recording("it has more than 64 MiB"));
+        }
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let first = lines.next().ok_or_else(|| no_recording("it is empty"))?;
+        let header: Header = decode(first).map_err(|problem| no_recording(&problem))?;
+        if header.recording != VERSION {
+            let (file, program) = (file.to_owned(), sanitize(&header.program, 40));
+            return Err(RecordingError::Version { file, found: header.recording, program });
+        }
+        let begins_nothing = || no_recording("its second line begins no dashboard");
+        let begin = decode::<Entry>(lines.next().ok_or_else(begins_nothing)?);
+        let begin = begin.map_err(|problem| RecordingError::Damaged { file: file.to_owned(), line: 2, problem })?;
+        let What::Begin(setup) = begin.what else { return Err(begins_nothing()) };
+        let (mut n, mut at) = (begin.n, begin.at);
+        let mut entries = Vec::new();
+        for (line, text) in (3..).zip(lines) {
+            let damaged = |problem: String| RecordingError::Damaged { file: file.to_owned(), line, problem };
+            let entry: Entry = decode(text).map_err(damaged)?;
+            if Some(entry.n) != n.checked_add(1) {
+                return Err(damaged(format!("line {} of the recording does not follow line {n}", entry.n)));
+            }
+            if entry.at < at {
+                return Err(damaged("its time is before that of the line before".to_owned()));
+            }
+            (n, at) = (entry.n, entry.at);
+            entries.push(entry);
+        }
+        Ok(Self { setup, entries })
+    }
+
+    /// From the first line to the last, in milliseconds.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.at)
+    }
+}
+
+fn decode<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Result<T, String> {
+    let line = line.strip_suffix(b"\n").ok_or_else(|| "it is cut off".to_owned())?;
+    let body = line::open(line).map_err(|error: LineError| error.to_string())?;
+    serde_json::from_slice(&body).map_err(|error| sanitize(&error.to_string(), 200))
+}
+
+/// The first line, with its line feed.
+///
+/// # Errors
+/// None that can happen: the type has only keys and values that JSON knows.
+pub(super) fn header() -> serde_json::Result<Vec<u8>> {
+    encode(&Header { recording: VERSION, program: env!("CARGO_PKG_VERSION").to_owned() })
+}
+
+/// A line, with its line feed.
+///
+/// # Errors
+/// None that can happen: a message has only keys and values that JSON knows.
+pub(super) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = line::seal(&serde_json::to_vec(value)?);
+    line.push(b'\n');
+    Ok(line)
+}

@@ -1,0 +1,153 @@
+//! Writes down what a core is told. Where that fails, the run goes on and says so.
+
+use std::io::{self, Write};
+
+use crate::{
+    app::{App, Command, Message, Setup, Tone},
+    domain::UnixMillis,
+    runtime::core::Core,
+};
+
+use super::format::{self, End, Entry, What};
+
+/// Where a recording goes.
+pub struct Recorder {
+    out: Box<dyn Write + Send>,
+    /// The user's own folder, which is nobody else's business: it is written as `~`.
+    home: Option<String>,
+    begun: Option<UnixMillis>,
+    now: UnixMillis,
+    number: u64,
+    failure: Option<io::Error>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// Begins a recording. Each line is written at once, so that one that is cut off by a crash can be read up to there.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn new(mut out: Box<dyn Write + Send>, home: Option<String>) -> io::Result<Self> {
+        out.write_all(&format::header()?)?;
+        let home = home.filter(|home| home.len() > 1);
+        Ok(Self { out, home, begun: None, now: UnixMillis(0), number: 0, failure: None })
+    }
+
+    /// A core begins, over the one before.
+    pub fn begin(&mut self, setup: &Setup) {
+        self.begun = self.begun.or(Some(setup.now));
+        self.now = self.now.max(setup.now);
+        self.write(What::Begin(Box::new(setup.clone())));
+    }
+
+    /// The core that began last ends.
+    pub fn end(&mut self) {
+        self.write(What::End(End {}));
+    }
+
+    fn note(&mut self, message: &Message) {
+        match message {
+            Message::Tick { now } => self.now = self.now.max(*now),
+            message => self.write(What::Message(Box::new(message.clone()))),
+        }
+    }
+
+    fn write(&mut self, what: What) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.number = self.number.saturating_add(1);
+        let at = self.now.0.saturating_sub(self.begun.unwrap_or(self.now).0);
+        let entry = Entry { n: self.number, at, what };
+        let written = self.encode(&entry).and_then(|line| self.out.write_all(&line));
+        self.failure = written.err();
+    }
+
+    fn encode(&self, entry: &Entry) -> io::Result<Vec<u8>> {
+        let Some(home) = &self.home else { return Ok(format::encode(entry)?) };
+        let mut value = serde_json::to_value(entry)?;
+        hide(&mut value, home);
+        Ok(format::encode(&value)?)
+    }
+
+    /// Why it was given up; once.
+    fn complaint(&mut self) -> Option<String> {
+        let error = self.failure.as_ref()?;
+        let text = format!("the recording was given up: {error}");
+        // Nothing more is written, and nothing more said.
+        self.out = Box::new(io::sink());
+        self.failure = None;
+        Some(text)
+    }
+}
+
+fn hide(value: &mut serde_json::Value, home: &str) {
+    match value {
+        serde_json::Value::String(text) if text.contains(home) => *text = text.replace(home, "~"),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| hide(value, home)),
+        serde_json::Value::Object(values) => values.values_mut().for_each(|value| hide(value, home)),
+        _ => {}
+    }
+}
+
+/// A core, and the recording that is made of it where one was asked for.
+#[derive(Debug)]
+pub struct Recorded {
+    app: App,
+    recorder: Option<Recorder>,
+}
+
+impl Recorded {
+    #[must_use]
+    pub fn new(setup: Setup, mut recorder: Option<Recorder>) -> Self {
+        if let Some(recorder) = &mut recorder {
+            recorder.begin(&setup);
+        }
+        Self { app: App::new(setup), recorder }
+    }
+
+    /// The recording, to go on elsewhere.
+    #[must_use]
+    pub const fn take_recorder(&mut self) -> Option<Recorder> {
+        self.recorder.take()
+    }
+
+    /// Goes on with a recording that was elsewhere meanwhile.
+    pub fn put_recorder(&mut self, recorder: Option<Recorder>) {
+        self.recorder = recorder;
+    }
+
+    /// The core, and its recording, to which its end is written.
+    #[must_use]
+    pub fn end(mut self) -> (App, Option<Recorder>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end();
+        }
+        (self.app, self.recorder)
+    }
+}
+
+impl Core for Recorded {
+    fn app(&self) -> &App {
+        &self.app
+    }
+
+    fn update(&mut self, message: Message) -> Vec<Command> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(&message);
+            if let Some(text) = recorder.complaint() {
+                self.app.update(Message::Notice { text, tone: Tone::Bad });
+            }
+        }
+        self.app.update(message)
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        self.app.take_dirty()
+    }
+}

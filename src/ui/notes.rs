@@ -1,0 +1,73 @@
+//! What the speaker reads on a second terminal: the notes of the step that the room sees, what comes next, and how long it
+//! has taken. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    text::Line,
+    widgets::{Clear, Widget},
+};
+
+use crate::{
+    app::{App, NotesPage},
+    domain::UnixMillis,
+};
+
+use super::{footer, pane, presenter::prose, theme};
+
+/// Rows above and below the notes: the rule, where the step stands, what comes next, and blanks between.
+const AROUND: u16 = 7;
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let area = area.intersection(buffer.area);
+    Clear.render(area, buffer);
+    let [body, keys] = area.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(1)]));
+    footer::draw_keys(buffer, keys, app);
+    let Some(page) = app.notes() else {
+        let lines = [
+            Line::raw(""),
+            Line::raw(" No walkthrough has begun yet. In the terminal that the room sees:"),
+            Line::raw(""),
+            Line::styled("     idempotence walkthrough", theme::BOLD),
+        ];
+        return pane::lines(buffer, body, lines);
+    };
+    let (at, count) = page.position;
+    let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
+    let note = format!("{place}  {}", clock(page.begun, app.shown_now()));
+    let body = pane::titled(buffer, body, Line::styled(page.walkthrough.clone(), theme::BOLD), &note, true);
+    let body = Rect { x: body.x.saturating_add(1), width: body.width.saturating_sub(2), ..body };
+    let mut lines = vec![
+        Line::raw(""),
+        Line::styled(page.title.to_uppercase(), theme::BOLD),
+        Line::styled(format!("{}; here for {}", page.stands, clock(page.since, app.shown_now())), theme::FAINT),
+        Line::raw(""),
+    ];
+    let notes = notes(page, body.width);
+    let from = app.scroll().overlay.min(hidden(area, app));
+    lines.extend(notes.into_iter().skip(from));
+    lines.push(Line::raw(""));
+    lines.push(
+        page.next.as_ref().map_or_else(|| Line::raw(""), |next| Line::styled(format!("next: {next}"), theme::KNOWN)),
+    );
+    pane::lines(buffer, body, lines);
+}
+
+/// How many lines of the notes do not fit.
+#[must_use]
+pub fn hidden(area: Rect, app: &App) -> usize {
+    let lines = app.notes().map_or(0, |page| notes(page, area.width.saturating_sub(2)).len());
+    lines.saturating_sub(usize::from(area.height.saturating_sub(AROUND)))
+}
+
+fn notes(page: &NotesPage, width: u16) -> Vec<Line<'static>> {
+    if page.notes.is_empty() {
+        return vec![Line::styled("(no notes for this step)", theme::FAINT)];
+    }
+    prose(&page.notes, usize::from(width))
+}
+
+fn clock(since: UnixMillis, now: UnixMillis) -> String {
+    let seconds = now.0.saturating_sub(since.0) / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}

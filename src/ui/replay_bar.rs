@@ -1,0 +1,67 @@
+//! The bar of a replay, in place of the keys: what it does, how far it is, and the keys that move it. Changes nothing.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Clear, Widget},
+};
+
+use crate::{
+    app::{App, Overlay, ReplayBar},
+    keymap::KEYMAP,
+};
+
+use super::{pane, theme};
+
+/// The columns of the bar itself, at most.
+const BAR: u16 = 24;
+
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let Some(bar) = app.replay() else { return };
+    Clear.render(area, buffer);
+    let (word, style) = match bar {
+        ReplayBar { over: true, .. } => (" ■ END ", theme::PLAIN),
+        ReplayBar { waits: true, .. } => (" → GOES ON ", theme::GOOD),
+        ReplayBar { paused: true, .. } => (" PAUSED ", theme::WARN),
+        _ => (" REPLAY ", theme::KNOWN),
+    };
+    let mut spans = vec![Span::styled(word, theme::badge(style))];
+    spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), clock(bar.at), clock(bar.length))));
+    let columns = (area.width / 5).min(BAR);
+    let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
+    spans.push(Span::styled("█".repeat(usize::from(done)), style));
+    spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
+    let mut used = Line::from(spans.clone()).width();
+    let mut keys: Vec<_> = KEYMAP.iter().filter(|binding| binding.scope.holds(Overlay::Replay)).collect();
+    keys.retain(|binding| binding.footer.is_some() && !binding.short.is_empty());
+    keys.sort_by_key(|binding| binding.footer);
+    for binding in keys.into_iter().filter(|binding| binding.intent != crate::app::Intent::Close) {
+        let label = format!(" {}", binding.short);
+        used += binding.shown.chars().count() + label.chars().count() + 2;
+        if used > usize::from(area.width) {
+            break;
+        }
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
+        spans.push(Span::raw(label));
+    }
+    pane::lines(buffer, area, [Line::from(spans)]);
+}
+
+fn part(columns: u16, at: u64, length: u64) -> u16 {
+    u16::try_from(u64::from(columns).saturating_mul(at) / length.max(1)).unwrap_or(columns).min(columns)
+}
+
+fn speed(quarters: u64) -> String {
+    match quarters {
+        1 => "x0.25".to_owned(),
+        2 => "x0.5".to_owned(),
+        quarters => format!("x{}", quarters / 4),
+    }
+}
+
+fn clock(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
