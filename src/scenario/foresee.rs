@@ -1,7 +1,7 @@
 //! What a scenario must come to by the rules, so that an expectation that nothing can meet is refused.
 //!
-//! The attempts of an order follow from the seed alone, and what they do to the stock from the domain's own rules. It is
-//! exact as long as the orders of a batch cannot influence each other; a batch is what runs between two acts that wait
+//! The attempts of an order follow from the seed alone, and what they do to the stock from the domain's own rules. All
+//! is exact as long as the orders of a batch cannot influence each other; a batch is what runs between two acts that wait
 //! until every order has ended. Where orders that run at once compete for the last units, or where a guard lets a
 //! repetition through at a time that nobody knows, more than one end is possible, and each of them is accepted. So an
 //! expectation that is refused is wrong, but one that is accepted may still fail.
@@ -122,7 +122,7 @@ fn work_out(scenario: &Scenario, batches: &[Vec<Run<'_>>]) -> Option<Foreseen> {
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a plain fact about the scenario")]
 struct Conditions {
-    /// Attempts are killed that the plan knows nothing of: by an act, or with a worker that another order's fault kills.
+    /// Attempts are killed that the plan knows nothing of: by an act, or with a worker that another order's fault ends.
     disturbed: bool,
     crashes: bool,
     hangs: bool,
