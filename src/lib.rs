@@ -6,6 +6,7 @@
 //! | [`domain`] | orders, effects, and the decision about them; pure |
 //! | [`store`] | the effect and its key in one commit: the JSON database |
 //! | [`faults`] | which attempt fails, where and how |
+//! | [`scenario`] | what is ordered when, what goes wrong on purpose, and what that must come to; pure |
 //! | [`temporal`] | worker and client: the only place that names wire types |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
@@ -25,4 +26,5 @@ pub mod scenario;
 pub mod server;
 pub mod store;
 pub mod temporal;
+mod toml_text;
 pub mod ui;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::toml_text::Position;
+
 /// Where a value came from; a layer overrides the ones after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layer {
@@ -38,21 +40,6 @@ impl fmt::Display for Layer {
             Self::Absent => out.write_str("not set in the environment"),
             Self::Default => out.write_str("by default"),
         }
-    }
-}
-
-/// A place in a text, both numbers from 1; the column counts characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The column.
-    pub column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "line {}, column {}", self.line, self.column)
     }
 }
 
@@ -196,17 +183,7 @@ pub enum SettingsError {
     NoHome,
 }
 
-/// Quotes a value for a message: control and invisible characters escaped, cut to 80 characters.
-pub(super) fn quoted(value: &str) -> String {
-    const LONGEST: usize = 80;
-    if value.chars().nth(LONGEST).is_none() {
-        return format!("{value:?}");
-    }
-    let start: String = value.chars().take(LONGEST).collect();
-    format!("{start:?} (cut short)")
-}
-
-/// Quotes a path for a message, as [`quoted`] does but in full.
+/// Quotes a path for a message, as [`quoted`](crate::toml_text::quoted) does a value, but in full.
 pub(super) fn quoted_path(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }
@@ -214,14 +191,6 @@ pub(super) fn quoted_path(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quoted_escapes_what_a_terminal_would_obey_or_hide() {
-        assert_eq!(quoted("plain"), "\"plain\"");
-        assert_eq!(quoted("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\n\"");
-        assert_eq!(quoted("a\u{202e}b\u{200b}"), "\"a\\u{202e}b\\u{200b}\"");
-        assert!(quoted(&"x".repeat(81)).ends_with("x\" (cut short)"));
-    }
 
     #[test]
     fn an_origin_reads_as_part_of_a_sentence() {

@@ -29,10 +29,12 @@ use std::time::Duration;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use effective::{Effective, LayerFile, Shown, Sourced};
-pub use error::{Layer, Origin, Position, SettingsError};
+pub use error::{Layer, Origin, SettingsError};
 pub use names::{NAMES, Name};
 pub use paths::Database;
 pub use values::LogLevel;
+
+pub use crate::toml_text::Position;
 
 use crate::app::Look;
 

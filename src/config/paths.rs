@@ -6,8 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::effective::Sourced;
-use super::error::{Layer, Origin, SettingsError, quoted};
+use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
+use crate::toml_text::quoted;
 
 /// The document's name in its folder.
 const DOCUMENT: &str = "inventory.json";

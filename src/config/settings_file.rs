@@ -3,49 +3,39 @@
 
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
-use super::error::{Layer, Origin, Position, SettingsError, quoted};
+use super::error::{Layer, Origin, SettingsError};
 use super::names::{self, FileKey, KEYS, Kind};
 use super::sources::{Value, Values};
+use crate::toml_text::{self, Position, kind_of, quoted};
 
 /// Words in a key that speak of a secret.
 const SECRETS: [&str; 7] = ["key", "password", "passwd", "secret", "token", "credential", "credentials"];
-
-/// How many letters may differ where a key is taken for a slip of another.
-const SLIPS: usize = 3;
 
 /// The settings in `bytes`, the content of `file`.
 pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Values, SettingsError> {
     let bad = |at, problem| SettingsError::BadEntry { file: file.to_owned(), at, problem };
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        bad(position(&String::from_utf8_lossy(before), usize::MAX), "this is not UTF-8; save it as UTF-8".to_owned())
+        bad(
+            Position::of(&String::from_utf8_lossy(before), usize::MAX),
+            "this is not UTF-8; save it as UTF-8".to_owned(),
+        )
     })?;
-    let table = DeTable::parse(text).map_err(|error| {
-        let at = position(text, error.span().map_or(0, |span| span.start));
-        bad(at, format!("this is not TOML: {}; write key = value, a text in quotes", error.message()))
-    })?;
-    let mut entries: Vec<_> = table.get_ref().iter().collect();
+    let table = toml_text::table(text).map_err(|(at, problem)| bad(at, problem))?;
+    let mut entries: Vec<_> = table.iter().collect();
     // So that the first mistake in the file is the one that is told.
     entries.sort_by_key(|(written, _)| written.span().start);
     let mut values = Values::new();
     for (written, value) in entries {
-        let key = known(written.get_ref()).map_err(|problem| bad(position(text, written.span().start), problem))?;
-        let at = position(text, value.span().start);
+        let key = known(written.get_ref()).map_err(|problem| bad(Position::of(text, written.span().start), problem))?;
+        let at = Position::of(text, value.span().start);
         let text = as_text(key, value.get_ref()).map_err(|problem| bad(at, problem))?;
         let origin = Origin { name: key.key, layer: Layer::SettingsFile { file: file.to_owned(), at } };
         values.insert(key.name, Value { text, origin });
     }
     Ok(values)
-}
-
-/// The line and column of the byte at `offset`, or of the end.
-fn position(text: &str, offset: usize) -> Position {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    Position { line: before.matches('\n').count() + 1, column }
 }
 
 /// The key that is written so, or what to write instead.
@@ -73,8 +63,10 @@ fn nearest(written: &str, plain: &str) -> Option<&'static FileKey> {
     let name = [&names::SERVER[..], &names::QUEUE].into_iter().find(|names| names.contains(&written.as_str()));
     let name = name.and_then(|names| names.first().copied()).unwrap_or(&written);
     let by_name = KEYS.iter().find(|key| key.name == name);
-    let distance = |key: &&FileKey| strsim::damerau_levenshtein(plain, key.key);
-    by_name.or_else(|| KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= SLIPS))
+    by_name.or_else(|| {
+        let nearest = toml_text::nearest(plain, KEYS.iter().map(|key| key.key))?;
+        KEYS.iter().find(|key| key.key == nearest)
+    })
 }
 
 /// The value as the environment would have it.
@@ -94,17 +86,5 @@ fn as_text(key: &FileKey, value: &DeValue<'_>) -> Result<String, String> {
             };
             Err(format!("{} must be {wanted}, and this is {}", key.key, kind_of(value)))
         }
-    }
-}
-
-const fn kind_of(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or a time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
     }
 }

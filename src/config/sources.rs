@@ -11,8 +11,9 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::effective::{LayerFile, Sourced};
-use super::error::{Layer, Origin, SettingsError, quoted, quoted_path};
+use super::error::{Layer, Origin, SettingsError, quoted_path};
 use super::{dot_env, names, settings_file};
+use crate::toml_text::quoted;
 
 /// What one layer says, by the name in the environment, whatever the layer itself calls it.
 pub(super) type Values = BTreeMap<&'static str, Value>;

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::error::{SettingsError, quoted};
+use super::error::SettingsError;
 use super::sources::{Found, Sources};
 use super::values::boolean;
+use crate::toml_text::quoted;
 
 const CERT: &str = "TEMPORAL_TLS_CERT";
 const KEY: &str = "TEMPORAL_TLS_KEY";

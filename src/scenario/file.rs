@@ -1,28 +1,208 @@
-//! The TOML form of a scenario.
+//! The TOML form of a scenario. What has a default may be left out; `outcome` and `attempts` are not checked then.
+//!
+//! ~~~toml
+//! title = "..."            # one line
+//! why = "..."              # what it shows, in a sentence
+//! guard = "ledger"         # the default; or last-order, off
+//! faults = "none"          # the default; or another preset, or a plan
+//! seed = 42                # the default
+//! limit_seconds = 60       # the default; at most an hour
+//!
+//! [retry]                  # by default as everywhere: 1000, 2, 5000 and 10000
+//! initial_ms = 100
+//! coefficient = 2
+//! maximum_ms = 400
+//! start_to_close_ms = 2000
+//!
+//! [[acts]]                 # at least one; each has an order or do
+//! after = "ended"          # default: at once; or committed ORDER, failed ORDER, server down, server up
+//! order = "A12"
+//! product = "123456"       # the default
+//! quantity = 999           # any number: the rules judge it
+//! copies = 1               # the default, to 500; they are named ORDER-1, ORDER-2 and so on
+//! workflow = "own"         # the default, order-ORDER; or new
+//! guard = "off"            # instead of the scenario's, as faults
+//! outcome = "applied"      # or replayed, skipped, rejected, conflict, joined
+//! attempts = { update = 2, supplier = 1 } # of each copy
+//!
+//! [[acts]]
+//! do = "kill-server"       # or start-server, kill-worker, start-worker
+//!
+//! [expect]
+//! stock = 1001
+//! verdict = "right"        # or wrong
+//! attempts = { update = 2, supplier = 1 } # of all orders together
+//! deaths = 0               # workers that die by a fault
+//! late = 0                 # attempts that wake up after Temporal has given them up
+//! ~~~
 
-use super::Scenario;
+use std::collections::HashMap;
 
-/// A place in a file, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub line: usize,
-    pub column: usize,
-}
+use super::{
+    Act, Expectation, Place, Scenario,
+    acts::Acts,
+    foresee::{About, foresee},
+    reading::{Quoted, Source, Table},
+};
+use crate::{
+    domain::{Activity, Guard, RetryWaits},
+    faults::{FaultPlan, Seed},
+    store::Verdict,
+    toml_text,
+};
 
 /// Why a text is no scenario.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, line {}, column {}: {problem}", .at.line, .at.column)]
+#[error("{file}, {at}: {problem}")]
 pub struct ScenarioError {
     pub file: String,
     pub at: Place,
+    /// What is wrong and what to write instead.
     pub problem: String,
 }
+
+/// Where the values stand that only the whole scenario can be held against.
+pub(super) type Places = HashMap<About, usize>;
+
+/// The largest seed: Temporal's Web UI shows it exactly.
+const MOST_SEED: i64 = (1 << 53) - 1;
+const DEFAULT_SEED: Seed = 42;
+/// The longest time that a file may name, in seconds: an hour.
+const MOST_SECONDS: i64 = 3_600;
+const DEFAULT_SECONDS: i64 = 60;
 
 /// Reads a scenario. `file` names it in errors; `name` is its own.
 ///
 /// # Errors
-/// [`ScenarioError`].
+/// [`ScenarioError`] when the text is no scenario, or expects what by the rules cannot come.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioError> {
-    let _ = (name, text);
-    Err(ScenarioError { file: file.to_owned(), at: Place { line: 1, column: 1 }, problem: String::new() })
+    let source = Source { file, text };
+    let (scenario, places) = read(name, source)?;
+    match foresee(&scenario) {
+        Ok(()) => Ok(scenario),
+        Err(unreachable) => {
+            let at = places.get(&unreachable.about).copied().unwrap_or_default();
+            Err(source.wrong(at, unreachable.problem))
+        }
+    }
+}
+
+/// Reads a scenario without asking whether it can come true.
+pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places), ScenarioError> {
+    let entries = toml_text::table(source.text).map_err(|(at, problem)| {
+        let file = source.file.to_owned();
+        ScenarioError { file, at, problem }
+    })?;
+    let mut places = Places::new();
+    let scenario = scenario(name, Table::root(source, &entries), &mut places)?;
+    Ok((scenario, places))
+}
+
+fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario, ScenarioError> {
+    root.allow(&["title", "why", "guard", "faults", "seed", "limit_seconds", "retry", "acts", "expect"])?;
+    let seed = root.number("seed", 0..=MOST_SEED)?;
+    let limit = root.number("limit_seconds", 1..=MOST_SECONDS)?;
+    let (title, why) = (root.line("title")?, root.line("why")?);
+    let (guard, faults) = (guard(root)?.unwrap_or_default(), faults(root)?.unwrap_or_default());
+    let retry = root.table("retry", "[retry]")?.map(retry).transpose()?.unwrap_or_default();
+    Ok(Scenario {
+        name: name.to_owned(),
+        title,
+        why,
+        guard,
+        faults,
+        seed: seed.map_or(DEFAULT_SEED, |seed| seed.value.unsigned_abs()),
+        retry,
+        limit: limit.map_or(DEFAULT_SECONDS, |limit| limit.value).unsigned_abs() * 1_000,
+        acts: acts(root, places)?,
+        expect: expectation(root, places)?,
+    })
+}
+
+fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, ScenarioError> {
+    let tables = root.required("acts", root.tables("acts", "the act")?)?;
+    if tables.is_empty() {
+        let at = root.key("acts").unwrap_or_default();
+        return Err(root.source.wrong(at, "acts must hold at least one act"));
+    }
+    let mut acts = Acts::new(root.text("faults")?.map(|plan| plan.span.start));
+    for table in tables {
+        acts.read(table, places)?;
+    }
+    Ok(acts.done)
+}
+
+pub(super) fn guard(table: Table<'_>) -> Result<Option<Guard>, ScenarioError> {
+    Ok(table.word("guard", &Guard::ALL.map(|guard| (guard.name(), guard)))?.map(|guard| guard.value))
+}
+
+/// A fault plan. Where it is wrong, the place is the very character.
+pub(super) fn faults(table: Table<'_>) -> Result<Option<FaultPlan>, ScenarioError> {
+    let Some(plan) = table.text("faults")? else { return Ok(None) };
+    let wrong = |plan: &Quoted<'_>, problem: crate::faults::PlanError| {
+        table.source.wrong(plan.at(table.source, problem.column), problem.to_string())
+    };
+    plan.text.parse().map(Some).map_err(|problem| wrong(&plan, problem))
+}
+
+fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
+    table.allow(&["initial_ms", "coefficient", "maximum_ms", "start_to_close_ms"])?;
+    let default = RetryWaits::default();
+    let number = |key, most, default: u64| {
+        let number = table.number(key, 1..=most)?;
+        Ok(number.map_or(default, |number| number.value.unsigned_abs()))
+    };
+    let millis = |key, default| number(key, MOST_SECONDS * 1_000, default);
+    let retry = RetryWaits {
+        initial: millis("initial_ms", default.initial)?,
+        coefficient: number("coefficient", 100, default.coefficient)?,
+        maximum: millis("maximum_ms", default.maximum)?,
+        start_to_close: millis("start_to_close_ms", default.start_to_close)?,
+    };
+    if retry.initial > retry.maximum {
+        let problem = format!(
+            "the first wait, initial_ms = {}, is longer than the longest, maximum_ms = {}; lengthen maximum_ms or \
+             shorten initial_ms",
+            retry.initial, retry.maximum
+        );
+        return Err(table
+            .source
+            .wrong(table.key("initial_ms").or(table.key("maximum_ms")).unwrap_or(table.at), problem));
+    }
+    Ok(retry)
+}
+
+fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, ScenarioError> {
+    let table = root.required("expect", root.table("expect", "[expect]")?)?;
+    table.allow(&["stock", "verdict", "attempts", "deaths", "late"])?;
+    let verdicts = [Verdict::Right, Verdict::Wrong].map(|verdict| (verdict.name(), verdict));
+    let attempts = attempts(table, None, places)?;
+    let stock = table.required("stock", table.number("stock", i64::MIN..=i64::MAX)?)?;
+    let verdict = table.required("verdict", table.word("verdict", &verdicts)?)?;
+    places.insert(About::Stock, stock.at);
+    places.insert(About::Verdict, verdict.at);
+    let mut count = |key, about| -> Result<Option<u32>, ScenarioError> {
+        let Some(count) = table.count(key)? else { return Ok(None) };
+        places.insert(about, count.at);
+        Ok(Some(count.value))
+    };
+    let (deaths, late) = (count("deaths", About::Deaths)?, count("late", About::Late)?);
+    Ok(Expectation { stock: stock.value, verdict: verdict.value, attempts, deaths, late })
+}
+
+/// How many attempts each activity must take, in the order of [`Activity::ALL`]: those of an act, or all together.
+pub(super) fn attempts(
+    table: Table<'_>,
+    act: Option<usize>,
+    places: &mut Places,
+) -> Result<[Option<u32>; Activity::ALL.len()], ScenarioError> {
+    let mut attempts = [None; Activity::ALL.len()];
+    let Some(table) = table.table("attempts", "attempts")? else { return Ok(attempts) };
+    table.allow(&Activity::ALL.map(Activity::short_name))?;
+    for activity in Activity::ALL {
+        let Some(count) = table.count(activity.short_name())? else { continue };
+        places.insert(About::Attempts(act, activity), count.at);
+        attempts[activity as usize] = Some(count.value);
+    }
+    Ok(attempts)
 }

@@ -1,23 +1,127 @@
 //! The scenarios that are compiled in.
 
-use super::{Scenario, ScenarioError};
+use super::{Scenario, ScenarioError, parse};
 
-/// Name and text of each, in the order in which they are listed and played.
-pub const BUILT_IN: &[(&str, &str)] = &[];
+macro_rules! built_in {
+    ($($name:literal),+ $(,)?) => {
+        /// Name and text of each, in the order in which they are listed and played.
+        pub const BUILT_IN: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../assets/scenarios/", $name, ".toml")))),+];
+    };
+}
+
+built_in!(
+    "seed",
+    "happy-path",
+    "fail-before-commit",
+    "fail-once",
+    "fail-twice",
+    "random-errors",
+    "crash-after-commit",
+    "zombie",
+    "duplicate",
+    "joined",
+    "a-b-a",
+    "two-at-once",
+    "burst",
+    "server-restart",
+    "insufficient-stock",
+    "conflict",
+    "three-layers",
+    "without-guard",
+    "last-order",
+    "a-b-a-last-order",
+);
+
+/// How alike two names must be, from 0 to 1, where one is taken for a slip of the other.
+const ALIKE: f64 = 0.8;
+
+/// How many names are proposed at most.
+const PROPOSED: usize = 3;
 
 /// A name that no scenario has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario '{name}'; {nearest}")]
+#[error("there is no scenario {}; {nearest}", crate::toml_text::quoted(.name))]
 pub struct UnknownScenario {
     pub name: String,
-    /// The nearest names, as a sentence.
+    /// The nearest names and where all are listed, as a sentence.
     pub nearest: String,
+}
+
+/// Why a name gives no scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoScenario {
+    #[error(transparent)]
+    Unknown(#[from] UnknownScenario),
+    /// The compiled-in text is wrong, which the tests rule out.
+    #[error(transparent)]
+    Unreadable(#[from] ScenarioError),
 }
 
 /// The compiled-in scenario of that name.
 ///
 /// # Errors
-/// [`UnknownScenario`] with the nearest names.
-pub fn built_in(name: &str) -> Result<Result<Scenario, ScenarioError>, UnknownScenario> {
-    Err(UnknownScenario { name: name.to_owned(), nearest: String::new() })
+/// [`NoScenario`]; with the nearest names where no scenario has this one.
+pub fn built_in(name: &str) -> Result<Scenario, NoScenario> {
+    match BUILT_IN.iter().find(|(known, _)| *known == name) {
+        Some((name, text)) => Ok(parse(name, &format!("{name}.toml"), text)?),
+        None => Err(UnknownScenario { name: name.to_owned(), nearest: nearest(name) }.into()),
+    }
+}
+
+/// The names that are most like `name`, as a sentence.
+fn nearest(name: &str) -> String {
+    let name = name.to_lowercase();
+    let likeness = |known: &str| {
+        let part = name.len() > 2 && known.contains(&name);
+        if part { 1.0 } else { strsim::jaro_winkler(&name, known) }
+    };
+    let mut alike: Vec<_> = BUILT_IN.iter().map(|(known, _)| (likeness(known), *known)).collect();
+    alike.retain(|(likeness, _)| *likeness >= ALIKE);
+    alike.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let names: Vec<_> = alike.into_iter().take(PROPOSED).map(|(_, known)| known).collect();
+    let proposal = match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("the nearest is {one}; "),
+        more => format!("the nearest are {}; ", more.join(", ")),
+    };
+    format!("{proposal}all: idempotence demo --list")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/scenarios");
+        let files: BTreeSet<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let known: BTreeSet<_> = BUILT_IN.iter().map(|(name, _)| format!("{name}.toml")).collect();
+        assert_eq!(files, known);
+        assert_eq!(known.len(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn every_built_in_scenario_is_one_that_can_come_true() {
+        let problems: Vec<_> =
+            BUILT_IN.iter().filter_map(|(name, _)| built_in(name).err()).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_nearest() {
+        for (name, expected) in [
+            ("zombi", "there is no scenario \"zombi\"; the nearest is zombie; all: idempotence demo --list"),
+            ("crash", "there is no scenario \"crash\"; the nearest is crash-after-commit; all: "),
+            ("Fail-Once", "there is no scenario \"Fail-Once\"; the nearest are fail-once, "),
+            ("qqq\u{1b}", "there is no scenario \"qqq\\u{1b}\"; all: idempotence demo --list"),
+            ("", "there is no scenario \"\"; all: idempotence demo --list"),
+        ] {
+            let message = built_in(name).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
 }

@@ -4,23 +4,30 @@
 //! | file | role |
 //! | --- | --- |
 //! | `file` | the TOML form, with the line and column of what is wrong |
+//! | `acts`, `reading` | its parts: the acts, and typed access to the tables |
 //! | `foresee` | what a scenario must come to by the rules, so that an expectation that nothing can meet is refused |
 //! | `library` | the scenarios that are compiled in, from `assets/scenarios` |
 
+mod acts;
 mod file;
 mod foresee;
 mod library;
+mod reading;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Activity, Guard, OrderId, ProductId, RetryWaits, Stock},
+    domain::{Activity, Guard, InvalidId, OrderId, ProductId, RetryWaits, Stock},
     faults::{FaultPlan, Seed},
     store::Verdict,
 };
 
-pub use file::{Place, ScenarioError, parse};
-pub use library::{BUILT_IN, UnknownScenario, built_in};
+/// A place in a file, from 1.
+pub use crate::toml_text::Position as Place;
+pub use file::{ScenarioError, parse};
+pub use library::{BUILT_IN, NoScenario, UnknownScenario, built_in};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -107,10 +114,15 @@ pub struct Placing {
 impl Placing {
     /// The ids of the copies.
     pub fn ids(&self) -> impl Iterator<Item = OrderId> + '_ {
-        (1..=self.copies).filter_map(|copy| match self.copies {
-            1 => Some(self.order.clone()),
-            _ => OrderId::new(format!("{}-{copy}", self.order)).ok(),
-        })
+        (1..=self.copies).filter_map(|copy| self.id(copy).ok())
+    }
+
+    /// The id of a copy, counted from 1.
+    fn id(&self, copy: u32) -> Result<OrderId, InvalidId> {
+        match self.copies {
+            1 => Ok(self.order.clone()),
+            _ => OrderId::new(format!("{}-{copy}", self.order)),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::path::Path;
 use futures::future::BoxFuture;
 
 pub use audit::{Audit, Verdict};
-pub use document::Document;
+pub use document::{Document, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError};
 pub use reader::{JournalReader, News, read_document, watched_folder};

@@ -1,0 +1,139 @@
+//! Reads the acts of a scenario's file, one after the other: an act may name orders of the acts before it only.
+
+use std::collections::HashSet;
+
+use super::{
+    Act, Outcome, Placing, ScenarioError, What, When,
+    file::{Places, attempts, faults, guard},
+    foresee::About,
+    reading::{Quoted, Table},
+};
+use crate::domain::{InvalidId, OrderId, ProductId};
+
+/// The most orders that one act may send.
+const MOST_COPIES: i64 = 500;
+const DEFAULT_PRODUCT: &str = "123456";
+
+/// The acts that are read.
+#[derive(Debug)]
+pub(super) struct Acts {
+    pub done: Vec<Act>,
+    orders: HashSet<OrderId>,
+    /// Where the fault plan stands that holds for acts without one.
+    faults: Option<usize>,
+}
+
+impl Acts {
+    pub(super) fn new(faults: Option<usize>) -> Self {
+        Self { done: Vec::new(), orders: HashSet::new(), faults }
+    }
+
+    pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), ScenarioError> {
+        const DO: [&str; 2] = ["after", "do"];
+        const ORDER: [&str; 10] =
+            ["after", "order", "product", "quantity", "copies", "workflow", "guard", "faults", "outcome", "attempts"];
+        table.allow(&[&ORDER[..], &["do"]].concat())?;
+        let when = self.when(table)?;
+        let (order, deed) = (table.text("order")?, deed(table)?);
+        let what = match (order, deed) {
+            (Some(order), None) => What::Order(self.placing(table, &order, places)?),
+            (None, Some(deed)) => {
+                let stray = ORDER.iter().filter(|key| !DO.contains(key)).find_map(|key| Some((key, table.key(key)?)));
+                if let Some((key, at)) = stray {
+                    let problem = format!("{key} belongs to an order, and this act has do and no order; remove it");
+                    return Err(table.source.wrong(at, problem));
+                }
+                deed
+            }
+            (Some(_), Some(_)) => {
+                let at = table.key("do").unwrap_or(table.at);
+                return Err(table.source.wrong(at, "this act has an order and do; keep one of them"));
+            }
+            (None, None) => {
+                return Err(table.source.wrong(table.at, "the act does nothing; give it an order or do"));
+            }
+        };
+        let act = self.done.len();
+        places.extend(table.text("after")?.map(|after| (About::When(act), after.span.start)));
+        self.orders.extend(orders(&what));
+        self.done.push(Act { when, what });
+        Ok(())
+    }
+
+    fn when(&self, table: Table<'_>) -> Result<When, ScenarioError> {
+        let Some(after) = table.text("after")? else { return Ok(When::AtOnce) };
+        let wrong = |problem: String| table.source.wrong(after.span.start, problem);
+        match after.text {
+            "ended" => return Ok(When::Ended),
+            "server up" => return Ok(When::ServerUp),
+            "server down" if self.done.iter().any(|act| act.what == What::KillServer) => return Ok(When::ServerDown),
+            "server down" => return Err(wrong("no act before this one kills the server".to_owned())),
+            _ => {}
+        }
+        let (event, order): (fn(OrderId) -> When, _) = match after.text.split_once(' ') {
+            Some(("committed", order)) => (When::Committed, order),
+            Some(("failed", order)) => (When::Failed, order),
+            _ => {
+                let shown = crate::toml_text::quoted(after.text);
+                return Err(wrong(format!(
+                    "after is {shown}; it must be ended, committed ORDER, failed ORDER, server down or server up"
+                )));
+            }
+        };
+        let order = OrderId::new(order).map_err(|problem| wrong(format!("after names no order: {problem}")))?;
+        if self.orders.contains(&order) {
+            return Ok(event(order));
+        }
+        Err(wrong(format!(
+            "no act before this one places order {order}; copies are named {order}-1, {order}-2 and so on"
+        )))
+    }
+
+    fn placing(&self, table: Table<'_>, order: &Quoted<'_>, places: &mut Places) -> Result<Placing, ScenarioError> {
+        let act = self.done.len();
+        let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
+        let copies = table.number("copies", 1..=MOST_COPIES)?.map_or(1, |copies| copies.value);
+        let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome));
+        let outcome = table.word("outcome", &outcomes)?;
+        let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);
+        places.insert(About::Faults(act), faults_at);
+        places.extend(outcome.iter().map(|outcome| (About::Outcome(act), outcome.at)));
+        let workflow = table.word("workflow", &[("own", false), ("new", true)])?;
+        let id = |problem: InvalidId| table.source.wrong(order.span.start, problem.to_string());
+        let placing = Placing {
+            order: order.text.parse().map_err(id)?,
+            copies: u32::try_from(copies).unwrap_or(1),
+            product: product(table)?,
+            quantity: quantity.value,
+            new_workflow: workflow.is_some_and(|workflow| workflow.value),
+            guard: guard(table)?,
+            faults: faults(table)?,
+            outcome: outcome.map(|outcome| outcome.value),
+            attempts: attempts(table, Some(act), places)?,
+        };
+        // The last copy has the longest id.
+        placing.id(placing.copies).map_err(id)?;
+        Ok(placing)
+    }
+}
+
+fn product(table: Table<'_>) -> Result<ProductId, ScenarioError> {
+    let product = table.text("product")?;
+    let at = product.as_ref().map_or(table.at, |product| product.span.start);
+    ProductId::new(product.map_or(DEFAULT_PRODUCT, |product| product.text))
+        .map_err(|problem| table.source.wrong(at, problem.to_string()))
+}
+
+fn deed(table: Table<'_>) -> Result<Option<What>, ScenarioError> {
+    let deeds = [What::KillWorker, What::StartWorker, What::KillServer, What::StartServer];
+    let names = ["kill-worker", "start-worker", "kill-server", "start-server"];
+    let words: Vec<_> = names.into_iter().zip(&deeds).collect();
+    Ok(table.word("do", &words)?.map(|deed| deed.value.clone()))
+}
+
+fn orders(what: &What) -> Vec<OrderId> {
+    match what {
+        What::Order(placing) => placing.ids().collect(),
+        _ => Vec::new(),
+    }
+}
