@@ -9,6 +9,7 @@
 //! | [`temporal`] | worker and client: the only place that names wire types |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
+//! | [`picture`] | frames as files: an SVG, a recording |
 //! | [`runtime`] | the event loop, and everything that happens behind the core |
 //! | [`cli`], [`config`], [`commands`] | arguments, settings, one file per command |
 
@@ -19,6 +20,7 @@ pub mod config;
 pub mod domain;
 pub mod faults;
 pub mod keymap;
+pub mod picture;
 pub mod runtime;
 pub mod scenario;
 pub mod server;
