@@ -1,10 +1,13 @@
-//! The command line, as data. Holds no logic.
+//! The command line, as data. Decides nothing but what this program is called.
 
 #![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::Flags,
@@ -20,6 +23,28 @@ pub struct Cli {
     pub settings: SettingsArgs,
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
+}
+
+/// The name under which the Temporal CLI finds an extension command, and how people call that one then.
+const EXTENSION: (&str, &str) = ("temporal-idempotence", "temporal idempotence");
+
+impl Cli {
+    /// The command line of this process. Where it asks for help or is wrong, this ends the process with the answer, which
+    /// names the program as it was called.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::of(std::env::args_os()).unwrap_or_else(|answer| answer.exit())
+    }
+
+    fn of(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut arguments = arguments.peekable();
+        let called = arguments.peek().map(Path::new).and_then(Path::file_name);
+        let mut command = Self::command();
+        if called.is_some_and(|name| name == EXTENSION.0) {
+            command = command.bin_name(EXTENSION.1);
+        }
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
 }
 
 /// Settings; each has a name in the environment and in `.env` too, and a key in the settings file.
@@ -199,4 +224,27 @@ pub struct SuperviseArgs {
     pub program: OsString,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::of(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn help_names_the_program_as_it_was_called() {
+        for (called, shown) in [
+            ("idempotence", "Usage: idempotence "),
+            ("/usr/bin/idempotence", "Usage: idempotence "),
+            ("/opt/bin/temporal-idempotence", "Usage: temporal idempotence "),
+        ] {
+            for arguments in ["--help", "start --help", "start A12 x 1 y too-much", "nonsense"] {
+                let answer = parsed(&format!("{called} {arguments}")).unwrap_err().to_string();
+                assert!(answer.contains(shown), "{called} {arguments}: {answer}");
+            }
+        }
+    }
 }

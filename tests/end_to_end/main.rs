@@ -9,6 +9,7 @@ mod commands;
 mod comparison;
 mod dashboard;
 mod desk;
+mod extension;
 mod failures;
 mod keys;
 mod look;
