@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
 
 use std::{
+    convert::Infallible,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -173,6 +174,9 @@ pub struct StartArgs {
     pub product_id: String,
     #[arg(default_value_t = 999, allow_negative_numbers = true)]
     pub quantity: i64,
+    /// Taken, as the original demo's starter took one, and forgotten at once
+    #[arg(value_parser = forget)]
+    pub payment: Option<Forgotten>,
     /// [default: order-<ORDER_ID>]
     #[arg(long, value_name = "ID")]
     pub workflow_id: Option<String>,
@@ -181,6 +185,15 @@ pub struct StartArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// What was said, and is not kept: nothing can log or show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten;
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+const fn forget(_: &str) -> Result<Forgotten, Infallible> {
+    Ok(Forgotten)
 }
 
 #[derive(Debug, Clone, Args)]
@@ -246,5 +259,17 @@ mod tests {
                 assert!(answer.contains(shown), "{called} {arguments}: {answer}");
             }
         }
+    }
+
+    #[test]
+    fn a_payment_is_taken_and_forgotten() {
+        let Ok(Cli { command: Some(CommandArgs::Start(args)), .. }) =
+            parsed("idempotence start 11235 123456 999 VISA-12345 --faults none")
+        else {
+            panic!("it is a start");
+        };
+        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Forgotten)));
+        assert!(!format!("{args:?}").contains("VISA"), "{args:?}");
+        assert!(parsed("idempotence start 11235 123456 999 VISA-12345 more").is_err());
     }
 }

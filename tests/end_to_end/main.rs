@@ -8,6 +8,7 @@
 mod commands;
 mod comparison;
 mod dashboard;
+mod demoscripts;
 mod desk;
 mod extension;
 mod failures;
