@@ -1,10 +1,14 @@
-//! The command line, as data. Holds no logic.
+//! The command line, as data. Decides nothing but what this program is called.
 
 #![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     config::Flags,
@@ -20,6 +24,28 @@ pub struct Cli {
     pub settings: SettingsArgs,
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
+}
+
+/// The name under which the Temporal CLI finds an extension command, and how people call that one then.
+const EXTENSION: (&str, &str) = ("temporal-idempotence", "temporal idempotence");
+
+impl Cli {
+    /// The command line of this process. Where it asks for help or is wrong, this ends the process with the answer, which
+    /// names the program as it was called.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::of(std::env::args_os()).unwrap_or_else(|answer| answer.exit())
+    }
+
+    fn of(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut arguments = arguments.peekable();
+        let called = arguments.peek().map(Path::new).and_then(Path::file_name);
+        let mut command = Self::command();
+        if called.is_some_and(|name| name == EXTENSION.0) {
+            command = command.bin_name(EXTENSION.1);
+        }
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
 }
 
 /// Settings; each has a name in the environment and in `.env` too, and a key in the settings file.
@@ -155,6 +181,9 @@ pub struct StartArgs {
     pub product_id: String,
     #[arg(default_value_t = 999, allow_negative_numbers = true)]
     pub quantity: i64,
+    /// Taken, as the original demo's starter took one, and forgotten at once
+    #[arg(value_parser = forget)]
+    pub payment: Option<Forgotten>,
     /// [default: order-<ORDER_ID>]
     #[arg(long, value_name = "ID")]
     pub workflow_id: Option<String>,
@@ -163,6 +192,15 @@ pub struct StartArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// What was said, and is not kept: nothing can log or show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten;
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+const fn forget(_: &str) -> Result<Forgotten, Infallible> {
+    Ok(Forgotten)
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -235,4 +273,39 @@ pub struct SuperviseArgs {
     pub program: OsString,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::of(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn help_names_the_program_as_it_was_called() {
+        for (called, shown) in [
+            ("idempotence", "Usage: idempotence "),
+            ("/usr/bin/idempotence", "Usage: idempotence "),
+            ("/opt/bin/temporal-idempotence", "Usage: temporal idempotence "),
+        ] {
+            for arguments in ["--help", "start --help", "start A12 x 1 y too-much", "nonsense"] {
+                let answer = parsed(&format!("{called} {arguments}")).unwrap_err().to_string();
+                assert!(answer.contains(shown), "{called} {arguments}: {answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_payment_is_taken_and_forgotten() {
+        let Ok(Cli { command: Some(CommandArgs::Start(args)), .. }) =
+            parsed("idempotence start 11235 123456 999 VISA-12345 --faults none")
+        else {
+            panic!("it is a start");
+        };
+        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Forgotten)));
+        assert!(!format!("{args:?}").contains("VISA"), "{args:?}");
+        assert!(parsed("idempotence start 11235 123456 999 VISA-12345 more").is_err());
+    }
 }

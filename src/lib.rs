@@ -10,6 +10,8 @@
 //! | [`temporal`] | worker and client: the only place that names wire types |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
+//! | [`recording`] | what the core was told, written down and told again |
+//! | [`picture`] | frames as files: SVG, asciinema |
 //! | [`runtime`] | the event loop, and everything that happens behind the core |
 //! | [`cli`], [`config`], [`commands`] | arguments, settings, one file per command |
 
@@ -20,6 +22,7 @@ pub mod config;
 pub mod domain;
 pub mod faults;
 pub mod keymap;
+pub mod picture;
 pub mod recording;
 pub mod runtime;
 pub mod scenario;

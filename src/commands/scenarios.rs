@@ -8,13 +8,13 @@ use std::{
 use serde_json::json;
 
 use super::print;
-use crate::scenario::{self, Scenario, ScenarioError, UnknownScenario};
+use crate::scenario::{self, NoScenario, Scenario, ScenarioError};
 
 /// Why there is no scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioProblem {
     #[error(transparent)]
-    Unknown(#[from] UnknownScenario),
+    BuiltIn(#[from] NoScenario),
     #[error(transparent)]
     Wrong(#[from] ScenarioError),
     #[error("could not read {}: {source}", .file.display())]
@@ -30,7 +30,7 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProbl
     let path = Path::new(name);
     let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
     if !is_file {
-        return built_in(name);
+        return Ok(scenario::built_in(name)?);
     }
     let file = beside.map(|folder| folder.join(path)).filter(|file| file.exists()).unwrap_or_else(|| path.to_owned());
     let text =
@@ -39,16 +39,12 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProbl
     Ok(scenario::parse(&stem, &file.display().to_string(), &text)?)
 }
 
-fn built_in(name: &str) -> Result<Scenario, ScenarioProblem> {
-    Ok(scenario::built_in(name)??)
-}
-
 /// All that are built in, in the order in which they are played.
 ///
 /// # Errors
 /// None that can happen: a test reads them all.
 pub fn all() -> Result<Vec<Scenario>, ScenarioProblem> {
-    scenario::BUILT_IN.iter().map(|(name, _)| built_in(name)).collect()
+    scenario::BUILT_IN.iter().map(|(name, _)| Ok(scenario::built_in(name)?)).collect()
 }
 
 /// Prints a line for each.

@@ -8,7 +8,9 @@
 mod commands;
 mod comparison;
 mod dashboard;
+mod demoscripts;
 mod desk;
+mod extension;
 mod failures;
 mod keys;
 mod look;

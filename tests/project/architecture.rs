@@ -69,6 +69,12 @@ fn drawing_does_nothing_but_draw() {
 }
 
 #[test]
+fn pictures_know_cells_and_nothing_of_what_they_say() {
+    let forbidden = ["crate::", "tokio", "temporalio", "std::fs", "std::env", "File", "SystemTime", "Instant"];
+    assert_free_of("picture", &forbidden);
+}
+
+#[test]
 fn only_temporal_names_wire_types() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for path in sources(&root).into_iter().filter(|path| !path.starts_with(root.join("temporal"))) {

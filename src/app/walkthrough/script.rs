@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use crate::{
     domain::{RetryWaits, sanitize},
-    scenario::Scenario,
+    scenario::{Place, Scenario},
 };
 
 /// The most panels that a step shows: more cannot be looked at while somebody speaks.
@@ -101,11 +101,10 @@ impl Paragraph {
 
 /// Why a text is no walkthrough.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, line {line}, column {column}: {problem}")]
+#[error("{file}, {at}: {problem}")]
 pub struct ScriptError {
     pub file: String,
-    pub line: usize,
-    pub column: usize,
+    pub at: Place,
     pub problem: String,
 }
 
@@ -116,10 +115,8 @@ pub struct ScriptError {
 pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, ScriptError> {
     let mut reading = Reading { title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
     let wrong = |Wrong { offset, problem }: Wrong| {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        ScriptError { file: file.to_owned(), line, column, problem }
+        let at = Place::of(text, offset);
+        ScriptError { file: file.to_owned(), at, problem }
     };
     let mut events = Parser::new(text).into_offset_iter();
     while let Some((event, range)) = events.next() {
