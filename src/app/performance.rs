@@ -317,6 +317,9 @@ impl App {
         if *self.link() != Link::Up {
             return None;
         }
+        if self.is_unanswered(performance, placing) {
+            return None;
+        }
         let mut commands = Vec::new();
         for order in placing.ids() {
             let workflow = self.workflow_of(performance, &order, placing.new_workflow);
@@ -335,6 +338,15 @@ impl App {
             commands.push(command);
         }
         Some(commands)
+    }
+
+    /// Whether a start of the same workflow id is still on its way: which of the two is the first must not be a matter of
+    /// chance.
+    fn is_unanswered(&self, performance: &Performance, placing: &Placing) -> bool {
+        let workflows: Vec<_> =
+            placing.ids().map(|order| self.workflow_of(performance, &order, placing.new_workflow)).collect();
+        let waits = |placed: &&Placed| placed.run.is_none() && placed.start_failure.is_none();
+        performance.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
     }
 
     /// The order's own id with this session's letters, which keep it apart from other databases' orders on the same
