@@ -129,19 +129,19 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('B')], "B", Intent::CompareInterleaved, "compare, another order between")
         .within(Scope::Comparing)
         .footer(1, "with another order between"),
-    binding(&GO_ON, "→", Intent::GoOn, "walkthrough: play, then go on").within(Scope::Presenting).footer(0, "go on"),
+    binding(&GO_ON, "→", Intent::GoOn, "in a walkthrough: play, on").within(Scope::Presenting).footer(0, "go on"),
     binding(&GO_BACK, "←", Intent::GoBack, "the step before").within(Scope::Presenting).footer(3, "back"),
     binding(&[key('r')], "r", Intent::RepeatStep, "play the step once more")
         .within(Scope::Presenting)
         .footer(4, "repeat"),
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
-    binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "replay: stop / go on")
+    binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "in a replay: stop / go on")
         .within(Scope::Replaying)
         .footer(1, "pause"),
-    binding(&WIND_ON, "→", Intent::Wind(Wind::Next), "to the next key that was pressed")
+    binding(&WIND_ON, "→", Intent::Wind(Wind::Next), "in a replay: to the next key")
         .within(Scope::Replaying)
         .footer(0, "next key"),
-    binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before")
+    binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before that")
         .within(Scope::Replaying)
         .footer(2, "back"),
     binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(5, "step"),

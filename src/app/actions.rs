@@ -91,7 +91,10 @@ impl App {
             }
             Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
             Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
-            Intent::GoOn | Intent::GoBack | Intent::SkipStep => self.overlay() == Overlay::Walkthrough,
+            Intent::GoOn | Intent::SkipStep => {
+                self.walkthrough().is_some_and(|walkthrough| walkthrough.step().is_some())
+            }
+            Intent::GoBack => self.walkthrough().is_some_and(|walkthrough| walkthrough.position().0 > 0),
             Intent::RepeatStep => {
                 self.walkthrough().and_then(Walkthrough::step).is_some_and(|(step, _)| step.scenario.is_some())
             }

@@ -65,6 +65,8 @@ mod endurance;
 pub(crate) mod script;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 use tui_input::Input;
 

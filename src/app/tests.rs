@@ -1,6 +1,7 @@
 //! What the core promises as a whole: scenes, and arrival in any order.
 
 mod answers;
+mod performances;
 mod workers;
 
 use std::fmt::Write as _;

@@ -153,3 +153,27 @@ pub(super) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     line.push(b'\n');
     Ok(line)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The first line of another version.
+    pub fn header_of(recording: u32) -> Vec<u8> {
+        encode(&Header { recording, program: "9.9.9".to_owned() }).unwrap()
+    }
+
+    #[test]
+    fn no_flipped_bit_passes() {
+        let setup = Box::new(crate::app::script::setup());
+        let begin = Entry { n: 1, at: 0, what: What::Begin(setup) };
+        let key = Entry { n: 2, at: 5, what: What::Message(Box::new(Message::Intent(Intent::Help))) };
+        let bytes = [header().unwrap(), encode(&begin).unwrap(), encode(&key).unwrap()].concat();
+        assert_eq!(Recording::read("it", &bytes).unwrap().entries, [key]);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Recording::read("it", &flipped).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -279,3 +279,216 @@ impl Core for Player {
         if self.paused || self.is_over() { STANDING } else { PLAYING }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use ratatui::{buffer::Buffer, layout::Rect};
+
+    use super::*;
+    use crate::{
+        app::{
+            Overlay, Performance, Programme,
+            world::{World, performance, scenario, walkthrough},
+        },
+        recording::{Recorder, RecordingError},
+        ui,
+    };
+
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Shelf {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shelf {
+        fn bytes(&self) -> Vec<u8> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    fn world(programme: Programme) -> (World, Shelf) {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(Box::new(shelf.clone()), Some("/home/somebody".into())).unwrap();
+        (World::recorded(programme, Some(recorder)), shelf)
+    }
+
+    /// What is on the screen, but for the last row, which is the bar's.
+    fn frame(app: &App) -> Vec<String> {
+        let area = Rect::new(0, 0, 100, 30);
+        let mut buffer = Buffer::empty(area);
+        ui::draw_on(&mut buffer, area, app);
+        let rows = buffer.content().chunks(100).take(29);
+        rows.map(|row| row.iter().map(|cell| format!("{}{:?}", cell.symbol(), cell.style())).collect()).collect()
+    }
+
+    /// A whole walkthrough, and its frames, each with how many entries had been told.
+    fn recorded_walkthrough() -> (Vec<(usize, Vec<String>)>, Vec<u8>) {
+        let (mut world, shelf) = world(walkthrough());
+        let mut frames = Vec::new();
+        // All lines but the format's and the beginning's.
+        let told = |shelf: &Shelf| shelf.bytes().iter().filter(|byte| **byte == b'\n').count() - 2;
+        for _ in 0..20 {
+            world.press(Intent::GoOn);
+            frames.push((told(&shelf), frame(world.app())));
+            while world.go_on() {
+                frames.push((told(&shelf), frame(world.app())));
+            }
+        }
+        assert!(world.app().walkthrough().unwrap().step().is_none());
+        let _ended = world.core.end();
+        (frames, shelf.bytes())
+    }
+
+    #[test]
+    fn a_replay_gives_the_same_frames() {
+        let (frames, bytes) = recorded_walkthrough();
+        assert!(bytes.len() < 200_000, "small: {}", bytes.len());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        for (told, expected) in &frames {
+            while player.next < *told {
+                assert!(player.step());
+            }
+            let found = frame(player.app());
+            let differs = (0..found.len()).find(|row| found[*row] != expected[*row]);
+            assert_eq!(differs.map(|row| (told, &found[row], &expected[row])), None);
+        }
+        assert!(frames.len() > 60, "{}", frames.len());
+    }
+
+    fn tick(player: &mut Player, now: u64) {
+        player.update(Message::Tick { now: UnixMillis(now) });
+    }
+
+    fn wind(player: &mut Player, wind: Wind) {
+        player.update(Message::Intent(Intent::Wind(wind)));
+    }
+
+    #[test]
+    fn it_waits_where_the_speaker_pressed_the_key_and_one_key_leads_to_the_end() {
+        let (_, bytes) = recorded_walkthrough();
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut now = 1_000;
+        tick(&mut player, now);
+        for press in 0..15 {
+            // However long the speaker takes.
+            for _ in 0..400 {
+                now += 500;
+                tick(&mut player, now);
+            }
+            assert!(player.waits(), "press {press}");
+            let state = player.app().walkthrough().unwrap().step().map(|(_, state)| state.holds());
+            assert_ne!(state, Some(Some(false)), "each check is green");
+            wind(&mut player, Wind::Next);
+        }
+        assert!(player.app().walkthrough().unwrap().step().is_none(), "the summary");
+        assert!(player.app().walkthrough().unwrap().figures().unwrap().1);
+    }
+
+    #[test]
+    fn a_step_back_and_on_again_is_where_it_was() {
+        let (_, bytes) = recorded_walkthrough();
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        wind(&mut player, Wind::Tenths(5));
+        wind(&mut player, Wind::EventBack);
+        let there = (player.next, frame(player.app()));
+        wind(&mut player, Wind::Event);
+        wind(&mut player, Wind::EventBack);
+        assert_eq!((player.next, frame(player.app())), there);
+        wind(&mut player, Wind::First);
+        assert_eq!((player.at(), player.app().overlay()), (0, Overlay::Walkthrough));
+        wind(&mut player, Wind::Last);
+        assert!(player.is_over());
+        wind(&mut player, Wind::Previous);
+        assert!(player.waits(), "before the last key");
+    }
+
+    #[test]
+    fn one_that_nobody_spoke_to_plays_by_itself_as_fast_as_asked() {
+        let (mut world, shelf) = world(performance(scenario("fail-once")));
+        world.settle();
+        assert!(world.app().performance().is_some_and(Performance::is_over));
+        let recording = Recording::read("it", &shelf.bytes()).unwrap();
+        let length = recording.length();
+        let mut player = Player::new(recording, Look::default());
+        tick(&mut player, 0);
+        wind(&mut player, Wind::Faster);
+        tick(&mut player, length / 4);
+        assert_eq!(player.at(), length / 4 * 2);
+        wind(&mut player, Wind::Pause);
+        tick(&mut player, length);
+        assert_eq!(player.at(), length / 4 * 2, "it stands");
+        wind(&mut player, Wind::Pause);
+        tick(&mut player, 3 * length);
+        assert!(player.is_over() && player.app().performance().is_some_and(Performance::is_over));
+    }
+
+    #[test]
+    fn a_core_over_another_ends_where_that_one_goes_on() {
+        let (mut world, shelf) = world(Programme::Keyboard);
+        let mut recorder = world.core.take_recorder();
+        let begun = recorder.as_mut().unwrap();
+        begun.begin(&crate::app::Setup { programme: walkthrough(), ..crate::app::script::setup() });
+        begun.end();
+        world.core.put_recorder(recorder);
+        world.tell(Message::Intent(Intent::Help));
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        while player.app().walkthrough().is_none() {
+            assert!(player.step());
+        }
+        player.seek(u64::MAX);
+        assert_eq!((player.app().overlay(), player.app().walkthrough()), (Overlay::Help, None));
+    }
+
+    #[test]
+    fn the_home_folder_is_nobodys_business() {
+        let (mut world, shelf) = world(Programme::Keyboard);
+        let text = "kept as /home/somebody/database/inventory.json.until-5".to_owned();
+        world.tell(Message::Notice { text, tone: crate::app::Tone::Good });
+        let bytes = String::from_utf8(shelf.bytes()).unwrap();
+        assert!(bytes.contains("~/database") && !bytes.contains("somebody"));
+        assert!(Recording::read("it", bytes.as_bytes()).is_ok(), "and its sums are right");
+    }
+
+    #[test]
+    fn a_damaged_recording_is_refused_with_the_line() {
+        let (_, shelf) = world(Programme::Keyboard);
+        let text = String::from_utf8(shelf.bytes()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines.len() >= 5, "{}", lines.len());
+        let with = |change: &dyn Fn(&mut Vec<String>)| {
+            let mut lines: Vec<_> = lines.iter().map(|line| format!("{line}\n")).collect();
+            change(&mut lines);
+            Recording::read("it", lines.concat().as_bytes())
+        };
+        assert!(with(&|_| {}).is_ok());
+        let line = |result: Result<Recording, RecordingError>| match result {
+            Err(RecordingError::Damaged { line, .. }) => line,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            line(with(&|lines| lines[3] =
+                lines[3].replacen("up", "op", 1).replacen("link", "lynk", 1).replacen("at", "ta", 1))),
+            4
+        );
+        assert_eq!(line(with(&|lines| drop(lines.remove(3)))), 4);
+        assert_eq!(line(with(&|lines| lines.swap(3, 4))), 4);
+        let last = lines.len();
+        assert_eq!(line(with(&|lines| drop(lines[last - 1].pop()))), last);
+        for (bytes, word) in [(&b""[..], "empty"), (b"hello\n", "checksum"), (b"\xff\xfe", "cut off")] {
+            let error = Recording::read("it", bytes).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("no recording"), "{error}");
+        }
+        let error = with(&|lines| lines[0] = String::from_utf8(super::super::format::tests::header_of(7)).unwrap());
+        assert!(error.unwrap_err().to_string().contains("version 7 of the format"));
+    }
+}

@@ -90,6 +90,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleWorker, Worker::Starting | Worker::Ready { .. }) => "stop worker",
         (Intent::ToggleWorker, _) => "start worker",
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
+        (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.held().is_some() => "go on",
         _ => binding.short,

@@ -28,6 +28,7 @@ use crate::{
 use super::{digits, effects, footer, inventory, orders, pane, theme, timeline, words};
 
 pub use prose::prose;
+use prose::prose_within;
 
 /// From this height on the title is drawn in blocks.
 const TALL: u16 = 32;
@@ -73,16 +74,16 @@ const fn mark(place: usize, at: usize, state: &StepState) -> char {
 fn draw_step(buffer: &mut Buffer, area: Rect, app: &App, step: &Step, state: &StepState) {
     let width = usize::from(area.width.saturating_sub(2));
     let heading = heading(&step.title, area);
-    let text = prose(&step.text, width);
     let said = said(app, step, state, width);
-    let rows = |lines: &[Line<'_>]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    // Where not all has room, the text gives way first: what was seen, and the panels, are what it is about.
-    let least: u16 = step.panels.iter().map(|panel| least(*panel)).sum();
-    let left = area.height.saturating_sub(heading).saturating_sub(rows(&said)).saturating_sub(least);
-    let text_rows = rows(&text).min(left.max(1));
+    let left = area.height.saturating_sub(heading).saturating_sub(rows(&said));
+    // Before it is played, a step is its text; afterwards it is what the panels show.
+    let told = matches!(state, StepState::Told | StepState::Read);
+    let panels: u16 = step.panels.iter().map(|panel| least(*panel)).sum();
+    let room = if told { left } else { left.saturating_sub(panels) };
+    let text = prose_within(&step.text, width, usize::from(room));
     let [title, words, panels, below] = area.layout(&Layout::vertical([
         Constraint::Length(heading),
-        Constraint::Length(text_rows),
+        Constraint::Length(rows(&text)),
         Constraint::Min(0),
         Constraint::Length(rows(&said)),
     ]));
@@ -90,6 +91,10 @@ fn draw_step(buffer: &mut Buffer, area: Rect, app: &App, step: &Step, state: &St
     pane::lines(buffer, indented(words), text);
     draw_panels(buffer, panels, app, &step.panels);
     pane::lines(buffer, indented(below), said);
+}
+
+fn rows(lines: &[Line<'_>]) -> u16 {
+    u16::try_from(lines.len()).unwrap_or(u16::MAX)
 }
 
 const fn indented(area: Rect) -> Rect {
@@ -115,7 +120,7 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => STOCK,
-        StepPanel::Orders => SMALL,
+        StepPanel::Orders => SMALL + 2,
         StepPanel::Timeline => SMALL + 2,
         StepPanel::Effects => SMALL + 1,
     }
@@ -155,7 +160,7 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         StepState::Skipped => (" SKIPPED ", theme::WARN, &step.before, None),
         StepState::Playing => (" PLAYING ", theme::KNOWN, &step.before, Some((playing(app), theme::PLAIN))),
         StepState::Seen(judged) if judged.holds() => {
-            (" ✓ SEEN ", theme::GOOD, &step.after, Some((evidence(judged), theme::GOOD)))
+            (" ✓ SEEN ", theme::GOOD, &step.after, Some((evidence(judged, width), theme::GOOD)))
         }
         StepState::Seen(judged) => {
             let complaint = judged.complaint().unwrap_or_default();
@@ -179,12 +184,19 @@ fn plain(badge: &'static str, text: &str, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// What the step stands or falls by.
-fn evidence(judged: &Judged) -> String {
-    let checks = judged.checks.iter().take(4).map(|check| format!("{} {}", check.what, check.found));
-    let more = judged.checks.len().saturating_sub(4);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("checked: {}{more}", checks.collect::<Vec<_>>().join(", "))
+/// What the step stands or falls by, in one line: as much as fits.
+fn evidence(judged: &Judged, width: usize) -> String {
+    let mut text = String::from("checked:");
+    for (place, check) in judged.checks.iter().enumerate() {
+        let left = judged.checks.len().saturating_sub(place);
+        let next = format!("{} {} {}", if place == 0 { "" } else { "," }, check.what, check.found);
+        let more = format!(", and {left} more");
+        if text.len() + next.len() + if left > 1 { more.len() } else { 0 } > width {
+            return text + &more;
+        }
+        text.push_str(&next);
+    }
+    text
 }
 
 /// What is waited for while a step is played.

@@ -29,11 +29,12 @@ fn demo_gives_a_right_verdict_in_words_and_in_json() {
     for expected in ["attempt 1: failed after-commit: RANDOM ERROR", "attempt 2: ok, replayed", "-999 -> stock 1 "] {
         assert!(out.contains(expected), "{expected} is missing in\n{out}");
     }
-    assert!(out.lines().last().unwrap().starts_with("verdict right: stock 1001"), "{out}");
+    let last: Vec<_> = out.lines().rev().take(2).collect();
+    assert!(last[1].starts_with("verdict right: stock 1001") && last[0].starts_with("as expected: "), "{out}");
     let output = demo(&["--seed", "3", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let found = json(&output);
-    assert_eq!(keys(&found), ["scenario", "orders", "stock", "verdict"]);
+    assert_eq!(keys(&found), ["scenario", "orders", "stock", "verdict", "asExpected", "complaint"]);
     assert_eq!(keys(&found["orders"][0]), ["orderID", "workflowID", "runID", "outcome", "attempts"]);
     assert_eq!(found["stock"], serde_json::json!({"initial": 1000, "expected": 1001, "actual": 1001}));
     assert_eq!((found["verdict"].as_str(), found["scenario"].as_str()), (Some("right"), Some("seed")));

@@ -363,3 +363,92 @@ fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start:
     }
     (text, offset.unwrap_or(start))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+
+    fn read(text: &str) -> Result<Script, ScriptError> {
+        parse("talk.md", text, |name| scenario::built_in(name).map_err(|error| error.to_string()))
+    }
+
+    const TALK: &str = "# A talk\n\nFor whoever reads the file.\n\n```toml\n[retry]\ninitial_ms = 700\n```\n\n## One\n\n\
+                        ```toml\nscenario = \"happy-path\"\npanels = [\"stock\", \"effects\"]\n```\n\nSome **bold** and \
+                        `code`\non two lines.\n\n- an item\n- and another\n\n### Before\n\nIt comes.\n\n### After\n\nIt came.\n\n\
+                        ### Notes\n\nBreathe.\n\n<!-- nobody sees this -->\n\n## Two\n\nOnly text.\n";
+
+    #[test]
+    fn a_talk_is_read_whole() {
+        let script = read(TALK).unwrap();
+        assert_eq!((script.title.as_str(), script.steps.len()), ("A talk", 2));
+        let step = &script.steps[0];
+        let scenario = step.scenario.as_ref().unwrap();
+        assert_eq!((scenario.name.as_str(), scenario.retry.initial), ("happy-path", 700));
+        assert_eq!(scenario.retry.maximum, RetryWaits::default().maximum);
+        assert_eq!(step.panels, [StepPanel::Stock, StepPanel::Effects]);
+        let text: Vec<_> = step.text.iter().map(|of| (of.bullet, of.plain())).collect();
+        assert_eq!(text[0], (false, "Some bold and code on two lines.".to_owned()));
+        assert_eq!(text[1..], [(true, "an item".to_owned()), (true, "and another".to_owned())]);
+        let kinds: Vec<_> = step.text[0].pieces.iter().map(|piece| (piece.text.as_str(), piece.kind)).collect();
+        assert_eq!(kinds[1], ("bold", PieceKind::Strong));
+        assert_eq!(kinds[3], ("code", PieceKind::Code));
+        let parts = [&step.before, &step.after, &step.notes].map(|part| part[0].plain());
+        assert_eq!(parts, ["It comes.", "It came.", "Breathe."]);
+        assert_eq!(
+            script.steps[1],
+            Step { title: "Two".into(), text: script.steps[1].text.clone(), ..Step::default() }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_column() {
+        let step = |toml: &str| format!("# A\n\n## B\n\n```toml\n{toml}\n```\n");
+        for (text, at, words) in [
+            (String::new(), (1, 1), "a title first"),
+            ("text\n".to_owned(), (1, 1), "a title first"),
+            ("# A\n".to_owned(), (2, 1), "the title of a step"),
+            ("# A\n\n# B\n".to_owned(), (3, 1), "one # with the title"),
+            ("# A\n\n## B\n\n### Later\n".to_owned(), (5, 1), "and not 'Later'"),
+            ("# A\n\n## B\n\n> quoted\n".to_owned(), (5, 1), "only headings"),
+            (step("scenario = \"hapy-path\""), (6, 12), "the nearest is happy-path"),
+            (step("panels = [\"stock\", \"stok\"]"), (6, 20), "there is no panel 'stok'"),
+            (step("panels = [\"stock\", \"orders\", \"effects\", \"timeline\"]"), (6, 41), "at most 3"),
+            (step("colour = \"red\""), (6, 1), "unknown field"),
+            ("# A\n\n```toml\n[retry]\ninitial = 5\n```\n".to_owned(), (5, 1), "unknown field"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert_eq!((error.at.line, error.at.column), at, "{text}: {error}");
+            let said = error.to_string();
+            assert!(said.contains(words) && said.starts_with("talk.md, line "), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_walkthrough_tells_the_whole_arc() {
+        let script = crate::app::world::shipped();
+        let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
+        assert_eq!(titles.len(), 8, "{titles:?}");
+        for step in &script.steps {
+            assert!(!step.notes.is_empty() && !step.text.is_empty(), "{}", step.title);
+            assert!(step.panels.len() <= MOST_PANELS);
+            assert!(step.scenario.is_none() || !step.before.is_empty() && !step.after.is_empty(), "{}", step.title);
+        }
+        assert_eq!(script.steps.iter().filter(|step| step.scenario.is_some()).count(), 7);
+    }
+
+    #[test]
+    fn hostile_text_is_made_harmless() {
+        let script = read("# A\u{1b}[2J\n\n## B\u{202e}\n\ntext\u{7}\n").unwrap();
+        assert!(
+            script.title.is_ascii() && script.steps[0].title.is_ascii() && script.steps[0].text[0].plain().is_ascii()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[#`>*\\-a-z\\[\\]\n =\"]{0,200}") {
+            let _ = read(&text);
+        }
+    }
+}

@@ -26,6 +26,19 @@ pub fn prose(paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// As many whole paragraphs as fit into `rows`; at least the first one, cut where even that does not fit.
+#[must_use]
+pub fn prose_within(paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
+    let fitting = (1..=paragraphs.len()).rev().map(|count| prose(&paragraphs[..count], width));
+    let mut lines = fitting.into_iter().find(|lines| lines.len() <= rows);
+    if lines.is_none() {
+        lines = paragraphs.first().map(|first| prose(std::slice::from_ref(first), width));
+    }
+    let mut lines = lines.unwrap_or_default();
+    lines.truncate(rows);
+    lines
+}
+
 fn style(kind: PieceKind) -> Style {
     match kind {
         PieceKind::Plain => theme::PLAIN,
@@ -55,6 +68,10 @@ fn wrapped(paragraph: &Paragraph, width: usize) -> Vec<Line<'static>> {
     }
     let mark = |first: bool| Span::raw(if first { "· " } else { "  " });
     let with_mark = |(place, mut spans): (usize, Vec<Span<'static>>)| {
+        // A blank at its end would count as a column that does not fit.
+        if let Some(last) = spans.last_mut() {
+            last.content = last.content.trim_end().to_owned().into();
+        }
         if indent > 0 {
             spans.insert(0, mark(place == 0));
         }

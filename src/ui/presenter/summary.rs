@@ -77,8 +77,8 @@ fn total(app: &App, walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static
     };
     let seconds = app.shown_now().0.saturating_sub(walkthrough.begun().0) / 1_000;
     let text = format!(
-        "{} orders were sent, {} attempts made, {} of them retries; {} retries were answered by the ledger, and {} \
-         workers died. It took {}:{:02}.",
+        "Orders sent: {}. Attempts: {}, of which retries: {}. Answered from the ledger: {}. Workers that died: {}. \
+         Time: {}:{:02}.",
         sum.starts,
         sum.attempts,
         sum.retries,

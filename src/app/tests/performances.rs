@@ -1,0 +1,161 @@
+//! Scenarios and walkthroughs, played in a world of their own.
+
+use crate::{
+    app::{
+        Command, Intent, Overlay, Part, Performance, StepState,
+        world::{World, performance, scenario, walkthrough},
+    },
+    domain::Guard,
+    scenario::BUILT_IN,
+    store::Verdict,
+};
+
+fn played(name: &str) -> World {
+    let mut world = World::new(performance(scenario(name)));
+    world.settle();
+    world
+}
+
+#[test]
+fn every_scenario_that_is_built_in_comes_as_it_says() {
+    for (name, _) in BUILT_IN {
+        let world = played(name);
+        let part = world.app().performance().map(Performance::part);
+        let Some(Part::Over(judged)) = part else { panic!("{name}: {part:?}") };
+        assert_eq!(judged.complaint(), None, "{name}");
+        assert!(judged.checks.len() >= 2, "{name}");
+    }
+}
+
+#[test]
+fn what_does_not_come_as_expected_is_named() {
+    let mut unguarded = scenario("fail-once");
+    unguarded.guard = Guard::Off;
+    let mut world = World::new(performance(unguarded));
+    world.settle();
+    let Some(Part::Over(judged)) = world.app().performance().map(Performance::part) else { panic!() };
+    assert!(!judged.holds());
+    assert_eq!(judged.complaint().unwrap(), "stock 2 instead of 1001; verdict wrong instead of right");
+    assert_eq!(judged.verdict(), Some(Verdict::Wrong));
+}
+
+#[test]
+fn nothing_is_sent_before_server_worker_and_stock_are_there() {
+    let world = World::new(performance(scenario("happy-path")));
+    let sent = world.asked.iter().filter(|command| matches!(command, Command::StartOrder(_))).count();
+    assert_eq!(sent, 1, "{:?}", world.asked);
+    assert!(world.app().performance().is_some_and(Performance::has_begun));
+}
+
+#[test]
+fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
+    let mut world = World::new(performance(scenario("happy-path")));
+    world.wait(59_000);
+    assert!(!world.app().performance().unwrap().is_over());
+    world.wait(2_000);
+    let Some(Part::GivenUp(why)) = world.app().performance().map(Performance::part) else { panic!() };
+    assert_eq!(why, "not over after 60 s: it waits for the end of A12");
+}
+
+fn state(world: &World) -> &StepState {
+    world.app().walkthrough().unwrap().step().unwrap().1
+}
+
+#[test]
+fn one_key_leads_from_the_first_step_to_the_last_and_every_check_holds() {
+    let mut world = World::new(walkthrough());
+    let count = world.app().walkthrough().unwrap().position().1;
+    assert!(count >= 8);
+    for step in 0..count {
+        assert_eq!(world.app().walkthrough().unwrap().position().0, step);
+        let plays = world.app().walkthrough().unwrap().step().unwrap().0.scenario.is_some();
+        if plays {
+            assert_eq!(*state(&world), StepState::Told);
+            world.press(Intent::GoOn);
+            assert_eq!(*state(&world), StepState::Playing);
+            world.press(Intent::GoOn);
+            assert_eq!(*state(&world), StepState::Playing, "it is not left while it is played");
+            world.settle();
+            assert_eq!(state(&world).holds(), Some(true), "step {step}: {:?}", state(&world));
+        }
+        world.press(Intent::GoOn);
+    }
+    let walkthrough = world.app().walkthrough().unwrap();
+    assert!(walkthrough.step().is_none(), "the summary");
+    let (figures, holds) = walkthrough.figures().unwrap();
+    assert!(
+        holds && figures.starts >= 11 && figures.retries >= 4 && figures.replays >= 4 && figures.deaths == 1,
+        "{figures:?}"
+    );
+}
+
+#[test]
+fn a_step_can_be_gone_back_to_repeated_and_skipped() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::GoOn);
+    world.settle();
+    world.press(Intent::SkipStep);
+    world.press(Intent::SkipStep);
+    assert_eq!(world.app().walkthrough().unwrap().position().0, 2);
+    world.press(Intent::GoBack);
+    assert_eq!(*state(&world), StepState::Skipped);
+    world.press(Intent::GoBack);
+    assert_eq!(state(&world).holds(), Some(true), "what was seen stays seen");
+    world.press(Intent::RepeatStep);
+    assert_eq!(*state(&world), StepState::Playing);
+    world.settle();
+    assert_eq!(state(&world).holds(), Some(true), "from a fresh stock");
+    world.press(Intent::GoBack);
+    assert_eq!(world.app().walkthrough().unwrap().position().0, 0);
+}
+
+#[test]
+fn what_a_skipped_step_has_left_is_cleared_away_before_the_next() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::GoOn);
+    // Its order is sent and runs.
+    for _ in 0..2 {
+        world.go_on();
+    }
+    world.press(Intent::SkipStep);
+    world.asked.clear();
+    world.press(Intent::GoOn);
+    world.settle();
+    let names: Vec<_> = world.asked.iter().map(|command| format!("{command:?}")).collect();
+    for (place, wanted) in ["KillWorker", "Terminate", "StartWorker", "Reset", "StartOrder"].into_iter().enumerate() {
+        let found: Vec<_> =
+            names.iter().filter(|name| !name.starts_with("Present") && !name.starts_with("Describe")).collect();
+        assert!(found[place].starts_with(wanted), "{found:#?}");
+    }
+    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+}
+
+#[test]
+fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_stage() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::Help);
+    world.press(Intent::Close);
+    assert_eq!(world.app().overlay(), Overlay::Walkthrough, "behind the help");
+    world.press(Intent::Close);
+    assert_eq!(world.app().overlay(), Overlay::None);
+    world.press(Intent::Walkthrough);
+    assert_eq!(world.app().overlay(), Overlay::Walkthrough);
+    let mut dashboard = World::new(crate::app::Programme::Keyboard);
+    dashboard.press(Intent::Walkthrough);
+    assert!(dashboard.asked.contains(&Command::Walkthrough));
+}
+
+#[test]
+fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::GoOn);
+    world.settle();
+    world.press(Intent::GoOn);
+    let pages = world.asked.iter().filter_map(|command| match command {
+        Command::Present(page) => Some((page.position.0, page.stands.as_str())),
+        _ => None,
+    });
+    let pages: Vec<_> = pages.collect();
+    let plays = "the next key plays it";
+    assert_eq!(pages, [(0, plays), (0, "it is being played"), (0, "the next key goes on"), (1, plays)]);
+}

@@ -1,0 +1,367 @@
+//! A world for tests: a server, a worker and a database that do what the core asks for by the domain's own rules, one
+//! attempt after the other, on a clock of their own.
+
+use std::collections::VecDeque;
+
+use crate::{
+    domain::{
+        Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal,
+        SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
+    },
+    faults::{Action, Draw, Point},
+    recording::{Recorded, Recorder},
+    runtime::core::Core,
+    scenario::{self, Scenario},
+    store::{
+        AttemptEvent, Document, Fact, News, Outcome, Phase, Record, StoreError,
+        record::{Commit, Init, Refused},
+    },
+};
+
+use super::{
+    App, Beginning, Command, End, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker,
+    parse_script,
+    script::{T0, setup},
+};
+
+pub struct World {
+    pub core: Recorded,
+    pub now: u64,
+    /// Everything that the core asked for, oldest first.
+    pub asked: Vec<Command>,
+    queue: VecDeque<Command>,
+    inventory: Inventory,
+    records: Vec<Record>,
+    open: VecDeque<Open>,
+    asleep: VecDeque<(Open, Point)>,
+    runs: u32,
+    up: bool,
+    pid: u32,
+    /// The effect that was committed or replayed last is one of the run that asked.
+    own: bool,
+}
+
+/// An order that is under way.
+#[derive(Clone)]
+struct Open {
+    start: StartOrder,
+    run: String,
+    activity: Activity,
+    attempt: u32,
+    outcome: Outcome,
+    /// When its next attempt comes.
+    due: u64,
+}
+
+enum Done {
+    Again,
+    Next(Outcome),
+    Over(End),
+}
+
+pub fn scenario(name: &str) -> Scenario {
+    scenario::built_in(name).unwrap()
+}
+
+/// The walkthrough that is compiled in.
+pub fn shipped() -> Script {
+    let find = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
+    parse_script("walkthrough.md", include_str!("../../assets/walkthrough.md"), find).unwrap()
+}
+
+pub fn walkthrough() -> Programme {
+    Programme::Walkthrough(Box::new(shipped()))
+}
+
+pub fn performance(scenario: Scenario) -> Programme {
+    Programme::Scenario { scenario: Box::new(scenario), beginning: Beginning::Fresh }
+}
+
+impl World {
+    /// Connected, with a worker and a new database.
+    pub fn new(programme: Programme) -> Self {
+        Self::recorded(programme, None)
+    }
+
+    pub fn recorded(programme: Programme, recorder: Option<Recorder>) -> Self {
+        let mut world = Self {
+            core: Recorded::new(Setup { programme, ..setup() }, recorder),
+            now: T0,
+            asked: Vec::new(),
+            queue: VecDeque::new(),
+            inventory: stock(),
+            records: Vec::new(),
+            open: VecDeque::new(),
+            asleep: VecDeque::new(),
+            runs: 0,
+            up: true,
+            pid: 4_242,
+            own: false,
+        };
+        world.tell(Message::Server(Server::Running { web_ui: "http://localhost:8233".into() }));
+        world.tell(Message::Link(Link::Up));
+        world.tell(Message::Worker(Worker::Ready { pid: 4_242 }));
+        world.begin_journal();
+        world
+    }
+
+    pub fn app(&self) -> &App {
+        self.core.app()
+    }
+
+    pub fn press(&mut self, intent: Intent) {
+        self.wait(500);
+        self.tell(Message::Intent(intent));
+    }
+
+    pub fn wait(&mut self, millis: u64) {
+        self.now += millis;
+        self.tell(Message::Tick { now: UnixMillis(self.now) });
+    }
+
+    pub fn tell(&mut self, message: Message) {
+        let mut commands = self.core.update(Message::Tick { now: UnixMillis(self.now) });
+        commands.extend(self.core.update(message));
+        self.asked.extend(commands.iter().cloned());
+        self.queue.extend(commands);
+    }
+
+    /// Does one thing that is to be done. `false`: there is nothing.
+    pub fn go_on(&mut self) -> bool {
+        if let Some(command) = self.queue.pop_front() {
+            self.obey(command);
+        } else if let Some(open) = self.take_due() {
+            self.attempt(open);
+        } else if let Some((asleep, point)) = self.asleep.pop_front() {
+            self.wake(&asleep, point);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Until nothing is left to do.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if !self.go_on() {
+                return;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    /// The order whose next attempt comes first.
+    fn take_due(&mut self) -> Option<Open> {
+        let first = self.open.iter().enumerate().filter(|_| self.up).min_by_key(|(_, open)| open.due)?.0;
+        self.open.remove(first)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::StartOrder(start) => self.start(start),
+            Command::Reset => {
+                (self.inventory, self.records) = (stock(), Vec::new());
+                self.tell(Message::ResetDone(Ok(Some(".until-1".into()))));
+                self.begin_journal();
+            }
+            Command::KillWorker => {
+                self.asleep.clear();
+                self.tell(Message::Worker(Worker::Killed));
+            }
+            Command::StartWorker => self.new_worker(),
+            Command::Terminate(run) => {
+                self.open.retain(|open| open.run != run.run);
+                self.tell(Message::Ended { workflow: run.workflow, run: run.run, end: End::Terminated });
+            }
+            Command::KillServer => {
+                self.up = false;
+                self.tell(Message::Server(Server::Killed));
+                let next_try = UnixMillis(self.now);
+                self.tell(Message::Link(Link::Down { cause: "killed".into(), attempt: 0, next_try }));
+            }
+            Command::StartServer => {
+                self.up = true;
+                self.tell(Message::Server(Server::Running { web_ui: "http://localhost:8233".into() }));
+                self.tell(Message::Link(Link::Up));
+            }
+            _ => {}
+        }
+    }
+
+    fn new_worker(&mut self) {
+        self.pid += 1;
+        self.tell(Message::Worker(Worker::Starting));
+        self.tell(Message::Worker(Worker::Ready { pid: self.pid }));
+    }
+
+    fn start(&mut self, start: StartOrder) {
+        let under_way = self.open.iter().find(|open| open.start.workflow == start.workflow);
+        let (run, joined) = match under_way {
+            Some(open) => (open.run.clone(), true),
+            None => (format!("run-{}", self.runs), false),
+        };
+        self.runs += u32::from(!joined);
+        let (order, workflow) = (start.order.to_string(), start.workflow.clone());
+        let told = Message::Started { ticket: start.ticket, order, workflow, run: run.clone(), joined };
+        if !joined {
+            let (activity, outcome) = (Activity::UpdateInventory, Outcome::Applied);
+            self.open.push_back(Open { start, run, activity, attempt: 1, outcome, due: self.now });
+        }
+        self.tell(told);
+    }
+
+    fn attempt(&mut self, open: Open) {
+        self.now = self.now.max(open.due) + 20;
+        self.note(&open, Phase::Started);
+        match self.run(&open) {
+            Done::Again => {
+                let due = self.now + open.start.retry.after(open.attempt);
+                self.open.push_back(Open { attempt: open.attempt + 1, due, ..open });
+            }
+            Done::Next(outcome) if open.activity == Activity::UpdateInventory => {
+                // What the workflow reports: an effect of its own run counts as applied.
+                let outcome = if self.own { Outcome::Applied } else { outcome };
+                self.open.push_back(Open {
+                    activity: Activity::SupplierOrder,
+                    attempt: 1,
+                    outcome,
+                    due: self.now,
+                    ..open
+                });
+            }
+            Done::Next(_) => {
+                let outcome = open.outcome.name().to_owned();
+                self.end(&open, End::Completed { outcome });
+            }
+            Done::Over(end) => self.end(&open, end),
+        }
+    }
+
+    fn end(&mut self, open: &Open, end: End) {
+        self.tell(Message::Ended { workflow: open.start.workflow.clone(), run: open.run.clone(), end });
+    }
+
+    fn run(&mut self, open: &Open) -> Done {
+        if self.struck(open, Point::BeforeCommit) {
+            return Done::Again;
+        }
+        let outcome = match self.commit(open) {
+            Ok(outcome) => outcome,
+            Err(error) => return Done::Over(self.refuse(open, &error)),
+        };
+        if self.struck(open, Point::AfterCommit) {
+            return Done::Again;
+        }
+        self.note(open, Phase::Completed { outcome });
+        Done::Next(outcome)
+    }
+
+    /// Whether a planned fault ends the attempt.
+    fn struck(&mut self, open: &Open, point: Point) -> bool {
+        let attempt = Attempt::new(open.attempt).unwrap();
+        let StartOrder { order, seed, faults, .. } = &open.start;
+        let draw = Draw { seed: *seed, order: order.as_str(), activity: open.activity, attempt, point };
+        let Some(action) = faults.strike(&draw) else { return false };
+        if action == Action::Error {
+            let (code, message) = ("RandomError".into(), "RANDOM ERROR".into());
+            self.note(open, Phase::Failed { code, message, retryable: true, point: Some(point) });
+            return true;
+        }
+        self.note(open, Phase::Fault { point, action });
+        match action {
+            Action::Crash => {
+                let restart_at = Some(UnixMillis(self.now));
+                self.tell(Message::Worker(Worker::Exited { cause: "crashed".into(), restart_at }));
+                self.new_worker();
+            }
+            Action::Hang => self.asleep.push_back((open.clone(), point)),
+            Action::Delay { .. } | Action::Error => return false,
+        }
+        self.now += open.start.retry.start_to_close;
+        true
+    }
+
+    fn wake(&mut self, open: &Open, point: Point) {
+        let outcome = match point {
+            Point::BeforeCommit => self.commit(open).unwrap(),
+            Point::AfterCommit => Outcome::Applied,
+        };
+        self.note(open, Phase::Completed { outcome });
+    }
+
+    fn commit(&mut self, open: &Open) -> Result<Outcome, StoreError> {
+        let StartOrder { order, product, quantity, guard, .. } = open.start.clone();
+        let effect = match open.activity {
+            Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity }),
+            Activity::SupplierOrder => Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY }),
+        };
+        let decided =
+            self.inventory.decide(&effect, guard, &open.run).map_err(|refusal: Refusal| StoreError::from(refusal));
+        let change = match decided? {
+            Decision::Apply(change) => change,
+            Decision::Replay { same_run, .. } => {
+                self.own = same_run;
+                return Ok(Outcome::Replayed);
+            }
+            Decision::Skip(_) => {
+                self.own = false;
+                return Ok(Outcome::Skipped);
+            }
+        };
+        self.own = true;
+        let origin = origin(open);
+        self.inventory.apply(change.clone(), &origin);
+        let commit = Commit { key: change.key, payload: change.payload, receipt: change.receipt, guard, origin };
+        self.write(match open.activity {
+            Activity::UpdateInventory => Fact::Order(commit),
+            Activity::SupplierOrder => Fact::Supplier(commit),
+        });
+        self.publish();
+        Ok(Outcome::Applied)
+    }
+
+    fn refuse(&mut self, open: &Open, error: &StoreError) -> End {
+        let (code, message) = (error.type_name().to_owned(), error.to_string());
+        let (workflow, run) = (open.start.workflow.clone(), open.run.clone());
+        self.write(Fact::Reject(Refused { key: None, code: code.clone(), message: message.clone(), workflow, run }));
+        self.note(open, Phase::Failed { code: code.clone(), message: message.clone(), retryable: false, point: None });
+        if code == StoreError::CONFLICT { End::Conflict { message } } else { End::Rejected { code, message } }
+    }
+
+    fn begin_journal(&mut self) {
+        let Inventory { product, stock, last_order, .. } = self.inventory.clone();
+        self.write(Fact::Init(Init { product, stock, last_order }));
+        self.publish();
+    }
+
+    fn note(&mut self, open: &Open, phase: Phase) {
+        self.write(Fact::Attempt(AttemptEvent { origin: origin(open), phase }));
+    }
+
+    fn write(&mut self, fact: Fact) {
+        self.now += 3;
+        let seq = self.records.len() as u64 + 1;
+        let record = Record { seq, at: UnixMillis(self.now), fact };
+        self.records.push(record.clone());
+        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record] }));
+    }
+
+    fn publish(&mut self) {
+        let document = Document::of(&self.inventory, self.records.len() as u64);
+        self.tell(Message::Document { document });
+    }
+}
+
+fn stock() -> Inventory {
+    Inventory::new(ProductId::new("123456").unwrap(), 1000, Inventory::NO_ORDER, REORDER_BELOW)
+}
+
+fn origin(open: &Open) -> Origin {
+    Origin {
+        order: open.start.order.clone(),
+        workflow: open.start.workflow.clone(),
+        run: open.run.clone(),
+        activity: open.activity,
+        attempt: Attempt::new(open.attempt).unwrap(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Scenarios without a terminal: each that is built in on the real server, those of one's own, and what is refused.
+
+use serde_json::Value;
+
+use crate::stage::{address, offline, program, text};
+
+#[test]
+fn every_scenario_comes_as_expected_on_the_real_server() {
+    if offline() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let output = program(state.path()).args(["demo", "--all", "--json", "--address", address()]).output().unwrap();
+    let (out, problem) = text(&output);
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{problem}"));
+    let scenarios = found["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len(), idempotence::scenario::BUILT_IN.len());
+    for scenario in scenarios {
+        assert_eq!(scenario["complaint"], Value::Null, "{scenario:#}");
+    }
+    assert_eq!((output.status.code(), &found["asExpected"]), (Some(0), &Value::Bool(true)));
+    let stocks = |name: &str| scenarios.iter().find(|scenario| scenario["scenario"] == name).unwrap()["stock"].clone();
+    assert_eq!(stocks("seed")["actual"], 1001);
+    assert_eq!(stocks("without-guard"), serde_json::json!({"initial": 1000, "expected": 1001, "actual": 2}));
+}
+
+#[test]
+fn the_list_names_every_scenario_with_its_title() {
+    let state = tempfile::tempdir().unwrap();
+    let output = program(state.path()).args(["demo", "--list"]).output().unwrap();
+    let (out, _) = text(&output);
+    assert_eq!(output.status.code(), Some(0));
+    for (name, _) in idempotence::scenario::BUILT_IN {
+        assert!(out.lines().any(|line| line.starts_with(name)), "{name}\n{out}");
+    }
+}
+
+const OWN: &str = r#"
+title = "Two units under a fault of one's own"
+why = "A file works as well as a name."
+faults = "update.after-commit=1*error"
+
+[retry]
+initial_ms = 100
+
+[[acts]]
+order = "mine"
+quantity = 2
+outcome = "applied"
+attempts = { update = 2, supplier = 1 }
+
+[expect]
+stock = 998
+verdict = "right"
+"#;
+
+#[test]
+fn a_file_of_ones_own_is_played_and_recorded() {
+    if offline() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("mine.toml"), OWN).unwrap();
+    let mut command = program(state.path());
+    command.args(["demo", "mine.toml", "--record", "run.jsonl", "--json", "--address", address()]);
+    // What is secret, or nobody's business, is in no recording.
+    command.env("MYSQL_PASSWORD", "hunter2-secret").env("HOME", state.path());
+    let output = command.output().unwrap();
+    let (out, problem) = text(&output);
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{problem}"));
+    assert_eq!(
+        (output.status.code(), &found["scenario"], &found["complaint"]),
+        (Some(0), &"mine".into(), &Value::Null)
+    );
+    let recording = std::fs::read_to_string(state.path().join("run.jsonl")).unwrap();
+    assert!(!recording.contains("hunter2") && !recording.contains(state.path().to_str().unwrap()), "{recording}");
+    let read = idempotence::recording::Recording::read("run.jsonl", recording.as_bytes()).unwrap();
+    let mut player = idempotence::recording::Player::new(read, idempotence::app::Look::default());
+    player.seek(u64::MAX);
+    let app = idempotence::runtime::core::Core::app(&player);
+    assert_eq!(app.account().audit.actual, 998);
+    assert!(matches!(app.performance().unwrap().part(), idempotence::app::Part::Over(judged) if judged.holds()));
+}
+
+#[test]
+fn what_is_wrong_with_a_scenario_or_a_recording_is_said_with_its_place() {
+    let state = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(state.path().join(name), text).unwrap();
+    write("field.toml", &OWN.replace("quantity = 2", "quantty = 2"));
+    write("plan.toml", &OWN.replace("1*error\"", "1*eror\""));
+    write("unreachable.toml", &OWN.replace("stock = 998", "stock = 997"));
+    write("talk.md", "# A talk\n\n## A step\n\n```toml\nscenario = \"zombi\"\n```\n");
+    write("damaged.jsonl", "{\"sum\":\"0123456789abcdef\",\"recording\":1}\n");
+    for (arguments, words) in [
+        (vec!["demo", "hapy-path"], vec!["happy-path", "demo --list"]),
+        (vec!["demo", "nowhere/none.toml"], vec!["could not read nowhere/none.toml"]),
+        (vec!["demo", "field.toml"], vec!["field.toml, line 11, column 1", "quantity"]),
+        (vec!["demo", "plan.toml"], vec!["plan.toml, line 4, column", "error, hang, crash or delay"]),
+        (vec!["demo", "unreachable.toml"], vec!["unreachable.toml, line 16, column 9", "998"]),
+        (vec!["demo", "--all", "--seed", "5"], vec!["cannot be used with"]),
+        (vec!["walkthrough", "talk.md"], vec!["talk.md, line 6, column 12", "the nearest is zombie"]),
+        (vec!["replay", "damaged.jsonl"], vec!["damaged.jsonl is no recording", "checksum"]),
+        (vec!["replay", "nothing.jsonl"], vec!["could not read nothing.jsonl"]),
+    ] {
+        let output = program(state.path()).args(&arguments).output().unwrap();
+        let (_, problem) = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {problem}");
+        for word in words {
+            assert!(problem.contains(word), "{arguments:?} does not say '{word}': {problem}");
+        }
+    }
+}

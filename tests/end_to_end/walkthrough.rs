@@ -1,0 +1,139 @@
+//! The walkthrough in a pseudo-terminal, key by key to its end; its notes on a second one; and the same again from a
+//! recording.
+
+use portable_pty::CommandBuilder;
+use rustix::process::Signal;
+
+use crate::{
+    screen::{Screen, assert_restored, dashboard, send},
+    stage::{PROGRAM, Stage, address, free_port, offline},
+};
+
+const STEPS: usize = 8;
+
+fn command(stage: &Stage, arguments: &[&str]) -> CommandBuilder {
+    let mut command = dashboard(stage, address());
+    command.args(arguments);
+    command
+}
+
+/// The right arrow.
+const ON: &str = "\u{1b}[C";
+
+/// Presses the one key until the summary is there; each step that is played has to be seen. Gives the last screen.
+fn walk(screen: &mut Screen) -> String {
+    for step in 1..=STEPS {
+        let here = format!("step {step} of {STEPS}");
+        let told = screen.wait_for(&here);
+        if told.contains(" NEXT ") {
+            screen.press(ON);
+            let seen = screen.wait_until("its end", |screen| {
+                screen.contains("✓ SEEN") || screen.contains("NOT AS TOLD") || screen.contains("NO END")
+            });
+            assert!(seen.contains("✓ SEEN") && seen.contains(&here), "{seen}");
+        }
+        screen.press(ON);
+    }
+    screen.wait_for("✓ ALL AS TOLD")
+}
+
+/// All rows but the last, which are the keys' or the bar's.
+fn above_the_keys(screen: &str) -> Vec<&str> {
+    let rows: Vec<_> = screen.lines().collect();
+    rows[..rows.len().min(23)].to_vec()
+}
+
+#[test]
+fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut notes = Screen::run(command(&stage, &["walkthrough", "--notes"]), 80, 24);
+    notes.wait_for("No walkthrough has begun yet");
+    let mut screen = Screen::run(command(&stage, &["walkthrough", "--record", "talk.jsonl"]), 80, 24);
+    screen.wait_for("ONE ORDER");
+    notes.wait_for("this is the database, not Temporal");
+    let summary = walk(&mut screen);
+    assert!(summary.contains("✓ Without a key") && summary.contains("Workers that died: 1"), "{summary}");
+    notes.wait_for("the end");
+    screen.press("q");
+    let (status, bytes) = screen.end();
+    assert_eq!(status.exit_code(), 0);
+    assert_restored(&bytes);
+    notes.press("q");
+    assert_eq!(notes.end().0.exit_code(), 0);
+    // On a machine without a server, a worker or a database.
+    let mut replay = CommandBuilder::new(PROGRAM);
+    replay.args(["replay", "talk.jsonl", "--address", &format!("127.0.0.1:{}", free_port())]);
+    replay.env("XDG_STATE_HOME", stage.folder.path().join("elsewhere"));
+    replay.env("TERM", "xterm-256color");
+    replay.env("LC_ALL", "C.UTF-8");
+    replay.cwd(stage.folder.path());
+    let mut replayed = Screen::run(replay, 80, 24);
+    replayed.wait_for("→ GOES ON");
+    let again = walk(&mut replayed);
+    replayed.press("G");
+    let end = replayed.wait_for("■ END");
+    assert_eq!(above_the_keys(&again)[3..14], above_the_keys(&summary)[3..14], "the figures are those of that run");
+    assert!(end.contains("✓ ALL AS TOLD"));
+    replayed.press("q");
+    let (status, bytes) = replayed.end();
+    assert_eq!(status.exit_code(), 0);
+    assert_restored(&bytes);
+}
+
+#[test]
+fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without_any_network() {
+    let stage = Stage::new();
+    let mut command = dashboard(&stage, &format!("127.0.0.1:{}", free_port()));
+    command.args(["replay"]);
+    // Nothing to find, nothing to install: only the binary.
+    command.env("PATH", "/nonexistent");
+    let mut screen = Screen::run(command, 80, 24);
+    walk(&mut screen);
+    screen.press("q");
+    assert_eq!(screen.end().0.exit_code(), 0);
+    assert!(!stage.database.exists(), "and no database is made");
+}
+
+#[test]
+fn p_plays_it_on_a_stage_of_its_own_and_q_comes_back_to_the_dashboard() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::open(&stage, address(), 100, 30);
+    screen.wait_for("● ready");
+    screen.press("o");
+    screen.wait_for("expected 999 = actual 999");
+    screen.press("p");
+    screen.wait_for("ONE ORDER");
+    screen.press(ON);
+    screen.wait_for("✓ SEEN");
+    screen.press("\u{1b}");
+    screen.wait_for("expected 1001 = actual 1001");
+    screen.press("p");
+    screen.wait_for("✓ SEEN");
+    screen.press("q");
+    screen.wait_for("expected 999 = actual 999");
+    screen.press("q");
+    assert_eq!(screen.end().0.exit_code(), 0);
+    stage.assert_right(999);
+}
+
+#[test]
+fn a_signal_in_the_middle_gives_the_terminal_back() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut screen = Screen::run(command(&stage, &["walkthrough"]), 80, 24);
+    screen.wait_for("ONE ORDER");
+    screen.press(ON);
+    screen.wait_for(" PLAYING ");
+    send(Signal::TERM, screen.pid());
+    let (status, bytes) = screen.end();
+    assert_eq!(status.exit_code(), 143);
+    assert_restored(&bytes);
+}
