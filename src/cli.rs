@@ -6,6 +6,8 @@ use std::{
     convert::Infallible,
     ffi::OsString,
     path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -102,6 +104,8 @@ pub enum CommandArgs {
     Walkthrough(WalkthroughArgs),
     /// Show a recording again: no server, no worker, no database
     Replay(ReplayArgs),
+    /// Make pictures of a recording: a screen as SVG, or all as an asciinema cast
+    Export(ExportArgs),
     /// Check the database against its journal
     Audit(AuditArgs),
     /// Put the seed's starting document back; the old journal is kept under another name
@@ -242,6 +246,53 @@ pub struct WalkthroughArgs {
 pub struct ReplayArgs {
     /// File of a recording, or the name of one that is built in [default: walkthrough]
     pub recording: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// File of a recording, or the name of one that is built in [default: walkthrough]
+    pub recording: Option<String>,
+    /// Write one screen to this file
+    #[arg(long, value_name = "FILE", required_unless_present = "cast")]
+    pub svg: Option<PathBuf>,
+    /// Write all screens to this file, for asciinema's player
+    #[arg(long, value_name = "FILE")]
+    pub cast: Option<PathBuf>,
+    /// Which screen: the first that shows this text
+    #[arg(long, value_name = "TEXT")]
+    pub when: Option<String>,
+    /// Which screen: seconds since the beginning, or behind --when [default: the last]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub at: Option<Duration>,
+    /// Columns and rows
+    #[arg(long, value_name = "COLUMNSxROWS", default_value = "100x30")]
+    pub size: ScreenSize,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give seconds, as in 12.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Columns and rows of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScreenSize {
+    pub width: u16,
+    pub height: u16,
+}
+
+/// The largest screen that is drawn, in columns and in rows.
+const LARGEST: u16 = 500;
+
+impl FromStr for ScreenSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().filter(|number| (1..=LARGEST).contains(number));
+        let parts = text.split_once('x').and_then(|(width, height)| Some((number(width)?, number(height)?)));
+        let (width, height) = parts.ok_or_else(|| format!("give columns and rows up to {LARGEST}, as in 80x24"))?;
+        Ok(Self { width, height })
+    }
 }
 
 #[derive(Debug, Clone, Args)]

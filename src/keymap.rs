@@ -221,18 +221,13 @@ fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     Scope::Typing.holds(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
-/// The table for the README.
+/// The table for the README, two keys in a row.
 #[must_use]
 pub fn markdown() -> String {
-    let mut table = String::from("| key | does |\n| --- | --- |\n");
-    for binding in KEYMAP {
-        table.push_str("| `");
-        table.push_str(binding.shown);
-        table.push_str("` | ");
-        table.push_str(binding.long);
-        table.push_str(" |\n");
-    }
-    table
+    let cells = |binding: &Binding| format!(" `{}` | {} |", binding.shown, binding.long);
+    let row = |pair: &[Binding]| format!("|{}\n", pair.iter().map(cells).collect::<String>());
+    let rows: String = KEYMAP.chunks(2).map(row).collect();
+    format!("| key | does | key | does |\n| --- | --- | --- | --- |\n{rows}")
 }
 
 #[cfg(test)]

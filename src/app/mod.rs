@@ -150,9 +150,9 @@ pub struct App {
     /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
     to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
-    performance: Option<Performance>,
-    walkthrough: Option<Walkthrough>,
-    notes: Option<NotesPage>,
+    performance: Option<Box<Performance>>,
+    walkthrough: Option<Box<Walkthrough>>,
+    notes: Option<Box<NotesPage>>,
     /// What lies under every page: the dashboard, a walkthrough, or its notes.
     base: Overlay,
     /// What was asked for last, so that a room sees which key was pressed.
@@ -217,7 +217,7 @@ impl App {
                 debug_assert!(commands.is_empty(), "a new session has nothing to clear away");
             }
             Programme::Walkthrough(script) => {
-                self.walkthrough = Some(Walkthrough::new(*script, self.now));
+                self.walkthrough = Some(Box::new(Walkthrough::new(*script, self.now)));
                 self.base = Overlay::Walkthrough;
             }
             Programme::Notes => self.base = Overlay::Notes,
@@ -229,7 +229,7 @@ impl App {
     pub fn update(&mut self, message: Message) -> Vec<Command> {
         let noted = performance::Noted::of(&message);
         let mut commands = self.take(message);
-        commands.extend(self.perform(noted));
+        commands.extend(self.perform(noted.as_ref()));
         commands.extend(self.follow_steps());
         self.filter_changed();
         commands

@@ -2,20 +2,18 @@
 //! that it led to has come to its end. Everything is decided by facts that have arrived; nothing waits for a time but the
 //! scenario's own limit.
 
+mod acts;
 mod judge;
+mod staging;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Activity, OrderId, UnixMillis},
-    faults::Action,
-    scenario::{Act, Placing, Scenario, What, When},
+    scenario::{Placing, Scenario, What},
 };
 
-use super::{
-    App, AttemptFacts, Command, End, Ending, Execution, Link, Message, Run, Server, Tone, Worker, ingest,
-    ordering::Sending,
-};
+use super::{App, AttemptFacts, Command, Execution, Message, Worker, ingest};
 
 pub use judge::{Check, Figures, Judged};
 
@@ -183,8 +181,8 @@ impl Noted {
 impl App {
     /// The scenario that is played, or was played last.
     #[must_use]
-    pub const fn performance(&self) -> Option<&Performance> {
-        self.performance.as_ref()
+    pub fn performance(&self) -> Option<&Performance> {
+        self.performance.as_deref()
     }
 
     /// Begins a scenario in place of the one before. Orders are sent under its guard, plan, seed and retry policy from now
@@ -200,20 +198,14 @@ impl App {
             Beginning::Anew if self.leftovers() => (Part::Clearing { asked: false }, vec![Command::KillWorker]),
             Beginning::Anew => (Part::Resetting, vec![self.put_stock_back()]),
         };
-        self.performance = Some(Performance::new(scenario, part, beginning != Beginning::AsItStands));
+        self.performance = Some(Box::new(Performance::new(scenario, part, beginning != Beginning::AsItStands)));
         commands
     }
 
-    /// Whether something of an earlier performance may still change the stock.
-    fn leftovers(&self) -> bool {
-        let sleeps = self.performance.as_ref().is_some_and(|before| self.sleepers(before).next().is_some());
-        self.orders.open() > 0 || sleeps
-    }
-
     /// Lets the performance take note of a message, after the state has taken it in, and go on.
-    pub(super) fn perform(&mut self, noted: Option<Noted>) -> Vec<Command> {
+    pub(super) fn perform(&mut self, noted: Option<&Noted>) -> Vec<Command> {
         let Some(mut performance) = self.performance.take() else { return Vec::new() };
-        if let Some(noted) = &noted {
+        if let Some(noted) = noted {
             performance.note(noted, self.now);
         }
         // What waits behind a frozen screen has not happened yet.
@@ -234,200 +226,6 @@ impl App {
             Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
         }
     }
-
-    /// First the worker goes, then its open orders, then the stock is put back.
-    fn clear_away(&mut self, performance: &mut Performance, asked: bool) -> Vec<Command> {
-        if self.has_worker() {
-            return Vec::new();
-        }
-        let open: Vec<_> = self.orders.open_after(None).filter_map(|slot| self.orders.get(slot)).collect();
-        let runs = open.iter().filter_map(|order| Some((order.workflow.clone(), order.run.clone()?)));
-        let runs: Vec<_> = runs.map(|(workflow, run)| Run { workflow, run }).collect();
-        if open.is_empty() {
-            performance.part = Part::Resetting;
-            return vec![Command::StartWorker, self.put_stock_back()];
-        }
-        // Once: the ends that answer come one by one.
-        if asked || *self.link() != Link::Up || runs.len() < open.len() {
-            return Vec::new();
-        }
-        performance.part = Part::Clearing { asked: true };
-        runs.into_iter().map(Command::Terminate).collect()
-    }
-
-    fn put_stock_back(&mut self) -> Command {
-        self.reset_asked = Some(self.now);
-        Command::Reset
-    }
-
-    /// The server answers, the worker polls, and the stock is the one to begin with.
-    fn is_gathered(&self, performance: &Performance) -> bool {
-        let audit = &self.account.audit;
-        let fresh = !performance.from_start || audit.seq == 1;
-        let shown = self.account.document.as_ref().is_some_and(|document| document.stock == audit.actual);
-        *self.link() == Link::Up && matches!(self.worker(), Worker::Ready { .. }) && audit.seq > 0 && fresh && shown
-    }
-
-    /// Plays every act whose time has come, then sees whether all is over.
-    fn play_acts(&mut self, performance: &mut Performance) -> Vec<Command> {
-        let mut commands = Vec::new();
-        while let Some(act) = performance.scenario.acts.get(performance.played).cloned() {
-            if !self.has_come(performance, &act.when) {
-                break;
-            }
-            match self.play_act(performance, &act) {
-                Some(more) => commands.extend(more),
-                None => break,
-            }
-            performance.played = performance.played.saturating_add(1);
-        }
-        self.judge_when_done(performance);
-        commands
-    }
-
-    fn has_come(&self, performance: &Performance, when: &When) -> bool {
-        let any = |order: &OrderId, is: fn(&AttemptFacts) -> bool| {
-            performance.placed.iter().filter(|placed| placed.order == *order).any(|placed| {
-                let execution = self.execution_of(placed);
-                execution.is_some_and(|execution| updates(execution).any(is))
-            })
-        };
-        match when {
-            When::AtOnce => true,
-            When::Ended => performance.placed.iter().all(|placed| self.has_ended(placed)),
-            When::Committed(order) => any(order, |facts| facts.committed.is_some()),
-            When::Failed(order) => any(order, |facts| matches!(facts.ending, Some(Ending::Failed(_)))),
-            When::ServerDown => *self.server() == Server::Killed,
-            When::ServerUp => *self.link() == Link::Up,
-        }
-    }
-
-    /// `None`: it cannot be done yet.
-    fn play_act(&mut self, performance: &mut Performance, act: &Act) -> Option<Vec<Command>> {
-        match &act.what {
-            What::Order(placing) => self.place_orders(performance, placing),
-            What::KillWorker => Some(vec![Command::KillWorker]),
-            What::StartWorker => Some(vec![Command::StartWorker]),
-            What::KillServer => Some(vec![Command::KillServer]),
-            What::StartServer => Some(vec![Command::StartServer]),
-        }
-    }
-
-    fn place_orders(&mut self, performance: &mut Performance, placing: &Placing) -> Option<Vec<Command>> {
-        if *self.link() != Link::Up {
-            return None;
-        }
-        if self.is_unanswered(performance, placing) {
-            return None;
-        }
-        let mut commands = Vec::new();
-        for order in placing.ids() {
-            let workflow = self.workflow_of(performance, &order, placing.new_workflow);
-            let sending = Sending {
-                order: order.clone(),
-                workflow: workflow.clone(),
-                product: placing.product.clone(),
-                quantity: placing.quantity,
-                guard: placing.guard.unwrap_or(self.guard),
-                faults: placing.faults.clone().unwrap_or_else(|| self.plan.clone()),
-            };
-            let command = self.send(sending)?;
-            let (act, ticket) = (performance.played, self.tickets);
-            let placed = Placed { act, order, workflow, ticket, run: None, joined: false, start_failure: None };
-            performance.placed.push(placed);
-            commands.push(command);
-        }
-        Some(commands)
-    }
-
-    /// Whether a start of the same workflow id is still on its way: which of the two is the first must not be a matter of
-    /// chance.
-    fn is_unanswered(&self, performance: &Performance, placing: &Placing) -> bool {
-        let workflows: Vec<_> =
-            placing.ids().map(|order| self.workflow_of(performance, &order, placing.new_workflow)).collect();
-        let waits = |placed: &&Placed| placed.run.is_none() && placed.start_failure.is_none();
-        performance.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
-    }
-
-    /// The order's own id with this session's letters, which keep it apart from other databases' orders on the same
-    /// server; or one that no start has had.
-    fn workflow_of(&self, performance: &Performance, order: &OrderId, new: bool) -> String {
-        let own = format!("order-{order}-{}", self.setup.session);
-        let taken = performance.placed.iter().filter(|placed| placed.workflow.starts_with(&own)).count();
-        if new { format!("{own}-again-{taken}") } else { own }
-    }
-
-    /// The row of an order that was sent, where it is still kept.
-    pub(super) fn execution_of(&self, placed: &Placed) -> Option<&Execution> {
-        self.orders.of_run(&(ingest::id(&placed.workflow), placed.run.clone()?))
-    }
-
-    /// Nothing more comes of it: the server has told its end, and the journal what led there.
-    fn has_ended(&self, placed: &Placed) -> bool {
-        placed.start_failure.is_some()
-            || self.execution_of(placed).is_some_and(|execution| match &execution.end {
-                Some(End::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
-                Some(End::Rejected { .. } | End::Conflict { .. }) => {
-                    execution.refused.is_some() || updates(execution).any(failed_for_good)
-                }
-                Some(_) => true,
-                None => false,
-            })
-    }
-
-    /// Attempts that a planned hang has put to sleep, that have not woken up, and whose worker lives.
-    fn sleepers<'a>(&'a self, performance: &'a Performance) -> impl Iterator<Item = &'a AttemptFacts> {
-        let gone = performance.gone;
-        let attempts = performance.placed.iter().filter_map(|placed| self.execution_of(placed)).flat_map(attempts);
-        attempts.filter(move |facts| {
-            let slept = facts.strikes.iter().find(|strike| strike.action == Action::Hang);
-            facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
-        })
-    }
-
-    /// Judges, once all acts are played and nothing more can come of them.
-    fn judge_when_done(&mut self, performance: &mut Performance) {
-        let account = &self.account;
-        let shown = account.document.as_ref().is_some_and(|document| document.stock == account.audit.actual);
-        let done = performance.played == performance.scenario.acts.len()
-            && performance.placed.iter().all(|placed| self.has_ended(placed))
-            && self.sleepers(performance).next().is_none();
-        if done && shown && *self.link() == Link::Up {
-            performance.part = Part::Over(self.judge(performance));
-            return;
-        }
-        let since = performance.since.unwrap_or(self.now);
-        if self.now.0.saturating_sub(since.0) > performance.scenario.limit {
-            let waits = self.waits_for(performance);
-            let seconds = performance.scenario.limit / 1_000;
-            let text = format!("not over after {seconds} s: it waits for {waits}");
-            self.notify(&text, Tone::Bad);
-            performance.part = Part::GivenUp(text);
-        }
-    }
-
-    /// What stands between a performance and its end.
-    fn waits_for(&self, performance: &Performance) -> String {
-        let open = performance.placed.iter().find(|placed| !self.has_ended(placed));
-        match open {
-            Some(placed) => format!("the end of {}", placed.order),
-            None if performance.played < performance.scenario.acts.len() => {
-                format!("the time of act {}", performance.played.saturating_add(1))
-            }
-            None if self.sleepers(performance).next().is_some() => "an attempt to wake up".to_owned(),
-            None if *self.link() != Link::Up => "the server".to_owned(),
-            None => "the document to show what its journal says".to_owned(),
-        }
-    }
-}
-
-/// The attempts of the update that were observed.
-fn updates(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
-    execution.attempts(Activity::UpdateInventory).filter_map(|seen| seen.facts)
-}
-
-fn failed_for_good(facts: &AttemptFacts) -> bool {
-    matches!(&facts.ending, Some(Ending::Failed(failure)) if !failure.retryable)
 }
 
 /// All attempts that were observed.

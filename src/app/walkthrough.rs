@@ -175,14 +175,14 @@ impl NotesPage {
 impl App {
     /// The walkthrough, where there is one.
     #[must_use]
-    pub const fn walkthrough(&self) -> Option<&Walkthrough> {
-        self.walkthrough.as_ref()
+    pub fn walkthrough(&self) -> Option<&Walkthrough> {
+        self.walkthrough.as_deref()
     }
 
     /// What a walkthrough elsewhere has for its speaker.
     #[must_use]
-    pub const fn notes(&self) -> Option<&NotesPage> {
-        self.notes.as_ref()
+    pub fn notes(&self) -> Option<&NotesPage> {
+        self.notes.as_deref()
     }
 
     /// Shows the walkthrough of this session, or begins one on a stage of its own.
@@ -258,7 +258,8 @@ impl App {
     /// Takes note of a step whose scenario is over, and tells the speaker's screen where things stand.
     pub(super) fn follow_steps(&mut self) -> Vec<Command> {
         let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let seen = match self.performance.as_ref().map(super::Performance::part) {
+        let part = self.performance.as_ref().filter(|_| walkthrough.playing.is_some()).map(|played| played.part());
+        let seen = match part {
             Some(Part::Over(judged)) => Some(StepState::Seen(judged.clone())),
             Some(Part::GivenUp(why)) => Some(StepState::GivenUp(why.clone())),
             _ => None,

@@ -45,7 +45,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
             match walkthrough::prepare(&settings, args.remote_faults, None) {
                 Ok(prepared) => {
                     let recorder = played.take_recorder();
-                    let (_, recorder, ending) = walkthrough::play(session, prepared, &log, recorder).await?;
+                    let (_, recorder, ending) = Box::pin(walkthrough::play(session, prepared, &log, recorder)).await?;
                     played.put_recorder(recorder);
                     if !matches!(ending, Ending::Quit | Ending::Walkthrough) {
                         return Ok((played, ending));

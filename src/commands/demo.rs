@@ -59,9 +59,9 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     }
     let report = report?;
     if args.json {
-        print::json(&report.json())
+        print::json(&report.json());
     } else {
-        report.print()
+        report.print();
     }
     Ok(if report.as_expected() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -190,12 +190,13 @@ fn hopeless(message: &Message, app: &App) -> Option<Failure> {
         return None;
     }
     match message {
-        Message::Link(Link::Down { cause, .. }) => Some(Failure::Unanswered(cause.clone())),
+        Message::Link(Link::Down { cause, .. }) | Message::JournalUnreadable { cause } => {
+            Some(Failure::Unanswered(cause.clone()))
+        }
         Message::Worker(Worker::Exited { cause, .. }) => {
             let log = &app.setup().log;
             Some(Failure::Unanswered(format!("the worker ended before it was ready: {cause}; its log is {log}")))
         }
-        Message::JournalUnreadable { cause } => Some(Failure::Unanswered(cause.clone())),
         _ => None,
     }
 }

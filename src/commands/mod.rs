@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod dashboard;
 mod demo;
+mod export;
 mod log;
 mod print;
 mod record;
@@ -71,6 +72,8 @@ pub enum Failure {
     Recorded(#[from] RecordingError),
     #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]
     Recording { file: PathBuf, source: io::Error },
+    #[error("could not write {}: {source}", .file.display())]
+    Unwritable { file: PathBuf, source: io::Error },
     #[error("could not read {}: {source}", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("could not {what}: {source}")]
@@ -119,6 +122,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
         Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings, args).await,
         Some(CommandArgs::Replay(args)) => replay::run(settings, args).await,
+        Some(CommandArgs::Export(args)) => export::run(&args),
         Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
         Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
         Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The one that is shown where none is named.
-const FIRST: &str = "walkthrough";
+pub(super) const FIRST: &str = "walkthrough";
 
 pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
     let name = args.recording.as_deref().unwrap_or(FIRST);

@@ -44,7 +44,7 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     let prepared = prepare(&settings, args.remote_faults, args.file.as_deref())?;
     let log = log::to_file(&settings)?;
     let recorder = record::begin(args.record.as_deref())?;
-    let ended = session::run(async |session| play(session, prepared, &log, recorder).await);
+    let ended = session::run(async |session| Box::pin(play(session, prepared, &log, recorder)).await);
     let ended = Box::pin(ended).await?;
     Ok(conclude(ended.map(|(app, _recorder, ending)| (app, ending))))
 }

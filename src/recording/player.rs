@@ -43,9 +43,19 @@ pub struct Player {
     speed: usize,
     /// It waits for a key wherever the speaker pressed one.
     stops: bool,
+    foot: Foot,
     /// What the speaker reads, where that has changed.
     page: Option<Command>,
     dirty: bool,
+}
+
+/// What the last row shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foot {
+    /// Where the replay stands.
+    Bar,
+    /// The keys, as it was.
+    Keys,
 }
 
 /// A core that begins, with the look of the screen here.
@@ -69,11 +79,27 @@ impl Player {
             paused: false,
             speed: AS_IT_WAS,
             stops,
+            foot: Foot::Bar,
             page: None,
             dirty: true,
         };
         player.show_bar();
         player
+    }
+
+    /// The same for pictures: the screens as they were, with the keys in their place.
+    #[must_use]
+    pub fn without_bar(recording: Recording, look: Look) -> Self {
+        let mut player = Self::new(recording, look);
+        player.foot = Foot::Keys;
+        player.rewind();
+        player
+    }
+
+    /// From the beginning to the end, in milliseconds.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.recording.length()
     }
 
     /// Where it stands, in milliseconds since the beginning.
@@ -163,8 +189,8 @@ impl Player {
 
     /// What is asked for was done then, but for what the speaker reads now.
     fn tell(&mut self, message: Message) {
-        let pages = self.app.update(message).into_iter().filter(|command| matches!(command, Command::Present(_)));
-        self.page = pages.last().or(self.page.take());
+        let page = self.app.update(message).into_iter().rfind(|command| matches!(command, Command::Present(_)));
+        self.page = page.or(self.page.take());
     }
 
     /// Time has passed here, and passes there.
@@ -218,8 +244,8 @@ impl Player {
     /// To before the key that was pressed last, or where it stands there already, the one before.
     fn seek_key_before(&mut self) {
         let is_key = |entry: &Entry| if self.stops { entry.goes_on() } else { entry.is_key() };
-        let told = self.recording.entries.iter().enumerate().take(self.next);
-        let place = told.filter(|(_, entry)| is_key(entry)).map(|(place, _)| place).last();
+        let told = self.recording.entries.get(..self.next).unwrap_or_default();
+        let place = told.iter().rposition(is_key);
         self.seek_entry(place.unwrap_or(0));
     }
 
@@ -245,7 +271,9 @@ impl Player {
             told,
             entries,
         };
-        self.app.show_replay(bar);
+        if self.foot == Foot::Bar {
+            self.app.show_replay(bar);
+        }
     }
 }
 
@@ -328,7 +356,10 @@ mod tests {
         let mut buffer = Buffer::empty(area);
         ui::draw_on(&mut buffer, area, app);
         let rows = buffer.content().chunks(100).take(29);
-        rows.map(|row| row.iter().map(|cell| format!("{}{:?}", cell.symbol(), cell.style())).collect()).collect()
+        rows.map(|row| {
+            row.iter().map(|cell| format!("{}{:?}", cell.symbol(), cell.style())).collect::<Vec<_>>().concat()
+        })
+        .collect()
     }
 
     /// A whole walkthrough, and its frames, each with how many entries had been told.
@@ -336,7 +367,7 @@ mod tests {
         let (mut world, shelf) = world(walkthrough());
         let mut frames = Vec::new();
         // All lines but the format's and the beginning's.
-        let told = |shelf: &Shelf| shelf.bytes().iter().filter(|byte| **byte == b'\n').count() - 2;
+        let told = |shelf: &Shelf| shelf.bytes().split(|byte| *byte == b'\n').count() - 3;
         for _ in 0..20 {
             world.press(Intent::GoOn);
             frames.push((told(&shelf), frame(world.app())));
@@ -483,7 +514,7 @@ mod tests {
         assert_eq!(line(with(&|lines| drop(lines.remove(3)))), 4);
         assert_eq!(line(with(&|lines| lines.swap(3, 4))), 4);
         let last = lines.len();
-        assert_eq!(line(with(&|lines| drop(lines[last - 1].pop()))), last);
+        assert_eq!(line(with(&|lines| assert_eq!(lines[last - 1].pop(), Some('\n')))), last);
         for (bytes, word) in [(&b""[..], "empty"), (b"hello\n", "checksum"), (b"\xff\xfe", "cut off")] {
             let error = Recording::read("it", bytes).unwrap_err().to_string();
             assert!(error.contains(word) && error.contains("no recording"), "{error}");

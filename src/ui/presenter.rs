@@ -120,8 +120,7 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => STOCK,
-        StepPanel::Orders => SMALL + 2,
-        StepPanel::Timeline => SMALL + 2,
+        StepPanel::Orders | StepPanel::Timeline => SMALL + 2,
         StepPanel::Effects => SMALL + 1,
     }
 }

@@ -19,6 +19,7 @@ mod orders;
 mod scenarios;
 mod screen;
 mod servers;
+mod shipped;
 mod stage;
 mod terminal;
 mod walkthrough;

@@ -21,7 +21,7 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
+    fn new(what: impl Into<String>, expected: &dyn ToString, found: &dyn ToString) -> Self {
         Self { what: what.into(), expected: expected.to_string(), found: found.to_string() }
     }
 
@@ -91,9 +91,9 @@ impl App {
     pub(super) fn judge(&self, performance: &Performance) -> Judged {
         let figures = self.figures(performance);
         let (scenario, audit) = (performance.scenario(), &self.account.audit);
-        let mut checks = vec![Check::new("verdict", scenario.expect.verdict.name(), audit.verdict().name())];
+        let mut checks = vec![Check::new("verdict", &scenario.expect.verdict.name(), &audit.verdict().name())];
         if performance.from_start {
-            checks.insert(0, Check::new("stock", scenario.expect.stock, audit.actual));
+            checks.insert(0, Check::new("stock", &scenario.expect.stock, &audit.actual));
         }
         for placed in performance.placed() {
             checks.extend(self.order_checks(performance, placed));
@@ -101,14 +101,14 @@ impl App {
         for activity in Activity::ALL {
             if let Some(expected) = scenario.expect.attempts[activity as usize] {
                 let found = self.total(performance, activity);
-                checks.push(Check::new(format!("{} attempts", activity.short_name()), expected, found));
+                checks.push(Check::new(format!("{} attempts", activity.short_name()), &expected, &found));
             }
         }
         if let Some(expected) = scenario.expect.deaths {
-            checks.push(Check::new("workers that died", expected, performance.deaths));
+            checks.push(Check::new("workers that died", &expected, &performance.deaths));
         }
         if let Some(expected) = scenario.expect.late {
-            checks.push(Check::new("attempts that woke up late", expected, self.late(performance)));
+            checks.push(Check::new("attempts that woke up late", &expected, &self.late(performance)));
         }
         Judged { checks, figures }
     }
@@ -117,15 +117,15 @@ impl App {
         let Some(placing) = performance.placing(placed) else { return Vec::new() };
         let mut checks = Vec::new();
         if let Some(outcome) = placing.outcome {
-            checks.push(Check::new(placed.order.as_str(), outcome.name(), self.outcome_of(placed)));
+            checks.push(Check::new(placed.order.as_str(), &outcome.name(), &self.outcome_of(placed)));
         }
         for activity in Activity::ALL {
             if let Some(expected) = placing.attempts[activity as usize] {
                 let found = self.execution_of(placed).map_or(0, |execution| highest(execution, activity));
                 checks.push(Check::new(
                     format!("{} {} attempts", placed.order, activity.short_name()),
-                    expected,
-                    found,
+                    &expected,
+                    &found,
                 ));
             }
         }

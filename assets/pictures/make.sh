@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes the README's pictures from the recordings that ship, into this folder or the one that is named. The program is
+# $IDEMPOTENCE, or idempotence on the PATH, or built from this checkout.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-$here}
+export_picture() {
+    if [ -n "${IDEMPOTENCE:-}" ]; then "$IDEMPOTENCE" export "$@"
+    elif command -v idempotence > /dev/null; then idempotence export "$@"
+    else cargo run --quiet --manifest-path "$here/../../Cargo.toml" -- export "$@"
+    fi
+}
+export_picture dashboard --when 'in, not acknowledged' --at 0.6 --size 100x30 --svg "$out/dashboard.svg"
+export_picture dashboard --when 'replayed: the result of #1' --size 100x18 --svg "$out/timeline.svg"
+export_picture dashboard --when 'B7 came between' --size 100x30 --svg "$out/guards.svg"
+export_picture walkthrough --when 'The retry took the 999 units' --size 100x30 --svg "$out/walkthrough.svg"

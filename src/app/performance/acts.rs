@@ -1,0 +1,173 @@
+//! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
+
+use crate::{
+    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ingest, ordering::Sending},
+    domain::{Activity, OrderId},
+    faults::Action,
+    scenario::{Act, Placing, What, When},
+};
+
+use super::{Part, Performance, Placed, attempts};
+
+impl App {
+    /// Plays every act whose time has come, then sees whether all is over.
+    pub(super) fn play_acts(&mut self, performance: &mut Performance) -> Vec<Command> {
+        let mut commands = Vec::new();
+        while let Some(act) = performance.scenario.acts.get(performance.played).cloned() {
+            if !self.has_come(performance, &act.when) {
+                break;
+            }
+            match self.play_act(performance, &act) {
+                Some(more) => commands.extend(more),
+                None => break,
+            }
+            performance.played = performance.played.saturating_add(1);
+        }
+        self.judge_when_done(performance);
+        commands
+    }
+
+    fn has_come(&self, performance: &Performance, when: &When) -> bool {
+        let any = |order: &OrderId, is: fn(&AttemptFacts) -> bool| {
+            performance.placed.iter().filter(|placed| placed.order == *order).any(|placed| {
+                let execution = self.execution_of(placed);
+                execution.is_some_and(|execution| updates(execution).any(is))
+            })
+        };
+        match when {
+            When::AtOnce => true,
+            When::Ended => performance.placed.iter().all(|placed| self.has_ended(placed)),
+            When::Committed(order) => any(order, |facts| facts.committed.is_some()),
+            When::Failed(order) => any(order, |facts| matches!(facts.ending, Some(Ending::Failed(_)))),
+            When::ServerDown => *self.server() == Server::Killed,
+            When::ServerUp => *self.link() == Link::Up,
+        }
+    }
+
+    /// `None`: it cannot be done yet.
+    fn play_act(&mut self, performance: &mut Performance, act: &Act) -> Option<Vec<Command>> {
+        match &act.what {
+            What::Order(placing) => self.place_orders(performance, placing),
+            What::KillWorker => Some(vec![Command::KillWorker]),
+            What::StartWorker => Some(vec![Command::StartWorker]),
+            What::KillServer => Some(vec![Command::KillServer]),
+            What::StartServer => Some(vec![Command::StartServer]),
+        }
+    }
+
+    fn place_orders(&mut self, performance: &mut Performance, placing: &Placing) -> Option<Vec<Command>> {
+        if *self.link() != Link::Up {
+            return None;
+        }
+        if self.is_unanswered(performance, placing) {
+            return None;
+        }
+        let mut commands = Vec::new();
+        for order in placing.ids() {
+            let workflow = self.workflow_of(performance, &order, placing.new_workflow);
+            let sending = Sending {
+                order: order.clone(),
+                workflow: workflow.clone(),
+                product: placing.product.clone(),
+                quantity: placing.quantity,
+                guard: placing.guard.unwrap_or(self.guard),
+                faults: placing.faults.clone().unwrap_or_else(|| self.plan.clone()),
+            };
+            let command = self.send(sending)?;
+            let (act, ticket) = (performance.played, self.tickets);
+            let placed = Placed { act, order, workflow, ticket, run: None, joined: false, start_failure: None };
+            performance.placed.push(placed);
+            commands.push(command);
+        }
+        Some(commands)
+    }
+
+    /// Whether a start of the same workflow id is still on its way: which of the two is the first must not be a matter of
+    /// chance.
+    fn is_unanswered(&self, performance: &Performance, placing: &Placing) -> bool {
+        let workflows: Vec<_> =
+            placing.ids().map(|order| self.workflow_of(performance, &order, placing.new_workflow)).collect();
+        let waits = |placed: &&Placed| placed.run.is_none() && placed.start_failure.is_none();
+        performance.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
+    }
+
+    /// The order's own id with this session's letters, which keep it apart from other databases' orders on the same
+    /// server; or one that no start has had.
+    fn workflow_of(&self, performance: &Performance, order: &OrderId, new: bool) -> String {
+        let own = format!("order-{order}-{}", self.setup.session);
+        let taken = performance.placed.iter().filter(|placed| placed.workflow.starts_with(&own)).count();
+        if new { format!("{own}-again-{taken}") } else { own }
+    }
+
+    /// The row of an order that was sent, where it is still kept.
+    pub(super) fn execution_of(&self, placed: &Placed) -> Option<&Execution> {
+        self.orders.of_run(&(ingest::id(&placed.workflow), placed.run.clone()?))
+    }
+
+    /// Nothing more comes of it: the server has told its end, and the journal what led there.
+    fn has_ended(&self, placed: &Placed) -> bool {
+        placed.start_failure.is_some()
+            || self.execution_of(placed).is_some_and(|execution| match &execution.end {
+                Some(End::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+                Some(End::Rejected { .. } | End::Conflict { .. }) => {
+                    execution.refused.is_some() || updates(execution).any(failed_for_good)
+                }
+                Some(_) => true,
+                None => false,
+            })
+    }
+
+    /// Attempts that a planned hang has put to sleep, that have not woken up, and whose worker lives.
+    pub(super) fn sleepers<'a>(&'a self, performance: &'a Performance) -> impl Iterator<Item = &'a AttemptFacts> {
+        let gone = performance.gone;
+        let attempts = performance.placed.iter().filter_map(|placed| self.execution_of(placed)).flat_map(attempts);
+        attempts.filter(move |facts| {
+            let slept = facts.strikes.iter().find(|strike| strike.action == Action::Hang);
+            facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
+        })
+    }
+
+    /// Judges, once all acts are played and nothing more can come of them.
+    fn judge_when_done(&mut self, performance: &mut Performance) {
+        let account = &self.account;
+        let shown = account.document.as_ref().is_some_and(|document| document.stock == account.audit.actual);
+        let done = performance.played == performance.scenario.acts.len()
+            && performance.placed.iter().all(|placed| self.has_ended(placed))
+            && self.sleepers(performance).next().is_none();
+        if done && shown && *self.link() == Link::Up {
+            performance.part = Part::Over(self.judge(performance));
+            return;
+        }
+        let since = performance.since.unwrap_or(self.now);
+        if self.now.0.saturating_sub(since.0) > performance.scenario.limit {
+            let waits = self.waits_for(performance);
+            let seconds = performance.scenario.limit / 1_000;
+            let text = format!("not over after {seconds} s: it waits for {waits}");
+            self.notify(&text, Tone::Bad);
+            performance.part = Part::GivenUp(text);
+        }
+    }
+
+    /// What stands between a performance and its end.
+    fn waits_for(&self, performance: &Performance) -> String {
+        let open = performance.placed.iter().find(|placed| !self.has_ended(placed));
+        match open {
+            Some(placed) => format!("the end of {}", placed.order),
+            None if performance.played < performance.scenario.acts.len() => {
+                format!("the time of act {}", performance.played.saturating_add(1))
+            }
+            None if self.sleepers(performance).next().is_some() => "an attempt to wake up".to_owned(),
+            None if *self.link() != Link::Up => "the server".to_owned(),
+            None => "the document to show what its journal says".to_owned(),
+        }
+    }
+}
+
+/// The attempts of the update that were observed.
+fn updates(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
+    execution.attempts(Activity::UpdateInventory).filter_map(|seen| seen.facts)
+}
+
+fn failed_for_good(facts: &AttemptFacts) -> bool {
+    matches!(&facts.ending, Some(Ending::Failed(failure)) if !failure.retryable)
+}

@@ -1,0 +1,149 @@
+//! What ships in `assets`: recordings of the real program, and pictures that are made of them.
+
+use std::{fs, path::Path, process::Command, thread, time::Duration};
+
+use portable_pty::CommandBuilder;
+
+use crate::{
+    screen::Screen,
+    stage::{PROGRAM, program},
+};
+
+/// How long somebody reads a screen before the next key.
+const READS: Duration = Duration::from_millis(2_500);
+
+fn assets(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
+}
+
+/// Run it after a change of the walkthrough or of what a recording holds, on a machine whose port 7233 is free:
+/// `cargo test --test end_to_end -- --ignored record_what_ships`. Then `assets/pictures/make.sh`.
+#[test]
+#[ignore = "writes the recordings that ship"]
+fn record_what_ships() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("database")).unwrap();
+    // Where the server's program is already.
+    let cache = std::env::home_dir().map(|home| home.join(".cache")).unwrap();
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or(cache, Into::into);
+    let start = |arguments: &[&str]| {
+        let mut command = CommandBuilder::new(PROGRAM);
+        for name in idempotence::config::NAMES {
+            command.env_remove(name.name);
+        }
+        command.args(arguments);
+        command.cwd(home.path());
+        command.env("XDG_STATE_HOME", home.path().join("state"));
+        command.env("XDG_CONFIG_HOME", home.path());
+        command.env("XDG_CACHE_HOME", &cache);
+        // So that a recording has `~` for it.
+        command.env("HOME", home.path());
+        command.env("TMPDIR", home.path());
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
+        Screen::run(command, 100, 30)
+    };
+    let file = |name: &str| assets("recordings").join(name).display().to_string();
+    let talk = start(&["walkthrough", "--record", &file("walkthrough.jsonl")]);
+    record_walkthrough(talk);
+    let session = start(&["dashboard", "--seed", "42", "--record", &file("dashboard.jsonl")]);
+    record_dashboard(session);
+}
+
+fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
+    screen.press(keys);
+    screen.wait_for(until);
+    thread::sleep(READS);
+}
+
+fn record_walkthrough(mut screen: Screen) {
+    for step in 1..=8 {
+        let told = screen.wait_for(&format!("step {step} of 8"));
+        thread::sleep(READS);
+        if told.contains(" NEXT ") {
+            press_and_read(&mut screen, "\u{1b}[C", "✓ SEEN");
+        }
+        screen.press("\u{1b}[C");
+    }
+    screen.wait_for("✓ ALL AS TOLD");
+    thread::sleep(READS);
+    screen.press("q");
+    assert_eq!(screen.end().0.exit_code(), 0);
+}
+
+/// The seed's order under its own faults, one that is lost after its commit, a crash, a burst, and three guards.
+fn record_dashboard(mut screen: Screen) {
+    screen.wait_for("● ready");
+    thread::sleep(READS);
+    press_and_read(&mut screen, "f", "FAULTS after-commit-once");
+    press_and_read(&mut screen, "s", "✓ applied once");
+    press_and_read(&mut screen, "\r", "#1 ");
+    press_and_read(&mut screen, "\u{1b}", "● ready");
+    press_and_read(&mut screen, "f", "FAULTS crash-after-commit");
+    screen.press("o");
+    screen.wait_for("†");
+    screen.wait_until("its end", |text| text.matches("✓ applied once").count() == 2);
+    thread::sleep(READS);
+    press_and_read(&mut screen, "ff", "FAULTS seed");
+    screen.press("b");
+    screen.wait_until("the burst", |text| text.contains("each effect applied once"));
+    thread::sleep(READS);
+    press_and_read(&mut screen, "f", "FAULTS after-commit-once");
+    press_and_read(&mut screen, "v", "Temporal retried all three");
+    press_and_read(&mut screen, "B", "B7 came between");
+    screen.press("q");
+    assert_eq!(screen.end().0.exit_code(), 0);
+}
+
+/// The pictures of the README are those that the command makes today.
+#[test]
+fn the_pictures_are_those_of_the_recordings() {
+    let out = tempfile::tempdir().unwrap();
+    let made = Command::new("sh")
+        .arg(assets("pictures/make.sh"))
+        .arg(out.path())
+        .env("IDEMPOTENCE", PROGRAM)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut compared = 0;
+    for entry in fs::read_dir(out.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let committed = fs::read(assets("pictures").join(name)).unwrap_or_default();
+        let same = fs::read(&path).unwrap() == committed;
+        assert!(same, "assets/pictures/{name} is not what the program draws now; run assets/pictures/make.sh");
+        compared += 1;
+    }
+    let committed = fs::read_dir(assets("pictures")).unwrap().count();
+    assert_eq!(compared, committed - 1, "each but the script is made by it");
+    assert!(compared >= 4);
+}
+
+#[test]
+fn a_recording_becomes_a_cast_and_a_screen_that_nobody_saw_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let export = |more: &[&str]| program(folder.path()).arg("export").args(more).output().unwrap();
+    let output = export(&["walkthrough", "--cast", "talk.cast", "--size", "80x24"]);
+    assert!(output.status.success(), "{output:?}");
+    let cast = fs::read_to_string(folder.path().join("talk.cast")).unwrap();
+    let mut lines = cast.lines();
+    let header: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!((&header["version"], &header["width"], &header["height"]), (&2.into(), &80.into(), &24.into()));
+    let mut parser = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
+    for line in lines {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        parser.process(event[2].as_str().unwrap().as_bytes());
+    }
+    assert!(parser.screen().contents().contains("✓ ALL AS TOLD"), "{}", parser.screen().contents());
+    for (arguments, words) in [
+        (vec!["walkthrough", "--svg", "x.svg", "--when", "nobody ever saw this"], "no screen of this recording"),
+        (vec!["walkthrough"], "--svg"),
+        (vec!["walkthrough", "--svg", "x.svg", "--size", "0x5"], "as in 80x24"),
+    ] {
+        let output = export(&arguments);
+        let problem = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), problem.contains(words)), (Some(2), true), "{problem}");
+    }
+}
