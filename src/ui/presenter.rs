@@ -235,3 +235,138 @@ fn echo(buffer: &mut Buffer, area: Rect, app: &App) {
     let style: Style = theme::badge(theme::KNOWN);
     pane::lines(buffer, place, [Line::from(Span::styled(text, style))]);
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::{Color, Modifier};
+
+    use super::*;
+    use crate::{
+        app::{
+            Intent, Message, NotesPage, Programme, Setup, script,
+            world::{World, walkthrough},
+        },
+        domain::UnixMillis,
+        ui::tests::{assert_style, find, frame, text},
+    };
+
+    /// A walkthrough whose first `count` steps were seen, with the next one on the screen.
+    fn at_step(count: usize) -> World {
+        let mut world = World::new(walkthrough());
+        for _ in 0..count {
+            world.press(Intent::GoOn);
+            world.settle();
+            world.press(Intent::GoOn);
+        }
+        world.wait(2_500);
+        world
+    }
+
+    #[test]
+    fn a_step_is_told_then_played_then_seen_at_every_size() {
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            let mut world = at_step(2);
+            let told = frame(world.app(), width, height);
+            for words in ["The network forgets", "step 3 of 8", " NEXT", "The guard is off", "at least", "→ go on"] {
+                find(&told, words);
+            }
+            world.press(Intent::GoOn);
+            find(&frame(world.app(), width, height), " PLAYING");
+            world.settle();
+            let seen = frame(world.app(), width, height);
+            for words in ["✓ SEEN", "The retry took the 999 units", "checked: stock 2, verdict wrong", " WRONG "] {
+                find(&seen, words);
+            }
+            let badge = Modifier::BOLD | Modifier::REVERSED;
+            assert_style(&seen, " ✓ SEEN", Color::Green, badge);
+            assert_style(&seen, " WRONG ", Color::Red, badge);
+            assert!(!text(&seen).contains('…') || width < 80, "{}", text(&seen));
+        }
+    }
+
+    #[test]
+    fn at_120_by_40_the_title_is_read_from_the_back_of_the_room() {
+        let seen = frame(at_step(2).app(), 120, 40);
+        assert!(!text(&seen).contains("WITHOUT A KEY"), "in letters of one row");
+        // The W of WITHOUT.
+        find(&seen, " ██  ██ ");
+        let small = frame(at_step(2).app(), 80, 24);
+        assert_style(&small, "WITHOUT A KEY", Color::Reset, Modifier::BOLD);
+    }
+
+    #[test]
+    fn what_did_not_come_as_told_is_said_in_red_with_the_way_out() {
+        let mut script = crate::app::world::shipped();
+        script.steps[0].scenario.as_mut().unwrap().expect.stock = 1002;
+        let mut world = World::new(Programme::Walkthrough(Box::new(script)));
+        world.press(Intent::GoOn);
+        world.settle();
+        let seen = frame(world.app(), 80, 24);
+        assert_style(&seen, " ✗ NOT AS TOLD", Color::Red, Modifier::BOLD | Modifier::REVERSED);
+        find(&seen, "stock 1001 instead of 1002. r plays it once more.");
+    }
+
+    #[test]
+    fn the_summary_has_the_figures_of_this_very_run() {
+        let mut world = at_step(7);
+        world.press(Intent::GoOn);
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            let summary = frame(world.app(), width, height);
+            for words in ["✓ One order", "✓ Without a key", "✓ ALL AS TOLD", "Orders sent: 11."] {
+                find(&summary, words);
+            }
+            assert!(!text(&summary).contains("→ go on"), "there is nothing to go on to");
+        }
+    }
+
+    #[test]
+    fn the_room_sees_the_key_for_a_moment() {
+        let mut world = at_step(0);
+        world.press(Intent::GoOn);
+        let pressed = frame(world.app(), 80, 24);
+        assert_style(&pressed, "  →", Color::Cyan, Modifier::BOLD | Modifier::REVERSED);
+        world.settle();
+        world.wait(3_000);
+        assert!(!text(&frame(world.app(), 80, 24)).ends_with("  →\n"));
+    }
+
+    #[test]
+    fn the_speakers_screen_has_notes_time_and_what_comes_next() {
+        let mut world = at_step(2);
+        world.press(Intent::GoOn);
+        let page = world.asked.iter().rev().find_map(|command| match command {
+            crate::app::Command::Present(page) => Some(page.clone()),
+            _ => None,
+        });
+        let mut notes = App::new(Setup { programme: Programme::Notes, ..script::setup() });
+        find(&frame(&notes, 80, 24), "idempotence walkthrough");
+        let page: NotesPage = page.unwrap();
+        let now = UnixMillis(page.since.0 + 61_000);
+        notes.update(Message::Presented(page));
+        notes.update(Message::Tick { now });
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            let shown = frame(&notes, width, height);
+            for words in
+                ["step 3 of 8", "it is being played; here for 1:0", "Let the number sink in", "next: With the key"]
+            {
+                find(&shown, words);
+            }
+        }
+    }
+
+    #[test]
+    fn no_size_makes_it_panic() {
+        let mut played = at_step(6);
+        played.press(Intent::GoOn);
+        let mut over = at_step(7);
+        over.press(Intent::GoOn);
+        for world in [at_step(0), at_step(2), played, over] {
+            for (width, height) in [0, 1, 60, 80, 120].into_iter().flat_map(|width| (0..=42).map(move |y| (width, y))) {
+                let area = Rect::new(0, 0, width, height);
+                let mut buffer = Buffer::empty(area);
+                draw(&mut buffer, area, world.app());
+                crate::ui::draw_on(&mut buffer, area, world.app());
+            }
+        }
+    }
+}

@@ -65,3 +65,41 @@ fn clock(millis: u64) -> String {
     let seconds = millis / 1_000;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::script::Scene,
+        ui::tests::{find, frame},
+    };
+
+    #[test]
+    fn it_says_where_it_stands_and_what_moves_it() {
+        let mut scene = Scene::right();
+        let bar = ReplayBar {
+            paused: false,
+            waits: false,
+            over: false,
+            speed: 2,
+            at: 61_500,
+            length: 123_000,
+            told: 5,
+            entries: 10,
+        };
+        for (bar, words) in [
+            (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
+            (ReplayBar { paused: true, ..bar }, " PAUSED "),
+            (ReplayBar { waits: true, paused: true, speed: 16, ..bar }, " → GOES ON  x4 "),
+            (ReplayBar { over: true, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
+        ] {
+            scene.app.show_replay(bar);
+            let shown = frame(&scene.app, 80, 24);
+            assert_eq!(find(&shown, words).1, 23);
+            find(&shown, "→ next key");
+        }
+        for (width, height) in [(60, 16), (61, 17), (300, 20)] {
+            frame(&scene.app, width, height);
+        }
+    }
+}

@@ -309,11 +309,3 @@ fn ten_thousand_orders_scroll_to_the_first() {
     find(&shown, "▌ FIRST");
     find(&shown, "10000 of 10000");
 }
-
-/// The picture in the README is this very frame, so that the two cannot part.
-#[test]
-fn the_readme_shows_what_the_program_draws() {
-    let shown = text(&frame(&Scene::mid_retry().app, 80, 24));
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&shown), "put this into the README:\n{shown}");
-}

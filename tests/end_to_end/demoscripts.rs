@@ -127,8 +127,10 @@ fn bystanders(stage: &Stage) -> Vec<Bystander> {
     fs::set_permissions(&named, fs::Permissions::from_mode(0o755)).unwrap();
     let queue = ["--task-queue", &stage.queue];
     let workflow = format!("{}-bystander", stage.queue);
+    // It has to be there still when the worker that takes it is killed.
+    let forever = "update.before-commit=delay(3600000)";
     vec![
-        Bystander::run(stage.command("start").args(["worker", "--faults", "none", "--workflow-id", &workflow])),
+        Bystander::run(stage.command("start").args(["worker", "--faults", forever, "--workflow-id", &workflow])),
         Bystander::run(Command::new(named).arg("worker").args(queue)),
         Bystander::run(Command::new("sh").args(["-c", "read line", "idempotence", "worker"]).args(queue)),
     ]

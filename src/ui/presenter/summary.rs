@@ -12,38 +12,41 @@ use crate::{
     ui::{pane, theme},
 };
 
-/// The columns behind a step's title.
-const FIGURES: usize = 46;
+/// From this width on all figures have room.
+const WIDE: usize = 76;
+
+/// The head of each column of figures, its width, and whether it has its place on a narrow screen too.
+const COLUMNS: [(&str, usize, bool); 6] = [
+    ("orders", 7, false),
+    ("attempts", 9, true),
+    ("retries", 8, true),
+    ("replays", 8, true),
+    ("stock", 7, true),
+    ("s", 7, false),
+];
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) {
     let area = Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
     let width = usize::from(area.width);
-    let title = width.saturating_sub(FIGURES).max(12);
-    let heading = format!(
-        "  {} {:>6} {:>8} {:>7} {:>7} {:>6} {:>6}",
-        pane::column("", title.saturating_sub(2)),
-        "orders",
-        "attempts",
-        "retries",
-        "replays",
-        "stock",
-        "s"
-    );
-    let mut lines = vec![
-        Line::raw(""),
-        Line::styled("WHAT THIS VERY RUN HAS SHOWN", theme::BOLD),
-        Line::raw(""),
-        Line::styled(heading, theme::FAINT),
-    ];
-    lines.extend(walkthrough.steps().map(|(step, state)| row(&step.title, state, title)));
-    lines.push(Line::raw(""));
+    let taken: usize = columns(width).map(|(_, (_, columns, _))| columns).sum();
+    let title = width.saturating_sub(taken).max(12);
+    let heads: Vec<_> = columns(width).map(|(_, (head, columns, _))| format!("{head:>columns$}")).collect();
+    let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS VERY RUN HAS SHOWN", theme::BOLD)];
     lines.extend(total(app, walkthrough, width));
+    lines.push(Line::raw(""));
+    lines.push(Line::styled(format!("{}{}", pane::column("", title), heads.concat()), theme::FAINT));
+    lines.extend(walkthrough.steps().map(|(step, state)| row(&step.title, state, title, width)));
     pane::lines(buffer, area, lines);
 }
 
-fn row(name: &str, state: &StepState, width: usize) -> Line<'static> {
+/// Those that have room, each with its place.
+fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, bool))> {
+    COLUMNS.into_iter().enumerate().filter(move |(_, (_, _, always))| *always || width >= WIDE)
+}
+
+fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'static> {
     let (mark, style, note) = match state {
-        StepState::Seen(judged) if judged.holds() => ("✓", theme::GOOD, figures(&judged.figures)),
+        StepState::Seen(judged) if judged.holds() => ("✓", theme::GOOD, figures(&judged.figures, width)),
         StepState::Seen(judged) => ("✗", theme::BAD, judged.complaint().unwrap_or_default()),
         StepState::GivenUp(why) => ("✗", theme::BAD, why.clone()),
         StepState::Skipped => ("·", theme::WARN, "skipped".to_owned()),
@@ -53,22 +56,24 @@ fn row(name: &str, state: &StepState, width: usize) -> Line<'static> {
     };
     Line::from(vec![
         Span::styled(format!("{mark} "), style),
-        Span::raw(pane::column(name, width.saturating_sub(2))),
-        Span::styled(format!(" {note}"), if style == theme::GOOD { Style::new() } else { style }),
+        Span::raw(pane::column(name, title.saturating_sub(2))),
+        Span::styled(note, if style == theme::GOOD { Style::new() } else { style }),
     ])
 }
 
-fn figures(figures: &Figures) -> String {
-    format!(
-        "{:>6} {:>8} {:>7} {:>7} {:>6} {:>4}.{}",
-        figures.starts,
-        figures.attempts,
-        figures.retries,
-        figures.replays,
-        figures.stock,
-        figures.millis / 1_000,
-        figures.millis % 1_000 / 100
-    )
+fn figures(figures: &Figures, width: usize) -> String {
+    let texts = [
+        figures.starts.to_string(),
+        figures.attempts.to_string(),
+        figures.retries.to_string(),
+        figures.replays.to_string(),
+        figures.stock.to_string(),
+        format!("{}.{}", figures.millis / 1_000, figures.millis % 1_000 / 100),
+    ];
+    let cell = |(place, (_, columns, _)): (usize, (&str, usize, bool))| {
+        format!("{:>columns$}", texts.get(place).map_or("", String::as_str))
+    };
+    columns(width).map(cell).collect::<Vec<_>>().concat()
 }
 
 fn total(app: &App, walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
