@@ -6,12 +6,12 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Description, End, Link, LogLevel, Look, Message, Pending, PendingFailure, PendingState, Programme,
-        RetryWaits, Server, Setup, Theme, Tone, Worker,
+        App, Beginning, Description, End, Link, LogLevel, Look, Message, NotesPage, Pending, PendingFailure,
+        PendingState, Programme, RetryWaits, Server, Setup, Theme, Tone, Worker, parse_script,
     },
     domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
     faults::{Action, Point, Preset},
-    keymap,
+    keymap, scenario,
     store::{AttemptEvent, Document, Fact, News, Outcome, Phase, Record, record::Commit},
     ui,
 };
@@ -121,7 +121,7 @@ fn random_frames() {
         // A new session now and then, with another look.
         if index % 5_000 == 0 {
             let look = Look { theme: chaos.one_of(&Theme::ALL), ascii: chaos.coin(), still: chaos.coin() };
-            (app, chaos.seq) = (App::new(setup(look)), 0);
+            (app, chaos.seq) = (App::new(Setup { programme: chaos.programme(), ..setup(look) }), 0);
         }
         for _ in 0..chaos.random.random_range(0..3) {
             let (code, modifiers) = chaos.key();
@@ -196,12 +196,31 @@ impl Chaos {
         (0..self.random.random_range(0..6)).map(|_| self.one_of(&words)).collect::<Vec<_>>().join(" ")
     }
 
+    /// What a session is for: the keyboard mostly, and whatever else plays itself.
+    fn programme(&mut self) -> Programme {
+        let built_in = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
+        match self.random.random_range(0..5) {
+            0 => {
+                let (name, _) = self.one_of(scenario::BUILT_IN);
+                let scenario = Box::new(built_in(name).expect("a scenario that ships"));
+                Programme::Scenario { scenario, beginning: Beginning::Fresh }
+            }
+            1 => {
+                let text = include_str!("../../assets/walkthrough.md");
+                let script = parse_script("walkthrough.md", text, built_in).expect("the walkthrough that ships");
+                Programme::Walkthrough(Box::new(script))
+            }
+            2 => Programme::Notes,
+            _ => Programme::Keyboard,
+        }
+    }
+
     fn message(&mut self) -> Message {
         self.now += self.random.random_range(0..700);
         let at = UnixMillis(self.now);
         let number = self.random.random_range(0..40_u64);
         let (workflow, run) = (format!("order-A{number}-{number}"), format!("run-{number}"));
-        match self.random.random_range(0..16) {
+        match self.random.random_range(0..19) {
             0 | 1 => Message::Tick { now: at },
             2..8 => self.journal(at, number),
             8 => self.document(),
@@ -228,6 +247,21 @@ impl Chaos {
             12 => Message::Described { workflow, run, answer: self.answer(at) },
             13 => Message::Ended { workflow, run, end: self.end() },
             14 => Message::Logged { at, level: self.one_of(&[LogLevel::Error, LogLevel::Info]), text: self.text() },
+            15 => Message::ResetDone(if self.coin() { Ok(Some(self.text())) } else { Err(self.text()) }),
+            16 => {
+                let (ticket, order, joined) = (self.random.random_range(0..30), self.text(), self.coin());
+                Message::Started { ticket, order, workflow, run, joined }
+            }
+            17 => Message::Presented(NotesPage {
+                walkthrough: self.text(),
+                position: (self.random.random_range(0..9), self.random.random_range(0..9)),
+                title: self.text(),
+                next: self.coin().then(|| self.text()),
+                stands: self.text(),
+                notes: Vec::new(),
+                begun: at,
+                since: at,
+            }),
             _ => Message::Notice { text: self.text(), tone: self.one_of(&[Tone::Good, Tone::Plain, Tone::Bad]) },
         }
     }

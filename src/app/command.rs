@@ -77,4 +77,6 @@ pub struct StartOrder {
     pub seed: Seed,
     pub guard: Guard,
     pub retry: RetryWaits,
+    /// After this the server ends it, in milliseconds; `None`: never.
+    pub limit: Option<u64>,
 }

@@ -213,8 +213,9 @@ impl App {
         match programme {
             Programme::Keyboard => {}
             Programme::Scenario { scenario, beginning } => {
-                let commands = self.begin_performance(*scenario, beginning);
-                debug_assert!(commands.is_empty(), "a new session has nothing to clear away");
+                // A new session has nothing to clear away.
+                let beginning = if beginning == Beginning::Anew { Beginning::Fresh } else { beginning };
+                let _nothing = self.begin_performance(*scenario, beginning);
             }
             Programme::Walkthrough(script) => {
                 self.walkthrough = Some(Box::new(Walkthrough::new(*script, self.now)));

@@ -24,6 +24,8 @@ pub(super) struct Sending {
     pub quantity: i64,
     pub guard: Guard,
     pub faults: FaultPlan,
+    /// After this the server ends it, in milliseconds; `None`: never.
+    pub limit: Option<u64>,
 }
 
 impl App {
@@ -81,7 +83,7 @@ impl App {
     ) -> Option<Command> {
         let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
         let (guard, faults) = (self.guard(), self.plan().clone());
-        self.send(Sending { order, workflow, product, quantity, guard, faults })
+        self.send(Sending { order, workflow, product, quantity, guard, faults, limit: None })
     }
 
     /// Makes the row at once, so that the key is seen to work, and the command.
@@ -90,7 +92,7 @@ impl App {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
         }
-        let Sending { order, workflow, product, quantity, guard, faults } = sending;
+        let Sending { order, workflow, product, quantity, guard, faults, limit } = sending;
         self.tickets = self.tickets.saturating_add(1);
         let terms = Terms { product: product.clone(), quantity, guard };
         let sent_with = Arc::new(faults.clone());
@@ -100,7 +102,7 @@ impl App {
         // A row that stands still with the rest would seem to hang.
         self.thaw();
         let (ticket, seed, retry) = (self.tickets, self.setup().seed, self.setup().retry);
-        let start = StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard, retry };
+        let start = StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard, retry, limit };
         Some(Command::StartOrder(start))
     }
 }

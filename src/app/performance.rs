@@ -66,6 +66,8 @@ pub struct Placed {
 pub struct Performance {
     scenario: Scenario,
     part: Part,
+    /// Since when the stage is not ready although the server answers.
+    waits_since: Option<UnixMillis>,
     /// When the first act was played.
     since: Option<UnixMillis>,
     /// Acts that are played.
@@ -81,7 +83,17 @@ pub struct Performance {
 
 impl Performance {
     fn new(scenario: Scenario, part: Part, from_start: bool) -> Self {
-        Self { scenario, part, since: None, played: 0, placed: Vec::new(), deaths: 0, gone: None, from_start }
+        Self {
+            scenario,
+            part,
+            waits_since: None,
+            since: None,
+            played: 0,
+            placed: Vec::new(),
+            deaths: 0,
+            gone: None,
+            from_start,
+        }
     }
 
     #[must_use]
@@ -193,12 +205,10 @@ impl App {
         (self.setup.seed, self.setup.retry) = (scenario.seed, scenario.retry);
         (self.selection, self.panel, self.zoomed) = (None, super::Panel::Orders, false);
         self.thaw();
-        let (part, commands) = match beginning {
-            Beginning::Fresh | Beginning::AsItStands => (Part::Gathering, Vec::new()),
-            Beginning::Anew if self.leftovers() => (Part::Clearing { asked: false }, vec![Command::KillWorker]),
-            Beginning::Anew => (Part::Resetting, vec![self.put_stock_back()]),
-        };
-        self.performance = Some(Box::new(Performance::new(scenario, part, beginning != Beginning::AsItStands)));
+        let (part, commands) = self.first_part(beginning);
+        let gone = self.performance.as_ref().and_then(|before| before.gone);
+        let from_start = beginning != Beginning::AsItStands;
+        self.performance = Some(Box::new(Performance { gone, ..Performance::new(scenario, part, from_start) }));
         commands
     }
 
@@ -215,7 +225,7 @@ impl App {
     }
 
     fn advance(&mut self, performance: &mut Performance) -> Vec<Command> {
-        match performance.part {
+        let commands = match performance.part {
             Part::Clearing { asked } => self.clear_away(performance, asked),
             Part::Gathering if self.is_gathered(performance) => {
                 performance.part = Part::Acting;
@@ -224,7 +234,11 @@ impl App {
             }
             Part::Acting => self.play_acts(performance),
             Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
+        };
+        if matches!(performance.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
+            self.mind_the_time(performance);
         }
+        commands
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Guard, RetryWaits, UnixMillis},
+    domain::{Guard, RetryWaits, UnixMillis, sanitize},
     faults::{Preset, Seed},
     scenario::Scenario,
 };
@@ -29,6 +29,35 @@ pub struct Setup {
     pub version: String,
     pub now: UnixMillis,
     pub programme: Programme,
+}
+
+/// The longest text that is shown of a setup.
+const LONGEST: usize = 400;
+
+impl Setup {
+    /// The same with nothing in it that could not have been begun with: for one that comes from a file.
+    #[must_use]
+    pub fn cleaned(self) -> Self {
+        let clean = |text: String| sanitize(&text, LONGEST);
+        Self {
+            server: clean(self.server),
+            namespace: clean(self.namespace),
+            task_queue: clean(self.task_queue),
+            database: clean(self.database),
+            log: clean(self.log),
+            session: clean(self.session),
+            version: clean(self.version),
+            retry: self.retry.within_bounds(),
+            programme: match self.programme {
+                Programme::Scenario { scenario, beginning } => {
+                    Programme::Scenario { scenario: Box::new(scenario.cleaned()), beginning }
+                }
+                Programme::Walkthrough(script) => Programme::Walkthrough(Box::new(script.cleaned())),
+                other => other,
+            },
+            ..self
+        }
+    }
 }
 
 /// What is done without a key for each order.

@@ -237,7 +237,8 @@ impl App {
 
     /// Plays the step on the screen, from a fresh stock; also once more.
     pub(super) fn play_step(&mut self) -> Vec<Command> {
-        let beginning = if self.performance.is_none() { Beginning::Fresh } else { Beginning::Anew };
+        let untouched = self.performance.is_none() && self.orders.is_empty() && self.account.audit.seq <= 1;
+        let beginning = if untouched { Beginning::Fresh } else { Beginning::Anew };
         let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
         let at = walkthrough.at;
         let Some(scenario) = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone()) else {

@@ -105,6 +105,17 @@ impl World {
         world
     }
 
+    /// Another session on the same database.
+    pub fn again(self, programme: Programme) -> Self {
+        let (inventory, records, runs) = (self.inventory, self.records, self.runs);
+        let mut world = Self::new(programme);
+        (world.inventory, world.runs) = (inventory, runs);
+        world.records.clone_from(&records);
+        world.tell(Message::Journal(News { restarted: true, records }));
+        world.publish();
+        world
+    }
+
     pub fn app(&self) -> &App {
         self.core.app()
     }
@@ -175,6 +186,7 @@ impl World {
             }
             Command::KillServer => {
                 self.up = false;
+                // The one is told before the other, and in between the link seems to be up.
                 self.tell(Message::Server(Server::Killed));
                 let next_try = UnixMillis(self.now);
                 self.tell(Message::Link(Link::Down { cause: "killed".into(), attempt: 0, next_try }));

@@ -42,7 +42,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
             if ending != Ending::Walkthrough {
                 return Ok((played, ending));
             }
-            match walkthrough::prepare(&settings, args.remote_faults, None) {
+            match walkthrough::prepare(&settings, &log, args.remote_faults, None) {
                 Ok(prepared) => {
                     let recorder = played.take_recorder();
                     let (_, recorder, ending) = Box::pin(walkthrough::play(session, prepared, &log, recorder)).await?;

@@ -5,6 +5,7 @@ mod report;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
+use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::{Failure, dashboard::QUEUE, log, print, record, scenarios, stage::Stage};
@@ -12,6 +13,7 @@ use crate::{
     app::{App, Beginning, Link, Message, Performance, Programme, Worker},
     cli::{DemoArgs, TermsArgs},
     config::Settings,
+    domain::Guard,
     faults::FaultPlan,
     recording::{Recorded, Recorder},
     runtime::{
@@ -19,10 +21,12 @@ use crate::{
         core::Core,
         effects::Effects,
         headless,
+        signals::{Outside, signals},
         worker_child::WorkerCommand,
         worker_keeper::WorkerOrder,
     },
     scenario::{Scenario, What},
+    store::Verdict,
     temporal::Patience,
 };
 
@@ -78,7 +82,13 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &Path) -> Result<Ex
         let stage = Stage::new(settings, "demo", false)?;
         let stage = if scenario.needs_own_server() { stage.with_own_server()? } else { stage };
         let mut quiet = Lines::new(&scenario, true);
-        let report = play(&stage, scenario, log, None, &mut quiet).await?;
+        let report = match play(&stage, scenario, log, None, &mut quiet).await {
+            Ok(report) => report,
+            Err(failure) => {
+                end(backend).await;
+                return Err(failure);
+            }
+        };
         if !args.json {
             report.print_row();
         }
@@ -103,8 +113,12 @@ fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result
     if faults.is_some() || guard.is_some() || seed.is_some() {
         forget_attempts(&mut scenario);
     }
+    if let Some(guard) = guard {
+        // What is right is right under every guard; what a scenario of another guard comes to was not foreseen.
+        scenario.expect.stock = scenario.expect.stock.filter(|_| scenario.guard == Guard::Ledger);
+        (scenario.guard, scenario.expect.verdict) = (*guard, Verdict::Right);
+    }
     scenario.faults = faults.unwrap_or(scenario.faults);
-    scenario.guard = guard.unwrap_or(scenario.guard);
     scenario.seed = seed.unwrap_or(scenario.seed);
     allowed(settings, &scenario, *remote_faults)?;
     Ok(scenario)
@@ -165,15 +179,36 @@ async fn play(
         lines.tell(message, core.app());
         hopeless(message, core.app()).map_or_else(|| until_over(core.app()), |failure| ControlFlow::Break(Err(failure)))
     };
-    let (core, why) = headless::run(core, &mut messages, |command| effects.perform(command), heard).await;
+    let playing = headless::run(core, &mut messages, |command| effects.perform(command), heard);
+    let played = tokio::select! {
+        played = playing => Ok(played),
+        signal = end_signal()? => Err(Failure::Signal(signal)),
+    };
     drop(messages);
-    effects.finish(WorkerOrder::Stop, PATIENCE).await;
+    // Nobody waits for a worker of a stage that goes.
+    let last = if played.is_ok() { WorkerOrder::Stop } else { WorkerOrder::Kill };
+    effects.finish(last, PATIENCE).await;
+    let (core, why) = played?;
     let (app, _recorder) = core.end();
     match why {
         Some(Ok(())) => Report::of(&app),
         Some(Err(failure)) => Err(failure),
         None => Err(Failure::Unanswered("what is behind the demo has ended before it".to_owned())),
     }
+}
+
+/// The signal that asks for the end, when it comes: the stage is cleared away before.
+fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
+    let signals = signals().map_err(Failure::io("listen for signals"))?;
+    Ok(async move {
+        let mut ends = signals.filter_map(|outside| {
+            std::future::ready(if let Outside::End(signal) = outside { Some(signal) } else { None })
+        });
+        match ends.next().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    })
 }
 
 fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {

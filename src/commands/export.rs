@@ -18,6 +18,9 @@ use crate::{
     ui,
 };
 
+/// A pause of more than this is one step, in milliseconds.
+const STILL: u64 = 10_000;
+
 /// Between two screens of a cast, in milliseconds: as often as a countdown moves.
 const STEP: u64 = 100;
 
@@ -70,7 +73,10 @@ fn cast(player: &mut Player, size: ScreenSize, title: &str) -> String {
         if at >= length {
             return cast.finish();
         }
-        at = at.saturating_add(STEP).min(length);
+        // Where nothing happens for long, nobody needs to see it not happen.
+        let next = player.next_at().unwrap_or(length);
+        let still = next.saturating_sub(at) > STILL;
+        at = if still { next } else { at.saturating_add(STEP) }.min(length);
     }
 }
 

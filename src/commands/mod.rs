@@ -78,6 +78,8 @@ pub enum Failure {
     Unreadable { file: PathBuf, source: io::Error },
     #[error("could not {what}: {source}")]
     Io { what: &'static str, source: io::Error },
+    #[error("ended by signal {0}")]
+    Signal(i32),
     #[error("{0}")]
     Unanswered(String),
 }
@@ -88,8 +90,10 @@ impl Failure {
     }
 
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
+            // As shells have it.
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Settings(_)
             | Self::Usage(_)
             | Self::Scenario(_)

@@ -25,6 +25,8 @@ pub struct Stage {
     pub settings: Settings,
     /// Where the database lies; it goes with the stage. `None` where one was named.
     folder: Option<TempDir>,
+    /// Where a server of its own keeps what it knows.
+    server: Option<TempDir>,
 }
 
 impl Stage {
@@ -36,12 +38,11 @@ impl Stage {
         let mut settings = settings.clone();
         settings.task_queue = format!("{}-{role}-{}", settings.task_queue, uuid::Uuid::new_v4().simple());
         if keeps_named && settings.database.explicit {
-            return Ok(Self { settings, folder: None });
+            return Ok(Self { settings, folder: None, server: None });
         }
-        let folder = tempfile::Builder::new().prefix(&format!("idempotence-{role}-")).tempdir();
-        let folder = folder.map_err(Failure::io("make a folder for the database"))?;
+        let folder = folder(&format!("idempotence-{role}-"))?;
         settings.database.path = folder.path().join("inventory.json");
-        Ok(Self { settings, folder: Some(folder) })
+        Ok(Self { settings, folder: Some(folder), server: None })
     }
 
     /// The same with a server of its own, which can be killed.
@@ -52,9 +53,9 @@ impl Stage {
         let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
         let address = format!("127.0.0.1:{port}").parse();
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
-        if let Some(folder) = &self.folder {
-            self.settings.state_dir = folder.path().join("server");
-        }
+        let folder = folder("idempotence-server-")?;
+        folder.path().clone_into(&mut self.settings.state_dir);
+        self.server = Some(folder);
         Ok(self)
     }
 
@@ -81,6 +82,10 @@ impl Stage {
             ..basic_setup(&self.settings, log, LETTERS)
         }
     }
+}
+
+fn folder(prefix: &str) -> Result<TempDir, Failure> {
+    tempfile::Builder::new().prefix(prefix).tempdir().map_err(Failure::io("make a folder for the stage"))
 }
 
 /// What every core begins with.

@@ -17,18 +17,19 @@ use super::{
     stage::{Stage, basic_setup},
 };
 use crate::{
-    app::{App, Programme, Script, Setup, parse_script},
+    app::{App, Programme, Script, Setup, Step, parse_script},
     cli::WalkthroughArgs,
     config::Settings,
     recording::{Recorded, Recorder},
     runtime::{
         effects::Effects,
         event_loop::{Ending, LoopError},
-        notes::follow_notes,
+        notes::{NotesWriter, follow_notes},
         session::{self, Session},
         worker_child::WorkerCommand,
         worker_keeper::WorkerOrder,
     },
+    scenario::Scenario,
 };
 
 /// The walkthrough that is compiled in, and what it is called.
@@ -41,8 +42,8 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     if args.notes {
         return show_notes(settings).await;
     }
-    let prepared = prepare(&settings, args.remote_faults, args.file.as_deref())?;
     let log = log::to_file(&settings)?;
+    let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
     let recorder = record::begin(args.record.as_deref())?;
     let ended = session::run(async |session| Box::pin(play(session, prepared, &log, recorder)).await);
     let ended = Box::pin(ended).await?;
@@ -61,7 +62,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// [`Failure`]: a walkthrough with mistakes, or no place for it.
-pub fn prepare(settings: &Settings, remote_faults: bool, file: Option<&Path>) -> Result<Prepared, Failure> {
+pub fn prepare(settings: &Settings, log: &Path, remote_faults: bool, file: Option<&Path>) -> Result<Prepared, Failure> {
     if !settings.address.is_loopback() && !remote_faults {
         let address = &settings.address;
         return Err(Failure::Usage(format!(
@@ -69,10 +70,16 @@ pub fn prepare(settings: &Settings, remote_faults: bool, file: Option<&Path>) ->
         )));
     }
     let script = read(file)?;
+    let kills = |step: &&Step| step.scenario.as_ref().is_some_and(Scenario::needs_own_server);
+    if let Some(step) = script.steps.iter().find(kills) {
+        return Err(Failure::Usage(format!(
+            "the step '{}' kills the server, which other programs may use; a walkthrough does not: play such a scenario \
+             with demo",
+            step.title
+        )));
+    }
     let stage = Stage::new(settings, "walkthrough", false)?;
-    // The log is the caller's; the worker writes to the same.
-    let log = settings.state_dir.join("idempotence.log");
-    let worker = WorkerCommand::new(&stage.settings, &log).map_err(Failure::io("find this program's own path"))?;
+    let worker = WorkerCommand::new(&stage.settings, log).map_err(Failure::io("find this program's own path"))?;
     Ok(Prepared { script, stage, worker })
 }
 
@@ -106,6 +113,7 @@ pub async fn play(
     drop(messages);
     // The stage goes, so nothing is lost by not letting the worker finish.
     effects.finish(WorkerOrder::Kill, PATIENCE).await;
+    NotesWriter::end(&stage.settings.state_dir);
     let (core, ending) = played?;
     let (app, recorder) = core.end();
     Ok((app, recorder, ending))

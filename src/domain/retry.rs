@@ -19,6 +19,23 @@ impl Default for RetryWaits {
 }
 
 impl RetryWaits {
+    /// The longest wait and timeout, in milliseconds: an hour.
+    pub const LONGEST: u64 = 3_600_000;
+    pub const LARGEST_COEFFICIENT: u64 = 100;
+
+    /// The same within what Temporal and a room can bear: nothing is 0, nothing above its bound, and the first wait not
+    /// longer than the longest.
+    #[must_use]
+    pub fn within_bounds(self) -> Self {
+        let maximum = self.maximum.clamp(1, Self::LONGEST);
+        Self {
+            initial: self.initial.clamp(1, maximum),
+            coefficient: self.coefficient.clamp(1, Self::LARGEST_COEFFICIENT),
+            maximum,
+            start_to_close: self.start_to_close.clamp(1, Self::LONGEST),
+        }
+    }
+
     /// The wait after attempt `number`, which counts from 1.
     #[must_use]
     pub const fn after(&self, number: u32) -> u64 {

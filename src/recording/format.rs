@@ -8,11 +8,15 @@ use crate::{
     store::line::{self, LineError},
 };
 
+/// How many cores may lie over each other, and how long a recording may be, in milliseconds: a day.
+const DEEPEST: usize = 8;
+const LONGEST_TIME: u64 = 24 * 60 * 60 * 1_000;
+
 /// Readers refuse any other.
 const VERSION: u32 = 1;
 
-/// The longest recording that is read, in bytes; a walkthrough has a few hundred kilobytes.
-const LONGEST: usize = 64 * 1024 * 1024;
+/// The longest recording that is written and read, in bytes; a walkthrough has less than a hundred kilobytes.
+pub(super) const LONGEST: usize = 64 * 1024 * 1024;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,7 +43,7 @@ pub enum What {
     /// A core begins, over the one before.
     Begin(Box<Setup>),
     Message(Box<Message>),
-    /// The core that began last ends; `complete` where it was not cut off.
+    /// The core that began last ends.
     End(End),
 }
 
@@ -69,6 +73,8 @@ pub enum RecordingError {
         "{file} has version {found} of the format, and this program reads version {VERSION}; use the program that wrote it ({program})"
     )]
     Version { file: String, found: u32, program: String },
+    #[error("{file} has {bytes} bytes, and no recording of this program has more than 64 MiB")]
+    TooLong { file: String, bytes: usize },
     #[error("{file} is damaged at line {line}: {problem}; make it anew, or remove that line and all behind it")]
     Damaged { file: String, line: usize, problem: String },
 }
@@ -93,7 +99,7 @@ impl Recording {
             RecordingError::NoRecording { file, problem }
         };
         if bytes.len() > LONGEST {
-            return Err(no_recording("it has more than 64 MiB"));
+            return Err(RecordingError::TooLong { file: file.to_owned(), bytes: bytes.len() });
         }
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let first = lines.next().ok_or_else(|| no_recording("it is empty"))?;
@@ -107,7 +113,8 @@ impl Recording {
         let begin = begin.map_err(|problem| RecordingError::Damaged { file: file.to_owned(), line: 2, problem })?;
         let What::Begin(setup) = begin.what else { return Err(begins_nothing()) };
         let (mut n, mut at) = (begin.n, begin.at);
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut depth = 1_usize;
         for (line, text) in (3..).zip(lines) {
             let damaged = |problem: String| RecordingError::Damaged { file: file.to_owned(), line, problem };
             let entry: Entry = decode(text).map_err(damaged)?;
@@ -116,6 +123,17 @@ impl Recording {
             }
             if entry.at < at {
                 return Err(damaged("its time is before that of the line before".to_owned()));
+            }
+            if entry.at > LONGEST_TIME {
+                return Err(damaged("it is more than a day after the beginning".to_owned()));
+            }
+            depth = match entry.what {
+                What::Begin(_) => depth.saturating_add(1),
+                What::End(_) => depth.saturating_sub(1),
+                What::Message(_) => depth,
+            };
+            if depth > DEEPEST {
+                return Err(damaged("too many dashboards lie over each other".to_owned()));
             }
             (n, at) = (entry.n, entry.at);
             entries.push(entry);

@@ -21,6 +21,9 @@ const AS_IT_WAS: usize = 2;
 /// While it plays, time is told so often that nothing on the screen jumps.
 const PLAYING: Duration = Duration::from_millis(33);
 
+/// The most that passes at once, in milliseconds: a program that was stopped for a while goes on where it was.
+const MOST_AT_ONCE: u64 = 1_000;
+
 const STANDING: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -58,9 +61,9 @@ enum Foot {
     Keys,
 }
 
-/// A core that begins, with the look of the screen here.
+/// A core that begins, with the look of the screen here, and nothing in it that only a made-up file could have.
 fn begin(setup: &Setup, look: Look) -> App {
-    App::new(Setup { look, ..setup.clone() })
+    App::new(Setup { look, ..setup.clone().cleaned() })
 }
 
 impl Player {
@@ -106,6 +109,12 @@ impl Player {
     #[must_use]
     pub const fn at(&self) -> u64 {
         self.at
+    }
+
+    /// When the next entry is told, in milliseconds since the beginning.
+    #[must_use]
+    pub fn next_at(&self) -> Option<u64> {
+        self.entry().map(|entry| entry.at)
     }
 
     /// Nothing more is to be told.
@@ -195,7 +204,7 @@ impl Player {
 
     /// Time has passed here, and passes there.
     fn run(&mut self, now: UnixMillis) {
-        let passed = self.clock.replace(now).map_or(0, |before| now.0.saturating_sub(before.0));
+        let passed = self.clock.replace(now).map_or(0, |before| now.0.saturating_sub(before.0).min(MOST_AT_ONCE));
         if self.paused || self.is_over() {
             return;
         }
@@ -483,11 +492,76 @@ mod tests {
     #[test]
     fn the_home_folder_is_nobodys_business() {
         let (mut world, shelf) = world(Programme::Keyboard);
-        let text = "kept as /home/somebody/database/inventory.json.until-5".to_owned();
+        let text = "/home/somebody/database/inventory.json, /home/somebody and /home/somebodyelse/x".to_owned();
         world.tell(Message::Notice { text, tone: crate::app::Tone::Good });
         let bytes = String::from_utf8(shelf.bytes()).unwrap();
-        assert!(bytes.contains("~/database") && !bytes.contains("somebody"));
+        assert!(bytes.contains("~/database/inventory.json, ~ and /home/somebodyelse/x"), "{bytes}");
         assert!(Recording::read("it", bytes.as_bytes()).is_ok(), "and its sums are right");
+    }
+
+    #[test]
+    fn a_home_that_is_no_folder_hides_nothing() {
+        for home in ["up", "/", ""] {
+            let shelf = Shelf::default();
+            let recorder = Recorder::new(Box::new(shelf.clone()), Some(home.into())).unwrap();
+            World::recorded(Programme::Keyboard, Some(recorder));
+            assert!(!String::from_utf8(shelf.bytes()).unwrap().contains('~'), "{home}");
+            assert!(Recording::read("it", &shelf.bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_recording_that_nobody_could_have_made_does_no_harm() {
+        let mut hostile = crate::app::world::shipped();
+        hostile.title = "a\u{202e}b".into();
+        hostile.steps[0].panels = vec![crate::app::StepPanel::Stock; 20_000];
+        let placing = hostile.steps[0].scenario.as_mut().unwrap();
+        placing.retry.initial = u64::MAX;
+        if let crate::scenario::What::Order(placing) = &mut placing.acts[0].what {
+            placing.copies = u32::MAX;
+        }
+        let (mut world, shelf) = world(Programme::Walkthrough(Box::new(hostile)));
+        world.tell(Message::Notice { text: "x".into(), tone: crate::app::Tone::Plain });
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        player.seek(u64::MAX);
+        player.update(Message::Intent(Intent::Wind(Wind::Last)));
+        let shown = frame(player.app()).concat();
+        assert!(!shown.contains('\u{202e}'));
+        let text = String::from_utf8(shelf.bytes()).unwrap();
+        let nested: Vec<_> = text.lines().nth(1).into_iter().collect();
+        assert_eq!(nested.len(), 1);
+        assert!(player.app().walkthrough().unwrap().step().unwrap().0.panels.len() <= 3);
+    }
+
+    #[test]
+    fn a_replay_that_was_stopped_for_an_hour_goes_on_where_it_was() {
+        let (mut world, shelf) = world(performance(scenario("fail-once")));
+        world.settle();
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        tick(&mut player, 5_000);
+        tick(&mut player, 3_605_000);
+        assert_eq!(player.at(), 1_000.min(player.length()));
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_written_is_given_up_and_that_is_said() {
+        struct Full(usize);
+        impl std::io::Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let recorder = Recorder::new(Box::new(Full(3_000)), None).unwrap();
+        let mut world = World::recorded(performance(scenario("fail-once")), Some(recorder));
+        world.settle();
+        let told = world.app().log().oldest_first().filter(|line| line.text.contains("the recording was given up"));
+        assert_eq!(told.count(), 1);
+        assert!(world.app().performance().is_some_and(Performance::is_over), "the run goes on");
     }
 
     #[test]

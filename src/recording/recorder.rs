@@ -8,7 +8,7 @@ use crate::{
     runtime::core::Core,
 };
 
-use super::format::{self, End, Entry, What};
+use super::format::{self, End, Entry, LONGEST, What};
 
 /// Where a recording goes.
 pub struct Recorder {
@@ -18,6 +18,8 @@ pub struct Recorder {
     begun: Option<UnixMillis>,
     now: UnixMillis,
     number: u64,
+    /// In bytes.
+    written: usize,
     failure: Option<io::Error>,
 }
 
@@ -28,14 +30,17 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. Each line is written at once, so that one that is cut off by a crash can be read up to there.
+    /// Begins a recording. Each line is written at once, so that a crash cuts off the last one at most.
     ///
     /// # Errors
     /// The writer's.
     pub fn new(mut out: Box<dyn Write + Send>, home: Option<String>) -> io::Result<Self> {
-        out.write_all(&format::header()?)?;
-        let home = home.filter(|home| home.len() > 1);
-        Ok(Self { out, home, begun: None, now: UnixMillis(0), number: 0, failure: None })
+        let header = format::header()?;
+        out.write_all(&header)?;
+        let home = home.map(|home| home.trim_end_matches('/').to_owned());
+        let home = home.filter(|home| home.starts_with('/'));
+        let written = header.len();
+        Ok(Self { out, home, begun: None, now: UnixMillis(0), number: 0, written, failure: None })
     }
 
     /// A core begins, over the one before.
@@ -64,7 +69,13 @@ impl Recorder {
         self.number = self.number.saturating_add(1);
         let at = self.now.0.saturating_sub(self.begun.unwrap_or(self.now).0);
         let entry = Entry { n: self.number, at, what };
-        let written = self.encode(&entry).and_then(|line| self.out.write_all(&line));
+        let written = self.encode(&entry).and_then(|line| {
+            self.written = self.written.saturating_add(line.len());
+            if self.written > LONGEST {
+                return Err(io::Error::other("it would be longer than 64 MiB, which nobody replays"));
+            }
+            self.out.write_all(&line)
+        });
         self.failure = written.err();
     }
 
@@ -86,9 +97,21 @@ impl Recorder {
     }
 }
 
+/// `text` with `~` for the folder, and for nothing that only begins like it.
+fn without_home(text: &str, home: &str) -> String {
+    let mut parts = text.split(home);
+    let mut hidden = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let goes_on = part.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.'));
+        hidden.push_str(if goes_on { home } else { "~" });
+        hidden.push_str(part);
+    }
+    hidden
+}
+
 fn hide(value: &mut serde_json::Value, home: &str) {
     match value {
-        serde_json::Value::String(text) if text.contains(home) => *text = text.replace(home, "~"),
+        serde_json::Value::String(text) if text.contains(home) => *text = without_home(text, home),
         serde_json::Value::Array(values) => values.iter_mut().for_each(|value| hide(value, home)),
         serde_json::Value::Object(values) => values.values_mut().for_each(|value| hide(value, home)),
         _ => {}
@@ -141,7 +164,9 @@ impl Core for Recorded {
         if let Some(recorder) = &mut self.recorder {
             recorder.note(&message);
             if let Some(text) = recorder.complaint() {
-                self.app.update(Message::Notice { text, tone: Tone::Bad });
+                let mut commands = self.app.update(Message::Notice { text, tone: Tone::Bad });
+                commands.extend(self.app.update(message));
+                return commands;
             }
         }
         self.app.update(message)

@@ -206,7 +206,8 @@ impl Effects {
             let Some(link) = link else {
                 return tell(&messages, failed(NO_LINK.to_owned())).await;
             };
-            match temporal::start(&link, request(order, task_queue)).await {
+            let limit = order.limit.map(Duration::from_millis);
+            match temporal::start_limited(&link, request(order, task_queue), limit).await {
                 Ok((started, watch)) => {
                     let key = Run { workflow, run: started.run };
                     let Run { workflow, run } = key.clone();
@@ -271,17 +272,20 @@ fn request(order: StartOrder, task_queue: String) -> StartRequest {
 
 /// Waits for a run's end, over any loss of the server.
 pub(super) async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
-    let end = loop {
-        match watch.end().await {
-            Ok(end) => break end,
-            Err(problem) => {
-                tracing::warn!(problem, workflow, "the server does not answer; asking again");
-                sleep(PAUSE).await;
+    let ended = async {
+        loop {
+            match watch.end().await {
+                Ok(end) => return end,
+                Err(problem) => {
+                    tracing::warn!(problem, workflow, "the server does not answer; asking again");
+                    sleep(PAUSE).await;
+                }
             }
         }
-        if messages.is_closed() {
-            return;
-        }
+    };
+    let end = tokio::select! {
+        end = ended => end,
+        () = messages.closed() => return,
     };
     tell(messages, Message::Ended { workflow, run, end: end_of(end) }).await;
 }
@@ -318,7 +322,11 @@ async fn tell_what_is_seen(database: PathBuf, check_interval: Duration, messages
             tell(&messages, message).await;
         }
     };
-    tokio::join!(following, telling);
+    tokio::select! {
+        _ = async { tokio::join!(following, telling) } => {}
+        // Nobody is there to be told.
+        () = messages.closed() => {}
+    }
 }
 
 #[cfg(test)]

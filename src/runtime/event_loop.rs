@@ -138,10 +138,10 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
                 }
                 self.tell(message);
             }
-            next = match events.next().now_or_never() {
-                Some(queued) if self.ending.is_none() => queued,
-                _ => break,
-            };
+            // What comes behind the key that ends it is for whoever comes next.
+            let queued = if self.ending.is_none() { events.next().now_or_never() } else { None };
+            let Some(queued) = queued else { break };
+            next = queued;
         }
         if self.stale && self.ending.is_none() { self.draw() } else { Ok(()) }
     }

@@ -86,8 +86,11 @@ impl LinkKeeper {
                 Next::Attend(link) => self.attend(&link).await,
                 Next::TryAgain(cause) => self.try_again(cause).await,
                 Next::StayDown => self.stay_down().await,
-                Next::End => return,
+                Next::End => break,
             };
+        }
+        if let Some(server) = self.ours.take() {
+            server.stop().await;
         }
     }
 

@@ -48,6 +48,16 @@ impl NotesWriter {
         Self { pages }
     }
 
+    /// Takes the page away: nobody speaks any more.
+    pub fn end(state_dir: &Path) {
+        match fs::remove_file(place(state_dir)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "the speaker's notes could not be removed");
+            }
+            _ => {}
+        }
+    }
+
     pub fn show(&self, page: NotesPage) {
         self.pages.send_replace(Some(page));
     }
@@ -69,7 +79,7 @@ pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     // Kept alive to the end; without it only the unprompted looks remain.
     let _watcher = watch_folder(state_dir, wake);
-    let mut shown = None;
+    let (mut shown, mut complained) = (None, false);
     loop {
         match read(&path) {
             Ok(page) if page != shown => {
@@ -80,8 +90,11 @@ pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
                     return;
                 }
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, path = %path.display(), "the speaker's notes cannot be read"),
+            // Once: it is read again and again.
+            Err(error) if !std::mem::replace(&mut complained, true) => {
+                tracing::warn!(%error, path = %path.display(), "the speaker's notes cannot be read");
+            }
+            Ok(_) | Err(_) => {}
         }
         tokio::select! {
             Some(()) = woken.recv() => {}

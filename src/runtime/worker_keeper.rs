@@ -147,22 +147,24 @@ impl Keeper {
     async fn attend(&mut self, mut child: WorkerChild, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
         let started = Instant::now();
         let mut asked: Option<WorkerOrder> = None;
+        // A start that comes while one ends is for the next one.
+        let mut again = false;
         loop {
             tokio::select! {
                 event = child.next() => match event {
                     Ok(ChildEvent::Ready) => self.tell(Worker::Ready { pid: child.pid() }).await,
-                    Ok(ChildEvent::Ended(how)) => return self.ended(how, asked, started).await,
-                    Err(error) => return self.ended(error.to_string(), asked, started).await,
+                    Ok(ChildEvent::Ended(how)) => return self.ended(how, asked, again, started).await,
+                    Err(error) => return self.ended(error.to_string(), asked, again, started).await,
                 },
                 order = orders.recv() => match order {
-                    Some(WorkerOrder::Start) => {}
+                    Some(WorkerOrder::Start) => again = asked.is_some(),
                     Some(WorkerOrder::Stop) => {
-                        asked = asked.or(order);
+                        (asked, again) = (asked.or(order), false);
                         child.stop();
                         self.tell(Worker::Stopping).await;
                     }
                     Some(WorkerOrder::Kill) => {
-                        asked = order;
+                        (asked, again) = (order, false);
                         if let Err(error) = child.kill() {
                             tracing::warn!(%error, "could not kill the worker");
                         }
@@ -173,11 +175,17 @@ impl Keeper {
         }
     }
 
-    async fn ended(&mut self, how: String, asked: Option<WorkerOrder>, started: Instant) -> Next {
-        match asked {
-            Some(WorkerOrder::Kill) => Next::WaitForOrder(Worker::Killed),
-            Some(_) => Next::WaitForOrder(Worker::Stopped),
-            None => self.crashed(how, started).await,
+    async fn ended(&mut self, how: String, asked: Option<WorkerOrder>, again: bool, started: Instant) -> Next {
+        let state = match asked {
+            Some(WorkerOrder::Kill) => Worker::Killed,
+            Some(_) => Worker::Stopped,
+            None => return self.crashed(how, started).await,
+        };
+        if again {
+            self.tell(state).await;
+            Next::Run
+        } else {
+            Next::WaitForOrder(state)
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{InvalidId, OrderId, ProductId};
 
 /// The most orders that one act may send.
-const MOST_COPIES: i64 = 500;
+const MOST_COPIES: std::ops::RangeInclusive<i64> = 1..=super::MOST_COPIES as i64;
 const DEFAULT_PRODUCT: &str = "123456";
 
 /// The acts that are read.
@@ -92,7 +92,7 @@ impl Acts {
     fn placing(&self, table: Table<'_>, order: &Quoted<'_>, places: &mut Places) -> Result<Placing, ScenarioError> {
         let act = self.done.len();
         let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
-        let copies = table.number("copies", 1..=MOST_COPIES)?.map_or(1, |copies| copies.value);
+        let copies = table.number("copies", MOST_COPIES)?.map_or(1, |copies| copies.value);
         let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome));
         let outcome = table.word("outcome", &outcomes)?;
         let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);

@@ -70,6 +70,8 @@ const DEFAULT_SEED: Seed = 42;
 /// The longest time that a file may name, in seconds: an hour.
 const MOST_SECONDS: i64 = 3_600;
 const DEFAULT_SECONDS: i64 = 60;
+const LONGEST_WAIT: i64 = RetryWaits::LONGEST.cast_signed();
+const LARGEST_COEFFICIENT: i64 = RetryWaits::LARGEST_COEFFICIENT.cast_signed();
 
 /// Reads a scenario. `file` names it in errors; `name` is its own.
 ///
@@ -85,6 +87,14 @@ pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioErr
             Err(source.wrong(at, unreachable.problem))
         }
     }
+}
+
+/// Asks whether a scenario can come true that was changed after it was read.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check(scenario: &Scenario) -> Result<(), String> {
+    foresee(scenario).map_err(|unreachable| unreachable.problem)
 }
 
 /// Reads a scenario without asking whether it can come true.
@@ -152,10 +162,10 @@ fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
         let number = table.number(key, 1..=most)?;
         Ok(number.map_or(default, |number| number.value.unsigned_abs()))
     };
-    let millis = |key, default| number(key, MOST_SECONDS * 1_000, default);
+    let millis = |key, default| number(key, LONGEST_WAIT, default);
     let retry = RetryWaits {
         initial: millis("initial_ms", default.initial)?,
-        coefficient: number("coefficient", 100, default.coefficient)?,
+        coefficient: number("coefficient", LARGEST_COEFFICIENT, default.coefficient)?,
         maximum: millis("maximum_ms", default.maximum)?,
         start_to_close: millis("start_to_close_ms", default.start_to_close)?,
     };
@@ -187,7 +197,7 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Scen
         Ok(Some(count.value))
     };
     let (deaths, late) = (count("deaths", About::Deaths)?, count("late", About::Late)?);
-    Ok(Expectation { stock: stock.value, verdict: verdict.value, attempts, deaths, late })
+    Ok(Expectation { stock: Some(stock.value), verdict: verdict.value, attempts, deaths, late })
 }
 
 /// How many attempts each activity must take, in the order of [`Activity::ALL`]: those of an act, or all together.

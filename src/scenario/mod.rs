@@ -19,14 +19,14 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Activity, Guard, InvalidId, OrderId, ProductId, RetryWaits, Stock},
+    domain::{Activity, Guard, InvalidId, OrderId, ProductId, RetryWaits, Stock, sanitize},
     faults::{FaultPlan, Seed},
     store::Verdict,
 };
 
 /// A place in a file, from 1.
 pub use crate::toml_text::Position as Place;
-pub use file::{ScenarioError, parse};
+pub use file::{ScenarioError, check, parse};
 pub use library::{BUILT_IN, NoScenario, UnknownScenario, built_in};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,7 +159,8 @@ impl Outcome {
 /// What all of it must come to, on a database that begins with the seed's starting document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
-    pub stock: Stock,
+    /// `None`: not known, because somebody plays it under another guard.
+    pub stock: Option<Stock>,
     pub verdict: Verdict,
     /// Attempts of all orders together, in the order of [`Activity::ALL`]; `None`: not said.
     pub attempts: [Option<u32>; Activity::ALL.len()],
@@ -169,7 +170,31 @@ pub struct Expectation {
     pub late: Option<u32>,
 }
 
+/// The most copies of an order.
+pub const MOST_COPIES: u32 = 500;
+
+/// The longest text that is shown of a scenario.
+const LONGEST: usize = 400;
+
 impl Scenario {
+    /// The same with nothing in it that its file could not have: for one that comes from a recording.
+    #[must_use]
+    pub fn cleaned(mut self) -> Self {
+        for act in &mut self.acts {
+            if let What::Order(placing) = &mut act.what {
+                placing.copies = placing.copies.min(MOST_COPIES);
+            }
+        }
+        let clean = |text: String| sanitize(&text, LONGEST);
+        Self {
+            name: clean(self.name),
+            title: clean(self.title),
+            why: clean(self.why),
+            retry: self.retry.within_bounds(),
+            ..self
+        }
+    }
+
     /// Whether it kills or starts the server, and so needs one of its own.
     #[must_use]
     pub fn needs_own_server(&self) -> bool {

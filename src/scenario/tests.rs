@@ -123,7 +123,7 @@ fn everything() -> Scenario {
             order(When::Failed(id("B")), "D", 6),
         ],
         expect: Expectation {
-            stock: 981,
+            stock: Some(981),
             verdict: Verdict::Right,
             attempts: [Some(9), Some(4)],
             deaths: Some(0),

@@ -34,13 +34,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     };
     let (at, count) = page.position;
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
-    let note = format!("{place}  {}", clock(page.begun, app.shown_now()));
+    let note = format!("{place}  {}", elapsed(app, page.begun));
     let body = pane::titled(buffer, body, Line::styled(page.walkthrough.clone(), theme::BOLD), &note, true);
     let body = Rect { x: body.x.saturating_add(1), width: body.width.saturating_sub(2), ..body };
     let mut lines = vec![
         Line::raw(""),
         Line::styled(page.title.to_uppercase(), theme::BOLD),
-        Line::styled(format!("{}; here for {}", page.stands, clock(page.since, app.shown_now())), theme::FAINT),
+        Line::styled(format!("{}; here for {}", page.stands, elapsed(app, page.since)), theme::FAINT),
         Line::raw(""),
     ];
     let notes = notes(page, body.width);
@@ -67,7 +67,6 @@ fn notes(page: &NotesPage, width: u16) -> Vec<Line<'static>> {
     prose(&page.notes, usize::from(width))
 }
 
-fn clock(since: UnixMillis, now: UnixMillis) -> String {
-    let seconds = now.0.saturating_sub(since.0) / 1_000;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+fn elapsed(app: &App, since: UnixMillis) -> String {
+    pane::clock(app.shown_now().0.saturating_sub(since.0))
 }

@@ -111,6 +111,13 @@ fn line_end(text: &str, room: usize) -> usize {
     end
 }
 
+/// A span of time as minutes and seconds: `3:07`.
+#[must_use]
+pub fn clock(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
 /// A faint label and its value.
 #[must_use]
 pub fn pair(label: &str, value: impl Into<String>, style: Style) -> [Span<'_>; 2] {

@@ -56,8 +56,8 @@ fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -
     let (at, count) = walkthrough.position();
     let marks: String = walkthrough.steps().enumerate().map(|(place, (_, state))| mark(place, at, state)).collect();
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
-    let seconds = app.shown_now().0.saturating_sub(walkthrough.begun().0) / 1_000;
-    let note = format!("{marks}  {place}  {}:{:02}", seconds / 60, seconds % 60);
+    let elapsed = pane::clock(app.shown_now().0.saturating_sub(walkthrough.begun().0));
+    let note = format!("{marks}  {place}  {elapsed}");
     let title = Line::styled(pane::cut(walkthrough.title(), usize::from(area.width / 2)), theme::BOLD);
     pane::titled(buffer, area, title, &note, true)
 }
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn what_did_not_come_as_told_is_said_in_red_with_the_way_out() {
         let mut script = crate::app::world::shipped();
-        script.steps[0].scenario.as_mut().unwrap().expect.stock = 1002;
+        script.steps[0].scenario.as_mut().unwrap().expect.stock = Some(1002);
         let mut world = World::new(Programme::Walkthrough(Box::new(script)));
         world.press(Intent::GoOn);
         world.settle();
@@ -360,7 +360,7 @@ mod tests {
         played.press(Intent::GoOn);
         let mut over = at_step(7);
         over.press(Intent::GoOn);
-        for world in [at_step(0), at_step(2), played, over] {
+        for world in vec![at_step(0), at_step(2), played, over] {
             for (width, height) in [0, 1, 60, 80, 120].into_iter().flat_map(|width| (0..=42).map(move |y| (width, y))) {
                 let area = Rect::new(0, 0, width, height);
                 let mut buffer = Buffer::empty(area);

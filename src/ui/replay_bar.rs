@@ -27,7 +27,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         _ => (" REPLAY ", theme::KNOWN),
     };
     let mut spans = vec![Span::styled(word, theme::badge(style))];
-    spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), clock(bar.at), clock(bar.length))));
+    spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), pane::clock(bar.at), pane::clock(bar.length))));
     let columns = (area.width / 5).min(BAR);
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
@@ -59,11 +59,6 @@ fn speed(quarters: u64) -> String {
         2 => "x0.5".to_owned(),
         quarters => format!("x{}", quarters / 4),
     }
-}
-
-fn clock(millis: u64) -> String {
-    let seconds = millis / 1_000;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 #[cfg(test)]

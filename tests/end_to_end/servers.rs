@@ -55,6 +55,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
         seed: 7,
         guard: Guard::Ledger,
         retry: RetryWaits::default(),
+        limit: None,
     };
     desk.perform(Command::StartOrder(start));
     stage.wait_for(

@@ -3,11 +3,14 @@
 use crate::{
     app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ingest, ordering::Sending},
     domain::{Activity, OrderId},
-    faults::Action,
     scenario::{Act, Placing, What, When},
 };
 
-use super::{Part, Performance, Placed, attempts};
+use super::{Part, Performance, Placed, staging::sleeps};
+
+/// How much longer than its scenario an order may live on the server, in milliseconds: nobody polls its task queue any
+/// more once the stage is gone.
+const AFTER_LIMIT: u64 = 60_000;
 
 impl App {
     /// Plays every act whose time has come, then sees whether all is over.
@@ -40,7 +43,8 @@ impl App {
             When::Committed(order) => any(order, |facts| facts.committed.is_some()),
             When::Failed(order) => any(order, |facts| matches!(facts.ending, Some(Ending::Failed(_)))),
             When::ServerDown => *self.server() == Server::Killed,
-            When::ServerUp => *self.link() == Link::Up,
+            // A server that was killed goes before its link is known to be down.
+            When::ServerUp => *self.link() == Link::Up && *self.server() != Server::Killed,
         }
     }
 
@@ -72,6 +76,7 @@ impl App {
                 quantity: placing.quantity,
                 guard: placing.guard.unwrap_or(self.guard),
                 faults: placing.faults.clone().unwrap_or_else(|| self.plan.clone()),
+                limit: Some(performance.scenario.limit.saturating_add(AFTER_LIMIT)),
             };
             let command = self.send(sending)?;
             let (act, ticket) = (performance.played, self.tickets);
@@ -117,14 +122,10 @@ impl App {
             })
     }
 
-    /// Attempts that a planned hang has put to sleep, that have not woken up, and whose worker lives.
-    pub(super) fn sleepers<'a>(&'a self, performance: &'a Performance) -> impl Iterator<Item = &'a AttemptFacts> {
-        let gone = performance.gone;
-        let attempts = performance.placed.iter().filter_map(|placed| self.execution_of(placed)).flat_map(attempts);
-        attempts.filter(move |facts| {
-            let slept = facts.strikes.iter().find(|strike| strike.action == Action::Hang);
-            facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
-        })
+    /// Whether an attempt still sleeps in a planned hang.
+    fn sleeps(&self, performance: &Performance) -> bool {
+        let executions = performance.placed.iter().filter_map(|placed| self.execution_of(placed));
+        executions.into_iter().any(|execution| sleeps(execution, performance.gone))
     }
 
     /// Judges, once all acts are played and nothing more can come of them.
@@ -133,7 +134,7 @@ impl App {
         let shown = account.document.as_ref().is_some_and(|document| document.stock == account.audit.actual);
         let done = performance.played == performance.scenario.acts.len()
             && performance.placed.iter().all(|placed| self.has_ended(placed))
-            && self.sleepers(performance).next().is_none();
+            && !self.sleeps(performance);
         if done && shown && *self.link() == Link::Up {
             performance.part = Part::Over(self.judge(performance));
             return;
@@ -156,7 +157,7 @@ impl App {
             None if performance.played < performance.scenario.acts.len() => {
                 format!("the time of act {}", performance.played.saturating_add(1))
             }
-            None if self.sleepers(performance).next().is_some() => "an attempt to wake up".to_owned(),
+            None if self.sleeps(performance) => "an attempt to wake up".to_owned(),
             None if *self.link() != Link::Up => "the server".to_owned(),
             None => "the document to show what its journal says".to_owned(),
         }

@@ -1,19 +1,57 @@
 //! What a scenario begins with: nothing that an earlier one has left, the starting stock, a server and a worker.
 
-use crate::app::{App, Command, Link, Run, Worker};
+use crate::app::{App, Command, Execution, Link, Run, Server, Worker};
 
-use super::{Part, Performance};
+use super::{Beginning, Part, Performance};
+
+/// How long the stage may take once the server answers, in milliseconds: then something is wrong, and is said.
+const READY_WITHIN: u64 = 60_000;
 
 impl App {
-    /// Whether something of an earlier performance may still change the stock.
-    pub(super) fn leftovers(&self) -> bool {
-        let sleeps = self.performance.as_ref().is_some_and(|before| self.sleepers(before).next().is_some());
-        self.orders.open() > 0 || sleeps
+    /// Which part comes first, and what is to be done for it.
+    pub(super) fn first_part(&mut self, beginning: Beginning) -> (Part, Vec<Command>) {
+        let before = self.performance.as_ref().map(|before| before.part.clone());
+        match (beginning, before) {
+            (Beginning::Fresh | Beginning::AsItStands, _) => (Part::Gathering, self.call_in()),
+            // What was asked for is on its way already, and once is enough.
+            (Beginning::Anew, Some(part @ (Part::Clearing { .. } | Part::Resetting))) => (part, Vec::new()),
+            (Beginning::Anew, _) if self.has_leftovers() => {
+                let kill = (!self.is_without_worker()).then_some(Command::KillWorker);
+                (Part::Clearing { asked: false }, kill.into_iter().collect())
+            }
+            (Beginning::Anew, _) => {
+                let mut commands = self.call_in();
+                commands.push(self.put_stock_back());
+                (Part::Resetting, commands)
+            }
+        }
+    }
+
+    /// Brings back the server and the worker that somebody has ended.
+    fn call_in(&self) -> Vec<Command> {
+        let server = (*self.server() == Server::Killed).then_some(Command::StartServer);
+        let worker = matches!(self.worker(), Worker::Killed | Worker::Stopped).then_some(Command::StartWorker);
+        server.into_iter().chain(worker).collect()
+    }
+
+    /// No worker lives, and none comes by itself.
+    const fn is_without_worker(&self) -> bool {
+        matches!(self.worker, Worker::Absent | Worker::Elsewhere | Worker::Killed | Worker::Stopped)
+    }
+
+    /// Whether something that was ordered before may still change the stock.
+    fn has_leftovers(&self) -> bool {
+        let gone = self.performance.as_ref().and_then(|before| before.gone);
+        let mut all = self.orders.newest_first(0).map(|(_, execution)| execution);
+        self.orders.open() > 0 || all.any(|execution| sleeps(execution, gone))
     }
 
     /// First the worker goes, then its open orders, then the stock is put back.
     pub(super) fn clear_away(&mut self, performance: &mut Performance, asked: bool) -> Vec<Command> {
-        if self.has_worker() {
+        let up = *self.link() == Link::Up;
+        // What was asked of a server that went is asked again.
+        performance.part = Part::Clearing { asked: asked && up };
+        if !self.is_without_worker() {
             return Vec::new();
         }
         let open: Vec<_> = self.orders.open_after(None).filter_map(|slot| self.orders.get(slot)).collect();
@@ -21,17 +59,19 @@ impl App {
         let runs: Vec<_> = runs.map(|(workflow, run)| Run { workflow, run }).collect();
         if open.is_empty() {
             performance.part = Part::Resetting;
-            return vec![Command::StartWorker, self.put_stock_back()];
+            let mut commands = self.call_in();
+            commands.push(self.put_stock_back());
+            return commands;
         }
         // Once: the ends that answer come one by one.
-        if asked || *self.link() != Link::Up || runs.len() < open.len() {
+        if asked || !up || runs.len() < open.len() {
             return Vec::new();
         }
         performance.part = Part::Clearing { asked: true };
         runs.into_iter().map(Command::Terminate).collect()
     }
 
-    pub(super) fn put_stock_back(&mut self) -> Command {
+    fn put_stock_back(&mut self) -> Command {
         self.reset_asked = Some(self.now);
         Command::Reset
     }
@@ -43,4 +83,34 @@ impl App {
         let shown = self.account.document.as_ref().is_some_and(|document| document.stock == audit.actual);
         *self.link() == Link::Up && matches!(self.worker(), Worker::Ready { .. }) && audit.seq > 0 && fresh && shown
     }
+
+    /// Gives up a stage that does not become ready although the server answers. As long as that does not, the screen says
+    /// so anyway.
+    pub(super) fn mind_the_time(&self, performance: &mut Performance) {
+        if *self.link() != Link::Up {
+            performance.waits_since = None;
+            return;
+        }
+        let since = *performance.waits_since.get_or_insert(self.now);
+        if self.now.0.saturating_sub(since.0) <= READY_WITHIN {
+            return;
+        }
+        let missing = match performance.part {
+            Part::Clearing { .. } => "what was ordered before has not ended",
+            Part::Resetting => "the starting stock is not back",
+            _ if !matches!(self.worker(), Worker::Ready { .. }) => "no worker polls",
+            _ => "the database does not show the starting stock",
+        };
+        let seconds = READY_WITHIN / 1_000;
+        performance.part = Part::GivenUp(format!("the stage is not ready after {seconds} s: {missing}"));
+    }
+}
+
+/// Whether a planned hang has put an attempt to sleep that has not woken up, and whose worker lives; `gone`: when a
+/// worker was gone last.
+pub(super) fn sleeps(execution: &Execution, gone: Option<crate::domain::UnixMillis>) -> bool {
+    super::attempts(execution).any(|facts| {
+        let slept = facts.strikes.iter().find(|strike| strike.action == crate::faults::Action::Hang);
+        facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
+    })
 }

@@ -159,3 +159,93 @@ fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
     let plays = "the next key plays it";
     assert_eq!(pages, [(0, plays), (0, "it is being played"), (0, "the next key goes on"), (1, plays)]);
 }
+
+#[test]
+fn a_worker_or_a_server_that_somebody_has_ended_is_brought_back_for_the_next_step() {
+    for (intent, back) in [(Intent::KillWorker, Command::StartWorker), (Intent::ToggleServer, Command::StartServer)] {
+        let mut world = World::new(walkthrough());
+        world.press(Intent::GoOn);
+        world.settle();
+        world.press(Intent::Close);
+        world.press(intent);
+        world.press(Intent::Yes);
+        world.settle();
+        world.asked.clear();
+        world.press(Intent::Walkthrough);
+        world.press(Intent::GoOn);
+        world.press(Intent::GoOn);
+        world.settle();
+        assert!(world.asked.contains(&back), "{:?}", world.asked);
+        assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+    }
+}
+
+#[test]
+fn an_order_by_hand_before_the_first_step_does_not_hold_it_up() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::Close);
+    world.press(Intent::FreshOrder);
+    world.settle();
+    world.press(Intent::Walkthrough);
+    world.press(Intent::GoOn);
+    world.settle();
+    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+}
+
+#[test]
+fn a_key_that_is_held_puts_the_stock_back_once() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::GoOn);
+    world.settle();
+    world.asked.clear();
+    for _ in 0..5 {
+        world.press(Intent::RepeatStep);
+    }
+    world.settle();
+    assert_eq!(world.asked.iter().filter(|command| **command == Command::Reset).count(), 1);
+    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+}
+
+#[test]
+fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
+    let mut world = World::new(walkthrough());
+    world.press(Intent::GoOn);
+    world.settle();
+    world.press(Intent::GoOn);
+    // The world that answers is asked no more.
+    world.press(Intent::GoOn);
+    world.wait(59_000);
+    assert_eq!(*state(&world), StepState::Playing);
+    world.wait(2_000);
+    let StepState::GivenUp(why) = state(&world) else { panic!("{:?}", state(&world)) };
+    assert_eq!(why, "the stage is not ready after 60 s: the starting stock is not back");
+}
+
+#[test]
+fn on_a_database_that_somebody_has_used_only_the_verdict_counts() {
+    let mut world = World::new(performance(scenario("happy-path")));
+    world.settle();
+    let programme = crate::app::Programme::Scenario {
+        scenario: Box::new(scenario("happy-path")),
+        beginning: crate::app::Beginning::AsItStands,
+    };
+    let mut again = world.again(programme);
+    again.settle();
+    let Some(Part::Over(judged)) = again.app().performance().map(Performance::part) else { panic!() };
+    assert!(judged.holds(), "{:?}", judged.checks);
+    assert_eq!(again.app().outcome_of(&again.app().performance().unwrap().placed()[0]), "replayed");
+}
+
+#[test]
+fn orders_of_a_stage_do_not_stay_on_the_server_for_ever_and_those_of_a_person_do() {
+    let limit = |world: &World| {
+        world.asked.iter().find_map(|command| match command {
+            Command::StartOrder(start) => Some(start.limit),
+            _ => None,
+        })
+    };
+    assert_eq!(limit(&played("happy-path")), Some(Some(120_000)));
+    let mut keyboard = World::new(crate::app::Programme::Keyboard);
+    keyboard.press(Intent::FreshOrder);
+    assert_eq!(limit(&keyboard), Some(None));
+}

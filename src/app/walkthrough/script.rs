@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use crate::{
     domain::{RetryWaits, sanitize},
-    scenario::{Place, Scenario},
+    scenario::{self, Place, Scenario},
 };
 
 /// The most panels that a step shows: more cannot be looked at while somebody speaks.
@@ -36,6 +36,30 @@ pub struct Step {
     pub before: Vec<Paragraph>,
     pub after: Vec<Paragraph>,
     pub notes: Vec<Paragraph>,
+}
+
+impl Script {
+    /// The same as it could have been read, where it comes from a recording.
+    pub(in crate::app) fn cleaned(self) -> Self {
+        let steps = self.steps.into_iter().map(Step::cleaned).collect();
+        Self { title: sanitize(&self.title, LONGEST), steps }
+    }
+}
+
+impl Step {
+    fn cleaned(mut self) -> Self {
+        self.panels.truncate(MOST_PANELS);
+        let clean = |part: Vec<Paragraph>| part.into_iter().map(Paragraph::cleaned).collect();
+        Self {
+            title: sanitize(&self.title, LONGEST),
+            scenario: self.scenario.map(Scenario::cleaned),
+            panels: self.panels,
+            text: clean(self.text),
+            before: clean(self.before),
+            after: clean(self.after),
+            notes: clean(self.notes),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -245,14 +269,27 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
         };
         let Some(step) = self.steps.last_mut() else {
             let settings: ScriptTable = toml::from_str(text).map_err(wrong)?;
-            self.retry = Some(settings.retry.waits());
+            let retry = settings.retry.waits();
+            if retry != retry.within_bounds() {
+                let problem = format!(
+                    "a wait is out of bounds: give 1 to {} ms, a coefficient of 1 to {}, and initial_ms not above maximum_ms",
+                    RetryWaits::LONGEST,
+                    RetryWaits::LARGEST_COEFFICIENT
+                );
+                return Err(Wrong::new(offset, problem));
+            }
+            self.retry = Some(retry);
             return Ok(());
         };
         let settings: StepTable = toml::from_str(text).map_err(wrong)?;
         if let Some(name) = settings.scenario {
             let at = offset + name.span().start;
             let mut scenario = (self.find)(name.get_ref()).map_err(|problem| Wrong::new(at, problem))?;
-            scenario.retry = self.retry.unwrap_or(scenario.retry);
+            if let Some(retry) = self.retry {
+                scenario.retry = retry;
+                let problem = |problem| format!("with the retry policy of this walkthrough, {problem}");
+                scenario::check(&scenario).map_err(|why| Wrong::new(at, problem(why)))?;
+            }
             step.scenario = Some(scenario);
         }
         if settings.panels.len() > MOST_PANELS {
@@ -416,6 +453,12 @@ mod tests {
             (step("panels = [\"stock\", \"orders\", \"effects\", \"timeline\"]"), (6, 41), "at most 3"),
             (step("colour = \"red\""), (6, 1), "unknown field"),
             ("# A\n\n```toml\n[retry]\ninitial = 5\n```\n".to_owned(), (5, 1), "unknown field"),
+            ("# A\n\n```toml\n[retry]\ncoefficient = 0\n```\n".to_owned(), (4, 1), "a coefficient of 1 to 100"),
+            (
+                "# A\n\n```toml\n[retry]\nstart_to_close_ms = 500\n```\n\n## B\n\n```toml\nscenario = \"three-layers\"\n```\n".to_owned(),
+                (11, 12),
+                "with the retry policy of this walkthrough",
+            ),
         ] {
             let error = read(&text).unwrap_err();
             assert_eq!((error.at.line, error.at.column), at, "{text}: {error}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    app::{App, Link, Message, Server, Worker},
+    app::{App, Link, Message, Performance, Server, Worker},
     commands::print,
     config::Settings,
     domain::OrderId,
@@ -54,7 +54,13 @@ impl Lines {
                 if news.restarted {
                     (self.shown, self.first) = (0, None);
                 }
-                news.records.iter().for_each(|record| self.record(record));
+                let begun = app.performance().is_some_and(Performance::has_begun);
+                for record in &news.records {
+                    // What was there before is not what happens now.
+                    if begun || matches!(record.fact, Fact::Init(_)) {
+                        self.record(record);
+                    }
+                }
             }
             Message::Started { order, workflow, run, joined, .. } => {
                 let how = if *joined { "joined" } else { "started" };

@@ -14,27 +14,26 @@ use crate::{
 /// Breaks paragraphs into lines of at most `width` columns, with a blank line between two that are no list.
 #[must_use]
 pub fn prose(paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    let mut in_list = true;
-    for paragraph in paragraphs {
-        if !(lines.is_empty() || in_list && paragraph.bullet) {
-            lines.push(Line::raw(""));
-        }
-        lines.extend(wrapped(paragraph, width));
-        in_list = paragraph.bullet;
-    }
-    lines
+    prose_within(paragraphs, width, usize::MAX)
 }
 
 /// As many whole paragraphs as fit into `rows`; at least the first one, cut where even that does not fit.
 #[must_use]
 pub fn prose_within(paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
-    let fitting = (1..=paragraphs.len()).rev().map(|count| prose(&paragraphs[..count], width));
-    let mut lines = fitting.into_iter().find(|lines| lines.len() <= rows);
-    if lines.is_none() {
-        lines = paragraphs.first().map(|first| prose(std::slice::from_ref(first), width));
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut in_list = true;
+    for paragraph in paragraphs {
+        let next = wrapped(paragraph, width);
+        let blank = !(lines.is_empty() || in_list && paragraph.bullet);
+        if !lines.is_empty() && lines.len() + usize::from(blank) + next.len() > rows {
+            break;
+        }
+        if blank {
+            lines.push(Line::raw(""));
+        }
+        lines.extend(next);
+        in_list = paragraph.bullet;
     }
-    let mut lines = lines.unwrap_or_default();
     lines.truncate(rows);
     lines
 }

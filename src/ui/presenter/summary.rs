@@ -80,17 +80,15 @@ fn total(app: &App, walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static
     let Some((sum, holds)) = walkthrough.figures() else {
         return vec![Line::styled("No step was played.", theme::WARN)];
     };
-    let seconds = app.shown_now().0.saturating_sub(walkthrough.begun().0) / 1_000;
     let text = format!(
         "Orders sent: {}. Attempts: {}, of which retries: {}. Answered from the ledger: {}. Workers that died: {}. \
-         Time: {}:{:02}.",
+         Time: {}.",
         sum.starts,
         sum.attempts,
         sum.retries,
         sum.replays,
         sum.deaths,
-        seconds / 60,
-        seconds % 60
+        pane::clock(app.shown_now().0.saturating_sub(walkthrough.begun().0)),
     );
     let (badge, style) = if holds { (" ✓ ALL AS TOLD ", theme::GOOD) } else { (" ✗ NOT ALL AS TOLD ", theme::BAD) };
     let mut lines = vec![Line::styled(badge, theme::badge(style))];
