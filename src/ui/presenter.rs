@@ -360,7 +360,7 @@ mod tests {
         played.press(Intent::GoOn);
         let mut over = at_step(7);
         over.press(Intent::GoOn);
-        for world in vec![at_step(0), at_step(2), played, over] {
+        for world in [0, 2].into_iter().map(at_step).chain([played, over]) {
             for (width, height) in [0, 1, 60, 80, 120].into_iter().flat_map(|width| (0..=42).map(move |y| (width, y))) {
                 let area = Rect::new(0, 0, width, height);
                 let mut buffer = Buffer::empty(area);

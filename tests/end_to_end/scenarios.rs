@@ -110,3 +110,82 @@ fn what_is_wrong_with_a_scenario_or_a_recording_is_said_with_its_place() {
         }
     }
 }
+
+const RESTARTED: &str = r#"
+title = "A worker that is killed and started again at once"
+why = "A start that comes while the worker dies is for the next one."
+faults = "update.after-commit=1*error"
+
+[retry]
+initial_ms = 300
+
+[[acts]]
+order = "A12"
+quantity = 999
+outcome = "applied"
+
+[[acts]]
+after = "failed A12"
+do = "kill-worker"
+
+[[acts]]
+do = "start-worker"
+
+[expect]
+stock = 1001
+verdict = "right"
+"#;
+
+#[test]
+fn a_start_that_follows_a_kill_at_once_is_not_lost() {
+    if offline() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("restarted.toml"), RESTARTED).unwrap();
+    let output = program(state.path()).args(["demo", "restarted.toml", "--address", address()]).output().unwrap();
+    let (out, problem) = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}{problem}");
+}
+
+#[test]
+fn a_named_database_is_played_on_as_it_stands_however_often() {
+    if offline() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let mut command = program(state.path());
+        command.args(["demo", "--database", "kept.json", "--faults", "none", "--address", address()]);
+        let output = command.output().unwrap();
+        let (out, problem) = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{out}{problem}");
+        assert_eq!(
+            out.matches("stock                    1000").count(),
+            1,
+            "what was before is not what happens: {out}"
+        );
+    }
+}
+
+#[test]
+fn a_signal_in_the_middle_clears_the_stage_away() {
+    if offline() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let temporary = state.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = program(state.path());
+    command.args(["demo", "server-restart"]).env("TMPDIR", &temporary).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("effect committed")), "it runs");
+    assert!(std::fs::read_dir(&temporary).unwrap().count() >= 2, "a database and a server");
+    crate::screen::send(rustix::process::Signal::INT, child.id());
+    // Whatever it has to say until it ends.
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new());
+}
