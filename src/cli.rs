@@ -259,7 +259,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     pub cast: Option<PathBuf>,
     /// Which screen: the first that shows this text
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "svg")]
     pub when: Option<String>,
     /// Which screen: seconds since the beginning, or behind --when [default: the last]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

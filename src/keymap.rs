@@ -27,6 +27,10 @@ pub enum Scope {
     Comparing,
     /// In a walkthrough.
     Presenting,
+    /// On the dashboard, and in a walkthrough.
+    Staging,
+    /// On the dashboard, and over pages on it.
+    Paging,
     /// While a recording is replayed.
     Replaying,
     /// While a question is open.
@@ -94,9 +98,13 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
     binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
-    binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").footer(7, "kill"),
-    binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker").footer(9, "worker"),
-    binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server").footer(18, "server"),
+    binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").within(Scope::Staging).footer(7, "kill"),
+    binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker")
+        .within(Scope::Staging)
+        .footer(9, "worker"),
+    binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server")
+        .within(Scope::Staging)
+        .footer(18, "server"),
     binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
     binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
     binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
@@ -116,9 +124,9 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Moving),
     binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down")
         .within(Scope::Moving),
-    binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Moving).footer(21, "figures"),
-    binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Moving).footer(22, "log"),
-    binding(&[key('t')], "t", Intent::ShowCommand, "as temporal commands").within(Scope::Moving).footer(23, "commands"),
+    binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Paging).footer(21, "figures"),
+    binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Paging).footer(22, "log"),
+    binding(&[key('t')], "t", Intent::ShowCommand, "as temporal commands").within(Scope::Paging).footer(23, "commands"),
     binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id, command")
         .within(Scope::Copying)
         .footer(24, "copy"),
@@ -137,19 +145,19 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
     binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "in a replay: stop / go on")
         .within(Scope::Replaying)
-        .footer(1, "pause"),
+        .footer(2, "pause"),
     binding(&WIND_ON, "→", Intent::Wind(Wind::Next), "in a replay: to the next key")
         .within(Scope::Replaying)
         .footer(0, "next key"),
     binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before that")
         .within(Scope::Replaying)
-        .footer(2, "back"),
-    binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(5, "step"),
+        .footer(3, "back"),
+    binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(6, "step"),
     binding(&[key(',')], ",", Intent::Wind(Wind::EventBack), "one event back").within(Scope::Replaying),
     binding(&[key('+'), key('=')], "+", Intent::Wind(Wind::Faster), "faster")
         .within(Scope::Replaying)
-        .footer(3, "faster"),
-    binding(&[key('-')], "-", Intent::Wind(Wind::Slower), "slower").within(Scope::Replaying).footer(4, "slower"),
+        .footer(4, "faster"),
+    binding(&[key('-')], "-", Intent::Wind(Wind::Slower), "slower").within(Scope::Replaying).footer(5, "slower"),
     binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Wind(Wind::First), "to its beginning")
         .within(Scope::Replaying),
     binding(&[key('G'), code(KeyCode::End)], "G", Intent::Wind(Wind::Last), "to its end").within(Scope::Replaying),
@@ -178,6 +186,8 @@ impl Scope {
         match self {
             Self::Everywhere => true,
             Self::Presenting => matches!(overlay, Overlay::Walkthrough),
+            Self::Staging => matches!(overlay, Overlay::None | Overlay::Walkthrough),
+            Self::Paging => matches!(overlay, Overlay::None) || page,
             Self::Replaying => matches!(overlay, Overlay::Replay),
             Self::Dashboard => matches!(overlay, Overlay::None),
             Self::Moving => matches!(overlay, Overlay::None | Overlay::Notes) || page,

@@ -252,7 +252,7 @@ impl Chaos {
                 let (ticket, order, joined) = (self.random.random_range(0..30), self.text(), self.coin());
                 Message::Started { ticket, order, workflow, run, joined }
             }
-            17 => Message::Presented(NotesPage {
+            17 => Message::Presented(self.coin().then(|| NotesPage {
                 walkthrough: self.text(),
                 position: (self.random.random_range(0..9), self.random.random_range(0..9)),
                 title: self.text(),
@@ -261,7 +261,7 @@ impl Chaos {
                 notes: Vec::new(),
                 begun: at,
                 since: at,
-            }),
+            })),
             _ => Message::Notice { text: self.text(), tone: self.one_of(&[Tone::Good, Tone::Plain, Tone::Bad]) },
         }
     }

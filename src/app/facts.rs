@@ -33,7 +33,7 @@ impl App {
             Message::Notice { text, tone } => self.notify(&text, tone),
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
             Message::Compared(news) => self.compared(news),
-            Message::Presented(page) => self.notes = Some(Box::new(page.cleaned())),
+            Message::Presented(page) => self.notes = page.map(|page| Box::new(page.cleaned())),
             Message::Described { workflow, run, answer: Ok(description) } => {
                 ingest::describe(&mut self.orders, &workflow, &run, description);
             }

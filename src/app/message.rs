@@ -77,8 +77,8 @@ pub enum Message {
     },
     /// The starting document is back; the old journal is kept under this name.
     ResetDone(Result<Option<String>, String>),
-    /// A walkthrough in another terminal shows this.
-    Presented(NotesPage),
+    /// A walkthrough in another terminal shows this; `None`: it has ended.
+    Presented(Option<NotesPage>),
     Notice {
         text: String,
         tone: Tone,

@@ -99,7 +99,7 @@ pub use orders::{Orders, Slot};
 pub use pending::{Description, Pending, PendingFailure, PendingState};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
-pub use replay_bar::ReplayBar;
+pub use replay_bar::{ReplayBar, Standing};
 pub use round::Place;
 pub use setup::{Programme, Setup};
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};

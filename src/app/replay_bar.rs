@@ -2,13 +2,22 @@
 
 use super::App;
 
+/// What a replay does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Playing,
+    Paused,
+    /// It waits for the key that the speaker pressed here.
+    Waiting,
+    /// Nothing more is to come.
+    Over,
+    /// Nothing more is to come, because the program that was recorded was killed.
+    CutOff,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayBar {
-    pub paused: bool,
-    /// It waits for the key that the speaker pressed here.
-    pub waits: bool,
-    /// Nothing more is to come.
-    pub over: bool,
+    pub standing: Standing,
     /// How many times as fast as it was, in quarters.
     pub speed: u64,
     /// In milliseconds since the beginning.

@@ -5,12 +5,15 @@ use crate::{
     store::Verdict,
 };
 
-use super::App;
+use super::{App, Walkthrough};
 
 const LONGEST_SENTENCE: usize = 600;
 
 #[must_use]
 pub fn summary(app: &App) -> String {
+    if let Some(walkthrough) = app.walkthrough() {
+        return of_walkthrough(app, walkthrough);
+    }
     let (orders, audit) = (app.orders(), &app.account().audit);
     let [update, supplier] = Activity::ALL.map(|activity| orders.retries(activity));
     let counts = format!(
@@ -38,4 +41,25 @@ pub fn summary(app: &App) -> String {
     lines.push(format!("database {}", app.setup().database));
     lines.push(format!("log {}", app.setup().log));
     lines.join("\n") + "\n"
+}
+
+/// Its stage is gone, database and all; what it has shown stays.
+fn of_walkthrough(app: &App, walkthrough: &Walkthrough) -> String {
+    let (steps, unseen) = (walkthrough.position().1, walkthrough.unseen());
+    let shown = walkthrough.figures().map_or_else(
+        || "no step was played".to_owned(),
+        |(sum, holds)| {
+            let how = if holds { "as told" } else { "NOT all as told" };
+            format!(
+                "{how}; orders {}, attempts {}, retries {}, answered from the ledger {}",
+                sum.starts, sum.attempts, sum.retries, sum.replays
+            )
+        },
+    );
+    let unseen = if unseen == 0 { String::new() } else { format!(", {unseen} of them not played to their end") };
+    format!(
+        "idempotence: walkthrough '{}', {steps} steps{unseen}: {shown}\nlog {}\n",
+        walkthrough.title(),
+        app.setup().log
+    )
 }

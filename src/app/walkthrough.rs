@@ -1,6 +1,7 @@
 //! A walkthrough: steps that are told, played and checked, one key for each. What a step shows is played for real, and
 //! what was seen is only said where it was.
 
+mod reading;
 mod script;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,8 @@ use crate::domain::UnixMillis;
 
 use super::{App, Beginning, Command, Figures, Judged, Overlay, Part, Tone, ingest};
 
-pub use script::{Paragraph, Piece, PieceKind, Script, ScriptError, Step, StepPanel, parse};
+pub use reading::{ScriptError, parse};
+pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
 /// Where a step stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +49,8 @@ pub struct Walkthrough {
     states: Vec<StepState>,
     /// The step whose scenario is being played.
     playing: Option<usize>,
+    /// The step whose scenario was begun last: what is on the stage is its.
+    on_stage: Option<usize>,
     begun: UnixMillis,
     /// When the step came onto the screen.
     since: UnixMillis,
@@ -57,7 +61,7 @@ impl Walkthrough {
     #[must_use]
     pub fn new(script: Script, now: UnixMillis) -> Self {
         let states = vec![StepState::default(); script.steps.len()];
-        Self { script, at: 0, states, playing: None, begun: now, since: now, presented: None }
+        Self { script, at: 0, states, playing: None, on_stage: None, begun: now, since: now, presented: None }
     }
 
     #[must_use]
@@ -69,6 +73,18 @@ impl Walkthrough {
     #[must_use]
     pub fn step(&self) -> Option<(&Step, &StepState)> {
         self.script.steps.get(self.at).zip(self.states.get(self.at))
+    }
+
+    /// Whether what is on the stage is what the step on the screen is about: nothing was played yet, or this one last.
+    #[must_use]
+    pub fn has_the_stage(&self) -> bool {
+        self.on_stage.is_none_or(|step| step == self.at)
+    }
+
+    /// How many steps have something to play that was not seen.
+    #[must_use]
+    pub fn unseen(&self) -> usize {
+        self.steps().filter(|(step, state)| step.scenario.is_some() && state.holds().is_none()).count()
     }
 
     /// The number of the step from 0, and how many there are.
@@ -244,6 +260,7 @@ impl App {
         let Some(scenario) = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone()) else {
             return self.refuse("this step has nothing to play");
         };
+        walkthrough.on_stage = Some(at);
         // One that is interrupted begins with its text again.
         if let Some(interrupted) = walkthrough.playing.replace(at)
             && let Some(state) = walkthrough.states.get_mut(interrupted)

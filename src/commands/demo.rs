@@ -112,6 +112,7 @@ fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result
     let faults = if unasked { Some(FaultPlan::none()) } else { faults.clone() };
     if faults.is_some() || guard.is_some() || seed.is_some() {
         forget_attempts(&mut scenario);
+        "What was asked for on the command line leaves the stock right.".clone_into(&mut scenario.why);
     }
     if let Some(guard) = guard {
         // What is right is right under every guard; what a scenario of another guard comes to was not foreseen.

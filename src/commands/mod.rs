@@ -145,6 +145,16 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
     demo::run(settings, demo).await
 }
 
+/// Whether there is a screen and a keyboard.
+fn needs_terminal(command: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{command} needs a terminal; without one, scenarios are played by: idempotence demo NAME"
+    )))
+}
+
 /// The plan to send. Planned faults on somebody else's server need to be asked for.
 fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bool) -> Result<FaultPlan, Failure> {
     let here = settings.address.is_loopback();

@@ -1,19 +1,16 @@
 //! Shows a recording again, in the same interface, with no server, worker or database.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{fs, io, path::Path, process::ExitCode};
 
 use tokio::sync::mpsc;
 
-use super::{Failure, log};
+use super::{Failure, log, needs_terminal};
 use crate::{
     app::Command,
     cli::ReplayArgs,
     config::Settings,
     recording::{self, Player, Recording},
-    runtime::{
-        notes::NotesWriter,
-        session::{self},
-    },
+    runtime::{notes::NotesWriter, session},
 };
 
 /// The one that is shown where none is named.
@@ -22,6 +19,7 @@ pub(super) const FIRST: &str = "walkthrough";
 pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
     let name = args.recording.as_deref().unwrap_or(FIRST);
     let player = Player::new(read(name)?, settings.look);
+    needs_terminal("replay")?;
     log::to_file(&settings)?;
     let ended = session::run(async |session| {
         // Nothing is told but keys and the time.
@@ -49,6 +47,12 @@ pub fn read(name: &str) -> Result<Recording, Failure> {
         return Ok(Recording::read(name, bytes)?);
     }
     let file = Path::new(name);
-    let bytes = fs::read(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })?;
+    let bytes = fs::read(file).map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            let known: Vec<_> = recording::BUILT_IN.iter().map(|(known, _)| *known).collect();
+            return Failure::Usage(format!("there is no recording {name}; built in are {}", known.join(" and ")));
+        }
+        Failure::Unreadable { file: file.to_owned(), source }
+    })?;
     Ok(Recording::read(name, &bytes)?)
 }

@@ -79,6 +79,11 @@ impl Stage {
             guard: Guard::default(),
             faults_allowed: true,
             programme,
+            // Where a stage of its own lies, nobody needs to know.
+            database: match &self.folder {
+                Some(_) => "a database of its own".to_owned(),
+                None => self.settings.database.path.display().to_string(),
+            },
             ..basic_setup(&self.settings, log, LETTERS)
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     Failure,
     dashboard::{QUEUE, conclude},
-    log, record,
+    log, needs_terminal, record,
     stage::{Stage, basic_setup},
 };
 use crate::{
@@ -40,10 +40,12 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
     if args.notes {
+        needs_terminal("walkthrough --notes")?;
         return show_notes(settings).await;
     }
     let log = log::to_file(&settings)?;
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
+    needs_terminal("walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
     let ended = session::run(async |session| Box::pin(play(session, prepared, &log, recorder)).await);
     let ended = Box::pin(ended).await?;

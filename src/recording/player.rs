@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, ReplayBar, Setup, Wind},
+    app::{App, Command, Intent, Look, Message, ReplayBar, Setup, Standing, Wind},
     domain::UnixMillis,
     runtime::core::Core,
 };
@@ -270,16 +270,14 @@ impl Player {
     fn show_bar(&mut self) {
         let (at, length, speed) = (self.at, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
         let (told, entries) = (self.next, self.recording.entries.len());
-        let bar = ReplayBar {
-            paused: self.paused,
-            waits: self.waits(),
-            over: self.is_over(),
-            speed,
-            at,
-            length,
-            told,
-            entries,
+        let standing = match self.recording.entries.last() {
+            Some(Entry { what: What::End(_), .. }) if self.is_over() => Standing::Over,
+            _ if self.is_over() => Standing::CutOff,
+            _ if self.waits() => Standing::Waiting,
+            _ if self.paused => Standing::Paused,
+            _ => Standing::Playing,
         };
+        let bar = ReplayBar { standing, speed, at, length, told, entries };
         if self.foot == Foot::Bar {
             self.app.show_replay(bar);
         }

@@ -84,9 +84,7 @@ pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
         match read(&path) {
             Ok(page) if page != shown => {
                 shown.clone_from(&page);
-                if let Some(page) = page
-                    && messages.send(Message::Presented(page)).await.is_err()
-                {
+                if messages.send(Message::Presented(page)).await.is_err() {
                     return;
                 }
             }
@@ -142,7 +140,9 @@ mod tests {
         for title in ["one", "two"] {
             writer.show(page(title));
             let Some(Message::Presented(told)) = messages.recv().await else { panic!("nothing was told") };
-            assert_eq!(told, page(title));
+            assert_eq!(told, Some(page(title)));
         }
+        NotesWriter::end(state.path());
+        assert_eq!(messages.recv().await, Some(Message::Presented(None)), "and its end");
     }
 }

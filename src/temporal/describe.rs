@@ -129,10 +129,17 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
         started: millis(info.last_started_time),
         completed: millis(info.last_attempt_complete_time),
         next: millis(info.next_attempt_schedule_time),
-        interval: info.current_retry_interval.and_then(|interval| interval.try_into().ok()),
+        interval: interval(info),
         failure: info.last_failure.as_ref().map(failure),
         worker: sanitize(&info.last_worker_identity, LONGEST),
     })
+}
+
+/// The wait before the next attempt. Where no attempt was completed, because its worker died, the server (1.32.0) counts
+/// the wait from the epoch on; then it is not known.
+fn interval(info: &PendingActivityInfo) -> Option<Duration> {
+    millis(info.last_attempt_complete_time)?;
+    info.current_retry_interval?.try_into().ok()
 }
 
 fn state(info: &PendingActivityInfo) -> PendingState {
@@ -245,6 +252,19 @@ mod tests {
 
     fn told(code: &str, message: &str, retryable: bool) -> PendingFailure {
         PendingFailure { code: code.to_owned(), message: message.to_owned(), retryable }
+    }
+
+    #[test]
+    fn a_wait_that_the_server_counts_from_the_epoch_is_not_known() {
+        let time = Duration::from_secs(1_795_559_014);
+        let info = PendingActivityInfo { current_retry_interval: time.try_into().ok(), ..Default::default() };
+        assert_eq!(interval(&info), None);
+        let info = PendingActivityInfo {
+            last_attempt_complete_time: Some((SystemTime::UNIX_EPOCH + time).into()),
+            current_retry_interval: Duration::from_secs(1).try_into().ok(),
+            ..Default::default()
+        };
+        assert_eq!(interval(&info), Some(Duration::from_secs(1)));
     }
 
     #[test]

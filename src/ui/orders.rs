@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Execution, Link, Panel, Rows, Server, Stage},
+    app::{App, Execution, Link, Overlay, Panel, Rows, Server, Stage},
     domain::Activity,
 };
 
@@ -162,6 +162,7 @@ fn welcome(app: &App) -> Vec<Line<'static>> {
         (_, Link::Down { .. }) => {
             "No connection to Temporal. It is tried again by itself; the line below says when.".into()
         }
+        (_, Link::Up) if app.overlay() == Overlay::Walkthrough => "No order was sent yet.".into(),
         (_, Link::Up) => "Press  s  to send the seed's order: A12, 999 of the 1000 units in stock.".into(),
     };
     vec![

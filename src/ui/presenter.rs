@@ -21,17 +21,23 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Judged, Link, Overlay, Part, Performance, Step, StepPanel, StepState, Tone, Walkthrough, trouble},
+    app::{
+        App, Judged, Link, Overlay, Paragraph, Part, Performance, Piece, PieceKind, Step, StepPanel, StepState, Tone,
+        Walkthrough, trouble,
+    },
     keymap::KEYMAP,
 };
 
 use super::{digits, effects, footer, inventory, orders, pane, theme, timeline, words};
 
 pub use prose::prose;
-use prose::prose_within;
+use prose::{prose_after, prose_within};
 
 /// From this height on the title is drawn in blocks.
 const TALL: u16 = 32;
+
+/// From this height on rows stand apart.
+const ROOMY: u16 = 27;
 
 /// The rows that a panel needs to be worth its place.
 const STOCK: u16 = 6;
@@ -44,8 +50,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let [body, keys] = area.layout(&Layout::vertical([Constraint::Min(0), Constraint::Length(1)]));
     let body = rule(buffer, body, app, walkthrough);
     match walkthrough.step() {
-        Some((step, state)) => draw_step(buffer, body, app, step, state),
-        None => summary::draw(buffer, body, app, walkthrough),
+        Some((step, state)) => draw_step(buffer, body, app, walkthrough, (step, state)),
+        None => summary::draw(buffer, body, walkthrough),
     }
     footer::draw_keys(buffer, keys, app);
     echo(buffer, keys, app);
@@ -56,7 +62,9 @@ fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -
     let (at, count) = walkthrough.position();
     let marks: String = walkthrough.steps().enumerate().map(|(place, (_, state))| mark(place, at, state)).collect();
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
-    let elapsed = pane::clock(app.shown_now().0.saturating_sub(walkthrough.begun().0));
+    // The summary is the end, however long it is looked at.
+    let now = if at < count { app.shown_now() } else { walkthrough.since() };
+    let elapsed = pane::clock(now.0.saturating_sub(walkthrough.begun().0));
     let note = format!("{marks}  {place}  {elapsed}");
     let title = Line::styled(pane::cut(walkthrough.title(), usize::from(area.width / 2)), theme::BOLD);
     pane::titled(buffer, area, title, &note, true)
@@ -71,14 +79,27 @@ const fn mark(place: usize, at: usize, state: &StepState) -> char {
     }
 }
 
-fn draw_step(buffer: &mut Buffer, area: Rect, app: &App, step: &Step, state: &StepState) {
+fn draw_step(
+    buffer: &mut Buffer,
+    area: Rect,
+    app: &App,
+    walkthrough: &Walkthrough,
+    (step, state): (&Step, &StepState),
+) {
     let width = usize::from(area.width.saturating_sub(2));
     let heading = heading(&step.title, area);
-    let said = said(app, step, state, width);
+    let mut said = said(app, step, state, width);
+    // A row between is for who has rows.
+    if area.height >= ROOMY && !said.is_empty() {
+        said.insert(0, Line::raw(""));
+    }
     let left = area.height.saturating_sub(heading).saturating_sub(rows(&said));
     // Before it is played, a step is its text; afterwards it is what the panels show.
     let told = matches!(state, StepState::Told | StepState::Read);
-    let panels: u16 = step.panels.iter().map(|panel| least(*panel)).sum();
+    // What an earlier step has left on the stage would be taken for this one's.
+    let own = walkthrough.has_the_stage() && !(told && app.performance().is_some());
+    let shown: &[StepPanel] = if own { &step.panels } else { &[] };
+    let panels: u16 = shown.iter().map(|panel| least(*panel)).sum();
     let room = if told { left } else { left.saturating_sub(panels) };
     let text = prose_within(&step.text, width, usize::from(room));
     let [title, words, panels, below] = area.layout(&Layout::vertical([
@@ -89,7 +110,7 @@ fn draw_step(buffer: &mut Buffer, area: Rect, app: &App, step: &Step, state: &St
     ]));
     draw_heading(buffer, title, &step.title);
     pane::lines(buffer, indented(words), text);
-    draw_panels(buffer, panels, app, &step.panels);
+    draw_panels(buffer, panels, app, shown);
     pane::lines(buffer, indented(below), said);
 }
 
@@ -104,7 +125,11 @@ const fn indented(area: Rect) -> Rect {
 /// The rows of a title.
 fn heading(title: &str, area: Rect) -> u16 {
     let blocks = area.height >= TALL && digits::fits(&title.to_uppercase(), area.width.saturating_sub(2));
-    if blocks { digits::HEIGHT + 3 } else { 2 }
+    match (blocks, area.height) {
+        (true, _) => digits::HEIGHT + 3,
+        (false, ROOMY..) => 2,
+        (false, _) => 1,
+    }
 }
 
 fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
@@ -132,7 +157,7 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel])
         let Some((_, fewer)) = shown.split_last() else { return };
         shown = fewer;
     }
-    let tall_stock = area.height >= 24 && area.width >= 100;
+    let tall_stock = area.height >= 20 && area.width >= 100;
     let constraint = |panel: &StepPanel| match panel {
         StepPanel::Stock => Constraint::Length(if tall_stock { 2 * STOCK } else { STOCK }),
         StepPanel::Orders => Constraint::Fill(1),
@@ -152,7 +177,9 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel])
 
 /// What is said below the panels: a badge, and sentences.
 fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
-    let notice = app.notice().filter(|notice| notice.tone == Tone::Bad).map(|notice| notice.text.clone());
+    let plays = *state == StepState::Playing;
+    let notice = app.notice().filter(|notice| plays || notice.tone == Tone::Bad);
+    let notice = notice.map(|notice| notice.text.clone());
     let (badge, style, paragraphs, more) = match state {
         StepState::Told | StepState::Read if step.scenario.is_none() => return Vec::new(),
         StepState::Told | StepState::Read => (" NEXT ", theme::PLAIN, &step.before, None),
@@ -167,8 +194,7 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         }
         StepState::GivenUp(why) => return plain(" ✗ NO END ", &format!("{why}. r plays it once more."), width),
     };
-    let mut lines = vec![Line::raw(""), Line::styled(badge, theme::badge(style))];
-    lines.extend(prose(paragraphs, width));
+    let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
     let more = notice.map(|text| (text, theme::BAD)).or(more);
     if let Some((text, style)) = more {
         lines.extend(pane::wrap(&text, width, 0, 3).into_iter().map(|line| Line::styled(line, style)));
@@ -177,10 +203,9 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
 }
 
 fn plain(badge: &'static str, text: &str, width: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::raw(""), Line::styled(badge, theme::badge(theme::BAD))];
-    let bad = |line| Line::styled(line, theme::BAD);
-    lines.extend(pane::wrap(text, width, 0, 4).into_iter().map(bad));
-    lines
+    let lead = Span::styled(badge, theme::badge(theme::BAD));
+    let text = Paragraph { bullet: false, pieces: vec![Piece { text: text.to_owned(), kind: PieceKind::Plain }] };
+    prose_after(lead, &[text], width).into_iter().map(|line| line.patch_style(theme::BAD)).collect()
 }
 
 /// What the step stands or falls by, in one line: as much as fits.
@@ -267,6 +292,7 @@ mod tests {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let mut world = at_step(2);
             let told = frame(world.app(), width, height);
+            assert!(!text(&told).contains("── stock"), "what the step before has left is not this one's");
             for words in ["The network forgets", "step 3 of 8", " NEXT", "The guard is off", "at least", "→ go on"] {
                 find(&told, words);
             }
@@ -342,7 +368,7 @@ mod tests {
         find(&frame(&notes, 80, 24), "idempotence walkthrough");
         let page: NotesPage = page.unwrap();
         let now = UnixMillis(page.since.0 + 61_000);
-        notes.update(Message::Presented(page));
+        notes.update(Message::Presented(Some(page)));
         notes.update(Message::Tick { now });
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let shown = frame(&notes, width, height);

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Overlay, ReplayBar},
+    app::{App, Overlay, Standing},
     keymap::KEYMAP,
 };
 
@@ -20,15 +20,17 @@ const BAR: u16 = 24;
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(bar) = app.replay() else { return };
     Clear.render(area, buffer);
-    let (word, style) = match bar {
-        ReplayBar { over: true, .. } => (" ■ END ", theme::PLAIN),
-        ReplayBar { waits: true, .. } => (" → GOES ON ", theme::GOOD),
-        ReplayBar { paused: true, .. } => (" PAUSED ", theme::WARN),
-        _ => (" REPLAY ", theme::KNOWN),
+    let (word, style) = match bar.standing {
+        Standing::Playing => (" REPLAY ", theme::KNOWN),
+        Standing::Paused => (" PAUSED ", theme::WARN),
+        Standing::Waiting => (" → GOES ON ", theme::GOOD),
+        Standing::Over => (" ■ END ", theme::PLAIN),
+        Standing::CutOff => (" ■ CUT OFF ", theme::WARN),
     };
     let mut spans = vec![Span::styled(word, theme::badge(style))];
     spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), pane::clock(bar.at), pane::clock(bar.length))));
-    let columns = (area.width / 5).min(BAR);
+    // Where there is little room, the keys matter more.
+    let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
     spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
@@ -65,28 +67,21 @@ fn speed(quarters: u64) -> String {
 mod tests {
     use super::*;
     use crate::{
-        app::script::Scene,
+        app::{ReplayBar, script::Scene},
         ui::tests::{find, frame},
     };
 
     #[test]
     fn it_says_where_it_stands_and_what_moves_it() {
         let mut scene = Scene::right();
-        let bar = ReplayBar {
-            paused: false,
-            waits: false,
-            over: false,
-            speed: 2,
-            at: 61_500,
-            length: 123_000,
-            told: 5,
-            entries: 10,
-        };
+        let bar =
+            ReplayBar { standing: Standing::Playing, speed: 2, at: 61_500, length: 123_000, told: 5, entries: 10 };
         for (bar, words) in [
             (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
-            (ReplayBar { paused: true, ..bar }, " PAUSED "),
-            (ReplayBar { waits: true, paused: true, speed: 16, ..bar }, " → GOES ON  x4 "),
-            (ReplayBar { over: true, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
+            (ReplayBar { standing: Standing::Paused, ..bar }, " PAUSED "),
+            (ReplayBar { standing: Standing::Waiting, speed: 16, ..bar }, " → GOES ON  x4 "),
+            (ReplayBar { standing: Standing::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
+            (ReplayBar { standing: Standing::CutOff, ..bar }, " ■ CUT OFF "),
         ] {
             scene.app.show_replay(bar);
             let shown = frame(&scene.app, 80, 24);

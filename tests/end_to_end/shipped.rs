@@ -43,7 +43,11 @@ fn record_what_ships() {
         command.env("LC_ALL", "C.UTF-8");
         Screen::run(command, 100, 30)
     };
-    let file = |name: &str| assets("recordings").join(name).display().to_string();
+    let file = |name: &str| {
+        let file = assets("recordings").join(name);
+        let _absent = fs::remove_file(&file);
+        file.display().to_string()
+    };
     let talk = start(&["walkthrough", "--record", &file("walkthrough.jsonl")]);
     record_walkthrough(talk);
     let session = start(&["dashboard", "--seed", "42", "--record", &file("dashboard.jsonl")]);

@@ -20,10 +20,21 @@ pub fn prose(paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
 /// As many whole paragraphs as fit into `rows`; at least the first one, cut where even that does not fit.
 #[must_use]
 pub fn prose_within(paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
+    broken(None, paragraphs, width, rows)
+}
+
+/// Paragraphs with a badge before the first word.
+#[must_use]
+pub fn prose_after(badge: Span<'static>, paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
+    let empty = [Paragraph::default()];
+    broken(Some(badge), if paragraphs.is_empty() { &empty } else { paragraphs }, width, usize::MAX)
+}
+
+fn broken(mut badge: Option<Span<'static>>, paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'static>> = Vec::new();
     let mut in_list = true;
     for paragraph in paragraphs {
-        let next = wrapped(paragraph, width);
+        let next = wrapped(badge.take(), paragraph, width);
         let blank = !(lines.is_empty() || in_list && paragraph.bullet);
         if !lines.is_empty() && lines.len() + usize::from(blank) + next.len() > rows {
             break;
@@ -46,11 +57,12 @@ fn style(kind: PieceKind) -> Style {
     }
 }
 
-fn wrapped(paragraph: &Paragraph, width: usize) -> Vec<Line<'static>> {
+fn wrapped(badge: Option<Span<'static>>, paragraph: &Paragraph, width: usize) -> Vec<Line<'static>> {
     let indent = if paragraph.bullet { 2 } else { 0 };
     let room = width.saturating_sub(indent).max(1);
-    let mut lines = vec![Vec::new()];
-    let mut used = 0;
+    let lead = badge.map(|badge| vec![badge, Span::raw(" ")]).unwrap_or_default();
+    let mut used = lead.iter().map(Span::width).sum();
+    let mut lines = vec![lead];
     for piece in &paragraph.pieces {
         for word in piece.text.split_inclusive(' ') {
             let columns = word.trim_end().width();

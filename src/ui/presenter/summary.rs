@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Figures, StepState, Walkthrough},
+    app::{Figures, StepState, Walkthrough},
     ui::{pane, theme},
 };
 
@@ -25,14 +25,14 @@ const COLUMNS: [(&str, usize, bool); 6] = [
     ("s", 7, false),
 ];
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) {
+pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     let area = Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
     let width = usize::from(area.width);
     let taken: usize = columns(width).map(|(_, (_, columns, _))| columns).sum();
     let title = width.saturating_sub(taken).max(12);
     let heads: Vec<_> = columns(width).map(|(_, (head, columns, _))| format!("{head:>columns$}")).collect();
     let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS VERY RUN HAS SHOWN", theme::BOLD)];
-    lines.extend(total(app, walkthrough, width));
+    lines.extend(total(walkthrough, width));
     lines.push(Line::raw(""));
     lines.push(Line::styled(format!("{}{}", pane::column("", title), heads.concat()), theme::FAINT));
     lines.extend(walkthrough.steps().map(|(step, state)| row(&step.title, state, title, width)));
@@ -76,7 +76,7 @@ fn figures(figures: &Figures, width: usize) -> String {
     columns(width).map(cell).collect::<Vec<_>>().concat()
 }
 
-fn total(app: &App, walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
+fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
     let Some((sum, holds)) = walkthrough.figures() else {
         return vec![Line::styled("No step was played.", theme::WARN)];
     };
@@ -88,9 +88,14 @@ fn total(app: &App, walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static
         sum.retries,
         sum.replays,
         sum.deaths,
-        pane::clock(app.shown_now().0.saturating_sub(walkthrough.begun().0)),
+        pane::clock(walkthrough.since().0.saturating_sub(walkthrough.begun().0)),
     );
-    let (badge, style) = if holds { (" ✓ ALL AS TOLD ", theme::GOOD) } else { (" ✗ NOT ALL AS TOLD ", theme::BAD) };
+    let unseen = walkthrough.unseen();
+    let (badge, style) = match (holds, unseen) {
+        (false, _) => (" ✗ NOT ALL AS TOLD ".to_owned(), theme::BAD),
+        (true, 0) => (" ✓ ALL AS TOLD ".to_owned(), theme::GOOD),
+        (true, unseen) => (format!(" AS TOLD, BUT {unseen} NOT PLAYED "), theme::WARN),
+    };
     let mut lines = vec![Line::styled(badge, theme::badge(style))];
     lines.extend(pane::wrap(&text, width, 0, 4).into_iter().map(Line::raw));
     lines

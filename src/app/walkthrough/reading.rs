@@ -1,0 +1,390 @@
+//! The text of a walkthrough: Markdown that reads well by itself. `#` is its title, each `##` a step. Below a step's
+//! heading a block of TOML may name the scenario that it plays and the panels that it shows; then comes what the room
+//! reads, and under `### Before`, `### After` and `### Notes` what is about to happen, what was seen, and what only the
+//! speaker reads. A block of TOML below the title sets the retry policy of all steps.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::{
+    domain::{RetryWaits, sanitize},
+    scenario::{self, Place, Scenario},
+};
+
+use super::script::{LONGEST, MOST_PANELS, Paragraph, Piece, PieceKind, Script, Step, StepPanel};
+
+/// Why a text is no walkthrough.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}, {at}: {problem}")]
+pub struct ScriptError {
+    pub file: String,
+    pub at: Place,
+    pub problem: String,
+}
+
+/// Reads a walkthrough. `file` names it in errors; `find` gives the scenario of a name, or says why there is none.
+///
+/// # Errors
+/// [`ScriptError`].
+pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, ScriptError> {
+    let mut reading = Reading { title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
+    let wrong = |Wrong { offset, problem }: Wrong| {
+        let at = Place::of(text, offset);
+        ScriptError { file: file.to_owned(), at, problem }
+    };
+    let mut events = Parser::new(text).into_offset_iter();
+    while let Some((event, range)) = events.next() {
+        if let Event::Start(tag) = event {
+            reading.block(tag, range, &mut events).map_err(wrong)?;
+        }
+    }
+    reading.finish(text.len()).map_err(wrong)
+}
+
+/// What is wrong, and at which byte.
+struct Wrong {
+    offset: usize,
+    problem: String,
+}
+
+impl Wrong {
+    fn new(offset: usize, problem: impl Into<String>) -> Self {
+        Self { offset, problem: problem.into() }
+    }
+}
+
+/// Where the text that is read belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Title,
+    Text,
+    Before,
+    After,
+    Notes,
+}
+
+struct Reading<F> {
+    title: Option<String>,
+    steps: Vec<Step>,
+    retry: Option<RetryWaits>,
+    section: Section,
+    find: F,
+}
+
+impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
+    fn block<'a>(
+        &mut self,
+        tag: Tag<'a>,
+        range: Range<usize>,
+        events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>,
+    ) -> Result<(), Wrong> {
+        match tag {
+            Tag::Heading { level, .. } => {
+                let title = until(events, |end| matches!(end, TagEnd::Heading(_))).plain();
+                self.heading(level, title, range.start)
+            }
+            Tag::CodeBlock(CodeBlockKind::Fenced(language)) if &*language == "toml" => {
+                let (text, offset) = code(events, range.start);
+                self.settings(&text, offset)
+            }
+            Tag::CodeBlock(_) => {
+                let (text, _) = code(events, range.start);
+                let pieces = |line: &str| vec![Piece { text: sanitize(line, LONGEST), kind: PieceKind::Code }];
+                text.lines()
+                    .try_for_each(|line| self.add(Paragraph { bullet: false, pieces: pieces(line) }, range.start))
+            }
+            Tag::Paragraph => {
+                let paragraph = until(events, |end| end == TagEnd::Paragraph);
+                self.add(paragraph, range.start)
+            }
+            Tag::Item => {
+                let paragraph = until(events, |end| end == TagEnd::Item);
+                self.add(Paragraph { bullet: true, ..paragraph }, range.start)
+            }
+            Tag::List(_) => Ok(()),
+            Tag::HtmlBlock => {
+                // A comment is for whoever edits the file.
+                events.find(|(event, _)| *event == Event::End(TagEnd::HtmlBlock));
+                Ok(())
+            }
+            _ => Err(Wrong::new(range.start, "only headings, paragraphs, lists and blocks of code can be shown")),
+        }
+    }
+
+    fn heading(&mut self, level: HeadingLevel, title: String, offset: usize) -> Result<(), Wrong> {
+        match (level, self.steps.is_empty()) {
+            (HeadingLevel::H1, true) if self.title.is_none() => self.title = Some(title),
+            (HeadingLevel::H2, _) if self.title.is_some() => {
+                self.section = Section::Text;
+                self.steps.push(Step { title, ..Step::default() });
+            }
+            (HeadingLevel::H3, false) => {
+                self.section = match title.as_str() {
+                    "Before" => Section::Before,
+                    "After" => Section::After,
+                    "Notes" => Section::Notes,
+                    _ => {
+                        let problem = format!("a step has the parts Before, After and Notes, and not '{title}'");
+                        return Err(Wrong::new(offset, problem));
+                    }
+                };
+            }
+            _ => {
+                let problem = "expected one # with the title, then a ## for each step, and ### only for its parts \
+                               Before, After and Notes";
+                return Err(Wrong::new(offset, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), Wrong> {
+        let Some(step) = self.steps.last_mut() else {
+            // What stands below the title is for whoever reads the file.
+            return if self.title.is_some() { Ok(()) } else { Err(Wrong::new(offset, "expected # and a title first")) };
+        };
+        match self.section {
+            Section::Title | Section::Text => step.text.push(paragraph),
+            Section::Before => step.before.push(paragraph),
+            Section::After => step.after.push(paragraph),
+            Section::Notes => step.notes.push(paragraph),
+        }
+        Ok(())
+    }
+
+    fn settings(&mut self, text: &str, offset: usize) -> Result<(), Wrong> {
+        let wrong = |error: toml::de::Error| {
+            let at = offset + error.span().map_or(0, |span| span.start);
+            Wrong::new(at, error.message())
+        };
+        let Some(step) = self.steps.last_mut() else {
+            let settings: ScriptTable = toml::from_str(text).map_err(wrong)?;
+            let retry = settings.retry.waits();
+            if retry != retry.within_bounds() {
+                let problem = format!(
+                    "a wait is out of bounds: give 1 to {} ms, a coefficient of 1 to {}, and initial_ms not above maximum_ms",
+                    RetryWaits::LONGEST,
+                    RetryWaits::LARGEST_COEFFICIENT
+                );
+                return Err(Wrong::new(offset, problem));
+            }
+            self.retry = Some(retry);
+            return Ok(());
+        };
+        let settings: StepTable = toml::from_str(text).map_err(wrong)?;
+        if let Some(name) = settings.scenario {
+            let at = offset + name.span().start;
+            let mut scenario = (self.find)(name.get_ref()).map_err(|problem| Wrong::new(at, problem))?;
+            if let Some(retry) = self.retry {
+                scenario.retry = retry;
+                let problem = |problem| format!("with the retry policy of this walkthrough, {problem}");
+                scenario::check(&scenario).map_err(|why| Wrong::new(at, problem(why)))?;
+            }
+            step.scenario = Some(scenario);
+        }
+        if settings.panels.len() > MOST_PANELS {
+            let at = settings.panels.get(MOST_PANELS).map_or(0, |panel| panel.span().start);
+            return Err(Wrong::new(offset + at, format!("a step shows at most {MOST_PANELS} panels")));
+        }
+        for panel in &settings.panels {
+            let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.get_ref());
+            let unknown = || {
+                let problem =
+                    format!("there is no panel '{}'; give stock, orders, timeline or effects", panel.get_ref());
+                Wrong::new(offset + panel.span().start, problem)
+            };
+            step.panels.push(known.ok_or_else(unknown)?);
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: usize) -> Result<Script, Wrong> {
+        let title = self.title.ok_or_else(|| Wrong::new(0, "expected # and a title first"))?;
+        if self.steps.is_empty() {
+            return Err(Wrong::new(end, "expected ## and the title of a step"));
+        }
+        Ok(Script { title, steps: self.steps })
+    }
+}
+
+/// Below the title.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptTable {
+    #[serde(default)]
+    retry: RetryTable,
+}
+
+/// Below the heading of a step.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    scenario: Option<Spanned<String>>,
+    #[serde(default)]
+    panels: Vec<Spanned<String>>,
+}
+
+/// In milliseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryTable {
+    initial_ms: Option<u64>,
+    coefficient: Option<u64>,
+    maximum_ms: Option<u64>,
+    start_to_close_ms: Option<u64>,
+}
+
+impl RetryTable {
+    fn waits(&self) -> RetryWaits {
+        let default = RetryWaits::default();
+        RetryWaits {
+            initial: self.initial_ms.unwrap_or(default.initial),
+            coefficient: self.coefficient.unwrap_or(default.coefficient),
+            maximum: self.maximum_ms.unwrap_or(default.maximum),
+            start_to_close: self.start_to_close_ms.unwrap_or(default.start_to_close),
+        }
+    }
+}
+
+/// The text up to the end of a block.
+fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends: impl Fn(TagEnd) -> bool) -> Paragraph {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut kind = PieceKind::Plain;
+    for (event, _) in events {
+        let (text, as_kind) = match event {
+            Event::End(end) if ends(end) => break,
+            Event::Start(Tag::Strong | Tag::Emphasis) => {
+                kind = PieceKind::Strong;
+                continue;
+            }
+            Event::End(TagEnd::Strong | TagEnd::Emphasis) => {
+                kind = PieceKind::Plain;
+                continue;
+            }
+            Event::Text(text) => (text.to_string(), kind),
+            Event::Code(text) => (text.to_string(), PieceKind::Code),
+            Event::SoftBreak | Event::HardBreak => (" ".to_owned(), kind),
+            _ => continue,
+        };
+        let text = sanitize(&text, LONGEST);
+        match pieces.last_mut().filter(|last| last.kind == as_kind) {
+            Some(last) => last.text.push_str(&text),
+            None => pieces.push(Piece { text, kind: as_kind }),
+        }
+    }
+    Paragraph { bullet: false, pieces }
+}
+
+/// The text of a block of code, and where it begins.
+fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start: usize) -> (String, usize) {
+    let (mut text, mut offset) = (String::new(), None);
+    for (event, range) in events {
+        match event {
+            Event::Text(more) => {
+                offset = offset.or(Some(range.start));
+                text.push_str(&more);
+            }
+            Event::End(TagEnd::CodeBlock) => break,
+            _ => {}
+        }
+    }
+    (text, offset.unwrap_or(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+
+    fn read(text: &str) -> Result<Script, ScriptError> {
+        parse("talk.md", text, |name| scenario::built_in(name).map_err(|error| error.to_string()))
+    }
+
+    const TALK: &str = "# A talk\n\nFor whoever reads the file.\n\n```toml\n[retry]\ninitial_ms = 700\n```\n\n## One\n\n\
+                        ```toml\nscenario = \"happy-path\"\npanels = [\"stock\", \"effects\"]\n```\n\nSome **bold** and \
+                        `code`\non two lines.\n\n- an item\n- and another\n\n### Before\n\nIt comes.\n\n### After\n\nIt came.\n\n\
+                        ### Notes\n\nBreathe.\n\n<!-- nobody sees this -->\n\n## Two\n\nOnly text.\n";
+
+    #[test]
+    fn a_talk_is_read_whole() {
+        let script = read(TALK).unwrap();
+        assert_eq!((script.title.as_str(), script.steps.len()), ("A talk", 2));
+        let step = &script.steps[0];
+        let scenario = step.scenario.as_ref().unwrap();
+        assert_eq!((scenario.name.as_str(), scenario.retry.initial), ("happy-path", 700));
+        assert_eq!(scenario.retry.maximum, RetryWaits::default().maximum);
+        assert_eq!(step.panels, [StepPanel::Stock, StepPanel::Effects]);
+        let text: Vec<_> = step.text.iter().map(|of| (of.bullet, of.plain())).collect();
+        assert_eq!(text[0], (false, "Some bold and code on two lines.".to_owned()));
+        assert_eq!(text[1..], [(true, "an item".to_owned()), (true, "and another".to_owned())]);
+        let kinds: Vec<_> = step.text[0].pieces.iter().map(|piece| (piece.text.as_str(), piece.kind)).collect();
+        assert_eq!(kinds[1], ("bold", PieceKind::Strong));
+        assert_eq!(kinds[3], ("code", PieceKind::Code));
+        let parts = [&step.before, &step.after, &step.notes].map(|part| part[0].plain());
+        assert_eq!(parts, ["It comes.", "It came.", "Breathe."]);
+        assert_eq!(
+            script.steps[1],
+            Step { title: "Two".into(), text: script.steps[1].text.clone(), ..Step::default() }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_column() {
+        let step = |toml: &str| format!("# A\n\n## B\n\n```toml\n{toml}\n```\n");
+        for (text, at, words) in [
+            (String::new(), (1, 1), "a title first"),
+            ("text\n".to_owned(), (1, 1), "a title first"),
+            ("# A\n".to_owned(), (2, 1), "the title of a step"),
+            ("# A\n\n# B\n".to_owned(), (3, 1), "one # with the title"),
+            ("# A\n\n## B\n\n### Later\n".to_owned(), (5, 1), "and not 'Later'"),
+            ("# A\n\n## B\n\n> quoted\n".to_owned(), (5, 1), "only headings"),
+            (step("scenario = \"hapy-path\""), (6, 12), "the nearest is happy-path"),
+            (step("panels = [\"stock\", \"stok\"]"), (6, 20), "there is no panel 'stok'"),
+            (step("panels = [\"stock\", \"orders\", \"effects\", \"timeline\"]"), (6, 41), "at most 3"),
+            (step("colour = \"red\""), (6, 1), "unknown field"),
+            ("# A\n\n```toml\n[retry]\ninitial = 5\n```\n".to_owned(), (5, 1), "unknown field"),
+            ("# A\n\n```toml\n[retry]\ncoefficient = 0\n```\n".to_owned(), (4, 1), "a coefficient of 1 to 100"),
+            (
+                "# A\n\n```toml\n[retry]\nstart_to_close_ms = 500\n```\n\n## B\n\n```toml\nscenario = \"three-layers\"\n```\n".to_owned(),
+                (11, 12),
+                "with the retry policy of this walkthrough",
+            ),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert_eq!((error.at.line, error.at.column), at, "{text}: {error}");
+            let said = error.to_string();
+            assert!(said.contains(words) && said.starts_with("talk.md, line "), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_walkthrough_tells_the_whole_arc() {
+        let script = crate::app::world::shipped();
+        let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
+        assert_eq!(titles.len(), 8, "{titles:?}");
+        for step in &script.steps {
+            assert!(!step.notes.is_empty() && !step.text.is_empty(), "{}", step.title);
+            assert!(step.panels.len() <= MOST_PANELS);
+            assert!(step.scenario.is_none() || !step.before.is_empty() && !step.after.is_empty(), "{}", step.title);
+        }
+        assert_eq!(script.steps.iter().filter(|step| step.scenario.is_some()).count(), 7);
+    }
+
+    #[test]
+    fn hostile_text_is_made_harmless() {
+        let script = read("# A\u{1b}[2J\n\n## B\u{202e}\n\ntext\u{7}\n").unwrap();
+        assert!(
+            script.title.is_ascii() && script.steps[0].title.is_ascii() && script.steps[0].text[0].plain().is_ascii()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[#`>*\\-a-z\\[\\]\n =\"]{0,200}") {
+            let _ = read(&text);
+        }
+    }
+}
