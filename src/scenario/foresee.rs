@@ -120,7 +120,7 @@ fn work_out(scenario: &Scenario, batches: &[Vec<Run<'_>>]) -> Option<Foreseen> {
 
 /// What holds for all of a scenario.
 #[derive(Debug, Clone, Copy)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a plain fact about the scenario")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the scenario")]
 struct Conditions {
     /// Attempts are killed that the plan knows nothing of: by an act, or with a worker that another order's fault ends.
     disturbed: bool,

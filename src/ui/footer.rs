@@ -8,7 +8,7 @@ use ratatui::{
 
 use crate::{
     app::{App, Intent, Overlay, Server, Tone, Worker, trouble},
-    keymap::{Binding, KEYMAP},
+    keymap::{Binding, KEYMAP, Scope},
 };
 
 use super::{glyphs, pane, theme};
@@ -82,7 +82,13 @@ fn rank(app: &App, binding: &Binding) -> Option<u8> {
         Intent::ToggleWorker => !app.has_worker(),
         _ => false,
     };
-    if leads_out { Some(0) } else { binding.footer }
+    // In a walkthrough the room sees what the speaker needs, and nothing else.
+    let aside = app.overlay() == Overlay::Walkthrough && binding.scope == Scope::Staging;
+    match (leads_out, aside) {
+        (true, _) => Some(0),
+        (false, true) => None,
+        (false, false) => binding.footer,
+    }
 }
 
 fn label(app: &App, binding: &Binding) -> &'static str {

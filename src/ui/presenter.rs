@@ -145,7 +145,8 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => STOCK,
-        StepPanel::Orders | StepPanel::Timeline => SMALL + 2,
+        StepPanel::Orders => SMALL + 2,
+        StepPanel::Timeline => 3 * SMALL,
         StepPanel::Effects => SMALL + 1,
     }
 }
@@ -157,12 +158,13 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel])
         let Some((_, fewer)) = shown.split_last() else { return };
         shown = fewer;
     }
-    let tall_stock = area.height >= 20 && area.width >= 100;
+    let taken: u16 = shown.iter().map(|panel| least(*panel)).sum();
+    // Twice its rows, and the stock has its verdict in letters too.
+    let tall = area.width >= 100 && taken.saturating_add(STOCK) <= area.height;
     let constraint = |panel: &StepPanel| match panel {
-        StepPanel::Stock => Constraint::Length(if tall_stock { 2 * STOCK } else { STOCK }),
-        StepPanel::Orders => Constraint::Fill(1),
-        StepPanel::Timeline => Constraint::Fill(3),
-        StepPanel::Effects => Constraint::Fill(2),
+        StepPanel::Stock if tall => Constraint::Length(2 * STOCK),
+        StepPanel::Stock => Constraint::Length(STOCK),
+        other => Constraint::Min(least(*other)),
     };
     let places = Layout::vertical(shown.iter().map(constraint)).split(area);
     for (panel, place) in shown.iter().zip(places.iter()) {
