@@ -109,6 +109,12 @@ impl Account {
         self.document_source.works(now);
     }
 
+    /// Whether the document says what its journal does.
+    #[must_use]
+    pub fn document_agrees(&self) -> bool {
+        self.document.as_ref().is_some_and(|document| document.stock == self.audit.actual)
+    }
+
     /// The stock to show: what the document says, which is what everybody else reads. While things happen the document
     /// may be a moment behind the journal, or the other way round; then what the journal says.
     #[must_use]

@@ -54,7 +54,8 @@ pub struct Walkthrough {
     begun: UnixMillis,
     /// When the step came onto the screen.
     since: UnixMillis,
-    presented: Option<NotesPage>,
+    /// Of what the speaker's screen was told last: the step, since when, and where it stands.
+    presented: Option<(usize, UnixMillis, &'static str)>,
 }
 
 impl Walkthrough {
@@ -132,24 +133,29 @@ impl Walkthrough {
         self.states.get_mut(self.at)
     }
 
-    /// What the speaker's own screen shows now.
-    fn page(&self) -> NotesPage {
-        let title = |at: usize| self.script.steps.get(at).map(|step| step.title.clone());
+    /// Where the step on the screen stands, in words for the speaker.
+    fn stands(&self) -> &'static str {
         let step = self.script.steps.get(self.at);
-        let stands = match self.states.get(self.at) {
+        match self.states.get(self.at) {
             Some(StepState::Told) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
             Some(StepState::Playing) => "it is being played",
             Some(StepState::GivenUp(_)) => "it came to no end",
             Some(state) if state.holds() == Some(false) => "NOT as the text says: repeat it, or go on",
             Some(_) => "the next key goes on",
             None => "the end",
-        };
+        }
+    }
+
+    /// What the speaker's own screen shows now.
+    fn page(&self) -> NotesPage {
+        let title = |at: usize| self.script.steps.get(at).map(|step| step.title.clone());
+        let step = self.script.steps.get(self.at);
         NotesPage {
             walkthrough: self.script.title.clone(),
             position: self.position(),
             title: title(self.at).unwrap_or_else(|| "Summary".to_owned()),
             next: title(self.at.saturating_add(1)),
-            stands: stands.to_owned(),
+            stands: self.stands().to_owned(),
             notes: step.map_or_else(Vec::new, |step| step.notes.clone()),
             begun: self.begun,
             since: self.since,
@@ -288,11 +294,11 @@ impl App {
         {
             *state = seen;
         }
-        let page = walkthrough.page();
-        if walkthrough.presented.as_ref() == Some(&page) {
+        let now = Some((walkthrough.at, walkthrough.since, walkthrough.stands()));
+        if walkthrough.presented == now {
             return Vec::new();
         }
-        walkthrough.presented = Some(page.clone());
-        vec![Command::Present(page)]
+        walkthrough.presented = now;
+        vec![Command::Present(walkthrough.page())]
     }
 }

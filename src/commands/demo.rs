@@ -51,8 +51,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     let scenario = scenarios::find(args.scenario.as_deref().unwrap_or(FIRST), None)?;
     let scenario = under(&settings, scenario, &args)?;
     let recorder = record::begin(args.record.as_deref())?;
-    let stage = Stage::new(&settings, "demo", true)?;
-    let stage = if scenario.needs_own_server() { stage.with_own_server()? } else { stage };
+    let stage = Stage::of(&settings, &scenario, true)?;
     // A server that the scenario kills is the stage's own, and comes and goes with it.
     let backend = if scenario.needs_own_server() { None } else { Some(backend(&stage.settings, args.json).await?) };
     let mut lines = Lines::new(&scenario, args.json);
@@ -79,8 +78,7 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &Path) -> Result<Ex
     let backend = backend(settings, args.json).await?;
     let mut reports = Vec::with_capacity(all.len());
     for scenario in all {
-        let stage = Stage::new(settings, "demo", false)?;
-        let stage = if scenario.needs_own_server() { stage.with_own_server()? } else { stage };
+        let stage = Stage::of(settings, &scenario, false)?;
         let mut quiet = Lines::new(&scenario, true);
         let report = match play(&stage, scenario, log, None, &mut quiet).await {
             Ok(report) => report,

@@ -11,7 +11,7 @@ use crate::{
     app::{Programme, RetryWaits, Setup},
     config::{AddressError, Settings},
     domain::Guard,
-    faults::{Preset, Seed},
+    faults::Preset,
     scenario::Scenario,
     server,
     store::now,
@@ -45,11 +45,16 @@ impl Stage {
         Ok(Self { settings, folder: Some(folder), server: None })
     }
 
-    /// The same with a server of its own, which can be killed.
+    /// As [`Self::new`] for a scenario: with a server of its own where that kills it.
     ///
     /// # Errors
     /// [`Failure::Io`].
-    pub fn with_own_server(mut self) -> Result<Self, Failure> {
+    pub fn of(settings: &Settings, scenario: &Scenario, keeps_named: bool) -> Result<Self, Failure> {
+        let stage = Self::new(settings, "demo", keeps_named)?;
+        if scenario.needs_own_server() { stage.with_own_server() } else { Ok(stage) }
+    }
+
+    fn with_own_server(mut self) -> Result<Self, Failure> {
         let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
         let address = format!("127.0.0.1:{port}").parse();
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
@@ -67,17 +72,7 @@ impl Stage {
 
     #[must_use]
     pub fn setup(&self, log: &Path, programme: Programme) -> Setup {
-        let scenario = match &programme {
-            Programme::Scenario { scenario, .. } => Some(&**scenario),
-            _ => None,
-        };
-        let seed: Seed = scenario.map_or(0, |scenario: &Scenario| scenario.seed);
         Setup {
-            seed,
-            retry: scenario.map_or_else(RetryWaits::default, |scenario| scenario.retry),
-            preset: Preset::None,
-            guard: Guard::default(),
-            faults_allowed: true,
             programme,
             // Where a stage of its own lies, nobody needs to know.
             database: match &self.folder {

@@ -1,6 +1,6 @@
 //! The seed's starter: stock before, start, wait, stock after.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use serde_json::json;
 
@@ -11,13 +11,10 @@ use crate::{
     runtime::backend::endpoint,
     store::{Outcome, read_document},
     temporal::{
-        Demo, End, Link, OrderInput, Patience, Presence, StartRequest, Started, Watch, look_for_worker,
-        order_workflow_id, start,
+        Demo, End, Link, OrderInput, Patience, Presence, StartRequest, Started, look_for_worker, order_workflow_id,
+        start,
     },
 };
-
-/// Between two tries to hear of a result while the server is away.
-const PAUSE: Duration = Duration::from_secs(1);
 
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
     log::to_file(&settings)?;
@@ -45,7 +42,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
     warn_without_worker(&settings, &link).await;
-    let end = wait_for(&watch).await;
+    let end = watch.end_at_last().await;
     let after = stock(&settings)?;
     report(&args, &started, &end, before, after)
 }
@@ -68,19 +65,6 @@ async fn warn_without_worker(settings: &Settings, link: &Link) {
     if matches!(look_for_worker(link, &settings.task_queue).await, Ok(Presence::Nobody)) {
         let queue = &settings.task_queue;
         print::problem(&format!("no worker reports from '{queue}' yet; waiting. Start one with: idempotence worker"));
-    }
-}
-
-/// Waits as long as it takes; a server that goes away is asked again.
-async fn wait_for(watch: &Watch) -> End {
-    loop {
-        match watch.end().await {
-            Ok(end) => return end,
-            Err(problem) => {
-                tracing::warn!(problem, "the server does not answer; asking again");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
     }
 }
 

@@ -241,20 +241,23 @@ impl Player {
         self.dirty = true;
     }
 
+    /// Whether a key is pressed there that somebody moves by: in a walkthrough the speaker's one, else any.
+    fn is_key(&self, entry: &Entry) -> bool {
+        if self.stops { entry.goes_on() } else { entry.is_key() }
+    }
+
     /// The key that was pressed next, and whatever comes before it.
     fn press(&mut self) {
-        let is_key = |entry: &Entry| if self.stops { entry.goes_on() } else { entry.is_key() };
-        let ahead = self.recording.entries.iter().enumerate().skip(self.next);
-        let to = ahead.filter(|(_, entry)| is_key(entry)).map(|(place, _)| place).next();
-        self.seek_entry(to.map_or(usize::MAX, |place| place.saturating_add(1)));
+        let ahead = self.recording.entries.get(self.next..).unwrap_or_default();
+        let to = ahead.iter().position(|entry| self.is_key(entry));
+        self.seek_entry(to.map_or(usize::MAX, |place| self.next.saturating_add(place).saturating_add(1)));
         self.paused &= !self.stops;
     }
 
     /// To before the key that was pressed last, or where it stands there already, the one before.
     fn seek_key_before(&mut self) {
-        let is_key = |entry: &Entry| if self.stops { entry.goes_on() } else { entry.is_key() };
         let told = self.recording.entries.get(..self.next).unwrap_or_default();
-        let place = told.iter().rposition(is_key);
+        let place = told.iter().rposition(|entry| self.is_key(entry));
         self.seek_entry(place.unwrap_or(0));
     }
 

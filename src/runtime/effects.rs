@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -24,9 +24,6 @@ use crate::{
     store,
     temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest, Watch},
 };
-
-/// Between two tries to hear of a result while the server is away.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Orders to a keeper that may wait.
 const ORDERS: usize = 8;
@@ -272,19 +269,8 @@ fn request(order: StartOrder, task_queue: String) -> StartRequest {
 
 /// Waits for a run's end, over any loss of the server.
 pub(super) async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
-    let ended = async {
-        loop {
-            match watch.end().await {
-                Ok(end) => return end,
-                Err(problem) => {
-                    tracing::warn!(problem, workflow, "the server does not answer; asking again");
-                    sleep(PAUSE).await;
-                }
-            }
-        }
-    };
     let end = tokio::select! {
-        end = ended => end,
+        end = watch.end_at_last() => end,
         () = messages.closed() => return,
     };
     tell(messages, Message::Ended { workflow, run, end: end_of(end) }).await;

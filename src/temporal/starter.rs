@@ -65,6 +65,9 @@ pub enum End {
     Unknown,
 }
 
+/// Between two tries to hear of an end while the server is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Waits for a run's end.
 pub struct Watch {
     handle: WorkflowHandle<temporalio_client::Client, InventoryWorkflow>,
@@ -145,6 +148,20 @@ impl Watch {
             Err(WorkflowGetResultError::TimedOut) => Ok(End::TimedOut),
             Err(WorkflowGetResultError::NotFound(_)) => Ok(End::Unknown),
             Err(error) => Err(sanitize(&error.to_string(), 300)),
+        }
+    }
+
+    /// Waits as long as it takes; a server that goes away is asked again.
+    pub async fn end_at_last(&self) -> End {
+        loop {
+            match self.end().await {
+                Ok(end) => return end,
+                Err(problem) => {
+                    let run = self.handle.run_id();
+                    tracing::warn!(problem, run, "the server does not answer; asking again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
         }
     }
 }

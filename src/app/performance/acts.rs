@@ -3,7 +3,7 @@
 use crate::{
     app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ingest, ordering::Sending},
     domain::{Activity, OrderId},
-    scenario::{Act, Placing, What, When},
+    scenario::{Placing, What, When},
 };
 
 use super::{Part, Performance, Placed, staging::sleeps};
@@ -16,11 +16,12 @@ impl App {
     /// Plays every act whose time has come, then sees whether all is over.
     pub(super) fn play_acts(&mut self, performance: &mut Performance) -> Vec<Command> {
         let mut commands = Vec::new();
-        while let Some(act) = performance.scenario.acts.get(performance.played).cloned() {
+        while let Some(act) = performance.scenario.acts.get(performance.played) {
             if !self.has_come(performance, &act.when) {
                 break;
             }
-            match self.play_act(performance, &act) {
+            let what = act.what.clone();
+            match self.play_act(performance, &what) {
                 Some(more) => commands.extend(more),
                 None => break,
             }
@@ -49,8 +50,8 @@ impl App {
     }
 
     /// `None`: it cannot be done yet.
-    fn play_act(&mut self, performance: &mut Performance, act: &Act) -> Option<Vec<Command>> {
-        match &act.what {
+    fn play_act(&mut self, performance: &mut Performance, what: &What) -> Option<Vec<Command>> {
+        match what {
             What::Order(placing) => self.place_orders(performance, placing),
             What::KillWorker => Some(vec![Command::KillWorker]),
             What::StartWorker => Some(vec![Command::StartWorker]),
@@ -60,10 +61,7 @@ impl App {
     }
 
     fn place_orders(&mut self, performance: &mut Performance, placing: &Placing) -> Option<Vec<Command>> {
-        if *self.link() != Link::Up {
-            return None;
-        }
-        if self.is_unanswered(performance, placing) {
+        if *self.link() != Link::Up || self.is_unanswered(performance, placing) {
             return None;
         }
         let mut commands = Vec::new();
@@ -124,18 +122,16 @@ impl App {
 
     /// Whether an attempt still sleeps in a planned hang.
     fn sleeps(&self, performance: &Performance) -> bool {
-        let executions = performance.placed.iter().filter_map(|placed| self.execution_of(placed));
-        executions.into_iter().any(|execution| sleeps(execution, performance.gone))
+        let mut executions = performance.placed.iter().filter_map(|placed| self.execution_of(placed));
+        executions.any(|execution| sleeps(execution, performance.gone))
     }
 
     /// Judges, once all acts are played and nothing more can come of them.
     fn judge_when_done(&mut self, performance: &mut Performance) {
-        let account = &self.account;
-        let shown = account.document.as_ref().is_some_and(|document| document.stock == account.audit.actual);
         let done = performance.played == performance.scenario.acts.len()
             && performance.placed.iter().all(|placed| self.has_ended(placed))
             && !self.sleeps(performance);
-        if done && shown && *self.link() == Link::Up {
+        if done && self.account.document_agrees() && *self.link() == Link::Up {
             performance.part = Part::Over(self.judge(performance));
             return;
         }

@@ -7,7 +7,7 @@ use crate::{
     domain::{Activity, Stock},
     faults::Action,
     scenario::Outcome,
-    store::{self, Verdict},
+    store,
 };
 
 use super::{Performance, Placed, attempts};
@@ -131,7 +131,7 @@ impl App {
         }
         for activity in Activity::ALL {
             if let Some(expected) = placing.attempts[activity as usize] {
-                let found = self.execution_of(placed).map_or(0, |execution| highest(execution, activity));
+                let found = self.attempts_of(placed, activity);
                 checks.push(Check::new(
                     format!("{} {} attempts", placed.order, activity.short_name()),
                     &expected,
@@ -209,13 +209,4 @@ impl App {
 
 fn highest(execution: &Execution, activity: Activity) -> u32 {
     execution.attempts(activity).map(|seen| seen.number).max().unwrap_or(0)
-}
-
-impl Judged {
-    /// The verdict that was found.
-    #[must_use]
-    pub fn verdict(&self) -> Option<Verdict> {
-        let found = self.checks.iter().find(|check| check.what == "verdict")?;
-        [Verdict::Right, Verdict::Wrong].into_iter().find(|verdict| verdict.name() == found.found)
-    }
 }

@@ -80,8 +80,11 @@ impl App {
     pub(super) fn is_gathered(&self, performance: &Performance) -> bool {
         let audit = &self.account.audit;
         let fresh = !performance.from_start || audit.seq == 1;
-        let shown = self.account.document.as_ref().is_some_and(|document| document.stock == audit.actual);
-        *self.link() == Link::Up && matches!(self.worker(), Worker::Ready { .. }) && audit.seq > 0 && fresh && shown
+        *self.link() == Link::Up
+            && matches!(self.worker(), Worker::Ready { .. })
+            && audit.seq > 0
+            && fresh
+            && self.account.document_agrees()
     }
 
     /// Gives up a stage that does not become ready although the server answers. As long as that does not, the screen says

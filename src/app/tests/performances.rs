@@ -36,7 +36,7 @@ fn what_does_not_come_as_expected_is_named() {
     let Some(Part::Over(judged)) = world.app().performance().map(Performance::part) else { panic!() };
     assert!(!judged.holds());
     assert_eq!(judged.complaint().unwrap(), "stock 2 instead of 1001; verdict wrong instead of right");
-    assert_eq!(judged.verdict(), Some(Verdict::Wrong));
+    assert_eq!(world.app().account().audit.verdict(), Verdict::Wrong);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{Barrier, Notify, mpsc, watch},
     task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use crate::{
@@ -14,14 +14,14 @@ use crate::{
     domain::Guard,
     faults::FaultPlan,
     runtime::{
-        effects::{PAUSE, end_of},
+        effects::end_of,
         follow::{Seen, follow},
         link_keeper::CurrentLink,
         worker_child::WorkerCommand,
         worker_keeper::{self, WorkerOrder},
     },
     store::{Fact, News},
-    temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest, Watch, order_workflow_id},
+    temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest, order_workflow_id},
 };
 
 /// After this the server gives up an order of a comparison that nobody ended: its program was killed.
@@ -209,24 +209,11 @@ async fn see_through(
     let told = ComparisonEvent::Started { workflow: workflow.clone(), run: run.clone(), order: order.to_owned() };
     terms.tell(guard, told).await;
     tokio::select! {
-        end = end(&watch) => terms.tell(guard, ComparisonEvent::Ended { workflow, run, end: end_of(end) }).await,
+        end = watch.end_at_last() => terms.tell(guard, ComparisonEvent::Ended { workflow, run, end: end_of(end) }).await,
         // Nobody sends here: it changes only by being dropped.
         _ = open.changed() => {
             if let Err(problem) = watch.terminate("the comparison was ended").await {
                 tracing::warn!(problem, workflow, "could not end an order of a comparison");
-            }
-        }
-    }
-}
-
-/// Waits for a run's end, over any loss of the server.
-async fn end(watch: &Watch) -> temporal::End {
-    loop {
-        match watch.end().await {
-            Ok(end) => return end,
-            Err(problem) => {
-                tracing::warn!(problem, "the server does not answer; asking again");
-                sleep(PAUSE).await;
             }
         }
     }
