@@ -476,12 +476,26 @@ fn text_of_other_programs_does_nothing_to_the_terminal() {
     let (_held, address) = silence();
     let mut screen = Screen::open(&stage, &address, 120, 40);
     screen.wait_for("orders 4");
-    // Looks at everything: each order, and every overlay.
-    for key in
-        ["j", "j", "j", "?", "?", "G", "g", "R", "n", "L", "\u{1b}", "S", "\u{1b}", "c", "\u{1b}", "\r", "\u{1b}"]
-    {
+    // Looks at everything: each order, and every overlay. Each is waited for, and its going too: an Esc that is read together
+    // with the key behind it would be Alt with that key.
+    screen.press("jjj");
+    let overlays = [
+        ("?", "╭ idempotence ", "\u{1b}"),
+        ("R", "╭ reset ", "n"),
+        ("L", "╭ log: ", "\u{1b}"),
+        ("S", "╭ figures ", "\u{1b}"),
+        ("t", " as temporal commands ", "\u{1b}"),
+    ];
+    for (key, shown, back) in overlays {
         screen.press(key);
+        screen.wait_for(shown);
+        screen.press(back);
+        screen.wait_until(&format!("the end of {shown:?}"), |text| !text.contains(shown));
     }
+    screen.press("\r");
+    screen.wait_until("the attempts alone", |text| !text.contains("orders 4"));
+    screen.press("\u{1b}");
+    screen.wait_for("orders 4");
     screen.resize(80, 24);
     screen.wait_for_screen("the small screen", |screen| {
         screen.size().0.get() == 24 && screen.contents().contains("orders 4")
