@@ -60,6 +60,30 @@ pub struct SettingsArgs {
     /// Temporal namespace [TEMPORAL_NAMESPACE; default default]
     #[arg(long, global = true)]
     namespace: Option<String>,
+    /// Profile in Temporal's own temporal.toml to take the rest from [TEMPORAL_PROFILE; default default]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Connect with TLS; certificates and an API key mean it too [TEMPORAL_TLS]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tls: Option<String>,
+    /// Client certificate, for mutual TLS [TEMPORAL_TLS_CERT]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the client certificate [TEMPORAL_TLS_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Authority that signs the server's certificate [TEMPORAL_SERVER_ROOT_CA_CERT; default: those of the system]
+    #[arg(long, global = true, value_name = "FILE")]
+    server_root_ca_cert: Option<PathBuf>,
+    /// Name to verify in the server's certificate [TEMPORAL_SERVER_NAME; default: the host]
+    #[arg(long, global = true, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Take any certificate of the server: only for tests [TEMPORAL_INSECURE_SKIP_VERIFY]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    insecure_skip_verify: Option<String>,
+    /// Encrypt what Temporal stores [ENCRYPT_PAYLOAD, with DATACONVERTER_ENCRYPTION_KEY_ID]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    encrypt_payload: Option<String>,
     /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
@@ -83,8 +107,24 @@ pub struct SettingsArgs {
 
 impl From<SettingsArgs> for Flags {
     fn from(args: SettingsArgs) -> Self {
-        let SettingsArgs { address, namespace, task_queue, database, temporal_cli, theme, ascii, still } = args;
-        Self { address, namespace, task_queue, database, temporal_cli, theme, ascii, still }
+        Self {
+            address: args.address,
+            namespace: args.namespace,
+            profile: args.profile,
+            tls: args.tls,
+            tls_cert: args.tls_cert,
+            tls_key: args.tls_key,
+            server_root_ca_cert: args.server_root_ca_cert,
+            server_name: args.server_name,
+            insecure_skip_verify: args.insecure_skip_verify,
+            encrypt_payload: args.encrypt_payload,
+            task_queue: args.task_queue,
+            database: args.database,
+            temporal_cli: args.temporal_cli,
+            theme: args.theme,
+            ascii: args.ascii,
+            still: args.still,
+        }
     }
 }
 

@@ -55,12 +55,7 @@ fn serve(state: &Path) -> (Child, String) {
 }
 
 async fn link(address: &str) -> Link {
-    let endpoint = Endpoint {
-        address: address.to_owned(),
-        url: format!("http://{address}"),
-        namespace: "default".to_owned(),
-        identity: "bench".to_owned(),
-    };
+    let endpoint = Endpoint::plain(address, "default", "bench");
     Link::connect(&endpoint, Patience::Retries).await.unwrap()
 }
 

@@ -10,7 +10,7 @@ use crate::{
     config::{Effective, Layer, LayerFile, Origin, Shown},
 };
 
-const PRECEDENCE: &str = "Flags override the environment, it overrides .env, that overrides the settings file; what nobody sets is a default.";
+const PRECEDENCE: &str = "Flags override the environment, it overrides .env, that overrides the settings file, that Temporal's own profile; what nobody sets is a default.";
 
 pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
     if args.json {
@@ -30,6 +30,10 @@ fn text(effective: &Effective) -> String {
             "settings file  {}",
             settings_file.map_or_else(|| "no folder for it: HOME is not set".to_owned(), place)
         ),
+        format!(
+            "profiles       {}",
+            effective.profile_file.as_ref().map_or_else(|| "no folder for them: HOME is not set".to_owned(), place)
+        ),
         // Not empty, which would print nothing.
         " ".to_owned(),
     ];
@@ -46,7 +50,7 @@ fn place(file: &LayerFile) -> String {
     format!("{}{}", file.path.display(), if file.present { "" } else { " (not there)" })
 }
 
-fn row(shown: &Shown<'_>) -> [String; 3] {
+fn row(shown: &Shown) -> [String; 3] {
     let value = match &shown.value {
         Value::Null => "not set".to_owned(),
         Value::String(text) => text.clone(),
@@ -64,12 +68,13 @@ fn object(effective: &Effective) -> Value {
     let settings: Map<_, _> = effective
         .shown()
         .into_iter()
-        .map(|Shown { key, value, origin }| (key.to_owned(), json!({ "value": value, "from": from(origin) })))
+        .map(|Shown { key, value, origin }| (key.to_owned(), json!({ "value": value, "from": from(&origin) })))
         .collect();
     json!({
-        "precedence": ["flag", "environment", ".env", "settings file", "default"],
+        "precedence": ["flag", "environment", ".env", "settings file", "profile", "default"],
         "dotEnv": file(&effective.dot_env),
         "settingsFile": effective.settings_file.as_ref().map(file),
+        "profileFile": effective.profile_file.as_ref().map(file),
         "settings": settings,
         "notices": effective.notices,
     })
@@ -81,12 +86,14 @@ fn from(origin: &Origin) -> Value {
         Layer::Environment | Layer::Absent => "environment",
         Layer::DotEnv(_) => ".env",
         Layer::SettingsFile { .. } => "settings file",
+        Layer::Profile { .. } => "profile",
         Layer::Default => "default",
     };
     match &origin.layer {
         Layer::SettingsFile { at, .. } => {
             json!({ "layer": layer, "name": origin.name, "line": at.line, "column": at.column })
         }
+        Layer::Profile { profile, .. } => json!({ "layer": layer, "name": origin.name, "profile": profile }),
         _ => json!({ "layer": layer, "name": origin.name }),
     }
 }

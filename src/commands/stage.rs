@@ -15,6 +15,7 @@ use crate::{
     scenario::Scenario,
     server,
     store::now,
+    temporal::Transport,
 };
 
 /// How many letters tell an orders' workflow id from those of all other stages on the same server.
@@ -57,6 +58,10 @@ impl Stage {
     fn with_own_server(mut self) -> Result<Self, Failure> {
         let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
         let address = format!("127.0.0.1:{port}").parse();
+        // It speaks no TLS, whatever other servers of these settings want.
+        self.settings.transport = Transport::Plaintext;
+        self.settings.api_key = None;
+        self.settings.connection_flags = vec!["--tls=false".into()];
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
         let folder = folder("idempotence-server-")?;
         folder.path().clone_into(&mut self.settings.state_dir);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// Temporal's own port, meant where none is written.
 pub const DEFAULT_PORT: u16 = 7233;
 
-/// Host and port of a Temporal server, without TLS. Displays as `host:port`, with brackets round an IPv6 address.
+/// Host and port of a Temporal server. Displays as `host:port`, with brackets round an IPv6 address.
 ///
 /// The host is kept as typed but in lower case (`localhost` stays `localhost`); IP addresses take their shortest form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,11 +23,8 @@ pub enum AddressError {
     /// Nothing there.
     #[error("it names no host; write host:port, such as localhost:7233")]
     NoHost,
-    /// `https://`, which means TLS.
-    #[error("https:// means TLS, which is not supported yet; use a server without TLS, such as localhost:7233")]
-    Tls,
-    /// Any other `scheme://`.
-    #[error("only http:// may stand before the host; write host:port, such as localhost:7233")]
+    /// Any other `scheme://` than http or https.
+    #[error("only http:// or https:// may stand before the host; write host:port, such as localhost:7233")]
     Scheme,
     /// `user:password@host`.
     #[error("an address takes no user name or password; write host:port only")]
@@ -80,12 +77,14 @@ impl Address {
     pub fn loopback_port(&self) -> Option<u16> {
         self.is_loopback().then_some(self.port)
     }
+}
 
-    /// The address in the form that the client library takes, `http://host:port`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{self}")
-    }
+/// An address as people write it, which may say that it is one with TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Target {
+    pub(super) address: Address,
+    /// Written as `https://`.
+    pub(super) https: bool,
 }
 
 impl Default for Address {
@@ -107,27 +106,37 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Takes `host:port`, `host`, `[ipv6]:port` and `[ipv6]`, each with `http://` before and `/` after it or not.
+    /// Takes `host:port`, `host`, `[ipv6]:port` and `[ipv6]`, each with `http://` or `https://` before and `/` after it or
+    /// not.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Target::from_str(text).map(|target| target.address)
+    }
+}
+
+impl FromStr for Target {
+    type Err = AddressError;
+
     fn from_str(text: &str) -> Result<Self, AddressError> {
         // First of all, so that no later message has a reason to show a password.
         if text.contains('@') {
             return Err(AddressError::UserInfo);
         }
-        let rest = without_scheme(text.trim())?;
+        let (https, rest) = without_scheme(text.trim())?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
             return Err(AddressError::Path);
         }
         let (host, port) = split(rest)?;
-        Ok(Self { host, port: port.map_or(Ok(DEFAULT_PORT), parse_port)? })
+        let address = Address { host, port: port.map_or(Ok(DEFAULT_PORT), parse_port)? };
+        Ok(Self { address, https })
     }
 }
 
-fn without_scheme(text: &str) -> Result<&str, AddressError> {
+fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
     match text.split_once("://") {
-        None => Ok(text),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => Ok(rest),
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Err(AddressError::Tls),
+        None => Ok((false, text)),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => Ok((false, rest)),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => Ok((true, rest)),
         Some(_) => Err(AddressError::Scheme),
     }
 }
@@ -199,6 +208,7 @@ mod tests {
             ("LOCALHOST:7233", "localhost:7233"),
             ("http://localhost:7233/", "localhost:7233"),
             ("HTTP://temporal", "temporal:7233"),
+            ("https://Temporal:443/", "temporal:443"),
             (" temporal:80 ", "temporal:80"),
             ("[::1]:7234", "[::1]:7234"),
             ("[::1]", "[::1]:7233"),
@@ -210,7 +220,6 @@ mod tests {
         for (text, shown) in cases {
             let address: Address = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(address.to_string(), shown, "{text}");
-            assert_eq!(address.url(), format!("http://{shown}"), "{text}");
             assert_eq!(shown.parse(), Ok(address), "{text} does not round-trip");
         }
     }
@@ -222,8 +231,7 @@ mod tests {
             ("", E::NoHost),
             ("http://", E::NoHost),
             (":7233", E::NoHost),
-            ("https://localhost:7233", E::Tls),
-            ("HTTPS://x", E::Tls),
+            ("https://", E::NoHost),
             ("dns:///localhost:7233", E::Scheme),
             ("http://me:secret@localhost", E::UserInfo),
             ("https://me:secret@localhost", E::UserInfo),
@@ -256,6 +264,13 @@ mod tests {
         }
         assert_eq!("a".repeat(64).parse::<Address>(), Err(E::HostName));
         assert_eq!(["a"; 128].join(".").parse::<Address>(), Err(E::HostName));
+    }
+
+    #[test]
+    fn https_is_heard() {
+        for (text, https) in [("https://x", true), ("HTTPS://x:1/", true), ("http://x", false), ("x", false)] {
+            assert_eq!(text.parse::<Target>().unwrap().https, https, "{text}");
+        }
     }
 
     #[test]

@@ -2,24 +2,26 @@
 //! program gets as [`Settings`] without the origins. Carries no secret.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use secrecy::SecretString;
 
+use super::address::Target;
+use super::encryption::Encryption;
 use super::error::{Layer, Origin, SettingsError};
+use super::security::Security;
 use super::sources::{Found, Sources};
 use super::{
-    Address, DEFAULT_CHECK_INTERVAL, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Database, Flags, LogLevel, Settings, look,
-    names, notices, paths, unsupported, values,
+    DEFAULT_CHECK_INTERVAL, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Database, Flags, LogLevel,
+    Settings, look, names, notices, paths, profile, shown::without_effect, values,
 };
 use crate::app::{Look, Theme};
+use crate::temporal::PROFILE_FILE;
 
 /// The settings file's name in this program's folder for settings.
 const SETTINGS_FILE: &str = "settings.toml";
-
-/// What stands for a secret.
-const NOT_SHOWN: &str = "set, not shown";
 
 /// A value, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,40 +51,39 @@ pub struct LayerFile {
     pub present: bool,
 }
 
-/// A setting as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown<'a> {
-    /// The key in the settings file; for what cannot stand there, a name of its own.
-    pub key: &'static str,
-    /// The value; null where nothing is set, and a note in place of a secret.
-    pub value: Value,
-    /// What set it.
-    pub origin: &'a Origin,
-}
-
 /// All settings with their origins. The fields mean what they mean in [`Settings`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Effective {
-    address: Sourced<Address>,
-    namespace: Sourced<String>,
-    task_queue: Sourced<String>,
-    database: Sourced<PathBuf>,
-    temporal_cli: Sourced<Option<PathBuf>>,
-    log_level: Sourced<LogLevel>,
-    check_interval: Sourced<Duration>,
-    theme: Sourced<Theme>,
-    ascii: Sourced<bool>,
-    still: Sourced<bool>,
-    state_dir: Sourced<PathBuf>,
-    cache_dir: Sourced<PathBuf>,
+    pub(super) address: Sourced<Target>,
+    pub(super) security: Security,
+    pub(super) connect_timeout: Sourced<Duration>,
+    pub(super) profile: Sourced<String>,
+    pub(super) encryption: Encryption,
+    pub(super) codec_token: Option<Sourced<SecretString>>,
+    pub(super) metrics: Option<Sourced<SocketAddr>>,
+    pub(super) namespace: Sourced<String>,
+    pub(super) task_queue: Sourced<String>,
+    pub(super) database: Sourced<PathBuf>,
+    pub(super) temporal_cli: Sourced<Option<PathBuf>>,
+    pub(super) log_level: Sourced<LogLevel>,
+    pub(super) check_interval: Sourced<Duration>,
+    pub(super) theme: Sourced<Theme>,
+    pub(super) ascii: Sourced<bool>,
+    pub(super) still: Sourced<bool>,
+    pub(super) state_dir: Sourced<PathBuf>,
+    pub(super) cache_dir: Sourced<PathBuf>,
     /// What is understood and set, but has no effect; secrets replaced.
-    without_effect: Vec<(&'static str, Sourced<String>)>,
+    pub(super) without_effect: Vec<(&'static str, Sourced<String>)>,
     /// See [`Settings::notices`].
     pub notices: Vec<String>,
     /// The `.env` file.
     pub dot_env: LayerFile,
     /// The settings file; `None` where there is no folder for it.
     pub settings_file: Option<LayerFile>,
+    /// Temporal's own file of profiles; `None` where there is no folder for it.
+    pub profile_file: Option<LayerFile>,
+    /// The flags that a child of this process needs, to connect as this one does.
+    pub(super) connection_flags: Vec<OsString>,
 }
 
 impl Effective {
@@ -102,21 +103,31 @@ impl Effective {
     ) -> Result<Self, SettingsError> {
         let environment: Vec<_> = environment.into_iter().collect();
         let folders = paths::Folders::of(&environment)?;
-        let settings_file = folders.config.map(|folder| folder.join(SETTINGS_FILE));
-        let sources = Sources::read(&environment, current_dir.join(dot_env), settings_file)?;
+        let settings_file = folders.config.as_ref().map(|folder| folder.join(SETTINGS_FILE));
+        let mut sources = Sources::read(&environment, current_dir.join(dot_env), settings_file)?;
+        let usual = folders.temporal.map(|folder| folder.join(PROFILE_FILE));
+        let profile = profile::read(flags, &sources, current_dir, usual)?;
+        sources.put_below(profile.values);
         let address = Choice::new(flags.address.as_deref(), "--address", &names::SERVER);
-        let address = address.of(&sources, values::address, Address::default)?;
+        let address = address.of(&sources, values::address, Target::default)?;
+        let security = Security::resolve(flags, &sources, current_dir, &address)?;
+        let encryption = Encryption::resolve(flags, &sources, current_dir, folders.config.as_deref())?;
+        let codec_token = Choice::without_flag(&["IDEMPOTENCE_CODEC_TOKEN"]);
+        let codec_token = codec_token.named(&sources, values::token)?;
         let namespace = Choice::new(flags.namespace.as_deref(), "--namespace", &["TEMPORAL_NAMESPACE"]);
         let task_queue = Choice::new(flags.task_queue.as_deref(), "--task-queue", &names::QUEUE);
         let database = paths::database(flags.database.as_deref(), &sources, current_dir, &folders.state.value)?;
-        let check_interval = Choice::without_flag(&["CHECK_TRANSFER_TASKQUEUE_TIMER"]);
-        let log_level = Choice::without_flag(&["LOG_LEVEL"]);
+        let seconds =
+            |names: &[&'static str], default| Choice::without_flag(names).of(&sources, values::seconds, default);
         let still = Choice::new(flags.still.as_deref(), "--still", &["IDEMPOTENCE_STILL"]);
-        let effective = Self {
+        Ok(Self {
             namespace: namespace.of(&sources, values::label, || DEFAULT_NAMESPACE.to_owned())?,
             task_queue: task_queue.of(&sources, values::label, || DEFAULT_TASK_QUEUE.to_owned())?,
-            check_interval: check_interval.of(&sources, values::seconds, || DEFAULT_CHECK_INTERVAL)?,
-            log_level: log_level.of(&sources, values::log_level, LogLevel::default)?,
+            connect_timeout: seconds(&["IDEMPOTENCE_CONNECT_TIMEOUT"], || DEFAULT_CONNECT_TIMEOUT)?,
+            check_interval: seconds(&["CHECK_TRANSFER_TASKQUEUE_TIMER"], || DEFAULT_CHECK_INTERVAL)?,
+            codec_token: codec_token.map(|token| token.map(SecretString::from)),
+            metrics: Choice::without_flag(&["IDEMPOTENCE_METRICS"]).named(&sources, values::metrics)?,
+            log_level: Choice::without_flag(&["LOG_LEVEL"]).of(&sources, values::log_level, LogLevel::default)?,
             temporal_cli: paths::temporal_cli(flags.temporal_cli.as_deref(), &sources, current_dir)?,
             theme: look::theme(flags, &sources)?,
             ascii: look::ascii(flags, &sources, &environment)?,
@@ -124,46 +135,30 @@ impl Effective {
             state_dir: folders.state,
             cache_dir: folders.cache,
             without_effect: without_effect(&sources),
-            notices: notices::collect(&sources, &address.value, &database.value),
+            notices: notices::collect(&sources, &security, &encryption, &address.value, &database.value),
             dot_env: sources.dot_env.clone(),
             settings_file: sources.settings_file.clone(),
+            profile_file: profile.file,
+            profile: profile.name,
+            connection_flags: flags.of_connection(),
             address,
+            security,
+            encryption,
             database,
-        };
-        unsupported::refuse(&sources, current_dir)?;
-        Ok(effective)
-    }
-
-    /// Every setting, in the order of the settings file's keys, then what cannot stand there.
-    #[must_use]
-    pub fn shown(&self) -> Vec<Shown<'_>> {
-        fn shown<'a, T>(key: &'static str, from: &'a Sourced<T>, value: impl FnOnce(&T) -> Value) -> Shown<'a> {
-            Shown { key, value: value(&from.value), origin: &from.origin }
-        }
-        let path = |path: &PathBuf| json!(path.to_string_lossy());
-        let mut all = vec![
-            shown("address", &self.address, |address| json!(address.to_string())),
-            shown("namespace", &self.namespace, |name| json!(name)),
-            shown("task_queue", &self.task_queue, |name| json!(name)),
-            shown("database", &self.database, path),
-            shown("temporal_cli", &self.temporal_cli, |program| program.as_ref().map_or(Value::Null, path)),
-            shown("log_level", &self.log_level, |level| json!(level.as_str())),
-            shown("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
-            shown("theme", &self.theme, |theme| json!(theme.name())),
-            shown("ascii", &self.ascii, |ascii| json!(ascii)),
-            shown("still", &self.still, |still| json!(still)),
-            shown("state_dir", &self.state_dir, path),
-            shown("cache_dir", &self.cache_dir, path),
-        ];
-        all.extend(self.without_effect.iter().map(|(name, value)| shown(name, value, |text| json!(text))));
-        all
+        })
     }
 }
 
 impl From<Effective> for Settings {
     fn from(effective: Effective) -> Self {
         Self {
-            address: effective.address.value,
+            transport: effective.security.transport(),
+            api_key: effective.security.api_key.map(|key| key.value),
+            connect_timeout: effective.connect_timeout.value,
+            codec_token: effective.codec_token.map(|token| token.value),
+            metrics: effective.metrics.map(|metrics| metrics.value),
+            connection_flags: effective.connection_flags,
+            address: effective.address.value.address,
             namespace: effective.namespace.value,
             task_queue: effective.task_queue.value,
             database: Database {
@@ -193,15 +188,20 @@ impl<'a> Choice<'a> {
         Self { flag: flag.map(|text| Found { text, origin }), names }
     }
 
-    const fn without_flag(names: &'a [&'static str]) -> Self {
+    pub(super) const fn without_flag(names: &'a [&'static str]) -> Self {
         Self { flag: None, names }
+    }
+
+    /// The last of the names.
+    pub(super) fn last_name(&self) -> &'static str {
+        self.names.last().copied().unwrap_or_default()
     }
 
     /// The value, where anybody gives one.
     pub(super) fn named<T: PartialEq>(
         self,
         sources: &Sources,
-        parse: fn(&Found<'_>) -> Result<T, SettingsError>,
+        parse: impl Fn(&Found<'_>) -> Result<T, SettingsError>,
     ) -> Result<Option<Sourced<T>>, SettingsError> {
         match self.flag {
             Some(found) => Ok(Some(Sourced { value: parse(&found)?, origin: found.origin })),
@@ -210,7 +210,7 @@ impl<'a> Choice<'a> {
     }
 
     /// The value, or the default.
-    fn of<T: PartialEq>(
+    pub(super) fn of<T: PartialEq>(
         self,
         sources: &Sources,
         parse: fn(&Found<'_>) -> Result<T, SettingsError>,
@@ -219,25 +219,4 @@ impl<'a> Choice<'a> {
         let first = self.names.first().copied().unwrap_or_default();
         Ok(self.named(sources, parse)?.unwrap_or_else(|| Sourced::by_default(first, default())))
     }
-}
-
-/// What is set of the names that this version understands without obeying them.
-fn without_effect(sources: &Sources) -> Vec<(&'static str, Sourced<String>)> {
-    let obeyed = |name: &str| {
-        let aliases = names::SERVER.iter().chain(&names::QUEUE).chain(&["NO_COLOR"]);
-        aliases.chain(names::KEYS.iter().map(|key| &key.name)).any(|known| *known == name)
-    };
-    let others = names::NAMES.iter().filter(|entry| !obeyed(entry.name));
-    others
-        .filter_map(|entry| {
-            let Found { text, origin } = sources.find(entry.name)?;
-            let value = if entry.secret || holds_login(text) { NOT_SHOWN.to_owned() } else { text.to_owned() };
-            Some((entry.name, Sourced { value, origin }))
-        })
-        .collect()
-}
-
-/// Whether it looks like the `user:password@host` of a URL, whatever its setting is for.
-fn holds_login(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
 }

@@ -24,6 +24,13 @@ pub enum Layer {
         /// Where in it, from 1.
         at: Position,
     },
+    /// A profile of Temporal's own file.
+    Profile {
+        /// The file.
+        file: PathBuf,
+        /// Which of its profiles.
+        profile: String,
+    },
     /// A variable of the environment that decides by not being there.
     Absent,
     /// Nobody set it.
@@ -37,8 +44,27 @@ impl fmt::Display for Layer {
             Self::Environment => out.write_str("in the environment"),
             Self::DotEnv(file) => write!(out, "in {}", quoted_path(file)),
             Self::SettingsFile { file, at } => write!(out, "in {}, {at}", quoted_path(file)),
+            Self::Profile { file, profile } => write!(out, "in profile {profile:?} of {}", quoted_path(file)),
             Self::Absent => out.write_str("not set in the environment"),
             Self::Default => out.write_str("by default"),
+        }
+    }
+}
+
+impl Layer {
+    /// Whether it overrides `other`.
+    pub(super) const fn is_above(&self, other: &Self) -> bool {
+        self.rank() < other.rank()
+    }
+
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Flag => 0,
+            Self::Environment | Self::Absent => 1,
+            Self::DotEnv(_) => 2,
+            Self::SettingsFile { .. } => 3,
+            Self::Profile { .. } => 4,
+            Self::Default => 5,
         }
     }
 }
@@ -163,17 +189,71 @@ pub enum SettingsError {
         /// What the operating system said.
         error: io::Error,
     },
-    /// Understood, but this version cannot do it; going on without it would be a silent lie.
-    #[error("{name} {layer} asks for {what}, which is not supported yet; {remedy}")]
-    NotSupportedYet {
-        /// The variable or flag.
-        name: &'static str,
-        /// Where it is set.
-        layer: Layer,
-        /// What it asks for.
-        what: &'static str,
-        /// What to do instead.
-        remedy: &'static str,
+    /// The text of a certificate or key where the path of its file belongs. Never holds the text.
+    #[error("{origin} holds the text itself where the path of its file belongs; name the file, or set {data} instead")]
+    TextInsteadOfPath {
+        /// Which value.
+        origin: Origin,
+        /// The name that takes the text.
+        data: &'static str,
+    },
+    /// One setting denies TLS and another needs it.
+    #[error("{denied} is false, which means no TLS, but {asked} needs TLS; remove one of them")]
+    TlsDenied {
+        /// What denies it.
+        denied: Origin,
+        /// What needs it.
+        asked: Origin,
+    },
+    /// The API key would go to whoever answers.
+    #[error(
+        "{skip} is true, so whoever answers would get the API key of {api_key}; set {} to false, or remove the key",
+        skip.name
+    )]
+    SkipVerifyWithApiKey {
+        /// What switches verification off.
+        skip: Origin,
+        /// The key.
+        api_key: Origin,
+    },
+    /// A connection over a network that nobody has said may be open.
+    #[error(
+        "{address} is not this machine, and without TLS everybody on the way can read and change what is said; \
+         set TEMPORAL_TLS=true for TLS, or TEMPORAL_TLS=false to go without it all the same"
+    )]
+    PlaintextToRemote {
+        /// The server.
+        address: String,
+    },
+    /// A profile is named, and there is no file of profiles.
+    #[error("{origin} names a profile, but there is no folder for Temporal's temporal.toml; set TEMPORAL_CONFIG_FILE")]
+    NoProfileFile {
+        /// What names it.
+        origin: Origin,
+    },
+    /// A profile is named that is not in the file.
+    #[error(
+        "{origin} is {profile:?}, and {file:?} has no such profile (it has: {}); name one of them, or make it with: \
+         temporal config set --profile {profile:?} --prop address --value HOST:PORT",
+        if known.is_empty() { "none" } else { known }
+    )]
+    NoProfile {
+        /// What names it.
+        origin: Origin,
+        /// The name.
+        profile: String,
+        /// The file of profiles.
+        file: PathBuf,
+        /// The profiles that are there.
+        known: String,
+    },
+    /// The file of profiles is none. Never holds a value, which may be a secret.
+    #[error("{file:?}, {problem}; mend it, or name another file with TEMPORAL_CONFIG_FILE")]
+    BadProfiles {
+        /// The file of profiles.
+        file: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
     },
     /// There is no folder for state and cache.
     #[error(
@@ -201,6 +281,10 @@ mod tests {
             (
                 Layer::SettingsFile { file: "/s.toml".into(), at: Position { line: 3, column: 1 } },
                 "DATABASE in \"/s.toml\", line 3, column 1",
+            ),
+            (
+                Layer::Profile { file: "/t.toml".into(), profile: "cloud".to_owned() },
+                "DATABASE in profile \"cloud\" of \"/t.toml\"",
             ),
             (Layer::Absent, "DATABASE not set in the environment"),
             (Layer::Default, "DATABASE by default"),

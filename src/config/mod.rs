@@ -1,5 +1,5 @@
 //! The settings, read once and validated: flags over environment over a `.env` file over the settings
-//! file over defaults.
+//! file over a profile of Temporal's own over defaults.
 //!
 //! Nothing here changes the environment, writes a file or opens a connection, and no message or `Debug` output carries
 //! a secret. The rest of the program takes [`Settings`] and never reads a variable itself.
@@ -11,32 +11,39 @@
 mod address;
 mod dot_env;
 mod effective;
+mod encryption;
 mod error;
 mod look;
 mod names;
 mod notices;
 mod paths;
+mod profile;
+mod security;
 mod settings_file;
+mod shown;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod unsupported;
 mod values;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
-pub use effective::{Effective, LayerFile, Shown, Sourced};
+pub use effective::{Effective, LayerFile, Sourced};
 pub use error::{Layer, Origin, SettingsError};
 pub use names::{NAMES, Name};
 pub use paths::Database;
+pub use shown::Shown;
 pub use values::LogLevel;
 
 pub use crate::toml_text::Position;
 
-use crate::app::Look;
+use secrecy::SecretString;
+
+use crate::{app::Look, temporal::Transport};
 
 /// The namespace where nobody names one.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -45,11 +52,24 @@ pub const DEFAULT_TASK_QUEUE: &str = "inventory-task-queue";
 /// The check interval where nobody names one.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a server may take to answer where nobody says.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Everything that can be set from outside, valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The Temporal server.
     pub address: Address,
+    /// Whether the connection is one with TLS, and by which certificates.
+    pub transport: Transport,
+    /// Sent with every call; only where the connection is one with TLS.
+    pub api_key: Option<SecretString>,
+    /// How long a server may take to answer: 1 second to a day.
+    pub connect_timeout: Duration,
+    /// What callers of the codec server must know.
+    pub codec_token: Option<SecretString>,
+    /// Where a worker tells its figures.
+    pub metrics: Option<SocketAddr>,
     /// The namespace: not empty, at most 1000 bytes, no control characters.
     pub namespace: String,
     /// The task queue, with the limits of the namespace.
@@ -68,8 +88,10 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// This program's folder for what can be fetched again, not yet made.
     pub cache_dir: PathBuf,
-    /// Sentences for the log and standard error: what was understood but has no effect.
+    /// Sentences for the log and standard error: what is dangerous, or was understood but has no effect.
     pub notices: Vec<String>,
+    /// The flags that a child of this process needs, to connect as this one does.
+    pub connection_flags: Vec<OsString>,
 }
 
 /// What the command line says; every field overrides all other layers. An empty flag is an error, not unset.
@@ -79,6 +101,22 @@ pub struct Flags {
     pub address: Option<String>,
     /// `--namespace`
     pub namespace: Option<String>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--tls`: a boolean
+    pub tls: Option<String>,
+    /// `--tls-cert`
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`
+    pub tls_key: Option<PathBuf>,
+    /// `--server-root-ca-cert`
+    pub server_root_ca_cert: Option<PathBuf>,
+    /// `--server-name`
+    pub server_name: Option<String>,
+    /// `--insecure-skip-verify`: a boolean
+    pub insecure_skip_verify: Option<String>,
+    /// `--encrypt-payload`: a boolean
+    pub encrypt_payload: Option<String>,
     /// `--task-queue`
     pub task_queue: Option<String>,
     /// `--database`
@@ -91,6 +129,32 @@ pub struct Flags {
     pub ascii: Option<String>,
     /// `--still`: a boolean
     pub still: Option<String>,
+}
+
+impl Flags {
+    /// Those that say how to connect beyond where, as they were written.
+    fn of_connection(&self) -> Vec<OsString> {
+        let texts = [
+            ("--profile=", &self.profile),
+            ("--tls=", &self.tls),
+            ("--server-name=", &self.server_name),
+            ("--insecure-skip-verify=", &self.insecure_skip_verify),
+            ("--encrypt-payload=", &self.encrypt_payload),
+        ];
+        let paths = [
+            ("--tls-cert=", &self.tls_cert),
+            ("--tls-key=", &self.tls_key),
+            ("--server-root-ca-cert=", &self.server_root_ca_cert),
+        ];
+        let texts = texts.into_iter().filter_map(|(flag, text)| Some((flag, OsString::from(text.as_ref()?))));
+        let paths = paths.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?.clone().into_os_string())));
+        let joined = |(flag, value): (&str, OsString)| {
+            let mut argument = OsString::from(flag);
+            argument.push(value);
+            argument
+        };
+        texts.chain(paths).map(joined).collect()
+    }
 }
 
 impl Settings {

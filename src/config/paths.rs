@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::effective::Sourced;
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
+use crate::temporal::PROFILE_FOLDER;
 use crate::toml_text::quoted;
 
 /// The document's name in its folder.
@@ -30,6 +31,8 @@ pub(super) struct Folders {
     pub(super) cache: Sourced<PathBuf>,
     /// `None` where nothing says which it is; then there is no settings file.
     pub(super) config: Option<PathBuf>,
+    /// The folder of Temporal's own tools, with their profiles.
+    pub(super) temporal: Option<PathBuf>,
 }
 
 impl Folders {
@@ -46,14 +49,19 @@ impl Folders {
             let of_user = || env::home_dir().filter(|path| path.is_absolute());
             variable("HOME").or_else(|| Some(Sourced::by_default("HOME", of_user()?)))
         };
-        let folder = |name, under_home: &str| {
-            let base = variable(name).or_else(|| Some(home()?.map(|home| home.join(under_home))));
-            base.map(|base| base.map(|base| base.join(PROGRAM)))
+        let base = |name, under_home: &str| variable(name).or_else(|| Some(home()?.map(|home| home.join(under_home))));
+        let folder = |name, under_home: &str| base(name, under_home).map(|base| base.map(|base| base.join(PROGRAM)));
+        // Where Go's and Rust's libraries have a user's settings, which Temporal's tools ask.
+        let temporal = if cfg!(target_os = "macos") {
+            home().map(|home| home.map(|home| home.join("Library/Application Support")))
+        } else {
+            base("XDG_CONFIG_HOME", ".config")
         };
         Ok(Self {
             state: folder("XDG_STATE_HOME", ".local/state").ok_or(SettingsError::NoHome)?,
             cache: folder("XDG_CACHE_HOME", ".cache").ok_or(SettingsError::NoHome)?,
             config: folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.value),
+            temporal: temporal.map(|base| base.value.join(PROFILE_FOLDER)),
         })
     }
 }
@@ -81,7 +89,7 @@ pub(super) fn database(
 
 /// What a relative path is relative to: the settings file's own folder, so that it means the same wherever the program
 /// is started, and the current folder for everything else.
-fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
+pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     match &origin.layer {
         Layer::SettingsFile { file, .. } => file.parent().unwrap_or(current_dir),
         _ => current_dir,
@@ -105,6 +113,16 @@ pub(super) fn temporal_cli(
     };
     let path = if path.components().count() == 1 { path } else { base(&origin, current_dir).join(path) };
     Ok(Sourced { value: Some(path), origin })
+}
+
+/// The file that the setting `name` names, which has no flag.
+pub(super) fn named_file(
+    sources: &Sources,
+    name: &'static str,
+    current_dir: &Path,
+) -> Result<Option<Sourced<PathBuf>>, SettingsError> {
+    let named = named(None, "", sources, name)?;
+    Ok(named.map(|Sourced { value, origin }| Sourced { value: base(&origin, current_dir).join(value), origin }))
 }
 
 /// The path that the flag or else the variable gives, checked but not yet absolute.

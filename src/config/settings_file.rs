@@ -60,7 +60,7 @@ fn known(written: &str) -> Result<&'static FileKey, String> {
 /// The key that was most likely meant: by its name in the environment, else by its letters.
 fn nearest(written: &str, plain: &str) -> Option<&'static FileKey> {
     let written = written.to_uppercase();
-    let name = [&names::SERVER[..], &names::QUEUE].into_iter().find(|names| names.contains(&written.as_str()));
+    let name = names::ALIASES.into_iter().find(|names| names.contains(&written.as_str()));
     let name = name.and_then(|names| names.first().copied()).unwrap_or(&written);
     let by_name = KEYS.iter().find(|key| key.name == name);
     by_name.or_else(|| {

@@ -1,5 +1,5 @@
 //! The layers that settings come from, and the rule that decides between them: environment over `.env` over the
-//! settings file. Flags, which override them all, come in beside them.
+//! settings file over a profile of Temporal's own. Flags, which override them all, come in beside them.
 //!
 //! Knows nothing about the meaning of a value. Holds secrets, hence has no `Debug`.
 
@@ -26,7 +26,7 @@ pub(super) struct Value {
 
 /// What the layers say, highest first. Blank variables are left out: they count as unset.
 pub(super) struct Sources {
-    layers: [Values; 3],
+    layers: [Values; 4],
     pub(super) dot_env: LayerFile,
     /// `None`: there is no folder for it.
     pub(super) settings_file: Option<LayerFile>,
@@ -48,7 +48,8 @@ impl Found<'_> {
 }
 
 impl Sources {
-    /// The environment's layer over those of the two files, which may be absent.
+    /// The environment's layer over those of the two files, which may be absent. The profile's layer, which these choose, is
+    /// empty until [`Self::put_below`].
     pub(super) fn read(
         environment: &[(OsString, OsString)],
         dot_env: PathBuf,
@@ -58,14 +59,20 @@ impl Sources {
         let variables = environment_layer(environment, &mut unknown)?;
         let (dot_env, bytes) = layer_file(dot_env)?;
         let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown)?;
-        let (settings_file, from_settings) = match settings_file.map(settings_layer_file).transpose()? {
+        let (settings_file, from_settings) = match settings_file.map(regular_file).transpose()? {
             Some((file, bytes)) => {
                 let values = settings_file::parse(&file.path, &bytes)?;
                 (Some(file), values)
             }
             None => (None, Values::new()),
         };
-        Ok(Self { layers: [variables, from_dot_env, from_settings], dot_env, settings_file, unknown })
+        Ok(Self { layers: [variables, from_dot_env, from_settings, Values::new()], dot_env, settings_file, unknown })
+    }
+
+    /// Puts the profile's layer below the others.
+    pub(super) fn put_below(&mut self, profile: Values) {
+        let [.., lowest] = &mut self.layers;
+        *lowest = profile;
     }
 
     /// The value of `name` in the highest layer that sets it.
@@ -104,11 +111,13 @@ fn found<'a>(values: &'a Values, name: &'static str) -> Option<Found<'a>> {
 }
 
 fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
+    let secret = [first, second].into_iter().any(|found| names::is_secret(found.origin.name));
+    let shown = |found: &Found<'_>| if secret { "set (not shown)".to_owned() } else { quoted(found.text) };
     SettingsError::Conflict {
         first: first.origin.name,
-        first_value: quoted(first.text),
+        first_value: shown(first),
         second: second.origin.name,
-        second_value: quoted(second.text),
+        second_value: shown(second),
         layer: first.origin.layer.clone(),
     }
 }
@@ -145,9 +154,9 @@ fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<Str
 /// The largest file that is read, in bytes; all settings together take a few thousand.
 const LARGEST: u64 = 1 << 20;
 
-/// The settings file and its content. It is there to stay, so a named pipe, whose opening waits for a writer, is a
-/// mistake; as a `.env` file, some programs that keep secrets serve one.
-fn settings_layer_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
+/// A file that is there to stay, and its content: a named pipe, whose opening waits for a writer, is a mistake here; as a
+/// `.env` file, some programs that keep secrets serve one.
+pub(super) fn regular_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
     if fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Err(SettingsError::LayerUnreadable { file: path, error: io::Error::other("it is a named pipe") });
     }

@@ -2,9 +2,12 @@
 //! error, never a default.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::address::{Address, AddressError};
+use rustls::pki_types::ServerName;
+
+use super::address::{AddressError, Target};
 use super::error::SettingsError;
 use super::sources::Found;
 use crate::app::Theme;
@@ -47,21 +50,49 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// The server's address. `https://` is told apart as something to come.
-pub(super) fn address(found: &Found<'_>) -> Result<Address, SettingsError> {
+/// The server's address.
+pub(super) fn address(found: &Found<'_>) -> Result<Target, SettingsError> {
     found.text.parse().map_err(|error| match error {
-        AddressError::Tls => SettingsError::NotSupportedYet {
-            name: found.origin.name,
-            layer: found.origin.layer.clone(),
-            what: "TLS (https://)",
-            remedy: "use a server without TLS, such as localhost:7233",
-        },
         AddressError::UserInfo => SettingsError::Invalid {
             origin: found.origin.clone(),
             value: "not shown, as it may hold a password".to_owned(),
             problem: error.to_string(),
         },
         _ => found.invalid(error.to_string()),
+    })
+}
+
+/// A name to look for in a certificate.
+pub(super) fn server_name(found: &Found<'_>) -> Result<String, SettingsError> {
+    let name = found.text.trim();
+    match ServerName::try_from(name) {
+        Ok(_) => Ok(name.to_owned()),
+        Err(_) => Err(found.invalid("it must be a host name or an IP address, as it stands in the certificate")),
+    }
+}
+
+/// What callers must know: long enough not to be guessed, and in characters that a header can carry. Never shown.
+pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
+    const SHORTEST: usize = 16;
+    let text = found.text.trim();
+    if text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(SettingsError::Invalid {
+        origin: found.origin.clone(),
+        value: "not shown, as it is a secret".to_owned(),
+        problem: format!(
+            "it must have at least {SHORTEST} printable ASCII characters without spaces; make one with: openssl rand -hex 32"
+        ),
+    })
+}
+
+/// Where a worker tells its figures: a port of this machine, or address and port.
+pub(super) fn metrics(found: &Found<'_>) -> Result<SocketAddr, SettingsError> {
+    let text = found.text.trim();
+    let port = || text.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    text.parse().ok().or_else(port).ok_or_else(|| {
+        found.invalid("it must be a port, as in 9464, or an address of this machine with one, as in 0.0.0.0:9464")
     })
 }
 
@@ -177,8 +208,22 @@ mod tests {
     }
 
     #[test]
-    fn https_is_told_as_not_supported_yet() {
-        let error = address(&found("https://localhost:7233")).unwrap_err();
-        assert!(matches!(error, SettingsError::NotSupportedYet { name: "NAME", .. }), "{error}");
+    fn metrics_stay_on_this_machine_unless_an_address_is_named() {
+        for (text, expected) in [("9464", "127.0.0.1:9464"), ("0.0.0.0:1", "0.0.0.0:1"), ("[::1]:2", "[::1]:2")] {
+            assert_eq!(metrics(&found(text)).unwrap().to_string(), expected);
+        }
+        for text in ["", "localhost:9464", "65536", "9464/metrics", "127.0.0.1"] {
+            assert!(metrics(&found(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_name_is_one_that_a_certificate_can_have() {
+        for text in ["temporal.example.com", "127.0.0.1", "::1", " padded "] {
+            assert_eq!(server_name(&found(text)).unwrap(), text.trim());
+        }
+        for text in ["", "https://x", "a b", "x:7233"] {
+            assert!(server_name(&found(text)).is_err(), "{text}");
+        }
     }
 }

@@ -45,9 +45,11 @@ pub struct Backend {
 pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
     Endpoint {
         address: settings.address.to_string(),
-        url: settings.address.url(),
+        transport: settings.transport.clone(),
+        api_key: settings.api_key.clone(),
         namespace: settings.namespace.clone(),
         identity: format!("idempotence-{role}@{}", std::process::id()),
+        timeout: settings.connect_timeout,
     }
 }
 

@@ -2,6 +2,7 @@
 //! pipe that is its standard input.
 
 use std::{
+    ffi::OsString,
     fs::OpenOptions,
     io,
     path::{Path, PathBuf},
@@ -26,6 +27,8 @@ pub struct WorkerCommand {
     pub address: String,
     pub namespace: String,
     pub task_queue: String,
+    /// How to connect beyond where, as flags. What the environment and the files say, the child reads itself.
+    pub connection_flags: Vec<OsString>,
     pub database: PathBuf,
     /// Where its log lines go.
     pub log: PathBuf,
@@ -42,6 +45,7 @@ impl WorkerCommand {
             address: settings.address.to_string(),
             namespace: settings.namespace.clone(),
             task_queue: settings.task_queue.clone(),
+            connection_flags: settings.connection_flags.clone(),
             database: settings.database.path.clone(),
             log: log.to_owned(),
         })
@@ -57,6 +61,7 @@ impl WorkerCommand {
             .arg("worker")
             .args(["--with-parent", "--address", &self.address, "--namespace", &self.namespace])
             .args(["--task-queue", &self.task_queue])
+            .args(&self.connection_flags)
             .arg("--database")
             .arg(&self.database)
             .stdin(Stdio::piped())

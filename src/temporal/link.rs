@@ -1,15 +1,18 @@
 //! The connection to the server: made with a limit on time, told apart by what is wrong, and asked for its health.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use temporalio_client::{Client, ClientOptions, ConnectionOptions, RetryOptions, errors::ClientConnectError};
+use secrecy::{ExposeSecret, SecretString};
+use temporalio_client::{Client, ClientOptions, ConnectionOptions, RetryOptions};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{DescribeNamespaceRequest, GetSystemInfoRequest};
 use tokio::{net::TcpStream, time::timeout};
-use tonic::{Code, IntoRequest, Status};
+use tonic::IntoRequest;
 use url::Url;
 
-/// How long a server may take to answer before it counts as silent.
-const ANSWER: Duration = Duration::from_secs(5);
+use super::{
+    connect_error::{ConnectError, of_connecting, of_status, status_cause},
+    tls::{Judge, ServerCertificate, Tls},
+};
 
 /// The longest wait between two tries to connect.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -19,10 +22,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub struct Endpoint {
     /// `host:port`.
     pub address: String,
-    pub url: String,
+    pub transport: Transport,
+    /// Sent with every call. Needs TLS.
+    pub api_key: Option<SecretString>,
     pub namespace: String,
     /// Shown by Temporal beside what this process does.
     pub identity: String,
+    /// How long a server may take to answer before it counts as silent.
+    pub timeout: Duration,
+}
+
+/// What the connection is made of.
+#[derive(Debug, Clone, Default)]
+pub enum Transport {
+    /// Everybody on the way can read it.
+    #[default]
+    Plaintext,
+    Tls(Tls),
 }
 
 /// What a call does when the server does not answer.
@@ -34,39 +50,12 @@ pub enum Patience {
     Retries,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
-    Unreachable { address: String, cause: String },
-    #[error(
-        "something listens at {address} that is not a Temporal server ({cause}); stop it, or name another address \
-         with TEMPORAL_ADDRESS or --address"
-    )]
-    NotTemporal { address: String, cause: String },
-    #[error(
-        "what listens at {address} is not a Temporal server, or hangs (no answer in {} s); stop it, or name another \
-         address with TEMPORAL_ADDRESS or --address",
-        ANSWER.as_secs()
-    )]
-    Silent { address: String },
-    #[error("the server at {address} has gone or hangs ({cause})")]
-    Lost { address: String, cause: String },
-    #[error(
-        "the server at {address} has no namespace '{namespace}'; create it with: temporal operator namespace create \
-         -n '{namespace}', or name another with TEMPORAL_NAMESPACE"
-    )]
-    NoNamespace { address: String, namespace: String },
-    #[error("the server at {address} refuses: {cause}")]
-    Refused { address: String, cause: String },
-    #[error("'{address}' is no address: {cause}")]
-    Address { address: String, cause: String },
-}
-
 /// A connection that works.
 #[derive(Clone)]
 pub struct Link {
     client: Client,
     address: String,
+    certificate: Option<ServerCertificate>,
 }
 
 impl std::fmt::Debug for Link {
@@ -79,43 +68,37 @@ impl Link {
     /// Connects, and makes sure that the namespace is there.
     ///
     /// # Errors
-    /// [`ConnectError`], within about ten seconds whatever is at the other end.
+    /// [`ConnectError`], within about twice the endpoint's timeout whatever is at the other end.
     pub async fn connect(endpoint: &Endpoint, patience: Patience) -> Result<Self, ConnectError> {
-        let address = endpoint.address.clone();
-        reach(&address).await?;
-        let url = Url::parse(&endpoint.url)
-            .map_err(|error| ConnectError::Address { address: address.clone(), cause: error.to_string() })?;
-        let retries = match patience {
-            Patience::None => RetryOptions::no_retries(),
-            Patience::Retries => RetryOptions::default(),
-        };
-        let connection = ConnectionOptions::new(url)
-            .identity(endpoint.identity.clone())
-            .connect_timeout(ANSWER)
-            .retry_options(retries)
-            .build();
-        let client = Client::connect(connection, ClientOptions::new(endpoint.namespace.clone()).build());
-        let client = match timeout(ANSWER, client).await {
+        reach(endpoint).await?;
+        let (options, judge) = endpoint.options(patience)?;
+        let client = Client::connect(options, ClientOptions::new(endpoint.namespace.clone()).build());
+        let last = || judge.as_ref().and_then(Judge::last);
+        let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(ConnectError::NotTemporal { address, cause: connect_cause(&error) }),
-            Err(_) => return Err(ConnectError::Silent { address }),
+            Ok(Err(error)) => return Err(of_connecting(&error, endpoint, last().as_ref())),
+            Err(_) => {
+                let (address, seconds) = (endpoint.address.clone(), endpoint.timeout.as_secs());
+                return Err(ConnectError::Silent { address, seconds });
+            }
         };
-        let link = Self { client, address };
-        link.check_namespace(&endpoint.namespace).await?;
+        let certificate = last().and_then(|judgement| judgement.certificate);
+        let link = Self { client, address: endpoint.address.clone(), certificate };
+        link.check_namespace(endpoint).await?;
         Ok(link)
     }
 
     /// A fresh server knows its namespaces a moment after it answers, so its caller may want to ask again.
-    async fn check_namespace(&self, namespace: &str) -> Result<(), ConnectError> {
-        let request = DescribeNamespaceRequest { namespace: namespace.to_owned(), ..Default::default() };
-        let address = self.address.clone();
-        match self.service().describe_namespace(limited(request)).await {
-            Ok(_) => Ok(()),
-            Err(status) if status.code() == Code::NotFound => {
-                Err(ConnectError::NoNamespace { address, namespace: namespace.to_owned() })
-            }
-            Err(status) => Err(ConnectError::Refused { address, cause: status.message().to_owned() }),
-        }
+    async fn check_namespace(&self, endpoint: &Endpoint) -> Result<(), ConnectError> {
+        let request = DescribeNamespaceRequest { namespace: endpoint.namespace.clone(), ..Default::default() };
+        let asked = self.service().describe_namespace(limited(request)).await;
+        asked.map(drop).map_err(|status| of_status(&status, endpoint))
+    }
+
+    /// What the server showed; `None` without TLS.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&ServerCertificate> {
+        self.certificate.as_ref()
     }
 
     #[must_use]
@@ -145,34 +128,56 @@ pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
     request
 }
 
+impl Endpoint {
+    /// One without TLS, with 5 s to answer.
+    #[must_use]
+    pub fn plain(address: impl Into<String>, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            transport: Transport::Plaintext,
+            api_key: None,
+            namespace: namespace.into(),
+            identity: identity.into(),
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn options(&self, patience: Patience) -> Result<(ConnectionOptions, Option<Judge>), ConnectError> {
+        let (scheme, tls) = match &self.transport {
+            Transport::Plaintext => ("http", None),
+            Transport::Tls(tls) => ("https", Some(tls.options(SystemTime::now())?)),
+        };
+        let url = Url::parse(&format!("{scheme}://{}", self.address))
+            .map_err(|error| ConnectError::Address { address: self.address.clone(), cause: error.to_string() })?;
+        let retries = match patience {
+            Patience::None => RetryOptions::no_retries(),
+            Patience::Retries => RetryOptions::default(),
+        };
+        let (tls, judge) = tls.unzip();
+        let options = ConnectionOptions::new(url)
+            .identity(self.identity.clone())
+            .connect_timeout(self.timeout)
+            .retry_options(retries)
+            .maybe_tls_options(tls)
+            .maybe_api_key(self.api_key.as_ref().map(|key| key.expose_secret().to_owned()))
+            .build();
+        Ok((options, judge))
+    }
+}
+
 /// Tells a dead address from a live one that speaks something else.
-async fn reach(address: &str) -> Result<(), ConnectError> {
-    let unreachable = |cause: String| ConnectError::Unreachable { address: address.to_owned(), cause };
-    match timeout(ANSWER, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(unreachable(error.to_string())),
-        Err(_) => Err(unreachable(format!("no answer in {} s", ANSWER.as_secs()))),
-    }
-}
-
-/// The SDK shows its errors with all their insides; a person needs the last cause.
-fn connect_cause(error: &ClientConnectError) -> String {
-    match error {
-        ClientConnectError::SystemInfoCallError(status) => status_cause(status),
-        other => last_cause(other),
-    }
-}
-
-fn status_cause(status: &Status) -> String {
-    std::error::Error::source(status).map_or_else(|| status.message().to_owned(), last_cause)
-}
-
-fn last_cause(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    crate::domain::sanitize(&last.to_string(), 200)
+async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
+    let cause = match timeout(endpoint.timeout, TcpStream::connect(&endpoint.address)).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer in {} s", endpoint.timeout.as_secs()),
+    };
+    let address = endpoint.address.clone();
+    Err(match endpoint.transport {
+        Transport::Plaintext => ConnectError::Unreachable { address, cause },
+        // A server of ours speaks no TLS, and would not be what was asked for.
+        Transport::Tls(_) => ConnectError::Absent { address, cause },
+    })
 }
 
 /// How long to wait before try number `attempt` (from 1): doubling from a quarter of a second, at most 5 s.

@@ -4,23 +4,31 @@
 //! | --- | --- |
 //! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
 //! | `workflow`, `activities`, `worker` | the worker's side |
-//! | `link`, `starter`, `presence` | the client's side |
+//! | `link`, `tls`, `connect_error` | the connection, what secures it, and why there is none |
+//! | `starter`, `presence` | the client's side |
 //! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
+//! | `profile` | the file in which Temporal's own tools keep how to connect |
 
 mod activities;
+mod connect_error;
 mod describe;
 mod link;
 mod operate;
 mod presence;
+mod profile;
 mod starter;
+mod tls;
 mod wire;
 mod worker;
 mod workflow;
 
+pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
-pub use link::{ConnectError, Endpoint, Link, Patience, backoff};
+pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
+pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
 pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited, watch};
+pub use tls::{CertificateError, ClientIdentity, Expiring, Pem, PemSource, ServerCertificate, Tls};
 pub use wire::{Demo, OrderInput, RetrySettings};
 pub use worker::{WorkerError, WorkerSetup, run_worker};

@@ -47,6 +47,7 @@ impl Room {
             address: address().to_owned(),
             namespace: "default".to_owned(),
             task_queue: stage.queue.clone(),
+            connection_flags: Vec::new(),
             database: stage.database.clone(),
             log: stage.folder.path().join("worker.log"),
         };

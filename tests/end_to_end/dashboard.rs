@@ -219,6 +219,7 @@ async fn the_whole_app_runs_without_a_terminal() {
         address: address().to_owned(),
         namespace: "default".to_owned(),
         task_queue: stage.queue.clone(),
+        connection_flags: Vec::new(),
         database: stage.database.clone(),
         log: stage.folder.path().join("worker.log"),
     };

@@ -127,12 +127,7 @@ impl Stage {
     }
 
     pub async fn link(&self) -> Link {
-        let endpoint = Endpoint {
-            address: address().to_owned(),
-            url: format!("http://{}", address()),
-            namespace: "default".to_owned(),
-            identity: "test".to_owned(),
-        };
+        let endpoint = Endpoint::plain(address(), "default", "test");
         Link::connect(&endpoint, Patience::Retries).await.expect("the server answers")
     }
 

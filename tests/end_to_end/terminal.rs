@@ -278,12 +278,7 @@ async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
     screen.wait_for("worker ● ready");
     send(Signal::TSTP, screen.pid());
     wait_until_stopped(screen.pid());
-    let endpoint = Endpoint {
-        address: address.clone(),
-        url: format!("http://{address}"),
-        namespace: "default".to_owned(),
-        identity: "test".to_owned(),
-    };
+    let endpoint = Endpoint::plain(address.clone(), "default", "test");
     let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
     let input = order("W7", 10, "update.after-commit=1*error");
     let (_, watch) = stage.start(&link, &order_workflow_id("W7"), input).await;

@@ -51,9 +51,11 @@ fn config_shows_every_value_and_its_origin() {
 
     fs::write(&file, "theme = 'contrast'\ncheck_interval = 5\nnamespace = 'low'\n").unwrap();
     fs::write(home.join(".env"), "TASKQUEUE=q\nMYSQL_PASSWORD=hunter2\n").unwrap();
-    let (code, out, _) = run(config(&home).env("TEMPORAL_NAMESPACE", "high").args(["--address", "h:1", "--ascii"]));
+    let (code, out, _) =
+        run(config(&home).env("TEMPORAL_NAMESPACE", "high").args(["--address", "h:1", "--tls=false", "--ascii"]));
     assert_eq!(code, Some(0), "{out}");
     assert_eq!(line(&out, "address"), "address h:1 --address on the command line");
+    assert_eq!(line(&out, "tls"), "tls false --tls on the command line");
     assert_eq!(line(&out, "ascii"), "ascii true --ascii on the command line");
     assert_eq!(line(&out, "namespace"), "namespace high TEMPORAL_NAMESPACE in the environment");
     assert_eq!(line(&out, "task_queue"), format!("task_queue q TASKQUEUE in {:?}", home.join(".env")));
@@ -70,7 +72,7 @@ fn config_gives_one_object_as_json() {
     assert_eq!((code, problem.as_str(), out.lines().count()), (Some(0), "", 1), "{out}");
     let found: Value = serde_json::from_str(&out).unwrap();
     let keys: Vec<_> = found.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["precedence", "dotEnv", "settingsFile", "settings", "notices"]);
+    assert_eq!(keys, ["precedence", "dotEnv", "settingsFile", "profileFile", "settings", "notices"]);
     assert_eq!(found["dotEnv"], json!({ "path": home.join(".env"), "present": false }));
     assert_eq!(found["settingsFile"]["present"], true);
     let settings = &found["settings"];

@@ -4,9 +4,11 @@ use super::*;
 
 #[test]
 fn d15_temporal_url_is_obeyed() {
-    let by_environment = Place::new().env("TEMPORAL_URL", "temporal.example.com:7234").settings();
+    // Elsewhere than on this machine, going without TLS needs to be said.
+    let remote = Place::open;
+    let by_environment = remote().env("TEMPORAL_URL", "temporal.example.com:7234").settings();
     assert_eq!(by_environment.address.to_string(), "temporal.example.com:7234");
-    let by_file = Place::new().dot_env(&shipped(".env-dist").replace("localhost:7233", "10.1.2.3:7234")).settings();
+    let by_file = remote().dot_env(&shipped(".env-dist").replace("localhost:7233", "10.1.2.3:7234")).settings();
     assert_eq!(by_file.address.to_string(), "10.1.2.3:7234");
 }
 
@@ -14,27 +16,24 @@ fn d15_temporal_url_is_obeyed() {
 fn without_anything_the_defaults_hold() {
     let place = Place::new();
     let home = place.root.path().join("home");
-    let expected = Settings {
-        address: Address::default(),
-        namespace: "default".to_owned(),
-        task_queue: "inventory-task-queue".to_owned(),
-        database: Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false },
-        check_interval: Duration::from_secs(1),
-        log_level: LogLevel::Info,
-        temporal_cli: None,
-        look: Look::default(),
-        state_dir: home.join(".local/state/idempotence"),
-        cache_dir: home.join(".cache/idempotence"),
-        notices: Vec::new(),
-    };
-    assert_eq!(place.settings(), expected);
+    let settings = place.settings();
+    assert_eq!(settings.address, Address::default());
+    assert!(matches!(settings.transport, Transport::Plaintext) && settings.api_key.is_none());
+    assert_eq!((settings.namespace.as_str(), settings.task_queue.as_str()), ("default", "inventory-task-queue"));
+    let stock = Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false };
+    assert_eq!((settings.database, settings.check_interval), (stock, Duration::from_secs(1)));
+    assert_eq!((settings.connect_timeout, settings.metrics), (Duration::from_secs(5), None));
+    assert_eq!((settings.log_level, settings.temporal_cli, settings.look), (LogLevel::Info, None, Look::default()));
+    assert_eq!(settings.state_dir, home.join(".local/state/idempotence"));
+    assert_eq!(settings.cache_dir, home.join(".cache/idempotence"));
+    assert_eq!((settings.notices, settings.connection_flags), (Vec::new(), Vec::new()));
 }
 
 #[test]
 fn every_name_of_the_server_and_the_queue_is_obeyed_in_both_layers() {
     for name in names::SERVER {
-        assert_eq!(Place::new().env(name, "a:1").settings().address.to_string(), "a:1", "{name}");
-        assert_eq!(Place::new().dot_env(&format!("{name}=a:1")).settings().address.to_string(), "a:1", "{name}");
+        assert_eq!(Place::open().env(name, "a:1").settings().address.to_string(), "a:1", "{name}");
+        assert_eq!(Place::open().dot_env(&format!("{name}=a:1")).settings().address.to_string(), "a:1", "{name}");
     }
     for name in names::QUEUE {
         assert_eq!(Place::new().env(name, "q").settings().task_queue, "q", "{name}");
@@ -46,7 +45,7 @@ fn every_name_of_the_server_and_the_queue_is_obeyed_in_both_layers() {
 fn flags_override_environment_overrides_file_overrides_defaults() {
     let lowest = Place::new().settings_file("address = 'lowest:0'").error();
     assert!(lowest.to_string().contains("the port is no number"), "{lowest}");
-    let lowest = || Place::new().settings_file("address = 'lowest:9'\nnamespace = 'lowest'\ncheck_interval = 9");
+    let lowest = || Place::open().settings_file("address = 'lowest:9'\nnamespace = 'lowest'\ncheck_interval = 9");
     let settings = lowest().settings();
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("lowest:9", "lowest"));
 
@@ -70,7 +69,7 @@ fn flags_override_environment_overrides_file_overrides_defaults() {
 
 #[test]
 fn a_lower_layer_that_is_overridden_is_not_looked_at() {
-    let disputed = Place::new().dot_env("TEMPORAL_URL=a:1\nTEMPORAL_HOST=b:2\nLOG_LEVEL=loud");
+    let disputed = Place::open().dot_env("TEMPORAL_URL=a:1\nTEMPORAL_HOST=b:2\nLOG_LEVEL=loud");
     let settings = disputed.env("TEMPORAL_ADDRESS", "c:3").env("LOG_LEVEL", "warn").settings();
     assert_eq!((settings.address.to_string().as_str(), settings.log_level), ("c:3", LogLevel::Warn));
 }
@@ -109,13 +108,18 @@ fn names_that_agree_after_normalisation_are_no_conflict() {
 fn an_empty_variable_is_unset_and_an_empty_flag_is_an_error() {
     let everything_empty = NAMES.iter().fold(Place::new(), |place, entry| place.env(entry.name, ""));
     assert_eq!(everything_empty.settings().notices, Vec::<String>::new());
-    let blank = Place::new().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=' '").env("TEMPORAL_URL", " ").settings();
+    let blank = Place::open().dot_env("TEMPORAL_URL=file:1\nTASKQUEUE=' '").env("TEMPORAL_URL", " ").settings();
     assert_eq!((blank.address.to_string().as_str(), blank.task_queue.as_str()), ("file:1", DEFAULT_TASK_QUEUE));
     let empty = || Some(String::new());
     for flags in [
         Flags { address: empty(), ..Flags::default() },
         Flags { namespace: empty(), ..Flags::default() },
         Flags { task_queue: empty(), ..Flags::default() },
+        Flags { profile: empty(), ..Flags::default() },
+        Flags { tls: empty(), ..Flags::default() },
+        Flags { server_name: empty(), ..Flags::default() },
+        Flags { insecure_skip_verify: empty(), ..Flags::default() },
+        Flags { encrypt_payload: empty(), ..Flags::default() },
         Flags { database: Some(PathBuf::new()), ..Flags::default() },
         Flags { temporal_cli: Some(PathBuf::new()), ..Flags::default() },
         Flags { theme: empty(), ..Flags::default() },

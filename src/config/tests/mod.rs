@@ -4,7 +4,9 @@ mod layers;
 mod looks;
 mod origins;
 mod places;
+mod profiles;
 mod refusals;
+mod security;
 mod settings_file;
 mod shipped;
 
@@ -22,6 +24,11 @@ struct Place {
 }
 
 impl Place {
+    /// Where `TEMPORAL_TLS` says that addresses elsewhere are wanted without TLS.
+    fn open() -> Self {
+        Self::new().env("TEMPORAL_TLS", "false")
+    }
+
     fn new() -> Self {
         let root = TempDir::new().unwrap();
         fs::create_dir(root.path().join("here")).unwrap();
@@ -61,6 +68,22 @@ impl Place {
     fn settings_file(self, text: impl AsRef<[u8]>) -> Self {
         fs::create_dir_all(self.settings_path().parent().unwrap()).unwrap();
         fs::write(self.settings_path(), text).unwrap();
+        self
+    }
+
+    fn beside_the_settings_file(self, names: &[&str]) -> Self {
+        names.iter().for_each(|name| fs::write(self.settings_path().with_file_name(name), "").unwrap());
+        self
+    }
+
+    fn profiles_path(&self) -> PathBuf {
+        self.root.path().join("home/.config/temporalio/temporal.toml")
+    }
+
+    /// Temporal's own file of profiles, in its usual folder.
+    fn profiles(self, text: &str) -> Self {
+        fs::create_dir_all(self.profiles_path().parent().unwrap()).unwrap();
+        fs::write(self.profiles_path(), text).unwrap();
         self
     }
 

@@ -18,6 +18,12 @@ fn a_value_that_is_not_understood_is_an_error_with_its_place() {
         ("IDEMPOTENCE_THEME", "solarized"),
         ("IDEMPOTENCE_ASCII", "maybe"),
         ("IDEMPOTENCE_STILL", "very"),
+        ("IDEMPOTENCE_CONNECT_TIMEOUT", "0"),
+        ("IDEMPOTENCE_METRICS", "localhost:9464"),
+        ("IDEMPOTENCE_REFUSE_PLAINTEXT", "yep"),
+        ("IDEMPOTENCE_INSECURE_SAMPLE_KEY", "sure"),
+        ("TEMPORAL_SERVER_NAME", "https://x"),
+        ("TEMPORAL_CONFIG_FILE", "~/temporal.toml"),
     ];
     for (name, value) in cases {
         let error = Place::new().env(name, value).error();
@@ -29,52 +35,12 @@ fn a_value_that_is_not_understood_is_an_error_with_its_place() {
 }
 
 #[test]
-fn what_would_weaken_protection_is_refused_and_its_denial_is_fine() {
-    let cases = [
-        ("TEMPORAL_TLS", "true"),
-        ("TEMPORAL_INSECURE_SKIP_VERIFY", "1"),
-        ("ENCRYPT_PAYLOAD", "YES"),
-        ("TEMPORAL_SERVER_NAME", "example.com"),
-        ("TEMPORAL_API_KEY", "hunter2"),
-        ("TEMPORAL_URL", "https://localhost:7233"),
-        ("TEMPORAL_SERVER_ROOT_CA_CERT", "ca.pem"),
-    ];
-    for (asked, value) in cases {
-        let error = Place::new().file("ca.pem", "").env(asked, value).error();
-        assert!(matches!(&error, SettingsError::NotSupportedYet { name, .. } if *name == asked), "{error}");
-        let message = error.to_string();
-        assert!(message.starts_with(&format!("{asked} in the environment asks for ")), "{message}");
-    }
-    for name in ["TEMPORAL_TLS", "TEMPORAL_INSECURE_SKIP_VERIFY", "ENCRYPT_PAYLOAD"] {
-        assert_eq!(Place::new().env(name, "false").settings().notices, Vec::<String>::new(), "{name}");
-    }
-}
-
-#[test]
-fn mistakes_with_key_files_come_before_not_supported_yet() {
-    let half = Place::new().env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_API_KEY", "k").error();
-    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_KEY", .. }), "{half}");
-    let half = Place::new().env("TEMPORAL_TLS_KEY", "c.key").error();
-    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_CERT", .. }), "{half}");
-
-    // The halves may come from two layers.
-    let pair = || Place::new().env("TEMPORAL_TLS_CERT", "c.pem").dot_env("TEMPORAL_TLS_KEY=c.key");
-    let absent = pair().file("c.key", "").error();
-    assert!(matches!(&absent, SettingsError::FileUnreadable { origin, .. } if origin.name == "TEMPORAL_TLS_CERT"));
-    assert!(absent.to_string().contains("names \"c.pem\", which cannot be read"), "{absent}");
-    let folder = pair().file("c.pem", "").file("c.key/x", "").error();
-    assert!(folder.to_string().contains("it is no regular file"), "{folder}");
-    let whole = pair().file("c.pem", "").file("c.key", "").error();
-    assert!(matches!(whole, SettingsError::NotSupportedYet { name: "TEMPORAL_TLS_CERT", .. }), "{whole}");
-}
-
-#[test]
 fn no_message_and_no_debug_output_carries_a_secret() {
     const SECRET: &str = "hunter2";
     let secrets = [("TEMPORAL_API_KEY", SECRET), ("MYSQL_PASSWORD", SECRET)];
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{SECRET}");
     let refused = [
-        Place::new().envs(&secrets),
+        Place::open().envs(&secrets),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}$x")),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET} {SECRET}")),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}\nMYSQL_PASSWORD={SECRET}2")),
@@ -83,6 +49,14 @@ fn no_message_and_no_debug_output_carries_a_secret() {
         Place::new().flags(flag(&format!("me:{SECRET}@localhost"))),
         Place::new().env("TEMPORAL_TLS_CERT", &pem).env("TEMPORAL_TLS_KEY", &pem),
         Place::new().file("c.pem", "").env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_TLS_KEY", SECRET),
+        Place::new().env("IDEMPOTENCE_CODEC_TOKEN", SECRET),
+        Place::new().envs(&[
+            ("TEMPORAL_TLS_KEY", SECRET),
+            ("TEMPORAL_TLS_CLIENT_KEY_DATA", "other"),
+            ("TEMPORAL_TLS_CERT", "c.pem"),
+        ]),
+        Place::new().profiles(&format!("[profile.default]\napi_key = {SECRET}")),
+        Place::new().profiles(&format!("[profile.default]\naddress = \"me:{SECRET}@x\"")),
         Place::new().settings_file(format!("api_key = {SECRET}")),
         Place::new().settings_file(format!("api_key = '{SECRET}'")),
         Place::new().settings_file(format!("check_interval = '{SECRET}'")),
@@ -93,13 +67,29 @@ fn no_message_and_no_debug_output_carries_a_secret() {
         let error = place.error();
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
     }
-    let accepted = Place::new().env("MYSQL_PASSWORD", SECRET).env("DATACONVERTER_ENCRYPTION_KEY_ID", SECRET);
+    let kept = [
+        ("MYSQL_PASSWORD", SECRET),
+        ("TEMPORAL_API_KEY", SECRET),
+        ("IDEMPOTENCE_ENCRYPTION_KEYS", SECRET),
+        ("IDEMPOTENCE_CODEC_TOKEN", "hunter2hunter2hunter2"),
+        ("TEMPORAL_TLS_CLIENT_CERT_DATA", SECRET),
+        ("TEMPORAL_TLS_CLIENT_KEY_DATA", SECRET),
+    ];
+    let accepted = Place::new().envs(&kept);
     assert!(!format!("{:?}", accepted.settings()).contains(SECRET));
     let (effective, notes) = (accepted.effective(), "set, not shown");
     assert!(!format!("{effective:?}").contains(SECRET));
     let hidden =
         effective.shown().iter().filter(|shown| shown.value == notes).map(|shown| shown.key).collect::<Vec<_>>();
-    assert_eq!(hidden, ["DATACONVERTER_ENCRYPTION_KEY_ID", "MYSQL_PASSWORD"]);
+    let secrets = [
+        "tls_cert",
+        "tls_key",
+        "TEMPORAL_API_KEY",
+        "IDEMPOTENCE_ENCRYPTION_KEYS",
+        "IDEMPOTENCE_CODEC_TOKEN",
+        "MYSQL_PASSWORD",
+    ];
+    assert_eq!(hidden, secrets);
 }
 
 #[test]

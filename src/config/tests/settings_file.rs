@@ -18,17 +18,25 @@ fn every_key_is_obeyed() {
     let settings = Place::new()
         .settings_file(
             "\u{feff}# all of it\r\naddress = \"h:1\"\r\nnamespace = \"n\"\ntask_queue = 'q'\ndatabase = '/d.json'\n\
-             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ntheme = 'mono'\nascii = true\nstill = true",
+             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ntheme = 'mono'\nascii = true\nstill = true\n\
+             profile = 'default'\ntls = true\nserver_name = 's'\ninsecure_skip_verify = false\nconnect_timeout = 7\n\
+             encrypt_payload = false\nencryption_key_id = 'k'\nmetrics = '9464'\ntls_cert = 'c.pem'\n\
+             tls_key = '../idempotence/c.key'\nserver_root_ca_cert = 'c.pem'",
         )
+        .beside_the_settings_file(&["c.pem", "c.key"])
         .settings();
+    let Transport::Tls(tls) = settings.transport else { panic!("no TLS") };
+    assert!(tls.identity.is_some() && tls.root_ca.is_some() && tls.server_name.as_deref() == Some("s"));
+    assert_eq!(settings.connect_timeout, Duration::from_secs(7));
+    assert_eq!(settings.metrics.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("h:1", "n"));
     assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
     assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), LogLevel::Warn));
     assert_eq!(settings.check_interval, Duration::from_secs(10));
     assert_eq!(settings.look, Look { theme: crate::app::Theme::Mono, ascii: true, still: true });
     let place = Place::new();
-    let defaults = place.settings();
-    assert_eq!(place.settings_file("").settings(), defaults);
+    let defaults = format!("{:?}", place.settings());
+    assert_eq!(format!("{:?}", place.settings_file("").settings()), defaults);
 }
 
 #[test]
@@ -91,7 +99,7 @@ fn a_value_out_of_range_is_refused_in_the_words_of_every_layer() {
 
 #[test]
 fn a_secret_belongs_in_the_environment() {
-    for key in ["api_key", "TEMPORAL_API_KEY", "mysql-password", "token", "tls_key"] {
+    for key in ["api_key", "TEMPORAL_API_KEY", "mysql-password", "token", "private_key"] {
         let message = refused(&format!("{key} = 'x'"));
         assert!(message.starts_with(&format!("line 1, column 1: {key:?} looks like a secret")), "{message}");
         assert!(message.contains("set it in the environment"), "{message}");

@@ -1,0 +1,76 @@
+//! Whether and with which key payloads are encrypted, and where the keys are. The keys themselves stay out of messages,
+//! `Debug` output and `idempotence config`.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::effective::{Choice, Sourced};
+use super::error::{Origin, SettingsError};
+use super::sources::Sources;
+use super::{Flags, paths, values};
+
+/// The file of keys in this program's folder for settings.
+const KEY_FILE: &str = "encryption-keys.toml";
+
+const KEY_ID: &str = "DATACONVERTER_ENCRYPTION_KEY_ID";
+const KEY_FILE_NAME: &str = "IDEMPOTENCE_ENCRYPTION_KEY_FILE";
+
+/// What the settings say of payload encryption, each with where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Encryption {
+    pub(super) on: Sourced<bool>,
+    pub(super) key_id: Option<Sourced<String>>,
+    pub(super) keys: Option<Sourced<SecretString>>,
+    /// `None`: nobody names one, and there is no folder for one.
+    pub(super) key_file: Option<Sourced<PathBuf>>,
+    pub(super) sample_key: Sourced<bool>,
+    pub(super) refuse_plaintext: Sourced<bool>,
+}
+
+impl Encryption {
+    /// Reads what is set; `folder` is this program's for settings.
+    pub(super) fn resolve(
+        flags: &Flags,
+        sources: &Sources,
+        current_dir: &Path,
+        folder: Option<&Path>,
+    ) -> Result<Self, SettingsError> {
+        let truth = |name: &'static str| {
+            let named = Choice::without_flag(&[name]).named(sources, values::boolean)?;
+            Ok::<_, SettingsError>(named.unwrap_or(Sourced::by_default(name, false)))
+        };
+        let on = Choice::new(flags.encrypt_payload.as_deref(), "--encrypt-payload", &["ENCRYPT_PAYLOAD"]);
+        let keys =
+            Choice::without_flag(&["IDEMPOTENCE_ENCRYPTION_KEYS"]).named(sources, |found| Ok(found.text.to_owned()))?;
+        let usual = || folder.map(|folder| Sourced::by_default(KEY_FILE_NAME, folder.join(KEY_FILE)));
+        Ok(Self {
+            on: on.of(sources, values::boolean, bool::default)?,
+            key_id: Choice::without_flag(&[KEY_ID]).named(sources, values::label)?,
+            keys: keys.map(|keys| keys.map(SecretString::from)),
+            key_file: paths::named_file(sources, KEY_FILE_NAME, current_dir)?.or_else(usual),
+            sample_key: truth("IDEMPOTENCE_INSECURE_SAMPLE_KEY")?,
+            refuse_plaintext: truth("IDEMPOTENCE_REFUSE_PLAINTEXT")?,
+        })
+    }
+
+    /// Sentences about what is dangerous or had no effect.
+    pub(super) fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        if !self.on.value {
+            let idle = [
+                self.key_id.as_ref().map(|id| &id.origin),
+                Some(&self.refuse_plaintext).filter(|refuse| refuse.value).map(|refuse| &refuse.origin),
+                Some(&self.sample_key).filter(|sample| sample.value).map(|sample| &sample.origin),
+            ];
+            let without = |origin: &Origin| format!("{origin} had no effect: payload encryption is off.");
+            notices.extend(idle.into_iter().flatten().map(without));
+        } else if self.sample_key.value {
+            notices.push(format!(
+                "INSECURE: payloads are encrypted with the key of Temporal's public samples, which everybody has ({}).",
+                self.sample_key.origin
+            ));
+        }
+        notices
+    }
+}

@@ -1,0 +1,227 @@
+//! How the connection is secured: whether with TLS, by which certificates, and with which API key. Reads no content of any
+//! file; checks only that it could.
+//!
+//! Whatever needs TLS asks for it. A refusal (`TEMPORAL_TLS=false`) beside such a wish is a contradiction, and above it
+//! overrides it, so that a single command can be run without TLS on a machine whose files ask for it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::address::Target;
+use super::effective::{Choice, Sourced};
+use super::error::{Layer, Origin, SettingsError};
+use super::sources::{Found, Sources};
+use super::{Flags, names, paths, values};
+use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport};
+use crate::toml_text::quoted;
+
+/// A certificate or key: the file that holds it, or the text itself.
+#[derive(Debug, Clone)]
+pub(super) enum Credential {
+    File(PathBuf),
+    Inline(SecretString),
+}
+
+/// What the settings say of security, each with where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Security {
+    /// Whether the connection is one with TLS; the origin is what decided.
+    pub(super) tls: Sourced<bool>,
+    pub(super) cert: Option<Sourced<Credential>>,
+    pub(super) key: Option<Sourced<Credential>>,
+    pub(super) root_ca: Option<Sourced<Credential>>,
+    pub(super) server_name: Option<Sourced<String>>,
+    pub(super) skip_verify: Sourced<bool>,
+    pub(super) api_key: Option<Sourced<SecretString>>,
+    /// What was set, and is overridden by a refusal above it.
+    pub(super) overridden: Vec<Origin>,
+}
+
+impl Security {
+    /// Reads and judges what is set, for a server at `target`.
+    pub(super) fn resolve(
+        flags: &Flags,
+        sources: &Sources,
+        current_dir: &Path,
+        target: &Sourced<Target>,
+    ) -> Result<Self, SettingsError> {
+        let credential = |flag: Option<&Path>, flag_name, names: &[&'static str]| {
+            let flag = flag.map(Path::to_string_lossy);
+            credential(Choice::new(flag.as_deref(), flag_name, names), sources, current_dir)
+        };
+        let truth = |flag: Option<&str>, flag_name, names: &[&'static str]| {
+            Choice::new(flag, flag_name, names).named(sources, values::boolean)
+        };
+        let refusal = truth(flags.tls.as_deref(), "--tls", &["TEMPORAL_TLS"])?;
+        let skip = truth(flags.insecure_skip_verify.as_deref(), "--insecure-skip-verify", &names::SKIP_VERIFY)?;
+        let name = Choice::new(flags.server_name.as_deref(), "--server-name", &names::SERVER_NAME);
+        let api_key = Choice::without_flag(&["TEMPORAL_API_KEY"]).named(sources, |found| Ok(found.text.to_owned()))?;
+        let mut security = Self {
+            tls: refusal.clone().unwrap_or(Sourced::by_default("TEMPORAL_TLS", false)),
+            cert: credential(flags.tls_cert.as_deref(), "--tls-cert", &names::TLS_CERT)?,
+            key: credential(flags.tls_key.as_deref(), "--tls-key", &names::TLS_KEY)?,
+            root_ca: credential(flags.server_root_ca_cert.as_deref(), "--server-root-ca-cert", &names::ROOT_CA)?,
+            server_name: name.named(sources, values::server_name)?,
+            skip_verify: skip.unwrap_or(Sourced::by_default(names::SKIP_VERIFY[0], false)),
+            api_key: api_key.map(|key| key.map(SecretString::from)),
+            overridden: Vec::new(),
+        };
+        security.decide(refusal, target)?;
+        security.judge(target)?;
+        Ok(security)
+    }
+
+    /// What needs TLS, most telling first.
+    fn wishes(&self, target: &Sourced<Target>) -> Vec<Origin> {
+        fn origin<T>(set: Option<&Sourced<T>>) -> Option<Origin> {
+            set.map(|set| set.origin.clone())
+        }
+        let skip = Some(&self.skip_verify).filter(|skip| skip.value);
+        let https = Some(target).filter(|target| target.value.https);
+        let files = [origin(self.cert.as_ref()), origin(self.key.as_ref()), origin(self.root_ca.as_ref())];
+        let others = [origin(self.server_name.as_ref()), origin(self.api_key.as_ref()), origin(skip), origin(https)];
+        files.into_iter().chain(others).flatten().collect()
+    }
+
+    fn decide(&mut self, said: Option<Sourced<bool>>, target: &Sourced<Target>) -> Result<(), SettingsError> {
+        let wishes = self.wishes(target);
+        match said {
+            Some(Sourced { value: false, origin: denied }) => {
+                if let Some(asked) = wishes.iter().find(|wish| !denied.layer.is_above(&wish.layer)) {
+                    return Err(SettingsError::TlsDenied { denied, asked: asked.clone() });
+                }
+                (self.cert, self.key, self.root_ca, self.server_name, self.api_key) = (None, None, None, None, None);
+                self.skip_verify.value = false;
+                self.overridden = wishes;
+            }
+            Some(_) => {}
+            None => {
+                if let Some(origin) = wishes.into_iter().next() {
+                    self.tls = Sourced { value: true, origin };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, target: &Sourced<Target>) -> Result<(), SettingsError> {
+        let half = match (&self.cert, &self.key) {
+            (Some(cert), None) => Some((cert, names::TLS_KEY[0])),
+            (None, Some(key)) => Some((key, names::TLS_CERT[0])),
+            _ => None,
+        };
+        if let Some((present, missing)) = half {
+            return Err(SettingsError::HalfKeyPair { present: present.origin.clone(), missing });
+        }
+        for (credential, shows) in [(&self.cert, true), (&self.key, false), (&self.root_ca, true)] {
+            credential.as_ref().map_or(Ok(()), |credential| readable(credential, shows))?;
+        }
+        match &self.api_key {
+            Some(api_key) if self.skip_verify.value => Err(SettingsError::SkipVerifyWithApiKey {
+                skip: self.skip_verify.origin.clone(),
+                api_key: api_key.origin.clone(),
+            }),
+            _ if !self.tls.value && self.tls.origin.layer == Layer::Default && !target.value.address.is_loopback() => {
+                Err(SettingsError::PlaintextToRemote { address: target.value.address.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sentences about what is dangerous or had no effect.
+    pub(super) fn notices(&self, target: &Target) -> Vec<String> {
+        let address = &target.address;
+        let mut notices = Vec::new();
+        if self.skip_verify.value {
+            notices.push(format!(
+                "INSECURE: the certificate of {address} is not verified ({}), so whoever answers there can read and change \
+                 everything.",
+                self.skip_verify.origin
+            ));
+            if let Some(root_ca) = &self.root_ca {
+                notices.push(format!("{} had no effect: nothing is verified.", root_ca.origin));
+            }
+        }
+        if !self.tls.value && !address.is_loopback() {
+            notices.push(format!("The connection to {address} is not encrypted: {} is false.", self.tls.origin));
+        }
+        if !self.overridden.is_empty() {
+            let overridden = self.overridden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            notices.push(format!("{overridden} had no effect: {} is false.", self.tls.origin));
+        }
+        notices
+    }
+
+    /// What the connection is made of.
+    pub(super) fn transport(&self) -> Transport {
+        if !self.tls.value {
+            return Transport::Plaintext;
+        }
+        let identity = self.cert.as_ref().zip(self.key.as_ref());
+        Transport::Tls(Tls {
+            root_ca: self.root_ca.as_ref().map(pem),
+            server_name: self.server_name.as_ref().map(|name| name.value.clone()),
+            identity: identity.map(|(cert, key)| ClientIdentity { certificate: pem(cert), key: pem(key) }),
+            skip_verify: self.skip_verify.value,
+        })
+    }
+}
+
+fn pem(credential: &Sourced<Credential>) -> Pem {
+    let source = match &credential.value {
+        Credential::File(path) => PemSource::File(path.clone()),
+        Credential::Inline(text) => PemSource::Inline(text.clone()),
+    };
+    Pem { origin: credential.origin.to_string(), source }
+}
+
+/// The path that is named, or under a name of data the text itself.
+fn credential(
+    choice: Choice<'_>,
+    sources: &Sources,
+    current_dir: &Path,
+) -> Result<Option<Sourced<Credential>>, SettingsError> {
+    let data = choice.last_name();
+    let Some(Sourced { value, origin }) = choice.named(sources, move |found| text(found, data))? else {
+        return Ok(None);
+    };
+    let value = if is_data(origin.name) {
+        Credential::Inline(value.into())
+    } else {
+        Credential::File(paths::base(&origin, current_dir).join(value))
+    };
+    Ok(Some(Sourced { value, origin }))
+}
+
+fn is_data(name: &str) -> bool {
+    name.ends_with("_DATA")
+}
+
+/// The value, unless it is the text itself where its path belongs.
+fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> {
+    let holds_text = found.text.contains("-----") || found.text.contains('\n');
+    if holds_text && !is_data(found.origin.name) {
+        return Err(SettingsError::TextInsteadOfPath { origin: found.origin.clone(), data });
+    }
+    Ok(found.text.to_owned())
+}
+
+/// `shows`: the path may stand in a message. That of a key may be the key itself, cut into one line.
+fn readable(credential: &Sourced<Credential>, shows: bool) -> Result<(), SettingsError> {
+    let Credential::File(path) = &credential.value else { return Ok(()) };
+    // The kind is asked first: opening a named pipe would wait for ever.
+    let opened = path.metadata().and_then(|metadata| {
+        if metadata.is_file() { File::open(path).map(drop) } else { Err(io::Error::other("it is no regular file")) }
+    });
+    let shown = || {
+        if shows {
+            quoted(&path.to_string_lossy())
+        } else {
+            "a file (not shown, as the value may be the key itself)".to_owned()
+        }
+    };
+    opened.map_err(|error| SettingsError::FileUnreadable { origin: credential.origin.clone(), path: shown(), error })
+}

@@ -1,0 +1,140 @@
+//! The settings as `idempotence config` shows them: by their keys, with their origins, and without any secret.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::effective::{Effective, Sourced};
+use super::error::{Layer, Origin};
+use super::names;
+use super::security::Credential;
+use super::sources::Sources;
+
+/// What stands for a secret.
+const NOT_SHOWN: &str = "set, not shown";
+
+/// A setting as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The key in the settings file; for what cannot stand there, a name of its own.
+    pub key: &'static str,
+    /// The value; null where nothing is set, and a note in place of a secret.
+    pub value: Value,
+    /// What set it.
+    pub origin: Origin,
+}
+
+impl Shown {
+    fn of<T>(key: &'static str, from: &Sourced<T>, value: impl FnOnce(&T) -> Value) -> Self {
+        Self { key, value: value(&from.value), origin: from.origin.clone() }
+    }
+
+    fn optional<T>(
+        key: &'static str,
+        name: &'static str,
+        from: Option<&Sourced<T>>,
+        value: impl FnOnce(&T) -> Value,
+    ) -> Self {
+        let unset = || Self { key, value: Value::Null, origin: Origin { name, layer: Layer::Default } };
+        from.map_or_else(unset, |from| Self::of(key, from, value))
+    }
+}
+
+fn path(path: &PathBuf) -> Value {
+    json!(path.to_string_lossy())
+}
+
+fn credential(credential: &Credential) -> Value {
+    match credential {
+        Credential::File(file) => path(file),
+        Credential::Inline(_) => json!(NOT_SHOWN),
+    }
+}
+
+impl Effective {
+    /// Every setting, in the order of the settings file's keys, then what cannot stand there.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        let text = |text: &String| json!(text);
+        let mut all = vec![
+            Shown::of("address", &self.address, |target| json!(target.address.to_string())),
+            Shown::of("namespace", &self.namespace, text),
+            Shown::of("task_queue", &self.task_queue, text),
+            Shown::of("profile", &self.profile, text),
+        ];
+        all.extend(self.shown_security());
+        let encryption = &self.encryption;
+        all.extend([
+            Shown::of("encrypt_payload", &encryption.on, |on| json!(on)),
+            Shown::optional("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", encryption.key_id.as_ref(), text),
+            Shown::optional("metrics", "IDEMPOTENCE_METRICS", self.metrics.as_ref(), |at| json!(at.to_string())),
+            Shown::of("database", &self.database, path),
+            Shown::of("temporal_cli", &self.temporal_cli, |program| program.as_ref().map_or(Value::Null, path)),
+            Shown::of("log_level", &self.log_level, |level| json!(level.as_str())),
+            Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
+            Shown::of("theme", &self.theme, |theme| json!(theme.name())),
+            Shown::of("ascii", &self.ascii, |ascii| json!(ascii)),
+            Shown::of("still", &self.still, |still| json!(still)),
+            Shown::of("state_dir", &self.state_dir, path),
+            Shown::of("cache_dir", &self.cache_dir, path),
+        ]);
+        all.extend(self.shown_beside_the_file());
+        all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, text)));
+        all
+    }
+
+    /// What is a secret, or belongs to one.
+    fn shown_beside_the_file(&self) -> Vec<Shown> {
+        let encryption = &self.encryption;
+        let secret =
+            |name, from: Option<&Sourced<SecretString>>| Shown::optional(name, name, from, |_| json!(NOT_SHOWN));
+        let truth = |name, from: &Sourced<bool>| Shown::of(name, from, |truth| json!(truth));
+        vec![
+            secret("TEMPORAL_API_KEY", self.security.api_key.as_ref()),
+            secret("IDEMPOTENCE_ENCRYPTION_KEYS", encryption.keys.as_ref()),
+            Shown::optional(
+                "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
+                "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
+                encryption.key_file.as_ref(),
+                path,
+            ),
+            truth("IDEMPOTENCE_REFUSE_PLAINTEXT", &encryption.refuse_plaintext),
+            truth("IDEMPOTENCE_INSECURE_SAMPLE_KEY", &encryption.sample_key),
+            secret("IDEMPOTENCE_CODEC_TOKEN", self.codec_token.as_ref()),
+        ]
+    }
+
+    fn shown_security(&self) -> Vec<Shown> {
+        let security = &self.security;
+        let file = |key, names: &[&'static str], from| {
+            Shown::optional(key, names.first().copied().unwrap_or_default(), from, credential)
+        };
+        let server_name = security.server_name.as_ref();
+        vec![
+            Shown::of("tls", &security.tls, |tls| json!(tls)),
+            file("tls_cert", &names::TLS_CERT, security.cert.as_ref()),
+            file("tls_key", &names::TLS_KEY, security.key.as_ref()),
+            file("server_root_ca_cert", &names::ROOT_CA, security.root_ca.as_ref()),
+            Shown::optional("server_name", names::SERVER_NAME[0], server_name, |name| json!(name)),
+            Shown::of("insecure_skip_verify", &security.skip_verify, |skip| json!(skip)),
+            Shown::of("connect_timeout", &self.connect_timeout, |timeout| json!(timeout.as_secs())),
+        ]
+    }
+}
+
+/// What is set of the names that this version understands without obeying them.
+pub(super) fn without_effect(sources: &Sources) -> Vec<(&'static str, Sourced<String>)> {
+    let set = names::MYSQL.into_iter().filter_map(|name| Some((name, sources.find(name)?)));
+    set.map(|(name, found)| {
+        let hidden = names::is_secret(name) || holds_login(found.text);
+        let value = if hidden { NOT_SHOWN.to_owned() } else { found.text.to_owned() };
+        (name, Sourced { value, origin: found.origin })
+    })
+    .collect()
+}
+
+/// Whether it looks like the `user:password@host` of a URL, whatever its setting is for.
+fn holds_login(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
+}

@@ -1,0 +1,63 @@
+//! Temporal's own file of profiles, the lowest layer.
+
+use super::*;
+
+const CLOUD: &str = "[profile.default]\naddress = \"localhost:9\"\n[profile.cloud]\naddress = \"c.tmprl.cloud:7233\"\n\
+                     namespace = \"c.ns\"\napi_key = \"k\"\n";
+
+#[test]
+fn the_default_profile_is_below_every_other_layer() {
+    let place = Place::new().profiles("[profile.default]\naddress = \"localhost:9\"\nnamespace = \"p\"\n");
+    let settings = place.settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("localhost:9", "p"));
+    let origin = format!("TEMPORAL_ADDRESS in profile \"default\" of {:?}", place.profiles_path());
+    assert_eq!(place.origin("address"), origin);
+    let settings = place.settings_file("address = 'localhost:8'").settings();
+    assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("localhost:8", "p"));
+}
+
+#[test]
+fn a_profile_is_chosen_by_flag_environment_and_settings_file() {
+    let named = [
+        Place::new().flags(Flags { profile: Some("cloud".to_owned()), ..Flags::default() }),
+        Place::new().env("TEMPORAL_PROFILE", "cloud"),
+        Place::new().settings_file("profile = 'cloud'"),
+    ];
+    for place in named {
+        let place = place.profiles(CLOUD);
+        let settings = place.settings();
+        assert_eq!(settings.address.to_string(), "c.tmprl.cloud:7233");
+        assert!(settings.api_key.is_some() && matches!(settings.transport, Transport::Tls(_)));
+        assert_eq!(place.effective().profile_file.unwrap(), LayerFile { path: place.profiles_path(), present: true });
+    }
+    let elsewhere = Place::new().file("mine.toml", CLOUD);
+    let elsewhere = elsewhere.env("TEMPORAL_CONFIG_FILE", "mine.toml").env("TEMPORAL_PROFILE", "cloud");
+    assert_eq!(elsewhere.settings().namespace, "c.ns");
+}
+
+#[test]
+fn a_profile_that_is_named_must_be_there() {
+    let error = Place::new().profiles(CLOUD).env("TEMPORAL_PROFILE", "clod").error().to_string();
+    assert!(error.starts_with("TEMPORAL_PROFILE in the environment is \"clod\", and "), "{error}");
+    assert!(error.contains("it has: cloud, default"), "{error}");
+    let error = Place::new().env("TEMPORAL_PROFILE", "cloud").error().to_string();
+    assert!(error.contains("it has: none"), "{error}");
+    assert_eq!(Place::new().profiles("[profile.other]\n").settings().address, Address::default());
+}
+
+#[test]
+fn a_damaged_file_of_profiles_is_told_by_its_place() {
+    let place = Place::new().profiles("[profile.default]\naddress = 5\n");
+    let error = place.error().to_string();
+    let start = format!("{:?}, line 2, column 11: ", place.profiles_path());
+    assert!(error.starts_with(&start), "{error}");
+}
+
+#[test]
+fn tables_for_tls_mean_tls_unless_they_deny_it() {
+    let on = Place::new().profiles("[profile.default.tls]\nserver_name = \"temporal.test\"\n").settings();
+    let Transport::Tls(tls) = on.transport else { panic!("{:?}", on.transport) };
+    assert_eq!(tls.server_name.as_deref(), Some("temporal.test"));
+    let off = Place::new().profiles("[profile.default.tls]\ndisabled = true\n").settings();
+    assert!(matches!(off.transport, Transport::Plaintext));
+}

@@ -1,0 +1,108 @@
+//! What makes a connection one with TLS, and what is refused because it would weaken it.
+
+use super::*;
+use crate::temporal::Tls;
+
+#[track_caller]
+fn tls(place: &Place) -> Tls {
+    match place.settings().transport {
+        Transport::Tls(tls) => tls,
+        Transport::Plaintext => panic!("no TLS"),
+    }
+}
+
+fn pair() -> Place {
+    Place::new().file("c.pem", "").file("c.key", "")
+}
+
+#[test]
+fn whatever_needs_tls_asks_for_it() {
+    let cases: [(&[(&str, &str)], &str); 9] = [
+        (&[("TEMPORAL_TLS", "true")], "TEMPORAL_TLS"),
+        (&[("TEMPORAL_TLS_CERT", "c.pem"), ("TEMPORAL_TLS_KEY", "c.key")], "TEMPORAL_TLS_CERT"),
+        (
+            &[("TEMPORAL_TLS_CLIENT_CERT_DATA", "-----"), ("TEMPORAL_TLS_CLIENT_KEY_DATA", "-----")],
+            "TEMPORAL_TLS_CLIENT_CERT_DATA",
+        ),
+        (&[("TEMPORAL_SERVER_ROOT_CA_CERT", "c.pem")], "TEMPORAL_SERVER_ROOT_CA_CERT"),
+        (&[("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "c.pem")], "TEMPORAL_TLS_SERVER_CA_CERT_PATH"),
+        (&[("TEMPORAL_TLS_SERVER_NAME", "x")], "TEMPORAL_TLS_SERVER_NAME"),
+        (&[("TEMPORAL_API_KEY", "k")], "TEMPORAL_API_KEY"),
+        (&[("TEMPORAL_INSECURE_SKIP_VERIFY", "true")], "TEMPORAL_INSECURE_SKIP_VERIFY"),
+        (&[("TEMPORAL_HOST_URL", "https://temporal.example.com:7233")], "TEMPORAL_HOST_URL"),
+    ];
+    for (pairs, asks) in cases {
+        let place = pair().envs(pairs);
+        tls(&place);
+        assert_eq!(place.origin("tls"), format!("{asks} in the environment"));
+    }
+    for name in ["TEMPORAL_TLS", "TEMPORAL_INSECURE_SKIP_VERIFY"] {
+        let settings = Place::new().env(name, "false").settings();
+        assert!(matches!(settings.transport, Transport::Plaintext) && settings.notices.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn files_are_taken_from_the_folder_of_who_names_them() {
+    let place = pair().envs(&[("TEMPORAL_TLS_CERT", "c.pem"), ("TEMPORAL_TLS_KEY", "c.key")]);
+    let identity = tls(&place).identity.unwrap();
+    assert!(format!("{:?}", identity.certificate.source).contains(&format!("{:?}", place.here().join("c.pem"))));
+    assert_eq!(identity.key.origin, "TEMPORAL_TLS_KEY in the environment");
+    let flags = Flags { tls_cert: Some("c.pem".into()), tls_key: Some("c.key".into()), ..Flags::default() };
+    let settings = pair().flags(flags).settings();
+    assert_eq!(settings.connection_flags, ["--tls-cert=c.pem", "--tls-key=c.key"]);
+}
+
+#[test]
+fn half_a_pair_and_files_that_cannot_be_read_are_refused() {
+    let half = Place::new().env("TEMPORAL_TLS_CERT", "c.pem").env("TEMPORAL_API_KEY", "k").error();
+    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_KEY", .. }), "{half}");
+    let half = Place::new().env("TEMPORAL_TLS_KEY", "c.key").error();
+    assert!(matches!(half, SettingsError::HalfKeyPair { missing: "TEMPORAL_TLS_CERT", .. }), "{half}");
+    // The halves may come from two layers.
+    let two = || Place::new().env("TEMPORAL_TLS_CERT", "c.pem").dot_env("TEMPORAL_TLS_KEY=c.key");
+    let absent = two().file("c.key", "").error();
+    assert!(matches!(&absent, SettingsError::FileUnreadable { origin, .. } if origin.name == "TEMPORAL_TLS_CERT"));
+    assert!(absent.to_string().contains("c.pem\", which cannot be read"), "{absent}");
+    let folder = two().file("c.pem", "").file("c.key/x", "").error();
+    assert!(folder.to_string().contains("it is no regular file"), "{folder}");
+    tls(&two().file("c.pem", "").file("c.key", ""));
+    let text = pair().env("TEMPORAL_TLS_CERT", "-----BEGIN CERTIFICATE-----").error().to_string();
+    assert!(text.ends_with("name the file, or set TEMPORAL_TLS_CLIENT_CERT_DATA instead"), "{text}");
+    let two_paths = [("TEMPORAL_TLS_CERT", "c.pem"), ("TEMPORAL_TLS_CLIENT_CERT_PATH", "d.pem")];
+    assert!(matches!(pair().envs(&two_paths).error(), SettingsError::Conflict { .. }));
+}
+
+#[test]
+fn verification_is_skipped_loudly_and_never_with_an_api_key() {
+    let place = Place::new().envs(&[("TEMPORAL_URL", "far:1"), ("TEMPORAL_INSECURE_SKIP_VERIFY", "true")]);
+    assert!(tls(&place).skip_verify);
+    let notices = place.settings().notices;
+    assert!(notices[0].starts_with("INSECURE: the certificate of far:1 is not verified"), "{notices:?}");
+    let both = place.dot_env("TEMPORAL_API_KEY=k").error();
+    assert!(matches!(both, SettingsError::SkipVerifyWithApiKey { .. }), "{both}");
+    assert!(both.to_string().contains("set TEMPORAL_INSECURE_SKIP_VERIFY to false"), "{both}");
+}
+
+#[test]
+fn without_tls_only_this_machine_is_reached_unless_that_is_said() {
+    let error = Place::new().env("TEMPORAL_URL", "temporal:7233").error().to_string();
+    assert!(error.starts_with("temporal:7233 is not this machine") && error.contains("TEMPORAL_TLS=false"), "{error}");
+    for place in [Place::open(), Place::new().flags(Flags { tls: Some("false".into()), ..Flags::default() })] {
+        let settings = place.env("TEMPORAL_URL", "temporal:7233").settings();
+        assert!(settings.notices[0].contains("temporal:7233 is not encrypted"), "{:?}", settings.notices);
+    }
+}
+
+#[test]
+fn a_denial_contradicts_its_own_layer_and_overrides_those_below() {
+    let beside = pair().envs(&[("TEMPORAL_TLS", "false"), ("TEMPORAL_API_KEY", "k")]).error();
+    let told =
+        "TEMPORAL_TLS in the environment is false, which means no TLS, but TEMPORAL_API_KEY in the environment needs";
+    assert!(beside.to_string().starts_with(told), "{beside}");
+    let below = Place::new().dot_env("TEMPORAL_TLS=false").env("TEMPORAL_API_KEY", "k").error();
+    assert!(matches!(below, SettingsError::TlsDenied { .. }), "{below}");
+    let above = Place::open().dot_env("TEMPORAL_API_KEY=k\nTEMPORAL_SERVER_NAME=x").settings();
+    assert!(above.api_key.is_none() && matches!(above.transport, Transport::Plaintext));
+    assert!(above.notices[0].contains("TEMPORAL_SERVER_NAME in ") && above.notices[0].contains(" had no effect"));
+}

@@ -1,0 +1,208 @@
+//! Why there is no connection: each cause its own sentence, with what to do about it.
+
+use std::{error::Error, io};
+
+use rustls::{AlertDescription, CertificateError as Verdict};
+use temporalio_client::errors::ClientConnectError;
+use tonic::{Code, Status};
+
+use super::{
+    link::{Endpoint, Transport},
+    tls::{CertificateError, Judgement},
+};
+use crate::domain::sanitize;
+
+/// The longest cause in a message.
+const LONGEST: usize = 200;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
+    Unreachable { address: String, cause: String },
+    /// As [`Self::Unreachable`], where no server of ours could be started.
+    #[error("nothing answers at {address} ({cause}); check the address, the network and whether the server runs")]
+    Absent { address: String, cause: String },
+    #[error(
+        "something listens at {address} that is not a Temporal server ({cause}); stop it, or name another address \
+         with TEMPORAL_ADDRESS or --address. Where it wants TLS, set TEMPORAL_TLS=true"
+    )]
+    NotTemporal { address: String, cause: String },
+    #[error(
+        "what listens at {address} is not a Temporal server, or hangs (no answer in {seconds} s); stop it, or name another \
+         address with TEMPORAL_ADDRESS or --address"
+    )]
+    Silent { address: String, seconds: u64 },
+    #[error("the server at {address} has gone or hangs ({cause})")]
+    Lost { address: String, cause: String },
+    #[error(
+        "the server at {address} has no namespace '{namespace}'; create it with: temporal operator namespace create \
+         -n '{namespace}', or name another with TEMPORAL_NAMESPACE"
+    )]
+    NoNamespace { address: String, namespace: String },
+    #[error("the server at {address} refuses: {cause}")]
+    Refused { address: String, cause: String },
+    #[error("'{address}' is no address: {cause}")]
+    Address { address: String, cause: String },
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error(
+        "what listens at {address} does not speak TLS; where it is a server without TLS, set TEMPORAL_TLS=false, and \
+         remove the certificates and the API key from the settings"
+    )]
+    NotTls { address: String },
+    #[error(
+        "the certificate of {address} is signed by '{issuer}', which is not trusted here; if it is your server, set \
+         TEMPORAL_SERVER_ROOT_CA_CERT to the certificate file of that authority"
+    )]
+    UnknownIssuer { address: String, issuer: String },
+    #[error(
+        "the certificate of {address} is for {names}, not for '{asked}'; correct the address, or set TEMPORAL_SERVER_NAME \
+         to the name that it has"
+    )]
+    WrongName { address: String, asked: String, names: String },
+    #[error("the certificate of {address} expired on {until}; the server needs a new one")]
+    ServerExpired { address: String, until: String },
+    #[error("the certificate of {address} is valid only from {from} on; check the clocks of both machines")]
+    ServerNotYetValid { address: String, from: String },
+    #[error("the certificate of {address} is refused: {cause}; the server needs another one")]
+    BadServerCertificate { address: String, cause: String },
+    #[error(
+        "the server at {address} asks for a client certificate; set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to its files"
+    )]
+    IdentityWanted { address: String },
+    #[error(
+        "the server at {address} does not take the client certificate ({cause}); name one with TEMPORAL_TLS_CERT and \
+         TEMPORAL_TLS_KEY that an authority of the namespace has signed"
+    )]
+    IdentityRefused { address: String, cause: String },
+    #[error("there is no TLS with {address}: {cause}")]
+    Tls { address: String, cause: String },
+    #[error(
+        "the server at {address} does not know who asks ({cause}); set TEMPORAL_API_KEY to a key that is valid, or \
+         TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"
+    )]
+    Unauthenticated { address: String, cause: String },
+    #[error(
+        "the server at {address} does not permit us namespace '{namespace}' ({cause}); check that TEMPORAL_NAMESPACE is its \
+         full name, as in myns.abcdf, and that the API key or the client certificate belongs to it"
+    )]
+    NotPermitted { address: String, namespace: String, cause: String },
+}
+
+/// Why the SDK could not connect, given what the server's certificate came to.
+pub(super) fn of_connecting(
+    error: &ClientConnectError,
+    endpoint: &Endpoint,
+    judgement: Option<&Judgement>,
+) -> ConnectError {
+    let address = endpoint.address.clone();
+    let plain = || match error {
+        ClientConnectError::SystemInfoCallError(status) => of_status(status, endpoint),
+        other => ConnectError::NotTemporal { address: endpoint.address.clone(), cause: last_cause(other) },
+    };
+    let Transport::Tls(tls) = &endpoint.transport else { return plain() };
+    if let Some(refused) = judgement.and_then(|judgement| of_judgement(judgement, &address)) {
+        return refused;
+    }
+    match tls_cause(error) {
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            ConnectError::IdentityWanted { address }
+        }
+        Some(rustls::Error::AlertReceived(alert)) if is_about_identity(*alert) && tls.identity.is_some() => {
+            ConnectError::IdentityRefused { address, cause: words(*alert) }
+        }
+        Some(rustls::Error::InvalidMessage(_)) => ConnectError::NotTls { address },
+        Some(error) => ConnectError::Tls { address, cause: sanitize(&error.to_string(), LONGEST) },
+        None => plain(),
+    }
+}
+
+/// What a status of the server says of who asks.
+pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
+    let (address, namespace) = (endpoint.address.clone(), endpoint.namespace.clone());
+    let cause = status_cause(status);
+    match status.code() {
+        Code::NotFound => ConnectError::NoNamespace { address, namespace },
+        Code::Unauthenticated => ConnectError::Unauthenticated { address, cause },
+        Code::PermissionDenied => ConnectError::NotPermitted { address, namespace, cause },
+        // A status of the SDK's own making, where the server did not answer as one.
+        _ if status.source().is_some() => ConnectError::NotTemporal { address, cause },
+        _ => ConnectError::Refused { address, cause },
+    }
+}
+
+fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
+    let verdict = judgement.verdict()?;
+    let address = address.to_owned();
+    let cause = || sanitize(&verdict.to_string(), LONGEST);
+    let Some(shown) = &judgement.certificate else {
+        return Some(ConnectError::BadServerCertificate { address, cause: cause() });
+    };
+    Some(match verdict {
+        Verdict::UnknownIssuer => ConnectError::UnknownIssuer { address, issuer: shown.issuer.clone() },
+        Verdict::NotValidForName | Verdict::NotValidForNameContext { .. } => {
+            let names = if shown.names.is_empty() { "no name at all".to_owned() } else { shown.names.join(", ") };
+            ConnectError::WrongName { address, asked: judgement.asked.clone(), names: sanitize(&names, LONGEST) }
+        }
+        Verdict::Expired | Verdict::ExpiredContext { .. } => {
+            ConnectError::ServerExpired { address, until: shown.until.clone() }
+        }
+        Verdict::NotValidYet | Verdict::NotValidYetContext { .. } => {
+            ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
+        }
+        _ => ConnectError::BadServerCertificate { address, cause: cause() },
+    })
+}
+
+/// Alerts with which a server refuses a client's certificate.
+const fn is_about_identity(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+            | AlertDescription::HandshakeFailure
+    )
+}
+
+fn words(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::UnknownCA => "it does not know the authority that signed it".to_owned(),
+        AlertDescription::CertificateExpired => "it says that it has expired".to_owned(),
+        AlertDescription::CertificateRevoked => "it says that it was revoked".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What TLS itself says, wherever in the chain of causes. An I/O error hides its inside from [`Error::source`].
+fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let found = error.downcast_ref().or_else(|| inside?.downcast_ref());
+        if found.is_some() {
+            return found;
+        }
+        next = error.source().or_else(|| inside.map(|inside| inside as &(dyn Error + 'static)));
+    }
+    None
+}
+
+/// The SDK shows its errors with all their insides; a person needs the last cause.
+pub(super) fn status_cause(status: &Status) -> String {
+    status.source().map_or_else(|| sanitize(status.message(), LONGEST), last_cause)
+}
+
+fn last_cause(error: &dyn Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    sanitize(&last.to_string(), LONGEST)
+}

@@ -1,0 +1,169 @@
+//! Temporal's own file of profiles, `temporal.toml`, in which its command line and its SDKs keep how to connect. Reads
+//! text that somebody else has read from the file; its meaning is the SDK's.
+
+use std::collections::BTreeMap;
+
+use temporalio_common::envconfig::{
+    ClientConfig, ClientConfigFromTOMLOptions, ClientConfigProfile, ClientConfigTLS, ConfigError, DataSource,
+};
+
+use crate::toml_text::Position;
+
+/// The folder of Temporal's own tools among a user's settings, and its file of profiles.
+pub const PROFILE_FOLDER: &str = "temporalio";
+pub const PROFILE_FILE: &str = "temporal.toml";
+
+/// What a profile says, in the words of the environment: each name with its value. Relative paths are as they were
+/// written, and values may be secrets.
+pub type Profile = BTreeMap<&'static str, String>;
+
+/// Why a text is no file of profiles. Never carries a value, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    #[error("{at}: {problem}")]
+    Malformed { at: Position, problem: String },
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// The profiles in `text`, by their names. What this program cannot do, such as other metadata with each call, comes back as
+/// names that nobody knows.
+///
+/// # Errors
+/// [`ProfileError`].
+pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
+    let config = ClientConfig::from_toml(text.as_bytes(), ClientConfigFromTOMLOptions::default())
+        .map_err(|error| problem(text, &error))?;
+    Ok(config.profiles.into_iter().map(|(name, profile)| (name, profile_of(profile))).collect())
+}
+
+fn profile_of(profile: ClientConfigProfile) -> Profile {
+    let ClientConfigProfile { address, namespace, api_key, tls, .. } = profile;
+    let mut values = Profile::new();
+    let plain = [("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", namespace), ("TEMPORAL_API_KEY", api_key)];
+    values.extend(plain.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(tls) = tls {
+        values.extend(tls_of(tls));
+    }
+    values
+}
+
+/// A table for TLS asks for it, unless it says that it does not.
+fn tls_of(tls: ClientConfigTLS) -> Profile {
+    let ClientConfigTLS {
+        disabled,
+        client_cert,
+        client_key,
+        server_ca_cert,
+        server_name,
+        disable_host_verification,
+        ..
+    } = tls;
+    if disabled == Some(true) {
+        return Profile::from([("TEMPORAL_TLS", "false".to_owned())]);
+    }
+    let mut values = Profile::from([("TEMPORAL_TLS", "true".to_owned())]);
+    let sources = [
+        (client_cert, "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA"),
+        (client_key, "TEMPORAL_TLS_CLIENT_KEY_PATH", "TEMPORAL_TLS_CLIENT_KEY_DATA"),
+        (server_ca_cert, "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_SERVER_CA_CERT_DATA"),
+    ];
+    for (source, path, data) in sources {
+        match source {
+            Some(DataSource::Path(file)) => values.insert(path, file),
+            Some(DataSource::Data(bytes)) => values.insert(data, String::from_utf8_lossy(&bytes).into_owned()),
+            _ => None,
+        };
+    }
+    values.extend(server_name.map(|name| ("TEMPORAL_TLS_SERVER_NAME", name)));
+    if disable_host_verification {
+        values.insert("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "true".to_owned());
+    }
+    values
+}
+
+/// The place of the problem and its kind, without the line itself, which the library would show.
+fn problem(text: &str, error: &ConfigError) -> ProfileError {
+    let ConfigError::LoadError(cause) = error else { return ProfileError::Unusable(error.to_string()) };
+    match cause.downcast_ref::<toml::de::Error>() {
+        Some(error) => ProfileError::Malformed {
+            at: Position::of(text, error.span().map_or(0, |span| span.start)),
+            problem: kind(error.message()),
+        },
+        None => ProfileError::Unusable(cause.to_string()),
+    }
+}
+
+/// What is wrong, without the value that serde puts into it: `invalid type: integer `5`, expected a string`.
+fn kind(message: &str) -> String {
+    match (message.split_once(':'), message.rsplit_once("expected")) {
+        (Some((kind @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
+            format!("{kind}, expected{expected}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOUD: &str = r#"
+[profile.default]
+address = "localhost:7233"
+
+[profile.cloud]
+address = "myns.abcdf.tmprl.cloud:7233"
+namespace = "myns.abcdf"
+api_key = "hunter2"
+[profile.cloud.tls]
+client_cert_path = "client.pem"
+client_key_data = "-----BEGIN"
+server_name = "name"
+disable_host_verification = true
+[profile.cloud.grpc_meta]
+x = "y"
+
+[profile.open.tls]
+disabled = true
+client_cert_path = "ignored"
+"#;
+
+    #[test]
+    fn a_profile_is_read_in_the_words_of_the_environment() {
+        let found = profiles(CLOUD).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["cloud", "default", "open"]);
+        assert_eq!(found["default"], Profile::from([("TEMPORAL_ADDRESS", "localhost:7233".to_owned())]));
+        assert_eq!(found["open"], Profile::from([("TEMPORAL_TLS", "false".to_owned())]));
+        let expected = [
+            ("TEMPORAL_ADDRESS", "myns.abcdf.tmprl.cloud:7233"),
+            ("TEMPORAL_API_KEY", "hunter2"),
+            ("TEMPORAL_NAMESPACE", "myns.abcdf"),
+            ("TEMPORAL_TLS", "true"),
+            ("TEMPORAL_TLS_CLIENT_CERT_PATH", "client.pem"),
+            ("TEMPORAL_TLS_CLIENT_KEY_DATA", "-----BEGIN"),
+            ("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "true"),
+            ("TEMPORAL_TLS_SERVER_NAME", "name"),
+        ];
+        let cloud: Vec<_> = found["cloud"].iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(cloud, expected);
+        assert_eq!(profiles(" \n").unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_place_and_without_any_value() {
+        let cases = [
+            ("[profile.x]\napi_key = hunter2", 2),
+            ("[profile.x]\napi_key = \"hunter2", 2),
+            ("[profile.x]\naddress = 5", 2),
+            ("[profile.x]\ntls = \"hunter2\"", 2),
+            ("[profile.x.tls]\ndisabled = \"hunter2\"", 2),
+        ];
+        for (text, line) in cases {
+            let error = profiles(text).unwrap_err();
+            let ProfileError::Malformed { at, problem } = &error else { panic!("{error}") };
+            assert_eq!(at.line, line, "{error}");
+            assert!(!problem.is_empty() && !format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+}
