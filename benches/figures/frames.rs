@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
         App, Beginning, Description, End, Link, LogLevel, Look, Message, NotesPage, Pending, PendingFailure,
-        PendingState, Programme, RetryWaits, Server, Setup, Theme, Tone, Worker, parse_script,
+        PendingState, Programme, RetryWaits, Security, Server, Setup, Theme, Tone, Worker, parse_script,
     },
     domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
     faults::{Action, Point, Preset},
@@ -58,6 +58,8 @@ fn setup(look: Look) -> Setup {
         preset: Preset::Seed,
         guard: Guard::Ledger,
         faults_allowed: true,
+        security: Security::default(),
+        encrypted: false,
         retry: RetryWaits::default(),
         look,
         version: "0".into(),

@@ -101,7 +101,7 @@ pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Plac
 pub use progress::{NextAttempt, Stage};
 pub use replay_bar::{ReplayBar, Standing};
 pub use round::Place;
-pub use setup::{Programme, Setup};
+pub use setup::{Programme, Security, Setup};
 pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};

@@ -28,6 +28,8 @@ pub fn setup() -> Setup {
         preset: Preset::Seed,
         guard: Guard::Ledger,
         faults_allowed: true,
+        security: Security::default(),
+        encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
         version: "0.1.0".into(),

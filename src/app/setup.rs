@@ -13,6 +13,12 @@ use super::{Beginning, Look, Script};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
     pub server: String,
+    /// Absent in recordings of before it was known.
+    #[serde(default)]
+    pub security: Security,
+    /// Temporal stores nothing that can be read without a key. Absent in older recordings too.
+    #[serde(default)]
+    pub encrypted: bool,
     pub namespace: String,
     pub task_queue: String,
     pub database: String,
@@ -29,6 +35,21 @@ pub struct Setup {
     pub version: String,
     pub now: UnixMillis,
     pub programme: Programme,
+}
+
+/// Who can read and change what goes between here and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// It does not leave this machine.
+    #[default]
+    Local,
+    /// Everybody on the way.
+    Open,
+    /// Nobody else.
+    Tls,
+    /// Whoever answers in the server's place.
+    Unverified,
 }
 
 /// The longest text that is shown of a setup.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{Failure, session_letters};
 use crate::{
-    app::{Programme, RetryWaits, Setup},
+    app::{Programme, RetryWaits, Security, Setup},
     config::{AddressError, Settings},
     domain::Guard,
     faults::Preset,
@@ -98,6 +98,13 @@ fn folder(prefix: &str) -> Result<TempDir, Failure> {
 pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
     Setup {
         server: settings.address.to_string(),
+        security: match &settings.transport {
+            Transport::Tls(tls) if tls.skip_verify => Security::Unverified,
+            Transport::Tls(_) => Security::Tls,
+            Transport::Plaintext if settings.address.is_loopback() => Security::Local,
+            Transport::Plaintext => Security::Open,
+        },
+        encrypted: false,
         namespace: settings.namespace.clone(),
         task_queue: settings.task_queue.clone(),
         database: settings.database.path.display().to_string(),

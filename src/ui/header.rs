@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Link, Server, age},
+    app::{App, Link, Security, Server, age},
     domain::Guard,
     faults::Preset,
 };
@@ -45,13 +45,27 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     if spans.len() > 1 {
         spans.push(Span::raw(" "));
     }
+    let security = security(setup.security);
+    // The badge says that there is a connection, and where there is little room, that is enough.
+    let link = if narrow && security.is_some() { link.replace("● connected", "●") } else { link };
     let mut states = vec![Span::raw(" "), Span::styled(link, link_style)];
+    states.extend(security.into_iter().flat_map(|(text, style)| [Span::raw(" "), Span::styled(text, style)]));
     states.extend(pane::pair("  worker ", worker, worker_style));
     // A long address gives way: that a worker polls matters more.
     let taken: usize = spans.iter().chain(&states).map(Span::width).sum();
     spans.push(Span::raw(pane::cut(&setup.server, room.saturating_sub(taken).max(8))));
     spans.extend(states);
     Line::from(spans)
+}
+
+/// What is worth saying of how the connection is secured.
+fn security(security: Security) -> Option<(&'static str, Style)> {
+    match security {
+        Security::Local => None,
+        Security::Tls => Some(("TLS", theme::GOOD)),
+        Security::Open => Some((" NO TLS ", theme::badge(theme::WARN))),
+        Security::Unverified => Some((" TLS UNVERIFIED ", theme::badge(theme::BAD))),
+    }
 }
 
 fn link(app: &App) -> (String, Style) {
@@ -86,6 +100,9 @@ fn terms(app: &App, width: usize) -> Line<'_> {
         Span::styled(faults, faults_style),
         Span::styled(format!(" random {}", setup.seed), theme::FAINT),
     ];
+    if setup.encrypted {
+        spans.push(Span::styled("  encrypted", theme::GOOD));
+    }
     let used = Line::from(spans.clone()).width();
     let web_ui = match app.server() {
         Server::Running { web_ui } => format!("  Web UI {web_ui}"),

@@ -11,7 +11,7 @@ use tui_input::InputRequest;
 
 use crate::{
     app::{
-        App, Intent, Link, Message, Move, Overlay, Panel, Server, Worker,
+        App, Intent, Link, Message, Move, Overlay, Panel, Security, Server, Setup, Worker,
         script::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
@@ -308,4 +308,28 @@ fn ten_thousand_orders_scroll_to_the_first() {
     let shown = frame(&scene.app, 80, 24);
     find(&shown, "▌ FIRST");
     find(&shown, "10000 of 10000");
+}
+
+#[test]
+fn how_the_connection_is_secured_is_in_the_header_at_every_width() {
+    let cases = [
+        (Security::Local, None),
+        (Security::Tls, Some("TLS")),
+        (Security::Open, Some(" NO TLS ")),
+        (Security::Unverified, Some(" TLS UNVERIFIED ")),
+    ];
+    for (security, words) in cases {
+        let server = "myns.abcdf.tmprl.cloud:7233".to_owned();
+        let mut app = App::new(Setup { security, server, encrypted: true, ..script::setup() });
+        app.update(Message::Link(Link::Up));
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            let text = text(&frame(&app, width, height));
+            let header = text.lines().next().unwrap();
+            match words {
+                Some(words) => assert!(header.contains(words), "{header}"),
+                None => assert!(!header.contains("TLS"), "{header}"),
+            }
+            assert!(header.contains("worker ") && text.contains("encrypted"), "{text}");
+        }
+    }
 }

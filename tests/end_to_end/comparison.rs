@@ -8,8 +8,8 @@ use std::{
 
 use idempotence::{
     app::{
-        App, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Look, Message, Programme, RetryWaits, Setup,
-        SideStage, Worker,
+        App, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Look, Message, Programme, RetryWaits,
+        Security, Setup, SideStage, Worker,
     },
     config::{Flags, Settings},
     domain::Guard,
@@ -191,6 +191,8 @@ fn setup(stage: &Stage, preset: Preset) -> Setup {
         preset,
         guard: Guard::Ledger,
         faults_allowed: true,
+        security: Security::default(),
+        encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
         version: "0".into(),

@@ -10,7 +10,7 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use idempotence::{
-    app::{App, Command, Look, Message, Programme, RetryWaits, Setup},
+    app::{App, Command, Look, Message, Programme, RetryWaits, Security, Setup},
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
@@ -173,6 +173,8 @@ pub fn setup(stage: &Stage) -> Setup {
         preset: Preset::AfterCommitOnce,
         guard: Guard::Ledger,
         faults_allowed: true,
+        security: Security::default(),
+        encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
         version: "0".into(),

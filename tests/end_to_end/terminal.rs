@@ -9,7 +9,7 @@ use std::{
 };
 
 use idempotence::{
-    app::{App, Look, Message, Programme, RetryWaits, Setup},
+    app::{App, Look, Message, Programme, RetryWaits, Security, Setup},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
     faults::{Point, Preset},
     runtime::{
@@ -377,6 +377,8 @@ fn setup() -> Setup {
         preset: Preset::None,
         guard: Guard::Ledger,
         faults_allowed: true,
+        security: Security::default(),
+        encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
         version: "0".into(),

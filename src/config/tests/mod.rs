@@ -15,6 +15,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::temporal::{PROFILE_FILE, PROFILE_FOLDER};
 
 /// A current folder, a home beside it, and the layers under test.
 struct Place {
@@ -77,7 +78,7 @@ impl Place {
     }
 
     fn profiles_path(&self) -> PathBuf {
-        self.root.path().join("home/.config/temporalio/temporal.toml")
+        self.root.path().join("home/.config").join(PROFILE_FOLDER).join(PROFILE_FILE)
     }
 
     /// Temporal's own file of profiles, in its usual folder.
