@@ -152,6 +152,8 @@ pub enum CommandArgs {
     Reset(ResetArgs),
     /// Show every setting and where it comes from
     Config(ConfigArgs),
+    /// Look whether all is as it must be, and say what mends what is not
+    Doctor(DoctorArgs),
     /// Run a program that ends when standard input closes
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -354,6 +356,13 @@ pub struct ResetArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

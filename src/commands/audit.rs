@@ -12,7 +12,19 @@ use crate::{
     store::{Audit, Document, JournalReader, StoreError, Verdict, read_document},
 };
 
-pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
+/// What the database comes to.
+pub struct Examined {
+    pub audit: Audit,
+    pub verdict: Verdict,
+    /// The document, where it differs from its journal.
+    pub differs: Option<Document>,
+}
+
+/// Holds the database against its journal.
+///
+/// # Errors
+/// [`Failure`]: it cannot be read, or is not there.
+pub fn examine(settings: &Settings) -> Result<Examined, Failure> {
     let path = &settings.database.path;
     let mut reader = JournalReader::new(path);
     let records = reader.read()?.records;
@@ -24,8 +36,14 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     if records.is_empty() {
         audit = begin_from(document.as_ref(), settings)?;
     }
-    let differs = document.as_ref().filter(|document| document.stock != audit.actual);
+    let differs = document.filter(|document| document.stock != audit.actual);
     let verdict = if differs.is_some() { Verdict::Wrong } else { audit.verdict() };
+    Ok(Examined { audit, verdict, differs })
+}
+
+pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
+    let path = &settings.database.path;
+    let Examined { audit, verdict, differs } = examine(settings)?;
     if args.json {
         let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
         print::json(&json!({
@@ -38,7 +56,7 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
             "seq": audit.seq,
         }));
     } else {
-        match differs {
+        match &differs {
             Some(document) => {
                 print::line(&format!("wrong: the document says {}, its journal {}", document.stock, audit.actual));
             }

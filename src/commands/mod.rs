@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod dashboard;
 mod demo;
+mod doctor;
 mod export;
 mod log;
 mod print;
@@ -25,6 +26,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::SystemTime,
 };
 
 use rand::seq::IndexedRandom;
@@ -40,7 +42,7 @@ use crate::{
     runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
     store::StoreError,
-    temporal::{ConnectError, StartError, WorkerError},
+    temporal::{ConnectError, StartError, Transport, WorkerError},
 };
 
 /// Why a command gave up. The sentence is for the person who typed it.
@@ -115,8 +117,14 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         return supervise::run(args).await;
     }
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
-    let effective = Effective::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current)?;
-    let settings = Settings::from(effective.clone());
+    let effective = Effective::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current);
+    let effective = match (effective, &cli.command) {
+        // What is wrong with the settings is a finding too.
+        (Err(error), Some(CommandArgs::Doctor(args))) => return Ok(doctor::run(Err(error), args).await),
+        (effective, _) => effective?,
+    };
+    let mut settings = Settings::from(effective.clone());
+    settings.notices.extend(expiring(&settings));
     match cli.command {
         Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings, args).await,
         None => dashboard_or_demo(settings, DashboardArgs::default()).await,
@@ -130,7 +138,19 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
         Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
         Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),
+        Some(CommandArgs::Doctor(args)) => Ok(doctor::run(Ok(effective), &args).await),
         Some(CommandArgs::Supervise(args)) => supervise::run(args).await,
+    }
+}
+
+/// Certificates of the settings that end soon. Those that cannot be used are told by the connection that needs them.
+fn expiring(settings: &Settings) -> Vec<String> {
+    match &settings.transport {
+        Transport::Plaintext => Vec::new(),
+        Transport::Tls(tls) => {
+            let soon = tls.expiring(SystemTime::now()).unwrap_or_default();
+            soon.iter().map(|expiring| format!("{expiring}; have it renewed.")).collect()
+        }
     }
 }
 

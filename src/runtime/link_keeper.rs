@@ -138,6 +138,9 @@ impl LinkKeeper {
         self.current.send_replace(Some(link.clone()));
         self.tell(Message::Server(state)).await;
         self.tell(Message::Link(app::Link::Up)).await;
+        if let Some(expiring) = link.certificate().and_then(|certificate| certificate.expiring.as_ref()) {
+            self.notice(expiring.to_string(), Tone::Bad).await;
+        }
         if let Some(death) = self.death.take() {
             let then =
                 if restarted { "it was started again, and knows its orders still" } else { "another one answers" };

@@ -8,6 +8,7 @@
 //! | `writer` | group commit: many callers, one sync |
 //! | `medium` | the disk, and a simulated one that loses power |
 //! | `reader`, `audit` | following a journal without its lock, and judging it |
+//! | `probe` | whether a database could be used |
 
 pub mod audit;
 pub mod document;
@@ -15,6 +16,7 @@ mod engine;
 mod error;
 pub mod line;
 pub mod medium;
+mod probe;
 mod reader;
 pub mod record;
 mod recovery;
@@ -29,6 +31,7 @@ pub use audit::{Audit, Verdict};
 pub use document::{Document, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError};
+pub use probe::{Probed, probe};
 pub use reader::{JournalReader, News, read_document, watched_folder};
 pub use record::{AttemptEvent, Fact, Outcome, Phase, Record, Refused};
 pub use writer::{JsonStore, now};

