@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
 //! | `workflow`, `activities`, `worker` | the worker's side |
+//! | `metrics` | what a worker counts, for Prometheus |
 //! | `link`, `starter`, `presence` | the client's side |
 //! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
 
 mod activities;
 mod describe;
 mod link;
+mod metrics;
 mod operate;
 mod presence;
 mod starter;
@@ -19,6 +21,7 @@ mod workflow;
 
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
 pub use link::{ConnectError, Endpoint, Link, Patience, backoff};
+pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
 pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited, watch};
