@@ -216,8 +216,12 @@ impl Instruments {
 
     /// A series that begins with its first event hides that event from Prometheus' `rate`.
     fn show_zeros(&self) {
-        OrderEnd::ALL.into_iter().for_each(|end| self.order(end, 0));
-        Point::ALL.into_iter().for_each(|point| self.fault(point, 0));
+        for end in OrderEnd::ALL {
+            self.order(end, 0);
+        }
+        for point in Point::ALL {
+            self.fault(point, 0);
+        }
         for activity in Activity::ALL {
             self.attempt(activity, true, 0);
             self.attempt(activity, false, 0);

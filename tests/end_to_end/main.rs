@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
 mod commands;
 mod comparison;
 mod dashboard;
@@ -16,10 +17,12 @@ mod keys;
 mod look;
 mod operations;
 mod orders;
+mod proxy;
 mod scenarios;
 mod screen;
 mod servers;
 mod shipped;
 mod stage;
 mod terminal;
+mod tls;
 mod walkthrough;
