@@ -18,6 +18,7 @@ mod look;
 mod operations;
 mod orders;
 mod proxy;
+mod python;
 mod scenarios;
 mod screen;
 mod servers;
