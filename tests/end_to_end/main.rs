@@ -15,6 +15,7 @@ mod extension;
 mod failures;
 mod keys;
 mod look;
+mod metrics;
 mod operations;
 mod orders;
 mod proxy;
