@@ -100,6 +100,7 @@ async fn our_rate(folder: &Path, address: &str, round: usize) -> f64 {
         faults: FaultPlan::none(),
         seed: 0,
         guard: Guard::Ledger,
+        metrics: None,
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {

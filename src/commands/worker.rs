@@ -33,6 +33,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         faults,
         seed: args.seed,
         guard: args.guard,
+        metrics: None,
     };
     let ready = || {
         print::line(&format!(

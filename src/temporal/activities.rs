@@ -2,14 +2,17 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
-use super::wire::{Demo, EffectResult, OrderInput, SupplierInput};
+use super::{
+    metrics::{Figures, OrderEnd},
+    wire::{Demo, EffectResult, OrderInput, SupplierInput},
+};
 use crate::{
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, Rejection, SupplierOrder},
     faults::{Action, Draw, FaultPlan, Point, Seed},
@@ -28,6 +31,7 @@ pub struct InventoryActivities {
     pub(super) faults: FaultPlan,
     pub(super) seed: Seed,
     pub(super) guard: Guard,
+    pub(super) figures: Figures,
 }
 
 #[activities]
@@ -40,10 +44,10 @@ impl InventoryActivities {
     ) -> Result<EffectResult, ActivityError> {
         let execution = match self.execution(&ctx, &order.order, order.demo.as_ref(), Activity::UpdateInventory) {
             Ok(execution) => execution,
-            Err(problem) => return Err(self.refuse(&ctx, problem).await),
+            Err(problem) => return Err(self.refuse(&ctx, Activity::UpdateInventory, problem).await),
         };
         let Ok(product) = ProductId::new(&order.item) else {
-            return Err(self.refuse(&ctx, malformed(&order.item, "product")).await);
+            return Err(self.refuse(&ctx, Activity::UpdateInventory, malformed(&order.item, "product")).await);
         };
         let id = execution.origin.order.clone();
         execution.run(Effect::Order(Order { id, product, quantity: order.quantity })).await
@@ -62,10 +66,10 @@ impl InventoryActivities {
         let demo = input.order.as_ref().and_then(|order| order.demo.as_ref());
         let execution = match self.execution(&ctx, &order, demo, Activity::SupplierOrder) {
             Ok(execution) => execution,
-            Err(problem) => return Err(self.refuse(&ctx, problem).await),
+            Err(problem) => return Err(self.refuse(&ctx, Activity::SupplierOrder, problem).await),
         };
         let Ok(product) = ProductId::new(&input.item) else {
-            return Err(self.refuse(&ctx, malformed(&input.item, "product")).await);
+            return Err(self.refuse(&ctx, Activity::SupplierOrder, malformed(&input.item, "product")).await);
         };
         let order = execution.origin.order.clone();
         execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
@@ -83,6 +87,10 @@ fn order_behind(ctx: &ActivityContext) -> String {
 fn order_of_workflow(workflow: &str) -> String {
     let known = ["ordermanagement-wkfl-", "order-"];
     known.iter().find_map(|prefix| workflow.strip_prefix(prefix)).unwrap_or(workflow).to_owned()
+}
+
+fn attempt_of(ctx: &ActivityContext) -> Attempt {
+    Attempt::new(ctx.info().attempt).unwrap_or(Attempt::FIRST)
 }
 
 fn malformed(text: &str, what: &str) -> Rejection {
@@ -116,7 +124,7 @@ impl InventoryActivities {
             workflow: info.workflow_id.clone().unwrap_or_default(),
             run: info.workflow_run_id.clone().unwrap_or_default(),
             activity,
-            attempt: Attempt::new(info.attempt).unwrap_or(Attempt::FIRST),
+            attempt: attempt_of(ctx),
         };
         Ok(Execution {
             store: Arc::clone(&self.store),
@@ -125,12 +133,14 @@ impl InventoryActivities {
             seed: demo.map_or(self.seed, |demo| demo.seed),
             guard: demo.map_or(self.guard, |demo| demo.guard),
             deadline: info.deadline,
+            figures: self.figures.clone(),
         })
     }
 
     /// An order that cannot even be an effect: written down, and never tried again.
-    async fn refuse(&self, ctx: &ActivityContext, rejection: Rejection) -> ActivityError {
+    async fn refuse(&self, ctx: &ActivityContext, activity: Activity, rejection: Rejection) -> ActivityError {
         let error = StoreError::Rejected(rejection);
+        self.figures.attempt(activity, attempt_of(ctx), false);
         let refused = Refused {
             key: None,
             code: error.type_name().to_owned(),
@@ -139,7 +149,12 @@ impl InventoryActivities {
             run: ctx.info().workflow_run_id.clone().unwrap_or_default(),
         };
         match self.store.note(Note::Refused(refused)).await {
-            Ok(()) => failure(&error, error.type_name(), false),
+            Ok(()) => {
+                if activity == Activity::UpdateInventory {
+                    self.figures.order(OrderEnd::Rejected);
+                }
+                failure(&error, error.type_name(), false)
+            }
             Err(unwritten) => failure(&unwritten, unwritten.type_name(), unwritten.is_retryable()),
         }
     }
@@ -153,6 +168,7 @@ struct Execution {
     seed: Seed,
     guard: Guard,
     deadline: Option<SystemTime>,
+    figures: Figures,
 }
 
 /// Why an attempt ends without a result.
@@ -164,6 +180,7 @@ enum Stopped {
 impl Execution {
     async fn run(self, effect: Effect) -> Result<EffectResult, ActivityError> {
         let result = self.attempt(effect).await;
+        self.count(&result);
         let phase = match &result {
             Ok(committed) => Phase::Completed { outcome: committed.outcome },
             Err(Stopped::Store(error)) => Phase::Failed {
@@ -188,7 +205,7 @@ impl Execution {
                 outcome: committed.outcome,
                 delta: committed.receipt.delta,
                 stock: committed.receipt.stock,
-                own: committed.outcome == Outcome::Applied || committed.same_run,
+                own: made_here(&committed),
             }),
             Err(Stopped::Store(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
             Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, "RandomError", true)),
@@ -199,9 +216,25 @@ impl Execution {
         self.note(Phase::Started).await.map_err(Stopped::Store)?;
         self.fault(Point::BeforeCommit).await?;
         let request = CommitRequest { effect, guard: self.guard, origin: self.origin.clone() };
-        let committed = self.store.commit(request).await.map_err(Stopped::Store)?;
+        let asked = Instant::now();
+        let answer = self.store.commit(request).await;
+        self.figures.commit(asked.elapsed());
+        let committed = answer.map_err(Stopped::Store)?;
+        if committed.outcome == Outcome::Replayed {
+            self.figures.replay(self.origin.activity);
+        }
         self.fault(Point::AfterCommit).await?;
         Ok(committed)
+    }
+
+    fn count(&self, result: &Result<Committed, Stopped>) {
+        let Origin { activity, attempt, .. } = self.origin;
+        self.figures.attempt(activity, attempt, result.is_ok());
+        if activity == Activity::UpdateInventory
+            && let Some(end) = order_end(result)
+        {
+            self.figures.order(end);
+        }
     }
 
     async fn note(&self, phase: Phase) -> Result<(), StoreError> {
@@ -212,6 +245,7 @@ impl Execution {
         let Origin { order, activity, attempt, .. } = &self.origin;
         let draw = Draw { seed: self.seed, order: order.as_str(), activity: *activity, attempt: *attempt, point };
         let Some(action) = self.faults.strike(&draw) else { return Ok(()) };
+        self.figures.fault(point);
         if action == Action::Error {
             return Err(Stopped::Injected(point));
         }
@@ -228,6 +262,23 @@ impl Execution {
     fn until_after_deadline(&self) -> Duration {
         let left = self.deadline.and_then(|deadline| deadline.duration_since(SystemTime::now()).ok());
         left.unwrap_or_default() + HANG_BEYOND
+    }
+}
+
+/// Whether this workflow run made the effect, in this attempt or in one before it.
+fn made_here(committed: &Committed) -> bool {
+    committed.outcome == Outcome::Applied || committed.same_run
+}
+
+/// `None` for what is tried again.
+fn order_end(result: &Result<Committed, Stopped>) -> Option<OrderEnd> {
+    match result {
+        Ok(committed) if made_here(committed) => Some(OrderEnd::Applied),
+        Ok(Committed { outcome: Outcome::Skipped, .. }) => Some(OrderEnd::Skipped),
+        Ok(_) => Some(OrderEnd::Replayed),
+        Err(Stopped::Store(StoreError::Rejected(_))) => Some(OrderEnd::Rejected),
+        Err(Stopped::Store(StoreError::Conflict { .. })) => Some(OrderEnd::Conflict),
+        Err(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `workflow`, `activities`, `worker` | the worker's side |
 //! | `link`, `tls`, `connect_error` | the connection, what secures it, and why there is none |
 //! | `starter`, `presence` | the client's side |
+//! | `metrics` | what a worker counts, for Prometheus |
 //! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
 //! | `profile` | the file in which Temporal's own tools keep how to connect |
 
@@ -13,6 +14,7 @@ mod activities;
 mod connect_error;
 mod describe;
 mod link;
+mod metrics;
 mod operate;
 mod presence;
 mod profile;
@@ -25,6 +27,7 @@ mod workflow;
 pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};
+pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};

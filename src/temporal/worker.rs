@@ -10,6 +10,7 @@ use temporalio_sdk::{
 
 use super::{
     activities::InventoryActivities,
+    metrics::{Exporter, Figures},
     workflow::{InventoryTask, InventoryWorkflow},
 };
 use crate::{
@@ -40,6 +41,9 @@ pub struct WorkerSetup {
     pub faults: FaultPlan,
     pub seed: Seed,
     pub guard: Guard,
+    /// Where Prometheus asks, for as long as the worker runs; its client's calls are there too if it was connected with
+    /// [`Exporter::client_meter`].
+    pub metrics: Option<Exporter>,
 }
 
 impl std::fmt::Debug for WorkerSetup {
@@ -62,11 +66,13 @@ pub enum WorkerError {
 /// # Errors
 /// [`WorkerError`].
 pub async fn run_worker(
-    setup: WorkerSetup,
+    mut setup: WorkerSetup,
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
-    let mut worker = build(setup).map_err(|error| WorkerError::Setup(format!("{error:#}")))?;
+    // Held until the worker has ended.
+    let metrics = setup.metrics.take();
+    let mut worker = build(setup, metrics.as_ref()).map_err(|error| WorkerError::Setup(format!("{error:#}")))?;
     let shut_down = worker.shutdown_handle();
     ready();
     let run = worker.run();
@@ -82,12 +88,17 @@ pub async fn run_worker(
     }
 }
 
-fn build(setup: WorkerSetup) -> anyhow::Result<Worker> {
-    let WorkerSetup { client, task_queue, store, faults, seed, guard } = setup;
-    let options = RuntimeOptions::builder().heartbeat_interval(Some(HEARTBEAT)).build().map_err(anyhow::Error::msg)?;
+fn build(setup: WorkerSetup, metrics: Option<&Exporter>) -> anyhow::Result<Worker> {
+    let WorkerSetup { client, task_queue, store, faults, seed, guard, .. } = setup;
+    let figures = metrics.map_or_else(Figures::none, Exporter::figures);
+    let options = RuntimeOptions::builder()
+        .telemetry_options(metrics.map(Exporter::telemetry).unwrap_or_default())
+        .heartbeat_interval(Some(HEARTBEAT))
+        .build()
+        .map_err(anyhow::Error::msg)?;
     let runtime = Runtime::from_current_tokio(options)?;
     let options = WorkerOptions::new(task_queue)
-        .register_activities(InventoryActivities { store, faults, seed, guard })
+        .register_activities(InventoryActivities { store, faults, seed, guard, figures })
         .register_workflow::<InventoryWorkflow>()?
         .register_workflow::<InventoryTask>()?
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
 mod commands;
 mod comparison;
 mod dashboard;
@@ -14,12 +15,16 @@ mod extension;
 mod failures;
 mod keys;
 mod look;
+mod metrics;
 mod operations;
 mod orders;
+mod proxy;
+mod python;
 mod scenarios;
 mod screen;
 mod servers;
 mod shipped;
 mod stage;
 mod terminal;
+mod tls;
 mod walkthrough;

@@ -111,8 +111,14 @@ impl Stage {
 
     /// A worker process that polls.
     pub fn worker(&self) -> WorkerProcess {
+        self.worker_with(&[])
+    }
+
+    /// A worker process that polls, with settings from its environment.
+    pub fn worker_with(&self, settings: &[(&str, &str)]) -> WorkerProcess {
         let mut child = self
             .command("worker")
+            .envs(settings.iter().copied())
             .arg("--with-parent")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
