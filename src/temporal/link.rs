@@ -8,6 +8,8 @@ use tokio::{net::TcpStream, time::timeout};
 use tonic::{Code, IntoRequest, Status};
 use url::Url;
 
+use super::codec::Codec;
+
 /// How long a server may take to answer before it counts as silent.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -67,6 +69,7 @@ pub enum ConnectError {
 pub struct Link {
     client: Client,
     address: String,
+    codec: Option<Codec>,
 }
 
 impl std::fmt::Debug for Link {
@@ -100,7 +103,7 @@ impl Link {
             Ok(Err(error)) => return Err(ConnectError::NotTemporal { address, cause: connect_cause(&error) }),
             Err(_) => return Err(ConnectError::Silent { address }),
         };
-        let link = Self { client, address };
+        let link = Self { client, address, codec: None };
         link.check_namespace(&endpoint.namespace).await?;
         Ok(link)
     }
@@ -121,6 +124,12 @@ impl Link {
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What this link's payloads are encrypted with; `None` where they travel in clear.
+    #[must_use]
+    pub const fn codec(&self) -> Option<&Codec> {
+        self.codec.as_ref()
     }
 
     pub(super) fn service(&self) -> Box<dyn temporalio_client::grpc::WorkflowService> {

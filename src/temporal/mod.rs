@@ -5,9 +5,12 @@
 //! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
 //! | `workflow`, `activities`, `worker` | the worker's side |
 //! | `link`, `starter`, `presence` | the client's side |
+//! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
 //! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
 
 mod activities;
+mod codec;
+mod codec_json;
 mod describe;
 mod link;
 mod operate;
@@ -17,6 +20,8 @@ mod wire;
 mod worker;
 mod workflow;
 
+pub use codec::{Codec, DecodeError, EncodeError};
+pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
 pub use link::{ConnectError, Endpoint, Link, Patience, backoff};
 pub use operate::{OperateError, cancel, retry_now};
