@@ -9,6 +9,7 @@
 //! | [`scenario`] | what is ordered when, what goes wrong on purpose, and what that must come to; pure |
 //! | [`encryption`] | keys, and the cipher that they are for |
 //! | [`temporal`] | worker and client: the only place that names wire types |
+//! | [`codec_server`] | decrypts payloads for Temporal's own pages and commands |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
 //! | [`recording`] | what the core was told, written down and told again |
@@ -18,6 +19,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod codec_server;
 pub mod commands;
 pub mod config;
 pub mod domain;

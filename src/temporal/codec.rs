@@ -400,6 +400,11 @@ mod tests {
         spell_out(None, &mut failure);
         assert_eq!(failure.message, "activity failed");
         assert_eq!(failure.cause.unwrap().message, "RANDOM ERROR");
+        // Where this fails, the SDK does so by itself, and `Failures` can go.
+        let plain = DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), sample());
+        let mut lost = handed_on(&plain);
+        spell_out(None, &mut lost);
+        assert_eq!(lost.cause.unwrap().message, ENCODED_FAILURE);
     }
 
     #[test]
