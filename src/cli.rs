@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     ffi::OsString,
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -136,6 +137,8 @@ pub enum CommandArgs {
     Worker(WorkerArgs),
     /// The embedded Temporal dev server alone, until SIGINT or SIGTERM
     Server(ServerArgs),
+    /// Decrypt payloads for Temporal's own pages and commands, until SIGINT or SIGTERM
+    CodecServer(CodecServerArgs),
     /// Start one order and wait for it
     Start(StartArgs),
     /// Play a scenario without a terminal, and judge it
@@ -152,6 +155,8 @@ pub enum CommandArgs {
     Reset(ResetArgs),
     /// Show every setting and where it comes from
     Config(ConfigArgs),
+    /// Name the keys of payload encryption, or make one
+    Keys(KeysArgs),
     /// Look whether all is as it must be, and say what mends what is not
     Doctor(DoctorArgs),
     /// Run a program that ends when standard input closes
@@ -359,6 +364,31 @@ pub struct ConfigArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CodecServerArgs {
+    /// Where to listen; elsewhere than on this machine it needs IDEMPOTENCE_CODEC_TOKEN
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+    /// A Web UI that may ask, as https://HOST; may be repeated [default: that of the dev server, http://localhost:8233]
+    #[arg(long, value_name = "URL")]
+    pub ui_origin: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    pub command: Option<KeysCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key of 32 random bytes and put it into the key file
+    Add {
+        /// Its name, which is no secret [default: DATACONVERTER_ENCRYPTION_KEY_ID]
+        id: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

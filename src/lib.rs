@@ -7,7 +7,9 @@
 //! | [`store`] | the effect and its key in one commit: the JSON database |
 //! | [`faults`] | which attempt fails, where and how |
 //! | [`scenario`] | what is ordered when, what goes wrong on purpose, and what that must come to; pure |
+//! | [`encryption`] | keys, and the cipher that they are for |
 //! | [`temporal`] | worker and client: the only place that names wire types |
+//! | [`codec_server`] | decrypts payloads for Temporal's own pages and commands |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
 //! | [`recording`] | what the core was told, written down and told again |
@@ -17,9 +19,11 @@
 
 pub mod app;
 pub mod cli;
+pub mod codec_server;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod encryption;
 pub mod faults;
 pub mod keymap;
 pub mod picture;

@@ -73,6 +73,9 @@ pub struct StartOrder {
     pub product: ProductId,
     pub quantity: i64,
     pub workflow: String,
+    /// The workflow id is made from the order's id and new to the server. A server that must not know that one gets another
+    /// instead, which `Started` tells.
+    pub made: bool,
     pub faults: FaultPlan,
     pub seed: Seed,
     pub guard: Guard,

@@ -16,10 +16,17 @@ const SEED_ORDER: &str = "A12";
 const SEED_PRODUCT: &str = "123456";
 const SEED_QUANTITY: i64 = 999;
 
+/// The one workflow id of an order.
+fn own_workflow(order: &OrderId) -> String {
+    format!("order-{order}")
+}
+
 /// An order on its way out.
 pub(super) struct Sending {
     pub order: OrderId,
     pub workflow: String,
+    /// See [`StartOrder::made`].
+    pub made: bool,
     pub product: ProductId,
     pub quantity: i64,
     pub guard: Guard,
@@ -38,7 +45,9 @@ impl App {
             let Ok(order) = OrderId::new(format!("{}-{number}", self.setup().session)) else {
                 return self.refuse("the session's letters make no order id");
             };
-            let Some(command) = self.start(order, None, product.clone(), 1) else { break };
+            let Some(command) = self.start(order.clone(), own_workflow(&order), true, product.clone(), 1) else {
+                break;
+            };
             self.next_order = number.saturating_add(1);
             commands.push(command);
         }
@@ -47,7 +56,10 @@ impl App {
 
     pub(super) fn seed_order(&mut self) -> Vec<Command> {
         match (OrderId::new(SEED_ORDER), ProductId::new(SEED_PRODUCT)) {
-            (Ok(order), Ok(product)) => self.start(order, None, product, SEED_QUANTITY).into_iter().collect(),
+            (Ok(order), Ok(product)) => {
+                let workflow = own_workflow(&order);
+                self.start(order, workflow, true, product, SEED_QUANTITY).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -60,7 +72,7 @@ impl App {
             return self.refuse(&text);
         };
         let workflow = if anew { self.again_workflow(&order) } else { execution.workflow.clone() };
-        self.start(order, Some(workflow), terms.product, terms.quantity).into_iter().collect()
+        self.start(order, workflow, anew, terms.product, terms.quantity).into_iter().collect()
     }
 
     fn again_workflow(&mut self, order: &OrderId) -> String {
@@ -77,13 +89,13 @@ impl App {
     fn start(
         &mut self,
         order: OrderId,
-        workflow: Option<String>,
+        workflow: String,
+        made: bool,
         product: ProductId,
         quantity: i64,
     ) -> Option<Command> {
-        let workflow = workflow.unwrap_or_else(|| format!("order-{order}"));
         let (guard, faults) = (self.guard(), self.plan().clone());
-        self.send(Sending { order, workflow, product, quantity, guard, faults, limit: None })
+        self.send(Sending { order, workflow, made, product, quantity, guard, faults, limit: None })
     }
 
     /// Makes the row at once, so that the key is seen to work, and the command.
@@ -92,7 +104,7 @@ impl App {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
         }
-        let Sending { order, workflow, product, quantity, guard, faults, limit } = sending;
+        let Sending { order, workflow, made, product, quantity, guard, faults, limit } = sending;
         self.tickets = self.tickets.saturating_add(1);
         let terms = Terms { product: product.clone(), quantity, guard };
         let sent_with = Arc::new(faults.clone());
@@ -102,7 +114,7 @@ impl App {
         // A row that stands still with the rest would seem to hang.
         self.thaw();
         let (ticket, seed, retry) = (self.tickets, self.setup().seed, self.setup().retry);
-        let start = StartOrder { ticket, order, product, quantity, workflow, faults, seed, guard, retry, limit };
+        let start = StartOrder { ticket, order, product, quantity, workflow, made, faults, seed, guard, retry, limit };
         Some(Command::StartOrder(start))
     }
 }

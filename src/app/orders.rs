@@ -25,7 +25,7 @@ pub struct Slot {
     before: u64,
 }
 
-type RunKey = (String, String);
+pub type RunKey = (String, String);
 
 /// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.

@@ -13,7 +13,7 @@ use crate::{
     scenario::{Placing, Scenario, What},
 };
 
-use super::{App, AttemptFacts, Command, Execution, Message, Worker, ingest};
+use super::{App, AttemptFacts, Command, Execution, Message, Worker, ingest, orders::RunKey};
 
 pub use judge::{Check, Figures, Judged};
 
@@ -56,8 +56,8 @@ pub struct Placed {
     pub order: OrderId,
     pub workflow: String,
     pub ticket: u64,
-    /// `None` until the server has answered.
-    pub run: Option<String>,
+    /// Workflow id and run id, as the server has them; `None` until it has answered.
+    pub run: Option<RunKey>,
     pub joined: bool,
     pub start_failure: Option<String>,
 }
@@ -159,7 +159,7 @@ impl Performance {
 pub(super) enum Noted {
     Started {
         ticket: u64,
-        run: String,
+        run: RunKey,
         joined: bool,
     },
     NotStarted {
@@ -176,8 +176,9 @@ pub(super) enum Noted {
 impl Noted {
     pub(super) fn of(message: &Message) -> Option<Self> {
         Some(match message {
-            Message::Started { ticket, run, joined, .. } => {
-                Self::Started { ticket: *ticket, run: ingest::id(run), joined: *joined }
+            Message::Started { ticket, workflow, run, joined, .. } => {
+                let run = (ingest::id(workflow), ingest::id(run));
+                Self::Started { ticket: *ticket, run, joined: *joined }
             }
             Message::StartFailed { ticket, cause, .. } => {
                 Self::NotStarted { ticket: *ticket, cause: ingest::text(cause) }

@@ -13,7 +13,11 @@ use super::print;
 use crate::{
     cli::DoctorArgs,
     config::{Effective, Settings, SettingsError},
+    encryption::KeyFileError,
 };
+
+/// The command that shows where each setting comes from.
+const CONFIG: &str = "idempotence config";
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,56 +61,75 @@ impl Check {
 
 /// Exits 0 where nothing is wrong, 2 where the settings are, else 1.
 pub async fn run(effective: Result<Effective, SettingsError>, args: &DoctorArgs) -> ExitCode {
-    let (checks, code) = match effective {
-        Ok(effective) => {
-            let checks = examine(effective).await;
-            let wrong = checks.iter().any(|check| check.state == State::Wrong);
-            (checks, if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-        }
-        Err(error) => {
-            let mend = Some("idempotence config".to_owned());
-            (vec![Check::wrong("settings", error.to_string(), mend)], ExitCode::from(2))
-        }
+    let (mut checks, settings) = match effective {
+        Ok(effective) => (notices(&effective), Settings::try_from(effective)),
+        Err(error) => (Vec::new(), Err(error)),
     };
+    let mut code = ExitCode::SUCCESS;
+    match settings {
+        Ok(settings) => checks.extend(examine(&settings).await),
+        Err(error) => {
+            checks.push(Check::wrong("settings", error.to_string(), mend(&error)));
+            code = ExitCode::from(2);
+        }
+    }
+    let verdict = checks.iter().map(|check| check.state).max().unwrap_or(State::Right);
+    if verdict == State::Wrong && code == ExitCode::SUCCESS {
+        code = ExitCode::FAILURE;
+    }
     if args.json {
-        let verdict = checks.iter().map(|check| check.state).max().unwrap_or(State::Right);
-        print::json(&json!({ "verdict": verdict.max(State::Right), "checks": checks }));
+        print::json(&json!({ "verdict": verdict, "checks": checks }));
     } else {
         print::line(&text(&checks));
     }
     code
 }
 
-async fn examine(effective: Effective) -> Vec<Check> {
-    let mut checks = settings(&effective);
-    let settings = Settings::from(effective);
-    checks.extend(server::examine(&settings).await);
-    checks.push(server::program(&settings));
-    checks.extend(database::examine(&settings));
+async fn examine(settings: &Settings) -> Vec<Check> {
+    let mut checks = vec![Check::right("settings", "valid"), encryption(settings)];
+    checks.extend(server::examine(settings).await);
+    checks.push(server::program(settings));
+    checks.extend(database::examine(settings));
     checks
 }
 
-/// That they are valid is known; what they say about themselves is worth a look.
-fn settings(effective: &Effective) -> Vec<Check> {
-    if effective.notices.is_empty() {
-        return vec![Check::right("settings", "valid")];
+/// What the settings say about themselves.
+fn notices(effective: &Effective) -> Vec<Check> {
+    let notices = effective.notices.iter();
+    notices.map(|notice| Check::warning("settings", notice.clone(), Some(CONFIG.to_owned()))).collect()
+}
+
+fn encryption(settings: &Settings) -> Check {
+    match &settings.codec {
+        Some(codec) => {
+            Check::right("encryption", format!("payloads are encrypted with the key '{}'", codec.ring().active()))
+        }
+        None => Check::right("encryption", "off: the server stores payloads readable"),
     }
-    let config = || Some("idempotence config".to_owned());
-    effective.notices.iter().map(|notice| Check::warning("settings", notice.clone(), config())).collect()
+}
+
+fn mend(error: &SettingsError) -> Option<String> {
+    Some(match error {
+        SettingsError::NoKey { add, .. } => add.clone(),
+        SettingsError::NoKeyId { .. } => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
+        SettingsError::KeyFile(KeyFileError::Open { path, .. }) => format!("chmod 600 '{}'", path.display()),
+        SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
+        _ => CONFIG.to_owned(),
+    })
 }
 
 fn text(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
     for Check { check, state, says, mend } in checks {
-        let sign = match state {
-            State::Right => "✓",
-            State::Skipped => "-",
-            State::Warning => "!",
-            State::Wrong => "✗",
+        let state = match state {
+            State::Right => "right",
+            State::Skipped => "skipped",
+            State::Warning => "warning",
+            State::Wrong => "WRONG",
         };
-        lines.push(format!("{sign} {check:width$}  {says}"));
-        lines.extend(mend.iter().map(|mend| format!("  {:width$}  → {mend}", "")));
+        lines.push(format!("{state:7}  {check:width$}  {says}"));
+        lines.extend(mend.iter().map(|mend| format!("{:7}  {:width$}  mend: {mend}", "", "")));
     }
     let wrong = checks.iter().filter(|check| check.state == State::Wrong).count();
     lines.push(match wrong {

@@ -2,11 +2,13 @@
 //! an exit code: 0 right, 1 failed or the verdict wrong, 2 wrong usage or settings.
 
 mod audit;
+mod codec_server;
 mod config;
 mod dashboard;
 mod demo;
 mod doctor;
 mod export;
+mod keys;
 mod log;
 mod print;
 mod record;
@@ -36,7 +38,9 @@ use scenarios::ScenarioProblem;
 use crate::{
     app::ScriptError,
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
+    codec_server::{CodecServerError, OptionsError},
     config::{Effective, Settings, SettingsError},
+    encryption::KeyFileError,
     faults::{FaultPlan, Preset},
     recording::RecordingError,
     runtime::{backend::BackendError, session::SessionError},
@@ -82,6 +86,12 @@ pub enum Failure {
     Io { what: &'static str, source: io::Error },
     #[error("ended by signal {0}")]
     Signal(i32),
+    #[error(transparent)]
+    CodecOptions(#[from] OptionsError),
+    #[error(transparent)]
+    CodecServer(#[from] CodecServerError),
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     #[error("{0}")]
     Unanswered(String),
 }
@@ -98,6 +108,7 @@ impl Failure {
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Settings(_)
             | Self::Usage(_)
+            | Self::CodecOptions(_)
             | Self::Scenario(_)
             | Self::Script(_)
             | Self::Recorded(_)
@@ -123,24 +134,33 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         (Err(error), Some(CommandArgs::Doctor(args))) => return Ok(doctor::run(Err(error), args).await),
         (effective, _) => effective?,
     };
-    let mut settings = Settings::from(effective.clone());
-    settings.notices.extend(expiring(&settings));
+    let settings = || usable(effective.clone());
     match cli.command {
-        Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings, args).await,
-        None => dashboard_or_demo(settings, DashboardArgs::default()).await,
-        Some(CommandArgs::Worker(args)) => worker::run(settings, args).await,
-        Some(CommandArgs::Server(args)) => server::run(settings, args).await,
-        Some(CommandArgs::Start(args)) => start::run(settings, args).await,
-        Some(CommandArgs::Demo(args)) => demo::run(settings, args).await,
-        Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings, args).await,
-        Some(CommandArgs::Replay(args)) => replay::run(settings, args).await,
+        Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings()?, args).await,
+        None => dashboard_or_demo(settings()?, DashboardArgs::default()).await,
+        Some(CommandArgs::Worker(args)) => worker::run(settings()?, args).await,
+        Some(CommandArgs::Server(args)) => server::run(settings()?, args).await,
+        Some(CommandArgs::CodecServer(args)) => codec_server::run(&settings()?, &effective, args).await,
+        Some(CommandArgs::Start(args)) => start::run(settings()?, args).await,
+        Some(CommandArgs::Demo(args)) => demo::run(settings()?, args).await,
+        Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings()?, args).await,
+        Some(CommandArgs::Replay(args)) => replay::run(settings()?, args).await,
         Some(CommandArgs::Export(args)) => export::run(&args),
-        Some(CommandArgs::Audit(args)) => audit::run(&settings, &args),
-        Some(CommandArgs::Reset(args)) => reset::run(&settings, &args),
+        Some(CommandArgs::Audit(args)) => audit::run(&settings()?, &args),
+        Some(CommandArgs::Reset(args)) => reset::run(&settings()?, &args),
+        // Those three are for settings that are not yet as they must be, too.
         Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),
+        Some(CommandArgs::Keys(args)) => keys::run(&effective, args),
         Some(CommandArgs::Doctor(args)) => Ok(doctor::run(Ok(effective), &args).await),
         Some(CommandArgs::Supervise(args)) => supervise::run(args).await,
     }
+}
+
+/// The settings, with the keys that they need, and with what is worth saying of the certificates.
+fn usable(effective: Effective) -> Result<Settings, SettingsError> {
+    let mut settings = Settings::try_from(effective)?;
+    settings.notices.extend(expiring(&settings));
+    Ok(settings)
 }
 
 /// Certificates of the settings that end soon. Those that cannot be used are told by the connection that needs them.

@@ -104,7 +104,7 @@ pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
             Transport::Plaintext if settings.address.is_loopback() => Security::Local,
             Transport::Plaintext => Security::Open,
         },
-        encrypted: false,
+        encrypted: settings.codec.is_some(),
         namespace: settings.namespace.clone(),
         task_queue: settings.task_queue.clone(),
         database: settings.database.path.display().to_string(),

@@ -32,7 +32,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         quantity: args.quantity,
         demo: Some(Demo::new(&faults, seed, guard)),
     };
-    let workflow = args.workflow_id.clone().unwrap_or_else(|| order_workflow_id(id.as_str()));
+    let workflow = args.workflow_id.clone().unwrap_or_else(|| link.conceal(&order_workflow_id(id.as_str())));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
     let (started, watch) = start(&link, request).await?;
     say(&args, &format!("workflow {} run {}", started.workflow, started.run));

@@ -8,7 +8,7 @@ use crate::{
     config::Settings,
     runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
-    temporal::{Link, Patience, WorkerSetup, run_worker},
+    temporal::{Exporter, Link, Patience, WorkerSetup, run_worker},
 };
 
 pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
@@ -25,7 +25,11 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     log::to_stderr(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
     let store = JsonStore::open(&settings.database.path)?;
-    let link = Link::connect(&endpoint(&settings, "worker"), Patience::Retries).await?;
+    // A worker that cannot tell its figures works all the same.
+    let metrics = settings
+        .metrics
+        .and_then(|address| Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok());
+    let link = Link::connect_counted(&endpoint(&settings, "worker"), Patience::Retries, metrics.as_ref()).await?;
     let setup = WorkerSetup {
         client: link.client().clone(),
         task_queue: settings.task_queue.clone(),
@@ -33,7 +37,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         faults,
         seed: args.seed,
         guard: args.guard,
-        metrics: None,
+        metrics,
     };
     let ready = || {
         print::line(&format!(

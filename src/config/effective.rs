@@ -18,7 +18,7 @@ use super::{
     Settings, look, names, notices, paths, profile, shown::without_effect, values,
 };
 use crate::app::{Look, Theme};
-use crate::temporal::PROFILE_FILE;
+use crate::temporal::{Codec, PROFILE_FILE};
 
 /// The settings file's name in this program's folder for settings.
 const SETTINGS_FILE: &str = "settings.toml";
@@ -149,9 +149,30 @@ impl Effective {
     }
 }
 
-impl From<Effective> for Settings {
-    fn from(effective: Effective) -> Self {
-        Self {
+impl Effective {
+    /// What a codec server encrypts and decrypts with, whether payload encryption is on or not.
+    ///
+    /// # Errors
+    /// Those about keys; see [`SettingsError`].
+    pub fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
+        self.encryption.codec_of_keys()
+    }
+
+    /// The file in which keys are kept, and the id of the one that is to encrypt.
+    #[must_use]
+    pub fn key_file(&self) -> (Option<&Path>, Option<&str>) {
+        let Encryption { key_file, key_id, .. } = &self.encryption;
+        (key_file.as_ref().map(|file| file.value.as_path()), key_id.as_ref().map(|id| id.value.as_str()))
+    }
+}
+
+impl TryFrom<Effective> for Settings {
+    type Error = SettingsError;
+
+    /// Fails only where the keys of payload encryption are not at hand.
+    fn try_from(effective: Effective) -> Result<Self, SettingsError> {
+        Ok(Self {
+            codec: effective.encryption.codec()?,
             transport: effective.security.transport(),
             api_key: effective.security.api_key.map(|key| key.value),
             connect_timeout: effective.connect_timeout.value,
@@ -172,7 +193,7 @@ impl From<Effective> for Settings {
             state_dir: effective.state_dir.value,
             cache_dir: effective.cache_dir.value,
             notices: effective.notices,
-        }
+        })
     }
 }
 

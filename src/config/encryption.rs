@@ -2,13 +2,16 @@
 //! `Debug` output and `idempotence config`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::effective::{Choice, Sourced};
-use super::error::{Origin, SettingsError};
+use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
 use super::{Flags, paths, values};
+use crate::encryption::{KeyFile, KeyId, KeyRing, Keys, parse_keys, sample_key};
+use crate::temporal::Codec;
 
 /// The file of keys in this program's folder for settings.
 const KEY_FILE: &str = "encryption-keys.toml";
@@ -52,6 +55,45 @@ impl Encryption {
             sample_key: truth("IDEMPOTENCE_INSECURE_SAMPLE_KEY")?,
             refuse_plaintext: truth("IDEMPOTENCE_REFUSE_PLAINTEXT")?,
         })
+    }
+
+    /// What encrypts and decrypts; `None` where payload encryption is off.
+    pub(super) fn codec(&self) -> Result<Option<Codec>, SettingsError> {
+        self.on.value.then(|| self.codec_of_keys()).transpose()
+    }
+
+    /// What encrypts and decrypts, whether payload encryption is on or not.
+    pub(super) fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
+        let id = self.key_id.as_ref().ok_or_else(|| SettingsError::NoKeyId { on: self.on.origin.clone() })?;
+        let ring = KeyRing::new(&id.value, self.keys_for(&id.value)?).map_err(|cause| SettingsError::NoKey {
+            origin: id.origin.clone(),
+            add: format!("idempotence keys add '{}'", id.value),
+            cause,
+        })?;
+        Ok(Codec::new(Arc::new(ring), self.refuse_plaintext.value))
+    }
+
+    /// All keys at hand, of which `id` names the one that is to encrypt.
+    fn keys_for(&self, id: &str) -> Result<Keys, SettingsError> {
+        if self.sample_key.value {
+            // What is no id is said by the ring.
+            return Ok(id.parse().map(|id: KeyId| Keys::from([(id, sample_key())])).unwrap_or_default());
+        }
+        let mut keys = match &self.key_file {
+            // The usual file need not be there.
+            Some(file) if file.origin.layer != Layer::Default || file.value.exists() => {
+                KeyFile::at(&file.value).read()?
+            }
+            _ => Keys::new(),
+        };
+        let Some(listed) = &self.keys else { return Ok(keys) };
+        let more = parse_keys(listed.value.expose_secret())
+            .map_err(|cause| SettingsError::BadKeys { origin: listed.origin.clone(), cause })?;
+        if let Some(id) = more.keys().find(|id| keys.contains_key(*id)) {
+            return Err(SettingsError::KeyTwice { origin: listed.origin.clone(), id: id.to_string() });
+        }
+        keys.extend(more);
+        Ok(keys)
     }
 
     /// Sentences about what is dangerous or had no effect.

@@ -6,7 +6,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::toml_text::Position;
+use crate::{
+    encryption::{KeyFileError, KeyListError, KeyRingError},
+    toml_text::Position,
+};
 
 /// Where a value came from; a layer overrides the ones after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,6 +258,44 @@ pub enum SettingsError {
         /// What is wrong, and where.
         problem: String,
     },
+    /// Payload encryption without the name of a key.
+    #[error(
+        "{on} asks for payload encryption, but nobody says with which key; set DATACONVERTER_ENCRYPTION_KEY_ID to a name \
+         for it, and make it with: idempotence keys add NAME"
+    )]
+    NoKeyId {
+        /// What asks for it.
+        on: Origin,
+    },
+    /// The key that is to encrypt is not at hand.
+    #[error("{origin}: {cause}. To make it: {add}")]
+    NoKey {
+        /// What names it.
+        origin: Origin,
+        /// Why there is none.
+        cause: KeyRingError,
+        /// The command.
+        add: String,
+    },
+    /// A list of keys that is none.
+    #[error("{origin}: {cause}")]
+    BadKeys {
+        /// Where it stands.
+        origin: Origin,
+        /// What is wrong; never a key.
+        cause: KeyListError,
+    },
+    /// One id in the list of keys and in their file.
+    #[error("{origin} has a key '{id}', and the key file has one too; remove one of them")]
+    KeyTwice {
+        /// Where the list stands.
+        origin: Origin,
+        /// The id.
+        id: String,
+    },
+    /// The file of keys cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// There is no folder for state and cache.
     #[error(
         "the home folder is unknown, so there is no place for state and cache; \

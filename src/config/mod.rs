@@ -43,7 +43,10 @@ pub use crate::toml_text::Position;
 
 use secrecy::SecretString;
 
-use crate::{app::Look, temporal::Transport};
+use crate::{
+    app::Look,
+    temporal::{Codec, Transport},
+};
 
 /// The namespace where nobody names one.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -66,6 +69,8 @@ pub struct Settings {
     pub api_key: Option<SecretString>,
     /// How long a server may take to answer: 1 second to a day.
     pub connect_timeout: Duration,
+    /// Encrypts what Temporal stores; `None`: it is stored as it is.
+    pub codec: Option<Codec>,
     /// What callers of the codec server must know.
     pub codec_token: Option<SecretString>,
     /// Where a worker tells its figures.
@@ -162,13 +167,13 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Those of [`Effective::load`].
+    /// Those of [`Effective::load`], and the keys of payload encryption are not at hand.
     pub fn load(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         dot_env: &Path,
         current_dir: &Path,
     ) -> Result<Self, SettingsError> {
-        Effective::load(flags, environment, dot_env, current_dir).map(Self::from)
+        Effective::load(flags, environment, dot_env, current_dir)?.try_into()
     }
 }

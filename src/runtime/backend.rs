@@ -50,6 +50,7 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
         namespace: settings.namespace.clone(),
         identity: format!("idempotence-{role}@{}", std::process::id()),
         timeout: settings.connect_timeout,
+        codec: settings.codec.clone(),
     }
 }
 

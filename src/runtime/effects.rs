@@ -198,15 +198,20 @@ impl Effects {
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
         let task_queue = self.settings.task_queue.clone();
         tokio::spawn(async move {
-            let (ticket, id, workflow) = (order.ticket, order.order.to_string(), order.workflow.clone());
+            let (ticket, id, workflow, made) =
+                (order.ticket, order.order.to_string(), order.workflow.clone(), order.made);
             let failed = |cause| Message::StartFailed { ticket, order: id.clone(), workflow: workflow.clone(), cause };
             let Some(link) = link else {
                 return tell(&messages, failed(NO_LINK.to_owned())).await;
             };
             let limit = order.limit.map(Duration::from_millis);
-            match temporal::start_limited(&link, request(order, task_queue), limit).await {
+            let mut request = request(order, task_queue);
+            if made {
+                request.workflow = link.conceal(&request.workflow);
+            }
+            match temporal::start_limited(&link, request, limit).await {
                 Ok((started, watch)) => {
-                    let key = Run { workflow, run: started.run };
+                    let key = Run { workflow: started.workflow, run: started.run };
                     let Run { workflow, run } = key.clone();
                     tell(&messages, Message::Started { ticket, order: id, workflow, run, joined: started.joined })
                         .await;

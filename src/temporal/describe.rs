@@ -13,7 +13,10 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::{Code, Status};
 
-use super::link::{Link, limited};
+use super::{
+    codec::spell_out,
+    link::{Link, limited},
+};
 use crate::domain::{Activity, UnixMillis, sanitize};
 
 /// The longest text that is passed on.
@@ -99,7 +102,11 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
             _ => DescribeError::Unanswered { workflow: sanitize(workflow, LONGEST), cause: cause(&status) },
         }
     })?;
-    let answer = answer.into_inner();
+    let mut answer = answer.into_inner();
+    // This answer comes past the SDK's converter.
+    for failure in answer.pending_activities.iter_mut().filter_map(|info| info.last_failure.as_mut()) {
+        spell_out(link.codec(), failure);
+    }
     let status = answer.workflow_execution_info.map_or(WorkflowExecutionStatus::Unspecified, |info| info.status());
     let open = matches!(
         status,

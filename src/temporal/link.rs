@@ -10,7 +10,9 @@ use tonic::IntoRequest;
 use url::Url;
 
 use super::{
+    codec::Codec,
     connect_error::{ConnectError, of_connecting, of_status, status_cause},
+    metrics::Exporter,
     tls::{Judge, ServerCertificate, Tls},
 };
 
@@ -30,6 +32,8 @@ pub struct Endpoint {
     pub identity: String,
     /// How long a server may take to answer before it counts as silent.
     pub timeout: Duration,
+    /// Encrypts what the server stores.
+    pub codec: Option<Codec>,
 }
 
 /// What the connection is made of.
@@ -56,6 +60,7 @@ pub struct Link {
     client: Client,
     address: String,
     certificate: Option<ServerCertificate>,
+    codec: Option<Codec>,
 }
 
 impl std::fmt::Debug for Link {
@@ -70,9 +75,24 @@ impl Link {
     /// # Errors
     /// [`ConnectError`], within about twice the endpoint's timeout whatever is at the other end.
     pub async fn connect(endpoint: &Endpoint, patience: Patience) -> Result<Self, ConnectError> {
+        Self::connect_counted(endpoint, patience, None).await
+    }
+
+    /// As [`Self::connect`], with its calls counted.
+    ///
+    /// # Errors
+    /// Those of [`Self::connect`].
+    pub async fn connect_counted(
+        endpoint: &Endpoint,
+        patience: Patience,
+        exporter: Option<&Exporter>,
+    ) -> Result<Self, ConnectError> {
         reach(endpoint).await?;
-        let (options, judge) = endpoint.options(patience)?;
-        let client = Client::connect(options, ClientOptions::new(endpoint.namespace.clone()).build());
+        let (mut options, judge) = endpoint.options(patience)?;
+        options.metrics_meter = exporter.and_then(Exporter::client_meter);
+        let converter = endpoint.codec.as_ref().map(Codec::data_converter);
+        let client = ClientOptions::new(endpoint.namespace.clone()).maybe_data_converter(converter).build();
+        let client = Client::connect(options, client);
         let last = || judge.as_ref().and_then(Judge::last);
         let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
@@ -83,7 +103,7 @@ impl Link {
             }
         };
         let certificate = last().and_then(|judgement| judgement.certificate);
-        let link = Self { client, address: endpoint.address.clone(), certificate };
+        let link = Self { client, address: endpoint.address.clone(), certificate, codec: endpoint.codec.clone() };
         link.check_namespace(endpoint).await?;
         Ok(link)
     }
@@ -95,6 +115,17 @@ impl Link {
         asked.map(drop).map_err(|status| of_status(&status, endpoint))
     }
 
+    /// The workflow id for one that is `made` from an order's id. Where payloads are encrypted, it has a keyed hash in place of
+    /// what would tell the order: the same one for the same id, so that a second start still joins the first, as long as
+    /// the same key encrypts.
+    #[must_use]
+    pub fn conceal(&self, made: &str) -> String {
+        match &self.codec {
+            Some(codec) => format!("order-{}", codec.ring().pseudonym(made)),
+            None => made.to_owned(),
+        }
+    }
+
     /// What the server showed; `None` without TLS.
     #[must_use]
     pub const fn certificate(&self) -> Option<&ServerCertificate> {
@@ -104,6 +135,12 @@ impl Link {
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What this link's payloads are encrypted with; `None` where they travel in clear.
+    #[must_use]
+    pub const fn codec(&self) -> Option<&Codec> {
+        self.codec.as_ref()
     }
 
     pub(super) fn service(&self) -> Box<dyn temporalio_client::grpc::WorkflowService> {
@@ -139,6 +176,7 @@ impl Endpoint {
             namespace: namespace.into(),
             identity: identity.into(),
             timeout: Duration::from_secs(5),
+            codec: None,
         }
     }
 

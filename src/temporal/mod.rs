@@ -7,10 +7,13 @@
 //! | `link`, `tls`, `connect_error` | the connection, what secures it, and why there is none |
 //! | `starter`, `presence` | the client's side |
 //! | `metrics` | what a worker counts, for Prometheus |
+//! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
 //! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
 //! | `profile` | the file in which Temporal's own tools keep how to connect |
 
 mod activities;
+mod codec;
+mod codec_json;
 mod connect_error;
 mod describe;
 mod link;
@@ -24,6 +27,8 @@ mod wire;
 mod worker;
 mod workflow;
 
+pub use codec::{Codec, DecodeError, EncodeError};
+pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};

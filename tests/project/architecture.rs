@@ -59,6 +59,11 @@ fn the_store_knows_neither_temporal_nor_the_terminal() {
 }
 
 #[test]
+fn the_cipher_knows_neither_temporal_nor_the_settings_and_logs_nothing() {
+    assert_free_of("encryption", &["temporalio", "crate::temporal", "crate::config", "tokio", "tracing", "crate::ui"]);
+}
+
+#[test]
 fn the_fault_plan_uses_no_unseeded_random_source() {
     assert_free_of("faults", &["rand::rng()", "rand::random", "thread_rng", "OsRng", "static mut"]);
 }

@@ -1,7 +1,7 @@
 //! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
 
 use crate::{
-    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ingest, ordering::Sending},
+    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ordering::Sending},
     domain::{Activity, OrderId},
     scenario::{Placing, What, When},
 };
@@ -70,6 +70,7 @@ impl App {
             let sending = Sending {
                 order: order.clone(),
                 workflow: workflow.clone(),
+                made: true,
                 product: placing.product.clone(),
                 quantity: placing.quantity,
                 guard: placing.guard.unwrap_or(self.guard),
@@ -104,7 +105,7 @@ impl App {
 
     /// The row of an order that was sent, where it is still kept.
     pub(super) fn execution_of(&self, placed: &Placed) -> Option<&Execution> {
-        self.orders.of_run(&(ingest::id(&placed.workflow), placed.run.clone()?))
+        self.orders.of_run(placed.run.as_ref()?)
     }
 
     /// Nothing more comes of it: the server has told its end, and the journal what led there.

@@ -44,12 +44,11 @@ impl Report {
             Part::GivenUp(why) => Err(why.clone()),
             _ => return Err(nothing()),
         };
-        let order = |placed: &Placed| OrderReport {
-            order: placed.order.to_string(),
-            workflow: placed.workflow.clone(),
-            run: placed.run.clone(),
-            outcome: app.outcome_of(placed),
-            attempts: attempts(app, placed),
+        let order = |placed: &Placed| {
+            let (workflow, run) =
+                placed.run.clone().map_or_else(|| (placed.workflow.clone(), None), |(id, run)| (id, Some(run)));
+            let (order, outcome, attempts) = (placed.order.to_string(), app.outcome_of(placed), attempts(app, placed));
+            OrderReport { order, workflow, run, outcome, attempts }
         };
         Ok(Self {
             scenario: performance.scenario().clone(),

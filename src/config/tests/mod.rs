@@ -1,5 +1,6 @@
 //! Tests of the settings as a whole, and the place that they share.
 
+mod encryption;
 mod layers;
 mod looks;
 mod origins;
@@ -104,7 +105,7 @@ impl Place {
 
     #[track_caller]
     fn settings(&self) -> Settings {
-        self.effective().into()
+        Settings::try_from(self.effective()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The origin of the setting with this key, as people read it.
@@ -117,7 +118,7 @@ impl Place {
 
     #[track_caller]
     fn error(&self) -> SettingsError {
-        self.load().expect_err("these settings must be refused")
+        self.load().and_then(Settings::try_from).expect_err("these settings must be refused")
     }
 }
 

@@ -66,7 +66,7 @@ impl Terms {
         let demo = Demo { retry, ..Demo::new(faults, self.comparison.seed, guard) };
         let input =
             OrderInput { order: order.to_owned(), item: Comparison::PRODUCT.to_owned(), quantity, demo: Some(demo) };
-        let workflow = format!("{}-compare-{}-{guard}", order_workflow_id(order), self.unique);
+        let workflow = self.link.conceal(&format!("{}-compare-{}-{guard}", order_workflow_id(order), self.unique));
         StartRequest { workflow, task_queue: self.queue(guard), input }
     }
 }

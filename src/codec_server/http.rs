@@ -1,0 +1,141 @@
+//! Requests and answers of a codec server.
+//!
+//! A request passes, in this order: its origin must be one of the named ones or none (403), a preflight is answered, the
+//! token must fit (401), path and method must be known (404, 405), the body must fit (413) and be payloads that can be
+//! read (400). Every refusal is `{"error":"a sentence"}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Bytes, HttpBody as _},
+    extract::{DefaultBodyLimit, FromRequest as _, Request, State},
+    http::{
+        HeaderName, HeaderValue, Method, StatusCode,
+        header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
+    },
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+use tower_http::cors::CorsLayer;
+
+use crate::temporal::{Codec, CodecDirection, CodecJsonError, codec_json};
+
+use super::options::CodecServerOptions;
+
+/// The most bytes of a body: what Temporal takes in one message.
+pub(super) const LARGEST: usize = 4 * 1024 * 1024;
+
+/// What all requests share.
+struct Shared {
+    options: CodecServerOptions,
+    codec: Codec,
+}
+
+/// The whole server but for its connections.
+pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
+    let cors = CorsLayer::new()
+        .allow_origin(options.origins().to_vec())
+        .allow_methods([Method::POST, Method::OPTIONS])
+        .allow_headers([CONTENT_TYPE, AUTHORIZATION, HeaderName::from_static("x-namespace")])
+        // Temporal's pages may send their cookies along.
+        .allow_credentials(true)
+        // Browsers ask this before a page of another network, such as Temporal Cloud's, reaches this computer.
+        .allow_private_network(true);
+    let shared = Arc::new(Shared { options, codec });
+    // The last layer is the first that a request meets.
+    Router::new()
+        .fallback(answer)
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn_with_state(Arc::clone(&shared), check_token))
+        .layer(cors)
+        .layer(from_fn_with_state(Arc::clone(&shared), check_origin))
+        .with_state(shared)
+}
+
+/// A page that is not named must not ask, not even where it got this server's address under its own name (DNS
+/// rebinding): browsers send the origin with every POST.
+async fn check_origin(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut origins = request.headers().get_all(ORIGIN).iter();
+    if origins.all(|origin| shared.options.origins().contains(origin)) {
+        return next.run(request).await;
+    }
+    refuse(
+        StatusCode::FORBIDDEN,
+        "pages of this origin may not ask this codec server; name the origin where it is started",
+    )
+}
+
+async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if shared.options.admits(request.headers().get(AUTHORIZATION)) {
+        return next.run(request).await;
+    }
+    let sentence = "this codec server needs its token; send it as 'Authorization: Bearer TOKEN'";
+    let mut response = refuse(StatusCode::UNAUTHORIZED, sentence);
+    let challenge = HeaderValue::from_static("Bearer realm=\"codec server\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let direction = match request.uri().path().rsplit('/').next() {
+        Some("encode") => CodecDirection::Encode,
+        Some("decode") => CodecDirection::Decode,
+        _ => return refuse(StatusCode::NOT_FOUND, "there is nothing here; ask for /encode or /decode"),
+    };
+    if request.method() != Method::POST {
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "send the payloads with POST");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        return response;
+    }
+    let response = match body(request).await {
+        Ok(body) => convert(&shared.codec, direction, &body),
+        Err(refusal) => refusal,
+    };
+    if !response.status().is_success() {
+        tracing::info!(?direction, status = response.status().as_u16(), "the codec server refused");
+    }
+    response
+}
+
+/// The body, of at most 4 MiB. One that says that it is larger is not even read.
+async fn body(request: Request) -> Result<Bytes, Response> {
+    let too_large =
+        || refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; ask for fewer payloads at once");
+    if request.body().size_hint().lower() > LARGEST as u64 {
+        return Err(too_large());
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status => refuse(status, "the body did not arrive whole; send it again"),
+    })
+}
+
+fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
+    match codec_json(codec, direction, body) {
+        Ok(answer) => {
+            let payloads = answer.count;
+            tracing::info!(?direction, payloads, status = StatusCode::OK.as_u16(), "the codec server answered");
+            respond(StatusCode::OK, answer.body)
+        }
+        Err(problem) => {
+            let status = match problem {
+                CodecJsonError::NotJson { .. } | CodecJsonError::NotPayloads | CodecJsonError::Decode { .. } => {
+                    StatusCode::BAD_REQUEST
+                }
+                CodecJsonError::Encode { .. } | CodecJsonError::Answer => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            refuse(status, &problem.to_string())
+        }
+    }
+}
+
+fn refuse(status: StatusCode, sentence: &str) -> Response {
+    respond(status, json!({ "error": sentence }).to_string().into_bytes())
+}
+
+/// What was decrypted is for the one who asked, and for no cache.
+fn respond(status: StatusCode, body: Vec<u8>) -> Response {
+    (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
+}

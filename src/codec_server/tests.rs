@@ -1,0 +1,280 @@
+//! A real server, asked over real connections.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::*;
+use crate::encryption::{Key, KeyRing, sample_key};
+
+const PAGE: &str = "http://localhost:8233";
+const PLAIN: &str = r#"{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"InNlY3JldCI="}]}"#;
+
+/// Long enough for a loaded machine, short enough to notice a hang.
+const HANG: Duration = Duration::from_secs(20);
+
+struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), CodecServerError>>,
+}
+
+fn options(token: Option<&str>) -> CodecServerOptions {
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    CodecServerOptions::new(local, [PAGE], token.map(SecretString::from)).unwrap()
+}
+
+fn codec(active: &str, key: Key) -> Codec {
+    let keys = [(active.parse().unwrap(), key)].into();
+    Codec::new(Arc::new(KeyRing::new(active, keys).unwrap()), false)
+}
+
+async fn start(token: Option<&str>, patience: Duration) -> Server {
+    let options = options(token);
+    let listener = bind(&options).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let stopped = async move {
+        let _ = stopped.await;
+    };
+    let codec = codec("test-key-id", sample_key());
+    let task = tokio::spawn(serve_with(listener, options, codec, stopped, patience));
+    Server { address, stop: Some(stop), task }
+}
+
+/// A status, the lines of the header in lower case, and the body.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn error(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body["error"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends these bytes and reads until the server closes the connection.
+    async fn send(&self, text: &str) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        timeout(HANG, stream.read_to_end(&mut read)).await.unwrap().unwrap();
+        let read = String::from_utf8(read).unwrap();
+        let (head, body) = read.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let length = body.len();
+        let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        self.send(&format!("{head}{headers}\r\n{body}")).await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, &[], body).await
+    }
+
+    async fn end(mut self) {
+        drop(self.stop.take());
+        timeout(HANG, self.task).await.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_encoded_is_decoded_below_any_path() {
+    let server = start(None, PATIENCE).await;
+    for path in ["", "/", "/default", "/a/b%20c"] {
+        let sealed = server.post(&format!("{}/encode", path.trim_end_matches('/')), PLAIN).await;
+        assert_eq!((sealed.status, sealed.header("content-type")), (200, Some("application/json")));
+        assert!(!sealed.body.contains("InNlY3JldCI="), "{sealed:?}");
+        let opened = server.post(&format!("{path}/decode?x=1"), &sealed.body).await;
+        assert_eq!((opened.status, opened.body.as_str()), (200, PLAIN));
+        assert_eq!(opened.header("cache-control"), Some("no-store"));
+    }
+    let none = server.post("/decode", r#"{"payloads":[]}"#).await;
+    assert_eq!((none.status, none.body.contains("error")), (200, false));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_refused_in_a_sentence_without_content() {
+    let server = start(None, PATIENCE).await;
+    let get = server.ask("GET", "/decode", &[], "").await;
+    assert_eq!((get.status, get.header("allow")), (405, Some("post, options")));
+    for (path, status) in [("/", 404), ("/decoder", 404), ("/decode/", 404), ("/decode/x", 404), ("/x/decode", 400)] {
+        assert_eq!(server.post(path, "secret").await.status, status, "{path}");
+    }
+    for body in ["", "secret", "{\"payloads\":[{\"data\":\"secret!\"}]}", "{\"secret\":1}"] {
+        let refused = server.post("/decode", body).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(!refused.body.contains("secret") && refused.error().contains("send"), "{refused:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_there_is_named_and_nothing_is_sent_back() {
+    let server = start(None, PATIENCE).await;
+    let other = codec("other", Key::from_bytes(&[1; 32]));
+    let sealed =
+        crate::temporal::codec_json(&other, crate::temporal::CodecDirection::Encode, PLAIN.as_bytes()).unwrap();
+    let sealed: Value = serde_json::from_slice(&sealed.body).unwrap();
+    let plain: Value = serde_json::from_str(PLAIN).unwrap();
+    let both = json!({ "payloads": [plain["payloads"][0], sealed["payloads"][0]] });
+    let refused = server.post("/decode", &both.to_string()).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.error().starts_with("payload 2: ") && refused.error().contains("\"other\""), "{refused:?}");
+    assert!(!refused.body.contains("InNlY3JldCI=") && !refused.body.contains("secret"), "{refused:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_4_mib_is_refused_before_it_is_read() {
+    let server = start(None, PATIENCE).await;
+    let head = "POST /decode HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let declared = server.send(&format!("{head}content-length: {}\r\n\r\n", http::LARGEST + 1)).await;
+    assert_eq!(declared.status, 413);
+    assert!(declared.error().contains("4 MiB"), "{declared:?}");
+    // In parts that do not say how many they are; this one byte over the limit is the last that is sent.
+    let part = http::LARGEST + 1;
+    let chunked =
+        server.send(&format!("{head}transfer-encoding: chunked\r\n\r\n{part:x}\r\n{}", "x".repeat(part))).await;
+    assert_eq!(chunked.status, 413);
+    let filled = format!(r#"{{"payloads":[{{"data":"{}"}}]}}"#, "A".repeat(http::LARGEST - 100));
+    assert_eq!(server.post("/decode", &filled).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn only_the_named_pages_may_ask() {
+    let server = start(Some("s3cret"), PATIENCE).await;
+    let asks = [
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type,authorization,x-namespace"),
+    ];
+    let preflight = server.ask("OPTIONS", "/decode", &[&[("origin", PAGE)], &asks[..]].concat(), "").await;
+    assert_eq!(preflight.status, 200);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some(PAGE));
+    assert_eq!(preflight.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(preflight.header("access-control-allow-methods"), Some("post,options"));
+    let headers = preflight.header("access-control-allow-headers");
+    assert_eq!(headers, Some("content-type,authorization,x-namespace"));
+    assert!(!preflight.head.contains('*') && preflight.header("vary").is_some_and(|vary| vary.contains("origin")));
+
+    let token = ("authorization", "Bearer s3cret");
+    let allowed = server.ask("POST", "/encode", &[("origin", PAGE), token], PLAIN).await;
+    assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, Some(PAGE)));
+    // A page must be able to read that it lacks the token.
+    let refused = server.ask("POST", "/encode", &[("origin", PAGE)], PLAIN).await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(PAGE)));
+
+    for origin in ["http://localhost:8234", "https://localhost:8233", "http://evil.example", "null", ""] {
+        for method in ["POST", "OPTIONS"] {
+            let refused = server.ask(method, "/decode", &[("origin", origin), token], PLAIN).await;
+            assert_eq!((refused.status, refused.header("access-control-allow-origin")), (403, None), "{origin}");
+        }
+    }
+    let two = [("origin", PAGE), ("origin", "http://evil.example"), token];
+    assert_eq!(server.ask("POST", "/decode", &two, PLAIN).await.status, 403);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_token_is_asked_of_everybody() {
+    let server = start(Some("s3cret"), PATIENCE).await;
+    for headers in [&[][..], &[("authorization", "Bearer s3cres")], &[("authorization", "Basic s3cret")]] {
+        let refused = server.ask("POST", "/decode", headers, PLAIN).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("bearer realm=\"codec server\"")));
+        assert!(!refused.body.contains("s3cre"), "{refused:?}");
+    }
+    let known = server.ask("POST", "/decode", &[("authorization", "bearer s3cret")], PLAIN).await;
+    assert_eq!((known.status, known.body.as_str()), (200, PLAIN));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_closed_however_it_drags_on() {
+    let patience = Duration::from_millis(400);
+    let server = start(None, patience).await;
+    let begun = Instant::now();
+    let mut silent = server.connect().await;
+    let mut dripping = server.connect().await;
+    let drip = async {
+        let text = b"POST /decode HTTP/1.1\r\nhost: x\r\nx-long: ";
+        for byte in text.iter().chain(std::iter::repeat(&b'x')) {
+            if dripping.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let nothing = async {
+        let read = silent.read(&mut [0; 1]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    };
+    timeout(HANG, async { tokio::join!(drip, nothing) }).await.unwrap();
+    assert!(begun.elapsed() >= patience);
+    assert_eq!(server.post("/encode", PLAIN).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn connections_without_end_do_not_keep_others_out() {
+    let server = start(None, Duration::from_millis(400)).await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(server.connect().await);
+    }
+    assert_eq!(server.post("/encode", PLAIN).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_stop_closes_connections_that_wait_and_leaves_hanging_ones() {
+    let server = start(None, PATIENCE).await;
+    let mut hanging = server.connect().await;
+    hanging.write_all(b"POST /decode HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{").await.unwrap();
+    let _idle = server.connect().await;
+    assert_eq!(server.post("/encode", PLAIN).await.status, 200);
+    let begun = Instant::now();
+    server.end().await;
+    assert!(begun.elapsed() < PATIENCE / 2);
+}
+
+#[tokio::test]
+async fn a_listener_that_others_reach_is_refused_whatever_the_options_say() {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let codec = codec("test-key-id", sample_key());
+    let refused = serve(listener, options(None), codec, std::future::pending()).await;
+    assert!(matches!(refused, Err(CodecServerError::Open { .. })));
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = CodecServerOptions::new(taken.local_addr().unwrap(), [PAGE], None).unwrap();
+    assert!(matches!(bind(&options).await, Err(CodecServerError::Bind { .. })));
+}

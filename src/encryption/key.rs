@@ -1,0 +1,313 @@
+//! One key, its id, and how both are written in an environment variable and in a key file.
+//!
+//! No error of this file carries the text that it is about: what was taken for an id may be a key that slipped.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+use rand::{TryRng as _, rngs::SysRng};
+use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
+
+/// The length of an AES-256 key, in bytes.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// The key of Temporal's public samples.
+const SAMPLE: &[u8; KEY_BYTES] = b"test-key-test-key-test-key-test!";
+
+/// The keys at hand, by their ids.
+pub type Keys = BTreeMap<KeyId, Key>;
+
+/// An AES-256 key. Wiped when dropped; `Debug` shows no byte of it, and there is no `Display`.
+pub struct Key(SecretBox<[u8; KEY_BYTES]>);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Key(not shown)")
+    }
+}
+
+/// Why a text is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not base64 at all.
+    #[error("the key is not base64; make one with: openssl rand -base64 32")]
+    NotBase64,
+    /// Of another length.
+    #[error("the key has {bytes} bytes, but AES-256 takes {KEY_BYTES}; make one with: openssl rand -base64 32")]
+    Length {
+        /// Bytes that the base64 stands for.
+        bytes: usize,
+    },
+    /// The system gave no random bytes to make a key of.
+    #[error("the operating system gave no random bytes for a key ({cause}); try again")]
+    Random {
+        /// What the operating system said.
+        cause: String,
+    },
+}
+
+impl Key {
+    /// The key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
+        Self(SecretBox::init_with_mut(|secret: &mut [u8; KEY_BYTES]| secret.copy_from_slice(bytes)))
+    }
+
+    /// Reads 32 bytes of standard base64, with its padding.
+    ///
+    /// # Errors
+    /// [`KeyError::NotBase64`], [`KeyError::Length`].
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        // Room for all of it at once: a buffer that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+        STANDARD.decode_vec(text, &mut bytes).map_err(|_| KeyError::NotBase64)?;
+        match <&[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
+            Ok(key) => Ok(Self::from_bytes(key)),
+            Err(_) => Err(KeyError::Length { bytes: bytes.len() }),
+        }
+    }
+
+    /// A new key of random bytes from the operating system.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub(super) fn random() -> Result<Self, KeyError> {
+        let mut key = Self(SecretBox::init_with_mut(|_: &mut [u8; KEY_BYTES]| ()));
+        let bytes = secrecy::ExposeSecretMut::expose_secret_mut(&mut key.0);
+        SysRng.try_fill_bytes(bytes).map_err(|error| KeyError::Random { cause: error.to_string() })?;
+        Ok(key)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        self.0.expose_secret()
+    }
+
+    /// As [`from_base64`](Self::from_base64) reads it; wiped when dropped.
+    pub(super) fn to_base64(&self) -> Zeroizing<String> {
+        Zeroizing::new(STANDARD.encode(self.bytes()))
+    }
+}
+
+/// The key of Temporal's public samples, ASCII `test-key-test-key-test-key-test!`.
+///
+/// **Insecure**: everybody knows it. It is for trying things out against the samples, and hides nothing.
+#[must_use]
+pub fn sample_key() -> Key {
+    Key::from_bytes(SAMPLE)
+}
+
+/// A key's name: it travels in clear beside every payload. 1 to 128 printable ASCII characters without quotes, and
+/// without a space at either end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+/// Why a text is no key id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyIdError {
+    /// Nothing.
+    #[error("the key id is empty; give it a name such as mykey-2")]
+    Empty,
+    /// Too long.
+    #[error("the key id is longer than {} bytes; give it a shorter name such as mykey-2", KeyId::LONGEST)]
+    TooLong,
+    /// A character that an id cannot have.
+    #[error(
+        "the key id has a character that is not printable ASCII, a quote, or a space at an end; \
+         give it a plain name such as mykey-2"
+    )]
+    Character,
+    /// Most likely a key in the place of its id, which travels in clear.
+    #[error("the key id looks like a key itself, and an id is no secret; give it a name such as mykey-2")]
+    IsKey,
+}
+
+impl KeyId {
+    /// The most bytes of an id.
+    pub const LONGEST: usize = 128;
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = KeyIdError;
+
+    fn from_str(text: &str) -> Result<Self, KeyIdError> {
+        if text.is_empty() {
+            return Err(KeyIdError::Empty);
+        }
+        if text.len() > Self::LONGEST {
+            return Err(KeyIdError::TooLong);
+        }
+        let fits = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !matches!(byte, b'"' | b'\'' | b'`');
+        if !text.bytes().all(fits) || text.trim() != text {
+            return Err(KeyIdError::Character);
+        }
+        if is_key(text) {
+            return Err(KeyIdError::IsKey);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for KeyId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether the text is 32 bytes in base64 of any kind, or in hexadecimal.
+fn is_key(text: &str) -> bool {
+    let base64 = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
+    let is_base64 =
+        || base64.iter().any(|engine| engine.decode(text).is_ok_and(|bytes| Zeroizing::new(bytes).len() == KEY_BYTES));
+    let is_hex = || text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex() || is_base64()
+}
+
+/// The ids in a sentence.
+pub(super) fn listed<'k>(ids: impl Iterator<Item = &'k KeyId>) -> String {
+    let ids: Vec<_> = ids.map(|id| format!("'{id}'")).collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+}
+
+/// Why a list of keys cannot be used. Entries are counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyListError {
+    /// No `id:` before the key.
+    #[error("entry {entry} of the keys has no colon; write ID:BASE64, and a comma between two of them")]
+    NoColon {
+        /// Which one.
+        entry: usize,
+    },
+    /// A bad id.
+    #[error("entry {entry} of the keys: {cause}")]
+    Id {
+        /// Which one.
+        entry: usize,
+        /// What is wrong with it.
+        cause: KeyIdError,
+    },
+    /// A bad key. Its id is left out: where the two were swapped, that is the key.
+    #[error("entry {entry} of the keys: {cause}")]
+    Key {
+        /// Which one.
+        entry: usize,
+        /// What is wrong with it.
+        cause: KeyError,
+    },
+    /// One id twice.
+    #[error("entry {entry} of the keys has the id '{id}' a second time; give every key its own id")]
+    Twice {
+        /// The second one.
+        entry: usize,
+        /// Its id.
+        id: KeyId,
+    },
+}
+
+/// Reads `ID:BASE64,ID:BASE64`, as an environment variable holds keys. Spaces around an entry do not count; a comma at
+/// the end is allowed, and an empty text has no keys. An id with a comma must be in a key file.
+///
+/// # Errors
+/// [`KeyListError`], about the first entry that is wrong.
+pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
+    let mut keys = Keys::new();
+    let text = text.trim();
+    let entries = text.strip_suffix(',').unwrap_or(text);
+    for (entry, part) in (1..).zip(entries.split(',')).filter(|_| !entries.is_empty()) {
+        // Base64 has no colon, so the last one ends the id.
+        let (id, key) = part.trim().rsplit_once(':').ok_or(KeyListError::NoColon { entry })?;
+        let id: KeyId = id.trim().parse().map_err(|cause| KeyListError::Id { entry, cause })?;
+        let key = Key::from_base64(key.trim()).map_err(|cause| KeyListError::Key { entry, cause })?;
+        if keys.contains_key(&id) {
+            return Err(KeyListError::Twice { entry, id });
+        }
+        keys.insert(id, key);
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE64: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE=";
+
+    #[test]
+    fn a_key_is_read_as_it_is_written_and_shows_nothing() {
+        let key = Key::from_base64(BASE64).unwrap();
+        assert_eq!((key.bytes(), key.to_base64().as_str()), (SAMPLE, BASE64));
+        assert_eq!(format!("{key:?} {:?}", sample_key()), "Key(not shown) Key(not shown)");
+        assert_ne!(Key::random().unwrap().bytes(), Key::random().unwrap().bytes());
+        assert_ne!(Key::random().unwrap().bytes(), &[0; KEY_BYTES]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_its_text() {
+        assert_eq!(Key::from_base64("c2hvcnQtc2VjcmV0").unwrap_err(), KeyError::Length { bytes: 12 });
+        assert_eq!(Key::from_base64("").unwrap_err(), KeyError::Length { bytes: 0 });
+        let long = STANDARD.encode([7; 33]);
+        assert_eq!(Key::from_base64(&long).unwrap_err(), KeyError::Length { bytes: 33 });
+        for text in ["not base64!", "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE", " ", "ä"] {
+            assert_eq!(Key::from_base64(text).unwrap_err(), KeyError::NotBase64, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_plain_name_and_never_a_key() {
+        for id in ["a", "mysecretkey", "key 2/2026-07", "a:b,c=d\\e", &"x".repeat(128)] {
+            assert_eq!(id.parse::<KeyId>().unwrap().as_str(), id);
+        }
+        assert_eq!("".parse::<KeyId>(), Err(KeyIdError::Empty));
+        assert_eq!("x".repeat(129).parse::<KeyId>(), Err(KeyIdError::TooLong));
+        for id in [" a", "a ", "a\"b", "it's", "a`b", "a\nb", "ä", "\u{7f}", "\u{202e}"] {
+            assert_eq!(id.parse::<KeyId>(), Err(KeyIdError::Character), "{id:?}");
+        }
+        let key = [0xfb; KEY_BYTES];
+        let hex = "0123456789abcdefABCDEF9876543210".repeat(2);
+        for id in [STANDARD.encode(key), STANDARD_NO_PAD.encode(key), URL_SAFE.encode(key), BASE64.to_owned(), hex] {
+            let refused = id.parse::<KeyId>().unwrap_err();
+            assert_eq!(refused, KeyIdError::IsKey, "{id}");
+            assert!(!refused.to_string().contains(&id));
+        }
+    }
+
+    #[test]
+    fn a_list_of_keys_is_read_entry_by_entry() {
+        assert!(parse_keys("").unwrap().is_empty());
+        assert!(parse_keys("  ").unwrap().is_empty());
+        let keys = parse_keys(&format!(" a:{BASE64} , b:c : {BASE64},")).unwrap();
+        assert_eq!(listed(keys.keys()), "'a', 'b:c'");
+        assert_eq!(listed(Keys::new().keys()), "none");
+        let refused = |text: &str| parse_keys(text).unwrap_err();
+        let id = || "a".parse::<KeyId>().unwrap();
+        assert_eq!(refused(BASE64), KeyListError::NoColon { entry: 1 });
+        assert_eq!(refused(&format!("a:{BASE64},,")), KeyListError::NoColon { entry: 2 });
+        assert_eq!(refused(&format!("a:{BASE64},:{BASE64}")), KeyListError::Id { entry: 2, cause: KeyIdError::Empty });
+        assert_eq!(refused("a:c2hvcnQ="), KeyListError::Key { entry: 1, cause: KeyError::Length { bytes: 5 } });
+        assert_eq!(refused(&format!("a:{BASE64},a:{BASE64}")), KeyListError::Twice { entry: 2, id: id() });
+    }
+
+    #[test]
+    fn no_refusal_of_a_list_shows_what_may_be_a_key() {
+        let secret = "dGhlLXNlY3JldC10aGF0LW11c3QtbmV2ZXItYmUtc2hvd24h";
+        for text in [secret.to_owned(), format!("{secret}:a"), format!("a:{secret}!"), format!("a:{secret}")] {
+            let Err(refused) = parse_keys(&text) else { continue };
+            let told = format!("{refused} {refused:?}");
+            assert!(!told.contains(&secret[..8]), "{told}");
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! The file of keys: TOML, one line `name = "BASE64 of 32 bytes"` per key. Only its owner may read it.
+//!
+//! It is replaced as a whole, never changed in place, and two that add to it at the same time wait for each other.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::fs::OFlags;
+use secrecy::zeroize::Zeroizing;
+use toml::de::DeValue;
+
+use super::key::{Key, KeyError, KeyId, KeyIdError, Keys};
+use crate::toml_text::{Position, kind_of};
+
+/// The most bytes of a key file; thousands of keys.
+const LARGEST: u64 = 1024 * 1024;
+
+/// How long to wait for another that adds a key.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a new file begins with.
+const HEADER: &str = "# Keys that encrypt what Temporal stores: name = \"32 bytes as base64\". Whoever has this file can \
+                      read all of it;\n# whoever loses it can read none of it. Old keys stay, to read what is old.\n";
+
+/// A file of keys, which need not be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    path: PathBuf,
+}
+
+/// Why a key file cannot be used. Never shows a key, nor what may be one.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It cannot be read, or is not there.
+    #[error("the key file {path:?} cannot be read: {error}; name a file that you can read, or make one with a new key")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A folder, a pipe, a device.
+    #[error("the key file {path:?} is no regular file; name a file of lines such as mykey = \"BASE64\"")]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Others than its owner may read or write it.
+    #[error("others than you may read or change the key file {path:?} (mode {mode:03o}); run: chmod 600 {path:?}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// More than 1 MiB.
+    #[error(
+        "the key file {path:?} is larger than 1 MiB, so it is none; name a file of lines such as mykey = \"BASE64\""
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not UTF-8.
+    #[error("the key file {path:?} is no text; name a file of lines such as mykey = \"BASE64\"")]
+    NoText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line that is no key.
+    #[error("the key file {path:?}, {at}: {problem}")]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        at: Position,
+        /// What is wrong and what to write instead.
+        problem: LineProblem,
+    },
+    /// The id to add is there already.
+    #[error(
+        "the key file {path:?} has a key '{id}' already, and what it encrypted needs it; give the new one another name"
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// The id.
+        id: KeyId,
+    },
+    /// Somebody else adds a key and does not come to an end.
+    #[error("the folder of the key file {path:?} is held by another process for more than {} s; nothing was changed. Try again", PATIENCE.as_secs())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It could not be written.
+    #[error("could not {operation} for the key file {path:?}: {error}; correct that and try again")]
+    Unwritable {
+        /// What was done.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// No new key could be made.
+    #[error("no key was added to {path:?}: {error}")]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: KeyError,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineProblem {
+    /// Not TOML. The parser's own words are left out: they may quote the line.
+    #[error("this is not TOML, or a name comes twice; write name = \"BASE64\", one key per line")]
+    NotToml,
+    /// A bad id.
+    #[error(transparent)]
+    Id(KeyIdError),
+    /// A bad key.
+    #[error(transparent)]
+    Key(KeyError),
+    /// A value that is no text.
+    #[error("a key is a text in quotes, but this is {kind}; write name = \"BASE64\"")]
+    Kind {
+        /// What it is.
+        kind: &'static str,
+    },
+}
+
+impl KeyFile {
+    /// The key file at that path. Nothing is read yet.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its keys; none where it has no line.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; one that is not there is [`Unreadable`](KeyFileError::Unreadable).
+    pub fn read(&self) -> Result<Keys, KeyFileError> {
+        keys(&self.path, &self.text()?)
+    }
+
+    /// Makes a key of random bytes and adds it under `id`; the folder and the file are made where they are missing, for
+    /// their owner alone. What was in the file stays as it is. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`KeyFileError`]; then the file is as it was.
+    pub fn add(&self, id: &KeyId) -> Result<(), KeyFileError> {
+        let unwritable =
+            |operation| move |error| KeyFileError::Unwritable { operation, path: self.path.clone(), error };
+        // The file that a link leads to is replaced, not the link.
+        let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unwritable("make the folder"))?;
+        let folder_file = File::open(&folder).map_err(unwritable("open the folder"))?;
+        self.lock(&folder_file)?;
+        let mut text = match self.text() {
+            Ok(text) => text,
+            Err(KeyFileError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+                Zeroizing::new(HEADER.to_owned())
+            }
+            Err(problem) => return Err(problem),
+        };
+        if keys(&self.path, &text)?.contains_key(id) {
+            return Err(KeyFileError::Exists { path: self.path.clone(), id: id.clone() });
+        }
+        let key = Key::random().map_err(|error| KeyFileError::NoKey { path: self.path.clone(), error })?;
+        text = with_line(&text, id, &key);
+        if text.len() as u64 > LARGEST {
+            return Err(KeyFileError::TooLarge { path: self.path.clone() });
+        }
+        let mut file =
+            tempfile::Builder::new().prefix(".keys-").tempfile_in(&folder).map_err(unwritable("make a file"))?;
+        file.write_all(text.as_bytes()).map_err(unwritable("write a file"))?;
+        file.as_file().sync_all().map_err(unwritable("write a file to the disk"))?;
+        file.persist(&target).map_err(|error| unwritable("put the new file in place")(error.error))?;
+        folder_file.sync_all().map_err(unwritable("write the folder to the disk"))
+    }
+
+    /// The whole text of the file, which only its owner can have written.
+    fn text(&self) -> Result<Zeroizing<String>, KeyFileError> {
+        let path = || self.path.clone();
+        let unreadable = |error| KeyFileError::Unreadable { path: path(), error };
+        // A named pipe without a writer would hold an ordinary open forever.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path).map_err(unreadable)?;
+        // Asked of the open file: its name may mean another one by now.
+        let about = file.metadata().map_err(unreadable)?;
+        if !about.is_file() {
+            return Err(KeyFileError::NoFile { path: path() });
+        }
+        let mode = about.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Open { path: path(), mode });
+        }
+        if about.len() > LARGEST {
+            return Err(KeyFileError::TooLarge { path: path() });
+        }
+        let room = usize::try_from(about.len()).unwrap_or_default() + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(KeyFileError::TooLarge { path: path() });
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(KeyFileError::NoText { path: path() }),
+        }
+    }
+
+    /// Waits for the folder, which two that add keys hold one after the other. Held until `folder` is dropped.
+    fn lock(&self, folder: &File) -> Result<(), KeyFileError> {
+        let begun = Instant::now();
+        loop {
+            match folder.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(fs::TryLockError::Error(error)) => {
+                    let path = self.path.clone();
+                    return Err(KeyFileError::Unwritable { operation: "lock the folder", path, error });
+                }
+                Err(fs::TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
+                    return Err(KeyFileError::Busy { path: self.path.clone() });
+                }
+                Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+}
+
+/// The keys of a text.
+fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
+    let bad = |offset, problem| {
+        let at = Position::of(text, offset);
+        KeyFileError::BadLine { path: path.to_owned(), at, problem }
+    };
+    let table = toml::de::DeTable::parse(text)
+        .map_err(|error| bad(error.span().map_or(0, |span| span.start), LineProblem::NotToml))?;
+    let mut keys = Keys::new();
+    for (name, value) in table.get_ref() {
+        let id = name.get_ref().parse().map_err(|problem| bad(name.span().start, LineProblem::Id(problem)))?;
+        let key = match value.get_ref() {
+            DeValue::String(text) => Key::from_base64(text).map_err(LineProblem::Key),
+            other => Err(LineProblem::Kind { kind: kind_of(other) }),
+        };
+        keys.insert(id, key.map_err(|problem| bad(value.span().start, problem))?);
+    }
+    Ok(keys)
+}
+
+/// The text and one more line.
+fn with_line(text: &str, id: &KeyId, key: &Key) -> Zeroizing<String> {
+    let bare = id.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    // An id has no quotes, and in single ones nothing else has a meaning.
+    let name = if bare { id.to_string() } else { format!("'{id}'") };
+    let key = key.to_base64();
+    let feed = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let parts = [text, feed, &name, " = \"", &key, "\"\n"];
+    // Room for all of it at once: a text that grows leaves copies behind.
+    let mut all = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        all.push_str(part);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs::Permissions, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    const BASE64: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE=";
+
+    fn id(text: &str) -> KeyId {
+        text.parse().unwrap()
+    }
+
+    /// A file with that text for its owner alone.
+    fn file(folder: &Path, text: &str) -> KeyFile {
+        let path = folder.join("keys.toml");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        KeyFile::at(path)
+    }
+
+    #[test]
+    fn a_file_is_read_line_by_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys =
+            file(folder.path(), &format!("# mine\na = \"{BASE64}\"\n\n'b c' = '{BASE64}' # old\n")).read().unwrap();
+        assert_eq!(keys.keys().map(KeyId::as_str).collect::<Vec<_>>(), ["a", "b c"]);
+        assert!(file(folder.path(), "").read().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_by_its_line_and_never_by_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = "c2VjcmV0LXRoYXQtbXVzdC1ub3QtYmUtc2hvd24tMTI";
+        let cases = [
+            (format!("a = {secret}"), 1, "not TOML"),
+            (format!("a = \"{secret}"), 1, "not TOML"),
+            (format!("a = \"{BASE64}\"\na = \"{secret}\""), 2, "not TOML"),
+            (format!("\nb = \"{secret}!\""), 2, "not base64"),
+            ("b = \"c2VjcmV0\"".to_owned(), 1, "has 6 bytes"),
+            (format!("a = \"{BASE64}\"\n\"{secret}\" = \"{BASE64}\""), 2, "looks like a key"),
+            (format!("\"\" = \"{BASE64}\""), 1, "is empty"),
+            (format!("a = [\"{secret}\"]"), 1, "this is a list"),
+            (format!("[a]\nb = \"{secret}\""), 1, "this is a table"),
+            (format!("a.b = \"{secret}\""), 1, "this is a table"),
+            ("a = 1".to_owned(), 1, "a whole number"),
+        ];
+        for (text, line, part) in cases {
+            let refused = file(folder.path(), &text).read().unwrap_err();
+            let told = format!("{refused} {refused:?}");
+            assert!(told.contains(&format!("line {line},")) && told.contains(part), "{text}: {told}");
+            assert!(!told.contains("c2VjcmV0"), "{told}");
+        }
+        let path = folder.path().join("keys.toml");
+        fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NoText { .. })));
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_or_write_is_refused_with_the_command_that_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = file(folder.path(), &format!("a = \"{BASE64}\""));
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777] {
+            fs::set_permissions(keys.path(), Permissions::from_mode(mode)).unwrap();
+            for refused in [keys.read().unwrap_err(), keys.add(&id("b")).unwrap_err()] {
+                assert!(refused.to_string().contains(&format!("chmod 600 {:?}", keys.path())), "{refused}");
+            }
+        }
+        for mode in [0o600, 0o400, 0o700] {
+            fs::set_permissions(keys.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(keys.read().unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        for path in [folder.path(), &pipe, Path::new("/dev/null")] {
+            assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NoFile { .. })), "{path:?}");
+        }
+        let missing = KeyFile::at(folder.path().join("missing"));
+        assert!(matches!(missing.read(), Err(KeyFileError::Unreadable { .. })));
+        let large = file(folder.path(), &"#".repeat(1024 * 1024 + 1));
+        assert!(matches!(large.read(), Err(KeyFileError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_key_is_added_to_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyFile::at(folder.path().join("new/deeper/keys.toml"));
+        for name in ["a", "b c/d\\e"] {
+            keys.add(&id(name)).unwrap();
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(keys.path()), mode(keys.path().parent().unwrap())), (0o600, 0o700));
+        let read = keys.read().unwrap();
+        assert_eq!(read.keys().map(KeyId::as_str).collect::<Vec<_>>(), ["a", "b c/d\\e"]);
+        assert_ne!(read[&id("a")].bytes(), read[&id("b c/d\\e")].bytes());
+        assert!(matches!(keys.add(&id("a")), Err(KeyFileError::Exists { .. })));
+        let left: Vec<_> = fs::read_dir(keys.path().parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+
+        let by_hand = file(folder.path(), &format!("# kept\na = \"{BASE64}\" # without a line feed"));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(by_hand.path(), &link).unwrap();
+        KeyFile::at(&link).add(&id("z")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let text = fs::read_to_string(by_hand.path()).unwrap();
+        assert!(text.starts_with(&format!("# kept\na = \"{BASE64}\" # without a line feed\nz = \"")), "{text}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = file(folder.path(), "a = ");
+        assert!(matches!(keys.add(&id("b")), Err(KeyFileError::BadLine { .. })));
+        assert_eq!(fs::read_to_string(keys.path()).unwrap(), "a = ");
+    }
+
+    #[test]
+    fn keys_added_at_the_same_time_are_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyFile::at(folder.path().join("keys.toml"));
+        let names: BTreeSet<_> = (0..16).map(|number| id(&format!("key-{number}"))).collect();
+        thread::scope(|scope| {
+            for name in &names {
+                scope.spawn(|| keys.add(name).unwrap());
+            }
+        });
+        assert_eq!(keys.read().unwrap().into_keys().collect::<BTreeSet<_>>(), names);
+    }
+}

@@ -1,0 +1,445 @@
+//! Encryption of what Temporal stores: every payload as a whole, and the words of failures.
+//!
+//! The form is that of Temporal's public encryption samples: the payload's protobuf message, sealed, as the data of a
+//! payload with the metadata `encoding: binary/encrypted` and `encryption-key-id`. In clear stay workflow ids, types,
+//! task queues, times, the types of failures, and what the SDK sends past its codec: the workflow's static summary, which
+//! [`starter`](super::starter) therefore leaves out.
+
+use std::sync::Arc;
+
+use futures::{FutureExt as _, future::BoxFuture};
+use prost::Message as _;
+use serde::Deserialize;
+use temporalio_common::{
+    data_converters::{
+        DataConverter, DefaultFailureConverter, FailureConverter, PayloadCodec, PayloadConversionError,
+        PayloadConverter, SerializationContextData,
+    },
+    error::{IncomingError, OutgoingError},
+    protos::temporal::api::{common::v1::Payload, failure::v1::Failure},
+};
+
+use crate::{
+    encryption::{KeyRing, OpenError, SealError},
+    toml_text::quoted,
+};
+
+/// The metadata that says how a payload is encoded.
+const ENCODING: &str = "encoding";
+
+/// Its value for one that is encrypted.
+const ENCRYPTED: &[u8] = b"binary/encrypted";
+
+/// The metadata that says with which key.
+const KEY_ID: &str = "encryption-key-id";
+
+/// The message of a failure whose words are encoded.
+const ENCODED_FAILURE: &str = "Encoded failure";
+
+/// Encrypts payloads with the ring's active key, and decrypts them with the key that they name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Codec {
+    ring: Arc<KeyRing>,
+    strict: bool,
+}
+
+/// Why a payload was not encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the payload was not sent: {0}")]
+pub struct EncodeError(#[from] SealError);
+
+/// Why a payload cannot be read. Holds nothing of what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Plaintext, where only encrypted payloads are to be believed.
+    #[error(
+        "the payload is not encrypted (its encoding is {encoding}), and this client is set to refuse such ones; let its \
+         sender encrypt, or allow plaintext"
+    )]
+    Plaintext {
+        /// The payload's encoding, quoted.
+        encoding: String,
+    },
+    /// Encrypted, but by whom knows what.
+    #[error("the payload is encrypted but does not say with which key; its sender must set '{KEY_ID}'")]
+    NoKeyId,
+    /// The key is missing or does not fit.
+    #[error("the payload cannot be decrypted: {0}")]
+    Shut(#[from] OpenError),
+    /// The key fits, and what it opened is no payload.
+    #[error(
+        "the payload was decrypted with the key '{id}', but holds no Temporal payload; its sender uses another form"
+    )]
+    NoPayload {
+        /// The key's id.
+        id: String,
+    },
+}
+
+impl Codec {
+    /// A codec with these keys. A `strict` one refuses payloads that are not encrypted, so nobody without a key can slip
+    /// one in; another passes them through, so runs from before the encryption stay readable.
+    #[must_use]
+    pub const fn new(ring: Arc<KeyRing>, strict: bool) -> Self {
+        Self { ring, strict }
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// What a client is to be made with, so that it and its workers encrypt all payloads, and the message and the stack
+    /// of every failure.
+    #[must_use]
+    pub fn data_converter(&self) -> DataConverter {
+        DataConverter::new(PayloadConverter::default(), Failures(DefaultFailureConverter::new(true)), self.clone())
+    }
+
+    /// Encrypts one payload, whatever is in it.
+    pub(super) fn encode_one(&self, payload: &Payload) -> Result<Payload, EncodeError> {
+        let sealed = self.ring.seal(&payload.encode_to_vec())?;
+        let metadata = [
+            (ENCODING.to_owned(), ENCRYPTED.to_vec()),
+            (KEY_ID.to_owned(), sealed.key_id.as_str().as_bytes().to_vec()),
+        ];
+        Ok(Payload { metadata: metadata.into(), data: sealed.bytes, ..Payload::default() })
+    }
+
+    /// Decrypts one payload, once: what was encrypted twice comes out encrypted.
+    pub(super) fn decode_one(&self, payload: Payload) -> Result<Payload, DecodeError> {
+        let encoding = payload.metadata.get(ENCODING).map(Vec::as_slice).unwrap_or_default();
+        if encoding != ENCRYPTED {
+            // An empty payload is how the SDK writes that there is none, such as the result of a run without one.
+            return if self.strict && payload != Payload::default() {
+                Err(DecodeError::Plaintext { encoding: quoted(&String::from_utf8_lossy(encoding)) })
+            } else {
+                Ok(payload)
+            };
+        }
+        let id = payload.metadata.get(KEY_ID).ok_or(DecodeError::NoKeyId)?;
+        let id = String::from_utf8_lossy(id);
+        let opened = self.ring.open(&id, &payload.data)?;
+        Payload::decode(opened.as_slice()).map_err(|_| DecodeError::NoPayload { id: id.into_owned() })
+    }
+}
+
+impl PayloadCodec for Codec {
+    fn encode(
+        &self,
+        _: &SerializationContextData,
+        payloads: Vec<Payload>,
+    ) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>> {
+        let encoded: Result<Vec<_>, _> = payloads.iter().map(|payload| self.encode_one(payload)).collect();
+        ready(encoded)
+    }
+
+    fn decode(
+        &self,
+        _: &SerializationContextData,
+        payloads: Vec<Payload>,
+    ) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>> {
+        let decoded: Result<Vec<_>, _> = payloads.into_iter().map(|payload| self.decode_one(payload)).collect();
+        ready(decoded)
+    }
+}
+
+/// A payload is small, and the processor encrypts gigabytes a second: nothing to wait for.
+fn ready<E>(result: Result<Vec<Payload>, E>) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let result = result.map_err(|error| PayloadConversionError::EncodingError(Box::new(error)));
+    std::future::ready(result).boxed()
+}
+
+/// The SDK's converter of failures, which moves their words into payloads, with one repair: its own reading (1.1.1) puts
+/// the words back into the outermost failure only. A workflow that hands on the failure of an activity would then encode
+/// "Encoded failure" over the words of its cause, and nobody could read them again.
+struct Failures(DefaultFailureConverter);
+
+impl FailureConverter for Failures {
+    fn to_failure(
+        &self,
+        error: OutgoingError,
+        converter: &PayloadConverter,
+        context: &SerializationContextData,
+    ) -> Failure {
+        self.0.to_failure(error, converter, context)
+    }
+
+    fn to_error(
+        &self,
+        mut failure: Failure,
+        converter: &PayloadConverter,
+        context: &SerializationContextData,
+    ) -> Result<IncomingError, PayloadConversionError> {
+        // The codec has been over it.
+        spell_out(None, &mut failure);
+        self.0.to_error(failure, converter, context)
+    }
+}
+
+/// The words of a failure as SDKs encode them.
+#[derive(Deserialize)]
+struct Words {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    stack_trace: String,
+}
+
+/// Puts the words of a failure as the server keeps it, and of all its causes, back where they are read. Where they stay
+/// encrypted, the message says why; without a codec it stays "Encoded failure".
+pub(super) fn spell_out(codec: Option<&Codec>, failure: &mut Failure) {
+    let mut current = Some(failure);
+    while let Some(failure) = current {
+        if let Some(encoded) = failure.encoded_attributes.take() {
+            match words(codec, encoded.clone()) {
+                Ok(Some(Words { message, stack_trace })) => {
+                    failure.message = message;
+                    failure.stack_trace = stack_trace;
+                }
+                Ok(None) => failure.encoded_attributes = Some(encoded),
+                Err(problem) => {
+                    if failure.message == ENCODED_FAILURE {
+                        failure.message = format!("what the failure says is hidden: {problem}");
+                    }
+                    failure.encoded_attributes = Some(encoded);
+                }
+            }
+        }
+        current = failure.cause.as_deref_mut();
+    }
+}
+
+/// `None` where the payload is nothing that this client reads.
+fn words(codec: Option<&Codec>, encoded: Payload) -> Result<Option<Words>, DecodeError> {
+    let decoded = match codec {
+        Some(codec) => codec.decode_one(encoded)?,
+        None => encoded,
+    };
+    Ok(serde_json::from_slice(&decoded.data).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use temporalio_common::{
+        data_converters::ActivityExecutionDecodeHint,
+        error::{ApplicationFailure, OutgoingActivityError, OutgoingWorkflowError},
+        protos::temporal::api::failure::v1::{ActivityFailureInfo, failure::FailureInfo},
+    };
+
+    use super::*;
+    use crate::encryption::{Key, Keys, sample_key};
+
+    const NONE: SerializationContextData = SerializationContextData::None;
+
+    fn codec(active: &str, keys: impl IntoIterator<Item = (&'static str, Key)>, strict: bool) -> Codec {
+        let keys: Keys = keys.into_iter().map(|(id, key)| (id.parse().unwrap(), key)).collect();
+        Codec::new(Arc::new(KeyRing::new(active, keys).unwrap()), strict)
+    }
+
+    fn sample() -> Codec {
+        codec("test-key-id", [("test-key-id", sample_key())], false)
+    }
+
+    fn json(text: &str) -> Payload {
+        let metadata = [(ENCODING.to_owned(), b"json/plain".to_vec())].into();
+        Payload { metadata, data: text.as_bytes().to_vec(), ..Payload::default() }
+    }
+
+    fn encrypted(key_id: &str, data: Vec<u8>) -> Payload {
+        let metadata =
+            [(ENCODING.to_owned(), ENCRYPTED.to_vec()), (KEY_ID.to_owned(), key_id.as_bytes().to_vec())].into();
+        Payload { metadata, data, ..Payload::default() }
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    /// Made by Python's `temporalio` and `cryptography` as the public sample does it: `nonce +
+    /// AESGCM(key).encrypt(nonce, payload.SerializeToString(), None)`.
+    #[test]
+    fn what_the_public_sample_encrypted_is_read() {
+        let cases = [
+            (
+                "000102030405060708090a0bf92b89da276861d2657395a2a3f7f7d1e8a45622938592d067d4fa4258ff40887dd6510d649b3a0d\
+                 e0c81ea59dd2f7ae53dcd49b057e39bc62566d394b64996e9234afcb5fe80f7fd7a13d9dec62e94a004d7607b259e79dc982",
+                json(r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#),
+            ),
+            (
+                "0102030405060708090a0b0c687ba040250af2530ab77fadc11d7a35533241234219f197aa8ca2f89b3c60681a81ff8ecb37e2d3\
+                 2d",
+                Payload { metadata: [(ENCODING.to_owned(), b"binary/null".to_vec())].into(), ..Payload::default() },
+            ),
+            (
+                "02030405060708090a0b0c0dfa070ec4e8d56d9d0acebd6af2b146d685d59ba9cafcc98c2fed4767ae9a573b5f66ef1984531304\
+                 9ee4bef2ce59d3f57846cf3f61275568d62f4480962b1108f9872413526349379b67ccf77f3307c5ef0bea0e0bd2cd071049d2dd",
+                json(r#"{"message": "RANDOM ERROR", "stack_trace": "at 1"}"#),
+            ),
+        ];
+        for (bytes, plain) in cases {
+            assert_eq!(sample().decode_one(encrypted("test-key-id", hex(bytes))), Ok(plain));
+        }
+    }
+
+    #[test]
+    fn an_encrypted_payload_has_the_samples_form_and_comes_back_whole() {
+        let external = vec![temporalio_common::protos::temporal::api::common::v1::payload::ExternalPayloadDetails {
+            size_bytes: 7,
+        }];
+        let full = Payload { external_payloads: external, ..json("{}") };
+        for plain in [json("\"secret\""), Payload::default(), json(""), full] {
+            let sealed = sample().encode_one(&plain).unwrap();
+            let mut names: Vec<_> = sealed.metadata.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, [ENCODING, KEY_ID]);
+            assert_eq!(
+                (sealed.metadata[ENCODING].as_slice(), sealed.metadata[KEY_ID].as_slice()),
+                (ENCRYPTED, &b"test-key-id"[..])
+            );
+            assert_eq!(sealed.data.len(), 12 + plain.encoded_len() + 16);
+            assert_eq!(sample().decode_one(sealed), Ok(plain));
+        }
+    }
+
+    #[test]
+    fn only_a_strict_codec_refuses_plaintext() {
+        let strict = codec("test-key-id", [("test-key-id", sample_key())], true);
+        let plain = json("\"seen\"");
+        assert_eq!(sample().decode_one(plain.clone()), Ok(plain.clone()));
+        let refused = strict.decode_one(plain.clone()).unwrap_err().to_string();
+        assert!(refused.contains("\"json/plain\"") && !refused.contains("seen"), "{refused}");
+        assert_eq!(strict.decode_one(strict.encode_one(&plain).unwrap()), Ok(plain));
+        let nameless = Payload { data: vec![1], ..Payload::default() };
+        assert_eq!(strict.decode_one(nameless), Err(DecodeError::Plaintext { encoding: "\"\"".to_owned() }));
+        assert_eq!(strict.decode_one(Payload::default()), Ok(Payload::default()));
+    }
+
+    #[test]
+    fn one_byte_changed_is_refused() {
+        let sealed = sample().encode_one(&json("\"secret\"")).unwrap();
+        for at in 0..sealed.data.len() {
+            let mut changed = sealed.clone();
+            changed.data[at] ^= 0x80;
+            assert!(matches!(sample().decode_one(changed), Err(DecodeError::Shut(OpenError::NotAuthentic { .. }))));
+        }
+        for data in [vec![], vec![0; 27]] {
+            let refused = sample().decode_one(encrypted("test-key-id", data));
+            assert!(matches!(refused, Err(DecodeError::Shut(OpenError::TooShort { .. }))));
+        }
+    }
+
+    #[test]
+    fn a_payload_that_stays_shut_says_why_and_what_to_do() {
+        let other = codec("other", [("other", Key::from_bytes(&[1; 32]))], false);
+        let sealed = other.encode_one(&json("\"secret\"")).unwrap();
+        let refused = sample().decode_one(sealed.clone()).unwrap_err().to_string();
+        assert!(
+            refused.contains("\"other\"") && refused.contains("'test-key-id'") && refused.contains("add"),
+            "{refused}"
+        );
+        let mut renamed = sealed.clone();
+        renamed.metadata.insert(KEY_ID.to_owned(), b"test-key-id".to_vec());
+        let refused = sample().decode_one(renamed).unwrap_err().to_string();
+        assert!(refused.contains("another key"), "{refused}");
+        let mut nameless = sealed;
+        nameless.metadata.remove(KEY_ID);
+        assert_eq!(sample().decode_one(nameless), Err(DecodeError::NoKeyId));
+        let foreign = sample().ring().seal(b"\xff no protobuf").unwrap();
+        let refused = sample().decode_one(encrypted("test-key-id", foreign.bytes));
+        assert_eq!(refused, Err(DecodeError::NoPayload { id: "test-key-id".to_owned() }));
+    }
+
+    #[test]
+    fn a_payload_that_is_encrypted_already_is_encrypted_once_more() {
+        let keys = || [("old", Key::from_bytes(&[1; 32])), ("test-key-id", sample_key())];
+        let once = codec("old", keys(), false).encode_one(&json("1")).unwrap();
+        let both = codec("test-key-id", keys(), true);
+        let twice = both.encode_one(&once).unwrap();
+        assert_eq!(both.decode_one(twice), Ok(once.clone()));
+        assert_eq!(both.decode_one(once), Ok(json("1")));
+    }
+
+    #[tokio::test]
+    async fn the_converter_encrypts_what_the_sdk_gives_it() {
+        let converter = sample().data_converter();
+        let sealed = converter.to_payload(&NONE, &"secret".to_owned()).await.unwrap();
+        assert_eq!(sealed.metadata[ENCODING], ENCRYPTED);
+        assert_eq!(converter.from_payload::<String>(&NONE, sealed.clone()).await.unwrap(), "secret");
+        let other = codec("other", [("other", Key::from_bytes(&[1; 32]))], false).data_converter();
+        let refused = other.from_payload::<String>(&NONE, sealed).await.unwrap_err().to_string();
+        assert!(refused.contains("\"test-key-id\""), "{refused}");
+        assert!(converter.codec().decode(&NONE, vec![]).await.unwrap().is_empty());
+    }
+
+    /// An activity's failure as it comes back to the workflow, and then as the workflow hands it on.
+    fn handed_on(converter: &DataConverter) -> Failure {
+        let error =
+            ApplicationFailure::builder(anyhow::anyhow!("RANDOM ERROR")).type_name("RandomError".to_owned()).build();
+        let inner =
+            converter.to_failure(&NONE, OutgoingError::Activity(OutgoingActivityError::Application(Box::new(error))));
+        assert_eq!(inner.message, ENCODED_FAILURE);
+        let failure_info = Some(FailureInfo::ActivityFailureInfo(ActivityFailureInfo::default()));
+        let cause = Some(Box::new(inner));
+        let outer = Failure { message: "activity failed".to_owned(), failure_info, cause, ..Failure::default() };
+        let error = converter.to_error(&NONE, outer, ActivityExecutionDecodeHint::new(false)).unwrap();
+        converter.to_failure(&NONE, OutgoingError::Workflow(OutgoingWorkflowError::ActivityExecution(Box::new(error))))
+    }
+
+    #[test]
+    fn the_words_of_a_cause_survive_being_handed_on() {
+        let mut failure = handed_on(&sample().data_converter());
+        assert_eq!(
+            (failure.message.as_str(), failure.cause.as_ref().unwrap().message.as_str()),
+            (ENCODED_FAILURE, ENCODED_FAILURE)
+        );
+        spell_out(None, &mut failure);
+        assert_eq!(failure.message, "activity failed");
+        assert_eq!(failure.cause.unwrap().message, "RANDOM ERROR");
+        // Where this fails, the SDK does so by itself, and `Failures` can go.
+        let plain = DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), sample());
+        let mut lost = handed_on(&plain);
+        spell_out(None, &mut lost);
+        assert_eq!(lost.cause.unwrap().message, ENCODED_FAILURE);
+    }
+
+    #[test]
+    fn a_failures_words_are_read_by_who_has_the_key() {
+        let sealed = |text: &str| Some(sample().encode_one(&json(text)).unwrap());
+        let failure = |encoded| Failure {
+            message: ENCODED_FAILURE.to_owned(),
+            encoded_attributes: encoded,
+            ..Failure::default()
+        };
+        let inner = failure(sealed(r#"{"message":"RANDOM ERROR","stack_trace":"at 1"}"#));
+        let outer = Failure { cause: Some(Box::new(inner)), ..failure(sealed(r#"{"message":"outer"}"#)) };
+        let mut read = outer.clone();
+        spell_out(Some(&sample()), &mut read);
+        let cause = read.cause.as_deref().unwrap();
+        assert_eq!(
+            (read.message.as_str(), cause.message.as_str(), cause.stack_trace.as_str()),
+            ("outer", "RANDOM ERROR", "at 1")
+        );
+
+        let mut unread = outer.clone();
+        spell_out(None, &mut unread);
+        assert_eq!(unread, outer);
+        let mut hidden = outer;
+        spell_out(Some(&codec("other", [("other", Key::from_bytes(&[1; 32]))], false)), &mut hidden);
+        assert!(
+            hidden.message.contains("is hidden") && hidden.message.contains("\"test-key-id\""),
+            "{}",
+            hidden.message
+        );
+        let mut odd = failure(sealed("[1]"));
+        spell_out(Some(&sample()), &mut odd);
+        assert_eq!(odd.message, ENCODED_FAILURE);
+        let mut plain = Failure { message: "in clear".to_owned(), ..Failure::default() };
+        spell_out(Some(&sample()), &mut plain);
+        assert_eq!(plain.message, "in clear");
+    }
+}
