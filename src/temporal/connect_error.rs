@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use super::{
     link::{Endpoint, Transport},
-    tls::{CertificateError, Judgement},
+    tls::{CertificateError, Judge, Judgement, alert_of},
 };
 use crate::domain::sanitize;
 
@@ -90,32 +90,51 @@ pub enum ConnectError {
     NotPermitted { address: String, namespace: String, cause: String },
 }
 
-/// Why the SDK could not connect, given what the server's certificate came to.
-pub(super) fn of_connecting(
+/// Why the SDK could not connect, given who judged the server's certificate. Where that stays in the dark, the server is asked
+/// once more.
+pub(super) async fn of_connecting(
     error: &ClientConnectError,
     endpoint: &Endpoint,
-    judgement: Option<&Judgement>,
+    judge: Option<&Judge>,
 ) -> ConnectError {
     let address = endpoint.address.clone();
     let plain = || match error {
         ClientConnectError::SystemInfoCallError(status) => of_status(status, endpoint),
         other => ConnectError::NotTemporal { address: endpoint.address.clone(), cause: last_cause(other) },
     };
-    let Transport::Tls(tls) = &endpoint.transport else { return plain() };
-    if let Some(refused) = judgement.and_then(|judgement| of_judgement(judgement, &address)) {
+    let (Transport::Tls(tls), Some(judge)) = (&endpoint.transport, judge) else { return plain() };
+    if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
         return refused;
     }
-    match tls_cause(error) {
-        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+    // The status that carries the cause hides it from whoever asks the error itself.
+    let cause = match error {
+        ClientConnectError::SystemInfoCallError(status) => tls_cause(status),
+        other => tls_cause(other),
+    };
+    let alert = match cause {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        Some(rustls::Error::InvalidMessage(_)) => return ConnectError::NotTls { address },
+        Some(error) => return ConnectError::Tls { address, cause: sanitize(&error.to_string(), LONGEST) },
+        None if is_answer(error) => return plain(),
+        None => alert_of(&address, tls, judge, endpoint.timeout).await,
+    };
+    match alert {
+        Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
+        // Before TLS 1.3 there was no alert of its own for that.
+        Some(AlertDescription::HandshakeFailure | AlertDescription::BadCertificate) if tls.identity.is_none() => {
             ConnectError::IdentityWanted { address }
         }
-        Some(rustls::Error::AlertReceived(alert)) if is_about_identity(*alert) && tls.identity.is_some() => {
-            ConnectError::IdentityRefused { address, cause: words(*alert) }
+        Some(alert) if is_about_identity(alert) && tls.identity.is_some() => {
+            ConnectError::IdentityRefused { address, cause: words(alert) }
         }
-        Some(rustls::Error::InvalidMessage(_)) => ConnectError::NotTls { address },
-        Some(error) => ConnectError::Tls { address, cause: sanitize(&error.to_string(), LONGEST) },
+        Some(alert) => ConnectError::Tls { address, cause: words(alert) },
         None => plain(),
     }
+}
+
+/// Whether the server itself answered, so that the connection is not what is wrong.
+fn is_answer(error: &ClientConnectError) -> bool {
+    matches!(error, ClientConnectError::SystemInfoCallError(status) if status.source().is_none())
 }
 
 /// What a status of the server says of who asks.

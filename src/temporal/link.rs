@@ -96,7 +96,7 @@ impl Link {
         let last = || judge.as_ref().and_then(Judge::last);
         let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(of_connecting(&error, endpoint, last().as_ref())),
+            Ok(Err(error)) => return Err(of_connecting(&error, endpoint, judge.as_ref()).await),
             Err(_) => {
                 let (address, seconds) = (endpoint.address.clone(), endpoint.timeout.as_secs());
                 return Err(ConnectError::Silent { address, seconds });

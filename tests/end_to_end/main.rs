@@ -22,6 +22,7 @@ mod proxy;
 mod python;
 mod scenarios;
 mod screen;
+mod secured;
 mod servers;
 mod shipped;
 mod stage;

@@ -94,3 +94,9 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     };
     tokio::time::timeout(PATIENCE, closed).await.expect("the endpoint ends with the worker");
 }
+
+/// The page of a worker process.
+pub fn get(address: &str) -> String {
+    let address = address.parse().unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(page(address))
+}

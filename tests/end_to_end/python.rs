@@ -192,7 +192,6 @@ async fn what_python_encrypts_python_reads_and_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "until the settings for encryption are there"]
 async fn what_python_encrypts_our_worker_reads_and_answers() {
     let Some(python) = python() else { return };
     let (stage, key) = (Stage::new(), Key::new("shared-key"));
@@ -208,7 +207,6 @@ async fn what_python_encrypts_our_worker_reads_and_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "until the settings for encryption are there"]
 async fn what_our_starter_encrypts_python_reads_and_answers() {
     let Some(python) = python() else { return };
     let (stage, key) = (Stage::new(), Key::new("shared-key"));

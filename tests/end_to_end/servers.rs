@@ -51,6 +51,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
         product,
         quantity: 10,
         workflow,
+        made: true,
         faults,
         seed: 7,
         guard: Guard::Ledger,

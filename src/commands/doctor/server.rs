@@ -2,6 +2,8 @@
 
 use std::{net::TcpStream, time::Duration, time::SystemTime};
 
+use tokio::time::{Instant, sleep};
+
 use super::Check;
 use crate::{
     config::Settings,
@@ -9,6 +11,10 @@ use crate::{
     server::{Search, locate},
     temporal::{ConnectError, Link, Patience, Presence, Tls, Transport, look_for_worker},
 };
+
+/// How long a worker may take to report for the first time, and how often that is looked for.
+const FIRST_REPORT: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 pub async fn examine(settings: &Settings) -> Vec<Check> {
     let mut checks = certificates(settings);
@@ -81,7 +87,14 @@ fn security(settings: &Settings, link: &Link) -> Vec<Check> {
 
 async fn worker(settings: &Settings, link: &Link) -> Check {
     let queue = &settings.task_queue;
-    match look_for_worker(link, queue).await {
+    let since = Instant::now();
+    let mut found = look_for_worker(link, queue).await;
+    // One that has just been started reports within a second.
+    while matches!(found, Ok(Presence::Nobody)) && since.elapsed() < FIRST_REPORT {
+        sleep(LOOK_AGAIN).await;
+        found = look_for_worker(link, queue).await;
+    }
+    match found {
         Ok(Presence::Polling { identity }) => Check::right("worker", format!("{identity} polls '{queue}'")),
         Ok(Presence::Nobody) => {
             let says = format!("nobody reports from '{queue}'; the dashboard starts one by itself");

@@ -2,6 +2,7 @@
 //! up, and judged before they are used: what the server would only answer with an alert, a person is told in a sentence.
 
 mod certificates;
+mod probe;
 mod verifier;
 
 use std::{path::PathBuf, time::SystemTime};
@@ -11,6 +12,7 @@ use temporalio_client::{ClientTlsOptions, TlsOptions};
 
 pub use certificates::CertificateError;
 use certificates::{Certificate, chain_of, check_pair, read};
+pub(super) use probe::alert_of;
 pub use verifier::ServerCertificate;
 pub(super) use verifier::{Judge, Judgement};
 
