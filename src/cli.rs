@@ -14,10 +14,13 @@ use std::{
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
-    config::Flags,
     domain::Guard,
     faults::{FaultPlan, Seed},
 };
+
+mod settings;
+
+pub use settings::SettingsArgs;
 
 /// See retries hit a shared database, live, and the stock stay right.
 #[derive(Debug, Parser)]
@@ -48,84 +51,6 @@ impl Cli {
             command = command.bin_name(EXTENSION.1);
         }
         Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
-    }
-}
-
-/// Settings; each has a name in the environment and in `.env` too, and a key in the settings file.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Settings")]
-pub struct SettingsArgs {
-    /// Temporal server, host:port [TEMPORAL_ADDRESS; default localhost:7233]
-    #[arg(long, global = true, value_name = "HOST:PORT")]
-    address: Option<String>,
-    /// Temporal namespace [TEMPORAL_NAMESPACE; default default]
-    #[arg(long, global = true)]
-    namespace: Option<String>,
-    /// Profile in Temporal's own temporal.toml to take the rest from [TEMPORAL_PROFILE; default default]
-    #[arg(long, global = true, value_name = "NAME")]
-    profile: Option<String>,
-    /// Connect with TLS; certificates and an API key mean it too [TEMPORAL_TLS]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls: Option<String>,
-    /// Client certificate, for mutual TLS [TEMPORAL_TLS_CERT]
-    #[arg(long, global = true, value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-    /// Private key of the client certificate [TEMPORAL_TLS_KEY]
-    #[arg(long, global = true, value_name = "FILE")]
-    tls_key: Option<PathBuf>,
-    /// Authority that signs the server's certificate [TEMPORAL_SERVER_ROOT_CA_CERT; default: those of the system]
-    #[arg(long, global = true, value_name = "FILE")]
-    server_root_ca_cert: Option<PathBuf>,
-    /// Name to verify in the server's certificate [TEMPORAL_SERVER_NAME; default: the host]
-    #[arg(long, global = true, value_name = "NAME")]
-    server_name: Option<String>,
-    /// Take any certificate of the server: only for tests [TEMPORAL_INSECURE_SKIP_VERIFY]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    insecure_skip_verify: Option<String>,
-    /// Encrypt what Temporal stores [ENCRYPT_PAYLOAD, with DATACONVERTER_ENCRYPTION_KEY_ID]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    encrypt_payload: Option<String>,
-    /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
-    #[arg(long, global = true, value_name = "NAME")]
-    task_queue: Option<String>,
-    /// The JSON database [DATABASE; default database/inventory.json, in the user's state folder where there is no
-    /// folder `database`]
-    #[arg(long, global = true, value_name = "FILE")]
-    database: Option<PathBuf>,
-    /// The `temporal` program for the embedded server [TEMPORAL_CLI]
-    #[arg(long, global = true, value_name = "FILE")]
-    temporal_cli: Option<PathBuf>,
-    /// Colours: terminal, contrast, colour-blind or mono [IDEMPOTENCE_THEME; NO_COLOR means mono]
-    #[arg(long, global = true, value_name = "NAME")]
-    theme: Option<String>,
-    /// ASCII characters only, or with `=false` all characters [IDEMPOTENCE_ASCII; default: as locale and TERM say]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    ascii: Option<String>,
-    /// Nothing moves without need [IDEMPOTENCE_STILL]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    still: Option<String>,
-}
-
-impl From<SettingsArgs> for Flags {
-    fn from(args: SettingsArgs) -> Self {
-        Self {
-            address: args.address,
-            namespace: args.namespace,
-            profile: args.profile,
-            tls: args.tls,
-            tls_cert: args.tls_cert,
-            tls_key: args.tls_key,
-            server_root_ca_cert: args.server_root_ca_cert,
-            server_name: args.server_name,
-            insecure_skip_verify: args.insecure_skip_verify,
-            encrypt_payload: args.encrypt_payload,
-            task_queue: args.task_queue,
-            database: args.database,
-            temporal_cli: args.temporal_cli,
-            theme: args.theme,
-            ascii: args.ascii,
-            still: args.still,
-        }
     }
 }
 

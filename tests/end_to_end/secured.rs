@@ -252,7 +252,7 @@ async fn the_seeds_environment_block_drives_worker_starter_and_dashboard_and_the
     screen.wait_until("TLS, and encryption", |screen| screen.contains("connected TLS") && screen.contains("encrypted"));
     screen.wait_for("worker ● ready");
     screen.press("fo");
-    screen.wait_for("RANDOM ERROR");
+    screen.wait_for("#1 ⊗ failed after commit");
     screen.wait_for("✓ applied once");
     screen.press("q");
     assert!(screen.leave().status.success());
