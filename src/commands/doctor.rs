@@ -34,7 +34,8 @@ enum State {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Check {
-    check: &'static str,
+    #[serde(rename = "check")]
+    name: &'static str,
     state: State,
     says: String,
     /// The command that mends it.
@@ -42,20 +43,20 @@ struct Check {
 }
 
 impl Check {
-    fn right(check: &'static str, says: impl Into<String>) -> Self {
-        Self { check, state: State::Right, says: says.into(), mend: None }
+    fn right(name: &'static str, says: impl Into<String>) -> Self {
+        Self { name, state: State::Right, says: says.into(), mend: None }
     }
 
-    fn skipped(check: &'static str, says: impl Into<String>) -> Self {
-        Self { check, state: State::Skipped, says: says.into(), mend: None }
+    fn skipped(name: &'static str, says: impl Into<String>) -> Self {
+        Self { name, state: State::Skipped, says: says.into(), mend: None }
     }
 
-    fn warning(check: &'static str, says: impl Into<String>, mend: impl Into<Option<String>>) -> Self {
-        Self { check, state: State::Warning, says: says.into(), mend: mend.into() }
+    fn warning(name: &'static str, says: impl Into<String>, mend: impl Into<Option<String>>) -> Self {
+        Self { name, state: State::Warning, says: says.into(), mend: mend.into() }
     }
 
-    fn wrong(check: &'static str, says: impl Into<String>, mend: impl Into<Option<String>>) -> Self {
-        Self { check, state: State::Wrong, says: says.into(), mend: mend.into() }
+    fn wrong(name: &'static str, says: impl Into<String>, mend: impl Into<Option<String>>) -> Self {
+        Self { name, state: State::Wrong, says: says.into(), mend: mend.into() }
     }
 }
 
@@ -69,7 +70,7 @@ pub async fn run(effective: Result<Effective, SettingsError>, args: &DoctorArgs)
     match settings {
         Ok(settings) => checks.extend(examine(&settings).await),
         Err(error) => {
-            checks.push(Check::wrong("settings", error.to_string(), mend(&error)));
+            checks.push(Check::wrong("settings", error.to_string(), Some(mend(&error))));
             code = ExitCode::from(2);
         }
     }
@@ -108,27 +109,27 @@ fn encryption(settings: &Settings) -> Check {
     }
 }
 
-fn mend(error: &SettingsError) -> Option<String> {
-    Some(match error {
+fn mend(error: &SettingsError) -> String {
+    match error {
         SettingsError::NoKey { add, .. } => add.clone(),
         SettingsError::NoKeyId { .. } => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
         SettingsError::KeyFile(KeyFileError::Open { path, .. }) => format!("chmod 600 '{}'", path.display()),
         SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
         _ => CONFIG.to_owned(),
-    })
+    }
 }
 
 fn text(checks: &[Check]) -> String {
-    let width = checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
-    for Check { check, state, says, mend } in checks {
+    for Check { name, state, says, mend } in checks {
         let state = match state {
             State::Right => "right",
             State::Skipped => "skipped",
             State::Warning => "warning",
             State::Wrong => "WRONG",
         };
-        lines.push(format!("{state:7}  {check:width$}  {says}"));
+        lines.push(format!("{state:7}  {name:width$}  {says}"));
         lines.extend(mend.iter().map(|mend| format!("{:7}  {:width$}  mend: {mend}", "", "")));
     }
     let wrong = checks.iter().filter(|check| check.state == State::Wrong).count();

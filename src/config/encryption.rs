@@ -68,7 +68,7 @@ impl Encryption {
         let ring = KeyRing::new(&id.value, self.keys_for(&id.value)?).map_err(|cause| SettingsError::NoKey {
             origin: id.origin.clone(),
             add: format!("idempotence keys add '{}'", id.value),
-            cause,
+            cause: Box::new(cause),
         })?;
         Ok(Codec::new(Arc::new(ring), self.refuse_plaintext.value))
     }

@@ -152,7 +152,7 @@ pub enum SettingsError {
         /// Its value, quoted.
         second_value: String,
         /// Where both are set.
-        layer: Layer,
+        layer: Box<Layer>,
     },
     /// A value outside what its setting takes.
     #[error("{origin} is {value}: {problem}")]
@@ -206,7 +206,7 @@ pub enum SettingsError {
         /// What denies it.
         denied: Origin,
         /// What needs it.
-        asked: Origin,
+        asked: Box<Origin>,
     },
     /// The API key would go to whoever answers.
     #[error(
@@ -217,7 +217,7 @@ pub enum SettingsError {
         /// What switches verification off.
         skip: Origin,
         /// The key.
-        api_key: Origin,
+        api_key: Box<Origin>,
     },
     /// A connection over a network that nobody has said may be open.
     #[error(
@@ -242,7 +242,7 @@ pub enum SettingsError {
     )]
     NoProfile {
         /// What names it.
-        origin: Origin,
+        origin: Box<Origin>,
         /// The name.
         profile: String,
         /// The file of profiles.
@@ -273,7 +273,7 @@ pub enum SettingsError {
         /// What names it.
         origin: Origin,
         /// Why there is none.
-        cause: KeyRingError,
+        cause: Box<KeyRingError>,
         /// The command.
         add: String,
     },

@@ -51,7 +51,12 @@ pub(super) fn read(
         }
         (None, Some(Sourced { value, origin })) => {
             let known: Vec<_> = profiles.into_keys().collect();
-            Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known: known.join(", ") })
+            Err(SettingsError::NoProfile {
+                origin: Box::new(origin),
+                profile: value,
+                file: file.path,
+                known: known.join(", "),
+            })
         }
     }
 }

@@ -91,7 +91,7 @@ impl Security {
         match said {
             Some(Sourced { value: false, origin: denied }) => {
                 if let Some(asked) = wishes.iter().find(|wish| !denied.layer.is_above(&wish.layer)) {
-                    return Err(SettingsError::TlsDenied { denied, asked: asked.clone() });
+                    return Err(SettingsError::TlsDenied { denied, asked: Box::new(asked.clone()) });
                 }
                 (self.cert, self.key, self.root_ca, self.server_name, self.api_key) = (None, None, None, None, None);
                 self.skip_verify.value = false;
@@ -122,7 +122,7 @@ impl Security {
         match &self.api_key {
             Some(api_key) if self.skip_verify.value => Err(SettingsError::SkipVerifyWithApiKey {
                 skip: self.skip_verify.origin.clone(),
-                api_key: api_key.origin.clone(),
+                api_key: Box::new(api_key.origin.clone()),
             }),
             _ if !self.tls.value && self.tls.origin.layer == Layer::Default && !target.value.address.is_loopback() => {
                 Err(SettingsError::PlaintextToRemote { address: target.value.address.to_string() })
@@ -216,12 +216,12 @@ fn readable(credential: &Sourced<Credential>, shows: bool) -> Result<(), Setting
     let opened = path.metadata().and_then(|metadata| {
         if metadata.is_file() { File::open(path).map(drop) } else { Err(io::Error::other("it is no regular file")) }
     });
-    let shown = || {
+    let for_message = || {
         if shows {
             quoted(&path.to_string_lossy())
         } else {
             "a file (not shown, as the value may be the key itself)".to_owned()
         }
     };
-    opened.map_err(|error| SettingsError::FileUnreadable { origin: credential.origin.clone(), path: shown(), error })
+    opened.map_err(|error| SettingsError::FileUnreadable { origin: credential.origin.clone(), path: for_message(), error })
 }

@@ -1,6 +1,6 @@
 //! The settings as `idempotence config` shows them: by their keys, with their origins, and without any secret.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl Shown {
     }
 }
 
-fn path(path: &PathBuf) -> Value {
+fn path(path: &Path) -> Value {
     json!(path.to_string_lossy())
 }
 
@@ -69,15 +69,17 @@ impl Effective {
             Shown::of("encrypt_payload", &encryption.on, |on| json!(on)),
             Shown::optional("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", encryption.key_id.as_ref(), text),
             Shown::optional("metrics", "IDEMPOTENCE_METRICS", self.metrics.as_ref(), |at| json!(at.to_string())),
-            Shown::of("database", &self.database, path),
-            Shown::of("temporal_cli", &self.temporal_cli, |program| program.as_ref().map_or(Value::Null, path)),
+            Shown::of("database", &self.database, |file| path(file)),
+            Shown::of("temporal_cli", &self.temporal_cli, |program| {
+                program.as_ref().map_or(Value::Null, |program| path(program))
+            }),
             Shown::of("log_level", &self.log_level, |level| json!(level.as_str())),
             Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
             Shown::of("theme", &self.theme, |theme| json!(theme.name())),
             Shown::of("ascii", &self.ascii, |ascii| json!(ascii)),
             Shown::of("still", &self.still, |still| json!(still)),
-            Shown::of("state_dir", &self.state_dir, path),
-            Shown::of("cache_dir", &self.cache_dir, path),
+            Shown::of("state_dir", &self.state_dir, |folder| path(folder)),
+            Shown::of("cache_dir", &self.cache_dir, |folder| path(folder)),
         ]);
         all.extend(self.shown_beside_the_file());
         all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, text)));
@@ -97,7 +99,7 @@ impl Effective {
                 "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
                 "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
                 encryption.key_file.as_ref(),
-                path,
+                |file| path(file),
             ),
             truth("IDEMPOTENCE_REFUSE_PLAINTEXT", &encryption.refuse_plaintext),
             truth("IDEMPOTENCE_INSECURE_SAMPLE_KEY", &encryption.sample_key),

@@ -118,7 +118,7 @@ fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
         first_value: shown(first),
         second: second.origin.name,
         second_value: shown(second),
-        layer: first.origin.layer.clone(),
+        layer: Box::new(first.origin.layer.clone()),
     }
 }
 

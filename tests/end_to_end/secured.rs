@@ -282,7 +282,7 @@ fn each_thing_that_can_be_wrong_with_certificates_has_its_own_sentence() {
     let other = Authority::new(room.path(), "other");
     let proxy = room.proxy();
     room.seeds_block(&proxy.address(), false);
-    let root = room.root.path();
+    let trusted = room.root.path();
     let files = |room: &mut Room, certificate: &Path, key: &Path| {
         room.set("TEMPORAL_TLS_CERT", certificate);
         room.set("TEMPORAL_TLS_KEY", key);
@@ -296,7 +296,7 @@ fn each_thing_that_can_be_wrong_with_certificates_has_its_own_sentence() {
 
     room.set("TEMPORAL_SERVER_ROOT_CA_CERT", other.path());
     asserted(&room, 1, &["is signed by '", "root", "set TEMPORAL_SERVER_ROOT_CA_CERT"]);
-    room.set("TEMPORAL_SERVER_ROOT_CA_CERT", &root);
+    room.set("TEMPORAL_SERVER_ROOT_CA_CERT", &trusted);
     room.set("TEMPORAL_SERVER_NAME", "temporal.example");
     asserted(&room, 1, &["is for temporal.test, 127.0.0.1, not for 'temporal.example'", "set TEMPORAL_SERVER_NAME"]);
     room.set("TEMPORAL_SERVER_NAME", NAME);
@@ -461,7 +461,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
     let mut room = Room::new();
     let proxy = room.proxy();
     room.seeds_block(&proxy.address(), false);
-    let soon = room.root.client("soon", Validity::For(Duration::from_secs(9 * 24 * 60 * 60 + 3_600)));
+    let soon = room.root.client("soon", Validity::For(Duration::from_hours(9 * 24 + 1)));
     room.set("TEMPORAL_TLS_CERT", &soon.certificate);
     room.set("TEMPORAL_TLS_KEY", &soon.key);
     let _worker = room.worker();

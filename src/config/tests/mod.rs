@@ -74,7 +74,9 @@ impl Place {
     }
 
     fn beside_the_settings_file(self, names: &[&str]) -> Self {
-        names.iter().for_each(|name| fs::write(self.settings_path().with_file_name(name), "").unwrap());
+        for name in names {
+            fs::write(self.settings_path().with_file_name(name), "").unwrap();
+        }
         self
     }
 
