@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use super::{App, Execution};
+use super::{App, Execution, Security};
+
+/// Where `idempotence codec-server` listens; without it, a start would show the order to the server.
+const CODEC_SERVER: &str = "http://127.0.0.1:8081";
 
 /// A command, and what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,14 @@ impl Instruction {
 pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     let setup = app.setup();
     let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
-    let place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
+    let mut place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
+    // Certificates and keys are the environment's; Temporal's command has the same names for them.
+    if matches!(setup.security, Security::Tls | Security::Unverified) {
+        place.push("--tls".to_owned());
+    }
+    if setup.encrypted {
+        place.extend(["--codec-endpoint".to_owned(), CODEC_SERVER.to_owned()]);
+    }
     let run = order.run.as_deref().unwrap_or_default();
     let one = [("--workflow-id", order.workflow.as_str()), ("--run-id", run)];
     let one = if run.is_empty() { &one[..1] } else { &one };

@@ -71,8 +71,10 @@ impl App {
             let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
             return self.refuse(&text);
         };
+        // One that the server has not taken is known to nobody but this screen.
+        let made = anew || execution.run.is_none();
         let workflow = if anew { self.again_workflow(&order) } else { execution.workflow.clone() };
-        self.start(order, workflow, anew, terms.product, terms.quantity).into_iter().collect()
+        self.start(order, workflow, made, terms.product, terms.quantity).into_iter().collect()
     }
 
     fn again_workflow(&mut self, order: &OrderId) -> String {

@@ -18,6 +18,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tower_http::cors::CorsLayer;
 
 use crate::temporal::{Codec, CodecDirection, CodecJsonError, codec_json};
@@ -27,10 +28,15 @@ use super::options::CodecServerOptions;
 /// The most bytes of a body: what Temporal takes in one message.
 pub(super) const LARGEST: usize = 4 * 1024 * 1024;
 
+/// How many bodies are converted at once.
+const TURNS: usize = 4;
+
 /// What all requests share.
 struct Shared {
     options: CodecServerOptions,
     codec: Codec,
+    /// Conversions that may be under way at once.
+    turns: Semaphore,
 }
 
 /// The whole server but for its connections.
@@ -43,7 +49,7 @@ pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
         .allow_credentials(true)
         // Browsers ask this before a page of another network, such as Temporal Cloud's, reaches this computer.
         .allow_private_network(true);
-    let shared = Arc::new(Shared { options, codec });
+    let shared = Arc::new(Shared { options, codec, turns: Semaphore::new(TURNS) });
     // The last layer is the first that a request meets.
     Router::new()
         .fallback(answer)
@@ -90,7 +96,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return response;
     }
     let response = match body(request).await {
-        Ok(body) => convert(&shared.codec, direction, &body),
+        Ok(body) => converted(&shared, direction, body).await,
         Err(refusal) => refusal,
     };
     if !response.status().is_success() {
@@ -112,6 +118,15 @@ async fn body(request: Request) -> Result<Bytes, Response> {
     })
 }
 
+/// A large body keeps a thread busy for a while, which must be none of those that serve connections, and few at once.
+async fn converted(shared: &Arc<Shared>, direction: CodecDirection, body: Bytes) -> Response {
+    let turn = shared.turns.acquire().await;
+    let of_thread = Arc::clone(shared);
+    let response = tokio::task::spawn_blocking(move || convert(&of_thread.codec, direction, &body)).await;
+    drop(turn);
+    response.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the payloads could not be converted"))
+}
+
 fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
     match codec_json(codec, direction, body) {
         Ok(answer) => {
@@ -124,6 +139,7 @@ fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
                 CodecJsonError::NotJson { .. } | CodecJsonError::NotPayloads | CodecJsonError::Decode { .. } => {
                     StatusCode::BAD_REQUEST
                 }
+                CodecJsonError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 CodecJsonError::Encode { .. } | CodecJsonError::Answer => StatusCode::INTERNAL_SERVER_ERROR,
             };
             refuse(status, &problem.to_string())

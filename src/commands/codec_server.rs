@@ -6,16 +6,17 @@ use super::{Failure, log, print, stop::asked_to_stop};
 use crate::{
     cli::CodecServerArgs,
     codec_server::{CodecServerOptions, bind, serve},
-    config::{Effective, Settings},
+    config::{Settings, SettingsError},
 };
 
-/// Where Temporal's dev server has its Web UI, which asks where nobody says who may.
-const WEB_UI: [&str; 2] = ["http://localhost:8233", "http://127.0.0.1:8233"];
+/// The Web UI's port of Temporal's dev server, and how far above the server's own port ours has it.
+const WEB_UI: u16 = 8233;
+const ABOVE: u16 = 1_000;
 
-pub async fn run(settings: &Settings, effective: &Effective, args: CodecServerArgs) -> Result<ExitCode, Failure> {
+pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(settings);
-    let codec = effective.codec_of_keys()?;
-    let origins = if args.ui_origin.is_empty() { WEB_UI.map(str::to_owned).to_vec() } else { args.ui_origin };
+    let Some(codec) = settings.codec.clone() else { return Err(SettingsError::NoKeyId.into()) };
+    let origins = if args.ui_origin.is_empty() { web_uis(settings) } else { args.ui_origin };
     let options = CodecServerOptions::new(args.listen, &origins, settings.codec_token.clone())?;
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
@@ -24,7 +25,21 @@ pub async fn run(settings: &Settings, effective: &Effective, args: CodecServerAr
         codec.ring().active(),
         origins.join(", ")
     ));
+    if !address.ip().is_loopback() {
+        print::problem(
+            "INSECURE: it speaks plain HTTP, so everybody on the way can read the token and what is decrypted; put a proxy \
+             with TLS before it, and let only that reach it",
+        );
+    }
     let stop = asked_to_stop(false)?;
     serve(listener, options, codec, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The pages of a dev server on this machine.
+fn web_uis(settings: &Settings) -> Vec<String> {
+    let above = settings.address.loopback_port().and_then(|port| port.checked_add(ABOVE));
+    let ports = [Some(WEB_UI), above.filter(|port| *port != WEB_UI)];
+    let hosts = ["localhost", "127.0.0.1"];
+    ports.into_iter().flatten().flat_map(|port| hosts.map(|host| format!("http://{host}:{port}"))).collect()
 }

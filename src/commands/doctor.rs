@@ -112,7 +112,7 @@ fn encryption(settings: &Settings) -> Check {
 fn mend(error: &SettingsError) -> String {
     match error {
         SettingsError::NoKey { add, .. } => add.clone(),
-        SettingsError::NoKeyId { .. } => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
+        SettingsError::NoKeyId => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
         SettingsError::KeyFile(KeyFileError::Open { path, .. }) => format!("chmod 600 '{}'", path.display()),
         SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
         _ => CONFIG.to_owned(),

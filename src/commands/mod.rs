@@ -39,7 +39,7 @@ use crate::{
     app::ScriptError,
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     codec_server::{CodecServerError, OptionsError},
-    config::{Effective, Settings, SettingsError},
+    config::{Effective, Flags, Settings, SettingsError},
     encryption::KeyFileError,
     faults::{FaultPlan, Preset},
     recording::RecordingError,
@@ -128,7 +128,12 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         return supervise::run(args).await;
     }
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
-    let effective = Effective::load(&cli.settings.into(), std::env::vars_os(), Path::new(".env"), &current);
+    let mut flags = Flags::from(cli.settings);
+    if matches!(cli.command, Some(CommandArgs::CodecServer(_))) {
+        // It does nothing else.
+        flags.encrypt_payload = Some("true".to_owned());
+    }
+    let effective = Effective::load(&flags, std::env::vars_os(), Path::new(".env"), &current);
     let effective = match (effective, &cli.command) {
         // What is wrong with the settings is a finding too.
         (Err(error), Some(CommandArgs::Doctor(args))) => return Ok(doctor::run(Err(error), args).await),
@@ -140,7 +145,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         None => dashboard_or_demo(settings()?, DashboardArgs::default()).await,
         Some(CommandArgs::Worker(args)) => worker::run(settings()?, args).await,
         Some(CommandArgs::Server(args)) => server::run(settings()?, args).await,
-        Some(CommandArgs::CodecServer(args)) => codec_server::run(&settings()?, &effective, args).await,
+        Some(CommandArgs::CodecServer(args)) => codec_server::run(&settings()?, args).await,
         Some(CommandArgs::Start(args)) => start::run(settings()?, args).await,
         Some(CommandArgs::Demo(args)) => demo::run(settings()?, args).await,
         Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings()?, args).await,

@@ -61,7 +61,6 @@ impl Stage {
         // It speaks no TLS, whatever other servers of these settings want.
         self.settings.transport = Transport::Plaintext;
         self.settings.api_key = None;
-        self.settings.connection_flags = vec!["--tls=false".into()];
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
         let folder = folder("idempotence-server-")?;
         folder.path().clone_into(&mut self.settings.state_dir);

@@ -8,7 +8,7 @@ use crate::{
     config::Settings,
     runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
-    temporal::{Exporter, Link, Patience, WorkerSetup, run_worker},
+    temporal::{Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
 };
 
 pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
@@ -29,6 +29,9 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     let metrics = settings
         .metrics
         .and_then(|address| Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok());
+    if let Some(metrics) = &metrics {
+        tracing::info!("metrics at http://{}{METRICS_PATH}", metrics.address());
+    }
     let link = Link::connect_counted(&endpoint(&settings, "worker"), Patience::Retries, metrics.as_ref()).await?;
     let setup = WorkerSetup {
         client: link.client().clone(),

@@ -18,7 +18,7 @@ use super::{
     Settings, look, names, notices, paths, profile, shown::without_effect, values,
 };
 use crate::app::{Look, Theme};
-use crate::temporal::{Codec, PROFILE_FILE};
+use crate::temporal::PROFILE_FILE;
 
 /// The settings file's name in this program's folder for settings.
 const SETTINGS_FILE: &str = "settings.toml";
@@ -82,8 +82,8 @@ pub struct Effective {
     pub settings_file: Option<LayerFile>,
     /// Temporal's own file of profiles; `None` where there is no folder for it.
     pub profile_file: Option<LayerFile>,
-    /// The flags that a child of this process needs, to connect as this one does.
-    pub(super) connection_flags: Vec<OsString>,
+    /// See [`Settings::child_flags`].
+    pub(super) connection_flags: [Vec<OsString>; 2],
 }
 
 impl Effective {
@@ -106,12 +106,19 @@ impl Effective {
         let settings_file = folders.config.as_ref().map(|folder| folder.join(SETTINGS_FILE));
         let mut sources = Sources::read(&environment, current_dir.join(dot_env), settings_file)?;
         let usual = folders.temporal.map(|folder| folder.join(PROFILE_FILE));
-        let profile = profile::read(flags, &sources, current_dir, usual)?;
+        let mut profile = profile::read(flags, &sources, current_dir, usual)?;
+        profile.keep_to_its_server(&sources, flags)?;
+        let profile_name = profile.name();
+        sources.unknown.append(&mut profile.unknown);
         sources.put_below(profile.values);
         let address = Choice::new(flags.address.as_deref(), "--address", &names::SERVER);
         let address = address.of(&sources, values::address, Target::default)?;
         let security = Security::resolve(flags, &sources, current_dir, &address)?;
         let encryption = Encryption::resolve(flags, &sources, current_dir, folders.config.as_deref())?;
+        // Other programs encrypt there, so whoever chose this profile believes that this one does.
+        if let Some(origin) = profile.remote_codec.filter(|_| !encryption.on.value) {
+            return Err(SettingsError::RemoteCodec { origin });
+        }
         let codec_token = Choice::without_flag(&["IDEMPOTENCE_CODEC_TOKEN"]);
         let codec_token = codec_token.named(&sources, values::token)?;
         let namespace = Choice::new(flags.namespace.as_deref(), "--namespace", &["TEMPORAL_NAMESPACE"]);
@@ -139,7 +146,7 @@ impl Effective {
             dot_env: sources.dot_env.clone(),
             settings_file: sources.settings_file.clone(),
             profile_file: profile.file,
-            profile: profile.name,
+            profile: profile_name,
             connection_flags: flags.of_connection(),
             address,
             security,
@@ -150,14 +157,6 @@ impl Effective {
 }
 
 impl Effective {
-    /// What a codec server encrypts and decrypts with, whether payload encryption is on or not.
-    ///
-    /// # Errors
-    /// Those about keys; see [`SettingsError`].
-    pub fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
-        self.encryption.codec_of_keys()
-    }
-
     /// The file in which keys are kept, and the id of the one that is to encrypt.
     #[must_use]
     pub fn key_file(&self) -> (Option<&Path>, Option<&str>) {

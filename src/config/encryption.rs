@@ -62,12 +62,13 @@ impl Encryption {
         self.on.value.then(|| self.codec_of_keys()).transpose()
     }
 
-    /// What encrypts and decrypts, whether payload encryption is on or not.
-    pub(super) fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
-        let id = self.key_id.as_ref().ok_or_else(|| SettingsError::NoKeyId { on: self.on.origin.clone() })?;
+    fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
+        let id = self.key_id.as_ref().ok_or(SettingsError::NoKeyId)?;
+        // What is no id may be a key.
+        let name = if id.value.parse::<KeyId>().is_ok() { id.value.as_str() } else { "NAME" };
         let ring = KeyRing::new(&id.value, self.keys_for(&id.value)?).map_err(|cause| SettingsError::NoKey {
             origin: id.origin.clone(),
-            add: format!("idempotence keys add '{}'", id.value),
+            add: format!("idempotence keys add '{name}'"),
             cause: Box::new(cause),
         })?;
         Ok(Codec::new(Arc::new(ring), self.refuse_plaintext.value))

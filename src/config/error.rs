@@ -250,6 +250,15 @@ pub enum SettingsError {
         /// The profiles that are there.
         known: String,
     },
+    /// The profile names a codec server, and payloads would go in the clear.
+    #[error(
+        "{origin} names a codec server, which this program does not ask, so what it sends would be readable; set \
+         ENCRYPT_PAYLOAD=true and give it the keys of that server, or name another profile with TEMPORAL_PROFILE"
+    )]
+    RemoteCodec {
+        /// Where it stands.
+        origin: Origin,
+    },
     /// The file of profiles is none. Never holds a value, which may be a secret.
     #[error("{file:?}, {problem}; mend it, or name another file with TEMPORAL_CONFIG_FILE")]
     BadProfiles {
@@ -260,13 +269,10 @@ pub enum SettingsError {
     },
     /// Payload encryption without the name of a key.
     #[error(
-        "{on} asks for payload encryption, but nobody says with which key; set DATACONVERTER_ENCRYPTION_KEY_ID to a name \
-         for it, and make it with: idempotence keys add NAME"
+        "payload encryption needs a key, and nobody says which; set DATACONVERTER_ENCRYPTION_KEY_ID to a name for it, and \
+         make it with: idempotence keys add NAME"
     )]
-    NoKeyId {
-        /// What asks for it.
-        on: Origin,
-    },
+    NoKeyId,
     /// The key that is to encrypt is not at hand.
     #[error("{origin}: {cause}. To make it: {add}")]
     NoKey {

@@ -26,7 +26,7 @@ mod sources;
 mod tests;
 mod values;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +34,7 @@ use std::time::Duration;
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use effective::{Effective, LayerFile, Sourced};
 pub use error::{Layer, Origin, SettingsError};
-pub use names::{NAMES, Name};
+pub use names::{NAMES, Name, secrets};
 pub use paths::Database;
 pub use shown::Shown;
 pub use values::LogLevel;
@@ -95,8 +95,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Sentences for the log and standard error: what is dangerous, or was understood but has no effect.
     pub notices: Vec<String>,
-    /// The flags that a child of this process needs, to connect as this one does.
-    pub connection_flags: Vec<OsString>,
+    /// See [`Settings::child_flags`].
+    connection_flags: [Vec<OsString>; 2],
 }
 
 /// What the command line says; every field overrides all other layers. An empty flag is an error, not unset.
@@ -137,15 +137,9 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Those that say how to connect beyond where, as they were written.
-    fn of_connection(&self) -> Vec<OsString> {
-        let texts = [
-            ("--profile=", &self.profile),
-            ("--tls=", &self.tls),
-            ("--server-name=", &self.server_name),
-            ("--insecure-skip-verify=", &self.insecure_skip_verify),
-            ("--encrypt-payload=", &self.encrypt_payload),
-        ];
+    /// Those that say how to connect beyond where, as they were written: in general, and with TLS.
+    fn of_connection(&self) -> [Vec<OsString>; 2] {
+        let texts = [("--server-name=", &self.server_name), ("--insecure-skip-verify=", &self.insecure_skip_verify)];
         let paths = [
             ("--tls-cert=", &self.tls_cert),
             ("--tls-key=", &self.tls_key),
@@ -153,13 +147,15 @@ impl Flags {
         ];
         let texts = texts.into_iter().filter_map(|(flag, text)| Some((flag, OsString::from(text.as_ref()?))));
         let paths = paths.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?.clone().into_os_string())));
-        let joined = |(flag, value): (&str, OsString)| {
-            let mut argument = OsString::from(flag);
-            argument.push(value);
-            argument
-        };
-        texts.chain(paths).map(joined).collect()
+        let general = self.profile.iter().map(|profile| OsString::from(format!("--profile={profile}")));
+        [general.collect(), texts.chain(paths).map(|(flag, value)| joined(flag, &value)).collect()]
     }
+}
+
+fn joined(flag: &str, value: &OsStr) -> OsString {
+    let mut argument = OsString::from(flag);
+    argument.push(value);
+    argument
 }
 
 impl Settings {
@@ -175,5 +171,19 @@ impl Settings {
         current_dir: &Path,
     ) -> Result<Self, SettingsError> {
         Effective::load(flags, environment, dot_env, current_dir)?.try_into()
+    }
+
+    /// The flags that a child of this process needs to connect as this one does, beyond where. What the environment and the
+    /// files say, it reads itself; what that came to here is said once more, as a flag for the address overrides what was
+    /// written beside it there.
+    #[must_use]
+    pub fn child_flags(&self) -> Vec<OsString> {
+        let [general, of_tls] = &self.connection_flags;
+        let encrypt = OsString::from(format!("--encrypt-payload={}", self.codec.is_some()));
+        let tls = match &self.transport {
+            Transport::Plaintext => vec![OsString::from("--tls=false")],
+            Transport::Tls(_) => [vec![OsString::from("--tls=true")], of_tls.clone()].concat(),
+        };
+        [general.clone(), vec![encrypt], tls].concat()
     }
 }

@@ -110,7 +110,7 @@ pub const NAMES: [Name; 45] = [
         "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
         "the file of the keys (default: encryption-keys.toml beside the settings file)",
     ),
-    Name::new("IDEMPOTENCE_REFUSE_PLAINTEXT", "true to read nothing that is not encrypted (default false)"),
+    Name::new("IDEMPOTENCE_REFUSE_PLAINTEXT", "true to read no payload that is not encrypted (default false)"),
     Name::new(
         "IDEMPOTENCE_INSECURE_SAMPLE_KEY",
         "true for the key of Temporal's public samples, which protects nothing",
@@ -153,6 +153,11 @@ impl FileKey {
 /// The table's own copy of `name`, or `None` for a name that this program does not know.
 pub(super) fn known(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|entry| entry.name == name).map(|entry| entry.name)
+}
+
+/// The names of secrets, which no other program needs to get.
+pub fn secrets() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().filter(|entry| entry.secret).map(|entry| entry.name)
 }
 
 /// Whether the value of `name` must never be shown.

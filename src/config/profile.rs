@@ -6,18 +6,53 @@ use std::path::{Path, PathBuf};
 use super::effective::{Choice, LayerFile, Sourced};
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::{self, Sources, Value, Values};
-use super::{Flags, names, paths, values};
+use super::{Address, Flags, names, paths, values};
 use crate::temporal;
 
 /// The profile that is taken where nobody names one, and that need not be there.
 const DEFAULT: &str = "default";
 
 /// What the profile says, its file, and its name.
+#[derive(Default)]
 pub(super) struct ProfileLayer {
     pub(super) values: Values,
+    /// What it says that this program does not do, each with where it stands.
+    pub(super) unknown: Vec<String>,
+    /// Where it names a codec server.
+    pub(super) remote_codec: Option<Origin>,
     /// `None`: there is no folder for it.
     pub(super) file: Option<LayerFile>,
-    pub(super) name: Sourced<String>,
+    /// `None`: nobody names one.
+    pub(super) named: Option<Sourced<String>>,
+}
+
+/// What a profile says of security.
+const SECURITY: [&str; 2] = ["TEMPORAL_TLS", "TEMPORAL_API_KEY"];
+
+impl ProfileLayer {
+    /// Its name, whoever chose it.
+    pub(super) fn name(&self) -> Sourced<String> {
+        let default = || Sourced::by_default("TEMPORAL_PROFILE", DEFAULT.to_owned());
+        self.named.clone().unwrap_or_else(default)
+    }
+
+    /// Leaves out what the profile says of security, where nobody asked for the profile and a layer above it names another
+    /// server: a key is for the server that it was written beside.
+    pub(super) fn keep_to_its_server(&mut self, sources: &Sources, flags: &Flags) -> Result<(), SettingsError> {
+        let above =
+            Choice::new(flags.address.as_deref(), "--address", &names::SERVER).named(sources, values::address)?;
+        let own = self.values.get("TEMPORAL_ADDRESS").and_then(|own| own.text.parse::<Address>().ok());
+        let elsewhere = above.zip(own).is_some_and(|(above, own)| above.value.address != own);
+        if self.named.is_some() || !elsewhere {
+            return Ok(());
+        }
+        let of_security = |name: &str| name.starts_with(SECURITY[0]) || SECURITY.contains(&name);
+        let (left_out, kept) = std::mem::take(&mut self.values).into_iter().partition(|(name, _)| of_security(name));
+        self.values = kept;
+        let left_out: Values = left_out;
+        self.unknown.extend(left_out.into_values().map(|value| format!("{} (another server is named)", value.origin)));
+        Ok(())
+    }
 }
 
 /// Reads the profile. `usual` is where Temporal's own tools look.
@@ -30,40 +65,42 @@ pub(super) fn read(
     let named = Choice::new(flags.profile.as_deref(), "--profile", &["TEMPORAL_PROFILE"]);
     let named = named.named(sources, values::label)?;
     let file = paths::named_file(sources, "TEMPORAL_CONFIG_FILE", current_dir)?.map(|file| file.value).or(usual);
-    let name = named.clone().unwrap_or_else(|| Sourced::by_default("TEMPORAL_PROFILE", DEFAULT.to_owned()));
+    let name = named.as_ref().map_or(DEFAULT, |named| named.value.as_str()).to_owned();
     let Some((file, bytes)) = file.map(sources::regular_file).transpose()? else {
         return match named {
             Some(Sourced { origin, .. }) => Err(SettingsError::NoProfileFile { origin }),
-            None => Ok(ProfileLayer { values: Values::new(), file: None, name }),
+            None => Ok(ProfileLayer::default()),
         };
     };
     let bad = |problem: String| SettingsError::BadProfiles { file: file.path.clone(), problem };
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8; save it as UTF-8".to_owned()))?;
     let mut profiles = temporal::profiles(text).map_err(|error| bad(error.to_string()))?;
-    match (profiles.remove(&name.value), named) {
-        (Some(profile), _) => {
-            Ok(ProfileLayer { values: layer(profile, &file.path, &name.value), file: Some(file), name })
+    match (profiles.remove(&name), named) {
+        (Some(profile), named) => {
+            let layer = layer(profile, &file.path, &name);
+            Ok(ProfileLayer { file: Some(file), named, ..layer })
         }
-        (None, None) => Ok(ProfileLayer { values: Values::new(), file: Some(file), name }),
         // Naming what is taken anyway changes nothing.
-        (None, Some(named)) if named.value == DEFAULT => {
-            Ok(ProfileLayer { values: Values::new(), file: Some(file), name: named })
-        }
+        (None, named) if name == DEFAULT => Ok(ProfileLayer { file: Some(file), named, ..ProfileLayer::default() }),
+        (None, None) => Ok(ProfileLayer { file: Some(file), ..ProfileLayer::default() }),
         (None, Some(Sourced { value, origin })) => {
             let known: Vec<_> = profiles.into_keys().collect();
-            Err(SettingsError::NoProfile {
-                origin: Box::new(origin),
-                profile: value,
-                file: file.path,
-                known: known.join(", "),
-            })
+            let origin = Box::new(origin);
+            Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known: known.join(", ") })
         }
     }
 }
 
-fn layer(profile: temporal::Profile, file: &Path, name: &str) -> Values {
+fn layer(profile: temporal::Profile, file: &Path, name: &str) -> ProfileLayer {
     let layer = Layer::Profile { file: file.to_owned(), profile: name.to_owned() };
-    let known = profile.into_iter().filter_map(|(name, text)| Some((names::known(name)?, text)));
-    let filled = known.filter(|(_, text)| !text.trim().is_empty());
-    filled.map(|(name, text)| (name, Value { text, origin: Origin { name, layer: layer.clone() } })).collect()
+    let mut read = ProfileLayer::default();
+    for (name, text) in profile.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+        let origin = Origin { name, layer: layer.clone() };
+        match names::known(name) {
+            Some(name) => drop(read.values.insert(name, Value { text, origin })),
+            None if name == temporal::REMOTE_CODEC => read.remote_codec = Some(origin),
+            None => read.unknown.push(origin.to_string()),
+        }
+    }
+    read
 }

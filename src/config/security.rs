@@ -58,7 +58,7 @@ impl Security {
         let refusal = truth(flags.tls.as_deref(), "--tls", &["TEMPORAL_TLS"])?;
         let skip = truth(flags.insecure_skip_verify.as_deref(), "--insecure-skip-verify", &names::SKIP_VERIFY)?;
         let name = Choice::new(flags.server_name.as_deref(), "--server-name", &names::SERVER_NAME);
-        let api_key = Choice::without_flag(&["TEMPORAL_API_KEY"]).named(sources, |found| Ok(found.text.to_owned()))?;
+        let api_key = Choice::without_flag(&["TEMPORAL_API_KEY"]).named(sources, values::api_key)?;
         let mut security = Self {
             tls: refusal.clone().unwrap_or(Sourced::by_default("TEMPORAL_TLS", false)),
             cert: credential(flags.tls_cert.as_deref(), "--tls-cert", &names::TLS_CERT)?,
@@ -223,5 +223,9 @@ fn readable(credential: &Sourced<Credential>, shows: bool) -> Result<(), Setting
             "a file (not shown, as the value may be the key itself)".to_owned()
         }
     };
-    opened.map_err(|error| SettingsError::FileUnreadable { origin: credential.origin.clone(), path: for_message(), error })
+    opened.map_err(|error| SettingsError::FileUnreadable {
+        origin: credential.origin.clone(),
+        path: for_message(),
+        error,
+    })
 }

@@ -10,6 +10,7 @@ use super::error::{Layer, Origin};
 use super::names;
 use super::security::Credential;
 use super::sources::Sources;
+use crate::encryption::KeyId;
 
 /// What stands for a secret.
 const NOT_SHOWN: &str = "set, not shown";
@@ -52,6 +53,11 @@ fn credential(credential: &Credential) -> Value {
     }
 }
 
+/// What is no id may be a key, put into the wrong place.
+fn key_id(id: &str) -> Value {
+    if id.parse::<KeyId>().is_ok() { json!(id) } else { json!(NOT_SHOWN) }
+}
+
 impl Effective {
     /// Every setting, in the order of the settings file's keys, then what cannot stand there.
     #[must_use]
@@ -67,7 +73,9 @@ impl Effective {
         let encryption = &self.encryption;
         all.extend([
             Shown::of("encrypt_payload", &encryption.on, |on| json!(on)),
-            Shown::optional("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", encryption.key_id.as_ref(), text),
+            Shown::optional("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", encryption.key_id.as_ref(), |id| {
+                key_id(id)
+            }),
             Shown::optional("metrics", "IDEMPOTENCE_METRICS", self.metrics.as_ref(), |at| json!(at.to_string())),
             Shown::of("database", &self.database, |file| path(file)),
             Shown::of("temporal_cli", &self.temporal_cli, |program| {

@@ -111,7 +111,9 @@ fn found<'a>(values: &'a Values, name: &'static str) -> Option<Found<'a>> {
 }
 
 fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
-    let secret = [first, second].into_iter().any(|found| names::is_secret(found.origin.name));
+    // The path of a key may be the key itself, put into the wrong place.
+    let hidden = |name| names::is_secret(name) || names::TLS_KEY.contains(&name);
+    let secret = [first, second].into_iter().any(|found| hidden(found.origin.name));
     let shown = |found: &Found<'_>| if secret { "set (not shown)".to_owned() } else { quoted(found.text) };
     SettingsError::Conflict {
         first: first.origin.name,

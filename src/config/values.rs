@@ -87,6 +87,19 @@ pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     })
 }
 
+/// An API key, as a header can carry it. Never shown.
+pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
+    let text = found.text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(SettingsError::Invalid {
+        origin: found.origin.clone(),
+        value: "not shown, as it is a secret".to_owned(),
+        problem: "it holds a space or another character that no key has; copy the key alone".to_owned(),
+    })
+}
+
 /// Where a worker tells its figures: a port of this machine, or address and port.
 pub(super) fn metrics(found: &Found<'_>) -> Result<SocketAddr, SettingsError> {
     let text = found.text.trim();

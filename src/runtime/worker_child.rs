@@ -45,7 +45,7 @@ impl WorkerCommand {
             address: settings.address.to_string(),
             namespace: settings.namespace.clone(),
             task_queue: settings.task_queue.clone(),
-            connection_flags: settings.connection_flags.clone(),
+            connection_flags: settings.child_flags(),
             database: settings.database.path.clone(),
             log: log.to_owned(),
         })

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
 use super::find;
+use crate::config;
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 
@@ -113,7 +114,11 @@ fn stage(cache_dir: &Path) -> io::Result<TempDir> {
 }
 
 fn pip(python: &OsStr, staging: &Path, target: &Path) -> io::Result<Child> {
-    Command::new(python)
+    let mut command = Command::new(python);
+    for secret in config::secrets() {
+        command.env_remove(secret);
+    }
+    command
         .args(["-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary=:all:"])
         .args(["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--retries=2", "--target"])
         .arg(target)

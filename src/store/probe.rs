@@ -40,12 +40,19 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
     }
     for path in [document, &journal] {
         if path.exists() {
+            if !path.is_file() {
+                return Err(failed("open", path, io::Error::other("it is no regular file")));
+            }
             fs::File::open(path).map_err(|error| failed("read", path, error))?;
             writable(path)?;
         }
     }
     // A document is replaced by another file, which needs its folder.
     writable(&watched_folder(document))?;
+    // Nobody can hold a lock that is not there, and this makes none.
+    if !lock_path(document).exists() {
+        return Ok(Probed::Ready);
+    }
     let mut disk = Disk::open(document).map_err(|error| failed("open", document, error))?;
     if !disk.lock(LOCK_WAIT).map_err(|error| failed("lock", document, error))? {
         return Err(StoreError::Busy { path: document.to_owned(), waited_ms: LOCK_WAIT.as_millis() });
@@ -56,6 +63,12 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
         Some(reason) => Err(StoreError::Poisoned { reason }),
         None => Ok(Probed::Ready),
     }
+}
+
+fn lock_path(document: &Path) -> PathBuf {
+    let mut path = document.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
 }
 
 fn writable(path: &Path) -> Result<(), StoreError> {
@@ -102,7 +115,7 @@ mod tests {
         let alone = folder.path().join("alone.json");
         fs::write(&alone, STARTING_DOCUMENT).unwrap();
         assert_eq!(probe(&alone).unwrap(), Probed::Ready);
-        assert!(!journal_path(&alone).exists());
+        assert!(!journal_path(&alone).exists() && !lock_path(&alone).exists());
     }
 
     #[test]

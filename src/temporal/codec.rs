@@ -5,8 +5,9 @@
 //! task queues, times, the types of failures, and what the SDK sends past its codec: the workflow's static summary, which
 //! [`starter`](super::starter) therefore leaves out.
 
-use std::sync::Arc;
+use std::{io::Read as _, sync::Arc};
 
+use flate2::read::ZlibDecoder;
 use futures::{FutureExt as _, future::BoxFuture};
 use prost::Message as _;
 use serde::Deserialize;
@@ -29,6 +30,12 @@ const ENCODING: &str = "encoding";
 
 /// Its value for one that is encrypted.
 const ENCRYPTED: &[u8] = b"binary/encrypted";
+
+/// Its value for one that is compressed, as the Go sample does before it encrypts.
+const COMPRESSED: &[u8] = b"binary/zlib";
+
+/// The most bytes that a compressed payload may come to: four times what Temporal takes in one message.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The metadata that says with which key.
 const KEY_ID: &str = "encryption-key-id";
@@ -121,8 +128,21 @@ impl Codec {
         let id = payload.metadata.get(KEY_ID).ok_or(DecodeError::NoKeyId)?;
         let id = String::from_utf8_lossy(id);
         let opened = self.ring.open(&id, &payload.data)?;
-        Payload::decode(opened.as_slice()).map_err(|_| DecodeError::NoPayload { id: id.into_owned() })
+        let payload = Payload::decode(opened.as_slice()).ok().and_then(inflated);
+        payload.ok_or_else(|| DecodeError::NoPayload { id: id.into_owned() })
     }
+}
+
+/// What is inside where the Go sample has compressed it before it encrypted; the payload itself where it has not. `None`: it
+/// cannot be inflated, or not within [`LARGEST`].
+fn inflated(payload: Payload) -> Option<Payload> {
+    if payload.metadata.get(ENCODING).map(Vec::as_slice) != Some(COMPRESSED) {
+        return Some(payload);
+    }
+    let mut bytes = Vec::new();
+    ZlibDecoder::new(payload.data.as_slice()).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST);
+    fits.then(|| Payload::decode(bytes.as_slice()).ok())?
 }
 
 impl PayloadCodec for Codec {
@@ -262,6 +282,28 @@ mod tests {
 
     /// Made by Python's `temporalio` and `cryptography` as the public sample does it: `nonce +
     /// AESGCM(key).encrypt(nonce, payload.SerializeToString(), None)`.
+    #[test]
+    fn what_the_go_sample_compresses_before_it_encrypts_is_read_and_a_bomb_is_not() {
+        let codec = codec("sample", [("sample", sample_key())], false);
+        let compressed = |inside: &[u8]| {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            std::io::Write::write_all(&mut encoder, inside).unwrap();
+            let metadata = [(ENCODING.to_owned(), COMPRESSED.to_vec())].into();
+            let payload = Payload { metadata, data: encoder.finish().unwrap(), ..Payload::default() };
+            codec.encode_one(&payload).unwrap()
+        };
+        let plain = Payload {
+            metadata: [(ENCODING.to_owned(), b"json/plain".to_vec())].into(),
+            data: b"7".to_vec(),
+            ..Payload::default()
+        };
+        assert_eq!(codec.decode_one(compressed(&plain.encode_to_vec())).unwrap(), plain);
+        let bomb = vec![0; usize::try_from(LARGEST).unwrap() + 1];
+        for refused in [compressed(&bomb), compressed(b"no payload")] {
+            assert!(matches!(codec.decode_one(refused).unwrap_err(), DecodeError::NoPayload { .. }));
+        }
+    }
+
     #[test]
     fn what_the_public_sample_encrypted_is_read() {
         let cases = [

@@ -46,6 +46,12 @@ pub enum CodecJsonError {
     /// JSON of another form.
     #[error("the body is not a list of payloads; send {FORM}")]
     NotPayloads,
+    /// More than [`MOST`] payloads.
+    #[error("the body has {count} payloads, and {MOST} are the most; ask for fewer at once")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
     /// One payload cannot be decrypted; then none of them is sent back.
     #[error("payload {number}: {cause}")]
     Decode {
@@ -67,6 +73,10 @@ pub enum CodecJsonError {
     Answer,
 }
 
+/// The most payloads of a body. A page of history has a few hundred; an empty one takes three bytes of a body and many times
+/// that in memory.
+const MOST: usize = 10_000;
+
 /// What a body must be.
 const FORM: &str = r#"{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}"#;
 
@@ -79,6 +89,10 @@ const FORM: &str = r#"{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BAS
 pub fn codec_json(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Result<CodecAnswer, CodecJsonError> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| CodecJsonError::NotJson { line: error.line(), column: error.column() })?;
+    let count = body.get("payloads").and_then(Value::as_array).map_or(0, Vec::len);
+    if count > MOST {
+        return Err(CodecJsonError::TooMany { count });
+    }
     let payloads = read(body).ok_or(CodecJsonError::NotPayloads)?;
     let numbered = (1..).zip(payloads);
     let payloads = match direction {
@@ -126,6 +140,14 @@ mod tests {
 
     fn ask(direction: CodecDirection, body: &str) -> Result<String, CodecJsonError> {
         codec_json(&codec(false), direction, body.as_bytes()).map(|answer| String::from_utf8(answer.body).unwrap())
+    }
+
+    #[test]
+    fn more_payloads_than_a_page_has_are_refused() {
+        let body = |count: usize| format!("{{\"payloads\":[{}]}}", vec!["{}"; count].join(","));
+        assert!(ask(CodecDirection::Encode, &body(MOST)).is_ok());
+        let refused = ask(CodecDirection::Encode, &body(MOST + 1)).unwrap_err();
+        assert_eq!(refused, CodecJsonError::TooMany { count: MOST + 1 });
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub enum ConnectError {
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(
-        "what listens at {address} does not speak TLS; where it is a server without TLS, set TEMPORAL_TLS=false, and \
-         remove the certificates and the API key from the settings"
+        "what listens at {address} does not speak TLS; check the address. Only where you know it for a server without TLS, set \
+         TEMPORAL_TLS=false, and remove the certificates and the API key that are set beside it"
     )]
     NotTls { address: String },
     #[error(

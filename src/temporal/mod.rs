@@ -35,7 +35,7 @@ pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
-pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
+pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, REMOTE_CODEC, profiles};
 pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited, watch};
 pub use tls::{CertificateError, ClientIdentity, Expiring, Pem, PemSource, ServerCertificate, Tls};
 pub use wire::{Demo, OrderInput, RetrySettings};

@@ -13,6 +13,9 @@ use crate::toml_text::Position;
 pub const PROFILE_FOLDER: &str = "temporalio";
 pub const PROFILE_FILE: &str = "temporal.toml";
 
+/// The name under which a profile has a codec server, which other programs send their payloads through.
+pub const REMOTE_CODEC: &str = "codec";
+
 /// What a profile says, in the words of the environment: each name with its value. Relative paths are as they were
 /// written, and values may be secrets.
 pub type Profile = BTreeMap<&'static str, String>;
@@ -38,8 +41,15 @@ pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
 }
 
 fn profile_of(profile: ClientConfigProfile) -> Profile {
-    let ClientConfigProfile { address, namespace, api_key, tls, .. } = profile;
+    let ClientConfigProfile { address, namespace, api_key, tls, codec, grpc_meta, .. } = profile;
     let mut values = Profile::new();
+    // What this program has no name for is told under the profile's own.
+    if codec.is_some() {
+        values.insert(REMOTE_CODEC, "set".to_owned());
+    }
+    if !grpc_meta.is_empty() {
+        values.insert("grpc_meta", "set".to_owned());
+    }
     let plain = [("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", namespace), ("TEMPORAL_API_KEY", api_key)];
     values.extend(plain.into_iter().filter_map(|(name, value)| Some((name, value?))));
     if let Some(tls) = tls {
@@ -144,6 +154,7 @@ client_cert_path = "ignored"
             ("TEMPORAL_TLS_CLIENT_KEY_DATA", "-----BEGIN"),
             ("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "true"),
             ("TEMPORAL_TLS_SERVER_NAME", "name"),
+            ("grpc_meta", "set"),
         ];
         let cloud: Vec<_> = found["cloud"].iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(cloud, expected);

@@ -160,9 +160,9 @@ fn wrong_usage_and_settings_exit_2_with_a_sentence() {
         (vec!["start", "A\u{202e}B"], None, "not printable ASCII"),
         (vec!["nonsense"], None, "unrecognized subcommand"),
         (vec!["audit"], Some(("ENCRYPT_PAYLOAD", "maybe")), "ENCRYPT_PAYLOAD"),
-        (vec!["audit"], Some(("ENCRYPT_PAYLOAD", "true")), "not supported yet"),
+        (vec!["audit"], Some(("ENCRYPT_PAYLOAD", "true")), "idempotence keys add NAME"),
         (vec!["audit"], Some(("TEMPORAL_URL", "host:0")), "TEMPORAL_URL"),
-        (vec!["start", "A", "--address", "10.0.0.1:7233", "--faults", "seed"], None, "--remote-faults"),
+        (vec!["start", "A", "--address", "10.0.0.1:7233", "--tls=false", "--faults", "seed"], None, "--remote-faults"),
     ] {
         let mut command = program(state.path());
         if let Some((name, value)) = variable {

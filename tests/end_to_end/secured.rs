@@ -254,9 +254,50 @@ async fn the_seeds_environment_block_drives_worker_starter_and_dashboard_and_the
     screen.press("fo");
     screen.wait_for("#1 ⊗ failed after commit");
     screen.wait_for("✓ applied once");
+    // The same start once more, before the server has answered the first.
+    screen.press("fffoD");
+    screen.wait_for("+1 joined");
     screen.press("q");
     assert!(screen.leave().status.success());
     assert!(room.succeed(&["audit"]).starts_with("right"));
+    for workflow in workflows_of(&room.stage.queue).await {
+        let hash = workflow.strip_prefix("order-").unwrap();
+        assert!(
+            hash.len() == 26 && hash.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
+            "{hash}"
+        );
+    }
+}
+
+/// The workflow ids of all orders on a task queue.
+async fn workflows_of(queue: &str) -> Vec<String> {
+    let url = Url::parse(&format!("http://{}", address())).unwrap();
+    let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
+    let query = format!("TaskQueue = '{queue}'");
+    let request = ListWorkflowExecutionsRequest { namespace: "default".to_owned(), query, ..Default::default() };
+    let listed = connection.workflow_service().list_workflow_executions(request.into_request()).await;
+    let listed = listed.unwrap().into_inner().executions;
+    assert!(listed.len() >= 5, "{listed:?}");
+    listed.into_iter().map(|found| found.execution.unwrap().workflow_id).collect()
+}
+
+#[test]
+fn an_address_that_says_https_and_flags_reach_the_worker_that_is_started() {
+    if offline() {
+        return;
+    }
+    let mut room = Room::new();
+    let certificate = room.root.server(&["127.0.0.1"], Validity::NOW);
+    let proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: None });
+    room.set("TEMPORAL_ADDRESS", format!("https://{}", proxy.address()));
+    room.set("SSL_CERT_FILE", room.root.path());
+    let by_system = room.succeed(&["demo", "happy-path"]);
+    assert!(by_system.contains("verdict right"), "{by_system}");
+    // Encryption that only a flag asks for, on a server of the scenario's own, which speaks no TLS.
+    room.set("DATACONVERTER_ENCRYPTION_KEY_ID", "mysecretkey");
+    room.succeed(&["keys", "add"]);
+    let own = room.succeed(&["--encrypt-payload", "demo", "server-restart"]);
+    assert!(own.contains("verdict right"), "{own}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,18 +41,12 @@ fn certificates(settings: &Settings) -> Vec<Check> {
         // What cannot be used is said by the connection, which is not made then.
         Err(_) => Vec::new(),
         Ok(soon) => {
-            let show = |origin: &str| format!("openssl x509 -noout -dates -in \"${}\"", variable(origin));
             let check = |expiring: &crate::temporal::Expiring| {
-                Check::warning("certificates", expiring.to_string(), Some(show(&expiring.what)))
+                Check::warning("certificates", expiring.to_string(), Some(super::CONFIG.to_owned()))
             };
             soon.iter().filter(|expiring| expiring.days >= 0).map(check).collect()
         }
     }
-}
-
-/// The name at the beginning of `TEMPORAL_TLS_CERT in the environment`.
-fn variable(origin: &str) -> &str {
-    origin.split(' ').next().unwrap_or(origin)
 }
 
 fn security(settings: &Settings, link: &Link) -> Vec<Check> {
@@ -135,15 +129,14 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         E::NoNamespace { address, namespace } => {
             return Some(format!("temporal operator namespace create -n '{namespace}' --address {address}"));
         }
-        E::WrongName { names, .. } => {
-            return Some(format!("export TEMPORAL_SERVER_NAME={}", names.split(", ").next().unwrap_or_default()));
+        // Elsewhere, whoever answers in the clear could want just that.
+        E::NotTls { .. } if settings.address.is_loopback() => "export TEMPORAL_TLS=false",
+        E::NotTls { .. } | E::WrongName { .. } | E::NotTemporal { .. } | E::Silent { .. } | E::Address { .. } => {
+            "export TEMPORAL_ADDRESS=HOST:PORT"
         }
-        E::NotTemporal { .. } | E::Silent { .. } | E::Address { .. } => "export TEMPORAL_ADDRESS=HOST:PORT",
-        E::NotTls { .. } => "export TEMPORAL_TLS=false",
-        E::UnknownIssuer { .. } | E::BadServerCertificate { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
-        E::IdentityWanted { .. } | E::IdentityRefused { .. } | E::Certificate(_) => {
-            "export TEMPORAL_TLS_CERT=FILE TEMPORAL_TLS_KEY=FILE"
-        }
+        E::UnknownIssuer { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
+        E::Certificate(_) => super::CONFIG,
+        E::IdentityWanted { .. } | E::IdentityRefused { .. } => "export TEMPORAL_TLS_CERT=FILE TEMPORAL_TLS_KEY=FILE",
         E::Unauthenticated { .. } => "export TEMPORAL_API_KEY=KEY",
         E::NotPermitted { .. } => "export TEMPORAL_NAMESPACE=NAME",
         E::ServerNotYetValid { .. } => "date",
@@ -152,6 +145,7 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         | E::Lost { .. }
         | E::Refused { .. }
         | E::Tls { .. }
+        | E::BadServerCertificate { .. }
         | E::ServerExpired { .. } => return None,
     };
     Some(command.to_owned())

@@ -34,6 +34,7 @@ fn it_is_off_unless_asked_for() {
     let settings = idle.settings();
     assert!(settings.codec.is_none());
     let told = ["DATACONVERTER_ENCRYPTION_KEY_ID", "IDEMPOTENCE_REFUSE_PLAINTEXT"];
+    assert_eq!(settings.notices.len(), told.len());
     for (notice, name) in settings.notices.iter().zip(told) {
         assert_eq!(*notice, format!("{name} in the environment had no effect: payload encryption is off."));
     }
@@ -50,7 +51,7 @@ fn keys_come_from_the_file_the_environment_or_both() {
     assert_eq!(both.settings().codec.unwrap().ring().ids().count(), 2);
     let flags = Flags { encrypt_payload: Some("true".to_owned()), ..Flags::default() };
     let by_flag = from_file.env("ENCRYPT_PAYLOAD", "").flags(flags).settings();
-    assert!(by_flag.codec.is_some() && by_flag.connection_flags == ["--encrypt-payload=true"]);
+    assert!(by_flag.codec.is_some() && by_flag.child_flags()[0] == "--encrypt-payload=true");
 }
 
 #[test]
@@ -66,6 +67,8 @@ fn without_a_key_nothing_starts_and_the_remedy_is_told() {
     assert!(open.contains("chmod 600"), "{open}");
     let key_as_id = on().env("DATACONVERTER_ENCRYPTION_KEY_ID", BASE64).error().to_string();
     assert!(key_as_id.contains("looks like a key itself") && !key_as_id.contains(BASE64), "{key_as_id}");
+    let shown = on().env("DATACONVERTER_ENCRYPTION_KEY_ID", BASE64).effective().shown();
+    assert!(!format!("{shown:?}").contains(BASE64), "{shown:?}");
 }
 
 #[test]

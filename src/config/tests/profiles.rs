@@ -61,3 +61,27 @@ fn tables_for_tls_mean_tls_unless_they_deny_it() {
     let off = Place::new().profiles("[profile.default.tls]\ndisabled = true\n").settings();
     assert!(matches!(off.transport, Transport::Plaintext));
 }
+
+#[test]
+fn a_codec_that_would_be_passed_over_is_refused_and_other_metadata_told() {
+    let codec = "[profile.default.codec]\nendpoint = \"http://localhost:8081\"\n";
+    let error = Place::new().profiles(codec).error().to_string();
+    assert!(error.starts_with("codec in profile \"default\" of ") && error.contains("would be readable"), "{error}");
+    let notices = Place::new().profiles("[profile.default.grpc_meta]\nx = \"y\"\n").settings().notices;
+    assert!(notices[0].contains("grpc_meta in profile \"default\" of "), "{notices:?}");
+}
+
+#[test]
+fn a_default_profiles_key_is_not_given_to_another_server() {
+    let cloud = CLOUD.replace("profile.default", "profile.local").replace("profile.cloud", "profile.default");
+    let place = || Place::new().profiles(&cloud);
+    assert!(place().settings().api_key.is_some());
+    let local = place().dot_env("TEMPORAL_URL=localhost:7233").settings();
+    assert!(local.api_key.is_none() && matches!(local.transport, Transport::Plaintext));
+    assert!(local.notices[0].contains("TEMPORAL_API_KEY in profile \"default\" of "), "{:?}", local.notices);
+    // A child of this process is given the address of the profile itself.
+    assert!(place().flags(flag("c.tmprl.cloud:7233")).settings().api_key.is_some());
+    // Who names the profile wants all of it.
+    let named = place().dot_env("TEMPORAL_URL=localhost:7233").env("TEMPORAL_PROFILE", "default").settings();
+    assert!(named.api_key.is_some());
+}

@@ -1,5 +1,7 @@
 //! What makes a connection one with TLS, and what is refused because it would weaken it.
 
+use secrecy::ExposeSecret;
+
 use super::*;
 use crate::temporal::Tls;
 
@@ -49,8 +51,14 @@ fn files_are_taken_from_the_folder_of_who_names_them() {
     assert!(format!("{:?}", identity.certificate.source).contains(&format!("{:?}", place.here().join("c.pem"))));
     assert_eq!(identity.key.origin, "TEMPORAL_TLS_KEY in the environment");
     let flags = Flags { tls_cert: Some("c.pem".into()), tls_key: Some("c.key".into()), ..Flags::default() };
-    let settings = pair().flags(flags).settings();
-    assert_eq!(settings.connection_flags, ["--tls-cert=c.pem", "--tls-key=c.key"]);
+    let mut settings = pair().flags(flags).settings();
+    let child = ["--encrypt-payload=false", "--tls=true", "--tls-cert=c.pem", "--tls-key=c.key"];
+    assert_eq!(settings.child_flags(), child);
+    // A server of one's own speaks no TLS.
+    settings.transport = Transport::Plaintext;
+    assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false"]);
+    let https = Place::new().env("TEMPORAL_ADDRESS", "https://far:1").settings();
+    assert_eq!(https.child_flags(), ["--encrypt-payload=false", "--tls=true"]);
 }
 
 #[test]
@@ -82,6 +90,14 @@ fn verification_is_skipped_loudly_and_never_with_an_api_key() {
     let both = place.dot_env("TEMPORAL_API_KEY=k").error();
     assert!(matches!(both, SettingsError::SkipVerifyWithApiKey { .. }), "{both}");
     assert!(both.to_string().contains("set TEMPORAL_INSECURE_SKIP_VERIFY to false"), "{both}");
+}
+
+#[test]
+fn an_api_key_is_what_a_header_can_carry() {
+    let key = |text: &str| Place::new().env("TEMPORAL_API_KEY", text).settings().api_key.unwrap();
+    assert_eq!(key("abc.def-1\n").expose_secret(), "abc.def-1");
+    let broken = Place::new().env("TEMPORAL_API_KEY", "hunter2 hunter3").error().to_string();
+    assert!(broken.contains("copy the key alone") && !broken.contains("hunter"), "{broken}");
 }
 
 #[test]

@@ -75,7 +75,10 @@ pub(super) fn read(pem: &Pem) -> Result<SecretString, CertificateError> {
         return Err(unreadable(io::Error::other("it is no regular file")));
     }
     let mut text = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)).map_err(unreadable)?;
+    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text)).map_err(unreadable)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
+        return Err(unreadable(io::Error::other("it has more than 1 MiB")));
+    }
     // What is not UTF-8 is no PEM; that is said by whoever looks for a certificate or a key in it.
     Ok(String::from_utf8(text).unwrap_or_default().into())
 }

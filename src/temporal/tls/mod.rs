@@ -117,8 +117,9 @@ impl ClientIdentity {
     fn options(&self, now: SystemTime) -> Result<ClientTlsOptions, CertificateError> {
         let (certificate, key) = (read(&self.certificate)?, read(&self.key)?);
         let chain = chain_of(&self.certificate, &certificate)?;
-        for der in &chain {
-            Certificate::parse(&self.certificate, der)?.check_time(&self.certificate, now)?;
+        // The client's own is the first; those behind it are the server's to judge.
+        if let Some(own) = chain.first() {
+            Certificate::parse(&self.certificate, own)?.check_time(&self.certificate, now)?;
         }
         check_pair(self, chain, &key)?;
         Ok(ClientTlsOptions::builder()
@@ -131,13 +132,18 @@ impl ClientIdentity {
 impl Pem {
     fn authorities(&self, now: SystemTime) -> Result<rustls::RootCertStore, CertificateError> {
         let mut roots = rustls::RootCertStore::empty();
+        let mut useless = None;
         for der in chain_of(self, &read(self)?)? {
-            Certificate::parse(self, &der)?.check_time(self, now)?;
+            // A bundle may have old ones, which then count for nothing.
+            if let Err(error) = Certificate::parse(self, &der)?.check_time(self, now) {
+                useless = Some(error);
+                continue;
+            }
             roots.add(der).map_err(|error| CertificateError::Unusable {
                 origin: self.origin.clone(),
                 cause: error.to_string(),
             })?;
         }
-        Ok(roots)
+        useless.filter(|_| roots.is_empty()).map_or(Ok(roots), Err)
     }
 }
