@@ -27,7 +27,7 @@ use crate::{
     authority::{Authority, Certified, Validity},
     proxy::{HeaderProxy, ProxyOptions, TlsProxy},
     screen::Screen,
-    stage::{PROGRAM, Stage, address, free_port, offline, program, text},
+    stage::{PROGRAM, Stage, address, offline, program, text},
 };
 
 /// The name in the certificates of these servers.
@@ -68,6 +68,14 @@ impl Room {
 
     fn unset(&mut self, name: &str) {
         self.settings.retain(|(known, _)| *known != name);
+    }
+
+    /// This stage on a server at `address`.
+    fn on(&mut self, address: &str) {
+        let (queue, database) = (self.stage.queue.clone(), self.stage.database.clone());
+        self.set("TEMPORAL_ADDRESS", address);
+        self.set("TASKQUEUE", queue);
+        self.set("DATABASE", database);
     }
 
     /// The seed's environment block: only its addresses and paths are others, the task queue is this test's, and what
@@ -389,10 +397,8 @@ fn an_api_key_goes_with_every_call_and_never_without_tls_or_verification() {
     let list = "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace";
     let options = ProxyOptions { certificate, client_ca: None };
     let proxy = HeaderProxy::start(address(), &options, "the-key", &[]);
-    room.set("TEMPORAL_ADDRESS", proxy.address());
+    room.on(&proxy.address());
     room.set("TEMPORAL_SERVER_ROOT_CA_CERT", room.root.path());
-    room.set("TASKQUEUE", room.stage.queue.clone());
-    room.set("DATABASE", room.stage.database.clone());
     let without = room.refusal(1);
     assert!(without.contains("does not know who asks") && without.contains("set TEMPORAL_API_KEY"), "{without}");
     let unkeyed = proxy.requests().without_key;
@@ -524,9 +530,7 @@ fn the_codec_server_makes_temporals_own_command_read_what_is_encrypted() {
         return;
     }
     let mut room = Room::new();
-    room.set("TEMPORAL_ADDRESS", address());
-    room.set("TASKQUEUE", room.stage.queue.clone());
-    room.set("DATABASE", room.stage.database.clone());
+    room.on(address());
     room.set("ENCRYPT_PAYLOAD", "true");
     room.set("DATACONVERTER_ENCRYPTION_KEY_ID", "first");
     room.succeed(&["keys", "add"]);
@@ -588,9 +592,8 @@ fn doctor_says_what_is_wrong_and_what_mends_it() {
         return;
     }
     let mut room = Room::new();
-    room.set("TASKQUEUE", room.stage.queue.clone());
-    room.set("DATABASE", room.stage.database.clone());
-    room.set("TEMPORAL_ADDRESS", format!("127.0.0.1:{}", free_port()));
+    // Nobody may listen at a port so low, and hardly anybody who may does.
+    room.on("127.0.0.1:1");
     let output = room.run(&["doctor"]);
     let (said, _) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -624,12 +627,13 @@ fn a_worker_tells_its_figures_where_a_setting_asks() {
         return;
     }
     let mut room = Room::new();
-    let port = free_port();
-    room.set("TEMPORAL_ADDRESS", address());
-    room.set("TASKQUEUE", room.stage.queue.clone());
-    room.set("DATABASE", room.stage.database.clone());
-    room.set("IDEMPOTENCE_METRICS", port.to_string());
+    room.on(address());
+    room.set("IDEMPOTENCE_METRICS", "0");
     let _worker = room.worker();
+    // It says in its log which port it got.
+    let log = std::fs::read_to_string(room.path().join("worker.log")).unwrap();
+    let port = log.split("metrics at http://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    room.set("IDEMPOTENCE_METRICS", port);
     room.succeed(&["start", "A", "123456", "10", "--faults", "update.after-commit=1*error"]);
     let said = room.succeed(&["doctor"]);
     assert!(said.contains(&format!("http://127.0.0.1:{port}/metrics answers")), "{said}");

@@ -13,7 +13,9 @@ use rustls::{
     sign::CertifiedKey,
 };
 use secrecy::{ExposeSecret, SecretString};
-use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer, time::ASN1Time};
+use x509_parser::{
+    certificate::X509Certificate, extensions::GeneralName, prelude::FromDer, time::ASN1Time, x509::X509Version,
+};
 
 use super::{ClientIdentity, Expiring, Pem, PemSource, WARNED_AHEAD};
 use crate::domain::sanitize;
@@ -53,6 +55,11 @@ pub enum CertificateError {
     Expired { origin: String, until: String },
     #[error("the certificate of {origin} is valid only from {from} on; check the clock of this machine")]
     NotYetValid { origin: String, from: String },
+    #[error(
+        "the certificate of {origin} is of X.509 version 1, which is not taken any more; have it made again with an \
+         extension, which makes it version 3, as in: openssl x509 -req -extfile FILE, with basicConstraints=CA:FALSE in FILE"
+    )]
+    OldVersion { origin: String },
     #[error("the certificate of {origin} cannot be used: {cause}; have a new one made")]
     Unusable { origin: String, cause: String },
     #[error(
@@ -122,12 +129,15 @@ pub(super) struct Certificate {
     pub(super) issuer: String,
     from: ASN1Time,
     until: ASN1Time,
+    /// Of before version 3.
+    is_old: bool,
 }
 
 impl Certificate {
     /// One of the settings.
     pub(super) fn parse(pem: &Pem, der: &CertificateDer<'_>) -> Result<Self, CertificateError> {
-        Self::of(der).map_err(|cause| CertificateError::Unusable { origin: pem.origin.clone(), cause })
+        let read = Self::of(der).map_err(|cause| CertificateError::Unusable { origin: pem.origin.clone(), cause })?;
+        if read.is_old { Err(CertificateError::OldVersion { origin: pem.origin.clone() }) } else { Ok(read) }
     }
 
     pub(super) fn of(der: &CertificateDer<'_>) -> Result<Self, String> {
@@ -138,6 +148,7 @@ impl Certificate {
             issuer: sanitize(&certificate.issuer().to_string(), LONGEST),
             from: validity.not_before,
             until: validity.not_after,
+            is_old: certificate.version() != X509Version::V3,
         })
     }
 
@@ -189,4 +200,60 @@ fn day(time: ASN1Time) -> String {
 fn seconds(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `openssl x509 -req` without extensions.
+    const VERSION_1: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIBGDCBvwIUClrsphROBkv25brNnUlwoMwTK9MwCgYIKoZIzj0EAwIwDjEMMAoG\n\
+        A1UEAwwDb2xkMCAXDTI2MTEyNTAyMTQwN1oYDzIxMjYxMTAxMDIxNDA3WjAOMQww\n\
+        CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQvTL+IDEKuLI5q\n\
+        Z0GLnDdOBZwFnYkTJlkhEAioP6nHafDp7Ojz1afdSALhVOHmBKDIzPrxwW7idx1C\n\
+        qaxmGJXfMAoGCCqGSM49BAMCA0gAMEUCIQC7u3YBmruvjkJMnPl0M9NRwps02kXB\n\
+        0VP3EwKOv4kFGAIgDQ05GstbLXnySUjT2iiMHufynkR8eeF9hBCCQjsbBs0=\n\
+        -----END CERTIFICATE-----\n\
+        ";
+
+    fn inline(origin: &str, text: &str) -> Pem {
+        Pem { origin: origin.to_owned(), source: PemSource::Inline(text.to_owned().into()) }
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_is_told_with_how_to_make_another() {
+        let pem = inline("TEMPORAL_TLS_CERT in the environment", VERSION_1);
+        let [der] = chain_of(&pem, &read(&pem).unwrap()).unwrap().try_into().unwrap();
+        let Err(error) = Certificate::parse(&pem, &der) else { panic!("it is taken") };
+        assert!(
+            error.to_string().contains("is of X.509 version 1") && error.to_string().contains("-extfile"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_key_with_a_password_is_told_without_it() {
+        let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let identity =
+            ClientIdentity { certificate: inline("the certificate", VERSION_1), key: inline("the key", text) };
+        let error = check_pair(&identity, Vec::new(), &read(&identity.key).unwrap()).unwrap_err();
+        assert!(matches!(error, CertificateError::LockedKey { .. }), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_file_of_certificates_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |path: PathBuf| Pem { origin: "X".to_owned(), source: PemSource::File(path) };
+        let large = folder.path().join("large.pem");
+        std::fs::write(&large, vec![b'x'; usize::try_from(LARGEST).unwrap() + 1]).unwrap();
+        assert!(read(&of(large)).unwrap_err().to_string().contains("more than 1 MiB"));
+        assert!(read(&of(folder.path().to_owned())).unwrap_err().to_string().contains("no regular file"));
+        let der = folder.path().join("client.der");
+        std::fs::write(&der, [0x30, 0x82, 0xff]).unwrap();
+        let pem = of(der);
+        let error = chain_of(&pem, &read(&pem).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("openssl x509 -inform der"), "{error}");
+    }
 }
