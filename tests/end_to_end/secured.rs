@@ -119,6 +119,11 @@ impl Room {
         said
     }
 
+    /// An order of this test's own: on the server that all tests share, one of the same id would be joined.
+    fn order(&self) -> String {
+        self.stage.queue.replace("queue", "A")
+    }
+
     /// The sentence with which a command gives up.
     #[track_caller]
     fn refusal(&self, code: i32) -> String {
@@ -407,7 +412,7 @@ fn an_api_key_goes_with_every_call_and_never_without_tls_or_verification() {
     assert!(wrong.contains("does not know who asks") && !wrong.contains("the-wrong-key"), "{wrong}");
     room.set("TEMPORAL_API_KEY", "the-key");
     let _worker = room.worker();
-    let placed = room.succeed(&["start", "A", "123456", "10", "--faults", "none"]);
+    let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
     assert!(placed.contains("990"), "{placed}");
     let doctor = room.succeed(&["doctor"]);
     assert!(doctor.contains("TLS, with an API key; the server's certificate is by "), "{doctor}");
@@ -440,7 +445,7 @@ fn verification_can_be_skipped_and_everything_says_so() {
     room.refusal(1);
     room.set("TEMPORAL_INSECURE_SKIP_VERIFY", "true");
     let _worker = room.worker();
-    let placed = room.succeed(&["start", "A", "123456", "10", "--faults", "none"]);
+    let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
     assert!(placed.contains("990"), "{placed}");
     let doctor = room.succeed(&["doctor"]);
     assert!(doctor.contains("INSECURE") && doctor.contains("NOT VERIFIED"), "{doctor}");
@@ -494,7 +499,7 @@ fn a_profile_of_temporals_own_tools_connects_everything() {
     room.set("DATABASE", room.stage.database.clone());
     let _worker = room.serve(&["worker", "--profile", "myns"], "worker ");
     room.set("TEMPORAL_PROFILE", "myns");
-    let placed = room.succeed(&["start", "A", "123456", "10", "--faults", "none"]);
+    let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
     assert!(placed.contains("990"), "{placed}");
     let shown = room.succeed(&["config"]);
     assert!(shown.contains("in profile \"myns\" of ") && !shown.contains("BEGIN"), "{shown}");
@@ -519,7 +524,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
     let found = checks.iter().find(|check| check["check"] == "certificates").unwrap();
     let says = found["says"].as_str().unwrap();
     assert!(says.starts_with("the certificate of TEMPORAL_TLS_CERT in the environment expires in 9 days"), "{says}");
-    room.succeed(&["start", "A", "123456", "10", "--faults", "none"]);
+    room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
     let log = std::fs::read_to_string(room.path().join("idempotence/idempotence.log")).unwrap();
     assert!(log.contains("expires in 9 days"), "{log}");
 }
@@ -634,7 +639,7 @@ fn a_worker_tells_its_figures_where_a_setting_asks() {
     let log = std::fs::read_to_string(room.path().join("worker.log")).unwrap();
     let port = log.split("metrics at http://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     room.set("IDEMPOTENCE_METRICS", port);
-    room.succeed(&["start", "A", "123456", "10", "--faults", "update.after-commit=1*error"]);
+    room.succeed(&["start", &room.order(), "123456", "10", "--faults", "update.after-commit=1*error"]);
     let said = room.succeed(&["doctor"]);
     assert!(said.contains(&format!("http://127.0.0.1:{port}/metrics answers")), "{said}");
     let page = crate::metrics::get(&format!("127.0.0.1:{port}"));
