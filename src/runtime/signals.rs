@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use futures::{
     Stream, StreamExt,
-    stream::{self, BoxStream},
+    stream::{self, BoxStream, PollNext},
 };
 use rustix::process::Signal;
 use tokio::{
@@ -37,17 +37,25 @@ const END_FIRST: Duration = Duration::from_millis(20);
 /// # Errors
 /// The operating system's.
 pub fn signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
-    let mut all = Vec::new();
-    for ending in ENDING {
-        all.push(each(ending, Outside::End(ending.as_raw()))?);
+    let mut ending = Vec::new();
+    for signal in ENDING {
+        ending.push(each(signal, Outside::End(signal.as_raw()))?);
     }
-    all.push(each(Signal::TSTP, Outside::Stop)?);
+    let stop = each(Signal::TSTP, Outside::Stop)?;
     let go_on = each(Signal::CONT, Outside::GoOn)?.then(|go_on| async move {
         sleep(END_FIRST).await;
         go_on
     });
-    all.push(go_on.boxed());
-    Ok(stream::select_all(all))
+    let go_on = go_on.boxed();
+    Ok(end_first(stream::select_all(ending), stream::select(stop, go_on)))
+}
+
+/// What asks for the end comes before all else that is there, however long nobody has looked.
+fn end_first(
+    ending: impl Stream<Item = Outside> + Unpin,
+    others: impl Stream<Item = Outside> + Unpin,
+) -> impl Stream<Item = Outside> + Unpin {
+    stream::select_with_strategy(ending, others, |(): &mut ()| PollNext::Left)
 }
 
 fn each(number: Signal, outside: Outside) -> io::Result<BoxStream<'static, Outside>> {
@@ -57,4 +65,18 @@ fn each(number: Signal, outside: Outside) -> io::Result<BoxStream<'static, Outsi
         Some((outside, signal))
     });
     Ok(each.boxed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that goes on under load finds both at once; taking the terminal first would stop it again, for good.
+    #[tokio::test]
+    async fn an_end_that_is_there_comes_before_the_going_on() {
+        let others = stream::iter([Outside::Stop, Outside::GoOn, Outside::GoOn]);
+        let both = end_first(stream::iter([Outside::End(15)]), others);
+        let all: Vec<_> = both.collect().await;
+        assert_eq!(all, [Outside::End(15), Outside::Stop, Outside::GoOn, Outside::GoOn]);
+    }
 }
