@@ -46,7 +46,7 @@ pub enum CodecJsonError {
     /// JSON of another form.
     #[error("the body is not a list of payloads; send {FORM}")]
     NotPayloads,
-    /// More than [`MOST`] payloads.
+    /// More payloads than one body may have.
     #[error("the body has {count} payloads, and {MOST} are the most; ask for fewer at once")]
     TooMany {
         /// How many.

@@ -97,7 +97,7 @@ impl Tls {
         Ok((options, judge))
     }
 
-    /// Certificates that the settings name and that end within [`WARNED_AHEAD`] days.
+    /// Certificates that the settings name and that end within `WARNED_AHEAD` days.
     ///
     /// # Errors
     /// [`CertificateError`], for what can be read; one that has expired is none here.
