@@ -7,11 +7,11 @@ use crate::{
     cli::CodecServerArgs,
     codec_server::{CodecServerOptions, bind, serve},
     config::{Settings, SettingsError},
+    server::web_ui_port,
 };
 
-/// The Web UI's port of Temporal's dev server, and how far above the server's own port ours has it.
+/// The Web UI's port of Temporal's dev server, where nobody has chosen another.
 const WEB_UI: u16 = 8233;
-const ABOVE: u16 = 1_000;
 
 pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(settings);
@@ -38,7 +38,7 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
 
 /// The pages of a dev server on this machine.
 fn web_uis(settings: &Settings) -> Vec<String> {
-    let above = settings.address.loopback_port().and_then(|port| port.checked_add(ABOVE));
+    let above = settings.address.loopback_port().and_then(web_ui_port);
     let ports = [Some(WEB_UI), above.filter(|port| *port != WEB_UI)];
     let hosts = ["localhost", "127.0.0.1"];
     ports.into_iter().flatten().flat_map(|port| hosts.map(|host| format!("http://{host}:{port}"))).collect()

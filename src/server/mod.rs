@@ -25,11 +25,24 @@ mod supervise;
 
 pub use failure::{Ended, StartError};
 pub use find::{FindError, Search, VERSION, locate};
+pub use ports::web_ui_port;
 pub use process::{DevServer, DevServerOptions};
 pub use provision::{Progress, ProvisionError, provision};
 pub use supervise::{SuperviseError, supervise};
 
 use std::path::PathBuf;
+
+use tokio::process::Command;
+
+use crate::config;
+
+/// Keeps our secrets from a program that needs none of them; least of all the server, which is to read nothing.
+fn withhold_secrets(command: &mut Command) -> &mut Command {
+    for secret in config::secrets() {
+        command.env_remove(secret);
+    }
+    command
+}
 
 /// A port of this machine that nobody listens on now.
 ///

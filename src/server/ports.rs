@@ -23,10 +23,15 @@ pub(super) fn claim(port: u16) -> io::Result<SocketAddr> {
     TcpListener::bind(loopback(port))?.local_addr()
 }
 
+/// Where the Web UI of a dev server is looked for, whose own port this is; `None`: there is no port so high.
+#[must_use]
+pub fn web_ui_port(server: u16) -> Option<u16> {
+    server.checked_add(WEB_UI_OFFSET)
+}
+
 /// The Web UI's port: the one a thousand above the server's, else some free one.
 pub(super) fn claim_for_web_ui(server: SocketAddr) -> io::Result<SocketAddr> {
-    let wished = server.port().checked_add(WEB_UI_OFFSET).unwrap_or(0);
-    claim(wished).or_else(|_| claim(0))
+    claim(web_ui_port(server.port()).unwrap_or(0)).or_else(|_| claim(0))
 }
 
 #[cfg(test)]

@@ -16,8 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::failure::{Ended, StartError};
 use super::log::{self, Log};
-use super::{flags, ports, supervise};
-use crate::config;
+use super::{flags, ports, supervise, withhold_secrets};
 
 /// How long a start may take; usual is a tenth of a second, a cold disk and a busy machine make it some.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -171,10 +170,7 @@ fn kill_group(group: Option<Pid>) {
 fn supervised(supervisor: &Path, executable: &Path, args: Vec<OsString>) -> Command {
     let mut command = Command::new(supervisor);
     command.args(["supervise", "--"]).arg(executable).args(args);
-    // Least of all the server, which is to read nothing, needs the keys.
-    for secret in config::secrets() {
-        command.env_remove(secret);
-    }
+    withhold_secrets(&mut command);
     command
 }
 

@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use super::find;
-use crate::config;
+use super::{find, withhold_secrets};
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 
@@ -114,11 +113,7 @@ fn stage(cache_dir: &Path) -> io::Result<TempDir> {
 }
 
 fn pip(python: &OsStr, staging: &Path, target: &Path) -> io::Result<Child> {
-    let mut command = Command::new(python);
-    for secret in config::secrets() {
-        command.env_remove(secret);
-    }
-    command
+    withhold_secrets(&mut Command::new(python))
         .args(["-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary=:all:"])
         .args(["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--retries=2", "--target"])
         .arg(target)

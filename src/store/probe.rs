@@ -11,7 +11,7 @@ use rustix::fs::{Access, access};
 use super::{
     engine::failed,
     error::StoreError,
-    medium::{Disk, Medium, journal_path},
+    medium::{Disk, Medium, journal_path, lock_path},
     reader::watched_folder,
 };
 
@@ -63,12 +63,6 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
         Some(reason) => Err(StoreError::Poisoned { reason }),
         None => Ok(Probed::Ready),
     }
-}
-
-fn lock_path(document: &Path) -> PathBuf {
-    let mut path = document.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
 }
 
 fn writable(path: &Path) -> Result<(), StoreError> {

@@ -41,6 +41,12 @@ pub(crate) fn journal_path(document: &Path) -> PathBuf {
     with_suffix(document, ".journal")
 }
 
+/// The file whose lock all processes on a document share.
+#[must_use]
+pub(crate) fn lock_path(document: &Path) -> PathBuf {
+    with_suffix(document, ".lock")
+}
+
 impl Disk {
     /// Makes the folder and the lock file where they are missing. A document that is a symbolic link is followed
     /// once, so that replacing it does not replace the link.
@@ -62,7 +68,7 @@ impl Disk {
         for path in [&document, &journal] {
             refuse_special_file(path)?;
         }
-        let lock_path = with_suffix(&document, ".lock");
+        let lock_path = lock_path(&document);
         let lock = lock_file(&lock_path)?;
         let poison = with_suffix(&document, ".poisoned");
         Ok(Self { folder, document, journal, lock_path, poison, lock, opened: None })

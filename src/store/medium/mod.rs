@@ -8,7 +8,7 @@ mod simulated;
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
-pub(crate) use disk::{file_id, journal_path};
+pub(crate) use disk::{file_id, journal_path, lock_path};
 pub use mishap::{DocumentFate, Fault, Operation, PowerCut};
 pub use simulated::Simulated;
 
