@@ -333,7 +333,7 @@ impl Chaos {
             failure: self.coin().then_some(failure),
             worker: self.text(),
         };
-        Ok(Description { at, open: self.coin(), pending: vec![pending] })
+        Ok(Description { at, open: self.coin(), pending: vec![pending], failing: None })
     }
 
     fn end(&mut self) -> End {

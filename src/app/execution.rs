@@ -12,7 +12,7 @@ use super::{
     attempt::{AttemptState, Ending},
     lane::{Closing, Lane, Seen},
     message::End,
-    pending::{Description, Pending},
+    pending::{Description, FailingTask, Pending},
     round::Place,
 };
 
@@ -67,6 +67,8 @@ pub struct Execution {
     pub refused: Option<Refused>,
     pub end: Option<End>,
     pub start_failure: Option<String>,
+    /// As the server's latest answer says.
+    pub failing: Option<FailingTask>,
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
     pub turn: Option<Turn>,
@@ -114,6 +116,7 @@ impl Execution {
             refused: None,
             end: None,
             start_failure: None,
+            failing: None,
             first_line: None,
             turn: None,
             answered: None,
@@ -145,7 +148,9 @@ impl Execution {
 
     /// Takes in what the server says. An older answer never counts against a newer one.
     pub(super) fn hear(&mut self, description: Description) {
-        self.answered = self.answered.max(Some(description.at));
+        if Some(description.at) >= self.answered {
+            (self.answered, self.failing) = (Some(description.at), description.failing);
+        }
         for pending in description.pending {
             self.lanes[pending.activity as usize].hear(description.at, pending);
         }

@@ -63,6 +63,7 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
             say(Kind::Plain, "NOT KNOWN", at_end("this server does not know the run: it ran elsewhere, or long ago."))
         }
         Stage::Refused => say(Kind::Refused, "REFUSED", refusal(execution)),
+        Stage::TaskFails(failing) => say(Kind::Refused, "WORKFLOW TASK FAILS", sentence(&failing.explanation)),
         Stage::Paused { .. } => {
             say(Kind::Plain, "PAUSED", "somebody paused the activity in Temporal; unpaused, it goes on.")
         }

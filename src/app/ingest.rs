@@ -11,11 +11,14 @@ use super::{
     execution::{Refused, Terms},
     message::End,
     orders::Orders,
-    pending::{Description, Pending, PendingFailure},
+    pending::{Description, FailingTask, Pending, PendingFailure},
 };
 
 const LONGEST_ID: usize = 200;
 const LONGEST_TEXT: usize = 400;
+
+/// Characters of an explanation, which quotes a worker's message and says what to do.
+const MAX_EXPLANATION_CHARS: usize = 1_000;
 
 /// A workflow id, run id or order id, harmless to show. Used on both sides, so that they still meet.
 #[must_use]
@@ -58,7 +61,10 @@ pub fn is_whole(id: &str) -> bool {
 /// Takes in what the server says of a run.
 pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Description) {
     let pending = description.pending.into_iter().map(harmless).collect();
-    orders.described((id(workflow), id(run)), Description { pending, ..description });
+    let failing = description
+        .failing
+        .map(|failing| FailingTask { explanation: sanitize(&failing.explanation, MAX_EXPLANATION_CHARS), ..failing });
+    orders.described((id(workflow), id(run)), Description { pending, failing, ..description });
 }
 
 fn harmless(pending: Pending) -> Pending {

@@ -96,7 +96,7 @@ pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
-pub use pending::{Description, Pending, PendingFailure, PendingState};
+pub use pending::{Description, FailingTask, Pending, PendingFailure, PendingState};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
 pub use replay_bar::{ReplayBar, Standing};

@@ -44,6 +44,8 @@ pub struct Orders {
     by_run: HashMap<RunKey, Slot>,
     by_ticket: HashMap<u64, Slot>,
     open: BTreeSet<Slot>,
+    /// Open orders whose workflow task fails.
+    failing: BTreeSet<Slot>,
     /// The latest time in the journal so far.
     journal_time: UnixMillis,
     attempts: u64,
@@ -68,6 +70,12 @@ impl Orders {
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Open orders whose workflow task fails: how many, and the first of them.
+    #[must_use]
+    pub fn failing(&self) -> Option<(usize, &Execution)> {
+        Some((self.failing.len(), self.get(*self.failing.first()?)?))
     }
 
     /// The slots of orders that have not ended, those behind `slot` first; each once.
@@ -247,6 +255,11 @@ impl Orders {
         } else {
             self.open.remove(&slot);
         }
+        if after.failing {
+            self.failing.insert(slot);
+        } else {
+            self.failing.remove(&slot);
+        }
         self.attempts = self.attempts.saturating_sub(before.attempts).saturating_add(after.attempts);
         for activity in Activity::ALL {
             let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
@@ -299,6 +312,7 @@ impl Orders {
         let named = self.slots.get_mut(slot.index).and_then(|place| place.take_if(|(name, _)| *name == slot));
         let Some((_, execution)) = named else { return };
         self.open.remove(&slot);
+        self.failing.remove(&slot);
         self.note(slot);
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
@@ -347,6 +361,7 @@ impl Orders {
 #[derive(Debug, Default)]
 struct Tally {
     open: bool,
+    failing: bool,
     attempts: u64,
     journaled: [u64; Activity::ALL.len()],
 }
@@ -355,7 +370,8 @@ impl Tally {
     fn of(execution: &Execution) -> Self {
         let attempts = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
         let journaled = Activity::ALL.map(|activity| execution.lane(activity).total_journaled());
-        Self { open: !execution.is_over(), attempts, journaled }
+        let open = !execution.is_over();
+        Self { open, failing: open && execution.failing.is_some(), attempts, journaled }
     }
 }
 

@@ -14,6 +14,18 @@ pub struct Description {
     pub open: bool,
     /// Activities that are scheduled, running or between two attempts. Those of types that we do not know are left out.
     pub pending: Vec<Pending>,
+    /// Its workflow task fails, so nothing goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<FailingTask>,
+}
+
+/// A workflow task that has failed, and is tried again without end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingTask {
+    /// The attempt that runs or comes next; at least 2.
+    pub attempt: u32,
+    /// Why, and what to do.
+    pub explanation: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use super::{
     execution::Execution,
     lane::{Closing, Seen},
     message::End,
-    pending::{Pending, PendingState},
+    pending::{FailingTask, Pending, PendingState},
     round::Place,
 };
 
@@ -43,6 +43,8 @@ pub enum Stage<'a> {
         activity: Activity,
         next: u32,
     },
+    /// Its workflow task fails again and again, so no activity is scheduled.
+    TaskFails(&'a FailingTask),
     /// The first activity is done, the second has not begun.
     Between,
     Completed,
@@ -74,6 +76,9 @@ impl Execution {
     pub fn stage(&self, waits: &RetryWaits) -> Stage<'_> {
         if let Some(stage) = self.stage_at_end() {
             return stage;
+        }
+        if let Some(failing) = &self.failing {
+            return Stage::TaskFails(failing);
         }
         let activity = self.current();
         if let Some((pending, place)) = self.standing(activity)

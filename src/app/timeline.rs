@@ -367,7 +367,7 @@ mod tests {
                     failure: None,
                     worker: String::new(),
                 };
-                let answer = Ok(Description { at, open: true, pending: vec![pending] });
+                let answer = Ok(Description { at, open: true, pending: vec![pending], failing: None });
                 let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
                 scene.tell(Message::Described { workflow, run, answer });
             }

@@ -23,7 +23,12 @@ const fn passing(text: String) -> Trouble {
 /// What stands most in the way.
 #[must_use]
 pub fn trouble(app: &App) -> Option<Trouble> {
-    files(app).or_else(|| server(app)).or_else(|| link(app)).or_else(|| worker(app)).or_else(|| missing(app))
+    files(app)
+        .or_else(|| server(app))
+        .or_else(|| link(app))
+        .or_else(|| worker(app))
+        .or_else(|| failing(app))
+        .or_else(|| missing(app))
 }
 
 fn files(app: &App) -> Option<Trouble> {
@@ -71,6 +76,14 @@ fn worker(app: &App) -> Option<Trouble> {
         Worker::Absent => Some(wrong("no worker polls the task queue; w starts one".to_owned())),
         Worker::Elsewhere | Worker::Starting | Worker::Ready { .. } | Worker::Stopping => None,
     }
+}
+
+/// Orders that no worker can process.
+fn failing(app: &App) -> Option<Trouble> {
+    let (count, first) = app.orders().failing()?;
+    let explanation = &first.failing.as_ref()?.explanation;
+    let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+    Some(wrong(format!("{}{more} cannot go on: {explanation}", first.order)))
 }
 
 fn missing(app: &App) -> Option<Trouble> {

@@ -12,6 +12,7 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
         Stage::Running { .. } | Stage::Between => "running",
         Stage::Unanswered { .. } => "no answer",
         Stage::BackingOff { .. } => "retrying",
+        Stage::TaskFails(_) => "stuck",
         Stage::Completed => "completed",
         Stage::Refused => "refused",
         Stage::Failed(_) => "failed",

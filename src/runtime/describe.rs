@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{self, End, Message, Run},
     store::now,
-    temporal::{self, DescribeError, Described, describe},
+    temporal::{self, DescribeError, Described, Link, describe},
 };
 
 /// Calls that may be under way at once.
@@ -88,10 +88,11 @@ impl Inquiry {
         lock(&self.asked).remove(&run);
         let is_closed = matches!(found, Ok(Described { open: false, .. }));
         let is_unknown = matches!(found, Err(Failed::Call(DescribeError::NotFound { .. })));
-        let answer = found.map(description).map_err(|failed| failed.to_string());
+        let link = self.link.borrow().clone();
+        let key = link.as_ref().and_then(Link::key_id);
+        let answer = found.map(|described| description(described, key)).map_err(|failed| failed.to_string());
         let Run { workflow, run: id } = run.clone();
         tell(&self.messages, Message::Described { workflow, run: id, answer }).await;
-        let link = self.link.borrow().clone();
         let Run { workflow, run: id } = run.clone();
         if is_unknown && self.ends.claim(&run) {
             tell(&self.messages, Message::Ended { workflow, run: id, end: End::Unknown }).await;
@@ -131,9 +132,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The core knows no type of `temporal`.
-fn description(described: Described) -> app::Description {
+fn description(described: Described, key: Option<&str>) -> app::Description {
+    let failing = described
+        .failing
+        .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.explain(key) });
     let pending = described.pending.into_iter().map(pending).collect();
-    app::Description { at: now(), open: described.open, pending }
+    app::Description { at: now(), open: described.open, pending, failing }
 }
 
 fn pending(pending: temporal::PendingActivity) -> app::Pending {

@@ -15,6 +15,7 @@ use tonic::{Code, Status};
 
 use super::{
     codec::spell_out,
+    failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
 use crate::domain::{Activity, UnixMillis, sanitize};
@@ -30,6 +31,8 @@ pub struct Described {
     /// Those of our two types, in the order of the workflow. None where the run has ended: an attempt that still runs
     /// somewhere answers to nobody.
     pub pending: Vec<PendingActivity>,
+    /// Its workflow task fails, so nothing goes on.
+    pub failing: Option<FailingTask>,
 }
 
 /// An activity that is scheduled, running, or between two attempts.
@@ -83,7 +86,7 @@ pub enum DescribeError {
     Unanswered { workflow: String, cause: String },
 }
 
-/// Asks about one run. One small call.
+/// Asks about one run. One small call; one more where its workflow task fails.
 ///
 /// # Errors
 /// [`DescribeError`].
@@ -94,7 +97,8 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
         return Err(not_found());
     }
     let execution = WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() };
-    let request = DescribeWorkflowExecutionRequest { namespace: link.client().namespace(), execution: Some(execution) };
+    let request =
+        DescribeWorkflowExecutionRequest { namespace: link.client().namespace(), execution: Some(execution.clone()) };
     let answer = link.service().describe_workflow_execution(limited(request)).await.map_err(|status| {
         match status.code() {
             // An id that no run can have is a run that this server cannot know.
@@ -115,7 +119,9 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
     let mut pending: Vec<_> =
         answer.pending_activities.into_iter().filter(|_| open).filter_map(|info| pending(&info)).collect();
     pending.sort_by_key(|pending| pending.activity);
-    Ok(Described { open, pending })
+    let attempt = answer.pending_workflow_task.map_or(0, |task| u32::try_from(task.attempt).unwrap_or_default());
+    let failing = if open && attempt > 1 { Some(failing_task(link, execution, attempt).await) } else { None };
+    Ok(Described { open, pending, failing })
 }
 
 /// What a person needs of a status.

@@ -143,6 +143,12 @@ impl Link {
         self.codec.as_ref()
     }
 
+    /// The id of the key that this link's payloads are encrypted with; `None` where they travel in clear.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.codec.as_ref().map(|codec| codec.ring().active().as_str())
+    }
+
     pub(super) fn service(&self) -> Box<dyn temporalio_client::grpc::WorkflowService> {
         self.client.connection().workflow_service()
     }

@@ -8,7 +8,7 @@
 //! | `starter`, `presence` | the client's side |
 //! | `metrics` | what a worker counts, for Prometheus |
 //! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
-//! | `describe`, `operate` | what the server says of a run, and what it can be asked to do to it |
+//! | `describe`, `failing_task`, `operate` | what the server says of a run, and what it can be asked to do to it |
 //! | `profile` | the file in which Temporal's own tools keep how to connect |
 
 mod activities;
@@ -16,6 +16,7 @@ mod codec;
 mod codec_json;
 mod connect_error;
 mod describe;
+mod failing_task;
 mod link;
 mod metrics;
 mod operate;
@@ -31,6 +32,7 @@ pub use codec::{Codec, DecodeError, EncodeError};
 pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
+pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};

@@ -18,6 +18,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
         Stage::Running { .. } | Stage::Between => theme::BOLD,
         Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Paused { .. } | Stage::Unknown => theme::WARN,
         Stage::NotStarted(_)
+        | Stage::TaskFails(_)
         | Stage::Refused
         | Stage::Failed(_)
         | Stage::Cancelled
@@ -43,6 +44,7 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     }
     match stage {
         Stage::Starting => "the server".to_owned(),
+        Stage::TaskFails(_) => "another worker".to_owned(),
         Stage::BackingOff { next, .. } if is_ahead => format!("attempt {next} {}", until(due_at, now)),
         Stage::Unanswered { .. } | Stage::Running { .. } if is_ahead => format!("timeout {}", until(due_at, now)),
         Stage::Queued if worker_works => "a free worker".to_owned(),
@@ -67,7 +69,12 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
 const fn stage_is_open(stage: Stage<'_>) -> bool {
     matches!(
         stage,
-        Stage::Queued | Stage::Running { .. } | Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Between
+        Stage::Queued
+            | Stage::TaskFails(_)
+            | Stage::Running { .. }
+            | Stage::Unanswered { .. }
+            | Stage::BackingOff { .. }
+            | Stage::Between
     )
 }
 

@@ -319,7 +319,8 @@ fn instructions_for(stage: &Stage, started: &Started, described: Described) -> V
         failure: None,
         worker: pending.worker,
     });
-    let description = Description { at: idempotence::store::now(), open: true, pending: pending.collect() };
+    let description =
+        Description { at: idempotence::store::now(), open: true, pending: pending.collect(), failing: None };
     let (workflow, run) = (started.workflow.clone(), started.run.clone());
     app.update(Message::Described { workflow, run, answer: Ok(description) });
     instructions(&app, app.selected().unwrap())

@@ -214,3 +214,36 @@ fn a_reset_while_an_attempt_runs_counts_from_when_that_one_ends() {
     assert_eq!(names, ["#1", "#2", "#1'"]);
     assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 1, .. }));
 }
+
+#[test]
+fn a_workflow_task_that_fails_is_shown_until_it_no_longer_does() {
+    let mut scene = Scene::elsewhere();
+    let failing = |scene: &Scene, explanation: &str| {
+        let failing = FailingTask { attempt: 2, explanation: explanation.to_owned() };
+        let Message::Described { workflow, run, answer: Ok(description) } = scene.answer(Vec::new()) else { panic!() };
+        Message::Described { workflow, run, answer: Ok(Description { failing: Some(failing), ..description }) }
+    };
+    scene.wait(250);
+    scene.tell(failing(&scene, "worker w@1\u{202e} has no key"));
+    let order = scene.app.selected().unwrap();
+    let stage = scene.app.stage(order);
+    assert_eq!(stage_word(stage), "stuck");
+    let words = explain(order, stage);
+    assert_eq!(words.head, "WORKFLOW TASK FAILS");
+    assert!(words.text.contains("worker w@1\\u{202e} has no key"), "{}", words.text);
+    let text = trouble(&scene.app).unwrap().text;
+    assert!(text.contains(&order.order) && text.contains("cannot go on") && text.contains("has no key"), "{text}");
+
+    let late = failing(&scene, "an answer that comes late");
+    scene.wait(250);
+    scene.described(vec![running(3, script::T0 + 4_600)]);
+    scene.tell(late);
+    assert!(matches!(scene.app.stage(scene.app.selected().unwrap()), Stage::Running { .. }));
+    assert_eq!(trouble(&scene.app), None);
+
+    scene.wait(250);
+    scene.tell(failing(&scene, "again"));
+    assert!(trouble(&scene.app).is_some());
+    scene.ended("completed");
+    assert_eq!((trouble(&scene.app), scene.app.orders().failing().is_none()), (None, true), "it is over");
+}
