@@ -122,6 +122,8 @@ pub struct Engine<M> {
     pub(super) loaded: Option<Loaded>,
     /// The document as this process last left it.
     pub(super) published: Option<(u64, Stamp)>,
+    /// The last complete line that this process has read or written. The same file must not end before it.
+    pub(super) seen: Option<(FileId, Position)>,
     /// A sync of this journal failed in this process, whether or not the others could be told.
     pub(super) poisoned: Option<(FileId, String)>,
 }
@@ -132,7 +134,8 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`]; nothing is changed where the files are damaged.
     pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
-        let mut engine = Self { medium, clock, reorder_below, loaded: None, published: None, poisoned: None };
+        let mut engine =
+            Self { medium, clock, reorder_below, loaded: None, published: None, seen: None, poisoned: None };
         engine.locked(|engine| {
             engine.start_up()?;
             engine.publish()
@@ -260,7 +263,11 @@ impl<M: Medium> Engine<M> {
             return Ok(());
         }
         let at = self.state()?.position.offset - lines.len() as u64;
-        let Err(source) = self.medium.append(at, lines) else { return Ok(()) };
+        let Err(source) = self.medium.append(at, lines) else {
+            let loaded = self.state()?;
+            self.seen = Some((loaded.file, loaded.position));
+            return Ok(());
+        };
         // Cut back what a short write left. Where that fails too, the next one to lock finds a torn end, or lines that
         // nobody was told of; both are sound.
         if let Err(error) = self.medium.truncate(at) {
@@ -301,7 +308,7 @@ impl<M: Medium> Engine<M> {
             return Ok(());
         }
         if found.bytes < position.offset {
-            // Somebody has shortened it: writing on at the old end would leave a hole.
+            // Another program has shortened it: writing at the old end would leave a hole. `load` says what is lost.
             return self.start_up();
         }
         let bytes = self.read_from(position.offset)?;
@@ -319,7 +326,9 @@ impl<M: Medium> Engine<M> {
         let offset = self.state()?.position.offset;
         let taken = self.state_mut()?.take_in(records);
         taken.map_err(|cause| self.damaged(offset, cause))?;
-        self.state_mut()?.position = position;
+        let loaded = self.state_mut()?;
+        loaded.position = position;
+        self.seen = Some((loaded.file, position));
         Ok(())
     }
 

@@ -53,10 +53,28 @@ pub enum Damage {
     NoInit,
     #[error("line {seq} begins the stock a second time")]
     SecondInit { seq: u64 },
-    #[error("it ends with line {journal}, but the document shows line {document}; the lines after it are lost")]
-    EndMissing { journal: u64, document: u64 },
+    #[error("it ends with line {journal}, but {witness} line {known}; the lines after {journal} are lost")]
+    EndMissing { journal: u64, known: u64, witness: Witness },
     #[error("the file is empty")]
     Empty,
+}
+
+/// What shows that a journal was longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// The document: it is published only after the lines that it shows are durable.
+    Document,
+    /// This process: it has read or written the missing lines in the same file.
+    Process,
+}
+
+impl std::fmt::Display for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Document => "the document shows",
+            Self::Process => "this process has already read",
+        })
+    }
 }
 
 impl StoreError {

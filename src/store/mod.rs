@@ -30,9 +30,9 @@ use futures::future::BoxFuture;
 pub use audit::{Audit, Verdict};
 pub use document::{Document, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
-pub use error::{Damage, StoreError};
+pub use error::{Damage, StoreError, Witness};
 pub use probe::{Probed, probe};
-pub use reader::{JournalReader, News, read_document, watched_folder};
+pub use reader::{JournalReader, News, Progress, read_document, watched_folder};
 pub use record::{AttemptEvent, Fact, Outcome, Phase, Record, Refused};
 pub use writer::{JsonStore, now};
 

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     document::Document,
     engine::failed,
-    error::StoreError,
+    error::{Damage, StoreError, Witness},
     medium::FileId,
     record::Record,
     replay::{Position, read_lines},
@@ -26,15 +27,40 @@ pub struct News {
     pub records: Vec<Record>,
 }
 
+/// How much of the journal has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub read: u64,
+    pub of: u64,
+}
+
+impl Progress {
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        self.read >= self.of
+    }
+}
+
+/// How much of a journal [`JournalReader::read`] has in memory at a time, besides its records.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// How much of a journal's end is searched for its last line at first; a longer line takes more.
+const LAST_LINE_BYTES: u64 = 4096;
+
 /// Reads on where it stopped. A line that is still being written waits for the next look.
 #[derive(Debug)]
 pub struct JournalReader {
+    document: PathBuf,
     path: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
-    /// The line before `position`. Where another stands in its place, what was read is no longer true.
+    /// The line before `position`. If another line is in its place, what was read is no longer true.
     last_line: Vec<u8>,
-    /// Another journal was opened, and nobody has been told yet.
+    /// The end of the file has been reached since it was opened.
+    caught_up: bool,
+    /// The journal was compared with the document since it was opened.
+    end_checked: bool,
+    /// Another journal was opened, and the caller has not been told yet.
     restarted: bool,
 }
 
@@ -45,9 +71,12 @@ impl JournalReader {
         let document = fs::canonicalize(document).unwrap_or_else(|_| document.to_owned());
         Self {
             path: journal_path(&document),
+            document,
             file: None,
             position: Position::default(),
             last_line: Vec::new(),
+            caught_up: false,
+            end_checked: false,
             restarted: false,
         }
     }
@@ -55,45 +84,94 @@ impl JournalReader {
     /// What is new since the last look. A missing journal is an empty one.
     ///
     /// # Errors
-    /// [`StoreError::Io`] and [`StoreError::DamagedJournal`]; then the next look tells all that this one would have.
+    /// [`StoreError::Io`] and [`StoreError::DamagedJournal`]; then the next look reports all that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
+        let before = (self.position, self.last_line.clone());
+        let mut news = News::default();
+        loop {
+            let at = self.position;
+            match self.read_some(CHUNK_BYTES) {
+                Ok((more, progress)) => {
+                    if more.restarted {
+                        news = more;
+                    } else {
+                        news.records.extend(more.records);
+                    }
+                    if progress.is_complete() || self.position == at {
+                        return Ok(news);
+                    }
+                }
+                Err(error) => {
+                    self.restarted |= news.restarted;
+                    if self.restarted {
+                        self.begin();
+                    } else {
+                        (self.position, self.last_line) = before;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// What is new since the last look, at most about `most` bytes of it, and how far that is.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_some(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
         self.restarted |= self.open()?;
-        let read = self.read_on().map_err(|source| failed("read", &self.path, source))?;
-        let Some(bytes) = read else {
-            return Ok(News { restarted: std::mem::take(&mut self.restarted), records: Vec::new() });
+        let failed_read = |source| failed("read", &self.path, source);
+        let Some((_, file)) = &self.file else {
+            let news = News { restarted: std::mem::take(&mut self.restarted), records: Vec::new() };
+            return Ok((news, Progress { read: 0, of: 0 }));
         };
+        let length = file.metadata().map_err(failed_read)?.len();
+        if !self.end_checked {
+            self.refuse_lost_end()?;
+            self.end_checked = true;
+        }
+        let begin = self.position.offset - self.last_line.len() as u64;
+        let bytes = self.read_on(most).map_err(|source| failed("read", &self.path, source))?;
         // Lines that were cut back after a failed write may be others now: from the start, once.
-        let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_anew() };
+        let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_anew(most) };
         let mut position = self.position;
         match read_lines(new, &mut position) {
             Ok(records) => {
+                let at_end = begin + bytes.len() as u64 >= length;
                 let read = usize::try_from(position.offset - self.position.offset).unwrap_or(usize::MAX);
                 if let Some(line) = new[..read].split_inclusive(|byte| *byte == b'\n').next_back() {
                     self.last_line = line.to_vec();
                 }
                 self.position = position;
-                Ok(News { restarted: std::mem::take(&mut self.restarted), records })
+                self.caught_up |= at_end;
+                let news = News { restarted: std::mem::take(&mut self.restarted), records };
+                // What follows the last line feed is not read before it is a line.
+                Ok((news, Progress { read: if at_end { length } else { position.offset }, of: length }))
             }
-            Err(_) if self.position.seq > 0 => self.read_anew(),
-            Err(bad) => {
-                Err(StoreError::DamagedJournal { path: self.path.clone(), offset: bad.offset, cause: bad.cause })
-            }
+            Err(_) if self.caught_up => self.read_anew(most),
+            Err(bad) => Err(self.damaged(bad.offset, bad.cause)),
         }
     }
 
-    fn read_anew(&mut self) -> Result<News, StoreError> {
+    fn damaged(&self, offset: u64, cause: Damage) -> StoreError {
+        StoreError::DamagedJournal { path: self.path.clone(), offset, cause }
+    }
+
+    fn read_anew(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
         self.file = None;
         self.begin();
         self.restarted = true;
-        self.read()
+        self.read_some(most)
     }
 
     fn begin(&mut self) {
         self.position = Position::default();
         self.last_line.clear();
+        self.caught_up = false;
+        self.end_checked = false;
     }
 
-    /// Opens the file that the name stands for, where it is not the one that is open.
+    /// Opens the file that the name stands for, unless it is the one that is open.
     fn open(&mut self) -> Result<bool, StoreError> {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
@@ -114,12 +192,59 @@ impl JournalReader {
         Ok(true)
     }
 
-    fn read_on(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Some((_, file)) = &mut self.file else { return Ok(None) };
+    /// Refuses a journal that ends before a line that its document shows, as a worker does. A document that changes
+    /// meanwhile (a reset, a commit) is no witness.
+    fn refuse_lost_end(&self) -> Result<(), StoreError> {
+        let Some((_, file)) = &self.file else { return Ok(()) };
+        let shown = || read_document(&self.document).ok().flatten().and_then(|document| document.seq);
+        let Some(known) = shown() else { return Ok(()) };
+        let end = last_line(file).map_err(|source| failed("read", &self.path, source))?;
+        match end {
+            Some(end) if end.seq < known && shown() == Some(known) => {
+                let cause = Damage::EndMissing { journal: end.seq, known, witness: Witness::Document };
+                Err(self.damaged(end.offset, cause))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The line before the position and what follows it: at most about `most` bytes, but a whole line if there is one.
+    fn read_on(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let Some((_, file)) = &mut self.file else { return Ok(Vec::new()) };
         file.seek(SeekFrom::Start(self.position.offset - self.last_line.len() as u64))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
+        let mut wanted = self.last_line.len() + most;
+        loop {
+            let asked = wanted - bytes.len();
+            let read = file.by_ref().take(asked as u64).read_to_end(&mut bytes)?;
+            if read < asked || bytes.get(self.last_line.len()..).is_some_and(|new| new.contains(&b'\n')) {
+                return Ok(bytes);
+            }
+            wanted += bytes.len();
+        }
+    }
+}
+
+/// The number of a journal's last complete line, and where it ends. `None` if there is none, or it is not sound.
+fn last_line(file: &File) -> io::Result<Option<Position>> {
+    let length = file.metadata()?.len();
+    let mut searched = LAST_LINE_BYTES;
+    loop {
+        let from = length.saturating_sub(searched);
+        let mut bytes = vec![0; usize::try_from(length - from).unwrap_or(usize::MAX)];
+        let read = file.read_at(&mut bytes, from)?;
+        bytes.truncate(read);
+        let mut ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        let end = ends.next();
+        let start = ends.next().map(|at| at + 1).or((from == 0).then_some(0));
+        if let (Some(start), Some(end)) = (start, end) {
+            let record = Record::decode(&bytes[start..end]).ok();
+            return Ok(record.map(|record| Position { offset: from + end as u64 + 1, seq: record.seq }));
+        }
+        if from == 0 {
+            return Ok(None);
+        }
+        searched = searched.saturating_mul(2);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::Inventory;
 use super::{
     document::{Document, STARTING_DOCUMENT},
     engine::{Engine, Loaded, digest, failed},
-    error::{Damage, StoreError},
+    error::{Damage, StoreError, Witness},
     medium::Medium,
     record::{Adjustment, Fact, Init, Record},
     replay::{Position, read_lines},
@@ -65,22 +65,25 @@ impl<M: Medium> Engine<M> {
         loaded.take_in(rest).map_err(|cause| self.damaged(0, cause))?;
         self.loaded = Some(loaded);
         self.refuse_lost_end()?;
+        self.seen = Some((file, position));
         self.cut_torn_end(bytes.len() as u64)
     }
 
-    /// A document is published after its line is durable. Where it shows an effect that the journal does not hold, the
-    /// journal has lost acknowledged lines. (Only the retries of a note may be ahead: notes are not synced.)
+    /// Refuses a journal that ends before a line that is known to have been in it. Both witnesses are exact: a
+    /// document is published only after its line is durable, and a failed write is cut back before its lines count.
+    /// Another file under the same name is a reset's, or a copy; only the document can say what is missing there.
     fn refuse_lost_end(&mut self) -> Result<(), StoreError> {
-        let Some(shown) = self.read_document()?.and_then(|bytes| Document::parse(&bytes).ok()) else { return Ok(()) };
-        let Loaded { inventory, position, .. } = self.state()?;
-        let says_the_same = shown.stock == inventory.stock && shown.last_order == inventory.last_order;
-        match shown.seq {
-            // A journal of one line may be a reset's, which did not live to replace the document.
-            Some(document) if document > position.seq && position.seq > 1 && !says_the_same => {
-                let cause = Damage::EndMissing { journal: position.seq, document };
-                Err(self.damaged(position.offset, cause))
-            }
-            _ => Ok(()),
+        let Loaded { file, position, .. } = *self.state()?;
+        // The number of a removed file may be given to another one.
+        self.seen = self.seen.filter(|(seen_in, _)| *seen_in == file);
+        let missing = |known, witness| Damage::EndMissing { journal: position.seq, known, witness };
+        if let Some((_, seen)) = self.seen.filter(|(_, seen)| seen.seq > position.seq) {
+            return Err(self.damaged(position.offset, missing(seen.seq, Witness::Process)));
+        }
+        let shown = self.read_document()?.and_then(|bytes| Document::parse(&bytes).ok()?.seq);
+        match shown.filter(|shown| *shown > position.seq) {
+            Some(shown) => Err(self.damaged(position.offset, missing(shown, Witness::Document))),
+            None => Ok(()),
         }
     }
 
@@ -160,6 +163,9 @@ impl<M: Medium> Engine<M> {
                 self.keep_aside(&found, "edited", "it was changed while a worker ran")?;
             }
         }
+        // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
+        // line alone. Notes are otherwise not synced, and the document shows the retries that they count.
+        self.make_durable()?;
         let written = self.medium.replace_document(&bytes, durable);
         self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
         Ok(())
@@ -189,6 +195,7 @@ impl<M: Medium> Engine<M> {
             reorder_below: crate::domain::REORDER_BELOW,
             loaded: None,
             published: None,
+            seen: None,
             poisoned: None,
         };
         engine.locked(Self::reset_locked)

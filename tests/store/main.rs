@@ -10,6 +10,7 @@ mod concurrency;
 mod crashes;
 mod defects;
 mod foreign;
+mod lost_end;
 mod model;
 mod odd;
 mod processes;
