@@ -113,7 +113,9 @@ fn mend(error: &SettingsError) -> String {
     match error {
         SettingsError::NoKey { add, .. } => add.clone(),
         SettingsError::NoKeyId => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
-        SettingsError::KeyFile(KeyFileError::Open { path, .. }) => format!("chmod 600 '{}'", path.display()),
+        SettingsError::KeyFile(KeyFileError::Open { advice, .. }) => {
+            advice.strip_prefix("run: ").unwrap_or(advice).to_owned()
+        }
         SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
         _ => CONFIG.to_owned(),
     }
@@ -132,11 +134,37 @@ fn text(checks: &[Check]) -> String {
         lines.push(format!("{state:7}  {name:width$}  {says}"));
         lines.extend(mend.iter().map(|mend| format!("{:7}  {:width$}  mend: {mend}", "", "")));
     }
-    let wrong = checks.iter().filter(|check| check.state == State::Wrong).count();
-    lines.push(match wrong {
+    lines.push(conclusion(checks));
+    lines.join("\n")
+}
+
+/// The last line: never "nothing is wrong" without a word of what deserves a thought.
+fn conclusion(checks: &[Check]) -> String {
+    let count = |state| checks.iter().filter(|check| check.state == state).count();
+    let wrong = match count(State::Wrong) {
         0 => "nothing is wrong".to_owned(),
         1 => "1 thing is wrong".to_owned(),
-        _ => format!("{wrong} things are wrong"),
-    });
-    lines.join("\n")
+        wrong => format!("{wrong} things are wrong"),
+    };
+    match count(State::Warning) {
+        0 => wrong,
+        1 => format!("{wrong}, 1 warning"),
+        warnings => format!("{wrong}, {warnings} warnings"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conclusion_counts_warnings_too() {
+        let right = || Check::right("a", "b");
+        let warning = || Check::warning("a", "b", None);
+        let wrong = || Check::wrong("a", "b", None);
+        assert_eq!(conclusion(&[right()]), "nothing is wrong");
+        assert_eq!(conclusion(&[right(), warning()]), "nothing is wrong, 1 warning");
+        assert_eq!(conclusion(&[warning(), wrong(), warning()]), "1 thing is wrong, 2 warnings");
+        assert_eq!(conclusion(&[wrong(), wrong()]), "2 things are wrong");
+    }
 }

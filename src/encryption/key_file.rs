@@ -11,12 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::fs::OFlags;
+use rustix::{fs::OFlags, io::Errno};
 use secrecy::zeroize::Zeroizing;
 use toml::de::DeValue;
 
-use super::key::{Key, KeyError, KeyId, KeyIdError, Keys};
-use crate::toml_text::{Position, kind_of};
+use super::{
+    key::{Key, KeyError, KeyId, KeyIdError, Keys},
+    permissions::{Privacy, TooOpen},
+};
+use crate::{
+    folder_sync::{FolderSync, sync_folder},
+    toml_text::{Position, kind_of},
+};
 
 /// The most bytes of a key file; thousands of keys.
 const LARGEST: u64 = 1024 * 1024;
@@ -52,12 +58,14 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// Others than its owner may read or write it.
-    #[error("others than you may read or change the key file {path:?} (mode {mode:03o}); run: chmod 600 {path:?}")]
+    #[error("others than you may read or change the key file {path:?} (mode {mode:03o}); {advice}")]
     Open {
         /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
+        /// What helps where the file is.
+        advice: String,
     },
     /// More than 1 MiB.
     #[error(
@@ -98,6 +106,17 @@ pub enum KeyFileError {
     Busy {
         /// The file.
         path: PathBuf,
+    },
+    /// Its folder cannot be changed, as that of a mounted secret.
+    #[error(
+        "the key file {path:?} cannot be changed here ({error}); make the key in a file of your own, then put that in its \
+         place: IDEMPOTENCE_ENCRYPTION_KEY_FILE=./keys.toml idempotence keys add NAME"
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        error: io::Error,
     },
     /// It could not be written.
     #[error("could not {operation} for the key file {path:?}: {error}; correct that and try again")]
@@ -161,13 +180,20 @@ impl KeyFile {
     }
 
     /// Makes a key of random bytes and adds it under `id`; the folder and the file are made where they are missing, for
-    /// their owner alone. What was in the file stays as it is. On disk when this returns.
+    /// their owner alone. What was in the file stays as it is, and so do its group and permissions. On disk when this
+    /// returns, if the result does not say otherwise.
     ///
     /// # Errors
     /// [`KeyFileError`]; then the file is as it was.
-    pub fn add(&self, id: &KeyId) -> Result<(), KeyFileError> {
-        let unwritable =
-            |operation| move |error| KeyFileError::Unwritable { operation, path: self.path.clone(), error };
+    pub fn add(&self, id: &KeyId) -> Result<Added, KeyFileError> {
+        let unwritable = |operation| {
+            move |error: io::Error| match error.kind() {
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    KeyFileError::ReadOnly { path: self.path.clone(), error }
+                }
+                _ => KeyFileError::Unwritable { operation, path: self.path.clone(), error },
+            }
+        };
         // The file that a link leads to is replaced, not the link.
         let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let folder = match target.parent() {
@@ -176,7 +202,10 @@ impl KeyFile {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unwritable("make the folder"))?;
         let folder_file = File::open(&folder).map_err(unwritable("open the folder"))?;
-        self.lock(&folder_file)?;
+        let _lock = Self::lock(&folder_file, &target, wait_for_lock).map_err(|error| match error {
+            LockError::Busy => KeyFileError::Busy { path: self.path.clone() },
+            LockError::Io(error) => unwritable("lock the folder")(error),
+        })?;
         let mut text = match self.text() {
             Ok(text) => text,
             Err(KeyFileError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
@@ -195,9 +224,11 @@ impl KeyFile {
         let mut file =
             tempfile::Builder::new().prefix(".keys-").tempfile_in(&folder).map_err(unwritable("make a file"))?;
         file.write_all(text.as_bytes()).map_err(unwritable("write a file"))?;
+        keep_access(&target, file.as_file());
         file.as_file().sync_all().map_err(unwritable("write a file to the disk"))?;
         file.persist(&target).map_err(|error| unwritable("put the new file in place")(error.error))?;
-        folder_file.sync_all().map_err(unwritable("write the folder to the disk"))
+        let synced = sync_folder(&folder_file).map_err(unwritable("write the folder to the disk"))?;
+        Ok(Added { durable: synced == FolderSync::Durable })
     }
 
     /// The whole text of the file, which only its owner can have written.
@@ -212,10 +243,12 @@ impl KeyFile {
         if !about.is_file() {
             return Err(KeyFileError::NoFile { path: path() });
         }
-        let mode = about.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Open { path: path(), mode });
-        }
+        let privacy = Privacy::of(&file, &about, &self.path).map_err(unreadable)?;
+        privacy.check(&self.path).map_err(|TooOpen { mode, advice }| KeyFileError::Open {
+            path: path(),
+            mode,
+            advice,
+        })?;
         if about.len() > LARGEST {
             return Err(KeyFileError::TooLarge { path: path() });
         }
@@ -231,22 +264,76 @@ impl KeyFile {
         }
     }
 
-    /// Waits for the folder, which two that add keys hold one after the other. Held until `folder` is dropped.
-    fn lock(&self, folder: &File) -> Result<(), KeyFileError> {
-        let begun = Instant::now();
-        loop {
-            match folder.try_lock() {
-                Ok(()) => return Ok(()),
-                Err(fs::TryLockError::Error(error)) => {
-                    let path = self.path.clone();
-                    return Err(KeyFileError::Unwritable { operation: "lock the folder", path, error });
-                }
-                Err(fs::TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    return Err(KeyFileError::Busy { path: self.path.clone() });
-                }
-                Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+    /// Waits for the folder, which two that add keys lock one after the other. Locked until the result is dropped. NFS
+    /// locks only what is open for writing, which a folder cannot be: there a file beside the keys takes its place.
+    fn lock<'f>(
+        folder: &'f File,
+        target: &Path,
+        wait: impl Fn(&File) -> Result<(), LockError>,
+    ) -> Result<Lock<'f>, LockError> {
+        match wait(folder) {
+            Err(LockError::Io(error)) if is_not_lockable(&error) => {
+                let mut name = target.file_name().unwrap_or_default().to_owned();
+                name.push(".lock");
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(false).mode(0o600);
+                let file = options.open(target.with_file_name(name)).map_err(LockError::Io)?;
+                wait(&file)?;
+                Ok(Lock::Beside(file))
             }
+            locked => locked.map(|()| Lock::Folder(folder)),
         }
+    }
+}
+
+/// What [`KeyFile::add`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added {
+    /// Whether the new file survives a loss of power. False on a file system that cannot sync a folder.
+    pub durable: bool,
+}
+
+/// What is locked, as long as it is kept.
+#[expect(dead_code, reason = "kept for the lock on it")]
+#[derive(Debug)]
+enum Lock<'f> {
+    Folder(&'f File),
+    Beside(File),
+}
+
+#[derive(Debug)]
+enum LockError {
+    Busy,
+    Io(io::Error),
+}
+
+fn wait_for_lock(file: &File) -> Result<(), LockError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(LockError::Io(error)),
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Err(LockError::Busy),
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+/// Whether a file system cannot lock a folder: NFS (EBADF), SMB and FUSE.
+fn is_not_lockable(error: &io::Error) -> bool {
+    let not_lockable =
+        [Errno::BADF, Errno::INVAL, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS, Errno::ISDIR];
+    Errno::from_io_error(error).is_some_and(|errno| not_lockable.contains(&errno))
+}
+
+/// Gives the new file the group and the permissions of the one that it replaces, so that a group that could read the keys
+/// still can. Without the right to that, the new file is its owner's alone.
+fn keep_access(old: &Path, new: &File) {
+    let Ok(old) = fs::metadata(old) else { return };
+    let group = rustix::fs::Gid::from_raw(old.gid());
+    if rustix::fs::fchown(new, None, Some(group)).is_ok() {
+        // Fails only where the file system has no permissions.
+        let _ = new.set_permissions(old.permissions());
     }
 }
 
@@ -347,10 +434,10 @@ mod tests {
     fn a_file_that_others_may_read_or_write_is_refused_with_the_command_that_helps() {
         let folder = tempfile::tempdir().unwrap();
         let keys = file(folder.path(), &format!("a = \"{BASE64}\""));
-        for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777] {
+        for mode in [0o604, 0o620, 0o602, 0o601, 0o644, 0o777] {
             fs::set_permissions(keys.path(), Permissions::from_mode(mode)).unwrap();
             for refused in [keys.read().unwrap_err(), keys.add(&id("b")).unwrap_err()] {
-                assert!(refused.to_string().contains(&format!("chmod 600 {:?}", keys.path())), "{refused}");
+                assert!(refused.to_string().contains(&format!("chmod 600 {}", keys.path().display())), "{refused}");
             }
         }
         for mode in [0o600, 0o400, 0o700] {
@@ -396,6 +483,48 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         let text = fs::read_to_string(by_hand.path()).unwrap();
         assert!(text.starts_with(&format!("# kept\na = \"{BASE64}\" # without a line feed\nz = \"")), "{text}");
+    }
+
+    #[test]
+    fn a_secret_as_kubernetes_mounts_it_is_read_and_keeps_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let version = folder.path().join("..2026_01_01");
+        fs::create_dir(&version).unwrap();
+        let real = file(&version, &format!("a = \"{BASE64}\"\n"));
+        std::os::unix::fs::symlink("..2026_01_01", folder.path().join("..data")).unwrap();
+        std::os::unix::fs::symlink("..data/keys.toml", folder.path().join("keys.toml")).unwrap();
+        let keys = KeyFile::at(folder.path().join("keys.toml"));
+        for mode in [0o400, 0o440, 0o444, 0o640, 0o644] {
+            fs::set_permissions(real.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(keys.read().unwrap().len(), 1, "{mode:o}");
+        }
+        fs::set_permissions(real.path(), Permissions::from_mode(0o440)).unwrap();
+        keys.add(&id("b")).unwrap();
+        assert_eq!((fs::metadata(real.path()).unwrap().mode() & 0o777, keys.read().unwrap().len()), (0o440, 2));
+        fs::set_permissions(real.path(), Permissions::from_mode(0o666)).unwrap();
+        assert!(keys.read().unwrap_err().to_string().contains("defaultMode"));
+    }
+
+    #[test]
+    fn what_a_file_system_cannot_lock_is_told_from_a_failure() {
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        assert!(is_not_lockable(&error(Errno::BADF)) && is_not_lockable(&error(Errno::OPNOTSUPP)));
+        assert!(!is_not_lockable(&error(Errno::IO)) && !is_not_lockable(&error(Errno::ACCESS)));
+        // As NFS: no lock on what is not open for writing.
+        let folder = tempfile::tempdir().unwrap();
+        let (folder_file, target) = (File::open(folder.path()).unwrap(), folder.path().join("keys.toml"));
+        let as_nfs = |file: &File| {
+            if file.metadata().unwrap().is_dir() {
+                Err(LockError::Io(error(Errno::BADF)))
+            } else {
+                file.try_lock().map_err(|_| LockError::Busy)
+            }
+        };
+        let first = KeyFile::lock(&folder_file, &target, as_nfs).unwrap();
+        assert!(matches!(first, Lock::Beside(_)));
+        assert!(matches!(KeyFile::lock(&folder_file, &target, as_nfs), Err(LockError::Busy)));
+        drop(first);
+        KeyFile::lock(&folder_file, &target, as_nfs).unwrap();
     }
 
     #[test]

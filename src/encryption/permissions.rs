@@ -1,0 +1,132 @@
+//! Who else may read or change a key file, and whether that is the user's mistake or how secrets are mounted.
+
+use std::{
+    fs::{self, File, Metadata},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
+
+use rustix::fs::StatVfsMountFlags;
+
+/// What decides whether a key file is private enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Privacy {
+    mode: u32,
+    owner: u32,
+    /// The user of this process.
+    user: u32,
+    read_only_mount: bool,
+    /// In a volume as Kubernetes mounts it: `keys.toml -> ..data/keys.toml`, `..data -> ..2026_01_01_...`.
+    kubernetes: bool,
+}
+
+/// Why a key file is refused, with the command that helps in this place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TooOpen {
+    pub(super) mode: u32,
+    pub(super) advice: String,
+}
+
+impl Privacy {
+    /// Reads what decides about the open `file` that was named by `path`.
+    pub(super) fn of(file: &File, metadata: &Metadata, path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            mode: metadata.mode() & 0o777,
+            owner: metadata.uid(),
+            user: rustix::process::geteuid().as_raw(),
+            read_only_mount: rustix::fs::fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY),
+            kubernetes: path.parent().is_some_and(|folder| folder.join("..data").is_symlink())
+                || fs::canonicalize(path).is_ok_and(|real| {
+                    real.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"..20"))
+                }),
+        })
+    }
+
+    /// Accepts what only the owner can use, and what somebody else than this user arranged: an administrator's file, a
+    /// mounted secret. `ssh` does the same with private keys.
+    pub(super) fn check(self, path: &Path) -> Result<(), TooOpen> {
+        let others_read = self.mode & 0o055 != 0;
+        let others_write = self.mode & 0o022 != 0;
+        // A file of root that nobody can write (0440, 0444), or that root opened for one group (0640), is an installed secret.
+        let installed = self.owner == 0 && (self.mode & 0o222 == 0 || self.mode & 0o005 == 0);
+        let arranged = self.owner != self.user || self.kubernetes || installed;
+        if self.read_only_mount || (!others_write && (!others_read || arranged)) {
+            return Ok(());
+        }
+        Err(TooOpen { mode: self.mode, advice: self.advice(path) })
+    }
+
+    fn advice(self, path: &Path) -> String {
+        let text = path.to_string_lossy();
+        let path = shlex::try_quote(&text).unwrap_or(std::borrow::Cow::Borrowed("FILE"));
+        if self.kubernetes {
+            "set defaultMode: 0400, or 0440 with fsGroup, for its volume".to_owned()
+        } else if self.owner == self.user || self.user == 0 {
+            format!("run: chmod 600 {path}")
+        } else {
+            let copy = format!("install -m 600 {path} COPY");
+            format!("its owner (user {}) can run: chmod go-w {path}; or use a copy of your own: {copy}", self.owner)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: u32 = 0;
+    const ME: u32 = 1000;
+    const OTHER: u32 = 2000;
+
+    fn privacy(mode: u32, owner: u32, user: u32) -> Privacy {
+        Privacy { mode, owner, user, read_only_mount: false, kubernetes: false }
+    }
+
+    fn accepts(privacy: Privacy) -> bool {
+        privacy.check(Path::new("/k")).is_ok()
+    }
+
+    #[test]
+    fn the_users_own_file_must_be_private() {
+        for user in [ME, ROOT] {
+            for mode in [0o600, 0o400, 0o700] {
+                assert!(accepts(privacy(mode, user, user)), "{mode:o}");
+            }
+            for mode in [0o604, 0o620, 0o602, 0o644, 0o664, 0o666, 0o777] {
+                let refused = privacy(mode, user, user).check(Path::new("/k")).unwrap_err();
+                assert_eq!((refused.mode, refused.advice.as_str()), (mode, "run: chmod 600 /k"));
+            }
+        }
+        assert!(!accepts(privacy(0o640, ME, ME)) && !accepts(privacy(0o444, ME, ME)));
+    }
+
+    #[test]
+    fn a_secret_that_an_administrator_installed_is_taken() {
+        for mode in [0o440, 0o444, 0o640, 0o644] {
+            assert!(accepts(privacy(mode, ROOT, ME)), "{mode:o}");
+            assert!(accepts(privacy(mode, OTHER, ME)), "{mode:o}");
+        }
+        // As root in a container: Docker's /run/secrets and a file for one group.
+        for mode in [0o440, 0o444, 0o640] {
+            assert!(accepts(privacy(mode, ROOT, ROOT)), "{mode:o}");
+        }
+        for mode in [0o660, 0o646, 0o666] {
+            let refused = privacy(mode, ROOT, ME).check(Path::new("/k")).unwrap_err();
+            assert!(refused.advice.contains("its owner (user 0)") && refused.advice.contains("install -m 600"));
+        }
+    }
+
+    #[test]
+    fn a_mounted_secret_is_taken_and_the_advice_fits_its_place() {
+        for mode in [0o440, 0o444, 0o640, 0o644, 0o666, 0o777] {
+            assert!(accepts(Privacy { read_only_mount: true, ..privacy(mode, ME, ME) }), "{mode:o}");
+        }
+        let kubernetes = |mode| Privacy { kubernetes: true, ..privacy(mode, ME, ME) };
+        for mode in [0o400, 0o440, 0o444, 0o640, 0o644] {
+            assert!(accepts(kubernetes(mode)), "{mode:o}");
+        }
+        let refused = kubernetes(0o666).check(Path::new("/k")).unwrap_err();
+        assert!(refused.advice.contains("defaultMode") && !refused.advice.contains("chmod"), "{refused:?}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Durability of directory entries: `fsync` of a folder, on file systems that have it and on those that do not.
+
+use std::{fs::File, io};
+
+use rustix::io::Errno;
+
+/// Result of syncing a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FolderSync {
+    /// New and renamed entries survive a loss of power.
+    Durable,
+    /// The file system has no `fsync` for folders (FUSE, SMB, some shared folders). The entries are there; whether they
+    /// survive a loss of power depends on that file system. git and `RocksDB` go on as well.
+    Unsupported,
+}
+
+/// Syncs an open folder.
+///
+/// # Errors
+/// The operating system's, except those that mean "not supported".
+pub(crate) fn sync_folder(folder: &File) -> io::Result<FolderSync> {
+    match folder.sync_all() {
+        Ok(()) => Ok(FolderSync::Durable),
+        Err(error) if is_unsupported(&error) => Ok(FolderSync::Unsupported),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    let unsupported = [Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::BADF];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_synced_and_only_a_missing_fsync_is_forgiven() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(sync_folder(&File::open(folder.path()).unwrap()).unwrap(), FolderSync::Durable);
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        for errno in [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::BADF] {
+            assert!(is_unsupported(&error(errno)), "{errno:?}");
+        }
+        for errno in [Errno::IO, Errno::NOSPC, Errno::ROFS, Errno::DQUOT] {
+            assert!(!is_unsupported(&error(errno)), "{errno:?}");
+        }
+    }
+}
