@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     domain::{Stock, UnixMillis},
-    store::{Audit, Document, Fact, Record, Verdict},
+    store::{Audit, Document, Fact, News, Record, Verdict},
 };
 
 use super::{effects::Effects, ingest};
@@ -42,10 +42,25 @@ pub struct Account {
     pub effects: Effects,
     pub journal: Source,
     pub document_source: Source,
+    /// The first record of the journal, by which another journal is recognised.
+    first: Option<Box<Record>>,
+    /// The verdict on the stock when the journal was last read to its end, before it is read again.
+    verdict_before: Option<Verdict>,
+    /// The journal is read from its beginning, and its first record has not come yet.
+    rereads: bool,
     /// Records that came before their turn.
     parked: BTreeMap<u64, Record>,
     /// Records that could not even be parked.
     lost: u64,
+}
+
+/// What a journal that is read from its beginning turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reread {
+    /// The one that was read before.
+    Same,
+    /// Another one, as after a reset.
+    Replaced,
 }
 
 /// What the screen says about the stock.
@@ -93,11 +108,32 @@ impl Account {
         times
     }
 
-    pub fn restart(&mut self) {
-        self.audit = Audit::default();
-        self.effects = Effects::default();
-        self.parked.clear();
-        self.lost = 0;
+    /// Starts over if `news` does, and says which journal its records belong to; `None` while it is read on, or before
+    /// its first record. `reset`: a reset of this program may have created it.
+    pub fn reread(&mut self, news: &News, reset: bool) -> Option<Reread> {
+        if news.restarted {
+            if self.audit.seq > 0 {
+                self.verdict_before = Some(self.audit.verdict());
+            }
+            self.audit = Audit::default();
+            self.effects = Effects::default();
+            self.parked.clear();
+            self.lost = 0;
+            self.rereads = true;
+        }
+        let first = news.records.iter().find(|record| record.seq == 1).filter(|_| self.rereads)?;
+        self.rereads = false;
+        match self.first.replace(Box::new(first.clone())) {
+            Some(before) if *before != *first => Some(Reread::Replaced),
+            None if reset => Some(Reread::Replaced),
+            _ => Some(Reread::Same),
+        }
+    }
+
+    /// The verdict on the stock of the journal before this one.
+    #[must_use]
+    pub const fn verdict_before(&self) -> Option<Verdict> {
+        self.verdict_before
     }
 
     pub fn heard(&mut self, now: UnixMillis) {

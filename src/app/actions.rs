@@ -170,7 +170,7 @@ impl App {
         self.show(Overlay::None);
         match question {
             Question::Reset => {
-                self.reset_asked = Some(self.now);
+                self.earlier.resets = true;
                 // The new stock has to be seen.
                 self.thaw();
                 vec![Command::Reset]

@@ -164,7 +164,7 @@ impl Side {
                 self.orders.started(0, key, &ingest::id(&order), false, now);
             }
             ComparisonEvent::Journal(news) => {
-                facts::read(&mut self.account, &mut self.orders, news, now);
+                let _read = facts::read(&mut self.account, &mut self.orders, news, now, false);
             }
             ComparisonEvent::Ended { workflow, run, end } => {
                 self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), now);

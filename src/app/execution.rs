@@ -72,6 +72,8 @@ pub struct Execution {
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
     pub turn: Option<Turn>,
+    /// Another journal took the place of the one that recorded part of it.
+    pub outlived: bool,
     /// The time of the server's latest answer about it.
     pub answered: Option<UnixMillis>,
     /// When it was first heard of; orders the rows of which nothing better is known.
@@ -119,6 +121,7 @@ impl Execution {
             failing: None,
             first_line: None,
             turn: None,
+            outlived: false,
             answered: None,
             heard,
             lanes: [Lane::default(), Lane::default()],
@@ -154,6 +157,21 @@ impl Execution {
         for pending in description.pending {
             self.lanes[pending.activity as usize].hear(description.at, pending);
         }
+    }
+
+    /// Nothing more will be reported of it. The end of an order of this program is still to come when only the journal
+    /// has it.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        let ours = self.asked.is_some() || self.taken;
+        self.end.is_some() || self.start_failure.is_some() || self.is_over() && !ours
+    }
+
+    /// Forgets what only the journal recorded.
+    pub(super) fn forget_journal(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::forget_journal);
+        (self.first_line, self.turn) = (None, None);
+        (self.journaled, self.refused) = (None, None);
     }
 
     /// Nothing more will happen to it.
@@ -260,12 +278,10 @@ impl Execution {
         match (latest, &self.end) {
             (Some(AttemptState::Succeeded(Outcome::Replayed)), _) => OrderVerdict::Replayed,
             (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => OrderVerdict::Skipped,
-            (Some(AttemptState::Succeeded(Outcome::Applied)), _) => OrderVerdict::AppliedOnce,
-            (_, Some(End::Completed { outcome })) => match outcome.as_str() {
-                "applied" => OrderVerdict::AppliedOnce,
-                "replayed" => OrderVerdict::Replayed,
-                _ => OrderVerdict::Completed,
-            },
+            // The commit is in a journal that this one has replaced.
+            (Some(AttemptState::Succeeded(Outcome::Applied)), _) if self.is_over() => OrderVerdict::Completed,
+            // The outcome that the workflow reports says nothing about this stock.
+            (_, Some(End::Completed { .. })) => OrderVerdict::Completed,
             (_, Some(End::Unknown)) => OrderVerdict::Unknown,
             (_, Some(_)) if self.is_unwatched() => OrderVerdict::Unknown,
             (_, Some(_)) => OrderVerdict::NoEffect,

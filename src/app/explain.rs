@@ -133,6 +133,11 @@ fn completed(execution: &Execution) -> Explanation {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
         (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{told}, and each effect is in once.")),
+        _ if execution.outlived => say(
+            Kind::Plain,
+            "COMPLETED",
+            "the journal was replaced while it ran, as by a reset: this stock does not show its effect.",
+        ),
         _ => say(
             Kind::Good,
             "COMPLETED",

@@ -5,7 +5,9 @@ use crate::{
     store::{Fact, News, Record},
 };
 
-use super::{Account, App, Link, LogLevel, Message, Notice, Orders, Server, Tone, Worker, ingest};
+use super::{
+    Account, App, Link, LogLevel, Message, Notice, Orders, Server, Tone, Worker, account::Reread, ingest, orders::Left,
+};
 
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
@@ -47,9 +49,26 @@ impl App {
     }
 
     fn read(&mut self, news: News) {
-        for record in read(&mut self.account, &mut self.orders, news, self.now) {
-            self.skip_known_number(&record);
+        let read = read(&mut self.account, &mut self.orders, news, self.now, self.earlier.resets);
+        for record in &read.records {
+            self.skip_known_number(record);
         }
+        if let Some(left) = read.left {
+            self.journal_was_replaced(&left);
+        }
+    }
+
+    fn journal_was_replaced(&mut self, left: &Left) {
+        self.earlier.add(left, self.account.verdict_before());
+        if std::mem::take(&mut self.earlier.resets) {
+            return;
+        }
+        let left = match left.orders {
+            0 => "open orders stay".to_owned(),
+            1 => "1 ended order left the table".to_owned(),
+            orders => format!("{orders} ended orders left the table"),
+        };
+        self.notify(&format!("the journal was replaced, as by a reset: {left}"), Tone::Plain);
     }
 
     /// A fresh id must not be one that the journal knows.
@@ -139,12 +158,13 @@ impl App {
     fn was_reset(&mut self, result: Result<Option<String>, String>) {
         match result {
             Ok(kept) => {
-                let asked = self.reset_asked.take().unwrap_or(self.now);
-                self.orders.forget_ended_before(asked);
                 let kept = kept.map_or_else(String::new, |name| format!("; the old journal is kept as {name}"));
                 self.notify(&format!("the starting stock is back{kept}"), Tone::Good);
             }
-            Err(cause) => self.notify(&format!("the stock was not put back: {cause}"), Tone::Bad),
+            Err(cause) => {
+                self.earlier.resets = false;
+                self.notify(&format!("the stock was not put back: {cause}"), Tone::Bad);
+            }
         }
     }
 
@@ -160,12 +180,24 @@ impl App {
     }
 }
 
-/// Takes journal lines into an account and its orders. Gives back those whose turn came.
-pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Vec<Record> {
-    if news.restarted {
-        account.restart();
-        orders.forget_journal();
-    }
+/// What reading journal records changed.
+pub(super) struct Read {
+    /// The records whose turn came.
+    pub records: Vec<Record>,
+    /// The orders that left the table because another journal took the place of theirs.
+    pub left: Option<Left>,
+}
+
+/// Applies journal records to an account and its orders. `reset`: see [`Account::reread`].
+pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis, reset: bool) -> Read {
+    let left = match account.reread(&news, reset) {
+        Some(Reread::Replaced) => Some(orders.replace_journal(&news.records)),
+        Some(Reread::Same) => {
+            orders.forget_journal();
+            None
+        }
+        None => None,
+    };
     let mut taken = Vec::with_capacity(news.records.len());
     for record in news.records {
         for record in account.admit(record) {
@@ -175,7 +207,7 @@ pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: 
         }
     }
     account.heard(now);
-    taken
+    Read { records: taken, left }
 }
 
 fn clean_server(server: Server) -> Server {

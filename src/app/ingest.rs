@@ -10,7 +10,7 @@ use super::{
     attempt::{Committed, Ending, Failure, Strike},
     execution::{Refused, Terms},
     message::End,
-    orders::Orders,
+    orders::{Orders, RunKey},
     pending::{Description, FailingTask, Pending, PendingFailure},
 };
 
@@ -75,6 +75,18 @@ fn harmless(pending: Pending) -> Pending {
     // The server counts from 1.
     let (id, worker) = (id(&pending.id), text(&pending.worker));
     Pending { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
+}
+
+/// The workflow run that a record is about, by its ids as [`id`] makes them.
+#[must_use]
+pub fn run_of(record: &Record) -> Option<RunKey> {
+    let (workflow, run) = match &record.fact {
+        Fact::Order(commit) | Fact::Supplier(commit) => (&commit.origin.workflow, &commit.origin.run),
+        Fact::Attempt(event) => (&event.origin.workflow, &event.origin.run),
+        Fact::Reject(refused) => (&refused.workflow, &refused.run),
+        Fact::Init(_) | Fact::Adjust(_) => return None,
+    };
+    Some((id(workflow), id(run)))
 }
 
 /// Takes a record in. `times`: how often the effect of its key is in the stock after it.

@@ -146,7 +146,8 @@ pub struct App {
     next_order: u64,
     agains: u64,
     tickets: u64,
-    reset_asked: Option<UnixMillis>,
+    /// Journals that were replaced, and a reset that is under way.
+    earlier: Box<summary::Earlier>,
     /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
     to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
@@ -193,7 +194,7 @@ impl App {
             next_order: 1,
             agains: 0,
             tickets: 0,
-            reset_asked: None,
+            earlier: Box::default(),
             to_cancel: None,
             comparisons: comparison::Comparisons::default(),
             performance: None,

@@ -1,15 +1,18 @@
 //! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Bound,
 };
 
-use crate::domain::{Activity, UnixMillis};
+use crate::{
+    domain::{Activity, UnixMillis},
+    store::Record,
+};
 
 use super::{
     execution::{Asked, Execution, Turn},
-    lane::Lane,
+    ingest,
     message::End,
     pending::Description,
 };
@@ -26,6 +29,14 @@ pub struct Slot {
 }
 
 pub type RunKey = (String, String);
+
+/// Orders that left the table with the journal that recorded them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Left {
+    pub orders: u64,
+    /// Those whose effect was in the stock more than once.
+    pub repeated: u64,
+}
 
 /// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.
@@ -323,24 +334,44 @@ impl Orders {
         self.free.push(slot.index);
     }
 
-    /// The journal begins anew: what only it told goes, and comes again if it still holds.
+    /// The same journal is read again: forget what only it recorded.
     pub fn forget_journal(&mut self) {
         self.keep(|execution| execution.asked.is_some() || execution.taken);
         for slot in self.rows.clone() {
-            self.change_at(slot, |execution| {
-                execution.lanes.iter_mut().for_each(Lane::forget_journal);
-                (execution.first_line, execution.turn) = (None, None);
-                (execution.journaled, execution.refused) = (None, None);
-            });
+            self.change_at(slot, Execution::forget_journal);
         }
+        self.count_again();
+    }
+
+    /// The counts after journal records were forgotten.
+    fn count_again(&mut self) {
         let left = self.rows.iter().filter_map(|slot| self.get(*slot)).map(|execution| Tally::of(execution).attempts);
         self.attempts = left.sum();
         (self.retries, self.journal_time) = <_>::default();
     }
 
-    /// The stock begins anew: what ended before `asked` goes.
-    pub fn forget_ended_before(&mut self, asked: UnixMillis) {
-        self.keep(|execution| !execution.is_over() || execution.begun() > asked);
+    /// Another journal took the place of the one before, whoever did it. Orders that ended belong to the earlier stock and
+    /// leave the table, unless `records`, the beginning of the new journal, mention them. Open orders stay without
+    /// what the earlier journal recorded of them.
+    pub fn replace_journal(&mut self, records: &[Record]) -> Left {
+        let mentioned: HashSet<RunKey> = records.iter().filter_map(ingest::run_of).collect();
+        let key = |execution: &Execution| Some((execution.workflow.clone(), execution.run.clone()?));
+        let stays =
+            |execution: &Execution| !execution.has_left() || key(execution).is_some_and(|key| mentioned.contains(&key));
+        let mut left = Left::default();
+        for (_, execution) in self.newest_first(0).filter(|(_, execution)| !stays(execution)) {
+            left.orders += 1;
+            left.repeated += u64::from(execution.repeated() > 1);
+        }
+        self.keep(stays);
+        for slot in self.rows.clone() {
+            self.change_at(slot, |execution| {
+                execution.outlived |= execution.is_journaled();
+                execution.forget_journal();
+            });
+        }
+        self.count_again();
+        left
     }
 
     fn keep(&mut self, keep: impl Fn(&Execution) -> bool) {
@@ -469,7 +500,7 @@ mod tests {
         open.sort_unstable();
         open.dedup();
         assert_eq!(open.len(), 10);
-        orders.forget_ended_before(UnixMillis(1_000));
+        orders.replace_journal(&[]);
         assert_eq!((orders.len(), orders.open_after(None).count()), (10, 10));
     }
 
@@ -488,7 +519,7 @@ mod tests {
         let mut orders = Orders::default();
         let slot = orders.change(key(1), UnixMillis(1), |_| {});
         orders.ended(key(1), End::Cancelled, UnixMillis(1));
-        orders.forget_ended_before(UnixMillis(1_000));
+        orders.replace_journal(&[]);
         orders.change(key(2), UnixMillis(2), |_| {});
         assert_eq!((orders.get(slot), orders.position(slot), orders.len()), (None, None, 1));
     }

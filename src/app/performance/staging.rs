@@ -72,7 +72,7 @@ impl App {
     }
 
     fn put_stock_back(&mut self) -> Command {
-        self.reset_asked = Some(self.now);
+        self.earlier.resets = true;
         Command::Reset
     }
 
