@@ -202,6 +202,17 @@ impl Scope {
     }
 }
 
+/// What a held key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// It moves, or types: each repetition counts.
+    Counts,
+    /// One press does it once.
+    Once,
+    /// As [`Repetition::Once`], and it changes something outside: also a repetition without a delay does nothing.
+    OnceOutside,
+}
+
 /// What a key asks for. Releases, unknown keys and keys with Alt ask for nothing; a held key repeats only movements and
 /// typing.
 #[must_use]
@@ -217,6 +228,52 @@ pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     };
     let held = event.kind == KeyEventKind::Repeat;
     (!held || matches!(found.intent, Intent::Select(_))).then_some(found.intent)
+}
+
+/// What a key that is held may do.
+#[must_use]
+pub const fn repetition(intent: Intent) -> Repetition {
+    match intent {
+        Intent::Select(_)
+        | Intent::Edit(_)
+        | Intent::Wind(_)
+        | Intent::Focus(_)
+        | Intent::SelectRow(_)
+        | Intent::Quit
+        | Intent::Suspend => Repetition::Counts,
+        Intent::FreshOrder
+        | Intent::SeedOrder
+        | Intent::OrderAgain
+        | Intent::SameStart
+        | Intent::Burst
+        | Intent::RetryNow
+        | Intent::KillWorker
+        | Intent::ToggleWorker
+        | Intent::ToggleServer
+        | Intent::Compare
+        | Intent::CompareInterleaved
+        | Intent::RepeatStep
+        | Intent::SkipStep => Repetition::OnceOutside,
+        _ => Repetition::Once,
+    }
+}
+
+/// What to say of a character that does nothing here, if the keyboard may be set to other letters.
+#[must_use]
+pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
+    let KeyCode::Char(character) = event.code else { return None };
+    if event.kind != KeyEventKind::Press || event.modifiers.intersects(!KeyModifiers::SHIFT) {
+        return None;
+    }
+    let lower = Key { code: KeyCode::Char(character.to_ascii_lowercase()), ctrl: false };
+    let binds = |binding: &&Binding| binding.scope.holds(overlay) && binding.keys.contains(&lower);
+    if character.is_alphabetic() && !character.is_ascii() {
+        Some(format!("{character} does nothing: the keys are Latin letters; switch the keyboard's layout"))
+    } else if character.is_ascii_uppercase() && KEYMAP.iter().any(|binding| binds(&binding)) {
+        Some(format!("{character} does nothing, {} does: is Caps Lock on?", character.to_ascii_lowercase()))
+    } else {
+        None
+    }
 }
 
 /// A digit moves through a recording.

@@ -66,7 +66,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
 /// Says what stays on the terminal, and gives the exit code.
 pub(super) fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
     let ended = ended.map(|(app, ending)| {
-        print::line(&app.summary());
+        print::last_lines(app.summary());
         ending
     });
     ExitCode::from(ended.exit_code())

@@ -1,6 +1,6 @@
 //! The only file that writes to standard output and standard error. Whatever came from elsewhere is made harmless here.
 
-use std::io::Write;
+use std::{io::Write, sync::mpsc, thread, time::Duration};
 
 use serde::Serialize;
 
@@ -14,6 +14,24 @@ pub fn line(text: &str) {
     let mut out = std::io::stdout().lock();
     for line in text.lines() {
         let _gone = writeln!(out, "{}", sanitize(line, LONGEST));
+    }
+}
+
+/// How long the last lines of a session may take.
+const LAST_LINES_LIMIT: Duration = Duration::from_millis(100);
+
+/// As [`line`], for the end of a session: a terminal that takes no output does not hold up the end.
+pub fn last_lines(text: String) {
+    let (done, wait) = mpsc::channel();
+    let print = move || {
+        line(&text);
+        let _late = done.send(());
+    };
+    match thread::Builder::new().name("summary".to_owned()).spawn(print) {
+        Ok(_thread) => {
+            let _late = wait.recv_timeout(LAST_LINES_LIMIT);
+        }
+        Err(error) => tracing::warn!(%error, "the summary was not printed"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use futures::{FutureExt, Stream, StreamExt};
 use ratatui::layout::{Rect, Size};
 use tokio::{
@@ -14,12 +14,14 @@ use tui_input::InputRequest;
 
 use super::{
     core::Core,
+    input::{Input, Press, Reply},
+    repeats::Repeats,
     signals::Outside,
     surface::{Ask, Refused, Surface},
 };
 use crate::{
     app::{Command, Intent, Message, Overlay, Tone},
-    keymap,
+    keymap::{self, Repetition},
     store::now,
     ui,
 };
@@ -68,18 +70,19 @@ pub enum Ending {
 pub async fn run<S: Surface, C: Core>(
     surface: &mut S,
     core: C,
-    events: &mut (impl Stream<Item = io::Result<Event>> + Unpin),
+    events: &mut (impl Stream<Item = io::Result<Input>> + Unpin),
     messages: &mut mpsc::Receiver<Message>,
     perform: impl Fn(Command) -> bool,
     outside: &mut (impl Stream<Item = Outside> + Unpin),
 ) -> Result<(C, Ending), LoopError> {
-    let mut dashboard =
-        Dashboard { surface, core, perform, drawn: Instant::now(), stale: true, stopped: false, ending: None };
+    let mut dashboard = Dashboard::new(surface, core, perform);
     dashboard.note_size();
     dashboard.draw()?;
     let mut ticked = Instant::now();
     while dashboard.ending.is_none() {
         let due = dashboard.drawn + FRAME;
+        let kept = dashboard.repeats.due().map(Instant::from_std);
+        let (is_late, idle) = (dashboard.surface.is_busy(), dashboard.surface.idle());
         tokio::select! {
             event = events.next() => dashboard.hear(event, events)?,
             Some(message) = messages.recv() => dashboard.tell_all(message, messages),
@@ -88,7 +91,10 @@ pub async fn run<S: Surface, C: Core>(
                 ticked = Instant::now();
                 dashboard.tick();
             }
-            () = sleep_until(due), if dashboard.stale && !dashboard.stopped => dashboard.draw()?,
+            () = sleep_until(kept.unwrap_or(due)), if kept.is_some() => dashboard.release()?,
+            // A terminal that takes nothing gets the next frame when it does.
+            () = idle, if is_late && dashboard.stale => {}
+            () = sleep_until(due), if dashboard.stale && !dashboard.stopped && !is_late => dashboard.draw()?,
         }
     }
     Ok((dashboard.core, dashboard.ending.unwrap_or(Ending::Quit)))
@@ -104,12 +110,35 @@ struct Dashboard<'a, S, C, P> {
     stale: bool,
     /// The terminal is given back, and the process is about to stop or has just gone on.
     stopped: bool,
+    repeats: Repeats,
+    said: Said,
     ending: Option<Ending>,
 }
 
-impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
+/// What is worth saying once.
+#[derive(Debug, Default)]
+struct Said {
+    held: bool,
+    burst: bool,
+}
+
+impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
+    fn new(surface: &'a mut S, core: C, perform: P) -> Self {
+        Self {
+            surface,
+            core,
+            perform,
+            drawn: Instant::now(),
+            stale: true,
+            stopped: false,
+            repeats: Repeats::default(),
+            said: Said::default(),
+            ending: None,
+        }
+    }
+
     fn draw(&mut self) -> Result<(), LoopError> {
-        if self.stopped {
+        if self.stopped || self.surface.is_busy() {
             return Ok(());
         }
         self.surface.draw(self.core.app()).map_err(LoopError::Draw)?;
@@ -122,8 +151,8 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
     /// state that the one before has made.
     fn hear(
         &mut self,
-        first: Option<io::Result<Event>>,
-        events: &mut (impl Stream<Item = io::Result<Event>> + Unpin),
+        first: Option<io::Result<Input>>,
+        events: &mut (impl Stream<Item = io::Result<Input>> + Unpin),
     ) -> Result<(), LoopError> {
         let mut next = first;
         for _ in 0..AT_ONCE {
@@ -132,12 +161,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
                 return Ok(());
             };
             self.tick();
-            for message in self.translate(&event.map_err(LoopError::Read)?) {
-                if matches!(message, Message::Intent(Intent::Select(_))) {
-                    self.note_limits();
-                }
-                self.tell(message);
-            }
+            self.take_in(event.map_err(LoopError::Read)?);
             // What comes behind the key that ends it is for whoever comes next.
             let queued = if self.ending.is_none() { events.next().now_or_never() } else { None };
             let Some(queued) = queued else { break };
@@ -234,15 +258,115 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
         }
     }
 
+    fn take_in(&mut self, input: Input) {
+        match input {
+            Input::Key(press) => self.press(press),
+            Input::Burst(keys) => self.burst(&keys),
+            Input::Reply(reply) => self.reply(reply),
+            Input::Event(event) => {
+                for message in self.translate(&event) {
+                    self.intend(message);
+                }
+            }
+        }
+    }
+
+    fn intend(&mut self, message: Message) {
+        if matches!(message, Message::Intent(Intent::Select(_))) {
+            self.note_limits();
+        }
+        self.tell(message);
+    }
+
+    /// A key counts, unless it is only still being held.
+    fn press(&mut self, press: Press) {
+        if press.typed.kind == KeyEventKind::Release {
+            return;
+        }
+        let repetition = self.intent(press).map_or(Repetition::Counts, keymap::repetition);
+        let outcome = self.repeats.press(press, repetition);
+        for press in outcome.count {
+            self.count(press);
+        }
+        if outcome.left_out && !std::mem::replace(&mut self.said.held, true) {
+            self.notice("a key that is held does it once; press it again");
+        }
+    }
+
+    /// The press that was kept back, as it may have been a repetition, was none.
+    fn release(&mut self) -> Result<(), LoopError> {
+        self.tick();
+        if let Some(press) = self.repeats.release() {
+            self.count(press);
+        }
+        if self.stale && self.ending.is_none() { self.draw() } else { Ok(()) }
+    }
+
+    fn count(&mut self, press: Press) {
+        match self.intent(press) {
+            Some(intent) => self.intend(Message::Intent(intent)),
+            None => {
+                if let Some(text) = keymap::unknown(press.command, self.core.overlay()) {
+                    self.notice(&text);
+                }
+            }
+        }
+    }
+
+    /// Keys that nobody typed one by one: text for a line that is edited, or that the first of them opens; else only
+    /// movements count.
+    fn burst(&mut self, keys: &[Press]) {
+        let moves = |press: &Press| self.intent(*press).is_some_and(|intent| matches!(intent, Intent::Select(_)));
+        let all_move = keys.iter().all(moves);
+        let first = keys.first().and_then(|press| self.intent(*press));
+        let opens = matches!(first, Some(Intent::EditPlan | Intent::Filter));
+        for (place, press) in keys.iter().enumerate() {
+            let counts = all_move || self.is_typing() || opens && place == 0;
+            if !counts {
+                return self.ignore(keys.len() - place);
+            }
+            if let Some(intent) = self.intent(*press) {
+                self.intend(Message::Intent(intent));
+            }
+        }
+    }
+
+    fn is_typing(&self) -> bool {
+        matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter)
+    }
+
+    /// Says once why pasted text does nothing.
+    fn ignore(&mut self, count: usize) {
+        if !std::mem::replace(&mut self.said.burst, true) {
+            self.notice(&format!("ignored {count} characters that came at once: pasted text presses no keys"));
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.tell(Message::Notice { text: text.to_owned(), tone: Tone::Plain });
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Keyboard => self.repeats.trust_terminal(),
+            Reply::Column(_) => {}
+        }
+    }
+
     /// What an event of the terminal means to the core; nothing, where it means nothing.
-    fn translate(&self, event: &Event) -> Vec<Message> {
+    fn translate(&mut self, event: &Event) -> Vec<Message> {
         match event {
-            Event::Key(key) => self.key(*key).into_iter().collect(),
             Event::Mouse(mouse) => self.mouse(*mouse).into_iter().collect(),
             Event::Resize(width, height) => vec![Message::Resized { width: *width, height: *height }],
             Event::Paste(text) => self.paste(text),
-            Event::FocusGained | Event::FocusLost => Vec::new(),
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => Vec::new(),
         }
+    }
+
+    /// In a line, the key as it is typed; else the command that it is on any keyboard.
+    fn intent(&self, press: Press) -> Option<Intent> {
+        let is_text = self.is_typing() && !press.command.modifiers.contains(KeyModifiers::CONTROL);
+        keymap::intent(if is_text { press.typed } else { press.command }, self.core.overlay())
     }
 
     fn key(&self, key: KeyEvent) -> Option<Message> {
@@ -265,8 +389,9 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
 
     /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that nobody pressed,
     /// so it is nothing.
-    fn paste(&self, text: &str) -> Vec<Message> {
-        if !matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter) {
+    fn paste(&mut self, text: &str) -> Vec<Message> {
+        if !self.is_typing() {
+            self.ignore(text.chars().count());
             return Vec::new();
         }
         let characters = text.chars().filter(|character| !character.is_control()).take(LONGEST_PASTE);
@@ -330,13 +455,14 @@ mod tests {
     }
 
     fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, App, fn(Command) -> bool> {
-        let (drawn, app) = (Instant::now(), App::new(setup()));
-        let perform = |command| command == Command::Quit;
-        Dashboard { surface, core: app, perform, drawn, stale: false, stopped: false, ending: None }
+        let mut dashboard =
+            Dashboard::new(surface, App::new(setup()), (|command| command == Command::Quit) as fn(_) -> _);
+        dashboard.stale = false;
+        dashboard
     }
 
-    fn key(character: char) -> Event {
-        Event::Key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE))
+    fn key(character: char) -> Input {
+        Event::Key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE)).into()
     }
 
     #[tokio::test]
@@ -404,9 +530,9 @@ mod tests {
     #[tokio::test]
     async fn the_mouse_clicks_and_a_paste_presses_no_keys() {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
-        let dashboard = dashboard(&mut paper);
+        let mut dashboard = dashboard(&mut paper);
         let stock = ui::regions(Rect::new(0, 0, 80, 24), &dashboard.core).stock;
-        let mouse = |kind| {
+        let mut mouse = |kind| {
             let (column, row) = (stock.x, stock.y);
             dashboard.translate(&Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
         };
@@ -421,10 +547,103 @@ mod tests {
         assert_eq!(dashboard.translate(&Event::FocusGained), []);
     }
 
+    fn burst(text: &str) -> Input {
+        let press = |character| KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE).into();
+        Input::Burst(text.chars().map(press).collect())
+    }
+
+    #[tokio::test]
+    async fn keys_that_come_at_once_press_nothing_but_type_in_a_line_and_move() {
+        let mut paper = Paper::default();
+        let lines = Rc::clone(&paper.lines);
+        let mut dashboard = dashboard(&mut paper);
+        dashboard.hear(Some(Ok(burst("R? /Lq"))), &mut stream::pending()).unwrap();
+        assert_eq!((dashboard.core.overlay(), dashboard.ending), (Overlay::None, None));
+        assert!(lines.borrow()[0].contains("ignored 6 characters"), "{lines:?}");
+        dashboard.hear(Some(Ok(burst("jjjjjj"))), &mut stream::pending()).unwrap();
+        assert_eq!(dashboard.core.overlay(), Overlay::None);
+        dashboard.hear(Some(Ok(key('/'))), &mut stream::pending()).unwrap();
+        let mut text = burst("some order");
+        let Input::Burst(keys) = &mut text else { panic!() };
+        keys.push(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE).into());
+        keys.push(KeyEvent::new(KeyCode::Char('R'), KeyModifiers::NONE).into());
+        dashboard.hear(Some(Ok(text)), &mut stream::pending()).unwrap();
+        assert_eq!((dashboard.core.filter(), dashboard.core.overlay()), ("some order", Overlay::None));
+        // A script that opens the line itself.
+        dashboard.hear(Some(Ok(burst("/A12 seed"))), &mut stream::pending()).unwrap();
+        assert_eq!((dashboard.core.filter(), dashboard.core.overlay()), ("some orderA12 seed", Overlay::Filter));
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_script_gets_a_notice_unless_it_is_text() {
+        let mut paper = Paper::default();
+        let mut dashboard = dashboard(&mut paper);
+        let said = |dashboard: &Dashboard<'_, Paper, App, _>| {
+            dashboard.core.notice().map(|notice| notice.text.clone()).unwrap_or_default()
+        };
+        for (letter, expected) in [('щ', "layout"), ('Ψ', "layout"), ('ש', "layout"), ('O', "Caps Lock")] {
+            dashboard.hear(Some(Ok(key(letter))), &mut stream::pending()).unwrap();
+            let text = said(&dashboard);
+            assert!(text.contains(expected) && text.contains(letter), "{text}");
+        }
+        dashboard.hear(Some(Ok(key('/'))), &mut stream::pending()).unwrap();
+        dashboard.hear(Some(Ok(key('щ'))), &mut stream::pending()).unwrap();
+        assert_eq!(dashboard.core.filter(), "щ");
+        // A terminal that reports the place of the key needs no notice.
+        let (typed, command) = (KeyEvent::from(KeyCode::Char('г')), KeyEvent::from(KeyCode::Char('u')));
+        let press = |typed, command| Input::Key(Press { typed, command, at: std::time::Instant::now() });
+        dashboard.hear(Some(Ok(press(typed, command))), &mut stream::pending()).unwrap();
+        assert_eq!(dashboard.core.filter(), "щг", "in a line it is text");
+        dashboard.hear(Some(Ok(key('\u{1b}'))), &mut stream::pending()).unwrap();
+        let escape = KeyEvent::from(KeyCode::Esc);
+        dashboard.hear(Some(Ok(press(escape, escape))), &mut stream::pending()).unwrap();
+        let (typed, command) = (KeyEvent::from(KeyCode::Char('й')), KeyEvent::from(KeyCode::Char('q')));
+        dashboard.hear(Some(Ok(press(typed, command))), &mut stream::pending()).unwrap();
+        assert_eq!(dashboard.ending, Some(Ending::Quit));
+    }
+
+    /// A terminal that takes nothing.
+    struct Stuck(Paper);
+
+    impl Surface for Stuck {
+        fn draw(&mut self, app: &App) -> io::Result<()> {
+            self.0.draw(app)
+        }
+
+        fn size(&self) -> io::Result<Size> {
+            self.0.size()
+        }
+
+        fn is_busy(&self) -> bool {
+            true
+        }
+
+        fn idle(&self) -> futures::future::BoxFuture<'static, ()> {
+            futures::future::pending().boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_terminal_that_takes_nothing_is_not_drawn_on_and_keys_and_signals_count() {
+        for ends in [Ending::Quit, Ending::Signal(15)] {
+            let mut stuck = Stuck(Paper { size: Size::new(80, 24), ..Paper::default() });
+            let lines = Rc::clone(&stuck.0.lines);
+            let keys = if ends == Ending::Quit { vec![Ok(key('?')), Ok(key('q'))] } else { vec![Ok(key('?'))] };
+            let mut keys = stream::iter(keys).chain(stream::pending());
+            let mut outside = stream::iter(if ends == Ending::Quit { vec![] } else { vec![Outside::End(15)] })
+                .chain(stream::pending());
+            let (_told, mut messages) = mpsc::channel(8);
+            let perform = |command| command == Command::Quit;
+            let app = App::new(setup());
+            let (_, ending) = run(&mut stuck, app, &mut keys, &mut messages, perform, &mut outside).await.unwrap();
+            assert_eq!((ending, lines.borrow().len()), (ends, 0));
+        }
+    }
+
     async fn run_with(
-        events: Vec<Event>,
+        events: Vec<Input>,
         mut outside: impl Stream<Item = Outside> + Unpin,
-    ) -> (Vec<String>, Ending, UnboundedSender<io::Result<Event>>) {
+    ) -> (Vec<String>, Ending, UnboundedSender<io::Result<Input>>) {
         let (sender, mut waiting) = futures::channel::mpsc::unbounded();
         for event in events {
             sender.unbounded_send(Ok(event)).unwrap();

@@ -7,7 +7,10 @@
 //! | `session`, `event_loop` | from taking the terminal to giving it back; select, update, perform, draw |
 //! | `headless` | the same loop without a terminal |
 //! | `terminal`, `surface` | the one owner of the terminal, and what the loop needs of it |
-//! | `keys`, `signals` | what comes from the keyboard, and from other processes |
+//! | `output` | writes to the terminal, which may take nothing for a while |
+//! | `keys`, `decoder`, `input` | reads the terminal; bytes as keys, mouse and pastes |
+//! | `repeats` | tells a key that is held from one that is pressed again |
+//! | `signals` | what comes from other processes |
 //! | `effects` | carries out the core's commands |
 //! | `describe` | asks the server about open runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
@@ -19,14 +22,18 @@
 pub mod backend;
 pub mod comparison;
 pub mod core;
+mod decoder;
 mod describe;
 pub mod effects;
 pub mod event_loop;
 pub mod follow;
 pub mod headless;
+pub mod input;
 mod keys;
 mod link_keeper;
 pub mod notes;
+mod output;
+mod repeats;
 pub mod session;
 pub mod signals;
 pub mod surface;

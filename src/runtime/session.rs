@@ -4,11 +4,13 @@ use std::{io, panic::AssertUnwindSafe, time::Duration};
 
 use crossterm::event::Event;
 use futures::{FutureExt, Stream, StreamExt, stream};
+use rustix::process::Signal;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     core::Core,
     event_loop::{self, Ending, LoopError},
+    input::Input,
     keys,
     signals::{self, Outside},
     terminal::{self, Tty},
@@ -89,7 +91,7 @@ async fn foreground(signals: &mut (impl Stream<Item = Outside> + Unpin)) -> Opti
 /// The terminal, and what comes from it and from other processes.
 pub struct Session {
     tty: Tty,
-    events: Box<dyn Stream<Item = io::Result<Event>> + Unpin>,
+    events: Box<dyn Stream<Item = io::Result<Input>> + Unpin>,
     outside: Box<dyn Stream<Item = Outside> + Unpin>,
 }
 
@@ -114,6 +116,25 @@ impl Session {
     }
 }
 
+/// Both streams, until the first one ends.
+fn end_with<T: Send + 'static>(
+    first: impl Stream<Item = T> + Send + 'static,
+    second: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = T> + Unpin {
+    let first = first.map(Some).chain(stream::once(std::future::ready(None)));
+    let both = stream::select(first, second.map(Some));
+    both.take_while(|item| std::future::ready(item.is_some())).filter_map(std::future::ready).boxed()
+}
+
+/// The new size, each time the terminal's window changes.
+fn sizes() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
+    let changed = signals::each(Signal::WINCH, ())?;
+    Ok(changed.map(|()| {
+        let size = terminal::size();
+        Ok(Input::Event(Event::Resize(size.width, size.height)))
+    }))
+}
+
 /// Takes the terminal, plays on it, and gives it back, however that ends.
 ///
 /// # Errors
@@ -127,7 +148,8 @@ pub async fn run<T>(play: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>
     let tty = Tty::take().map_err(SessionError::Terminal)?;
     let panicked = stream::once(Box::pin(tty.panicked())).map(|()| Outside::Panicked);
     let outside = Box::new(stream::select(signals, panicked));
-    let events = Box::new(keys::events().map_err(SessionError::Terminal)?);
+    let keys = keys::events().map_err(SessionError::Terminal)?;
+    let events = Box::new(end_with(keys, sizes().map_err(SessionError::Signals)?));
     let mut session = Session { tty, events, outside };
     let ended = AssertUnwindSafe(play(&mut session)).catch_unwind().await;
     session.tty.give_back();

@@ -58,7 +58,8 @@ fn end_first(
     stream::select_with_strategy(ending, others, |(): &mut ()| PollNext::Left)
 }
 
-fn each(number: Signal, outside: Outside) -> io::Result<BoxStream<'static, Outside>> {
+/// A value for each signal of this number.
+pub(super) fn each<T: Copy + Send + 'static>(number: Signal, outside: T) -> io::Result<BoxStream<'static, T>> {
     let signal = signal(SignalKind::from_raw(number.as_raw()))?;
     let each = stream::unfold(signal, move |mut signal| async move {
         signal.recv().await?;

@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use futures::{FutureExt, future::BoxFuture};
 use ratatui::{Terminal, backend::Backend, layout::Size};
 
 use crate::{app::App, ui};
@@ -41,6 +42,16 @@ pub trait Surface {
     /// # Errors
     /// The terminal's.
     fn size(&self) -> io::Result<Size>;
+
+    /// Whether the terminal has not taken the last frame yet. A frame that is drawn now would only wait.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// Resolves when [`Surface::is_busy`] has become false.
+    fn idle(&self) -> BoxFuture<'static, ()> {
+        std::future::ready(()).boxed()
+    }
 
     /// Gives the terminal back and stops the process. Nothing is to be drawn until [`Surface::retake`].
     ///

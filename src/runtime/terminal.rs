@@ -1,37 +1,55 @@
 //! The one owner of the terminal: takes it, gives it back, stops and goes on, copies into its clipboard. A panic on any
-//! thread gives it back before a word of the panic is written. Must not know what is drawn.
+//! thread gives it back before a word of the panic is written. Must not know what is drawn. Writing never blocks the
+//! caller: a terminal that takes nothing must not keep keys and signals waiting.
 
 use std::{
-    io::{self, Stdout, Write},
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
     panic,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, EnableBracketedPaste},
-    execute,
+    queue,
     style::{Print, ResetColor, force_color_output},
     terminal::{
         BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
         disable_raw_mode, enable_raw_mode,
     },
 };
-use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
+use futures::{FutureExt, future::BoxFuture};
+use ratatui::{
+    Terminal, TerminalOptions, Viewport,
+    backend::CrosstermBackend,
+    layout::{Rect, Size},
+};
 use rustix::{
     process::{Signal, getpgrp, getpid, getsid, kill_current_process_group},
-    termios::tcgetpgrp,
+    termios::{tcgetpgrp, tcgetwinsize},
 };
 use tokio::sync::Notify;
 
-use super::surface::{Ask, LONGEST_COPY, Refused, Surface};
+use super::{
+    output::Output,
+    surface::{Ask, LONGEST_COPY, Refused, Surface},
+};
 use crate::{app::App, ui};
 
 /// Clicks and the wheel, as SGR reports. Crossterm's own command asks for every movement of the pointer too, which
 /// would keep a remote line busy for nothing.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+/// How long giving the terminal back may take. One that takes no bytes is left as it is.
+const GIVE_BACK_LIMIT: Duration = Duration::from_millis(120);
+
+/// The size of a terminal that reports none, as a serial line does.
+const UNKNOWN_SIZE: Size = Size { width: 80, height: 24 };
 
 /// The terminal, as long as it is ours. Dropped, it is given back.
 #[derive(Debug)]
@@ -41,14 +59,15 @@ pub struct Tty {
 }
 
 /// What is known of the terminal, shared with the panic hook.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Hold {
     state: Mutex<State>,
     panicked: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    output: Output,
     /// The alternate screen and the raw mode are on.
     taken: bool,
     /// A thread has panicked: the terminal is not taken again.
@@ -65,8 +84,12 @@ impl Tty {
         // Crossterm obeys NO_COLOR by leaving every colour out, also those of a theme that somebody has named. What it
         // means here is decided with the settings.
         force_color_output(true);
-        let hold = Arc::new(Hold::default());
-        let screen = Terminal::new(CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) }))?;
+        let output = Output::begin(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
+        let state = State { output, taken: false, over: false, mouse: false };
+        let hold = Arc::new(Hold { state: Mutex::new(state), panicked: Notify::new() });
+        let viewport = Viewport::Fixed(Rect::from((ratatui::layout::Position::ORIGIN, size())));
+        let backend = CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) });
+        let screen = Terminal::with_options(backend, TerminalOptions { viewport })?;
         let tty = Self { screen, hold };
         tty.give_back_at_a_panic();
         tty.hold.lock().take()?;
@@ -125,26 +148,34 @@ impl State {
         self.taken = true;
         // A program that was killed may have left its own alternate screen as it was. (Ratatui's own way to clear asks
         // the terminal where its cursor is, and not every terminal answers.)
-        let entered = execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
-            .and_then(|()| if self.mouse { execute!(io::stdout(), Print(MOUSE_ON)) } else { Ok(()) });
+        let mut bytes = Vec::new();
+        let entered = queue!(bytes, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
+            .and_then(|()| if self.mouse { queue!(bytes, Print(MOUSE_ON)) } else { Ok(()) })
+            .and_then(|()| self.output.send(&bytes));
         if entered.is_err() {
             self.give_back();
         }
         entered
     }
 
-    /// Each step is tried whatever came of the one before. A terminal that has gone cannot be given back.
+    /// Each step is tried whatever came of the one before. A terminal that has gone, or takes no bytes, cannot be given
+    /// back.
     fn give_back(&mut self) {
         if !std::mem::take(&mut self.taken) {
             return;
         }
         let mouse = if self.mouse { MOUSE_OFF } else { "" };
-        let written =
-            execute!(io::stdout(), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show);
+        let mut bytes = Vec::new();
+        let written = queue!(bytes, Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show)
+            .and_then(|()| self.output.send(&bytes));
+        let taken = self.output.drain(GIVE_BACK_LIMIT);
         // In the background the modes are another program's by now, and touching them would stop us here.
         let cooked = if in_background() { Ok(()) } else { disable_raw_mode() };
         if let Err(error) = written.and(cooked) {
             tracing::debug!(%error, "the terminal could not be given back");
+        }
+        if !taken {
+            tracing::warn!("the terminal takes no output, so its screen could not be restored");
         }
     }
 }
@@ -168,29 +199,41 @@ impl Write for Gate {
             return Ok(());
         }
         let state = self.hold.lock();
-        let written = if state.taken { write_frame(&mut io::stdout(), &self.frame) } else { Ok(()) };
+        let sent = if state.taken { state.output.send(&whole(&self.frame)?) } else { Ok(()) };
         drop(state);
         self.frame.clear();
-        written
+        sent
     }
 }
 
-fn write_frame(out: &mut Stdout, frame: &[u8]) -> io::Result<()> {
+/// A frame that the terminal shows at once.
+fn whole(frame: &[u8]) -> io::Result<Vec<u8>> {
     let mut piece = Vec::with_capacity(frame.len() + 16);
-    crossterm::queue!(piece, BeginSynchronizedUpdate)?;
+    queue!(piece, BeginSynchronizedUpdate)?;
     piece.extend_from_slice(frame);
-    crossterm::queue!(piece, EndSynchronizedUpdate)?;
-    out.write_all(&piece)?;
-    out.flush()
+    queue!(piece, EndSynchronizedUpdate)?;
+    Ok(piece)
 }
 
 impl Surface for Tty {
     fn draw(&mut self, app: &App) -> io::Result<()> {
+        let area = Rect::from((ratatui::layout::Position::ORIGIN, size()));
+        if area != self.screen.get_frame().area() {
+            self.screen.resize(area)?;
+        }
         self.screen.draw(|frame| ui::draw(frame, app)).map(|_| ())
     }
 
     fn size(&self) -> io::Result<Size> {
-        self.screen.size()
+        Ok(size())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.hold.lock().output.is_busy()
+    }
+
+    fn idle(&self) -> BoxFuture<'static, ()> {
+        self.hold.lock().output.idle().boxed()
     }
 
     /// The whole process group stops, as at a Ctrl-Z that the terminal itself answers: a `cargo run` above us has to
@@ -228,7 +271,9 @@ impl Surface for Tty {
         }
         let state = self.hold.lock();
         if state.taken {
-            execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+            let mut bytes = Vec::new();
+            queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+            state.output.send(&bytes)?;
         }
         Ok(())
     }
@@ -237,7 +282,7 @@ impl Surface for Tty {
         let mut state = self.hold.lock();
         state.mouse = on;
         if state.taken {
-            execute!(io::stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }))?;
+            state.output.send(if on { MOUSE_ON } else { MOUSE_OFF }.as_bytes())?;
         }
         Ok(())
     }
@@ -247,6 +292,15 @@ impl Surface for Tty {
 /// terminal window or a multiplexer runs nothing but us: nobody would ever send the SIGCONT.
 fn has_shell() -> io::Result<bool> {
     Ok(getsid(None)? != getpgrp())
+}
+
+/// The size of the terminal, also of one that reports none.
+pub(super) fn size() -> Size {
+    let reported = tcgetwinsize(io::stdout()).map(|size| (size.ws_col, size.ws_row));
+    match reported {
+        Ok((width, height)) if width > 0 && height > 0 => Size { width, height },
+        _ => UNKNOWN_SIZE,
+    }
 }
 
 /// Whether another process group has the terminal.

@@ -255,7 +255,7 @@ async fn the_whole_app_runs_without_a_terminal() {
         effects.perform(command)
     };
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
-    let (mut pressed, mut outside) = (pressed.boxed(), futures::stream::pending());
+    let (mut pressed, mut outside) = (pressed.map(|event| event.map(Into::into)).boxed(), futures::stream::pending());
     let app =
         event_loop::run(&mut terminal, App::new(setup(&stage)), &mut pressed, &mut messages, perform, &mut outside);
     let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();

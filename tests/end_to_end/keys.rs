@@ -175,7 +175,9 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     let ours = Stage { queue: theirs.queue.clone(), ..ours };
     let mut screen = Screen::open(&ours, address(), 120, 40);
     screen.wait_for("worker ● elsewhere");
-    screen.press("F\u{15}update.before-commit=2*error\ro");
+    screen.press("F\u{15}update.before-commit=2*error\r");
+    screen.wait_for("FAULTS update.before-commit=2*error");
+    screen.press("o");
     screen.wait_for("RANDOM ERROR");
     let text = screen.wait_for("completed");
     assert!(text.contains("(server)") || text.contains("not observed"), "{text}");

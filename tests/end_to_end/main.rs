@@ -13,6 +13,7 @@ mod demoscripts;
 mod desk;
 mod extension;
 mod failures;
+mod keyboard;
 mod keys;
 mod look;
 mod metrics;

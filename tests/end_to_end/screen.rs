@@ -100,6 +100,16 @@ impl Screen {
     /// Runs a command in a terminal of its own.
     pub fn run(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        Self::run_in(command, size, (columns, rows))
+    }
+
+    /// Runs a command in a terminal that reports no size; what is seen of it is 80x24.
+    pub fn open_unsized(command: CommandBuilder) -> Self {
+        let size = PtySize { rows: 0, cols: 0, pixel_width: 0, pixel_height: 0 };
+        Self::run_in(command, size, (80, 24))
+    }
+
+    fn run_in(command: CommandBuilder, size: PtySize, (columns, rows): (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
         // Ours would keep the terminal open after the program has gone.

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// An address where something listens that never answers: neither a server, nor a place to start one.
-fn silence() -> (TcpListener, String) {
+pub fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)

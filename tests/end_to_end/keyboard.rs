@@ -1,0 +1,163 @@
+//! Keys on the real binary that come in odd ways: all at once, in parts, held, or while the terminal takes no output.
+//! Ctrl-C, `q` and signals end the program at once in each of them.
+
+use std::{
+    io::{Read, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::process::Signal;
+
+use crate::{
+    screen::{Screen, dashboard, send},
+    stage::{PATIENCE, Stage},
+    terminal::silence,
+};
+
+/// It takes some milliseconds; the rest is for a machine that is busy with other tests.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[track_caller]
+fn ends_at_once(screen: Screen) -> ExitStatus {
+    let since = Instant::now();
+    let left = screen.leave();
+    assert!(since.elapsed() < AT_ONCE, "it took {:?}", since.elapsed());
+    assert!(!left.alternate, "the terminal is given back");
+    left.status
+}
+
+#[test]
+fn a_burst_of_any_size_is_read_and_presses_nothing() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    for end in ["q", "\u{3}"] {
+        let mut screen = Screen::open(&stage, &address, 80, 24);
+        screen.wait_for("guard");
+        // More than the terminal holds: the writer blocks until it is read.
+        screen.press(&"Ry?L/Fbox".repeat(1_000));
+        let text = screen.wait_for("pasted text presses no keys");
+        assert!(text.contains("guard ledger") && text.contains("orders 0"), "{text}");
+        screen.press(end);
+        assert!(ends_at_once(screen).success());
+    }
+}
+
+#[test]
+fn control_c_quits_out_of_anything_that_is_incomplete() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    for incomplete in ["\u{1b}[200~abc", "\u{1b}[", "\u{1b}]0;title", "\u{1b}P", "\u{1b}[M", "\u{1b}O"] {
+        for end in ["\u{3}", "q"] {
+            let mut screen = Screen::open(&stage, &address, 80, 24);
+            screen.wait_for("guard");
+            screen.press(incomplete);
+            // Longer than the rest of a sequence may take, and as a person needs to reach for another key.
+            thread::sleep(Duration::from_millis(if end == "q" { 250 } else { 30 }));
+            screen.press(end);
+            assert!(ends_at_once(screen).success());
+        }
+    }
+}
+
+#[test]
+fn an_arrow_that_comes_in_parts_is_an_arrow_and_no_escape() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("guard");
+    screen.press("?");
+    screen.wait_for("╭ idempotence ");
+    screen.press("\u{1b}");
+    thread::sleep(Duration::from_millis(20));
+    screen.press("[B");
+    screen.press("S");
+    // Had it been an Esc, the help would be gone; the page that S opens lies over both.
+    screen.wait_for("╭ figures ");
+    screen.press("\u{1b}");
+    screen.wait_until("the dashboard", |text| !text.contains("╭ figures "));
+    screen.press("q");
+    assert!(ends_at_once(screen).success());
+}
+
+/// The program in a terminal that takes what it writes only up to a first part of a frame.
+struct Stuck {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+}
+
+impl Stuck {
+    fn open(command: CommandBuilder) -> Self {
+        let size = PtySize { rows: 60, cols: 200, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let child = pair.slave.spawn_command(command).expect("the program starts");
+        drop(pair.slave);
+        let (keys, master) = (pair.master.take_writer().expect("a writer"), pair.master);
+        let mut output = master.try_clone_reader().expect("a reader");
+        // By then the terminal is raw, and the first frame is on its way; a frame is larger than the terminal's buffer.
+        let mut read = Vec::new();
+        while !read.windows(8).any(|window| window == b"\x1b[?2026h") {
+            let mut byte = [0];
+            output.read_exact(&mut byte).expect("output");
+            read.extend(byte);
+        }
+        Self { child, master, keys }
+    }
+
+    fn ends_at_once(mut self) -> ExitStatus {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it was ours") {
+                drop(self.master);
+                return status;
+            }
+            assert!(since.elapsed() < AT_ONCE, "it still runs after {:?}", since.elapsed());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    for end in ["q", "\u{3}"] {
+        let mut stuck = Stuck::open(dashboard(&stage, &address));
+        // Each key makes a frame.
+        for _ in 0..20 {
+            stuck.keys.write_all(b"?").expect("it reads keys");
+            thread::sleep(Duration::from_millis(5));
+        }
+        stuck.keys.write_all(b"\x1b").expect("it reads keys");
+        thread::sleep(Duration::from_millis(100));
+        stuck.keys.write_all(end.as_bytes()).expect("it reads keys");
+        assert!(stuck.ends_at_once().success());
+    }
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let mut stuck = Stuck::open(dashboard(&stage, &address));
+        let pid = stuck.child.process_id().expect("it runs");
+        // More keys than anything holds; it reads them all the same.
+        let since = Instant::now();
+        stuck.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
+        assert!(since.elapsed() < PATIENCE);
+        send(signal, pid);
+        let status = stuck.ends_at_once();
+        assert_eq!(status.exit_code(), 128 + u32::try_from(signal.as_raw()).expect("small"), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let screen = Screen::open_unsized(dashboard(&stage, &address));
+    let text = screen.wait_for("q quit");
+    assert!(text.lines().count() == 24, "{text}");
+    screen.resize(120, 40);
+    screen.wait_until("the larger screen", |text| text.lines().count() == 40);
+    let mut screen = screen;
+    screen.press("q");
+    assert!(ends_at_once(screen).success());
+}
