@@ -36,11 +36,12 @@ pub struct Cli {
 const EXTENSION: (&str, &str) = ("temporal-idempotence", "temporal idempotence");
 
 impl Cli {
-    /// The command line of this process. Where it asks for help or is wrong, this ends the process with the answer, which
-    /// names the program as it was called.
-    #[must_use]
-    pub fn of_process() -> Self {
-        Self::of(std::env::args_os()).unwrap_or_else(|answer| answer.exit())
+    /// The command line of this process.
+    ///
+    /// # Errors
+    /// The answer to a request for help or the version, or to a wrong command line. It names the program as it was called.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::of(std::env::args_os())
     }
 
     fn of(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
@@ -222,16 +223,16 @@ pub struct ReplayArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// File of a recording, or the name of one that is built in [default: walkthrough]
+    /// File of a recording, or the name of one that is built in; - reads standard input [default: walkthrough]
     pub recording: Option<String>,
-    /// Write one screen to this file
-    #[arg(long, value_name = "FILE", required_unless_present = "cast")]
+    /// Write one screen to this file; - is standard output, and the default when that is not a terminal
+    #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// Write all screens to this file, for asciinema's player
+    /// Write all screens to this file, for asciinema's player; - is standard output
     #[arg(long, value_name = "FILE")]
     pub cast: Option<PathBuf>,
     /// Which screen: the first that shows this text
-    #[arg(long, value_name = "TEXT", requires = "svg")]
+    #[arg(long, value_name = "TEXT")]
     pub when: Option<String>,
     /// Which screen: seconds since the beginning, or behind --when [default: the last]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

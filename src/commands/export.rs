@@ -1,7 +1,13 @@
 //! Makes pictures of a recording: a screen as SVG, or all of them as an asciinema cast. Draws what the dashboard would
 //! draw; needs neither a terminal nor a server.
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    io::{self, IsTerminal},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -18,6 +24,9 @@ use crate::{
     ui,
 };
 
+/// The name of standard output.
+const STANDARD: &str = "-";
+
 /// A pause of more than this is one step, in milliseconds.
 const STILL: u64 = 10_000;
 
@@ -25,21 +34,62 @@ const STILL: u64 = 10_000;
 const STEP: u64 = 100;
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
+    let targets = Targets::of(args)?;
+    let (width, height) = ui::SMALLEST;
+    if args.size.width < width || args.size.height < height {
+        let ScreenSize { width: columns, height: rows } = args.size;
+        return Err(Failure::Usage(format!("{columns}x{rows} is too small: the smallest screen is {width}x{height}")));
+    }
     let name = args.recording.as_deref().unwrap_or(replay::FIRST);
     // The look of the file, whatever terminal it is made in.
     let mut player = Player::without_bar(replay::read(name)?, Look::default());
-    let title = format!("idempotence: {name}");
-    if let Some(file) = &args.svg {
-        let since = args.when.as_deref().map_or(Ok(0), |text| first_with(&mut player, args.size, text))?;
-        let behind = args.at.map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
-        let last = if args.when.is_some() { 0 } else { u64::MAX };
-        player.seek(since.saturating_add(behind.unwrap_or(last)));
+    let title = format!("idempotence: {}", replay::shown(name));
+    if let Some(file) = targets.svg {
+        seek(&mut player, args)?;
         write(file, &svg(&screen(&player, args.size), &title))?;
     }
-    if let Some(file) = &args.cast {
+    if let Some(file) = targets.cast {
         write(file, &cast(&mut player, args.size, &title))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is written, and where.
+struct Targets<'a> {
+    svg: Option<&'a Path>,
+    cast: Option<&'a Path>,
+}
+
+impl<'a> Targets<'a> {
+    fn of(args: &'a ExportArgs) -> Result<Self, Failure> {
+        let (svg, cast) = (args.svg.as_deref(), args.cast.as_deref());
+        let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+        match (svg, cast) {
+            (Some(svg), Some(cast)) if svg == cast => usage("--svg and --cast cannot be written to the same file"),
+            (None, Some(_)) if args.when.is_some() || args.at.is_some() => {
+                usage("--when and --at choose the screen of --svg; --cast has all screens")
+            }
+            (None, None) if io::stdout().is_terminal() => {
+                usage("say what to write: --svg FILE for one screen, --cast FILE for all of them; - is standard output")
+            }
+            (None, None) => Ok(Self { svg: Some(Path::new(STANDARD)), cast }),
+            (svg, cast) => Ok(Self { svg, cast }),
+        }
+    }
+}
+
+/// Moves to the screen that was asked for.
+fn seek(player: &mut Player, args: &ExportArgs) -> Result<(), Failure> {
+    let since = args.when.as_deref().map_or(Ok(0), |text| first_with(player, args.size, text))?;
+    let last = if args.when.is_some() { 0 } else { u64::MAX };
+    let after = args.at.map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+    let (at, length) = (since.saturating_add(after.unwrap_or(last)), player.length());
+    if after.is_some() && at > length {
+        let seconds = |millis: u64| format!("{}.{:03} s", millis / 1_000, millis % 1_000);
+        print::problem(&format!("the recording ends after {}: its last screen is taken", seconds(length)));
+    }
+    player.seek(at);
+    Ok(())
 }
 
 /// When the screen shows `text` for the first time, in milliseconds since the beginning.
@@ -80,8 +130,18 @@ fn cast(player: &mut Player, size: ScreenSize, title: &str) -> String {
     }
 }
 
+/// Messages go to standard error, because `file` may be standard output under one of its names.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(file, text).map_err(|source| Failure::Unwritable { file: file.to_owned(), source })?;
-    print::line(&format!("{} is written", file.display()));
+    let unwritable = |source| Failure::Unwritable { file: file.to_owned(), source };
+    if file == Path::new(STANDARD) {
+        let name = || Path::new("standard output").to_owned();
+        return print::file(text).map_err(|source| Failure::Unwritable { file: name(), source });
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    if let Some(folder) = folder {
+        return Err(Failure::NoFolder { file: file.to_owned(), folder: folder.to_owned() });
+    }
+    fs::write(file, text).map_err(unwritable)?;
+    print::problem(&format!("{} is written", file.display()));
     Ok(())
 }

@@ -33,6 +33,7 @@ use std::{
 
 use rand::seq::IndexedRandom;
 
+pub use print::{answer, finish};
 use scenarios::ScenarioProblem;
 
 use crate::{
@@ -80,6 +81,8 @@ pub enum Failure {
     Recording { file: PathBuf, source: io::Error },
     #[error("could not write {}: {source}", .file.display())]
     Unwritable { file: PathBuf, source: io::Error },
+    #[error("could not write {}: there is no folder {}; create it first", .file.display(), .folder.display())]
+    NoFolder { file: PathBuf, folder: PathBuf },
     #[error("could not read {}: {source}", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("could not {what}: {source}")]

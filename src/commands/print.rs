@@ -1,6 +1,13 @@
 //! The only file that writes to standard output and standard error. Whatever came from elsewhere is made harmless here.
+//! It remembers the first output that could not be written, and [`finish`] makes a failure of it.
 
-use std::{io::Write, sync::mpsc, thread, time::Duration};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::{OnceLock, mpsc},
+    thread,
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -9,11 +16,58 @@ use crate::domain::sanitize;
 /// The longest line that is shown whole.
 const LONGEST: usize = 2_000;
 
-/// Text for people. A reader that has gone away is no error of ours: the exit code still tells.
+/// Why standard output could not be written, the first time.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Remembers a failed write. A reader that stops reading, as `head` does, is not a failure.
+fn keep(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        FAILURE.get_or_init(|| error.to_string());
+    }
+}
+
+/// The exit code of the process: `code`, unless standard output could not be written. Takes no lock: a thread may still
+/// write to a terminal that takes no output.
+#[must_use]
+pub fn finish(code: ExitCode) -> ExitCode {
+    match FAILURE.get() {
+        Some(cause) if code == ExitCode::SUCCESS => {
+            problem(&format!("could not write to standard output: {cause}"));
+            ExitCode::FAILURE
+        }
+        _ => code,
+    }
+}
+
+/// Prints the answer of the command line's parser, which is help, a version or an error, and gives its exit code.
+#[must_use]
+pub fn answer(answer: &clap::Error) -> ExitCode {
+    let printed = answer.print();
+    if !answer.use_stderr() {
+        keep(printed);
+    }
+    finish(u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Text for people.
 pub fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for line in text.lines() {
-        let _gone = writeln!(out, "{}", sanitize(line, LONGEST));
+        keep(writeln!(out, "{}", sanitize(line, LONGEST)));
+    }
+}
+
+/// A file on standard output, byte by byte as it is.
+///
+/// # Errors
+/// The output could not be written, and its reader has not gone away.
+pub fn file(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
@@ -37,21 +91,19 @@ pub fn last_lines(text: String) {
 
 /// A line about what went wrong or is worth knowing.
 pub fn problem(text: &str) {
-    let _gone = writeln!(std::io::stderr().lock(), "idempotence: {}", sanitize(text, LONGEST));
+    let _gone = writeln!(io::stderr().lock(), "idempotence: {}", sanitize(text, LONGEST));
 }
 
 /// A question, without a line feed.
 pub fn question(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _gone = write!(out, "{} ", sanitize(text, LONGEST)).and_then(|()| out.flush());
+    let mut out = io::stdout().lock();
+    keep(write!(out, "{} ", sanitize(text, LONGEST)).and_then(|()| out.flush()));
 }
 
 /// One object on standard output.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => {
-            let _gone = writeln!(std::io::stdout().lock(), "{text}");
-        }
+        Ok(text) => keep(writeln!(io::stdout().lock(), "{text}")),
         Err(error) => problem(&format!("the answer could not be written as JSON: {error}")),
     }
 }

@@ -1,6 +1,11 @@
 //! Shows a recording again, in the same interface, with no server, worker or database.
 
-use std::{fs, io, path::Path, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
 
 use tokio::sync::mpsc;
 
@@ -18,6 +23,10 @@ pub(super) const FIRST: &str = "walkthrough";
 
 pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
     let name = args.recording.as_deref().unwrap_or(FIRST);
+    if name == STANDARD {
+        let text = "replay reads its keys from standard input; save the recording to a file, and name that";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let player = Player::new(read(name)?, settings.look);
     needs_terminal("replay")?;
     log::to_file(&settings)?;
@@ -38,13 +47,27 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))
 }
 
-/// The recording of that name or in that file.
+/// The name of standard input.
+const STANDARD: &str = "-";
+
+/// What messages call the recording of that name.
+pub fn shown(name: &str) -> &str {
+    if name == STANDARD { "standard input" } else { name }
+}
+
+/// The recording of that name, in that file, or on standard input.
 ///
 /// # Errors
 /// [`Failure::Unreadable`], [`Failure::Recorded`].
 pub fn read(name: &str) -> Result<Recording, Failure> {
     if let Some(bytes) = recording::built_in(name) {
         return Ok(Recording::read(name, bytes)?);
+    }
+    if name == STANDARD {
+        let mut bytes = Vec::new();
+        let unreadable = |source| Failure::Unreadable { file: shown(name).into(), source };
+        io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
+        return Ok(Recording::read(shown(name), &bytes)?);
     }
     let file = Path::new(name);
     let bytes = fs::read(file).map_err(|source| {

@@ -143,7 +143,10 @@ fn a_recording_becomes_a_cast_and_a_screen_that_nobody_saw_is_refused() {
     assert!(parser.screen().contents().contains("✓ ALL AS TOLD"), "{}", parser.screen().contents());
     for (arguments, words) in [
         (vec!["walkthrough", "--svg", "x.svg", "--when", "nobody ever saw this"], "no screen of this recording"),
-        (vec!["walkthrough"], "--svg"),
+        (vec!["walkthrough", "--cast", "x.cast", "--at", "1"], "--cast has all screens"),
+        (vec!["walkthrough", "--svg", "-", "--cast", "-"], "cannot be written to the same file"),
+        (vec!["walkthrough", "--svg", "x.svg", "--size", "10x10"], "the smallest screen is 60x16"),
+        (vec!["-", "--svg", "x.svg"], "standard input"),
         (vec!["walkthrough", "--svg", "x.svg", "--size", "0x5"], "as in 80x24"),
     ] {
         let output = export(&arguments);

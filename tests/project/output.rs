@@ -1,0 +1,95 @@
+//! What commands write to standard output, and what their exit codes say about it. No server is needed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+fn program(home: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_idempotence"));
+    command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
+    command.current_dir(home.path()).stdin(Stdio::null());
+    command
+}
+
+fn export(home: &TempDir, arguments: &[&str]) -> Output {
+    program(home).arg("export").args(arguments).output().unwrap()
+}
+
+fn recording(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings").join(name)).unwrap()
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let home = tempfile::tempdir().unwrap();
+    for line in ["--help", "--version", "help start", "config", "config --json", "demo --list", "keys"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program(&home).args(line.split(' ')).stdout(full).output().unwrap();
+        let problem = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {problem}");
+        assert!(problem.contains("could not write to standard output: No space left"), "{line}: {problem}");
+    }
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program(&home).args(["export", "--svg", "-", "--at", "1"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_not_a_failure() {
+    let home = tempfile::tempdir().unwrap();
+    for line in ["--help", "config", "demo --list", "export --cast -"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(&home).args(line.split(' ')).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()), "{line}");
+    }
+}
+
+#[test]
+fn a_dash_is_standard_output_and_messages_do_not_mix_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [&["walkthrough", "--svg", "-", "--at", "5"][..], &["walkthrough", "--at", "5"]] {
+        let output = export(&home, arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
+        assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"), "{arguments:?}: {text}");
+    }
+    let file = home.path().join("out.svg");
+    let stdout = File::create(&file).unwrap();
+    let named = program(&home).args(["export", "--svg", "/dev/stdout", "--at", "5"]).stdout(stdout).output().unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(named.status.success() && text.starts_with("<svg") && text.trim_end().ends_with("</svg>"), "{text}");
+    let cast = export(&home, &["walkthrough", "--cast", "-"]).stdout;
+    let lines: Vec<_> = cast.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() > 10 && lines.iter().all(|line| serde_json::from_slice::<serde_json::Value>(line).is_ok()));
+    assert!(!home.path().join("-").exists());
+}
+
+#[test]
+fn a_dash_reads_a_recording_from_standard_input() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program(&home);
+    command.args(["export", "-", "--svg", "a.svg"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&recording("walkthrough.jsonl")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(fs::read_to_string(home.path().join("a.svg")).unwrap().contains("standard input"));
+}
+
+#[test]
+fn what_export_cannot_do_as_asked_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let output = export(&home, &["walkthrough", "--svg", "no/such/a.svg"]);
+    let problem = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{problem}");
+    assert!(problem.contains("there is no folder no/such; create it first"), "{problem}");
+    let output = export(&home, &["walkthrough", "--svg", "a.svg", "--at", "99999"]);
+    let problem = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && problem.contains("the recording ends after "), "{problem}");
+}
