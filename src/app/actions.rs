@@ -51,9 +51,9 @@ impl App {
             Intent::Mouse => return self.toggle_mouse(),
             Intent::Walkthrough => return self.walk_through(),
             Intent::GoOn => return self.go_on(),
-            Intent::GoBack => self.go_back(),
+            Intent::GoBack => return self.go_back(),
             Intent::RepeatStep => return self.play_step(),
-            Intent::SkipStep => self.skip_step(),
+            Intent::SkipStep => return self.skip_step(),
             // A recording is moved through from outside.
             Intent::Wind(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
@@ -152,6 +152,10 @@ impl App {
                 self.show(Overlay::None);
             }
             Overlay::Notes => {}
+            Overlay::Filter => {
+                self.filter_by("");
+                self.show(self.beneath());
+            }
             Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
             Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
             Overlay::None => self.filter_by(""),

@@ -79,6 +79,8 @@ pub struct Performance {
     gone: Option<UnixMillis>,
     /// The stock begins as the seed's, so that what it must come to is known.
     from_start: bool,
+    /// The stage is prepared, and the first act waits until it is released.
+    held: bool,
 }
 
 impl Performance {
@@ -93,7 +95,18 @@ impl Performance {
             deaths: 0,
             gone: None,
             from_start,
+            held: false,
         }
+    }
+
+    /// Prepares the stage only: no act is played before [`Self::release`].
+    pub(super) const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Lets the acts begin. `false`: nothing was held, or the stage did not become ready.
+    pub(super) fn release(&mut self) -> bool {
+        std::mem::take(&mut self.held) && !self.is_over()
     }
 
     #[must_use]
@@ -104,6 +117,12 @@ impl Performance {
     #[must_use]
     pub const fn part(&self) -> &Part {
         &self.part
+    }
+
+    /// It began with the starting stock, so that what it must come to is known.
+    #[must_use]
+    pub const fn is_from_start(&self) -> bool {
+        self.from_start
     }
 
     #[must_use]
@@ -228,7 +247,7 @@ impl App {
     fn advance(&mut self, performance: &mut Performance) -> Vec<Command> {
         let commands = match performance.part {
             Part::Clearing { asked } => self.clear_away(performance, asked),
-            Part::Gathering if self.is_gathered(performance) => {
+            Part::Gathering if !performance.held && self.is_gathered(performance) => {
                 performance.part = Part::Acting;
                 performance.since = Some(self.now);
                 self.play_acts(performance)
@@ -236,7 +255,10 @@ impl App {
             Part::Acting => self.play_acts(performance),
             Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
         };
-        if matches!(performance.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
+        let waits_for_its_key = performance.held && self.is_gathered(performance);
+        if waits_for_its_key {
+            performance.waits_since = None;
+        } else if matches!(performance.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
             self.mind_the_time(performance);
         }
         commands

@@ -232,41 +232,65 @@ impl App {
                     *state = StepState::Read;
                 }
                 walkthrough.turn_to(at.saturating_add(1), now);
+                return self.prepare_step();
             }
         }
         Vec::new()
     }
 
     /// To the step before.
-    pub(super) fn go_back(&mut self) {
+    pub(super) fn go_back(&mut self) -> Vec<Command> {
         let now = self.now;
         if let Some(walkthrough) = &mut self.walkthrough {
             walkthrough.turn_to(walkthrough.at.saturating_sub(1), now);
         }
+        Vec::new()
     }
 
     /// To the next step, without playing this one.
-    pub(super) fn skip_step(&mut self) {
+    pub(super) fn skip_step(&mut self) -> Vec<Command> {
         let now = self.now;
-        let Some(walkthrough) = &mut self.walkthrough else { return };
+        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
         let at = walkthrough.at;
         walkthrough.playing.take_if(|playing| *playing == at);
         if let Some(state) = walkthrough.state().filter(|state| matches!(state, StepState::Told | StepState::Playing)) {
             *state = StepState::Skipped;
         }
         walkthrough.turn_to(at.saturating_add(1), now);
+        self.prepare_step()
+    }
+
+    /// Puts the starting stock back for a step that waits for its key, so that its panels show where it begins.
+    fn prepare_step(&mut self) -> Vec<Command> {
+        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
+        let at = walkthrough.at;
+        let waits = walkthrough.states.get(at) == Some(&StepState::Told) && walkthrough.playing.is_none();
+        let scenario = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone());
+        let Some(scenario) = scenario.filter(|_| waits && self.performance.is_some()) else { return Vec::new() };
+        walkthrough.on_stage = Some(at);
+        let commands = self.begin_performance(scenario, Beginning::Anew);
+        if let Some(performance) = &mut self.performance {
+            performance.hold();
+        }
+        commands
+    }
+
+    /// Nothing was ordered on the starting stock yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.orders.is_empty() && self.account.audit.seq <= 1
     }
 
     /// Plays the step on the screen, from a fresh stock; also once more.
     pub(super) fn play_step(&mut self) -> Vec<Command> {
-        let untouched = self.performance.is_none() && self.orders.is_empty() && self.account.audit.seq <= 1;
+        let untouched = self.performance.is_none() && self.is_untouched();
         let beginning = if untouched { Beginning::Fresh } else { Beginning::Anew };
         let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
         let at = walkthrough.at;
         let Some(scenario) = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone()) else {
             return self.refuse("this step has nothing to play");
         };
-        walkthrough.on_stage = Some(at);
+        let is_prepared = walkthrough.on_stage.replace(at) == Some(at);
         // One that is interrupted begins with its text again.
         if let Some(interrupted) = walkthrough.playing.replace(at)
             && let Some(state) = walkthrough.states.get_mut(interrupted)
@@ -275,6 +299,9 @@ impl App {
         }
         if let Some(state) = walkthrough.state() {
             *state = StepState::Playing;
+        }
+        if is_prepared && self.performance.as_mut().is_some_and(|performance| performance.release()) {
+            return Vec::new();
         }
         self.begin_performance(scenario, beginning)
     }

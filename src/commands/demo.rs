@@ -26,7 +26,7 @@ use crate::{
         worker_keeper::WorkerOrder,
     },
     scenario::{Scenario, What},
-    store::Verdict,
+    store::{Document, JournalReader, STARTING_DOCUMENT, StoreError, Verdict, read_document},
     temporal::Patience,
 };
 
@@ -160,6 +160,15 @@ async fn end(backend: Backend) {
     }
 }
 
+/// Whether the database at `path` is as a reset leaves it, or does not exist yet.
+fn is_untouched(path: &Path) -> Result<bool, StoreError> {
+    let records = JournalReader::new(path).read()?.records.len();
+    let document = read_document(path)?;
+    let is_starting =
+        |document: &Document| Document::parse(STARTING_DOCUMENT.as_bytes()).is_ok_and(|of| of == *document);
+    Ok(records <= 1 && document.as_ref().is_none_or(is_starting))
+}
+
 /// Plays a scenario on its stage, to its end.
 async fn play(
     stage: &Stage,
@@ -169,7 +178,11 @@ async fn play(
     lines: &mut Lines,
 ) -> Result<Report, Failure> {
     let worker = WorkerCommand::new(&stage.settings, log).map_err(Failure::io("find this program's own path"))?;
-    let beginning = if stage.is_fresh() { Beginning::Fresh } else { Beginning::AsItStands };
+    let used = !stage.is_fresh() && !is_untouched(&stage.settings.database.path)?;
+    let beginning = if used { Beginning::AsItStands } else { Beginning::Fresh };
+    if used {
+        lines.say("this database was used before: orders may be known to it, and only the verdict is checked");
+    }
     let programme = Programme::Scenario { scenario: Box::new(scenario), beginning };
     let core = Recorded::new(stage.setup(log, programme), recorder);
     let (sender, mut messages) = mpsc::channel(QUEUE);

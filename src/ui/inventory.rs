@@ -24,12 +24,29 @@ const WIDE: u16 = 100;
 const MOST_DIGITS: u16 = 34;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    draw_with(buffer, area, app, Detail::Everything);
+}
+
+/// Only what a room reads: no document as JSON, no plan, no path.
+pub fn draw_for_room(buffer: &mut Buffer, area: Rect, app: &App) {
+    draw_with(buffer, area, app, Detail::Essence);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Everything,
+    Essence,
+}
+
+fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
-    let area = pane::titled(buffer, area, title, &app.setup().database, app.panel() == Panel::Stock);
+    let everything = detail == Detail::Everything;
+    let note = if everything { app.setup().database.as_str() } else { "" };
+    let area = pane::titled(buffer, area, title, note, app.panel() == Panel::Stock);
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
-    let json = if tall && area.width >= WIDE { DOCUMENT } else { 0 };
+    let json = if everything && tall && area.width >= WIDE { DOCUMENT } else { 0 };
     let [_, number, _, facts, document] = area.layout(&Layout::horizontal([
         Constraint::Length(1),
         Constraint::Length(wanted),
@@ -45,7 +62,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     let width = usize::from(facts.width);
     let mut rows = lines(app, width);
-    let next = next_order(app, width);
+    let next = if everything { next_order(app, width) } else { Vec::new() };
     // Half of it would be a heading without its text.
     if rows.len() + next.len() <= usize::from(facts.height) {
         rows.extend(next);
@@ -60,7 +77,7 @@ fn judged(judgement: Judgement) -> Style {
     match judgement {
         Judgement::Wrong => theme::BAD,
         Judgement::Right => theme::GOOD,
-        Judgement::Edited { .. } => theme::WARN,
+        Judgement::Pending | Judgement::Edited { .. } => theme::WARN,
         Judgement::None => theme::PLAIN,
     }
 }
@@ -75,7 +92,8 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     let mut lines = vec![Line::from(verdict)];
     if audit.seq > 0 {
         let actual = account.stock(app.shown_now()).unwrap_or(audit.actual);
-        let sign = if audit.expected == actual { "=" } else { "≠" };
+        let differs = if app.look().ascii { "!=" } else { "≠" };
+        let sign = if audit.expected == actual { "=" } else { differs };
         let style = judged(app.judgement()).patch(theme::BOLD);
         let mut spans = pane::pair("expected ", audit.expected.to_string(), theme::BOLD).to_vec();
         spans.push(Span::styled(format!(" {sign} "), style));
@@ -124,6 +142,7 @@ fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
 const fn word(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Right => "RIGHT",
+        Judgement::Pending => "PENDING",
         Judgement::Wrong => "WRONG",
         Judgement::Edited { .. } | Judgement::None => "",
     }
@@ -133,6 +152,7 @@ const fn word(judgement: Judgement) -> &'static str {
 fn badge(app: &App) -> Span<'static> {
     match app.judgement() {
         Judgement::Right => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
+        Judgement::Pending => Span::styled(" PENDING ", theme::badge(theme::WARN)),
         Judgement::Wrong => Span::styled(" WRONG ", theme::badge(theme::BAD)),
         Judgement::Edited { .. } => Span::styled(" EDITED ", theme::badge(theme::WARN)),
         Judgement::None => Span::styled(" NO VERDICT YET ", theme::FAINT),
@@ -147,6 +167,7 @@ fn sentence(app: &App) -> (String, Style) {
         (Judgement::Right, _) if app.orders().open() > 0 => {
             (format!("so far; {} open", app.orders().open()), theme::PLAIN)
         }
+        (Judgement::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
         (Judgement::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
         (Judgement::Right, _) => ("each effect applied once".to_owned(), theme::PLAIN),
         (Judgement::Wrong, []) => ("the effects do not add up".to_owned(), theme::BAD),

@@ -39,9 +39,8 @@ const TALL: u16 = 32;
 /// From this height on rows stand apart.
 const ROOMY: u16 = 27;
 
-/// The rows that a panel needs to be worth its place.
+/// The rows of a stock in blocks.
 const STOCK: u16 = 6;
-const SMALL: u16 = 3;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
@@ -88,30 +87,53 @@ fn draw_step(
 ) {
     let width = usize::from(area.width.saturating_sub(2));
     let heading = heading(&step.title, area);
-    let mut said = said(app, step, state, width);
-    // A row between is for who has rows.
-    if area.height >= ROOMY && !said.is_empty() {
-        said.insert(0, Line::raw(""));
-    }
-    let left = area.height.saturating_sub(heading).saturating_sub(rows(&said));
-    // Before it is played, a step is its text; afterwards it is what the panels show.
-    let told = matches!(state, StepState::Told | StepState::Read);
-    // What an earlier step has left on the stage would be taken for this one's.
-    let own = walkthrough.has_the_stage() && !(told && app.performance().is_some());
-    let shown: &[StepPanel] = if own { &step.panels } else { &[] };
-    let panels: u16 = shown.iter().map(|panel| least(*panel)).sum();
-    let room = if told { left } else { left.saturating_sub(panels) };
-    let text = prose_within(&step.text, width, usize::from(room));
+    let said = said(app, step, state, width);
+    // A row between, if there are rows to spare.
+    let apart = u16::from(area.height >= ROOMY && step.scenario.is_some());
+    let below = rows(&said).max(said_rows(step, width)).saturating_add(apart);
+    let left = area.height.saturating_sub(heading).saturating_sub(below);
+    let panels: u16 = step.panels.iter().map(|panel| least(*panel)).sum();
+    let text = prose_within(&step.text, width, usize::from(left.saturating_sub(panels)));
     let [title, words, panels, below] = area.layout(&Layout::vertical([
         Constraint::Length(heading),
         Constraint::Length(rows(&text)),
         Constraint::Min(0),
-        Constraint::Length(rows(&said)),
+        Constraint::Length(below),
     ]));
     draw_heading(buffer, title, &step.title);
     pane::lines(buffer, indented(words), text);
-    draw_panels(buffer, panels, app, shown);
+    let missing = if is_on_stage(app, walkthrough, state) {
+        None
+    } else if *state == StepState::Told || *state == StepState::Playing {
+        Some("the starting stock is put back for this step ..")
+    } else {
+        Some("another step is on the stage; r plays this one again")
+    };
+    draw_panels(buffer, panels, app, &step.panels, missing);
+    let said = std::iter::repeat_n(Line::raw(""), usize::from(apart)).chain(said);
     pane::lines(buffer, indented(below), said);
+}
+
+/// Whether what the panels would show belongs to this step.
+fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
+    let is_prepared = |part: &Part| !matches!(part, Part::Clearing { .. } | Part::Resetting);
+    walkthrough.has_the_stage()
+        && match state {
+            StepState::Told => app.is_untouched(),
+            StepState::Playing => app.performance().is_none_or(|played| is_prepared(played.part())),
+            _ => true,
+        }
+}
+
+/// The rows that a step needs for what is said, before it plays, while it does, and after it: the same in every state,
+/// so that nothing moves.
+fn said_rows(step: &Step, width: usize) -> u16 {
+    if step.scenario.is_none() {
+        return 0;
+    }
+    let longest = |badge: &'static str, paragraphs| rows(&prose_after(Span::raw(badge), paragraphs, width));
+    let (before, after) = (longest(" PLAYING ", &step.before), longest(" ✓ SEEN ", &step.after));
+    before.max(after).saturating_add(1)
 }
 
 fn rows(lines: &[Line<'_>]) -> u16 {
@@ -142,37 +164,82 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
     }
 }
 
+/// The rows without which a panel shows nothing.
 const fn least(panel: StepPanel) -> u16 {
     match panel {
-        StepPanel::Stock => STOCK,
-        StepPanel::Orders => SMALL + 2,
-        StepPanel::Timeline => 3 * SMALL,
-        StepPanel::Effects => SMALL + 1,
+        StepPanel::Stock => 2,
+        StepPanel::Orders | StepPanel::Effects => 3,
+        StepPanel::Timeline => 5,
     }
 }
 
-fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel]) {
+/// What the rows beyond the least are given to, in this order.
+const WANTED: [(StepPanel, u16); 6] = [
+    (StepPanel::Timeline, 7),
+    (StepPanel::Stock, STOCK),
+    (StepPanel::Orders, 5),
+    (StepPanel::Effects, 5),
+    (StepPanel::Timeline, 9),
+    (StepPanel::Effects, 7),
+];
+
+/// The rows of each panel. They depend on the step and the area alone, so that no panel moves while the step plays.
+fn heights(panels: &[StepPanel], area: Rect) -> Vec<u16> {
+    let mut heights: Vec<u16> = panels.iter().map(|panel| least(*panel)).collect();
+    let mut left = area.height.saturating_sub(heights.iter().sum());
+    let mut raise = |wanted: StepPanel, rows: u16, left: &mut u16| {
+        for (panel, height) in panels.iter().zip(&mut heights).filter(|(panel, _)| **panel == wanted) {
+            let more = rows.saturating_sub(*height);
+            // The blocks of the stock have one height.
+            let more = if *panel == StepPanel::Stock && more > *left { 0 } else { more.min(*left) };
+            *height = height.saturating_add(more);
+            *left = left.saturating_sub(more);
+        }
+    };
+    for (panel, rows) in WANTED {
+        raise(panel, rows, &mut left);
+    }
+    // The verdict in letters below the stock.
+    if area.width >= 100 {
+        raise(StepPanel::Stock, 2 * STOCK, &mut left);
+    }
+    let lists = panels.iter().filter(|panel| **panel != StepPanel::Stock).count();
+    let mut share = |height: &mut u16, lists: u16| {
+        let more = left.checked_div(lists).unwrap_or(0);
+        *height = height.saturating_add(more);
+        left = left.saturating_sub(more);
+    };
+    let mut lists = u16::try_from(lists).unwrap_or(0);
+    for (panel, height) in panels.iter().zip(&mut heights) {
+        if *panel != StepPanel::Stock {
+            share(height, lists);
+            lists = lists.saturating_sub(1);
+        }
+    }
+    heights
+}
+
+/// `missing`: why a panel has nothing to show.
+fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel], missing: Option<&str>) {
     // A panel that does not fit is left out whole, the last one first.
     let mut shown = panels;
     while shown.iter().map(|panel| least(*panel)).sum::<u16>() > area.height {
         let Some((_, fewer)) = shown.split_last() else { return };
         shown = fewer;
     }
-    let taken: u16 = shown.iter().map(|panel| least(*panel)).sum();
-    // Twice its rows, and the stock has its verdict in letters too.
-    let tall = area.width >= 100 && taken.saturating_add(STOCK) <= area.height;
-    let constraint = |panel: &StepPanel| match panel {
-        StepPanel::Stock if tall => Constraint::Length(2 * STOCK),
-        StepPanel::Stock => Constraint::Length(STOCK),
-        other => Constraint::Min(least(*other)),
-    };
-    let places = Layout::vertical(shown.iter().map(constraint)).split(area);
-    for (panel, place) in shown.iter().zip(places.iter()) {
-        match panel {
-            StepPanel::Stock => inventory::draw(buffer, *place, app),
-            StepPanel::Orders => orders::draw(buffer, *place, app),
-            StepPanel::Timeline => timeline::draw(buffer, *place, app, 0),
-            StepPanel::Effects => effects::draw(buffer, *place, app),
+    let mut top = area.y;
+    for (panel, height) in shown.iter().zip(heights(shown, area)) {
+        let place = Rect { y: top, height, ..area }.intersection(area);
+        top = top.saturating_add(height);
+        match (missing, panel) {
+            (Some(why), _) => {
+                let inside = pane::titled(buffer, place, Line::styled(panel.name(), theme::BOLD), "", false);
+                pane::lines(buffer, indented(inside), [Line::styled(why.to_owned(), theme::FAINT)]);
+            }
+            (None, StepPanel::Stock) => inventory::draw_for_room(buffer, place, app),
+            (None, StepPanel::Orders) => orders::draw(buffer, place, app),
+            (None, StepPanel::Timeline) => timeline::draw(buffer, place, app, 0),
+            (None, StepPanel::Effects) => effects::draw(buffer, place, app),
         }
     }
 }
@@ -199,7 +266,8 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
     let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
     let more = notice.map(|text| (text, theme::BAD)).or(more);
     if let Some((text, style)) = more {
-        lines.extend(pane::wrap(&text, width, 0, 3).into_iter().map(|line| Line::styled(line, style)));
+        let room = usize::from(said_rows(step, width)).saturating_sub(lines.len()).clamp(1, 3);
+        lines.extend(pane::wrap(&text, width, 0, room).into_iter().map(|line| Line::styled(line, style)));
     }
     lines
 }
@@ -280,10 +348,9 @@ mod tests {
     /// A walkthrough whose first `count` steps were seen, with the next one on the screen.
     fn at_step(count: usize) -> World {
         let mut world = World::new(walkthrough());
-        for _ in 0..count {
+        while world.app().walkthrough().unwrap().position().0 < count {
             world.press(Intent::GoOn);
             world.settle();
-            world.press(Intent::GoOn);
         }
         world.wait(2_500);
         world
@@ -294,14 +361,29 @@ mod tests {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let mut world = at_step(2);
             let told = frame(world.app(), width, height);
-            assert!(!text(&told).contains("── stock"), "what the step before has left is not this one's");
-            for words in ["The network forgets", "step 3 of 8", " NEXT", "The guard is off", "at least", "→ go on"] {
+            let of_this_step = ["stock ──", "selected order ──", "RIGHT", "nothing ordered yet"];
+            for words in of_this_step {
+                find(&told, words);
+            }
+            let titles = |buffer: &Buffer| places_of_titles(buffer);
+            let places = titles(&told);
+            let key_sentence = if height < 24 { "the answer" } else { "at least" };
+            for words in ["The network forgets", "step 3 of 8", " NEXT", "The guard is off", key_sentence, "→ go on"]
+            {
                 find(&told, words);
             }
             world.press(Intent::GoOn);
-            find(&frame(world.app(), width, height), " PLAYING");
+            while world.app().walkthrough().unwrap().step().unwrap().1 == &StepState::Playing {
+                let playing = frame(world.app(), width, height);
+                assert_eq!(titles(&playing), places, "{}", text(&playing));
+                for words in ["PLAYING", key_sentence] {
+                    find(&playing, words);
+                }
+                world.go_on();
+            }
             world.settle();
             let seen = frame(world.app(), width, height);
+            assert_eq!(titles(&seen), places, "{}", text(&seen));
             for words in ["✓ SEEN", "The retry took the 999 units", "checked: stock 2, verdict wrong", " WRONG "] {
                 find(&seen, words);
             }
@@ -310,6 +392,22 @@ mod tests {
             assert_style(&seen, " WRONG ", Color::Red, badge);
             assert!(!text(&seen).contains('…') || width < 80, "{}", text(&seen));
         }
+    }
+
+    /// The rows of the panels' titles.
+    fn places_of_titles(buffer: &Buffer) -> Vec<usize> {
+        let rule = |line: &str| line.starts_with("──");
+        text(buffer).lines().enumerate().filter(|(_, line)| rule(line)).map(|(row, _)| row).collect()
+    }
+
+    #[test]
+    fn a_step_that_another_one_took_the_stage_from_shows_no_facts_of_it() {
+        let mut world = at_step(2);
+        world.press(Intent::GoBack);
+        let back = frame(world.app(), 80, 24);
+        find(&back, "another step is on the stage");
+        assert!(!text(&back).contains("expected 1000"), "{}", text(&back));
+        assert_eq!(places_of_titles(&back).len(), 2);
     }
 
     #[test]

@@ -26,7 +26,9 @@ fn demo_gives_a_right_verdict_in_words_and_in_json() {
     let output = demo(&["--faults", "after-commit-once"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
-    for expected in ["attempt 1: failed after-commit: RANDOM ERROR", "attempt 2: ok, replayed", "-999 -> stock 1 "] {
+    for expected in
+        ["attempt 1: failed after-commit: RANDOM ERROR", "attempt 2: ok, replayed", "stock 1000 -> 1 (-999)  order:A12"]
+    {
         assert!(out.contains(expected), "{expected} is missing in\n{out}");
     }
     let last: Vec<_> = out.lines().rev().take(2).collect();

@@ -154,7 +154,7 @@ fn a_named_database_is_played_on_as_it_stands_however_often() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    for _ in 0..2 {
+    for expected in ["as expected: ", "not judged: this database was used before"] {
         let mut command = program(state.path());
         command.args(["demo", "--database", "kept.json", "--faults", "none", "--address", address()]);
         let output = command.output().unwrap();
@@ -165,6 +165,8 @@ fn a_named_database_is_played_on_as_it_stands_however_often() {
             1,
             "what was before is not what happens: {out}"
         );
+        assert!(out.lines().next_back().is_some_and(|last| last.starts_with(expected)), "{out}");
+        assert_eq!(out.contains("this database was used before: "), expected.starts_with("not"), "{out}");
     }
 }
 

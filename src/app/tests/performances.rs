@@ -117,8 +117,8 @@ fn what_a_skipped_step_has_left_is_cleared_away_before_the_next() {
     for _ in 0..2 {
         world.go_on();
     }
-    world.press(Intent::SkipStep);
     world.asked.clear();
+    world.press(Intent::SkipStep);
     world.press(Intent::GoOn);
     world.settle();
     let names: Vec<_> = world.asked.iter().map(|command| format!("{command:?}")).collect();

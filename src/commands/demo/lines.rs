@@ -6,7 +6,7 @@ use crate::{
     app::{App, Link, Message, Performance, Server, Worker},
     commands::print,
     config::Settings,
-    domain::OrderId,
+    domain::{OrderId, Stock},
     scenario::{Scenario, What},
     store::{Fact, Phase, Record},
 };
@@ -81,7 +81,7 @@ impl Lines {
         }
     }
 
-    fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         if self.quiet {
             tracing::info!("{text}");
         } else {
@@ -102,18 +102,23 @@ impl Lines {
     }
 }
 
+/// A change of the stock, in ASCII, because the output may go anywhere.
+fn change(delta: i64, stock: Stock) -> String {
+    format!("stock {} -> {stock} ({delta:+})", stock.saturating_sub(delta))
+}
+
 /// A line per attempt and effect, and whose it is.
 fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
     Some(match fact {
         Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),
         Fact::Order(commit) | Fact::Supplier(commit) => {
             let receipt = &commit.receipt;
-            let text = format!("{:+} -> stock {}  ({})", receipt.delta, receipt.stock, commit.key);
+            let text = format!("{}  {}", change(receipt.delta, receipt.stock), commit.key);
             (Some(&commit.origin.order), format!("{:<24} {text}", "  effect committed"))
         }
         Fact::Reject(refused) => (None, format!("{:<24} {}: {}", "  refused", refused.code, refused.message)),
         Fact::Adjust(adjustment) => {
-            (None, format!("{:<24} {:+} -> stock {}", "adjusted", adjustment.delta, adjustment.stock))
+            (None, format!("{:<24} {}", "adjusted", change(adjustment.delta, adjustment.stock)))
         }
         Fact::Attempt(event) => {
             let what = match &event.phase {
