@@ -124,7 +124,7 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Moving),
     binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down")
         .within(Scope::Moving),
-    binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Paging).footer(21, "figures"),
+    binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Paging).footer(21, "statistics"),
     binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Paging).footer(22, "log"),
     binding(&[key('t')], "t", Intent::ShowCommand, "as temporal commands").within(Scope::Paging).footer(23, "commands"),
     binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id, command")

@@ -119,7 +119,10 @@ impl App {
 
     #[must_use]
     pub fn judgement(&self) -> Judgement {
-        self.account.judgement(self.shown_now())
+        match self.account.judgement(self.shown_now()) {
+            Judgement::Right if self.orders.unsettled() > 0 => Judgement::Pending,
+            judgement => judgement,
+        }
     }
 
     #[must_use]

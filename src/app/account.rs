@@ -69,6 +69,8 @@ pub enum Judgement {
     /// No journal yet, so there is nothing to judge.
     None,
     Right,
+    /// Nothing is wrong so far, and an order whose effect is in the stock is still open.
+    Pending,
     Wrong,
     /// Somebody changed the document by hand; the next commit takes it over.
     Edited {

@@ -44,7 +44,7 @@ impl App {
     pub(super) fn submit(&mut self) -> Vec<Command> {
         match (self.overlay, self.edited_plan()) {
             (Overlay::Plan, Ok(plan)) => {
-                self.notify(&format!("faults {plan}. It holds for the next orders"), Tone::Plain);
+                self.notify(&format!("next orders: faults {plan}"), Tone::Plain);
                 self.plan = plan;
             }
             // The mistake is on the screen, under its character.
@@ -122,6 +122,29 @@ mod tests {
         assert_eq!((scene.app.overlay(), scene.app.filter()), (Overlay::None, "a12"));
         scene.press(Intent::Close);
         assert_eq!((scene.app.filter(), scene.app.rows().len()), ("", 2));
+    }
+
+    #[test]
+    fn escape_leaves_a_filter_that_is_being_typed() {
+        let mut scene = Scene::mid_retry();
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "b7");
+        assert!(scene.app.rows().is_empty());
+        scene.press(Intent::Close);
+        assert_eq!((scene.app.overlay(), scene.app.filter(), scene.app.rows().len()), (Overlay::None, "", 1));
+    }
+
+    #[test]
+    fn an_order_that_the_filter_hides_is_announced() {
+        let mut scene = Scene::mid_retry();
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "a12");
+        scene.press(Intent::Submit);
+        scene.press(Intent::SeedOrder);
+        assert!(scene.app.notice().is_none(), "the filter shows A12");
+        scene.press(Intent::FreshOrder);
+        let notice = scene.app.notice().unwrap();
+        assert!(notice.text.contains("the filter \"a12\" hides it"), "{}", notice.text);
     }
 
     #[test]

@@ -158,7 +158,10 @@ impl App {
     fn was_reset(&mut self, result: Result<Option<String>, String>) {
         match result {
             Ok(kept) => {
-                let kept = kept.map_or_else(String::new, |name| format!("; the old journal is kept as {name}"));
+                if let Some(name) = &kept {
+                    self.log.write(self.now, LogLevel::Info, &format!("the old journal is kept as {name}"));
+                }
+                let kept = if kept.is_some() { "; the old journal is kept" } else { "" };
                 self.notify(&format!("the starting stock is back{kept}"), Tone::Good);
             }
             Err(cause) => {

@@ -110,7 +110,7 @@ impl App {
     }
 
     /// Whether every word is in what the table shows of the order, or in its workflow id.
-    fn fits(&self, order: &Execution) -> bool {
+    pub(super) fn fits(&self, order: &Execution) -> bool {
         let names = [order.order.to_lowercase(), order.workflow.to_lowercase()];
         let state = || {
             let verdict = verdict_word(order.verdict()).to_lowercase();

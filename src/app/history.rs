@@ -12,6 +12,7 @@ use super::{
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::Seen,
+    pending::PendingState,
 };
 
 /// No later time is taken for true, so that sums of times stay numbers.
@@ -195,9 +196,16 @@ impl<'a> View<'a, '_> {
         self.execution.next_attempt(self.waits).filter(|next| next.activity == self.activity && self.is_at_work())
     }
 
+    /// The wait of a paused activity, which lasts until now.
+    fn paused(&self, end: u64) -> Option<Stretch<'a>> {
+        let pending = self.execution.pending(self.activity).filter(|_| self.is_at_work())?;
+        let waits = pending.state == PendingState::Paused && !pending.runs() && self.now > end;
+        waits.then(|| stretch(end, self.now, What::Wait { real: None, policy: None, due: None }))
+    }
+
     /// The wait that is not over, and the attempt behind it. `end`: of what came before.
     fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Stretch<'a>>; 2] {
-        let Some(next) = self.next() else { return [None, None] };
+        let Some(next) = self.next() else { return [self.paused(end), None] };
         let due = next.due.0.min(LATEST);
         let to = due.max(self.now).max(end);
         let told = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);

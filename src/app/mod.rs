@@ -78,7 +78,7 @@ use crate::{
 pub use crate::domain::RetryWaits;
 pub use account::{Account, Judgement, Source};
 pub use asking::Asking;
-pub use attempt::{AttemptFacts, AttemptState, Ending, Failure, ToldAttempt};
+pub use attempt::{AttemptFacts, AttemptState, Committed, Ending, Failure, ToldAttempt};
 pub use command::{Command, Comparison, Run, StartOrder};
 #[cfg(test)]
 pub(crate) use comparison::script as comparison_script;

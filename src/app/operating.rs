@@ -18,14 +18,14 @@ impl App {
         }
         let preset = Preset::of(self.plan()).map_or(Preset::Seed, Preset::next);
         self.plan = preset.plan();
-        self.notify(&format!("faults {preset}: {}. It holds for the next orders", preset.meaning()), Tone::Plain);
+        self.notify(&format!("next orders: faults {preset}, {}", preset.meaning()), Tone::Plain);
         Vec::new()
     }
 
     pub(super) fn next_guard(&mut self) {
         self.guard = self.guard.next();
         let tone = if self.guard == Guard::Ledger { Tone::Good } else { Tone::Bad };
-        let text = format!("guard {}: {}. It holds for the next orders", self.guard, self.guard.meaning());
+        let text = format!("next orders: guard {}, {}", self.guard, self.guard.meaning());
         self.notify(&text, tone);
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::{
     domain::{Guard, OrderId, ProductId},
-    faults::FaultPlan,
+    faults::{Action, FaultPlan},
 };
 
 use super::{
     App, Command, Link, StartOrder,
     execution::{Asked, Terms},
+    notice::Tone,
 };
 
 const SEED_ORDER: &str = "A12";
@@ -74,7 +75,23 @@ impl App {
         // One that the server has not taken is known to nobody but this screen.
         let made = anew || execution.run.is_none();
         let workflow = if anew { self.again_workflow(&order) } else { execution.workflow.clone() };
-        self.start(order, workflow, made, terms.product, terms.quantity).into_iter().collect()
+        let command = self.start(order, workflow, made, terms.product, terms.quantity);
+        if command.is_some() && anew {
+            self.warn_of_silence();
+        }
+        command.into_iter().collect()
+    }
+
+    /// A plan that kills or hangs the worker does so for a repetition too, which then waits for a timeout.
+    fn warn_of_silence(&mut self) {
+        let is_silent = |action: Action| matches!(action, Action::Crash | Action::Hang);
+        if self.plan().faults().iter().any(|fault| is_silent(fault.action)) {
+            let seconds = self.setup().retry.start_to_close / 1_000;
+            let text = format!(
+                "the plan stops the worker for this one too: up to {seconds} s until the timeout; f changes it"
+            );
+            self.notify(&text, Tone::Plain);
+        }
     }
 
     fn again_workflow(&mut self, order: &OrderId) -> String {
@@ -111,8 +128,12 @@ impl App {
         let terms = Terms { product: product.clone(), quantity, guard };
         let sent_with = Arc::new(faults.clone());
         let asked = Asked { ticket: self.tickets, at: self.now, terms, faults: sent_with, joined: false };
-        self.orders.asked(order.as_str(), &workflow, asked);
+        let slot = self.orders.asked(order.as_str(), &workflow, asked);
         self.selection = None;
+        if !self.filter().is_empty() && self.orders.get(slot).is_some_and(|row| !self.fits(row)) {
+            let text = format!("{order} is sent, and the filter \"{}\" hides it; Esc shows all", self.filter());
+            self.notify(&text, Tone::Plain);
+        }
         // A row that stands still with the rest would seem to hang.
         self.thaw();
         let (ticket, seed, retry) = (self.tickets, self.setup().seed, self.setup().retry);

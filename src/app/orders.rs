@@ -1,18 +1,18 @@
 //! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
 
+mod journal;
+
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     ops::Bound,
 };
 
-use crate::{
-    domain::{Activity, UnixMillis},
-    store::Record,
-};
+use crate::domain::{Activity, UnixMillis};
+
+pub use journal::Left;
 
 use super::{
     execution::{Asked, Execution, Turn},
-    ingest,
     message::End,
     pending::Description,
 };
@@ -29,14 +29,6 @@ pub struct Slot {
 }
 
 pub type RunKey = (String, String);
-
-/// Orders that left the table with the journal that recorded them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Left {
-    pub orders: u64,
-    /// Those whose effect was in the stock more than once.
-    pub repeated: u64,
-}
 
 /// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.
@@ -55,6 +47,8 @@ pub struct Orders {
     by_run: HashMap<RunKey, Slot>,
     by_ticket: HashMap<u64, Slot>,
     open: BTreeSet<Slot>,
+    /// Open orders whose effect is in the stock.
+    unsettled: usize,
     /// Open orders whose workflow task fails.
     failing: BTreeSet<Slot>,
     /// The latest time in the journal so far.
@@ -87,6 +81,12 @@ impl Orders {
     #[must_use]
     pub fn failing(&self) -> Option<(usize, &Execution)> {
         Some((self.failing.len(), self.get(*self.failing.first()?)?))
+    }
+
+    /// Open orders whose effect is in the stock.
+    #[must_use]
+    pub const fn unsettled(&self) -> usize {
+        self.unsettled
     }
 
     /// The slots of orders that have not ended, those behind `slot` first; each once.
@@ -261,6 +261,8 @@ impl Orders {
 
     fn count(&mut self, slot: Slot, before: &Tally, after: &Tally) {
         self.note(slot);
+        let unsettled = |tally: &Tally| usize::from(tally.unsettled);
+        self.unsettled = self.unsettled.saturating_sub(unsettled(before)).saturating_add(unsettled(after));
         if after.open {
             self.open.insert(slot);
         } else {
@@ -324,6 +326,7 @@ impl Orders {
         let Some((_, execution)) = named else { return };
         self.open.remove(&slot);
         self.failing.remove(&slot);
+        self.unsettled = self.unsettled.saturating_sub(usize::from(Tally::of(&execution).unsettled));
         self.note(slot);
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
@@ -332,46 +335,6 @@ impl Orders {
             self.by_ticket.remove(&asked.ticket);
         }
         self.free.push(slot.index);
-    }
-
-    /// The same journal is read again: forget what only it recorded.
-    pub fn forget_journal(&mut self) {
-        self.keep(|execution| execution.asked.is_some() || execution.taken);
-        for slot in self.rows.clone() {
-            self.change_at(slot, Execution::forget_journal);
-        }
-        self.count_again();
-    }
-
-    /// The counts after journal records were forgotten.
-    fn count_again(&mut self) {
-        let left = self.rows.iter().filter_map(|slot| self.get(*slot)).map(|execution| Tally::of(execution).attempts);
-        self.attempts = left.sum();
-        (self.retries, self.journal_time) = <_>::default();
-    }
-
-    /// Another journal took the place of the one before, whoever did it. Orders that ended belong to the earlier stock and
-    /// leave the table, unless `records`, the beginning of the new journal, mention them. Open orders stay without
-    /// what the earlier journal recorded of them.
-    pub fn replace_journal(&mut self, records: &[Record]) -> Left {
-        let mentioned: HashSet<RunKey> = records.iter().filter_map(ingest::run_of).collect();
-        let key = |execution: &Execution| Some((execution.workflow.clone(), execution.run.clone()?));
-        let stays =
-            |execution: &Execution| !execution.has_left() || key(execution).is_some_and(|key| mentioned.contains(&key));
-        let mut left = Left::default();
-        for (_, execution) in self.newest_first(0).filter(|(_, execution)| !stays(execution)) {
-            left.orders += 1;
-            left.repeated += u64::from(execution.repeated() > 1);
-        }
-        self.keep(stays);
-        for slot in self.rows.clone() {
-            self.change_at(slot, |execution| {
-                execution.outlived |= execution.is_journaled();
-                execution.forget_journal();
-            });
-        }
-        self.count_again();
-        left
     }
 
     fn keep(&mut self, keep: impl Fn(&Execution) -> bool) {
@@ -392,6 +355,7 @@ impl Orders {
 #[derive(Debug, Default)]
 struct Tally {
     open: bool,
+    unsettled: bool,
     failing: bool,
     attempts: u64,
     journaled: [u64; Activity::ALL.len()],
@@ -402,7 +366,8 @@ impl Tally {
         let attempts = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
         let journaled = Activity::ALL.map(|activity| execution.lane(activity).total_journaled());
         let open = !execution.is_over();
-        Self { open, failing: open && execution.failing.is_some(), attempts, journaled }
+        let unsettled = open && execution.lanes.iter().any(|lane| lane.times() > 0);
+        Self { open, unsettled, failing: open && execution.failing.is_some(), attempts, journaled }
     }
 }
 

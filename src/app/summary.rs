@@ -54,6 +54,9 @@ pub fn summary(app: &App) -> String {
     );
     let verdict = match (audit.seq, audit.verdict()) {
         (0, _) => "verdict none: no journal was seen".to_owned(),
+        (_, Verdict::Right) if orders.unsettled() > 0 => {
+            format!("verdict PENDING: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
+        }
         (_, Verdict::Right) if orders.open() > 0 => {
             format!("verdict RIGHT so far: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
         }

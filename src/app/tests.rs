@@ -2,6 +2,7 @@
 
 mod answers;
 mod performances;
+mod verdicts;
 mod workers;
 
 use std::fmt::Write as _;
@@ -234,70 +235,6 @@ fn a_reset_asks_and_forgets_what_has_ended() {
 /// The first record of the journal that a reset creates.
 fn after_reset(scene: &Scene) -> crate::store::Record {
     crate::store::Record { at: UnixMillis(scene.now), ..scene.records[0].clone() }
-}
-
-#[test]
-fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_support() {
-    for reset_first in [true, false] {
-        let mut scene = Scene::wrong();
-        // An order of another program, which only the journal knows, has ended; one more is open.
-        (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
-        scene.started(UPDATE, 1);
-        scene.ended("applied");
-        (scene.order, scene.workflow, scene.run) = ("C8", "order-C8".into(), "r3".into());
-        scene.started(UPDATE, 1);
-        scene.commit(UPDATE, 1, -1);
-        scene.wait(1_000);
-        let records = vec![after_reset(&scene)];
-        // The reader may see no journal in between, or an empty one.
-        if reset_first {
-            scene.tell(Message::Journal(News { restarted: true, records: Vec::new() }));
-            scene.tell(Message::Journal(News { restarted: false, records }));
-        } else {
-            scene.tell(Message::Journal(News { restarted: true, records }));
-        }
-        let app = &scene.app;
-        assert_eq!((app.judgement(), app.orders().len(), app.orders().open()), (Judgement::Right, 1, 1));
-        assert!(app.notice().unwrap().text.contains("2 ended orders left the table"), "{:?}", app.notice());
-        let summary = app.summary();
-        let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";
-        assert!(summary.contains("orders 1 (open 1), attempts 0") && summary.contains(expected), "{summary}");
-        scene.ended("applied");
-        let order = scene.app.selected().unwrap();
-        assert_eq!((order.order.as_str(), order.verdict()), ("C8", OrderVerdict::Completed));
-        assert!(explain(order, scene.app.stage(order)).text.contains("this stock does not show its effect"));
-    }
-}
-
-#[test]
-fn one_rule_holds_for_own_resets_and_those_of_others() {
-    let state = |own: bool| {
-        let mut scene = Scene::wrong();
-        let commands = scene.press(Intent::OrderAgain);
-        scene.begin(&commands[0], "r2");
-        scene.started(UPDATE, 1);
-        if own {
-            scene.press(Intent::AskReset);
-            scene.press(Intent::Yes);
-        }
-        let records = vec![after_reset(&scene)];
-        scene.tell(Message::Journal(News { restarted: true, records }));
-        if own {
-            scene.tell(Message::ResetDone(Ok(None)));
-        }
-        scene.ended("applied");
-        (picture(&scene.app), scene.app.summary())
-    };
-    assert_eq!(state(true), state(false));
-    assert!(!state(false).0.contains("AppliedOnce"));
-}
-
-#[test]
-fn a_journal_that_lost_its_end_supports_no_verdict_of_what_it_lost() {
-    let mut scene = Scene::wrong();
-    let records = scene.records[..1].to_vec();
-    scene.tell(Message::Journal(News { restarted: true, records }));
-    assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::Completed);
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn verdict(side: &Side, room: Room, width: usize) -> Line<'static> {
         (Some(Verdict::Right), _) => (" RIGHT ", theme::badge(style)),
         (Some(Verdict::Wrong), _) => (" WRONG ", theme::badge(style)),
         (None, SideStage::Failed(_)) => (" FAILED ", theme::badge(theme::BAD)),
-        (None, _) => return Line::styled("no verdict yet", theme::FAINT),
+        (None, _) => (" PENDING ", theme::badge(theme::WARN)),
     };
     let expected = side.account().audit.expected;
     let mut spans = Vec::new();
@@ -243,7 +243,7 @@ fn draw_attempts(buffer: &mut Buffer, area: Rect, room: Room, app: &App, compari
         buffer.set_line(gutter.x, place.y, &label(row, room), gutter.width);
         for (cell, column) in row.cells.iter().zip(columns) {
             if let Some(cell) = cell {
-                let line = line_up::cell(cell, usize::from(column.width), app.shown_now());
+                let line = line_up::cell(cell, app.look(), usize::from(column.width), app.shown_now());
                 pane::lines(buffer, Rect { y: place.y, height: 1, ..column }, [line]);
             }
         }
@@ -405,9 +405,9 @@ mod tests {
         assert_eq!(rows[7], " stock           ██  █  █ █  █  ██    ██  █  █ █  █  ██    ████");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  RIGHT expected 1001   WRONG expected 1001");
         assert_eq!(rows[12], "                each effect once     by luck, this time    A12 applied twice");
-        assert_eq!(rows[14], " A12 update 1   ⊗ -999 → 1 ack lost  ⊗ -999 → 1 ack lost   ⊗ -999 → 1 ack lost");
-        assert_eq!(rows[16], " A12 update 2   ↺ +0 replayed        = +0 skipped          2 -999 → -998 AGAIN");
-        assert_eq!(rows[18], " A12 supplier 1 ✓ +1000 → 1001       ✓ +1000 → 1001        ✓ +1000 → 2");
+        assert_eq!(rows[14], " A12 update 1   ⊗ 1000 → 1 ack lost  ⊗ 1000 → 1 ack lost   ⊗ 1000 → 1 ack lost");
+        assert_eq!(rows[16], " A12 update 2   ↺ +0 replayed        = +0 skipped          2 1 → -998 AGAIN");
+        assert_eq!(rows[18], " A12 supplier 1 ✓ 1 → 1001 (+1000)   ✓ 1 → 1001 (+1000)    ✓ -998 → 2 (+1000)");
         assert_eq!(rows[21], " Same order, same faults: only the guard differs. Temporal retried all three.");
         assert_eq!(rows[22], " last-order was lucky: B sends another order between.");
         assert_eq!(rows[23], " v again B with another order between Esc back ? help q quit");
@@ -419,9 +419,9 @@ mod tests {
         let rows = rows(&buffer);
         assert_eq!(rows[1], " A12 998 x 123456, then B7   FAULTS after-commit-once  instead of seed random 42");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  WRONG expected 1001   WRONG expected 1001");
-        assert_eq!(rows[14], " A12 update 1   ⊗ -998 → 2 ack lost  ⊗ -998 → 2 ack lost   ⊗ -998 → 2 ack lost");
-        assert_eq!(rows[15], " B7  update 1   ✓ -1 → 1             ✓ -1 → 1              ✓ -1 → 1");
-        assert_eq!(rows[17], " A12 update 2   ↺ +0 replayed        2 -998 → 3 AGAIN      2 -998 → 3 AGAIN");
+        assert_eq!(rows[14], " A12 update 1   ⊗ 1000 → 2 ack lost  ⊗ 1000 → 2 ack lost   ⊗ 1000 → 2 ack lost");
+        assert_eq!(rows[15], " B7  update 1   ✓ 2 → 1 (-1)         ✓ 2 → 1 (-1)          ✓ 2 → 1 (-1)");
+        assert_eq!(rows[17], " A12 update 2   ↺ +0 replayed        2 1001 → 3 AGAIN      2 1001 → 3 AGAIN");
         assert_eq!(rows[18], " A12 supplier 1 ✓ +0 not needed      ✓ +0 not needed       ✓ +0 not needed");
         assert!(rows[21].contains("B7 came between") && rows[22].contains("Temporal retried all three."), "{rows:#?}");
     }
@@ -438,8 +438,8 @@ mod tests {
         let blocks = places(&buffer, "████");
         assert_style(&buffer, blocks[0], Color::Green, Modifier::empty());
         assert_style(&buffer, *blocks.iter().rev().find(|(x, _)| *x > 55).unwrap(), Color::Red, Modifier::empty());
-        assert_style(&buffer, places(&buffer, "2 -999")[0], Color::Red, BADGE);
-        assert_style(&buffer, places(&buffer, "-999 → -998 AGAIN")[0], Color::Red, Modifier::BOLD);
+        assert_style(&buffer, places(&buffer, "2 1 →")[0], Color::Red, BADGE);
+        assert_style(&buffer, places(&buffer, "1 → -998 AGAIN")[0], Color::Red, Modifier::BOLD);
         assert_style(&buffer, places(&buffer, "AGAIN")[0], Color::Red, Modifier::BOLD);
         assert_style(&buffer, places(&buffer, "by luck")[0], Color::Magenta, Modifier::empty());
         assert_style(&buffer, places(&buffer, "replayed")[0], Color::Cyan, Modifier::empty());
@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn while_it_is_open_no_stock_is_judged() {
         let buffer = frame(&Play::waiting(false), 80, 24);
-        assert_eq!(places(&buffer, "no verdict yet").len(), 3);
+        assert_eq!(places(&buffer, "PENDING").len(), 3);
         assert_eq!(places(&buffer, "○ retry in 1 s").len(), 3);
         assert_style(&buffer, places(&buffer, "████")[0], Color::Reset, Modifier::empty());
         places(&buffer, "its acknowledgement is lost. Temporal cannot know");
@@ -503,7 +503,7 @@ mod tests {
     #[test]
     fn a_dead_worker_is_shown_with_its_attempt() {
         let buffer = frame(&crashed(), 80, 24);
-        assert_eq!(places(&buffer, "† -999 → 1 crashed").len(), 3);
+        assert_eq!(places(&buffer, "† 1000 → 1 crashed").len(), 3);
         assert_eq!(places(&buffer, "worker † gone").len(), 3);
         assert_eq!(places(&buffer, "○ retry in 5 s").len(), 3);
     }

@@ -56,7 +56,7 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     let room = usize::from(row.width).saturating_sub(label.len() + 1);
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
-    let hint = Span::styled("  words from id, state, verdict; Enter keeps, Esc leaves", theme::FAINT);
+    let hint = Span::styled("  words from id, state, verdict; Enter keeps, Esc clears", theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 

@@ -6,9 +6,9 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::app::{App, Effect, EffectKind, Panel};
+use crate::app::{App, Effect, EffectKind, Look, Panel};
 
-use super::{glyphs, pane, theme};
+use super::{glyphs, pane, theme, words};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let effects = &app.account().effects;
@@ -16,7 +16,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = pane::titled(buffer, area, title, "newest first", app.panel() == Panel::Effects);
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     let from = app.scroll().effects.min(effects.kept().saturating_sub(height));
-    let mut lines: Vec<_> = effects.newest_first().skip(from).take(height).map(|effect| line(effect, width)).collect();
+    let mut lines: Vec<_> =
+        effects.newest_first().skip(from).take(height).map(|effect| line(effect, app.look(), width)).collect();
     if lines.is_empty() {
         lines.push(Line::styled("none yet: no stock was changed", theme::FAINT));
     }
@@ -29,8 +30,8 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     app.account().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
 }
 
-/// `✓ order:A12    -999 →      1  #2`, and the word for it where there is room.
-fn line(effect: &Effect, width: usize) -> Line<'static> {
+/// `✓ order:A12   1000 → 1 (-999)  #2`, and the word for it where there is room.
+fn line(effect: &Effect, look: Look, width: usize) -> Line<'static> {
     let mark = glyphs::of_effect(effect.kind);
     let attempt = effect.attempt.map_or_else(String::new, |number| format!("#{number}"));
     let word = match effect.kind {
@@ -42,13 +43,12 @@ fn line(effect: &Effect, width: usize) -> Line<'static> {
         EffectKind::Applied { .. } => "AGAIN",
         EffectKind::Refused => "refused",
     };
-    let delta = if effect.delta == 0 { "±0".to_owned() } else { format!("{:+}", effect.delta) };
-    // Ids are what tells the lines apart, so they get the room.
-    let tail = if width < 46 {
-        format!(" {delta:>5} → {:<5}", effect.stock)
-    } else {
-        format!(" {delta:>6} → {:<6}", effect.stock)
+    let change = match effect.delta {
+        0 => format!("{} (±0)", effect.stock),
+        delta => words::change(look, delta, effect.stock),
     };
+    // Ids are what tells the lines apart, so they get the room.
+    let tail = if width < 46 { format!(" {change:>16} ") } else { format!(" {change:>19}  ") };
     let word_width = if width >= 46 { 11 } else { 0 };
     let key = width.saturating_sub(2 + tail.chars().count() + 4 + word_width);
     let style = match effect.kind {

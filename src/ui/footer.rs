@@ -4,6 +4,7 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
+    widgets::{Clear, Widget},
 };
 
 use crate::{
@@ -13,26 +14,35 @@ use crate::{
 
 use super::{glyphs, pane, theme};
 
+/// The most rows that a notice takes.
+const MOST_ROWS: usize = 3;
+
+/// What does not fit into the row is continued in it: the rows above `area` are covered, at most [`MOST_ROWS`] in all.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width);
-    let line = match (app.notice(), trouble(app)) {
+    let (mark, text, style) = match (app.notice(), trouble(app)) {
         (Some(notice), _) => {
             let style = match notice.tone {
                 Tone::Plain => theme::BOLD,
                 Tone::Good => theme::GOOD.patch(theme::BOLD),
                 Tone::Bad => theme::BAD.patch(theme::BOLD),
             };
-            Line::styled(pane::cut(&format!(" » {}", notice.text), width), style)
+            (" » ", notice.text.clone(), style)
         }
-        (None, Some(trouble)) if trouble.passes => {
-            Line::styled(pane::cut(&format!(" .. {}", trouble.text), width), theme::BOLD)
-        }
-        (None, Some(trouble)) => {
-            Line::styled(pane::cut(&format!(" ! {}", trouble.text), width), theme::BAD.patch(theme::BOLD))
-        }
-        (None, None) => legend(width),
+        (None, Some(trouble)) if trouble.passes => (" .. ", trouble.text, theme::BOLD),
+        (None, Some(trouble)) => (" ! ", trouble.text, theme::BAD.patch(theme::BOLD)),
+        (None, None) => return pane::lines(buffer, area, [legend(width)]),
     };
-    pane::lines(buffer, area, [line]);
+    let indent = mark.chars().count();
+    let texts = pane::wrap(&text, width.saturating_sub(indent), 0, MOST_ROWS);
+    let above = u16::try_from(texts.len().saturating_sub(1)).unwrap_or(0).min(area.y.saturating_sub(buffer.area.y));
+    let area = Rect { y: area.y.saturating_sub(above), height: area.height.saturating_add(above), ..area };
+    Clear.render(area, buffer);
+    let lines = texts.into_iter().enumerate().map(|(index, text)| {
+        let lead = if index == 0 { mark.to_owned() } else { " ".repeat(indent) };
+        Line::styled(format!("{lead}{text}"), style)
+    });
+    pane::lines(buffer, area, lines);
 }
 
 /// As many glyphs with their words as fit.

@@ -1,4 +1,4 @@
-//! What one attempt did to the stock under one guard, in a narrow column: `⊗ -999 → 1 ack lost`. Changes nothing.
+//! What one attempt did to the stock under one guard, in a narrow column: `⊗ 1000 → 1 ack lost`. Changes nothing.
 
 use ratatui::{
     style::Style,
@@ -6,16 +6,16 @@ use ratatui::{
 };
 
 use crate::{
-    app::{AttemptState, LineUpCell, Seen, until},
+    app::{AttemptState, Committed, LineUpCell, Look, Seen, until},
     domain::UnixMillis,
     store::Outcome,
 };
 
-use super::{glyphs, pane, theme};
+use super::{glyphs, pane, theme, words};
 
-pub fn cell(cell: &LineUpCell<'_>, width: usize, now: UnixMillis) -> Line<'static> {
+pub fn cell(cell: &LineUpCell<'_>, look: Look, width: usize, now: UnixMillis) -> Line<'static> {
     match cell {
-        LineUpCell::Attempt(seen) => attempt(seen, width),
+        LineUpCell::Attempt(seen) => attempt(seen, look, width),
         LineUpCell::Due(at) => {
             let mark = glyphs::WAITING;
             let text = pane::cut(&format!("retry {}", until(*at, now)), width.saturating_sub(2));
@@ -24,12 +24,16 @@ pub fn cell(cell: &LineUpCell<'_>, width: usize, now: UnixMillis) -> Line<'stati
     }
 }
 
-fn attempt(seen: &Seen<'_>, width: usize) -> Line<'static> {
+fn attempt(seen: &Seen<'_>, look: Look, width: usize) -> Line<'static> {
     let mark = glyphs::of_attempt(seen);
     let again = seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some();
     let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
     let mut spans = vec![Span::styled(mark.glyph.to_string(), mark.style)];
-    let (effect, word) = (effect(seen), word(seen));
+    let word = word(seen);
+    // The delta gives way to the word.
+    let room = width.saturating_sub(1 + word.map_or(0, |word| word.chars().count() + 1));
+    let effects = effects(seen, look);
+    let effect = effects.iter().find(|text| text.chars().count() < room).or(effects.last()).cloned();
     let word_style = if again { style } else { mark.style };
     let mut used = 1;
     // Whole or not at all: half a number would be another number.
@@ -44,12 +48,14 @@ fn attempt(seen: &Seen<'_>, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// What it did to the stock; `None` where it never came to that, or nobody knows.
-fn effect(seen: &Seen<'_>) -> Option<String> {
+/// What it did to the stock, the longest text first; none if it never came to that, or that is not known.
+fn effects(seen: &Seen<'_>, look: Look) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
-        (Some(committed), _) if committed.delta != 0 => Some(format!("{:+} → {}", committed.delta, committed.stock)),
-        (Some(_), _) | (None, AttemptState::Succeeded(_)) => Some("+0".to_owned()),
-        (None, _) => None,
+        (Some(Committed { delta, stock, .. }), _) if delta != 0 => {
+            vec![words::change(look, delta, stock), words::from_to(look, delta, stock)]
+        }
+        (Some(_), _) | (None, AttemptState::Succeeded(_)) => vec!["+0".to_owned()],
+        (None, _) => Vec::new(),
     }
 }
 

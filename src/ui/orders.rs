@@ -117,7 +117,7 @@ fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) 
     let stage = app.stage(order);
     let (word, style_of_word) = words::stage(stage);
     let (verdict, verdict_style) = words::verdict(order.verdict());
-    let name = if order.joins > 0 { format!("{} +{} joined", order.order, order.joins) } else { order.order.clone() };
+    let name = name(order, widths.order);
     let (pointer, style) = if selected { ("▌ ", theme::BOLD) } else { ("  ", theme::PLAIN) };
     let mut spans = vec![Span::styled(pointer, style), Span::styled(pane::column(&name, widths.order), style)];
     spans.push(Span::raw(" "));
@@ -133,6 +133,20 @@ fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) 
     spans.push(Span::raw(" "));
     spans.push(Span::styled(verdict, verdict_style));
     Line::from(spans)
+}
+
+/// The order's id, and how many starts joined it: as words if they fit.
+fn name(order: &Execution, width: usize) -> String {
+    let joins = match order.joins {
+        0 => return order.order.clone(),
+        joins => format!(" +{joins}"),
+    };
+    let long = format!("{}{joins} joined", order.order);
+    if long.chars().count() <= width {
+        long
+    } else {
+        pane::cut(&order.order, width.saturating_sub(joins.len())) + &joins
+    }
 }
 
 /// The attempts of an activity as glyphs, the latest where not all fit, filled to `width`.

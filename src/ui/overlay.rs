@@ -51,7 +51,7 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
             let width = usize::from(area.width.min(PAGE).saturating_sub(2));
             Some((format!(" idempotence {} ", app.setup().version), help::lines(width)))
         }
-        Overlay::Statistics => Some((" figures ".to_owned(), figures::lines(app))),
+        Overlay::Statistics => Some((" statistics ".to_owned(), figures::lines(app))),
         Overlay::ShowCommand => {
             let order = app.selected()?;
             Some((format!(" {} as temporal commands ", order.order), command_page::lines(app, order)))

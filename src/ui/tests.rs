@@ -149,13 +149,13 @@ fn mid_retry_is_told_at_both_sizes() {
             "in, unconfirmed",
             "INDEFINITE",
             "failed after commit",
-            "-999 → 1",
+            "1000 → 1 (-999)",
             "retries: update 1",
             "expected 1 = actual 1",
         ] {
             find(&frame, words);
         }
-        assert_style(&frame, " RIGHT ", Color::Green, Modifier::BOLD | Modifier::REVERSED);
+        assert_style(&frame, " PENDING ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
         assert_style(&frame, "in, unconfirmed", Color::Magenta, Modifier::empty());
         assert_style(&frame, " INDEFINITE ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
     }
@@ -166,7 +166,7 @@ fn the_seed_scenario_ends_right() {
     let app = Scene::right().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
-        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "+1000 → 1001"] {
+        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "1 → 1001 (+1000)"] {
             find(&frame, words);
         }
         assert_style(&frame, "✓ applied once", Color::Green, Modifier::empty());
@@ -180,7 +180,8 @@ fn an_order_applied_twice_is_seen_from_the_back_of_the_room() {
     let app = Scene::wrong().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
-        for words in ["GUARD OFF", "applied twice: order:A12", "expected 1001 ≠ actual 2", "⊗2", "-999 → -998"] {
+        for words in ["GUARD OFF", "applied twice: order:A12", "expected 1001 ≠ actual 2", "⊗2", "1 → -998 (-999)"]
+        {
             find(&frame, words);
         }
         for words in [" WRONG ", "APPLIED TWICE", " GUARD OFF "] {
@@ -217,10 +218,10 @@ fn the_help_can_be_read_to_its_end() {
 #[test]
 fn effects_stand_beside_the_timeline_or_take_its_place() {
     let mut scene = Scene::right();
-    find(&frame(&scene.app, 120, 40), "±0 → 1 ");
-    assert!(!text(&frame(&scene.app, 80, 24)).contains("±0 → 1 "));
+    find(&frame(&scene.app, 120, 40), " 1 (±0) ");
+    assert!(!text(&frame(&scene.app, 80, 24)).contains(" 1 (±0) "));
     scene.press(Intent::Focus(Panel::Effects));
-    find(&frame(&scene.app, 80, 24), "±0 → 1 ");
+    find(&frame(&scene.app, 80, 24), " 1 (±0) ");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //!          0s                      1s                     2s                     3s
 //! update   #1 ✗ failed before commit  4 ms  planned error
 //!             waited 1.00 s (policy 1 s)
-//! update   #2 ⊗ failed after commit  -999 → 1  8 ms  planned error: RANDOM ERROR
+//! update   #2 ⊗ failed after commit  1000 → 1 (-999)  8 ms  planned error
 //! update   #3 ○ in 1.4 s (policy 2 s)
 //! ~~~
 
@@ -48,8 +48,9 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     }
     let focused = app.panel() == Panel::Timeline;
     let Some(order) = app.selected() else {
-        pane::titled(buffer, area, Line::styled("selected order", theme::BOLD), "", focused);
-        return;
+        let title = Line::styled("selected order", theme::BOLD);
+        let area = pane::titled(buffer, area, title, "", focused);
+        return pane::lines(buffer, area, [Line::styled(" no order was sent yet", theme::FAINT)]);
     };
     let title = title(order);
     let room = usize::from(area.width).saturating_sub(title.width() + 10);
@@ -133,10 +134,11 @@ const fn tone(kind: Kind) -> Style {
 fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line<'static>> {
     let said = explain(order, app.stage(order));
     let head = format!(" {} ", said.head);
-    let mut texts = pane::wrap(&said.text, width, head.chars().count() + 1, rows).into_iter();
+    // The lines after the first begin where the text of the badge does.
+    let mut texts = pane::wrap(&said.text, width.saturating_sub(1), head.chars().count(), rows).into_iter();
     let first = texts.next().unwrap_or_default();
     let first = Line::from(vec![Span::styled(head, theme::badge(tone(said.kind))), Span::raw(" "), Span::raw(first)]);
-    let mut lines: Vec<_> = std::iter::once(first).chain(texts.map(Line::raw)).collect();
+    let mut lines: Vec<_> = std::iter::once(first).chain(texts.map(|text| Line::raw(format!(" {text}")))).collect();
     lines.extend((lines.len() < rows).then(|| names(order, width)));
     lines.resize(rows, Line::raw(""));
     lines
@@ -144,5 +146,5 @@ fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line
 
 fn names(order: &Execution, width: usize) -> Line<'static> {
     let run = order.run.as_deref().unwrap_or("not known yet");
-    Line::styled(pane::cut(&format!("workflow {}  run {run}", order.workflow), width), theme::FAINT)
+    Line::styled(pane::cut(&format!(" workflow {}  run {run}", order.workflow), width), theme::FAINT)
 }

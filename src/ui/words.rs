@@ -3,8 +3,8 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{App, Link, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
-    domain::{Activity, Guard},
+    app::{App, Link, Look, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
+    domain::{Activity, Guard, Stock},
 };
 
 use super::theme;
@@ -63,6 +63,19 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
         Stage::Between => Activity::SupplierOrder.short_name().to_owned(),
         _ => String::new(),
     }
+}
+
+/// A change of the stock: `1000 → 1 (-999)`.
+#[must_use]
+pub fn change(look: Look, delta: i64, stock: Stock) -> String {
+    format!("{} ({delta:+})", from_to(look, delta, stock))
+}
+
+/// A change of the stock where there is little room: `1000 → 1`.
+#[must_use]
+pub fn from_to(look: Look, delta: i64, stock: Stock) -> String {
+    let arrow = if look.ascii { "->" } else { "→" };
+    format!("{} {arrow} {stock}", stock.saturating_sub(delta))
 }
 
 /// Something is still to come.

@@ -6,14 +6,17 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, AttemptFacts, AttemptState, Execution, Link, NextAttempt, Place, Seen, Stretch, What, Worker, history},
+    app::{
+        App, AttemptFacts, AttemptState, Execution, Link, Look, NextAttempt, Place, Seen, Stretch, What, Worker,
+        history,
+    },
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
 };
 
 use super::{
-    super::{glyphs, pane, theme},
+    super::{glyphs, pane, theme, words},
     picture::NAME,
     times,
 };
@@ -201,12 +204,12 @@ impl List<'_> {
         let row = Row::new(self.activity.short_name())
             .say(&pane::column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
-            .add(effect(seen), effect_style, width)
+            .add(effect(seen, self.app.look()), effect_style, width)
             .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
             .add(time, time_style, width)
             .add(planned(seen), theme::FAINT, width);
         let room = width.saturating_sub(row.used + 2);
-        let message = self.message(seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
+        let message = message(seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
         row.add(message.map(|message| pane::cut(&message, room)), theme::FAINT, width).line
     }
 
@@ -250,11 +253,15 @@ impl List<'_> {
             return Some((format!("ended after {}, too late for Temporal", times::exact(late)), theme::WARN));
         }
         if let Some((died, begun)) = seen.facts.and_then(|facts| facts.orphaned.zip(facts.begun())) {
-            return Some((format!("after {}", times::exact(died.0.saturating_sub(begun.0))), theme::FAINT));
+            let died = died.0.saturating_sub(begun.0);
+            let timeout = self.timeout(stretch).filter(|_| stretch.millis() > died);
+            let timeout = timeout.map_or_else(String::new, |timeout| format!(", {timeout}"));
+            return Some((format!("after {}{timeout}", times::exact(died)), theme::FAINT));
         }
         let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
         if lost {
-            return exact.then(|| (format!("no answer in {}", times::exact(stretch.millis())), theme::FAINT));
+            let silent = || format!("no answer in {}", times::exact(stretch.millis()));
+            return exact.then(|| (self.timeout(stretch).unwrap_or_else(silent), theme::FAINT));
         }
         if seen.state == AttemptState::Running && exact {
             let so_far = self.app.shown_now().0.saturating_sub(stretch.from.0);
@@ -263,17 +270,14 @@ impl List<'_> {
         seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
     }
 
-    fn countdown(&self, due: UnixMillis) -> String {
-        times::countdown(due, self.app.shown_now(), self.app.look().still)
+    /// That Temporal gave the attempt up at its timeout, which explains the wait for the next one.
+    fn timeout(&self, stretch: &Stretch<'_>) -> Option<String> {
+        let limit = self.app.setup().retry.start_to_close;
+        (stretch.millis() >= limit).then(|| format!("timeout after {}", times::exact(stretch.millis())))
     }
 
-    /// What a failure says: that of the latest, and of every one that nobody planned.
-    fn message(&self, seen: &Seen<'_>) -> Option<String> {
-        let AttemptState::Failed(failure) = seen.state else { return None };
-        let is_latest = self.order.last_trouble().is_some_and(|(activity, latest)| {
-            activity == self.activity && (latest.number, latest.round) == (seen.number, seen.round)
-        });
-        (is_latest || failure.point.is_none()).then(|| failure.message.clone())
+    fn countdown(&self, due: UnixMillis) -> String {
+        times::countdown(due, self.app.shown_now(), self.app.look().still)
     }
 
     fn next(&self, next: &NextAttempt, before: Option<&Stretch<'_>>) -> Line<'static> {
@@ -302,11 +306,17 @@ impl List<'_> {
     }
 }
 
-fn effect(seen: &Seen<'_>) -> Option<String> {
+/// The message of a failure that was not planned.
+fn message(seen: &Seen<'_>) -> Option<String> {
+    let AttemptState::Failed(failure) = seen.state else { return None };
+    failure.point.is_none().then(|| failure.message.clone())
+}
+
+fn effect(seen: &Seen<'_>, look: Look) -> Option<String> {
     let committed = seen.facts?.committed?;
     match committed.delta {
         0 => Some("not needed".to_owned()),
-        delta => Some(format!("{delta:+} → {}", committed.stock)),
+        delta => Some(words::change(look, delta, committed.stock)),
     }
 }
 
