@@ -45,7 +45,11 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let area = pane::titled(buffer, area, title, note, app.panel() == Panel::Stock);
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
-    let wanted = digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS);
+    let wanted = match area.height {
+        // No room for blocks.
+        0..digits::HEIGHT => u16::try_from(stock.len()).unwrap_or(MOST_DIGITS).clamp(6, MOST_DIGITS),
+        _ => digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS),
+    };
     let json = if everything && tall && area.width >= WIDE { DOCUMENT } else { 0 };
     let [_, number, _, facts, document] = area.layout(&Layout::horizontal([
         Constraint::Length(1),

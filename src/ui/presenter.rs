@@ -247,7 +247,7 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel],
 /// What is said below the panels: a badge, and sentences.
 fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
     let plays = *state == StepState::Playing;
-    let notice = app.notice().filter(|notice| plays || notice.tone == Tone::Bad);
+    let notice = app.notice().filter(|notice| notice.tone == Tone::Bad || plays && notice.tone == Tone::Plain);
     let notice = notice.map(|notice| notice.text.clone());
     let (badge, style, paragraphs, more) = match state {
         StepState::Told | StepState::Read if step.scenario.is_none() => return Vec::new(),

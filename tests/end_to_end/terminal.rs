@@ -480,7 +480,7 @@ fn text_of_other_programs_does_nothing_to_the_terminal() {
         ("?", "╭ idempotence ", "\u{1b}"),
         ("R", "╭ reset ", "n"),
         ("L", "╭ log: ", "\u{1b}"),
-        ("S", "╭ figures ", "\u{1b}"),
+        ("S", "╭ statistics ", "\u{1b}"),
         ("t", " as temporal commands ", "\u{1b}"),
     ];
     for (key, shown, back) in overlays {
