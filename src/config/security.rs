@@ -15,7 +15,7 @@ use super::effective::{Choice, Sourced};
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::{Found, Sources};
 use super::{Flags, names, paths, values};
-use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport};
+use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport, is_content};
 use crate::toml_text::quoted;
 
 /// A certificate or key: the file that holds it, or the text itself.
@@ -202,8 +202,7 @@ fn is_data(name: &str) -> bool {
 
 /// The value, unless it is the text itself where its path belongs.
 fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> {
-    let holds_text = found.text.contains("-----") || found.text.contains('\n');
-    if holds_text && !is_data(found.origin.name) {
+    if !is_data(found.origin.name) && is_content(found.text) {
         return Err(SettingsError::TextInsteadOfPath { origin: found.origin.clone(), data });
     }
     Ok(found.text.to_owned())

@@ -47,6 +47,8 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
         address: settings.address.to_string(),
         transport: settings.transport.clone(),
         api_key: settings.api_key.clone(),
+        metadata: Vec::new(),
+        proxy: None,
         namespace: settings.namespace.clone(),
         identity: format!("idempotence-{role}@{}", std::process::id()),
         timeout: settings.connect_timeout,

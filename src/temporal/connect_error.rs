@@ -1,14 +1,17 @@
 //! Why there is no connection: each cause its own sentence, with what to do about it.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use rustls::{AlertDescription, CertificateError as Verdict};
 use temporalio_client::errors::ClientConnectError;
 use tonic::{Code, Status};
 
+use tokio::time::timeout;
+
 use super::{
-    link::{Endpoint, Transport},
-    tls::{CertificateError, Judge, Judgement, alert_of},
+    link::{Endpoint, Transport, dial},
+    proxy::ProxyError,
+    tls::{CertificateError, Finding, Judge, Judgement, Tls, probe},
 };
 use crate::domain::sanitize;
 
@@ -42,6 +45,16 @@ pub enum ConnectError {
     NoNamespace { address: String, namespace: String },
     #[error("the server at {address} refuses: {cause}")]
     Refused { address: String, cause: String },
+    #[error(
+        "the proxy {proxy} ({origin}) does not connect to {address}: {cause}; correct the proxy, or add the server's host \
+         to NO_PROXY"
+    )]
+    Proxy { proxy: String, origin: String, address: String, cause: ProxyError },
+    #[error(
+        "the proxy {proxy} ({origin}) does not connect to {address}: no answer in {seconds} s; correct the proxy, or add \
+         the server's host to NO_PROXY"
+    )]
+    ProxySilent { proxy: String, origin: String, address: String, seconds: u64 },
     #[error("'{address}' is no address: {cause}")]
     Address { address: String, cause: String },
     #[error(transparent)]
@@ -65,6 +78,18 @@ pub enum ConnectError {
     ServerExpired { address: String, until: String },
     #[error("the certificate of {address} is valid only from {from} on; check the clocks of both machines")]
     ServerNotYetValid { address: String, from: String },
+    #[error(
+        "the certificate of {address} says that it is an authority's (CA:TRUE), and is not one that is trusted here; if it \
+         is your server, set TEMPORAL_SERVER_ROOT_CA_CERT to exactly this certificate, or make another: openssl req -x509 \
+         -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.pem -subj /CN={host} -addext \
+         subjectAltName={kind}:{host} -addext basicConstraints=critical,CA:FALSE"
+    )]
+    AuthorityAsServer { address: String, host: String, kind: &'static str },
+    #[error(
+        "what listens at {address} speaks TLS but does not agree to HTTP/2 (ALPN h2), which Temporal needs; let what ends the \
+         TLS there offer it (stunnel: alpn = h2; HAProxy: bind ... alpn h2; nginx: a server of http2 with grpc_pass)"
+    )]
+    NoHttp2 { address: String },
     #[error("the certificate of {address} is refused: {cause}; the server needs another one")]
     BadServerCertificate { address: String, cause: String },
     #[error(
@@ -116,10 +141,21 @@ pub(super) async fn of_connecting(
         Some(rustls::Error::InvalidMessage(_)) => return ConnectError::NotTls { address },
         Some(error) => return ConnectError::Tls { address, cause: sanitize(&error.to_string(), LONGEST) },
         None if is_answer(error) => return plain(),
-        None => alert_of(&address, tls, judge, endpoint.timeout).await,
+        None => match find_out(endpoint, tls, judge).await {
+            Some(Finding::NoHttp2 | Finding::Alert(AlertDescription::NoApplicationProtocol)) => {
+                return ConnectError::NoHttp2 { address };
+            }
+            Some(Finding::Alert(alert)) => Some(alert),
+            None => None,
+        },
     };
     match alert {
+        Some(AlertDescription::NoApplicationProtocol) => ConnectError::NoHttp2 { address },
         Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
+        // The server gave up before it showed a certificate, so it is not about the client's.
+        Some(AlertDescription::HandshakeFailure) if judge.last().is_none() => {
+            ConnectError::Tls { address, cause: NOTHING_IN_COMMON.to_owned() }
+        }
         // Before TLS 1.3 there was no alert of its own for that.
         Some(AlertDescription::HandshakeFailure | AlertDescription::BadCertificate) if tls.identity.is_none() => {
             ConnectError::IdentityWanted { address }
@@ -130,6 +166,22 @@ pub(super) async fn of_connecting(
         Some(alert) => ConnectError::Tls { address, cause: words(alert) },
         None => plain(),
     }
+}
+
+/// Why a handshake fails before any certificate.
+const NOTHING_IN_COMMON: &str = "the two sides have no method in common; supported are TLS 1.2 and 1.3, and a server \
+                                 certificate whose key is ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
+
+/// Asks the server once more, on a connection of its own.
+async fn find_out(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
+    let limit: Duration = endpoint.timeout;
+    let stream = timeout(limit, dial(endpoint)).await.ok()?.ok()?;
+    probe(stream, host_of(&endpoint.address), tls, judge, limit).await
+}
+
+/// The host of a `host:port`, without brackets.
+pub(super) fn host_of(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']'])
 }
 
 /// Whether the server itself answered, so that the connection is not what is wrong.
@@ -169,6 +221,10 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
         }
         Verdict::NotValidYet | Verdict::NotValidYetContext { .. } => {
             ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
+        }
+        Verdict::Other(_) if shown.is_authority => {
+            let kind = if judgement.asked.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+            ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.asked, LONGEST), kind }
         }
         _ => ConnectError::BadServerCertificate { address, cause: cause() },
     })

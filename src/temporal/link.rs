@@ -1,6 +1,10 @@
 //! The connection to the server: made with a limit on time, told apart by what is wrong, and asked for its health.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    io,
+    time::{Duration, SystemTime},
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use temporalio_client::{Client, ClientOptions, ConnectionOptions, RetryOptions};
@@ -13,6 +17,7 @@ use super::{
     codec::Codec,
     connect_error::{ConnectError, of_connecting, of_status, status_cause},
     metrics::Exporter,
+    proxy::{Proxy, ProxyError},
     tls::{Judge, ServerCertificate, Tls},
 };
 
@@ -25,8 +30,12 @@ pub struct Endpoint {
     /// `host:port`.
     pub address: String,
     pub transport: Transport,
-    /// Sent with every call. Needs TLS.
+    /// Sent with every call. Readable on the way without TLS.
     pub api_key: Option<SecretString>,
+    /// Sent with every call: names in lower case, as gRPC has them, and values that may be secrets.
+    pub metadata: Vec<(String, SecretString)>,
+    /// What the connection goes through; `None`: it is made directly.
+    pub proxy: Option<Proxy>,
     pub namespace: String,
     /// Shown by Temporal beside what this process does.
     pub identity: String,
@@ -179,6 +188,8 @@ impl Endpoint {
             address: address.into(),
             transport: Transport::Plaintext,
             api_key: None,
+            metadata: Vec::new(),
+            proxy: None,
             namespace: namespace.into(),
             identity: identity.into(),
             timeout: Duration::from_secs(5),
@@ -198,25 +209,55 @@ impl Endpoint {
             Patience::Retries => RetryOptions::default(),
         };
         let (tls, judge) = tls.unzip();
-        let options = ConnectionOptions::new(url)
+        let metadata: HashMap<_, _> =
+            self.metadata.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();
+        let mut options = ConnectionOptions::new(url)
             .identity(self.identity.clone())
             .connect_timeout(self.timeout)
             .retry_options(retries)
             .maybe_tls_options(tls)
             .maybe_api_key(self.api_key.as_ref().map(|key| key.expose_secret().to_owned()))
+            .headers(metadata)
             .build();
+        if let Some(proxy) = &self.proxy {
+            options.http_connect_proxy = Some(proxy.options());
+            // The proxy resolves the name; the library refuses to do both.
+            options.dns_load_balancing = None;
+        }
         Ok((options, judge))
+    }
+}
+
+/// Why no connection can be made, before anything was said on it.
+pub(super) enum DialError {
+    Direct(io::Error),
+    Proxy(Proxy, ProxyError),
+}
+
+/// A connection to the server, directly or through the proxy. Sets no limit on time.
+pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
+    match &endpoint.proxy {
+        None => TcpStream::connect(&endpoint.address).await.map_err(DialError::Direct),
+        Some(proxy) => proxy.tunnel(&endpoint.address).await.map_err(|error| DialError::Proxy(proxy.clone(), error)),
     }
 }
 
 /// Tells a dead address from a live one that speaks something else.
 async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
-    let cause = match timeout(endpoint.timeout, TcpStream::connect(&endpoint.address)).await {
-        Ok(Ok(_)) => return Ok(()),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer in {} s", endpoint.timeout.as_secs()),
-    };
     let address = endpoint.address.clone();
+    let seconds = endpoint.timeout.as_secs();
+    let cause = match (timeout(endpoint.timeout, dial(endpoint)).await, &endpoint.proxy) {
+        (Ok(Ok(_)), _) => return Ok(()),
+        (Ok(Err(DialError::Proxy(Proxy { address: proxy, origin, .. }, cause))), _) => {
+            return Err(ConnectError::Proxy { proxy, origin, address, cause });
+        }
+        (Err(_), Some(Proxy { address: proxy, origin, .. })) => {
+            let (proxy, origin) = (proxy.clone(), origin.clone());
+            return Err(ConnectError::ProxySilent { proxy, origin, address, seconds });
+        }
+        (Ok(Err(DialError::Direct(error))), _) => error.to_string(),
+        (Err(_), None) => format!("no answer in {seconds} s"),
+    };
     Err(match endpoint.transport {
         Transport::Plaintext => ConnectError::Unreachable { address, cause },
         // A server of ours speaks no TLS, and would not be what was asked for.

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
 //! | `workflow`, `activities`, `worker` | the worker's side |
-//! | `link`, `tls`, `connect_error` | the connection, what secures it, and why there is none |
+//! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
 //! | `starter`, `presence` | the client's side |
 //! | `metrics` | what a worker counts, for Prometheus |
 //! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
@@ -22,6 +22,7 @@ mod metrics;
 mod operate;
 mod presence;
 mod profile;
+mod proxy;
 mod starter;
 mod tls;
 mod wire;
@@ -38,7 +39,11 @@ pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, REMOTE_CODEC, profiles};
+pub use proxy::{Proxy, ProxyError};
 pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited, watch};
-pub use tls::{CertificateError, ClientIdentity, Expiring, Pem, PemSource, ServerCertificate, Tls};
+pub(crate) use tls::is_content;
+pub use tls::{
+    CertificateError, ClientIdentity, Expiring, KeyKind, Pem, PemProblem, PemSource, ServerCertificate, Tls,
+};
 pub use wire::{Demo, OrderInput, RetrySettings};
 pub use worker::{WorkerError, WorkerSetup, run_worker};

@@ -134,7 +134,8 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         E::NotTls { .. } | E::WrongName { .. } | E::NotTemporal { .. } | E::Silent { .. } | E::Address { .. } => {
             "export TEMPORAL_ADDRESS=HOST:PORT"
         }
-        E::UnknownIssuer { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
+        E::UnknownIssuer { .. } | E::AuthorityAsServer { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
+        E::Proxy { .. } | E::ProxySilent { .. } => "export HTTPS_PROXY=http://HOST:PORT",
         E::Certificate(_) => super::CONFIG,
         E::IdentityWanted { .. } | E::IdentityRefused { .. } => "export TEMPORAL_TLS_CERT=FILE TEMPORAL_TLS_KEY=FILE",
         E::Unauthenticated { .. } => "export TEMPORAL_API_KEY=KEY",
@@ -145,6 +146,7 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         | E::Lost { .. }
         | E::Refused { .. }
         | E::Tls { .. }
+        | E::NoHttp2 { .. }
         | E::BadServerCertificate { .. }
         | E::ServerExpired { .. } => return None,
     };

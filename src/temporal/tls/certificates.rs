@@ -1,4 +1,4 @@
-//! Reads certificates and keys in PEM form, and says what is wrong with them. No error carries a part of a key.
+//! Certificates and keys of the settings, and what is wrong with them. No error carries a part of a key.
 
 use std::{
     fs::File,
@@ -9,15 +9,19 @@ use std::{
 
 use rustls::{
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer},
     sign::CertifiedKey,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use x509_parser::{
     certificate::X509Certificate, extensions::GeneralName, prelude::FromDer, time::ASN1Time, x509::X509Version,
 };
 
-use super::{ClientIdentity, Expiring, Pem, PemSource, WARNED_AHEAD};
+use super::{
+    ClientIdentity, Expiring, Pem, PemSource, WARNED_AHEAD,
+    key_kind::KeyKind,
+    pem::{self, Block, PemProblem},
+};
 use crate::domain::sanitize;
 
 /// The largest file that is read, in bytes; a bundle of all public authorities has a quarter of a million.
@@ -34,16 +38,20 @@ const DAY: i64 = 24 * 60 * 60;
 pub enum CertificateError {
     #[error("{origin} names {path:?}, which cannot be read: {error}; correct the path or its permissions")]
     Unreadable { origin: String, path: PathBuf, error: io::Error },
+    #[error("{origin} holds no certificate in PEM form: {problem}")]
+    NoCertificate { origin: String, problem: PemProblem },
+    #[error("{origin} holds no private key in PEM form: {problem}")]
+    NoKey { origin: String, problem: PemProblem },
     #[error(
-        "{origin} holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----; where it is a DER file, \
-         convert it: openssl x509 -inform der -in FILE -out FILE.pem"
+        "the private key of {origin} is {kind}, which is not supported; use a certificate whose key is ECDSA on P-256 or \
+         P-384, Ed25519, or RSA of 2048 to 4096 bits, as made by: openssl genpkey -algorithm EC -pkeyopt \
+         ec_paramgen_curve:P-256 -out FILE.key"
     )]
-    NoCertificate { origin: String },
+    UnsupportedKey { origin: String, kind: KeyKind },
     #[error(
-        "{origin} holds no private key in PEM form, which begins with -----BEGIN PRIVATE KEY-----; name the .key file that \
-         belongs to the certificate"
+        "the private key of {origin} cannot be used as it is written; write it again: openssl pkey -in FILE -out FILE.key"
     )]
-    NoKey { origin: String },
+    OddKey { origin: String },
     #[error(
         "the private key of {origin} is protected by a password, which nobody could type here; make a copy without one, \
          readable only for you: openssl pkey -in FILE -out FILE.key"
@@ -69,10 +77,10 @@ pub enum CertificateError {
     NoAuthorities { cause: String },
 }
 
-/// The text of a certificate or key; a secret until it is known which of them it is.
-pub(super) fn read(pem: &Pem) -> Result<SecretString, CertificateError> {
+/// The bytes of a certificate or key.
+fn bytes_of(pem: &Pem) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     let path = match &pem.source {
-        PemSource::Inline(text) => return Ok(text.clone()),
+        PemSource::Inline(text) => return Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec())),
         PemSource::File(path) => path,
     };
     let unreadable = |error| CertificateError::Unreadable { origin: pem.origin.clone(), path: path.clone(), error };
@@ -81,35 +89,92 @@ pub(super) fn read(pem: &Pem) -> Result<SecretString, CertificateError> {
     if !metadata.is_file() {
         return Err(unreadable(io::Error::other("it is no regular file")));
     }
-    let mut text = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text)).map_err(unreadable)?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
         return Err(unreadable(io::Error::other("it has more than 1 MiB")));
     }
-    // What is not UTF-8 is no PEM; that is said by whoever looks for a certificate or a key in it.
-    Ok(String::from_utf8(text).unwrap_or_default().into())
+    Ok(bytes)
 }
 
-/// The certificates in `text`, at least one.
-pub(super) fn chain_of(pem: &Pem, text: &SecretString) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    let missing = || CertificateError::NoCertificate { origin: pem.origin.clone() };
-    let found = CertificateDer::pem_slice_iter(text.expose_secret().as_bytes()).collect::<Result<Vec<_>, _>>();
-    found.ok().filter(|chain| !chain.is_empty()).ok_or_else(missing)
+/// The blocks of a certificate or key file. Whether a text that is none was meant as a path is told apart here.
+fn blocks_of(pem: &Pem, instead: &'static str) -> Result<Result<Vec<Block>, PemProblem>, CertificateError> {
+    let bytes = bytes_of(pem)?;
+    let is_inline = matches!(pem.source, PemSource::Inline(_));
+    Ok(pem::read(&bytes).map_err(|problem| match problem {
+        PemProblem::NotPem if is_inline && is_path(&bytes) => PemProblem::Path { instead },
+        problem => problem,
+    }))
 }
 
-/// Whether the key is one, and that of the certificate.
+fn is_path(text: &[u8]) -> bool {
+    const ENDINGS: [&[u8]; 5] = [b".pem", b".crt", b".cer", b".key", b".cert"];
+    let text = text.trim_ascii();
+    let is_line = text.len() < 256 && text.iter().all(|byte| byte.is_ascii_graphic());
+    let is_named = ENDINGS.iter().any(|ending| text.to_ascii_lowercase().ends_with(ending));
+    is_line && (is_named || text.starts_with(b"/") || text.starts_with(b"./") || text.starts_with(b"~/"))
+}
+
+/// The certificates of a file or text, at least one. One in a form that is not read makes all of them an error, since the
+/// first is the client's own.
+pub(super) fn chain_of(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let missing = |problem| CertificateError::NoCertificate { origin: pem.origin.clone(), problem };
+    let blocks =
+        blocks_of(pem, "TEMPORAL_TLS_CERT, or for an authority TEMPORAL_SERVER_ROOT_CA_CERT,")?.map_err(missing)?;
+    let chain: Vec<_> =
+        blocks.iter().filter(|block| block.is_certificate()).map(|block| block.der.to_vec().into()).collect();
+    if chain.is_empty() || blocks.iter().any(|block| block.label == "TRUSTED CERTIFICATE") {
+        return Err(missing(pem::others(&blocks)));
+    }
+    Ok(chain)
+}
+
+/// The first private key of a file or text.
+pub(super) fn key_of(pem: &Pem) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    let missing = |problem| CertificateError::NoKey { origin: pem.origin.clone(), problem };
+    let blocks = blocks_of(pem, "TEMPORAL_TLS_KEY")?.map_err(missing)?;
+    if blocks.iter().any(|block| block.locked || block.label == "ENCRYPTED PRIVATE KEY") {
+        return Err(CertificateError::LockedKey { origin: pem.origin.clone() });
+    }
+    if blocks.iter().any(|block| block.label == "DSA PRIVATE KEY") {
+        return Err(CertificateError::UnsupportedKey { origin: pem.origin.clone(), kind: KeyKind::Dsa });
+    }
+    let key = blocks.iter().find_map(|block| {
+        let der = block.der.to_vec();
+        match block.label.as_str() {
+            "PRIVATE KEY" => Some(PrivatePkcs8KeyDer::from(der).into()),
+            "RSA PRIVATE KEY" => Some(PrivatePkcs1KeyDer::from(der).into()),
+            "EC PRIVATE KEY" => Some(PrivateSec1KeyDer::from(der).into()),
+            _ => None,
+        }
+    });
+    key.ok_or_else(|| missing(pem::others(&blocks)))
+}
+
+/// A chain and its key, as the client library takes them.
+pub(super) fn written(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> (Vec<u8>, Zeroizing<Vec<u8>>) {
+    let label = match key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    let chain = chain.iter().flat_map(|der| pem::write("CERTIFICATE", der).to_vec()).collect();
+    (chain, pem::write(label, key.secret_der()))
+}
+
+/// Whether the key is one that is supported, and that of the certificate.
 pub(super) fn check_pair(
     identity: &ClientIdentity,
     chain: Vec<CertificateDer<'static>>,
-    key: &SecretString,
+    key: PrivateKeyDer<'static>,
 ) -> Result<(), CertificateError> {
     let origin = || identity.key.origin.clone();
-    let text = key.expose_secret();
-    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(CertificateError::LockedKey { origin: origin() });
+    if ring::sign::any_supported_type(&key).is_err() {
+        return Err(match KeyKind::of(&key) {
+            Some(kind) => CertificateError::UnsupportedKey { origin: origin(), kind },
+            None => CertificateError::OddKey { origin: origin() },
+        });
     }
-    let key =
-        PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| CertificateError::NoKey { origin: origin() })?;
     match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
         Ok(_) => Ok(()),
         Err(rustls::Error::InconsistentKeys(_)) => {
@@ -131,6 +196,10 @@ pub(super) struct Certificate {
     until: ASN1Time,
     /// Of before version 3.
     is_old: bool,
+    /// Says of itself that it is an authority's.
+    pub(super) is_authority: bool,
+    /// May be a server's, by its extended key usage.
+    is_for_servers: bool,
 }
 
 impl Certificate {
@@ -149,7 +218,18 @@ impl Certificate {
             from: validity.not_before,
             until: validity.not_after,
             is_old: certificate.version() != X509Version::V3,
+            is_authority: certificate.is_ca(),
+            is_for_servers: certificate
+                .extended_key_usage()
+                .ok()
+                .flatten()
+                .is_none_or(|usage| usage.value.any || usage.value.server_auth),
         })
+    }
+
+    /// Whether a server may show it at this time, in seconds since 1970.
+    pub(super) fn serves_at(&self, seconds: i64) -> bool {
+        self.is_for_servers && (self.from.timestamp()..=self.until.timestamp()).contains(&seconds)
     }
 
     pub(super) fn check_time(&self, pem: &Pem, now: SystemTime) -> Result<(), CertificateError> {
@@ -224,7 +304,7 @@ mod tests {
     #[test]
     fn a_certificate_of_version_1_is_told_with_how_to_make_another() {
         let pem = inline("TEMPORAL_TLS_CERT in the environment", VERSION_1);
-        let [der] = chain_of(&pem, &read(&pem).unwrap()).unwrap().try_into().unwrap();
+        let [der] = chain_of(&pem).unwrap().try_into().unwrap();
         let Err(error) = Certificate::parse(&pem, &der) else { panic!("it is taken") };
         assert!(
             error.to_string().contains("is of X.509 version 1") && error.to_string().contains("-extfile"),
@@ -234,12 +314,14 @@ mod tests {
 
     #[test]
     fn a_key_with_a_password_is_told_without_it() {
-        let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        let identity =
-            ClientIdentity { certificate: inline("the certificate", VERSION_1), key: inline("the key", text) };
-        let error = check_pair(&identity, Vec::new(), &read(&identity.key).unwrap()).unwrap_err();
-        assert!(matches!(error, CertificateError::LockedKey { .. }), "{error}");
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let new = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\naHVudGVyMg==\n\
+                   -----END RSA PRIVATE KEY-----\n";
+        for text in [new, old, &new.replace('\n', "\\n")] {
+            let error = key_of(&inline("the key", text)).unwrap_err();
+            assert!(matches!(error, CertificateError::LockedKey { .. }), "{error}");
+            assert!(!format!("{error} {error:?}").contains("aHVudGVyMg"));
+        }
     }
 
     #[test]
@@ -248,12 +330,55 @@ mod tests {
         let of = |path: PathBuf| Pem { origin: "X".to_owned(), source: PemSource::File(path) };
         let large = folder.path().join("large.pem");
         std::fs::write(&large, vec![b'x'; usize::try_from(LARGEST).unwrap() + 1]).unwrap();
-        assert!(read(&of(large)).unwrap_err().to_string().contains("more than 1 MiB"));
-        assert!(read(&of(folder.path().to_owned())).unwrap_err().to_string().contains("no regular file"));
-        let der = folder.path().join("client.der");
-        std::fs::write(&der, [0x30, 0x82, 0xff]).unwrap();
-        let pem = of(der);
-        let error = chain_of(&pem, &read(&pem).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("openssl x509 -inform der"), "{error}");
+        assert!(chain_of(&of(large)).unwrap_err().to_string().contains("more than 1 MiB"));
+        assert!(chain_of(&of(folder.path().to_owned())).unwrap_err().to_string().contains("no regular file"));
+    }
+
+    #[test]
+    fn what_is_not_wanted_here_is_named() {
+        let block = |label: &str| format!("-----BEGIN {label}-----\naHVudGVyMg==\n-----END {label}-----\n");
+        let trusted = block("TRUSTED CERTIFICATE");
+        let certificates = [
+            (trusted.clone(), "openssl x509 -in FILE"),
+            (format!("{trusted}{VERSION_1}"), "openssl x509 -in FILE"),
+            (block("PKCS7"), "openssl pkcs7"),
+            (block("PRIVATE KEY"), "it has only PRIVATE KEY"),
+            ("/etc/tls/client.pem".to_owned(), "it is a path"),
+            ("client.crt".to_owned(), "it is a path"),
+        ];
+        for (text, said) in certificates {
+            let error = chain_of(&inline("X", &text)).unwrap_err().to_string();
+            assert!(error.starts_with("X holds no certificate in PEM form: ") && error.contains(said), "{error}");
+        }
+        let keys = [
+            (VERSION_1.to_owned(), "it has only CERTIFICATE"),
+            (block("OPENSSH PRIVATE KEY"), "ssh-keygen -p -m PKCS8"),
+            ("./client.key".to_owned(), "set TEMPORAL_TLS_KEY to the path"),
+        ];
+        for (text, said) in keys {
+            let error = key_of(&inline("X", &text)).unwrap_err().to_string();
+            assert!(error.starts_with("X holds no private key in PEM form: ") && error.contains(said), "{error}");
+        }
+        let dsa = key_of(&inline("X", &block("DSA PRIVATE KEY"))).unwrap_err().to_string();
+        assert!(dsa.contains("the private key of X is a DSA key") && dsa.contains("P-256"), "{dsa}");
+    }
+
+    #[test]
+    fn a_pair_in_one_file_is_a_pair_and_comes_out_as_it_went_in() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(["x".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let text = format!("\u{feff}{}{}{VERSION_1}", key.serialize_pem(), certificate.pem());
+        let pem = inline("X", &text);
+        let (chain, key) = (chain_of(&pem).unwrap(), key_of(&pem).unwrap());
+        assert_eq!((chain.len(), &chain[0]), (2, certificate.der()));
+        let (certificates, secret) = written(&chain, &key);
+        let again = inline("Y", &String::from_utf8([certificates, secret.to_vec()].concat()).unwrap());
+        assert!(chain_of(&again).unwrap() == chain && key_of(&again).unwrap() == key);
+        let identity = ClientIdentity { certificate: pem.clone(), key: pem };
+        check_pair(&identity, chain[..1].to_vec(), key.clone_key()).unwrap();
+        let other = rcgen::KeyPair::generate().unwrap();
+        let other = rcgen::CertificateParams::new(["x".to_owned()]).unwrap().self_signed(&other).unwrap();
+        let mismatch = check_pair(&identity, vec![other.der().clone()], key).unwrap_err();
+        assert!(matches!(mismatch, CertificateError::Mismatch { .. }), "{mismatch}");
     }
 }

@@ -2,17 +2,23 @@
 //! up, and judged before they are used: what the server would only answer with an alert, a person is told in a sentence.
 
 mod certificates;
+mod key_kind;
+mod pem;
 mod probe;
 mod verifier;
 
 use std::{path::PathBuf, time::SystemTime};
 
-use secrecy::{ExposeSecret, SecretString};
+use rustls::pki_types::CertificateDer;
+use secrecy::SecretString;
 use temporalio_client::{ClientTlsOptions, TlsOptions};
 
 pub use certificates::CertificateError;
-use certificates::{Certificate, chain_of, check_pair, read};
-pub(super) use probe::alert_of;
+use certificates::{Certificate, chain_of, check_pair, key_of, written};
+pub use key_kind::KeyKind;
+pub use pem::PemProblem;
+pub(crate) use pem::is_content;
+pub(super) use probe::{Finding, probe};
 pub use verifier::ServerCertificate;
 pub(super) use verifier::{Judge, Judgement};
 
@@ -86,7 +92,10 @@ impl Tls {
         let judge = if self.skip_verify {
             Judge::of_nobody()
         } else {
-            Judge::trusting(self.root_ca.as_ref().map(|ca| ca.authorities(now)).transpose()?)?
+            match &self.root_ca {
+                Some(ca) => Judge::trusting(&ca.origin, ca.authorities(now)?)?,
+                None => Judge::trusting_the_system()?,
+            }
         };
         let identity = self.identity.as_ref().map(|identity| identity.options(now)).transpose()?;
         let options = TlsOptions::builder()
@@ -105,7 +114,7 @@ impl Tls {
         let identity = self.identity.as_ref().map(|identity| &identity.certificate);
         let mut soon = Vec::new();
         for pem in identity.into_iter().chain(&self.root_ca) {
-            for der in chain_of(pem, &read(pem)?)? {
+            for der in chain_of(pem)? {
                 soon.extend(Certificate::parse(pem, &der)?.expiring(&pem.origin, now));
             }
         }
@@ -115,35 +124,38 @@ impl Tls {
 
 impl ClientIdentity {
     fn options(&self, now: SystemTime) -> Result<ClientTlsOptions, CertificateError> {
-        let (certificate, key) = (read(&self.certificate)?, read(&self.key)?);
-        let chain = chain_of(&self.certificate, &certificate)?;
-        // The client's own is the first; those behind it are the server's to judge.
+        let (chain, key) = (chain_of(&self.certificate)?, key_of(&self.key)?);
+        // The client's own is the first; the ones after it are the server's to judge.
         if let Some(own) = chain.first() {
             Certificate::parse(&self.certificate, own)?.check_time(&self.certificate, now)?;
         }
-        check_pair(self, chain, &key)?;
-        Ok(ClientTlsOptions::builder()
-            .client_cert(certificate.expose_secret().as_bytes().to_vec())
-            .client_private_key(key.expose_secret().as_bytes().to_vec())
-            .build())
+        let (certificates, secret) = written(&chain, &key);
+        check_pair(self, chain, key)?;
+        Ok(ClientTlsOptions::builder().client_cert(certificates).client_private_key(secret.to_vec()).build())
     }
 }
 
 impl Pem {
-    fn authorities(&self, now: SystemTime) -> Result<rustls::RootCertStore, CertificateError> {
-        let mut roots = rustls::RootCertStore::empty();
+    /// The certificates of authorities that are valid now, at least one.
+    fn authorities(&self, now: SystemTime) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+        let mut valid = Vec::new();
         let mut useless = None;
-        for der in chain_of(self, &read(self)?)? {
+        for der in chain_of(self)? {
             // A bundle may have old ones, which then count for nothing.
-            if let Err(error) = Certificate::parse(self, &der)?.check_time(self, now) {
-                useless = Some(error);
-                continue;
+            match Certificate::parse(self, &der)?.check_time(self, now) {
+                Ok(()) => valid.push(der),
+                Err(error) => useless = Some(error),
             }
-            roots.add(der).map_err(|error| CertificateError::Unusable {
-                origin: self.origin.clone(),
-                cause: error.to_string(),
-            })?;
         }
-        useless.filter(|_| roots.is_empty()).map_or(Ok(roots), Err)
+        match useless {
+            Some(error) if valid.is_empty() => Err(error),
+            _ => Ok(valid),
+        }
     }
+}
+
+/// A private key of a text, for tests.
+#[cfg(test)]
+fn pem_of_text(origin: &str, text: &str) -> Pem {
+    Pem { origin: origin.to_owned(), source: PemSource::Inline(text.to_owned().into()) }
 }

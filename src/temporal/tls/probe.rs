@@ -3,29 +3,51 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use rustls::{
-    AlertDescription, ClientConfig,
-    crypto::ring,
-    pki_types::{PrivateKeyDer, ServerName, pem::PemObject},
+use rustls::{AlertDescription, ClientConfig, crypto::ring, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    time::timeout,
 };
-use secrecy::ExposeSecret;
-use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-use super::{Judge, Tls, chain_of, read};
+use super::{Judge, Tls, chain_of, key_of};
 
-/// The alert with which the server at `address` ends a connection under these terms; `None` where it does not, or in
-/// another way.
-pub async fn alert_of(address: &str, tls: &Tls, judge: &Judge, patience: Duration) -> Option<AlertDescription> {
+/// The protocol that gRPC needs, as TLS names it.
+const HTTP2: &[u8] = b"h2";
+
+/// What a connection attempt found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// The server ended the connection with this alert.
+    Alert(AlertDescription),
+    /// TLS works, and the server did not agree to HTTP/2 (ALPN `h2`).
+    NoHttp2,
+}
+
+/// Finds out what is wrong with TLS on a fresh `stream` to `host`; `None` if nothing is found in time.
+pub async fn probe(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    tls: &Tls,
+    judge: &Judge,
+    patience: Duration,
+) -> Option<Finding> {
     let config = Arc::new(config(tls, judge)?);
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let name = ServerName::try_from(tls.server_name.as_deref().unwrap_or(host).to_owned()).ok()?;
     let asked = async {
-        let stream = TcpStream::connect(address).await?;
-        let mut stream = TlsConnector::from(config).connect(name, stream).await?;
-        stream.read_u8().await
+        let mut stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| alert(&error))?;
+        if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            return Ok(Finding::NoHttp2);
+        }
+        match stream.read_u8().await {
+            Ok(_) => Err(None),
+            Err(error) => Err(alert(&error)),
+        }
     };
-    alert(&timeout(patience, asked).await.ok()?.err()?)
+    match timeout(patience, asked).await.ok()? {
+        Ok(finding) => Some(finding),
+        Err(alert) => alert.map(Finding::Alert),
+    }
 }
 
 fn config(tls: &Tls, judge: &Judge) -> Option<ClientConfig> {
@@ -35,13 +57,10 @@ fn config(tls: &Tls, judge: &Judge) -> Option<ClientConfig> {
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = chain_of(&identity.certificate, &read(&identity.certificate).ok()?).ok()?;
-            let key = read(&identity.key).ok()?;
-            let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()).ok()?;
-            builder.with_client_auth_cert(chain, key).ok()?
+            builder.with_client_auth_cert(chain_of(&identity.certificate).ok()?, key_of(&identity.key).ok()?).ok()?
         }
     };
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![HTTP2.to_vec()];
     Some(config)
 }
 

@@ -11,9 +11,11 @@ use rustls::{
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
     },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 
 use super::{
@@ -28,6 +30,8 @@ pub struct ServerCertificate {
     pub names: Vec<String>,
     /// Who signed it.
     pub issuer: String,
+    /// Says of itself that it is an authority's (CA:TRUE).
+    pub is_authority: bool,
     /// Its first and last day.
     pub from: String,
     pub until: String,
@@ -50,6 +54,8 @@ pub struct Judgement {
 #[derive(Debug, Clone)]
 pub struct Judge {
     inner: Option<Arc<WebPkiServerVerifier>>,
+    /// The certificates that the settings trust. A server that shows exactly one of them is trusted too.
+    trusted: Arc<[CertificateDer<'static>]>,
     provider: Arc<CryptoProvider>,
     last: Arc<Mutex<Option<Judgement>>>,
 }
@@ -57,20 +63,65 @@ pub struct Judge {
 impl Judge {
     /// One that takes every certificate.
     pub fn of_nobody() -> Self {
-        Self { inner: None, provider: Arc::new(ring::default_provider()), last: Arc::default() }
+        Self {
+            inner: None,
+            trusted: Arc::default(),
+            provider: Arc::new(ring::default_provider()),
+            last: Arc::default(),
+        }
     }
 
-    /// One that trusts `roots`, or without any the authorities of the operating system.
+    /// One that trusts the authorities of the operating system.
     ///
     /// # Errors
     /// [`CertificateError::NoAuthorities`].
-    pub fn trusting(roots: Option<RootCertStore>) -> Result<Self, CertificateError> {
-        let roots = roots.map_or_else(authorities_of_the_system, Ok)?;
+    pub fn trusting_the_system() -> Result<Self, CertificateError> {
+        Self::of_roots(authorities_of_the_system()?, Arc::default(), |cause| CertificateError::NoAuthorities { cause })
+    }
+
+    /// One that trusts these certificates, as authorities and as a server's own.
+    ///
+    /// # Errors
+    /// [`CertificateError::Unusable`], for the setting that is called `origin`.
+    pub fn trusting(origin: &str, trusted: Vec<CertificateDer<'static>>) -> Result<Self, CertificateError> {
+        let unusable = |cause| CertificateError::Unusable { origin: origin.to_owned(), cause };
+        let mut roots = RootCertStore::empty();
+        for der in &trusted {
+            roots.add(der.clone()).map_err(|error| unusable(error.to_string()))?;
+        }
+        Self::of_roots(roots, trusted.into(), unusable)
+    }
+
+    fn of_roots(
+        roots: RootCertStore,
+        trusted: Arc<[CertificateDer<'static>]>,
+        failed: impl FnOnce(String) -> CertificateError,
+    ) -> Result<Self, CertificateError> {
         let provider = Arc::new(ring::default_provider());
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
-            .map_err(|error| CertificateError::NoAuthorities { cause: error.to_string() })?;
-        Ok(Self { inner: Some(inner), provider, last: Arc::default() })
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self { inner: Some(inner), trusted, provider, last: Arc::default() })
+    }
+
+    /// Accepts a certificate that is itself one of the trusted, as the clients of Go and OpenSSL do. The library refuses a
+    /// self-signed one that says CA:TRUE, as `openssl req -x509` makes it. Its name, its time and its use still count.
+    fn accept_trusted_itself(
+        &self,
+        shown: &CertificateDer<'_>,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+        refused: rustls::Error,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let is_about_the_chain =
+            matches!(&refused, rustls::Error::InvalidCertificate(Verdict::UnknownIssuer | Verdict::Other(_)));
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let serves = || Certificate::of(shown).is_ok_and(|certificate| certificate.serves_at(now));
+        if !is_about_the_chain || !self.trusted.contains(shown) || !serves() {
+            return Err(refused);
+        }
+        verify_server_name(&ParsedCertificate::try_from(shown)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
@@ -104,7 +155,9 @@ impl ServerCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let result = match &self.inner {
-            Some(inner) => inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            Some(inner) => inner
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+                .or_else(|refused| self.accept_trusted_itself(end_entity, server_name, now, refused)),
             None => Ok(ServerCertVerified::assertion()),
         };
         let judgement = Judgement {
@@ -145,6 +198,7 @@ impl From<Certificate> for ServerCertificate {
             expiring: certificate.expiring("the server", SystemTime::now()),
             from: certificate.from(),
             until: certificate.until(),
+            is_authority: certificate.is_authority,
             names: certificate.names,
             issuer: certificate.issuer,
         }
@@ -158,5 +212,52 @@ impl Judgement {
             Some(rustls::Error::InvalidCertificate(verdict)) => Some(verdict),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn params() -> CertificateParams {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    fn certificate(params: &CertificateParams) -> CertificateDer<'static> {
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    fn judged(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Option<Verdict> {
+        let judge = Judge::trusting("the test", vec![trusted.clone()]).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let judged = judge.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
+        let last = judge.last().unwrap();
+        assert_eq!(judged.is_err(), last.refused.is_some());
+        last.verdict().cloned()
+    }
+
+    #[test]
+    fn a_self_signed_certificate_is_taken_if_it_is_exactly_the_trusted_one() {
+        let own = certificate(&params());
+        assert_eq!(judged(&own, &own, "localhost"), None);
+        let other = certificate(&params());
+        assert!(matches!(judged(&own, &other, "localhost"), Some(Verdict::UnknownIssuer | Verdict::Other(_))));
+        assert!(matches!(judged(&own, &own, "elsewhere"), Some(Verdict::NotValidForNameContext { .. })));
+    }
+
+    #[test]
+    fn the_time_and_the_use_of_a_trusted_certificate_count() {
+        let mut old = params();
+        (old.not_before, old.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+        let old = certificate(&old);
+        assert!(judged(&old, &old, "localhost").is_some());
+        let mut client = params();
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = certificate(&client);
+        assert!(judged(&client, &client, "localhost").is_some());
     }
 }

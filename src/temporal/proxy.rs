@@ -1,0 +1,163 @@
+//! A tunnel through an HTTP proxy (CONNECT). The proxy resolves the server's name. No error carries its password.
+
+use std::{fmt, io};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use temporalio_client::HttpConnectProxyOptions;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::domain::sanitize;
+
+/// The most bytes of a proxy's answer before the tunnel.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// The longest status line in a message.
+const LONGEST: usize = 120;
+
+/// An HTTP proxy that the environment names.
+#[derive(Clone)]
+pub struct Proxy {
+    /// The variable and its layer, as part of a sentence: `HTTPS_PROXY in the environment`.
+    pub origin: String,
+    /// `host:port`.
+    pub address: String,
+    /// User name and password.
+    pub user: Option<(String, SecretString)>,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, address, user } = self;
+        let user = user.as_ref().map(|_| "not shown");
+        out.debug_struct("Proxy").field("origin", origin).field("address", address).field("user", &user).finish()
+    }
+}
+
+/// Why a proxy makes no tunnel.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    #[error("nothing answers there ({0})")]
+    Unreachable(io::Error),
+    #[error("it broke off ({0})")]
+    Broken(io::Error),
+    #[error("it asks for a user name and a password (407); write it as http://USER:PASSWORD@HOST:PORT")]
+    LoginWanted,
+    #[error("it refuses the user name and the password (407)")]
+    LoginRefused,
+    #[error("it answers: {0}")]
+    Refused(String),
+    #[error("it is not an HTTP proxy: its answer has no status")]
+    NotAProxy,
+}
+
+impl Proxy {
+    /// As the client library takes it.
+    pub(super) fn options(&self) -> HttpConnectProxyOptions {
+        let user = self.user.as_ref().map(|(name, password)| (name.clone(), password.expose_secret().to_owned()));
+        HttpConnectProxyOptions::new(self.address.clone()).maybe_basic_auth(user).build()
+    }
+
+    /// A connection to `target`, a `host:port` that is resolved by the proxy.
+    ///
+    /// # Errors
+    /// [`ProxyError`]. Sets no limit on time.
+    pub async fn tunnel(&self, target: &str) -> Result<TcpStream, ProxyError> {
+        let mut stream = TcpStream::connect(&self.address).await.map_err(ProxyError::Unreachable)?;
+        let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
+        if let Some((name, password)) = &self.user {
+            let login = Zeroizing::new(format!("{name}:{}", password.expose_secret()));
+            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(login.as_bytes())));
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).await.map_err(ProxyError::Broken)?;
+        let head = head(&mut stream).await?;
+        let status = head.lines().next().unwrap_or_default();
+        match status.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)) {
+            Some(code) if code.starts_with('2') => Ok(stream),
+            Some("407") if self.user.is_some() => Err(ProxyError::LoginRefused),
+            Some("407") => Err(ProxyError::LoginWanted),
+            Some(_) => Err(ProxyError::Refused(sanitize(status, LONGEST))),
+            None => Err(ProxyError::NotAProxy),
+        }
+    }
+}
+
+/// The answer up to its empty line. Not a byte more, since what follows belongs to the tunnel.
+async fn head(stream: &mut TcpStream) -> Result<String, ProxyError> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) if head.len() < MAX_ANSWER => head.push(byte),
+            Ok(_) => return Err(ProxyError::NotAProxy),
+            Err(_) if !head.is_empty() && !head.starts_with(b"HTTP/") => return Err(ProxyError::NotAProxy),
+            Err(error) => return Err(ProxyError::Broken(error)),
+        }
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, task::JoinHandle};
+
+    use super::*;
+
+    /// A proxy that gives one `answer`, and then echoes; with what it was asked.
+    async fn proxy(answer: &'static str) -> (String, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = head(&mut stream).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            request
+        });
+        (address, asked)
+    }
+
+    fn named(address: String, user: Option<(&str, &str)>) -> Proxy {
+        let user = user.map(|(name, password)| (name.to_owned(), password.into()));
+        Proxy { origin: "HTTPS_PROXY in the environment".to_owned(), address, user }
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_begins_after_the_answer_and_the_proxy_resolves_the_name() {
+        let (address, asked) = proxy("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nS").await;
+        let mut stream = named(address, Some(("me", "p:w"))).tunnel("nowhere.example:7233").await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'S');
+        let asked = asked.await.unwrap();
+        assert!(
+            asked.starts_with("CONNECT nowhere.example:7233 HTTP/1.1\r\nHost: nowhere.example:7233\r\n"),
+            "{asked}"
+        );
+        let login = BASE64_STANDARD.encode("me:p:w");
+        assert!(asked.contains(&format!("\r\nProxy-Authorization: Basic {login}\r\n")), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn every_refusal_of_a_proxy_has_its_own_message() {
+        let cases = [
+            ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", None, "asks for a user name"),
+            ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some(("me", "hunter2")), "refuses the user name"),
+            ("HTTP/1.0 403 Forbidden\r\n\r\n", None, "it answers: HTTP/1.0 403 Forbidden"),
+            ("HTTP/1.1 502 Bad\u{1b}[2J Gateway\r\n\r\n", None, "502 Bad"),
+            ("SSH-2.0-OpenSSH\r\n", None, "not an HTTP proxy"),
+            ("SSH-2.0-OpenSSH\r\n\r\n", None, "not an HTTP proxy"),
+            ("", None, "it broke off"),
+        ];
+        for (answer, user, said) in cases {
+            let (address, _asked) = proxy(answer).await;
+            let proxy = named(address, user);
+            let error = proxy.tunnel("a:1").await.unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains('\u{1b}'), "{answer:?}: {error}");
+            assert!(!format!("{error} {proxy:?}").contains("hunter2"));
+        }
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = named(closed.to_string(), None).tunnel("a:1").await.unwrap_err();
+        assert!(matches!(error, ProxyError::Unreachable(_)), "{error}");
+    }
+}
