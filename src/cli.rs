@@ -5,7 +5,6 @@
 use std::{
     convert::Infallible,
     ffi::OsString,
-    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -295,9 +294,10 @@ pub struct ConfigArgs {
 #[derive(Debug, Clone, Args)]
 pub struct CodecServerArgs {
     /// Where to listen; elsewhere than on this machine it needs IDEMPOTENCE_CODEC_TOKEN
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
-    pub listen: SocketAddr,
-    /// A Web UI that may ask, as https://HOST; may be repeated [default: that of the dev server, http://localhost:8233]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
+    pub listen: String,
+    /// A Web UI that may ask, as https://HOST; may be repeated [default: those of the dev server and of Docker Compose,
+    /// http://localhost:8233 and http://localhost:8080]
     #[arg(long, value_name = "URL")]
     pub ui_origin: Vec<String>,
 }

@@ -2,16 +2,19 @@
 //!
 //! A request passes, in this order: its origin must be one of the named ones or none (403), a preflight is answered, the
 //! token must fit (401), path and method must be known (404, 405), the body must fit (413) and be payloads that can be
-//! read (400). Every refusal is `{"error":"a sentence"}`.
+//! read (400). Every refusal is `{"error":"a sentence"}`, and one of an origin or a token is logged.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
     body::{Bytes, HttpBody as _},
     extract::{DefaultBodyLimit, FromRequest as _, Request, State},
     http::{
-        HeaderName, HeaderValue, Method, StatusCode,
+        HeaderValue, Method, StatusCode,
         header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
     },
     middleware::{Next, from_fn_with_state},
@@ -19,9 +22,12 @@ use axum::{
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowHeaders, CorsLayer};
 
-use crate::temporal::{Codec, CodecDirection, CodecJsonError, codec_json};
+use crate::{
+    domain::sanitize,
+    temporal::{Codec, CodecDirection, CodecJsonError, codec_json},
+};
 
 use super::options::CodecServerOptions;
 
@@ -31,12 +37,30 @@ pub(super) const LARGEST: usize = 4 * 1024 * 1024;
 /// How many bodies are converted at once.
 const TURNS: usize = 4;
 
+/// The longest origin in a message, in characters.
+const MAX_ORIGIN_CHARS: usize = 200;
+
+/// The most refused origins that are logged, each once.
+const MAX_LOGGED_ORIGINS: usize = 100;
+
 /// What all requests share.
 struct Shared {
     options: CodecServerOptions,
     codec: Codec,
     /// Conversions that may be under way at once.
     turns: Semaphore,
+    /// Refused origins that were logged.
+    logged: Mutex<BTreeSet<String>>,
+}
+
+impl Shared {
+    /// Logs a refused origin once.
+    fn log_refused(&self, origin: &str) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.len() < MAX_LOGGED_ORIGINS && logged.insert(origin.to_owned()) {
+            tracing::warn!("refused a page of {origin}; if it is your Web UI, restart with --ui-origin {origin}");
+        }
+    }
 }
 
 /// The whole server but for its connections.
@@ -44,12 +68,13 @@ pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(options.origins().to_vec())
         .allow_methods([Method::POST, Method::OPTIONS])
-        .allow_headers([CONTENT_TYPE, AUTHORIZATION, HeaderName::from_static("x-namespace")])
+        // The named pages may send what they like, such as Authorization-Extras; only Authorization means something here.
+        .allow_headers(AllowHeaders::mirror_request())
         // Temporal's pages may send their cookies along.
         .allow_credentials(true)
         // Browsers ask this before a page of another network, such as Temporal Cloud's, reaches this computer.
         .allow_private_network(true);
-    let shared = Arc::new(Shared { options, codec, turns: Semaphore::new(TURNS) });
+    let shared = Arc::new(Shared { options, codec, turns: Semaphore::new(TURNS), logged: Mutex::default() });
     // The last layer is the first that a request meets.
     Router::new()
         .fallback(answer)
@@ -64,20 +89,22 @@ pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
 /// rebinding): browsers send the origin with every POST.
 async fn check_origin(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut origins = request.headers().get_all(ORIGIN).iter();
-    if origins.all(|origin| shared.options.origins().contains(origin)) {
+    let Some(refused) = origins.find(|origin| !shared.options.origins().contains(origin)) else {
         return next.run(request).await;
-    }
-    refuse(
-        StatusCode::FORBIDDEN,
-        "pages of this origin may not ask this codec server; name the origin where it is started",
-    )
+    };
+    let origin = sanitize(&String::from_utf8_lossy(refused.as_bytes()), MAX_ORIGIN_CHARS);
+    shared.log_refused(&origin);
+    let sentence = format!("pages of {origin} may not ask this codec server; start it with --ui-origin {origin}");
+    refuse(StatusCode::FORBIDDEN, &sentence)
 }
 
 async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if shared.options.admits(request.headers().get(AUTHORIZATION)) {
         return next.run(request).await;
     }
-    let sentence = "this codec server needs its token; send it as 'Authorization: Bearer TOKEN'";
+    tracing::warn!("refused a request without the token of this codec server");
+    let sentence = "this codec server needs its token, sent as 'Authorization: Bearer TOKEN'. The Web UI sends the user's own \
+                    access token instead: put a proxy between them that verifies that and sends this server's token";
     let mut response = refuse(StatusCode::UNAUTHORIZED, sentence);
     let challenge = HeaderValue::from_static("Bearer realm=\"codec server\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -88,6 +115,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let direction = match request.uri().path().rsplit('/').next() {
         Some("encode") => CodecDirection::Encode,
         Some("decode") => CodecDirection::Decode,
+        // What the Web UI asks for payloads that were moved to external storage. Ours never are.
+        Some("download") => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "this codec server has no external storage, so there is nothing to download; ask for /decode",
+            );
+        }
         _ => return refuse(StatusCode::NOT_FOUND, "there is nothing here; ask for /encode or /decode"),
     };
     if request.method() != Method::POST {

@@ -28,7 +28,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use crate::temporal::Codec;
 
 use self::connection::Connections;
-pub use self::options::{CodecServerOptions, OptionsError};
+pub use self::options::{CodecServerOptions, OptionsError, resolve_listen};
 
 /// How long one answer may follow another on a connection, before it is closed.
 const PATIENCE: Duration = Duration::from_secs(30);

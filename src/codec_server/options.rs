@@ -1,10 +1,14 @@
 //! Where a codec server listens, which pages may ask it, and the token that everybody must show.
 
-use std::{fmt, net::SocketAddr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use axum::http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
+use tokio::net::lookup_host;
 use url::Url;
 
 use crate::toml_text::quoted;
@@ -37,6 +41,16 @@ pub enum OptionsError {
         /// Where it would listen.
         listen: SocketAddr,
     },
+    /// Not an address to listen at.
+    #[error(
+        "{listen} is not an address to listen at ({problem}); write it as in 127.0.0.1:8081, localhost:8081 or 8081"
+    )]
+    Listen {
+        /// What was given, quoted.
+        listen: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Not where a page can come from.
     #[error("{origin} is not where a page comes from; write it as in http://localhost:8233, without a path")]
     Origin {
@@ -46,6 +60,28 @@ pub enum OptionsError {
     /// Not what a header can carry.
     #[error("the codec server's token is empty, or has a space or a character that is not ASCII; set another one")]
     Token,
+}
+
+/// The address to listen at: `host:port`, whose name is resolved, or a port of this computer. Of several addresses an IPv4
+/// one is preferred, since most programs try that for `localhost`.
+///
+/// # Errors
+/// [`OptionsError::Listen`].
+pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
+    let text = text.trim();
+    let refused = |problem: &str| OptionsError::Listen { listen: quoted(text), problem: problem.to_owned() };
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if text.contains("://") {
+        return Err(refused("it has a scheme"));
+    }
+    if !text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        return Err(refused("it has no port"));
+    }
+    let found: Vec<_> = lookup_host(text).await.map_err(|error| refused(&error.to_string()))?.collect();
+    let preferred = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    preferred.copied().ok_or_else(|| refused("the name has no address"))
 }
 
 impl CodecServerOptions {
@@ -142,6 +178,23 @@ mod tests {
         for origin in bad {
             let refused = options("127.0.0.1:0", &[origin], None).unwrap_err();
             assert_eq!(refused, OptionsError::Origin { origin: format!("{origin:?}") });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_or_a_port_is_an_address_to_listen_at() {
+        for (text, address) in [
+            ("127.0.0.1:8081", "127.0.0.1:8081"),
+            ("localhost:8081", "127.0.0.1:8081"),
+            (" 8081 ", "127.0.0.1:8081"),
+            (":8081", "127.0.0.1:8081"),
+            ("[::1]:0", "[::1]:0"),
+            ("0.0.0.0:1", "0.0.0.0:1"),
+        ] {
+            assert_eq!(resolve_listen(text).await, Ok(address.parse().unwrap()), "{text}");
+        }
+        for text in ["", "localhost", "127.0.0.1", "http://localhost:8081", "localhost:http", "a b:1", "70000"] {
+            assert!(matches!(resolve_listen(text).await, Err(OptionsError::Listen { .. })), "{text}");
         }
     }
 

@@ -128,6 +128,9 @@ async fn what_cannot_be_answered_is_refused_in_a_sentence_without_content() {
     let server = start(None, PATIENCE).await;
     let get = server.ask("GET", "/decode", &[], "").await;
     assert_eq!((get.status, get.header("allow")), (405, Some("post, options")));
+    let download = server.post("/default/download?preserveStorageRefs=true", PLAIN).await;
+    assert_eq!(download.status, 400);
+    assert!(download.error().contains("no external storage"), "{download:?}");
     for (path, status) in [("/", 404), ("/decoder", 404), ("/decode/", 404), ("/decode/x", 404), ("/x/decode", 400)] {
         assert_eq!(server.post(path, "secret").await.status, status, "{path}");
     }
@@ -177,7 +180,7 @@ async fn only_the_named_pages_may_ask() {
     let server = start(Some("s3cret"), PATIENCE).await;
     let asks = [
         ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "content-type,authorization,x-namespace"),
+        ("access-control-request-headers", "authorization,authorization-extras,content-type,x-namespace"),
     ];
     let preflight = server.ask("OPTIONS", "/decode", &[&[("origin", PAGE)], &asks[..]].concat(), "").await;
     assert_eq!(preflight.status, 200);
@@ -185,7 +188,7 @@ async fn only_the_named_pages_may_ask() {
     assert_eq!(preflight.header("access-control-allow-credentials"), Some("true"));
     assert_eq!(preflight.header("access-control-allow-methods"), Some("post,options"));
     let headers = preflight.header("access-control-allow-headers");
-    assert_eq!(headers, Some("content-type,authorization,x-namespace"));
+    assert_eq!(headers, Some("authorization,authorization-extras,content-type,x-namespace"));
     assert!(!preflight.head.contains('*') && preflight.header("vary").is_some_and(|vary| vary.contains("origin")));
 
     let token = ("authorization", "Bearer s3cret");
@@ -199,6 +202,7 @@ async fn only_the_named_pages_may_ask() {
         for method in ["POST", "OPTIONS"] {
             let refused = server.ask(method, "/decode", &[("origin", origin), token], PLAIN).await;
             assert_eq!((refused.status, refused.header("access-control-allow-origin")), (403, None), "{origin}");
+            assert!(refused.error().contains(&format!("--ui-origin {origin}")), "{refused:?}");
         }
     }
     let two = [("origin", PAGE), ("origin", "http://evil.example"), token];

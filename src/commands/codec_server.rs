@@ -5,19 +5,19 @@ use std::process::ExitCode;
 use super::{Failure, log, print, stop::asked_to_stop};
 use crate::{
     cli::CodecServerArgs,
-    codec_server::{CodecServerOptions, bind, serve},
+    codec_server::{CodecServerOptions, bind, resolve_listen, serve},
     config::{Settings, SettingsError},
     server::web_ui_port,
 };
 
-/// The Web UI's port of Temporal's dev server, where nobody has chosen another.
-const WEB_UI: u16 = 8233;
+/// Usual ports of the Web UI: of Temporal's dev server, and of its Docker Compose files.
+const WEB_UIS: [u16; 2] = [8233, 8080];
 
 pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(settings);
     let Some(codec) = settings.codec.clone() else { return Err(SettingsError::NoKeyId.into()) };
     let origins = if args.ui_origin.is_empty() { web_uis(settings) } else { args.ui_origin };
-    let options = CodecServerOptions::new(args.listen, &origins, settings.codec_token.clone())?;
+    let options = CodecServerOptions::new(resolve_listen(&args.listen).await?, &origins, settings.codec_token.clone())?;
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
     print::line(&format!(
@@ -36,10 +36,10 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// The pages of a dev server on this machine.
+/// The pages of Web UIs on this machine.
 fn web_uis(settings: &Settings) -> Vec<String> {
     let above = settings.address.loopback_port().and_then(web_ui_port);
-    let ports = [Some(WEB_UI), above.filter(|port| *port != WEB_UI)];
+    let ports = WEB_UIS.into_iter().chain(above.filter(|port| !WEB_UIS.contains(port)));
     let hosts = ["localhost", "127.0.0.1"];
-    ports.into_iter().flatten().flat_map(|port| hosts.map(|host| format!("http://{host}:{port}"))).collect()
+    ports.flat_map(|port| hosts.map(|host| format!("http://{host}:{port}"))).collect()
 }
