@@ -47,7 +47,7 @@ use crate::{
     runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
     store::StoreError,
-    temporal::{ConnectError, StartError, Transport, WorkerError},
+    temporal::{ConnectError, StartError, Transport, WatchError, WorkerError},
 };
 
 /// Why a command gave up. The sentence is for the person who typed it.
@@ -67,6 +67,8 @@ pub enum Failure {
     Worker(#[from] WorkerError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
     #[error(transparent)]

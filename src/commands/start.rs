@@ -42,7 +42,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
     warn_without_worker(&settings, &link).await;
-    let end = watch.end_at_last().await;
+    let end = watch.end_or_refusal().await?;
     let after = stock(&settings)?;
     report(&args, &started, &end, before, after)
 }

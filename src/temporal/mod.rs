@@ -40,7 +40,9 @@ pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, REMOTE_CODEC, profiles};
 pub use proxy::{Proxy, ProxyError};
-pub use starter::{End, StartError, StartRequest, Started, Watch, order_workflow_id, start, start_limited, watch};
+pub use starter::{
+    End, StartError, StartRequest, Started, Watch, WatchError, order_workflow_id, start, start_limited, watch,
+};
 pub(crate) use tls::is_content;
 pub use tls::{
     CertificateError, ClientIdentity, Expiring, KeyKind, Pem, PemProblem, PemSource, ServerCertificate, Tls,

@@ -8,6 +8,7 @@ use temporalio_client::{
     errors::{WorkflowGetResultError, WorkflowInteractionError, WorkflowStartError},
 };
 use temporalio_common::error::IncomingError;
+use tonic::{Code, Status};
 
 use super::{link::Link, wire::OrderInput, workflow::InventoryWorkflow};
 use crate::{domain::sanitize, store::StoreError};
@@ -63,6 +64,31 @@ pub enum End {
     TimedOut,
     /// This server does not know the run, or does not any more.
     Unknown,
+}
+
+/// Why the end of a run is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// The server does not answer, or not as one. Asking again may help.
+    #[error("{0}")]
+    Away(String),
+    /// The server does not let this client ask any more, as when its API key has expired.
+    #[error(
+        "the server does not let this client wait for the order any more ({0}); the order goes on. Set TEMPORAL_API_KEY to a \
+         valid key (or renew the client certificate) and run the same command again, which joins the order"
+    )]
+    Refused(String),
+}
+
+impl WatchError {
+    fn of(status: &Status) -> Self {
+        let cause = sanitize(status.message(), 300);
+        match status.code() {
+            Code::Unauthenticated | Code::PermissionDenied => Self::Refused(cause),
+            code if cause.is_empty() => Self::Away(code.to_string()),
+            _ => Self::Away(cause),
+        }
+    }
 }
 
 /// Between two tries to hear of an end while the server is away.
@@ -140,8 +166,8 @@ impl Watch {
     /// who calls again.
     ///
     /// # Errors
-    /// A sentence, when the server did not answer.
-    pub async fn end(&self) -> Result<End, String> {
+    /// [`WatchError`], when the server did not answer.
+    pub async fn end(&self) -> Result<End, WatchError> {
         match self.handle.get_result(WorkflowGetResultOptions::default()).await {
             Ok(outcome) => Ok(End::Completed { outcome }),
             Err(WorkflowGetResultError::Failed(failure)) => Ok(classify(&failure)),
@@ -155,20 +181,37 @@ impl Watch {
                     sanitize(&format!("what it came to cannot be read ({problem}); does it need another key?"), 300);
                 Ok(End::Failed { message })
             }
-            Err(error) => Err(sanitize(&error.to_string(), 300)),
+            Err(WorkflowGetResultError::Rpc(status)) => Err(WatchError::of(&status)),
+            Err(error) => Err(WatchError::Away(sanitize(&error.to_string(), 300))),
         }
     }
 
-    /// Waits as long as it takes; a server that goes away is asked again.
+    /// Waits as long as it takes; a server that goes away is asked again, and so is one that refuses.
     pub async fn end_at_last(&self) -> End {
         loop {
-            match self.end().await {
+            match self.end_or_refusal().await {
                 Ok(end) => return end,
-                Err(problem) => {
+                Err(refused) => {
+                    tracing::warn!(%refused, run = self.handle.run_id(), "asking again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Waits as long as it takes, or until the server refuses to say; one that goes away is asked again.
+    ///
+    /// # Errors
+    /// [`WatchError::Refused`].
+    pub async fn end_or_refusal(&self) -> Result<End, WatchError> {
+        loop {
+            match self.end().await {
+                Err(WatchError::Away(problem)) => {
                     let run = self.handle.run_id();
                     tracing::warn!(problem, run, "the server does not answer; asking again");
                     tokio::time::sleep(PAUSE).await;
                 }
+                end_or_refused => return end_or_refused,
             }
         }
     }
@@ -207,4 +250,21 @@ fn classify(failure: &IncomingError) -> End {
         current = error.cause();
     }
     End::Failed { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_ends_a_wait_and_an_absence_does_not() {
+        for code in [Code::Unauthenticated, Code::PermissionDenied] {
+            let refused = WatchError::of(&Status::new(code, "the key has \u{1b}expired"));
+            assert!(matches!(&refused, WatchError::Refused(cause) if !cause.contains('\u{1b}')), "{refused:?}");
+            assert!(refused.to_string().contains("TEMPORAL_API_KEY"), "{refused}");
+        }
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unknown, Code::Cancelled] {
+            assert!(matches!(WatchError::of(&Status::new(code, "")), WatchError::Away(cause) if !cause.is_empty()));
+        }
+    }
 }
