@@ -76,7 +76,7 @@ pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
     if text.contains("://") {
         return Err(refused("it has a scheme"));
     }
-    if !text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+    if text.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
         return Err(refused("it has no port"));
     }
     let found: Vec<_> = lookup_host(text).await.map_err(|error| refused(&error.to_string()))?.collect();

@@ -70,7 +70,8 @@ impl Proxy {
         let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
         if let Some((name, password)) = &self.user {
             let login = Zeroizing::new(format!("{name}:{}", password.expose_secret()));
-            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(login.as_bytes())));
+            let login = Zeroizing::new(BASE64_STANDARD.encode(login.as_bytes()));
+            request.extend(["Proxy-Authorization: Basic ", login.as_str(), "\r\n"]);
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await.map_err(ProxyError::Broken)?;

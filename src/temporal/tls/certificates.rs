@@ -110,7 +110,7 @@ fn blocks_of(pem: &Pem, instead: &'static str) -> Result<Result<Vec<Block>, PemP
 fn is_path(text: &[u8]) -> bool {
     const ENDINGS: [&[u8]; 5] = [b".pem", b".crt", b".cer", b".key", b".cert"];
     let text = text.trim_ascii();
-    let is_line = text.len() < 256 && text.iter().all(|byte| byte.is_ascii_graphic());
+    let is_line = text.len() < 256 && text.iter().all(u8::is_ascii_graphic);
     let is_named = ENDINGS.iter().any(|ending| text.to_ascii_lowercase().ends_with(ending));
     is_line && (is_named || text.starts_with(b"/") || text.starts_with(b"./") || text.starts_with(b"~/"))
 }

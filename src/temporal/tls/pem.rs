@@ -268,7 +268,7 @@ mod tests {
                 format!("\"{}\"", text.replace('\n', "\\n")),
                 format!("'{text}'"),
                 base64.clone(),
-                base64.as_bytes().chunks(76).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect(),
+                base64.as_bytes().chunks(76).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n"),
                 BASE64_STANDARD.encode(&base64),
                 bare_base64(text),
             ];
@@ -299,7 +299,7 @@ mod tests {
             let found: Vec<_> = blocks.iter().map(|block| block.der.to_vec()).collect();
             assert_eq!(found, [der(&first), der(&second)], "{}", String::from_utf8_lossy(&text));
         }
-        let indented = first.lines().map(|line| format!("   {line}\n")).collect::<String>();
+        let indented = first.lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n");
         assert_eq!(der(&indented), der(&first));
     }
 
