@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
-use crate::app::{Intent, Move, Overlay, Wind};
+use crate::app::{Intent, Move, Overlay, Question, Wind};
 
 /// A key, with or without Ctrl. Shift is in the character itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Scope {
     Replaying,
     /// While a question is open.
     Question,
+    /// While it is asked whether to leave the walkthrough.
+    Leaving,
     /// While a line is edited. Every other key goes into the line.
     Typing,
     Everywhere,
@@ -84,6 +86,8 @@ impl Binding {
 /// What a hand on a keyboard and a hand with a clicker press to go on.
 const GO_ON: [Key; 5] = [code(KeyCode::Right), code(KeyCode::Enter), key(' '), code(KeyCode::PageDown), key('l')];
 const GO_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
+/// A clicker's keys, when its Esc has asked whether to leave.
+const STAY: [Key; 3] = [code(KeyCode::F(5)), code(KeyCode::PageDown), code(KeyCode::PageUp)];
 const WIND_ON: [Key; 4] = [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l')];
 const WIND_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
 
@@ -98,6 +102,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
     binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
+    binding(&[code(KeyCode::F(5))], "F5", Intent::Walkthrough, "walkthrough: start, return").within(Scope::Paging),
     binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").within(Scope::Staging).footer(7, "kill"),
     binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker")
         .within(Scope::Staging)
@@ -143,6 +148,8 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Presenting)
         .footer(4, "repeat"),
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
+    binding(&[key('.')], ".", Intent::Blank, "in a talk: black screen").within(Scope::Staging),
+    binding(&[key('b')], "b", Intent::Blank, "the same; any key returns").within(Scope::Presenting),
     binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "in a replay: stop / go on")
         .within(Scope::Replaying)
         .footer(2, "pause"),
@@ -166,6 +173,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('q')], "q", Intent::Quit, "leave the replay").within(Scope::Replaying).footer(1, "quit"),
     binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
+    binding(&STAY, "F5", Intent::No, "no: the walkthrough goes on").within(Scope::Leaving),
     binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "take what was typed")
         .within(Scope::Typing)
         .footer(0, "take"),
@@ -197,6 +205,7 @@ impl Scope {
             Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand),
             Self::Comparing => matches!(overlay, Overlay::Compare),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
+            Self::Leaving => matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough)),
             Self::Typing => matches!(overlay, Overlay::Plan | Overlay::Filter),
         }
     }
@@ -224,10 +233,12 @@ pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     let pressed = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
     let bound = |binding: &&Binding| alone && binding.scope.holds(overlay) && binding.keys.contains(&pressed);
     let Some(found) = KEYMAP.iter().find(bound) else {
-        return tenths(pressed, overlay).or_else(|| typed(event, overlay));
+        let back = (overlay == Overlay::Blank && event.kind == KeyEventKind::Press).then_some(Intent::Close);
+        return back.or_else(|| tenths(pressed, overlay)).or_else(|| typed(event, overlay));
     };
     let held = event.kind == KeyEventKind::Repeat;
-    (!held || matches!(found.intent, Intent::Select(_))).then_some(found.intent)
+    let moves = matches!(found.intent, Intent::Select(_) | Intent::Wind(Wind::Event | Wind::EventBack));
+    (!held || moves).then_some(found.intent)
 }
 
 /// What a key that is held may do.
@@ -288,24 +299,22 @@ fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     Scope::Typing.holds(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
-/// The table for the README, two keys in a row.
+/// The table for the README, three keys in a row.
 #[must_use]
 pub fn markdown() -> String {
     let cells = |binding: &Binding| format!(" `{}` | {} |", binding.shown, binding.long);
     let row = |pair: &[Binding]| format!("|{}\n", pair.iter().map(cells).collect::<String>());
-    let rows: String = KEYMAP.chunks(2).map(row).collect();
-    format!("| key | does | key | does |\n| --- | --- | --- | --- |\n{rows}")
+    let rows: String = KEYMAP.chunks(3).map(row).collect();
+    format!("| key | does | key | does | key | does |\n| --- | --- | --- | --- | --- | --- |\n{rows}")
 }
 
 #[cfg(test)]
 mod tests {
     use tui_input::InputRequest;
 
-    use crate::app::Question;
-
     use super::*;
 
-    const OVERLAYS: [Overlay; 12] = [
+    const OVERLAYS: [Overlay; 14] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -318,6 +327,8 @@ mod tests {
         Overlay::Walkthrough,
         Overlay::Notes,
         Overlay::Replay,
+        Overlay::Blank,
+        Overlay::Confirm(Question::LeaveWalkthrough),
     ];
 
     fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
@@ -373,6 +384,25 @@ mod tests {
         assert_eq!(intent(held('j'), Overlay::None), Some(Intent::Select(Move::Down)));
         let released = KeyEvent { kind: KeyEventKind::Release, ..held('j') };
         assert_eq!(intent(released, Overlay::None), None);
+    }
+
+    #[test]
+    fn a_clicker_blanks_the_screen_and_comes_back_and_its_escape_asks() {
+        let press = |code| intent(press(code, KeyModifiers::NONE), Overlay::Walkthrough);
+        for blanks in ['.', 'b'] {
+            assert_eq!(press(KeyCode::Char(blanks)), Some(Intent::Blank));
+        }
+        for code in [KeyCode::Char('b'), KeyCode::Char('o'), KeyCode::PageDown, KeyCode::F(5), KeyCode::Esc] {
+            assert_eq!(intent(KeyEvent::from(code), Overlay::Blank), Some(Intent::Close), "any key returns");
+        }
+        let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(intent(ctrl_c, Overlay::Blank), Some(Intent::Quit));
+        let asks = Overlay::Confirm(Question::LeaveWalkthrough);
+        for code in [KeyCode::F(5), KeyCode::PageDown, KeyCode::PageUp, KeyCode::Char('n')] {
+            assert_eq!(intent(KeyEvent::from(code), asks), Some(Intent::No));
+        }
+        assert_eq!(intent(KeyEvent::from(KeyCode::F(5)), Overlay::None), Some(Intent::Walkthrough));
+        assert_eq!(intent(KeyEvent::from(KeyCode::PageDown), Overlay::None), Some(Intent::Select(Move::HalfPageDown)));
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl App {
             Intent::GoBack => return self.go_back(),
             Intent::RepeatStep => return self.play_step(),
             Intent::SkipStep => return self.skip_step(),
+            Intent::Blank => self.show(Overlay::Blank),
             // A recording is moved through from outside.
             Intent::Wind(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
@@ -94,6 +95,7 @@ impl App {
             Intent::GoOn | Intent::SkipStep => {
                 self.walkthrough().is_some_and(|walkthrough| walkthrough.step().is_some())
             }
+            Intent::Blank => self.walkthrough().is_some(),
             Intent::GoBack => self.walkthrough().is_some_and(|walkthrough| walkthrough.position().0 > 0),
             Intent::RepeatStep => {
                 self.walkthrough().and_then(Walkthrough::step).is_some_and(|(step, _)| step.scenario.is_some())
@@ -146,11 +148,8 @@ impl App {
                 self.show(self.beneath());
                 return commands;
             }
-            // To the dashboard on the same stage.
-            Overlay::Walkthrough => {
-                self.base = Overlay::None;
-                self.show(Overlay::None);
-            }
+            // A clicker's Esc must not end the talk.
+            Overlay::Walkthrough => self.show(Overlay::Confirm(Question::LeaveWalkthrough)),
             Overlay::Notes => {}
             Overlay::Filter => {
                 self.filter_by("");
@@ -171,8 +170,15 @@ impl App {
 
     fn confirm(&mut self) -> Vec<Command> {
         let Overlay::Confirm(question) = self.overlay else { return Vec::new() };
-        self.show(Overlay::None);
+        self.show(self.beneath());
         match question {
+            // To the dashboard on the same stage.
+            Question::LeaveWalkthrough => {
+                self.base = Overlay::None;
+                self.show(self.beneath());
+                self.notify("the walkthrough waits: p or F5 returns to it", Tone::Plain);
+                Vec::new()
+            }
             Question::Reset => {
                 self.earlier.resets = true;
                 // The new stock has to be seen.

@@ -71,6 +71,8 @@ pub enum Intent {
     RepeatStep,
     /// To the next step without playing this one.
     SkipStep,
+    /// A black screen, until any key.
+    Blank,
     /// Moves through a recording.
     Wind(Wind),
 }
@@ -168,6 +170,8 @@ pub enum Overlay {
     Notes,
     /// A recording is replayed, whatever lies over the dashboard in it.
     Replay,
+    /// A black screen, so that the room looks at the speaker.
+    Blank,
 }
 
 /// What is asked before it is done.
@@ -178,4 +182,6 @@ pub enum Question {
     Reset,
     KillServer,
     Cancel,
+    /// "Leave the walkthrough?"
+    LeaveWalkthrough,
 }

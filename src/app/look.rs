@@ -75,6 +75,12 @@ pub struct Look {
 }
 
 impl App {
+    /// From now on only characters that every terminal has.
+    pub const fn use_ascii(&mut self) {
+        self.look.ascii = true;
+        self.dirty = true;
+    }
+
     /// Takes the next theme, going round.
     pub fn next_theme(&mut self) {
         self.look.theme = self.look.theme.next();

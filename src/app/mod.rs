@@ -159,6 +159,7 @@ pub struct App {
     /// What was asked for last, so that a room sees which key was pressed.
     echo: Option<Echo>,
     replay: Option<ReplayBar>,
+    replay_note: Option<String>,
     dirty: bool,
 }
 
@@ -203,6 +204,7 @@ impl App {
             base: Overlay::None,
             echo: None,
             replay: None,
+            replay_note: None,
             dirty: true,
             setup,
         };

@@ -35,6 +35,21 @@ impl App {
         self.replay.as_ref()
     }
 
+    /// What is said in the replay itself, as of a key that does nothing.
+    #[must_use]
+    pub fn replay_note(&self) -> Option<&str> {
+        self.replay_note.as_deref()
+    }
+
+    pub fn show_replay_note(&mut self, text: &str) {
+        self.replay_note = Some(text.to_owned());
+        self.dirty = true;
+    }
+
+    pub fn clear_replay_note(&mut self) {
+        self.dirty |= self.replay_note.take().is_some();
+    }
+
     pub fn show_replay(&mut self, bar: ReplayBar) {
         // Time alone moves it in seconds.
         let shown = |bar: &ReplayBar| ReplayBar { at: bar.at / 1_000, ..*bar };

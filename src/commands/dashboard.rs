@@ -34,6 +34,9 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     let settings = Arc::new(settings);
     let begin = setup(&settings, &args, &log);
     let ended = session::run(async |session| {
+        if settings.probe_width {
+            session.probe_width()?;
+        }
         let mut core = Recorded::new(begin, recorder);
         // The first frame needs neither server nor worker; they begin behind it.
         let effects = Effects::begin(Arc::clone(&settings), worker, !args.no_worker, sender);

@@ -31,6 +31,9 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
     needs_terminal("replay")?;
     log::to_file(&settings)?;
     let ended = session::run(async |session| {
+        if settings.probe_width {
+            session.probe_width()?;
+        }
         // Nothing is told but keys and the time.
         let (_silent, mut messages) = mpsc::channel(1);
         let notes = NotesWriter::new(&settings.state_dir);

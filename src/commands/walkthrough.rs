@@ -47,7 +47,12 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
     needs_terminal("walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
-    let ended = session::run(async |session| Box::pin(play(session, prepared, &log, recorder)).await);
+    let ended = session::run(async |session| {
+        if settings.probe_width {
+            session.probe_width()?;
+        }
+        Box::pin(play(session, prepared, &log, recorder)).await
+    });
     let ended = Box::pin(ended).await?;
     Ok(conclude(ended.map(|(app, _recorder, ending)| (app, ending))))
 }
@@ -126,6 +131,9 @@ async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
     let log = log::to_file(&settings)?;
     let setup = Setup { programme: Programme::Notes, ..basic_setup(&settings, &log, 1) };
     let ended = session::run(async |session| {
+        if settings.probe_width {
+            session.probe_width()?;
+        }
         let (sender, mut messages) = mpsc::channel(8);
         tokio::spawn(async move { follow_notes(&settings.state_dir, sender).await });
         let ends = |command| matches!(command, crate::app::Command::Quit);

@@ -1,5 +1,6 @@
 //! How the screen is to look: the theme, and whether the terminal can be trusted with more than ASCII.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
 use super::Flags;
@@ -10,18 +11,37 @@ use super::values;
 use crate::app::Theme;
 
 /// Terminals whose fonts lack the glyphs, whatever the locale says.
-const PLAIN_TERMINALS: [&str; 2] = ["linux", "dumb"];
+const PLAIN_TERMINALS: [&str; 3] = ["linux", "dumb", "ansi"];
+
+/// Terminals without colours.
+const MONO_TERMINALS: [&str; 2] = ["dumb", "ansi"];
+
+/// DEC's terminals, such as vt100 and vt220, have neither.
+const DEC_TERMINALS: [&str; 5] = ["vt1", "vt2", "vt3", "vt4", "vt5"];
+
+fn is_dec(terminal: &str) -> bool {
+    DEC_TERMINALS.iter().any(|first| terminal.starts_with(first))
+}
 
 /// The variables of the locale's characters, the strongest first.
 const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
 /// The theme that somebody names, in whatever layer; else `NO_COLOR` decides, as its convention wants it: the
 /// configuration of a single program, its file included, overrides the wish for all programs.
-pub(super) fn theme(flags: &Flags, sources: &Sources) -> Result<Sourced<Theme>, SettingsError> {
+pub(super) fn theme(
+    flags: &Flags,
+    sources: &Sources,
+    environment: &[(OsString, OsString)],
+) -> Result<Sourced<Theme>, SettingsError> {
     const NAMES: [&str; 1] = ["IDEMPOTENCE_THEME"];
     let named = Choice::new(flags.theme.as_deref(), "--theme", &NAMES).named(sources, values::theme)?;
     let no_color = || sources.find("NO_COLOR").map(|found| Sourced { value: Theme::Mono, origin: found.origin });
-    Ok(named.or_else(no_color).unwrap_or_else(|| Sourced::by_default(NAMES[0], Theme::default())))
+    let has_no_colour = |terminal: &str| MONO_TERMINALS.contains(&terminal) || is_dec(terminal);
+    let of_terminal = || {
+        let terminal = variable(environment, "TERM").filter(|terminal| has_no_colour(&terminal.value));
+        terminal.map(|terminal| terminal.map(|_| Theme::Mono))
+    };
+    Ok(named.or_else(no_color).or_else(of_terminal).unwrap_or_else(|| Sourced::by_default(NAMES[0], Theme::default())))
 }
 
 /// What somebody asks for, in whatever layer; else what the terminal and the locale of `environment` can show.
@@ -34,12 +54,21 @@ pub(super) fn ascii(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
 }
 
+/// Whether somebody has chosen it, and not the locale.
+pub(super) fn is_chosen(ascii: &Sourced<bool>) -> bool {
+    !LOCALE.contains(&ascii.origin.name)
+}
+
+/// A variable of the environment that is not empty.
+fn variable<'a>(environment: &'a [(OsString, OsString)], name: &'static str) -> Option<Sourced<Cow<'a, str>>> {
+    let (_, value) = environment.iter().find(|(key, value)| key == OsStr::new(name) && !value.is_empty())?;
+    Some(Sourced { value: value.to_string_lossy(), origin: Origin { name, layer: Layer::Environment } })
+}
+
 fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<bool> {
-    let variable = |name: &'static str| {
-        let (_, value) = environment.iter().find(|(key, value)| key == OsStr::new(name) && !value.is_empty())?;
-        Some(Sourced { value: value.to_string_lossy(), origin: Origin { name, layer: Layer::Environment } })
-    };
-    let plain = variable("TERM").filter(|terminal| PLAIN_TERMINALS.contains(&terminal.value.as_ref()));
+    let variable = |name| variable(environment, name);
+    let is_plain = |terminal: &str| PLAIN_TERMINALS.contains(&terminal) || is_dec(terminal);
+    let plain = variable("TERM").filter(|terminal| is_plain(&terminal.value));
     if let Some(plain) = plain {
         return plain.map(|_| true);
     }
@@ -72,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_strongest_variable_of_the_locale_that_is_not_empty_decides() {
-        let cases: [Case; 9] = [
+        let cases: [Case; 11] = [
             (&[("LANG", "en_GB.UTF-8")], false, "LANG in the environment"),
             (&[("LANG", "C.utf8@x"), ("LC_CTYPE", ""), ("LC_ALL", "")], false, "LANG in the environment"),
             (&[("LC_CTYPE", "UTF-8")], false, "LC_CTYPE in the environment"),
@@ -81,6 +110,8 @@ mod tests {
             (&[("LC_CTYPE", "de_DE.UTF-8"), ("LC_ALL", "POSIX")], true, "LC_ALL in the environment"),
             (&[], true, "LANG not set in the environment"),
             (&[("LANG", "C.UTF-8"), ("TERM", "linux")], true, "TERM in the environment"),
+            (&[("LANG", "C.UTF-8"), ("TERM", "vt100")], true, "TERM in the environment"),
+            (&[("LANG", "C.UTF-8"), ("TERM", "ansi")], true, "TERM in the environment"),
             (&[("LANG", "C.UTF-8"), ("TERM", "xterm-256color")], false, "LANG in the environment"),
         ];
         for (pairs, ascii, origin) in cases {

@@ -89,6 +89,8 @@ pub struct Settings {
     pub temporal_cli: Option<PathBuf>,
     /// How the screen is to look at first.
     pub look: Look,
+    /// Nobody has said whether to use ASCII, and the locale allows more: the terminal is asked.
+    pub probe_width: bool,
     /// This program's folder for state, not yet made.
     pub state_dir: PathBuf,
     /// This program's folder for what can be fetched again, not yet made.

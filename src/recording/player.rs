@@ -295,9 +295,13 @@ impl Core for Player {
     fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
             Message::Tick { now } => self.run(now),
-            Message::Intent(Intent::Wind(wind)) => self.wind(wind),
+            Message::Intent(Intent::Wind(wind)) => {
+                self.app.clear_replay_note();
+                self.wind(wind);
+            }
             Message::Intent(Intent::Quit | Intent::Close) => return vec![Command::Quit],
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
+            Message::Notice { text, .. } => self.app.show_replay_note(&text),
             // Of the screen here, which is none of the recording's.
             _ => self.dirty = true,
         }
@@ -307,6 +311,12 @@ impl Core for Player {
 
     fn take_dirty(&mut self) -> bool {
         self.app.take_dirty() | std::mem::take(&mut self.dirty)
+    }
+
+    fn use_ascii(&mut self) {
+        self.look.ascii = true;
+        self.app.use_ascii();
+        self.beneath.iter_mut().for_each(App::use_ascii);
     }
 
     fn overlay(&self) -> crate::app::Overlay {

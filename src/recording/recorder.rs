@@ -175,4 +175,9 @@ impl Core for Recorded {
     fn take_dirty(&mut self) -> bool {
         self.app.take_dirty()
     }
+
+    // How the screen looks is no part of what happened.
+    fn use_ascii(&mut self) {
+        self.app.use_ascii();
+    }
 }

@@ -25,6 +25,9 @@ pub trait Core {
         self.app().overlay()
     }
 
+    /// From now on only ASCII is drawn: the terminal does not keep other symbols in their columns.
+    fn use_ascii(&mut self);
+
     /// How often it wants to be told the time.
     fn pace(&self) -> Duration {
         if self.app().wants_fast_ticks() { FAST_TICK } else { TICK }
@@ -42,5 +45,9 @@ impl Core for App {
 
     fn take_dirty(&mut self) -> bool {
         Self::take_dirty(self)
+    }
+
+    fn use_ascii(&mut self) {
+        Self::use_ascii(self);
     }
 }

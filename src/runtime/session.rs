@@ -102,6 +102,14 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// Finds out whether symbols keep to their columns; if not, the core draws ASCII.
+    ///
+    /// # Errors
+    /// [`LoopError`].
+    pub fn probe_width(&self) -> Result<(), LoopError> {
+        self.tty.probe_width().map_err(LoopError::Draw)
+    }
+
     /// Runs a core at the terminal. `perform` carries out its commands, and says whether one means the end.
     ///
     /// # Errors

@@ -30,6 +30,9 @@ pub enum Refused {
     Terminal(#[from] io::Error),
 }
 
+/// Where the cursor is after the probe of [`Surface::probe_width`], if each symbol took one column.
+pub const NARROW_COLUMN: u16 = 3;
+
 pub trait Surface {
     /// Draws a frame, where the screen is ours.
     ///
@@ -76,6 +79,22 @@ pub trait Surface {
     /// # Errors
     /// [`Refused`].
     fn copy(&mut self, _text: &str) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// The terminal knows the kitty keyboard protocol: asks it to report held keys, layouts and text.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn report_keys(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Draws the whole of the next frame.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn repaint(&mut self) -> io::Result<()> {
         Ok(())
     }
 

@@ -45,6 +45,16 @@ use crate::{app::App, ui};
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
+/// Asks whether the terminal knows the kitty keyboard protocol. Others do not answer.
+const KEYBOARD_QUERY: &str = "\x1b[?u";
+
+/// The kitty protocol with all that it reports, and back.
+const KEYBOARD_ON: &str = "\x1b[>31u";
+const KEYBOARD_OFF: &str = "\x1b[<u";
+
+/// Two symbols of ambiguous width, and where the cursor is after them. The row is one that no F key has in its report.
+const WIDTH_PROBE: &str = "\x1b[2;1H\u{2502}\u{25cf}\x1b[6n\x1b[2;1H\x1b[2K";
+
 /// How long giving the terminal back may take. One that takes no bytes is left as it is.
 const GIVE_BACK_LIMIT: Duration = Duration::from_millis(120);
 
@@ -66,6 +76,7 @@ struct Hold {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mode of the terminal by itself")]
 struct State {
     output: Output,
     /// The alternate screen and the raw mode are on.
@@ -73,6 +84,8 @@ struct State {
     /// A thread has panicked: the terminal is not taken again.
     over: bool,
     mouse: bool,
+    /// It knows the kitty keyboard protocol, which is on while it is taken.
+    reports_keys: bool,
 }
 
 impl Tty {
@@ -85,7 +98,7 @@ impl Tty {
         // means here is decided with the settings.
         force_color_output(true);
         let output = Output::begin(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
-        let state = State { output, taken: false, over: false, mouse: false };
+        let state = State { output, taken: false, over: false, mouse: false, reports_keys: false };
         let hold = Arc::new(Hold { state: Mutex::new(state), panicked: Notify::new() });
         let viewport = Viewport::Fixed(Rect::from((ratatui::layout::Position::ORIGIN, size())));
         let backend = CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) });
@@ -99,6 +112,15 @@ impl Tty {
     /// Gives the terminal back as it was found. Once is enough.
     pub fn give_back(&self) {
         self.hold.lock().give_back();
+    }
+
+    /// Asks how wide symbols are that some terminals draw in two columns. The answer comes with the keys.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn probe_width(&self) -> io::Result<()> {
+        let state = self.hold.lock();
+        if state.taken { state.output.send(WIDTH_PROBE.as_bytes()) } else { Ok(()) }
     }
 
     /// Resolves when a thread has panicked.
@@ -151,6 +173,7 @@ impl State {
         let mut bytes = Vec::new();
         let entered = queue!(bytes, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
             .and_then(|()| if self.mouse { queue!(bytes, Print(MOUSE_ON)) } else { Ok(()) })
+            .and_then(|()| queue!(bytes, Print(if self.reports_keys { KEYBOARD_ON } else { KEYBOARD_QUERY })))
             .and_then(|()| self.output.send(&bytes));
         if entered.is_err() {
             self.give_back();
@@ -166,8 +189,10 @@ impl State {
         }
         let mouse = if self.mouse { MOUSE_OFF } else { "" };
         let mut bytes = Vec::new();
-        let written = queue!(bytes, Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show)
-            .and_then(|()| self.output.send(&bytes));
+        let keyboard = if self.reports_keys { KEYBOARD_OFF } else { "" };
+        let written =
+            queue!(bytes, Print(keyboard), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show)
+                .and_then(|()| self.output.send(&bytes));
         let taken = self.output.drain(GIVE_BACK_LIMIT);
         // In the background the modes are another program's by now, and touching them would stop us here.
         let cooked = if in_background() { Ok(()) } else { disable_raw_mode() };
@@ -276,6 +301,19 @@ impl Surface for Tty {
             state.output.send(&bytes)?;
         }
         Ok(())
+    }
+
+    fn report_keys(&mut self) -> io::Result<()> {
+        let mut state = self.hold.lock();
+        if !state.taken || std::mem::replace(&mut state.reports_keys, true) {
+            return Ok(());
+        }
+        state.output.send(KEYBOARD_ON.as_bytes())
+    }
+
+    fn repaint(&mut self) -> io::Result<()> {
+        let area = self.screen.get_frame().area();
+        self.screen.resize(area)
     }
 
     fn mouse(&mut self, on: bool) -> io::Result<()> {

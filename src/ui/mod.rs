@@ -85,7 +85,7 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
 
 /// Whether nothing of the dashboard is seen behind it.
 const fn covers(overlay: Overlay) -> bool {
-    matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes)
+    matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes | Overlay::Blank)
 }
 
 /// How far each list can be scrolled on a screen of this size.

@@ -3,6 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Rect},
+    style::{Color, Style},
     text::Line,
     widgets::{Block, BorderType, Clear, Widget},
 };
@@ -23,6 +24,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Compare => compare::draw(buffer, area, app),
         Overlay::Walkthrough => presenter::draw(buffer, area, app),
         Overlay::Notes => notes::draw(buffer, area, app),
+        Overlay::Blank => blank(buffer, area),
         Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand | Overlay::Replay => {
             if let Some((title, lines)) = text(area, app) {
                 page(buffer, area, app, &title, lines);
@@ -91,6 +93,11 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     }
 }
 
+fn blank(buffer: &mut Buffer, area: Rect) {
+    Clear.render(area, buffer);
+    buffer.set_style(area, Style::new().bg(Color::Black));
+}
+
 fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     let (title, asked, consequence) = match question {
         Question::Reset => (
@@ -107,6 +114,11 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             " cancel ",
             format!("Cancel {}?", app.to_cancel().unwrap_or("the order")),
             "An effect that is in the stock stays there.".to_owned(),
+        ),
+        Question::LeaveWalkthrough => (
+            " walkthrough ",
+            "Leave the walkthrough for its dashboard?".to_owned(),
+            "p or F5 returns to the same step.".to_owned(),
         ),
     };
     let inner = boxed(buffer, area, title, 58, 8);
@@ -127,7 +139,7 @@ fn open_orders(app: &App, question: Question) -> Line<'static> {
     let becomes = match question {
         Question::Reset => "in the new stock",
         Question::KillServer => "when it is back",
-        Question::Cancel => return Line::raw(""),
+        Question::Cancel | Question::LeaveWalkthrough => return Line::raw(""),
     };
     match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),

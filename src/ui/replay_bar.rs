@@ -28,6 +28,11 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Standing::CutOff => (" ■ CUT OFF ", theme::WARN),
     };
     let mut spans = vec![Span::styled(word, theme::badge(style))];
+    if let Some(note) = app.replay_note() {
+        let room = usize::from(area.width).saturating_sub(word.chars().count() + 4);
+        spans.push(Span::styled(format!("  » {}", pane::cut(note, room)), theme::BOLD));
+        return pane::lines(buffer, area, [Line::from(spans)]);
+    }
     spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), pane::clock(bar.at), pane::clock(bar.length))));
     // Where there is little room, the keys matter more.
     let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };

@@ -161,3 +161,71 @@ fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
     screen.press("q");
     assert!(ends_at_once(screen).success());
 }
+
+#[test]
+fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("guard");
+    assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[?u"), "it is asked for");
+    screen.press("\u{1b}[?0u");
+    // A q that is only held, or released, does not quit; the place of a Cyrillic letter is that of the Latin one.
+    screen.press("\u{1b}[113;1:2;113u\u{1b}[113;1:3u");
+    screen.press("\u{1b}[1082:1050:114;2;1050u");
+    screen.wait_for("Put the starting stock");
+    assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[>31u"), "it is switched on");
+    screen.press("\u{1b}[27u");
+    screen.wait_until("the dashboard", |text| !text.contains("Put the starting stock"));
+    screen.press("\u{1b}[1089::99;5u");
+    let left = screen.leave();
+    assert!(left.status.success() && String::from_utf8_lossy(&left.bytes).contains("\u{1b}[<u"), "and off");
+}
+
+#[test]
+fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refused() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("──");
+    screen.press("\u{1b}[2;5R");
+    let text = screen.wait_until("ASCII", |text| text.is_ascii() && text.contains("shown in ASCII"));
+    assert!(text.contains("-- stock --") && text.contains("q quit"), "{text}");
+    screen.press("q");
+    assert!(ends_at_once(screen).success());
+    for (argument, reply) in [("--ascii=false", "\u{1b}[2;5R"), ("--ascii", "\u{1b}[2;5R"), ("--still", "\u{1b}[2;3R")]
+    {
+        let mut command = dashboard(&stage, &address);
+        command.arg(argument);
+        let mut screen = Screen::run(command, 80, 24);
+        screen.wait_for("q quit");
+        let asked = String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[6n");
+        assert_eq!(asked, argument == "--still", "{argument}");
+        if asked {
+            screen.press(reply);
+            screen.press("?");
+            screen.wait_for("╭ idempotence ");
+            screen.press("?");
+        }
+        screen.press("q");
+        assert!(ends_at_once(screen).success());
+    }
+}
+
+#[test]
+fn a_key_that_is_held_without_that_protocol_acts_once() {
+    let stage = Stage::new();
+    let (_held, address) = silence();
+    let mut screen = Screen::open(&stage, &address, 80, 24);
+    screen.wait_for("guard");
+    // The first delay of a keyboard, then thirty a second.
+    screen.press("X");
+    thread::sleep(Duration::from_millis(400));
+    for _ in 0..30 {
+        screen.press("X");
+        thread::sleep(Duration::from_millis(33));
+    }
+    screen.wait_for("held does it once");
+    screen.press("q");
+    assert!(ends_at_once(screen).success());
+}

@@ -558,6 +558,9 @@ fn assert_only_our_own_sequences(bytes: &[u8]) {
             let end = sequence.find(|last: char| ('@'..='~').contains(&last)).expect("a whole sequence");
             let (parameters, last) = (&sequence[..end], &sequence[end..=end]);
             let known = match last {
+                // Whether the kitty keyboard protocol is known, and how wide symbols are.
+                "u" => parameters == "?",
+                "n" => parameters == "6",
                 "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| MODES.contains(&mode)),
                 "H" | "m" | "J" | "K" => parameters.bytes().all(|byte| byte.is_ascii_digit() || b";:".contains(&byte)),
                 _ => false,

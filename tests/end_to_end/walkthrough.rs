@@ -111,9 +111,24 @@ fn p_plays_it_on_a_stage_of_its_own_and_q_comes_back_to_the_dashboard() {
     screen.wait_for("ONE ORDER");
     screen.press(ON);
     screen.wait_for("✓ SEEN");
+    // As a clicker: a black screen and back, and an Esc that asks.
+    screen.press("b");
+    screen.wait_until("the black screen", |text| text.trim().is_empty());
+    screen.press("\u{1b}[6~");
+    screen.wait_for("✓ SEEN");
     screen.press("\u{1b}");
+    screen.wait_for("Leave the walkthrough");
+    screen.press("\u{1b}[15~");
+    screen.wait_until("the same step", |text| !text.contains("Leave the walkthrough") && text.contains("✓ SEEN"));
+    screen.press("\u{1b}");
+    screen.wait_for("Leave the walkthrough");
+    screen.press("y");
     screen.wait_for("expected 1001 = actual 1001");
-    screen.press("p");
+    screen.press("b");
+    screen.wait_until("the black screen, and no orders", |text| text.trim().is_empty());
+    screen.press("b");
+    screen.wait_until("one order still", |text| text.contains("orders 1") && text.contains("expected 1001"));
+    screen.press("\u{1b}[15~");
     screen.wait_for("✓ SEEN");
     screen.press("q");
     screen.wait_for("expected 999 = actual 999");

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        Command, Intent, Overlay, Part, Performance, StepState,
+        Command, Intent, Overlay, Part, Performance, Question, StepState,
         world::{World, performance, scenario, walkthrough},
     },
     domain::Guard,
@@ -137,7 +137,19 @@ fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_s
     world.press(Intent::Close);
     assert_eq!(world.app().overlay(), Overlay::Walkthrough, "behind the help");
     world.press(Intent::Close);
+    assert_eq!(world.app().overlay(), Overlay::Confirm(Question::LeaveWalkthrough), "a clicker's Esc ends no talk");
+    world.press(Intent::No);
+    assert_eq!(world.app().overlay(), Overlay::Walkthrough);
+    world.press(Intent::Blank);
+    assert_eq!(world.app().overlay(), Overlay::Blank);
+    world.press(Intent::Close);
+    assert_eq!(world.app().overlay(), Overlay::Walkthrough);
+    world.press(Intent::Close);
+    world.press(Intent::Yes);
     assert_eq!(world.app().overlay(), Overlay::None);
+    world.press(Intent::Blank);
+    world.press(Intent::Close);
+    assert_eq!(world.app().overlay(), Overlay::None, "back to where it was");
     world.press(Intent::Walkthrough);
     assert_eq!(world.app().overlay(), Overlay::Walkthrough);
     let mut dashboard = World::new(crate::app::Programme::Keyboard);
@@ -167,6 +179,7 @@ fn a_worker_or_a_server_that_somebody_has_ended_is_brought_back_for_the_next_ste
         world.press(Intent::GoOn);
         world.settle();
         world.press(Intent::Close);
+        world.press(Intent::Yes);
         world.press(intent);
         world.press(Intent::Yes);
         world.settle();
@@ -184,6 +197,7 @@ fn a_worker_or_a_server_that_somebody_has_ended_is_brought_back_for_the_next_ste
 fn an_order_by_hand_before_the_first_step_does_not_hold_it_up() {
     let mut world = World::new(walkthrough());
     world.press(Intent::Close);
+    world.press(Intent::Yes);
     world.press(Intent::FreshOrder);
     world.settle();
     world.press(Intent::Walkthrough);

@@ -22,6 +22,16 @@ fn every_layer_can_name_the_theme() {
 }
 
 #[test]
+fn a_terminal_without_colours_gets_none_unless_a_theme_is_named() {
+    for terminal in ["vt100", "vt220", "ansi", "dumb"] {
+        let place = || Place::new().env("TERM", terminal);
+        assert_eq!(theme(&place()), (Theme::Mono, "TERM in the environment".to_owned()), "{terminal}");
+        assert_eq!(place().dot_env("IDEMPOTENCE_THEME=contrast").settings().look.theme, Theme::Contrast);
+    }
+    assert_eq!(Place::new().env("TERM", "xterm").settings().look.theme, Theme::Terminal);
+}
+
+#[test]
 fn no_color_means_mono_unless_a_theme_is_named() {
     let place = || Place::new().env("NO_COLOR", "0");
     assert_eq!(theme(&place()), (Theme::Mono, "NO_COLOR in the environment".to_owned()));

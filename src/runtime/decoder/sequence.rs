@@ -127,7 +127,11 @@ fn key(code: KeyCode, fields: &Fields) -> Decoded {
 
 /// A key in the kitty protocol: its character, that with Shift, that of a Latin layout; modifiers and kind; its text.
 fn kitty(fields: &Fields) -> Option<Decoded> {
-    let number = fields.number(0)?;
+    let number = match (fields.number(0)?, fields.number(2)) {
+        // Composed of several keys: only a text.
+        (0, Some(text)) => text,
+        (number, _) => number,
+    };
     if let Some(code) = functional(number) {
         let back = code == KeyCode::Tab && modifiers(fields.bits()).contains(KeyModifiers::SHIFT);
         return Some(key(if back { KeyCode::BackTab } else { code }, fields));
