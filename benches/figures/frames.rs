@@ -51,6 +51,7 @@ fn setup(look: Look) -> Setup {
         server: "localhost:7233".to_owned(),
         namespace: "default".to_owned(),
         task_queue: "inventory-task-queue".to_owned(),
+        host: "here".to_owned(),
         database: "database/inventory.json".to_owned(),
         log: "idempotence.log".to_owned(),
         session: "K7".to_owned(),

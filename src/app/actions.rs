@@ -185,6 +185,7 @@ impl App {
                 self.thaw();
                 vec![Command::Reset]
             }
+            Question::StartBeside => vec![Command::StartWorker],
             Question::KillServer => vec![Command::KillServer],
             Question::Cancel => self.to_cancel.take().map(|(_, run)| Command::Cancel(run)).into_iter().collect(),
         }

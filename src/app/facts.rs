@@ -20,6 +20,7 @@ impl App {
             Message::Link(link) => self.links(link),
             Message::Server(server) => self.serves(clean_server(server)),
             Message::Worker(worker) => self.works(clean_worker(worker)),
+            Message::Pollers { identities } => self.polled_by(&identities),
             Message::Started { ticket, order, workflow, run, joined } => {
                 self.started(ticket, &order, &workflow, &run, joined);
             }
@@ -147,9 +148,13 @@ impl App {
         }
         match (&self.worker, &worker) {
             (Worker::Ready { pid }, Worker::Killed | Worker::Exited { .. }) => {
-                self.orders.worker_died(*pid, self.now);
+                self.orders.worker_died(&self.worker_identity(*pid), self.now);
             }
-            (_, Worker::Ready { .. }) => self.forget_complaint(),
+            (before, Worker::Elsewhere) if *before != Worker::Elsewhere => self.say_that_another_polls(),
+            (_, Worker::Ready { pid }) => {
+                self.pollers.own(self.worker_identity(*pid));
+                self.forget_complaint();
+            }
             _ => {}
         }
         self.worker = worker;

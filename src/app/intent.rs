@@ -180,6 +180,8 @@ pub enum Overlay {
 pub enum Question {
     /// "Put the starting stock back?"
     Reset,
+    /// Start a worker on a queue that another one polls?
+    StartBeside,
     KillServer,
     Cancel,
     /// "Leave the walkthrough?"

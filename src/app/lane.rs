@@ -96,11 +96,10 @@ impl Lane {
         self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
     }
 
-    /// The worker process `pid` of this dashboard has died: what it ran is over. Only the server tells which worker runs
+    /// The worker of that identity has died: what it ran is over. Only the server tells which worker runs
     /// an attempt; one of which it has not said that yet may be another worker's.
-    pub fn orphan(&mut self, pid: u32, at: UnixMillis) {
-        let is_its = |pending: &Pending| pending.worker.ends_with(&format!("@{pid}"));
-        if !self.told().is_some_and(|(pending, ..)| is_its(pending)) {
+    pub fn orphan(&mut self, identity: &str, at: UnixMillis) {
+        if self.told().is_none_or(|(pending, ..)| pending.worker != identity) {
             return;
         }
         let latest = self.facts.last_mut().filter(|facts| facts.started.is_some() && facts.ending.is_none());

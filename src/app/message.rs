@@ -41,6 +41,10 @@ pub enum Message {
     Link(Link),
     Server(Server),
     Worker(Worker),
+    /// The identities of all workers that poll the task queue, this dashboard's included.
+    Pollers {
+        identities: Vec<String>,
+    },
     /// The server took a start. `joined`: it joined an execution that was running already.
     Started {
         ticket: u64,

@@ -45,6 +45,7 @@ mod ordering;
 mod orders;
 mod pending;
 mod performance;
+mod pollers;
 mod progress;
 mod replay_bar;
 mod round;
@@ -124,6 +125,7 @@ pub struct App {
     link_since: UnixMillis,
     server: Server,
     worker: Worker,
+    pollers: pollers::PollerView,
     guard: Guard,
     plan: FaultPlan,
     overlay: Overlay,
@@ -176,6 +178,7 @@ impl App {
             link_since: setup.now,
             server: Server::Unknown,
             worker: Worker::Absent,
+            pollers: pollers::PollerView::default(),
             guard: setup.guard,
             plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
@@ -262,6 +265,7 @@ impl App {
             fact @ (Message::Link(_)
             | Message::Server(_)
             | Message::Worker(_)
+            | Message::Pollers { .. }
             | Message::Compared(_)
             | Message::Presented(_)
             | Message::Notice { .. }) => {

@@ -43,6 +43,10 @@ impl App {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
             Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
+            _ if self.other_worker().is_some() || *self.worker() == Worker::Elsewhere => {
+                self.show(Overlay::Confirm(Question::StartBeside));
+                Vec::new()
+            }
             Worker::Absent | Worker::Elsewhere | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
                 vec![Command::StartWorker]
             }

@@ -100,9 +100,9 @@ impl Orders {
     }
 
     /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
-    pub fn worker_died(&mut self, pid: u32, at: UnixMillis) {
+    pub fn worker_died(&mut self, identity: &str, at: UnixMillis) {
         for slot in self.open.clone() {
-            self.change_at(slot, |execution| execution.lanes.iter_mut().for_each(|lane| lane.orphan(pid, at)));
+            self.change_at(slot, |execution| execution.lanes.iter_mut().for_each(|lane| lane.orphan(identity, at)));
         }
     }
 

@@ -21,6 +21,7 @@ pub fn setup() -> Setup {
         server: "localhost:7233".into(),
         namespace: "default".into(),
         task_queue: "inventory-task-queue".into(),
+        host: "here".into(),
         database: "database/inventory.json".into(),
         log: "idempotence.log".into(),
         session: "K7".into(),

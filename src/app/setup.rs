@@ -21,6 +21,9 @@ pub struct Setup {
     pub encrypted: bool,
     pub namespace: String,
     pub task_queue: String,
+    /// The name of this host, a part of its workers' identities. Absent in older recordings.
+    #[serde(default)]
+    pub host: String,
     pub database: String,
     pub log: String,
     /// Short random letters for fresh order ids.
@@ -64,6 +67,7 @@ impl Setup {
             server: clean(self.server),
             namespace: clean(self.namespace),
             task_queue: clean(self.task_queue),
+            host: clean(self.host),
             database: clean(self.database),
             log: clean(self.log),
             session: clean(self.session),

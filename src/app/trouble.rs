@@ -71,10 +71,31 @@ fn worker(app: &App) -> Option<Trouble> {
             );
             Some(wrong(format!("the worker is gone, {next}: {cause}")))
         }
+        Worker::Killed | Worker::Stopped | Worker::Absent | Worker::Elsewhere => no_worker_here(app),
+        Worker::Starting | Worker::Ready { .. } | Worker::Stopping => None,
+    }
+}
+
+/// Whether that matters depends on who else polls.
+fn no_worker_here(app: &App) -> Option<Trouble> {
+    let state = match app.worker() {
+        Worker::Killed => "this dashboard's worker was killed",
+        Worker::Stopped => "this dashboard's worker is stopped",
+        Worker::Elsewhere => {
+            let foreign = app.foreign_worker()?;
+            let text = format!("{foreign} polls the task queue and is another program; w starts a worker beside it");
+            return Some(passing(text));
+        }
+        _ => "this dashboard runs no worker",
+    };
+    if let Some(other) = app.other_worker() {
+        return Some(passing(format!("{state}; {other} polls the task queue")));
+    }
+    match app.worker() {
         Worker::Killed => Some(wrong("the worker was killed; orders wait in Temporal. w starts it again".to_owned())),
         Worker::Stopped => Some(wrong("the worker is stopped; orders wait in Temporal. w starts it".to_owned())),
-        Worker::Absent => Some(wrong("no worker polls the task queue; w starts one".to_owned())),
-        Worker::Elsewhere | Worker::Starting | Worker::Ready { .. } | Worker::Stopping => None,
+        _ if app.knows_pollers() => Some(wrong("no worker polls the task queue; w starts one".to_owned())),
+        _ => Some(passing("this dashboard runs no worker; whether another one polls is not known yet".to_owned())),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod guard;
+mod identity;
 mod ids;
 mod inventory;
 mod order;
@@ -13,6 +14,7 @@ mod sanitize;
 
 pub use attempt::{Activity, Attempt, Origin, UnixMillis};
 pub use guard::{Guard, UnknownGuard};
+pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
 pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
 pub use order::{Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder};

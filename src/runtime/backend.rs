@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     config::Settings,
+    domain::process_identity,
     server::{self, DevServer, DevServerOptions, Progress},
     temporal::{ConnectError, Endpoint, Link, Patience},
 };
@@ -50,10 +51,16 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
         metadata: Vec::new(),
         proxy: None,
         namespace: settings.namespace.clone(),
-        identity: format!("idempotence-{role}@{}", std::process::id()),
+        identity: process_identity(role, std::process::id(), &host()),
         timeout: settings.connect_timeout,
         codec: settings.codec.clone(),
     }
+}
+
+/// The name of this host, as it is part of identities.
+#[must_use]
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The log that the embedded server writes.

@@ -95,7 +95,7 @@ impl Stage {
         let terms = Arc::new(Terms::new(comparison, link, self.messages.clone(), &self.settings));
         let mut sides = Guard::ALL.map(|guard| {
             let database = folder.database(guard);
-            Side::begin(Arc::clone(&terms), guard, database, self.worker.clone(), self.link.clone())
+            Side::begin(Arc::clone(&terms), guard, database, self.worker.clone())
         });
         let together = Barrier::new(sides.len());
         let playing = async {

@@ -14,6 +14,7 @@ use super::{
     follow::{Seen, follow},
     link_keeper::{CurrentLink, LinkKeeper, ServerOrder},
     notes::NotesWriter,
+    presence::{self, Presence},
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerOrder},
 };
@@ -62,9 +63,10 @@ impl Effects {
         let mut keepers = JoinSet::new();
         keepers.spawn(keeper.keep());
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let queue = settings.task_queue.clone();
+        let (seen, presence) = watch::channel(Presence::Unsettled);
+        tokio::spawn(presence::keep(settings.task_queue.clone(), link.clone(), seen, messages.clone()));
         let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
-        keepers.spawn(worker_keeper::keep(worker, queue, worker_wanted, link.clone(), ordered, messages.clone()));
+        keepers.spawn(worker_keeper::keep(worker, worker_wanted.then_some(presence), ordered, messages.clone()));
         let interval = settings.check_interval;
         tokio::spawn(tell_what_is_seen(settings.database.path.clone(), interval, messages.clone()));
         let ends = Ends::default();

@@ -9,18 +9,15 @@ use tokio::{
 };
 
 use super::{
-    link_keeper::CurrentLink,
+    presence::{CurrentPresence, Presence},
     worker_child::{ChildEvent, WorkerChild, WorkerCommand},
 };
 use crate::{
-    app::{Message, Worker},
+    app::{Message, Tone, Worker},
     domain::UnixMillis,
     store::now,
-    temporal::{Presence, backoff, look_for_worker},
+    temporal::backoff,
 };
-
-/// How often to look whether a worker that is not ours still polls.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A worker that lived longer than this and then died is started again at once.
 const STEADY: Duration = Duration::from_secs(10);
@@ -35,20 +32,18 @@ pub enum WorkerOrder {
     Kill,
 }
 
-/// Runs until nobody gives orders any more. `wanted`: whether to start a worker unasked.
+/// Runs until no more orders can come. `presence`: starts a worker without an order, as soon as no other one polls.
 pub async fn keep(
     command: WorkerCommand,
-    task_queue: String,
-    wanted: bool,
-    mut link: CurrentLink,
+    presence: Option<CurrentPresence>,
     mut orders: mpsc::Receiver<WorkerOrder>,
     messages: mpsc::Sender<Message>,
 ) {
     let mut keeper = Keeper { command, messages, crashes: 0 };
-    let mut next = if wanted { Next::LookAround } else { Next::WaitForOrder(Worker::Absent) };
+    let mut next = presence.map_or(Next::WaitForOrder(Worker::Absent), Next::LookAround);
     loop {
         next = match next {
-            Next::LookAround => keeper.look_around(&task_queue, &mut link, &mut orders).await,
+            Next::LookAround(mut presence) => keeper.look_around(&mut presence, &mut orders).await,
             Next::WaitForOrder(state) => {
                 keeper.tell(state).await;
                 keeper.wait_for_start(&mut orders).await
@@ -61,8 +56,8 @@ pub async fn keep(
 }
 
 enum Next {
-    /// Start unless somebody else polls.
-    LookAround,
+    /// Start unless another worker polls.
+    LookAround(CurrentPresence),
     WaitForOrder(Worker),
     Run,
     RunAfter(Duration),
@@ -81,33 +76,34 @@ impl Keeper {
         let _gone = self.messages.send(Message::Worker(worker)).await;
     }
 
-    async fn look_around(
-        &self,
-        task_queue: &str,
-        link: &mut CurrentLink,
-        orders: &mut mpsc::Receiver<WorkerOrder>,
-    ) -> Next {
+    /// Waits until it is known that no other worker polls, or that this cannot be known.
+    async fn look_around(&self, presence: &mut CurrentPresence, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+        let mut elsewhere = false;
         loop {
-            let connected = async { link.wait_for(Option::is_some).await.map(|link| link.clone()) };
-            let found = tokio::select! {
-                found = connected => found,
-                order = orders.recv() => match order {
-                    Some(WorkerOrder::Start) => return Next::Run,
-                    Some(_) => return Next::WaitForOrder(Worker::Stopped),
-                    None => return Next::End,
-                },
-            };
-            let Ok(Some(link)) = found else { return Next::End };
-            match look_for_worker(&link, task_queue).await {
-                Ok(Presence::Nobody) => return Next::Run,
-                Ok(Presence::Polling { .. }) => self.tell(Worker::Elsewhere).await,
-                Err(status) => tracing::warn!(%status, "cannot see whether a worker polls"),
+            let known = presence.borrow_and_update().clone();
+            match known {
+                Presence::Unsettled => {}
+                Presence::Known(identities) if identities.is_empty() => return Next::Run,
+                Presence::Known(_) => {
+                    if !std::mem::replace(&mut elsewhere, true) {
+                        self.tell(Worker::Elsewhere).await;
+                    }
+                }
+                Presence::CannotTell(cause) => {
+                    let text = format!("the server does not say whether another worker polls ({cause}); starting one");
+                    // A dashboard that has ended needs no message.
+                    let _gone = self.messages.send(Message::Notice { text, tone: Tone::Plain }).await;
+                    return Next::Run;
+                }
             }
             tokio::select! {
-                () = sleep(LOOK) => {}
+                changed = presence.changed() => if changed.is_err() {
+                    return Next::End;
+                },
                 order = orders.recv() => match order {
                     Some(WorkerOrder::Start) => return Next::Run,
-                    Some(_) => {}
+                    Some(_) if elsewhere => {}
+                    Some(_) => return Next::WaitForOrder(Worker::Stopped),
                     None => return Next::End,
                 },
             }

@@ -37,7 +37,7 @@ pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
-pub use presence::{Presence, look_for_worker};
+pub use presence::{PollerWatch, Pollers, Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, REMOTE_CODEC, profiles};
 pub use proxy::{Proxy, ProxyError};
 pub use starter::{

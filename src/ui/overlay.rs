@@ -105,6 +105,11 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "Put the starting stock of 1000 units back?".to_owned(),
             "The journal is kept; finished orders leave the list.".to_owned(),
         ),
+        Question::StartBeside => (
+            " worker ",
+            format!("Start a worker beside {}?", app.other_worker().unwrap_or("another one")),
+            "Temporal gives each task to one of them, by chance.".to_owned(),
+        ),
         Question::KillServer => (
             " server ",
             "Kill the embedded Temporal server (SIGKILL)?".to_owned(),
@@ -139,7 +144,7 @@ fn open_orders(app: &App, question: Question) -> Line<'static> {
     let becomes = match question {
         Question::Reset => "in the new stock",
         Question::KillServer => "when it is back",
-        Question::Cancel | Question::LeaveWalkthrough => return Line::raw(""),
+        Question::StartBeside | Question::Cancel | Question::LeaveWalkthrough => return Line::raw(""),
     };
     match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),

@@ -31,7 +31,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
 /// What an order waits for.
 #[must_use]
 pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
-    let worker_works = matches!(app.worker(), Worker::Ready { .. } | Worker::Elsewhere);
+    let worker_works = app.is_served();
     let now = app.shown_now();
     let due_at = match stage {
         Stage::BackingOff { due, .. } | Stage::Unanswered { due, .. } => due,

@@ -184,6 +184,7 @@ fn setup(stage: &Stage, preset: Preset) -> Setup {
         server: address().to_owned(),
         namespace: "default".to_owned(),
         task_queue: stage.queue.clone(),
+        host: idempotence::runtime::backend::host(),
         database: stage.database.display().to_string(),
         log: String::new(),
         session: "T".to_owned(),

@@ -166,6 +166,7 @@ pub fn setup(stage: &Stage) -> Setup {
         server: address().to_owned(),
         namespace: "default".to_owned(),
         task_queue: stage.queue.clone(),
+        host: idempotence::runtime::backend::host(),
         database: stage.database.display().to_string(),
         log: String::new(),
         session: "T".to_owned(),

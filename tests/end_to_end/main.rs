@@ -19,6 +19,7 @@ mod look;
 mod metrics;
 mod operations;
 mod orders;
+mod presence;
 mod proxy;
 mod python;
 mod scenarios;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use idempotence::{
     app::{self, Command, End, Message, Pending, Run, Tone},
-    domain::Activity,
+    domain::{Activity, WORKER_ROLE, process_identity},
+    runtime::backend::host,
     store::{Fact, Phase},
     temporal::{
         self, DescribeError, Described, Link, OperateError, OrderInput, PendingActivity, PendingState, RetrySettings,
@@ -88,7 +89,7 @@ async fn a_description_tells_the_wait_before_the_next_attempt() {
     let failure = pending.failure.unwrap();
     assert_eq!((failure.code.as_str(), failure.message.as_str()), ("RandomError", "RANDOM ERROR"));
     assert!(failure.retryable);
-    assert_eq!(pending.worker, format!("idempotence-worker@{}", worker.pid()));
+    assert_eq!(pending.worker, process_identity(WORKER_ROLE, worker.pid(), &host()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +244,7 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     assert!(described.open && described.at.0 > 0);
     assert_eq!((pending.activity, pending.attempt, pending.next), (UPDATE, 2, before.next));
     assert_eq!(pending.state, app::PendingState::Scheduled);
-    assert_eq!(pending.worker, format!("idempotence-worker@{}", worker.pid()));
+    assert_eq!(pending.worker, process_identity(WORKER_ROLE, worker.pid(), &host()));
     let Pending { failure: Some(failure), interval: Some(interval), .. } = pending else { panic!("{pending:?}") };
     assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
     assert!(interval.abs_diff(600_000) < 1_000, "{interval}");

@@ -370,6 +370,7 @@ fn setup() -> Setup {
         server: "nowhere".to_owned(),
         namespace: "default".to_owned(),
         task_queue: "queue".to_owned(),
+        host: idempotence::runtime::backend::host(),
         database: "inventory.json".to_owned(),
         log: String::new(),
         session: "T".to_owned(),

@@ -19,7 +19,10 @@ fn an_attempt_dies_with_the_worker_that_runs_it() {
         if committed {
             scene.commit(UPDATE, 1, -999);
         }
-        scene.described(vec![Pending { worker: "idempotence-worker@4242".into(), ..script::running(1, script::T0) }]);
+        scene.described(vec![Pending {
+            worker: "idempotence-worker@4242@here".into(),
+            ..script::running(1, script::T0)
+        }]);
         scene.wait(1_500);
         scene.tell(Message::Worker(Worker::Killed));
         let point = if committed { Point::AfterCommit } else { Point::BeforeCommit };

@@ -16,7 +16,6 @@ use crate::{
     runtime::{
         effects::end_of,
         follow::{Seen, follow},
-        link_keeper::CurrentLink,
         worker_child::WorkerCommand,
         worker_keeper::{self, WorkerOrder},
     },
@@ -86,16 +85,16 @@ pub struct Side {
 
 impl Side {
     /// Starts the worker.
-    pub fn begin(terms: Arc<Terms>, guard: Guard, database: PathBuf, worker: WorkerCommand, link: CurrentLink) -> Self {
+    pub fn begin(terms: Arc<Terms>, guard: Guard, database: PathBuf, worker: WorkerCommand) -> Self {
         let queue = terms.queue(guard);
-        let command = WorkerCommand { task_queue: queue.clone(), database: database.clone(), ..worker };
+        let command = WorkerCommand { task_queue: queue, database: database.clone(), ..worker };
         let (worker, ordered) = mpsc::channel(WAITING);
         // The first order, so there is room for it.
         let _room = worker.try_send(WorkerOrder::Start);
         let (news, worker_news) = mpsc::channel(WAITING);
         // The queue is new, so nobody polls it: there is nothing to look around for.
         let keeper = tokio::spawn(async move {
-            worker_keeper::keep(command, queue, false, link, ordered, news).await;
+            worker_keeper::keep(command, None, ordered, news).await;
         });
         let (open, _) = watch::channel(());
         let orders = JoinSet::new();

@@ -6,10 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{
-        App, AttemptFacts, AttemptState, Execution, Link, Look, NextAttempt, Place, Seen, Stretch, What, Worker,
-        history,
-    },
+    app::{App, AttemptFacts, AttemptState, Execution, Link, Look, NextAttempt, Place, Seen, Stretch, What, history},
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
@@ -289,9 +286,8 @@ impl List<'_> {
         let is_later = before.is_some_and(|before| before.from > self.app.shown_now());
         let after = if is_later { " after the timeout" } else { "" };
         let words = |after: &str| policy.map(|policy| format!(" ({from} {}{after})", times::round(policy)));
-        let is_served = matches!(self.app.worker(), Worker::Ready { .. } | Worker::Elsewhere);
         let overdue = next.due <= self.app.shown_now();
-        let text = match (overdue, *self.app.link() == Link::Up, is_served) {
+        let text = match (overdue, *self.app.link() == Link::Up, self.app.is_served()) {
             (true, false, _) => "waits for the server".to_owned(),
             (true, true, false) => "waits for a worker".to_owned(),
             _ => self.countdown(next.due),

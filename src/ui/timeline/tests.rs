@@ -273,7 +273,7 @@ fn an_attempt_that_died_with_its_worker_says_after_how_long() {
     scene.begin(&commands[0], "r1");
     scene.started(UPDATE, 1);
     let begun = scene.now;
-    scene.described(vec![Pending { worker: "idempotence-worker@4242".into(), ..running(1, begun) }]);
+    scene.described(vec![Pending { worker: "idempotence-worker@4242@here".into(), ..running(1, begun) }]);
     scene.wait(1_500);
     scene.tell(Message::Worker(Worker::Killed));
     scene.wait(9_000);
