@@ -13,6 +13,7 @@ use std::{
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
+    app::Pace,
     domain::Guard,
     faults::{FaultPlan, Seed},
 };
@@ -206,6 +207,9 @@ pub struct WalkthroughArgs {
     /// Show the speaker's notes of a walkthrough that runs in another terminal
     #[arg(long, conflicts_with_all = ["file", "record"])]
     pub notes: bool,
+    /// How fast the screen shows what happens: live, calm or slow; the key P changes it
+    #[arg(long, default_value_t = Pace::default())]
+    pub pace: Pace,
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
     pub remote_faults: bool,

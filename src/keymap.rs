@@ -148,6 +148,7 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Presenting)
         .footer(4, "repeat"),
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
+    binding(&[key('P')], "P", Intent::NextPace, "pace: live, calm, slow").within(Scope::Presenting).footer(6, "pace"),
     binding(&[key('.')], ".", Intent::Blank, "in a talk: black screen").within(Scope::Staging),
     binding(&[key('b')], "b", Intent::Blank, "the same; any key returns").within(Scope::Presenting),
     binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "in a replay: stop / go on")

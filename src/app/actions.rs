@@ -55,6 +55,7 @@ impl App {
             Intent::RepeatStep => return self.play_step(),
             Intent::SkipStep => return self.skip_step(),
             Intent::Blank => self.show(Overlay::Blank),
+            Intent::NextPace => self.next_pace(),
             // A recording is moved through from outside.
             Intent::Wind(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
@@ -102,6 +103,7 @@ impl App {
             }
             Intent::ToggleWorker
             | Intent::Walkthrough
+            | Intent::NextPace
             | Intent::Wind(_)
             | Intent::NextGuard
             | Intent::AskReset

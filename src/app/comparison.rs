@@ -235,7 +235,7 @@ impl ComparisonState {
 }
 
 /// The comparison on the screen, and how many there were: news of an earlier one must not count for a later.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Comparisons {
     begun: u64,
     pub(super) current: Option<ComparisonState>,

@@ -57,7 +57,7 @@ impl<'a> Rows<'a> {
 const FEW: usize = 32;
 
 /// What the orders are filtered by; without a text, all are shown.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub(super) text: String,
     /// In lower case.

@@ -73,6 +73,8 @@ pub enum Intent {
     SkipStep,
     /// A black screen, until any key.
     Blank,
+    /// The next pace of the walkthrough, going round.
+    NextPace,
     /// Moves through a recording.
     Wind(Wind),
 }

@@ -13,7 +13,7 @@
 //! | `performance` | a scenario that is played, and what is judged of it |
 //! | `walkthrough` | steps that are told, played and checked, one key for each |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
-//! | `view`, `filter`, `look`, `notice`, `log`, `replay_bar` | what is selected, shown and frozen; sentences that expire, and those that stay; where a recording stands |
+//! | `view`, `filter`, `look`, `notice`, `log`, `replay_bar`, `pace` | what is selected, shown and frozen; sentences that expire, and those that stay; where a recording stands |
 //! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
@@ -43,6 +43,7 @@ mod notice;
 mod operating;
 mod ordering;
 mod orders;
+mod pace;
 mod pending;
 mod performance;
 mod pollers;
@@ -97,6 +98,7 @@ pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, End, Link, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
+pub use pace::{NoSuchPace, Pace};
 pub use pending::{Description, FailingTask, Pending, PendingFailure, PendingState};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
@@ -114,7 +116,7 @@ pub use walkthrough::{
 pub use words::{stage_word, verdict_word};
 
 /// The whole state of the dashboard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct App {
     setup: Setup,
     now: UnixMillis,
@@ -162,6 +164,7 @@ pub struct App {
     echo: Option<Echo>,
     replay: Option<ReplayBar>,
     replay_note: Option<String>,
+    pace: Pace,
     dirty: bool,
 }
 
@@ -208,6 +211,7 @@ impl App {
             echo: None,
             replay: None,
             replay_note: None,
+            pace: Pace::default(),
             dirty: true,
             setup,
         };

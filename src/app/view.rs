@@ -14,7 +14,7 @@ const MOST_HELD: usize = 5_000;
 const HALF_PAGE: usize = 5;
 
 /// The screen stands still since then; these messages wait.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Frozen {
     pub since: UnixMillis,
     pub(super) held: Vec<Message>,

@@ -29,6 +29,8 @@ pub struct World {
     pub now: u64,
     /// Everything that the core asked for, oldest first.
     pub asked: Vec<Command>,
+    /// Everything that the core was told, each with its time.
+    pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
     inventory: Inventory,
     records: Vec<Record>,
@@ -88,6 +90,7 @@ impl World {
             core: Recorded::new(Setup { programme, ..setup() }, recorder),
             now: T0,
             asked: Vec::new(),
+            heard: Vec::new(),
             queue: VecDeque::new(),
             inventory: stock(),
             records: Vec::new(),
@@ -131,6 +134,7 @@ impl World {
     }
 
     pub fn tell(&mut self, message: Message) {
+        self.heard.push((self.now, message.clone()));
         let mut commands = self.core.update(Message::Tick { now: UnixMillis(self.now) });
         commands.extend(self.core.update(message));
         self.asked.extend(commands.iter().cloned());

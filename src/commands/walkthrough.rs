@@ -17,10 +17,10 @@ use super::{
     stage::{Stage, basic_setup},
 };
 use crate::{
-    app::{App, Programme, Script, Setup, Step, parse_script},
+    app::{App, Pace, Programme, Script, Setup, Step, parse_script},
     cli::WalkthroughArgs,
     config::Settings,
-    recording::{Recorded, Recorder},
+    recording::{Paced, Recorded, Recorder},
     runtime::{
         effects::Effects,
         event_loop::{Ending, LoopError},
@@ -47,6 +47,7 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
     needs_terminal("walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
+    let prepared = Prepared { pace: args.pace, ..prepared };
     let ended = session::run(async |session| {
         if settings.probe_width {
             session.probe_width()?;
@@ -63,6 +64,7 @@ pub struct Prepared {
     script: Script,
     stage: Stage,
     worker: WorkerCommand,
+    pace: Pace,
 }
 
 /// Reads the walkthrough and makes its stage. `file`: the one to read; else the one that is compiled in.
@@ -87,7 +89,7 @@ pub fn prepare(settings: &Settings, log: &Path, remote_faults: bool, file: Optio
     }
     let stage = Stage::new(settings, "walkthrough", false)?;
     let worker = WorkerCommand::new(&stage.settings, log).map_err(Failure::io("find this program's own path"))?;
-    Ok(Prepared { script, stage, worker })
+    Ok(Prepared { script, stage, worker, pace: Pace::default() })
 }
 
 fn read(file: Option<&Path>) -> Result<Script, Failure> {
@@ -109,11 +111,13 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 /// [`LoopError`].
 pub async fn play(
     session: &mut Session,
-    Prepared { script, stage, worker }: Prepared,
+    Prepared { script, stage, worker, pace }: Prepared,
     log: &Path,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
-    let core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let mut core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    core.set_pace(pace);
+    let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(QUEUE);
     let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender);
     let played = session.play(core, &mut messages, |command| effects.perform(command)).await;
@@ -122,7 +126,7 @@ pub async fn play(
     effects.finish(WorkerOrder::Kill, PATIENCE).await;
     NotesWriter::end(&stage.settings.state_dir);
     let (core, ending) = played?;
-    let (app, recorder) = core.end();
+    let (app, recorder) = core.into_inner().end();
     Ok((app, recorder, ending))
 }
 

@@ -6,6 +6,7 @@
 //! | `format` | the lines of a recording, written and read |
 //! | `recorder` | writes down what a core is told |
 //! | `player` | a core that is told it again: stops, steps, seeks |
+//! | `paced` | a live core that is shown no faster than a room can follow |
 //! | `library` | the recordings that are compiled in, from `assets/recordings` |
 //!
 //! A recording is JSON Lines in the form of [`crate::store::line`]. The first line names format and version. Each other
@@ -15,10 +16,12 @@
 
 mod format;
 mod library;
+mod paced;
 mod player;
 mod recorder;
 
 pub use format::{Entry, Recording, RecordingError, What};
 pub use library::{BUILT_IN, built_in};
+pub use paced::Paced;
 pub use player::Player;
 pub use recorder::{Recorded, Recorder};

@@ -430,7 +430,7 @@ mod tests {
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
         let mut now = 1_000;
         tick(&mut player, now);
-        for press in 0..15 {
+        for press in 0..16 {
             // However long the speaker takes.
             for _ in 0..400 {
                 now += 500;

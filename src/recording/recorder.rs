@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    app::{App, Command, Message, Setup, Tone},
+    app::{App, Command, Message, Pace, Setup, Tone},
     domain::UnixMillis,
     runtime::core::Core,
 };
@@ -132,6 +132,11 @@ impl Recorded {
             recorder.begin(&setup);
         }
         Self { app: App::new(setup), recorder }
+    }
+
+    /// Sets the pace of the walkthrough, which is not a part of the recording.
+    pub const fn set_pace(&mut self, pace: Pace) {
+        self.app.set_pace(pace);
     }
 
     /// The recording, to go on elsewhere.

@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(rows[7], " stock           ██  █  █ █  █  ██    ██  █  █ █  █  ██    ████");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  RIGHT expected 1001   WRONG expected 1001");
         assert_eq!(rows[12], "                each effect once     by luck, this time    A12 applied twice");
-        assert_eq!(rows[14], " A12 update 1   ⊗ 1000 → 1 ack lost  ⊗ 1000 → 1 ack lost   ⊗ 1000 → 1 ack lost");
+        assert_eq!(rows[14], " A12 update 1   ! 1000 → 1 ack lost  ! 1000 → 1 ack lost   ! 1000 → 1 ack lost");
         assert_eq!(rows[16], " A12 update 2   ↺ +0 replayed        = +0 skipped          2 1 → -998 AGAIN");
         assert_eq!(rows[18], " A12 supplier 1 ✓ 1 → 1001 (+1000)   ✓ 1 → 1001 (+1000)    ✓ -998 → 2 (+1000)");
         assert_eq!(rows[21], " Same order, same faults: only the guard differs. Temporal retried all three.");
@@ -419,7 +419,7 @@ mod tests {
         let rows = rows(&buffer);
         assert_eq!(rows[1], " A12 998 x 123456, then B7   FAULTS after-commit-once  instead of seed random 42");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  WRONG expected 1001   WRONG expected 1001");
-        assert_eq!(rows[14], " A12 update 1   ⊗ 1000 → 2 ack lost  ⊗ 1000 → 2 ack lost   ⊗ 1000 → 2 ack lost");
+        assert_eq!(rows[14], " A12 update 1   ! 1000 → 2 ack lost  ! 1000 → 2 ack lost   ! 1000 → 2 ack lost");
         assert_eq!(rows[15], " B7  update 1   ✓ 2 → 1 (-1)         ✓ 2 → 1 (-1)          ✓ 2 → 1 (-1)");
         assert_eq!(rows[17], " A12 update 2   ↺ +0 replayed        2 1001 → 3 AGAIN      2 1001 → 3 AGAIN");
         assert_eq!(rows[18], " A12 supplier 1 ✓ +0 not needed      ✓ +0 not needed       ✓ +0 not needed");
@@ -469,7 +469,7 @@ mod tests {
         {
             let buffer = frame(&play, width, height);
             let guards = [places(&buffer, "ledger")[0].0, places(&buffer, "last-order ")[0].0];
-            let lost: Vec<_> = places(&buffer, "⊗ ").into_iter().map(|(x, _)| x).collect();
+            let lost: Vec<_> = places(&buffer, "! ").into_iter().map(|(x, _)| x).collect();
             assert_eq!(lost[..2], guards, "{width}x{height}");
             let off = rows(&buffer)[2].rfind("off").unwrap();
             assert_eq!(usize::from(lost[2]), off, "{width}x{height}");

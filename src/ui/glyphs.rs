@@ -27,7 +27,7 @@ pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect not known");
 pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
 pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
-pub const FAILED_AFTER: Mark = mark('⊗', theme::WARN, "failed after commit");
+pub const FAILED_AFTER: Mark = mark('!', theme::WARN, "failed after commit");
 pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
 pub const REFUSED: Mark = mark('⊘', theme::BAD, "refused for good");
 pub const CRASHED_BEFORE: Mark = mark('†', theme::BAD, "worker died before commit");

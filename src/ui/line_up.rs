@@ -1,4 +1,4 @@
-//! What one attempt did to the stock under one guard, in a narrow column: `⊗ 1000 → 1 ack lost`. Changes nothing.
+//! What one attempt did to the stock under one guard, in a narrow column: `! 1000 → 1 ack lost`. Changes nothing.
 
 use ratatui::{
     style::Style,

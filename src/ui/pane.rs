@@ -97,18 +97,30 @@ pub fn wrap(text: &str, width: usize, indent: usize, most: usize) -> Vec<String>
     lines
 }
 
-/// Where the line ends that begins `text`: at the last space that fits, else at the end of its first word.
+/// Where the line ends that begins `text`: at the last space that fits, else within its first word, as an address is
+/// longer than a line.
 fn line_end(text: &str, room: usize) -> usize {
     let mut end = 0;
     for word in text.split_inclusive(' ') {
         let with_word = text.get(..end + word.len()).unwrap_or(text);
         if with_word.trim_end().width() > room {
-            // A word longer than the line is cut by the caller, so that every line moves on.
-            return if end == 0 { word.len() } else { end };
+            return if end == 0 { within(word, room) } else { end };
         }
         end += word.len();
     }
     end
+}
+
+/// How many bytes of a word take at most `room` columns; at least its first character, so that every line moves on.
+fn within(word: &str, room: usize) -> usize {
+    let mut used = 0;
+    let fits = |(_, character): &(usize, char)| {
+        used += character.width().unwrap_or(0);
+        used <= room
+    };
+    let first = word.chars().next().map_or(0, char::len_utf8);
+    let fitting = word.char_indices().take_while(fits).last();
+    fitting.map_or(first, |(at, character)| at + character.len_utf8())
 }
 
 /// A span of time as minutes and seconds: `3:07`.
@@ -142,6 +154,7 @@ mod tests {
         assert_eq!(wrap("aa bb cc dd", 6, 3, 9), ["aa", "bb cc", "dd"]);
         assert_eq!(wrap("aa bb cc dd", 5, 0, 1), ["aa b…"]);
         assert_eq!(wrap("", 5, 0, 3), [""]);
+        assert_eq!(wrap("at http://x/y", 5, 0, 9), ["at", "http:", "//x/y"], "an address is not cut");
         for width in 0..12 {
             for most in 1..4 {
                 let lines = wrap("a longwordthatneverfits b", width, 0, most);

@@ -246,9 +246,10 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel],
 
 /// What is said below the panels: a badge, and sentences.
 fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
-    let plays = *state == StepState::Playing;
-    let notice = app.notice().filter(|notice| notice.tone == Tone::Bad || plays && notice.tone == Tone::Plain);
-    let notice = notice.map(|notice| notice.text.clone());
+    let notice = app.notice().filter(|notice| notice.tone != Tone::Good).map(|notice| {
+        let style = if notice.tone == Tone::Bad { theme::BAD } else { theme::BOLD };
+        (notice.text.clone(), style)
+    });
     let (badge, style, paragraphs, more) = match state {
         StepState::Told | StepState::Read if step.scenario.is_none() => return Vec::new(),
         StepState::Told | StepState::Read => (" NEXT ", theme::PLAIN, &step.before, None),
@@ -264,7 +265,7 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         StepState::GivenUp(why) => return plain(" ✗ NO END ", &format!("{why}. r plays it once more."), width),
     };
     let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
-    let more = notice.map(|text| (text, theme::BAD)).or(more);
+    let more = notice.or(more);
     if let Some((text, style)) = more {
         let room = usize::from(said_rows(step, width)).saturating_sub(lines.len()).clamp(1, 3);
         lines.extend(pane::wrap(&text, width, 0, room).into_iter().map(|line| Line::styled(line, style)));
@@ -368,7 +369,7 @@ mod tests {
             let titles = |buffer: &Buffer| places_of_titles(buffer);
             let places = titles(&told);
             let key_sentence = if height < 24 { "the answer" } else { "at least" };
-            for words in ["The network forgets", "step 3 of 8", " NEXT", "The guard is off", key_sentence, "→ go on"]
+            for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ go on"]
             {
                 find(&told, words);
             }
@@ -434,7 +435,7 @@ mod tests {
 
     #[test]
     fn the_summary_has_the_figures_of_this_very_run() {
-        let mut world = at_step(7);
+        let mut world = at_step(8);
         world.press(Intent::GoOn);
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let summary = frame(world.app(), width, height);
@@ -473,7 +474,7 @@ mod tests {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let shown = frame(&notes, width, height);
             for words in
-                ["step 3 of 8", "it is being played; here for 1:0", "Let the number sink in", "next: With the key"]
+                ["step 3 of 9", "it is being played; here for 1:0", "Let the number sink in", "next: With the key"]
             {
                 find(&shown, words);
             }
@@ -482,9 +483,9 @@ mod tests {
 
     #[test]
     fn no_size_makes_it_panic() {
-        let mut played = at_step(6);
+        let mut played = at_step(7);
         played.press(Intent::GoOn);
-        let mut over = at_step(7);
+        let mut over = at_step(8);
         over.press(Intent::GoOn);
         for world in [0, 2].into_iter().map(at_step).chain([played, over]) {
             for (width, height) in [0, 1, 60, 80, 120].into_iter().flat_map(|width| (0..=42).map(move |y| (width, y))) {

@@ -11,13 +11,13 @@ use tui_input::InputRequest;
 
 use crate::{
     app::{
-        App, Intent, Link, Message, Move, Overlay, Panel, Security, Server, Setup, Worker,
+        App, Command, Intent, Link, Look, Message, Move, Overlay, Panel, Security, Server, Setup, Tone, Worker,
         script::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
     faults::Point,
     keymap::KEYMAP,
-    store::Outcome,
+    store::{News, Outcome},
 };
 
 pub(super) fn frame(app: &App, width: u16, height: u16) -> Buffer {
@@ -144,7 +144,7 @@ fn mid_retry_is_told_at_both_sizes() {
             "random 42",
             "A12",
             "retrying",
-            "✗⊗○",
+            "✗!○",
             "attempt 3 in 2 s",
             "in, unconfirmed",
             "INDEFINITE",
@@ -162,11 +162,46 @@ fn mid_retry_is_told_at_both_sizes() {
 }
 
 #[test]
+fn what_is_too_long_for_its_row_is_continued_and_not_cut() {
+    let mut scene = Scene::mid_retry();
+    let address = format!("opening http://localhost:8233/{}", "page/".repeat(24));
+    scene.tell(Message::Notice { text: address.clone(), tone: Tone::Plain });
+    let shown = text(&frame(&scene.app, 80, 24));
+    let flat: String = shown.split_whitespace().collect();
+    assert!(flat.contains(&address.replace(' ', "")), "{shown}");
+}
+
+#[test]
+fn how_many_starts_joined_is_never_cut() {
+    let mut scene = Scene::mid_retry();
+    let commands = scene.press(Intent::SameStart);
+    let Command::StartOrder(start) = &commands[0] else { panic!("{commands:?}") };
+    let (ticket, order, workflow) = (start.ticket, start.order.to_string(), start.workflow.clone());
+    scene.tell(Message::Started { ticket, order, workflow, run: scene.run.clone(), joined: true });
+    find(&frame(&scene.app, 120, 40), "A12 +1 joined ");
+    for width in [60, 80] {
+        find(&frame(&scene.app, width, 24), "A12 +1 ");
+    }
+}
+
+#[test]
+fn ascii_writes_changes_and_differences_as_people_do() {
+    let look = Look { ascii: true, ..Look::default() };
+    let mut scene = Scene::wrong();
+    let mut app = App::new(Setup { look, ..script::setup() });
+    let records = std::mem::take(&mut scene.records);
+    app.update(Message::Journal(News { restarted: true, records }));
+    for words in ["1000 -> 1 (-999)", "expected 1001 != actual 2"] {
+        find(&frame(&app, 80, 24), words);
+    }
+}
+
+#[test]
 fn the_seed_scenario_ends_right() {
     let app = Scene::right().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
-        for words in ["✗⊗↺", "expected 1001 = actual 1001", "each effect applied once", "1 → 1001 (+1000)"] {
+        for words in ["✗!↺", "expected 1001 = actual 1001", "each effect applied once", "1 → 1001 (+1000)"] {
             find(&frame, words);
         }
         assert_style(&frame, "✓ applied once", Color::Green, Modifier::empty());
@@ -180,7 +215,7 @@ fn an_order_applied_twice_is_seen_from_the_back_of_the_room() {
     let app = Scene::wrong().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
-        for words in ["GUARD OFF", "applied twice: order:A12", "expected 1001 ≠ actual 2", "⊗2", "1 → -998 (-999)"]
+        for words in ["GUARD OFF", "applied twice: order:A12", "expected 1001 ≠ actual 2", "!2", "1 → -998 (-999)"]
         {
             find(&frame, words);
         }
@@ -208,8 +243,7 @@ fn the_help_can_be_read_to_its_end() {
         for binding in KEYMAP {
             assert!(shown.contains(&format!("{}  {}", binding.shown, binding.long)), "{}\n{shown}", binding.shown);
         }
-        for words in ["a replay from the ledger", "INDEFINITE", "last-order", "crash-after-commit", "⊗ after commit"]
-        {
+        for words in ["a replay from the ledger", "INDEFINITE", "last-order", "crash-after-commit", "! after commit"] {
             assert!(shown.contains(words), "{words}\n{shown}");
         }
     }

@@ -3,12 +3,12 @@
 //! ~~~text
 //! ── A12 999 x 123456, guard ledger ─────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
 //!  INDEFINITE  #2 failed after the commit. The effect happened; a retry must not repeat it.
-//! update   ✗──────── 1.0 s ────────⊗═══ in, not acknowledged ════════════════════════ in 1.4 s ○
+//! update   ✗──────── 1.0 s ────────!═══ in, not acknowledged ════════════════════════ in 1.4 s ○
 //! supplier
 //!          0s                      1s                     2s                     3s
 //! update   #1 ✗ failed before commit  4 ms  planned error
 //!             waited 1.00 s (policy 1 s)
-//! update   #2 ⊗ failed after commit  1000 → 1 (-999)  8 ms  planned error
+//! update   #2 ! failed after commit  1000 → 1 (-999)  8 ms  planned error
 //! update   #3 ○ in 1.4 s (policy 2 s)
 //! ~~~
 

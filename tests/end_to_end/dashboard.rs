@@ -37,8 +37,9 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     let mut screen = Screen::open(&stage, &format!("127.0.0.1:{}", free_port()), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("s");
-    let text = screen.wait_for("expected 1001 = actual 1001");
-    assert!(text.contains("RIGHT") && text.contains("last order A12"), "{text}");
+    let text = screen.wait_for("each effect applied once");
+    let has = |words: &str| text.contains(words);
+    assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order A12"), "{text}");
     // The journal is on the screen before the document is in place; behind an acknowledgement both are.
     let text = screen.wait_for("completed");
     assert!(text.contains("✓ applied once"), "{text}");
@@ -262,7 +263,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
     terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
     let screen = terminal.backend().to_string();
-    for expected in ["expected 1001 = actual 1001", "RIGHT", "⊗↺", "applied once", "failed after commit"] {
+    for expected in ["expected 1001 = actual 1001", "RIGHT", "!↺", "applied once", "failed after commit"] {
         assert!(screen.contains(expected), "{expected} is missing:\n{screen}");
     }
     assert_eq!(commands.lock().unwrap().len(), 2, "one order and the end");

@@ -265,7 +265,7 @@ async fn the_seeds_environment_block_drives_worker_starter_and_dashboard_and_the
     screen.wait_until("TLS, and encryption", |screen| screen.contains("connected TLS") && screen.contains("encrypted"));
     screen.wait_for("worker ● ready");
     screen.press("fo");
-    screen.wait_for("#1 ⊗ failed after commit");
+    screen.wait_for("#1 ! failed after commit");
     screen.wait_for("✓ applied once");
     // The same start once more, before the server has answered the first.
     screen.press("fffoD");

@@ -48,7 +48,7 @@ fn record_what_ships() {
         let _absent = fs::remove_file(&file);
         file.display().to_string()
     };
-    let talk = start(&["walkthrough", "--record", &file("walkthrough.jsonl")]);
+    let talk = start(&["walkthrough", "--pace", "live", "--record", &file("walkthrough.jsonl")]);
     record_walkthrough(talk);
     let session = start(&["dashboard", "--seed", "42", "--record", &file("dashboard.jsonl")]);
     record_dashboard(session);
@@ -61,8 +61,8 @@ fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
 }
 
 fn record_walkthrough(mut screen: Screen) {
-    for step in 1..=8 {
-        let told = screen.wait_for(&format!("step {step} of 8"));
+    for step in 1..=9 {
+        let told = screen.wait_for(&format!("step {step} of 9"));
         thread::sleep(READS);
         if told.contains(" NEXT ") {
             press_and_read(&mut screen, "\u{1b}[C", "✓ SEEN");
@@ -88,7 +88,9 @@ fn record_dashboard(mut screen: Screen) {
     screen.wait_for("†");
     screen.wait_until("its end", |text| text.matches("✓ applied once").count() == 2);
     thread::sleep(READS);
-    press_and_read(&mut screen, "ff", "FAULTS seed");
+    screen.press("f");
+    screen.wait_for("faults none");
+    press_and_read(&mut screen, "f", "FAULTS seed");
     screen.press("b");
     screen.wait_until("the burst", |text| text.contains("each effect applied once"));
     thread::sleep(READS);

@@ -286,7 +286,7 @@ async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
     stage.assert_right(990);
     send(Signal::CONT, screen.pid());
     let text = screen.wait_until("what happened meanwhile", |text| text.contains("W7") && text.contains("actual 990"));
-    assert!(text.contains("⊗↺") && text.contains("● connected") && text.contains("● ready"), "{text}");
+    assert!(text.contains("!↺") && text.contains("● connected") && text.contains("● ready"), "{text}");
     screen.press("q");
     assert!(screen.leave().status.success());
 }

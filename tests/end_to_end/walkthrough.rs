@@ -9,7 +9,7 @@ use crate::{
     stage::{PROGRAM, Stage, address, free_port, offline},
 };
 
-const STEPS: usize = 8;
+const STEPS: usize = 9;
 
 fn command(stage: &Stage, arguments: &[&str]) -> CommandBuilder {
     let mut command = dashboard(stage, address());
@@ -51,7 +51,7 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     let stage = Stage::new();
     let mut notes = Screen::run(command(&stage, &["walkthrough", "--notes"]), 80, 24);
     notes.wait_for("No walkthrough has begun yet");
-    let mut screen = Screen::run(command(&stage, &["walkthrough", "--record", "talk.jsonl"]), 80, 24);
+    let mut screen = Screen::run(command(&stage, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
     screen.wait_for("ONE ORDER");
     notes.wait_for("this is the database, not Temporal");
     let summary = walk(&mut screen);

@@ -364,7 +364,7 @@ mod tests {
     fn the_shipped_walkthrough_tells_the_whole_arc() {
         let script = crate::app::world::shipped();
         let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
-        assert_eq!(titles.len(), 8, "{titles:?}");
+        assert_eq!(titles.len(), 9, "{titles:?}");
         for step in &script.steps {
             assert!(!step.notes.is_empty() && !step.text.is_empty(), "{}", step.title);
             assert!(step.panels.len() <= MOST_PANELS);

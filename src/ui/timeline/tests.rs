@@ -12,8 +12,8 @@ use super::scenes::{
 };
 use crate::{
     app::{
-        App, Intent, Message, Pending, Worker,
-        script::{Scene, UPDATE, running},
+        App, Intent, Message, Pending, PendingState, Stage, Worker,
+        script::{Scene, UPDATE, running, waiting},
     },
     faults::Point,
     ui::tests::{assert_style, find, text},
@@ -43,10 +43,10 @@ fn mid_retry_reads_at_a_glance() {
         (80, 8),
         "
 ── A12 999 x 123456, guard ledger ───── 1 s x2 to 5 s, no limit, timeout 10 s ──
-update   ✗─────── 1.0 s ────────⊗═══════ in, not acknowledged ═══════ in 1.7 s ○
+update   ✗─────── 1.0 s ────────!═══════ in, not acknowledged ═══════ in 1.7 s ○
 supplier
          0s         0.5s       1.0s         1.5s       2.0s        2.5s
-update   #2 ⊗ failed after commit  1000 → 1 (-999)  12 ms  planned err… ↑ 2 more
+update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  planned err… ↑ 2 more
 update   #3 ○ in 1.7 s (policy 2 s)",
     );
     assert_reads(
@@ -54,12 +54,12 @@ update   #3 ○ in 1.7 s (policy 2 s)",
         (120, 14),
         "
 ── A12 999 x 123456, guard ledger ───────────────────────────────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
-update   ✗────────────── 1.0 s ───────────────⊗════════════════════ in, not acknowledged ════════════════════ in 1.7 s ○
+update   ✗────────────── 1.0 s ───────────────!════════════════════ in, not acknowledged ════════════════════ in 1.7 s ○
 supplier
          0s                0.5s              1.0s               1.5s              2.0s              2.5s
 update   #1 ✗ failed before commit  4 ms  planned error
             waited 1.00 s (policy 1 s)
-update   #2 ⊗ failed after commit  1000 → 1 (-999)  12 ms  planned error
+update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  planned error
 update   #3 ○ in 1.7 s (policy 2 s)",
     );
 }
@@ -67,7 +67,7 @@ update   #3 ○ in 1.7 s (policy 2 s)",
 #[test]
 fn the_open_window_is_loud_up_to_now_and_marked_ahead_of_it() {
     let shown = panel(&Scene::mid_retry().app, 120, 14, 0);
-    let (x, y) = find(&shown, "⊗═");
+    let (x, y) = find(&shown, "!═");
     assert_eq!((shown[(x, y)].fg, shown[(x, y)].modifier), (Color::Magenta, Modifier::empty()));
     let loud = Modifier::BOLD | Modifier::REVERSED;
     assert_eq!((shown[(x + 1, y)].fg, shown[(x + 1, y)].modifier), (Color::Magenta, loud));
@@ -82,7 +82,7 @@ fn a_replay_names_the_attempt_that_made_the_effect() {
     let scene = Scene::right();
     let shown = panel(&scene.app, 120, 14, 0);
     for words in [
-        "⊗═════════════════════ in, not acknowledged 2.0 s ══════════════════════↺",
+        "!═════════════════════ in, not acknowledged 2.0 s ══════════════════════↺",
         "update   #3 ↺ replayed: the result of #2  4 ms",
         "            waited 2.00 s (policy 2 s)",
         "supplier #1 ✓ done  1 → 1001 (+1000)  12 ms",
@@ -125,6 +125,19 @@ update   #2 ○ in 7.2 s (policy 1 s after the timeout)",
     let shown = panel(&scene.app, 120, 14, 0);
     find(&shown, "#1 † worker died after commit  1000 → 1 (-999)  timeout after 10.0 s");
     find(&shown, "#2 ○ in 0.6 s (policy 1 s)");
+}
+
+#[test]
+fn the_open_window_stays_while_the_activity_is_paused() {
+    let mut scene = Scene::mid_retry();
+    let now = scene.now;
+    scene.described(vec![waiting(3, now - 300, now + 1_700)]);
+    scene.wait(400);
+    let paused = Pending { state: PendingState::Paused, next: None, ..waiting(3, now - 300, now + 1_700) };
+    scene.described(vec![paused]);
+    scene.wait(600);
+    assert_eq!(scene.app.stage(scene.app.selected().unwrap()), Stage::Paused { activity: UPDATE, next: 3 });
+    find(&panel(&scene.app, 80, 8, 0), "!══════");
 }
 
 #[test]
@@ -179,8 +192,8 @@ fn the_supplier_follows_on_the_same_axis() {
         (80, 8),
         "
 ── A12 999 x 123456, guard ledger ───── 1 s x2 to 5 s, no limit, timeout 10 s ──
-update   ✗─ 1.0 s ──⊗══ not acknowledged ══↺
-supplier                                    ⊗══ 1.0 s ══✗════════════ in 1.5 s ○
+update   ✗─ 1.0 s ──!══ not acknowledged ══↺
+supplier                                    !══ 1.0 s ══✗════════════ in 1.5 s ○
          0s        1s          2s         3s           4s          5s         6s
 supplier #2 ✗ failed before commit  4 ms  planned error                 ↑ 7 more
 supplier #3 ○ in 1.5 s (policy 2 s)",
