@@ -116,6 +116,7 @@ fn mend(error: &SettingsError) -> String {
         SettingsError::KeyFile(KeyFileError::Open { advice, .. }) => {
             advice.strip_prefix("run: ").unwrap_or(advice).to_owned()
         }
+        SettingsError::RemoteCodec { .. } => "export ENCRYPT_PAYLOAD=true".to_owned(),
         SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
         _ => CONFIG.to_owned(),
     }

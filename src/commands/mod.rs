@@ -146,8 +146,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     };
     let settings = || usable(effective.clone());
     match cli.command {
-        Some(CommandArgs::Dashboard(args)) => dashboard_or_demo(settings()?, args).await,
-        None => dashboard_or_demo(settings()?, DashboardArgs::default()).await,
+        Some(CommandArgs::Dashboard(args)) => Box::pin(dashboard_or_demo(settings()?, args)).await,
+        None => Box::pin(dashboard_or_demo(settings()?, DashboardArgs::default())).await,
         Some(CommandArgs::Worker(args)) => worker::run(settings()?, args).await,
         Some(CommandArgs::Server(args)) => server::run(settings()?, args).await,
         Some(CommandArgs::CodecServer(args)) => codec_server::run(&settings()?, args).await,

@@ -11,6 +11,8 @@ use secrecy::SecretString;
 use super::address::Target;
 use super::encryption::Encryption;
 use super::error::{Layer, Origin, SettingsError};
+use super::metadata::{self, Metadata};
+use super::proxy::{self, ProxyChoice};
 use super::security::Security;
 use super::sources::{Found, Sources};
 use super::{
@@ -56,6 +58,8 @@ pub struct LayerFile {
 pub struct Effective {
     pub(super) address: Sourced<Target>,
     pub(super) security: Security,
+    pub(super) metadata: Metadata,
+    pub(super) proxy: ProxyChoice,
     pub(super) connect_timeout: Sourced<Duration>,
     pub(super) profile: Sourced<String>,
     pub(super) encryption: Encryption,
@@ -116,14 +120,18 @@ impl Effective {
         let security = Security::resolve(flags, &sources, current_dir, &address)?;
         let encryption = Encryption::resolve(flags, &sources, current_dir, folders.config.as_deref())?;
         // Other programs encrypt there, so whoever chose this profile believes that this one does.
-        if let Some(origin) = profile.remote_codec.filter(|_| !encryption.on.value) {
-            return Err(SettingsError::RemoteCodec { origin });
+        if let Some(found) = sources.find("TEMPORAL_CODEC_ENDPOINT").filter(|_| !encryption.on.value) {
+            return Err(SettingsError::RemoteCodec { origin: found.origin });
         }
         let codec_token = Choice::without_flag(&["IDEMPOTENCE_CODEC_TOKEN"]);
         let codec_token = codec_token.named(&sources, values::token)?;
         let namespace = Choice::new(flags.namespace.as_deref(), "--namespace", &["TEMPORAL_NAMESPACE"]);
         let task_queue = Choice::new(flags.task_queue.as_deref(), "--task-queue", &names::QUEUE);
         let database = paths::database(flags.database.as_deref(), &sources, current_dir, &folders.state.value)?;
+        let metadata = metadata::collect(&environment, &profile.metadata);
+        let proxy = proxy::choose(&environment, &address.value.address);
+        let mut notices = notices::collect(&sources, &security, &encryption, &address.value, &database.value);
+        notices.extend(metadata.notices.iter().cloned().chain(proxy.notice.clone()));
         let seconds =
             |names: &[&'static str], default| Choice::without_flag(names).of(&sources, values::seconds, default);
         let still = Choice::new(flags.still.as_deref(), "--still", &["IDEMPOTENCE_STILL"]);
@@ -142,7 +150,9 @@ impl Effective {
             state_dir: folders.state,
             cache_dir: folders.cache,
             without_effect: without_effect(&sources),
-            notices: notices::collect(&sources, &security, &encryption, &address.value, &database.value),
+            notices,
+            metadata,
+            proxy,
             dot_env: sources.dot_env.clone(),
             settings_file: sources.settings_file.clone(),
             profile_file: profile.file,
@@ -173,7 +183,10 @@ impl TryFrom<Effective> for Settings {
         Ok(Self {
             codec: effective.encryption.codec()?,
             transport: effective.security.transport(),
+            plaintext_is_set: effective.security.plaintext_is_set(),
             api_key: effective.security.api_key.map(|key| key.value),
+            metadata: effective.metadata.entries.into_iter().collect(),
+            proxy: effective.proxy.proxy.map(|proxy| proxy.value),
             connect_timeout: effective.connect_timeout.value,
             codec_token: effective.codec_token.map(|token| token.value),
             metrics: effective.metrics.map(|metrics| metrics.value),

@@ -250,10 +250,11 @@ pub enum SettingsError {
         /// The profiles that are there.
         known: String,
     },
-    /// The profile names a codec server, and payloads would go in the clear.
+    /// A variable or a profile names a codec server, and payloads would go in the clear.
     #[error(
         "{origin} names a codec server, which this program does not ask, so what it sends would be readable; set \
-         ENCRYPT_PAYLOAD=true and give it the keys of that server, or name another profile with TEMPORAL_PROFILE"
+         ENCRYPT_PAYLOAD=true and give it the keys of that server, or unset it ({})",
+        unset_codec(origin)
     )]
     RemoteCodec {
         /// Where it stands.
@@ -308,6 +309,14 @@ pub enum SettingsError {
          set HOME, or both XDG_STATE_HOME and XDG_CACHE_HOME, to an absolute path"
     )]
     NoHome,
+}
+
+/// How to do without a codec server.
+fn unset_codec(origin: &Origin) -> String {
+    match &origin.layer {
+        Layer::Profile { .. } => "another profile is named by TEMPORAL_PROFILE".to_owned(),
+        _ => format!("env -u {}", origin.name),
+    }
 }
 
 /// Quotes a path for a message, as [`quoted`](crate::toml_text::quoted) does a value, but in full.

@@ -14,10 +14,12 @@ mod effective;
 mod encryption;
 mod error;
 mod look;
+mod metadata;
 mod names;
 mod notices;
 mod paths;
 mod profile;
+mod proxy;
 mod security;
 mod settings_file;
 mod shown;
@@ -45,7 +47,7 @@ use secrecy::SecretString;
 
 use crate::{
     app::Look,
-    temporal::{Codec, Transport},
+    temporal::{Codec, Proxy, Transport},
 };
 
 /// The namespace where nobody names one.
@@ -65,8 +67,12 @@ pub struct Settings {
     pub address: Address,
     /// Whether the connection is one with TLS, and by which certificates.
     pub transport: Transport,
-    /// Sent with every call; only where the connection is one with TLS.
+    /// Sent with every call.
     pub api_key: Option<SecretString>,
+    /// gRPC metadata that is sent with every call, by its names.
+    pub metadata: Vec<(String, SecretString)>,
+    /// The HTTP proxy that the server is reached through; `None` on this machine.
+    pub proxy: Option<Proxy>,
     /// How long a server may take to answer: 1 second to a day.
     pub connect_timeout: Duration,
     /// Encrypts what Temporal stores; `None`: it is stored as it is.
@@ -99,6 +105,8 @@ pub struct Settings {
     pub notices: Vec<String>,
     /// See [`Settings::child_flags`].
     connection_flags: [Vec<OsString>; 2],
+    /// A layer below the flags says that there is no TLS, so a child reads it there, with what is beside it.
+    plaintext_is_set: bool,
 }
 
 /// What the command line says; every field overrides all other layers. An empty flag is an error, not unset.
@@ -183,6 +191,8 @@ impl Settings {
         let [general, of_tls] = &self.connection_flags;
         let encrypt = OsString::from(format!("--encrypt-payload={}", self.codec.is_some()));
         let tls = match &self.transport {
+            // A flag would override the API key that is beside the refusal.
+            Transport::Plaintext if self.plaintext_is_set => Vec::new(),
             Transport::Plaintext => vec![OsString::from("--tls=false")],
             Transport::Tls(_) => [vec![OsString::from("--tls=true")], of_tls.clone()].concat(),
         };

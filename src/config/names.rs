@@ -74,7 +74,7 @@ pub(super) const KEYS: [FileKey; 21] = [
 ];
 
 /// Every name that this program understands, in the order in which help prints them.
-pub const NAMES: [Name; 45] = [
+pub const NAMES: [Name; 47] = [
     Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
     Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
     Name::new("TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
@@ -115,6 +115,8 @@ pub const NAMES: [Name; 45] = [
         "IDEMPOTENCE_INSECURE_SAMPLE_KEY",
         "true for the key of Temporal's public samples, which protects nothing",
     ),
+    Name::new("TEMPORAL_CODEC_ENDPOINT", "a codec server of other programs; refused unless ENCRYPT_PAYLOAD is true"),
+    Name::secret("TEMPORAL_CODEC_AUTH", "what that codec server must be told; not used"),
     Name::secret("IDEMPOTENCE_CODEC_TOKEN", "what callers of the codec server must know"),
     Name::new("IDEMPOTENCE_METRICS", "a worker's Prometheus endpoint, as PORT (of this machine only) or ADDRESS:PORT"),
     Name::new("DATABASE", "the JSON file that holds the stock"),

@@ -1,6 +1,7 @@
 //! The lowest layer: a profile of Temporal's own `temporal.toml`, which its command line and SDKs share. Which profile, and
 //! in which file, the layers above say.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::effective::{Choice, LayerFile, Sourced};
@@ -18,8 +19,8 @@ pub(super) struct ProfileLayer {
     pub(super) values: Values,
     /// What it says that this program does not do, each with where it stands.
     pub(super) unknown: Vec<String>,
-    /// Where it names a codec server.
-    pub(super) remote_codec: Option<Origin>,
+    /// Its gRPC metadata.
+    pub(super) metadata: BTreeMap<String, String>,
     /// `None`: there is no folder for it.
     pub(super) file: Option<LayerFile>,
     /// `None`: nobody names one.
@@ -27,7 +28,7 @@ pub(super) struct ProfileLayer {
 }
 
 /// What a profile says of security.
-const SECURITY: [&str; 2] = ["TEMPORAL_TLS", "TEMPORAL_API_KEY"];
+const SECURITY: [&str; 3] = ["TEMPORAL_TLS", "TEMPORAL_API_KEY", "TEMPORAL_CODEC_"];
 
 impl ProfileLayer {
     /// Its name, whoever chose it.
@@ -46,10 +47,12 @@ impl ProfileLayer {
         if self.named.is_some() || !elsewhere {
             return Ok(());
         }
-        let of_security = |name: &str| name.starts_with(SECURITY[0]) || SECURITY.contains(&name);
+        let of_security = |name: &str| SECURITY.iter().any(|security| name.starts_with(security));
         let (left_out, kept) = std::mem::take(&mut self.values).into_iter().partition(|(name, _)| of_security(name));
         self.values = kept;
         let left_out: Values = left_out;
+        let metadata = std::mem::take(&mut self.metadata).into_keys();
+        self.unknown.extend(metadata.map(|name| format!("grpc_meta {name} in the profile (another server is named)")));
         self.unknown.extend(left_out.into_values().map(|value| format!("{} (another server is named)", value.origin)));
         Ok(())
     }
@@ -93,12 +96,11 @@ pub(super) fn read(
 
 fn layer(profile: temporal::Profile, file: &Path, name: &str) -> ProfileLayer {
     let layer = Layer::Profile { file: file.to_owned(), profile: name.to_owned() };
-    let mut read = ProfileLayer::default();
-    for (name, text) in profile.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+    let mut read = ProfileLayer { metadata: profile.metadata, ..ProfileLayer::default() };
+    for (name, text) in profile.values.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
         let origin = Origin { name, layer: layer.clone() };
         match names::known(name) {
             Some(name) => drop(read.values.insert(name, Value { text, origin })),
-            None if name == temporal::REMOTE_CODEC => read.remote_codec = Some(origin),
             None => read.unknown.push(origin.to_string()),
         }
     }

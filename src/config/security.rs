@@ -18,6 +18,8 @@ use super::{Flags, names, paths, values};
 use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport, is_content};
 use crate::toml_text::quoted;
 
+const API_KEY: &str = "TEMPORAL_API_KEY";
+
 /// A certificate or key: the file that holds it, or the text itself.
 #[derive(Debug, Clone)]
 pub(super) enum Credential {
@@ -58,7 +60,7 @@ impl Security {
         let refusal = truth(flags.tls.as_deref(), "--tls", &["TEMPORAL_TLS"])?;
         let skip = truth(flags.insecure_skip_verify.as_deref(), "--insecure-skip-verify", &names::SKIP_VERIFY)?;
         let name = Choice::new(flags.server_name.as_deref(), "--server-name", &names::SERVER_NAME);
-        let api_key = Choice::without_flag(&["TEMPORAL_API_KEY"]).named(sources, values::api_key)?;
+        let api_key = Choice::without_flag(&[API_KEY]).named(sources, values::api_key)?;
         let mut security = Self {
             tls: refusal.clone().unwrap_or(Sourced::by_default("TEMPORAL_TLS", false)),
             cert: credential(flags.tls_cert.as_deref(), "--tls-cert", &names::TLS_CERT)?,
@@ -74,7 +76,13 @@ impl Security {
         Ok(security)
     }
 
-    /// What needs TLS, most telling first.
+    /// Whether a layer below the flags says that there is no TLS.
+    pub(super) fn plaintext_is_set(&self) -> bool {
+        !self.tls.value && !matches!(self.tls.origin.layer, Layer::Flag | Layer::Default)
+    }
+
+    /// What needs TLS, most telling first. An API key asks for it too, and can do without: on this machine, where a service
+    /// mesh does the TLS, or where the user takes the risk.
     fn wishes(&self, target: &Sourced<Target>) -> Vec<Origin> {
         fn origin<T>(set: Option<&Sourced<T>>) -> Option<Origin> {
             set.map(|set| set.origin.clone())
@@ -90,12 +98,15 @@ impl Security {
         let wishes = self.wishes(target);
         match said {
             Some(Sourced { value: false, origin: denied }) => {
-                if let Some(asked) = wishes.iter().find(|wish| !denied.layer.is_above(&wish.layer)) {
+                let needs = |wish: &&Origin| wish.name != API_KEY && !denied.layer.is_above(&wish.layer);
+                if let Some(asked) = wishes.iter().find(needs) {
                     return Err(SettingsError::TlsDenied { denied, asked: Box::new(asked.clone()) });
                 }
-                (self.cert, self.key, self.root_ca, self.server_name, self.api_key) = (None, None, None, None, None);
+                (self.cert, self.key, self.root_ca, self.server_name) = (None, None, None, None);
+                // A key that was written with TLS in mind does not go without it because of a refusal above.
+                self.api_key.take_if(|key| denied.layer.is_above(&key.origin.layer));
                 self.skip_verify.value = false;
-                self.overridden = wishes;
+                self.overridden = wishes.into_iter().filter(|wish| denied.layer.is_above(&wish.layer)).collect();
             }
             Some(_) => {}
             None => {
@@ -147,6 +158,12 @@ impl Security {
         }
         if !self.tls.value && !address.is_loopback() {
             notices.push(format!("The connection to {address} is not encrypted: {} is false.", self.tls.origin));
+            if let Some(key) = &self.api_key {
+                notices.push(format!(
+                    "INSECURE: everybody on the way to {address} can read the API key ({}), since {} is false.",
+                    key.origin, self.tls.origin
+                ));
+            }
         }
         if !self.overridden.is_empty() {
             let overridden = self.overridden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -102,6 +102,7 @@ impl Effective {
         let truth = |name, from: &Sourced<bool>| Shown::of(name, from, |truth| json!(truth));
         vec![
             secret("TEMPORAL_API_KEY", self.security.api_key.as_ref()),
+            Shown::optional("HTTPS_PROXY", "HTTPS_PROXY", self.proxy.proxy.as_ref(), |proxy| json!(proxy.address)),
             secret("IDEMPOTENCE_ENCRYPTION_KEYS", encryption.keys.as_ref()),
             Shown::optional(
                 "IDEMPOTENCE_ENCRYPTION_KEY_FILE",

@@ -144,6 +144,7 @@ fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<Str
                 values.insert(name, Value { text: value.to_owned(), origin });
             }
             // Other programs own the rest of the environment; a name like this was most likely meant for us.
+            (None, _) if text.starts_with(super::metadata::PREFIX) => {}
             (None, _) if OURS.iter().any(|prefix| text.starts_with(prefix)) && value != OsStr::new("") => {
                 unknown.push(format!("{} {}", text.escape_debug(), Layer::Environment));
             }

@@ -38,7 +38,7 @@ pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{PollerWatch, Pollers, Presence, look_for_worker};
-pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, REMOTE_CODEC, profiles};
+pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
 pub use proxy::{Proxy, ProxyError};
 pub use starter::{
     End, StartError, StartRequest, Started, Watch, WatchError, order_workflow_id, start, start_limited, watch,

@@ -13,12 +13,20 @@ use crate::toml_text::Position;
 pub const PROFILE_FOLDER: &str = "temporalio";
 pub const PROFILE_FILE: &str = "temporal.toml";
 
-/// The name under which a profile has a codec server, which other programs send their payloads through.
-pub const REMOTE_CODEC: &str = "codec";
+/// What a profile says. Its values may be secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// By the names of the environment. Relative paths are as they were written.
+    pub values: BTreeMap<&'static str, String>,
+    /// gRPC metadata, by its names.
+    pub metadata: BTreeMap<String, String>,
+}
 
-/// What a profile says, in the words of the environment: each name with its value. Relative paths are as they were
-/// written, and values may be secrets.
-pub type Profile = BTreeMap<&'static str, String>;
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Profile({:?}, {:?})", self.values.keys(), self.metadata.keys())
+    }
+}
 
 /// Why a text is no file of profiles. Never carries a value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +37,7 @@ pub enum ProfileError {
     Unusable(String),
 }
 
-/// The profiles in `text`, by their names. What this program cannot do, such as other metadata with each call, comes back as
-/// names that nobody knows.
+/// The profiles in `text`, by their names.
 ///
 /// # Errors
 /// [`ProfileError`].
@@ -42,24 +49,24 @@ pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
 
 fn profile_of(profile: ClientConfigProfile) -> Profile {
     let ClientConfigProfile { address, namespace, api_key, tls, codec, grpc_meta, .. } = profile;
-    let mut values = Profile::new();
-    // What this program has no name for is told under the profile's own.
-    if codec.is_some() {
-        values.insert(REMOTE_CODEC, "set".to_owned());
-    }
-    if !grpc_meta.is_empty() {
-        values.insert("grpc_meta", "set".to_owned());
-    }
-    let plain = [("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", namespace), ("TEMPORAL_API_KEY", api_key)];
+    let mut values = BTreeMap::new();
+    let (endpoint, auth) = codec.map(|codec| (codec.endpoint, codec.auth)).unwrap_or_default();
+    let plain = [
+        ("TEMPORAL_ADDRESS", address),
+        ("TEMPORAL_NAMESPACE", namespace),
+        ("TEMPORAL_API_KEY", api_key),
+        ("TEMPORAL_CODEC_ENDPOINT", endpoint),
+        ("TEMPORAL_CODEC_AUTH", auth),
+    ];
     values.extend(plain.into_iter().filter_map(|(name, value)| Some((name, value?))));
     if let Some(tls) = tls {
         values.extend(tls_of(tls));
     }
-    values
+    Profile { values, metadata: grpc_meta.into_iter().collect() }
 }
 
 /// A table for TLS asks for it, unless it says that it does not.
-fn tls_of(tls: ClientConfigTLS) -> Profile {
+fn tls_of(tls: ClientConfigTLS) -> BTreeMap<&'static str, String> {
     let ClientConfigTLS {
         disabled,
         client_cert,
@@ -70,9 +77,9 @@ fn tls_of(tls: ClientConfigTLS) -> Profile {
         ..
     } = tls;
     if disabled == Some(true) {
-        return Profile::from([("TEMPORAL_TLS", "false".to_owned())]);
+        return BTreeMap::from([("TEMPORAL_TLS", "false".to_owned())]);
     }
-    let mut values = Profile::from([("TEMPORAL_TLS", "true".to_owned())]);
+    let mut values = BTreeMap::from([("TEMPORAL_TLS", "true".to_owned())]);
     let sources = [
         (client_cert, "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA"),
         (client_key, "TEMPORAL_TLS_CLIENT_KEY_PATH", "TEMPORAL_TLS_CLIENT_KEY_DATA"),
@@ -133,6 +140,9 @@ server_name = "name"
 disable_host_verification = true
 [profile.cloud.grpc_meta]
 x = "y"
+[profile.cloud.codec]
+endpoint = "http://codec:8081"
+auth = "hunter2"
 
 [profile.open.tls]
 disabled = true
@@ -143,21 +153,24 @@ client_cert_path = "ignored"
     fn a_profile_is_read_in_the_words_of_the_environment() {
         let found = profiles(CLOUD).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["cloud", "default", "open"]);
-        assert_eq!(found["default"], Profile::from([("TEMPORAL_ADDRESS", "localhost:7233".to_owned())]));
-        assert_eq!(found["open"], Profile::from([("TEMPORAL_TLS", "false".to_owned())]));
+        assert_eq!(found["default"].values, BTreeMap::from([("TEMPORAL_ADDRESS", "localhost:7233".to_owned())]));
+        assert_eq!(found["open"].values, BTreeMap::from([("TEMPORAL_TLS", "false".to_owned())]));
         let expected = [
             ("TEMPORAL_ADDRESS", "myns.abcdf.tmprl.cloud:7233"),
             ("TEMPORAL_API_KEY", "hunter2"),
+            ("TEMPORAL_CODEC_AUTH", "hunter2"),
+            ("TEMPORAL_CODEC_ENDPOINT", "http://codec:8081"),
             ("TEMPORAL_NAMESPACE", "myns.abcdf"),
             ("TEMPORAL_TLS", "true"),
             ("TEMPORAL_TLS_CLIENT_CERT_PATH", "client.pem"),
             ("TEMPORAL_TLS_CLIENT_KEY_DATA", "-----BEGIN"),
             ("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "true"),
             ("TEMPORAL_TLS_SERVER_NAME", "name"),
-            ("grpc_meta", "set"),
         ];
-        let cloud: Vec<_> = found["cloud"].iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let cloud: Vec<_> = found["cloud"].values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(cloud, expected);
+        assert_eq!(found["cloud"].metadata, BTreeMap::from([("x".to_owned(), "y".to_owned())]));
+        assert!(!format!("{found:?}").contains("hunter2"));
         assert_eq!(profiles(" \n").unwrap(), BTreeMap::new());
     }
 

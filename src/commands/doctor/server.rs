@@ -49,12 +49,25 @@ fn certificates(settings: &Settings) -> Vec<Check> {
     }
 }
 
+/// What goes with every call, and what the connection goes through.
+fn with_every_call(settings: &Settings) -> String {
+    let names: Vec<_> = settings.metadata.iter().map(|(name, _)| name.as_str()).collect();
+    let metadata = if names.is_empty() { String::new() } else { format!(", with metadata {}", names.join(", ")) };
+    let proxy = settings.proxy.as_ref().map(|proxy| format!(", through the proxy {}", proxy.address));
+    metadata + &proxy.unwrap_or_default()
+}
+
 fn security(settings: &Settings, link: &Link) -> Vec<Check> {
+    let more = with_every_call(settings);
     let Transport::Tls(Tls { skip_verify, identity, .. }) = &settings.transport else {
+        let key = if settings.api_key.is_some() { ", with an API key" } else { "" };
         return if settings.address.is_loopback() {
-            vec![Check::right("security", "without TLS, and does not leave this machine")]
+            vec![Check::right("security", format!("without TLS{key}{more}, and does not leave this machine"))]
         } else {
-            let says = format!("without TLS, so everybody on the way to {} can read and change it", settings.address);
+            let says = format!(
+                "without TLS{key}{more}, so everybody on the way to {} can read and change it",
+                settings.address
+            );
             vec![Check::warning("security", says, Some("export TEMPORAL_TLS=true".to_owned()))]
         };
     };
@@ -69,10 +82,10 @@ fn security(settings: &Settings, link: &Link) -> Vec<Check> {
         format!("; the server's certificate is by '{}', good until {}", shown.issuer, shown.until)
     });
     let mut checks = vec![if *skip_verify {
-        let says = format!("TLS{who}, NOT VERIFIED: whoever answers can read and change everything{certificate}");
+        let says = format!("TLS{who}{more}, NOT VERIFIED: whoever answers can read and change everything{certificate}");
         Check::warning("security", says, Some("export TEMPORAL_INSECURE_SKIP_VERIFY=false".to_owned()))
     } else {
-        Check::right("security", format!("TLS{who}{certificate}"))
+        Check::right("security", format!("TLS{who}{more}{certificate}"))
     }];
     let expiring = shown.and_then(|shown| shown.expiring.as_ref());
     checks.extend(expiring.map(|expiring| Check::warning("certificates", expiring.to_string(), None)));

@@ -63,12 +63,32 @@ fn tables_for_tls_mean_tls_unless_they_deny_it() {
 }
 
 #[test]
-fn a_codec_that_would_be_passed_over_is_refused_and_other_metadata_told() {
-    let codec = "[profile.default.codec]\nendpoint = \"http://localhost:8081\"\n";
-    let error = Place::new().profiles(codec).error().to_string();
-    assert!(error.starts_with("codec in profile \"default\" of ") && error.contains("would be readable"), "{error}");
-    let notices = Place::new().profiles("[profile.default.grpc_meta]\nx = \"y\"\n").settings().notices;
-    assert!(notices[0].contains("grpc_meta in profile \"default\" of "), "{notices:?}");
+fn a_codec_that_would_be_passed_over_is_refused_wherever_it_is_named() {
+    let codec = "[profile.default.codec]\nendpoint = \"http://localhost:8081\"\nauth = \"hunter2\"\n";
+    let profile = Place::new().profiles(codec);
+    let variable = Place::new().env("TEMPORAL_CODEC_ENDPOINT", "http://localhost:8081");
+    let both =
+        [(profile, "in profile \"default\" of ", "TEMPORAL_PROFILE"), (variable, "in the environment ", "env -u ")];
+    for (place, origin, remedy) in both {
+        let error = place.error().to_string();
+        assert!(error.starts_with(&format!("TEMPORAL_CODEC_ENDPOINT {origin}")), "{error}");
+        assert!(error.contains("would be readable") && error.contains(remedy), "{error}");
+        let sealed = place.envs(&[
+            ("ENCRYPT_PAYLOAD", "true"),
+            ("DATACONVERTER_ENCRYPTION_KEY_ID", "a"),
+            ("IDEMPOTENCE_INSECURE_SAMPLE_KEY", "true"),
+        ]);
+        assert!(sealed.settings().codec.is_some());
+    }
+}
+
+#[test]
+fn metadata_comes_from_profile_and_environment() {
+    let place = Place::new().profiles("[profile.default.grpc_meta]\nx_team = \"other\"\nx_b = \"hunter2\"\n");
+    let settings = place.env("TEMPORAL_GRPC_META_X_TEAM", "stock").settings();
+    let names: Vec<_> = settings.metadata.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["x-b", "x-team"]);
+    assert!(settings.notices.is_empty() && !format!("{settings:?}").contains("hunter2"), "{settings:?}");
 }
 
 #[test]

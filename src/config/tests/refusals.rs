@@ -40,7 +40,7 @@ fn no_message_and_no_debug_output_carries_a_secret() {
     let secrets = [("TEMPORAL_API_KEY", SECRET), ("MYSQL_PASSWORD", SECRET)];
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{SECRET}");
     let refused = [
-        Place::open().envs(&secrets),
+        Place::open().envs(&secrets).env("TEMPORAL_SERVER_NAME", "x"),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}$x")),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET} {SECRET}")),
         Place::new().dot_env(&format!("MYSQL_PASSWORD={SECRET}\nMYSQL_PASSWORD={SECRET}2")),

@@ -112,13 +112,42 @@ fn without_tls_only_this_machine_is_reached_unless_that_is_said() {
 
 #[test]
 fn a_denial_contradicts_its_own_layer_and_overrides_those_below() {
-    let beside = pair().envs(&[("TEMPORAL_TLS", "false"), ("TEMPORAL_API_KEY", "k")]).error();
-    let told =
-        "TEMPORAL_TLS in the environment is false, which means no TLS, but TEMPORAL_API_KEY in the environment needs";
+    let beside = pair().envs(&[("TEMPORAL_TLS", "false"), ("TEMPORAL_SERVER_NAME", "x")]).error();
+    let told = "TEMPORAL_TLS in the environment is false, which means no TLS, but TEMPORAL_SERVER_NAME in the environment needs";
     assert!(beside.to_string().starts_with(told), "{beside}");
-    let below = Place::new().dot_env("TEMPORAL_TLS=false").env("TEMPORAL_API_KEY", "k").error();
+    let below = Place::new().dot_env("TEMPORAL_TLS=false").env("TEMPORAL_SERVER_NAME", "x").error();
     assert!(matches!(below, SettingsError::TlsDenied { .. }), "{below}");
     let above = Place::open().dot_env("TEMPORAL_API_KEY=k\nTEMPORAL_SERVER_NAME=x").settings();
     assert!(above.api_key.is_none() && matches!(above.transport, Transport::Plaintext));
     assert!(above.notices[0].contains("TEMPORAL_SERVER_NAME in ") && above.notices[0].contains(" had no effect"));
+}
+
+#[test]
+fn an_api_key_goes_without_tls_where_that_is_said_beside_it_and_loudly_beyond_this_machine() {
+    let mesh = [("TEMPORAL_TLS", "false"), ("TEMPORAL_API_KEY", "hunter2")];
+    let near = Place::new().envs(&mesh).settings();
+    assert!(near.api_key.is_some() && matches!(near.transport, Transport::Plaintext));
+    assert!(near.notices.is_empty(), "{:?}", near.notices);
+    // A child reads the refusal beside the key, as a flag above it would take the key away.
+    assert_eq!(near.child_flags(), ["--encrypt-payload=false"]);
+    let far = Place::new().envs(&mesh).env("TEMPORAL_URL", "mesh:7233").settings();
+    let loud = far.notices.iter().find(|notice| notice.starts_with("INSECURE: everybody on the way to mesh:7233"));
+    assert!(far.api_key.is_some() && loud.is_some_and(|notice| !notice.contains("hunter2")), "{:?}", far.notices);
+    let profile = "[profile.default]\naddress = 'localhost:9'\napi_key = 'k'\n[profile.default.tls]\ndisabled = true\n";
+    assert!(Place::new().profiles(profile).settings().api_key.is_some());
+    // Without a refusal, the key means TLS.
+    tls(&Place::new().env("TEMPORAL_API_KEY", "k"));
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_for_a_server_elsewhere() {
+    let place = |address| Place::open().env("HTTPS_PROXY", "http://me:hunter2@proxy:3128").env("TEMPORAL_URL", address);
+    assert!(place("localhost:7233").settings().proxy.is_none());
+    let far = place("far:7233");
+    let settings = far.settings();
+    assert_eq!(settings.proxy.as_ref().unwrap().address, "proxy:3128");
+    assert_eq!(far.origin("HTTPS_PROXY"), "HTTPS_PROXY in the environment");
+    assert!(!format!("{settings:?} {:?} {:?}", far.effective(), far.effective().shown()).contains("hunter2"));
+    let bad = Place::open().env("HTTPS_PROXY", "socks5://x").env("TEMPORAL_URL", "far:1").settings();
+    assert!(bad.notices.iter().any(|notice| notice.starts_with("HTTPS_PROXY in the environment had no effect")));
 }
