@@ -97,7 +97,12 @@ pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
         Fact::Reject(refused) => {
             let found = Refused { code: text(&refused.code), message: text(&refused.message) };
             let key = (id(&refused.workflow), id(&refused.run));
-            orders.journaled(key, record.at, record.seq, |execution| execution.refused = Some(found));
+            orders.journaled(key, record.at, record.seq, |execution| {
+                if let Some(order) = refused.key.as_ref().and_then(|key| key.as_str().strip_prefix("order:")) {
+                    execution.order = id(order);
+                }
+                execution.refused = Some(found);
+            });
         }
         Fact::Init(_) | Fact::Adjust(_) => {}
     }

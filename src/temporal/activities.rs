@@ -11,10 +11,11 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use super::{
     metrics::{Figures, OrderEnd},
-    wire::{Demo, EffectResult, OrderInput, SupplierInput},
+    received::{InvalidOrder, OrderArgument, SupplierArguments},
+    wire::{Demo, EffectResult},
 };
 use crate::{
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, Rejection, SupplierOrder},
+    domain::{Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, Origin, ProductId, SupplierOrder},
     faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
 };
@@ -40,14 +41,19 @@ impl InventoryActivities {
     pub async fn update_inventory(
         self: Arc<Self>,
         ctx: ActivityContext,
-        order: OrderInput,
+        argument: OrderArgument,
     ) -> Result<EffectResult, ActivityError> {
+        let order = match argument.0 {
+            Ok(order) => order,
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::UpdateInventory, invalid).await),
+        };
         let execution = match self.execution(&ctx, &order.order, order.demo.as_ref(), Activity::UpdateInventory) {
             Ok(execution) => execution,
-            Err(problem) => return Err(self.refuse(&ctx, Activity::UpdateInventory, problem).await),
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::UpdateInventory, invalid).await),
         };
-        let Ok(product) = ProductId::new(&order.item) else {
-            return Err(self.refuse(&ctx, Activity::UpdateInventory, malformed(&order.item, "product")).await);
+        let product = match product(&order.item, &execution) {
+            Ok(product) => product,
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::UpdateInventory, invalid).await),
         };
         let id = execution.origin.order.clone();
         execution.run(Effect::Order(Order { id, product, quantity: order.quantity })).await
@@ -57,8 +63,12 @@ impl InventoryActivities {
     pub async fn supplier_order(
         self: Arc<Self>,
         ctx: ActivityContext,
-        input: SupplierInput,
+        arguments: SupplierArguments,
     ) -> Result<EffectResult, ActivityError> {
+        let input = match arguments.0 {
+            Ok(input) => input,
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::SupplierOrder, invalid).await),
+        };
         let order = match &input.order {
             Some(order) => order.order.clone(),
             None => order_behind(&ctx),
@@ -66,13 +76,31 @@ impl InventoryActivities {
         let demo = input.order.as_ref().and_then(|order| order.demo.as_ref());
         let execution = match self.execution(&ctx, &order, demo, Activity::SupplierOrder) {
             Ok(execution) => execution,
-            Err(problem) => return Err(self.refuse(&ctx, Activity::SupplierOrder, problem).await),
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::SupplierOrder, invalid).await),
         };
-        let Ok(product) = ProductId::new(&input.item) else {
-            return Err(self.refuse(&ctx, Activity::SupplierOrder, malformed(&input.item, "product")).await);
+        let product = match product(&input.item, &execution) {
+            Ok(product) => product,
+            Err(invalid) => return Err(self.refuse(&ctx, Activity::SupplierOrder, invalid).await),
         };
         let order = execution.origin.order.clone();
         execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
+    }
+
+    /// Records an input that the workflow has found not to be an order.
+    #[activity(name = "RecordInvalidOrderActivity")]
+    pub async fn record_invalid_order(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        invalid: InvalidOrder,
+    ) -> Result<(), ActivityError> {
+        let key = invalid.order.as_ref().map(IdempotencyKey::order);
+        match self.record_refusal(&ctx, key, &StoreError::Rejected(invalid.rejection())).await {
+            Ok(()) => {
+                self.figures.order(OrderEnd::Rejected);
+                Ok(())
+            }
+            Err(unwritten) => Err(failure(&unwritten, unwritten.type_name(), unwritten.is_retryable())),
+        }
     }
 }
 
@@ -93,11 +121,11 @@ fn attempt_of(ctx: &ActivityContext) -> Attempt {
     Attempt::new(ctx.info().attempt).unwrap_or(Attempt::FIRST)
 }
 
-fn malformed(text: &str, what: &str) -> Rejection {
-    match ProductId::new(text) {
-        Ok(_) => Rejection::InvalidOrder { message: format!("the {what} is not possible") },
-        Err(problem) => Rejection::InvalidOrder { message: format!("{what}: {problem}") },
-    }
+fn product(item: &str, execution: &Execution) -> Result<ProductId, InvalidOrder> {
+    ProductId::new(item).map_err(|problem| InvalidOrder {
+        order: Some(execution.origin.order.clone()),
+        message: format!("Item: {problem}"),
+    })
 }
 
 impl InventoryActivities {
@@ -108,13 +136,13 @@ impl InventoryActivities {
         order: &str,
         demo: Option<&Demo>,
         activity: Activity,
-    ) -> Result<Execution, Rejection> {
-        let invalid = |message: String| Rejection::InvalidOrder { message };
-        let order = OrderId::new(order).map_err(|problem| invalid(format!("order id: {problem}")))?;
+    ) -> Result<Execution, InvalidOrder> {
+        let order = OrderId::new(order).map_err(|problem| InvalidOrder::new(format!("OrderID: {problem}")))?;
         let faults = match demo {
-            Some(demo) if !demo.faults.is_empty() => {
-                demo.faults.parse().map_err(|problem| invalid(format!("Demo.Faults: {problem}")))?
-            }
+            Some(demo) if !demo.faults.is_empty() => demo.faults.parse().map_err(|problem| InvalidOrder {
+                order: Some(order.clone()),
+                message: format!("Demo.Faults: {problem}"),
+            })?,
             Some(_) => FaultPlan::none(),
             None => self.faults.clone(),
         };
@@ -137,18 +165,15 @@ impl InventoryActivities {
         })
     }
 
-    /// An order that cannot even be an effect: written down, and never tried again.
-    async fn refuse(&self, ctx: &ActivityContext, activity: Activity, rejection: Rejection) -> ActivityError {
-        let error = StoreError::Rejected(rejection);
+    /// An order that cannot even be an effect: recorded, and never tried again.
+    async fn refuse(&self, ctx: &ActivityContext, activity: Activity, invalid: InvalidOrder) -> ActivityError {
+        let error = StoreError::Rejected(invalid.rejection());
         self.figures.attempt(activity, attempt_of(ctx), false);
-        let refused = Refused {
-            key: None,
-            code: error.type_name().to_owned(),
-            message: error.to_string(),
-            workflow: ctx.info().workflow_id.clone().unwrap_or_default(),
-            run: ctx.info().workflow_run_id.clone().unwrap_or_default(),
-        };
-        match self.store.note(Note::Refused(refused)).await {
+        let key = invalid.order.as_ref().map(match activity {
+            Activity::UpdateInventory => IdempotencyKey::order,
+            Activity::SupplierOrder => IdempotencyKey::supplier,
+        });
+        match self.record_refusal(ctx, key, &error).await {
             Ok(()) => {
                 if activity == Activity::UpdateInventory {
                     self.figures.order(OrderEnd::Rejected);
@@ -157,6 +182,19 @@ impl InventoryActivities {
             }
             Err(unwritten) => failure(&unwritten, unwritten.type_name(), unwritten.is_retryable()),
         }
+    }
+
+    async fn record_refusal(
+        &self,
+        ctx: &ActivityContext,
+        key: Option<IdempotencyKey>,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        let workflow = ctx.info().workflow_id.clone().unwrap_or_default();
+        let run = ctx.info().workflow_run_id.clone().unwrap_or_default();
+        tracing::warn!(workflow, run, "{error}");
+        let (code, message) = (error.type_name().to_owned(), error.to_string());
+        self.store.note(Note::Refused(Refused { key, code, message, workflow, run })).await
     }
 }
 

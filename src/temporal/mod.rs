@@ -2,7 +2,7 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `wire` | the JSON that travels: the original's order, our `Demo` field, results |
+//! | `wire`, `received` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
 //! | `workflow`, `activities`, `worker` | the worker's side |
 //! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
 //! | `starter`, `presence` | the client's side |
@@ -23,6 +23,7 @@ mod operate;
 mod presence;
 mod profile;
 mod proxy;
+mod received;
 mod starter;
 mod tls;
 mod wire;

@@ -10,7 +10,7 @@ use temporalio_client::{
 use temporalio_common::error::IncomingError;
 use tonic::{Code, Status};
 
-use super::{link::Link, wire::OrderInput, workflow::InventoryWorkflow};
+use super::{link::Link, received::OrderArgument, wire::OrderInput, workflow::InventoryWorkflow};
 use crate::{domain::sanitize, store::StoreError};
 
 /// The first layer: one workflow id per order. A second start of an order that is under way joins it.
@@ -134,7 +134,7 @@ pub async fn start_limited(
         .maybe_static_summary(summary)
         .maybe_execution_timeout(limit)
         .build();
-    match link.client().start_workflow(InventoryWorkflow::run, input, options).await {
+    match link.client().start_workflow(InventoryWorkflow::run, OrderArgument::from(input), options).await {
         Ok(handle) => {
             let run = handle.run_id().unwrap_or_default().to_owned();
             let watch = watch(link, &workflow, &run);

@@ -3,47 +3,41 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use temporalio_common::{
     RetryPolicy,
-    data_converters::{
-        GenericPayloadConverter, PayloadConversionError, SerializationContext, TemporalDeserializable,
-        TemporalSerializable,
-    },
+    data_converters::{PayloadConversionError, SerializationContext, TemporalDeserializable},
     protos::temporal::api::common::v1::Payload,
 };
 
 use crate::{
-    domain::{Guard, RetryWaits, Stock},
+    domain::{Guard, RetryWaits, Stock, sanitize},
     faults::{FaultPlan, Seed},
     store::Outcome,
 };
 
-/// The workflow's input. As it came: nothing is checked yet. Fields that we do not know, such as the fork's
-/// `PaymentInfo`, are dropped here and so can never be stored or logged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The workflow's input; `received` reads it. Fields that we do not know, such as the fork's `PaymentInfo`, are dropped
+/// there and so can never be stored or logged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderInput {
-    #[serde(rename = "OrderID", default)]
+    #[serde(rename = "OrderID")]
     pub order: String,
-    #[serde(rename = "Item", default)]
+    #[serde(rename = "Item")]
     pub item: String,
-    #[serde(rename = "Quantity", default)]
+    #[serde(rename = "Quantity")]
     pub quantity: i64,
-    #[serde(rename = "Demo", skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "Demo", skip_serializing_if = "Option::is_none")]
     pub demo: Option<Demo>,
 }
 
 /// How an order is to be treated by our workers, wherever they run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Demo {
     /// A [`FaultPlan`] as text, so that Temporal's own pages show it as people write it.
-    #[serde(default)]
     pub faults: String,
-    #[serde(default)]
     pub seed: Seed,
-    #[serde(default)]
     pub guard: Guard,
-    #[serde(default)]
     pub retry: RetrySettings,
 }
 
@@ -55,8 +49,8 @@ impl Demo {
 }
 
 /// The activities' retry policy and timeout.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct RetrySettings {
     pub initial_interval_millis: u64,
     pub backoff_coefficient: f64,
@@ -108,8 +102,11 @@ impl RetrySettings {
     }
 }
 
+/// Characters of a message about a result that cannot be read.
+const MAX_PROBLEM_CHARS: usize = 300;
+
 /// What an activity returns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EffectResult {
     pub outcome: Outcome,
@@ -128,84 +125,57 @@ pub struct SupplierInput {
     pub order: Option<OrderInput>,
 }
 
-impl TemporalSerializable for SupplierInput {
-    fn to_payloads(&self, context: &SerializationContext<'_>) -> Result<Vec<Payload>, PayloadConversionError> {
-        let mut payloads = vec![
-            context.converter.to_payload(context, &self.item)?,
-            context.converter.to_payload(context, &self.quantity)?,
-        ];
-        if let Some(order) = &self.order {
-            payloads.push(context.converter.to_payload(context, order)?);
-        }
-        Ok(payloads)
+/// An [`EffectResult`] on its way in.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Reported {
+    outcome: Outcome,
+    delta: i64,
+    stock: Stock,
+    own: bool,
+}
+
+impl TemporalDeserializable for EffectResult {
+    /// As serde reads it, but from an object only: serde takes an array for a struct, too.
+    fn from_payload(_: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
+        let value: Value = serde_json::from_slice(&payload.data).map_err(unexpected)?;
+        let object = value.is_object().then_some(value).ok_or_else(|| unexpected("it is not an object"))?;
+        let Reported { outcome, delta, stock, own } = serde_json::from_value(object).map_err(unexpected)?;
+        Ok(Self { outcome, delta, stock, own })
     }
 }
 
-impl TemporalDeserializable for SupplierInput {
-    fn from_payloads(
-        context: &SerializationContext<'_>,
-        payloads: Vec<Payload>,
-    ) -> Result<Self, PayloadConversionError> {
-        let mut payloads = payloads.into_iter();
-        let (Some(item), Some(quantity)) = (payloads.next(), payloads.next()) else {
-            return Err(PayloadConversionError::WrongEncoding);
-        };
-        let order = payloads.next().map(|payload| context.converter.from_payload(context, payload)).transpose()?;
-        Ok(Self {
-            item: context.converter.from_payload(context, item)?,
-            quantity: context.converter.from_payload(context, quantity)?,
-            order,
-        })
-    }
+fn unexpected(problem: impl std::fmt::Display) -> PayloadConversionError {
+    let message = format!("the activity's result was not made by a worker of this program: {problem}");
+    PayloadConversionError::EncodingError(sanitize(&message, MAX_PROBLEM_CHARS).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use temporalio_common::data_converters::{PayloadConverter, SerializationContextData};
+    use temporalio_common::data_converters::{
+        GenericPayloadConverter as _, PayloadConverter, SerializationContextData,
+    };
 
     use super::*;
 
     #[test]
-    fn the_originals_json_is_read_and_written_as_it_is() {
+    fn the_originals_json_is_written_as_it_is() {
+        let order = OrderInput { order: "A12".to_owned(), item: "123456".to_owned(), quantity: 999, demo: None };
         let text = r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#;
-        let order: OrderInput = serde_json::from_str(text).unwrap();
-        assert_eq!((order.order.as_str(), order.item.as_str(), order.quantity), ("A12", "123456", 999));
         assert_eq!(serde_json::to_string(&order).unwrap(), text);
     }
 
-    fn json(text: &str) -> Payload {
-        let metadata = [("encoding".to_owned(), b"json/plain".to_vec())].into();
-        Payload { metadata, data: text.as_bytes().to_vec(), ..Payload::default() }
-    }
-
     #[test]
-    fn the_suppliers_two_arguments_are_read_and_a_third_names_the_order() {
+    fn a_result_is_read_from_an_object_only() {
         let converter = PayloadConverter::default();
         let context = SerializationContext::new(&SerializationContextData::None, &converter);
-        let read = |payloads| converter.from_payloads::<SupplierInput>(&context, payloads);
-        let two = read(vec![json("\"123456\""), json("1000")]).unwrap();
-        assert_eq!((two.item.as_str(), two.quantity, two.order), ("123456", 1000, None));
-        let order = r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#;
-        let three = read(vec![json("\"123456\""), json("1000"), json(order)]).unwrap();
-        assert_eq!(three.order.as_ref().map(|order| order.order.as_str()), Some("A12"));
-        let written = converter.to_payloads(&context, &three).unwrap();
-        assert_eq!(written.len(), 3);
-        assert_eq!((written[0].data.as_slice(), written[1].data.as_slice()), (&b"\"123456\""[..], &b"1000"[..]));
-        assert!(read(vec![json("\"123456\"")]).is_err());
-    }
-
-    #[test]
-    fn payment_info_is_accepted_and_gone() {
-        let text = r#"{"OrderID":"A12","Item":"123456","Quantity":999,"PaymentInfo":"VISA-12345"}"#;
-        let order: OrderInput = serde_json::from_str(text).unwrap();
-        assert!(!serde_json::to_string(&order).unwrap().contains("VISA"));
-    }
-
-    #[test]
-    fn a_demo_field_may_be_partial() {
-        let text = r#"{"OrderID":"A","Item":"1","Quantity":1,"Demo":{"Guard":"off","Retry":{"MaximumAttempts":3}}}"#;
-        let demo = serde_json::from_str::<OrderInput>(text).unwrap().demo.unwrap();
-        assert_eq!((demo.guard, demo.retry.maximum_attempts), (Guard::Off, 3));
-        assert_eq!(demo.retry.initial_interval_millis, 1_000);
+        let result = EffectResult { outcome: Outcome::Applied, delta: -1, stock: 9, own: true };
+        let payload = converter.to_payload(&context, &result).unwrap();
+        let read = |payload| converter.from_payload::<EffectResult>(&context, payload);
+        assert_eq!(read(payload.clone()).unwrap(), result);
+        for text in [r#"["applied",-1,9,true]"#, "null", "\"applied\"", "{}", "{"] {
+            let payload = Payload { data: text.as_bytes().to_vec(), ..payload.clone() };
+            assert!(read(payload).unwrap_err().to_string().contains("not made by a worker of this program"), "{text}");
+        }
     }
 }

@@ -1,13 +1,23 @@
 //! The Inventory Workflow: update the inventory, then ask the supplier. Deterministic: no clock, no random, no I/O.
 
+use std::time::Duration;
+
+use temporalio_common::{RetryPolicy, error::ApplicationFailure};
 use temporalio_macros::{workflow, workflow_methods};
-use temporalio_workflow::{ActivityOptions, WorkflowContext, WorkflowResult};
+use temporalio_workflow::{
+    ActivityOptions, LocalActivityOptions, WorkflowContext, WorkflowResult, WorkflowTermination,
+};
 
 use super::{
     activities::InventoryActivities,
-    wire::{OrderInput, SupplierInput},
+    received::{InvalidOrder, OrderArgument},
+    wire::SupplierInput,
 };
 use crate::{domain::SUPPLIER_QUANTITY, store::Outcome};
+
+/// How long the record of a malformed order may take, and how often it is tried. The workflow fails in any case.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
+const RECORD_ATTEMPTS: u32 = 3;
 
 /// Under the name that the original's starter sends.
 #[workflow]
@@ -17,7 +27,7 @@ pub struct InventoryWorkflow;
 #[workflow_methods]
 impl InventoryWorkflow {
     #[run(name = "InventoryWorkflow")]
-    pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderInput) -> WorkflowResult<Option<String>> {
+    pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderArgument) -> WorkflowResult<Option<String>> {
         place(ctx, order).await
     }
 }
@@ -30,13 +40,17 @@ pub struct InventoryTask;
 #[workflow_methods]
 impl InventoryTask {
     #[run(name = "InventoryTask")]
-    pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderInput) -> WorkflowResult<Option<String>> {
+    pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderArgument) -> WorkflowResult<Option<String>> {
         place(ctx, order).await
     }
 }
 
 /// The result is a word, or null where a worker of the original did the work.
-async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderInput) -> WorkflowResult<Option<String>> {
+async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> WorkflowResult<Option<String>> {
+    let order = match order.0 {
+        Ok(order) => order,
+        Err(invalid) => return Err(refuse(ctx, invalid).await),
+    };
     let retry = order.demo.as_ref().map(|demo| demo.retry).unwrap_or_default();
     let options = |summary: String| {
         ActivityOptions::with_start_to_close_timeout(retry.start_to_close())
@@ -51,4 +65,22 @@ async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderInput) -> Workf
     ctx.execute_activity(InventoryActivities::supplier_order, supplier, ask).await?;
     let outcome = if updated.own { Outcome::Applied } else { updated.outcome };
     Ok(Some(outcome.name().to_owned()))
+}
+
+/// Fails the workflow for good, with a record in the journal: a local activity writes it, as this worker can and the
+/// workflow must not.
+async fn refuse<W: 'static>(ctx: &WorkflowContext<W>, invalid: InvalidOrder) -> WorkflowTermination {
+    let options = LocalActivityOptions::builder()
+        .start_to_close_timeout(RECORD_TIMEOUT)
+        .schedule_to_close_timeout(RECORD_TIMEOUT * RECORD_ATTEMPTS)
+        .retry_policy(RetryPolicy::builder().maximum_attempts(RECORD_ATTEMPTS).build())
+        .build();
+    let rejection = invalid.rejection();
+    let recorded = ctx.execute_local_activity(InventoryActivities::record_invalid_order, invalid, options).await;
+    let unrecorded = if recorded.is_ok() { "" } else { " (the worker could not record this in the journal)" };
+    ApplicationFailure::builder(format!("{rejection}{unrecorded}"))
+        .type_name(rejection.type_name().to_owned())
+        .non_retryable(true)
+        .build()
+        .into()
 }

@@ -16,6 +16,7 @@ mod failures;
 mod keyboard;
 mod keys;
 mod look;
+mod malformed;
 mod metrics;
 mod operations;
 mod orders;
