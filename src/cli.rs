@@ -59,11 +59,11 @@ impl Cli {
 pub enum CommandArgs {
     /// The dashboard; what runs without a command too. Without a terminal it runs `demo`
     Dashboard(DashboardArgs),
-    /// A worker, until SIGINT or SIGTERM
+    /// A worker, until SIGINT, SIGTERM or SIGHUP
     Worker(WorkerArgs),
-    /// The embedded Temporal dev server alone, until SIGINT or SIGTERM
+    /// The embedded Temporal dev server alone, until SIGINT, SIGTERM or SIGHUP
     Server(ServerArgs),
-    /// Decrypt payloads for Temporal's own pages and commands, until SIGINT or SIGTERM
+    /// Decrypt payloads for Temporal's own pages and commands, until SIGINT, SIGTERM or SIGHUP
     CodecServer(CodecServerArgs),
     /// Start one order and wait for it
     Start(StartArgs),

@@ -1,4 +1,4 @@
-//! The codec server, until SIGINT or SIGTERM.
+//! The codec server, until SIGINT, SIGTERM or SIGHUP.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The embedded Temporal dev server alone, until SIGINT or SIGTERM.
+//! The embedded Temporal dev server alone, until SIGINT, SIGTERM or SIGHUP.
 
 use std::process::ExitCode;
 

@@ -2,17 +2,16 @@
 
 use std::future::Future;
 
-use tokio::{
-    io::AsyncReadExt,
-    signal::unix::{SignalKind, signal},
-};
+use futures::StreamExt;
+use tokio::io::AsyncReadExt;
 
 use super::Failure;
+use crate::runtime::signals::end_signals;
 
-/// Resolves at SIGINT, at SIGTERM, or when the parent has gone.
+/// Resolves at SIGINT, SIGTERM, SIGHUP or SIGQUIT, or when the parent has gone. A SIGHUP that is ignored from the start,
+/// as under nohup, stays ignored.
 pub fn asked_to_stop(with_parent: bool) -> Result<impl Future<Output = ()>, Failure> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("listen for SIGINT"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("listen for SIGTERM"))?;
+    let mut signals = end_signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
         let parent_gone = async {
             if with_parent {
@@ -22,8 +21,7 @@ pub fn asked_to_stop(with_parent: bool) -> Result<impl Future<Output = ()>, Fail
             }
         };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = signals.next() => {}
             () = parent_gone => {}
         }
     })

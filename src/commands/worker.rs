@@ -1,4 +1,4 @@
-//! A worker until SIGINT or SIGTERM; finishes running activities, then ends.
+//! A worker until SIGINT, SIGTERM or SIGHUP; finishes running activities, then ends.
 
 use std::{process::ExitCode, sync::Arc};
 

@@ -37,17 +37,34 @@ const END_FIRST: Duration = Duration::from_millis(20);
 /// # Errors
 /// The operating system's.
 pub fn signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
-    let mut ending = Vec::new();
-    for signal in ENDING {
-        ending.push(each(signal, Outside::End(signal.as_raw()))?);
-    }
+    let ending = end_signals()?;
     let stop = each(Signal::TSTP, Outside::Stop)?;
     let go_on = each(Signal::CONT, Outside::GoOn)?.then(|go_on| async move {
         sleep(END_FIRST).await;
         go_on
     });
     let go_on = go_on.boxed();
-    Ok(end_first(stream::select_all(ending), stream::select(stop, go_on)))
+    Ok(end_first(ending, stream::select(stop, go_on)))
+}
+
+/// The signals that ask for the end; they no longer end the process by themselves. A SIGHUP that was ignored when the
+/// process started, as under nohup, stays ignored.
+///
+/// # Errors
+/// The operating system's.
+pub fn end_signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let heeded = ENDING.into_iter().filter(|signal| *signal != Signal::HUP || !is_ignored(*signal, &status));
+    let ending: Vec<_> = heeded.map(|signal| each(signal, Outside::End(signal.as_raw()))).collect::<io::Result<_>>()?;
+    Ok(stream::select_all(ending))
+}
+
+/// Whether the process ignores a signal, by the text of `/proc/self/status`. Systems without that file do not tell.
+fn is_ignored(signal: Signal, status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();
+    let bit = u32::try_from(signal.as_raw() - 1).unwrap_or(u32::MAX);
+    mask.checked_shr(bit).is_some_and(|rest| rest & 1 == 1)
 }
 
 /// What asks for the end comes before all else that is there, however long nobody has looked.
@@ -71,6 +88,13 @@ pub(super) fn each<T: Copy + Send + 'static>(number: Signal, outside: T) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(Signal::HUP, status) && is_ignored(Signal::PIPE, status));
+        assert!(!is_ignored(Signal::TERM, status) && !is_ignored(Signal::HUP, ""));
+    }
 
     /// A process that goes on under load finds both at once; taking the terminal first would stop it again, for good.
     #[tokio::test]
