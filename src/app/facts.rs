@@ -29,6 +29,11 @@ impl App {
                 self.notify(&format!("{order} was not started: {cause}"), Tone::Bad);
                 self.orders.start_failed(ticket, cause);
             }
+            Message::Listed { runs } => {
+                for run in runs.iter().filter(|run| ingest::is_whole(&run.workflow) && ingest::is_whole(&run.run)) {
+                    self.orders.listed((ingest::id(&run.workflow), ingest::id(&run.run)), run.started);
+                }
+            }
             Message::Ended { workflow, run, end } => {
                 self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), self.now);
             }

@@ -59,6 +59,10 @@ pub enum Message {
         workflow: String,
         cause: String,
     },
+    /// Open runs on the task queue, whoever started them.
+    Listed {
+        runs: Vec<ListedRun>,
+    },
     /// A workflow run has ended.
     Ended {
         workflow: String,
@@ -87,6 +91,14 @@ pub enum Message {
         text: String,
         tone: Tone,
     },
+}
+
+/// An open run, as the server lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedRun {
+    pub workflow: String,
+    pub run: String,
+    pub started: UnixMillis,
 }
 
 /// How much a log line matters.

@@ -30,12 +30,12 @@ pub struct Slot {
 
 pub type RunKey = (String, String);
 
-/// What the rows are sorted by: the time it began, then what breaks a tie in the same way at every arrival. Orders that
+/// What the rows are sorted by: those whose workflow task fails come last, which is the top of the table; the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.
 type SortKey<'a> = (Place, &'a str, Option<&'a str>);
 
-/// The time it began, the ticket, the journal's line.
-type Place = (UnixMillis, u64, u64);
+/// Whether its workflow task fails, the time it began, the ticket, the journal's line.
+type Place = (bool, UnixMillis, u64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
@@ -87,6 +87,18 @@ impl Orders {
     #[must_use]
     pub const fn unsettled(&self) -> usize {
         self.unsettled
+    }
+
+    #[must_use]
+    pub fn is_failing(&self, slot: Slot) -> bool {
+        self.failing.contains(&slot)
+    }
+
+    /// The server lists an open run, which may be known already.
+    pub fn listed(&mut self, key: RunKey, started: UnixMillis) {
+        if !self.by_run.contains_key(&key) {
+            self.change(key, started, |execution| execution.taken = true);
+        }
     }
 
     /// The slots of orders that have not ended, those behind `slot` first; each once.
@@ -374,10 +386,11 @@ impl Tally {
 fn place(execution: &Execution) -> Place {
     let asked = execution.asked.as_ref();
     let ticket = asked.map_or(0, |asked| asked.ticket);
+    let failing = execution.failing.is_some() && !execution.is_over();
     match (asked, execution.turn) {
-        (Some(asked), _) if !asked.joined => (asked.at, ticket, 0),
-        (_, Some(turn)) => (turn.at, ticket, turn.seq),
-        (_, None) => (execution.begun(), ticket, 0),
+        (Some(asked), _) if !asked.joined => (failing, asked.at, ticket, 0),
+        (_, Some(turn)) => (failing, turn.at, ticket, turn.seq),
+        (_, None) => (failing, execution.begun(), ticket, 0),
     }
 }
 
@@ -407,6 +420,25 @@ mod tests {
             assert_eq!(orders.position(orders.at(position).unwrap()), Some(position));
         }
         assert_eq!((orders.at(4), orders.open()), (None, 4));
+    }
+
+    #[test]
+    fn an_order_whose_workflow_task_fails_is_on_top_until_it_is_over() {
+        let mut orders = Orders::default();
+        for number in 1..=3 {
+            orders.listed(key(number), UnixMillis(number));
+        }
+        let ids = |orders: &Orders| -> Vec<_> {
+            orders.newest_first(0).map(|(_, execution)| execution.order.clone()).collect()
+        };
+        let failing = super::super::pending::FailingTask { attempt: 2, explanation: "no key".into() };
+        orders.change(key(1), UnixMillis(1), |execution| execution.failing = Some(failing));
+        assert_eq!(ids(&orders), ["1", "3", "2"]);
+        orders.ended(key(1), End::Terminated, UnixMillis(4));
+        assert_eq!(ids(&orders), ["3", "2", "1"]);
+        // Listed again, it does not come back to life.
+        orders.listed(key(1), UnixMillis(1));
+        assert_eq!((orders.len(), orders.open()), (3, 2));
     }
 
     #[test]

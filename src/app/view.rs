@@ -39,7 +39,10 @@ impl App {
     #[must_use]
     pub fn selected_slot(&self) -> Option<Slot> {
         let chosen = self.selection.filter(|slot| self.orders().get(*slot).is_some());
-        chosen.or_else(|| self.rows().at(0))
+        let rows = self.rows();
+        // Orders that cannot go on are on top, and the newest of the others is what somebody has just placed.
+        let newest = || (0..rows.len()).filter_map(|row| rows.at(row)).find(|slot| !self.orders().is_failing(*slot));
+        chosen.or_else(newest).or_else(|| rows.at(0))
     }
 
     /// A movement key: through what lies on top, else through the focused panel.

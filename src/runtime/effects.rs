@@ -14,6 +14,7 @@ use super::{
     follow::{Seen, follow},
     link_keeper::{CurrentLink, LinkKeeper, ServerOrder},
     notes::NotesWriter,
+    open_runs,
     presence::{self, Presence},
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerOrder},
@@ -65,6 +66,7 @@ impl Effects {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (seen, presence) = watch::channel(Presence::Unsettled);
         tokio::spawn(presence::keep(settings.task_queue.clone(), link.clone(), seen, messages.clone()));
+        tokio::spawn(open_runs::keep(settings.task_queue.clone(), link.clone(), messages.clone()));
         let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
         keepers.spawn(worker_keeper::keep(worker, worker_wanted.then_some(presence), ordered, messages.clone()));
         let interval = settings.check_interval;

@@ -15,6 +15,7 @@
 //! | `describe` | asks the server about open runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
+//! | `open_runs` | orders that other programs started |
 //! | `presence` | which workers poll the task queue |
 //! | `follow` | the database's journal and document |
 //! | `notes` | what a walkthrough has for its speaker, on the way to a second terminal |
@@ -33,6 +34,7 @@ pub mod input;
 mod keys;
 mod link_keeper;
 pub mod notes;
+mod open_runs;
 mod output;
 mod presence;
 mod repeats;

@@ -5,7 +5,7 @@
 //! | `wire`, `received` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
 //! | `workflow`, `activities`, `worker` | the worker's side |
 //! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
-//! | `starter`, `presence` | the client's side |
+//! | `starter`, `presence`, `open_runs` | the client's side |
 //! | `metrics` | what a worker counts, for Prometheus |
 //! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
 //! | `describe`, `failing_task`, `operate` | what the server says of a run, and what it can be asked to do to it |
@@ -19,6 +19,7 @@ mod describe;
 mod failing_task;
 mod link;
 mod metrics;
+mod open_runs;
 mod operate;
 mod presence;
 mod profile;
@@ -37,6 +38,7 @@ pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, Pe
 pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
+pub use open_runs::{OpenRun, open_runs};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{PollerWatch, Pollers, Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};

@@ -1,23 +1,31 @@
 //! Which workers poll the task queue, and whether a worker is started beside them.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use idempotence::{
-    app::{Command, Message, Worker},
+    app::{Command, Message, Run, Worker},
     domain::{WORKER_ROLE, process_identity},
     runtime::backend::host,
     temporal::{Link, Presence, look_for_worker},
 };
+use rustix::process::Signal;
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
-    taskqueue::v1::TaskQueue, workflowservice::v1::PollActivityTaskQueueRequest,
+    common::v1::WorkflowExecution,
+    taskqueue::v1::TaskQueue,
+    workflowservice::v1::{DeleteWorkflowExecutionRequest, PollActivityTaskQueueRequest},
 };
 use tokio::task::JoinHandle;
 use tonic::IntoRequest;
 
 use crate::{
     desk::Desk,
-    stage::{Stage, address, offline},
+    screen::send,
+    stage::{Stage, WorkerProcess, address, applied, offline, order},
 };
 
 const FOREIGN: &str = "31@another-host";
@@ -83,4 +91,77 @@ async fn a_worker_that_was_killed_is_replaced_although_the_server_still_lists_it
     let since = Instant::now();
     desk.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_deleted() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let (started, _) = stage.start(&link, "order-V1", order("V1", 1, "none")).await;
+    let mut desk = Desk::new(&stage, address(), false);
+    let listed = |message: &Message| match message {
+        Message::Listed { runs } => runs.first().map(|run| (run.workflow.clone(), run.run.clone())),
+        _ => None,
+    };
+    let (workflow, run) = desk.told("the order is listed", listed).await;
+    assert_eq!((&workflow, &run), (&started.workflow, &started.run));
+    let request = DeleteWorkflowExecutionRequest {
+        namespace: link.client().namespace(),
+        workflow_execution: Some(WorkflowExecution { workflow_id: workflow.clone(), run_id: run.clone() }),
+    };
+    link.client().connection().workflow_service().delete_workflow_execution(request.into_request()).await.unwrap();
+    // As the dashboard does for every open order.
+    let since = Instant::now();
+    loop {
+        desk.perform(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
+        let ended = desk.told("an answer", |message| match message {
+            Message::Ended { .. } => Some(true),
+            Message::Described { answer, .. } => Some(answer.is_err()),
+            _ => None,
+        });
+        if ended.await {
+            return;
+        }
+        assert!(since.elapsed() < crate::stage::PATIENCE, "a deleted run stays open");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A worker process without a parent's pipe, as a person starts one; ended if the test fails.
+fn lone_worker(stage: &Stage, shell: &str) -> WorkerProcess {
+    let worker = stage.command("worker");
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
+        .arg(worker.get_program())
+        .args(worker.get_args())
+        .envs(worker.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("worker "), "{line:?}");
+    WorkerProcess::from(child)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_window_ends_a_worker_as_sigterm_does_unless_hangups_are_ignored() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    for signal in [Signal::HUP, Signal::QUIT, Signal::TERM] {
+        let mut worker = lone_worker(&stage, "");
+        send(signal, worker.pid());
+        assert_eq!(worker.wait().code(), Some(0), "{signal:?}");
+    }
+    let mut worker = lone_worker(&stage, "trap '' HUP;");
+    send(Signal::HUP, worker.pid());
+    let link = stage.link().await;
+    assert_eq!(stage.place(&link, order("H1", 1, "none")).await, applied(), "it works on");
+    send(Signal::TERM, worker.pid());
+    assert_eq!(worker.wait().code(), Some(0));
 }

@@ -199,6 +199,12 @@ pub struct WorkerProcess {
     _stdin: Option<ChildStdin>,
 }
 
+impl From<Child> for WorkerProcess {
+    fn from(child: Child) -> Self {
+        Self { child, _stdin: None }
+    }
+}
+
 impl WorkerProcess {
     /// SIGKILL.
     pub fn kill(&mut self) {

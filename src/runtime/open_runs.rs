@@ -1,0 +1,47 @@
+//! Lists open runs on the task queue every few seconds, so that orders of other programs are on the screen too, also
+//! while no worker runs.
+
+use std::{collections::HashSet, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep};
+
+use super::link_keeper::CurrentLink;
+use crate::{
+    app::{ListedRun, Message},
+    temporal::{OpenRun, open_runs},
+};
+
+/// Between two listings.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// Runs until the dashboard ends. Each open run is sent once.
+pub async fn keep(task_queue: String, mut link: CurrentLink, messages: mpsc::Sender<Message>) {
+    let mut sent: HashSet<String> = HashSet::new();
+    let mut failed = false;
+    loop {
+        let Ok(Some(linked)) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
+        match open_runs(&linked, &task_queue).await {
+            Ok(open) => {
+                failed = false;
+                let runs: Vec<_> = open.iter().filter(|run| !sent.contains(&run.run)).map(listed).collect();
+                sent = open.into_iter().map(|run| run.run).collect();
+                if !runs.is_empty() && messages.send(Message::Listed { runs }).await.is_err() {
+                    return;
+                }
+            }
+            // Once: some servers and some permissions never allow it.
+            Err(status) if !std::mem::replace(&mut failed, true) => {
+                tracing::warn!(%status, "cannot list the orders that other programs started");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = sleep(PAUSE) => {}
+            () = messages.closed() => return,
+        }
+    }
+}
+
+fn listed(run: &OpenRun) -> ListedRun {
+    ListedRun { workflow: run.workflow.clone(), run: run.run.clone(), started: run.started }
+}
