@@ -24,7 +24,8 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
 async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
-    let store = JsonStore::open(&settings.database.path)?;
+    // A long journal takes seconds to read.
+    let store = tokio::task::block_in_place(|| JsonStore::open(&settings.database.path))?;
     // A worker that cannot tell its figures works all the same.
     let metrics = settings
         .metrics

@@ -12,13 +12,19 @@ use crate::domain::{Change, Decision, Effect, Guard, Inventory, Origin, Receipt,
 use super::{
     document::Document,
     error::{Damage, StoreError},
-    medium::{FileId, Medium, Stamp},
+    medium::{FileId, JournalFile, Medium, Stamp},
     record::{AttemptEvent, Commit, Fact, Outcome, Record, Refused},
     replay::{Position, fold, read_lines},
 };
 
 /// How long a process waits for the lock before it answers `Busy`.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How much of a journal is in memory at a time, besides what its lines add up to.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// More than this is read without the lock first. Reading it takes some 5 ms.
+const READ_AHEAD_BYTES: u64 = 1 << 20;
 
 /// How many documents of the past are recognised as ours when a slower process published them last.
 const DOCUMENTS_REMEMBERED: usize = 4096;
@@ -70,9 +76,23 @@ pub(super) struct Loaded {
     pub(super) document_seq: u64,
     /// Documents that some process of ours may have published.
     pub(super) documents: VecDeque<(u64, Digest32)>,
+    /// It was compared with the document and cut where it was torn, under the lock.
+    pub(super) checked: bool,
 }
 
 impl Loaded {
+    /// The state after a journal's first line, which begins the stock.
+    fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
+        let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
+        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
+        let position = Position { offset: 0, seq: 0 };
+        let documents = VecDeque::new();
+        let mut loaded = Self { file, inventory, position, durable: 0, document_seq: 1, documents, checked: false };
+        let document = loaded.document()?;
+        loaded.remember(digest(&document));
+        Ok(loaded)
+    }
+
     /// Takes in records that stand in the journal.
     pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
         for record in records {
@@ -118,8 +138,10 @@ pub struct Engine<M> {
     pub(super) medium: M,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) reorder_below: i64,
-    /// `None`: what is in memory may differ from the journal, so read it anew.
+    /// `None`: what is in memory may differ from the journal, so it is read again.
     pub(super) loaded: Option<Loaded>,
+    /// Memory is ahead of the journal: lines were taken in that are not written.
+    unwritten: bool,
     /// The document as this process last left it.
     pub(super) published: Option<(u64, Stamp)>,
     /// The last complete line that this process has read or written. The same file must not end before it.
@@ -129,13 +151,18 @@ pub struct Engine<M> {
 }
 
 impl<M: Medium> Engine<M> {
+    pub(super) const fn new(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
+        let (loaded, published, seen, poisoned) = (None, None, None, None);
+        Self { medium, clock, reorder_below, loaded, unwritten: false, published, seen, poisoned }
+    }
+
     /// Opens the database, makes it where there is none, repairs a torn end, and publishes the document.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed where the files are damaged.
     pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
-        let mut engine =
-            Self { medium, clock, reorder_below, loaded: None, published: None, seen: None, poisoned: None };
+        let mut engine = Self::new(medium, clock, reorder_below);
+        engine.read_ahead()?;
         engine.locked(|engine| {
             engine.start_up()?;
             engine.publish()
@@ -149,10 +176,10 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
+        self.read_ahead()?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
-        if result.as_ref().is_err_and(|error| !matches!(error, StoreError::Busy { .. })) {
-            // Memory may be ahead of the journal, or behind it: the journal decides, at the next commit. A lock that
-            // was not had has changed nothing, and reading anew under it would only keep the others waiting.
+        if std::mem::take(&mut self.unwritten) {
+            // The journal decides, at the next commit. A failed publication has changed nothing that is in memory.
             self.loaded = None;
         }
         result
@@ -243,6 +270,7 @@ impl<M: Medium> Engine<M> {
     pub(super) fn add(&mut self, fact: Fact, lines: &mut Vec<u8>) -> Result<(), StoreError> {
         let at = (self.clock)();
         let path = self.medium.journal_path().to_owned();
+        self.unwritten = true;
         let loaded = self.state_mut()?;
         let record = Record { seq: loaded.position.seq + 1, at, fact };
         let line = record.encode().map_err(|error| failed("write", &path, error.into()))?;
@@ -266,6 +294,7 @@ impl<M: Medium> Engine<M> {
         let Err(source) = self.medium.append(at, lines) else {
             let loaded = self.state()?;
             self.seen = Some((loaded.file, loaded.position));
+            self.unwritten = false;
             return Ok(());
         };
         // Cut back what a short write left. Where that fails too, the next one to lock finds a torn end, or lines that
@@ -301,34 +330,89 @@ impl<M: Medium> Engine<M> {
     fn catch_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
         let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
-        let known = self.loaded.as_ref().zip(found).filter(|(loaded, found)| loaded.file == found.id);
-        let Some((loaded, found)) = known else { return self.start_up() };
-        let mut position = loaded.position;
-        if found.bytes == position.offset {
-            return Ok(());
-        }
-        if found.bytes < position.offset {
-            // Another program has shortened it: writing at the old end would leave a hole. `load` says what is lost.
-            return self.start_up();
-        }
-        let bytes = self.read_from(position.offset)?;
-        let read_to = position.offset + bytes.len() as u64;
-        let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
-        self.take_in(&records, position)?;
+        let known = found.filter(|found| {
+            let loaded = self.loaded.as_ref().filter(|loaded| loaded.checked && loaded.file == found.id);
+            // A shorter one was cut by another program: `load` says what is lost.
+            loaded.is_some_and(|loaded| loaded.position.offset <= found.bytes)
+        });
+        let Some(found) = known else { return self.start_up() };
+        let read_to = self.read_on(found)?;
+        let loaded = self.state()?;
+        self.seen = Some((loaded.file, loaded.position));
         self.cut_torn_end(read_to)
     }
 
-    pub(super) fn read_from(&mut self, offset: u64) -> Result<Vec<u8>, StoreError> {
-        self.medium.read_journal(offset).map_err(|source| failed("read", self.medium.journal_path(), source))
+    /// Reads without the lock what the journal holds, unless little is missing: the other processes need not wait
+    /// until a long one is read. What comes after it is read under the lock.
+    fn read_ahead(&mut self) -> Result<(), StoreError> {
+        let path = self.medium.journal_path().to_owned();
+        let unread = |engine: &Self, found: JournalFile| {
+            let known = engine.loaded.as_ref().filter(|loaded| loaded.file == found.id);
+            found.bytes.checked_sub(known.map_or(0, |loaded| loaded.position.offset)).unwrap_or(found.bytes)
+        };
+        let found = self.medium.journal().map_err(|source| failed("find", &path, source))?;
+        if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
+            return Ok(());
+        }
+        // Complete lines before the end that is found under the lock are never changed again. Those of a write that is
+        // under way may be: a full disk makes the writer cut them back.
+        let found = self.locked(|engine| {
+            engine.refuse_poison()?;
+            engine.open_journal()
+        })?;
+        self.forget_other_than(found);
+        self.read_on(found).map(drop)
     }
 
-    fn take_in(&mut self, records: &[Record], position: Position) -> Result<(), StoreError> {
-        let offset = self.state()?.position.offset;
-        let taken = self.state_mut()?.take_in(records);
-        taken.map_err(|cause| self.damaged(offset, cause))?;
-        let loaded = self.state_mut()?;
-        loaded.position = position;
-        self.seen = Some((loaded.file, position));
+    /// Opens the journal that the name stands for now. The caller holds the lock.
+    pub(super) fn open_journal(&mut self) -> Result<JournalFile, StoreError> {
+        let path = self.medium.journal_path().to_owned();
+        self.medium.open_journal().map_err(|source| failed("open", &path, source))?;
+        let found = self.medium.journal().map_err(|source| failed("find", &path, source))?;
+        found.ok_or_else(|| failed("find", &path, io::ErrorKind::NotFound.into()))
+    }
+
+    /// Keeps what was read of this journal only; nothing if it is shorter now.
+    pub(super) fn forget_other_than(&mut self, found: JournalFile) {
+        self.loaded.take_if(|loaded| loaded.file != found.id || loaded.position.offset > found.bytes);
+    }
+
+    /// Reads the lines between what is known and the end that was found, and takes them in. The answer is the byte up
+    /// to which it has read: a torn line may be between the last complete one and it.
+    pub(super) fn read_on(&mut self, found: JournalFile) -> Result<u64, StoreError> {
+        let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
+        let mut most = CHUNK_BYTES;
+        loop {
+            let wanted = most.min(found.bytes.saturating_sub(position.offset));
+            if wanted == 0 {
+                return Ok(position.offset);
+            }
+            let read = self.medium.read_journal(position.offset, wanted);
+            let bytes = read.map_err(|source| failed("read", self.medium.journal_path(), source))?;
+            let read_to = position.offset + bytes.len() as u64;
+            let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
+            // A line that is longer than a chunk takes more than one.
+            most = if records.is_empty() { most.saturating_mul(2) } else { CHUNK_BYTES };
+            self.take_in(found.id, &records, position)?;
+            if read_to >= found.bytes || (bytes.len() as u64) < wanted {
+                return Ok(read_to);
+            }
+        }
+    }
+
+    fn take_in(&mut self, file: FileId, records: &[Record], position: Position) -> Result<(), StoreError> {
+        let offset = self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset);
+        let taken = match (self.loaded.take(), records.split_first()) {
+            (Some(mut loaded), _) => loaded.take_in(records).map(|()| Some(loaded)),
+            (None, None) => Ok(None),
+            (None, Some((first, rest))) => Loaded::begin(file, first, self.reorder_below)
+                .and_then(|mut loaded| loaded.take_in(rest).map(|()| Some(loaded))),
+        };
+        // A record that does not follow leaves nothing behind that could be relied on.
+        self.loaded = taken.map_err(|cause| self.damaged(offset, cause))?;
+        if let Some(loaded) = &mut self.loaded {
+            loaded.position = position;
+        }
         Ok(())
     }
 

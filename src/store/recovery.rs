@@ -1,17 +1,12 @@
 //! Opening a database, and the document's life beside the journal: published after a commit, adopted where
 //! somebody changed it while nobody of ours was at work, kept aside where somebody changed it meanwhile.
 
-use std::collections::VecDeque;
-
-use crate::domain::Inventory;
-
 use super::{
     document::{Document, STARTING_DOCUMENT},
-    engine::{Engine, Loaded, digest, failed},
+    engine::{Engine, Loaded, failed},
     error::{Damage, StoreError, Witness},
     medium::Medium,
     record::{Adjustment, Fact, Init, Record},
-    replay::{Position, read_lines},
 };
 
 impl<M: Medium> Engine<M> {
@@ -48,25 +43,19 @@ impl<M: Medium> Engine<M> {
         self.medium.replace_journal(&line, keep_as).map_err(|source| failed("create", &path, source))
     }
 
+    /// Reads what is left to read of the journal, and checks its end. The caller holds the lock.
     fn load(&mut self) -> Result<(), StoreError> {
-        let path = self.medium.journal_path().to_owned();
-        self.medium.open_journal().map_err(|source| failed("open", &path, source))?;
-        let file = self.medium.journal().map_err(|source| failed("find", &path, source))?;
-        let file = file.ok_or_else(|| failed("find", &path, std::io::ErrorKind::NotFound.into()))?.id;
-        let bytes = self.read_from(0)?;
-        let mut position = Position::default();
-        let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
-        let (first, rest) = records.split_first().ok_or_else(|| self.damaged(0, Damage::Empty))?;
-        let Fact::Init(init) = &first.fact else { return Err(self.damaged(0, Damage::NoInit)) };
-        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, self.reorder_below);
-        let mut loaded = Loaded { file, inventory, position, durable: 0, document_seq: 1, documents: VecDeque::new() };
-        let first_document = loaded.document().map_err(|cause| self.damaged(0, cause))?;
-        loaded.remember(digest(&first_document));
-        loaded.take_in(rest).map_err(|cause| self.damaged(0, cause))?;
-        self.loaded = Some(loaded);
+        let found = self.open_journal()?;
+        self.forget_other_than(found);
+        let read_to = self.read_on(found)?;
+        if self.loaded.is_none() {
+            return Err(self.damaged(0, Damage::Empty));
+        }
         self.refuse_lost_end()?;
-        self.seen = Some((file, position));
-        self.cut_torn_end(bytes.len() as u64)
+        let loaded = self.state_mut()?;
+        loaded.checked = true;
+        self.seen = Some((loaded.file, loaded.position));
+        self.cut_torn_end(read_to)
     }
 
     /// Refuses a journal that ends before a line that is known to have been in it. Both witnesses are exact: a
@@ -189,15 +178,7 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError::Busy`] and [`StoreError::Io`]; then the old database stands as it was.
     pub fn reset(medium: M, clock: fn() -> crate::domain::UnixMillis) -> Result<Option<String>, StoreError> {
-        let mut engine = Self {
-            medium,
-            clock,
-            reorder_below: crate::domain::REORDER_BELOW,
-            loaded: None,
-            published: None,
-            seen: None,
-            poisoned: None,
-        };
+        let mut engine = Self::new(medium, clock, crate::domain::REORDER_BELOW);
         engine.locked(Self::reset_locked)
     }
 

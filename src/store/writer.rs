@@ -33,6 +33,9 @@ const COURTESY: Duration = Duration::from_micros(150);
 /// Effects that come faster than this share a document; one that comes alone is in it before it is acknowledged.
 const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
+/// The longest pause between two tries of a publication that keeps failing.
+const MAX_PUBLISH_PAUSE: Duration = Duration::from_secs(1);
+
 struct Job {
     request: Request,
     reply: oneshot::Sender<Answer>,
@@ -120,10 +123,11 @@ impl Store for JsonStore {
 
 fn serve<M: Medium>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
     // Opening has published; nothing has come fast since.
-    let mut published = Instant::now().checked_sub(PUBLISH_EVERY).unwrap_or_else(Instant::now);
+    let mut due = Instant::now();
+    let mut pause = PUBLISH_EVERY;
     loop {
         let first = if engine.is_behind() {
-            match jobs.recv_timeout(PUBLISH_EVERY.saturating_sub(published.elapsed())) {
+            match jobs.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Err(RecvTimeoutError::Timeout) => None,
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -137,12 +141,21 @@ fn serve<M: Medium>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
         let (requests, replies): (Vec<_>, Vec<_>) =
             first.into_iter().chain(waiting).take(BATCH).map(|job| (job.request, job.reply)).unzip();
-        let publication = if published.elapsed() >= PUBLISH_EVERY { Publication::Now } else { Publication::Later };
+        // While publications fail, each batch tries one: nothing is acknowledged that the document does not show soon.
+        let failing = pause > PUBLISH_EVERY;
+        let publication = if failing || Instant::now() >= due { Publication::Now } else { Publication::Later };
         let shown = engine.published_seq();
-        let answers = engine.commit(&requests, publication).unwrap_or_else(|error| fail(&error, replies.len()));
-        if engine.published_seq() != shown {
-            published = Instant::now();
+        let committed = engine.commit(&requests, publication);
+        if committed.is_err() && engine.is_behind() {
+            pause = (pause * 2).min(MAX_PUBLISH_PAUSE);
+            due = Instant::now() + pause;
+        } else if committed.is_ok() {
+            pause = PUBLISH_EVERY;
+            if engine.published_seq() != shown {
+                due = Instant::now() + PUBLISH_EVERY;
+            }
         }
+        let answers = committed.unwrap_or_else(|error| fail(&error, replies.len()));
         let full = replies.len() == BATCH;
         for (reply, answer) in replies.into_iter().zip(answers) {
             // A caller that no longer waits (its activity timed out) asks again, and is then told from the ledger.

@@ -13,5 +13,6 @@ mod foreign;
 mod lost_end;
 mod model;
 mod odd;
+mod opening;
 mod processes;
 mod recovery;

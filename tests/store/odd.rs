@@ -3,7 +3,10 @@
 use std::{
     io,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,10 +19,23 @@ pub struct Odd<M> {
     /// Another program writes this just after our next publication.
     pub after_publication: Option<(Simulated, Vec<u8>)>,
     pub reads: Arc<Mutex<Vec<u64>>>,
+    /// How many bytes of the journal were read while the others could not use it.
+    pub read_under_lock: Arc<AtomicUsize>,
+    /// What another process does while this one reads without the lock.
+    pub while_unlocked: Option<Box<dyn FnOnce() + Send>>,
+    locked: bool,
 }
 
 pub fn odd<M>(inner: M) -> Odd<M> {
-    Odd { inner, poison_fails: false, after_publication: None, reads: Arc::default() }
+    Odd {
+        inner,
+        poison_fails: false,
+        after_publication: None,
+        reads: Arc::default(),
+        read_under_lock: Arc::default(),
+        while_unlocked: None,
+        locked: false,
+    }
 }
 
 impl<M: Medium> Medium for Odd<M> {
@@ -33,9 +49,11 @@ impl<M: Medium> Medium for Odd<M> {
         self.inner.lock_path()
     }
     fn lock(&mut self, wait: Duration) -> io::Result<bool> {
-        self.inner.lock(wait)
+        self.locked = self.inner.lock(wait)?;
+        Ok(self.locked)
     }
     fn unlock(&mut self) -> io::Result<()> {
+        self.locked = false;
         self.inner.unlock()
     }
     fn poison(&mut self) -> io::Result<Option<String>> {
@@ -53,9 +71,15 @@ impl<M: Medium> Medium for Odd<M> {
     fn is_alone(&mut self) -> io::Result<bool> {
         self.inner.is_alone()
     }
-    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
+    fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
         self.reads.lock().unwrap().push(from);
-        self.inner.read_journal(from)
+        let bytes = self.inner.read_journal(from, most)?;
+        if self.locked {
+            self.read_under_lock.fetch_add(bytes.len(), Ordering::Relaxed);
+        } else if let Some(meanwhile) = self.while_unlocked.take() {
+            meanwhile();
+        }
+        Ok(bytes)
     }
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.inner.append(at, bytes)

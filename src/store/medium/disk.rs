@@ -210,11 +210,11 @@ impl Medium for Disk {
         Ok(alone)
     }
 
-    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
+    fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
         let mut file = self.opened()?;
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

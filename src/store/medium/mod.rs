@@ -57,7 +57,8 @@ pub trait Medium: Send + 'static {
     fn open_journal(&mut self) -> io::Result<()>;
     /// Whether no other process has this journal open. From `open_journal` on, others are told that this one has.
     fn is_alone(&mut self) -> io::Result<bool>;
-    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>>;
+    /// At most `most` bytes from the byte `from` on; fewer only at the end of the file.
+    fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>>;
     /// Writes at the journal's end, which the caller knows to be `at`.
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
     fn truncate(&mut self, length: u64) -> io::Result<()>;

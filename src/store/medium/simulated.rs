@@ -282,10 +282,14 @@ impl Medium for Simulated {
         Ok(self.machine().open_by.iter().all(|other| *other == handle))
     }
 
-    fn read_journal(&mut self, from: u64) -> io::Result<Vec<u8>> {
+    fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
         let fault = self.begin(Operation::ReadJournal)?;
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let bytes = self.with_journal(|journal| journal.current.get(from..).unwrap_or_default().to_vec())?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let bytes = self.with_journal(|journal| {
+            let rest = journal.current.get(from..).unwrap_or_default();
+            rest[..most.min(rest.len())].to_vec()
+        })?;
         self.end(fault).map(|()| bytes)
     }
 

@@ -1,0 +1,126 @@
+//! A long journal is read without the lock, and read again only when memory may differ from it.
+
+use std::{
+    io::ErrorKind,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use futures::executor::block_on;
+use idempotence::{
+    domain::{Guard, REORDER_BELOW},
+    store::{
+        CommitRequest, Engine, JsonStore, Outcome, Publication, Store,
+        medium::{Fault, Operation, Simulated},
+    },
+};
+
+use crate::{
+    bench::{assert_right, clock, commit, engine, open, order, origin, outcome, request, stock},
+    odd::{Odd, odd},
+};
+
+const ORDERS: usize = 6_000;
+
+/// What may be read while the other processes wait: the last lines, not the journal.
+const TAIL_BYTES: usize = 16 << 10;
+
+/// A machine with a journal of more than 1 MiB.
+fn long_journal() -> Simulated {
+    let (machine, mut store) = engine(100_000);
+    let orders: Vec<_> = (0..ORDERS).map(|index| request(order(&format!("A{index}"), 1), Guard::Ledger)).collect();
+    store.commit(&orders, Publication::Now).unwrap();
+    assert!(machine.journal_bytes().len() > 1 << 20);
+    machine
+}
+
+fn open_odd(medium: Odd<Simulated>) -> Engine<Odd<Simulated>> {
+    Engine::open(medium, clock, REORDER_BELOW).unwrap()
+}
+
+#[test]
+fn a_second_worker_reads_a_long_journal_without_the_lock() {
+    let machine = long_journal();
+    let medium = odd(machine.another());
+    let read_under_lock = medium.read_under_lock.clone();
+    let mut store = open_odd(medium);
+    assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
+    assert_eq!(outcome(&mut store, order("A5999", 1)), Outcome::Replayed);
+    assert_right(&machine, 94_000);
+}
+
+#[test]
+fn what_others_do_while_it_is_read_is_seen() {
+    let machine = long_journal();
+    let mut medium = odd(machine.another());
+    let other = machine.another();
+    medium.while_unlocked = Some(Box::new(move || {
+        commit(&mut Engine::open(other, clock, REORDER_BELOW).unwrap(), order("B", 1)).unwrap();
+    }));
+    let mut store = open_odd(medium);
+    assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Replayed);
+    assert_right(&machine, 93_999);
+
+    let mut medium = odd(machine.another());
+    let other = machine.another();
+    medium.while_unlocked = Some(Box::new(move || drop(Engine::reset(other, clock).unwrap())));
+    let mut store = open_odd(medium);
+    assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Applied);
+    assert_right(&machine, 999);
+}
+
+#[test]
+fn lines_that_are_cut_back_while_it_is_read_leave_nothing() {
+    let machine = long_journal();
+    let whole = machine.journal_bytes();
+    // A writer of another process meets a full disk in the middle of its batch, and cuts back what it wrote.
+    let mut medium = odd(machine.another());
+    let (other, torn) = (machine.another(), [&whole[..], &whole[whole.len() - 300..whole.len() - 20]].concat());
+    machine.write_journal(&torn);
+    medium.while_unlocked = Some(Box::new(move || other.write_journal(&whole)));
+    let mut store = open_odd(medium);
+    assert_eq!(outcome(&mut store, order("C", 1)), Outcome::Applied);
+    assert_right(&machine, 93_999);
+}
+
+#[test]
+fn a_failed_publication_costs_no_second_reading() {
+    let machine = long_journal();
+    let medium = odd(machine.another());
+    let (reads, read_under_lock) = (medium.reads.clone(), medium.read_under_lock.clone());
+    let mut store = open_odd(medium);
+    reads.lock().unwrap().clear();
+    for id in ["B", "C", "D"] {
+        machine.fail_next(Operation::ReplaceDocument, Fault::Error(ErrorKind::StorageFull));
+        assert!(commit(&mut store, order(id, 1)).is_err());
+        assert!(store.is_behind(), "the writer must try again");
+        assert_eq!(outcome(&mut store, order(id, 1)), Outcome::Replayed, "it is in the journal");
+    }
+    assert_eq!(*reads.lock().unwrap(), [0_u64; 0], "memory is as the journal");
+    assert_right(&machine, 93_997);
+    // After a failed write memory is ahead, so the journal is read again, and the others need not wait for it.
+    read_under_lock.store(0, Ordering::Relaxed);
+    machine.fail_next(Operation::Append, Fault::Error(ErrorKind::StorageFull));
+    assert!(commit(&mut store, order("E", 1)).is_err());
+    assert_eq!(outcome(&mut store, order("E", 1)), Outcome::Applied);
+    assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
+    assert_right(&machine, 93_996);
+}
+
+#[test]
+fn a_publication_that_failed_is_tried_again_when_nothing_else_is_to_do() {
+    let (machine, engine) = engine(1000);
+    let store = JsonStore::on(engine).unwrap();
+    machine.fail_next(Operation::ReplaceDocument, Fault::Error(ErrorKind::StorageFull));
+    let effect = order("A", 10);
+    let origin = origin(&effect, "run-1", 1);
+    let answer = block_on(store.commit(CommitRequest { effect, guard: Guard::Ledger, origin }));
+    assert!(answer.is_err_and(|error| error.is_retryable()));
+    let since = Instant::now();
+    while stock(&machine) != 990 {
+        assert!(since.elapsed() < Duration::from_secs(10), "never published");
+        std::thread::yield_now();
+    }
+    drop(store);
+    assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Replayed);
+}
