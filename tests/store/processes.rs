@@ -251,3 +251,54 @@ fn guards_may_be_mixed_and_the_audit_counts_right() {
     let mut store = open(&machine);
     assert_eq!(outcome(&mut store, order("A", 10)), Outcome::Replayed);
 }
+
+#[test]
+fn temporary_files_of_killed_processes_are_removed_and_those_in_use_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    drop(idempotence::store::JsonStore::open(&path).unwrap());
+    let file = |name: &str| folder.path().join(name);
+    for name in [".inventory-Ab3xYz", ".inventory-inUse1", ".inventory-of-a-user", "inventory-Ab3xYz"] {
+        std::fs::write(file(name), "half of a docu").unwrap();
+    }
+    std::fs::create_dir(file(".inventory-folder")).unwrap();
+    std::os::unix::fs::symlink(file("inventory.json"), file(".inventory-linked")).unwrap();
+    // Another process is still writing this one, perhaps for another database in the same folder.
+    let in_use = std::fs::File::open(file(".inventory-inUse1")).unwrap();
+    in_use.lock().unwrap();
+    drop(idempotence::store::JsonStore::open(&path).unwrap());
+    let mut left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    let expected = [
+        ".inventory-folder",
+        ".inventory-inUse1",
+        ".inventory-linked",
+        ".inventory-of-a-user",
+        "inventory-Ab3xYz",
+        "inventory.json",
+        "inventory.json.journal",
+        "inventory.json.lock",
+    ];
+    assert_eq!(left, expected);
+}
+
+#[test]
+fn two_databases_in_one_folder_do_not_remove_each_others_temporary_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for name in ["a.json", "b.json"] {
+            let path = folder.path().join(name);
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+                    commit(&mut store, order(&format!("A{round}"), 1)).unwrap();
+                    drop(store);
+                    drop(idempotence::store::JsonStore::open(&path).unwrap());
+                }
+            });
+        }
+    });
+}

@@ -16,6 +16,12 @@ use super::{FileId, JournalFile, Medium, Stamp};
 /// How long to wait between two looks at a lock that somebody else holds.
 const LOCK_POLL: Duration = Duration::from_micros(100);
 
+/// How the name of a file begins that is written beside its destination. Random characters follow.
+const TEMPORARY: &str = ".inventory-";
+
+/// How many of them follow, as `tempfile` makes them.
+const RANDOM_CHARS: usize = 6;
+
 /// The files of one database. One handle per process, so that two writers of a process cannot share the lock.
 #[derive(Debug)]
 pub struct Disk {
@@ -93,10 +99,35 @@ impl Disk {
 
     fn temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let permissions = Permissions::from_mode(0o644);
-        let mut file =
-            tempfile::Builder::new().prefix(".inventory-").permissions(permissions).tempfile_in(&self.folder)?;
-        file.write_all(bytes)?;
-        Ok(file)
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY).rand_bytes(RANDOM_CHARS).permissions(permissions);
+        loop {
+            let mut file = builder.tempfile_in(&self.folder)?;
+            match file.as_file().try_lock() {
+                // `remove_leftovers` of another process may have found it between its creation and its lock.
+                Ok(()) if file.as_file().metadata()?.nlink() == 0 => {}
+                Err(TryLockError::WouldBlock) => {}
+                Ok(()) => {
+                    file.write_all(bytes)?;
+                    return Ok(file);
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Removes temporary files of processes that were killed before they moved them into place. A process holds a lock
+    /// on a file that it is still writing.
+    pub(crate) fn remove_leftovers(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+            let path = entry.path();
+            match remove_if_unused(&path) {
+                Ok(true) => tracing::info!(file = %path.display(), "removed what a killed process left"),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a leftover"),
+            }
+        }
     }
 
     fn sync_folder(&self) -> io::Result<()> {
@@ -106,6 +137,24 @@ impl Disk {
 
 fn lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn is_temporary(name: &str) -> bool {
+    let random = name.strip_prefix(TEMPORARY);
+    random.is_some_and(|rest| rest.len() == RANDOM_CHARS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Removes a regular file that no process has locked. `false`: it is in use, is gone, or is no regular file.
+fn remove_if_unused(path: &Path) -> io::Result<bool> {
+    if !found(fs::symlink_metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
+        return Ok(false);
+    }
+    let Some(file) = found(File::open(path))? else { return Ok(false) };
+    match file.try_lock() {
+        Ok(()) => found(fs::remove_file(path)).map(|removed| removed.is_some()),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 fn refuse_special_file(path: &Path) -> io::Result<()> {
