@@ -48,6 +48,8 @@ pub struct Account {
     verdict_before: Option<Verdict>,
     /// The journal is read from its beginning, and its first record has not come yet.
     rereads: bool,
+    /// How many bytes of a long journal have been read, of how many; `None` once all are.
+    pub reading: Option<(u64, u64)>,
     /// Records that came before their turn.
     parked: BTreeMap<u64, Record>,
     /// Records that could not even be parked.
@@ -66,7 +68,7 @@ pub enum Reread {
 /// What the screen says about the stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// No journal yet, so there is nothing to judge.
+    /// No journal yet, or not all of it has been read, so there is nothing to judge.
     None,
     Right,
     /// Nothing is wrong so far, and an order whose effect is in the stock is still open.
@@ -159,17 +161,20 @@ impl Account {
     pub fn stock(&self, now: UnixMillis) -> Option<Stock> {
         let journaled = (self.audit.seq > 0).then_some(self.audit.actual);
         let shown = self.document.as_ref().map(|document| document.stock);
-        if self.has_settled(now) { shown.or(journaled) } else { journaled.or(shown) }
+        // Half of a journal says nothing about the stock.
+        let shown_first = self.reading.is_some() || self.has_settled(now);
+        if shown_first { shown.or(journaled) } else { journaled.or(shown) }
     }
 
     fn has_settled(&self, now: UnixMillis) -> bool {
         let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
-        now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
+        let is_complete = self.reading.is_none();
+        is_complete && now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
     }
 
     #[must_use]
     pub fn judgement(&self, now: UnixMillis) -> Judgement {
-        if self.audit.seq == 0 {
+        if self.audit.seq == 0 || self.reading.is_some() {
             return Judgement::None;
         }
         let settled = self.has_settled(now);

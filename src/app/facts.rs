@@ -15,6 +15,7 @@ impl App {
         match message {
             Message::Journal(news) => self.read(news),
             Message::JournalUnreadable { cause } => self.account.journal.breaks(&cause, self.now),
+            Message::ReadingJournal { read, of } => self.account.reading = (read < of).then_some((read, of)),
             Message::Document { document } => self.account.shows(document, self.now),
             Message::DocumentUnreadable { cause } => self.account.document_source.breaks(&cause, self.now),
             Message::Link(link) => self.links(link),

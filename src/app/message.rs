@@ -31,6 +31,11 @@ pub enum Message {
     JournalUnreadable {
         cause: String,
     },
+    /// So many bytes of a long journal have been read. What is known until all are read is not the whole truth.
+    ReadingJournal {
+        read: u64,
+        of: u64,
+    },
     /// The document as it stands on disk.
     Document {
         document: Document,

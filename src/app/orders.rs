@@ -3,7 +3,7 @@
 mod journal;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     ops::Bound,
 };
 
@@ -43,7 +43,8 @@ pub struct Orders {
     free: Vec<usize>,
     known: u64,
     /// Oldest first.
-    rows: Vec<Slot>,
+    /// A queue, because the oldest goes for each new one once the list is full.
+    rows: VecDeque<Slot>,
     by_run: HashMap<RunKey, Slot>,
     by_ticket: HashMap<u64, Slot>,
     open: BTreeSet<Slot>,
@@ -301,7 +302,7 @@ impl Orders {
     fn insert(&mut self, execution: Execution) -> Slot {
         // Before and not after, so that a new one is kept even where it is the oldest: it is about to be told of.
         if self.rows.len() >= KEPT_ORDERS
-            && let Some(oldest) = self.rows.first()
+            && let Some(oldest) = self.rows.front()
         {
             self.remove(*oldest);
             self.forgotten += 1;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod performances;
+mod reading;
 mod verdicts;
 mod workers;
 

@@ -37,7 +37,13 @@ fn files(app: &App) -> Option<Trouble> {
     };
     let account = app.account();
     let journal = account.journal.broken.as_ref().map(|broken| stale("the journal", broken));
-    journal.or_else(|| account.document_source.broken.as_ref().map(|broken| stale("the document", broken)))
+    let document = account.document_source.broken.as_ref().map(|broken| stale("the document", broken));
+    journal.or(document).or_else(|| account.reading.map(reading))
+}
+
+fn reading((read, of): (u64, u64)) -> Trouble {
+    let percent = read.saturating_mul(100) / of.max(1);
+    passing(format!("reading the journal: {percent} % of {} MB", of.div_ceil(1_000_000)))
 }
 
 fn server(app: &App) -> Option<Trouble> {

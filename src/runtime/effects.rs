@@ -309,6 +309,7 @@ async fn tell_what_is_seen(database: PathBuf, check_interval: Duration, messages
             let message = match seen {
                 Seen::Journal(Ok(news)) => Message::Journal(news),
                 Seen::Journal(Err(error)) => Message::JournalUnreadable { cause: error.to_string() },
+                Seen::Reading(progress) => Message::ReadingJournal { read: progress.read, of: progress.of },
                 Seen::Document(Ok(Some(document))) => Message::Document { document },
                 // Before the first worker there is no document; it is made then.
                 Seen::Document(Ok(None)) => continue,

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `line`, `record`, `replay` | the journal's lines, and what they add up to |
 //! | `document` | the JSON document that people read |
-//! | `engine`, `recovery` | the commit protocol, and how a database is opened |
+//! | `engine`, `loading`, `recovery` | the commit protocol, how the journal is read, and how a database is opened |
 //! | `writer` | group commit: many callers, one sync |
 //! | `medium` | the disk, and a simulated one that loses power |
 //! | `reader`, `audit` | following a journal without its lock, and judging it |
@@ -15,6 +15,7 @@ pub mod document;
 mod engine;
 mod error;
 pub mod line;
+mod loading;
 pub mod medium;
 mod probe;
 mod reader;

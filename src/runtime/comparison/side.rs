@@ -151,7 +151,7 @@ impl Side {
                 self.terms.tell(self.guard, ComparisonEvent::Failed { cause: error.to_string() }).await;
             }
             // The journal tells the stock too, and the two are read one after the other.
-            Seen::Document(_) => {}
+            Seen::Document(_) | Seen::Reading(_) => {}
         }
     }
 
