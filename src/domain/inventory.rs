@@ -1,10 +1,16 @@
 //! The stock of one product, the ledger of the effects that made it, and the decision about the next effect.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, ProductId, Rejection, Stock};
+use super::{
+    Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, ProductId, Rejection, Stock,
+    fingerprint::{Fingerprint, Fingerprints},
+};
+
+/// How many activity executions that have ended are remembered, in case a line of an earlier attempt comes late.
+const KEPT_ENDED: usize = 16_384;
 
 /// What a committed effect did. A repetition gets the same receipt back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,12 +52,24 @@ pub enum Refusal {
     },
 }
 
+/// The ledger's record of one effect. About 120 bytes with its key and the table's free places; nothing else of an
+/// order is kept for ever.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// `None` where the effect is older than the ledger: an order that the starting document names.
-    payload: Option<String>,
+    payload: Payload,
     receipt: Receipt,
-    run: Option<String>,
+    run: Option<Fingerprint>,
+}
+
+/// What an effect was asked to do.
+#[derive(Debug, Clone)]
+enum Payload {
+    /// The effect is older than the ledger: an order that the starting document names.
+    Unknown,
+    /// So many units of this inventory's product.
+    Units(i64),
+    /// A payload of another form, or of another product.
+    Text(Box<str>),
 }
 
 /// The state that the journal's lines add up to.
@@ -62,10 +80,15 @@ pub struct Inventory {
     /// As the document shows it; "000" before the first order.
     pub last_order: String,
     retries: [u64; Activity::ALL.len()],
-    attempts_seen: HashMap<(String, Activity), Numbers>,
-    ledger: HashMap<IdempotencyKey, Entry>,
-    /// Runs that were told that the stock does not suffice, and what it was.
-    too_little: HashMap<(IdempotencyKey, String), Stock>,
+    fingerprints: Fingerprints,
+    /// By run and activity: those that have not ended, and the latest that have.
+    attempts_seen: HashMap<(Fingerprint, Activity), Numbers>,
+    /// Those that have ended, oldest first.
+    ended: VecDeque<(Fingerprint, Activity)>,
+    /// By idempotency key.
+    ledger: HashMap<Fingerprint, Entry>,
+    /// By idempotency key and run: runs whose order was refused because the stock did not suffice, and what it was.
+    too_little: HashMap<(Fingerprint, Fingerprint), Stock>,
     reorder_below: Stock,
 }
 
@@ -76,17 +99,28 @@ impl Inventory {
     /// `last_order` counts as applied, unless it is [`Self::NO_ORDER`] or no id at all.
     #[must_use]
     pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
-        let entry = |key| (key, Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None });
-        let ledger = Self::applied_before(last_order).map(entry).into_iter().collect();
-        Self {
+        let mut inventory = Self {
             product,
             stock,
             last_order: last_order.to_owned(),
             retries: [0; Activity::ALL.len()],
+            fingerprints: Fingerprints::default(),
             attempts_seen: HashMap::new(),
-            ledger,
+            ended: VecDeque::new(),
+            ledger: HashMap::new(),
             too_little: HashMap::new(),
             reorder_below,
+        };
+        inventory.know_before(last_order);
+        inventory
+    }
+
+    /// Takes it that the order which a document from outside names was applied before.
+    fn know_before(&mut self, last_order: &str) {
+        if let Some(key) = Self::applied_before(last_order) {
+            let receipt = Receipt { delta: 0, stock: self.stock };
+            let entry = Entry { payload: Payload::Unknown, receipt, run: None };
+            self.ledger.entry(self.fingerprints.of(&key)).or_insert(entry);
         }
     }
 
@@ -101,7 +135,8 @@ impl Inventory {
                     return Ok(known);
                 }
                 // The run has ended with this answer. An attempt of it that wakes up later changes nothing.
-                if let Some(stock) = self.too_little.get(&(effect.key(), run.to_owned())) {
+                let refused = (self.fingerprints.of(effect.key()), self.fingerprints.of(run));
+                if let Some(stock) = self.too_little.get(&refused) {
                     let quantity = effect.quantity();
                     return Err(Refusal::Rejected(Rejection::InsufficientStock { quantity, stock: *stock }));
                 }
@@ -125,15 +160,18 @@ impl Inventory {
 
     fn look_up(&self, effect: &Effect, run: &str) -> Result<Option<Decision>, Refusal> {
         let key = effect.key();
-        let Some(entry) = self.ledger.get(&key) else { return Ok(None) };
+        let Some(entry) = self.ledger.get(&self.fingerprints.of(&key)) else { return Ok(None) };
         let asked = effect.payload();
-        match &entry.payload {
-            Some(recorded) if *recorded != asked => Err(Refusal::Conflict { key, recorded: recorded.clone(), asked }),
-            _ => Ok(Some(Decision::Replay {
-                receipt: entry.receipt.clone(),
-                same_run: entry.run.as_deref() == Some(run),
-            })),
+        let recorded = match &entry.payload {
+            Payload::Unknown => None,
+            Payload::Units(quantity) => Some(Effect::payload_of(*quantity, &self.product)),
+            Payload::Text(text) => Some(text.to_string()),
+        };
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != asked) {
+            return Err(Refusal::Conflict { key, recorded, asked });
         }
+        let same_run = entry.run == Some(self.fingerprints.of(run));
+        Ok(Some(Decision::Replay { receipt: entry.receipt.clone(), same_run }))
     }
 
     /// The change of the stock that the rules allow.
@@ -164,25 +202,31 @@ impl Inventory {
         if origin.activity == Activity::UpdateInventory {
             origin.order.as_str().clone_into(&mut self.last_order);
         }
-        self.ledger.entry(change.key).or_insert_with(|| Entry {
-            payload: Some(change.payload),
-            receipt: change.receipt,
-            run: Some(origin.run.clone()),
-        });
+        let payload = self.compact(change.payload);
+        let entry = Entry { payload, receipt: change.receipt, run: Some(self.fingerprints.of(origin.run.as_str())) };
+        self.ledger.entry(self.fingerprints.of(&change.key)).or_insert(entry);
+    }
+
+    /// The payload without the product, if it comes out of it byte for byte again.
+    fn compact(&self, payload: String) -> Payload {
+        let quantity = payload.split_once(' ').and_then(|(quantity, _)| quantity.parse().ok());
+        match quantity.filter(|quantity| Effect::payload_of(*quantity, &self.product) == payload) {
+            Some(quantity) => Payload::Units(quantity),
+            None => Payload::Text(payload.into_boxed_str()),
+        }
     }
 
     /// Takes in that a run was refused for want of stock.
     pub fn refuse(&mut self, key: &IdempotencyKey, run: &str) {
-        self.too_little.entry((key.clone(), run.to_owned())).or_insert(self.stock);
+        let refused = (self.fingerprints.of(key), self.fingerprints.of(run));
+        self.too_little.entry(refused).or_insert(self.stock);
     }
 
     /// Sets the stock to what somebody else wrote into the document.
     pub fn adjust(&mut self, stock: Stock, last_order: &str) {
         self.stock = stock;
         last_order.clone_into(&mut self.last_order);
-        if let Some(key) = Self::applied_before(last_order) {
-            self.ledger.entry(key).or_insert(Entry { payload: None, receipt: Receipt { delta: 0, stock }, run: None });
-        }
+        self.know_before(last_order);
     }
 
     /// The order that a document from outside names: it was applied, by whoever wrote the document.
@@ -199,10 +243,22 @@ impl Inventory {
     /// one more for each number that begins again, as after Temporal's activity reset. `begins`: this is the attempt's
     /// beginning. Says whether the sum has changed.
     pub fn observe_attempt(&mut self, origin: &Origin, begins: bool) -> bool {
-        let seen = self.attempts_seen.entry((origin.run.clone(), origin.activity)).or_default();
+        let execution = (self.fingerprints.of(origin.run.as_str()), origin.activity);
+        let seen = self.attempts_seen.entry(execution).or_default();
         let more = seen.observe(origin.attempt.number(), begins);
         self.retries[origin.activity as usize] += u64::from(more);
         more > 0
+    }
+
+    /// An activity execution has ended. Its numbers are kept for a while: a line of an earlier attempt may come late, from
+    /// a worker that stalled. Counted in executions, not in time, so that every process counts the same retries.
+    pub fn end_execution(&mut self, origin: &Origin) {
+        self.ended.push_back((self.fingerprints.of(origin.run.as_str()), origin.activity));
+        if self.ended.len() > KEPT_ENDED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.attempts_seen.remove(&oldest);
+        }
     }
 
     /// Retries of an activity: the sum over its executions of (attempts - 1), those after a reset included.
@@ -358,6 +414,50 @@ mod tests {
         assert_eq!(retries([1, 1, 1]), 2);
         assert_eq!(retries((1..=200).chain(1..=3)), 202);
         assert_eq!(retries([1, 2, 3, 1, 3]), 5, "a gap after a reset");
+    }
+
+    #[test]
+    fn executions_that_have_ended_are_forgotten_and_their_retries_are_not() {
+        let mut stock = inventory(1000);
+        let origin = |run: usize, attempt| Origin { run: format!("run-{run}"), ..origin(&order("A", 1), attempt) };
+        let executions = KEPT_ENDED + 100;
+        for run in 0..executions {
+            for attempt in 1..=2 {
+                stock.observe_attempt(&origin(run, attempt), true);
+            }
+            stock.end_execution(&origin(run, 2));
+        }
+        // One that has not ended is remembered however many come after it.
+        stock.observe_attempt(&origin(executions, 3), true);
+        for run in 0..executions {
+            stock.end_execution(&origin(run, 2));
+        }
+        assert!(!stock.observe_attempt(&origin(executions, 3), false));
+        assert_eq!(stock.retries(Activity::UpdateInventory), executions as u64 + 2);
+        assert!(stock.attempts_seen.len() <= KEPT_ENDED + 1 && stock.ended.len() <= KEPT_ENDED);
+    }
+
+    #[test]
+    fn a_ledger_entry_is_small() {
+        assert!(size_of::<(Fingerprint, Entry)>() <= 80, "{}", size_of::<(Fingerprint, Entry)>());
+    }
+
+    #[test]
+    fn a_payload_of_any_form_is_compared_byte_for_byte() {
+        let mut stock = inventory(1000);
+        for (id, payload) in [("A", "010 x 123456"), ("B", "10 x 654321"), ("C", "10 x 123456")] {
+            let change = Change {
+                key: order(id, 10).key(),
+                payload: payload.to_owned(),
+                receipt: Receipt { delta: -10, stock: stock.stock - 10 },
+            };
+            stock.apply(change, &origin(&order(id, 10), 1));
+            match stock.decide(&order(id, 10), Guard::Ledger, "run-1") {
+                Ok(Decision::Replay { same_run: true, .. }) => assert_eq!(payload, "10 x 123456"),
+                Err(Refusal::Conflict { recorded, .. }) => assert_eq!(recorded, payload),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

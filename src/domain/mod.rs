@@ -4,6 +4,7 @@
 //! (under its lock) and the audit (from the journal) use the same two functions, so they cannot disagree.
 
 mod attempt;
+mod fingerprint;
 mod guard;
 mod identity;
 mod ids;

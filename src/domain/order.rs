@@ -78,7 +78,12 @@ impl Effect {
     /// hashed, so that two payloads can never look alike and a person can read the journal.
     #[must_use]
     pub fn payload(&self) -> String {
-        format!("{} x {}", self.quantity(), self.product())
+        Self::payload_of(self.quantity(), self.product())
+    }
+
+    /// The payload of an effect of `quantity` units of `product`.
+    pub(super) fn payload_of(quantity: i64, product: &ProductId) -> String {
+        format!("{quantity} x {product}")
     }
 }
 

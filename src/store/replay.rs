@@ -61,7 +61,13 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
             inventory.adjust(adjustment.stock, &adjustment.last_order);
             Ok(true)
         }
-        Fact::Attempt(event) => Ok(inventory.observe_attempt(&event.origin, matches!(event.phase, Phase::Started))),
+        Fact::Attempt(event) => {
+            let changed = inventory.observe_attempt(&event.origin, matches!(event.phase, Phase::Started));
+            if matches!(event.phase, Phase::Completed { .. } | Phase::Failed { retryable: false, .. }) {
+                inventory.end_execution(&event.origin);
+            }
+            Ok(changed)
+        }
         Fact::Reject(refused) => {
             if let Some(key) = &refused.key
                 && refused.code == Rejection::INSUFFICIENT_STOCK
