@@ -154,7 +154,7 @@ mod tests {
 
     fn attempts(count: usize) -> Vec<Request> {
         let started = |index: usize| {
-            let order = OrderId::new(&format!("A{index}")).unwrap();
+            let order = OrderId::new(format!("A{index}")).unwrap();
             let (workflow, run) = (format!("order-{order}"), format!("run-{index}"));
             let origin = Origin { order, workflow, run, activity: Activity::UpdateInventory, attempt: Attempt::FIRST };
             Request::Attempt(AttemptEvent { origin, phase: Phase::Started })
