@@ -136,7 +136,8 @@ impl Delayed {
 }
 
 /// What the room is to see happen, one after the other.
-fn is_event(message: &Message) -> bool {
+#[must_use]
+pub fn is_event(message: &Message) -> bool {
     match message {
         Message::Journal(news) => news.records.iter().any(|record| !matches!(record.fact, Fact::Init(_))),
         Message::Started { .. } | Message::Ended { .. } => true,

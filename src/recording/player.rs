@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, ReplayBar, Setup, Standing, Wind},
+    app::{App, Command, Intent, Look, Message, Pace, ReplayBar, Setup, Standing, Wind},
     domain::UnixMillis,
     runtime::core::Core,
 };
 
-use super::{Recording, format::Entry, format::What};
+use super::{Recording, format::Entry, format::What, paced::is_event};
 
 /// How many times as fast as it was, in quarters.
 const SPEEDS: [u64; 6] = [1, 2, 4, 8, 16, 32];
@@ -41,6 +41,8 @@ pub struct Player {
     at: u64,
     /// The time of day when that was so.
     clock: Option<UnixMillis>,
+    /// The time of day when an event was shown last.
+    shown: UnixMillis,
     paused: bool,
     /// An index of [`SPEEDS`].
     speed: usize,
@@ -61,6 +63,11 @@ enum Foot {
     Keys,
 }
 
+/// When an entry is due, and whether it is an event.
+fn due(entry: &Entry) -> (u64, bool) {
+    (entry.at, matches!(&entry.what, What::Message(message) if is_event(message)))
+}
+
 /// A core that begins, with the look of the screen here, and nothing in it that only a made-up file could have.
 fn begin(setup: &Setup, look: Look) -> App {
     App::new(Setup { look, ..setup.clone().cleaned() })
@@ -79,6 +86,7 @@ impl Player {
             next: 0,
             at: 0,
             clock: None,
+            shown: UnixMillis(0),
             paused: false,
             speed: AS_IT_WAS,
             stops,
@@ -209,8 +217,19 @@ impl Player {
             return;
         }
         let speed = SPEEDS.get(self.speed).copied().unwrap_or(SPEEDS[AS_IT_WAS]);
-        let until = self.at.saturating_add(passed.saturating_mul(speed) / SPEEDS[AS_IT_WAS]);
-        while !self.waits() && self.entry().is_some_and(|entry| entry.at <= until) {
+        let mut until = self.at.saturating_add(passed.saturating_mul(speed) / SPEEDS[AS_IT_WAS]);
+        let gap = Pace::default().gap().saturating_mul(SPEEDS[AS_IT_WAS]) / speed.max(1);
+        while let Some((at, is_event)) = self.entry().filter(|entry| entry.at <= until).map(due)
+            && !self.waits()
+        {
+            // A walkthrough is shown at the pace of a room, however fast it was.
+            if self.stops && is_event {
+                if now.0 < self.shown.0.saturating_add(gap) {
+                    until = until.min(at);
+                    break;
+                }
+                self.shown = now;
+            }
             self.tell_next();
         }
         let held = if self.waits() { self.entry().map(|entry| entry.at) } else { None };
@@ -481,6 +500,29 @@ mod tests {
         wind(&mut player, Wind::Pause);
         tick(&mut player, 3 * length);
         assert!(player.is_over() && player.app().performance().is_some_and(Performance::is_over));
+    }
+
+    #[test]
+    fn a_replayed_walkthrough_shows_its_events_apart_however_fast_they_were() {
+        let (_, bytes) = recorded_walkthrough();
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut now = 1_000;
+        while !player.waits() {
+            now += 500;
+            tick(&mut player, now);
+        }
+        wind(&mut player, Wind::Next);
+        let (began, mut stocks) = (now, Vec::new());
+        while !player.waits() {
+            now += 50;
+            tick(&mut player, now);
+            let stock = player.app().account().stock(player.app().shown_now()).unwrap();
+            if stocks.last() != Some(&stock) {
+                stocks.push(stock);
+            }
+        }
+        assert_eq!(stocks, [1000, 1, 1001], "each stock was on the screen");
+        assert!(now - began >= 6 * Pace::default().gap(), "{} ms", now - began);
     }
 
     #[test]
