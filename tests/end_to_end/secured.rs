@@ -3,10 +3,13 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::Duration,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
@@ -27,7 +30,7 @@ use crate::{
     authority::{Authority, Certified, Validity},
     proxy::{HeaderProxy, ProxyOptions, TlsProxy},
     screen::Screen,
-    stage::{PROGRAM, Stage, address, offline, program, text},
+    stage::{PATIENCE, PROGRAM, Stage, address, offline, program, text},
 };
 
 /// The name in the certificates of these servers.
@@ -651,4 +654,79 @@ fn a_worker_tells_its_figures_where_a_setting_asks() {
         assert!(page.contains(line), "{line} is missing in\n{page}");
     }
     assert!(page.contains("temporal_request_total") && !page.contains("123456"), "{page}");
+}
+
+/// An HTTP proxy that tunnels every request to `upstream`, whatever name it is asked for; with the requests.
+fn connect_proxy(upstream: &str) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, upstream) = (listener.local_addr().unwrap().to_string(), upstream.to_owned());
+    let (sender, requests) = mpsc::channel();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&upstream).unwrap());
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            // Nobody listens any more when the test is over.
+            let _ = sender.send(String::from_utf8(head).unwrap());
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut from_client, &mut to_server));
+            thread::spawn(move || io::copy(&mut server, &mut client));
+        }
+    });
+    (address, requests)
+}
+
+#[test]
+fn a_server_is_reached_through_the_proxy_that_resolves_its_name() {
+    if offline() {
+        return;
+    }
+    let mut room = Room::new();
+    let (proxy, requests) = connect_proxy(address());
+    room.on("temporal.invalid:7233");
+    room.set("TEMPORAL_TLS", "false");
+    room.set("NO_PROXY", "");
+    room.set("HTTPS_PROXY", format!("http://me:hunter2@{proxy}"));
+    let _worker = room.worker();
+    let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
+    assert!(placed.contains("990"), "{placed}");
+    let request = requests.recv().unwrap();
+    assert!(request.starts_with("CONNECT temporal.invalid:7233 HTTP/1.1\r\n"), "{request}");
+    let (said, problem) = text(&room.run(&["doctor"]));
+    assert!(said.contains(&format!("through the proxy {proxy}")), "{said}");
+    assert!(!format!("{said}{problem}").contains("hunter2"), "{said}{problem}");
+    // A port on which nothing listens, and a server that NO_PROXY names.
+    room.set("HTTPS_PROXY", "http://127.0.0.1:1");
+    let refused = room.refusal(1);
+    assert!(refused.contains("the proxy 127.0.0.1:1 (HTTPS_PROXY in the environment) does not connect"), "{refused}");
+    room.set("NO_PROXY", "invalid");
+    assert!(room.refusal(1).contains("nothing answers at temporal.invalid:7233"));
+}
+
+#[test]
+fn doctor_finds_orders_that_the_worker_cannot_read() {
+    if offline() {
+        return;
+    }
+    let mut room = Room::new();
+    room.on(address());
+    let _worker = room.worker();
+    room.set("ENCRYPT_PAYLOAD", "true");
+    room.set("DATACONVERTER_ENCRYPTION_KEY_ID", "mysecretkey");
+    room.succeed(&["keys", "add"]);
+    let order = room.order();
+    let _starter = room.serve(&["start", &order, "123456", "10", "--faults", "none"], "stock before");
+    let since = Instant::now();
+    let said = loop {
+        let said = text(&room.run(&["doctor"])).0;
+        if said.contains("WRONG    orders") || since.elapsed() > PATIENCE {
+            break said;
+        }
+    };
+    assert!(said.contains("WRONG    orders") && said.contains("encrypts with the key 'mysecretkey'"), "{said}");
 }

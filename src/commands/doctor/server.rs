@@ -9,12 +9,15 @@ use crate::{
     config::Settings,
     runtime::backend::endpoint,
     server::{Search, locate},
-    temporal::{ConnectError, Link, Patience, Presence, Tls, Transport, look_for_worker},
+    temporal::{ConnectError, Link, Patience, Presence, Tls, Transport, describe, look_for_worker, open_runs},
 };
 
 /// How long a worker may take to report for the first time, and how often that is looked for.
 const FIRST_REPORT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The most open orders that are looked at.
+const MAX_ORDERS: usize = 20;
 
 pub async fn examine(settings: &Settings) -> Vec<Check> {
     let mut checks = certificates(settings);
@@ -24,11 +27,13 @@ pub async fn examine(settings: &Settings) -> Vec<Check> {
             checks.extend(security(settings, &link));
             checks.push(Check::right("namespace", format!("'{}' is there", settings.namespace)));
             checks.push(worker(settings, &link).await);
+            checks.push(orders(settings, &link).await);
             checks.extend(metrics(settings));
         }
         Err(error) => {
             checks.push(Check::wrong("server", error.to_string(), mend(&error, settings)));
             checks.push(Check::skipped("worker", "there is no server to ask"));
+            checks.push(Check::skipped("orders", "there is no server to ask"));
         }
     }
     checks
@@ -109,6 +114,32 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
         }
         // Servers before 1.29, and some permissions, do not tell.
         Err(status) => Check::warning("worker", format!("the server does not tell ({})", status.message()), None),
+    }
+}
+
+/// Whether the workers can process the open orders: one that encrypts with another key, or not at all, fails their workflow
+/// tasks again and again without any sign to whoever waits.
+async fn orders(settings: &Settings, link: &Link) -> Check {
+    let queue = &settings.task_queue;
+    let open = match open_runs(link, queue).await {
+        Ok(open) => open,
+        Err(status) => {
+            return Check::skipped("orders", format!("the server does not list them ({})", status.message()));
+        }
+    };
+    let looked_at = open.len().min(MAX_ORDERS);
+    let described = open.iter().take(MAX_ORDERS).map(|run| async {
+        // One that ended meanwhile is no finding.
+        let failing = describe(link, &run.workflow, &run.run).await.ok()?.failing?;
+        Some((run.workflow.clone(), failing.explain(link.key_id())))
+    });
+    let failing: Vec<_> = futures::future::join_all(described).await.into_iter().flatten().collect();
+    match failing.first() {
+        None => Check::right("orders", format!("of {looked_at} open on '{queue}' none fails")),
+        Some((workflow, why)) => {
+            let says = format!("{} of {looked_at} open on '{queue}' cannot go on; {workflow}: {why}", failing.len());
+            Check::wrong("orders", says, Some(super::CONFIG.to_owned()))
+        }
     }
 }
 
