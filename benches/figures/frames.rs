@@ -334,7 +334,7 @@ impl Chaos {
             failure: self.coin().then_some(failure),
             worker: self.text(),
         };
-        Ok(Description { at, open: self.coin(), pending: vec![pending], failing: None })
+        Ok(Description { at, open: self.coin(), pending: vec![pending], failing: None, others: Vec::new() })
     }
 
     fn end(&mut self) -> End {

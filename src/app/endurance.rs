@@ -70,7 +70,7 @@ fn around(scene: &mut Scene, number: usize) {
         worker: "worker".into(),
     };
     let at = UnixMillis(scene.now);
-    let answer = Ok(Description { at, open: true, pending: vec![pending], failing: None });
+    let answer = Ok(Description { at, open: true, pending: vec![pending], failing: None, others: Vec::new() });
     scene.tell(Message::Described { workflow: run.workflow, run: run.run, answer });
     scene.tell(Message::Logged { at, level: LogLevel::Warn, text: "the server does not answer; asking again".into() });
     match number % 4 {

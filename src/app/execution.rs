@@ -12,7 +12,7 @@ use super::{
     attempt::{AttemptState, Ending},
     lane::{Closing, Lane, Seen},
     message::End,
-    pending::{Description, FailingTask, Pending},
+    pending::{Description, FailingTask, OtherActivity, Pending},
     round::Place,
 };
 
@@ -69,6 +69,10 @@ pub struct Execution {
     pub start_failure: Option<String>,
     /// As the server's latest answer says.
     pub failing: Option<FailingTask>,
+    /// Pending activities of unknown types, as the server's latest answer says.
+    pub others: Vec<OtherActivity>,
+    /// It has had such activities, so what comes next is not known here.
+    pub foreign: bool,
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
     pub turn: Option<Turn>,
@@ -119,6 +123,8 @@ impl Execution {
             end: None,
             start_failure: None,
             failing: None,
+            others: Vec::new(),
+            foreign: false,
             first_line: None,
             turn: None,
             outlived: false,
@@ -153,6 +159,8 @@ impl Execution {
     pub(super) fn hear(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
+            self.foreign |= !description.others.is_empty();
+            self.others = description.others;
         }
         for pending in description.pending {
             self.lanes[pending.activity as usize].hear(description.at, pending);

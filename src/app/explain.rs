@@ -11,6 +11,7 @@ use super::{
     execution::{Execution, OrderVerdict},
     lane::Closing,
     message::End,
+    pending::OtherActivity,
     progress::Stage,
 };
 
@@ -64,13 +65,34 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
         }
         Stage::Refused => say(Kind::Refused, "REFUSED", refusal(execution)),
         Stage::TaskFails(failing) => say(Kind::Refused, "WORKFLOW TASK FAILS", sentence(&failing.explanation)),
+        Stage::Elsewhere { first: Some(first), count } => say(Kind::Plain, "UNDER WAY", elsewhere(first, count)),
         Stage::Paused { .. } => {
             say(Kind::Plain, "PAUSED", "somebody paused the activity in Temporal; unpaused, it goes on.")
         }
-        Stage::Running { .. } | Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Between => {
-            underway(execution)
-        }
+        Stage::Running { .. }
+        | Stage::Elsewhere { first: None, .. }
+        | Stage::Unanswered { .. }
+        | Stage::BackingOff { .. }
+        | Stage::Between => underway(execution),
     }
+}
+
+/// Activities of another program's workflow.
+fn elsewhere(first: &OtherActivity, count: usize) -> String {
+    let more = match count {
+        0 | 1 => String::new(),
+        2 => " and 1 more are".to_owned(),
+        count => format!(" and {} more are", count - 1),
+    };
+    let verb = if more.is_empty() { " is" } else { more.as_str() };
+    let failure = first
+        .failure
+        .as_ref()
+        .map_or_else(String::new, |failure| format!(" The latest failure says: {}", sentence(failure)));
+    format!(
+        "{}{verb} pending, attempt {}: no activity of this program, so its effect is not known here.{failure}",
+        first.name, first.attempt
+    )
 }
 
 fn sentence(text: &str) -> String {
@@ -164,7 +186,9 @@ fn underway(execution: &Execution) -> Explanation {
             )
         }
         _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
-            let text = if execution.lane(Activity::UpdateInventory).is_journaled() {
+            let text = if execution.foreign {
+                "the update is done. Another program's workflow runs it: what comes next is not known here."
+            } else if execution.lane(Activity::UpdateInventory).is_journaled() {
                 "the stock is updated; the supplier is next."
             } else {
                 "the update is done, and no journal line tells what it did; the supplier is next."

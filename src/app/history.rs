@@ -139,6 +139,10 @@ impl<'a> View<'a, '_> {
 
     fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Stretch<'a>> {
         let from = free?;
+        // Another program's workflow may never come to it.
+        if seen.is_empty() && self.execution.foreign {
+            return None;
+        }
         let to = match seen.first() {
             Some(first) if first.number > 1 || known_begin(first).is_none() => return None,
             Some(_) => first?,

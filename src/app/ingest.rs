@@ -11,7 +11,7 @@ use super::{
     execution::{Refused, Terms},
     message::End,
     orders::{Orders, RunKey},
-    pending::{Description, FailingTask, Pending, PendingFailure},
+    pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure},
 };
 
 const LONGEST_ID: usize = 200;
@@ -64,7 +64,12 @@ pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Des
     let failing = description
         .failing
         .map(|failing| FailingTask { explanation: sanitize(&failing.explanation, MAX_EXPLANATION_CHARS), ..failing });
-    orders.described((id(workflow), id(run)), Description { pending, failing, ..description });
+    let others = description.others.into_iter().map(|other| {
+        let (name, failure) = (id(&other.name), other.failure.map(|failure| text(&failure)));
+        OtherActivity { name, failure, ..other }
+    });
+    let others = others.collect();
+    orders.described((id(workflow), id(run)), Description { pending, failing, others, ..description });
 }
 
 fn harmless(pending: Pending) -> Pending {

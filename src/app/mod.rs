@@ -99,7 +99,7 @@ pub use message::{ComparisonEvent, ComparisonNews, End, Link, ListedRun, LogLeve
 pub use notice::{Notice, Tone};
 pub use orders::{Orders, Slot};
 pub use pace::{NoSuchPace, Pace};
-pub use pending::{Description, FailingTask, Pending, PendingFailure, PendingState};
+pub use pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure, PendingState};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
 pub use replay_bar::{ReplayBar, Standing};

@@ -8,7 +8,8 @@ use crate::{
 };
 
 use super::{
-    App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Worker, instructions, notice::Tone,
+    App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Stage, Worker, instructions,
+    notice::Tone,
 };
 
 impl App {
@@ -67,6 +68,10 @@ impl App {
     }
 
     pub(super) fn retry_now(&mut self) -> Vec<Command> {
+        if let Some(Stage::Elsewhere { first: Some(first), .. }) = self.selected().map(|order| self.stage(order)) {
+            let why = format!("{} is no activity of this program, so it is not retried from here", first.name);
+            return self.refuse(&why);
+        }
         match self.open_run() {
             Ok(run) => {
                 let activity = self.selected().map_or(Activity::UpdateInventory, Execution::current);

@@ -17,6 +17,19 @@ pub struct Description {
     /// Its workflow task fails, so nothing goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<FailingTask>,
+    /// Pending activities of all other types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherActivity>,
+}
+
+/// A pending activity of a type that this program does not have: another program's workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherActivity {
+    pub name: String,
+    /// From 1: the attempt that runs, or the next one.
+    pub attempt: u32,
+    /// What the latest failed attempt said.
+    pub failure: Option<String>,
 }
 
 /// A workflow task that has failed, and is tried again without end.

@@ -9,7 +9,7 @@ use super::{
     execution::Execution,
     lane::{Closing, Seen},
     message::End,
-    pending::{FailingTask, Pending, PendingState},
+    pending::{FailingTask, OtherActivity, Pending, PendingState},
     round::Place,
 };
 
@@ -45,6 +45,12 @@ pub enum Stage<'a> {
     },
     /// Its workflow task fails again and again, so no activity is scheduled.
     TaskFails(&'a FailingTask),
+    /// Another program's workflow: the first pending activity of a type that this program does not have, and how many
+    /// there are. `None`: what it does now is not known here.
+    Elsewhere {
+        first: Option<&'a OtherActivity>,
+        count: usize,
+    },
     /// The first activity is done, the second has not begun.
     Between,
     Completed,
@@ -81,6 +87,16 @@ impl Execution {
             return Stage::TaskFails(failing);
         }
         let activity = self.current();
+        if let (Some(first), None) = (self.others.first(), self.standing(activity)) {
+            return Stage::Elsewhere { first: Some(first), count: self.others.len() };
+        }
+        match self.stage_of_ours(activity, waits) {
+            Stage::Between if self.foreign => Stage::Elsewhere { first: None, count: 0 },
+            stage => stage,
+        }
+    }
+
+    fn stage_of_ours(&self, activity: Activity, waits: &RetryWaits) -> Stage<'_> {
         if let Some((pending, place)) = self.standing(activity)
             && !pending.runs()
         {

@@ -196,7 +196,8 @@ impl Scene {
     /// The server's answer about the run, now.
     pub fn answer(&self, pending: Vec<Pending>) -> Message {
         let (workflow, run) = (self.workflow.clone(), self.run.clone());
-        let answer = Ok(Description { at: UnixMillis(self.now), open: true, pending, failing: None });
+        let answer =
+            Ok(Description { at: UnixMillis(self.now), open: true, pending, failing: None, others: Vec::new() });
         Message::Described { workflow, run, answer }
     }
 

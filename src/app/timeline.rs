@@ -367,7 +367,8 @@ mod tests {
                     failure: None,
                     worker: String::new(),
                 };
-                let answer = Ok(Description { at, open: true, pending: vec![pending], failing: None });
+                let answer =
+                    Ok(Description { at, open: true, pending: vec![pending], failing: None, others: Vec::new() });
                 let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
                 scene.tell(Message::Described { workflow, run, answer });
             }

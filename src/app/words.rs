@@ -9,7 +9,7 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
         Stage::Starting => "starting",
         Stage::NotStarted(_) => "not started",
         Stage::Queued => "queued",
-        Stage::Running { .. } | Stage::Between => "running",
+        Stage::Running { .. } | Stage::Elsewhere { .. } | Stage::Between => "running",
         Stage::Unanswered { .. } => "no answer",
         Stage::BackingOff { .. } => "retrying",
         Stage::TaskFails(_) => "stuck",

@@ -137,7 +137,12 @@ fn description(described: Described, key: Option<&str>) -> app::Description {
         .failing
         .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.explain(key) });
     let pending = described.pending.into_iter().map(pending).collect();
-    app::Description { at: now(), open: described.open, pending, failing }
+    let others = described.others.into_iter().map(|other| app::OtherActivity {
+        name: other.name,
+        attempt: other.attempt,
+        failure: other.failure.map(|failure| failure.message),
+    });
+    app::Description { at: now(), open: described.open, pending, failing, others: others.collect() }
 }
 
 fn pending(pending: temporal::PendingActivity) -> app::Pending {

@@ -33,6 +33,17 @@ pub struct Described {
     pub pending: Vec<PendingActivity>,
     /// Its workflow task fails, so nothing goes on.
     pub failing: Option<FailingTask>,
+    /// Pending activities of all other types, by type.
+    pub others: Vec<OtherActivity>,
+}
+
+/// A pending activity of a type that this program does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherActivity {
+    pub name: String,
+    /// From 1: the attempt that runs, or the coming one.
+    pub attempt: u32,
+    pub failure: Option<PendingFailure>,
 }
 
 /// An activity that is scheduled, running, or between two attempts.
@@ -116,17 +127,31 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
         status,
         WorkflowExecutionStatus::Unspecified | WorkflowExecutionStatus::Running | WorkflowExecutionStatus::Paused
     );
+    let infos = answer.pending_activities.iter().filter(|_| open);
+    let mut others: Vec<_> = infos.filter_map(other).collect();
+    others.sort_by(|one, two| one.name.cmp(&two.name));
     let mut pending: Vec<_> =
         answer.pending_activities.into_iter().filter(|_| open).filter_map(|info| pending(&info)).collect();
     pending.sort_by_key(|pending| pending.activity);
     let attempt = answer.pending_workflow_task.map_or(0, |task| u32::try_from(task.attempt).unwrap_or_default());
     let failing = if open && attempt > 1 { Some(failing_task(link, execution, attempt).await) } else { None };
-    Ok(Described { open, pending, failing })
+    Ok(Described { open, pending, failing, others })
 }
 
 /// What a person needs of a status.
 pub(super) fn cause(status: &Status) -> String {
     sanitize(status.message(), LONGEST)
+}
+
+/// `None` for a type of activity that we have.
+fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
+    let name = &info.activity_type.as_ref()?.name;
+    let is_ours = Activity::ALL.into_iter().any(|activity| activity.name() == name);
+    (!is_ours).then(|| OtherActivity {
+        name: sanitize(name, LONGEST),
+        attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
+        failure: info.last_failure.as_ref().map(failure),
+    })
 }
 
 /// `None` for a type of activity that we do not know.
@@ -303,15 +328,18 @@ mod tests {
     }
 
     #[test]
-    fn an_activity_of_another_type_is_left_out() {
+    fn an_activity_of_another_type_is_told_apart() {
         let info = |name: &str| PendingActivityInfo {
             activity_type: Some(ActivityType { name: name.to_owned() }),
             ..Default::default()
         };
         assert!(pending(&info("SomethingElse")).is_none());
+        let found = other(&info("SomethingElse")).unwrap();
+        assert_eq!((found.name.as_str(), found.attempt, found.failure), ("SomethingElse", 1, None));
         for activity in Activity::ALL {
             let found = pending(&info(activity.name())).unwrap();
             assert_eq!((found.activity, found.attempt, found.next), (activity, 1, None));
+            assert_eq!(other(&info(activity.name())), None);
         }
     }
 

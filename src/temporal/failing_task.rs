@@ -19,7 +19,7 @@ use super::{
     codec::{Codec, spell_out},
     link::{Link, limited},
 };
-use crate::domain::sanitize;
+use crate::domain::{is_worker_of_ours, sanitize};
 
 /// Characters of a worker's message that are kept.
 const MAX_MESSAGE_CHARS: usize = 400;
@@ -75,7 +75,12 @@ impl FailingTask {
                 (format!("the workflow task fails, and the server does not say why: {why}"), "See the worker's log")
             }
         };
-        let may_be_the_key = !matches!(self.cause, TaskFailure::NonDeterminism { .. } | TaskFailure::Commands { .. });
+        let may_be_the_key = match &self.cause {
+            // How another program's worker gets its key is not known here.
+            TaskFailure::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
+            TaskFailure::TimedOut | TaskFailure::Unknown { .. } => true,
+            TaskFailure::NonDeterminism { .. } | TaskFailure::Commands { .. } => false,
+        };
         let key = key.filter(|_| may_be_the_key).map_or_else(String::new, |key| {
             format!(
                 ". This client encrypts with the key '{key}': each worker needs ENCRYPT_PAYLOAD=true, \
@@ -158,7 +163,7 @@ mod tests {
         let attributes = WorkflowTaskFailedEventAttributes {
             cause: cause.into(),
             failure: Some(Failure { message: message.to_owned(), ..Default::default() }),
-            identity: "w@1".to_owned(),
+            identity: "idempotence-worker@1@h".to_owned(),
             ..Default::default()
         };
         HistoryEvent { attributes: Some(Failed(attributes)), ..Default::default() }
@@ -173,13 +178,15 @@ mod tests {
     fn the_newest_failure_decides_and_each_kind_says_what_to_do() {
         let unhandled = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
         let found = last_failure(vec![failed(unhandled, "no such\u{1b} key"), completed()], None);
-        let (worker, message) = ("worker w@1".to_owned(), "no such\\u{1b} key".to_owned());
+        let (worker, message) = ("worker idempotence-worker@1@h".to_owned(), "no such\\u{1b} key".to_owned());
         assert_eq!(found, TaskFailure::Worker { message, worker });
         let text = FailingTask { attempt: 3, cause: found.clone() }.explain(Some("stage"));
-        for part in ["worker w@1", "no such", "key 'stage'", "ENCRYPT_PAYLOAD=true", "attempt 3"] {
+        for part in ["worker idempotence-worker@1@h", "no such", "key 'stage'", "ENCRYPT_PAYLOAD=true", "attempt 3"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!FailingTask { attempt: 2, cause: found }.explain(None).contains("ENCRYPT"));
+        let foreign = TaskFailure::Worker { message: "no key".to_owned(), worker: "worker 31@there".to_owned() };
+        assert!(!FailingTask { attempt: 2, cause: foreign }.explain(Some("stage")).contains("ENCRYPT"));
         let found = last_failure(vec![failed(WorkflowTaskFailedCause::NonDeterministicError, "TMPRL1100")], None);
         let text = FailingTask { attempt: 2, cause: found }.explain(Some("stage"));
         assert!(text.contains("TMPRL1100") && text.contains("terminate") && !text.contains("ENCRYPT"), "{text}");

@@ -34,7 +34,7 @@ mod workflow;
 pub use codec::{Codec, DecodeError, EncodeError};
 pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;
-pub use describe::{DescribeError, Described, PendingActivity, PendingFailure, PendingState, describe};
+pub use describe::{DescribeError, Described, OtherActivity, PendingActivity, PendingFailure, PendingState, describe};
 pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{Endpoint, Link, Patience, Transport, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};

@@ -15,7 +15,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
     let style = match stage {
         Stage::Starting => theme::FAINT,
         Stage::Queued | Stage::Completed => theme::PLAIN,
-        Stage::Running { .. } | Stage::Between => theme::BOLD,
+        Stage::Running { .. } | Stage::Elsewhere { .. } | Stage::Between => theme::BOLD,
         Stage::Unanswered { .. } | Stage::BackingOff { .. } | Stage::Paused { .. } | Stage::Unknown => theme::WARN,
         Stage::NotStarted(_)
         | Stage::TaskFails(_)
@@ -45,6 +45,10 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     match stage {
         Stage::Starting => "the server".to_owned(),
         Stage::TaskFails(_) => "another worker".to_owned(),
+        Stage::Elsewhere { first: Some(first), count: 1 } => format!("{} {}", first.name, first.attempt),
+        Stage::Elsewhere { first: Some(first), count } => {
+            format!("{} {}, +{}", first.name, first.attempt, count.saturating_sub(1))
+        }
         Stage::BackingOff { next, .. } if is_ahead => format!("attempt {next} {}", until(due_at, now)),
         Stage::Unanswered { .. } | Stage::Running { .. } if is_ahead => format!("timeout {}", until(due_at, now)),
         Stage::Queued if worker_works => "a free worker".to_owned(),

@@ -321,8 +321,13 @@ fn instructions_for(stage: &Stage, started: &Started, described: Described) -> V
         failure: None,
         worker: pending.worker,
     });
-    let description =
-        Description { at: idempotence::store::now(), open: true, pending: pending.collect(), failing: None };
+    let description = Description {
+        at: idempotence::store::now(),
+        open: true,
+        pending: pending.collect(),
+        failing: None,
+        others: Vec::new(),
+    };
     let (workflow, run) = (started.workflow.clone(), started.run.clone());
     app.update(Message::Described { workflow, run, answer: Ok(description) });
     instructions(&app, app.selected().unwrap())

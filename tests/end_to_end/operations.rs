@@ -77,7 +77,11 @@ async fn a_description_tells_the_wait_before_the_next_attempt() {
     let link = stage.link().await;
     let (started, _) = stage.start(&link, "A", slow("A", "update.before-commit=error")).await;
     let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-    assert_eq!(described, Described { open: true, pending: Vec::new(), failing: None }, "no worker has seen it");
+    assert_eq!(
+        described,
+        Described { open: true, pending: Vec::new(), failing: None, others: Vec::new() },
+        "no worker has seen it"
+    );
     let worker = stage.worker();
     let pending = backing_off(&link, &started).await;
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
@@ -124,7 +128,7 @@ async fn a_run_that_the_server_does_not_know_is_told_from_one_that_has_ended() {
     let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
     assert_eq!(end(&watch).await, applied());
     let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-    assert_eq!(described, Described { open: false, pending: Vec::new(), failing: None });
+    assert_eq!(described, Described { open: false, pending: Vec::new(), failing: None, others: Vec::new() });
     for run in [uuid::Uuid::new_v4().to_string(), "no run id".to_owned(), String::new()] {
         let unknown = describe(&link, &started.workflow, &run).await;
         assert!(matches!(unknown, Err(DescribeError::NotFound { .. })), "{run:?}: {unknown:?}");
@@ -199,7 +203,11 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
         assert_eq!(end(&watch).await, temporal::End::Cancelled, "{situation}");
         assert!(since.elapsed() < Duration::from_secs(10), "{situation}: it waited for the attempt");
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-        assert_eq!(described, Described { open: false, pending: Vec::new(), failing: None }, "{situation}");
+        assert_eq!(
+            described,
+            Described { open: false, pending: Vec::new(), failing: None, others: Vec::new() },
+            "{situation}"
+        );
         stage.assert_right(stock);
     }
 }

@@ -247,3 +247,37 @@ fn a_workflow_task_that_fails_is_shown_until_it_no_longer_does() {
     scene.ended("completed");
     assert_eq!((trouble(&scene.app), scene.app.orders().failing().is_none()), (None, true), "it is over");
 }
+
+#[test]
+fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
+    let mut scene = Scene::new();
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -999);
+    scene.done(UPDATE, 1, Outcome::Applied);
+    let answer = |scene: &Scene, others: Vec<OtherActivity>| {
+        let Message::Described { workflow, run, answer: Ok(description) } = scene.answer(Vec::new()) else { panic!() };
+        Message::Described { workflow, run, answer: Ok(Description { others, ..description }) }
+    };
+    let charge = OtherActivity { name: "charge_card".into(), attempt: 3, failure: Some("declined".into()) };
+    let mail = OtherActivity { name: "send_mail".into(), attempt: 1, failure: None };
+    scene.wait(15_000);
+    scene.tell(answer(&scene, vec![charge, mail]));
+    let order = scene.app.selected().unwrap();
+    let stage = scene.app.stage(order);
+    let text = explain(order, stage).text;
+    assert!(text.contains("charge_card and 1 more are pending, attempt 3") && text.contains("declined"), "{text}");
+    let waits = history(order, &RetryWaits::default(), scene.app.shown_now());
+    assert!(
+        waits.iter().flat_map(|strip| &strip.stretches).all(|part| !matches!(part.what, What::Queue { open: true }))
+    );
+    assert_eq!(scene.press(Intent::RetryNow), []);
+    // Once it was another program's workflow, it stays that.
+    scene.wait(250);
+    scene.tell(answer(&scene, Vec::new()));
+    let order = scene.app.selected().unwrap();
+    assert_eq!(scene.app.stage(order), Stage::Elsewhere { first: None, count: 0 });
+    let text = explain(order, scene.app.stage(order)).text;
+    assert!(text.contains("not known here") && !text.contains("supplier"), "{text}");
+}

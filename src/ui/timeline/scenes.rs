@@ -129,7 +129,13 @@ pub fn told_by_the_server() -> Scene {
         failure: Some(PendingFailure { code: "Busy".into(), message: "try later".into(), retryable: true }),
         worker: "77@elsewhere".into(),
     };
-    let answer = Ok(Description { at: UnixMillis(scene.now), open: true, pending: vec![pending], failing: None });
+    let answer = Ok(Description {
+        at: UnixMillis(scene.now),
+        open: true,
+        pending: vec![pending],
+        failing: None,
+        others: Vec::new(),
+    });
     let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
     scene.tell(Message::Described { workflow, run, answer });
     scene
