@@ -7,6 +7,7 @@
 mod bare;
 mod dashboard;
 mod frames;
+mod memory;
 mod orders;
 mod screen;
 mod store;
@@ -37,11 +38,12 @@ type Measure = fn() -> Vec<Figure>;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Measure); 4] = [
+    let parts: [(&str, Measure); 5] = [
         ("store", store::measure),
         ("frames", frames::measure),
         ("dashboard", dashboard::measure),
         ("orders", orders::measure),
+        ("memory", memory::measure),
     ];
     println!("{:<46} {:>34}   wanted", "figure", "measured");
     for (name, measure) in parts {

@@ -15,6 +15,7 @@ mod extension;
 mod failures;
 mod keyboard;
 mod keys;
+mod kill_loop;
 mod look;
 mod malformed;
 mod metrics;

@@ -1,0 +1,177 @@
+//! Four workers and a server that are killed at random while orders run; judged by the files alone, without the
+//! program's own audit. By hand, with a number of kills and a seed to repeat a run:
+//! `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7 cargo test --test end_to_end -- --ignored --nocapture kill_loop`
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use idempotence::temporal::{End, Endpoint, Link, Patience, StartRequest, order_workflow_id, start};
+use serde_json::Value;
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::stage::{PATIENCE, Stage, free_port, offline, order, program};
+
+const WORKERS: usize = 4;
+
+/// One kill in so many is the server's.
+const SERVER_KILLS: u64 = 25;
+
+/// How long an order may take after the last kill.
+const SETTLES: Duration = Duration::from_mins(3);
+
+/// A process that is killed with this one: it watches its standard input.
+fn spawn(stage: &Stage, address: &str, arguments: &[&str]) -> Child {
+    let mut command = program(stage.folder.path());
+    command.args(arguments).args(["--with-parent", "--address", address]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn worker(stage: &Stage, address: &str) -> Child {
+    spawn(stage, address, &["worker", "--task-queue", &stage.queue, "--database", stage.database.to_str().unwrap()])
+}
+
+fn server(stage: &Stage, address: &str) -> Child {
+    let mut child = spawn(stage, address, &["server"]);
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("Temporal at "), "{line}");
+    child
+}
+
+fn kill(child: &mut Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A number below `bound` from a sequence that the seed repeats.
+fn random(state: &mut u64, bound: u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state % bound
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).ok().map_or(default, |value| value.parse().unwrap())
+}
+
+/// What is wrong with the files, by their text alone.
+fn violations(database: &Path, completed: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let journal = fs::read_to_string(format!("{}.journal", database.display())).unwrap();
+    let document: Value = serde_json::from_slice(&fs::read(database).unwrap()).unwrap();
+    let (mut stock, mut applied) = (0, HashMap::<String, u32>::new());
+    for (index, line) in journal.lines().enumerate() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if line["seq"] != index as u64 + 1 {
+            found.push(format!("line {} has the number {}", index + 1, line["seq"]));
+        }
+        match line["kind"].as_str().unwrap() {
+            "init" => stock = line["stock"].as_i64().unwrap(),
+            "order" | "supplier" => {
+                stock += line["delta"].as_i64().unwrap();
+                *applied.entry(line["key"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    found.extend(applied.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("{key}: {times} times")));
+    let lost = completed.iter().filter(|id| !applied.contains_key(&format!("order:{id}")));
+    found.extend(lost.map(|id| format!("order:{id}: acknowledged and lost")));
+    if document["inStock"] != stock {
+        found.push(format!("the document says {}, the effects give {stock}", document["inStock"]));
+    }
+    found
+}
+
+async fn place(link: Link, queue: String, id: String) -> (String, End) {
+    let plan = "after-commit=20%error;before-commit=20%error";
+    let request =
+        || StartRequest { workflow: order_workflow_id(&id), task_queue: queue.clone(), input: order(&id, 1, plan) };
+    loop {
+        // While the server is down there is nobody to take it.
+        match start(&link, request()).await {
+            Ok((_, watch)) => return (id, watch.end_at_last().await),
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: kills processes at random"]
+async fn kill_loop() {
+    if offline() {
+        return;
+    }
+    let (kills, seed) = (number("IDEMPOTENCE_KILLS", 200), number("IDEMPOTENCE_SEED", u64::from(std::process::id())));
+    println!("seed {seed}");
+    let mut sequence = seed.wrapping_mul(2).wrapping_add(1);
+    let stage = Stage::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut serving = server(&stage, &address);
+    let mut workers: Vec<Child> = (0..WORKERS).map(|_| worker(&stage, &address)).collect();
+    let link = Link::connect(&Endpoint::plain(&address, "default", "kill-loop"), Patience::Retries).await.unwrap();
+    let (mut orders, mut restarts) = (JoinSet::new(), 0);
+    for round in 0..kills {
+        for index in 0..=random(&mut sequence, 3) {
+            orders.spawn(place(link.clone(), stage.queue.clone(), format!("K{round}-{index}")));
+        }
+        sleep(Duration::from_millis(random(&mut sequence, 400))).await;
+        if random(&mut sequence, SERVER_KILLS) == 0 {
+            kill(&mut serving);
+            // The server itself ends with its supervisor, which watches the pipe of the process that was killed.
+            let since = Instant::now();
+            while TcpStream::connect(&address).is_ok() {
+                assert!(since.elapsed() < PATIENCE, "the server outlives its parent");
+                sleep(Duration::from_millis(20)).await;
+            }
+            serving = server(&stage, &address);
+            restarts += 1;
+        } else {
+            let index = usize::try_from(random(&mut sequence, WORKERS as u64)).unwrap();
+            kill(&mut workers[index]);
+            workers[index] = worker(&stage, &address);
+        }
+    }
+    let placed = orders.len();
+    let ended = tokio::time::timeout(SETTLES, orders.join_all()).await.expect("every order ends");
+    let is_completed = |end: &End| matches!(end, End::Completed { .. });
+    let completed: Vec<_> = ended.into_iter().filter(|(_, end)| is_completed(end)).map(|(id, _)| id).collect();
+    workers.iter_mut().for_each(kill);
+    kill(&mut serving);
+    // What a killed worker left unpublished is published at the next open.
+    drop(idempotence::store::JsonStore::open(&stage.database).unwrap());
+    let violations = violations(&stage.database, &completed);
+    println!(
+        "seed {seed}: {kills} kills, {restarts} of the server; {placed} orders, {} completed; {} violations",
+        completed.len(),
+        violations.len()
+    );
+    assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+}
+
+#[test]
+fn the_judge_of_the_kill_loop_sees_what_it_looks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("inventory.json");
+    let line = |seq: u64, rest: &str| format!("{{\"seq\":{seq},{rest}}}\n");
+    let order = r#""kind":"order","key":"order:A","delta":-10"#;
+    let journal = [line(1, r#""kind":"init","stock":1000"#), line(2, order), line(4, order)].concat();
+    fs::write(folder.path().join("inventory.json.journal"), journal).unwrap();
+    fs::write(&database, r#"{"inStock":990}"#).unwrap();
+    let found = violations(&database, &["A".to_owned(), "B".to_owned()]);
+    let expected = [
+        "line 3 has the number 4",
+        "order:A: 2 times",
+        "order:B: acknowledged and lost",
+        "the document says 990, the effects give 980",
+    ];
+    assert_eq!(found, expected);
+}
