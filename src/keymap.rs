@@ -191,7 +191,10 @@ impl Scope {
     /// Whether a binding of this scope counts under that overlay.
     #[must_use]
     pub const fn holds(self, overlay: Overlay) -> bool {
-        let page = matches!(overlay, Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand);
+        let page = matches!(
+            overlay,
+            Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand | Overlay::Address
+        );
         match self {
             Self::Everywhere => true,
             Self::Presenting => matches!(overlay, Overlay::Walkthrough),
@@ -203,7 +206,7 @@ impl Scope {
             Self::Reading => {
                 matches!(overlay, Overlay::None | Overlay::Compare | Overlay::Walkthrough | Overlay::Notes) || page
             }
-            Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand),
+            Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand | Overlay::Address),
             Self::Comparing => matches!(overlay, Overlay::Compare),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
             Self::Leaving => matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough)),
@@ -315,7 +318,7 @@ mod tests {
 
     use super::*;
 
-    const OVERLAYS: [Overlay; 14] = [
+    const OVERLAYS: [Overlay; 15] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -329,6 +332,7 @@ mod tests {
         Overlay::Notes,
         Overlay::Replay,
         Overlay::Blank,
+        Overlay::Address,
         Overlay::Confirm(Question::LeaveWalkthrough),
     ];
 

@@ -65,6 +65,7 @@ fn setup(look: Look) -> Setup {
         look,
         version: "0".into(),
         now: UnixMillis(BEGIN),
+        web_ui: None,
         programme: Programme::Keyboard,
     }
 }

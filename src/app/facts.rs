@@ -6,7 +6,8 @@ use crate::{
 };
 
 use super::{
-    Account, App, Link, LogLevel, Message, Notice, Orders, Server, Tone, Worker, account::Reread, ingest, orders::Left,
+    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker, account::Reread, ingest,
+    orders::Left,
 };
 
 impl App {
@@ -40,6 +41,18 @@ impl App {
             }
             Message::ResetDone(result) => self.was_reset(result),
             Message::Notice { text, tone } => self.notify(&text, tone),
+            Message::Copied { sentence } => {
+                self.notify(&sentence, Tone::Plain);
+                self.notice = Some(Notice::lasting(&sentence, self.now));
+            }
+            Message::NotOpened { url } => {
+                let url = ingest::text(&url);
+                self.notify(&format!("no browser opens here; the address is {url}"), Tone::Bad);
+                self.address = Some(url);
+                if self.overlay == Overlay::None {
+                    self.show(Overlay::Address);
+                }
+            }
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
             Message::Compared(news) => self.compared(news),
             Message::Presented(page) => self.notes = page.map(|page| Box::new(page.cleaned())),

@@ -174,6 +174,8 @@ pub enum Overlay {
     Replay,
     /// A black screen, so that the room looks at the speaker.
     Blank,
+    /// The address of a page that no browser opened.
+    Address,
 }
 
 /// What is asked before it is done.

@@ -96,6 +96,14 @@ pub enum Message {
         text: String,
         tone: Tone,
     },
+    /// Where a text was copied to, and the text, which stays for a while so that it can be selected.
+    Copied {
+        sentence: String,
+    },
+    /// No browser opens this page here.
+    NotOpened {
+        url: String,
+    },
 }
 
 /// An open run, as the server lists it.

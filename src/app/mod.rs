@@ -165,6 +165,8 @@ pub struct App {
     replay: Option<ReplayBar>,
     replay_note: Option<String>,
     pace: Pace,
+    /// A page that no browser opened.
+    address: Option<String>,
     dirty: bool,
 }
 
@@ -212,6 +214,7 @@ impl App {
             replay: None,
             replay_note: None,
             pace: Pace::default(),
+            address: None,
             dirty: true,
             setup,
         };
@@ -272,6 +275,8 @@ impl App {
             | Message::Pollers { .. }
             | Message::Compared(_)
             | Message::Presented(_)
+            | Message::Copied { .. }
+            | Message::NotOpened { .. }
             | Message::Notice { .. }) => {
                 self.dirty = true;
                 self.take_in(fact);

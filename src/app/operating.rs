@@ -12,6 +12,10 @@ use super::{
     notice::Tone,
 };
 
+/// Hosts of Temporal Cloud, by namespace and by region, and its Web UI.
+const CLOUD: [&str; 2] = [".tmprl.cloud", ".api.temporal.io"];
+const CLOUD_WEB_UI: &str = "https://cloud.temporal.io";
+
 impl App {
     pub(super) fn next_faults(&mut self) -> Vec<Command> {
         if !self.setup().faults_allowed {
@@ -118,16 +122,18 @@ impl App {
                 self.notify(&format!("opening {page}"), Tone::Plain);
                 vec![Command::Open(page)]
             }
-            None => self.refuse("where this server's Web UI is, is not known; t shows the same as commands"),
+            None => self.refuse("the Web UI's address is unknown: set TEMPORAL_UI_URL, or see the commands with t"),
         }
     }
 
-    /// The Web UI's page of a run. A dev server's is at its own port + 1000, ours or not.
+    /// The Web UI's page of a run: at the address that is set, else that of our own server or of Temporal Cloud. A dev
+    /// server's is at its own port + 1000.
     fn page_of(&self, run: &Run) -> Option<String> {
-        let base = match self.server() {
-            Server::Running { web_ui } => web_ui.clone(),
+        let (host, port) = self.setup().server.rsplit_once(':')?;
+        let base = match (&self.setup().web_ui, self.server()) {
+            (Some(web_ui), _) | (None, Server::Running { web_ui }) => web_ui.clone(),
+            _ if CLOUD.iter().any(|domain| host.ends_with(domain)) => CLOUD_WEB_UI.to_owned(),
             _ if self.setup().faults_allowed => {
-                let (host, port) = self.setup().server.rsplit_once(':')?;
                 format!("http://{host}:{}", port.parse::<u16>().ok()?.checked_add(1_000)?)
             }
             _ => return None,
@@ -135,17 +141,19 @@ impl App {
         let mut page = Url::parse(&base).ok()?;
         let namespace = self.setup().namespace.as_str();
         let parts = ["namespaces", namespace, "workflows", &run.workflow, &run.run, "history"];
-        page.path_segments_mut().ok()?.extend(parts);
+        page.path_segments_mut().ok()?.pop_if_empty().extend(parts);
         Some(page.into())
     }
 
     /// The selected order's workflow id; over the commands, the first of them.
     pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(order) = self.selected() else { return self.refuse("no order is selected") };
+        if let (Overlay::Address, Some(address)) = (self.overlay, &self.address) {
+            return vec![Command::Copy(address.clone())];
+        }
         let first = || instructions(self, order).first().map(Instruction::line);
         let command = if self.overlay == Overlay::ShowCommand { first() } else { None };
         let text = command.unwrap_or_else(|| order.workflow.clone());
-        self.notify(&format!("copied, where the terminal allows it: {text}"), Tone::Plain);
         vec![Command::Copy(text)]
     }
 
@@ -201,6 +209,25 @@ mod tests {
         assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
         scene.tell(Message::Server(Server::Foreign));
         assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
+        scene.app.setup.server = "payments.a1b2c.tmprl.cloud:7233".into();
+        assert_eq!(scene.press(Intent::OpenWebUi), open("https://cloud.temporal.io"));
+        scene.app.setup.server = "us-east-1.aws.api.temporal.io:7233".into();
+        assert_eq!(scene.press(Intent::OpenWebUi), open("https://cloud.temporal.io"));
+        for set in ["https://ui.example.org/temporal", "https://ui.example.org/temporal/"] {
+            scene.app.setup.web_ui = Some(set.into());
+            assert_eq!(scene.press(Intent::OpenWebUi), open("https://ui.example.org/temporal"));
+        }
+    }
+
+    #[test]
+    fn an_address_that_opens_nowhere_is_shown_whole_and_can_be_copied() {
+        let mut scene = Scene::mid_retry();
+        let url = format!("http://localhost:8233/{}", "x".repeat(200));
+        scene.tell(Message::NotOpened { url: url.clone() });
+        assert_eq!(scene.app.overlay(), Overlay::Address);
+        assert_eq!(scene.press(Intent::CopyWorkflowId), [Command::Copy(url)]);
+        scene.press(Intent::Close);
+        assert_eq!(scene.app.overlay(), Overlay::None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub fn setup() -> Setup {
         encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
+        web_ui: None,
         version: "0.1.0".into(),
         now: UnixMillis(T0),
         programme: Programme::Keyboard,

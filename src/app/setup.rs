@@ -35,6 +35,9 @@ pub struct Setup {
     pub faults_allowed: bool,
     pub retry: RetryWaits,
     pub look: Look,
+    /// The address of Temporal's Web UI, if it is set. Absent in older recordings.
+    #[serde(default)]
+    pub web_ui: Option<String>,
     pub version: String,
     pub now: UnixMillis,
     pub programme: Programme,

@@ -94,6 +94,12 @@ impl App {
         self.scroll.timeline = 0;
     }
 
+    /// A page that no browser opened.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
     pub(super) fn focus(&mut self, panel: Panel) {
         self.panel = panel;
     }

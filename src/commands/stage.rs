@@ -117,6 +117,7 @@ pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
         faults_allowed: true,
         retry: RetryWaits::default(),
         look: settings.look,
+        web_ui: settings.web_ui.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: now(),
         programme: Programme::Keyboard,

@@ -93,6 +93,8 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.
     pub temporal_cli: Option<PathBuf>,
+    /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
+    pub web_ui: Option<String>,
     /// How the screen is to look at first.
     pub look: Look,
     /// Nobody has said whether to use ASCII, and the locale allows more: the terminal is asked.

@@ -49,7 +49,7 @@ pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_T
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
 /// What the settings file may hold, in the order in which `idempotence config` prints it.
-pub(super) const KEYS: [FileKey; 21] = [
+pub(super) const KEYS: [FileKey; 22] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
@@ -68,13 +68,14 @@ pub(super) const KEYS: [FileKey; 21] = [
     FileKey::new("temporal_cli", "TEMPORAL_CLI", Kind::Text),
     FileKey::new("log_level", "LOG_LEVEL", Kind::Text),
     FileKey::new("check_interval", "CHECK_TRANSFER_TASKQUEUE_TIMER", Kind::Seconds),
+    FileKey::new("web_ui", "TEMPORAL_UI_URL", Kind::Text),
     FileKey::new("theme", "IDEMPOTENCE_THEME", Kind::Text),
     FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Truth),
     FileKey::new("still", "IDEMPOTENCE_STILL", Kind::Truth),
 ];
 
 /// Every name that this program understands, in the order in which help prints them.
-pub const NAMES: [Name; 47] = [
+pub const NAMES: [Name; 48] = [
     Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
     Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
     Name::new("TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
@@ -126,6 +127,7 @@ pub const NAMES: [Name; 47] = [
     ),
     Name::new("LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new("TEMPORAL_CLI", "the Temporal command-line program that serves as the embedded server"),
+    Name::new("TEMPORAL_UI_URL", "the address of Temporal's Web UI (default: the dev server's or Temporal Cloud's)"),
     Name::new("IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
     Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: as the locale and the terminal are)"),
     Name::new("IDEMPOTENCE_STILL", "true for a screen on which nothing moves without need (default false)"),

@@ -83,6 +83,7 @@ impl Effective {
             }),
             Shown::of("log_level", &self.log_level, |level| json!(level.as_str())),
             Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
+            Shown::optional("web_ui", "TEMPORAL_UI_URL", self.web_ui.as_ref(), |url| json!(url)),
             Shown::of("theme", &self.theme, |theme| json!(theme.name())),
             Shown::of("ascii", &self.ascii, |ascii| json!(ascii)),
             Shown::of("still", &self.still, |still| json!(still)),

@@ -109,6 +109,17 @@ pub(super) fn metrics(found: &Found<'_>) -> Result<SocketAddr, SettingsError> {
     })
 }
 
+/// The address of a Web UI.
+pub(super) fn web_ui(found: &Found<'_>) -> Result<String, SettingsError> {
+    let text = found.text.trim();
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err(found.invalid("it must be an address such as http://localhost:8080, without a user name")),
+    }
+}
+
 /// A namespace or task queue: not empty, at most 1000 bytes (the server's own limit), no control characters.
 pub(super) fn label(found: &Found<'_>) -> Result<String, SettingsError> {
     const LONGEST: usize = 1000;

@@ -1,6 +1,6 @@
 //! Carries out what the core asks for. Nothing here blocks the event loop; results come back as messages.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    browser::{self, Opened},
     comparison::Comparisons,
     describe::{Ends, Inquiry},
     follow::{Seen, follow},
@@ -191,9 +192,8 @@ impl Effects {
     fn open(&self, url: String) {
         let messages = self.messages.clone();
         tokio::spawn(async move {
-            let address = url.clone();
-            let opened = tokio::task::spawn_blocking(move || open::that_detached(address)).await;
-            tell(&messages, browser_notice(&url, opened.unwrap_or_else(|error| Err(error.into())))).await;
+            let opened = browser::open(&url).await;
+            tell(&messages, browser_notice(url, opened)).await;
         });
     }
 
@@ -246,15 +246,13 @@ pub(super) async fn tell(messages: &mpsc::Sender<Message>, message: Message) {
 }
 
 /// A browser on this machine took the page, or a person has to.
-fn browser_notice(url: &str, opened: io::Result<()>) -> Message {
-    match opened {
-        Ok(()) => Message::Notice { text: format!("{url} is opened in the browser"), tone: Tone::Plain },
-        Err(error) => {
-            tracing::info!(%error, "no browser opened");
-            let text = format!("no browser opens here; the address is {url}");
-            Message::Notice { text, tone: Tone::Bad }
-        }
-    }
+fn browser_notice(url: String, opened: Opened) -> Message {
+    let text = match opened {
+        Opened::Done => format!("{url} is opened in the browser"),
+        Opened::Asked(program) => format!("{program} was asked to open {url}"),
+        Opened::Nowhere => return Message::NotOpened { url },
+    };
+    Message::Notice { text, tone: Tone::Plain }
 }
 
 /// What was done, or why not.
@@ -332,10 +330,11 @@ mod tests {
     #[test]
     fn where_no_browser_opens_the_address_is_said() {
         let url = "http://127.0.0.1:8233/namespaces/default";
-        let failed = Err(io::Error::new(io::ErrorKind::NotFound, "no launcher"));
-        let Message::Notice { text, tone } = browser_notice(url, failed) else { panic!() };
-        assert!(text.contains(url) && text.contains("no browser") && tone == Tone::Bad, "{text}");
-        let Message::Notice { text, tone } = browser_notice(url, Ok(())) else { panic!() };
-        assert!(text.contains(url) && tone == Tone::Plain, "{text}");
+        let notice = |opened| browser_notice(url.to_owned(), opened);
+        assert_eq!(notice(Opened::Nowhere), Message::NotOpened { url: url.to_owned() });
+        for opened in [Opened::Done, Opened::Asked("firefox".to_owned())] {
+            let Message::Notice { text, tone } = notice(opened) else { panic!() };
+            assert!(text.contains(url) && tone == Tone::Plain, "{text}");
+        }
     }
 }

@@ -9,11 +9,13 @@ use futures::{FutureExt, Stream, StreamExt};
 use ratatui::layout::{Rect, Size};
 use tokio::{
     sync::mpsc,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
 use self::incoming::Said;
 use super::{
+    clipboard::Copied,
     core::Core,
     input::Input,
     repeats::Repeats,
@@ -88,6 +90,7 @@ pub async fn run<S: Surface, C: Core>(
                 ticked = Instant::now();
                 dashboard.tick();
             }
+            Some(copied) = dashboard.copies.join_next(), if !dashboard.copies.is_empty() => dashboard.copied(copied),
             () = sleep_until(kept.unwrap_or(due)), if kept.is_some() => dashboard.release()?,
             // A terminal that takes nothing gets the next frame when it does.
             () = idle, if is_late && dashboard.stale => {}
@@ -109,6 +112,8 @@ struct Dashboard<'a, S, C, P> {
     stopped: bool,
     repeats: Repeats,
     said: Said,
+    /// Texts that programs are taking.
+    copies: JoinSet<(String, Copied)>,
     ending: Option<Ending>,
 }
 
@@ -123,6 +128,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
             stopped: false,
             repeats: Repeats::default(),
             said: Said::default(),
+            copies: JoinSet::new(),
             ending: None,
         }
     }
@@ -181,7 +187,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
 
     fn carry_out(&mut self, command: Command) {
         let done = match command {
-            Command::Copy(text) => self.surface.copy(&text),
+            Command::Copy(text) => return self.begin_copy(text),
             Command::Mouse(on) => self.surface.mouse(on).map_err(Refused::from),
             Command::Suspend => self.stop(Ask::Key),
             Command::Walkthrough => {
@@ -197,6 +203,28 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
         };
         if let Err(refused) = done {
             self.tell(Message::Notice { text: refused.to_string(), tone: Tone::Bad });
+        }
+    }
+
+    fn begin_copy(&mut self, text: String) {
+        match self.surface.place() {
+            Some(place) => {
+                self.copies.spawn(async move {
+                    let copied = place.copy(&text).await;
+                    (text, copied)
+                });
+            }
+            None => self.copied(Ok((text, Copied::AskTerminal))),
+        }
+    }
+
+    fn copied(&mut self, copied: Result<(String, Copied), JoinError>) {
+        let Ok((text, copied)) = copied else { return };
+        let asked = if copied == Copied::AskTerminal { self.surface.copy(&text) } else { Ok(()) };
+        self.tick();
+        match asked {
+            Ok(()) => self.tell(Message::Copied { sentence: copied.sentence(&text) }),
+            Err(refused) => self.tell(Message::Notice { text: format!("{refused}: {text}"), tone: Tone::Bad }),
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `output` | writes to the terminal, which may take nothing for a while |
 //! | `keys`, `decoder`, `input` | reads the terminal; bytes as keys, mouse and pastes |
 //! | `repeats` | tells a key that is held from one that is pressed again |
+//! | `clipboard`, `browser` | programs that copy a text, and that open a page |
 //! | `signals` | what comes from other processes |
 //! | `effects` | carries out the core's commands |
 //! | `describe` | asks the server about open runs |
@@ -22,6 +23,8 @@
 //! | `comparison` | three workers and databases for one order under three guards |
 
 pub mod backend;
+mod browser;
+pub mod clipboard;
 pub mod comparison;
 pub mod core;
 mod decoder;

@@ -5,6 +5,7 @@ use std::{fmt, io};
 use futures::{FutureExt, future::BoxFuture};
 use ratatui::{Terminal, backend::Backend, layout::Size};
 
+use super::clipboard::Place;
 use crate::{app::App, ui};
 
 /// The longest text that goes into the clipboard, in bytes: what terminals take at most once it is in base 64.
@@ -34,6 +35,11 @@ pub enum Refused {
 pub const NARROW_COLUMN: u16 = 3;
 
 pub trait Surface {
+    /// Where texts can be copied to besides [`Surface::copy`]; `None`: nowhere.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
     /// Draws a frame, where the screen is ours.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ use rustix::{
 use tokio::sync::Notify;
 
 use super::{
+    clipboard::Place,
     output::Output,
     surface::{Ask, LONGEST_COPY, Refused, Surface},
 };
@@ -241,6 +242,10 @@ fn whole(frame: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 impl Surface for Tty {
+    fn place(&self) -> Option<Place> {
+        Some(Place::of_process())
+    }
+
     fn draw(&mut self, app: &App) -> io::Result<()> {
         let area = Rect::from((ratatui::layout::Position::ORIGIN, size()));
         if area != self.screen.get_frame().area() {
@@ -298,7 +303,7 @@ impl Surface for Tty {
         if state.taken {
             let mut bytes = Vec::new();
             queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
-            state.output.send(&bytes)?;
+            state.output.send(Place::of_process().wrap(&String::from_utf8_lossy(&bytes)).as_bytes())?;
         }
         Ok(())
     }

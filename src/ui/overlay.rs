@@ -25,7 +25,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Walkthrough => presenter::draw(buffer, area, app),
         Overlay::Notes => notes::draw(buffer, area, app),
         Overlay::Blank => blank(buffer, area),
-        Overlay::None | Overlay::Help | Overlay::Statistics | Overlay::ShowCommand | Overlay::Replay => {
+        Overlay::None
+        | Overlay::Help
+        | Overlay::Statistics
+        | Overlay::ShowCommand
+        | Overlay::Address
+        | Overlay::Replay => {
             if let Some((title, lines)) = text(area, app) {
                 page(buffer, area, app, &title, lines);
             }
@@ -58,8 +63,18 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
             let order = app.selected()?;
             Some((format!(" {} as temporal commands ", order.order), command_page::lines(app, order)))
         }
+        Overlay::Address => {
+            Some((" no browser opens here; y copies the address ".to_owned(), address(area, app.address()?)))
+        }
         _ => None,
     }
+}
+
+/// In as many lines as it needs, and nothing else in them.
+fn address(area: Rect, url: &str) -> Vec<Line<'static>> {
+    let width = usize::from(area.width.min(PAGE).saturating_sub(2)).max(1);
+    let characters: Vec<_> = url.chars().collect();
+    characters.chunks(width).map(|piece| Line::raw(piece.iter().collect::<String>())).collect()
 }
 
 /// Where pages stand: the footer stays free, so that its keys can be read.

@@ -196,6 +196,7 @@ fn setup(stage: &Stage, preset: Preset) -> Setup {
         encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
+        web_ui: None,
         version: "0".into(),
         now: idempotence::store::now(),
         programme: Programme::Keyboard,

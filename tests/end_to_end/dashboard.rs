@@ -179,6 +179,7 @@ pub fn setup(stage: &Stage) -> Setup {
         encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
+        web_ui: None,
         version: "0".into(),
         now: idempotence::store::now(),
         programme: Programme::Keyboard,

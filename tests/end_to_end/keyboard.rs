@@ -74,9 +74,9 @@ fn an_arrow_that_comes_in_parts_is_an_arrow_and_no_escape() {
     screen.press("[B");
     screen.press("S");
     // Had it been an Esc, the help would be gone; the page that S opens lies over both.
-    screen.wait_for("╭ figures ");
+    screen.wait_for("╭ statistics ");
     screen.press("\u{1b}");
-    screen.wait_until("the dashboard", |text| !text.contains("╭ figures "));
+    screen.wait_until("the dashboard", |text| !text.contains("╭ statistics "));
     screen.press("q");
     assert!(ends_at_once(screen).success());
 }

@@ -230,6 +230,11 @@ pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
     command.env("XDG_CONFIG_HOME", stage.folder.path());
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
+    // Nobody's clipboard and browser are used.
+    for name in ["TMUX", "STY", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(name);
+    }
+    command.env("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
     command.cwd(stage.folder.path());
     command.args(["--address", address, "--task-queue", &stage.queue, "--database"]);
     command.arg(&stage.database);

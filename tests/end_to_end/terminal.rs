@@ -328,7 +328,9 @@ fn again(test: &str) -> Screen {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
     command.args([&format!("terminal::{test}"), "--exact", "--ignored", "--nocapture"]);
     command.env("TERM", "xterm-256color");
-    command.env_remove("RUST_BACKTRACE");
+    for name in ["RUST_BACKTRACE", "TMUX", "STY"] {
+        command.env_remove(name);
+    }
     Screen::run(command, 120, 40)
 }
 
@@ -382,6 +384,7 @@ fn setup() -> Setup {
         encrypted: false,
         retry: RetryWaits::default(),
         look: Look::default(),
+        web_ui: None,
         version: "0".into(),
         now: now(),
         programme: Programme::Keyboard,
