@@ -25,6 +25,7 @@ pub mod config;
 pub mod domain;
 pub mod encryption;
 pub mod faults;
+mod files;
 mod folder_sync;
 pub mod keymap;
 pub mod picture;
