@@ -1,6 +1,11 @@
 //! The document that people and other programs read: the seed's three fields first, in its order and form, then ours.
 
-use serde::{Deserialize, Serialize};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected, Visitor},
+};
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::domain::{Activity, Inventory, ProductId, Stock};
@@ -14,27 +19,30 @@ pub struct Document {
     pub last_order: String,
     #[serde(rename = "productID")]
     pub product: ProductId,
-    #[serde(rename = "inStock")]
+    #[serde(rename = "inStock", deserialize_with = "whole")]
     pub stock: Stock,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retries: Option<Retries>,
     /// The journal line that the document shows; `None` in a starting document, and in one that another program wrote.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "whole_if_any")]
     pub seq: Option<u64>,
 }
 
 /// Retries per activity: the sum over its executions of (attempts - 1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
-    #[serde(rename = "UpdateInventoryActivity")]
+    #[serde(rename = "UpdateInventoryActivity", deserialize_with = "whole")]
     pub update_inventory: u64,
-    #[serde(rename = "SupplierOrderActivity")]
+    #[serde(rename = "SupplierOrderActivity", deserialize_with = "whole")]
     pub supplier_order: u64,
 }
 
+/// The largest document that is read. Ours has about 200 bytes.
+pub(super) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+
 /// Why a file is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is no inventory document: {0}")]
+#[error("it is not an inventory document: {0}")]
 pub struct DocumentError(String);
 
 impl Document {
@@ -67,12 +75,73 @@ impl Document {
         Ok(bytes)
     }
 
-    /// Reads a document, ours or one that another program wrote. Fields that we do not know are ignored.
+    /// Reads a document, ours or one that another program wrote: with a byte order mark, with `774.0` for 774, with
+    /// fields that we do not know.
     ///
     /// # Errors
-    /// [`DocumentError`] where it is no JSON object with the seed's three fields.
+    /// [`DocumentError`] if it is not a JSON object with the original's three fields.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
-        serde_json::from_slice(bytes).map_err(|error| DocumentError(error.to_string()))
+        if bytes.len() > MAX_DOCUMENT_BYTES {
+            return Err(DocumentError("it is larger than 1 MiB".to_owned()));
+        }
+        if let Some(encoding) = wide_encoding(bytes) {
+            return Err(DocumentError(format!("its text is {encoding}; save it as UTF-8")));
+        }
+        let text = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
+        serde_json::from_slice(text).map_err(|error| DocumentError(error.to_string()))
+    }
+}
+
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The encoding of a text that is not UTF-8, by its byte order mark, or by the zero bytes around its first character,
+/// which is ASCII in JSON (RFC 4627, section 3).
+const fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, 1..=0x7f, ..] | [1..=0x7f, 0, 0, 0, ..] => {
+            Some("UTF-32")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] | [1..=0x7f, 0, ..] => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+/// A whole number, also in the form in which other programs write one: `774.0`, `1e3`.
+fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64> + TryFrom<u64>>(from: D) -> Result<N, D::Error> {
+    from.deserialize_any(WholeNumber(PhantomData))
+}
+
+fn whole_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(deserialize_with = "whole")] u64);
+    Ok(Option::<Whole>::deserialize(from)?.map(|Whole(number)| number))
+}
+
+struct WholeNumber<N>(PhantomData<N>);
+
+impl<N: TryFrom<i64> + TryFrom<u64>> Visitor<'_> for WholeNumber<N> {
+    type Value = N;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number without quotes")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<N, E> {
+        N::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<N, E> {
+        N::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<N, E> {
+        /// From here on, different whole numbers are the same float.
+        const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() == 0.0 && number.abs() < FIRST_INEXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
+            return self.visit_i64(number as i64);
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
     }
 }
 
@@ -85,6 +154,34 @@ mod tests {
         let document = Document::parse(STARTING_DOCUMENT.as_bytes()).unwrap();
         assert_eq!((document.last_order.as_str(), document.stock, document.seq), ("000", 1000, None));
         assert_eq!(document.render().unwrap(), STARTING_DOCUMENT.as_bytes());
+    }
+
+    #[test]
+    fn a_document_saved_by_another_editor_is_read() {
+        let text = "{\r\n  \"orderID\": \"A\",\r\n  \"productID\": \"123456\",\r\n  \"inStock\": NUMBER\r\n}\r\n";
+        for (number, stock) in [("774", 774), ("774.0", 774), ("7.74e2", 774), ("-0.0", 0), ("-5.0", -5)] {
+            let text = text.replace("NUMBER", number);
+            assert_eq!(Document::parse(text.as_bytes()).unwrap().stock, stock, "{number}");
+            assert_eq!(Document::parse(format!("\u{feff}{text}").as_bytes()).unwrap().stock, stock, "{number}");
+        }
+        for number in ["774.5", "1e300", "9007199254740993.0", "\"773\"", "null", "[1]", "99999999999999999999"] {
+            let error = Document::parse(text.replace("NUMBER", number).as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("line 4"), "{number}: {error}");
+        }
+        let with_seq = text.replace("NUMBER", "1, \"seq\": 17.0");
+        assert_eq!(Document::parse(with_seq.as_bytes()).unwrap().seq, Some(17));
+    }
+
+    #[test]
+    fn what_is_not_a_document_is_named() {
+        let wide = |order: fn(u16) -> [u8; 2]| STARTING_DOCUMENT.encode_utf16().flat_map(order).collect::<Vec<_>>();
+        let little = wide(u16::to_le_bytes);
+        for text in [[&[0xff, 0xfe], little.as_slice()].concat(), little, wide(u16::to_be_bytes)] {
+            let error = Document::parse(&text).unwrap_err().to_string();
+            assert!(error.contains("UTF-16; save it as UTF-8"), "{error}");
+        }
+        let error = Document::parse(&vec![b' '; MAX_DOCUMENT_BYTES + 1]).unwrap_err().to_string();
+        assert!(error.contains("larger than 1 MiB"), "{error}");
     }
 
     #[test]
