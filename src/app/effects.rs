@@ -102,6 +102,6 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
             let key = super::ingest::key_of(&event.origin);
             line(key.as_str(), kind, 0, Some(event.origin.attempt.number()))
         }
-        Fact::Init(_) => None,
+        Fact::Init(_) | Fact::Aside(_) => None,
     }
 }

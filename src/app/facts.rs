@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{OrderId, UnixMillis},
-    store::{Fact, News, Record},
+    store::{Aside, Fact, News, Record},
 };
 
 use super::{
@@ -72,9 +72,24 @@ impl App {
         let read = read(&mut self.account, &mut self.orders, news, self.now, self.earlier.resets);
         for record in &read.records {
             self.skip_known_number(record);
+            if let Fact::Aside(aside) = &record.fact {
+                self.document_was_kept_aside(record.at, aside);
+            }
         }
         if let Some(left) = read.left {
             self.journal_was_replaced(&left);
+        }
+    }
+
+    fn document_was_kept_aside(&mut self, at: UnixMillis, aside: &Aside) {
+        /// In milliseconds. An older one is in the log only.
+        const NOTICE_UP_TO: u64 = 60_000;
+        let file = ingest::text(&format!("{}{}", self.setup.database, aside.suffix));
+        let text = format!("a document was put aside as {file}: {}", ingest::text(&aside.reason));
+        if self.now.0.saturating_sub(at.0) <= NOTICE_UP_TO {
+            self.notify(&text, Tone::Bad);
+        } else {
+            self.log.write(at, LogLevel::Warn, &text);
         }
     }
 
@@ -96,7 +111,7 @@ impl App {
         let order: &OrderId = match &record.fact {
             Fact::Order(commit) | Fact::Supplier(commit) => &commit.origin.order,
             Fact::Attempt(event) => &event.origin.order,
-            Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) => return,
+            Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) | Fact::Aside(_) => return,
         };
         let number = order.as_str().strip_prefix(&self.setup.session).and_then(|rest| rest.strip_prefix('-'));
         if let Some(number) = number.and_then(|digits| digits.parse::<u64>().ok()) {

@@ -89,7 +89,7 @@ pub fn run_of(record: &Record) -> Option<RunKey> {
         Fact::Order(commit) | Fact::Supplier(commit) => (&commit.origin.workflow, &commit.origin.run),
         Fact::Attempt(event) => (&event.origin.workflow, &event.origin.run),
         Fact::Reject(refused) => (&refused.workflow, &refused.run),
-        Fact::Init(_) | Fact::Adjust(_) => return None,
+        Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) => return None,
     };
     Some((id(workflow), id(run)))
 }
@@ -109,7 +109,7 @@ pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
                 execution.refused = Some(found);
             });
         }
-        Fact::Init(_) | Fact::Adjust(_) => {}
+        Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) => {}
     }
 }
 

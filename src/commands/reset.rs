@@ -16,13 +16,18 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
         print::problem("nothing was changed");
         return Ok(ExitCode::FAILURE);
     }
-    let kept = store::reset(path)?.map(|suffix| format!("{}.journal{suffix}", path.display()));
+    let kept = store::reset(path)?;
+    let journal = kept.journal.map(|suffix| format!("{}.journal{suffix}", path.display()));
+    let document = kept.document.map(|suffix| format!("{}{suffix}", path.display()));
     if args.json {
-        print::json(&json!({ "database": path, "keptJournal": kept }));
+        print::json(&json!({ "database": path, "keptJournal": journal, "keptDocument": document }));
     } else {
         print::line(&format!("{} is the seed's starting document", path.display()));
-        if let Some(kept) = kept {
+        if let Some(kept) = journal {
             print::line(&format!("the old journal is {kept}"));
+        }
+        if let Some(kept) = document {
+            print::line(&format!("the old document was damaged; it is kept as {kept}"));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -235,7 +235,7 @@ impl Effects {
         tokio::spawn(async move {
             let done = tokio::task::spawn_blocking(move || store::reset(&path)).await;
             let done = done.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
-            tell(&messages, Message::ResetDone(done)).await;
+            tell(&messages, Message::ResetDone(done.map(|kept| kept.journal))).await;
         });
     }
 }

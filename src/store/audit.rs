@@ -81,7 +81,7 @@ impl Audit {
                     self.applied.entry(digest(&key)).or_insert(1);
                 }
             }
-            Fact::Reject(_) | Fact::Attempt(_) => {}
+            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
         }
     }
 

@@ -112,9 +112,10 @@ impl Loaded {
         Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
     }
 
-    pub(super) fn published_once(&self, bytes: &[u8]) -> bool {
+    /// The line that a document of ours shows; `None` if none of our processes has published it.
+    pub(super) fn line_shown_by(&self, bytes: &[u8]) -> Option<u64> {
         let found = digest(bytes);
-        self.documents.iter().any(|(_, known)| *known == found)
+        self.documents.iter().find(|(_, known)| *known == found).map(|(seq, _)| *seq)
     }
 }
 
@@ -140,6 +141,8 @@ pub struct Engine<M> {
     pub(super) published: Option<(u64, Stamp)>,
     /// The last complete line that this process has read or written. The same file must not end before it.
     pub(super) seen: Option<(FileId, Position)>,
+    /// The journal that `published` belongs to.
+    pub(super) published_of: Option<FileId>,
     /// A sync of this journal failed in this process, whether or not the others could be told.
     pub(super) poisoned: Option<(FileId, String)>,
 }
@@ -147,7 +150,7 @@ pub struct Engine<M> {
 impl<M: Medium> Engine<M> {
     pub(super) const fn new(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
         let (loaded, published, seen, poisoned) = (None, None, None, None);
-        Self { medium, clock, reorder_below, loaded, unwritten: false, published, seen, poisoned }
+        Self { medium, clock, reorder_below, loaded, unwritten: false, published, published_of: None, seen, poisoned }
     }
 
     /// Opens the database, makes it where there is none, repairs a torn end, and publishes the document.

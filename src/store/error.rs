@@ -1,6 +1,10 @@
 //! What can go wrong with a commit, and the one place that says what is worth a retry.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::domain::{IdempotencyKey, Refusal, Rejection};
 
@@ -15,7 +19,7 @@ pub enum StoreError {
     Conflict { key: IdempotencyKey, recorded: String, asked: String },
     #[error("{} is held by another process for more than {waited_ms} ms; try again", .path.display())]
     Busy { path: PathBuf, waited_ms: u128 },
-    #[error("could not {operation} {}: {source}; nothing was acknowledged", .path.display())]
+    #[error("could not {operation} {}: {source}{}", .path.display(), advice(.source))]
     Io { operation: &'static str, path: PathBuf, source: Arc<io::Error> },
     #[error(
         "{} is damaged at byte {offset}: {cause}; nothing was changed. Put a good copy back, or keep this one under \
@@ -23,9 +27,16 @@ pub enum StoreError {
     )]
     DamagedJournal { path: PathBuf, offset: u64, cause: Damage },
     #[error(
-        "{}: {cause}; nothing was changed. Correct it, or remove it to start from the seed's document", .path.display()
+        "{}: {cause}; nothing was changed. {}", .path.display(),
+        if *has_journal {
+            "A worker keeps it aside and puts the journal's document in its place"
+        } else {
+            "Correct it, or remove it to start from the original's document"
+        }
     )]
-    DamagedDocument { path: PathBuf, cause: DocumentError },
+    DamagedDocument { path: PathBuf, cause: DocumentError, has_journal: bool },
+    #[error("{error}. The old database could not be put back either: {undo}. Its journal is kept beside the new one")]
+    HalfReset { error: Box<StoreError>, undo: Box<StoreError> },
     #[error(
         "{} belongs to a journal that is missing beside it ('seq' says so); put the journal back, or start anew with: \
          idempotence reset", .path.display()
@@ -88,6 +99,7 @@ impl StoreError {
             | Self::DamagedJournal { .. }
             | Self::DamagedDocument { .. }
             | Self::JournalMissing { .. }
+            | Self::HalfReset { .. }
             | Self::Poisoned { .. }
             | Self::Stopped => true,
         }
@@ -100,7 +112,7 @@ impl StoreError {
             Self::Rejected(rejection) => rejection.type_name(),
             Self::Conflict { .. } => Self::CONFLICT,
             Self::Busy { .. } => "StoreBusy",
-            Self::Io { .. } => "StoreIo",
+            Self::Io { .. } | Self::HalfReset { .. } => "StoreIo",
             Self::DamagedJournal { .. } | Self::DamagedDocument { .. } | Self::JournalMissing { .. } => "StoreDamaged",
             Self::Poisoned { .. } => "StorePoisoned",
             Self::Stopped => "StoreStopped",
@@ -109,6 +121,23 @@ impl StoreError {
 
     /// The type of a conflict: a known key with another payload.
     pub const CONFLICT: &'static str = "OrderConflict";
+}
+
+/// A document without a journal that cannot be read as one.
+pub(super) fn damaged_alone(path: &Path, cause: DocumentError) -> StoreError {
+    StoreError::DamagedDocument { path: path.to_owned(), cause, has_journal: false }
+}
+
+/// What to do about an error of the operating system, if its kind says that.
+fn advice(error: &io::Error) -> &'static str {
+    use io::ErrorKind as K;
+    match error.kind() {
+        K::StorageFull | K::QuotaExceeded => "; free some space there",
+        K::ReadOnlyFilesystem | K::NotADirectory => "; choose another place with --database or DATABASE",
+        K::PermissionDenied => "; this user must be able to read and write it, and to replace files in its folder",
+        K::ResourceBusy => "; if the file itself is mounted, mount its folder instead",
+        _ => "",
+    }
 }
 
 impl From<Refusal> for StoreError {

@@ -4,16 +4,18 @@
 //! | --- | --- |
 //! | `line`, `record`, `replay` | the journal's lines, and what they add up to |
 //! | `document` | the JSON document that people read |
-//! | `engine`, `loading`, `recovery` | the commit protocol, how the journal is read, and how a database is opened |
+//! | `engine`, `loading` | the commit protocol, and how the journal is read |
+//! | `recovery`, `reset` | how a database is opened, and how it starts again |
 //! | `writer` | group commit: many callers, one sync |
 //! | `medium` | the disk, and a simulated one that loses power |
 //! | `reader`, `audit` | following a journal without its lock, and judging it |
-//! | `probe` | whether a database could be used |
+//! | `probe`, `examine` | whether a worker could use a database, and what is in it |
 
 pub mod audit;
 pub mod document;
 mod engine;
 mod error;
+mod examine;
 pub mod line;
 mod loading;
 pub mod medium;
@@ -22,6 +24,7 @@ mod reader;
 pub mod record;
 mod recovery;
 mod replay;
+mod reset;
 mod writer;
 
 use std::path::Path;
@@ -32,9 +35,11 @@ pub use audit::{Audit, Verdict};
 pub use document::{Document, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError, Witness};
+pub use examine::{Difference, Examination, Problem, examine};
 pub use probe::{Probed, probe};
 pub use reader::{JournalReader, News, Progress, read_document, watched_folder};
-pub use record::{AttemptEvent, Fact, Outcome, Phase, Record, Refused};
+pub use record::{Aside, AttemptEvent, Fact, Outcome, Phase, Record, Refused};
+pub use reset::Kept;
 pub use writer::{JsonStore, now};
 
 use crate::domain::{Effect, Guard, Origin};
@@ -63,11 +68,10 @@ pub trait Store: Send + Sync + 'static {
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
-/// Puts the seed's starting document back at `path`. The old journal is kept; the answer is the suffix of its name.
+/// Puts the original's starting document back at `path`. The old journal is kept.
 ///
 /// # Errors
-/// [`StoreError::Busy`] and [`StoreError::Io`].
-pub fn reset(path: &Path) -> Result<Option<String>, StoreError> {
-    let medium = medium::Disk::open(path).map_err(|source| engine::failed("open", path, source))?;
-    Engine::reset(medium, now)
+/// As [`Engine::reset`].
+pub fn reset(path: &Path) -> Result<Kept, StoreError> {
+    Engine::reset(medium::Disk::open(path)?, now)
 }

@@ -1,19 +1,27 @@
 //! Whether a worker could use a database, found out without changing the document or its journal.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
+    path::Path,
     time::Duration,
 };
 
-use rustix::fs::{Access, access};
+use rustix::{
+    fs::{Access, access},
+    process::geteuid,
+};
 
 use super::{
     engine::failed,
     error::StoreError,
-    medium::{Disk, Medium, journal_path, lock_path},
-    reader::watched_folder,
+    medium::{Disk, Medium, Paths, nearest_folder, poison_reason},
 };
+use crate::files::open_regular;
+
+/// What a trial writes.
+const TRIAL_BYTES: usize = 64 * 1024;
 
 /// How long somebody else may hold the lock, as a worker has it.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -27,41 +35,48 @@ pub enum Probed {
     NotMade,
 }
 
-/// Looks at the database of `document`. What is in it is not judged.
+/// Looks at the database of `document` as a worker would meet it. What is in it is not judged.
 ///
 /// # Errors
 /// [`StoreError`], as a worker would meet it.
 pub fn probe(document: &Path) -> Result<Probed, StoreError> {
-    let journal = journal_path(document);
-    let made = [document, &journal].into_iter().any(|path| path.symlink_metadata().is_ok());
+    let paths = Paths::checked(document)?;
+    let made = [&paths.document, &paths.journal].into_iter().any(|path| path.exists());
+    refuse_poison(&paths)?;
+    let folder = nearest_folder(&paths.folder).map_err(|error| failed("open", &paths.folder, error))?;
     if !made {
-        let folder = nearest(&watched_folder(document));
-        return writable(&folder).map(|()| Probed::NotMade);
+        return try_to_write(&folder).map(|()| Probed::NotMade);
     }
-    for path in [document, &journal] {
+    for path in [&paths.document, &paths.journal] {
         if path.exists() {
-            if !path.is_file() {
-                return Err(failed("open", path, io::Error::other("it is no regular file")));
-            }
-            fs::File::open(path).map_err(|error| failed("read", path, error))?;
+            open_regular(path, OpenOptions::new().read(true)).map_err(|error| failed("read", path, error))?;
             writable(path)?;
+            replaceable(path, &folder)?;
         }
     }
     // A document is replaced by another file, which needs its folder.
-    writable(&watched_folder(document))?;
-    // Nobody can hold a lock that is not there, and this makes none.
-    if !lock_path(document).exists() {
+    try_to_write(&folder)?;
+    // A lock that does not exist is not held, and this creates none.
+    if !paths.lock.exists() {
         return Ok(Probed::Ready);
     }
-    let mut disk = Disk::open(document).map_err(|error| failed("open", document, error))?;
-    if !disk.lock(LOCK_WAIT).map_err(|error| failed("lock", document, error))? {
-        return Err(StoreError::Busy { path: document.to_owned(), waited_ms: LOCK_WAIT.as_millis() });
+    let lock = paths.lock.clone();
+    let mut disk = Disk::on(paths)?;
+    if !disk.lock(LOCK_WAIT).map_err(|error| failed("lock", &lock, error))? {
+        return Err(StoreError::Busy { path: lock, waited_ms: LOCK_WAIT.as_millis() });
     }
-    let poison = disk.poison();
-    disk.unlock().map_err(|error| failed("unlock", document, error))?;
-    match poison.map_err(|error| failed("read the state of", document, error))? {
+    disk.unlock().map_err(|error| failed("unlock", &lock, error))?;
+    Ok(Probed::Ready)
+}
+
+/// Fails if a process has said that this database must not be used any more.
+///
+/// # Errors
+/// [`StoreError::Poisoned`], and [`StoreError::Io`] if the marker cannot be read.
+pub(super) fn refuse_poison(paths: &Paths) -> Result<(), StoreError> {
+    match poison_reason(&paths.poison).map_err(|error| failed("read", &paths.poison, error))? {
         Some(reason) => Err(StoreError::Poisoned { reason }),
-        None => Ok(Probed::Ready),
+        None => Ok(()),
     }
 }
 
@@ -69,10 +84,26 @@ fn writable(path: &Path) -> Result<(), StoreError> {
     access(path, Access::WRITE_OK).map_err(|error| failed("write", path, io::Error::from(error)))
 }
 
-/// The folder itself, or the one in which it can be made.
-fn nearest(folder: &Path) -> PathBuf {
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    absolute.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(&absolute).to_owned()
+/// In a folder such as /tmp, only the owner of a file or of the folder may replace it.
+fn replaceable(path: &Path, folder: &Path) -> Result<(), StoreError> {
+    const STICKY: u32 = 0o1000;
+    let look = |path: &Path| fs::metadata(path).map_err(|error| failed("look at", path, error));
+    let (file, folder) = (look(path)?, look(folder)?);
+    let user = geteuid();
+    let owned = [file.uid(), folder.uid()].contains(&user.as_raw());
+    if folder.mode() & STICKY == 0 || owned || user.is_root() {
+        return Ok(());
+    }
+    Err(failed("replace", path, io::Error::from(io::ErrorKind::PermissionDenied)))
+}
+
+/// Writes and syncs as much as a few orders need, in a file without a name.
+fn try_to_write(folder: &Path) -> Result<(), StoreError> {
+    let unwritable = |error| failed("write to", folder, error);
+    writable(folder)?;
+    let mut file = tempfile::tempfile_in(folder).map_err(unwritable)?;
+    file.write_all(&vec![0; TRIAL_BYTES]).map_err(unwritable)?;
+    file.sync_all().map_err(unwritable)
 }
 
 #[cfg(test)]
@@ -109,7 +140,7 @@ mod tests {
         let alone = folder.path().join("alone.json");
         fs::write(&alone, STARTING_DOCUMENT).unwrap();
         assert_eq!(probe(&alone).unwrap(), Probed::Ready);
-        assert!(!journal_path(&alone).exists() && !lock_path(&alone).exists());
+        assert!(entries(folder.path()).iter().all(|name| !name.starts_with("alone.json.")));
     }
 
     #[test]

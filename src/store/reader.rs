@@ -1,7 +1,7 @@
 //! Following a database without its lock: for the dashboard and the audit. Never writes.
 
 use std::{
-    fs::{self, File},
+    fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -13,11 +13,11 @@ use super::{
     document::Document,
     engine::failed,
     error::{Damage, StoreError, Witness},
-    medium::FileId,
+    medium::{FileId, Paths, file_id, read_document_bytes},
     record::Record,
     replay::{Position, read_lines},
 };
-use crate::store::medium::{file_id, journal_path};
+use crate::files::{look_at_regular, open_regular};
 
 /// What a journal holds that was not seen before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,10 +68,9 @@ impl JournalReader {
     /// Follows the journal that belongs to the document at `document`.
     #[must_use]
     pub fn new(document: &Path) -> Self {
-        let document = fs::canonicalize(document).unwrap_or_else(|_| document.to_owned());
         Self {
-            path: journal_path(&document),
-            document,
+            path: Paths::of_reader(document).journal,
+            document: document.to_owned(),
             file: None,
             position: Position::default(),
             last_line: Vec::new(),
@@ -173,9 +172,9 @@ impl JournalReader {
 
     /// Opens the file that the name stands for, unless it is the one that is open.
     fn open(&mut self) -> Result<bool, StoreError> {
-        let metadata = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let metadata = match look_at_regular(&self.path) {
+            Ok(Some(metadata)) => metadata,
+            Ok(None) => {
                 let was_open = self.file.take().is_some();
                 self.begin();
                 return Ok(was_open);
@@ -186,7 +185,8 @@ impl JournalReader {
         if self.file.as_ref().is_some_and(|(open, _)| *open == found) && metadata.len() >= self.position.offset {
             return Ok(false);
         }
-        let file = File::open(&self.path).map_err(|source| failed("open", &self.path, source))?;
+        let file = open_regular(&self.path, OpenOptions::new().read(true))
+            .map_err(|source| failed("open", &self.path, source))?;
         self.file = Some((found, file));
         self.begin();
         Ok(true)
@@ -248,27 +248,24 @@ fn last_line(file: &File) -> io::Result<Option<Position>> {
     }
 }
 
-/// The document as it stands on disk; `None` where there is none.
+/// The document as it is on disk; `None` if there is none.
 ///
 /// # Errors
 /// [`StoreError::Io`] and [`StoreError::DamagedDocument`].
 pub fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => {
-            let parsed = Document::parse(&bytes);
-            parsed.map(Some).map_err(|cause| StoreError::DamagedDocument { path: path.to_owned(), cause })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(failed("read", path, source)),
-    }
+    let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
+    let Some(bytes) = read_document_bytes(&paths.document).map_err(|source| failed("read", path, source))? else {
+        return Ok(None);
+    };
+    let damaged = |cause| {
+        let has_journal = paths.journal.exists();
+        StoreError::DamagedDocument { path: path.to_owned(), cause, has_journal }
+    };
+    Document::parse(&bytes).map(Some).map_err(damaged)
 }
 
 /// The folder to watch for changes of the database at `document`.
 #[must_use]
 pub fn watched_folder(document: &Path) -> PathBuf {
-    let real = fs::canonicalize(document).unwrap_or_else(|_| document.to_owned());
-    match real.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
+    Paths::of_reader(document).folder
 }

@@ -36,6 +36,8 @@ pub enum Fact {
     Adjust(Adjustment),
     /// Something happened in an attempt of an activity.
     Attempt(AttemptEvent),
+    /// Somebody else changed the document, and the change was kept beside it and not taken over.
+    Aside(Aside),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +95,13 @@ pub struct Adjustment {
     pub stock: Stock,
     #[serde(rename = "orderID")]
     pub last_order: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The suffix of the copy's name.
+    pub suffix: String,
     pub reason: String,
 }
 

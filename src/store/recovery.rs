@@ -4,9 +4,9 @@
 use super::{
     document::{Document, STARTING_DOCUMENT},
     engine::{Engine, Loaded, failed},
-    error::{Damage, StoreError, Witness},
-    medium::Medium,
-    record::{Adjustment, Fact, Init, Record},
+    error::{Damage, StoreError, Witness, damaged_alone},
+    medium::{Medium, Part},
+    record::{Adjustment, Aside, Fact, Init, Record},
 };
 
 impl<M: Medium> Engine<M> {
@@ -26,21 +26,25 @@ impl<M: Medium> Engine<M> {
     fn begin_journal(&mut self) -> Result<(), StoreError> {
         let path = self.medium.document_path().to_owned();
         let found = self.read_document()?.unwrap_or_else(|| STARTING_DOCUMENT.as_bytes().to_vec());
-        let document =
-            Document::parse(&found).map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
+        let document = Document::parse(&found).map_err(|cause| damaged_alone(&path, cause))?;
         if document.seq.is_some() {
             return Err(StoreError::JournalMissing { path });
         }
         let init = Init { product: document.product, stock: document.stock, last_order: document.last_order };
-        self.replace_journal(init, None)
+        self.create_journal(init)
     }
 
     /// Makes a journal of one line.
-    fn replace_journal(&mut self, init: Init, keep_as: Option<&str>) -> Result<(), StoreError> {
+    fn create_journal(&mut self, init: Init) -> Result<(), StoreError> {
         let path = self.medium.journal_path().to_owned();
+        let line = self.first_line(init)?;
+        let staged = self.medium.stage(Part::Journal, &line).map_err(|source| failed("create", &path, source))?;
+        self.medium.place(Part::Journal, staged).map_err(|source| failed("create", &path, source))
+    }
+
+    pub(super) fn first_line(&self, init: Init) -> Result<Vec<u8>, StoreError> {
         let first = Record { seq: 1, at: (self.clock)(), fact: Fact::Init(init) };
-        let line = first.encode().map_err(|error| failed("write", &path, error.into()))?;
-        self.medium.replace_journal(&line, keep_as).map_err(|source| failed("create", &path, source))
+        first.encode().map_err(|error| failed("write", self.medium.journal_path(), error.into()))
     }
 
     /// Reads what is left to read of the journal, and checks its end. The caller holds the lock.
@@ -80,12 +84,17 @@ impl<M: Medium> Engine<M> {
     fn reconcile_document(&mut self) -> Result<(), StoreError> {
         let Some(bytes) = self.read_document()? else { return Ok(()) };
         let loaded = self.state()?;
-        if loaded.published_once(&bytes) {
-            return Ok(());
+        if let Some(line) = loaded.line_shown_by(&bytes) {
+            let is_old = line < loaded.document_seq;
+            let path = self.medium.document_path().to_owned();
+            // One that a crash left is older than the journal.
+            let was_put_there =
+                is_old && self.medium.document_is_newer().map_err(|source| failed("look at", &path, source))?;
+            return if was_put_there { self.keep_old_document_aside(line) } else { Ok(()) };
         }
         let edited = match Document::parse(&bytes) {
             Ok(document) => document,
-            Err(error) => return self.keep_aside(&bytes, "damaged", &error.to_string()),
+            Err(error) => return self.keep_aside("damaged", &error.to_string()),
         };
         let inventory = &loaded.inventory;
         let says_the_same = edited.product == inventory.product
@@ -95,7 +104,7 @@ impl<M: Medium> Engine<M> {
         // than the journal has lost its journal's end. Neither is guessed at.
         let is_of_this_state = edited.seq.is_none_or(|seq| seq == loaded.document_seq);
         if edited.product != inventory.product || !is_of_this_state {
-            return if says_the_same { Ok(()) } else { self.keep_aside(&bytes, "edited", "it is of another state") };
+            return if says_the_same { Ok(()) } else { self.keep_aside("edited", "it is of another state") };
         }
         let delta = edited.stock.checked_sub(inventory.stock);
         if says_the_same {
@@ -103,11 +112,11 @@ impl<M: Medium> Engine<M> {
         }
         let path = self.medium.journal_path().to_owned();
         if !self.medium.is_alone().map_err(|source| failed("look who uses", &path, source))? {
-            return self.keep_aside(&bytes, "edited", "it was changed while a worker ran");
+            return self.keep_aside("edited", "it was changed while a worker ran");
         }
         match delta {
             Some(delta) => self.adopt(&edited, delta),
-            None => self.keep_aside(&bytes, "edited", "its stock is beyond all numbers"),
+            None => self.keep_aside("edited", "its stock is beyond all numbers"),
         }
     }
 
@@ -144,12 +153,21 @@ impl<M: Medium> Engine<M> {
         if changed && let Some(found) = self.read_document()? {
             if found == bytes {
                 self.published = stamp.map(|stamp| (seq, stamp));
+                self.published_of = Some(self.state()?.file);
                 return Ok(());
             }
-            durable = !self.state()?.published_once(&found);
+            let line = self.state()?.line_shown_by(&found);
+            durable = line.is_none();
             // At start-up, `reconcile_document` has looked at it already.
-            if self.published.is_some() && durable {
-                self.keep_aside(&found, "edited", "it was changed while a worker ran")?;
+            match (line, self.published) {
+                (_, None) => {}
+                (None, Some(_)) => self.keep_aside("edited", "it was changed while a worker ran")?,
+                // Documents only go forward, so it was not one of our processes that put an older one back.
+                (Some(line), Some((last, _))) => {
+                    if line < last && self.published_of == Some(self.state()?.file) {
+                        self.keep_old_document_aside(line)?;
+                    }
+                }
             }
         }
         // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
@@ -157,56 +175,38 @@ impl<M: Medium> Engine<M> {
         self.make_durable()?;
         let written = self.medium.replace_document(&bytes, durable);
         self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
+        self.published_of = Some(self.state()?.file);
         Ok(())
     }
 
-    fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         self.medium.read_document().map_err(|source| failed("read", self.medium.document_path(), source))
     }
 
-    /// Keeps somebody's document beside ours, under a name that tells why and when.
-    fn keep_aside(&mut self, bytes: &[u8], why: &str, reason: &str) -> Result<(), StoreError> {
-        let path = self.medium.document_path().to_owned();
-        let suffix = format!(".{why}-{}", (self.clock)().0);
-        tracing::warn!(document = %path.display(), kept_as = suffix, reason, "putting the journal's document in place");
-        self.medium.set_aside(&suffix, bytes).map_err(|source| failed("keep a copy of", &path, source))
+    /// Another program put a document back that ours have replaced: a copy of a backup, or of the starting document.
+    fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
+        let reason = if line == 1 {
+            "it is the starting document, and the journal has gone on; to start again, run: idempotence reset"
+                .to_owned()
+        } else {
+            format!("it is the document of line {line}, and the journal has gone on")
+        };
+        self.keep_aside("replaced", &reason)
     }
 
-    /// Starts anew from the seed's document. The old journal stays beside the new one; the answer is the suffix of
-    /// its name, where there was one. Works on a damaged or poisoned database too.
-    ///
-    /// # Errors
-    /// [`StoreError::Busy`] and [`StoreError::Io`]; then the old database stands as it was.
-    pub fn reset(medium: M, clock: fn() -> crate::domain::UnixMillis) -> Result<Option<String>, StoreError> {
-        let mut engine = Self::new(medium, clock, crate::domain::REORDER_BELOW);
-        engine.locked(Self::reset_locked)
-    }
-
-    fn reset_locked(&mut self) -> Result<Option<String>, StoreError> {
-        let path = self.medium.document_path().to_owned();
-        let old = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
-        if let Some(found) = self.read_document()?
-            && let Err(cause) = Document::parse(&found)
-        {
-            // Beside a journal it is our document, damaged. Alone it is somebody's file, and none of ours.
-            if old.is_none() {
-                return Err(StoreError::DamagedDocument { path, cause });
-            }
-            self.keep_aside(&found, "damaged", &cause.to_string())?;
+    /// Keeps a copy of the document under a name that says why and when, and records that in the journal, so that
+    /// every process can show it.
+    fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
+        let suffix = self.keep_under_free_name(Part::Document, why)?;
+        let document = self.medium.document_path().display();
+        tracing::warn!(%document, kept_as = suffix, reason, "putting the journal's document in place");
+        let mut line = Vec::new();
+        let aside = Aside { suffix, reason: reason.to_owned() };
+        let recorded = self.add(Fact::Aside(aside), &mut line).and_then(|()| self.write(&line));
+        if recorded.is_err() {
+            // Memory is ahead of the journal.
+            self.loaded = None;
         }
-        let start = Document::parse(STARTING_DOCUMENT.as_bytes())
-            .map_err(|cause| StoreError::DamagedDocument { path: path.clone(), cause })?;
-        let keep_as = old.map(|_| format!(".until-{}", (self.clock)().0));
-        // First a document of no state: killed before the next step, this one is kept aside beside the old journal; killed
-        // after it, it says what the new journal says. The one that stands there now might be taken over.
-        let between = Document { seq: Some(0), ..start.clone() };
-        let between = between.render().map_err(|error| failed("write", &path, error.into()))?;
-        self.medium.replace_document(&between, true).map_err(|source| failed("publish", &path, source))?;
-        let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
-        self.replace_journal(init, keep_as.as_deref())?;
-        self.medium
-            .replace_document(STARTING_DOCUMENT.as_bytes(), true)
-            .map_err(|source| failed("publish", &path, source))?;
-        Ok(keep_as)
+        recorded
     }
 }

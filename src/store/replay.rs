@@ -61,6 +61,7 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
             inventory.adjust(adjustment.stock, &adjustment.last_order);
             Ok(true)
         }
+        Fact::Aside(_) => Ok(false),
         Fact::Attempt(event) => {
             let changed = inventory.observe_attempt(&event.origin, matches!(event.phase, Phase::Started));
             if matches!(event.phase, Phase::Completed { .. } | Phase::Failed { retryable: false, .. }) {

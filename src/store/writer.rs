@@ -75,7 +75,7 @@ impl JsonStore {
     /// # Errors
     /// [`StoreError`] as [`Engine::open`] gives it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let medium = Disk::open(path).map_err(|source| failed("open", path, source))?;
+        let medium = Disk::open(path)?;
         medium.remove_leftovers();
         Self::on(Engine::open(medium, crate::store::now, REORDER_BELOW)?)
     }

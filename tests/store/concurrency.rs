@@ -102,7 +102,7 @@ fn a_reset_under_a_running_writer_is_followed_by_writer_and_reader() {
     let mut reader = JournalReader::new(&path);
     commit(&mut store, order("A", 10)).unwrap();
     assert_eq!(reader.read().unwrap().records.len(), 2);
-    let kept = idempotence::store::reset(&path).unwrap().unwrap();
+    let kept = idempotence::store::reset(&path).unwrap().journal.unwrap();
     assert!(folder.path().join(format!("inventory.json.journal{kept}")).exists());
     let news = reader.read().unwrap();
     assert!(news.restarted && news.records.len() == 1);

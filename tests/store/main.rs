@@ -16,3 +16,4 @@ mod odd;
 mod opening;
 mod processes;
 mod recovery;
+mod resets;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use idempotence::store::medium::{JournalFile, Medium, Simulated, Stamp};
+use idempotence::store::medium::{JournalFile, Medium, Part, Simulated, Stamp};
 
 /// A medium whose odd moments a test can set.
 pub struct Odd<M> {
@@ -24,6 +24,40 @@ pub struct Odd<M> {
     /// What another process does while this one reads without the lock.
     pub while_unlocked: Option<Box<dyn FnOnce() + Send>>,
     locked: bool,
+    /// How many steps that change whole files succeed before one fails.
+    pub fails_after: Option<(usize, Moment)>,
+}
+
+/// When a step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    /// It was done, and then reports an error, as a sync does.
+    After,
+    /// The process is killed before it.
+    Killed,
+}
+
+impl<M: Medium> Odd<M> {
+    fn step<T>(&mut self, act: impl FnOnce(&mut M) -> io::Result<T>) -> io::Result<T> {
+        let failed = || io::Error::other("an injected failure");
+        match &mut self.fails_after {
+            Some((0, Moment::Killed)) => Err(failed()),
+            Some((0, moment)) => {
+                let moment = *moment;
+                self.fails_after = None;
+                if moment == Moment::After {
+                    drop(act(&mut self.inner)?);
+                }
+                Err(failed())
+            }
+            Some((left, _)) => {
+                *left -= 1;
+                act(&mut self.inner)
+            }
+            None => act(&mut self.inner),
+        }
+    }
 }
 
 pub fn odd<M>(inner: M) -> Odd<M> {
@@ -35,10 +69,13 @@ pub fn odd<M>(inner: M) -> Odd<M> {
         read_under_lock: Arc::default(),
         while_unlocked: None,
         locked: false,
+        fails_after: None,
     }
 }
 
 impl<M: Medium> Medium for Odd<M> {
+    type Staged = M::Staged;
+
     fn document_path(&self) -> &Path {
         self.inner.document_path()
     }
@@ -90,9 +127,6 @@ impl<M: Medium> Medium for Odd<M> {
     fn sync_journal(&mut self) -> io::Result<()> {
         self.inner.sync_journal()
     }
-    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()> {
-        self.inner.replace_journal(bytes, keep_as)
-    }
     fn stamp(&mut self) -> io::Result<Option<Stamp>> {
         self.inner.stamp()
     }
@@ -106,7 +140,31 @@ impl<M: Medium> Medium for Odd<M> {
         }
         done
     }
-    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-        self.inner.set_aside(suffix, bytes)
+    fn document_is_newer(&mut self) -> io::Result<bool> {
+        self.inner.document_is_newer()
+    }
+    fn clear_poison(&mut self) -> io::Result<()> {
+        self.step(Medium::clear_poison)
+    }
+    fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<M::Staged> {
+        self.step(|inner| inner.stage(part, bytes))
+    }
+    fn stage_current(&mut self, part: Part) -> io::Result<Option<M::Staged>> {
+        self.step(|inner| inner.stage_current(part))
+    }
+    fn place(&mut self, part: Part, staged: M::Staged) -> io::Result<()> {
+        self.step(|inner| inner.place(part, staged))
+    }
+    fn discard(&mut self, part: Part) -> io::Result<()> {
+        self.step(|inner| inner.discard(part))
+    }
+    fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        self.step(|inner| inner.keep(part, suffix))
+    }
+    fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        self.step(|inner| inner.restore(part, suffix))
+    }
+    fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        self.step(|inner| inner.forget(part, suffix))
     }
 }

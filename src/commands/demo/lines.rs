@@ -120,6 +120,7 @@ fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
         Fact::Adjust(adjustment) => {
             (None, format!("{:<24} {}", "adjusted", change(adjustment.delta, adjustment.stock)))
         }
+        Fact::Aside(aside) => (None, format!("{:<24} as {}: {}", "document kept", aside.suffix, aside.reason)),
         Fact::Attempt(event) => {
             let what = match &event.phase {
                 Phase::Started => return None,

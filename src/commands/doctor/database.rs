@@ -1,12 +1,16 @@
 //! The database: can a worker use it, and is it right?
 
-use super::{
-    super::audit::{self, Examined},
-    Check,
+use std::{
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
+    path::Path,
 };
+
+use super::Check;
 use crate::{
     config::Settings,
-    store::{Probed, StoreError, Verdict, probe},
+    files::{Unusable, folder_of, unusable},
+    store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
 };
 
 /// The command that starts anew where nothing else helps.
@@ -30,29 +34,75 @@ fn nothing_to_judge() -> Check {
 }
 
 fn stock(settings: &Settings) -> Check {
-    match audit::examine(settings) {
-        Ok(Examined { differs: Some(document), audit, .. }) => Check::warning(
-            "stock",
-            format!("the document says {}, its journal {}: somebody edited it", document.stock, audit.actual),
-            Some("idempotence worker".to_owned()),
-        ),
-        Ok(Examined { audit, verdict: Verdict::Right, .. }) => Check::right("stock", audit.sentence()),
+    let found = match examine_database(&settings.database.path) {
+        Ok(Some(found)) => found,
+        Ok(None) => return nothing_to_judge(),
+        Err(error) => return Check::wrong("stock", error.to_string(), mend(&error, settings)),
+    };
+    let verdict = found.verdict();
+    let Examination { audit, problem } = found;
+    match problem {
+        Some(Problem::Refused(error)) => Check::wrong("stock", error.to_string(), mend(&error, settings)),
+        Some(problem) => Check::warning("stock", problem.to_string(), Some(remedy(&problem).to_owned())),
+        None if verdict == Verdict::Right => Check::right("stock", audit.sentence()),
         // What orders without a guard are meant to show.
-        Ok(Examined { audit, .. }) => Check::warning("stock", audit.sentence(), Some(RESET.to_owned())),
-        Err(error) => Check::wrong("stock", error.to_string(), Some(RESET.to_owned())),
+        None => Check::warning("stock", audit.sentence(), Some(RESET.to_owned())),
     }
 }
 
+const fn remedy(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::Differs { difference: Difference::Starting, .. } => RESET,
+        _ => "idempotence worker",
+    }
+}
+
+/// The command that chooses another place.
+const ANOTHER_PLACE: &str = "export DATABASE=FILE";
+
 fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
-    let path = settings.database.path.display();
+    let document = &settings.database.path;
     match error {
-        StoreError::Io { operation: "write", path, .. } => Some(format!("chmod u+w '{}'", path.display())),
-        StoreError::Io { .. } => Some(format!("ls -ld '{path}'")),
-        StoreError::Busy { .. } => Some(format!("fuser -v '{path}.lock'")),
+        StoreError::Io { path, source, .. } => mend_file(document, path, source),
+        StoreError::Busy { path, .. } => Some(format!("fuser -v {}", quoted(path))),
         StoreError::DamagedJournal { .. } | StoreError::JournalMissing { .. } | StoreError::Poisoned { .. } => {
             Some(RESET.to_owned())
         }
-        StoreError::DamagedDocument { .. } => Some(format!("rm '{path}'")),
-        StoreError::Rejected(_) | StoreError::Conflict { .. } | StoreError::Stopped => None,
+        StoreError::DamagedDocument { has_journal: true, .. } => Some("idempotence worker".to_owned()),
+        StoreError::DamagedDocument { path, .. } => Some(format!("rm {}", quoted(path))),
+        StoreError::HalfReset { .. } | StoreError::Rejected(_) | StoreError::Conflict { .. } | StoreError::Stopped => {
+            None
+        }
     }
+}
+
+/// For a file that the operating system or the protocol refuses.
+fn mend_file(document: &Path, path: &Path, source: &io::Error) -> Option<String> {
+    match (unusable(source), source.kind()) {
+        (Some(Unusable::Mounted), _) => None,
+        (Some(Unusable::NameTooLong { .. }), _) => Some(ANOTHER_PLACE.to_owned()),
+        (Some(Unusable::Special { .. }), _) if path == document => Some(ANOTHER_PLACE.to_owned()),
+        (Some(Unusable::Special { .. }), _) => Some(format!("mv {0} {0}.old", quoted(path))),
+        (Some(Unusable::DanglingLink { target }), _) => {
+            Some(format!("ls -ld {}", quoted(&folder_of(path).join(folder_of(target)))))
+        }
+        (None, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            let folder = if path.is_dir() { path } else { folder_of(path) };
+            Some(format!("df -h {}", quoted(folder)))
+        }
+        (None, ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory | ErrorKind::InvalidFilename) => {
+            Some(ANOTHER_PLACE.to_owned())
+        }
+        (None, ErrorKind::PermissionDenied) if is_ours(path) => Some(format!("chmod u+rwX {}", quoted(path))),
+        (None, _) => Some(format!("ls -ld {}", quoted(path))),
+    }
+}
+
+fn is_ours(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// In single quotes, for a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -1,92 +1,76 @@
 //! The real disk.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use tempfile::NamedTempFile;
 
-use super::{FileId, JournalFile, Medium, Stamp};
+use super::{
+    FileId, JournalFile, Medium, Part, Stamp,
+    copies::{Staged, found, keep_access, remove_leftovers, second_name, temporary_file},
+    paths::{Paths, with_suffix},
+};
+use crate::{
+    files::{look_at, open_regular},
+    folder_sync::{FolderSync, sync_folder},
+    store::{document::MAX_DOCUMENT_BYTES, engine::failed, error::StoreError},
+};
 
-/// How long to wait between two looks at a lock that somebody else holds.
+/// Pause between two attempts at a lock that another process holds.
 const LOCK_POLL: Duration = Duration::from_micros(100);
 
-/// How the name of a file begins that is written beside its destination. Random characters follow.
-const TEMPORARY: &str = ".inventory-";
+/// How long opening a journal waits for a program that has it locked.
+const JOURNAL_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// How many of them follow, as `tempfile` makes them.
-const RANDOM_CHARS: usize = 6;
+/// The most that is read of a poison marker.
+const MAX_REASON_BYTES: u64 = 4096;
 
 /// The files of one database. One handle per process, so that two writers of a process cannot share the lock.
 #[derive(Debug)]
 pub struct Disk {
-    folder: PathBuf,
-    document: PathBuf,
-    journal: PathBuf,
-    lock_path: PathBuf,
-    poison: PathBuf,
+    paths: Paths,
     lock: File,
     opened: Option<File>,
 }
 
-/// `path` with `suffix` behind its whole name.
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// The journal that belongs to a document.
-#[must_use]
-pub(crate) fn journal_path(document: &Path) -> PathBuf {
-    with_suffix(document, ".journal")
-}
-
-/// The file whose lock all processes on a document share.
-#[must_use]
-pub(crate) fn lock_path(document: &Path) -> PathBuf {
-    with_suffix(document, ".lock")
-}
-
 impl Disk {
-    /// Makes the folder and the lock file where they are missing. A document that is a symbolic link is followed
+    /// Makes the folder and the lock file if they are missing. A document that is a symbolic link is followed
     /// once, so that replacing it does not replace the link.
     ///
     /// # Errors
-    /// The operating system's, or `InvalidInput` where the document or journal is no regular file.
-    pub fn open(document: &Path) -> io::Result<Self> {
-        let document = match fs::canonicalize(document) {
-            Ok(real) => real,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => document.to_owned(),
-            Err(error) => return Err(error),
-        };
-        let folder = match document.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        fs::create_dir_all(&folder)?;
-        let journal = journal_path(&document);
-        for path in [&document, &journal] {
-            refuse_special_file(path)?;
-        }
-        let lock_path = lock_path(&document);
-        let lock = lock_file(&lock_path)?;
-        let poison = with_suffix(&document, ".poisoned");
-        Ok(Self { folder, document, journal, lock_path, poison, lock, opened: None })
+    /// [`StoreError::Io`] with the path that cannot be used.
+    pub fn open(document: &Path) -> Result<Self, StoreError> {
+        let paths = Paths::checked(document)?;
+        fs::create_dir_all(&paths.folder).map_err(|source| failed("create", &paths.folder, source))?;
+        Self::on(paths)
+    }
+
+    /// As [`Self::open`], of files that were checked.
+    pub(in crate::store) fn on(paths: Paths) -> Result<Self, StoreError> {
+        let lock = lock_file(&paths.lock).map_err(|source| failed("open", &paths.lock, source))?;
+        Ok(Self { paths, lock, opened: None })
     }
 
     fn opened(&self) -> io::Result<&File> {
         self.opened.as_ref().ok_or_else(|| io::Error::other("the journal was not opened"))
     }
 
+    fn path(&self, part: Part) -> &Path {
+        match part {
+            Part::Document => &self.paths.document,
+            Part::Journal => &self.paths.journal,
+        }
+    }
+
     /// Writes a file beside its destination, and moves it there in one step.
     fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> io::Result<File> {
-        let mut file = self.temporary(bytes)?;
+        let mut file = self.temporary(path, bytes)?;
         if durable {
             file.as_file_mut().sync_all()?;
         }
@@ -97,104 +81,80 @@ impl Disk {
         Ok(file)
     }
 
-    fn temporary(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        let permissions = Permissions::from_mode(0o644);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY).rand_bytes(RANDOM_CHARS).permissions(permissions);
-        loop {
-            let mut file = builder.tempfile_in(&self.folder)?;
-            match file.as_file().try_lock() {
-                // `remove_leftovers` of another process may have found it between its creation and its lock.
-                Ok(()) if file.as_file().metadata()?.nlink() == 0 => {}
-                Err(TryLockError::WouldBlock) => {}
-                Ok(()) => {
-                    file.write_all(bytes)?;
-                    return Ok(file);
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+    /// A file with these bytes that is to replace `path`, with the mode and owner of what it replaces.
+    fn temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+        let mut file = temporary_file(&self.paths.folder)?;
+        file.write_all(bytes)?;
+        if let Some(old) = found(fs::metadata(path))? {
+            keep_access(file.as_file(), &old);
         }
+        Ok(file)
     }
 
-    /// Removes temporary files of processes that were killed before they moved them into place. A process holds a lock
-    /// on a file that it is still writing.
+    /// Removes temporary files of processes that were killed before they moved them into place.
     pub(crate) fn remove_leftovers(&self) {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
-            let path = entry.path();
-            match remove_if_unused(&path) {
-                Ok(true) => tracing::info!(file = %path.display(), "removed what a killed process left"),
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a leftover"),
-            }
-        }
+        remove_leftovers(&self.paths.folder);
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        let synced = match File::open(&self.paths.folder) {
+            Ok(folder) => sync_folder(&folder)?,
+            // Such a folder can be written without being readable.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => FolderSync::Unsupported,
+            Err(error) => return Err(error),
+        };
+        if synced == FolderSync::Unsupported && !WARNED.swap(true, Ordering::Relaxed) {
+            let folder = self.paths.folder.display();
+            tracing::warn!(%folder, "this folder cannot be synced: a loss of power may undo the latest renames; going on");
+        }
+        Ok(())
     }
 }
 
+/// Readable and writable for the users of the owner's group if the umask allows that, never for others: whoever can
+/// open it can hold the lock.
 fn lock_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+    open_regular(path, OpenOptions::new().write(true).create(true).truncate(false).mode(0o660))
 }
 
-fn is_temporary(name: &str) -> bool {
-    let random = name.strip_prefix(TEMPORARY);
-    random.is_some_and(|rest| rest.len() == RANDOM_CHARS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
-/// Removes a regular file that no process has locked. `false`: it is in use, is gone, or is no regular file.
-fn remove_if_unused(path: &Path) -> io::Result<bool> {
-    if !found(fs::symlink_metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
-        return Ok(false);
-    }
-    let Some(file) = found(File::open(path))? else { return Ok(false) };
-    match file.try_lock() {
-        Ok(()) => found(fs::remove_file(path)).map(|removed| removed.is_some()),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
+/// Takes a shared lock, without waiting for ever for a program that has locked the journal for itself.
+fn lock_shared(journal: &File) -> io::Result<()> {
+    let since = Instant::now();
+    loop {
+        match journal.try_lock_shared() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if since.elapsed() >= JOURNAL_LOCK_WAIT => {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it for itself"));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 
-fn refuse_special_file(path: &Path) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is no regular file", path.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// A missing file is an answer, not an error.
-fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-pub(crate) fn file_id(metadata: &fs::Metadata) -> FileId {
+pub(crate) fn file_id(metadata: &Metadata) -> FileId {
     FileId(metadata.dev(), metadata.ino())
 }
 
-fn stamp_of(file: &fs::Metadata) -> io::Result<Stamp> {
+fn stamp_of(file: &Metadata) -> io::Result<Stamp> {
     let since_epoch = file.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(Stamp { file: file_id(file), bytes: file.len(), modified_nanos: since_epoch.as_nanos() })
 }
 
 impl Medium for Disk {
+    type Staged = Staged;
+
     fn document_path(&self) -> &Path {
-        &self.document
+        &self.paths.document
     }
 
     fn journal_path(&self) -> &Path {
-        &self.journal
+        &self.paths.journal
     }
 
     fn lock_path(&self) -> &Path {
-        &self.lock_path
+        &self.paths.lock
     }
 
     fn lock(&mut self, wait: Duration) -> io::Result<bool> {
@@ -203,12 +163,12 @@ impl Medium for Disk {
             match self.lock.try_lock() {
                 // Somebody may have removed the file; a lock on what has no name keeps nobody out.
                 Ok(())
-                    if found(fs::metadata(&self.lock_path))?.map(|named| file_id(&named))
+                    if found(fs::metadata(&self.paths.lock))?.map(|named| file_id(&named))
                         == Some(file_id(&self.lock.metadata()?)) =>
                 {
                     return Ok(true);
                 }
-                Ok(()) => self.lock = lock_file(&self.lock_path)?,
+                Ok(()) => self.lock = lock_file(&self.paths.lock)?,
                 Err(TryLockError::WouldBlock) if since.elapsed() >= wait => return Ok(false),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -221,28 +181,32 @@ impl Medium for Disk {
     }
 
     fn poison(&mut self) -> io::Result<Option<String>> {
-        // A stat is cheaper than an open, and this is asked at every commit.
-        if !self.poison.try_exists()? {
-            return Ok(None);
-        }
-        found(fs::read_to_string(&self.poison))
+        poison_reason(&self.paths.poison)
     }
 
     fn set_poison(&mut self, reason: &str) -> io::Result<()> {
         // Without a sync: on this disk they fail. The others must see it now; to outlast the machine comes second.
-        self.replace(&self.poison, reason.as_bytes(), false)?;
+        self.replace(&self.paths.poison, reason.as_bytes(), false)?;
         self.sync_folder()
     }
 
+    fn clear_poison(&mut self) -> io::Result<()> {
+        found(fs::remove_file(&self.paths.poison))?;
+        // The marker is gone, so this must not fail; a power failure that brings it back asks for another reset.
+        if let Err(error) = self.sync_folder() {
+            tracing::warn!(%error, "could not make the end of the poisoning durable");
+        }
+        Ok(())
+    }
+
     fn journal(&mut self) -> io::Result<Option<JournalFile>> {
-        let metadata = found(fs::metadata(&self.journal))?;
+        let metadata = look_at(&self.paths.journal)?;
         Ok(metadata.map(|metadata| JournalFile { id: file_id(&metadata), bytes: metadata.len() }))
     }
 
     fn open_journal(&mut self) -> io::Result<()> {
-        refuse_special_file(&self.journal)?;
-        let journal = OpenOptions::new().read(true).write(true).open(&self.journal)?;
-        journal.lock_shared()?;
+        let journal = open_regular(&self.paths.journal, OpenOptions::new().read(true).write(true))?;
+        lock_shared(&journal)?;
         self.opened = Some(journal);
         Ok(())
     }
@@ -255,7 +219,7 @@ impl Medium for Disk {
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(error)) => return Err(error),
         };
-        journal.lock_shared()?;
+        lock_shared(journal)?;
         Ok(alone)
     }
 
@@ -279,29 +243,81 @@ impl Medium for Disk {
         self.opened()?.sync_data()
     }
 
-    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()> {
-        if let Some(suffix) = keep_as {
-            // A second name for the old file first: at no moment is there no journal.
-            fs::hard_link(&self.journal, with_suffix(&self.journal, suffix))?;
-        }
-        self.replace(&self.journal, bytes, true)?;
-        found(fs::remove_file(&self.poison)).map(drop)
+    fn stamp(&mut self) -> io::Result<Option<Stamp>> {
+        look_at(&self.paths.document)?.map(|file| stamp_of(&file)).transpose()
     }
 
-    fn stamp(&mut self) -> io::Result<Option<Stamp>> {
-        found(fs::metadata(&self.document))?.map(|file| stamp_of(&file)).transpose()
+    fn document_is_newer(&mut self) -> io::Result<bool> {
+        let (document, journal) = (look_at(&self.paths.document)?, look_at(&self.paths.journal)?);
+        let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
+        Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
     }
 
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
-        refuse_special_file(&self.document)?;
-        found(fs::read(&self.document))
+        read_document_bytes(&self.paths.document)
     }
 
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp> {
-        stamp_of(&self.replace(&self.document, bytes, durable)?.metadata()?)
+        stamp_of(&self.replace(&self.paths.document, bytes, durable)?.metadata()?)
     }
 
-    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-        self.replace(&with_suffix(&self.document, suffix), bytes, true).map(drop)
+    fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Staged> {
+        let file = self.temporary(self.path(part), bytes)?;
+        file.as_file().sync_all()?;
+        Ok(Staged::from(file))
     }
+
+    fn stage_current(&mut self, part: Part) -> io::Result<Option<Staged>> {
+        let path = self.path(part);
+        if look_at(path)?.is_none() {
+            return Ok(None);
+        }
+        Staged::second_name(path, &self.paths.folder).map(Some)
+    }
+
+    fn place(&mut self, part: Part, staged: Staged) -> io::Result<()> {
+        staged.place(self.path(part))?;
+        self.sync_folder()
+    }
+
+    fn discard(&mut self, part: Part) -> io::Result<()> {
+        found(fs::remove_file(self.path(part)))?;
+        self.sync_folder()
+    }
+
+    fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        let path = self.path(part);
+        second_name(path, &with_suffix(path, suffix))?;
+        self.sync_folder()
+    }
+
+    fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        let path = self.path(part);
+        fs::rename(with_suffix(path, suffix), path)?;
+        self.sync_folder()
+    }
+
+    fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        found(fs::remove_file(with_suffix(self.path(part), suffix))).map(drop)
+    }
+}
+
+/// The document's bytes, as far as a document can be long and one byte more; `None` if there is none.
+pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Why the database must not be used, if a process has said so at `path`.
+pub(crate) fn poison_reason(path: &Path) -> io::Result<Option<String>> {
+    // A stat is cheaper than an open, and this is asked at every commit.
+    if found(fs::symlink_metadata(path))?.is_none() {
+        return Ok(None);
+    }
+    let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(None) };
+    let mut reason = Vec::new();
+    file.take(MAX_REASON_BYTES).read_to_end(&mut reason)?;
+    Ok(Some(String::from_utf8_lossy(&reason).into_owned()))
 }

@@ -13,7 +13,12 @@ pub enum Operation {
     ReplaceJournal,
     ReadDocument,
     ReplaceDocument,
-    SetAside,
+    Stage,
+    Keep,
+    Discard,
+    Restore,
+    Forget,
+    ClearPoison,
 }
 
 /// What happens at an operation instead of its success.

@@ -1,15 +1,19 @@
 //! The seam between the commit protocol and the disk: what the protocol needs of three files in one folder, and no
 //! more. [`Disk`] is the real one; [`Simulated`] can lose power at any byte, which killing processes never tests.
 
+mod copies;
 mod disk;
+mod machine;
 mod mishap;
+mod paths;
 mod simulated;
 
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
-pub(crate) use disk::{file_id, journal_path, lock_path};
+pub(crate) use disk::{file_id, poison_reason, read_document_bytes};
 pub use mishap::{DocumentFate, Fault, Operation, PowerCut};
+pub(crate) use paths::{Paths, nearest_folder};
 pub use simulated::Simulated;
 
 /// Tells one journal file from another under the same name.
@@ -31,10 +35,20 @@ pub struct Stamp {
     pub modified_nanos: u128,
 }
 
+/// A file that is replaced as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    Document,
+    Journal,
+}
+
 /// Three files: the document, its journal, its lock. Every error is the operating system's own; the protocol adds
 /// what it was doing.
 #[expect(clippy::missing_errors_doc, reason = "each error is the operating system's own, as said above")]
 pub trait Medium: Send + 'static {
+    /// A durable file under a temporary name; removed when it is dropped without being placed.
+    type Staged: std::fmt::Debug;
+
     /// The document's path, for messages.
     fn document_path(&self) -> &Path;
     /// The journal's path, for messages.
@@ -51,6 +65,9 @@ pub trait Medium: Send + 'static {
     /// Says so to every process.
     fn set_poison(&mut self, reason: &str) -> io::Result<()>;
 
+    /// The journal was replaced, so the store may be used again.
+    fn clear_poison(&mut self) -> io::Result<()>;
+
     /// The journal that the name stands for now; `None` where there is none.
     fn journal(&mut self) -> io::Result<Option<JournalFile>>;
     /// Opens the journal that the name stands for now. The methods below work on what was opened last.
@@ -64,14 +81,28 @@ pub trait Medium: Send + 'static {
     fn truncate(&mut self, length: u64) -> io::Result<()>;
     /// Returns when everything written to the journal so far would outlast a loss of power.
     fn sync_journal(&mut self) -> io::Result<()>;
-    /// Makes `bytes` the whole journal, durably and in one step. An older journal stays under `keep_as`.
-    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()>;
-
     fn stamp(&mut self) -> io::Result<Option<Stamp>>;
+    /// Whether the document came to its name after the last change of the journal. Our own never does while it shows
+    /// an older line.
+    fn document_is_newer(&mut self) -> io::Result<bool>;
+    /// At most a document's largest size and one byte.
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>>;
     /// Makes `bytes` the document in one step: a reader sees the old one or the new one. `durable`: no loss of power
     /// brings the old one back. The answer is the stamp of what was written, not of what has replaced it since.
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp>;
-    /// Keeps `bytes` beside the document under its name with `suffix`.
-    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes `bytes`, which are to become this part.
+    fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Self::Staged>;
+    /// A second name for this part as it is; `None` if there is none.
+    fn stage_current(&mut self, part: Part) -> io::Result<Option<Self::Staged>>;
+    /// Makes a staged file this part, durably and in one step. After an error it may be in place.
+    fn place(&mut self, part: Part, staged: Self::Staged) -> io::Result<()>;
+    /// Removes this part.
+    fn discard(&mut self, part: Part) -> io::Result<()>;
+    /// Keeps this part as it is under its name with `suffix` too, durably; `AlreadyExists` if that name is taken.
+    fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()>;
+    /// Makes what was kept under `suffix` this part again.
+    fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()>;
+    /// Removes what was kept under `suffix`, if anything.
+    fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()>;
 }

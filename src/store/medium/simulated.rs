@@ -4,7 +4,7 @@
 //! `durable` ones. A power cut keeps the durable ones, and of the rest as much as the test says.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,39 +12,10 @@ use std::{
 };
 
 use super::{
-    FileId, JournalFile, Medium, Stamp,
+    FileId, JournalFile, Medium, Part, Stamp,
+    machine::{Journal, Machine, Place, kept_name},
     mishap::{DocumentFate, Fault, Operation, PowerCut},
 };
-
-/// Where a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Number(usize),
-    Next(Operation),
-}
-
-#[derive(Debug, Default)]
-struct Journal {
-    id: u64,
-    current: Vec<u8>,
-    durable: Vec<u8>,
-}
-
-#[derive(Debug, Default)]
-struct Machine {
-    journal: Option<Journal>,
-    document: Option<Vec<u8>>,
-    durable_document: Option<Vec<u8>>,
-    document_version: u64,
-    kept: BTreeMap<String, Vec<u8>>,
-    poison: Option<String>,
-    locked_by: Option<u64>,
-    open_by: BTreeSet<u64>,
-    handles: u64,
-    journals: u64,
-    operations: Vec<Operation>,
-    fault: Option<(Place, Fault)>,
-}
 
 /// One process's view of a simulated machine.
 #[derive(Debug)]
@@ -124,6 +95,7 @@ impl Simulated {
         let mut machine = self.machine();
         machine.document = Some(bytes.to_vec());
         machine.document_version += 1;
+        machine.document_is_newer = true;
     }
 
     /// The journal as a reader sees it.
@@ -169,6 +141,7 @@ impl Simulated {
             kept: machine.kept.clone(),
             poison: machine.poison.clone(),
             journals: machine.journals,
+            document_is_newer: machine.document_is_newer,
             ..Machine::default()
         };
         Self { machine: Arc::new(Mutex::new(after)), handle: 0, dead: false }
@@ -216,6 +189,8 @@ impl Simulated {
 }
 
 impl Medium for Simulated {
+    type Staged = Vec<u8>;
+
     fn document_path(&self) -> &Path {
         Path::new("simulated.json")
     }
@@ -295,6 +270,7 @@ impl Medium for Simulated {
 
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let fault = self.begin(Operation::Append)?;
+        self.machine().document_is_newer = false;
         let written = if let Some(Fault::Short(most)) = fault { &bytes[..most.min(bytes.len())] } else { bytes };
         self.with_journal(|journal| {
             journal.current.resize(usize::try_from(at).unwrap_or(usize::MAX), 0);
@@ -317,18 +293,9 @@ impl Medium for Simulated {
         self.end(fault)
     }
 
-    fn replace_journal(&mut self, bytes: &[u8], keep_as: Option<&str>) -> io::Result<()> {
-        let fault = self.begin(Operation::ReplaceJournal)?;
-        let mut machine = self.machine();
-        if let (Some(suffix), Some(old)) = (keep_as, &machine.journal) {
-            let old = old.current.clone();
-            machine.kept.insert(format!(".journal{suffix}"), old);
-        }
-        machine.journals += 1;
-        let id = machine.journals;
-        machine.journal = Some(Journal { id, current: bytes.to_vec(), durable: bytes.to_vec() });
-        machine.poison = None;
-        drop(machine);
+    fn clear_poison(&mut self) -> io::Result<()> {
+        let fault = self.begin(Operation::ClearPoison)?;
+        self.machine().poison = None;
         self.end(fault)
     }
 
@@ -344,6 +311,10 @@ impl Medium for Simulated {
         }))
     }
 
+    fn document_is_newer(&mut self) -> io::Result<bool> {
+        Ok(self.machine().document_is_newer)
+    }
+
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
         let fault = self.begin(Operation::ReadDocument)?;
         let document = self.machine().document.clone();
@@ -355,6 +326,7 @@ impl Medium for Simulated {
         let mut machine = self.machine();
         machine.document = Some(bytes.to_vec());
         machine.document_version += 1;
+        machine.document_is_newer = false;
         if durable {
             machine.durable_document = Some(bytes.to_vec());
         }
@@ -363,9 +335,57 @@ impl Medium for Simulated {
         self.end(fault).map(|()| Stamp { file, bytes: bytes.len() as u64, modified_nanos: 0 })
     }
 
-    fn set_aside(&mut self, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-        let fault = self.begin(Operation::SetAside)?;
-        self.machine().kept.insert(suffix.to_owned(), bytes.to_vec());
+    fn stage(&mut self, _part: Part, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let fault = self.begin(Operation::Stage)?;
+        self.end(fault).map(|()| bytes.to_vec())
+    }
+
+    fn stage_current(&mut self, part: Part) -> io::Result<Option<Vec<u8>>> {
+        let fault = self.begin(Operation::Stage)?;
+        let current = self.machine().current(part);
+        self.end(fault).map(|()| current)
+    }
+
+    fn place(&mut self, part: Part, staged: Vec<u8>) -> io::Result<()> {
+        let fault = self.begin(match part {
+            Part::Document => Operation::ReplaceDocument,
+            Part::Journal => Operation::ReplaceJournal,
+        })?;
+        self.machine().put(part, Some(staged));
+        self.end(fault)
+    }
+
+    fn discard(&mut self, part: Part) -> io::Result<()> {
+        let fault = self.begin(Operation::Discard)?;
+        self.machine().put(part, None);
+        self.end(fault)
+    }
+
+    fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        let fault = self.begin(Operation::Keep)?;
+        let name = kept_name(part, suffix);
+        let mut machine = self.machine();
+        if machine.kept.contains_key(&name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let current = machine.current(part).ok_or(io::ErrorKind::NotFound)?;
+        machine.kept.insert(name, current);
+        drop(machine);
+        self.end(fault)
+    }
+
+    fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        let fault = self.begin(Operation::Restore)?;
+        let mut machine = self.machine();
+        let kept = machine.kept.remove(&kept_name(part, suffix)).ok_or(io::ErrorKind::NotFound)?;
+        machine.put(part, Some(kept));
+        drop(machine);
+        self.end(fault)
+    }
+
+    fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()> {
+        let fault = self.begin(Operation::Forget)?;
+        self.machine().kept.remove(&kept_name(part, suffix));
         self.end(fault)
     }
 }

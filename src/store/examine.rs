@@ -1,0 +1,244 @@
+//! What a database comes to: the audit of its journal, and whatever keeps a worker from going on with it. Reads only.
+
+use std::{path::Path, thread, time::Duration};
+
+use super::{
+    audit::{Audit, Verdict},
+    document::{Document, DocumentError},
+    engine::failed,
+    error::{Damage, StoreError, Witness},
+    medium::{Paths, poison_reason, read_document_bytes},
+    reader::JournalReader,
+    record::{Fact, Record},
+};
+use crate::domain::{ProductId, Stock};
+
+/// How often a document that is older than its journal is read again: a worker may be about to replace it.
+const LOOKS: u32 = 25;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// What a database comes to.
+#[derive(Debug)]
+pub struct Examination {
+    pub audit: Audit,
+    pub problem: Option<Problem>,
+}
+
+impl Examination {
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.problem.is_some() { Verdict::Wrong } else { self.audit.verdict() }
+    }
+}
+
+/// What is wrong beside the account of the journal.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Problem {
+    /// No worker goes on with it.
+    #[error(transparent)]
+    Refused(StoreError),
+    #[error("the document is damaged ({0}); a worker keeps it aside and puts the journal's in its place")]
+    Damaged(DocumentError),
+    #[error("the document says {}, its journal {journal}: {difference}", .document.stock)]
+    Differs { document: Document, journal: Stock, difference: Difference },
+}
+
+/// Why the document does not say what its journal does, and what a worker makes of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    #[error("it shows line {line} of {last}; a worker brings it up to date")]
+    Old { line: u64, last: u64 },
+    #[error(
+        "it is the starting document, and the journal has gone on; a worker puts the journal's document back. To start \
+         again, run: idempotence reset"
+    )]
+    Starting,
+    #[error("it was edited; a worker takes the edit over when it starts, unless another one runs")]
+    Edited,
+    #[error("it was edited and is of another state; a worker keeps it aside and puts the journal's in its place")]
+    OtherState,
+}
+
+/// Examines the database of the document at `path`; `None` if there is none.
+///
+/// # Errors
+/// [`StoreError`], if it cannot be read or its journal is damaged.
+pub fn examine(path: &Path) -> Result<Option<Examination>, StoreError> {
+    let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
+    let mut reader = JournalReader::new(path);
+    let mut account = Account::default();
+    let mut shown = read_document(&paths)?;
+    account.read(&mut reader, &paths)?;
+    if account.is_empty() {
+        return without_journal(&paths, shown);
+    }
+    for _ in 0..LOOKS {
+        if !account.is_behind(&shown) {
+            break;
+        }
+        thread::sleep(BETWEEN_LOOKS);
+        let before = shown;
+        shown = read_document(&paths)?;
+        account.read(&mut reader, &paths)?;
+        if seq_of(&shown) > seq_of(&before) {
+            // A worker publishes, only not as fast as its journal grows.
+            return account.conclude(&paths, None).map(Some);
+        }
+    }
+    account.conclude(&paths, shown).map(Some)
+}
+
+type Shown = Option<Result<Document, DocumentError>>;
+
+fn read_document(paths: &Paths) -> Result<Shown, StoreError> {
+    let bytes = read_document_bytes(&paths.document).map_err(|source| failed("read", &paths.document, source))?;
+    Ok(bytes.map(|bytes| Document::parse(&bytes)))
+}
+
+fn seq_of(shown: &Shown) -> Option<u64> {
+    shown.as_ref().and_then(|shown| shown.as_ref().ok()).and_then(|document| document.seq)
+}
+
+/// A database that no worker has opened yet is its document alone.
+fn without_journal(paths: &Paths, shown: Shown) -> Result<Option<Examination>, StoreError> {
+    if crate::files::look_at(&paths.journal).map_err(|source| failed("look at", &paths.journal, source))?.is_some() {
+        let (path, cause) = (paths.journal.clone(), Damage::Empty);
+        return Err(StoreError::DamagedJournal { path, offset: 0, cause });
+    }
+    match shown {
+        Some(Ok(document)) if document.seq.is_none() => {
+            let audit = Audit::beginning_with(document.stock);
+            Ok(Some(Examination { audit, problem: poison(paths)? }))
+        }
+        Some(Ok(_)) => Err(StoreError::JournalMissing { path: paths.document.clone() }),
+        Some(Err(cause)) => Err(super::error::damaged_alone(&paths.document, cause)),
+        None => Ok(None),
+    }
+}
+
+fn poison(paths: &Paths) -> Result<Option<Problem>, StoreError> {
+    let reason = poison_reason(&paths.poison).map_err(|source| failed("read", &paths.poison, source))?;
+    Ok(reason.map(|reason| Problem::Refused(StoreError::Poisoned { reason })))
+}
+
+/// A journal as far as it was read.
+#[derive(Debug, Default)]
+struct Account {
+    audit: Audit,
+    product: Option<ProductId>,
+    /// The starting document's stock and order.
+    start: (Stock, String),
+    /// The stock after each line that changed it.
+    changes: Vec<(u64, Stock)>,
+}
+
+impl Account {
+    const fn is_empty(&self) -> bool {
+        self.product.is_none()
+    }
+
+    fn read(&mut self, reader: &mut JournalReader, paths: &Paths) -> Result<(), StoreError> {
+        let news = reader.read()?;
+        if news.restarted && !news.records.is_empty() {
+            *self = Self::default();
+        }
+        for record in &news.records {
+            self.observe(record).map_err(|cause| StoreError::DamagedJournal {
+                path: paths.journal.clone(),
+                offset: 0,
+                cause,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, record: &Record) -> Result<(), Damage> {
+        let seq = record.seq;
+        if self.is_empty() && !matches!(record.fact, Fact::Init(_)) {
+            return Err(Damage::NoInit);
+        }
+        let before = self.audit.actual;
+        let check = |delta: i64, found: Stock| {
+            let expected = before.saturating_add(delta);
+            if found == expected { Ok(()) } else { Err(Damage::Stock { seq, expected, found }) }
+        };
+        match &record.fact {
+            Fact::Init(_) if !self.is_empty() => return Err(Damage::SecondInit { seq }),
+            Fact::Init(init) => {
+                self.product = Some(init.product.clone());
+                self.start = (init.stock, init.last_order.clone());
+            }
+            Fact::Order(commit) | Fact::Supplier(commit) => check(commit.receipt.delta, commit.receipt.stock)?,
+            Fact::Adjust(adjustment) => check(adjustment.delta, adjustment.stock)?,
+            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
+        }
+        self.audit.observe(record);
+        if self.audit.actual != before || seq == 1 {
+            self.changes.push((seq, self.audit.actual));
+        }
+        Ok(())
+    }
+
+    /// The stock after line `seq`.
+    fn stock_after(&self, seq: u64) -> Option<Stock> {
+        let later = self.changes.partition_point(|(line, _)| *line <= seq);
+        later.checked_sub(1).and_then(|last| self.changes.get(last)).map(|(_, stock)| *stock)
+    }
+
+    fn is_behind(&self, shown: &Shown) -> bool {
+        let Some(Ok(document)) = shown else { return false };
+        self.lost_end(document).is_some() || matches!(self.difference(document), Some(Difference::Old { .. }))
+    }
+
+    fn difference(&self, document: &Document) -> Option<Difference> {
+        if Some(&document.product) != self.product.as_ref() {
+            return Some(Difference::OtherState);
+        }
+        if document.stock == self.audit.actual {
+            return None;
+        }
+        let is_start = (document.stock, document.last_order.as_str()) == (self.start.0, self.start.1.as_str());
+        Some(match document.seq {
+            None if is_start => Difference::Starting,
+            None => Difference::Edited,
+            Some(line) if line > self.audit.seq => Difference::OtherState,
+            Some(line) if self.stock_after(line) == Some(document.stock) => {
+                Difference::Old { line, last: self.audit.seq }
+            }
+            // Nothing has changed the stock since.
+            Some(line) if self.changes.last().is_some_and(|(last, _)| *last <= line) => Difference::Edited,
+            Some(_) => Difference::OtherState,
+        })
+    }
+
+    /// A document is published after its line is durable, so one that shows a later line shows that the end is lost.
+    fn lost_end(&self, document: &Document) -> Option<Damage> {
+        let shown = document.seq.filter(|seq| *seq > self.audit.seq)?;
+        Some(Damage::EndMissing { journal: self.audit.seq, known: shown, witness: Witness::Document })
+    }
+
+    fn conclude(self, paths: &Paths, shown: Shown) -> Result<Examination, StoreError> {
+        let problem = match (poison(paths)?, shown) {
+            (Some(poison), _) => Some(poison),
+            (None, None) => None,
+            (None, Some(Err(cause))) => Some(Problem::Damaged(cause)),
+            (None, Some(Ok(document))) => self.judge(paths, document),
+        };
+        Ok(Examination { audit: self.audit, problem })
+    }
+
+    fn judge(&self, paths: &Paths, document: Document) -> Option<Problem> {
+        if let Some(cause) = self.lost_end(&document) {
+            let path = paths.journal.clone();
+            // The whole journal is good as far as it goes.
+            let offset = paths.journal.metadata().map_or(0, |found| found.len());
+            return Some(Problem::Refused(StoreError::DamagedJournal { path, offset, cause }));
+        }
+        let difference = self.difference(&document)?;
+        // Advice to start a worker is wrong if none can work.
+        match super::probe(&paths.document) {
+            Err(error) if !matches!(error, StoreError::Busy { .. }) => Some(Problem::Refused(error)),
+            Ok(_) | Err(_) => Some(Problem::Differs { document, journal: self.audit.actual, difference }),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! New files in the place of old ones, and second names for what is replaced.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
+    path::Path,
+};
+
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::files::open_regular;
+
+/// How the name of a temporary file begins. Random characters follow.
+const TEMPORARY: &str = ".inventory-";
+
+/// How many of them follow, as `tempfile` makes them.
+const RANDOM_CHARS: usize = 6;
+
+fn temporary_names() -> tempfile::Builder<'static, 'static> {
+    let mut names = tempfile::Builder::new();
+    // The umask decides about the mode, as for the files of other programs.
+    names.prefix(TEMPORARY).rand_bytes(RANDOM_CHARS).permissions(Permissions::from_mode(0o666));
+    names
+}
+
+/// Whether `file`, which `path` was just made to name, is locked now and still has that name: [`remove_leftovers`] of
+/// another process may have found it in between.
+fn is_claimed(file: &File, path: &Path) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(found(fs::symlink_metadata(path))?.is_some()),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A new file under a temporary name, locked as long as it is open.
+pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = temporary_names().tempfile_in(folder)?;
+        if is_claimed(file.as_file(), file.path())? {
+            return Ok(file);
+        }
+    }
+}
+
+/// A file under a temporary name that is to replace another. It is open, and thereby locked, until it is in place.
+#[derive(Debug)]
+pub struct Staged {
+    path: TempPath,
+    _locked: File,
+}
+
+impl From<NamedTempFile> for Staged {
+    fn from(file: NamedTempFile) -> Self {
+        let (file, path) = file.into_parts();
+        Self { path, _locked: file }
+    }
+}
+
+impl Staged {
+    /// A second name for the file at `path`.
+    pub(super) fn second_name(path: &Path, folder: &Path) -> io::Result<Self> {
+        /// Only a foreign lock on the file itself lasts longer than that.
+        const ATTEMPTS: u32 = 100;
+        for _ in 0..ATTEMPTS {
+            let second = temporary_names().make_in(folder, |name| second_name(path, name))?.into_temp_path();
+            let Some(file) = found(open_regular(&second, OpenOptions::new().read(true)))? else { continue };
+            if is_claimed(&file, &second)? {
+                return Ok(Self { path: second, _locked: file });
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it for itself"))
+    }
+
+    /// Moves it to `path`.
+    pub(super) fn place(self, path: &Path) -> io::Result<()> {
+        let temporary = self.path.to_path_buf();
+        self.path.persist(path).map_err(|error| error.error)?;
+        // A rename of one name of a file to another of its names does nothing.
+        found(fs::remove_file(temporary)).map(drop)
+    }
+}
+
+/// Removes temporary files of processes that were killed before they moved them into place. A process holds a lock on
+/// a file that it is still writing.
+pub(super) fn remove_leftovers(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+        let path = entry.path();
+        match remove_if_unused(&path) {
+            Ok(true) => tracing::info!(file = %path.display(), "removed what a killed process left"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a leftover"),
+        }
+    }
+}
+
+fn is_temporary(name: &str) -> bool {
+    let random = name.strip_prefix(TEMPORARY);
+    random.is_some_and(|rest| rest.len() == RANDOM_CHARS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Removes a regular file that no process has locked. `false`: it is in use, is gone, or is not a regular file.
+fn remove_if_unused(path: &Path) -> io::Result<bool> {
+    if !found(fs::symlink_metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
+        return Ok(false);
+    }
+    let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(false) };
+    match file.try_lock() {
+        Ok(()) => found(fs::remove_file(path)).map(|removed| removed.is_some()),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Gives a new file the owner, group and mode of the one that it replaces, as far as this process may: users who share
+/// a database keep their access.
+pub(super) fn keep_access(file: &File, old: &Metadata) {
+    let result = file.metadata().and_then(|new| {
+        let mut mode = old.mode() & 0o777;
+        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+            let owner = (new.uid() != old.uid()).then_some(old.uid());
+            // Only a superuser may change the owner; a member of the group may give it to the group.
+            let given = fchown(file, owner, Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
+            if given.is_err() {
+                // Another group must not get what the old one had.
+                mode = (mode & 0o707) | ((mode & 0o007) << 3);
+            }
+        }
+        if new.mode() & 0o777 == mode { Ok(()) } else { file.set_permissions(Permissions::from_mode(mode)) }
+    });
+    if let Err(error) = result {
+        tracing::debug!(%error, "could not give a new file the access rights of the old one");
+    }
+}
+
+/// A second name for a file, or a copy on a file system without hard links. Never replaces a file.
+pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
+    // A link's own second name would lead to what replaces it.
+    let from = fs::canonicalize(from)?;
+    match fs::hard_link(&from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => copy(&from, to),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    // First the new name, so that one that is taken is reported as such.
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    let copied = open_regular(from, OpenOptions::new().read(true)).and_then(|mut source| {
+        io::copy(&mut source, &mut target)?;
+        keep_access(&target, &source.metadata()?);
+        target.sync_all()
+    });
+    if copied.is_err()
+        && let Err(error) = fs::remove_file(to)
+    {
+        tracing::warn!(%error, file = %to.display(), "could not remove an incomplete copy");
+    }
+    copied
+}
+
+/// A missing file is an answer, not an error.
+pub(super) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

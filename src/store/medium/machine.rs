@@ -1,0 +1,73 @@
+//! The state of a simulated machine, which its processes share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Part,
+    mishap::{Fault, Operation},
+};
+
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Number(usize),
+    Next(Operation),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub(super) id: u64,
+    pub(super) current: Vec<u8>,
+    pub(super) durable: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Machine {
+    pub(super) journal: Option<Journal>,
+    pub(super) document: Option<Vec<u8>>,
+    pub(super) durable_document: Option<Vec<u8>>,
+    pub(super) document_version: u64,
+    pub(super) kept: BTreeMap<String, Vec<u8>>,
+    pub(super) poison: Option<String>,
+    pub(super) locked_by: Option<u64>,
+    pub(super) open_by: BTreeSet<u64>,
+    pub(super) handles: u64,
+    pub(super) journals: u64,
+    /// Another program wrote the document after the last change of the journal.
+    pub(super) document_is_newer: bool,
+    pub(super) operations: Vec<Operation>,
+    pub(super) fault: Option<(Place, Fault)>,
+}
+
+pub(super) fn kept_name(part: Part, suffix: &str) -> String {
+    match part {
+        Part::Document => suffix.to_owned(),
+        Part::Journal => format!(".journal{suffix}"),
+    }
+}
+
+impl Machine {
+    pub(super) fn current(&self, part: Part) -> Option<Vec<u8>> {
+        match part {
+            Part::Document => self.document.clone(),
+            Part::Journal => self.journal.as_ref().map(|journal| journal.current.clone()),
+        }
+    }
+
+    /// Durable at once, as after a sync of file and folder.
+    pub(super) fn put(&mut self, part: Part, bytes: Option<Vec<u8>>) {
+        match part {
+            Part::Document => {
+                self.document_version += 1;
+                self.document_is_newer = false;
+                self.document.clone_from(&bytes);
+                self.durable_document = bytes;
+            }
+            Part::Journal => {
+                self.journals += 1;
+                let id = self.journals;
+                self.journal = bytes.map(|current| Journal { id, durable: current.clone(), current });
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The files of one database, by name, and whether they can be what the protocol needs.
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::statvfs;
+
+use crate::{
+    files::{Unusable, folder_of, look_at_regular, refuse_mounted, resolve},
+    store::{engine::failed, error::StoreError},
+};
+
+/// Room for the longest suffix of a file beside the document: `.journal.until-1795561664939-999`.
+const MAX_SUFFIX_BYTES: usize = 32;
+
+/// The files of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    pub(crate) folder: PathBuf,
+    pub(crate) document: PathBuf,
+    pub(crate) journal: PathBuf,
+    pub(crate) lock: PathBuf,
+    pub(crate) poison: PathBuf,
+}
+
+impl Paths {
+    /// The files of the database whose document is `document`, through symbolic links. Does not look at them.
+    ///
+    /// # Errors
+    /// The operating system's, if a link cannot be followed.
+    pub(crate) fn of(document: &Path) -> io::Result<Self> {
+        Ok(Self::beside(&resolve(document)?))
+    }
+
+    /// As [`Self::of`], and `document` itself if its links cannot be followed: reading it reports why.
+    pub(crate) fn of_reader(document: &Path) -> Self {
+        Self::of(document).unwrap_or_else(|_| Self::beside(document))
+    }
+
+    fn beside(document: &Path) -> Self {
+        Self {
+            folder: folder_of(document).to_owned(),
+            document: document.to_owned(),
+            journal: with_suffix(document, ".journal"),
+            lock: with_suffix(document, ".lock"),
+            poison: with_suffix(document, ".poisoned"),
+        }
+    }
+
+    /// As [`Self::of`], and refuses what no worker can use. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] with the path that cannot be used.
+    pub(crate) fn checked(document: &Path) -> Result<Self, StoreError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| failed("open", &path, source)
+        };
+        let paths = Self::of(document).map_err(unusable(document))?;
+        refuse_long_name(&paths.document).map_err(unusable(&paths.document))?;
+        for path in [&paths.document, &paths.journal, &paths.lock] {
+            look_at_regular(path).map_err(unusable(path))?;
+        }
+        for path in [&paths.document, &paths.journal] {
+            refuse_mounted(path).map_err(unusable(path))?;
+        }
+        Ok(paths)
+    }
+}
+
+/// `path` with `suffix` after its whole name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The folder itself, or the nearest one above it that exists.
+///
+/// # Errors
+/// The operating system's, if something above is not a folder or cannot be looked at.
+pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(folder)?;
+    for ancestor in absolute.ancestors() {
+        match crate::files::look_at(ancestor)? {
+            Some(found) if found.is_dir() => return Ok(ancestor.to_owned()),
+            Some(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            None => {}
+        }
+    }
+    Ok(absolute)
+}
+
+/// Refused when opening, since a name that is too long for a copy would otherwise stop a worker in the middle.
+fn refuse_long_name(document: &Path) -> io::Result<()> {
+    let bytes = document.file_name().map_or(0, std::ffi::OsStr::len);
+    let limit = statvfs(&nearest_folder(folder_of(document))?).map(|found| found.f_namemax);
+    // Some FUSE file systems report 0.
+    let limit = match limit {
+        Ok(limit) if limit > 0 => usize::try_from(limit).unwrap_or(usize::MAX).min(255),
+        Ok(_) | Err(_) => 255,
+    };
+    let most = limit.saturating_sub(MAX_SUFFIX_BYTES);
+    if bytes > most { Err(Unusable::NameTooLong { bytes, most }.into()) } else { Ok(()) }
+}

@@ -1,0 +1,200 @@
+//! Starting again from the original's document: the old journal stays beside the new one, and a failure changes nothing.
+//!
+//! Every step that needs space or a new name comes first. The replacements come last and are undone in reverse.
+
+use std::io;
+
+use crate::domain::{REORDER_BELOW, UnixMillis};
+
+use super::{
+    document::{Document, STARTING_DOCUMENT},
+    engine::{Engine, failed},
+    error::{StoreError, damaged_alone},
+    medium::{FileId, Medium, Part, Stamp},
+    record::Init,
+};
+
+/// How many names are tried for one kept file: two resets may share a millisecond.
+const MAX_NAMES: u32 = 999;
+
+/// What a reset kept, as suffixes of the names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// The old journal, under the journal's name with this suffix.
+    pub journal: Option<String>,
+    /// A document that could not be read as one, under the document's name with this suffix.
+    pub document: Option<String>,
+}
+
+/// The new files, under temporary names.
+struct Prepared<S> {
+    /// The old document, to be put back after a failure; `None` if there was none.
+    old: Option<S>,
+    /// Belongs to neither journal: killed after it is in place, a worker keeps it aside and shows the old journal's
+    /// state; killed after the new journal is in place, it says what that says.
+    between: S,
+    journal: S,
+    document: S,
+}
+
+/// What was in place before.
+#[derive(Clone, Copy)]
+struct Before {
+    journal: Option<FileId>,
+    document: Option<Stamp>,
+}
+
+impl<M: Medium> Engine<M> {
+    /// Starts again from the original's document. Works on a damaged or poisoned database too.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`] and [`StoreError::DamagedDocument`], and then the old database is
+    /// unchanged; [`StoreError::HalfReset`] if it could not be put back.
+    pub fn reset(medium: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
+        Self::new(medium, clock, REORDER_BELOW).locked(Self::reset_locked)
+    }
+
+    fn reset_locked(&mut self) -> Result<Kept, StoreError> {
+        let before = self.before()?;
+        let is_damaged = self.is_document_damaged(before)?;
+        let prepared = self.prepare()?;
+        let mut kept = Kept::default();
+        let result =
+            self.keep_old(before, is_damaged, &mut kept).and_then(|()| self.put_in_place(prepared, before, &kept));
+        match result {
+            Ok(()) => Ok(kept),
+            Err(error) => {
+                // What was not put back is needed.
+                if !matches!(error, StoreError::HalfReset { .. }) {
+                    self.forget(&kept);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn before(&mut self) -> Result<Before, StoreError> {
+        let journal = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let document = self.medium.stamp().map_err(|source| failed("look at", self.medium.document_path(), source))?;
+        Ok(Before { journal: journal.map(|found| found.id), document })
+    }
+
+    fn is_document_damaged(&mut self, before: Before) -> Result<bool, StoreError> {
+        let Some(found) = self.read_document()? else { return Ok(false) };
+        match Document::parse(&found) {
+            Ok(_) => Ok(false),
+            // Beside a journal it is our document, damaged. Alone it is another program's file.
+            Err(_) if before.journal.is_some() => Ok(true),
+            Err(cause) => Err(damaged_alone(self.medium.document_path(), cause)),
+        }
+    }
+
+    fn prepare(&mut self) -> Result<Prepared<M::Staged>, StoreError> {
+        let path = self.medium.document_path().to_owned();
+        let start = Document::parse(STARTING_DOCUMENT.as_bytes()).map_err(|cause| damaged_alone(&path, cause))?;
+        let between = Document { seq: Some(0), ..start.clone() };
+        let between = between.render().map_err(|error| failed("write", &path, error.into()))?;
+        let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
+        let line = self.first_line(init)?;
+        let medium = &mut self.medium;
+        let mut stage =
+            |part, bytes: &[u8]| medium.stage(part, bytes).map_err(|source| failed("prepare", &path, source));
+        let between = stage(Part::Document, &between)?;
+        let document = stage(Part::Document, STARTING_DOCUMENT.as_bytes())?;
+        let journal = stage(Part::Journal, &line)?;
+        let old = self.medium.stage_current(Part::Document).map_err(|source| failed("copy", &path, source))?;
+        Ok(Prepared { old, between, journal, document })
+    }
+
+    fn keep_old(&mut self, before: Before, is_damaged: bool, kept: &mut Kept) -> Result<(), StoreError> {
+        if is_damaged {
+            let suffix = self.keep_under_free_name(Part::Document, "damaged")?;
+            tracing::warn!(kept_as = suffix, "the document is damaged; keeping a copy");
+            kept.document = Some(suffix);
+        }
+        if before.journal.is_some() {
+            kept.journal = Some(self.keep_under_free_name(Part::Journal, "until")?);
+        }
+        Ok(())
+    }
+
+    /// Keeps a part under a name that says why and when. Gives the suffix.
+    pub(super) fn keep_under_free_name(&mut self, part: Part, why: &str) -> Result<String, StoreError> {
+        let at = (self.clock)().0;
+        let mut suffix = format!(".{why}-{at}");
+        for number in 2..=MAX_NAMES {
+            match self.medium.keep(part, &suffix) {
+                Ok(()) => return Ok(suffix),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => suffix = format!(".{why}-{at}-{number}"),
+                Err(source) => {
+                    // After an error the name may exist.
+                    self.remove_kept(part, &suffix);
+                    return Err(failed("keep a copy of", self.path(part), source));
+                }
+            }
+        }
+        Err(failed("keep a copy of", self.path(part), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    fn put_in_place(&mut self, prepared: Prepared<M::Staged>, before: Before, kept: &Kept) -> Result<(), StoreError> {
+        let Prepared { old, between, journal, document } = prepared;
+        let placed = self
+            .place(Part::Document, between)
+            .and_then(|()| self.place(Part::Journal, journal))
+            .and_then(|()| self.place(Part::Document, document))
+            .and_then(|()| {
+                self.medium.clear_poison().map_err(|source| failed("unlock", self.path(Part::Journal), source))
+            });
+        let Err(error) = placed else { return Ok(()) };
+        match self.undo(old, before, kept) {
+            Ok(()) => Err(error),
+            Err(undo) => Err(StoreError::HalfReset { error: Box::new(error), undo: Box::new(undo) }),
+        }
+    }
+
+    fn place(&mut self, part: Part, staged: M::Staged) -> Result<(), StoreError> {
+        self.medium.place(part, staged).map_err(|source| failed("replace", self.path(part), source))
+    }
+
+    /// Puts back what was replaced: first the journal, since without its document it is still a database.
+    fn undo(&mut self, old: Option<M::Staged>, before: Before, kept: &Kept) -> Result<(), StoreError> {
+        let now = self.before()?;
+        if now.journal != before.journal {
+            let undone = match &kept.journal {
+                Some(suffix) => self.medium.restore(Part::Journal, suffix),
+                None => self.medium.discard(Part::Journal),
+            };
+            undone.map_err(|source| failed("put back", self.path(Part::Journal), source))?;
+        }
+        if now.document != before.document {
+            let undone = match old {
+                Some(old) => self.medium.place(Part::Document, old),
+                None => self.medium.discard(Part::Document),
+            };
+            undone.map_err(|source| failed("put back", self.path(Part::Document), source))?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, kept: &Kept) {
+        if let Some(suffix) = &kept.journal {
+            self.remove_kept(Part::Journal, suffix);
+        }
+        if let Some(suffix) = &kept.document {
+            self.remove_kept(Part::Document, suffix);
+        }
+    }
+
+    fn remove_kept(&mut self, part: Part, suffix: &str) {
+        if let Err(error) = self.medium.forget(part, suffix) {
+            tracing::warn!(%error, suffix, "could not remove the copy of a reset that failed");
+        }
+    }
+
+    fn path(&self, part: Part) -> &std::path::Path {
+        match part {
+            Part::Document => self.medium.document_path(),
+            Part::Journal => self.medium.journal_path(),
+        }
+    }
+}
