@@ -24,7 +24,7 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let problem = found.problem.as_ref().map(Problem::to_string);
     if args.json {
         let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
-        print::json(&json!({
+        let mut object = json!({
             "verdict": verdict.name(),
             "stock": { "initial": audit.initial, "expected": audit.expected, "actual": audit.actual },
             "orders": audit.orders,
@@ -32,8 +32,11 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
             "adjustments": audit.adjustments,
             "appliedTwice": twice,
             "seq": audit.seq,
-            "problem": problem,
-        }));
+        });
+        if let (Some(problem), Some(fields)) = (&problem, object.as_object_mut()) {
+            fields.insert("problem".to_owned(), json!(problem));
+        }
+        print::json(&object);
     } else {
         match &found.problem {
             Some(Problem::Differs { document, journal, .. }) => {

@@ -20,7 +20,11 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
     let journal = kept.journal.map(|suffix| format!("{}.journal{suffix}", path.display()));
     let document = kept.document.map(|suffix| format!("{}{suffix}", path.display()));
     if args.json {
-        print::json(&json!({ "database": path, "keptJournal": journal, "keptDocument": document }));
+        let mut object = json!({ "database": path, "keptJournal": journal });
+        if let (Some(document), Some(fields)) = (document, object.as_object_mut()) {
+            fields.insert("keptDocument".to_owned(), json!(document));
+        }
+        print::json(&object);
     } else {
         print::line(&format!("{} is the seed's starting document", path.display()));
         if let Some(kept) = journal {

@@ -327,22 +327,6 @@ impl<M: Medium> Engine<M> {
         StoreError::DamagedJournal { path: self.medium.journal_path().to_owned(), offset, cause }
     }
 
-    pub(super) fn refuse_poison(&mut self) -> Result<(), StoreError> {
-        if let Some((file, reason)) = &self.poisoned {
-            let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
-            if found.map(|found| found.id) == Some(*file) {
-                return Err(StoreError::Poisoned { reason: reason.clone() });
-            }
-            // A reset has put another journal in its place.
-            self.poisoned = None;
-        }
-        match self.medium.poison() {
-            Ok(None) => Ok(()),
-            Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
-            Err(source) => Err(failed("look at", self.medium.document_path(), source)),
-        }
-    }
-
     pub(super) fn state(&self) -> Result<&Loaded, StoreError> {
         self.loaded.as_ref().ok_or(StoreError::Stopped)
     }

@@ -22,6 +22,22 @@ impl<M: Medium> Engine<M> {
         if self.published.is_none() { self.reconcile_document() } else { Ok(()) }
     }
 
+    pub(super) fn refuse_poison(&mut self) -> Result<(), StoreError> {
+        if let Some((file, reason)) = &self.poisoned {
+            let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+            if found.map(|found| found.id) == Some(*file) {
+                return Err(StoreError::Poisoned { reason: reason.clone() });
+            }
+            // A reset has put another journal in its place.
+            self.poisoned = None;
+        }
+        match self.medium.poison() {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
+            Err(source) => Err(failed("look at", self.medium.document_path(), source)),
+        }
+    }
+
     /// No journal: the document says where the stock begins, and the seed's where there is none.
     fn begin_journal(&mut self) -> Result<(), StoreError> {
         let path = self.medium.document_path().to_owned();

@@ -43,6 +43,9 @@ fn stock(settings: &Settings) -> Check {
     let Examination { audit, problem } = found;
     match problem {
         Some(Problem::Refused(error)) => Check::wrong("stock", error.to_string(), mend(&error, settings)),
+        Some(problem @ Problem::Damaged(_)) => {
+            Check::wrong("stock", problem.to_string(), Some(remedy(&problem).to_owned()))
+        }
         Some(problem) => Check::warning("stock", problem.to_string(), Some(remedy(&problem).to_owned())),
         None if verdict == Verdict::Right => Check::right("stock", audit.sentence()),
         // What orders without a guard are meant to show.
