@@ -12,7 +12,7 @@ use crate::domain::{Activity, UnixMillis};
 pub use journal::Left;
 
 use super::{
-    execution::{Asked, Execution, Turn},
+    execution::{Asked, Execution},
     message::End,
     pending::Description,
 };
@@ -232,17 +232,6 @@ impl Orders {
     /// The server answered about a run.
     pub fn described(&mut self, key: RunKey, description: Description) -> Slot {
         self.change(key, description.at, |execution| execution.hear(description))
-    }
-
-    /// The journal tells of a run.
-    pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
-        self.journal_time = self.journal_time.max(at);
-        let turn = Turn { at: self.journal_time, seq };
-        self.change(key, at, |execution| {
-            execution.turn = execution.turn.or(Some(turn));
-            execution.first_line = Some(execution.first_line.map_or(at, |first| first.min(at)));
-            change(execution);
-        });
     }
 
     /// Changes the execution of a workflow run, which is made where it is not known.

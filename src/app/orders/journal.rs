@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use crate::{
-    app::{execution::Execution, ingest},
+    app::{
+        execution::{Execution, Turn},
+        ingest,
+    },
+    domain::UnixMillis,
     store::Record,
 };
 
@@ -18,6 +22,17 @@ pub struct Left {
 }
 
 impl Orders {
+    /// The journal tells of a run.
+    pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
+        self.journal_time = self.journal_time.max(at);
+        let turn = Turn { at: self.journal_time, seq };
+        self.change(key, at, |execution| {
+            execution.turn = execution.turn.or(Some(turn));
+            execution.first_line = Some(execution.first_line.map_or(at, |first| first.min(at)));
+            change(execution);
+        });
+    }
+
     /// The same journal is read again: forget what only it recorded.
     pub fn forget_journal(&mut self) {
         self.keep(|execution| execution.asked.is_some() || execution.taken);
