@@ -164,6 +164,12 @@ pub struct StartArgs {
     /// [default: order-<ORDER_ID>]
     #[arg(long, value_name = "ID")]
     pub workflow_id: Option<String>,
+    /// Stop waiting after this long, as in 30s, 2m or 1h; the order stays open
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Start the order, print its workflow id and run id, and do not wait
+    #[arg(long, conflicts_with = "timeout")]
+    pub no_wait: bool,
     #[command(flatten)]
     pub terms: TermsArgs,
     /// One JSON object on standard output
@@ -243,6 +249,17 @@ pub struct ExportArgs {
     /// Columns and rows
     #[arg(long, value_name = "COLUMNSxROWS", default_value = "100x30")]
     pub size: ScreenSize,
+}
+
+/// `30s`, `1.5m`, `250ms`, `1h`; a number alone is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("", 1.0)];
+    let expected = || "give a time above 0, as in 30s, 2m or 1h".to_owned();
+    let (number, factor) =
+        UNITS.iter().find_map(|(unit, factor)| Some((text.trim().strip_suffix(unit)?, factor))).ok_or_else(expected)?;
+    let number: f64 = number.trim().parse().map_err(|_| expected())?;
+    let duration = Duration::try_from_secs_f64(number * factor).map_err(|_| expected())?;
+    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -355,6 +372,17 @@ mod tests {
                 assert!(answer.contains(shown), "{called} {arguments}: {answer}");
             }
         }
+    }
+
+    #[test]
+    fn a_time_to_wait_has_a_unit_or_is_in_seconds() {
+        for (text, millis) in [("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("250ms", 250), ("1.5", 1_500)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "0s", "-1s", "1d", "NaN", "inf", "1e300h", "1 2"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(parsed("idempotence start A12 --no-wait --timeout 3s").is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
     app::{self, Message},
     config::{LogLevel, Settings},
     store::now,
+    temporal,
 };
 
 /// Logs to a file in the state folder, and says which.
@@ -53,6 +54,13 @@ fn open(settings: &Settings) -> Result<(PathBuf, File), Failure> {
 /// Logs to standard error: for commands whose output is a log anyway.
 pub fn to_stderr(settings: &Settings) {
     install(settings, lines(settings, io::stderr));
+}
+
+/// As [`to_stderr`], and workflow tasks that the SDK fails are logged with their cause.
+pub fn of_worker(settings: &Settings) {
+    let (layer, found) = temporal::failed_tasks();
+    install(settings, lines(settings, io::stderr).and_then(layer));
+    tokio::spawn(temporal::log_failed_tasks(found));
 }
 
 fn install(settings: &Settings, layer: impl Layer<Registry> + Send + Sync) {

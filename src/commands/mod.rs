@@ -20,6 +20,7 @@ mod stage;
 mod start;
 mod stop;
 mod supervise;
+mod waiting;
 mod walkthrough;
 mod worker;
 

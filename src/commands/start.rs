@@ -3,20 +3,22 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use tokio::time::Instant;
 
-use super::{Failure, drawn_seed, faults_for, log, print};
+use super::{
+    Failure, drawn_seed, faults_for, log, print,
+    waiting::{Waited, Waiting},
+};
 use crate::{
     cli::StartArgs,
     config::Settings,
     runtime::backend::endpoint,
     store::{Outcome, read_document},
-    temporal::{
-        Demo, End, Link, OrderInput, Patience, Presence, StartRequest, Started, look_for_worker, order_workflow_id,
-        start,
-    },
+    temporal::{Demo, End, Link, OrderInput, Patience, StartRequest, Started, order_workflow_id, start},
 };
 
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
+    let limit = args.timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
     log::to_file(&settings)?;
     let id = crate::domain::OrderId::new(args.order_id.as_str())
         .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
@@ -41,10 +43,42 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     } else {
         say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
-    warn_without_worker(&settings, &link).await;
-    let end = watch.end_or_refusal().await?;
-    let after = stock(&settings)?;
-    report(&args, &started, &end, before, after)
+    if args.no_wait {
+        let note = "started, and not waited for. The same command without --no-wait joins it and waits";
+        return Ok(left_open(&args, &started, "started", before, note));
+    }
+    let waiting = Waiting { link: &link, started: &started, task_queue: &settings.task_queue, limit };
+    match waiting.wait(&watch).await? {
+        Waited::Ended(end) => report(&args, &started, &end, before, stock(&settings)?),
+        Waited::GivenUp(why) => {
+            let workflow = &started.workflow;
+            let note = format!(
+                "{}. The order stays open in Temporal: the same command joins it and waits again; to end it: temporal \
+                 workflow terminate --workflow-id '{workflow}'",
+                why.trim_end_matches('.')
+            );
+            left_open(&args, &started, "open", before, &note);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Reports an order that has not ended.
+fn left_open(args: &StartArgs, started: &Started, outcome: &str, before: Option<i64>, note: &str) -> ExitCode {
+    if args.json {
+        print::json(&json!({
+            "orderID": args.order_id,
+            "workflowID": started.workflow,
+            "runID": started.run,
+            "outcome": outcome,
+            "stockBefore": before,
+            "stockAfter": null,
+        }));
+    } else {
+        print::line(&format!("result: {outcome}"));
+    }
+    print::problem(note);
+    ExitCode::SUCCESS
 }
 
 fn say(args: &StartArgs, text: &str) {
@@ -59,13 +93,6 @@ fn shown(stock: Option<i64>) -> String {
 
 fn stock(settings: &Settings) -> Result<Option<i64>, Failure> {
     Ok(read_document(&settings.database.path)?.map(|document| document.stock))
-}
-
-async fn warn_without_worker(settings: &Settings, link: &Link) {
-    if matches!(look_for_worker(link, &settings.task_queue).await, Ok(Presence::Nobody)) {
-        let queue = &settings.task_queue;
-        print::problem(&format!("no worker reports from '{queue}' yet; waiting. Start one with: idempotence worker"));
-    }
 }
 
 /// The word for a run's end, as `--json` gives it.

@@ -22,7 +22,7 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
 }
 
 async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
-    log::to_stderr(&settings);
+    log::of_worker(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
     // A long journal takes seconds to read.
     let store = tokio::task::block_in_place(|| JsonStore::open(&settings.database.path))?;

@@ -83,8 +83,8 @@ impl FailingTask {
         };
         let key = key.filter(|_| may_be_the_key).map_or_else(String::new, |key| {
             format!(
-                ". This client encrypts with the key '{key}': each worker needs ENCRYPT_PAYLOAD=true, \
-                 DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key"
+                ". This client encrypts with the key '{key}': a worker without ENCRYPT_PAYLOAD=true, \
+                 DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key cannot read the order"
             )
         });
         let text = text.trim_end_matches('.');

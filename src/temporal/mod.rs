@@ -3,7 +3,7 @@
 //! | file | role |
 //! | --- | --- |
 //! | `wire`, `received` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
-//! | `workflow`, `activities`, `worker` | the worker's side |
+//! | `workflow`, `activities`, `worker`, `task_log` | the worker's side |
 //! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
 //! | `starter`, `presence`, `open_runs` | the client's side |
 //! | `metrics` | what a worker counts, for Prometheus |
@@ -26,6 +26,7 @@ mod profile;
 mod proxy;
 mod received;
 mod starter;
+mod task_log;
 mod tls;
 mod wire;
 mod worker;
@@ -46,6 +47,7 @@ pub use proxy::{Proxy, ProxyError};
 pub use starter::{
     End, StartError, StartRequest, Started, Watch, WatchError, order_workflow_id, start, start_limited, watch,
 };
+pub use task_log::{FailedTask, failed_tasks, log_failed_tasks};
 pub(crate) use tls::is_content;
 pub use tls::{
     CertificateError, ClientIdentity, Expiring, KeyKind, Pem, PemProblem, PemSource, ServerCertificate, Tls,

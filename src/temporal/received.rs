@@ -138,7 +138,11 @@ impl TemporalDeserializable for SupplierArguments {
 fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionError> {
     let text = |key: &str| payload.metadata.get(key).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let encoding = text("encoding").unwrap_or_default();
-    let shut = |message: String| Err(PayloadConversionError::EncodingError(message.into()));
+    let shut = |message: String| {
+        // The SDK reports only that the workflow could not be created.
+        tracing::warn!("{message}");
+        Err(PayloadConversionError::EncodingError(message.into()))
+    };
     match encoding.as_str() {
         "json/plain" => Ok(serde_json::from_slice(&payload.data).map(|Unique(value)| value).map_err(|error| {
             let problem = sanitize(&error.to_string(), MAX_PROBLEM_CHARS);

@@ -32,4 +32,5 @@ mod shipped;
 mod stage;
 mod terminal;
 mod tls;
+mod waits;
 mod walkthrough;

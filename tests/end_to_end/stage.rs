@@ -116,12 +116,22 @@ impl Stage {
 
     /// A worker process that polls, with settings from its environment.
     pub fn worker_with(&self, settings: &[(&str, &str)]) -> WorkerProcess {
+        self.spawn_worker(settings, Stdio::inherit())
+    }
+
+    /// The same, with its log lines in a file.
+    pub fn worker_logging(&self, settings: &[(&str, &str)], log: &Path) -> WorkerProcess {
+        self.spawn_worker(settings, std::fs::File::create(log).expect("a log file").into())
+    }
+
+    fn spawn_worker(&self, settings: &[(&str, &str)], log: Stdio) -> WorkerProcess {
         let mut child = self
             .command("worker")
             .envs(settings.iter().copied())
             .arg("--with-parent")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the program starts");
         let mut line = String::new();

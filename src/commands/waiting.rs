@@ -1,0 +1,171 @@
+//! How `start` waits for the end of an order: it says what it waits for, one line per change on standard error, and ends
+//! where waiting cannot help.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::{Failure, print};
+use crate::temporal::{
+    Described, End, FailingTask, Link, PendingActivity, PendingState, Presence, Started, Watch, describe,
+    look_for_worker,
+};
+
+/// Between two looks at the order.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long one look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A workflow task that fails for so long, or so often, fails for good: another worker would have had its turn.
+const FAILS_FOR_GOOD: Duration = Duration::from_secs(15);
+const FAILS_FOR_GOOD_ATTEMPTS: u32 = 3;
+
+/// What an order waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reason {
+    Server(String),
+    Worker {
+        task_queue: String,
+    },
+    Task(FailingTask),
+    Activity(String),
+    /// It is under way.
+    Nothing,
+}
+
+impl Reason {
+    fn sentence(&self, key: Option<&str>) -> Option<String> {
+        match self {
+            Self::Server(cause) => Some(format!("waiting for the server: {cause}")),
+            Self::Worker { task_queue } => {
+                Some(format!("no worker reports from '{task_queue}' yet; waiting. Start one with: idempotence worker"))
+            }
+            Self::Task(failing) => Some(failing.explain(key)),
+            Self::Activity(text) => Some(text.clone()),
+            Self::Nothing => None,
+        }
+    }
+
+    /// The same cause, whatever its count of attempts.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Task(one), Self::Task(other)) => one.cause == other.cause,
+            (one, other) => one == other,
+        }
+    }
+}
+
+/// An order that is waited for.
+pub struct Waiting<'a> {
+    pub link: &'a Link,
+    pub started: &'a Started,
+    pub task_queue: &'a str,
+    /// When to give up, and how long that is after the command's start.
+    pub limit: Option<(Instant, Duration)>,
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub enum Waited {
+    Ended(End),
+    /// The order is still open, and this is why it was not waited for any longer.
+    GivenUp(String),
+}
+
+impl Waiting<'_> {
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// The server does not let this client wait.
+    pub async fn wait(&self, watch: &Watch) -> Result<Waited, Failure> {
+        let end = watch.end_or_refusal();
+        tokio::pin!(end);
+        let mut said = Reason::Nothing;
+        let mut failing_since: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                ended = &mut end => return Ok(Waited::Ended(ended?)),
+                given_up = self.limit_reached(&said) => return Ok(Waited::GivenUp(given_up)),
+                reason = self.look_again(failing_since.is_none() && said == Reason::Nothing) => {
+                    failing_since = match &reason {
+                        Reason::Task(failing) => {
+                            let since = *failing_since.get_or_insert_with(Instant::now);
+                            if failing.attempt >= FAILS_FOR_GOOD_ATTEMPTS || since.elapsed() > FAILS_FOR_GOOD {
+                                return Ok(Waited::GivenUp(failing.explain(self.link.key_id())));
+                            }
+                            Some(since)
+                        }
+                        _ => None,
+                    };
+                    if !reason.is_like(&said) && let Some(text) = reason.sentence(self.link.key_id()) {
+                        print::problem(&text);
+                    }
+                    said = reason;
+                }
+            }
+        }
+    }
+
+    async fn limit_reached(&self, reason: &Reason) -> String {
+        let Some((at, limit)) = self.limit else { return std::future::pending().await };
+        sleep_until(at).await;
+        let why = reason.sentence(self.link.key_id()).unwrap_or_else(|| "the order is still under way".to_owned());
+        format!("no end within {} s: {why}", limit.as_secs_f64())
+    }
+
+    async fn look_again(&self, first: bool) -> Reason {
+        sleep(if first { LOOK_EVERY / 4 } else { LOOK_EVERY }).await;
+        match timeout(LOOK_TIMEOUT, self.look()).await {
+            Ok(reason) => reason,
+            Err(_) => Reason::Server(format!("no answer in {} s", LOOK_TIMEOUT.as_secs())),
+        }
+    }
+
+    async fn look(&self) -> Reason {
+        let Started { workflow, run, .. } = self.started;
+        let Described { open, pending, failing, .. } = match describe(self.link, workflow, run).await {
+            Ok(described) => described,
+            Err(error) => return Reason::Server(error.to_string()),
+        };
+        if let Some(failing) = failing {
+            return Reason::Task(failing);
+        }
+        let waits = pending.first().is_none_or(|activity| activity.state == PendingState::Scheduled);
+        if open && waits && matches!(look_for_worker(self.link, self.task_queue).await, Ok(Presence::Nobody)) {
+            return Reason::Worker { task_queue: self.task_queue.to_owned() };
+        }
+        pending.first().map_or(Reason::Nothing, activity)
+    }
+}
+
+/// What is worth saying of an activity that has not ended.
+fn activity(pending: &PendingActivity) -> Reason {
+    let name = pending.activity;
+    match (&pending.failure, pending.state) {
+        (_, PendingState::Paused) => Reason::Activity(format!("{name} is paused in Temporal; unpause it there")),
+        (Some(failure), _) => {
+            let before = pending.attempt.saturating_sub(u32::from(pending.state == PendingState::Scheduled)).max(1);
+            Reason::Activity(format!("{name}: attempt {before} failed: {}", failure.message))
+        }
+        (None, _) => Reason::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temporal::TaskFailure;
+
+    #[test]
+    fn a_failing_task_is_said_once_per_cause() {
+        let failing = |attempt, cause| Reason::Task(FailingTask { attempt, cause });
+        let unknown = |why: &str| TaskFailure::Unknown { why: why.to_owned() };
+        assert!(failing(2, unknown("x")).is_like(&failing(3, unknown("x"))));
+        assert!(!failing(2, unknown("x")).is_like(&failing(2, unknown("y"))));
+        assert!(!failing(2, TaskFailure::TimedOut).is_like(&Reason::Nothing));
+        assert_eq!(Reason::Nothing.sentence(None), None);
+        let worker = Reason::Worker { task_queue: "q".to_owned() };
+        assert!(worker.sentence(None).is_some_and(|text| text.contains("'q'") && text.contains("idempotence worker")));
+    }
+}

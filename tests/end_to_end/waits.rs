@@ -1,0 +1,92 @@
+//! What `start` does while an order does not end: it says why, and gives up where waiting cannot help.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::stage::{PATIENCE, Stage, offline, program, text};
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&text(output).0).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let start = |more: &[&str]| {
+        let workflow = format!("{}-A", stage.queue);
+        stage.command("start").args(["A", "123456", "1", "--workflow-id", &workflow]).args(more).output().unwrap()
+    };
+    let left = start(&["--faults", "none", "--no-wait", "--json"]);
+    assert_eq!((left.status.code(), json(&left)["outcome"].as_str()), (Some(0), Some("started")), "{left:?}");
+    let waited = start(&["--timeout", "2s", "--json"]);
+    assert_eq!((waited.status.code(), json(&waited)["outcome"].as_str()), (Some(1), Some("open")), "{waited:?}");
+    assert_eq!(json(&waited)["runID"], json(&left)["runID"], "it joined");
+    let (_, problem) = text(&waited);
+    assert!(problem.contains(&format!("no worker reports from '{}'", stage.queue)), "{problem}");
+    assert_eq!(problem.matches("Start one with").count(), 2, "once while it waits, once at the end: {problem}");
+    assert!(problem.contains("no end within 2 s") && problem.contains("terminate"), "{problem}");
+    let _worker = stage.worker();
+    let ended = start(&["--timeout", &format!("{}s", PATIENCE.as_secs()), "--json"]);
+    assert_eq!(json(&ended)["outcome"], "applied", "{ended:?}");
+    stage.assert_right(999);
+}
+
+fn key(home: &Path) -> Command {
+    let mut command = program(home);
+    command.env("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey").env("XDG_CONFIG_HOME", home);
+    command
+}
+
+/// Starts an encrypted order that the worker cannot read. Gives what `start` and the worker's log say.
+fn encrypted_start(stage: &Stage, worker_settings: &[(&str, &str)]) -> (Output, String) {
+    let keys = tempfile::tempdir().unwrap();
+    assert!(key(keys.path()).args(["keys", "add"]).status().unwrap().success());
+    let log = stage.folder.path().join("worker.log");
+    let _worker = stage.worker_logging(worker_settings, &log);
+    let output = stage
+        .command("start")
+        .args(["A", "123456", "1", "--faults", "none", "--json"])
+        .envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey")])
+        .env("XDG_CONFIG_HOME", keys.path())
+        .output()
+        .unwrap();
+    (output, fs::read_to_string(log).unwrap())
+}
+
+#[test]
+fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let (output, log) = encrypted_start(&stage, &[]);
+    assert_eq!((output.status.code(), json(&output)["outcome"].as_str()), (Some(1), Some("open")), "{output:?}");
+    let (_, problem) = text(&output);
+    for part in ["encrypts with the key 'stagekey'", "a worker without ENCRYPT_PAYLOAD=true", "stays open"] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+    let warning = log.lines().find(|line| line.contains("WARN") && line.contains("this worker has no key"));
+    assert!(warning.is_some(), "{log}");
+
+    let stage = Stage::new();
+    let other = stage.folder.path().to_str().unwrap().to_owned();
+    assert!(key(stage.folder.path()).args(["keys", "add"]).status().unwrap().success());
+    let settings = [
+        ("ENCRYPT_PAYLOAD", "true"),
+        ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey"),
+        ("XDG_CONFIG_HOME", other.as_str()),
+    ];
+    let (output, log) = encrypted_start(&stage, &settings);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let (_, problem) = text(&output);
+    assert!(problem.contains("the key 'stagekey' does not open it"), "{problem}");
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("does not open it")), "{log}");
+}
