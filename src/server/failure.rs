@@ -48,7 +48,9 @@ pub enum StartError {
     },
     /// It ended before it took connections: a broken or too old executable, mostly.
     #[error(
-        "{ended} while starting, and said: {said}; if {} is broken or old, name another one in TEMPORAL_CLI",
+        "{ended} while starting, and said: {said}; if its database {} is damaged, or a newer `temporal` made it, move it \
+         away or start that version again; if {} is broken or old, name another one in TEMPORAL_CLI",
+        database.display(),
         executable.display()
     )]
     Ended {
@@ -58,14 +60,19 @@ pub enum StartError {
         said: String,
         /// The `temporal` executable.
         executable: PathBuf,
+        /// The server's database.
+        database: PathBuf,
     },
     /// It runs, but took no connections in time. It is stopped.
-    #[error("the dev server did not listen on {address} in time; try again, or see its log {}", log.display())]
+    #[error("the dev server did not listen on {address} in time; see its log {}. If its database {} is damaged, or a newer `temporal` made it, \
+             move it away", log.display(), database.display())]
     Slow {
         /// Where it should have listened.
         address: SocketAddr,
         /// Its log.
         log: PathBuf,
+        /// The server's database.
+        database: PathBuf,
     },
 }
 

