@@ -59,6 +59,9 @@ pub struct SettingsArgs {
     /// Nothing moves without need [IDEMPOTENCE_STILL]
     #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     still: Option<String>,
+    /// One line per event instead of a screen, as for a screen reader [IDEMPOTENCE_PLAIN; default: as TERM says]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    plain: Option<String>,
 }
 
 impl From<SettingsArgs> for Flags {
@@ -80,6 +83,7 @@ impl From<SettingsArgs> for Flags {
             theme: args.theme,
             ascii: args.ascii,
             still: args.still,
+            plain: args.plain,
         }
     }
 }

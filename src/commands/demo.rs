@@ -1,6 +1,6 @@
 //! A scenario without a terminal: server, worker, orders, a line per attempt and effect, and whether it came as expected.
 
-mod lines;
+pub(super) mod lines;
 mod report;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode, sync::Arc, time::Duration};

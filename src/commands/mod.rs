@@ -185,25 +185,30 @@ fn expiring(settings: &Settings) -> Vec<String> {
     }
 }
 
-/// A dashboard needs a terminal; without one, the same thing can still be shown line by line.
+/// A dashboard needs a screen; without one, the same thing can still be shown line by line.
 async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
-    if io::stdout().is_terminal() && io::stdin().is_terminal() {
-        return dashboard::run(settings, args).await;
-    }
-    print::problem("standard input or output is no terminal, so this runs: idempotence demo");
+    let Some(why) = no_screen(&settings) else {
+        return Box::pin(dashboard::run(settings, args)).await;
+    };
+    print::problem(&format!("{why}, so this runs: idempotence demo"));
     let terms = TermsArgs { seed: args.seed, remote_faults: args.remote_faults, ..TermsArgs::default() };
     let demo = DemoArgs { terms, ..DemoArgs::default() };
-    demo::run(settings, demo).await
+    Box::pin(demo::run(settings, demo)).await
+}
+
+/// Why there is no screen to draw on, or no keyboard.
+fn no_screen(settings: &Settings) -> Option<&'static str> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Some("standard input or output is no terminal");
+    }
+    settings.plain.then_some("lines are wanted, or TERM is dumb or not set (--plain=false draws a screen)")
 }
 
 /// Whether there is a screen and a keyboard.
-fn needs_terminal(command: &str) -> Result<(), Failure> {
-    if io::stdout().is_terminal() && io::stdin().is_terminal() {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!(
-        "{command} needs a terminal; without one, scenarios are played by: idempotence demo NAME"
-    )))
+fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
+    let Some(why) = no_screen(settings) else { return Ok(()) };
+    let lines = "idempotence demo NAME plays a scenario line by line, idempotence replay --plain prints a recording";
+    Err(Failure::Usage(format!("{command} needs a terminal with a screen, and {why}; {lines}")))
 }
 
 /// The plan to send. Planned faults on somebody else's server need to be asked for.

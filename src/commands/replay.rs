@@ -1,5 +1,7 @@
 //! Shows a recording again, in the same interface, with no server, worker or database.
 
+mod lines;
+
 use std::{
     fs,
     io::{self, Read},
@@ -27,8 +29,13 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
         let text = "replay reads its keys from standard input; save the recording to a file, and name that";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let player = Player::new(read(name)?, settings.look);
-    needs_terminal("replay")?;
+    let recording = read(name)?;
+    if settings.plain {
+        lines::print_all(recording, settings.look);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let player = Player::new(recording, settings.look);
+    needs_terminal(&settings, "replay")?;
     log::to_file(&settings)?;
     let ended = session::run(async |session| {
         if settings.probe_width {

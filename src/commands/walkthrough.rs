@@ -40,12 +40,12 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
     if args.notes {
-        needs_terminal("walkthrough --notes")?;
+        needs_terminal(&settings, "walkthrough --notes")?;
         return show_notes(settings).await;
     }
     let log = log::to_file(&settings)?;
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
-    needs_terminal("walkthrough")?;
+    needs_terminal(&settings, "walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
     let prepared = Prepared { pace: args.pace, ..prepared };
     let ended = session::run(async |session| {

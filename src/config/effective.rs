@@ -75,6 +75,7 @@ pub struct Effective {
     pub(super) theme: Sourced<Theme>,
     pub(super) ascii: Sourced<bool>,
     pub(super) still: Sourced<bool>,
+    pub(super) plain: Sourced<bool>,
     pub(super) state_dir: Sourced<PathBuf>,
     pub(super) cache_dir: Sourced<PathBuf>,
     /// What is understood and set, but has no effect; secrets replaced.
@@ -148,6 +149,7 @@ impl Effective {
             web_ui: Choice::without_flag(&["TEMPORAL_UI_URL"]).named(&sources, values::web_ui)?,
             theme: look::theme(flags, &sources, &environment)?,
             ascii: look::ascii(flags, &sources, &environment)?,
+            plain: look::plain(flags, &sources, &environment)?,
             still: still.of(&sources, values::boolean, bool::default)?,
             state_dir: folders.state,
             cache_dir: folders.cache,
@@ -203,6 +205,7 @@ impl TryFrom<Effective> for Settings {
             check_interval: effective.check_interval.value,
             log_level: effective.log_level.value,
             temporal_cli: effective.temporal_cli.value,
+            plain: effective.plain.value,
             web_ui: effective.web_ui.map(|web_ui| web_ui.value),
             probe_width: !effective.ascii.value && !look::is_chosen(&effective.ascii),
             look: Look { theme: effective.theme.value, ascii: effective.ascii.value, still: effective.still.value },

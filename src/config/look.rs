@@ -16,6 +16,9 @@ const PLAIN_TERMINALS: [&str; 3] = ["linux", "dumb", "ansi"];
 /// Terminals without colours.
 const MONO_TERMINALS: [&str; 2] = ["dumb", "ansi"];
 
+/// Terminals that cannot place their cursor: Emacs, editors' output panes, and what nobody knows.
+const WITHOUT_CURSOR: [&str; 2] = ["dumb", "unknown"];
+
 /// DEC's terminals, such as vt100 and vt220, have neither.
 const DEC_TERMINALS: [&str; 5] = ["vt1", "vt2", "vt3", "vt4", "vt5"];
 
@@ -52,6 +55,20 @@ pub(super) fn ascii(
 ) -> Result<Sourced<bool>, SettingsError> {
     let choice = Choice::new(flags.ascii.as_deref(), "--ascii", &["IDEMPOTENCE_ASCII"]);
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
+}
+
+/// What somebody asks for, in whatever layer; else a terminal that cannot place its cursor gets lines.
+pub(super) fn plain(
+    flags: &Flags,
+    sources: &Sources,
+    environment: &[(OsString, OsString)],
+) -> Result<Sourced<bool>, SettingsError> {
+    let choice = Choice::new(flags.plain.as_deref(), "--plain", &["IDEMPOTENCE_PLAIN"]);
+    let by_terminal = || match variable(environment, "TERM") {
+        Some(terminal) => terminal.map(|terminal| WITHOUT_CURSOR.contains(&terminal.as_ref())),
+        None => Sourced { value: true, origin: Origin { name: "TERM", layer: Layer::Absent } },
+    };
+    Ok(choice.named(sources, values::boolean)?.unwrap_or_else(by_terminal))
 }
 
 /// Whether somebody has chosen it, and not the locale.

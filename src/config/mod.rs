@@ -93,6 +93,8 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.
     pub temporal_cli: Option<PathBuf>,
+    /// One line per event instead of a screen.
+    pub plain: bool,
     /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
     pub web_ui: Option<String>,
     /// How the screen is to look at first.
@@ -146,6 +148,8 @@ pub struct Flags {
     pub ascii: Option<String>,
     /// `--still`: a boolean
     pub still: Option<String>,
+    /// `--plain`: a boolean
+    pub plain: Option<String>,
 }
 
 impl Flags {

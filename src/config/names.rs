@@ -49,7 +49,7 @@ pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_T
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
 /// What the settings file may hold, in the order in which `idempotence config` prints it.
-pub(super) const KEYS: [FileKey; 22] = [
+pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
@@ -72,10 +72,11 @@ pub(super) const KEYS: [FileKey; 22] = [
     FileKey::new("theme", "IDEMPOTENCE_THEME", Kind::Text),
     FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Truth),
     FileKey::new("still", "IDEMPOTENCE_STILL", Kind::Truth),
+    FileKey::new("plain", "IDEMPOTENCE_PLAIN", Kind::Truth),
 ];
 
 /// Every name that this program understands, in the order in which help prints them.
-pub const NAMES: [Name; 48] = [
+pub const NAMES: [Name; 49] = [
     Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
     Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
     Name::new("TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
@@ -131,6 +132,7 @@ pub const NAMES: [Name; 48] = [
     Name::new("IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
     Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: as the locale and the terminal are)"),
     Name::new("IDEMPOTENCE_STILL", "true for a screen on which nothing moves without need (default false)"),
+    Name::new("IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: as TERM says)"),
     Name::new("NO_COLOR", "anything: the theme mono, where no other is named"),
     Name::new("MYSQL_HOST", "host of the MySQL store (not available yet)"),
     Name::new("MYSQL_DATABASE", "database of the MySQL store (not available yet)"),

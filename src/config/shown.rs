@@ -87,6 +87,7 @@ impl Effective {
             Shown::of("theme", &self.theme, |theme| json!(theme.name())),
             Shown::of("ascii", &self.ascii, |ascii| json!(ascii)),
             Shown::of("still", &self.still, |still| json!(still)),
+            Shown::of("plain", &self.plain, |plain| json!(plain)),
             Shown::of("state_dir", &self.state_dir, |folder| path(folder)),
             Shown::of("cache_dir", &self.cache_dir, |folder| path(folder)),
         ]);

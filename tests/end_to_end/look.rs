@@ -56,3 +56,31 @@ fn a_locale_without_unicode_gets_ascii_bytes_only() {
     assert!(shown.is_ascii(), "{:?}", shown.chars().filter(|character| !character.is_ascii()).collect::<String>());
     assert!(!bytes(&["--ascii=false"], &[("LC_ALL", "C")]).is_ascii());
 }
+
+#[test]
+fn a_terminal_without_a_cursor_gets_lines_and_no_escape_sequence() {
+    let stage = Stage::new();
+    for (terminal, arguments) in
+        [(Some("dumb"), vec![]), (Some(""), vec![]), (None, vec![]), (Some("xterm"), vec!["--plain"])]
+    {
+        let mut command = dashboard(&stage, "127.0.0.1:1");
+        command.env_remove("TERM");
+        if let Some(terminal) = terminal {
+            command.env("TERM", terminal);
+        }
+        command.args(["replay"]);
+        command.args(&arguments);
+        let (status, bytes) = Screen::run(command, 100, 30).end();
+        assert!(status.success() && !bytes.contains('\u{1b}'), "{terminal:?}: {bytes:?}");
+        for expected in ["step 1 of ", "UpdateInventoryActivity", "effect committed", "seen:"] {
+            assert!(bytes.contains(expected), "{terminal:?}: {expected} is missing in {bytes}");
+        }
+        let mut command = dashboard(&stage, "127.0.0.1:1");
+        command.env("TERM", terminal.unwrap_or_default());
+        command.args(["walkthrough"]);
+        command.args(&arguments);
+        let (status, bytes) = Screen::run(command, 100, 30).end();
+        assert!(status.exit_code() == 2 && !bytes.contains('\u{1b}'), "{bytes}");
+        assert!(bytes.contains("idempotence demo") && bytes.contains("replay --plain"), "{bytes}");
+    }
+}

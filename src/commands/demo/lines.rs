@@ -108,7 +108,7 @@ fn change(delta: i64, stock: Stock) -> String {
 }
 
 /// A line per attempt and effect, and whose it is.
-fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
+pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
     Some(match fact {
         Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),
         Fact::Order(commit) | Fact::Supplier(commit) => {

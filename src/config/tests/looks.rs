@@ -32,6 +32,19 @@ fn a_terminal_without_colours_gets_none_unless_a_theme_is_named() {
 }
 
 #[test]
+fn a_terminal_without_a_cursor_gets_lines_unless_it_was_refused() {
+    let plain = |place: &Place| place.settings().plain;
+    for (terminal, expected) in [("dumb", true), ("unknown", true), ("", true), ("vt100", false), ("xterm", false)] {
+        assert_eq!(plain(&Place::new().env("TERM", terminal)), expected, "{terminal}");
+    }
+    assert!(plain(&Place::new()), "TERM is not set");
+    assert!(plain(&Place::new().env("TERM", "xterm").settings_file("plain = true")));
+    assert!(!plain(&Place::new().env("TERM", "dumb").env("IDEMPOTENCE_PLAIN", "no")));
+    let flags = Flags { plain: Some("true".to_owned()), ..Flags::default() };
+    assert!(plain(&Place::new().env("TERM", "xterm").flags(flags)));
+}
+
+#[test]
 fn no_color_means_mono_unless_a_theme_is_named() {
     let place = || Place::new().env("NO_COLOR", "0");
     assert_eq!(theme(&place()), (Theme::Mono, "NO_COLOR in the environment".to_owned()));

@@ -9,6 +9,8 @@ fn without_anything_every_value_is_a_default_or_the_environments() {
     for shown in effective.shown() {
         let expected = match shown.key {
             "ascii" | "state_dir" | "cache_dir" => Layer::Environment,
+            // TERM, which is not set.
+            "plain" => Layer::Absent,
             _ => Layer::Default,
         };
         assert_eq!(shown.origin.layer, expected, "{}", shown.key);

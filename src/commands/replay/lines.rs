@@ -1,0 +1,91 @@
+//! A recording as lines, one per event: for a terminal without a cursor, and for people with a screen reader. No escape
+//! sequence, and nothing is waited for.
+
+use crate::{
+    app::{Link, Look, Message, Paragraph, StepState, Worker},
+    commands::{demo::lines::describe, print},
+    recording::{Player, Recording, What},
+    runtime::core::Core,
+};
+
+/// Prints everything that happens in a recording, from its beginning to its end.
+pub fn print_all(recording: Recording, look: Look) {
+    let entries = recording.entries.clone();
+    let mut player = Player::new(recording, look);
+    let mut shown = None;
+    tell_step(&player, &mut shown);
+    for entry in &entries {
+        player.step();
+        if let What::Message(message) = &entry.what {
+            for text in sentences(message) {
+                print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
+            }
+        }
+        tell_step(&player, &mut shown);
+    }
+    print::line(&player.app().summary());
+}
+
+/// What a message says, in as many lines as it has records.
+fn sentences(message: &Message) -> Vec<String> {
+    match message {
+        Message::Journal(news) => {
+            let described = news.records.iter().filter_map(|record| describe(&record.fact));
+            described.map(|(order, text)| order.map_or(text.clone(), |order| format!("{order:<8} {text}"))).collect()
+        }
+        Message::Started { order, workflow, .. } => vec![format!("{order:<8} started: workflow {workflow}")],
+        Message::StartFailed { order, cause, .. } => vec![format!("{order:<8} not started: {cause}")],
+        Message::Worker(Worker::Ready { pid }) => vec![format!("worker {pid} polls")],
+        Message::Worker(Worker::Killed) => vec!["worker killed".to_owned()],
+        Message::Worker(Worker::Exited { cause, .. }) => vec![format!("worker ended: {cause}")],
+        Message::Link(Link::Up) => vec!["connected to the server".to_owned()],
+        Message::Link(Link::Down { cause, .. }) => vec![format!("not connected: {cause}")],
+        _ => Vec::new(),
+    }
+}
+
+/// The step of a walkthrough, when another one comes, and how it ends.
+fn tell_step(player: &Player, shown: &mut Option<(usize, &'static str)>) {
+    let Some(walkthrough) = player.app().walkthrough() else { return };
+    let Some((step, state)) = walkthrough.step() else { return };
+    let (at, count) = walkthrough.position();
+    let word = word(state);
+    let before = shown.replace((at, word));
+    if before == Some((at, word)) {
+        return;
+    }
+    if before.is_none_or(|(before, _)| before != at) {
+        print::line("");
+        print::line(&format!("step {} of {count}: {}", at + 1, step.title));
+        step.text.iter().for_each(tell);
+    }
+    if !word.is_empty() {
+        print::line(word);
+    }
+    match state {
+        StepState::Seen(judged) => {
+            step.after.iter().for_each(tell);
+            if let Some(complaint) = judged.complaint() {
+                print::line(&complaint);
+            }
+        }
+        StepState::GivenUp(why) => print::line(why),
+        _ => {}
+    }
+}
+
+const fn word(state: &StepState) -> &'static str {
+    match state {
+        StepState::Told | StepState::Read => "",
+        StepState::Playing => "playing:",
+        StepState::Seen(_) => "seen:",
+        StepState::GivenUp(_) => "no end:",
+        StepState::Skipped => "skipped",
+    }
+}
+
+fn tell(paragraph: &Paragraph) {
+    let mark = if paragraph.bullet { "- " } else { "" };
+    let text: String = paragraph.pieces.iter().map(|piece| piece.text.as_str()).collect();
+    print::line(&format!("{mark}{text}"));
+}
