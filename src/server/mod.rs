@@ -6,6 +6,7 @@
 //! | `provision.rs` | else: pip puts a pinned one into our cache |
 //! | `ports.rs`, `flags.rs`, `log.rs` | free ports, the command line, the tail of the server's log |
 //! | `process.rs`, `failure.rs` | [`DevServer`]: a running server; why it did not start, how it ended |
+//! | `version.rs` | which server is in a `temporal` executable |
 //! | `supervise.rs` | the process between us and the server, which ends the server when we end |
 //!
 //! ```text
@@ -22,6 +23,7 @@ mod ports;
 mod process;
 mod provision;
 mod supervise;
+mod version;
 
 pub use failure::{Ended, StartError};
 pub use find::{FindError, Search, VERSION, locate};
@@ -63,6 +65,18 @@ pub enum ObtainError {
     Provision(#[from] ProvisionError),
 }
 
+/// Our own installation, if what is on the PATH has an old server.
+async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> PathBuf {
+    let Some(version) = version::too_old(&executable).await else { return executable };
+    let ours = find::cached(&search.cache_dir);
+    progress(Progress::OldServer {
+        executable: executable.clone(),
+        server: version.to_string(),
+        is_used: ours.is_none(),
+    });
+    ours.unwrap_or(executable)
+}
+
 /// Locates a `temporal` executable, and installs one when there is none.
 ///
 /// # Errors
@@ -70,6 +84,7 @@ pub enum ObtainError {
 pub async fn obtain(search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<PathBuf, ObtainError> {
     progress(Progress::Looking);
     match locate(search)? {
+        Some(executable) if search.setting.is_none() => Ok(prefer_tested(executable, search, progress).await),
         Some(executable) => Ok(executable),
         None => Ok(provision(&search.cache_dir, progress).await?),
     }

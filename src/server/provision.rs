@@ -35,6 +35,8 @@ pub enum Progress {
     Looking,
     /// With pip; what it said last.
     Downloading(String),
+    /// The executable on the PATH has an old server; `is_used`: there is no other one.
+    OldServer { executable: PathBuf, server: String, is_used: bool },
     /// For the caller to show around [`super::DevServer::start`].
     Starting,
     /// For the caller to show once the server serves.
@@ -46,6 +48,15 @@ impl fmt::Display for Progress {
         match self {
             Self::Looking => f.write_str("looking for the Temporal dev server"),
             Self::Downloading(line) => write!(f, "installing the Temporal dev server: {line}"),
+            Self::OldServer { executable, server, is_used } => {
+                let path = executable.display();
+                let then = if *is_used {
+                    "it is used all the same; a newer one can be named in TEMPORAL_CLI"
+                } else {
+                    "this program's own installation is used"
+                };
+                write!(f, "{path} has the old Temporal server {server}: {then}")
+            }
             Self::Starting => f.write_str("starting the Temporal dev server"),
             Self::Ready => f.write_str("the Temporal dev server is ready"),
         }
@@ -214,6 +225,12 @@ fn telling(lines: &[String]) -> Option<String> {
     if lines.iter().any(|line| line.contains("connection broken by")) {
         return Some("the package index cannot be reached".to_owned());
     }
+    if lines.iter().any(|line| line.contains("No module named pip")) {
+        return Some("python3 has no pip; `python3 -m ensurepip --user` or the package python3-pip adds it".to_owned());
+    }
+    if lines.iter().any(|line| line.contains("No matching distribution found")) {
+        return Some("the package index has no build of it for this system".to_owned());
+    }
     let line = lines.iter().rev().find_map(|line| line.strip_prefix("ERROR: ")).or(lines.last().map(String::as_str))?;
     let sentence = line.split(". ").next().unwrap_or(line);
     Some(sentence.chars().take(160).collect())
@@ -301,7 +318,8 @@ mod tests {
     fn the_most_telling_line_is_chosen() {
         let said = |lines: &[&str]| telling(&lines.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(said(&[]), None);
-        assert_eq!(said(&["python3: No module named pip"]).unwrap(), "python3: No module named pip");
+        assert!(said(&["python3: No module named pip"]).unwrap().contains("ensurepip"));
+        assert!(said(&["ERROR: No matching distribution found for x"]).unwrap().contains("for this system"));
         assert_eq!(said(&["ERROR: HASHES DIFFER. If so, ..", "Expected"]).unwrap(), "HASHES DIFFER");
         let proxy = ["WARNING: Retrying after connection broken by ProxyError(407 Proxy Authentication Required)"];
         assert!(said(&proxy).unwrap().contains("HTTPS_PROXY"));

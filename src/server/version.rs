@@ -1,0 +1,71 @@
+//! The Temporal server version inside a `temporal` executable.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+use super::withhold_secrets;
+
+/// How long `temporal --version` may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The oldest server that this program is tested with: older ones do not list workers.
+const OLDEST: ServerVersion = ServerVersion { major: 1, minor: 30 };
+
+/// Major and minor version of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ServerVersion {
+    major: u32,
+    minor: u32,
+}
+
+impl std::fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The server version of `executable` if it is too old; `None` if it is not, or does not say.
+pub(super) async fn too_old(executable: &Path) -> Option<ServerVersion> {
+    let mut command = Command::new(executable);
+    withhold_secrets(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
+    let output = timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+    read(&String::from_utf8_lossy(&output.stdout)).filter(|version| *version < OLDEST)
+}
+
+/// From `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`.
+fn read(text: &str) -> Option<ServerVersion> {
+    let (_, rest) = text.split_once("(Server ")?;
+    let mut numbers = rest.split(['.', ',', '-', ')']).map(str::parse::<u32>);
+    Some(ServerVersion { major: numbers.next()?.ok()?, minor: numbers.next()?.ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_version_is_read_and_not_the_commands() {
+        let version = |major, minor| Some(ServerVersion { major, minor });
+        assert_eq!(read("temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"), version(1, 32));
+        assert_eq!(read("temporal version 1.6.0-rc (Server 2.0-rc.1)"), version(2, 0));
+        assert_eq!((read("temporal version 9"), read("(Server x.y)")), (None, None));
+    }
+
+    #[tokio::test]
+    async fn only_a_version_that_says_so_is_too_old() {
+        let folder = tempfile::tempdir().unwrap();
+        for (script, expected) in [
+            ("echo 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)'", Some("1.29")),
+            ("echo 'temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)'", None),
+            ("exit 1", None),
+        ] {
+            let path = folder.path().join("temporal");
+            // Another process writes it: one that has it open for writing keeps it from being run.
+            let write = format!("printf '#!/bin/sh\\n%s\\n' \"$1\" > {0}; chmod 755 {0}", path.display());
+            let written = std::process::Command::new("sh").args(["-c", &write, "sh", script]).status().unwrap();
+            assert!(written.success());
+            assert_eq!(too_old(&path).await.map(|version| version.to_string()).as_deref(), expected);
+        }
+    }
+}
