@@ -2,7 +2,7 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `wire`, `received` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
+//! | `wire`, `received`, `unique_json` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
 //! | `workflow`, `activities`, `worker`, `task_log` | the worker's side |
 //! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
 //! | `starter`, `presence`, `open_runs` | the client's side |
@@ -28,6 +28,7 @@ mod received;
 mod starter;
 mod task_log;
 mod tls;
+mod unique_json;
 mod wire;
 mod worker;
 mod workflow;

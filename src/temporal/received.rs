@@ -6,10 +6,7 @@
 
 use std::fmt;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use temporalio_common::{
     data_converters::{
@@ -19,6 +16,7 @@ use temporalio_common::{
     protos::temporal::api::common::v1::Payload,
 };
 
+use super::unique_json::Unique;
 use super::wire::{Demo, OrderInput, RetrySettings, SupplierInput};
 use crate::{
     domain::{Guard, MAX_QUANTITY, OrderId, ProductId, Rejection, sanitize},
@@ -165,69 +163,6 @@ fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionErr
             let other = sanitize(other, MAX_SHOWN_CHARS);
             Ok(Err(format!("expected {ORDER}, found a payload with the encoding '{other}' instead of 'json/plain'")))
         }
-    }
-}
-
-/// JSON whose objects name no field twice: which of the two would count is anybody's guess.
-struct Unique(Value);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
-    }
-}
-
-struct UniqueVisitor;
-
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut found = Vec::new();
-        while let Some(Unique(item)) = items.next_element()? {
-            found.push(item);
-        }
-        Ok(found.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut found = Map::new();
-        while let Some((name, Unique(value))) = fields.next_entry::<String, Unique>()? {
-            if found.contains_key(&name) {
-                let name = sanitize(&name, MAX_SHOWN_CHARS);
-                return Err(A::Error::custom(format!("the field '{name}' is given twice")));
-            }
-            found.insert(name, value);
-        }
-        Ok(found.into())
     }
 }
 
