@@ -61,26 +61,6 @@ fn control_c_quits_out_of_anything_that_is_incomplete() {
     }
 }
 
-#[test]
-fn an_arrow_that_comes_in_parts_is_an_arrow_and_no_escape() {
-    let stage = Stage::new();
-    let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 80, 24);
-    screen.wait_for("guard");
-    screen.press("?");
-    screen.wait_for("╭ idempotence ");
-    screen.press("\u{1b}");
-    thread::sleep(Duration::from_millis(20));
-    screen.press("[B");
-    screen.press("S");
-    // Had it been an Esc, the help would be gone; the page that S opens lies over both.
-    screen.wait_for("╭ statistics ");
-    screen.press("\u{1b}");
-    screen.wait_until("the dashboard", |text| !text.contains("╭ statistics "));
-    screen.press("q");
-    assert!(ends_at_once(screen).success());
-}
-
 /// The program in a terminal that takes what it writes only up to a first part of a frame.
 struct Stuck {
     child: Box<dyn Child + Send + Sync>,

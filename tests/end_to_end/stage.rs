@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
     sync::{LazyLock, mpsc},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use idempotence::{
@@ -222,8 +223,16 @@ impl WorkerProcess {
         self.child.wait().expect("it was ours");
     }
 
+    /// Fails the test if the worker has not ended after [`PATIENCE`].
     pub fn wait(&mut self) -> std::process::ExitStatus {
-        self.child.wait().expect("it was ours")
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it was ours") {
+                return status;
+            }
+            assert!(since.elapsed() < PATIENCE, "the worker {} has not ended", self.child.id());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub fn pid(&self) -> u32 {
