@@ -139,6 +139,11 @@ pub(super) fn keep_access(file: &File, old: &Metadata) {
 pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
     // A link's own second name would lead to what replaces it.
     let from = fs::canonicalize(from)?;
+    let user = rustix::process::geteuid();
+    if !user.is_root() && fs::metadata(&from)?.uid() != user.as_raw() {
+        // In a folder such as /tmp, only the owner of a file can remove its names again; a copy is this user's own.
+        return copy(&from, to);
+    }
     match fs::hard_link(&from, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         Err(_) => copy(&from, to),
