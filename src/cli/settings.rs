@@ -43,8 +43,8 @@ pub struct SettingsArgs {
     /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
-    /// The JSON database [DATABASE; default database/inventory.json, in the user's state folder where there is no
-    /// folder `database`]
+    /// The JSON database [DATABASE; default database/inventory.json in this project's checkout or where it already is,
+    /// else inventory.json in the user's state folder]
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<PathBuf>,
     /// The `temporal` program for the embedded server [TEMPORAL_CLI]
@@ -62,6 +62,9 @@ pub struct SettingsArgs {
     /// One line per event instead of a screen, as for a screen reader [IDEMPOTENCE_PLAIN; default: as TERM says]
     #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     plain: Option<String>,
+    /// Do not read the file .env of the current folder [IDEMPOTENCE_NO_ENV_FILE]
+    #[arg(long, global = true)]
+    no_env_file: bool,
 }
 
 impl From<SettingsArgs> for Flags {
@@ -84,6 +87,7 @@ impl From<SettingsArgs> for Flags {
             ascii: args.ascii,
             still: args.still,
             plain: args.plain,
+            no_env_file: args.no_env_file,
         }
     }
 }

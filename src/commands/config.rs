@@ -1,4 +1,5 @@
-//! Shows every setting and where it comes from. Reads only.
+//! Shows every setting and where it comes from. Reads only. A mistake in a setting does not stop it: the default is shown,
+//! and the mistake on standard error.
 
 use std::process::ExitCode;
 
@@ -18,6 +19,9 @@ pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
     } else {
         print::line(&text(effective));
     }
+    for problem in effective.problems() {
+        print::problem(&problem.to_string());
+    }
     ExitCode::SUCCESS
 }
 
@@ -28,11 +32,14 @@ fn text(effective: &Effective) -> String {
         format!(".env           {}", place(&effective.dot_env)),
         format!(
             "settings file  {}",
-            settings_file.map_or_else(|| "no folder for it: HOME is not set".to_owned(), place)
+            settings_file.map_or_else(|| "no folder for it: there is no home folder".to_owned(), place)
         ),
         format!(
             "profiles       {}",
-            effective.profile_file.as_ref().map_or_else(|| "no folder for them: HOME is not set".to_owned(), place)
+            effective
+                .profile_file
+                .as_ref()
+                .map_or_else(|| "no folder for them: there is no home folder".to_owned(), place)
         ),
         // Not empty, which would print nothing.
         " ".to_owned(),
@@ -47,7 +54,12 @@ fn text(effective: &Effective) -> String {
 }
 
 fn place(file: &LayerFile) -> String {
-    format!("{}{}", file.path.display(), if file.present { "" } else { " (not there)" })
+    let note = match &file.ignored {
+        Some(reason) => format!(" (ignored: {reason})"),
+        None if file.present => String::new(),
+        None => " (not there)".to_owned(),
+    };
+    format!("{}{note}", file.path.display())
 }
 
 fn row(shown: &Shown) -> [String; 3] {
@@ -64,7 +76,14 @@ fn row(shown: &Shown) -> [String; 3] {
 }
 
 fn object(effective: &Effective) -> Value {
-    let file = |file: &LayerFile| json!({ "path": file.path.to_string_lossy(), "present": file.present });
+    let file = |file: &LayerFile| {
+        let mut object = json!({ "path": file.path.to_string_lossy(), "present": file.present });
+        if let Some(reason) = &file.ignored {
+            object["ignored"] = json!(reason);
+        }
+        object
+    };
+    let problems: Vec<_> = effective.problems().map(ToString::to_string).collect();
     let settings: Map<_, _> = effective
         .shown()
         .into_iter()
@@ -77,6 +96,7 @@ fn object(effective: &Effective) -> Value {
         "profileFile": effective.profile_file.as_ref().map(file),
         "settings": settings,
         "notices": effective.notices,
+        "problems": problems,
     })
 }
 

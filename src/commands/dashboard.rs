@@ -4,7 +4,13 @@ use std::{process::ExitCode, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use super::{Failure, drawn_seed, log, print, record, stage::basic_setup, walkthrough};
+use super::{
+    Failure, drawn_seed,
+    log::{self, LogFile},
+    print, record,
+    stage::basic_setup,
+    walkthrough,
+};
 use crate::{
     app::{App, Message, Setup, Tone},
     cli::DashboardArgs,
@@ -28,9 +34,9 @@ const LETTERS: usize = 3;
 
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
     let (sender, mut messages) = mpsc::channel(QUEUE);
-    let log = log::to_file_and_core(&settings, &sender)?;
+    let log = log::to_file_and_core(&settings, &sender);
     let recorder = record::begin(args.record.as_deref())?;
-    let worker = WorkerCommand::new(&settings, &log).map_err(Failure::io("find this program's own path"))?;
+    let worker = WorkerCommand::new(&settings, log.path()).map_err(Failure::io("find this program's own path"))?;
     let settings = Arc::new(settings);
     let begin = setup(&settings, &args, &log);
     let ended = session::run(async |session| {
@@ -75,7 +81,7 @@ pub(super) fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
     ExitCode::from(ended.exit_code())
 }
 
-fn setup(settings: &Settings, args: &DashboardArgs, log: &std::path::Path) -> Setup {
+fn setup(settings: &Settings, args: &DashboardArgs, log: &LogFile) -> Setup {
     let faults_allowed = settings.address.is_loopback() || args.remote_faults;
     Setup {
         seed: args.seed.unwrap_or_else(drawn_seed),

@@ -8,7 +8,13 @@ use std::{ops::ControlFlow, path::Path, process::ExitCode, sync::Arc, time::Dura
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use super::{Failure, dashboard::QUEUE, log, print, record, scenarios, stage::Stage};
+use super::{
+    Failure,
+    dashboard::QUEUE,
+    log::{self, LogFile},
+    print, record, scenarios,
+    stage::Stage,
+};
 use crate::{
     app::{App, Beginning, Link, Message, Performance, Programme, Worker},
     cli::{DemoArgs, TermsArgs},
@@ -44,7 +50,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
         scenarios::list(args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let log = log::to_file(&settings)?;
+    let log = log::to_file(&settings);
     if args.all {
         return play_all(&settings, &args, &log).await;
     }
@@ -70,7 +76,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
 }
 
 /// One after the other on one server, a row of a table for each.
-async fn play_all(settings: &Settings, args: &DemoArgs, log: &Path) -> Result<ExitCode, Failure> {
+async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result<ExitCode, Failure> {
     let all = scenarios::all()?;
     for scenario in &all {
         allowed(settings, scenario, args.terms.remote_faults)?;
@@ -173,11 +179,12 @@ fn is_untouched(path: &Path) -> Result<bool, StoreError> {
 async fn play(
     stage: &Stage,
     scenario: Scenario,
-    log: &Path,
+    log: &LogFile,
     recorder: Option<Recorder>,
     lines: &mut Lines,
 ) -> Result<Report, Failure> {
-    let worker = WorkerCommand::new(&stage.settings, log).map_err(Failure::io("find this program's own path"))?;
+    let worker =
+        WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
     let used = !stage.is_fresh() && !is_untouched(&stage.settings.database.path)?;
     let beginning = if used { Beginning::AsItStands } else { Beginning::Fresh };
     if used {

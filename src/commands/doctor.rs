@@ -61,16 +61,16 @@ impl Check {
 }
 
 /// Exits 0 where nothing is wrong, 2 where the settings are, else 1.
-pub async fn run(effective: Result<Effective, SettingsError>, args: &DoctorArgs) -> ExitCode {
-    let (mut checks, settings) = match effective {
-        Ok(effective) => (notices(&effective), Settings::try_from(effective)),
-        Err(error) => (Vec::new(), Err(error)),
-    };
+pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
+    let mut checks = notices(&effective);
+    checks.extend(effective.problems().map(wrong_settings));
     let mut code = ExitCode::SUCCESS;
-    match settings {
+    match Settings::try_from(effective) {
         Ok(settings) => checks.extend(examine(&settings).await),
         Err(error) => {
-            checks.push(Check::wrong("settings", error.to_string(), Some(mend(&error))));
+            if checks.iter().all(|check| check.state != State::Wrong) {
+                checks.push(wrong_settings(&error));
+            }
             code = ExitCode::from(2);
         }
     }
@@ -98,6 +98,10 @@ async fn examine(settings: &Settings) -> Vec<Check> {
 fn notices(effective: &Effective) -> Vec<Check> {
     let notices = effective.notices.iter();
     notices.map(|notice| Check::warning("settings", notice.clone(), Some(CONFIG.to_owned()))).collect()
+}
+
+fn wrong_settings(error: &SettingsError) -> Check {
+    Check::wrong("settings", error.to_string(), Some(mend(error)))
 }
 
 fn encryption(settings: &Settings) -> Check {

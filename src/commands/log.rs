@@ -1,9 +1,10 @@
 //! Where log lines go: never to a screen that somebody looks at.
 
 use std::{
+    fmt,
     fs::{self, File, OpenOptions},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Mutex,
 };
 
@@ -16,7 +17,7 @@ use tracing_subscriber::{
     prelude::*,
 };
 
-use super::Failure;
+use super::print;
 use crate::{
     app::{self, Message},
     config::{LogLevel, Settings},
@@ -24,31 +25,68 @@ use crate::{
     temporal,
 };
 
-/// Logs to a file in the state folder, and says which.
-///
-/// # Errors
-/// [`Failure::Io`].
-pub fn to_file(settings: &Settings) -> Result<PathBuf, Failure> {
-    let (path, file) = open(settings)?;
-    install(settings, lines(settings, Mutex::new(file)));
-    Ok(path)
+/// The file that log lines go to, if it can be written.
+#[derive(Debug, Clone)]
+pub struct LogFile(Option<PathBuf>);
+
+impl LogFile {
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Display for LogFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some(path) => path.display().fmt(out),
+            None => out.write_str("not written"),
+        }
+    }
+}
+
+/// Logs to a file in the state folder, and says which. Without one nothing is lost but the log, so the command goes on.
+pub fn to_file(settings: &Settings) -> LogFile {
+    let (opened, unwritable) = open(settings);
+    announce(settings);
+    if let Some(reason) = unwritable {
+        print::problem(&reason);
+    }
+    let (path, file) = opened.unzip();
+    if let Some(file) = file {
+        install(settings, lines(settings, Mutex::new(file)));
+    }
+    LogFile(path)
 }
 
 /// As [`to_file`], and what is of interest to somebody at the dashboard goes to its core too.
-///
-/// # Errors
-/// [`Failure::Io`].
-pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> Result<PathBuf, Failure> {
-    let (path, file) = open(settings)?;
-    install(settings, lines(settings, Mutex::new(file)).and_then(to_core(core.clone())));
-    Ok(path)
+pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> LogFile {
+    let (opened, unwritable) = open(settings);
+    let (path, file) = opened.unzip();
+    let file = file.map(|file| lines(settings, Mutex::new(file)));
+    install(settings, to_core(core.clone()).and_then(file));
+    if let Some(reason) = unwritable {
+        tracing::warn!("{reason}");
+    }
+    LogFile(path)
 }
 
-fn open(settings: &Settings) -> Result<(PathBuf, File), Failure> {
-    fs::create_dir_all(&settings.state_dir).map_err(Failure::io("make the state folder"))?;
-    let path = settings.state_dir.join("idempotence.log");
-    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Failure::io("open the log"))?;
-    Ok((path, file))
+/// Writes what is worth knowing of the settings to standard error.
+pub fn announce(settings: &Settings) {
+    for notice in &settings.notices {
+        print::problem(notice);
+    }
+}
+
+/// The log's path and file, or why there is none.
+fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
+    let folder = &settings.state_dir;
+    let path = folder.join("idempotence.log");
+    let opened = fs::create_dir_all(folder).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+    match opened {
+        Ok(file) => (Some((path, file)), None),
+        Err(error) => (None, Some(format!("no log is written, as {} cannot be opened: {error}", path.display()))),
+    }
 }
 
 /// Logs to standard error: for commands whose output is a log anyway.

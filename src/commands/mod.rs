@@ -41,7 +41,7 @@ use crate::{
     app::ScriptError,
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     codec_server::{CodecServerError, OptionsError},
-    config::{Effective, Flags, Settings, SettingsError},
+    config::{Area, Effective, Flags, Settings, SettingsError, private as make_private},
     encryption::KeyFileError,
     faults::{FaultPlan, Preset},
     recording::RecordingError,
@@ -88,6 +88,11 @@ pub enum Failure {
     NoFolder { file: PathBuf, folder: PathBuf },
     #[error("could not read {}: {source}", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
+    #[error(
+        "the folder {} for state and temporary files cannot be used: {source}; remove it, or set XDG_STATE_HOME and \
+         XDG_CACHE_HOME to folders of your own", .folder.display()
+    )]
+    PrivateFolder { folder: PathBuf, source: io::Error },
     #[error("could not {what}: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("ended by signal {0}")]
@@ -133,45 +138,82 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     if let Some(CommandArgs::Supervise(args)) = cli.command {
         return supervise::run(args).await;
     }
+    match cli.command {
+        // It needs no settings at all.
+        Some(CommandArgs::Export(args)) => export::run(&args),
+        command => with_settings(command, Flags::from(cli.settings)).await,
+    }
+}
+
+async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result<ExitCode, Failure> {
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
-    let mut flags = Flags::from(cli.settings);
-    if matches!(cli.command, Some(CommandArgs::CodecServer(_))) {
+    if matches!(command, Some(CommandArgs::CodecServer(_))) {
         // It does nothing else.
         flags.encrypt_payload = Some("true".to_owned());
     }
-    let effective = Effective::load(&flags, std::env::vars_os(), Path::new(".env"), &current);
-    let effective = match (effective, &cli.command) {
-        // What is wrong with the settings is a finding too.
-        (Err(error), Some(CommandArgs::Doctor(args))) => return Ok(doctor::run(Err(error), args).await),
-        (effective, _) => effective?,
-    };
-    let settings = || usable(effective.clone());
-    match cli.command {
-        Some(CommandArgs::Dashboard(args)) => Box::pin(dashboard_or_demo(settings()?, args)).await,
-        None => Box::pin(dashboard_or_demo(settings()?, DashboardArgs::default())).await,
-        Some(CommandArgs::Worker(args)) => worker::run(settings()?, args).await,
-        Some(CommandArgs::Server(args)) => server::run(settings()?, args).await,
-        Some(CommandArgs::CodecServer(args)) => codec_server::run(&settings()?, args).await,
-        Some(CommandArgs::Start(args)) => start::run(settings()?, args).await,
-        Some(CommandArgs::Demo(args)) => demo::run(settings()?, args).await,
-        Some(CommandArgs::Walkthrough(args)) => walkthrough::run(settings()?, args).await,
-        Some(CommandArgs::Replay(args)) => replay::run(settings()?, args).await,
-        Some(CommandArgs::Export(args)) => export::run(&args),
-        Some(CommandArgs::Audit(args)) => audit::run(&settings()?, &args),
-        Some(CommandArgs::Reset(args)) => reset::run(&settings()?, &args),
+    let effective = Effective::read(&flags, std::env::vars_os(), Path::new(".env"), &current);
+    let command = command.unwrap_or_else(|| CommandArgs::Dashboard(DashboardArgs::default()));
+    let needed = needed(&command);
+    match command {
         // Those three are for settings that are not yet as they must be, too.
-        Some(CommandArgs::Config(args)) => Ok(config::run(&effective, &args)),
-        Some(CommandArgs::Keys(args)) => keys::run(&effective, args),
-        Some(CommandArgs::Doctor(args)) => Ok(doctor::run(Ok(effective), &args).await),
-        Some(CommandArgs::Supervise(args)) => supervise::run(args).await,
+        CommandArgs::Config(args) => Ok(config::run(&effective, &args)),
+        CommandArgs::Keys(args) => keys::run(&effective, args),
+        CommandArgs::Doctor(args) => Ok(doctor::run(effective, &args).await),
+        CommandArgs::Dashboard(args) => dashboard_or_demo(usable(effective, needed)?, args).await,
+        CommandArgs::Worker(args) => worker::run(usable(effective, needed)?, args).await,
+        CommandArgs::Server(args) => server::run(usable(effective, needed)?, args).await,
+        CommandArgs::CodecServer(args) => codec_server::run(&usable(effective, needed)?, args).await,
+        CommandArgs::Start(args) => start::run(usable(effective, needed)?, args).await,
+        CommandArgs::Demo(args) => demo::run(usable(effective, needed)?, args).await,
+        CommandArgs::Walkthrough(args) => walkthrough::run(usable(effective, needed)?, args).await,
+        CommandArgs::Replay(args) => replay::run(usable(effective, needed)?, args).await,
+        CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args),
+        CommandArgs::Reset(args) => reset::run(&announced(usable(effective, needed)?), &args),
+        CommandArgs::Export(args) => export::run(&args),
+        CommandArgs::Supervise(args) => supervise::run(args).await,
+    }
+}
+
+/// The parts of the settings without which a command cannot do what it is for.
+fn needed(command: &CommandArgs) -> &'static [Area] {
+    use Area::{Connection, Database, Files, Look, Program, Worker};
+
+    match command {
+        CommandArgs::Walkthrough(args) if args.notes => &[Look],
+        CommandArgs::Demo(args) if args.list => &[],
+        CommandArgs::Dashboard(_) | CommandArgs::Demo(_) | CommandArgs::Walkthrough(_) => &Area::ALL,
+        CommandArgs::Worker(_) => &[Files, Connection, Database, Worker],
+        CommandArgs::Server(_) => &[Files, Connection, Program],
+        CommandArgs::CodecServer(_) => &[Files, Connection],
+        CommandArgs::Start(_) => &[Files, Connection, Database],
+        CommandArgs::Audit(_) | CommandArgs::Reset(_) => &[Files, Database],
+        CommandArgs::Replay(_) => &[Look],
+        CommandArgs::Export(_)
+        | CommandArgs::Config(_)
+        | CommandArgs::Keys(_)
+        | CommandArgs::Doctor(_)
+        | CommandArgs::Supervise(_) => &[],
     }
 }
 
 /// The settings, with the keys that they need, and with what is worth saying of the certificates.
-fn usable(effective: Effective) -> Result<Settings, SettingsError> {
-    let mut settings = Settings::try_from(effective)?;
-    settings.notices.extend(expiring(&settings));
+fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
+    let mut settings = effective.settings(needed)?;
+    if needed.contains(&Area::Connection) {
+        settings.notices.extend(expiring(&settings));
+    }
+    // Whatever has no folder of its own to write to writes below this one.
+    if let Some(folder) = &settings.private_folder {
+        let unsafe_folder = |source| Failure::PrivateFolder { folder: folder.clone(), source };
+        make_private(folder).map_err(unsafe_folder)?;
+    }
     Ok(settings)
+}
+
+/// The same, after its notices are on standard error: for commands without a log.
+fn announced(settings: Settings) -> Settings {
+    log::announce(&settings);
+    settings
 }
 
 /// Certificates of the settings that end soon. Those that cannot be used are told by the connection that needs them.

@@ -36,7 +36,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
     }
     let player = Player::new(recording, settings.look);
     needs_terminal(&settings, "replay")?;
-    log::to_file(&settings)?;
+    let _log = log::to_file(&settings);
     let ended = session::run(async |session| {
         if settings.probe_width {
             session.probe_width()?;

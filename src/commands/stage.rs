@@ -2,11 +2,9 @@
 //! database of its own, so that it starts where the seed does and nobody's stock is touched; and where it kills the
 //! server, a server of its own.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
-use super::{Failure, session_letters};
+use super::{Failure, log::LogFile, session_letters};
 use crate::{
     app::{Programme, RetryWaits, Security, Setup},
     config::{AddressError, Settings},
@@ -76,7 +74,7 @@ impl Stage {
     }
 
     #[must_use]
-    pub fn setup(&self, log: &Path, programme: Programme) -> Setup {
+    pub fn setup(&self, log: &LogFile, programme: Programme) -> Setup {
         Setup {
             programme,
             // Where a stage of its own lies, nobody needs to know.
@@ -95,7 +93,7 @@ fn folder(prefix: &str) -> Result<TempDir, Failure> {
 
 /// What every core begins with.
 #[must_use]
-pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
+pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Setup {
     Setup {
         server: settings.address.to_string(),
         security: match &settings.transport {
@@ -109,7 +107,7 @@ pub fn basic_setup(settings: &Settings, log: &Path, letters: usize) -> Setup {
         task_queue: settings.task_queue.clone(),
         host: backend::host(),
         database: settings.database.path.display().to_string(),
-        log: log.display().to_string(),
+        log: log.to_string(),
         session: session_letters(letters),
         seed: 0,
         preset: Preset::None,

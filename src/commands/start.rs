@@ -19,7 +19,7 @@ use crate::{
 
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
     let limit = args.timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
-    log::to_file(&settings)?;
+    let _log = log::to_file(&settings);
     let id = crate::domain::OrderId::new(args.order_id.as_str())
         .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
     let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use super::{
     Failure,
     dashboard::{QUEUE, conclude},
-    log, needs_terminal, record,
+    log::{self, LogFile},
+    needs_terminal, record,
     stage::{Stage, basic_setup},
 };
 use crate::{
@@ -43,7 +44,7 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
         needs_terminal(&settings, "walkthrough --notes")?;
         return show_notes(settings).await;
     }
-    let log = log::to_file(&settings)?;
+    let log = log::to_file(&settings);
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
     needs_terminal(&settings, "walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
@@ -71,7 +72,12 @@ pub struct Prepared {
 ///
 /// # Errors
 /// [`Failure`]: a walkthrough with mistakes, or no place for it.
-pub fn prepare(settings: &Settings, log: &Path, remote_faults: bool, file: Option<&Path>) -> Result<Prepared, Failure> {
+pub fn prepare(
+    settings: &Settings,
+    log: &LogFile,
+    remote_faults: bool,
+    file: Option<&Path>,
+) -> Result<Prepared, Failure> {
     if !settings.address.is_loopback() && !remote_faults {
         let address = &settings.address;
         return Err(Failure::Usage(format!(
@@ -88,7 +94,8 @@ pub fn prepare(settings: &Settings, log: &Path, remote_faults: bool, file: Optio
         )));
     }
     let stage = Stage::new(settings, "walkthrough", false)?;
-    let worker = WorkerCommand::new(&stage.settings, log).map_err(Failure::io("find this program's own path"))?;
+    let worker =
+        WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
     Ok(Prepared { script, stage, worker, pace: Pace::default() })
 }
 
@@ -112,7 +119,7 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 pub async fn play(
     session: &mut Session,
     Prepared { script, stage, worker, pace }: Prepared,
-    log: &Path,
+    log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
     let mut core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
@@ -132,7 +139,7 @@ pub async fn play(
 
 /// Shows what a walkthrough in another terminal has for its speaker.
 async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
-    let log = log::to_file(&settings)?;
+    let log = log::to_file(&settings);
     let setup = Setup { programme: Programme::Notes, ..basic_setup(&settings, &log, 1) };
     let ended = session::run(async |session| {
         if settings.probe_width {

@@ -11,7 +11,9 @@ use secrecy::SecretString;
 use super::address::Target;
 use super::encryption::Encryption;
 use super::error::{Layer, Origin, SettingsError};
+use super::folders::Folders;
 use super::metadata::{self, Metadata};
+use super::needs::{Area, Problems};
 use super::proxy::{self, ProxyChoice};
 use super::security::Security;
 use super::sources::{Found, Sources};
@@ -19,7 +21,7 @@ use super::{
     DEFAULT_CHECK_INTERVAL, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Database, Flags, LogLevel,
     Settings, look, names, notices, paths, profile, shown::without_effect, values,
 };
-use crate::app::{Look, Theme};
+use crate::app::Theme;
 use crate::temporal::PROFILE_FILE;
 
 /// The settings file's name in this program's folder for settings.
@@ -49,12 +51,14 @@ impl<T> Sourced<T> {
 pub struct LayerFile {
     /// Where it is, or would be.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// Whether it is there, and was read.
     pub present: bool,
+    /// Why it was not read.
+    pub ignored: Option<String>,
 }
 
 /// All settings with their origins. The fields mean what they mean in [`Settings`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Effective {
     pub(super) address: Sourced<Target>,
     pub(super) security: Security,
@@ -78,6 +82,8 @@ pub struct Effective {
     pub(super) plain: Sourced<bool>,
     pub(super) state_dir: Sourced<PathBuf>,
     pub(super) cache_dir: Sourced<PathBuf>,
+    /// See [`Settings::private_folder`].
+    pub(super) private_folder: Option<PathBuf>,
     /// What is understood and set, but has no effect; secrets replaced.
     pub(super) without_effect: Vec<(&'static str, Sourced<String>)>,
     /// See [`Settings::notices`].
@@ -90,13 +96,11 @@ pub struct Effective {
     pub profile_file: Option<LayerFile>,
     /// See [`Settings::child_flags`].
     pub(super) connection_flags: [Vec<OsString>; 2],
+    pub(super) problems: Problems,
 }
 
 impl Effective {
-    /// Reads and validates the settings.
-    ///
-    /// `environment` is usually [`std::env::vars_os`]. The file `dot_env` may be absent. Relative paths, its own
-    /// included, are taken from `current_dir`, which should be absolute; those in the settings file, from its folder.
+    /// As [`Self::read`], for a use that needs every setting.
     ///
     /// # Errors
     ///
@@ -107,66 +111,219 @@ impl Effective {
         dot_env: &Path,
         current_dir: &Path,
     ) -> Result<Self, SettingsError> {
+        let mut effective = Self::read(flags, environment, dot_env, current_dir);
+        std::mem::take(&mut effective.problems).first_of(&Area::ALL).map_or(Ok(effective), Err)
+    }
+
+    /// Reads and validates the settings. A mistake is kept for whatever needs the setting; see [`Self::problems`].
+    ///
+    /// `environment` is usually [`std::env::vars_os`]. The file `dot_env` may be absent. Relative paths, its own
+    /// included, are taken from `current_dir`, which should be absolute; those in the settings file, from its folder.
+    #[must_use]
+    pub fn read(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        dot_env: &Path,
+        current_dir: &Path,
+    ) -> Self {
         let environment: Vec<_> = environment.into_iter().collect();
-        let folders = paths::Folders::of(&environment)?;
+        let mut problems = Problems::default();
+        let folders = Folders::of(&environment);
         let settings_file = folders.config.as_ref().map(|folder| folder.join(SETTINGS_FILE));
-        let mut sources = Sources::read(&environment, current_dir.join(dot_env), settings_file)?;
-        let usual = folders.temporal.map(|folder| folder.join(PROFILE_FILE));
-        let mut profile = profile::read(flags, &sources, current_dir, usual)?;
-        profile.keep_to_its_server(&sources, flags)?;
-        let profile_name = profile.name();
+        let dot_env = wanted_dot_env(flags, &environment, current_dir.join(dot_env), &mut problems);
+        let mut sources = Sources::read(&environment, dot_env, settings_file, &mut problems);
+        let usual = folders.temporal.as_ref().map(|folder| folder.join(PROFILE_FILE));
+        let mut profile = problems.or_default(Area::Connection, profile::read(flags, &mut sources, current_dir, usual));
+        // Its only mistake is one in the address, which is found again below.
+        let _found_below = profile.keep_to_its_server(&sources, flags);
         sources.unknown.append(&mut profile.unknown);
-        sources.put_below(profile.values);
-        let address = Choice::new(flags.address.as_deref(), "--address", &names::SERVER);
-        let address = address.of(&sources, values::address, Target::default)?;
-        let security = Security::resolve(flags, &sources, current_dir, &address)?;
-        let encryption = Encryption::resolve(flags, &sources, current_dir, folders.config.as_deref())?;
+        sources.put_below(std::mem::take(&mut profile.values));
+        let mut effective = Self::of(flags, &environment, &sources, current_dir, folders, problems);
+        effective.profile = profile.name();
         // Other programs encrypt there, so whoever chose this profile believes that this one does.
-        if let Some(found) = sources.find("TEMPORAL_CODEC_ENDPOINT").filter(|_| !encryption.on.value) {
-            return Err(SettingsError::RemoteCodec { origin: found.origin });
+        if let Some(found) = sources.find("TEMPORAL_CODEC_ENDPOINT").filter(|_| !effective.encryption.on.value) {
+            effective.problems.add(Area::Connection, SettingsError::RemoteCodec { origin: found.origin });
         }
-        let codec_token = Choice::without_flag(&["IDEMPOTENCE_CODEC_TOKEN"]);
-        let codec_token = codec_token.named(&sources, values::token)?;
-        let namespace = Choice::new(flags.namespace.as_deref(), "--namespace", &["TEMPORAL_NAMESPACE"]);
-        let task_queue = Choice::new(flags.task_queue.as_deref(), "--task-queue", &names::QUEUE);
-        let database = paths::database(flags.database.as_deref(), &sources, current_dir, &folders.state.value)?;
-        let metadata = metadata::collect(&environment, &profile.metadata);
-        let proxy = proxy::choose(&environment, &address.value.address);
-        let mut notices = notices::collect(&sources, &security, &encryption, &address.value, &database.value);
-        notices.extend(metadata.notices.iter().cloned().chain(proxy.notice.clone()));
-        let seconds =
-            |names: &[&'static str], default| Choice::without_flag(names).of(&sources, values::seconds, default);
-        let still = Choice::new(flags.still.as_deref(), "--still", &["IDEMPOTENCE_STILL"]);
-        Ok(Self {
-            namespace: namespace.of(&sources, values::label, || DEFAULT_NAMESPACE.to_owned())?,
-            task_queue: task_queue.of(&sources, values::label, || DEFAULT_TASK_QUEUE.to_owned())?,
-            connect_timeout: seconds(&["IDEMPOTENCE_CONNECT_TIMEOUT"], || DEFAULT_CONNECT_TIMEOUT)?,
-            check_interval: seconds(&["CHECK_TRANSFER_TASKQUEUE_TIMER"], || DEFAULT_CHECK_INTERVAL)?,
-            codec_token: codec_token.map(|token| token.map(SecretString::from)),
-            metrics: Choice::without_flag(&["IDEMPOTENCE_METRICS"]).named(&sources, values::metrics)?,
-            log_level: Choice::without_flag(&["LOG_LEVEL"]).of(&sources, values::log_level, LogLevel::default)?,
-            temporal_cli: paths::temporal_cli(flags.temporal_cli.as_deref(), &sources, current_dir)?,
-            web_ui: Choice::without_flag(&["TEMPORAL_UI_URL"]).named(&sources, values::web_ui)?,
-            theme: look::theme(flags, &sources, &environment)?,
-            ascii: look::ascii(flags, &sources, &environment)?,
-            plain: look::plain(flags, &sources, &environment)?,
-            still: still.of(&sources, values::boolean, bool::default)?,
+        effective.metadata = metadata::collect(&environment, &profile.metadata);
+        effective.notices.extend(effective.metadata.notices.iter().cloned());
+        effective.profile_file = profile.file;
+        effective.dot_env = sources.dot_env;
+        effective.settings_file = sources.settings_file;
+        effective
+    }
+
+    fn of(
+        flags: &Flags,
+        environment: &[(OsString, OsString)],
+        sources: &Sources,
+        current_dir: &Path,
+        folders: Folders,
+        problems: Problems,
+    ) -> Self {
+        use Area::{Connection, Database, Look, Program, Worker};
+
+        let mut read = Reader { sources, problems };
+        let address =
+            read.flagged(Connection, (flags.address.as_deref(), "--address"), &names::SERVER, values::address);
+        let address = address.or_by_default(names::SERVER[0], Target::default);
+        let security = Security::resolve(flags, sources, current_dir, &address);
+        let security = read.problems.or_else(Connection, security, without_security);
+        let encryption = Encryption::resolve(flags, sources, current_dir, folders.config.as_deref());
+        let encryption = read.problems.or_else(Connection, encryption, without_encryption);
+        let usual_database = || paths::default_database(current_dir, &folders.state.value);
+        let database = paths::database(flags.database.as_deref(), sources, current_dir, &usual_database);
+        let by_default = || Sourced::by_default("DATABASE", usual_database());
+        let database = read.problems.or_else(Database, database, by_default);
+        let temporal_cli = paths::temporal_cli(flags.temporal_cli.as_deref(), sources, current_dir);
+        let temporal_cli = read.problems.or_else(Program, temporal_cli, || Sourced::by_default("TEMPORAL_CLI", None));
+        let ascii = look::ascii(flags, sources, environment);
+        let theme = look::theme(flags, sources, environment);
+        let plain = look::plain(flags, sources, environment);
+        let (log_level, log_level_notice) = values::log_level(sources);
+        let mut notices = notices::collect(sources, &security, &encryption, &address.value, &database.value);
+        let proxy = proxy::choose(environment, &address.value.address);
+        notices.extend(proxy.notice.clone());
+        notices.extend(log_level_notice);
+        notices.extend(folders.notices);
+        let label = |read: &mut Reader<'_>, flag, names: &[&'static str], default: &str| {
+            read.flagged(Connection, flag, names, values::label).or_by_default(names[0], || default.to_owned())
+        };
+        Self {
+            namespace: label(
+                &mut read,
+                (flags.namespace.as_deref(), "--namespace"),
+                &["TEMPORAL_NAMESPACE"],
+                DEFAULT_NAMESPACE,
+            ),
+            task_queue: label(
+                &mut read,
+                (flags.task_queue.as_deref(), "--task-queue"),
+                &names::QUEUE,
+                DEFAULT_TASK_QUEUE,
+            ),
+            connect_timeout: read.seconds(Connection, "IDEMPOTENCE_CONNECT_TIMEOUT", DEFAULT_CONNECT_TIMEOUT),
+            check_interval: read.seconds(Worker, "CHECK_TRANSFER_TASKQUEUE_TIMER", DEFAULT_CHECK_INTERVAL),
+            codec_token: read
+                .unflagged(Connection, "IDEMPOTENCE_CODEC_TOKEN", values::token)
+                .map(|token| token.map(SecretString::from)),
+            metrics: read.unflagged(Worker, "IDEMPOTENCE_METRICS", values::metrics),
+            plain: read.problems.or_else(Look, plain, || Sourced::by_default("IDEMPOTENCE_PLAIN", false)),
+            web_ui: read.unflagged(Look, "TEMPORAL_UI_URL", values::web_ui),
+            still: read
+                .flagged(Look, (flags.still.as_deref(), "--still"), &["IDEMPOTENCE_STILL"], values::boolean)
+                .or_by_default("IDEMPOTENCE_STILL", bool::default),
+            theme: read.problems.or_else(Look, theme, || Sourced::by_default("IDEMPOTENCE_THEME", Theme::default())),
+            ascii: read.problems.or_else(Look, ascii, || look::from_terminal(environment)),
+            temporal_cli,
+            log_level,
             state_dir: folders.state,
             cache_dir: folders.cache,
-            without_effect: without_effect(&sources),
-            notices,
-            metadata,
+            private_folder: folders.private,
+            without_effect: without_effect(sources),
+            metadata: Metadata::default(),
             proxy,
+            notices,
             dot_env: sources.dot_env.clone(),
             settings_file: sources.settings_file.clone(),
-            profile_file: profile.file,
-            profile: profile_name,
+            profile_file: None,
+            profile: Sourced::by_default("TEMPORAL_PROFILE", String::new()),
             connection_flags: flags.of_connection(),
             address,
             security,
             encryption,
             database,
-        })
+            problems: read.problems,
+        }
+    }
+}
+
+/// The `.env` file's path, unless it is not to be read.
+fn wanted_dot_env(
+    flags: &Flags,
+    environment: &[(OsString, OsString)],
+    path: PathBuf,
+    problems: &mut Problems,
+) -> Result<PathBuf, LayerFile> {
+    let ignored = |path, reason: &str| LayerFile { path, present: false, ignored: Some(reason.to_owned()) };
+    if flags.no_env_file {
+        return Err(ignored(path, "--no-env-file"));
+    }
+    // Only the environment can say so: the file itself is read too late.
+    let variable = environment.iter().find(|(name, _)| name.as_os_str() == names::NO_ENV_FILE);
+    let Some(text) = variable.and_then(|(_, value)| value.to_str()).filter(|text| !text.trim().is_empty()) else {
+        return Ok(path);
+    };
+    let origin = Origin { name: names::NO_ENV_FILE, layer: Layer::Environment };
+    let refused = problems.or_default(Area::Files, values::boolean(&Found { text, origin }));
+    if refused { Err(ignored(path, names::NO_ENV_FILE)) } else { Ok(path) }
+}
+
+/// Stands for the settings of TLS after a mistake in them; no connection is made with it.
+fn without_security() -> Security {
+    Security {
+        tls: Sourced::by_default("TEMPORAL_TLS", false),
+        cert: None,
+        key: None,
+        root_ca: None,
+        server_name: None,
+        skip_verify: Sourced::by_default(names::SKIP_VERIFY[0], false),
+        api_key: None,
+        overridden: Vec::new(),
+    }
+}
+
+/// Stands for the settings of payload encryption after a mistake in them; nothing is sent with it.
+fn without_encryption() -> Encryption {
+    Encryption {
+        on: Sourced::by_default("ENCRYPT_PAYLOAD", false),
+        key_id: None,
+        keys: None,
+        key_file: None,
+        sample_key: Sourced::by_default("IDEMPOTENCE_INSECURE_SAMPLE_KEY", false),
+        refuse_plaintext: Sourced::by_default("IDEMPOTENCE_REFUSE_PLAINTEXT", false),
+    }
+}
+
+/// Reads single settings, and keeps their mistakes.
+struct Reader<'a> {
+    sources: &'a Sources,
+    problems: Problems,
+}
+
+impl Reader<'_> {
+    fn flagged<T: PartialEq>(
+        &mut self,
+        area: Area,
+        (flag, flag_name): (Option<&str>, &'static str),
+        names: &[&'static str],
+        parse: fn(&Found<'_>) -> Result<T, SettingsError>,
+    ) -> Option<Sourced<T>> {
+        let value = Choice::new(flag, flag_name, names).named(self.sources, parse);
+        self.problems.or_default(area, value)
+    }
+
+    fn unflagged<T: PartialEq>(
+        &mut self,
+        area: Area,
+        name: &'static str,
+        parse: fn(&Found<'_>) -> Result<T, SettingsError>,
+    ) -> Option<Sourced<T>> {
+        self.problems.or_default(area, Choice::without_flag(&[name]).named(self.sources, parse))
+    }
+
+    fn seconds(&mut self, area: Area, name: &'static str, default: Duration) -> Sourced<Duration> {
+        self.unflagged(area, name, values::seconds).or_by_default(name, || default)
+    }
+}
+
+/// A setting that has a default.
+trait OrByDefault<T> {
+    fn or_by_default(self, name: &'static str, default: impl FnOnce() -> T) -> Sourced<T>;
+}
+
+impl<T> OrByDefault<T> for Option<Sourced<T>> {
+    fn or_by_default(self, name: &'static str, default: impl FnOnce() -> T) -> Sourced<T> {
+        self.unwrap_or_else(|| Sourced::by_default(name, default()))
     }
 }
 
@@ -179,40 +336,58 @@ impl Effective {
     }
 }
 
+impl Effective {
+    /// The mistakes in the settings, in the order in which they were found.
+    pub fn problems(&self) -> impl Iterator<Item = &SettingsError> {
+        self.problems.iter()
+    }
+
+    /// The settings for a use that needs these parts of them; for the others, defaults may stand.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in one of these parts, or the keys of payload encryption are not at hand.
+    pub fn settings(mut self, needed: &[Area]) -> Result<Settings, SettingsError> {
+        if let Some(error) = std::mem::take(&mut self.problems).first_of(needed) {
+            return Err(error);
+        }
+        let connects = needed.contains(&Area::Connection);
+        Ok(Settings {
+            codec: if connects { self.encryption.codec()? } else { None },
+            transport: self.security.transport(),
+            plaintext_is_set: self.security.plaintext_is_set(),
+            metadata: self.metadata.entries.into_iter().collect(),
+            proxy: self.proxy.proxy.map(|proxy| proxy.value),
+            api_key: self.security.api_key.map(|key| key.value),
+            connect_timeout: self.connect_timeout.value,
+            codec_token: self.codec_token.map(|token| token.value),
+            metrics: self.metrics.map(|metrics| metrics.value),
+            connection_flags: self.connection_flags,
+            address: self.address.value.address,
+            namespace: self.namespace.value,
+            task_queue: self.task_queue.value,
+            database: Database { explicit: self.database.origin.layer != Layer::Default, path: self.database.value },
+            check_interval: self.check_interval.value,
+            log_level: self.log_level.value,
+            plain: self.plain.value,
+            web_ui: self.web_ui.map(|url| url.value),
+            temporal_cli: self.temporal_cli.value,
+            probe_width: !self.ascii.value && !look::is_chosen(&self.ascii),
+            look: super::Look { theme: self.theme.value, ascii: self.ascii.value, still: self.still.value },
+            state_dir: self.state_dir.value,
+            cache_dir: self.cache_dir.value,
+            private_folder: self.private_folder,
+            notices: self.notices,
+        })
+    }
+}
+
 impl TryFrom<Effective> for Settings {
     type Error = SettingsError;
 
-    /// Fails only where the keys of payload encryption are not at hand.
+    /// The settings for a use that needs all of them.
     fn try_from(effective: Effective) -> Result<Self, SettingsError> {
-        Ok(Self {
-            codec: effective.encryption.codec()?,
-            transport: effective.security.transport(),
-            plaintext_is_set: effective.security.plaintext_is_set(),
-            api_key: effective.security.api_key.map(|key| key.value),
-            metadata: effective.metadata.entries.into_iter().collect(),
-            proxy: effective.proxy.proxy.map(|proxy| proxy.value),
-            connect_timeout: effective.connect_timeout.value,
-            codec_token: effective.codec_token.map(|token| token.value),
-            metrics: effective.metrics.map(|metrics| metrics.value),
-            connection_flags: effective.connection_flags,
-            address: effective.address.value.address,
-            namespace: effective.namespace.value,
-            task_queue: effective.task_queue.value,
-            database: Database {
-                explicit: effective.database.origin.layer != Layer::Default,
-                path: effective.database.value,
-            },
-            check_interval: effective.check_interval.value,
-            log_level: effective.log_level.value,
-            temporal_cli: effective.temporal_cli.value,
-            plain: effective.plain.value,
-            web_ui: effective.web_ui.map(|web_ui| web_ui.value),
-            probe_width: !effective.ascii.value && !look::is_chosen(&effective.ascii),
-            look: Look { theme: effective.theme.value, ascii: effective.ascii.value, still: effective.still.value },
-            state_dir: effective.state_dir.value,
-            cache_dir: effective.cache_dir.value,
-            notices: effective.notices,
-        })
+        effective.settings(&Area::ALL)
     }
 }
 

@@ -172,6 +172,15 @@ pub enum SettingsError {
         /// The folder.
         path: PathBuf,
     },
+    /// The database is a URL or a connection string. Never holds it: it may have a password.
+    #[error(
+        "{origin} is a URL or a connection string (not shown, as it may hold a password), and the database here is a JSON \
+         file; give its path with --database FILE, or unset {} for this program", origin.name
+    )]
+    DatabaseOfAnotherProgram {
+        /// Which value.
+        origin: Origin,
+    },
     /// A certificate without its key, or a key without its certificate.
     #[error("{present} is set but {missing} is not, and mutual TLS needs both; \
          set {missing} too, or remove {}", present.name)]
@@ -303,12 +312,6 @@ pub enum SettingsError {
     /// The file of keys cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// There is no folder for state and cache.
-    #[error(
-        "the home folder is unknown, so there is no place for state and cache; \
-         set HOME, or both XDG_STATE_HOME and XDG_CACHE_HOME, to an absolute path"
-    )]
-    NoHome,
 }
 
 /// How to do without a codec server.

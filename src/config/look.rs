@@ -82,7 +82,7 @@ fn variable<'a>(environment: &'a [(OsString, OsString)], name: &'static str) -> 
     Some(Sourced { value: value.to_string_lossy(), origin: Origin { name, layer: Layer::Environment } })
 }
 
-fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<bool> {
+pub(super) fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<bool> {
     let variable = |name| variable(environment, name);
     let is_plain = |terminal: &str| PLAIN_TERMINALS.contains(&terminal) || is_dec(terminal);
     let plain = variable("TERM").filter(|terminal| is_plain(&terminal.value));

@@ -13,9 +13,13 @@ mod dot_env;
 mod effective;
 mod encryption;
 mod error;
+mod folders;
+mod foreign;
+mod layer_files;
 mod look;
 mod metadata;
 mod names;
+mod needs;
 mod notices;
 mod paths;
 mod profile;
@@ -36,7 +40,9 @@ use std::time::Duration;
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use effective::{Effective, LayerFile, Sourced};
 pub use error::{Layer, Origin, SettingsError};
+pub use folders::private;
 pub use names::{NAMES, Name, secrets};
+pub use needs::Area;
 pub use paths::Database;
 pub use shown::Shown;
 pub use values::LogLevel;
@@ -105,6 +111,9 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// This program's folder for what can be fetched again, not yet made.
     pub cache_dir: PathBuf,
+    /// A folder for state and cache in a folder for temporary files, when there is no usable home folder. Make it with
+    /// [`private`] before anything is written to it.
+    pub private_folder: Option<PathBuf>,
     /// Sentences for the log and standard error: what is dangerous, or was understood but has no effect.
     pub notices: Vec<String>,
     /// See [`Settings::child_flags`].
@@ -150,6 +159,8 @@ pub struct Flags {
     pub still: Option<String>,
     /// `--plain`: a boolean
     pub plain: Option<String>,
+    /// `--no-env-file`
+    pub no_env_file: bool,
 }
 
 impl Flags {
@@ -164,6 +175,7 @@ impl Flags {
         let texts = texts.into_iter().filter_map(|(flag, text)| Some((flag, OsString::from(text.as_ref()?))));
         let paths = paths.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?.clone().into_os_string())));
         let general = self.profile.iter().map(|profile| OsString::from(format!("--profile={profile}")));
+        let general = general.chain(self.no_env_file.then(|| OsString::from("--no-env-file")));
         [general.collect(), texts.chain(paths).map(|(flag, value)| joined(flag, &value)).collect()]
     }
 }

@@ -30,8 +30,10 @@ pub(super) struct FileKey {
 
 /// Names of the server's address, most preferred first. They are aliases: set in one layer, they must agree.
 pub const SERVER: [&str; 4] = ["TEMPORAL_ADDRESS", "TEMPORAL_URL", "TEMPORAL_HOST_URL", "TEMPORAL_HOST"];
-/// Names of the task queue; the second is left over from a sibling demo.
-pub const QUEUE: [&str; 2] = ["TASKQUEUE", "TRANSFER_MONEY_TASK_QUEUE"];
+/// Names of the task queue; the last is left over from a sibling demo.
+pub const QUEUE: [&str; 3] = ["TASKQUEUE", "TEMPORAL_TASK_QUEUE", "TRANSFER_MONEY_TASK_QUEUE"];
+/// Names the wish not to read a `.env` file; obeyed in the environment only.
+pub(super) const NO_ENV_FILE: &str = "IDEMPOTENCE_NO_ENV_FILE";
 /// Names that describe the `MySQL` store.
 pub const MYSQL: [&str; 4] = ["MYSQL_HOST", "MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"];
 
@@ -76,13 +78,14 @@ pub(super) const KEYS: [FileKey; 23] = [
 ];
 
 /// Every name that this program understands, in the order in which help prints them.
-pub const NAMES: [Name; 49] = [
+pub const NAMES: [Name; 51] = [
     Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
     Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
     Name::new("TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
     Name::new("TEMPORAL_HOST", "the same as TEMPORAL_ADDRESS; a bare host means port 7233"),
     Name::new("TEMPORAL_NAMESPACE", "the Temporal namespace (default \"default\")"),
     Name::new("TASKQUEUE", "the task queue (default \"inventory-task-queue\")"),
+    Name::new("TEMPORAL_TASK_QUEUE", "the same as TASKQUEUE"),
     Name::new("TRANSFER_MONEY_TASK_QUEUE", "the same as TASKQUEUE, left over from a sibling demo"),
     Name::new(
         "TEMPORAL_PROFILE",
@@ -128,6 +131,7 @@ pub const NAMES: [Name; 49] = [
     ),
     Name::new("LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new("TEMPORAL_CLI", "the Temporal command-line program that serves as the embedded server"),
+    Name::new(NO_ENV_FILE, "true to read no .env file; obeyed in the environment only (default false)"),
     Name::new("TEMPORAL_UI_URL", "the address of Temporal's Web UI (default: the dev server's or Temporal Cloud's)"),
     Name::new("IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
     Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: as the locale and the terminal are)"),

@@ -21,6 +21,7 @@ pub(super) fn collect(
     let mysql = MYSQL.into_iter().filter(|name| sources.find(name).is_some()).collect::<Vec<_>>().join(", ");
     let mut notices = security.notices(target);
     notices.extend(encryption.notices());
+    notices.extend(sources.notices.iter().cloned());
     if !mysql.is_empty() {
         notices.push(format!(
             "The MySQL store is not available yet, so {mysql} had no effect: the stock is kept in {}.",

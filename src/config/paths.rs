@@ -1,20 +1,19 @@
-//! Paths among the settings: the database, the Temporal program, the state and cache folders. Looks at the file system
-//! to choose, but makes, opens and changes nothing.
+//! Paths among the settings: the database and the Temporal program. Looks at the file system to choose, but changes
+//! nothing.
 
-use std::env;
-use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::effective::Sourced;
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
-use crate::temporal::PROFILE_FOLDER;
+use crate::store;
 use crate::toml_text::quoted;
 
 /// The document's name in its folder.
 const DOCUMENT: &str = "inventory.json";
-/// The folder of this program under the XDG base folders.
-const PROGRAM: &str = "idempotence";
+/// A larger file is not a document of ours.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
 /// Where the stock is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,59 +24,20 @@ pub struct Database {
     pub explicit: bool,
 }
 
-/// The folders for what outlives a run.
-pub(super) struct Folders {
-    pub(super) state: Sourced<PathBuf>,
-    pub(super) cache: Sourced<PathBuf>,
-    /// `None` where nothing says which it is; then there is no settings file.
-    pub(super) config: Option<PathBuf>,
-    /// The folder of Temporal's own tools, with their profiles.
-    pub(super) temporal: Option<PathBuf>,
-}
-
-impl Folders {
-    /// `idempotence` under `XDG_STATE_HOME`, `XDG_CACHE_HOME` and `XDG_CONFIG_HOME`, else under the home folder's
-    /// `.local/state`, `.cache` and `.config`, on every system. As the XDG specification says, relative paths count as
-    /// unset.
-    pub(super) fn of(environment: &[(OsString, OsString)]) -> Result<Self, SettingsError> {
-        let variable = |name: &'static str| {
-            let (_, value) = environment.iter().find(|(key, _)| key == OsStr::new(name))?;
-            let origin = Origin { name, layer: Layer::Environment };
-            Some(Sourced { value: PathBuf::from(value), origin }).filter(|folder| folder.value.is_absolute())
-        };
-        let home = || {
-            let of_user = || env::home_dir().filter(|path| path.is_absolute());
-            variable("HOME").or_else(|| Some(Sourced::by_default("HOME", of_user()?)))
-        };
-        let base = |name, under_home: &str| variable(name).or_else(|| Some(home()?.map(|home| home.join(under_home))));
-        let folder = |name, under_home: &str| base(name, under_home).map(|base| base.map(|base| base.join(PROGRAM)));
-        // Where Go's and Rust's libraries have a user's settings, which Temporal's tools ask.
-        let temporal = if cfg!(target_os = "macos") {
-            home().map(|home| home.map(|home| home.join("Library/Application Support")))
-        } else {
-            base("XDG_CONFIG_HOME", ".config")
-        };
-        Ok(Self {
-            state: folder("XDG_STATE_HOME", ".local/state").ok_or(SettingsError::NoHome)?,
-            cache: folder("XDG_CACHE_HOME", ".cache").ok_or(SettingsError::NoHome)?,
-            config: folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.value),
-            temporal: temporal.map(|base| base.value.join(PROFILE_FOLDER)),
-        })
-    }
-}
-
-/// The database that `flag` or `DATABASE` names, else `database/inventory.json` where the current folder has such a
-/// folder, else the user's state folder.
+/// The database that `flag` or `DATABASE` names, else the usual one.
 pub(super) fn database(
     flag: Option<&Path>,
     sources: &Sources,
     current_dir: &Path,
-    state_dir: &Path,
+    usual: &dyn Fn() -> PathBuf,
 ) -> Result<Sourced<PathBuf>, SettingsError> {
     let named = named(flag, "--database", sources, "DATABASE")?;
     let Sourced { value: path, origin } = match named {
-        Some(Sourced { value, origin }) => Sourced { value: base(&origin, current_dir).join(value), origin },
-        None => Sourced::by_default("DATABASE", default_database(current_dir, state_dir)),
+        Some(Sourced { value, origin }) => {
+            of_another_program(&value, &origin, current_dir)?;
+            Sourced { value: base(&origin, current_dir).join(value), origin }
+        }
+        None => Sourced::by_default("DATABASE", usual()),
     };
     // A trailing slash says folder too, whether or not there is one yet.
     let says_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.file_name().is_none();
@@ -85,6 +45,33 @@ pub(super) fn database(
         return Err(SettingsError::DatabaseIsFolder { origin, path });
     }
     Ok(Sourced { value: path, origin })
+}
+
+/// Refuses what other programs call a database: a URL, a connection string, which may hold a password, or a bare name.
+/// Taken for paths, they would become folders in whatever project the current folder belongs to.
+fn of_another_program(path: &Path, origin: &Origin, current_dir: &Path) -> Result<(), SettingsError> {
+    let text = path.to_string_lossy();
+    let first = text.split('/').next().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    let holds_password = ["password=", "passwd=", "pwd="].iter().any(|word| lower.replace(' ', "").contains(word));
+    if first.contains(':') || text.contains("://") || holds_password {
+        return Err(SettingsError::DatabaseOfAnotherProgram { origin: origin.clone() });
+    }
+    let is_variable = matches!(origin.layer, Layer::Environment | Layer::DotEnv(_));
+    let bare = is_variable && !text.contains(['/', '.']);
+    if bare && !current_dir.join(path).exists() {
+        return Err(SettingsError::Invalid {
+            origin: origin.clone(),
+            value: quoted(&text),
+            problem: format!(
+                "a bare name is what other programs call a database; for a file of that name in the current folder write \
+                 {}, else unset {} for this program or give --database FILE",
+                quoted(&format!("./{text}")),
+                origin.name
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// What a relative path is relative to: the settings file's own folder, so that it means the same wherever the program
@@ -96,9 +83,26 @@ pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     }
 }
 
-fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
-    let folder = current_dir.join("database");
-    if folder.is_dir() { folder.join(DOCUMENT) } else { state_dir.join(DOCUMENT) }
+/// `database/inventory.json` if the current folder is a checkout of this project or already has such a database, else the
+/// one in the user's state folder: a folder `database` of another project is no place for files of ours.
+pub(super) fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
+    let here = current_dir.join("database").join(DOCUMENT);
+    if is_checkout(current_dir) || is_database(&here) { here } else { state_dir.join(DOCUMENT) }
+}
+
+/// Whether a database of this program is there: its journal, or a document of its form, which the original demo writes too.
+fn is_database(document: &Path) -> bool {
+    let mut journal = document.as_os_str().to_owned();
+    journal.push(".journal");
+    let small = || fs::metadata(document).is_ok_and(|found| found.is_file() && found.len() <= MAX_DOCUMENT_BYTES);
+    Path::new(&journal).is_file() || (small() && matches!(store::read_document(document), Ok(Some(_))))
+}
+
+/// Whether this is the project's own folder, with its folder `database`.
+fn is_checkout(folder: &Path) -> bool {
+    let manifest = || fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let ours = format!("name = \"{}\"", env!("CARGO_PKG_NAME"));
+    folder.join("database").is_dir() && manifest().lines().any(|line| line.trim() == ours)
 }
 
 /// The Temporal program that `flag` or `TEMPORAL_CLI` names. A bare name is kept as it is, to be looked up in `PATH`;
@@ -111,7 +115,8 @@ pub(super) fn temporal_cli(
     let Some(Sourced { value: path, origin }) = named(flag, "--temporal-cli", sources, "TEMPORAL_CLI")? else {
         return Ok(Sourced::by_default("TEMPORAL_CLI", None));
     };
-    let path = if path.components().count() == 1 { path } else { base(&origin, current_dir).join(path) };
+    let is_bare = !path.as_os_str().as_encoded_bytes().contains(&b'/');
+    let path = if is_bare { path } else { base(&origin, current_dir).join(path) };
     Ok(Sourced { value: Some(path), origin })
 }
 
@@ -144,6 +149,9 @@ fn named(
         "it holds a control character; remove it"
     } else if text == "~" || text.starts_with("~/") {
         "only a shell, and only without quotes, turns ~ into the home folder; write the path in full"
+    } else if text.starts_with("$(") || text.starts_with("${") || text.starts_with("$HOME") || text.starts_with("$PWD")
+    {
+        "only a shell expands variables, and here none did; write the path in full"
     } else {
         return Ok(Some(Sourced { value: path, origin }));
     };

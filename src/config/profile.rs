@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::effective::{Choice, LayerFile, Sourced};
 use super::error::{Layer, Origin, SettingsError};
-use super::sources::{self, Sources, Value, Values};
+use super::layer_files::own_file;
+use super::sources::{Sources, Value, Values};
 use super::{Address, Flags, names, paths, values};
 use crate::temporal;
 
@@ -61,7 +62,7 @@ impl ProfileLayer {
 /// Reads the profile. `usual` is where Temporal's own tools look.
 pub(super) fn read(
     flags: &Flags,
-    sources: &Sources,
+    sources: &mut Sources,
     current_dir: &Path,
     usual: Option<PathBuf>,
 ) -> Result<ProfileLayer, SettingsError> {
@@ -69,7 +70,7 @@ pub(super) fn read(
     let named = named.named(sources, values::label)?;
     let file = paths::named_file(sources, "TEMPORAL_CONFIG_FILE", current_dir)?.map(|file| file.value).or(usual);
     let name = named.as_ref().map_or(DEFAULT, |named| named.value.as_str()).to_owned();
-    let Some((file, bytes)) = file.map(sources::regular_file).transpose()? else {
+    let Some((file, bytes)) = file.map(|file| own_file(file, &mut sources.notices)).transpose()? else {
         return match named {
             Some(Sourced { origin, .. }) => Err(SettingsError::NoProfileFile { origin }),
             None => Ok(ProfileLayer::default()),

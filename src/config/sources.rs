@@ -1,19 +1,19 @@
 //! The layers that settings come from, and the rule that decides between them: environment over `.env` over the
 //! settings file over a profile of Temporal's own. Flags, which override them all, come in beside them.
 //!
-//! Knows nothing about the meaning of a value. Holds secrets, hence has no `Debug`.
+//! The environment and the `.env` file also serve other programs, so only a setting of ours in them can be an error. Knows
+//! nothing about the meaning of a value. Holds secrets, hence has no `Debug`.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::effective::{LayerFile, Sourced};
 use super::error::{Layer, Origin, SettingsError, quoted_path};
-use super::{dot_env, names, settings_file};
-use crate::toml_text::quoted;
+use super::layer_files::{foreign_file, own_file};
+use super::needs::{Area, Problems};
+use super::{dot_env, foreign, names, settings_file};
+use crate::toml_text::{self, quoted};
 
 /// What one layer says, by the name in the environment, whatever the layer itself calls it.
 pub(super) type Values = BTreeMap<&'static str, Value>;
@@ -32,6 +32,8 @@ pub(super) struct Sources {
     pub(super) settings_file: Option<LayerFile>,
     /// Names that look meant for this program but are unknown, each with where it stands.
     pub(super) unknown: Vec<String>,
+    /// What else deserves a notice.
+    pub(super) notices: Vec<String>,
 }
 
 /// A value and where it was found.
@@ -49,24 +51,23 @@ impl Found<'_> {
 
 impl Sources {
     /// The environment's layer over those of the two files, which may be absent. The profile's layer, which these choose, is
-    /// empty until [`Self::put_below`].
+    /// empty until [`Self::put_below`]. `dot_env` is `Err` with the reason when that file is not to be read.
     pub(super) fn read(
         environment: &[(OsString, OsString)],
-        dot_env: PathBuf,
+        dot_env: Result<PathBuf, LayerFile>,
         settings_file: Option<PathBuf>,
-    ) -> Result<Self, SettingsError> {
-        let mut unknown = Vec::new();
-        let variables = environment_layer(environment, &mut unknown)?;
-        let (dot_env, bytes) = layer_file(dot_env)?;
-        let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown)?;
-        let (settings_file, from_settings) = match settings_file.map(regular_file).transpose()? {
-            Some((file, bytes)) => {
-                let values = settings_file::parse(&file.path, &bytes)?;
-                (Some(file), values)
-            }
-            None => (None, Values::new()),
+        problems: &mut Problems,
+    ) -> Self {
+        let (mut unknown, mut notices) = (Vec::new(), Vec::new());
+        let variables = environment_layer(environment, &mut unknown, &mut notices, problems);
+        let (dot_env, bytes) = match dot_env {
+            Ok(path) => foreign_file(path, &mut notices),
+            Err(ignored) => (ignored, Vec::new()),
         };
-        Ok(Self { layers: [variables, from_dot_env, from_settings, Values::new()], dot_env, settings_file, unknown })
+        let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown, &mut notices, problems);
+        let (settings_file, from_settings) = settings_layer(settings_file, &mut notices, problems);
+        let layers = [variables, from_dot_env, from_settings, Values::new()];
+        Self { layers, dot_env, settings_file, unknown, notices }
     }
 
     /// Puts the profile's layer below the others.
@@ -131,79 +132,129 @@ fn is_blank(value: &str) -> bool {
 /// How variables begin that are most likely meant for this program.
 const OURS: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
 
-fn environment_layer(environment: &[(OsString, OsString)], unknown: &mut Vec<String>) -> Result<Values, SettingsError> {
+fn environment_layer(
+    environment: &[(OsString, OsString)],
+    unknown: &mut Vec<String>,
+    notices: &mut Vec<String>,
+    problems: &mut Problems,
+) -> Values {
     let mut values = Values::new();
     for (name, value) in environment {
-        let Some(text) = name.to_str() else { continue };
-        match (names::known(text), value.to_str()) {
-            (Some(name), None) => {
-                return Err(SettingsError::NotUtf8 { origin: Origin { name, layer: Layer::Environment } });
-            }
-            (Some(name), Some(value)) if !is_blank(value) => {
-                let origin = Origin { name, layer: Layer::Environment };
-                values.insert(name, Value { text: value.to_owned(), origin });
-            }
+        let (Some(text), value_text) = (name.to_str(), value.to_str()) else { continue };
+        let Some(name) = names::known(text) else {
             // Other programs own the rest of the environment; a name like this was most likely meant for us.
-            (None, _) if text.starts_with(super::metadata::PREFIX) => {}
-            (None, _) if OURS.iter().any(|prefix| text.starts_with(prefix)) && value != OsStr::new("") => {
-                unknown.push(format!("{} {}", text.escape_debug(), Layer::Environment));
+            let ours = OURS.iter().any(|prefix| text.starts_with(prefix)) && !value.is_empty();
+            let metadata = text.starts_with(super::metadata::PREFIX);
+            if ours && !metadata && !foreign::is_of_others(text, value_text.unwrap_or_default()) {
+                unknown.push(format!("{} {}{}", text.escape_debug(), Layer::Environment, suggestion(text)));
             }
-            _ => {}
+            continue;
+        };
+        let origin = Origin { name, layer: Layer::Environment };
+        match value_text {
+            None => problems.add(Area::of(name), SettingsError::NotUtf8 { origin }),
+            Some(value) if is_blank(value) => {}
+            Some(value) => {
+                let text = foreign::without_quotes(value);
+                if text.is_some() {
+                    notices.push(format!(
+                        "The quotes around the value of {origin} were removed: docker run --env-file, Compose lists and \
+                         Kubernetes keep quotes and comments as part of a value."
+                    ));
+                }
+                if text.is_none() && value.contains(" #") && !names::is_secret(name) {
+                    notices.push(format!(
+                        "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
+                        quoted(value)
+                    ));
+                }
+                insert(&mut values, Value { text: text.unwrap_or(value).to_owned(), origin }, notices);
+            }
         }
     }
-    Ok(values)
+    values
 }
 
-/// The largest file that is read, in bytes; all settings together take a few thousand.
-const LARGEST: u64 = 1 << 20;
-
-/// A file that is there to stay, and its content: a named pipe, whose opening waits for a writer, is a mistake here; as a
-/// `.env` file, some programs that keep secrets serve one.
-pub(super) fn regular_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
-    if fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-        return Err(SettingsError::LayerUnreadable { file: path, error: io::Error::other("it is a named pipe") });
-    }
-    layer_file(path)
-}
-
-/// The file and its content, empty where there is no file.
-fn layer_file(path: PathBuf) -> Result<(LayerFile, Vec<u8>), SettingsError> {
-    match read(&path) {
-        Ok(bytes) => Ok((LayerFile { path, present: true }, bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((LayerFile { path, present: false }, Vec::new())),
-        Err(error) => Err(SettingsError::LayerUnreadable { file: path, error }),
+/// Puts the value into its layer, unless it is blank or stands for nothing.
+fn insert(values: &mut Values, value: Value, notices: &mut Vec<String>) {
+    if foreign::stands_for_nothing(value.origin.name, &value.text) {
+        notices.push(format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text)));
+    } else if !is_blank(&value.text) {
+        values.insert(value.origin.name, value);
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(read).is_ok_and(|read| read <= LARGEST) {
-        Ok(bytes)
-    } else {
-        Err(io::Error::other("it has more than 1 MiB"))
+/// What an unknown name may have been meant to be.
+fn suggestion(name: &str) -> String {
+    let nearest = toml_text::nearest(name, names::NAMES.iter().map(|entry| entry.name));
+    nearest.map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default()
+}
+
+fn settings_layer(
+    file: Option<PathBuf>,
+    notices: &mut Vec<String>,
+    problems: &mut Problems,
+) -> (Option<LayerFile>, Values) {
+    let Some(path) = file else { return (None, Values::new()) };
+    match own_file(path.clone(), notices) {
+        Ok((file, bytes)) => {
+            let values = problems.or_default(Area::Files, settings_file::parse(&file.path, &bytes));
+            (Some(file), values)
+        }
+        Err(error) => {
+            problems.add(Area::Files, error);
+            (Some(LayerFile { path, present: true, ignored: None }), Values::new())
+        }
     }
 }
 
-fn dot_env_layer(file: &Path, bytes: &[u8], unknown: &mut Vec<String>) -> Result<Values, SettingsError> {
-    let entries = dot_env::parse(bytes).map_err(|bad| SettingsError::BadLine {
-        file: file.to_owned(),
-        line: bad.line,
-        problem: bad.problem,
-    })?;
-    let mut values = Values::new();
+fn dot_env_layer(
+    file: &Path,
+    bytes: &[u8],
+    unknown: &mut Vec<String>,
+    notices: &mut Vec<String>,
+    problems: &mut Problems,
+) -> Values {
+    let read = dot_env::parse(bytes);
+    for bad in read.bad.into_iter().filter(|bad| !names::MYSQL.contains(&bad.name)) {
+        let error = SettingsError::BadLine { file: file.to_owned(), line: bad.line, problem: bad.problem };
+        problems.add(Area::of(bad.name), error);
+    }
+    for (line, name) in read.inside_quotes {
+        notices.push(format!(
+            "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
+            quoted_path(file)
+        ));
+    }
+    let mut values: Values = BTreeMap::new();
     let mut lines = BTreeMap::new();
-    for entry in entries.into_iter().filter(|entry| !is_blank(&entry.value)) {
+    for entry in read.entries.into_iter().filter(|entry| !is_blank(&entry.value)) {
         let Some(name) = names::known(&entry.name) else {
-            unknown.push(format!("{} on line {} of {}", entry.name, entry.line, quoted_path(file)));
+            unknown.extend(unknown_in_dot_env(&entry.name, entry.line, file));
             continue;
         };
         let first = *lines.entry(name).or_insert(entry.line);
-        if values.get(name).is_some_and(|value| value.text != entry.value) {
-            return Err(SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line });
+        if values.get(name).is_some_and(|value| value.text != entry.value) && !names::MYSQL.contains(&name) {
+            let error = SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line };
+            problems.add(Area::of(name), error);
+            continue;
+        }
+        if entry.looks_expanded && !names::MYSQL.contains(&name) {
+            notices.push(format!(
+                "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
+                entry.line,
+                quoted_path(file)
+            ));
         }
         let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
-        values.insert(name, Value { text: entry.value, origin });
+        insert(&mut values, Value { text: entry.value, origin }, notices);
     }
-    Ok(values)
+    values
+}
+
+/// A name that resembles one of ours, or begins like one. Any other belongs to another program.
+fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
+    let suggestion = suggestion(name);
+    let ours = OURS.iter().any(|prefix| name.starts_with(prefix)) && !foreign::is_of_others(name, "");
+    (ours || !suggestion.is_empty()).then(|| format!("{name} on line {line} of {}{suggestion}", quoted_path(file)))
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 
 use super::address::{AddressError, Target};
+use super::effective::Sourced;
 use super::error::SettingsError;
-use super::sources::Found;
+use super::sources::{Found, Sources};
 use crate::app::Theme;
+use crate::toml_text::quoted;
 
 /// How much the log tells, from all to little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -139,9 +141,9 @@ pub(super) fn label(found: &Found<'_>) -> Result<String, SettingsError> {
 /// A boolean. Anything else than the words listed is an error: a typo must not switch protection off.
 pub(super) fn boolean(found: &Found<'_>) -> Result<bool, SettingsError> {
     match found.text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(found.invalid("it must be true or false (1, 0, yes, no, on and off are taken too)")),
+        "true" | "1" | "yes" | "on" | "t" | "y" | "enabled" => Ok(true),
+        "false" | "0" | "no" | "off" | "f" | "n" | "disabled" => Ok(false),
+        _ => Err(found.invalid("it must be true or false (also 1, 0, yes, no, on, off, enabled and disabled)")),
     }
 }
 
@@ -155,11 +157,37 @@ pub(super) fn seconds(found: &Found<'_>) -> Result<Duration, SettingsError> {
     }
 }
 
-/// A log level by its name.
-pub(super) fn log_level(found: &Found<'_>) -> Result<LogLevel, SettingsError> {
-    let text = found.text.trim();
-    let level = LogLevel::ALL.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str()));
-    level.ok_or_else(|| found.invalid("it must be trace, debug, info, warn or error"))
+/// The log level. The variable is every program's, so what is not understood is the nearest level, with a notice.
+pub(super) fn log_level(sources: &Sources) -> (Sourced<LogLevel>, Option<String>) {
+    let Some(Found { text, origin }) = sources.find("LOG_LEVEL") else {
+        return (Sourced::by_default("LOG_LEVEL", LogLevel::default()), None);
+    };
+    let text = text.trim();
+    if let Some(value) = LogLevel::ALL.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str())) {
+        return (Sourced { value, origin }, None);
+    }
+    let value = nearest_level(text);
+    let notice = format!(
+        "{origin} is {}, which counts as {value}; the levels are trace, debug, info, warn and error.",
+        quoted(text)
+    );
+    (Sourced { value, origin }, Some(notice))
+}
+
+/// The level that other programs mean by `text`: words, Python's numbers, and filters such as `info,sqlx=warn`.
+fn nearest_level(text: &str) -> LogLevel {
+    let lower = text.to_ascii_lowercase();
+    let directives = lower.split(',').map(str::trim);
+    let ours = directives.clone().find_map(|directive| directive.strip_prefix(concat!(env!("CARGO_PKG_NAME"), "=")));
+    let word = ours.or_else(|| directives.clone().find(|directive| !directive.contains('='))).unwrap_or_default();
+    match word.trim() {
+        "trace" | "all" | "finest" | "silly" | "spam" | "5" => LogLevel::Trace,
+        "debug" | "verbose" | "fine" | "finer" | "10" => LogLevel::Debug,
+        "warn" | "warning" | "30" => LogLevel::Warn,
+        "error" | "err" | "severe" | "critical" | "crit" | "fatal" | "alert" | "emerg" | "emergency" | "panic"
+        | "dpanic" | "40" | "50" | "off" | "none" | "silent" | "quiet" | "disabled" => LogLevel::Error,
+        _ => LogLevel::Info,
+    }
 }
 
 /// A theme by its name.
@@ -179,13 +207,13 @@ mod tests {
 
     #[test]
     fn booleans_are_the_listed_words_only() {
-        for text in ["true", "TRUE", "1", "yes", "On", " true "] {
+        for text in ["true", "TRUE", "1", "yes", "On", "T", "y", "enabled", " true "] {
             assert!(boolean(&found(text)).unwrap(), "{text}");
         }
-        for text in ["false", "False", "0", "NO", "off"] {
+        for text in ["false", "False", "0", "NO", "off", "f", "n", "Disabled"] {
             assert!(!boolean(&found(text)).unwrap(), "{text}");
         }
-        for text in ["", "ja", "tru", "2", "-1", "t", "f", "y", "n", "enabled", "none", "true false"] {
+        for text in ["", "ja", "tru", "2", "-1", "none", "true false"] {
             let message = boolean(&found(text)).unwrap_err().to_string();
             assert!(message.starts_with(&format!("NAME in the environment is {text:?}: ")), "{message}");
         }
@@ -202,14 +230,28 @@ mod tests {
     }
 
     #[test]
-    fn log_levels_are_case_insensitive_and_listed_when_wrong() {
-        for level in LogLevel::ALL {
-            assert_eq!(log_level(&found(level.as_str())).unwrap(), level);
-            assert_eq!(log_level(&found(&level.to_string().to_uppercase())).unwrap(), level);
-        }
-        for text in ["", "warning", "off", "verbose"] {
-            let message = log_level(&found(text)).unwrap_err().to_string();
-            assert!(message.contains("trace, debug, info, warn or error"), "{message}");
+    fn log_levels_of_other_programs_are_the_nearest_of_ours() {
+        use LogLevel::{Debug, Error, Info, Trace, Warn};
+        let cases = [
+            ("warning", Warn),
+            ("Warning", Warn),
+            ("CRITICAL", Error),
+            ("fatal", Error),
+            ("off", Error),
+            ("verbose", Debug),
+            ("all", Trace),
+            ("20", Info),
+            ("30", Warn),
+            ("notice", Info),
+            ("info,sqlx=warn", Info),
+            ("sqlx=warn, debug", Debug),
+            ("idempotence=trace,warn", Trace),
+            ("sqlx=error", Info),
+            ("loud", Info),
+            (",", Info),
+        ];
+        for (text, level) in cases {
+            assert_eq!(nearest_level(text), level, "{text}");
         }
     }
 

@@ -30,8 +30,8 @@ pub struct WorkerCommand {
     /// How to connect beyond where, as flags. What the environment and the files say, the child reads itself.
     pub connection_flags: Vec<OsString>,
     pub database: PathBuf,
-    /// Where its log lines go.
-    pub log: PathBuf,
+    /// Where its log lines go; `None`: nowhere.
+    pub log: Option<PathBuf>,
 }
 
 impl WorkerCommand {
@@ -39,7 +39,7 @@ impl WorkerCommand {
     ///
     /// # Errors
     /// The operating system's, where this program's own path is not known.
-    pub fn new(settings: &Settings, log: &Path) -> io::Result<Self> {
+    pub fn new(settings: &Settings, log: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
             address: settings.address.to_string(),
@@ -47,7 +47,7 @@ impl WorkerCommand {
             task_queue: settings.task_queue.clone(),
             connection_flags: settings.child_flags(),
             database: settings.database.path.clone(),
-            log: log.to_owned(),
+            log: log.map(Path::to_owned),
         })
     }
 
@@ -56,7 +56,10 @@ impl WorkerCommand {
     /// # Errors
     /// The operating system's.
     pub fn spawn(&self) -> io::Result<WorkerChild> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = match &self.log {
+            Some(log) => OpenOptions::new().create(true).append(true).open(log)?.into(),
+            None => Stdio::null(),
+        };
         let mut child = Command::new(&self.program)
             .arg("worker")
             .args(["--with-parent", "--address", &self.address, "--namespace", &self.namespace])

@@ -1,10 +1,8 @@
 //! What happens in a scenario, as lines: one per attempt and effect, and what becomes of worker and server.
 
-use std::path::Path;
-
 use crate::{
     app::{App, Link, Message, Performance, Server, Worker},
-    commands::print,
+    commands::{log::LogFile, print},
     config::Settings,
     domain::{OrderId, Stock},
     scenario::{Scenario, What},
@@ -41,10 +39,10 @@ impl Lines {
     }
 
     /// Says what is played, where.
-    pub fn begin(&self, settings: &Settings, log: &Path) {
+    pub fn begin(&self, settings: &Settings, log: &LogFile) {
         self.say(&self.title);
         self.say(&format!("server {}, task queue {}", settings.address, settings.task_queue));
-        self.say(&format!("database {}, log {}", settings.database.path.display(), log.display()));
+        self.say(&format!("database {}, log {}", settings.database.path.display(), log));
         self.say(&self.terms);
     }
 

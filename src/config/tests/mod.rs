@@ -1,6 +1,7 @@
 //! Tests of the settings as a whole, and the place that they share.
 
 mod encryption;
+mod foreign;
 mod layers;
 mod looks;
 mod origins;
@@ -34,6 +35,7 @@ impl Place {
     fn new() -> Self {
         let root = TempDir::new().unwrap();
         fs::create_dir(root.path().join("here")).unwrap();
+        fs::create_dir(root.path().join("home")).unwrap();
         let home = (OsString::from("HOME"), root.path().join("home").into_os_string());
         let locale = (OsString::from("LANG"), OsString::from("C.UTF-8"));
         Self { root, flags: Flags::default(), environment: vec![home, locale] }
@@ -46,6 +48,11 @@ impl Place {
     fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// As the folder of this project's checkout.
+    fn checkout(self) -> Self {
+        self.file("database/README.md", "").file("Cargo.toml", "[package]\nname = \"idempotence\"\n")
     }
 
     fn envs(self, pairs: &[(&str, &str)]) -> Self {
@@ -98,6 +105,10 @@ impl Place {
 
     fn load(&self) -> Result<Effective, SettingsError> {
         Effective::load(&self.flags, self.environment.clone(), Path::new(".env"), &self.here())
+    }
+
+    fn read(&self) -> Effective {
+        Effective::read(&self.flags, self.environment.clone(), Path::new(".env"), &self.here())
     }
 
     #[track_caller]

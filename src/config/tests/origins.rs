@@ -16,8 +16,8 @@ fn without_anything_every_value_is_a_default_or_the_environments() {
         assert_eq!(shown.origin.layer, expected, "{}", shown.key);
     }
     assert_eq!(place.origin("state_dir"), "HOME in the environment");
-    assert_eq!(effective.dot_env, LayerFile { path: place.here().join(".env"), present: false });
-    assert_eq!(effective.settings_file, Some(LayerFile { path: place.settings_path(), present: false }));
+    assert_eq!(effective.dot_env, LayerFile { path: place.here().join(".env"), present: false, ignored: None });
+    assert_eq!(effective.settings_file, Some(LayerFile { path: place.settings_path(), present: false, ignored: None }));
 }
 
 #[test]

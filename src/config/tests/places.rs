@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_database_is_found_in_the_order_flag_variable_folder_state() {
-    let place = Place::new().file("database/README.md", "");
+    let place = Place::new().checkout();
     let here = place.here();
     assert_eq!(place.settings().database, Database { path: here.join("database/inventory.json"), explicit: false });
     // The same file wherever the program is started.
@@ -26,8 +26,73 @@ fn a_database_that_is_a_folder_is_refused() {
         let error = Place::new().file("database/README.md", "").env("DATABASE", value).error();
         assert!(matches!(error, SettingsError::DatabaseIsFolder { .. }), "{value}: {error}");
     }
-    let by_default = Place::new().file("database/inventory.json/x", "").error();
+    let by_default = Place::new().checkout().file("database/inventory.json/x", "").error();
     assert!(by_default.to_string().starts_with("DATABASE by default is "), "{by_default}");
+}
+
+#[test]
+fn a_folder_named_database_of_another_project_is_left_alone() {
+    let state = |place: &Place| place.root.path().join("home/.local/state/idempotence/inventory.json");
+    let of_others = [
+        Place::new().file("database/migrations/1.sql", ""),
+        Place::new().file("database/inventory.json", "[{\"sku\": 1}]"),
+        Place::new().file("database/inventory.json/x", ""),
+        Place::new().file("database/README.md", "").file("Cargo.toml", "[package]\nname = \"shop\"\n"),
+    ];
+    for place in of_others {
+        assert_eq!(place.settings().database, Database { path: state(&place), explicit: false });
+    }
+    let ours = [
+        Place::new().file("database/inventory.json", crate::store::STARTING_DOCUMENT),
+        Place::new().file("database/inventory.json.journal", "{}"),
+        Place::new().checkout(),
+    ];
+    for place in ours {
+        let here = place.here().join("database/inventory.json");
+        assert_eq!(place.settings().database, Database { path: here, explicit: false });
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_its_password_is_not_shown() {
+    let values = [
+        "postgres://u:hunter2@db/shop",
+        "sqlite:///data/hunter2.db",
+        "jdbc:mysql://db/shop?user=u&password=hunter2",
+        "u:hunter2@tcp(db:3306)/shop",
+        "host=db user=u password=hunter2 dbname=shop",
+        "Server=db;Database=shop;Pwd=hunter2",
+        "file:hunter2.db?mode=memory",
+        ":memory:",
+    ];
+    for value in values {
+        let flag = Flags { database: Some(value.into()), ..Flags::default() };
+        for place in [
+            Place::new().env("DATABASE", value),
+            Place::new().dot_env(&format!("DATABASE='{value}'")),
+            Place::new().settings_file(format!("database = '{value}'")),
+            Place::new().flags(flag),
+        ] {
+            let error = place.error();
+            assert!(matches!(error, SettingsError::DatabaseOfAnotherProgram { .. }), "{value}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+            let read = place.read();
+            assert!(!format!("{read:?} {:?}", read.shown()).contains("hunter2"), "{value}");
+        }
+    }
+}
+
+#[test]
+fn a_bare_name_in_a_variable_is_taken_for_another_programs_database() {
+    let error = Place::new().env("DATABASE", "shop").error().to_string();
+    assert!(error.contains("\"./shop\"") && error.contains("--database FILE"), "{error}");
+    let error = Place::new().dot_env("DATABASE=shop").error().to_string();
+    assert!(error.contains("\"./shop\""), "{error}");
+    for place in [Place::new().env("DATABASE", "./shop"), Place::new().env("DATABASE", "shop").file("shop", "")] {
+        assert!(place.settings().database.path.ends_with("shop"));
+    }
+    let flag = Flags { database: Some("shop".into()), ..Flags::default() };
+    assert_eq!(Place::new().flags(flag).settings().database.path.file_name(), Some("shop".as_ref()));
 }
 
 #[test]
@@ -62,7 +127,7 @@ fn the_settings_file_is_looked_for_where_xdg_says() {
     let place = Place::new().settings_file("namespace = 'home'");
     assert_eq!(place.settings().namespace, "home");
     let file = place.effective().settings_file;
-    assert_eq!(file, Some(LayerFile { path: place.settings_path(), present: true }));
+    assert_eq!(file, Some(LayerFile { path: place.settings_path(), present: true, ignored: None }));
 
     let elsewhere = place.here().join("etc");
     let place = place.file("etc/idempotence/settings.toml", "namespace = 'xdg'");

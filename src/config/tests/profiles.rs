@@ -28,7 +28,10 @@ fn a_profile_is_chosen_by_flag_environment_and_settings_file() {
         let settings = place.settings();
         assert_eq!(settings.address.to_string(), "c.tmprl.cloud:7233");
         assert!(settings.api_key.is_some() && matches!(settings.transport, Transport::Tls(_)));
-        assert_eq!(place.effective().profile_file.unwrap(), LayerFile { path: place.profiles_path(), present: true });
+        assert_eq!(
+            place.effective().profile_file.unwrap(),
+            LayerFile { path: place.profiles_path(), present: true, ignored: None }
+        );
     }
     let elsewhere = Place::new().file("mine.toml", CLOUD);
     let elsewhere = elsewhere.env("TEMPORAL_CONFIG_FILE", "mine.toml").env("TEMPORAL_PROFILE", "cloud");

@@ -17,7 +17,8 @@ fn what_has_no_effect_is_told() {
     let typos = Place::new().envs(&[("TEMPORAL_ADRESS", "a:1"), ("IDEMPOTENCE_THEM", "x"), ("PATH", "/bin")]);
     let typos = typos.dot_env("\nTASKQUEU=q").settings();
     assert_eq!(typos.notices.len(), 1);
-    let told = "TEMPORAL_ADRESS in the environment, IDEMPOTENCE_THEM in the environment, TASKQUEU on line 2 of ";
+    let told = "TEMPORAL_ADRESS in the environment (did you mean TEMPORAL_ADDRESS?), IDEMPOTENCE_THEM in the environment (did \
+                you mean IDEMPOTENCE_THEME?), TASKQUEU on line 2 of ";
     assert!(typos.notices[0].contains(told), "{:?}", typos.notices);
     assert!(!typos.notices[0].contains("PATH"));
 }
@@ -31,7 +32,7 @@ fn assert_same(one: &Settings, other: &Settings) {
 #[test]
 fn the_shipped_env_file_loads_and_names_everything() {
     let text = shipped(".env-dist");
-    let place = Place::new().file("database/README.md", "").dot_env(&text);
+    let place = Place::new().checkout().dot_env(&text);
     let settings = place.settings();
     let stock = Database { path: place.here().join("database/inventory.json"), explicit: true };
     fs::remove_file(place.here().join(".env")).unwrap();

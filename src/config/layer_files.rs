@@ -1,0 +1,87 @@
+//! The files that are layers. Each is small and read whole, and no read waits for long.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::effective::LayerFile;
+use super::error::{SettingsError, quoted_path};
+
+/// The largest file that is read, in bytes; all settings together take a few thousand.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// How long a pipe or device may take to deliver its content.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A file that may belong to another program, and its content. One that cannot be read counts as absent, with a notice.
+/// Programs that keep secrets serve it through a named pipe.
+pub(super) fn foreign_file(path: PathBuf, notices: &mut Vec<String>) -> (LayerFile, Vec<u8>) {
+    let reason = match read_in_time(&path) {
+        Ok(bytes) => return (LayerFile { path, present: true, ignored: None }, bytes),
+        Err(error) if is_absent(&error) && fs::symlink_metadata(&path).is_err() => None,
+        Err(error) if is_absent(&error) => Some("it is a link to a file that does not exist".to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    notices.extend(reason.as_ref().map(|reason| format!("{} was ignored: {reason}.", quoted_path(&path))));
+    (LayerFile { path, present: false, ignored: reason }, Vec::new())
+}
+
+/// A file of this program's user, and its content, empty if there is no file. One that is there and cannot be read is an
+/// error, as it may ask for protection; one in a folder that may not be searched belongs to another user.
+pub(super) fn own_file(path: PathBuf, notices: &mut Vec<String>) -> Result<(LayerFile, Vec<u8>), SettingsError> {
+    let absent = |ignored| LayerFile { path: path.clone(), present: false, ignored };
+    match fs::metadata(&path) {
+        Err(error) if is_absent(&error) => return Ok((absent(None), Vec::new())),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            notices.push(format!("{} was ignored: its folder belongs to another user.", quoted_path(&path)));
+            return Ok((absent(Some(error.to_string())), Vec::new()));
+        }
+        Ok(metadata) if metadata.file_type().is_fifo() => {
+            return Err(SettingsError::LayerUnreadable { file: path, error: io::Error::other("it is a named pipe") });
+        }
+        _ => {}
+    }
+    match read_in_time(&path) {
+        Ok(bytes) => Ok((LayerFile { path, present: true, ignored: None }, bytes)),
+        Err(error) => Err(SettingsError::LayerUnreadable { file: path, error }),
+    }
+}
+
+/// Whether there is no such file; `HOME=/dev/null` makes a path through a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Reads a regular file at once. A pipe or device is read by a thread, which is left behind when it takes too long.
+fn read_in_time(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    if metadata.is_file() {
+        return read(path);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let owned = path.to_owned();
+    thread::Builder::new().spawn(move || {
+        let _gone = sender.send(read(&owned));
+    })?;
+    receiver.recv_timeout(READ_TIMEOUT).unwrap_or_else(|_| {
+        let seconds = READ_TIMEOUT.as_secs();
+        Err(io::Error::other(format!("it is a pipe or a device, and nothing came from it within {seconds} seconds")))
+    })
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MAX_BYTES) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("it has more than 1 MiB"))
+    }
+}
