@@ -4,8 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::foreign;
+
 /// Temporal's own port, meant where none is written.
 pub const DEFAULT_PORT: u16 = 7233;
+
+/// The host if none is written.
+const THIS_MACHINE: &str = "localhost";
 
 /// Host and port of a Temporal server. Displays as `host:port`, with brackets round an IPv6 address.
 ///
@@ -23,9 +28,23 @@ pub enum AddressError {
     /// Nothing there.
     #[error("it names no host; write host:port, such as localhost:7233")]
     NoHost,
-    /// Any other `scheme://` than http or https.
-    #[error("only http:// or https:// may stand before the host; write host:port, such as localhost:7233")]
+    /// A scheme that means another kind of server.
+    #[error(
+        "only http://, https://, grpc://, tcp://, dns:/// and passthrough:/// are possible before the host; write host:port, \
+         such as localhost:7233"
+    )]
     Scheme,
+    /// `unix:///run/temporal.sock`.
+    #[error("sockets of the file system are not supported; write host:port, such as localhost:7233")]
+    UnixSocket,
+    /// `a:7233,b:7233`.
+    #[error("it names several servers; write one host:port, or a name that resolves to all of them")]
+    Several,
+    /// `localhost:7233 # comment`.
+    #[error(
+        "it contains a comment, which docker run --env-file and Kubernetes keep as part of the value; remove the comment"
+    )]
+    Comment,
     /// `user:password@host`.
     #[error("an address takes no user name or password; write host:port only")]
     UserInfo,
@@ -83,13 +102,13 @@ impl Address {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Target {
     pub(super) address: Address,
-    /// Written as `https://`.
+    /// Written as `https://`, or a host that speaks TLS only.
     pub(super) https: bool,
 }
 
 impl Default for Address {
     fn default() -> Self {
-        Self { host: "localhost".to_owned(), port: DEFAULT_PORT }
+        Self { host: THIS_MACHINE.to_owned(), port: DEFAULT_PORT }
     }
 }
 
@@ -106,8 +125,9 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Takes `host:port`, `host`, `[ipv6]:port` and `[ipv6]`, each with `http://` or `https://` before and `/` after it or
-    /// not.
+    /// Takes what the tools around Temporal take: `host:port`, `host`, `:port`, `port`, `[ipv6]:port`; before it a scheme of
+    /// HTTP or gRPC, after it a `/`, around it quotes and spaces. No host, or the address that means "every interface", is
+    /// this machine.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         Target::from_str(text).map(|target| target.address)
     }
@@ -121,40 +141,81 @@ impl FromStr for Target {
         if text.contains('@') {
             return Err(AddressError::UserInfo);
         }
-        let (https, rest) = without_scheme(text.trim())?;
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let text = foreign::without_quotes(text).unwrap_or(text).trim();
+        let (https, rest) = without_scheme(text)?;
+        if rest.contains(" #") {
+            return Err(AddressError::Comment);
+        }
+        if rest.contains(',') {
+            return Err(AddressError::Several);
+        }
+        let rest = rest.strip_suffix('/').unwrap_or(rest).trim_end();
         if rest.contains(['/', '?', '#']) {
             return Err(AddressError::Path);
         }
-        let (host, port) = split(rest)?;
+        let (host, port) = split(rest, text.contains("//"))?;
         let address = Address { host, port: port.map_or(Ok(DEFAULT_PORT), parse_port)? };
+        let https = https || is_cloud(&address.host);
         Ok(Self { address, https })
     }
 }
 
-fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
-    match text.split_once("://") {
-        None => Ok((false, text)),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => Ok((false, rest)),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => Ok((true, rest)),
-        Some(_) => Err(AddressError::Scheme),
-    }
+/// Temporal Cloud's hosts, which speak TLS only.
+fn is_cloud(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    [".tmprl.cloud", ".api.temporal.io"].iter().any(|cloud| host.ends_with(cloud))
 }
 
-fn split(text: &str) -> Result<(String, Option<&str>), AddressError> {
+/// Whether the scheme means TLS, and what follows it. gRPC's own schemes may name a resolver between the second and third
+/// slash, which is not supported.
+fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
+    let lower = text.to_ascii_lowercase();
+    let after = |scheme: &str| lower.starts_with(scheme).then(|| text.get(scheme.len()..).unwrap_or_default());
+    if lower.starts_with("unix:") || lower.starts_with("unix-abstract:") {
+        return Err(AddressError::UnixSocket);
+    }
+    if let Some(rest) = ["https://", "grpcs://", "grpc+tls://", "tls://", "ssl://"].into_iter().find_map(after) {
+        return Ok((true, rest));
+    }
+    let plain = ["dns:///", "passthrough:///", "ipv4:///", "ipv6:///", "http://", "grpc://", "tcp://", "h2c://"];
+    if let Some(rest) = plain.into_iter().find_map(after) {
+        return Ok((false, rest));
+    }
+    if text.contains("://") {
+        return Err(AddressError::Scheme);
+    }
+    let opaque = ["dns:", "passthrough:", "ipv4:", "ipv6:", "//"].into_iter().find_map(after);
+    // `dns:7233` is a host of that name.
+    let opaque = opaque.filter(|rest| lower.starts_with("//") || rest.parse::<u16>().is_err());
+    Ok((false, opaque.unwrap_or(text)))
+}
+
+/// Host and port. `has_scheme`: a host must follow.
+fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), AddressError> {
     if let Some(inner) = text.strip_prefix('[') {
         let (ip, after) = inner.split_once(']').ok_or(AddressError::Ipv6)?;
         let ip: Ipv6Addr = ip.parse().map_err(|_| AddressError::Ipv6)?;
         return match after.strip_prefix(':') {
             None if !after.is_empty() => Err(AddressError::Port),
-            port => Ok((ip.to_string(), port)),
+            port => Ok((ipv6_host(ip), port)),
         };
     }
+    // The two that nobody means as a part of a longer one.
+    if let Some(ip) = ["::1", "::"].into_iter().find(|ip| *ip == text).and_then(|ip| ip.parse().ok()) {
+        return Ok((ipv6_host(ip), None));
+    }
     match text.split_once(':') {
+        None if !has_scheme && parse_port(text).is_ok() => Ok((THIS_MACHINE.to_owned(), Some(text))),
         None => Ok((parse_host(text)?, None)),
         Some((_, port)) if port.contains(':') => Err(AddressError::Brackets),
+        Some(("", port)) if !has_scheme => Ok((THIS_MACHINE.to_owned(), Some(port))),
         Some((host, port)) => Ok((parse_host(host)?, Some(port))),
     }
+}
+
+/// As a server's own address, `::` means every interface; a client reaches it at the loopback address.
+fn ipv6_host(ip: Ipv6Addr) -> String {
+    if ip.is_unspecified() { Ipv6Addr::LOCALHOST.to_string() } else { ip.to_string() }
 }
 
 fn parse_port(text: &str) -> Result<u16, AddressError> {
@@ -167,20 +228,35 @@ fn parse_host(text: &str) -> Result<String, AddressError> {
     if text.is_empty() {
         return Err(AddressError::NoHost);
     }
-    if let Ok(ip) = text.parse::<Ipv4Addr>() {
-        return Ok(ip.to_string());
+    if let Some(ip) = text.parse().ok().or_else(|| short_loopback(text)) {
+        // As for IPv6.
+        return Ok(if ip == Ipv4Addr::UNSPECIFIED { Ipv4Addr::LOCALHOST } else { ip }.to_string());
     }
+    let ascii;
+    let text = if text.is_ascii() {
+        text
+    } else {
+        ascii = idna::domain_to_ascii(text).map_err(|_| AddressError::HostName)?;
+        &ascii
+    };
     let labels = text.strip_suffix('.').unwrap_or(text);
     if text.len() > 253 || !labels.split('.').all(is_label) {
         return Err(AddressError::HostName);
     }
-    // Resolvers read `127.1`, `0x7f000001` and `7233` as IPv4 numbers: not what anybody means here.
+    // Resolvers read `10.1`, `0x7f000001` and `99999` as IPv4 numbers: not what anybody means here.
     match labels.rsplit('.').next() {
         Some(last) if last.starts_with(|first: char| first.is_ascii_digit()) && is_number(last) => {
             Err(AddressError::Number)
         }
         _ => Ok(text.to_ascii_lowercase()),
     }
+}
+
+/// `127.1` and the like, which is common.
+fn short_loopback(text: &str) -> Option<Ipv4Addr> {
+    let last: u16 = text.strip_prefix("127.").map(|rest| rest.strip_prefix("0.").unwrap_or(rest))?.parse().ok()?;
+    let [high, low] = last.to_be_bytes();
+    Some(Ipv4Addr::new(127, 0, high, low))
 }
 
 fn is_label(label: &str) -> bool {
@@ -214,6 +290,28 @@ mod tests {
             ("[::1]", "[::1]:7233"),
             ("[0:0:0:0:0:0:0:1]", "[::1]:7233"),
             ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:7233", "127.0.0.1:7233"),
+            ("[::]:7233", "[::1]:7233"),
+            ("::1", "[::1]:7233"),
+            (":7233", "localhost:7233"),
+            ("7234", "localhost:7234"),
+            ("127.1:7233", "127.0.0.1:7233"),
+            ("127.0.1", "127.0.0.1:7233"),
+            ("localhost:07233", "localhost:7233"),
+            ("dns:///localhost:7233", "localhost:7233"),
+            ("DNS:localhost:7233", "localhost:7233"),
+            ("passthrough:///10.1.2.3:7233", "10.1.2.3:7233"),
+            ("ipv4:127.0.0.1:7233", "127.0.0.1:7233"),
+            ("ipv6:[::1]:7233", "[::1]:7233"),
+            ("grpc://localhost:7233/", "localhost:7233"),
+            ("grpcs://temporal:7233", "temporal:7233"),
+            ("tcp://10.96.0.12:7233", "10.96.0.12:7233"),
+            ("//localhost:7233", "localhost:7233"),
+            ("dns:7233", "dns:7233"),
+            ("\"localhost:7233\"", "localhost:7233"),
+            ("'localhost:7233' # ours", "localhost:7233"),
+            ("h\u{f6}\u{df}.code.example:7233", "xn--h-qfa2e.code.example:7233"),
+            ("us-east-1.aws.api.temporal.io:7233", "us-east-1.aws.api.temporal.io:7233"),
             ("my_host-2.example.com:65535", "my_host-2.example.com:65535"),
             ("myns.abcdf.tmprl.cloud:7233", "myns.abcdf.tmprl.cloud:7233"),
         ];
@@ -230,9 +328,18 @@ mod tests {
         let cases = [
             ("", E::NoHost),
             ("http://", E::NoHost),
-            (":7233", E::NoHost),
+            (":", E::Port),
+            ("http://:7233", E::NoHost),
+            ("dns:///", E::NoHost),
             ("https://", E::NoHost),
-            ("dns:///localhost:7233", E::Scheme),
+            ("dns://8.8.8.8/localhost:7233", E::Scheme),
+            ("xds:///temporal:7233", E::Scheme),
+            ("postgres://db/temporal", E::Scheme),
+            ("unix:///run/temporal.sock", E::UnixSocket),
+            ("unix:temporal.sock", E::UnixSocket),
+            ("localhost:7233,localhost:7234", E::Several),
+            ("localhost:7233 # ours", E::Comment),
+            ("localhost # ours", E::Comment),
             ("http://me:secret@localhost", E::UserInfo),
             ("https://me:secret@localhost", E::UserInfo),
             ("localhost:7233/path", E::Path),
@@ -244,20 +351,22 @@ mod tests {
             ("localhost:http", E::Port),
             ("[::1]7233", E::Port),
             ("[::1]:", E::Port),
-            ("::1", E::Brackets),
+            ("fe80::1", E::Brackets),
             ("::1:7233", E::Brackets),
             ("[::1", E::Ipv6),
             ("[localhost]:7233", E::Ipv6),
             ("[fe80::1%eth0]:7233", E::Ipv6),
-            ("7233", E::Number),
-            ("127.1", E::Number),
+            ("0", E::Number),
+            ("72333", E::Number),
+            ("10.1", E::Number),
+            ("http://7233", E::Number),
             ("256.0.0.1", E::Number),
             ("0x7f000001", E::Number),
             ("local host", E::HostName),
             ("a..b", E::HostName),
             (".", E::HostName),
             ("h\u{1b}[2J", E::HostName),
-            ("höst", E::HostName),
+            ("h\u{f6}st\u{0}", E::HostName),
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<Address>(), Err(error), "{text:?}");
@@ -268,7 +377,16 @@ mod tests {
 
     #[test]
     fn https_is_heard() {
-        for (text, https) in [("https://x", true), ("HTTPS://x:1/", true), ("http://x", false), ("x", false)] {
+        for (text, https) in [
+            ("https://x", true),
+            ("HTTPS://x:1/", true),
+            ("grpcs://x", true),
+            ("myns.abcdf.tmprl.cloud", true),
+            ("us-east-1.aws.api.temporal.io:7233", true),
+            ("http://x", false),
+            ("tmprl.cloud.example", false),
+            ("x", false),
+        ] {
             assert_eq!(text.parse::<Target>().unwrap().https, https, "{text}");
         }
     }
@@ -282,8 +400,8 @@ mod tests {
             ("127.9.9.9:7233", true),
             ("[::1]:7233", true),
             ("[::ffff:127.0.0.1]:7233", true),
-            ("0.0.0.0:7233", false),
-            ("[::]:7233", false),
+            ("0.0.0.0:7233", true),
+            ("[::]:7233", true),
             ("128.0.0.1:7233", false),
             ("localhost.example.com:7233", false),
             ("notlocalhost:7233", false),

@@ -12,7 +12,8 @@ pub const VERSION: &str = "1.9.1";
 /// Where to look.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// The path that the user gave (`TEMPORAL_CLI`). It wins, and is an error if it cannot be run.
+    /// What the user gave (`TEMPORAL_CLI`): a path, or a name without a slash to look up in the `PATH`. It wins, and is an
+    /// error if it cannot be run.
     pub setting: Option<PathBuf>,
     /// Our cache folder, which need not exist.
     pub cache_dir: PathBuf,
@@ -32,6 +33,16 @@ pub enum FindError {
         /// What is wrong with it, as the end of a clause.
         reason: &'static str,
     },
+    /// The setting is a name that no folder of the `PATH` has.
+    #[error(
+        "TEMPORAL_CLI names {}, and no folder of the PATH has a program of that name; install it, name it with its path, or \
+         unset TEMPORAL_CLI",
+        name.display()
+    )]
+    NotOnPath {
+        /// What the setting says.
+        name: PathBuf,
+    },
 }
 
 /// The executable to use: the setting, else the first on the `PATH`, else the one in our cache, else `None`.
@@ -43,21 +54,29 @@ pub fn locate(search: &Search) -> Result<Option<PathBuf>, FindError> {
 }
 
 fn locate_on(search: &Search, path: Option<&OsStr>) -> Result<Option<PathBuf>, FindError> {
+    if let Some(name) = search.setting.as_deref().filter(|setting| is_bare(setting)) {
+        let not_found = || FindError::NotOnPath { name: name.to_owned() };
+        return path.and_then(|path| on_path(path, name)).map(Some).ok_or_else(not_found);
+    }
     if let Some(setting) = &search.setting {
         return match flaw(setting) {
-            // A bare name would be looked up on the PATH when it is run, and not where it was just found.
             None => Ok(Some(absolute(setting).unwrap_or_else(|_| setting.clone()))),
             Some(reason) => Err(FindError::NotExecutable { path: setting.clone(), reason }),
         };
     }
-    Ok(path.and_then(on_path).or_else(|| cached(&search.cache_dir)))
+    Ok(path.and_then(|path| on_path(path, Path::new("temporal"))).or_else(|| cached(&search.cache_dir)))
 }
 
-/// The first `temporal` on `path`. Relative entries are passed over: what they name depends on the current folder.
-fn on_path(path: &OsStr) -> Option<PathBuf> {
+/// Whether it is a name without a slash, which shells look up in the `PATH`.
+fn is_bare(program: &Path) -> bool {
+    !program.as_os_str().as_encoded_bytes().contains(&b'/')
+}
+
+/// The first program `name` on `path`. Relative entries are passed over: what they name depends on the current folder.
+fn on_path(path: &OsStr, name: &Path) -> Option<PathBuf> {
     env::split_paths(path)
         .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join("temporal"))
+        .map(|folder| folder.join(name))
         .find(|candidate| is_executable(candidate))
 }
 
@@ -130,6 +149,23 @@ mod tests {
         for (name, reason) in [("plain", "is not executable"), ("", "is not a file"), ("gone", "cannot be found")] {
             let error = locate_on(&search(root.path(), Some(name)), None).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_setting_without_a_slash_is_looked_up_in_the_absolute_entries_of_the_path() {
+        let root = tempfile::tempdir().unwrap();
+        let named = |name: &str| Search { setting: Some(name.into()), cache_dir: root.path().join("cache") };
+        file(&root.path().join("bin/our-temporal"), 0o755);
+        let path = env::join_paths([Path::new("."), Path::new(""), &root.path().join("bin")]).unwrap();
+        let found = locate_on(&named("our-temporal"), Some(&path)).unwrap();
+        assert_eq!(found, Some(root.path().join("bin/our-temporal")));
+        // `Cargo.toml` is in the current folder of this test.
+        for name in ["Cargo.toml", "absent"] {
+            for path in [Some(path.as_os_str()), Some(OsStr::new("")), None] {
+                let error = locate_on(&named(name), path).unwrap_err().to_string();
+                assert!(error.contains(name) && error.contains("no folder of the PATH"), "{error}");
+            }
         }
     }
 
