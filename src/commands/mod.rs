@@ -141,7 +141,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         // It needs no settings at all.
         Some(CommandArgs::Export(args)) => export::run(&args),
-        command => with_settings(command, Flags::from(cli.settings)).await,
+        command => Box::pin(with_settings(command, Flags::from(cli.settings))).await,
     }
 }
 
