@@ -159,7 +159,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Config(args) => Ok(config::run(&effective, &args)),
         CommandArgs::Keys(args) => keys::run(&effective, args),
         CommandArgs::Doctor(args) => Ok(doctor::run(effective, &args).await),
-        CommandArgs::Dashboard(args) => dashboard_or_demo(usable(effective, needed)?, args).await,
+        CommandArgs::Dashboard(args) => Box::pin(dashboard_or_demo(usable(effective, needed)?, args)).await,
         CommandArgs::Worker(args) => worker::run(usable(effective, needed)?, args).await,
         CommandArgs::Server(args) => server::run(usable(effective, needed)?, args).await,
         CommandArgs::CodecServer(args) => codec_server::run(&usable(effective, needed)?, args).await,

@@ -49,7 +49,7 @@ impl Room {
             task_queue: stage.queue.clone(),
             connection_flags: Vec::new(),
             database: stage.database.clone(),
-            log: stage.folder.path().join("worker.log"),
+            log: Some(stage.folder.path().join("worker.log")),
         };
         let (sender, told) = mpsc::channel(64);
         // The dashboard's own worker stays away: a comparison needs none of it.

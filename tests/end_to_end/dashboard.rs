@@ -226,7 +226,7 @@ async fn the_whole_app_runs_without_a_terminal() {
         task_queue: stage.queue.clone(),
         connection_flags: Vec::new(),
         database: stage.database.clone(),
-        log: stage.folder.path().join("worker.log"),
+        log: Some(stage.folder.path().join("worker.log")),
     };
     let (sender, mut told) = mpsc::channel(64);
     let (relay, mut messages) = mpsc::channel(64);

@@ -30,7 +30,7 @@ impl Desk {
         let places = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"].map(|name| (name.into(), stage.folder.path().into()));
         let settings =
             Settings::load(&flags, environment.chain(places), "none.env".as_ref(), stage.folder.path()).unwrap();
-        let mut worker = WorkerCommand::new(&settings, &stage.folder.path().join("worker.log")).unwrap();
+        let mut worker = WorkerCommand::new(&settings, Some(&stage.folder.path().join("worker.log"))).unwrap();
         worker.program = PathBuf::from(PROGRAM);
         let (sender, told) = mpsc::channel(1024);
         Self { effects: Effects::begin(Arc::new(settings), worker, worker_wanted, sender), told }
