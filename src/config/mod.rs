@@ -9,6 +9,7 @@
 //! protection, and a notice otherwise.
 
 mod address;
+mod choice;
 mod dot_env;
 mod effective;
 mod encryption;
