@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{Failure, log::LogFile, session_letters};
 use crate::{
     app::{Programme, RetryWaits, Security, Setup},
-    config::{AddressError, Settings},
+    config::{AddressError, Settings, temporary},
     domain::Guard,
     faults::Preset,
     runtime::backend,
@@ -88,7 +88,7 @@ impl Stage {
 }
 
 fn folder(prefix: &str) -> Result<TempDir, Failure> {
-    tempfile::Builder::new().prefix(prefix).tempdir().map_err(Failure::io("make a folder for the stage"))
+    tempfile::Builder::new().prefix(prefix).tempdir_in(temporary()).map_err(Failure::io("make a folder for the stage"))
 }
 
 /// What every core begins with.

@@ -129,6 +129,12 @@ pub(super) fn temporary_folder(environment: &[(OsString, OsString)]) -> PathBuf 
     found.unwrap_or_else(|| PathBuf::from(TEMPORARY[0]))
 }
 
+/// The same of this process.
+#[must_use]
+pub fn temporary() -> PathBuf {
+    temporary_folder(&env::vars_os().collect::<Vec<_>>())
+}
+
 /// Makes `folder` for this user alone, or checks that it is. Its name can be foretold, so another user may have made it
 /// first, or a link in its place.
 ///

@@ -41,7 +41,7 @@ use std::time::Duration;
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use effective::{Effective, LayerFile, Sourced};
 pub use error::{Layer, Origin, SettingsError};
-pub use folders::private;
+pub use folders::{private, temporary};
 pub use names::{NAMES, Name, secrets};
 pub use needs::Area;
 pub use paths::Database;
