@@ -161,9 +161,10 @@ fn wrong_usage_and_settings_exit_2_with_a_sentence() {
         (vec!["start", "A", "--guard", "none"], None, "give ledger, last-order or off"),
         (vec!["start", "A\u{202e}B"], None, "not printable ASCII"),
         (vec!["nonsense"], None, "unrecognized subcommand"),
-        (vec!["audit"], Some(("ENCRYPT_PAYLOAD", "maybe")), "ENCRYPT_PAYLOAD"),
-        (vec!["audit"], Some(("ENCRYPT_PAYLOAD", "true")), "idempotence keys add NAME"),
-        (vec!["audit"], Some(("TEMPORAL_URL", "host:0")), "TEMPORAL_URL"),
+        (vec!["start", "A"], Some(("ENCRYPT_PAYLOAD", "maybe")), "ENCRYPT_PAYLOAD"),
+        (vec!["start", "A"], Some(("ENCRYPT_PAYLOAD", "true")), "idempotence keys add NAME"),
+        (vec!["start", "A"], Some(("TEMPORAL_URL", "host:0")), "TEMPORAL_URL"),
+        (vec!["audit"], Some(("DATABASE", "postgres://u:p@db/shop")), "a URL or a connection string (not shown"),
         (vec!["start", "A", "--address", "10.0.0.1:7233", "--tls=false", "--faults", "seed"], None, "--remote-faults"),
     ] {
         let mut command = program(state.path());
