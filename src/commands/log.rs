@@ -63,8 +63,9 @@ pub fn to_file(settings: &Settings) -> LogFile {
 pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> LogFile {
     let (opened, unwritable) = open(settings);
     let (path, file) = opened.unzip();
-    let file = file.map(|file| lines(settings, Mutex::new(file)));
-    install(settings, to_core(core.clone()).and_then(file));
+    let mut layers = vec![to_core(core.clone()).boxed()];
+    layers.extend(file.map(|file| lines(settings, Mutex::new(file)).boxed()));
+    install(settings, layers);
     if let Some(reason) = unwritable {
         tracing::warn!("{reason}");
     }
@@ -97,10 +98,11 @@ pub fn to_stderr(settings: &Settings) {
 /// As [`to_stderr`], and workflow tasks that the SDK fails are logged with their cause.
 pub fn of_worker(settings: &Settings) {
     let (layer, found) = temporal::failed_tasks();
-    install(settings, lines(settings, io::stderr).and_then(layer));
+    install(settings, vec![lines(settings, io::stderr).boxed(), layer.boxed()]);
     tokio::spawn(temporal::log_failed_tasks(found));
 }
 
+/// Several layers come as a list: if two with filters are joined by `and_then`, each hides lines of the other.
 fn install(settings: &Settings, layer: impl Layer<Registry> + Send + Sync) {
     // A second subscriber in one process is a test's; the first stays.
     let _already_set = tracing_subscriber::registry().with(layer).try_init();
