@@ -31,7 +31,7 @@ pub enum Refused {
     Terminal(#[from] io::Error),
 }
 
-/// Where the cursor is after the probe of [`Surface::probe_width`], if each symbol took one column.
+/// Where the cursor is after the probe of its width, if each symbol took one column.
 pub const NARROW_COLUMN: u16 = 3;
 
 pub trait Surface {
