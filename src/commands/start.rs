@@ -66,19 +66,23 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
 /// Reports an order that has not ended.
 fn left_open(args: &StartArgs, started: &Started, outcome: &str, before: Option<i64>, note: &str) -> ExitCode {
     if args.json {
-        print::json(&json!({
-            "orderID": args.order_id,
-            "workflowID": started.workflow,
-            "runID": started.run,
-            "outcome": outcome,
-            "stockBefore": before,
-            "stockAfter": null,
-        }));
+        print_json(args, started, outcome, before, None);
     } else {
         print::line(&format!("result: {outcome}"));
     }
     print::problem(note);
     ExitCode::SUCCESS
+}
+
+fn print_json(args: &StartArgs, started: &Started, outcome: &str, before: Option<i64>, after: Option<i64>) {
+    print::json(&json!({
+        "orderID": args.order_id,
+        "workflowID": started.workflow,
+        "runID": started.run,
+        "outcome": outcome,
+        "stockBefore": before,
+        "stockAfter": after,
+    }));
 }
 
 fn say(args: &StartArgs, text: &str) {
@@ -119,14 +123,7 @@ fn report(
 ) -> Result<ExitCode, Failure> {
     let outcome = outcome_name(end);
     if args.json {
-        print::json(&json!({
-            "orderID": args.order_id,
-            "workflowID": started.workflow,
-            "runID": started.run,
-            "outcome": outcome,
-            "stockBefore": before,
-            "stockAfter": after,
-        }));
+        print_json(args, started, &outcome, before, after);
     } else {
         print::line(&format!("result: {outcome}"));
         print::line(&format!("stock after: {}", shown(after)));
