@@ -148,8 +148,6 @@ impl Effective {
         effective.metadata = metadata::collect(&environment, &profile.metadata);
         effective.notices.extend(effective.metadata.notices.iter().cloned());
         effective.profile_file = profile.file;
-        effective.dot_env = sources.dot_env;
-        effective.settings_file = sources.settings_file;
         effective
     }
 
@@ -186,22 +184,13 @@ impl Effective {
         notices.extend(proxy.notice.clone());
         notices.extend(log_level_notice);
         notices.extend(folders.notices);
-        let label = |read: &mut Reader<'_>, flag, names: &[&'static str], default: &str| {
-            read.flagged(Connection, flag, names, values::label).or_by_default(names[0], || default.to_owned())
-        };
         Self {
-            namespace: label(
-                &mut read,
+            namespace: read.label(
                 (flags.namespace.as_deref(), "--namespace"),
                 &["TEMPORAL_NAMESPACE"],
                 DEFAULT_NAMESPACE,
             ),
-            task_queue: label(
-                &mut read,
-                (flags.task_queue.as_deref(), "--task-queue"),
-                &names::QUEUE,
-                DEFAULT_TASK_QUEUE,
-            ),
+            task_queue: read.label((flags.task_queue.as_deref(), "--task-queue"), &names::QUEUE, DEFAULT_TASK_QUEUE),
             connect_timeout: read.seconds(Connection, "IDEMPOTENCE_CONNECT_TIMEOUT", DEFAULT_CONNECT_TIMEOUT),
             check_interval: read.seconds(Worker, "CHECK_TRANSFER_TASKQUEUE_TIMER", DEFAULT_CHECK_INTERVAL),
             codec_token: read
@@ -310,6 +299,10 @@ impl Reader<'_> {
         parse: fn(&Found<'_>) -> Result<T, SettingsError>,
     ) -> Option<Sourced<T>> {
         self.problems.or_default(area, Choice::without_flag(&[name]).named(self.sources, parse))
+    }
+
+    fn label(&mut self, flag: (Option<&str>, &'static str), names: &[&'static str], default: &str) -> Sourced<String> {
+        self.flagged(Area::Connection, flag, names, values::label).or_by_default(names[0], || default.to_owned())
     }
 
     fn seconds(&mut self, area: Area, name: &'static str, default: Duration) -> Sourced<Duration> {
