@@ -150,7 +150,11 @@ impl App {
     fn waits_for(&self, performance: &Performance) -> String {
         let open = performance.placed.iter().find(|placed| !self.has_ended(placed));
         match open {
-            Some(placed) => format!("the end of {}", placed.order),
+            Some(placed) => {
+                let failing = self.execution_of(placed).and_then(|execution| execution.failing.as_ref());
+                let why = failing.map_or_else(String::new, |failing| format!(", but {}", failing.explanation));
+                format!("the end of {}{why}", placed.order)
+            }
             None if performance.played < performance.scenario.acts.len() => {
                 format!("the time of act {}", performance.played.saturating_add(1))
             }

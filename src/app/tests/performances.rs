@@ -2,10 +2,10 @@
 
 use crate::{
     app::{
-        Command, Intent, Overlay, Part, Performance, Question, StepState,
+        Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, StepState,
         world::{World, performance, scenario, walkthrough},
     },
-    domain::Guard,
+    domain::{Guard, UnixMillis},
     scenario::BUILT_IN,
     store::Verdict,
 };
@@ -55,6 +55,29 @@ fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
     world.wait(2_000);
     let Some(Part::GivenUp(why)) = world.app().performance().map(Performance::part) else { panic!() };
     assert_eq!(why, "not over after 60 s: it waits for the end of A12");
+}
+
+#[test]
+fn a_failing_workflow_task_is_named_as_the_cause_at_the_limit() {
+    let mut world = World::new(performance(scenario("happy-path")));
+    let (workflow, run) = loop {
+        let started = world.heard.iter().find_map(|(_, message)| match message {
+            Message::Started { workflow, run, .. } => Some((workflow.clone(), run.clone())),
+            _ => None,
+        });
+        if let Some(started) = started {
+            break started;
+        }
+        assert!(world.go_on(), "the order is not started");
+    };
+    let failing = FailingTask { attempt: 3, explanation: "the worker has no key".to_owned() };
+    let at = UnixMillis(world.now);
+    let pending = Vec::new();
+    let answer = Ok(Description { at, open: true, pending, failing: Some(failing), others: Vec::new() });
+    world.tell(Message::Described { workflow, run, answer });
+    world.wait(61_000);
+    let Some(Part::GivenUp(why)) = world.app().performance().map(Performance::part) else { panic!() };
+    assert_eq!(why, "not over after 60 s: it waits for the end of A12, but the worker has no key");
 }
 
 fn state(world: &World) -> &StepState {
