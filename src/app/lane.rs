@@ -96,7 +96,7 @@ impl Lane {
         self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
     }
 
-    /// The worker of that identity has died: what it ran is over. Only the server tells which worker runs
+    /// The worker of that identity has died: what it ran has ended. Only the server knows which worker runs
     /// an attempt; one of which it has not said that yet may be another worker's.
     pub fn orphan(&mut self, identity: &str, at: UnixMillis) {
         if self.told().is_none_or(|(pending, ..)| pending.worker != identity) {

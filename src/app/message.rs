@@ -64,7 +64,7 @@ pub enum Message {
         workflow: String,
         cause: String,
     },
-    /// Open runs on the task queue, whoever started them.
+    /// Open runs on the task queue, of this program and of others.
     Listed {
         runs: Vec<ListedRun>,
     },

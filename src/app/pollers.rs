@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(scene.press(Intent::ToggleWorker), []);
         assert_eq!(scene.app.overlay(), Overlay::Confirm(Question::StartBeside));
         assert_eq!(scene.press(Intent::Yes), [Command::StartWorker]);
-        // Nobody else polls: no question.
+        // No other worker polls: no question.
         polled_by(&mut scene, &[]);
         scene.tell(Message::Worker(Worker::Stopped));
         assert_eq!(scene.press(Intent::ToggleWorker), [Command::StartWorker]);

@@ -40,7 +40,7 @@ impl App {
     pub fn selected_slot(&self) -> Option<Slot> {
         let chosen = self.selection.filter(|slot| self.orders().get(*slot).is_some());
         let rows = self.rows();
-        // Orders that cannot go on are on top, and the newest of the others is what somebody has just placed.
+        // Orders that cannot go on are on top, and the newest of the others is the order just placed.
         let newest = || (0..rows.len()).filter_map(|row| rows.at(row)).find(|slot| !self.orders().is_failing(*slot));
         chosen.or_else(newest).or_else(|| rows.at(0))
     }

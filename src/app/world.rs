@@ -29,7 +29,7 @@ pub struct World {
     pub now: u64,
     /// Everything that the core asked for, oldest first.
     pub asked: Vec<Command>,
-    /// Everything that the core was told, each with its time.
+    /// Every message that the core has received, with its time.
     pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
     inventory: Inventory,

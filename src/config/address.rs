@@ -200,7 +200,7 @@ fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), Address
             port => Ok((ipv6_host(ip), port)),
         };
     }
-    // The two that nobody means as a part of a longer one.
+    // The two that are never meant as part of a longer one.
     if let Some(ip) = ["::1", "::"].into_iter().find(|ip| *ip == text).and_then(|ip| ip.parse().ok()) {
         return Ok((ipv6_host(ip), None));
     }

@@ -16,7 +16,7 @@ const PLAIN_TERMINALS: [&str; 3] = ["linux", "dumb", "ansi"];
 /// Terminals without colours.
 const MONO_TERMINALS: [&str; 2] = ["dumb", "ansi"];
 
-/// Terminals that cannot place their cursor: Emacs, editors' output panes, and what nobody knows.
+/// Terminals that cannot place their cursor: Emacs, editors' output panes, and unknown ones.
 const WITHOUT_CURSOR: [&str; 2] = ["dumb", "unknown"];
 
 /// DEC's terminals, such as vt100 and vt220, have neither.
@@ -57,7 +57,7 @@ pub(super) fn ascii(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
 }
 
-/// What somebody asks for, in whatever layer; else a terminal that cannot place its cursor gets lines.
+/// The setting of any layer; without one, a terminal that cannot place its cursor gets lines.
 pub(super) fn plain(
     flags: &Flags,
     sources: &Sources,
@@ -71,7 +71,7 @@ pub(super) fn plain(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(by_terminal))
 }
 
-/// Whether somebody has chosen it, and not the locale.
+/// Whether a setting has chosen it, and not the locale.
 pub(super) fn is_chosen(ascii: &Sourced<bool>) -> bool {
     !LOCALE.contains(&ascii.origin.name)
 }

@@ -106,7 +106,7 @@ pub struct Settings {
     pub web_ui: Option<String>,
     /// How the screen is to look at first.
     pub look: Look,
-    /// Nobody has said whether to use ASCII, and the locale allows more: the terminal is asked.
+    /// No setting says whether to use ASCII, and the locale allows more: the terminal is asked.
     pub probe_width: bool,
     /// This program's folder for state, not yet made.
     pub state_dir: PathBuf,

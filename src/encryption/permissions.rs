@@ -43,12 +43,13 @@ impl Privacy {
         })
     }
 
-    /// Accepts what only the owner can use, and what somebody else than this user arranged: an administrator's file, a
+    /// Accepts what only the owner can use, and what another user arranged: an administrator's file, a
     /// mounted secret. `ssh` does the same with private keys.
     pub(super) fn check(self, path: &Path) -> Result<(), TooOpen> {
         let others_read = self.mode & 0o055 != 0;
         let others_write = self.mode & 0o022 != 0;
-        // A file of root that nobody can write (0440, 0444), or that root opened for one group (0640), is an installed secret.
+        // A file of root that no user can write (0440, 0444), or that root opened for one group (0640), is an installed
+        // secret.
         let installed = self.owner == 0 && (self.mode & 0o222 == 0 || self.mode & 0o005 == 0);
         let arranged = self.owner != self.user || self.kubernetes || installed;
         if self.read_only_mount || (!others_write && (!others_read || arranged)) {

@@ -1,4 +1,4 @@
-//! A core whose screen is slower than what happens. The core itself runs at full speed; a copy of its state is told the
+//! A core whose screen is slower than what happens. The core itself runs at full speed; a copy of its state receives the
 //! same messages later, so that two events are never closer together than the pace allows. What the copy asks for was
 //! done already. Waits keep their length, because the copy's clock stands still between two events that are held apart.
 
@@ -11,7 +11,7 @@ use crate::{
     store::{Fact, News},
 };
 
-/// How often the copy is told the time.
+/// How often the copy receives the time.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The most messages that wait; with one more, the screen is live again.
@@ -97,7 +97,7 @@ impl<C: Core> Paced<C> {
 }
 
 impl Delayed {
-    /// Tells the copy what is due, `passed` milliseconds after the last time.
+    /// Sends the copy what is due, `passed` milliseconds after the last time.
     fn run(&mut self, mut passed: u64, now: UnixMillis, gap: u64) {
         while let Some((came, message)) = self.waiting.front() {
             let until = self.at.0.saturating_add(passed);

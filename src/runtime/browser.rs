@@ -38,7 +38,7 @@ pub async fn open(url: &str) -> Opened {
     Opened::Nowhere
 }
 
-/// The programs to try. Over ssh, the desktop's would open the page where nobody sees it, or not at all.
+/// The programs to try. Over ssh, the desktop's would open the page on the wrong machine, or not at all.
 fn commands(url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<process::Command> {
     if let Some(browsers) = variable("BROWSER") {
         let browsers = browsers.to_string_lossy().into_owned();
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(lines(&[("BROWSER", "code --open"), ssh]), [format!("code|--open|{URL}")]);
         let two = lines(&[("BROWSER", "'my browser' --url=%s -n:w3m:")]);
         assert_eq!(two, [format!("my browser|--url={URL}|-n"), format!("w3m|{URL}")]);
-        assert_eq!(lines(&[ssh]), Vec::<String>::new(), "nobody sits there");
+        assert_eq!(lines(&[ssh]), Vec::<String>::new(), "the user is elsewhere");
     }
 
     #[tokio::test]

@@ -54,7 +54,7 @@ enum State {
     Control(Vec<u8>),
     /// The three bytes of a mouse report in the old form.
     OldMouse(Vec<u8>),
-    /// A string of the terminal, which nobody asked for; `true`: after an ESC in it.
+    /// An unrequested string of the terminal; `true`: after an ESC in it.
     Text(bool),
     Paste(Vec<u8>),
 }
@@ -68,7 +68,7 @@ pub struct Decoder {
 impl Decoder {
     /// Decodes what one read gave.
     pub fn feed(&mut self, bytes: &[u8]) {
-        // In a paste, a Ctrl-C by itself is a key that somebody pressed, since the end of the paste does not come.
+        // In a paste, a Ctrl-C by itself is a key press, since the end of the paste does not come.
         if matches!(self.state, State::Paste(_)) && bytes.iter().all(|byte| *byte == CTRL_C) {
             self.give_up();
         }

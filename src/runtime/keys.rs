@@ -1,5 +1,5 @@
 //! Reads the terminal on a thread of its own, with level-triggered polling: whatever is there is read, however much it
-//! is, and whoever writes to the terminal is never blocked by this program.
+//! is, and a writer to the terminal is never blocked by this program.
 
 use std::{
     fs::File,
@@ -54,7 +54,7 @@ pub fn events() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
         let ended = read(terminal.as_fd(), |input| sender.blocking_send(Ok(input)).is_ok());
         thread::sleep(SIGNAL_DELAY);
         if let Err(error) = ended {
-            // Nobody listens: nobody needs to know.
+            // The receiver is gone: there is no one left to report to.
             let _gone = sender.blocking_send(Err(error));
         }
     })?;
@@ -67,7 +67,7 @@ fn terminal() -> io::Result<OwnedFd> {
     if isatty(&input) { input.as_fd().try_clone_to_owned() } else { Ok(File::open("/dev/tty")?.into()) }
 }
 
-/// Reads until the end of the input, or until `hand_on` says that nobody listens.
+/// Reads until the end of the input, or until `hand_on` says that the receiver is gone.
 fn read(terminal: BorrowedFd<'_>, mut hand_on: impl FnMut(Input) -> bool) -> io::Result<()> {
     let (mut decoder, mut batches) = (Decoder::default(), Batches::default());
     let mut is_open = true;
@@ -125,7 +125,7 @@ fn is_readable(terminal: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<
     }
 }
 
-/// Tells keys that were typed from those of a paste or a script.
+/// Distinguishes typed keys from those of a paste or a script.
 #[derive(Debug, Default)]
 struct Batches {
     /// When the last burst came.

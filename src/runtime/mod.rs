@@ -9,7 +9,7 @@
 //! | `terminal`, `surface` | the one owner of the terminal, and what the loop needs of it |
 //! | `output` | writes to the terminal, which may take nothing for a while |
 //! | `keys`, `decoder`, `input` | reads the terminal; bytes as keys, mouse and pastes |
-//! | `repeats` | tells a key that is held from one that is pressed again |
+//! | `repeats` | distinguishes a held key from one pressed again |
 //! | `clipboard`, `browser` | programs that copy a text, and that open a page |
 //! | `signals` | what comes from other processes |
 //! | `effects` | carries out the core's commands |

@@ -1,4 +1,4 @@
-//! Tells a key that is held from one that is pressed again. A terminal with the kitty protocol says so; others repeat
+//! Distinguishes a held key from one pressed again. A terminal with the kitty protocol says so; others repeat
 //! the key, first after a delay and then fast.
 
 use std::time::{Duration, Instant};

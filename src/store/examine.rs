@@ -1,4 +1,4 @@
-//! What a database comes to: the audit of its journal, and whatever keeps a worker from going on with it. Reads only.
+//! The state of a database: the audit of its journal, and any problem that stops a worker from using it. Read-only.
 
 use std::{path::Path, thread, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::domain::{ProductId, Stock};
 const LOOKS: u32 = 25;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
-/// What a database comes to.
+/// The state of a database.
 #[derive(Debug)]
 pub struct Examination {
     pub audit: Audit,

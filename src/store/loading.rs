@@ -107,7 +107,7 @@ impl<M: Medium> Engine<M> {
         Ok(())
     }
 
-    /// Removes what follows the last line feed, where the journal was read up to `read_to`: nobody was told of it.
+    /// Removes what follows the last line feed, where the journal was read up to `read_to`: it was never acknowledged.
     pub(super) fn cut_torn_end(&mut self, read_to: u64) -> Result<(), StoreError> {
         let complete = self.state()?.position.offset;
         if read_to == complete {

@@ -60,7 +60,7 @@ pub struct JournalReader {
     caught_up: bool,
     /// The journal was compared with the document since it was opened.
     end_checked: bool,
-    /// Another journal was opened, and the caller has not been told yet.
+    /// Another journal was opened, and the caller does not know yet.
     restarted: bool,
 }
 

@@ -36,7 +36,7 @@ pub enum Fact {
     Adjust(Adjustment),
     /// Something happened in an attempt of an activity.
     Attempt(AttemptEvent),
-    /// Somebody else changed the document, and the change was kept beside it and not taken over.
+    /// Another program changed the document. The change was kept in a file beside it and not adopted.
     Aside(Aside),
 }
 

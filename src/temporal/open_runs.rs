@@ -1,4 +1,4 @@
-//! Open runs of our workflows on a task queue, whoever started them.
+//! Open runs of our workflows on a task queue, also those that other programs started.
 
 use std::time::SystemTime;
 

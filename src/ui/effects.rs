@@ -47,7 +47,7 @@ fn line(effect: &Effect, look: Look, width: usize) -> Line<'static> {
         0 => format!("{} (±0)", effect.stock),
         delta => words::change(look, delta, effect.stock),
     };
-    // Ids are what tells the lines apart, so they get the room.
+    // Ids distinguish the lines, so they get the room.
     let tail = if width < 46 { format!(" {change:>16} ") } else { format!(" {change:>19}  ") };
     let word_width = if width >= 46 { 11 } else { 0 };
     let key = width.saturating_sub(2 + tail.chars().count() + 4 + word_width);

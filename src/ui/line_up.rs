@@ -48,7 +48,7 @@ fn attempt(seen: &Seen<'_>, look: Look, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// What it did to the stock, the longest text first; none if it never came to that, or that is not known.
+/// What it did to the stock, the longest text first; none if it had no effect, or that is not known.
 fn effects(seen: &Seen<'_>, look: Look) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
         (Some(Committed { delta, stock, .. }), _) if delta != 0 => {

@@ -96,7 +96,7 @@ async fn place(link: Link, queue: String, id: String) -> (String, End) {
     let request =
         || StartRequest { workflow: order_workflow_id(&id), task_queue: queue.clone(), input: order(&id, 1, plan) };
     loop {
-        // While the server is down there is nobody to take it.
+        // While the server is down, no one accepts it.
         match start(&link, request()).await {
             Ok((_, watch)) => return (id, watch.end_at_last().await),
             Err(_) => sleep(Duration::from_millis(100)).await,

@@ -230,7 +230,7 @@ pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
     command.env("XDG_CONFIG_HOME", stage.folder.path());
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
-    // Nobody's clipboard and browser are used.
+    // The clipboard and browser of this machine are not used.
     for name in ["TMUX", "STY", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
         command.env_remove(name);
     }

@@ -671,7 +671,7 @@ fn connect_proxy(upstream: &str) -> (String, mpsc::Receiver<String>) {
                 head.push(byte[0]);
             }
             client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            // Nobody listens any more when the test is over.
+            // The receiver is gone when the test is over.
             let _ = sender.send(String::from_utf8(head).unwrap());
             let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             thread::spawn(move || io::copy(&mut from_client, &mut to_server));

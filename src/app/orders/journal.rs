@@ -22,7 +22,7 @@ pub struct Left {
 }
 
 impl Orders {
-    /// The journal tells of a run.
+    /// The journal mentions a run.
     pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
         self.journal_time = self.journal_time.max(at);
         let turn = Turn { at: self.journal_time, seq };
@@ -49,9 +49,9 @@ impl Orders {
         (self.retries, self.journal_time) = <_>::default();
     }
 
-    /// Another journal took the place of the one before, whoever did it. Orders that ended belong to the earlier stock and
-    /// leave the table, unless `records`, the beginning of the new journal, mention them. Open orders stay without
-    /// what the earlier journal recorded of them.
+    /// Another journal took the place of the one before, by this program or another. Orders that ended belong
+    /// to the earlier stock and leave the table, unless `records`, the beginning of the new journal, mention them. Open
+    /// orders stay without what the earlier journal recorded of them.
     pub fn replace_journal(&mut self, records: &[Record]) -> Left {
         let mentioned: HashSet<RunKey> = records.iter().filter_map(ingest::run_of).collect();
         let key = |execution: &Execution| Some((execution.workflow.clone(), execution.run.clone()?));

@@ -118,7 +118,7 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
 }
 
 /// Whether the workers can process the open orders: one that encrypts with another key, or not at all, fails their workflow
-/// tasks again and again without any sign to whoever waits.
+/// tasks again and again without any sign to the caller that waits.
 async fn orders(settings: &Settings, link: &Link) -> Check {
     let queue = &settings.task_queue;
     let open = match open_runs(link, queue).await {

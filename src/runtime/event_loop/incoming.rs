@@ -82,7 +82,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
         }
     }
 
-    /// Keys that nobody typed one by one: text for a line that is edited, or that the first of them opens; else only
+    /// Keys that were not typed one by one: text for a line that is edited, or that the first of them opens; else only
     /// movements count.
     fn burst(&mut self, keys: &[Press]) {
         let moves = |press: &Press| self.intent(*press).is_some_and(|intent| matches!(intent, Intent::Select(_)));
@@ -173,7 +173,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
         }
     }
 
-    /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that nobody pressed,
+    /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that were not pressed,
     /// so it is nothing.
     fn paste(&mut self, text: &str) -> Vec<Message> {
         if !self.is_typing() {

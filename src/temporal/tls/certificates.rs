@@ -97,7 +97,7 @@ fn bytes_of(pem: &Pem) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     Ok(bytes)
 }
 
-/// The blocks of a certificate or key file. Whether a text that is none was meant as a path is told apart here.
+/// The blocks of a certificate or key file. Text without a block may be a path given by mistake; that is decided here.
 fn blocks_of(pem: &Pem, instead: &'static str) -> Result<Result<Vec<Block>, PemProblem>, CertificateError> {
     let bytes = bytes_of(pem)?;
     let is_inline = matches!(pem.source, PemSource::Inline(_));

@@ -53,7 +53,7 @@ const HEAD: usize = 40;
 const SEC1_HEAD: usize = 96;
 
 impl KeyKind {
-    /// The kind of a key that is not supported; `None` if it cannot be told, or should be supported.
+    /// The kind of a key that is not supported; `None` if it is unknown, or should be supported.
     pub(super) fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let head = match key {
             PrivateKeyDer::Pkcs1(_) => return Some(Self::Rsa),
