@@ -48,6 +48,8 @@ pub struct Account {
     verdict_before: Option<Verdict>,
     /// The journal is read from its beginning, and its first record has not come yet.
     rereads: bool,
+    /// More of the journal follows.
+    more: bool,
     /// How many bytes of a long journal have been read, of how many; `None` once all are.
     pub reading: Option<(u64, u64)>,
     /// Records that came before their turn.
@@ -115,8 +117,9 @@ impl Account {
     /// Starts over if `news` does, and says which journal its records belong to; `None` while it is read on, or before
     /// its first record. `reset`: a reset of this program may have created it.
     pub fn reread(&mut self, news: &News, reset: bool) -> Option<Reread> {
+        let was_partial = std::mem::replace(&mut self.more, news.more);
         if news.restarted {
-            if self.audit.seq > 0 {
+            if self.audit.seq > 0 && !was_partial {
                 self.verdict_before = Some(self.audit.verdict());
             }
             self.audit = Audit::default();
@@ -132,6 +135,18 @@ impl Account {
             None if reset => Some(Reread::Replaced),
             _ => Some(Reread::Same),
         }
+    }
+
+    /// Whether the journal has not been read to its end, or not even to its first record.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        self.more || self.rereads
+    }
+
+    /// The same, or a recording made before [`News::more`] was part of it shows that its journal was being read.
+    #[must_use]
+    pub const fn is_reading(&self) -> bool {
+        self.is_partial() || self.reading.is_some()
     }
 
     /// The verdict on the stock of the journal before this one.
@@ -162,19 +177,18 @@ impl Account {
         let journaled = (self.audit.seq > 0).then_some(self.audit.actual);
         let shown = self.document.as_ref().map(|document| document.stock);
         // Half of a journal says nothing about the stock.
-        let shown_first = self.reading.is_some() || self.has_settled(now);
+        let shown_first = self.is_reading() || self.has_settled(now);
         if shown_first { shown.or(journaled) } else { journaled.or(shown) }
     }
 
     fn has_settled(&self, now: UnixMillis) -> bool {
         let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
-        let is_complete = self.reading.is_none();
-        is_complete && now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
+        !self.is_reading() && now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
     }
 
     #[must_use]
     pub fn judgement(&self, now: UnixMillis) -> Judgement {
-        if self.audit.seq == 0 || self.reading.is_some() {
+        if self.audit.seq == 0 || self.is_reading() {
             return Judgement::None;
         }
         let settled = self.has_settled(now);

@@ -501,7 +501,10 @@ mod tests {
     fn a_journal_that_is_read_again_takes_no_end_away() {
         let mut play = Play::over(false);
         let records = play.records(Guard::Ledger);
-        play.tell(Guard::Ledger, ComparisonEvent::Journal(crate::store::News { restarted: true, records }));
+        play.tell(
+            Guard::Ledger,
+            ComparisonEvent::Journal(crate::store::News { restarted: true, records, more: false }),
+        );
         assert_eq!((play.stocks(), verdicts(&play)), ([1001, 1001, 2], [RIGHT, RIGHT, WRONG]));
     }
 }

@@ -182,6 +182,12 @@ impl Execution {
         (self.journaled, self.refused) = (None, None);
     }
 
+    /// Another journal took the place of the one that is known.
+    pub(super) fn outlive_journal(&mut self) {
+        self.outlived |= self.is_journaled();
+        self.forget_journal();
+    }
+
     /// Nothing more will happen to it.
     #[must_use]
     pub fn is_over(&self) -> bool {

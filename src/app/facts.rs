@@ -6,8 +6,7 @@ use crate::{
 };
 
 use super::{
-    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker, account::Reread, ingest,
-    orders::Left,
+    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker, ingest, orders::Left,
 };
 
 impl App {
@@ -232,14 +231,9 @@ pub(super) struct Read {
 
 /// Applies journal records to an account and its orders. `reset`: see [`Account::reread`].
 pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis, reset: bool) -> Read {
-    let left = match account.reread(&news, reset) {
-        Some(Reread::Replaced) => Some(orders.replace_journal(&news.records)),
-        Some(Reread::Same) => {
-            orders.forget_journal();
-            None
-        }
-        None => None,
-    };
+    if let Some(which) = account.reread(&news, reset) {
+        orders.journal_begins(which);
+    }
     let mut taken = Vec::with_capacity(news.records.len());
     for record in news.records {
         for record in account.admit(record) {
@@ -249,6 +243,7 @@ pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: 
         }
     }
     account.heard(now);
+    let left = if account.is_partial() { None } else { orders.journal_read() };
     Read { records: taken, left }
 }
 

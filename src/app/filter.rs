@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(names(&scene), before);
         // All at once: the journal begins anew with its first half.
         let records = scene.records[..31].to_vec();
-        scene.tell(Message::Journal(News { restarted: true, records }));
+        scene.tell(Message::Journal(News { restarted: true, records, more: false }));
         let found = names(&scene);
         assert_eq!(found.len(), 30);
         scene.app.filter_by("open x-");

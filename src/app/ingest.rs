@@ -10,7 +10,7 @@ use super::{
     attempt::{Committed, Ending, Failure, Strike},
     execution::{Refused, Terms},
     message::End,
-    orders::{Orders, RunKey},
+    orders::Orders,
     pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure},
 };
 
@@ -82,18 +82,6 @@ fn harmless(pending: Pending) -> Pending {
     Pending { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
 }
 
-/// The workflow run that a record is about, by its ids as [`id`] makes them.
-#[must_use]
-pub fn run_of(record: &Record) -> Option<RunKey> {
-    let (workflow, run) = match &record.fact {
-        Fact::Order(commit) | Fact::Supplier(commit) => (&commit.origin.workflow, &commit.origin.run),
-        Fact::Attempt(event) => (&event.origin.workflow, &event.origin.run),
-        Fact::Reject(refused) => (&refused.workflow, &refused.run),
-        Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) => return None,
-    };
-    Some((id(workflow), id(run)))
-}
-
 /// Takes a record in. `times`: how often the effect of its key is in the stock after it.
 pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
     match &record.fact {
@@ -137,7 +125,11 @@ fn observe_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
         origin.order.as_str().clone_into(&mut execution.order);
         let (lane, number) = (&mut execution.lanes[origin.activity as usize], origin.attempt.number());
         match &event.phase {
-            Phase::Started => lane.start(number, at),
+            Phase::Started => {
+                lane.start(number, at);
+                // This journal records the order from its beginning.
+                execution.outlived &= origin.activity != Activity::UpdateInventory || number > 1;
+            }
             Phase::Fault { point, action } => {
                 lane.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
             }

@@ -57,6 +57,7 @@ pub struct Orders {
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
+    replacement: Option<Box<journal::Replacement>>,
     /// Orders that have changed since this was asked last; `None` while nobody asks.
     changed: Option<Vec<Slot>>,
 }
@@ -275,7 +276,8 @@ impl Orders {
         } else {
             self.failing.remove(&slot);
         }
-        self.attempts = self.attempts.saturating_sub(before.attempts).saturating_add(after.attempts);
+        // In this order, because an order that may leave with its journal is not counted and may change nevertheless.
+        self.attempts = self.attempts.saturating_add(after.attempts).saturating_sub(before.attempts);
         for activity in Activity::ALL {
             let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
             self.retries[activity as usize] += new.saturating_sub(old.max(1));
@@ -291,10 +293,12 @@ impl Orders {
     fn insert(&mut self, execution: Execution) -> Slot {
         // Before and not after, so that a new one is kept even where it is the oldest: it is about to be told of.
         if self.rows.len() >= KEPT_ORDERS
-            && let Some(oldest) = self.rows.front()
+            && let Some(oldest) = self.rows.front().copied()
         {
-            self.remove(*oldest);
-            self.forgotten += 1;
+            // A candidate is counted with the orders that leave with their journal.
+            let is_candidate = self.get(oldest).is_some_and(|execution| self.is_candidate(execution));
+            self.remove(oldest);
+            self.forgotten += u64::from(!is_candidate);
         }
         let slot = Slot { index: self.free.pop().unwrap_or(self.slots.len()), before: self.known };
         self.known += 1;
@@ -393,6 +397,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::app::account::Reread;
 
     fn key(number: u64) -> RunKey {
         (format!("order-{number}"), format!("run-{number}"))
@@ -487,7 +492,8 @@ mod tests {
         open.sort_unstable();
         open.dedup();
         assert_eq!(open.len(), 10);
-        orders.replace_journal(&[]);
+        orders.journal_begins(Reread::Replaced);
+        orders.journal_read();
         assert_eq!((orders.len(), orders.open_after(None).count()), (10, 10));
     }
 
@@ -506,7 +512,8 @@ mod tests {
         let mut orders = Orders::default();
         let slot = orders.change(key(1), UnixMillis(1), |_| {});
         orders.ended(key(1), End::Cancelled, UnixMillis(1));
-        orders.replace_journal(&[]);
+        orders.journal_begins(Reread::Replaced);
+        orders.journal_read();
         orders.change(key(2), UnixMillis(2), |_| {});
         assert_eq!((orders.get(slot), orders.position(slot), orders.len()), (None, None, 1));
     }

@@ -54,6 +54,7 @@ pub fn summary(app: &App) -> String {
     );
     let verdict = match (audit.seq, audit.verdict()) {
         (0, _) => "verdict none: no journal was seen".to_owned(),
+        _ if app.account().is_reading() => "verdict none: the journal was not read to its end".to_owned(),
         (_, Verdict::Right) if orders.unsettled() > 0 => {
             format!("verdict PENDING: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
         }

@@ -100,7 +100,9 @@ fn story() -> (Vec<Message>, Vec<Message>) {
     }
     // One line a message, some of them twice.
     let lines = scene.records.iter().chain(scene.records.iter().step_by(3));
-    facts.extend(lines.map(|record| Message::Journal(News { restarted: false, records: vec![record.clone()] })));
+    facts.extend(
+        lines.map(|record| Message::Journal(News { restarted: false, records: vec![record.clone()], more: false })),
+    );
     (intents, facts)
 }
 
@@ -164,9 +166,9 @@ fn a_journal_that_is_read_again_changes_nothing() {
     let mut scene = Scene::right();
     let before = picture(&scene.app);
     let records = scene.records.clone();
-    scene.tell(Message::Journal(News { restarted: true, records: records.clone() }));
+    scene.tell(Message::Journal(News { restarted: true, records: records.clone(), more: false }));
     assert_eq!(picture(&scene.app), before);
-    scene.tell(Message::Journal(News { restarted: false, records }));
+    scene.tell(Message::Journal(News { restarted: false, records, more: false }));
     assert_eq!(picture(&scene.app), before);
 }
 
@@ -227,7 +229,7 @@ fn a_reset_asks_and_forgets_what_has_ended() {
     scene.press(Intent::AskReset);
     assert_eq!(scene.press(Intent::Yes), [Command::Reset]);
     let first = after_reset(&scene);
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
     scene.tell(Message::ResetDone(Ok(Some("journal.1".into()))));
     assert!(scene.app.orders().is_empty());
     assert_eq!(scene.app.judgement(), Judgement::Right);
@@ -366,7 +368,7 @@ fn the_selection_goes_with_its_order_and_not_to_another() {
     scene.press(Intent::AskReset);
     scene.press(Intent::Yes);
     let first = after_reset(&scene);
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
     scene.tell(Message::ResetDone(Ok(None)));
     assert!(scene.app.orders().is_empty());
     scene.records.truncate(1);

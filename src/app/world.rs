@@ -114,7 +114,7 @@ impl World {
         let mut world = Self::new(programme);
         (world.inventory, world.runs) = (inventory, runs);
         world.records.clone_from(&records);
-        world.tell(Message::Journal(News { restarted: true, records }));
+        world.tell(Message::Journal(News { restarted: true, records, more: false }));
         world.publish();
         world
     }
@@ -359,7 +359,7 @@ impl World {
         let seq = self.records.len() as u64 + 1;
         let record = Record { seq, at: UnixMillis(self.now), fact };
         self.records.push(record.clone());
-        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record] }));
+        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], more: false }));
     }
 
     fn publish(&mut self) {

@@ -124,9 +124,12 @@ impl Delayed {
 
     fn hold(&mut self, now: UnixMillis, message: Message) {
         match message {
-            Message::Journal(News { mut restarted, records }) if records.len() > 1 => {
-                for record in records {
-                    let news = News { restarted: std::mem::take(&mut restarted), records: vec![record] };
+            Message::Journal(News { mut restarted, records, more }) if records.len() > 1 => {
+                // A journal that begins must not be judged by its first record; live records are judged one by one.
+                let (last, parts) = (records.len() - 1, more || restarted);
+                for (index, record) in records.into_iter().enumerate() {
+                    let more = if index == last { more } else { parts };
+                    let news = News { restarted: std::mem::take(&mut restarted), records: vec![record], more };
                     self.waiting.push_back((now, Message::Journal(news)));
                 }
             }

@@ -44,14 +44,7 @@ pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sende
     // Kept alive to the end of this function; without it only the unprompted looks remain.
     let watcher = watch_folder(&watched_folder(database), wake);
     let pause = if watcher.is_some() { UNPROMPTED } else { check_interval };
-    let mut followed = Followed {
-        database: database.to_owned(),
-        journal: JournalReader::new(database),
-        document: None,
-        journal_fails: false,
-        document_fails: false,
-        reading: false,
-    };
+    let mut followed = Followed::new(database);
     loop {
         // Reading blocks, for seconds if the disk is slow, and the runtime's threads are few.
         let look = tokio::task::spawn_blocking(move || {
@@ -85,6 +78,17 @@ pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sende
 }
 
 impl Followed {
+    fn new(database: &Path) -> Self {
+        Self {
+            database: database.to_owned(),
+            journal: JournalReader::new(database),
+            document: None,
+            journal_fails: false,
+            document_fails: false,
+            reading: false,
+        }
+    }
+
     /// Reads once, and gives what is worth reporting: what is new, and a failure once.
     fn look(&mut self) -> Vec<Seen> {
         let mut found = Vec::new();
@@ -95,7 +99,8 @@ impl Followed {
             Err(error) => (Err(error), None),
         };
         let is_new = match &news {
-            Ok(news) => news.restarted || !news.records.is_empty() || self.journal_fails,
+            // The end of a journal is reported even if nothing came after the last part.
+            Ok(news) => news.restarted || !news.records.is_empty() || self.journal_fails || self.reading,
             Err(_) => !self.journal_fails,
         };
         self.journal_fails = fails;
@@ -146,6 +151,8 @@ pub(super) fn watch_folder(folder: &Path, wake: mpsc::Sender<()>) -> Option<Reco
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::OpenOptions, io::Write as _};
+
     use super::*;
     use crate::{
         domain::{Activity, Attempt, OrderId, Origin},
@@ -172,9 +179,14 @@ mod tests {
         let (sender, mut seen) = mpsc::channel(1);
         let reading = async {
             let (mut lines, mut steps) = (0, Vec::new());
+            let mut more = true;
             while let Some(seen) = seen.recv().await {
                 match seen {
-                    Seen::Journal(news) => lines += news.unwrap().records.len(),
+                    Seen::Journal(news) => {
+                        assert!(more, "this part was to be the last one");
+                        let news = news.unwrap();
+                        (lines, more) = (lines + news.records.len(), news.more);
+                    }
                     Seen::Reading(progress) => steps.push(progress),
                     Seen::Document(document) => assert!(document.unwrap().is_some()),
                 }
@@ -182,6 +194,7 @@ mod tests {
                     break;
                 }
             }
+            assert!(!more);
             (lines, steps)
         };
         let (lines, steps) = tokio::select! {
@@ -190,5 +203,28 @@ mod tests {
         };
         assert_eq!((lines, steps.last()), (5_001, Some(&Progress { read: bytes, of: bytes })));
         assert!(steps.len() > 2 && steps.is_sorted_by_key(|step| step.read), "{steps:?}");
+    }
+
+    /// What follows the last line of a part may be a whole line: the reader must have seen it to know.
+    #[test]
+    fn the_end_of_a_journal_is_reported_even_if_only_an_incomplete_line_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inventory.json");
+        let mut engine = Engine::open(Disk::open(&path).unwrap(), now, 900).unwrap();
+        engine.commit(&attempts(300), Publication::Now).unwrap();
+        let journal = folder.path().join("inventory.json.journal");
+        let mut file = OpenOptions::new().append(true).open(&journal).unwrap();
+        file.write_all(&vec![b'x'; CHUNK_BYTES]).unwrap();
+        let mut followed = Followed::new(&path);
+        let mut news = || {
+            followed
+                .look()
+                .into_iter()
+                .find_map(|seen| if let Seen::Journal(news) = seen { Some(news.unwrap()) } else { None })
+        };
+        let first = news().unwrap();
+        assert_eq!((first.records.len(), first.more), (301, true));
+        assert_eq!(news(), Some(News::default()));
+        assert_eq!(news(), None);
     }
 }

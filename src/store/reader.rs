@@ -25,6 +25,9 @@ pub struct News {
     /// The journal is another one (after a reset, say): forget what was read before.
     pub restarted: bool,
     pub records: Vec<Record>,
+    /// The journal is longer than this: the rest follows, and until then no record can be said to be absent from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// How much of the journal has been read.
@@ -96,6 +99,7 @@ impl JournalReader {
                     } else {
                         news.records.extend(more.records);
                     }
+                    news.more = false;
                     if progress.is_complete() || self.position == at {
                         return Ok(news);
                     }
@@ -121,7 +125,7 @@ impl JournalReader {
         self.restarted |= self.open()?;
         let failed_read = |source| failed("read", &self.path, source);
         let Some((_, file)) = &self.file else {
-            let news = News { restarted: std::mem::take(&mut self.restarted), records: Vec::new() };
+            let news = News { restarted: std::mem::take(&mut self.restarted), records: Vec::new(), more: false };
             return Ok((news, Progress { read: 0, of: 0 }));
         };
         let length = file.metadata().map_err(failed_read)?.len();
@@ -143,9 +147,10 @@ impl JournalReader {
                 }
                 self.position = position;
                 self.caught_up |= at_end;
-                let news = News { restarted: std::mem::take(&mut self.restarted), records };
                 // What follows the last line feed is not read before it is a line.
-                Ok((news, Progress { read: if at_end { length } else { position.offset }, of: length }))
+                let progress = Progress { read: if at_end { length } else { position.offset }, of: length };
+                let restarted = std::mem::take(&mut self.restarted);
+                Ok((News { restarted, records, more: !progress.is_complete() }, progress))
             }
             Err(_) if self.caught_up => self.read_anew(most),
             Err(bad) => Err(self.damaged(bad.offset, bad.cause)),

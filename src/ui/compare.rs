@@ -464,10 +464,8 @@ mod tests {
 
     #[test]
     fn columns_stand_under_each_other() {
-        for (play, width, height) in
-            [(Play::over(false), 80, 24), (Play::over(true), 120, 40), (Play::over(false), 60, 16)]
-        {
-            let buffer = frame(&play, width, height);
+        for (interleaved, width, height) in [(false, 80, 24), (true, 120, 40), (false, 60, 16)] {
+            let buffer = frame(&Play::over(interleaved), width, height);
             let guards = [places(&buffer, "ledger")[0].0, places(&buffer, "last-order ")[0].0];
             let lost: Vec<_> = places(&buffer, "! ").into_iter().map(|(x, _)| x).collect();
             assert_eq!(lost[..2], guards, "{width}x{height}");

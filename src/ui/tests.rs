@@ -190,7 +190,7 @@ fn ascii_writes_changes_and_differences_as_people_do() {
     let mut scene = Scene::wrong();
     let mut app = App::new(Setup { look, ..script::setup() });
     let records = std::mem::take(&mut scene.records);
-    app.update(Message::Journal(News { restarted: true, records }));
+    app.update(Message::Journal(News { restarted: true, records, more: false }));
     for words in ["1000 -> 1 (-999)", "expected 1001 != actual 2"] {
         find(&frame(&app, 80, 24), words);
     }

@@ -306,7 +306,7 @@ async fn the_commands_that_are_shown_work() {
 fn instructions_for(stage: &Stage, started: &Started, described: Described) -> Vec<Instruction> {
     let mut app = App::new(setup(stage));
     for record in stage.records() {
-        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record] }));
+        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record], more: false }));
     }
     let pending = described.pending.into_iter().map(|pending| Pending {
         activity: pending.activity,

@@ -1,14 +1,13 @@
 //! What becomes of the orders when their journal is read again, or another one takes its place.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::{
     app::{
+        account::Reread,
         execution::{Execution, Turn},
-        ingest,
     },
     domain::UnixMillis,
-    store::Record,
 };
 
 use super::{Orders, RunKey, Tally};
@@ -21,9 +20,26 @@ pub struct Left {
     pub repeated: u64,
 }
 
+impl Left {
+    fn add(&mut self, repeated: bool) {
+        self.orders += 1;
+        self.repeated += u64::from(repeated);
+    }
+}
+
+/// What is known of a journal that has replaced another one while it is not read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Replacement {
+    /// Ended orders that the new journal has not mentioned yet, and whether their effect was repeated. Orders that newer
+    /// ones have pushed out of the table are among them.
+    candidates: HashMap<RunKey, bool>,
+    left: Left,
+}
+
 impl Orders {
     /// The journal mentions a run.
     pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
+        self.keep_candidate(&key);
         self.journal_time = self.journal_time.max(at);
         let turn = Turn { at: self.journal_time, seq };
         self.change(key, at, |execution| {
@@ -34,7 +50,7 @@ impl Orders {
     }
 
     /// The same journal is read again: forget what only it recorded.
-    pub fn forget_journal(&mut self) {
+    fn forget_journal(&mut self) {
         self.keep(|execution| execution.asked.is_some() || execution.taken);
         for slot in self.rows.clone() {
             self.change_at(slot, Execution::forget_journal);
@@ -42,34 +58,82 @@ impl Orders {
         self.count_again();
     }
 
-    /// The counts after journal records were forgotten.
+    /// The counts after journal records were forgotten, without candidates for leaving.
     fn count_again(&mut self) {
-        let left = self.rows.iter().filter_map(|slot| self.get(*slot)).map(|execution| Tally::of(execution).attempts);
-        self.attempts = left.sum();
+        let executions = self.rows.iter().filter_map(|slot| self.get(*slot));
+        let counted = executions.filter(|execution| !self.is_candidate(execution));
+        self.attempts = counted.map(|execution| Tally::of(execution).attempts).sum();
         (self.retries, self.journal_time) = <_>::default();
     }
 
-    /// Another journal took the place of the one before, by this program or another. Orders that ended belong
-    /// to the earlier stock and leave the table, unless `records`, the beginning of the new journal, mention them. Open
-    /// orders stay without what the earlier journal recorded of them.
-    pub fn replace_journal(&mut self, records: &[Record]) -> Left {
-        let mentioned: HashSet<RunKey> = records.iter().filter_map(ingest::run_of).collect();
-        let key = |execution: &Execution| Some((execution.workflow.clone(), execution.run.clone()?));
-        let stays =
-            |execution: &Execution| !execution.has_left() || key(execution).is_some_and(|key| mentioned.contains(&key));
-        let mut left = Left::default();
-        for (_, execution) in self.newest_first(0).filter(|(_, execution)| !stays(execution)) {
-            left.orders += 1;
-            left.repeated += u64::from(execution.repeated() > 1);
+    /// A journal is read from its beginning. Open orders stay without what the earlier reading recorded of them. If the
+    /// journal is another one, orders that ended belong to the earlier stock: they are candidates for leaving the table
+    /// until [`Self::journal_read`].
+    pub fn journal_begins(&mut self, which: Reread) {
+        if which == Reread::Same && self.replacement.is_none() {
+            return self.forget_journal();
         }
-        self.keep(stays);
+        let mut replacement = self.replacement.take().unwrap_or_default();
+        for (_, execution) in self.newest_first(0).filter(|(_, execution)| execution.has_left()) {
+            let repeated = execution.repeated() > 1;
+            match key_of(execution) {
+                Some(key) => *replacement.candidates.entry(key).or_default() |= repeated,
+                None => replacement.left.add(repeated),
+            }
+        }
+        // No run, no journal line: such a start has failed.
+        self.keep(|execution| !execution.has_left() || execution.run.is_some());
         for slot in self.rows.clone() {
             self.change_at(slot, |execution| {
-                execution.outlived |= execution.is_journaled();
-                execution.forget_journal();
+                if !execution.has_left() {
+                    execution.outlive_journal();
+                }
             });
         }
+        self.replacement = Some(replacement);
         self.count_again();
-        left
     }
+
+    /// Whether the run is a candidate for leaving the table.
+    pub(super) fn is_candidate(&self, execution: &Execution) -> bool {
+        let candidates = self.replacement.as_ref().map(|replacement| &replacement.candidates);
+        candidates.zip(key_of(execution)).is_some_and(|(candidates, key)| candidates.contains_key(&key))
+    }
+
+    /// The new journal mentions the run: if it is a candidate, its order stays, with what this journal records of it.
+    fn keep_candidate(&mut self, key: &RunKey) {
+        let candidate = self.replacement.as_mut().and_then(|replacement| replacement.candidates.remove(key));
+        if candidate.is_none() {
+            return;
+        }
+        let Some(slot) = self.by_run.get(key).copied() else { return };
+        let attempts = self.get(slot).map_or(0, |execution| Tally::of(execution).attempts);
+        // Candidates are not counted; `change_at` replaces the count before the change by the one after it.
+        self.attempts = self.attempts.saturating_add(attempts);
+        self.change_at(slot, Execution::outlive_journal);
+    }
+
+    /// The journal was read to its end. If it has replaced another one, the orders that ended and that it does not
+    /// mention leave the table.
+    pub fn journal_read(&mut self) -> Option<Left> {
+        let Replacement { candidates, mut left } = *self.replacement.take()?;
+        for (key, repeated) in candidates {
+            let Some(slot) = self.by_run.get(&key).copied() else {
+                left.add(repeated);
+                continue;
+            };
+            // The server may have reported since that this program started it, and its end is still to come.
+            if self.get(slot).is_some_and(Execution::has_left) {
+                left.add(repeated);
+                self.remove(slot);
+            } else {
+                self.change_at(slot, Execution::outlive_journal);
+            }
+        }
+        Some(left)
+    }
+}
+
+fn key_of(execution: &Execution) -> Option<RunKey> {
+    Some((execution.workflow.clone(), execution.run.clone()?))
 }

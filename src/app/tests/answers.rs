@@ -149,7 +149,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
     (before.order, before.workflow, before.run) = ("K7-1", "order-K7-1".into(), "r2".into());
     before.started(UPDATE, 1);
     let mut app = App::new(script::setup());
-    app.update(Message::Journal(News { restarted: true, records: before.records.clone() }));
+    app.update(Message::Journal(News { restarted: true, records: before.records.clone(), more: false }));
     let rows: Vec<_> = app.orders().newest_first(0).map(|(_, order)| order.order.as_str()).collect();
     assert_eq!(rows, ["K7-1", "A12"]);
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
@@ -167,7 +167,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
 fn a_new_journal_leaves_what_the_server_said() {
     let mut scene = Scene::elsewhere();
     let first = scene.records[0].clone();
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first] }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().len()), (2, 1));
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));

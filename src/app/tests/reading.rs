@@ -1,6 +1,15 @@
 //! A long journal that has not been read to its end.
 
-use crate::app::{script::Scene, *};
+use crate::{
+    app::{
+        script::{SUPPLIER, Scene, UPDATE},
+        *,
+    },
+    domain::UnixMillis,
+    store::{News, Outcome, Record},
+};
+
+use super::{after_reset, picture};
 
 #[test]
 fn while_a_journal_is_read_its_progress_is_shown_and_nothing_is_judged() {
@@ -15,4 +24,161 @@ fn while_a_journal_is_read_its_progress_is_shown_and_nothing_is_judged() {
     scene.tell(Message::ReadingJournal { read: 310_000_000, of: 310_000_000 });
     assert_eq!(scene.app.account().judgement(now), Judgement::Right);
     assert_eq!(crate::app::trouble(&scene.app), None);
+}
+
+/// The lines about one more order that ended, of which nothing else is known here.
+fn another_order() -> Vec<Record> {
+    let mut scene = Scene::new();
+    (scene.order, scene.workflow, scene.run) = ("D9", "order-D9".into(), "r9".into());
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -1);
+    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.started(SUPPLIER, 1);
+    scene.commit(SUPPLIER, 1, 1);
+    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.records.split_off(1)
+}
+
+/// The journal that a reset creates, and then what `lines` say.
+fn new_journal(scene: &Scene, lines: impl IntoIterator<Item = Record>) -> Vec<Record> {
+    let records = std::iter::once(after_reset(scene)).chain(lines);
+    (1..).zip(records).map(|(seq, record)| Record { seq, ..record }).collect()
+}
+
+fn tell(scene: &mut Scene, restarted: bool, records: &[Record], more: bool) {
+    scene.tell(Message::Journal(News { restarted, records: records.to_vec(), more }));
+}
+
+fn before_the_reset(scene: &Scene) -> String {
+    let summary = scene.app.summary();
+    let line = summary.lines().find_map(|line| line.strip_prefix("before the last reset: "));
+    line.unwrap_or("nothing").to_owned()
+}
+
+#[test]
+fn an_ended_order_that_only_a_later_part_of_a_new_journal_mentions_stays() {
+    let mut scene = Scene::right();
+    let own = scene.records[1..].to_vec();
+    let journal = new_journal(&scene, another_order().into_iter().chain(own));
+    scene.wait(1_000);
+    tell(&mut scene, true, &journal[..7], true);
+    assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (2, "nothing"));
+    assert_eq!(scene.app.judgement(), Judgement::None);
+    tell(&mut scene, false, &journal[7..], false);
+    assert_eq!(scene.app.orders().len(), 2);
+    let kept = scene.app.orders().of_run(&("order-A12".into(), "0198f1a2-6b1f-7c3e".into())).unwrap();
+    assert_eq!((kept.verdict(), kept.outlived), (OrderVerdict::AppliedOnce, false));
+    assert_eq!(kept.end, Some(End::Completed { outcome: "applied".into() }));
+    assert_eq!(before_the_reset(&scene), "orders 0, applied more than once 0, verdict RIGHT");
+    assert_eq!(scene.app.orders().attempts(), 6);
+}
+
+/// A scene with a repeated effect, an ended order that only the journal knows, an open one and a start that failed; and
+/// the journal that replaces its own. The new one mentions the second of these and one more.
+fn replaced() -> (Scene, Vec<Record>) {
+    let mut scene = Scene::wrong();
+    (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
+    let known = scene.records.len();
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -1);
+    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.ended("applied");
+    let mentioned = scene.records[known..].to_vec();
+    (scene.order, scene.workflow, scene.run) = ("C8", "order-C8".into(), "r3".into());
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -1);
+    let commands = scene.press(Intent::FreshOrder);
+    let Command::StartOrder(start) = &commands[0] else { panic!("{commands:?}") };
+    let (ticket, order, workflow) = (start.ticket, start.order.to_string(), start.workflow.clone());
+    scene.tell(Message::StartFailed { ticket, order, workflow, cause: "no".into() });
+    scene.wait(1_000);
+    let journal = new_journal(&scene, another_order().into_iter().chain(mentioned));
+    (scene, journal)
+}
+
+const REPLACED: &str = "orders 2, applied more than once 1, verdict WRONG";
+
+#[test]
+fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
+    let (mut scene, journal) = replaced();
+    tell(&mut scene, true, &journal, false);
+    let whole = (picture(&scene.app), scene.app.summary());
+    assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));
+    for size in 1..journal.len() {
+        let (mut scene, journal) = replaced();
+        let parts: Vec<_> = journal.chunks(size).collect();
+        for (index, part) in parts.iter().enumerate() {
+            assert_eq!(before_the_reset(&scene), "nothing");
+            // What the server repeats about an order that may leave changes no count.
+            scene.tell(Message::Ended {
+                workflow: "order-A12".into(),
+                run: "0198f1a2-6b1f-7c3e".into(),
+                end: End::Completed { outcome: "applied".into() },
+            });
+            tell(&mut scene, index == 0, part, index + 1 < parts.len());
+        }
+        assert_eq!((picture(&scene.app), scene.app.summary()), whole, "{size} at a time");
+    }
+}
+
+#[test]
+fn a_journal_that_is_replaced_before_its_end_counts_no_order_twice() {
+    for second in [true, false] {
+        let (mut scene, journal) = replaced();
+        // It mentions two orders that end in it, and is replaced before its end by a journal without them.
+        tell(&mut scene, true, &journal[..journal.len() - 1], true);
+        scene.wait(1_000);
+        if second {
+            tell(&mut scene, true, &[], false);
+            assert_eq!(before_the_reset(&scene), "nothing", "an empty journal has no first record yet");
+        }
+        let third = new_journal(&scene, []);
+        tell(&mut scene, !second, &third, false);
+        assert_eq!(before_the_reset(&scene), "orders 4, applied more than once 1, verdict WRONG");
+        assert_eq!((scene.app.orders().len(), scene.app.orders().open()), (1, 1));
+        assert_eq!(scene.app.orders().attempts(), 0);
+    }
+}
+
+#[test]
+fn a_journal_that_breaks_before_its_end_is_judged_once_it_was_read() {
+    for from_the_start in [true, false] {
+        let (mut scene, journal) = replaced();
+        tell(&mut scene, true, &journal[..9], true);
+        scene.tell(Message::JournalUnreadable { cause: "damaged".into() });
+        scene.tell(Message::ReadingJournal { read: 0, of: 0 });
+        assert_eq!((scene.app.judgement(), before_the_reset(&scene).as_str()), (Judgement::None, "nothing"));
+        assert!(scene.app.summary().contains("verdict none: the journal was not read to its end"));
+        tell(&mut scene, from_the_start, &journal[if from_the_start { 0 } else { 9 }..], false);
+        assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));
+    }
+}
+
+#[test]
+fn an_order_that_newer_ones_push_out_leaves_with_its_journal() {
+    let mut scene = Scene::right();
+    let line = Record { at: UnixMillis(scene.now), ..scene.records[1].clone() };
+    let many = (0..orders::KEPT_ORDERS).map(|number| {
+        let mut line = line.clone();
+        if let crate::store::Fact::Attempt(event) = &mut line.fact {
+            event.origin.run = format!("r{number}");
+        }
+        line
+    });
+    let journal = new_journal(&scene, many);
+    let (first, rest) = journal.split_at(journal.len() / 2);
+    tell(&mut scene, true, first, true);
+    tell(&mut scene, false, rest, false);
+    assert_eq!((scene.app.orders().len(), scene.app.orders().forgotten()), (orders::KEPT_ORDERS, 0));
+    assert_eq!(before_the_reset(&scene), "orders 1, applied more than once 0, verdict RIGHT");
+}
+
+#[test]
+fn a_recording_from_before_parts_were_marked_is_read() {
+    let old = r#"{"restarted":true,"records":[]}"#;
+    let news: News = serde_json::from_str(old).unwrap();
+    assert_eq!(news, News { restarted: true, ..News::default() });
+    assert_eq!(serde_json::to_string(&news).unwrap(), old);
+    let part = News { more: true, ..news };
+    assert_eq!(serde_json::from_str::<News>(&serde_json::to_string(&part).unwrap()).unwrap(), part);
 }

@@ -56,10 +56,10 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         let records = vec![after_reset(&scene)];
         // The reader may see no journal in between, or an empty one.
         if reset_first {
-            scene.tell(Message::Journal(News { restarted: true, records: Vec::new() }));
-            scene.tell(Message::Journal(News { restarted: false, records }));
+            scene.tell(Message::Journal(News { restarted: true, records: Vec::new(), more: false }));
+            scene.tell(Message::Journal(News { restarted: false, records, more: false }));
         } else {
-            scene.tell(Message::Journal(News { restarted: true, records }));
+            scene.tell(Message::Journal(News { restarted: true, records, more: false }));
         }
         let app = &scene.app;
         assert_eq!((app.judgement(), app.orders().len(), app.orders().open()), (Judgement::Right, 1, 1));
@@ -86,7 +86,7 @@ fn one_rule_holds_for_own_resets_and_those_of_others() {
             scene.press(Intent::Yes);
         }
         let records = vec![after_reset(&scene)];
-        scene.tell(Message::Journal(News { restarted: true, records }));
+        scene.tell(Message::Journal(News { restarted: true, records, more: false }));
         if own {
             scene.tell(Message::ResetDone(Ok(None)));
         }
@@ -101,6 +101,6 @@ fn one_rule_holds_for_own_resets_and_those_of_others() {
 fn a_journal_that_lost_its_end_supports_no_verdict_of_what_it_lost() {
     let mut scene = Scene::wrong();
     let records = scene.records[..1].to_vec();
-    scene.tell(Message::Journal(News { restarted: true, records }));
+    scene.tell(Message::Journal(News { restarted: true, records, more: false }));
     assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::Completed);
 }

@@ -251,7 +251,7 @@ fn a_still_screen_counts_in_whole_seconds() {
     setup.look.still = true;
     let mut scene = Scene { app: App::new(setup), ..Scene::new() };
     let records = std::mem::take(&mut scene.records);
-    scene.tell(Message::Journal(crate::store::News { restarted: true, records }));
+    scene.tell(Message::Journal(crate::store::News { restarted: true, records, more: false }));
     scene.started(UPDATE, 1);
     scene.failed(UPDATE, 1, Point::BeforeCommit);
     scene.wait(300);
