@@ -16,6 +16,7 @@ mod failures;
 mod keyboard;
 mod keys;
 mod kill_loop;
+mod lacking;
 mod look;
 mod malformed;
 mod metrics;

@@ -57,14 +57,19 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     Server { address, _process: process, _state: state }
 });
 
-/// Whether the tests on a server are to be left out; then it says so, past the test runner's capture.
+/// Whether the tests on a server are to be left out; then it says so.
 pub fn offline() -> bool {
     let offline = std::env::var_os("IDEMPOTENCE_OFFLINE").is_some_and(|value| value == "1");
     if offline {
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        let _closed = writeln!(std::io::stderr(), "left out, as IDEMPOTENCE_OFFLINE=1: {test}");
+        skipped("IDEMPOTENCE_OFFLINE=1");
     }
     offline
+}
+
+/// Reports a test that does not run here, past the test runner's capture.
+pub fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _closed = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
 
 pub fn address() -> &'static str {
@@ -117,30 +122,12 @@ impl Stage {
 
     /// A worker process that polls, with settings from its environment.
     pub fn worker_with(&self, settings: &[(&str, &str)]) -> WorkerProcess {
-        self.spawn_worker(settings, Stdio::inherit())
+        WorkerProcess::start(self.command("worker"), settings, Stdio::inherit())
     }
 
     /// The same, with its log lines in a file.
     pub fn worker_logging(&self, settings: &[(&str, &str)], log: &Path) -> WorkerProcess {
-        self.spawn_worker(settings, std::fs::File::create(log).expect("a log file").into())
-    }
-
-    fn spawn_worker(&self, settings: &[(&str, &str)], log: Stdio) -> WorkerProcess {
-        let mut child = self
-            .command("worker")
-            .envs(settings.iter().copied())
-            .arg("--with-parent")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        assert!(line.starts_with("worker "), "the worker did not come up: {line:?}");
-        // Waiting for a child closes its standard input, which would tell this one to stop.
-        let stdin = child.stdin.take();
-        WorkerProcess { child, _stdin: stdin }
+        WorkerProcess::start(self.command("worker"), settings, std::fs::File::create(log).expect("a log file").into())
     }
 
     pub async fn link(&self) -> Link {
@@ -217,6 +204,24 @@ impl From<Child> for WorkerProcess {
 }
 
 impl WorkerProcess {
+    /// The worker that a command starts.
+    pub fn start(mut command: Command, settings: &[(&str, &str)], log: Stdio) -> Self {
+        let mut child = command
+            .envs(settings.iter().copied())
+            .arg("--with-parent")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        assert!(line.starts_with("worker "), "the worker did not come up: {line:?}");
+        // Waiting for a child closes its standard input, which would tell this one to stop.
+        let stdin = child.stdin.take();
+        Self { child, _stdin: stdin }
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
@@ -233,6 +238,10 @@ impl WorkerProcess {
             assert!(since.elapsed() < PATIENCE, "the worker {} has not ended", self.child.id());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it was ours").is_some()
     }
 
     pub fn pid(&self) -> u32 {

@@ -24,10 +24,10 @@ fn temporary_names() -> tempfile::Builder<'static, 'static> {
     names
 }
 
-/// Whether `file`, which `path` was just made to name, is locked now and still has that name: [`remove_leftovers`] of
-/// another process may have found it in between.
-fn is_claimed(file: &File, path: &Path) -> io::Result<bool> {
-    match file.try_lock() {
+/// Whether a lock was taken on a file that was just given the name `path`, and the file still has that name:
+/// [`remove_leftovers`] of another process may have found it in between.
+fn is_claimed(lock: Result<(), TryLockError>, path: &Path) -> io::Result<bool> {
+    match lock {
         Ok(()) => Ok(found(fs::symlink_metadata(path))?.is_some()),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
@@ -38,7 +38,7 @@ fn is_claimed(file: &File, path: &Path) -> io::Result<bool> {
 pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = temporary_names().tempfile_in(folder)?;
-        if is_claimed(file.as_file(), file.path())? {
+        if is_claimed(file.as_file().try_lock(), file.path())? {
             return Ok(file);
         }
     }
@@ -66,7 +66,8 @@ impl Staged {
         for _ in 0..ATTEMPTS {
             let second = temporary_names().make_in(folder, |name| second_name(path, name))?.into_temp_path();
             let Some(file) = found(open_regular(&second, OpenOptions::new().read(true)))? else { continue };
-            if is_claimed(&file, &second)? {
+            // On NFS, an exclusive lock needs a file that is open for writing. A shared one keeps `remove_leftovers` out too.
+            if is_claimed(file.try_lock_shared(), &second)? {
                 return Ok(Self { path: second, _locked: file });
             }
         }
@@ -106,7 +107,13 @@ fn remove_if_unused(path: &Path) -> io::Result<bool> {
     if !found(fs::symlink_metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
         return Ok(false);
     }
-    let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(false) };
+    let open = |write| open_regular(path, OpenOptions::new().read(true).write(write));
+    // On NFS, an exclusive lock needs a file that is open for writing.
+    let opened = open(true).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => open(false),
+        _ => Err(error),
+    });
+    let Some(file) = found(opened)? else { return Ok(false) };
     match file.try_lock() {
         Ok(()) => found(fs::remove_file(path)).map(|removed| removed.is_some()),
         Err(TryLockError::WouldBlock) => Ok(false),
