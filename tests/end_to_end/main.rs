@@ -20,6 +20,7 @@ mod lacking;
 mod look;
 mod malformed;
 mod metrics;
+mod mounts;
 mod operations;
 mod orders;
 mod presence;
