@@ -11,7 +11,7 @@ use super::{
     execution::{Execution, OrderVerdict},
     lane::Closing,
     message::End,
-    pending::OtherActivity,
+    pending::{FailingTask, OtherActivity},
     progress::Stage,
 };
 
@@ -64,7 +64,7 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
             say(Kind::Plain, "NOT KNOWN", at_end("this server does not know the run: it ran elsewhere, or long ago."))
         }
         Stage::Refused => say(Kind::Refused, "REFUSED", refusal(execution)),
-        Stage::TaskFails(failing) => say(Kind::Refused, "WORKFLOW TASK FAILS", sentence(&failing.explanation)),
+        Stage::TaskFails(failing) => say(Kind::Refused, "WORKFLOW TASK FAILS", failing_task(failing)),
         Stage::Elsewhere { first: Some(first), count } => say(Kind::Plain, "UNDER WAY", elsewhere(first, count)),
         Stage::Paused { .. } => {
             say(Kind::Plain, "PAUSED", "somebody paused the activity in Temporal; unpaused, it goes on.")
@@ -93,6 +93,11 @@ fn elsewhere(first: &OtherActivity, count: usize) -> String {
         "{}{verb} pending, attempt {}: no activity of this program, so its effect is not known here.{failure}",
         first.name, first.attempt
     )
+}
+
+fn failing_task(failing: &FailingTask) -> String {
+    let FailingTask { attempt, explanation } = failing;
+    format!("{}; Temporal is at attempt {attempt} of this workflow task.", explanation.trim_end_matches('.'))
 }
 
 fn sentence(text: &str) -> String {

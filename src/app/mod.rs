@@ -14,7 +14,7 @@
 //! | `walkthrough` | steps that are told, played and checked, one key for each |
 //! | `actions`, `ordering`, `operating`, `editing` | what keys do |
 //! | `view`, `filter`, `look`, `notice`, `log`, `replay_bar`, `pace` | what is selected, shown and frozen; sentences that expire, and those that stay; where a recording stands |
-//! | `explain`, `doubt`, `words`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
+//! | `explain`, `doubt`, `words`, `obstacle`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
 mod account;
@@ -40,6 +40,7 @@ mod log;
 mod look;
 mod message;
 mod notice;
+mod obstacle;
 mod operating;
 mod ordering;
 mod orders;
@@ -97,6 +98,7 @@ pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, End, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
+pub use obstacle::{Advice, Obstacle};
 pub use orders::{Orders, Slot};
 pub use pace::{NoSuchPace, Pace};
 pub use pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure, PendingState};

@@ -37,7 +37,7 @@ pub struct OtherActivity {
 pub struct FailingTask {
     /// The attempt that runs or comes next; at least 2.
     pub attempt: u32,
-    /// Why, and what to do.
+    /// Why, and what to do. Without the attempt, so it changes only when the cause does.
     pub explanation: String,
 }
 

@@ -135,7 +135,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn description(described: Described, key: Option<&str>) -> app::Description {
     let failing = described
         .failing
-        .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.explain(key) });
+        .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.cause.explain(key) });
     let pending = described.pending.into_iter().map(pending).collect();
     let others = described.others.into_iter().map(|other| app::OtherActivity {
         name: other.name,

@@ -51,35 +51,43 @@ pub enum TaskFailure {
 }
 
 impl FailingTask {
+    /// As [`TaskFailure::explain`], with the attempt that the server is at.
+    #[must_use]
+    pub fn explain(&self, key: Option<&str>) -> String {
+        let Self { attempt, cause } = self;
+        format!("{}; Temporal is at attempt {attempt} of this workflow task", cause.explain(key))
+    }
+}
+
+impl TaskFailure {
     /// What fails, why, and what to do. `key`: the id of the key that this client encrypts with.
     #[must_use]
     pub fn explain(&self, key: Option<&str>) -> String {
-        let attempt = self.attempt;
-        let (text, fix) = match &self.cause {
-            TaskFailure::NonDeterminism { message, worker } => (
+        let (text, fix) = match self {
+            Self::NonDeterminism { message, worker } => (
                 format!("{worker} cannot go on with the workflow, as its code does not fit the history: {message}"),
                 "Run the version of the worker that began it, or terminate the workflow and start the order again",
             ),
-            TaskFailure::Worker { message, worker } => {
+            Self::Worker { message, worker } => {
                 (format!("{worker} cannot process the workflow: {message}"), "The order goes on when a worker can")
             }
-            TaskFailure::Commands { cause, message, worker } => (
+            Self::Commands { cause, message, worker } => (
                 format!("the server does not accept what {worker} asks for ({cause}): {message}"),
                 "Run another version of the worker",
             ),
-            TaskFailure::TimedOut => (
+            Self::TimedOut => (
                 "a worker took the workflow task and did not answer in time".to_owned(),
                 "It crashed, hangs, or fails without a report: see its log",
             ),
-            TaskFailure::Unknown { why } => {
+            Self::Unknown { why } => {
                 (format!("the workflow task fails, and the server does not say why: {why}"), "See the worker's log")
             }
         };
-        let may_be_the_key = match &self.cause {
+        let may_be_the_key = match self {
             // How another program's worker gets its key is not known here.
-            TaskFailure::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
-            TaskFailure::TimedOut | TaskFailure::Unknown { .. } => true,
-            TaskFailure::NonDeterminism { .. } | TaskFailure::Commands { .. } => false,
+            Self::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
+            Self::TimedOut | Self::Unknown { .. } => true,
+            Self::NonDeterminism { .. } | Self::Commands { .. } => false,
         };
         let key = key.filter(|_| may_be_the_key).map_or_else(String::new, |key| {
             format!(
@@ -88,7 +96,7 @@ impl FailingTask {
             )
         });
         let text = text.trim_end_matches('.');
-        format!("{text}{key}. {fix}; Temporal is at attempt {attempt} of this workflow task")
+        format!("{text}{key}. {fix}")
     }
 }
 

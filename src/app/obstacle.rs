@@ -1,0 +1,296 @@
+//! What keeps orders from going on, as a typed cause, apart from what helps against it. Derived from the state.
+
+use crate::domain::UnixMillis;
+
+use super::{App, Link, Server, Worker};
+
+/// Something that keeps orders from going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A file of the database cannot be read, and what is known of it is old.
+    Stale {
+        what: &'static str,
+        cause: String,
+        since: UnixMillis,
+    },
+    /// A long journal is being read; in bytes.
+    Reading {
+        read: u64,
+        of: u64,
+    },
+    ServerEnded {
+        cause: String,
+    },
+    ServerPreparing {
+        step: String,
+    },
+    /// As asked.
+    ServerKilled,
+    Connecting {
+        address: String,
+        attempt: u32,
+    },
+    NoLink {
+        cause: String,
+        next_try: UnixMillis,
+    },
+    WorkerExited {
+        cause: String,
+        restart_at: Option<UnixMillis>,
+    },
+    /// The worker was killed, as asked, and no other one polls.
+    WorkerKilled,
+    /// The worker was stopped, as asked, and no other one polls.
+    WorkerStopped,
+    NoWorker,
+    /// No worker runs here, and whether another one polls is not known.
+    WorkersUnknown,
+    /// No worker runs here, as `state` says; another one polls.
+    OtherWorker {
+        state: &'static str,
+        identity: String,
+    },
+    /// A worker polls, so none was started here. `foreign`: it is another program.
+    Elsewhere {
+        identity: String,
+        foreign: bool,
+    },
+    /// No worker can process this order; nor `more` others.
+    OrdersFail {
+        order: String,
+        more: usize,
+        attempt: u32,
+        explanation: String,
+    },
+    /// Of the journal: `later` lines wait for it.
+    LineMissing {
+        later: u64,
+    },
+    /// It does not poll yet.
+    WorkerStarting,
+    WorkerStopping,
+    /// Another program polls too and may take orders.
+    Beside {
+        identity: String,
+    },
+}
+
+/// What helps against an obstacle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// A key of the dashboard, and what it does.
+    Key(&'static str),
+    /// A command, and what it does.
+    Command(&'static str),
+}
+
+impl Advice {
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Key(text) | Self::Command(text) => text,
+        }
+    }
+}
+
+impl Obstacle {
+    /// All obstacles, the most important one first.
+    pub(super) fn all(app: &App) -> impl Iterator<Item = Self> {
+        let find: [fn(&App) -> Option<Self>; 8] = [files, server, link, worker, failing, missing, changing, other];
+        find.into_iter().filter_map(|find| find(app))
+    }
+
+    /// The most important one.
+    #[must_use]
+    pub fn first(app: &App) -> Option<Self> {
+        Self::all(app).next()
+    }
+
+    /// The cause alone. It has no time, count or key in it, so it changes only when the cause does.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let what = self.what();
+        self.detail().map_or_else(|| what.clone(), |detail| format!("{what}: {detail}"))
+    }
+
+    /// Whether a line about `before` has said this already.
+    #[must_use]
+    pub fn is_like(&self, before: &Self) -> bool {
+        match (self, before) {
+            // The next try, or the next step.
+            (Self::Connecting { .. }, Self::NoLink { .. })
+            | (Self::WorkerStarting, Self::WorkerExited { .. })
+            | (Self::ServerPreparing { .. }, Self::ServerPreparing { .. }) => true,
+            (one, other) => one.cause() == other.cause(),
+        }
+    }
+
+    /// Whether a key or an act of a scenario asked for it.
+    #[must_use]
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(self, Self::ServerKilled | Self::WorkerKilled | Self::WorkerStopped | Self::WorkerStopping)
+    }
+
+    /// Whether it is expected to pass by itself.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Reading { .. }
+                | Self::ServerPreparing { .. }
+                | Self::Connecting { .. }
+                | Self::WorkersUnknown
+                | Self::OtherWorker { .. }
+                | Self::Elsewhere { .. }
+                | Self::WorkerStarting
+                | Self::WorkerStopping
+                | Self::Beside { .. }
+        )
+    }
+
+    /// What is wrong, in a few words.
+    pub(super) fn what(&self) -> String {
+        let text = match self {
+            Self::Stale { what, .. } => return format!("{what} cannot be read"),
+            Self::Connecting { address, .. } => return format!("connecting to {address}"),
+            Self::OtherWorker { state, identity } => return format!("{state}; {identity} polls the task queue"),
+            Self::Elsewhere { identity, foreign: true } => {
+                return format!("{identity} polls the task queue and is another program");
+            }
+            Self::Elsewhere { identity, foreign: false } => return format!("{identity} polls the task queue"),
+            Self::Beside { identity } => {
+                return format!("{identity} polls the task queue too, is another program, and may take orders");
+            }
+            Self::OrdersFail { order, .. } => return format!("{order} cannot go on"),
+            Self::LineMissing { .. } => "a line of the journal has not come",
+            Self::Reading { .. } => "reading the journal",
+            Self::ServerEnded { .. } => "the embedded server has ended",
+            Self::ServerPreparing { .. } => "the embedded server is on its way",
+            Self::ServerKilled => "the embedded server was killed",
+            Self::NoLink { .. } => "no connection",
+            Self::WorkerExited { .. } => "the worker is gone",
+            Self::WorkerKilled => "the worker was killed; orders wait in Temporal",
+            Self::WorkerStopped => "the worker is stopped; orders wait in Temporal",
+            Self::NoWorker => "no worker polls the task queue",
+            Self::WorkersUnknown => "no worker runs here; whether another one polls is not known yet",
+            Self::WorkerStarting => "the worker has been started and does not poll yet",
+            Self::WorkerStopping => "the worker is stopping",
+        };
+        text.to_owned()
+    }
+
+    /// Why, as the part that failed says it.
+    pub(super) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Stale { cause, .. }
+            | Self::ServerEnded { cause }
+            | Self::NoLink { cause, .. }
+            | Self::WorkerExited { cause, .. } => Some(cause),
+            Self::ServerPreparing { step } => Some(step),
+            Self::OrdersFail { explanation, .. } => Some(explanation),
+            _ => None,
+        }
+    }
+
+    /// What helps.
+    #[must_use]
+    pub const fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            Self::NoLink { .. } => Advice::Command("idempotence config shows the settings"),
+            Self::ServerKilled => Advice::Key("X starts it again"),
+            Self::WorkerExited { restart_at: None, .. } | Self::WorkerKilled => Advice::Key("w starts it again"),
+            Self::WorkerStopped => Advice::Key("w starts it"),
+            Self::NoWorker => Advice::Key("w starts one"),
+            Self::Elsewhere { .. } => Advice::Key("w starts a worker beside it"),
+            _ => return None,
+        })
+    }
+}
+
+fn files(app: &App) -> Option<Obstacle> {
+    let account = app.account();
+    let stale = |what, broken: &Option<(String, UnixMillis)>| {
+        broken.clone().map(|(cause, since)| Obstacle::Stale { what, cause, since })
+    };
+    stale("the journal", &account.journal.broken)
+        .or_else(|| stale("the document", &account.document_source.broken))
+        .or_else(|| account.reading.map(|(read, of)| Obstacle::Reading { read, of }))
+}
+
+fn server(app: &App) -> Option<Obstacle> {
+    match app.server() {
+        Server::Ended { cause } => Some(Obstacle::ServerEnded { cause: cause.clone() }),
+        Server::Preparing { step } => Some(Obstacle::ServerPreparing { step: step.clone() }),
+        Server::Killed => Some(Obstacle::ServerKilled),
+        Server::Foreign | Server::Unknown | Server::Running { .. } => None,
+    }
+}
+
+fn link(app: &App) -> Option<Obstacle> {
+    match app.link() {
+        Link::Up => None,
+        Link::Connecting { attempt } => {
+            Some(Obstacle::Connecting { address: app.setup().server.clone(), attempt: *attempt })
+        }
+        Link::Down { cause, next_try, .. } => Some(Obstacle::NoLink { cause: cause.clone(), next_try: *next_try }),
+    }
+}
+
+fn worker(app: &App) -> Option<Obstacle> {
+    match app.worker() {
+        Worker::Exited { cause, restart_at } => {
+            Some(Obstacle::WorkerExited { cause: cause.clone(), restart_at: *restart_at })
+        }
+        // Another one takes the orders.
+        _ if app.other_worker().is_some() => None,
+        Worker::Killed => Some(Obstacle::WorkerKilled),
+        Worker::Stopped => Some(Obstacle::WorkerStopped),
+        Worker::Absent if app.knows_pollers() => Some(Obstacle::NoWorker),
+        Worker::Absent => Some(Obstacle::WorkersUnknown),
+        Worker::Elsewhere | Worker::Starting | Worker::Ready { .. } | Worker::Stopping => None,
+    }
+}
+
+/// Orders that no worker can process.
+fn failing(app: &App) -> Option<Obstacle> {
+    let (count, first) = app.orders().failing()?;
+    let failing = first.failing.as_ref()?;
+    Some(Obstacle::OrdersFail {
+        order: first.order.clone(),
+        more: count.saturating_sub(1),
+        attempt: failing.attempt,
+        explanation: failing.explanation.clone(),
+    })
+}
+
+fn missing(app: &App) -> Option<Obstacle> {
+    let later = app.account().missing();
+    (later > 0).then_some(Obstacle::LineMissing { later })
+}
+
+/// A worker on its way up or down.
+fn changing(app: &App) -> Option<Obstacle> {
+    match app.worker() {
+        Worker::Starting => Some(Obstacle::WorkerStarting),
+        Worker::Stopping => Some(Obstacle::WorkerStopping),
+        _ => None,
+    }
+}
+
+/// A worker that polls the task queue and is not the one of this program.
+fn other(app: &App) -> Option<Obstacle> {
+    let foreign = app.foreign_worker();
+    let identity = foreign.or(app.other_worker()).map(str::to_owned);
+    let without = |state| Some(Obstacle::OtherWorker { state, identity: identity.clone()? });
+    match app.worker() {
+        Worker::Killed => without("the worker was killed"),
+        Worker::Stopped => without("the worker is stopped"),
+        Worker::Absent => without("no worker runs here"),
+        Worker::Elsewhere => {
+            let identity = identity.unwrap_or_else(|| "another worker".to_owned());
+            Some(Obstacle::Elsewhere { identity, foreign: foreign.is_some() })
+        }
+        Worker::Ready { .. } => Some(Obstacle::Beside { identity: foreign?.to_owned() }),
+        Worker::Starting | Worker::Stopping | Worker::Exited { .. } => None,
+    }
+}
