@@ -68,6 +68,8 @@ pub struct Performance {
     part: Part,
     /// Since when the stage is not ready although the server answers.
     waits_since: Option<UnixMillis>,
+    /// Since when the stage is not ready, whether or not the server answers.
+    unready_since: Option<UnixMillis>,
     /// When the first act was played.
     since: Option<UnixMillis>,
     /// Acts that are played.
@@ -89,6 +91,7 @@ impl Performance {
             scenario,
             part,
             waits_since: None,
+            unready_since: None,
             since: None,
             played: 0,
             placed: Vec::new(),
@@ -139,6 +142,12 @@ impl Performance {
     #[must_use]
     pub const fn has_begun(&self) -> bool {
         self.since.is_some()
+    }
+
+    /// Whether an act is still to come.
+    #[must_use]
+    pub const fn has_acts_left(&self) -> bool {
+        self.played < self.scenario.acts.len()
     }
 
     /// The act that sent an order.
@@ -257,7 +266,7 @@ impl App {
         };
         let waits_for_its_key = performance.held && self.is_gathered(performance);
         if waits_for_its_key {
-            performance.waits_since = None;
+            (performance.waits_since, performance.unready_since) = (None, None);
         } else if matches!(performance.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
             self.mind_the_time(performance);
         }

@@ -3,6 +3,7 @@
 mod answers;
 mod performances;
 mod reading;
+mod staging;
 mod verdicts;
 mod workers;
 

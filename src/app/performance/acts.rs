@@ -1,7 +1,7 @@
 //! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
 
 use crate::{
-    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Server, Tone, ordering::Sending},
+    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Obstacle, Server, Tone, ordering::Sending},
     domain::{Activity, OrderId},
     scenario::{Placing, What, When},
 };
@@ -129,7 +129,7 @@ impl App {
 
     /// Judges, once all acts are played and nothing more can come of them.
     fn judge_when_done(&mut self, performance: &mut Performance) {
-        let done = performance.played == performance.scenario.acts.len()
+        let done = !performance.has_acts_left()
             && performance.placed.iter().all(|placed| self.has_ended(placed))
             && !self.sleeps(performance);
         if done && self.account.document_agrees() && *self.link() == Link::Up {
@@ -152,10 +152,12 @@ impl App {
         match open {
             Some(placed) => {
                 let failing = self.execution_of(placed).and_then(|execution| execution.failing.as_ref());
-                let why = failing.map_or_else(String::new, |failing| format!(", but {}", failing.explanation));
+                let failing = failing.map(|failing| failing.explanation.clone());
+                let why = failing.or_else(|| Obstacle::first(self).map(|obstacle| obstacle.cause()));
+                let why = why.map_or_else(String::new, |why| format!(", but {why}"));
                 format!("the end of {}{why}", placed.order)
             }
-            None if performance.played < performance.scenario.acts.len() => {
+            None if performance.has_acts_left() => {
                 format!("the time of act {}", performance.played.saturating_add(1))
             }
             None if self.sleeps(performance) => "an attempt to wake up".to_owned(),

@@ -1,11 +1,17 @@
 //! What a scenario begins with: nothing that an earlier one has left, the starting stock, a server and a worker.
 
-use crate::app::{App, Command, Execution, Link, Run, Server, Worker};
+use crate::{
+    app::{App, Command, Execution, Link, Obstacle, Run, Server, Worker},
+    domain::UnixMillis,
+};
 
 use super::{Beginning, Part, Performance};
 
-/// How long the stage may take once the server answers, in milliseconds: then something is wrong, and is said.
+/// How long the stage may take while the server answers, in milliseconds.
 const READY_WITHIN: u64 = 60_000;
+
+/// How long it may take in all. A server that comes and goes starts [`READY_WITHIN`] again each time.
+const READY_WITHIN_IN_ALL: u64 = 180_000;
 
 impl App {
     /// Which part comes first, and what is to be done for it.
@@ -87,31 +93,43 @@ impl App {
             && self.account.document_agrees()
     }
 
-    /// Gives up a stage that does not become ready although the server answers. As long as that does not, the screen says
-    /// so anyway.
+    /// Gives up a stage that does not become ready: soon if the server answers, later if it does not or comes and goes.
     pub(super) fn mind_the_time(&self, performance: &mut Performance) {
-        if *self.link() != Link::Up {
+        let unready_since = *performance.unready_since.get_or_insert(self.now);
+        if *self.link() == Link::Up {
+            performance.waits_since.get_or_insert(self.now);
+        } else {
             performance.waits_since = None;
-            return;
         }
-        let since = *performance.waits_since.get_or_insert(self.now);
-        if self.now.0.saturating_sub(since.0) <= READY_WITHIN {
+        let is_over = |since: UnixMillis, limit: u64| self.now.0.saturating_sub(since.0) > limit;
+        let limit = if performance.waits_since.is_some_and(|since| is_over(since, READY_WITHIN)) {
+            READY_WITHIN
+        } else if is_over(unready_since, READY_WITHIN_IN_ALL) {
+            READY_WITHIN_IN_ALL
+        } else {
             return;
-        }
-        let missing = match performance.part {
-            Part::Clearing { .. } => "what was ordered before has not ended",
-            Part::Resetting => "the starting stock is not back",
-            _ if !matches!(self.worker(), Worker::Ready { .. }) => "no worker polls",
-            _ => "the database does not show the starting stock",
         };
-        let seconds = READY_WITHIN / 1_000;
+        let (seconds, missing) = (limit / 1_000, self.missing(&performance.part));
         performance.part = Part::GivenUp(format!("the stage is not ready after {seconds} s: {missing}"));
+    }
+
+    /// What a stage waits for.
+    fn missing(&self, part: &Part) -> String {
+        let obstacle = Obstacle::first(self).map(|obstacle| obstacle.cause());
+        let missing = match (part, obstacle) {
+            (_, Some(cause)) if *self.link() != Link::Up => return cause,
+            (Part::Clearing { .. }, _) => "what was ordered before has not ended",
+            (Part::Resetting, _) => "the starting stock is not back",
+            (_, Some(cause)) => return cause,
+            (_, None) => "the database does not show the starting stock",
+        };
+        missing.to_owned()
     }
 }
 
 /// Whether a planned hang has put an attempt to sleep that has not woken up, and whose worker lives; `gone`: when a
 /// worker was gone last.
-pub(super) fn sleeps(execution: &Execution, gone: Option<crate::domain::UnixMillis>) -> bool {
+pub(super) fn sleeps(execution: &Execution, gone: Option<UnixMillis>) -> bool {
     super::attempts(execution).any(|facts| {
         let slept = facts.strikes.iter().find(|strike| strike.action == crate::faults::Action::Hang);
         facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
