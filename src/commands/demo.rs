@@ -1,6 +1,7 @@
 //! A scenario without a terminal: server, worker, orders, a line per attempt and effect, and whether it came as expected.
 
 pub(super) mod lines;
+mod reasons;
 mod report;
 
 use std::{ops::ControlFlow, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -37,6 +38,7 @@ use crate::{
 };
 
 use lines::Lines;
+use reasons::Reasons;
 use report::Report;
 
 /// The one that is played where none is named.
@@ -62,7 +64,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     let backend = if scenario.needs_own_server() { None } else { Some(backend(&stage.settings, args.json).await?) };
     let mut lines = Lines::new(&scenario, args.json);
     lines.begin(&stage.settings, &log);
-    let report = play(&stage, scenario, &log, recorder, &mut lines).await;
+    let report = play(&stage, scenario, &log, recorder, (&mut lines, &mut Reasons::default())).await;
     if let Some(backend) = backend {
         end(backend).await;
     }
@@ -83,10 +85,11 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
     }
     let backend = backend(settings, args.json).await?;
     let mut reports = Vec::with_capacity(all.len());
+    let mut reasons = Reasons::default();
     for scenario in all {
         let stage = Stage::of(settings, &scenario, false)?;
         let mut quiet = Lines::new(&scenario, true);
-        let report = match play(&stage, scenario, log, None, &mut quiet).await {
+        let report = match play(&stage, scenario, log, None, (&mut quiet, &mut reasons)).await {
             Ok(report) => report,
             Err(failure) => {
                 end(backend).await;
@@ -181,7 +184,7 @@ async fn play(
     scenario: Scenario,
     log: &LogFile,
     recorder: Option<Recorder>,
-    lines: &mut Lines,
+    (lines, reasons): (&mut Lines, &mut Reasons),
 ) -> Result<Report, Failure> {
     let worker =
         WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
@@ -190,12 +193,14 @@ async fn play(
     if used {
         lines.say("this database was used before: orders may be known to it, and only the verdict is checked");
     }
+    reasons.begin(&scenario.name);
     let programme = Programme::Scenario { scenario: Box::new(scenario), beginning };
     let core = Recorded::new(stage.setup(log, programme), recorder);
     let (sender, mut messages) = mpsc::channel(QUEUE);
     let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender);
     let heard = |message: &Message, core: &Recorded| {
         lines.tell(message, core.app());
+        reasons.report(message, core.app());
         hopeless(message, core.app()).map_or_else(|| until_over(core.app()), |failure| ControlFlow::Break(Err(failure)))
     };
     let playing = headless::run(core, &mut messages, |command| effects.perform(command), heard);

@@ -164,7 +164,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Server(args) => server::run(usable(effective, needed)?, args).await,
         CommandArgs::CodecServer(args) => codec_server::run(&usable(effective, needed)?, args).await,
         CommandArgs::Start(args) => start::run(usable(effective, needed)?, args).await,
-        CommandArgs::Demo(args) => demo::run(usable(effective, needed)?, args).await,
+        CommandArgs::Demo(args) => Box::pin(demo::run(usable(effective, needed)?, args)).await,
         CommandArgs::Walkthrough(args) => walkthrough::run(usable(effective, needed)?, args).await,
         CommandArgs::Replay(args) => replay::run(usable(effective, needed)?, args).await,
         CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args),

@@ -26,6 +26,7 @@ mod orders;
 mod presence;
 mod proxy;
 mod python;
+mod reasons;
 mod scenarios;
 mod screen;
 mod secured;

@@ -91,7 +91,7 @@ async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
 }
 
 /// The process of the server on a port: its supervisor names the same flags behind its own command.
-fn server_on(port: u16) -> Pid {
+pub fn server_on(port: u16) -> Pid {
     let listing = process::Command::new("ps").args(["-axo", "pid=,args="]).output().unwrap();
     let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
     let is_server = |line: &&str| line.contains(&format!(" --port {port} ")) && !line.contains(" supervise ");

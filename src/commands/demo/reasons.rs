@@ -1,0 +1,192 @@
+//! What a scenario waits for, on standard error: one line when the cause changes, also if nothing else is printed.
+
+use crate::{
+    app::{Advice, App, Message, Obstacle, Performance, Tone},
+    commands::print,
+    domain::UnixMillis,
+};
+
+/// How long something must be missing before it is reported, in milliseconds. A worker or a server that the scenario
+/// itself restarts takes 0.5 s, and 1.8 s beside eight busy processes on two cores.
+const REPORTED_AFTER: u64 = 3_000;
+
+/// What was reported, so that nothing is repeated.
+#[derive(Debug, Default)]
+pub struct Reasons {
+    scenario: String,
+    /// Since when something is missing.
+    since: Option<UnixMillis>,
+    /// What is missing. The next try says less than the failure of the one before, which stays here then.
+    current: Option<Obstacle>,
+    reported: Option<Obstacle>,
+    notices: Vec<String>,
+}
+
+impl Reasons {
+    /// Forgets the obstacles of the scenario before.
+    pub fn begin(&mut self, scenario: &str) {
+        *self = Self { scenario: scenario.to_owned(), notices: std::mem::take(&mut self.notices), ..Self::default() };
+    }
+
+    /// Reports what is worth knowing after a message that `app` has received.
+    pub fn report(&mut self, message: &Message, app: &App) {
+        let notice = self.notice(message);
+        let reason = self.reason(obstacle(app), app.shown_now());
+        for text in notice.into_iter().chain(reason) {
+            print::problem(&text);
+        }
+    }
+
+    /// A notice about nothing wrong, once. The lines of the scenario have the others.
+    fn notice(&mut self, message: &Message) -> Option<String> {
+        let Message::Notice { text, tone: Tone::Plain } = message else { return None };
+        if self.notices.contains(text) {
+            return None;
+        }
+        self.notices.push(text.clone());
+        Some(text.clone())
+    }
+
+    fn reason(&mut self, obstacle: Option<Obstacle>, now: UnixMillis) -> Option<String> {
+        let Some(obstacle) = obstacle else {
+            (self.since, self.current, self.reported) = (None, None, None);
+            return None;
+        };
+        let since = *self.since.get_or_insert(now);
+        let obstacle = self.current.take().filter(|current| obstacle.is_like(current)).unwrap_or(obstacle);
+        self.current = Some(obstacle.clone());
+        let is_new = self.reported.as_ref().is_none_or(|reported| !obstacle.is_like(reported));
+        if now.0.saturating_sub(since.0) < REPORTED_AFTER || !is_new {
+            return None;
+        }
+        let advice = match obstacle.advice() {
+            Some(Advice::Command(advice)) => format!("; {advice}"),
+            Some(Advice::Key(_)) | None => String::new(),
+        };
+        let text = format!("scenario {} waits: {}{advice}", self.scenario, obstacle.cause());
+        self.reported = Some(obstacle);
+        Some(text)
+    }
+}
+
+/// What the scenario waits for against its plan. An act that is still to come may end what an act before it did.
+fn obstacle(app: &App) -> Option<Obstacle> {
+    let is_planned = app.performance().is_some_and(Performance::has_acts_left);
+    Obstacle::first(app).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{
+            Worker,
+            world::{World, performance, scenario},
+        },
+        scenario::{Act, What, When},
+    };
+
+    fn no_link(cause: &str, next_try: u64) -> Obstacle {
+        Obstacle::NoLink { cause: cause.to_owned(), next_try: UnixMillis(next_try) }
+    }
+
+    fn exited(cause: &str) -> Obstacle {
+        Obstacle::WorkerExited { cause: cause.to_owned(), restart_at: None }
+    }
+
+    /// What is reported at each time, in seconds.
+    fn reported(obstacles: &[(u64, Option<Obstacle>)]) -> Vec<(u64, String)> {
+        let mut reasons = Reasons::default();
+        reasons.begin("seed");
+        let reports = obstacles.iter().filter_map(|(second, obstacle)| {
+            let text = reasons.reason(obstacle.clone(), UnixMillis(second * 1_000))?;
+            Some((*second, text.strip_prefix("scenario seed waits: ").unwrap_or_else(|| panic!("{text}")).to_owned()))
+        });
+        reports.collect()
+    }
+
+    #[test]
+    fn a_cause_is_reported_once_until_it_changes() {
+        let connecting = |attempt| Some(Obstacle::Connecting { address: "there:7233".to_owned(), attempt });
+        let lines = reported(&[
+            (0, Some(no_link("refused", 1))),
+            (3, connecting(2)),
+            (3, Some(no_link("refused", 5))),
+            (4, connecting(3)),
+            (5, Some(no_link("refused", 9))),
+            (9, Some(no_link("no permission", 12))),
+            (10, None),
+            (20, Some(no_link("no permission", 25))),
+            (23, Some(no_link("no permission", 28))),
+        ]);
+        let line = |cause: &str| format!("no connection: {cause}; idempotence config shows the settings");
+        assert_eq!(lines, [(3, line("refused")), (9, line("no permission")), (23, line("no permission"))]);
+    }
+
+    #[test]
+    fn a_worker_that_dies_at_each_start_is_reported_once_per_cause() {
+        let starting = || Some(Obstacle::WorkerStarting);
+        let lines = reported(&[
+            (0, Some(exited("exited with code 1"))),
+            (1, starting()),
+            (2, Some(exited("exited with code 1"))),
+            (4, Some(exited("exited with code 1"))),
+            (5, starting()),
+            (6, Some(exited("the journal is damaged"))),
+        ]);
+        assert_eq!(
+            lines,
+            [
+                (4, "the worker is gone: exited with code 1".to_owned()),
+                (6, "the worker is gone: the journal is damaged".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_comes_up_in_time_is_not_reported() {
+        let starting = || Some(Obstacle::WorkerStarting);
+        assert_eq!(reported(&[(0, starting()), (2, None), (3, starting()), (5, None)]), []);
+    }
+
+    #[test]
+    fn what_an_act_ended_is_an_obstacle_if_no_act_is_left() {
+        let act = |when, what| Act { when, what };
+        let kill = [act(When::AtOnce, What::KillWorker)];
+        let start = [act(When::Ended, What::StartWorker)];
+        for (more, expected) in [(vec![], Some(Obstacle::WorkerKilled)), (start.to_vec(), None)] {
+            let mut scenario = scenario("happy-path");
+            scenario.acts.extend(kill.iter().cloned().chain(more));
+            let mut world = World::new(performance(scenario));
+            while *world.app().worker() != Worker::Killed {
+                assert!(world.go_on());
+            }
+            world.tell(Message::Pollers { identities: Vec::new() });
+            assert_eq!(obstacle(world.app()), expected);
+        }
+    }
+
+    #[test]
+    fn no_line_names_a_key_and_attempts_change_no_line() {
+        let failing = |attempt| Obstacle::OrdersFail {
+            order: "A12".to_owned(),
+            more: 0,
+            attempt,
+            explanation: "the worker has no key".to_owned(),
+        };
+        let lines = reported(&[(0, Some(failing(2))), (3, Some(failing(3))), (4, Some(failing(4)))]);
+        assert_eq!(lines, [(3, "A12 cannot go on: the worker has no key".to_owned())]);
+        let lines = reported(&[(0, Some(Obstacle::NoWorker)), (3, Some(Obstacle::NoWorker))]);
+        assert_eq!(lines, [(3, "no worker polls the task queue".to_owned())]);
+    }
+
+    #[test]
+    fn a_notice_is_reported_once_in_all_scenarios() {
+        let mut reasons = Reasons::default();
+        let notice = |tone| Message::Notice { text: "the server does not say".to_owned(), tone };
+        assert_eq!(reasons.notice(&notice(Tone::Bad)), None);
+        assert!(reasons.notice(&notice(Tone::Plain)).is_some());
+        reasons.begin("another");
+        assert_eq!(reasons.notice(&notice(Tone::Plain)), None);
+    }
+}
