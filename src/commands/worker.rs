@@ -1,6 +1,8 @@
 //! A worker until SIGINT, SIGTERM or SIGHUP; finishes running activities, then ends.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{Failure, faults_for, log, print, stop::asked_to_stop};
 use crate::{
@@ -10,6 +12,9 @@ use crate::{
     store::JsonStore,
     temporal::{Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
 };
+
+/// How often a worker checks whether its server answers.
+const CHECK_SERVER: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     let with_parent = args.with_parent;
@@ -53,6 +58,25 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
             settings.database.path.display()
         ));
     };
-    run_worker(setup, ready, asked_to_stop(args.with_parent)?).await?;
+    let running = run_worker(setup, ready, asked_to_stop(args.with_parent)?);
+    tokio::select! {
+        ended = running => ended?,
+        () = log_losses(&link) => {}
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs when the server stops answering and when it answers again. The SDK repeats its polls and says neither.
+async fn log_losses(link: &Link) {
+    let mut lost: Option<String> = None;
+    loop {
+        sleep(CHECK_SERVER).await;
+        let found = link.check().await.err().map(|error| error.to_string());
+        match &found {
+            Some(cause) if lost.as_ref() != Some(cause) => tracing::warn!("{cause}; the worker keeps trying"),
+            None if lost.is_some() => tracing::info!("the server answers again"),
+            _ => {}
+        }
+        lost = found;
+    }
 }

@@ -7,6 +7,7 @@ use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::{PollerBehavior, RuntimeOptions},
 };
+use tokio::time::sleep;
 
 use super::{
     activities::InventoryActivities,
@@ -24,6 +25,9 @@ const POLLERS: usize = 20;
 
 /// What a stop leaves running activities.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the end of a worker may take in all. While its server does not answer, the SDK takes 30 s.
+const STOP_LIMIT: Duration = Duration::from_secs(12);
 
 /// How often the server is told that this worker lives; the fastest that Temporal allows.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -60,7 +64,8 @@ pub enum WorkerError {
     Lost(String),
 }
 
-/// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns.
+/// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns, also if
+/// the server does not answer.
 /// `ready` is called once it is about to poll.
 ///
 /// # Errors
@@ -79,8 +84,9 @@ pub async fn run_worker(
     let ask_to_stop = async {
         stop.await;
         shut_down();
-        // The run below ends by itself.
-        std::future::pending::<()>().await;
+        // The run below ends by itself before that.
+        sleep(STOP_LIMIT).await;
+        tracing::warn!("the worker did not end within {} s; the server finds that out by itself", STOP_LIMIT.as_secs());
     };
     tokio::select! {
         ended = run => ended.map_err(|error| WorkerError::Lost(error.to_string())),

@@ -51,22 +51,22 @@ stock = 1001
 verdict = "right"
 "#;
 
-/// A running demo, or the server that it uses; killed if the test fails.
-struct Running {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    reasons: BufReader<ChildStderr>,
+/// A command that runs; killed if the test fails.
+pub struct Running {
+    pub child: Child,
+    pub lines: BufReader<ChildStdout>,
+    pub reasons: BufReader<ChildStderr>,
 }
 
 impl Running {
-    fn new(command: &mut Command) -> Self {
+    pub fn new(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let reasons = BufReader::new(child.stderr.take().unwrap());
         Self { child, lines, reasons }
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub fn end(mut self) -> Option<i32> {
         let _rest = std::io::copy(&mut self.lines, &mut std::io::sink());
         self.child.wait().unwrap().code()
     }
@@ -80,7 +80,7 @@ impl Drop for Running {
 }
 
 /// Reads up to a line with `part`.
-fn line_with(lines: &mut impl BufRead, part: &str) -> String {
+pub fn line_with(lines: &mut impl BufRead, part: &str) -> String {
     let found = lines.lines().map_while(Result::ok).find(|line| line.contains(part));
     found.unwrap_or_else(|| panic!("it ended without a line with '{part}'"))
 }

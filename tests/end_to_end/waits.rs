@@ -1,14 +1,21 @@
-//! What `start` does while an order does not end: it says why, and gives up where waiting cannot help.
+//! What `start` and `worker` do while they wait: they say why, and give up if waiting cannot help.
 
 use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::{Duration, Instant},
 };
 
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use crate::stage::{PATIENCE, Stage, offline, program, text};
+use crate::{
+    reasons::{Running, line_with},
+    screen::send,
+    servers::server_on,
+    stage::{PATIENCE, Stage, free_port, offline, program, text},
+};
 
 fn json(output: &Output) -> Value {
     serde_json::from_str(&text(output).0).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -89,4 +96,34 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     let (_, problem) = text(&output);
     assert!(problem.contains("the key 'stagekey' does not open it"), "{problem}");
     assert!(log.lines().any(|line| line.contains("WARN") && line.contains("does not open it")), "{log}");
+}
+
+#[test]
+fn a_worker_whose_server_hangs_says_so_and_ends_when_asked_to() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let port = free_port();
+    let on_port = |name: &str| {
+        let mut command = program(stage.folder.path());
+        command.args([name, "--address", &format!("127.0.0.1:{port}")]);
+        command
+    };
+    let mut server = Running::new(on_port("server").arg("--with-parent"));
+    line_with(&mut server.lines, "Temporal at ");
+    let mut worker = Running::new(on_port("worker").arg("--database").arg(&stage.database));
+    line_with(&mut worker.lines, "polls");
+    let pid = server_on(port);
+    kill_process(pid, Signal::STOP).unwrap();
+    line_with(&mut worker.reasons, "the worker keeps trying");
+    kill_process(pid, Signal::CONT).unwrap();
+    line_with(&mut worker.reasons, "the server answers again");
+    kill_process(pid, Signal::STOP).unwrap();
+    let since = Instant::now();
+    send(Signal::TERM, worker.child.id());
+    assert_eq!(worker.end(), Some(0));
+    let took = since.elapsed();
+    kill_process(pid, Signal::CONT).unwrap();
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
