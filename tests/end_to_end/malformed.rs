@@ -1,32 +1,46 @@
 //! Inputs that are not orders, as other programs send them: the workflow fails at once and for good, the journal records
 //! why, and the stock stays as it is.
 
+use std::{fs, sync::Arc, time::Instant};
+
 use idempotence::{
+    encryption::{KeyRing, parse_keys},
     store::{Fact, Refused},
-    temporal::{Demo, End, Link, OrderInput, RetrySettings, watch},
+    temporal::{Codec, Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, describe, watch},
 };
 use temporalio_client::NamespacedClient;
-use temporalio_common::protos::temporal::api::{
-    common::v1::{Payload, Payloads, WorkflowType},
-    taskqueue::v1::TaskQueue,
-    workflowservice::v1::StartWorkflowExecutionRequest,
+use temporalio_common::{
+    data_converters::{PayloadCodec, SerializationContextData},
+    protos::temporal::api::{
+        common::v1::{Payload, Payloads, WorkflowType},
+        taskqueue::v1::TaskQueue,
+        workflowservice::v1::StartWorkflowExecutionRequest,
+    },
 };
 
-use crate::stage::{Stage, applied, end, offline, order};
+use crate::stage::{PATIENCE, Stage, address, applied, end, offline, order};
+
+const GOOD: &str = r#"{"OrderID":"A","Item":"123456","Quantity":1}"#;
 
 /// Starts a workflow with these arguments, as a client of any language does.
 async fn start_raw(stage: &Stage, link: &Link, workflow_type: &str, arguments: &[&str]) -> (String, String) {
-    let payload = |argument: &&str| {
-        let metadata = [("encoding".to_owned(), b"json/plain".to_vec())].into();
-        Payload { metadata, data: argument.as_bytes().to_vec(), ..Payload::default() }
-    };
+    let payloads = arguments.iter().map(|argument| payload("json/plain", argument.as_bytes())).collect();
+    start_with(stage, link, workflow_type, payloads).await
+}
+
+fn payload(encoding: &str, data: &[u8]) -> Payload {
+    let metadata = [("encoding".to_owned(), encoding.as_bytes().to_vec())].into();
+    Payload { metadata, data: data.to_vec(), ..Payload::default() }
+}
+
+async fn start_with(stage: &Stage, link: &Link, workflow_type: &str, payloads: Vec<Payload>) -> (String, String) {
     let workflow = uuid::Uuid::new_v4().to_string();
     let request = StartWorkflowExecutionRequest {
         namespace: link.client().namespace(),
         workflow_id: workflow.clone(),
         workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
         task_queue: Some(TaskQueue { name: stage.queue.clone(), ..TaskQueue::default() }),
-        input: Some(Payloads { payloads: arguments.iter().map(payload).collect() }),
+        input: Some(Payloads { payloads }),
         request_id: uuid::Uuid::new_v4().to_string(),
         ..StartWorkflowExecutionRequest::default()
     };
@@ -51,10 +65,9 @@ async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
     let stage = Stage::new();
     let _worker = stage.worker();
     let link = stage.link().await;
-    let good = r#"{"OrderID":"A","Item":"123456","Quantity":1}"#;
     let inputs: [(&[&str], &str); 8] = [
         (&[], "0 arguments"),
-        (&[good, good], "2 arguments"),
+        (&[GOOD, GOOD], "2 arguments"),
         (&["null"], "found null"),
         (&[r#"["A","123456",1]"#], "an array"),
         (&[r#""A95""#], "the text 'A95'"),
@@ -119,4 +132,112 @@ async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
         assert_eq!(stage.place(&link, OrderInput { demo, ..input }).await, applied(), "{id}");
     }
     stage.assert_right(998);
+}
+
+/// A key file's line as the environment has it: `id:BASE64`.
+fn key(id: &str, byte: char) -> String {
+    format!("{id}:{}=", byte.to_string().repeat(43))
+}
+
+fn codec(key: &str) -> Codec {
+    let active = key.split(':').next().unwrap();
+    Codec::new(Arc::new(KeyRing::new(active, parse_keys(key).unwrap()).unwrap()), false)
+}
+
+async fn sealed(codec: &Codec, payloads: Vec<Payload>) -> Vec<Payload> {
+    codec.encode(&SerializationContextData::None, payloads).await.unwrap()
+}
+
+/// The settings of a worker that encrypts with this key.
+fn encrypting(key: &str) -> [(&'static str, &str); 3] {
+    let id = key.split(':').next().unwrap();
+    [("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", id), ("IDEMPOTENCE_ENCRYPTION_KEYS", key)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let key = key("stage", 'A');
+    let _worker = stage.worker_with(&encrypting(&key));
+    let codec = codec(&key);
+    let endpoint = Endpoint { codec: Some(codec.clone()), ..Endpoint::plain(address(), "default", "test") };
+    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    let nested =
+        format!(r#"{{"OrderID":"A","Item":"1","Quantity":1,"x":{}1{}}}"#, "[".repeat(9_999), "]".repeat(9_999));
+    let demo = |demo: &str| format!(r#"{{"OrderID":"A","Item":"1","Quantity":1,"Demo":{demo}}}"#);
+    let (bad_plan, bad_retry) = (demo(r#"{"Faults":"nowhere"}"#), demo(r#"{"Retry":{"MaximumAttempts":-1}}"#));
+    let inputs: [(&[&str], &str); 8] = [
+        (&[], "0 arguments"),
+        (&[GOOD, GOOD], "2 arguments"),
+        (&["null"], "found null"),
+        (&[r#"["x","123456",1]"#], "an array"),
+        (&[r#"{"OrderID":"A","Item":"1","Quantity":[1]}"#], "Quantity: expected a whole number"),
+        (&[&nested], "recursion"),
+        (&[&bad_plan], "Demo.Faults: "),
+        (&[&bad_retry], "Demo.Retry.MaximumAttempts: expected a whole number"),
+    ];
+    for (arguments, part) in inputs {
+        for encrypted in [true, false] {
+            let plain: Vec<_> = arguments.iter().map(|text| payload("json/plain", text.as_bytes())).collect();
+            let payloads = if encrypted { sealed(&codec, plain).await } else { plain };
+            let (workflow, run) = start_with(&stage, &link, "InventoryWorkflow", payloads).await;
+            let ended = end(&watch(&link, &workflow, &run)).await;
+            let refused = |code: &str, message: &str| code == "InvalidOrder" && message.contains(part);
+            assert!(matches!(&ended, End::Rejected { code, message } if refused(code, message)), "{part}: {ended:?}");
+        }
+    }
+    assert_eq!(refusals(&stage).len(), 2 * inputs.len(), "each once");
+    stage.assert_right(1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_places_say_why() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let (ours, theirs) = (key("stage", 'A'), key("other", 'E'));
+    let log = stage.folder.path().join("worker.log");
+    let mut worker = stage.worker_logging(&encrypting(&ours), &log);
+    let link = stage.link().await;
+    let good = || vec![payload("json/plain", GOOD.as_bytes())];
+    let unknown = sealed(&codec(&theirs), good()).await;
+    let our_key = codec(&ours);
+    let mut short = sealed(&our_key, good()).await;
+    short[0].data = b"not encrypted at all".to_vec();
+    let mut damaged = sealed(&our_key, good()).await;
+    damaged[0].data[20] ^= 1;
+    let nameless = vec![payload("binary/encrypted", b"without the id of a key")];
+    let mut first = None;
+    for (payloads, part) in [
+        (unknown, "the key \"other\", which is not at hand"),
+        (short, "it is damaged, or was never encrypted"),
+        (damaged, "the key 'stage' does not open it"),
+        (nameless, "does not say with which key"),
+    ] {
+        let (workflow, run) = start_with(&stage, &link, "InventoryWorkflow", payloads).await;
+        let since = Instant::now();
+        let failing = loop {
+            if let Some(failing) = describe(&link, &workflow, &run).await.unwrap().failing {
+                break failing.explain(None);
+            }
+            assert!(since.elapsed() < PATIENCE, "{part}: it does not fail");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        assert!(failing.contains(part), "{part}: {failing}");
+        let logged = fs::read_to_string(&log).unwrap();
+        assert!(logged.lines().any(|line| line.contains("WARN") && line.contains(part)), "{part}: {logged}");
+        first.get_or_insert((workflow, run));
+    }
+    assert!(refusals(&stage).is_empty(), "another worker may be able to read them");
+    worker.kill();
+    let _able = stage.worker_with(&encrypting(&theirs));
+    let (workflow, run) = first.unwrap();
+    stage.wait_for("the order of the other key", |fact| matches!(fact, Fact::Order(_)));
+    let endpoint = Endpoint { codec: Some(codec(&theirs)), ..Endpoint::plain(address(), "default", "test") };
+    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    assert_eq!(end(&watch(&link, &workflow, &run)).await, applied());
 }
