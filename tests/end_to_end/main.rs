@@ -13,6 +13,7 @@ mod demoscripts;
 mod desk;
 mod extension;
 mod failures;
+mod fronts;
 mod keyboard;
 mod keys;
 mod kill_loop;

@@ -32,7 +32,12 @@ pub struct ProxyOptions {
     pub certificate: Certified,
     /// Who must have signed a client's certificate; `None`: a client needs none.
     pub client_ca: Option<CertificateDer<'static>>,
+    /// The protocols that it offers (ALPN).
+    pub alpn: &'static [&'static str],
 }
+
+/// What gRPC needs.
+pub const HTTP2: &[&str] = &["h2"];
 
 impl ProxyOptions {
     fn config(&self) -> Arc<ServerConfig> {
@@ -51,7 +56,7 @@ impl ProxyOptions {
         };
         let (chain, key) = self.certificate.parts();
         let mut config = builder.with_single_cert(chain, key).expect("a certificate with its key");
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = self.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Arc::new(config)
     }
 }

@@ -28,7 +28,7 @@ use url::Url;
 
 use crate::{
     authority::{Authority, Certified, Validity},
-    proxy::{HeaderProxy, ProxyOptions, TlsProxy},
+    proxy::{HTTP2, HeaderProxy, ProxyOptions, TlsProxy},
     screen::Screen,
     stage::{PATIENCE, PROGRAM, Stage, address, offline, program, text},
 };
@@ -60,7 +60,7 @@ impl Room {
     /// A proxy that asks for a client certificate.
     fn proxy(&self) -> TlsProxy {
         let certificate = self.root.server(&[NAME, "127.0.0.1"], Validity::NOW);
-        TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(self.root.certificate()) })
+        TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(self.root.certificate()), alpn: HTTP2 })
     }
 
     fn set(&mut self, name: &'static str, value: impl AsRef<OsStr>) {
@@ -304,7 +304,7 @@ fn an_address_that_says_https_and_flags_reach_the_worker_that_is_started() {
     }
     let mut room = Room::new();
     let certificate = room.root.server(&["127.0.0.1"], Validity::NOW);
-    let proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: None });
+    let proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: None, alpn: HTTP2 });
     room.set("TEMPORAL_ADDRESS", format!("https://{}", proxy.address()));
     room.set("SSL_CERT_FILE", room.root.path());
     let by_system = room.succeed(&["demo", "happy-path"]);
@@ -384,7 +384,7 @@ fn each_thing_that_can_be_wrong_with_certificates_has_its_own_sentence() {
     room.set("TEMPORAL_NAMESPACE", "default");
     for (validity, words) in [(Validity::Expired, "expired on "), (Validity::NotYet, "is valid only from ")] {
         let certificate = room.root.server(&[NAME], validity);
-        proxy.change(&ProxyOptions { certificate, client_ca: Some(room.root.certificate()) });
+        proxy.change(&ProxyOptions { certificate, client_ca: Some(room.root.certificate()), alpn: HTTP2 });
         asserted(&room, 1, &["the certificate of 127.0.0.1:", words]);
     }
     // A server without TLS, asked with it; and the other way round.
@@ -403,7 +403,7 @@ fn an_api_key_goes_with_every_call_and_never_without_tls_or_verification() {
     let mut room = Room::new();
     let certificate = room.root.server(&["127.0.0.1"], Validity::NOW);
     let list = "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace";
-    let options = ProxyOptions { certificate, client_ca: None };
+    let options = ProxyOptions { certificate, client_ca: None, alpn: HTTP2 };
     let proxy = HeaderProxy::start(address(), &options, "the-key", &[]);
     room.on(&proxy.address());
     room.set("TEMPORAL_SERVER_ROOT_CA_CERT", room.root.path());

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     authority::{Authority, Certified, Validity},
-    proxy::{HeaderProxy, ProxyOptions, Requests, TlsProxy},
+    proxy::{HTTP2, HeaderProxy, ProxyOptions, Requests, TlsProxy},
     stage::{PATIENCE, address, offline},
 };
 
@@ -67,7 +67,7 @@ async fn a_chain_to_the_trusted_root_is_taken_and_no_other() {
     let (root, other) = (Authority::new(folder.path(), "root"), Authority::new(folder.path(), "other"));
     let between = root.below("between");
     let names = ["temporal.test", "127.0.0.1"];
-    let options = |certificate| ProxyOptions { certificate, client_ca: None };
+    let options = |certificate| ProxyOptions { certificate, client_ca: None, alpn: HTTP2 };
     let proxy = TlsProxy::start(address(), &options(between.server(&names, Validity::NOW)));
 
     let by_address = Client::default();
@@ -99,7 +99,8 @@ async fn a_client_is_known_by_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let (root, other) = (Authority::new(folder.path(), "root"), Authority::new(folder.path(), "other"));
     let certificate = root.server(&["127.0.0.1"], Validity::NOW);
-    let proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(root.certificate()) });
+    let proxy =
+        TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(root.certificate()), alpn: HTTP2 });
     let known = root.below("between").client("teller", Validity::NOW);
     Client { certificate: Some(&known), ..Client::default() }.ask(&proxy.address(), &root.path()).await.unwrap();
 
@@ -122,7 +123,7 @@ async fn a_proxy_ends_its_connections_and_comes_back_on_its_port() {
     let folder = tempfile::tempdir().unwrap();
     let root = Authority::new(folder.path(), "root");
     let certificate = root.server(&["127.0.0.1"], Validity::NOW);
-    let mut proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: None });
+    let mut proxy = TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: None, alpn: HTTP2 });
     let (at, client) = (proxy.address(), Client::default());
     let connection = client.connect(&at, &root.path()).await.unwrap();
     let ask = || async {
@@ -156,7 +157,7 @@ async fn every_request_needs_the_key() {
     let root = Authority::new(folder.path(), "root");
     let certificate = root.server(&["127.0.0.1"], Validity::NOW);
     let forbidden = "/temporal.api.workflowservice.v1.WorkflowService/ListNamespaces";
-    let options = ProxyOptions { certificate, client_ca: None };
+    let options = ProxyOptions { certificate, client_ca: None, alpn: HTTP2 };
     let proxy = HeaderProxy::start(address(), &options, "the-key", &[forbidden]);
     let with = |key| Client { key, ..Client::default() };
     let refused = async |key| match with(key).ask(&proxy.address(), &root.path()).await {

@@ -1,0 +1,37 @@
+//! A server whose TLS something else ends.
+
+use crate::{
+    authority::{Authority, Validity},
+    proxy::{HTTP2, ProxyOptions, TlsProxy},
+    stage::{address, offline, program, text},
+};
+
+#[test]
+fn a_tls_front_without_http2_is_named_with_what_to_set_there() {
+    if offline() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let root = Authority::new(home.path(), "root");
+    let options = |alpn| {
+        let certificate = root.server(&["127.0.0.1"], Validity::NOW);
+        ProxyOptions { certificate, client_ca: None, alpn }
+    };
+    let front = TlsProxy::start(address(), &options(HTTP2));
+    let run = |arguments: &[&str]| {
+        let mut command = program(home.path());
+        command.args(arguments).args(["--address", &front.address(), "--task-queue", "fronts", "--tls=true"]);
+        text(&command.env("TEMPORAL_SERVER_ROOT_CA_CERT", root.path()).output().unwrap())
+    };
+    assert!(run(&["doctor"]).0.contains(&format!("right    server      {} answers", front.address())));
+    // nginx offers another protocol, and refuses a client that wants none of its own. stunnel offers none.
+    for alpn in [&[][..], &["http/1.1"]] {
+        front.change(&options(alpn));
+        for arguments in [&["doctor"][..], &["worker"], &["start", "A", "123456", "1", "--faults", "none"]] {
+            let (out, problem) = run(arguments);
+            let said = format!("{out}{problem}");
+            assert!(said.contains("does not agree to HTTP/2 (ALPN h2)"), "{alpn:?} {arguments:?}: {said}");
+            assert!(said.contains("stunnel: alpn = h2"), "{alpn:?} {arguments:?}: {said}");
+        }
+    }
+}
