@@ -22,6 +22,7 @@ mod look;
 mod malformed;
 mod metrics;
 mod mounts;
+mod nondeterminism;
 mod operations;
 mod orders;
 mod presence;
