@@ -23,6 +23,7 @@ mod malformed;
 mod metrics;
 mod mounts;
 mod nondeterminism;
+mod notices;
 mod operations;
 mod orders;
 mod presence;
