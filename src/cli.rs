@@ -3,7 +3,6 @@
 #![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
 
 use std::{
-    convert::Infallible,
     ffi::OsString,
     path::{Path, PathBuf},
     str::FromStr,
@@ -19,8 +18,13 @@ use crate::{
 };
 
 mod settings;
+mod start;
+mod values;
 
 pub use settings::SettingsArgs;
+pub use start::StartArgs;
+
+use values::{seconds, seed};
 
 /// See retries hit a shared database, live, and the stock stay right.
 #[derive(Debug, Parser)]
@@ -96,7 +100,7 @@ pub struct DashboardArgs {
     #[arg(long)]
     pub no_worker: bool,
     /// Seed of the fault plan [default: drawn]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = seed)]
     pub seed: Option<Seed>,
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
@@ -115,7 +119,7 @@ pub struct WorkerArgs {
     #[arg(long, default_value_t = Guard::Ledger)]
     pub guard: Guard,
     /// Seed of the fault plan for orders that bring none
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", value_parser = seed, default_value_t = 0)]
     pub seed: Seed,
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
@@ -143,47 +147,11 @@ pub struct TermsArgs {
     #[arg(long)]
     pub guard: Option<Guard>,
     /// Seed of the fault plan [default: drawn, or as the scenario says]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = seed)]
     pub seed: Option<Seed>,
     /// Allow planned faults on a server that is not on this machine
     #[arg(long)]
     pub remote_faults: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct StartArgs {
-    #[arg(default_value = "A12")]
-    pub order_id: String,
-    #[arg(default_value = "123456")]
-    pub product_id: String,
-    #[arg(default_value_t = 999, allow_negative_numbers = true)]
-    pub quantity: i64,
-    /// Taken, as the original demo's starter took one, and forgotten at once
-    #[arg(value_parser = forget)]
-    pub payment: Option<Forgotten>,
-    /// [default: order-<ORDER_ID>]
-    #[arg(long, value_name = "ID")]
-    pub workflow_id: Option<String>,
-    /// Stop waiting after this long, as in 30s, 2m or 1h; the order stays open
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub timeout: Option<Duration>,
-    /// Start the order, print its workflow id and run id, and do not wait
-    #[arg(long, conflicts_with = "timeout")]
-    pub no_wait: bool,
-    #[command(flatten)]
-    pub terms: TermsArgs,
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What was said, and is not kept: nothing can log or show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forgotten;
-
-#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
-const fn forget(_: &str) -> Result<Forgotten, Infallible> {
-    Ok(Forgotten)
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -249,22 +217,6 @@ pub struct ExportArgs {
     /// Columns and rows
     #[arg(long, value_name = "COLUMNSxROWS", default_value = "100x30")]
     pub size: ScreenSize,
-}
-
-/// `30s`, `1.5m`, `250ms`, `1h`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("", 1.0)];
-    let expected = || "give a time above 0, as in 30s, 2m or 1h".to_owned();
-    let (number, factor) =
-        UNITS.iter().find_map(|(unit, factor)| Some((text.trim().strip_suffix(unit)?, factor))).ok_or_else(expected)?;
-    let number: f64 = number.trim().parse().map_err(|_| expected())?;
-    let duration = Duration::try_from_secs_f64(number * factor).map_err(|_| expected())?;
-    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "give seconds, as in 12.5".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// Columns and rows of a terminal.
@@ -372,28 +324,5 @@ mod tests {
                 assert!(answer.contains(shown), "{called} {arguments}: {answer}");
             }
         }
-    }
-
-    #[test]
-    fn a_time_to_wait_has_a_unit_or_is_in_seconds() {
-        for (text, millis) in [("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("250ms", 250), ("1.5", 1_500)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in ["", "s", "0s", "-1s", "1d", "NaN", "inf", "1e300h", "1 2"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-        assert!(parsed("idempotence start A12 --no-wait --timeout 3s").is_err());
-    }
-
-    #[test]
-    fn a_payment_is_taken_and_forgotten() {
-        let Ok(Cli { command: Some(CommandArgs::Start(args)), .. }) =
-            parsed("idempotence start 11235 123456 999 VISA-12345 --faults none")
-        else {
-            panic!("it is a start");
-        };
-        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Forgotten)));
-        assert!(!format!("{args:?}").contains("VISA"), "{args:?}");
-        assert!(parsed("idempotence start 11235 123456 999 VISA-12345 more").is_err());
     }
 }

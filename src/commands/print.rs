@@ -44,11 +44,19 @@ pub fn finish(code: ExitCode) -> ExitCode {
 /// Prints the answer of the command line's parser, which is help, a version or an error, and gives its exit code.
 #[must_use]
 pub fn answer(answer: &clap::Error) -> ExitCode {
-    let printed = answer.print();
-    if !answer.use_stderr() {
-        keep(printed);
+    if answer.use_stderr() {
+        refusal(answer);
+    } else {
+        keep(answer.print());
     }
     finish(u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Prints why the command line is wrong, without colours: its quotes of the command line may have escape sequences.
+fn refusal(answer: &clap::Error) {
+    let text = answer.to_string();
+    let lines: Vec<_> = text.lines().map(|line| sanitize(line, LONGEST)).collect();
+    let _gone = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
 /// Text for people.

@@ -20,21 +20,28 @@ use crate::{
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
     let limit = args.timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
     let _log = log::to_file(&settings);
-    let id = crate::domain::OrderId::new(args.order_id.as_str())
-        .map_err(|problem| Failure::Usage(format!("ORDER_ID: {problem}")))?;
     let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
     let seed = args.terms.seed.unwrap_or_else(drawn_seed);
     let guard = args.terms.guard.unwrap_or_default();
     let link = Link::connect(&endpoint(&settings, "starter"), Patience::Retries).await?;
-    let before = stock(&settings)?;
+    let document = read_document(&settings.database.path)?;
+    if let Some(known) = document.as_ref().map(|document| &document.product).filter(|known| **known != args.product_id)
+    {
+        print::problem(&format!(
+            "hint: {} has product {known} only, so a worker with this database rejects an order of {}",
+            settings.database.path.display(),
+            args.product_id
+        ));
+    }
+    let before = document.map(|document| document.stock);
     say(&args, &format!("stock before: {}", shown(before)));
     let input = OrderInput {
-        order: id.as_str().to_owned(),
-        item: args.product_id.clone(),
+        order: args.order_id.to_string(),
+        item: args.product_id.to_string(),
         quantity: args.quantity,
         demo: Some(Demo::new(&faults, seed, guard)),
     };
-    let workflow = args.workflow_id.clone().unwrap_or_else(|| link.conceal(&order_workflow_id(id.as_str())));
+    let workflow = args.workflow_id.clone().unwrap_or_else(|| link.conceal(&order_workflow_id(args.order_id.as_str())));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
     let (started, watch) = start(&link, request).await?;
     say(&args, &format!("workflow {} run {}", started.workflow, started.run));
@@ -76,7 +83,7 @@ fn left_open(args: &StartArgs, started: &Started, outcome: &str, before: Option<
 
 fn print_json(args: &StartArgs, started: &Started, outcome: &str, before: Option<i64>, after: Option<i64>) {
     print::json(&json!({
-        "orderID": args.order_id,
+        "orderID": args.order_id.as_str(),
         "workflowID": started.workflow,
         "runID": started.run,
         "outcome": outcome,

@@ -1,0 +1,107 @@
+//! The arguments of `start`.
+
+use std::{convert::Infallible, time::Duration};
+
+use clap::Args;
+
+use super::{TermsArgs, values};
+use crate::domain::{OrderId, ProductId};
+
+#[derive(Debug, Clone, Args)]
+pub struct StartArgs {
+    /// 1 to 128 printable ASCII characters
+    #[arg(default_value = "A12")]
+    pub order_id: OrderId,
+    /// 1 to 128 printable ASCII characters
+    #[arg(default_value = "123456")]
+    pub product_id: ProductId,
+    /// Units, from 1 on
+    #[arg(default_value_t = 999, allow_negative_numbers = true, value_parser = values::quantity)]
+    pub quantity: i64,
+    /// Taken, as the original demo's starter took one, and forgotten at once
+    #[arg(value_parser = forget)]
+    pub payment: Option<Forgotten>,
+    /// [default: order-<ORDER_ID>]
+    #[arg(long, value_name = "ID", value_parser = values::workflow_id)]
+    pub workflow_id: Option<String>,
+    /// Stop waiting after this long, as in 30s, 2m or 1h; the order stays open
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+    /// Start the order, print its workflow id and run id, and do not wait
+    #[arg(long, conflicts_with = "timeout")]
+    pub no_wait: bool,
+    #[command(flatten)]
+    pub terms: TermsArgs,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was said, and is not kept: nothing can log or show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten;
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+const fn forget(_: &str) -> Result<Forgotten, Infallible> {
+    Ok(Forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::cli::{Cli, CommandArgs};
+
+    fn start(arguments: &[&str]) -> Result<StartArgs, clap::Error> {
+        let line = ["idempotence", "start"].iter().chain(arguments).map(OsString::from);
+        match Cli::of(line)?.command {
+            Some(CommandArgs::Start(args)) => Ok(args),
+            other => panic!("expected a start, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_payment_is_taken_and_forgotten() {
+        let args = start(&["11235", "123456", "999", "VISA-12345", "--faults", "none"]).unwrap();
+        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Forgotten)));
+        assert!(!format!("{args:?}").contains("VISA"), "{args:?}");
+        assert!(start(&["11235", "123456", "999", "VISA-12345", "more"]).is_err());
+        assert!(start(&["A12", "--no-wait", "--timeout", "3s"]).is_err());
+    }
+
+    #[test]
+    fn a_wrong_argument_is_named_with_its_value_and_what_is_expected() {
+        let long = "x".repeat(129);
+        let workflow = "w".repeat(1001);
+        let units = "give a whole number of units from 1 to 2147483648";
+        for (arguments, argument, expected) in [
+            (vec!["A", "123456", "-5"], "[QUANTITY]", units),
+            (vec!["A", "123456", "abc"], "[QUANTITY]", units),
+            (vec!["A", "123456", "0"], "[QUANTITY]", units),
+            (vec!["A", "123456", "1.5"], "[QUANTITY]", units),
+            (vec!["A", "123456", ""], "[QUANTITY]", units),
+            (vec!["A", "123456", "2147483649"], "[QUANTITY]", units),
+            (vec!["A", "123456", "99999999999999999999"], "[QUANTITY]", units),
+            (vec!["A", "123456", "-99999999999999999999"], "[QUANTITY]", units),
+            (vec![""], "[ORDER_ID]", "give 1 to 128 printable ASCII characters"),
+            (vec![" A"], "[ORDER_ID]", "begins or ends with a space"),
+            (vec![&long], "[ORDER_ID]", "at most 128"),
+            (vec!["A", ""], "[PRODUCT_ID]", "give 1 to 128 printable ASCII characters"),
+            (vec!["A", "\u{e4}"], "[PRODUCT_ID]", "not printable ASCII"),
+            (vec!["A", &long], "[PRODUCT_ID]", "at most 128"),
+            (vec!["A", "--workflow-id", " "], "--workflow-id <ID>", "give 1 to 1000 bytes"),
+            (vec!["A", "--workflow-id", &workflow], "--workflow-id <ID>", "give 1 to 1000 bytes"),
+            (vec!["A", "--seed", "x"], "--seed <NUMBER>", "from 0 to 18446744073709551615"),
+        ] {
+            let error = start(&arguments).unwrap_err();
+            let text = error.to_string();
+            let value = arguments[arguments.len() - 1];
+            let named = format!("invalid value '{value}' for '{argument}'");
+            assert!(text.contains(&named) && text.contains(expected), "{arguments:?}: {text}");
+            assert_eq!(error.exit_code(), 2, "{arguments:?}");
+        }
+        let args = start(&["A", "123456", "2147483648"]).unwrap();
+        assert_eq!(args.quantity, 2_147_483_648);
+    }
+}
