@@ -20,6 +20,7 @@ use crate::{
 mod settings;
 mod start;
 mod values;
+mod version;
 
 pub use settings::SettingsArgs;
 pub use start::StartArgs;
@@ -29,6 +30,7 @@ use values::{seconds, seed};
 /// See retries hit a shared database, live, and the stock stay right.
 #[derive(Debug, Parser)]
 #[command(name = "idempotence", version, about, long_about = None, max_term_width = 100)]
+#[command(long_version = version::LONG.as_str())]
 pub struct Cli {
     #[command(flatten)]
     pub settings: SettingsArgs,

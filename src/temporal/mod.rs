@@ -33,6 +33,9 @@ mod wire;
 mod worker;
 mod workflow;
 
+/// The version of the SDK that `Cargo.toml` pins.
+pub const SDK_VERSION: &str = "1.1.1";
+
 pub use codec::{Codec, DecodeError, EncodeError};
 pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;

@@ -9,6 +9,7 @@ use idempotence::{
     app::{Command, End, Message, Server, StartOrder, Tone},
     domain::{Guard, RetryWaits},
     faults::FaultPlan,
+    server::{SERVER_VERSION, Search, VERSION, locate},
     store::{Fact, Phase},
     temporal::order_workflow_id,
 };
@@ -16,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     desk::Desk,
-    stage::{Stage, address, free_port, offline, program},
+    stage::{Stage, address, free_port, offline, program, skipped},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,4 +123,26 @@ async fn a_lost_server_is_told_with_its_address_and_cause() {
     server.wait().unwrap();
     let cause = desk.down().await;
     assert!(cause.contains(&address) && cause.contains("has gone") && cause.contains("refused"), "{cause}");
+}
+
+/// What `--version` says of the server is a constant, as the program must not start another to find out.
+#[test]
+fn the_pinned_program_has_the_server_that_version_names() {
+    if offline() {
+        return;
+    }
+    address();
+    let stage = Stage::new();
+    let output = stage.command("config").arg("--json").output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cache_dir = found["settings"]["cache_dir"]["value"].as_str().unwrap().into();
+    let setting = std::env::var_os("TEMPORAL_CLI").map(Into::into);
+    let executable = locate(&Search { setting, cache_dir }).unwrap().unwrap();
+    let output = process::Command::new(executable).arg("--version").output().unwrap();
+    let says = String::from_utf8(output.stdout).unwrap();
+    if says.contains(&format!("version {VERSION} ")) {
+        assert!(says.contains(&format!("(Server {SERVER_VERSION},")), "{says}");
+    } else {
+        skipped(&format!("the program here is not the pinned one: {says}"));
+    }
 }
