@@ -17,6 +17,7 @@ use crate::{
     faults::{FaultPlan, Seed},
 };
 
+mod help;
 mod settings;
 mod start;
 mod values;
@@ -53,7 +54,7 @@ impl Cli {
     fn of(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut arguments = arguments.peekable();
         let called = arguments.peek().map(Path::new).and_then(Path::file_name);
-        let mut command = Self::command();
+        let mut command = help::tailored(Self::command());
         if called.is_some_and(|name| name == EXTENSION.0) {
             command = command.bin_name(EXTENSION.1);
         }

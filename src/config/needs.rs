@@ -1,6 +1,7 @@
 //! Which settings a command needs. A mistake in one that it does not need must not stop it.
 
 use super::error::SettingsError;
+use super::names::KEYS;
 
 /// A part of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,13 @@ impl Area {
             | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Self::Look,
             _ => Self::Connection,
         }
+    }
+
+    /// The part that the flag of this name belongs to, written with underscores as in the settings file.
+    #[must_use]
+    pub fn of_flag(flag: &str) -> Self {
+        // The only other flag is that for the file `.env`.
+        KEYS.iter().find(|key| key.key == flag).map_or(Self::Files, |key| Self::of(key.name))
     }
 }
 

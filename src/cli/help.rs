@@ -1,0 +1,76 @@
+//! A command's help shows the settings that the command uses; it accepts the others all the same.
+
+use clap::{Arg, Command};
+
+use crate::config::Area;
+
+/// The parts of the settings that the command `name` uses.
+fn used_by(name: &str) -> &'static [Area] {
+    use Area::{Connection, Database, Files, Look, Program, Worker};
+
+    match name {
+        "worker" => &[Files, Connection, Database, Worker],
+        "server" => &[Files, Connection, Program],
+        "codec-server" => &[Files, Connection],
+        "start" => &[Files, Connection, Database],
+        "audit" | "reset" => &[Files, Database],
+        "keys" => &[Files],
+        "replay" => &[Files, Look],
+        "export" | "supervise" => &[],
+        _ => &Area::ALL,
+    }
+}
+
+/// Hides the settings that a command does not use in its help.
+pub(super) fn tailored(command: Command) -> Command {
+    let settings: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    command.mut_subcommands(|subcommand| {
+        let used = used_by(subcommand.get_name());
+        let unused = settings.iter().filter(|setting| !used.contains(&Area::of_flag(setting.get_id().as_str())));
+        let hidden: Vec<_> = unused.map(|setting| setting.clone().hide(true)).collect();
+        subcommand.args(hidden)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use crate::cli::Cli;
+
+    fn answer(line: &str) -> String {
+        Cli::of(line.split(' ').map(OsString::from)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_commands_help_shows_the_settings_that_it_uses() {
+        for (command, shown, hidden) in [
+            ("replay", vec!["--theme", "--plain", "--no-env-file"], vec!["--address", "--database", "--temporal-cli"]),
+            ("export", vec!["--svg"], vec!["Settings:", "--address", "--theme", "--database", "--no-env-file"]),
+            ("keys", vec!["--no-env-file"], vec!["--address", "--theme", "--database"]),
+            ("keys add", vec!["--no-env-file"], vec!["--address", "--theme", "--database"]),
+            ("audit", vec!["--database", "--no-env-file"], vec!["--address", "--tls", "--theme", "--temporal-cli"]),
+            ("reset", vec!["--database", "--yes"], vec!["--address", "--profile", "--still"]),
+            ("start", vec!["--address", "--tls-cert", "--database"], vec!["--theme", "--ascii", "--temporal-cli"]),
+            ("server", vec!["--address", "--temporal-cli"], vec!["--database", "--plain"]),
+            ("config", vec!["--address", "--database", "--theme", "--temporal-cli"], vec![]),
+            ("demo", vec!["--address", "--database", "--theme", "--temporal-cli"], vec![]),
+        ] {
+            let help = answer(&format!("idempotence {command} --help"));
+            for flag in shown {
+                assert!(help.contains(flag), "{command} lacks {flag}:\n{help}");
+            }
+            for flag in hidden {
+                assert!(!help.contains(flag), "{command} shows {flag}:\n{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_that_a_command_does_not_use_are_accepted() {
+        for line in ["replay --address h:1", "--address h:1 replay", "keys add K --tls=false", "export --theme mono"] {
+            let line = format!("idempotence {line}");
+            Cli::of(line.split(' ').map(OsString::from)).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+}
