@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Failure, print};
+use super::{Failure, print, progress::reading_journal};
 use crate::{
     cli::AuditArgs,
     config::Settings,
@@ -14,7 +14,7 @@ use crate::{
 
 pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
-    let found = examine(path)?.ok_or_else(|| {
+    let found = reading_journal(path, |seen| examine(path, seen))?.ok_or_else(|| {
         Failure::Unanswered(format!(
             "there is no database at {}; a worker makes it, or: idempotence reset --yes",
             path.display()

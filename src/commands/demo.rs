@@ -13,7 +13,9 @@ use super::{
     Failure,
     dashboard::QUEUE,
     log::{self, LogFile},
-    print, record, scenarios,
+    print,
+    progress::awaited,
+    record, scenarios,
     stage::Stage,
 };
 use crate::{
@@ -43,6 +45,9 @@ use report::Report;
 
 /// The one that is played where none is named.
 pub(super) const FIRST: &str = "seed";
+
+/// More than this is longer than the journal of a reset.
+const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
 /// How long worker and server may take to end: the worker finishes what it runs.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -159,7 +164,8 @@ async fn backend(settings: &Settings, quiet: bool) -> Result<Backend, Failure> {
             print::line(&step.to_string());
         }
     };
-    Ok(bring_up(settings, "demo", Patience::Retries, &progress).await?)
+    let bring_up = bring_up(settings, "demo", Patience::Retries, &progress);
+    Ok(awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?)
 }
 
 /// Ends a server of ours.
@@ -171,11 +177,11 @@ async fn end(backend: Backend) {
 
 /// Whether the database at `path` is as a reset leaves it, or does not exist yet.
 fn is_untouched(path: &Path) -> Result<bool, StoreError> {
-    let records = JournalReader::new(path).read()?.records.len();
+    let (news, progress) = JournalReader::new(path).read_some(MAX_UNTOUCHED_BYTES)?;
     let document = read_document(path)?;
     let is_starting =
         |document: &Document| Document::parse(STARTING_DOCUMENT.as_bytes()).is_ok_and(|of| of == *document);
-    Ok(records <= 1 && document.as_ref().is_none_or(is_starting))
+    Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
 }
 
 /// Plays a scenario on its stage, to its end.
@@ -211,7 +217,7 @@ async fn play(
     drop(messages);
     // Nobody waits for a worker of a stage that goes.
     let last = if played.is_ok() { WorkerOrder::Stop } else { WorkerOrder::Kill };
-    effects.finish(last, PATIENCE).await;
+    awaited("the worker finishes what it runs".to_owned(), effects.finish(last, PATIENCE)).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();
     match why {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::json;
 
-use super::print;
+use super::{print, progress::awaited};
 use crate::{
     cli::DoctorArgs,
     config::{Effective, Settings, SettingsError},
@@ -88,7 +88,8 @@ pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
 
 async fn examine(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![Check::right("settings", "valid"), encryption(settings)];
-    checks.extend(server::examine(settings).await);
+    let asked = server::examine(settings);
+    checks.extend(awaited(format!("asking the server at {}", settings.address), asked).await);
     checks.push(server::program(settings));
     checks.extend(database::examine(settings));
     checks

@@ -14,7 +14,11 @@ use ratatui::{
     layout::{Rect, Size},
 };
 
-use super::{Failure, print, replay};
+use super::{
+    Failure, print,
+    progress::{Counter, counted},
+    replay,
+};
 use crate::{
     app::Look,
     cli::{ExportArgs, ScreenSize},
@@ -45,11 +49,12 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let mut player = Player::without_bar(replay::read(name)?, Look::default());
     let title = format!("idempotence: {}", replay::shown(name));
     if let Some(file) = targets.svg {
-        seek(&mut player, args)?;
+        counted("looking for the screen", |counter| seek(&mut player, args, counter))?;
         write(file, &svg(&screen(&player, args.size), &title))?;
     }
     if let Some(file) = targets.cast {
-        write(file, &cast(&mut player, args.size, &title))?;
+        let cast = counted("drawing the screens", |counter| cast(&mut player, args.size, &title, counter));
+        write(file, &cast)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,8 +84,8 @@ impl<'a> Targets<'a> {
 }
 
 /// Moves to the screen that was asked for.
-fn seek(player: &mut Player, args: &ExportArgs) -> Result<(), Failure> {
-    let since = args.when.as_deref().map_or(Ok(0), |text| first_with(player, args.size, text))?;
+fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(), Failure> {
+    let since = args.when.as_deref().map_or(Ok(0), |text| first_with(player, args.size, text, counter))?;
     let last = if args.when.is_some() { 0 } else { u64::MAX };
     let after = args.at.map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
     let (at, length) = (since.saturating_add(after.unwrap_or(last)), player.length());
@@ -93,8 +98,9 @@ fn seek(player: &mut Player, args: &ExportArgs) -> Result<(), Failure> {
 }
 
 /// When the screen shows `text` for the first time, in milliseconds since the beginning.
-fn first_with(player: &mut Player, size: ScreenSize, text: &str) -> Result<u64, Failure> {
+fn first_with(player: &mut Player, size: ScreenSize, text: &str, counter: &Counter) -> Result<u64, Failure> {
     loop {
+        counter.set(player.at(), player.length());
         let buffer = screen(player, size);
         let mut rows = buffer.content().chunks(usize::from(size.width));
         if rows.any(|row| row.iter().map(Cell::symbol).collect::<String>().contains(text)) {
@@ -113,12 +119,13 @@ fn screen(player: &Player, ScreenSize { width, height }: ScreenSize) -> Buffer {
     buffer
 }
 
-fn cast(player: &mut Player, size: ScreenSize, title: &str) -> String {
+fn cast(player: &mut Player, size: ScreenSize, title: &str, counter: &Counter) -> String {
     let mut cast = Cast::new(Size::new(size.width, size.height), title);
     let length = player.length();
     let mut at = 0;
     loop {
         player.seek(at);
+        counter.set(at, length);
         cast.frame(Duration::from_millis(at), &screen(player, size));
         if at >= length {
             return cast.finish();

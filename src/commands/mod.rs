@@ -11,6 +11,7 @@ mod export;
 mod keys;
 mod log;
 mod print;
+mod progress;
 mod record;
 mod replay;
 mod reset;

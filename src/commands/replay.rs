@@ -2,21 +2,16 @@
 
 mod lines;
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::Path,
-    process::ExitCode,
-};
+use std::{io, path::Path, process::ExitCode};
 
 use tokio::sync::mpsc;
 
-use super::{Failure, log, needs_terminal};
+use super::{Failure, log, needs_terminal, progress::read_limited};
 use crate::{
     app::Command,
     cli::ReplayArgs,
     config::Settings,
-    recording::{self, Player, Recording},
+    recording::{self, MAX_RECORDING_BYTES, Player, Recording},
     runtime::{notes::NotesWriter, session},
 };
 
@@ -73,19 +68,13 @@ pub fn read(name: &str) -> Result<Recording, Failure> {
     if let Some(bytes) = recording::built_in(name) {
         return Ok(Recording::read(name, bytes)?);
     }
-    if name == STANDARD {
-        let mut bytes = Vec::new();
-        let unreadable = |source| Failure::Unreadable { file: shown(name).into(), source };
-        io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
-        return Ok(Recording::read(shown(name), &bytes)?);
-    }
-    let file = Path::new(name);
-    let bytes = fs::read(file).map_err(|source| {
+    let file = (name != STANDARD).then(|| Path::new(name));
+    let bytes = read_limited(shown(name), file, MAX_RECORDING_BYTES as u64).map_err(|source| {
         if source.kind() == io::ErrorKind::NotFound {
             let known: Vec<_> = recording::BUILT_IN.iter().map(|(known, _)| *known).collect();
             return Failure::Usage(format!("there is no recording {name}; built in are {}", known.join(" and ")));
         }
-        Failure::Unreadable { file: file.to_owned(), source }
+        Failure::Unreadable { file: shown(name).into(), source }
     })?;
-    Ok(Recording::read(name, &bytes)?)
+    Ok(Recording::read(shown(name), &bytes)?)
 }

@@ -1,13 +1,13 @@
 //! Finds scenarios by name or file, and names those that are built in.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
 
-use super::print;
+use super::{print, progress::read_text};
 use crate::scenario::{self, NoScenario, Scenario, ScenarioError};
 
 /// Why there is no scenario.
@@ -33,8 +33,7 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProbl
         return Ok(scenario::built_in(name)?);
     }
     let file = beside.map(|folder| folder.join(path)).filter(|file| file.exists()).unwrap_or_else(|| path.to_owned());
-    let text =
-        fs::read_to_string(&file).map_err(|source| ScenarioProblem::Unreadable { file: file.clone(), source })?;
+    let text = read_text(&file).map_err(|source| ScenarioProblem::Unreadable { file: file.clone(), source })?;
     let stem = file.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
     Ok(scenario::parse(&stem, &file.display().to_string(), &text)?)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Failure, log, print, stop::asked_to_stop};
+use super::{Failure, log, print, progress::awaited, stop::asked_to_stop};
 use crate::{
     cli::ServerArgs,
     config::Settings,
@@ -18,7 +18,8 @@ pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failu
         return Err(Failure::Usage(format!("{address} is not this machine; the embedded server listens on it only")));
     }
     let progress = |step: crate::server::Progress| print::problem(&step.to_string());
-    let Backend { server, .. } = bring_up(&settings, "server", Patience::None, &progress).await?;
+    let bring_up = bring_up(&settings, "server", Patience::None, &progress);
+    let Backend { server, .. } = awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?;
     let Some(server) = server else {
         print::line(&format!("a Temporal server answers at {} already", settings.address));
         return Ok(ExitCode::SUCCESS);

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Failure, drawn_seed, faults_for, log, print,
+    progress::awaited,
     waiting::{Waited, Waiting},
 };
 use crate::{
@@ -23,7 +24,9 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
     let seed = args.terms.seed.unwrap_or_else(drawn_seed);
     let guard = args.terms.guard.unwrap_or_default();
-    let link = Link::connect(&endpoint(&settings, "starter"), Patience::Retries).await?;
+    let endpoint = endpoint(&settings, "starter");
+    let connecting = Link::connect(&endpoint, Patience::Retries);
+    let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
     let document = read_document(&settings.database.path)?;
     if let Some(known) = document.as_ref().map(|document| &document.product).filter(|known| **known != args.product_id)
     {

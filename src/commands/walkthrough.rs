@@ -1,7 +1,6 @@
 //! The walkthrough: a talk in steps, each played for real on a stage of its own. On a second terminal, the speaker's notes.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -14,7 +13,9 @@ use super::{
     Failure,
     dashboard::{QUEUE, conclude},
     log::{self, LogFile},
-    needs_terminal, record,
+    needs_terminal,
+    progress::read_text,
+    record,
     stage::{Stage, basic_setup},
 };
 use crate::{
@@ -104,7 +105,7 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
         None => (BUILT_IN.0.to_owned(), BUILT_IN.1.to_owned()),
         Some(file) => {
             let unreadable = |source| Failure::Unreadable { file: file.to_owned(), source };
-            (file.display().to_string(), fs::read_to_string(file).map_err(unreadable)?)
+            (file.display().to_string(), read_text(file).map_err(unreadable)?)
         }
     };
     let beside = file.and_then(Path::parent).map(PathBuf::from);

@@ -4,7 +4,11 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Failure, faults_for, log, print, stop::asked_to_stop};
+use super::{
+    Failure, faults_for, log, print,
+    progress::{awaited, reading_journal},
+    stop::asked_to_stop,
+};
 use crate::{
     cli::WorkerArgs,
     config::Settings,
@@ -29,8 +33,9 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
 async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     log::of_worker(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
-    // A long journal takes seconds to read.
-    let store = tokio::task::block_in_place(|| JsonStore::open(&settings.database.path))?;
+    let database = &settings.database.path;
+    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, seen));
+    let store = tokio::task::block_in_place(open)?;
     // A worker that cannot tell its figures works all the same.
     let metrics = settings
         .metrics
@@ -38,7 +43,9 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     if let Some(metrics) = &metrics {
         tracing::info!("metrics at http://{}{METRICS_PATH}", metrics.address());
     }
-    let link = Link::connect_counted(&endpoint(&settings, "worker"), Patience::Retries, metrics.as_ref()).await?;
+    let endpoint = endpoint(&settings, "worker");
+    let connecting = Link::connect_counted(&endpoint, Patience::Retries, metrics.as_ref());
+    let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
     let setup = WorkerSetup {
         client: link.client().clone(),
         task_queue: settings.task_queue.clone(),

@@ -16,7 +16,7 @@ const LONGEST_TIME: u64 = 24 * 60 * 60 * 1_000;
 const VERSION: u32 = 1;
 
 /// The longest recording that is written and read, in bytes; a walkthrough has less than a hundred kilobytes.
-pub(super) const LONGEST: usize = 64 * 1024 * 1024;
+pub const MAX_RECORDING_BYTES: usize = 64 * 1024 * 1024;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,8 +73,8 @@ pub enum RecordingError {
         "{file} has version {found} of the format, and this program reads version {VERSION}; use the program that wrote it ({program})"
     )]
     Version { file: String, found: u32, program: String },
-    #[error("{file} has {bytes} bytes, and no recording of this program has more than 64 MiB")]
-    TooLong { file: String, bytes: usize },
+    #[error("{file} has more than 64 MiB, and no recording of this program has")]
+    TooLong { file: String },
     #[error("{file} is damaged at line {line}: {problem}; make it anew, or remove that line and all behind it")]
     Damaged { file: String, line: usize, problem: String },
 }
@@ -98,8 +98,8 @@ impl Recording {
             let (file, problem) = (file.to_owned(), problem.to_owned());
             RecordingError::NoRecording { file, problem }
         };
-        if bytes.len() > LONGEST {
-            return Err(RecordingError::TooLong { file: file.to_owned(), bytes: bytes.len() });
+        if bytes.len() > MAX_RECORDING_BYTES {
+            return Err(RecordingError::TooLong { file: file.to_owned() });
         }
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let first = lines.next().ok_or_else(|| no_recording("it is empty"))?;

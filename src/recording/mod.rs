@@ -20,7 +20,7 @@ mod paced;
 mod player;
 mod recorder;
 
-pub use format::{Entry, Recording, RecordingError, What};
+pub use format::{Entry, MAX_RECORDING_BYTES, Recording, RecordingError, What};
 pub use library::{BUILT_IN, built_in};
 pub use paced::Paced;
 pub use player::Player;

@@ -8,7 +8,7 @@ use crate::{
     runtime::core::Core,
 };
 
-use super::format::{self, End, Entry, LONGEST, What};
+use super::format::{self, End, Entry, MAX_RECORDING_BYTES, What};
 
 /// Where a recording goes.
 pub struct Recorder {
@@ -71,7 +71,7 @@ impl Recorder {
         let entry = Entry { n: self.number, at, what };
         let written = self.encode(&entry).and_then(|line| {
             self.written = self.written.saturating_add(line.len());
-            if self.written > LONGEST {
+            if self.written > MAX_RECORDING_BYTES {
                 return Err(io::Error::other("it would be longer than 64 MiB, which nobody replays"));
             }
             self.out.write_all(&line)

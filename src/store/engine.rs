@@ -13,6 +13,7 @@ use super::{
     document::Document,
     error::{Damage, StoreError},
     medium::{FileId, Medium, Stamp},
+    reader::Progress,
     record::{AttemptEvent, Commit, Fact, Outcome, Record, Refused},
     replay::{Position, fold},
 };
@@ -158,8 +159,21 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`]; nothing is changed where the files are damaged.
     pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
+        Self::open_observed(medium, clock, reorder_below, &|_| {})
+    }
+
+    /// As [`Self::open`]; `seen` is called as a long journal is read.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_observed(
+        medium: M,
+        clock: fn() -> UnixMillis,
+        reorder_below: i64,
+        seen: &dyn Fn(Progress),
+    ) -> Result<Self, StoreError> {
         let mut engine = Self::new(medium, clock, reorder_below);
-        engine.read_ahead()?;
+        engine.read_ahead(seen)?;
         engine.locked(|engine| {
             engine.start_up()?;
             engine.publish()
@@ -173,7 +187,7 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
-        self.read_ahead()?;
+        self.read_ahead(&|_| {})?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
         if std::mem::take(&mut self.unwritten) {
             // The journal decides, at the next commit. A failed publication has changed nothing that is in memory.

@@ -8,7 +8,7 @@ use super::{
     engine::failed,
     error::{Damage, StoreError, Witness},
     medium::{Paths, poison_reason, read_document_bytes},
-    reader::JournalReader,
+    reader::{JournalReader, Progress},
     record::{Fact, Record},
 };
 use crate::domain::{ProductId, Stock};
@@ -59,16 +59,16 @@ pub enum Difference {
     OtherState,
 }
 
-/// Examines the database of the document at `path`; `None` if there is none.
+/// Examines the database of the document at `path`; `None` if there is none. `seen` is called as its journal is read.
 ///
 /// # Errors
 /// [`StoreError`], if it cannot be read or its journal is damaged.
-pub fn examine(path: &Path) -> Result<Option<Examination>, StoreError> {
+pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examination>, StoreError> {
     let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
     let mut reader = JournalReader::new(path);
     let mut account = Account::default();
     let mut shown = read_document(&paths)?;
-    account.read(&mut reader, &paths)?;
+    account.read(&mut reader, &paths, seen)?;
     if account.is_empty() {
         return without_journal(&paths, shown);
     }
@@ -79,7 +79,7 @@ pub fn examine(path: &Path) -> Result<Option<Examination>, StoreError> {
         thread::sleep(BETWEEN_LOOKS);
         let before = shown;
         shown = read_document(&paths)?;
-        account.read(&mut reader, &paths)?;
+        account.read(&mut reader, &paths, seen)?;
         if seq_of(&shown) > seq_of(&before) {
             // A worker publishes, only not as fast as its journal grows.
             return account.conclude(&paths, None).map(Some);
@@ -137,8 +137,8 @@ impl Account {
         self.product.is_none()
     }
 
-    fn read(&mut self, reader: &mut JournalReader, paths: &Paths) -> Result<(), StoreError> {
-        let news = reader.read()?;
+    fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
+        let news = reader.read_observed(seen)?;
         if news.restarted && !news.records.is_empty() {
             *self = Self::default();
         }

@@ -6,6 +6,7 @@ use super::{
     engine::{Engine, Loaded, failed},
     error::StoreError,
     medium::{FileId, JournalFile, Medium},
+    reader::Progress,
     record::Record,
     replay::{Position, read_lines},
 };
@@ -27,7 +28,7 @@ impl<M: Medium> Engine<M> {
             loaded.is_some_and(|loaded| loaded.position.offset <= found.bytes)
         });
         let Some(found) = known else { return self.start_up() };
-        let read_to = self.read_on(found)?;
+        let read_to = self.read_on(found, &|_| {})?;
         let loaded = self.state()?;
         self.seen = Some((loaded.file, loaded.position));
         self.cut_torn_end(read_to)
@@ -35,7 +36,7 @@ impl<M: Medium> Engine<M> {
 
     /// Reads without the lock what the journal holds, unless little is missing: the other processes need not wait
     /// until a long one is read. What comes after it is read under the lock.
-    pub(super) fn read_ahead(&mut self) -> Result<(), StoreError> {
+    pub(super) fn read_ahead(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let path = self.medium.journal_path().to_owned();
         let unread = |engine: &Self, found: JournalFile| {
             let known = engine.loaded.as_ref().filter(|loaded| loaded.file == found.id);
@@ -52,7 +53,7 @@ impl<M: Medium> Engine<M> {
             engine.open_journal()
         })?;
         self.forget_other_than(found);
-        self.read_on(found).map(drop)
+        self.read_on(found, seen).map(drop)
     }
 
     /// Opens the journal that the name stands for now. The caller holds the lock.
@@ -69,8 +70,8 @@ impl<M: Medium> Engine<M> {
     }
 
     /// Reads the lines between what is known and the end that was found, and takes them in. The answer is the byte up
-    /// to which it has read: a torn line may be between the last complete one and it.
-    pub(super) fn read_on(&mut self, found: JournalFile) -> Result<u64, StoreError> {
+    /// to which it has read: a torn line may be between the last complete one and it. `seen` is called after each chunk.
+    pub(super) fn read_on(&mut self, found: JournalFile, seen: &dyn Fn(Progress)) -> Result<u64, StoreError> {
         let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
         let mut most = CHUNK_BYTES;
         loop {
@@ -85,6 +86,7 @@ impl<M: Medium> Engine<M> {
             // A line that is longer than a chunk takes more than one.
             most = if records.is_empty() { most.saturating_mul(2) } else { CHUNK_BYTES };
             self.take_in(found.id, &records, position)?;
+            seen(Progress { read: read_to, of: found.bytes });
             if read_to >= found.bytes || (bytes.len() as u64) < wanted {
                 return Ok(read_to);
             }

@@ -88,12 +88,21 @@ impl JournalReader {
     /// # Errors
     /// [`StoreError::Io`] and [`StoreError::DamagedJournal`]; then the next look reports all that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
+        self.read_observed(&|_| {})
+    }
+
+    /// As [`Self::read`]; `seen` is called after each chunk.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub fn read_observed(&mut self, seen: &dyn Fn(Progress)) -> Result<News, StoreError> {
         let before = (self.position, self.last_line.clone());
         let mut news = News::default();
         loop {
             let at = self.position;
             match self.read_some(CHUNK_BYTES) {
                 Ok((more, progress)) => {
+                    seen(progress);
                     if more.restarted {
                         news = more;
                     } else {

@@ -67,7 +67,7 @@ impl<M: Medium> Engine<M> {
     fn load(&mut self) -> Result<(), StoreError> {
         let found = self.open_journal()?;
         self.forget_other_than(found);
-        let read_to = self.read_on(found)?;
+        let read_to = self.read_on(found, &|_| {})?;
         if self.loaded.is_none() {
             return Err(self.damaged(0, Damage::Empty));
         }

@@ -21,6 +21,7 @@ use super::{
     engine::{Answer, Committed, Engine, Publication, Request, failed},
     error::StoreError,
     medium::{Disk, Medium},
+    reader::Progress,
 };
 use crate::domain::{REORDER_BELOW, UnixMillis};
 
@@ -75,9 +76,17 @@ impl JsonStore {
     /// # Errors
     /// [`StoreError`] as [`Engine::open`] gives it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_observed(path, &|_| {})
+    }
+
+    /// As [`Self::open`]; `seen` is called as a long journal is read.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_observed(path: &Path, seen: &dyn Fn(Progress)) -> Result<Self, StoreError> {
         let medium = Disk::open(path)?;
         medium.remove_leftovers();
-        Self::on(Engine::open(medium, crate::store::now, REORDER_BELOW)?)
+        Self::on(Engine::open_observed(medium, crate::store::now, REORDER_BELOW, seen)?)
     }
 
     /// Serves an engine that is open already, on any medium.

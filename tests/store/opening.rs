@@ -1,6 +1,8 @@
 //! A long journal is read without the lock, and read again only when memory may differ from it.
 
 use std::{
+    cell::RefCell,
+    fs,
     io::ErrorKind,
     sync::atomic::Ordering,
     time::{Duration, Instant},
@@ -10,7 +12,7 @@ use futures::executor::block_on;
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        CommitRequest, Engine, JsonStore, Outcome, Publication, Store,
+        CommitRequest, Engine, JsonStore, Outcome, Progress, Publication, Store, examine,
         medium::{Fault, Operation, Simulated},
     },
 };
@@ -47,6 +49,26 @@ fn a_second_worker_reads_a_long_journal_without_the_lock() {
     assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
     assert_eq!(outcome(&mut store, order("A5999", 1)), Outcome::Replayed);
     assert_right(&machine, 94_000);
+}
+
+#[test]
+fn a_long_journal_is_read_and_examined_with_its_progress() {
+    let machine = long_journal();
+    let bytes = machine.journal_bytes().len() as u64;
+    let steps = RefCell::new(Vec::new());
+    let seen = |progress: Progress| steps.borrow_mut().push(progress);
+    let assert_all_seen = || {
+        let steps = steps.take();
+        assert_eq!(steps.last(), Some(&Progress { read: bytes, of: bytes }));
+        assert!(steps.len() > 1 && steps.is_sorted_by_key(|step| step.read), "{steps:?}");
+    };
+    Engine::open_observed(machine.another(), clock, REORDER_BELOW, &seen).unwrap();
+    assert_all_seen();
+    let folder = tempfile::tempdir().unwrap();
+    let document = folder.path().join("inventory.json");
+    fs::write(folder.path().join("inventory.json.journal"), machine.journal_bytes()).unwrap();
+    assert_eq!(examine(&document, &seen).unwrap().unwrap().audit.actual, 94_000);
+    assert_all_seen();
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_reset_killed_at_any_step_on_a_real_disk_is_the_old_database_or_the_new_one(
         medium.fails_after = Some((steps, Moment::Killed));
         let ended = Engine::reset(medium, clock).is_ok();
         drop(JsonStore::open(&path).unwrap());
-        let found = examine(&path).unwrap().unwrap();
+        let found = examine(&path, &|_| {}).unwrap().unwrap();
         assert_eq!(found.verdict(), Verdict::Right, "{steps}");
         assert!([990, 1000].contains(&found.audit.actual), "{steps}: {}", found.audit.actual);
         if ended {

@@ -8,6 +8,7 @@ use std::{
 
 use super::Check;
 use crate::{
+    commands::progress::reading_journal,
     config::Settings,
     files::{Unusable, folder_of, unusable},
     store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
@@ -34,7 +35,8 @@ fn nothing_to_judge() -> Check {
 }
 
 fn stock(settings: &Settings) -> Check {
-    let found = match examine_database(&settings.database.path) {
+    let path = &settings.database.path;
+    let found = match reading_journal(path, |seen| examine_database(path, seen)) {
         Ok(Some(found)) => found,
         Ok(None) => return nothing_to_judge(),
         Err(error) => return Check::wrong("stock", error.to_string(), mend(&error, settings)),
