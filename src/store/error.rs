@@ -43,6 +43,11 @@ pub enum StoreError {
     )]
     JournalMissing { path: PathBuf },
     #[error(
+        "{} is gone, and this process has read line {line} of it; nothing was changed. Put it back, or start again \
+         with: idempotence reset", .path.display()
+    )]
+    JournalGone { path: PathBuf, line: u64 },
+    #[error(
         "the disk failed to keep what was written ({reason}), so nothing more is acknowledged on this database. Check \
          the disk, then start anew with: idempotence reset"
     )]
@@ -99,6 +104,7 @@ impl StoreError {
             | Self::DamagedJournal { .. }
             | Self::DamagedDocument { .. }
             | Self::JournalMissing { .. }
+            | Self::JournalGone { .. }
             | Self::HalfReset { .. }
             | Self::Poisoned { .. }
             | Self::Stopped => true,
@@ -113,7 +119,10 @@ impl StoreError {
             Self::Conflict { .. } => Self::CONFLICT,
             Self::Busy { .. } => "StoreBusy",
             Self::Io { .. } | Self::HalfReset { .. } => "StoreIo",
-            Self::DamagedJournal { .. } | Self::DamagedDocument { .. } | Self::JournalMissing { .. } => "StoreDamaged",
+            Self::DamagedJournal { .. }
+            | Self::DamagedDocument { .. }
+            | Self::JournalMissing { .. }
+            | Self::JournalGone { .. } => "StoreDamaged",
             Self::Poisoned { .. } => "StorePoisoned",
             Self::Stopped => "StoreStopped",
         }

@@ -83,10 +83,10 @@ impl JournalReader {
         }
     }
 
-    /// What is new since the last look. A missing journal is an empty one.
+    /// What is new since the last look. A journal that does not exist yet is an empty one.
     ///
     /// # Errors
-    /// [`StoreError::Io`] and [`StoreError::DamagedJournal`]; then the next look reports all that this one would have.
+    /// [`StoreError::Io`], [`StoreError::DamagedJournal`] and [`StoreError::JournalGone`]; then the next look reports all that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
         self.read_observed(&|_| {})
     }
@@ -189,9 +189,12 @@ impl JournalReader {
         let metadata = match look_at_regular(&self.path) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => {
-                let was_open = self.file.take().is_some();
-                self.begin();
-                return Ok(was_open);
+                self.file = None;
+                // The position is kept, so that the loss is reported until there is a journal again.
+                return match self.position.seq {
+                    0 => Ok(false),
+                    line => Err(StoreError::JournalGone { path: self.path.clone(), line }),
+                };
             }
             Err(source) => return Err(failed("look at", &self.path, source)),
         };

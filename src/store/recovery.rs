@@ -7,6 +7,7 @@ use super::{
     error::{Damage, StoreError, Witness, damaged_alone},
     medium::{Medium, Part},
     record::{Adjustment, Aside, Fact, Init, Record},
+    replay::Position,
 };
 
 impl<M: Medium> Engine<M> {
@@ -15,6 +16,7 @@ impl<M: Medium> Engine<M> {
         self.refuse_poison()?;
         let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
         if found.is_none() {
+            self.refuse_lost_journal()?;
             self.begin_journal()?;
         }
         self.load()?;
@@ -36,6 +38,12 @@ impl<M: Medium> Engine<M> {
             Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
             Err(source) => Err(failed("look at", self.medium.document_path(), source)),
         }
+    }
+
+    /// Refuses to begin a second journal in one process: a reset never leaves the name free, so the first was deleted.
+    fn refuse_lost_journal(&self) -> Result<(), StoreError> {
+        let Some((_, Position { seq: line, .. })) = self.seen else { return Ok(()) };
+        Err(StoreError::JournalGone { path: self.medium.journal_path().to_owned(), line })
     }
 
     /// No journal: the document says where the stock begins, and the seed's where there is none.

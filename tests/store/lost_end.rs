@@ -173,6 +173,76 @@ fn an_engine_on_the_disk_refuses_a_cut_journal_in_both_places() {
     assert!(!message.contains("worker"), "a worker refuses it too: {message}");
 }
 
+/// A folder, and the names of the files that a database in it may lose.
+fn lost_files() -> [(tempfile::TempDir, &'static [&'static str]); 3] {
+    let files: [&[&str]; 3] = [
+        &["inventory.json.journal"],
+        &["inventory.json", "inventory.json.journal"],
+        &["inventory.json", "inventory.json.journal", "inventory.json.lock"],
+    ];
+    files.map(|files| (tempfile::tempdir().unwrap(), files))
+}
+
+#[track_caller]
+fn assert_gone<T: std::fmt::Debug>(result: Result<T, StoreError>, last_line: u64) {
+    match result {
+        Err(error @ StoreError::JournalGone { line, .. }) => {
+            assert_eq!(line, last_line);
+            let message = error.to_string();
+            assert!(message.contains("inventory.json.journal") && message.contains("idempotence reset"), "{message}");
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_running_process_refuses_a_database_that_was_deleted() {
+    for (folder, files) in lost_files() {
+        let path = folder.path().join("inventory.json");
+        let file = folder.path().join("inventory.json.journal");
+        let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+        commit(&mut store, order("A", 1)).unwrap();
+        let good = std::fs::read(&file).unwrap();
+        for name in files {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        if files.len() > 1 {
+            // The starting document alone is what a new database begins with.
+            std::fs::write(&path, SEED).unwrap();
+        }
+        for effect in [order("A", 1), order("B", 1)] {
+            assert_gone(commit(&mut store, effect), 2);
+        }
+        assert!(!file.exists(), "nothing is written");
+        std::fs::write(&file, &good).unwrap();
+        assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Replayed);
+        std::fs::remove_file(&file).unwrap();
+        assert_gone(commit(&mut store, order("A", 1)), 2);
+        idempotence::store::reset(&path).unwrap();
+        assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Applied);
+    }
+}
+
+#[test]
+fn a_reader_reports_a_journal_that_was_deleted_until_one_is_there() {
+    for (folder, files) in lost_files() {
+        let path = folder.path().join("inventory.json");
+        let mut reader = JournalReader::new(&path);
+        assert!(reader.read().unwrap().records.is_empty(), "a database that no worker has made is not lost");
+        let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+        commit(&mut store, order("A", 1)).unwrap();
+        assert_eq!(reader.read().unwrap().records.len(), 2);
+        for name in files {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        assert_gone(reader.read(), 2);
+        assert_gone(reader.read(), 2);
+        idempotence::store::reset(&path).unwrap();
+        let news = reader.read().unwrap();
+        assert!(news.restarted && news.records.len() == 1, "{news:?}");
+    }
+}
+
 #[test]
 fn processes_that_append_in_turn_miss_nothing() {
     let machine = Simulated::with_document(SEED.as_bytes());

@@ -70,9 +70,10 @@ fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
     match error {
         StoreError::Io { path, source, .. } => mend_file(document, path, source),
         StoreError::Busy { path, .. } => Some(format!("fuser -v {}", quoted(path))),
-        StoreError::DamagedJournal { .. } | StoreError::JournalMissing { .. } | StoreError::Poisoned { .. } => {
-            Some(RESET.to_owned())
-        }
+        StoreError::DamagedJournal { .. }
+        | StoreError::JournalMissing { .. }
+        | StoreError::JournalGone { .. }
+        | StoreError::Poisoned { .. } => Some(RESET.to_owned()),
         StoreError::DamagedDocument { has_journal: true, .. } => Some("idempotence worker".to_owned()),
         StoreError::DamagedDocument { path, .. } => Some(format!("rm {}", quoted(path))),
         StoreError::HalfReset { .. } | StoreError::Rejected(_) | StoreError::Conflict { .. } | StoreError::Stopped => {
