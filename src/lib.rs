@@ -9,6 +9,7 @@
 //! | [`scenario`] | what is ordered when, what goes wrong on purpose, and what that must come to; pure |
 //! | [`encryption`] | keys, and the cipher that they are for |
 //! | [`temporal`] | worker and client: the only place that names wire types |
+//! | [`listen`] | an address to listen at |
 //! | [`codec_server`] | decrypts payloads for Temporal's own pages and commands |
 //! | [`server`] | the embedded Temporal dev server |
 //! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
@@ -28,6 +29,7 @@ pub mod faults;
 mod files;
 mod folder_sync;
 pub mod keymap;
+pub mod listen;
 pub mod picture;
 pub mod recording;
 pub mod runtime;

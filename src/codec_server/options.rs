@@ -1,17 +1,16 @@
 //! Where a codec server listens, which pages may ask it, and the token that everybody must show.
 
-use std::{
-    fmt,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::{fmt, net::SocketAddr};
 
 use axum::http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
-use tokio::net::lookup_host;
 use url::Url;
 
-use crate::toml_text::quoted;
+use crate::{
+    listen::{ListenAddress, ListenAddressError},
+    toml_text::quoted,
+};
 
 /// What a codec server needs to know.
 pub struct CodecServerOptions {
@@ -62,26 +61,14 @@ pub enum OptionsError {
     Token,
 }
 
-/// The address to listen at: `host:port`, whose name is resolved, or a port of this computer. Of several addresses an IPv4
-/// one is preferred, since most programs try that for `localhost`.
+/// The address to listen at.
 ///
 /// # Errors
 /// [`OptionsError::Listen`].
 pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
-    let text = text.trim();
-    let refused = |problem: &str| OptionsError::Listen { listen: quoted(text), problem: problem.to_owned() };
-    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
-        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    }
-    if text.contains("://") {
-        return Err(refused("it has a scheme"));
-    }
-    if text.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-        return Err(refused("it has no port"));
-    }
-    let found: Vec<_> = lookup_host(text).await.map_err(|error| refused(&error.to_string()))?.collect();
-    let preferred = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    preferred.copied().ok_or_else(|| refused("the name has no address"))
+    let refused = |problem: String| OptionsError::Listen { listen: quoted(text.trim()), problem };
+    let listen: ListenAddress = text.parse().map_err(|error: ListenAddressError| refused(error.to_string()))?;
+    listen.resolve().await.map_err(|error| refused(error.to_string()))
 }
 
 impl CodecServerOptions {
@@ -182,19 +169,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_or_a_port_is_an_address_to_listen_at() {
-        for (text, address) in [
-            ("127.0.0.1:8081", "127.0.0.1:8081"),
-            ("localhost:8081", "127.0.0.1:8081"),
-            (" 8081 ", "127.0.0.1:8081"),
-            (":8081", "127.0.0.1:8081"),
-            ("[::1]:0", "[::1]:0"),
-            ("0.0.0.0:1", "0.0.0.0:1"),
-        ] {
-            assert_eq!(resolve_listen(text).await, Ok(address.parse().unwrap()), "{text}");
-        }
-        for text in ["", "localhost", "127.0.0.1", "http://localhost:8081", "localhost:http", "a b:1", "70000"] {
-            assert!(matches!(resolve_listen(text).await, Err(OptionsError::Listen { .. })), "{text}");
+    async fn a_wrong_address_is_quoted_with_what_is_wrong_and_how_to_write_it() {
+        assert_eq!(resolve_listen("localhost:8081").await, Ok("127.0.0.1:8081".parse().unwrap()));
+        for text in ["", "localhost", "http://localhost:8081", "name.invalid:1"] {
+            let refused = resolve_listen(text).await.unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("{text:?} is not")) && refused.contains("localhost:8081"), "{refused}");
         }
     }
 

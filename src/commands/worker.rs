@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cli::WorkerArgs,
     config::Settings,
+    listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
     temporal::{Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
@@ -36,13 +37,10 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     let database = &settings.database.path;
     let open = || reading_journal(database, |seen| JsonStore::open_observed(database, seen));
     let store = tokio::task::block_in_place(open)?;
-    // A worker that cannot tell its figures works all the same.
-    let metrics = settings
-        .metrics
-        .and_then(|address| Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok());
-    if let Some(metrics) = &metrics {
-        tracing::info!("metrics at http://{}{METRICS_PATH}", metrics.address());
-    }
+    let metrics = match &settings.metrics {
+        Some(listen) => exporter(listen).await,
+        None => None,
+    };
     let endpoint = endpoint(&settings, "worker");
     let connecting = Link::connect_counted(&endpoint, Patience::Retries, metrics.as_ref());
     let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
@@ -71,6 +69,14 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         () = log_losses(&link) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The Prometheus page. A worker that cannot serve it works all the same.
+async fn exporter(listen: &ListenAddress) -> Option<Exporter> {
+    let address = listen.resolve().await.inspect_err(|error| tracing::warn!("no metrics at {listen}: {error}")).ok()?;
+    let exporter = Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok()?;
+    tracing::info!("metrics at http://{}{METRICS_PATH}", exporter.address());
+    Some(exporter)
 }
 
 /// Logs when the server stops answering and when it answers again. The SDK repeats its polls and says neither.

@@ -2,7 +2,6 @@
 //! program gets as [`Settings`] without the origins. Carries no secret.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use super::{
     Settings, look, names, notices, paths, profile, shown::without_effect, values,
 };
 use crate::app::Theme;
+use crate::listen::ListenAddress;
 use crate::temporal::PROFILE_FILE;
 
 /// The settings file's name in this program's folder for settings.
@@ -69,7 +69,7 @@ pub struct Effective {
     pub(super) profile: Sourced<String>,
     pub(super) encryption: Encryption,
     pub(super) codec_token: Option<Sourced<SecretString>>,
-    pub(super) metrics: Option<Sourced<SocketAddr>>,
+    pub(super) metrics: Option<Sourced<ListenAddress>>,
     pub(super) namespace: Sourced<String>,
     pub(super) task_queue: Sourced<String>,
     pub(super) database: Sourced<PathBuf>,

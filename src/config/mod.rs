@@ -34,7 +34,6 @@ mod tests;
 mod values;
 
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +53,7 @@ use secrecy::SecretString;
 
 use crate::{
     app::Look,
+    listen::ListenAddress,
     temporal::{Codec, Proxy, Transport},
 };
 
@@ -86,8 +86,8 @@ pub struct Settings {
     pub codec: Option<Codec>,
     /// What callers of the codec server must know.
     pub codec_token: Option<SecretString>,
-    /// Where a worker tells its figures.
-    pub metrics: Option<SocketAddr>,
+    /// Where a worker's Prometheus page is.
+    pub metrics: Option<ListenAddress>,
     /// The namespace: not empty, at most 1000 bytes, no control characters.
     pub namespace: String,
     /// The task queue, with the limits of the namespace.

@@ -123,7 +123,7 @@ pub const NAMES: [Name; 51] = [
     Name::new("TEMPORAL_CODEC_ENDPOINT", "a codec server of other programs; refused unless ENCRYPT_PAYLOAD is true"),
     Name::secret("TEMPORAL_CODEC_AUTH", "what that codec server must be told; not used"),
     Name::secret("IDEMPOTENCE_CODEC_TOKEN", "what callers of the codec server must know"),
-    Name::new("IDEMPOTENCE_METRICS", "a worker's Prometheus endpoint, as PORT (of this machine only) or ADDRESS:PORT"),
+    Name::new("IDEMPOTENCE_METRICS", "a worker's Prometheus endpoint, as PORT (of this machine only) or HOST:PORT"),
     Name::new("DATABASE", "the JSON file that holds the stock"),
     Name::new(
         "CHECK_TRANSFER_TASKQUEUE_TIMER",

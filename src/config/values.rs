@@ -2,7 +2,6 @@
 //! error, never a default.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -12,6 +11,7 @@ use super::effective::Sourced;
 use super::error::SettingsError;
 use super::sources::{Found, Sources};
 use crate::app::Theme;
+use crate::listen::ListenAddress;
 use crate::toml_text::quoted;
 
 /// How much the log tells, from all to little.
@@ -102,12 +102,12 @@ pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     })
 }
 
-/// Where a worker tells its figures: a port of this machine, or address and port.
-pub(super) fn metrics(found: &Found<'_>) -> Result<SocketAddr, SettingsError> {
-    let text = found.text.trim();
-    let port = || text.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    text.parse().ok().or_else(port).ok_or_else(|| {
-        found.invalid("it must be a port, as in 9464, or an address of this machine with one, as in 0.0.0.0:9464")
+/// Where a worker's Prometheus page is: a port of this machine, or a host and a port.
+pub(super) fn metrics(found: &Found<'_>) -> Result<ListenAddress, SettingsError> {
+    found.text.parse().map_err(|_| {
+        found.invalid(
+            "it must be a port, as in 9464, or a host of this machine with one, as in localhost:9464 or 0.0.0.0:9464",
+        )
     })
 }
 
@@ -275,10 +275,16 @@ mod tests {
 
     #[test]
     fn metrics_stay_on_this_machine_unless_an_address_is_named() {
-        for (text, expected) in [("9464", "127.0.0.1:9464"), ("0.0.0.0:1", "0.0.0.0:1"), ("[::1]:2", "[::1]:2")] {
+        for (text, expected) in [
+            ("9464", "127.0.0.1:9464"),
+            (":9464", "127.0.0.1:9464"),
+            ("0.0.0.0:1", "0.0.0.0:1"),
+            ("[::1]:2", "[::1]:2"),
+            ("localhost:9464", "localhost:9464"),
+        ] {
             assert_eq!(metrics(&found(text)).unwrap().to_string(), expected);
         }
-        for text in ["", "localhost:9464", "65536", "9464/metrics", "127.0.0.1"] {
+        for text in ["", "localhost", "http://localhost:9464", "65536", "9464/metrics", "127.0.0.1"] {
             assert!(metrics(&found(text)).is_err(), "{text}");
         }
     }

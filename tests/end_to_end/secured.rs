@@ -636,7 +636,7 @@ fn a_worker_tells_its_figures_where_a_setting_asks() {
     }
     let mut room = Room::new();
     room.on(address());
-    room.set("IDEMPOTENCE_METRICS", "0");
+    room.set("IDEMPOTENCE_METRICS", "localhost:0");
     let _worker = room.worker();
     // It says in its log which port it got.
     let log = std::fs::read_to_string(room.path().join("worker.log")).unwrap();

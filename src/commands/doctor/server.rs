@@ -1,8 +1,11 @@
 //! The server and who works for it: is it reached, is what secures the connection good for long, does a worker poll?
 
-use std::{net::TcpStream, time::Duration, time::SystemTime};
+use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
 
 use super::Check;
 use crate::{
@@ -28,7 +31,7 @@ pub async fn examine(settings: &Settings) -> Vec<Check> {
             checks.push(Check::right("namespace", format!("'{}' is there", settings.namespace)));
             checks.push(worker(settings, &link).await);
             checks.push(orders(settings, &link).await);
-            checks.extend(metrics(settings));
+            checks.extend(metrics(settings).await);
         }
         Err(error) => {
             checks.push(Check::wrong("server", error.to_string(), mend(&error, settings)));
@@ -143,14 +146,14 @@ async fn orders(settings: &Settings, link: &Link) -> Check {
     }
 }
 
-fn metrics(settings: &Settings) -> Option<Check> {
-    let address = settings.metrics?;
-    let reached = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-    Some(if reached {
-        Check::right("metrics", format!("http://{address}/metrics answers"))
+async fn metrics(settings: &Settings) -> Option<Check> {
+    let listen = settings.metrics.as_ref()?;
+    let connection = async { TcpStream::connect(listen.resolve().await?).await };
+    Some(if matches!(timeout(Duration::from_secs(1), connection).await, Ok(Ok(_))) {
+        Check::right("metrics", format!("http://{listen}/metrics answers"))
     } else {
         let says =
-            format!("nothing answers at http://{address}/metrics; a worker that is started under these settings does");
+            format!("nothing answers at http://{listen}/metrics; a worker that is started under these settings does");
         Check::warning("metrics", says, Some("idempotence worker".to_owned()))
     })
 }

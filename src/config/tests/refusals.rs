@@ -18,7 +18,7 @@ fn a_value_that_is_not_understood_is_an_error_with_its_place() {
         ("IDEMPOTENCE_ASCII", "maybe"),
         ("IDEMPOTENCE_STILL", "very"),
         ("IDEMPOTENCE_CONNECT_TIMEOUT", "0"),
-        ("IDEMPOTENCE_METRICS", "localhost:9464"),
+        ("IDEMPOTENCE_METRICS", "localhost"),
         ("IDEMPOTENCE_REFUSE_PLAINTEXT", "yep"),
         ("IDEMPOTENCE_INSECURE_SAMPLE_KEY", "sure"),
         ("TEMPORAL_SERVER_NAME", "https://x"),

@@ -1,0 +1,103 @@
+//! An address to listen at, as people write it: a port of this machine, or a host and a port.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
+};
+
+use tokio::net::lookup_host;
+
+/// A host and a port to listen at. The host may be a name, which only [`ListenAddress::resolve`] looks up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenAddress(String);
+
+/// Why a text is not an address to listen at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ListenAddressError {
+    #[error("it has a scheme")]
+    Scheme,
+    #[error("it has no port")]
+    NoPort,
+    #[error("its host is not a name or an address")]
+    Host,
+}
+
+impl FromStr for ListenAddress {
+    type Err = ListenAddressError;
+
+    fn from_str(text: &str) -> Result<Self, ListenAddressError> {
+        let text = text.trim();
+        if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+            return Ok(Self(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()));
+        }
+        if text.contains("://") {
+            return Err(ListenAddressError::Scheme);
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(ListenAddressError::NoPort)?;
+        if port.parse::<u16>().is_err() {
+            return Err(ListenAddressError::NoPort);
+        }
+        let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._:[]%".contains(character);
+        if host.is_empty() || !host.chars().all(is_plain) {
+            return Err(ListenAddressError::Host);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ListenAddress {
+    /// The address. Of several, an IPv4 one is preferred, since most programs try that first for `localhost`.
+    ///
+    /// # Errors
+    /// The name has no address.
+    pub async fn resolve(&self) -> io::Result<SocketAddr> {
+        let found: Vec<_> = lookup_host(&self.0).await?.collect();
+        let preferred = found.iter().find(|address| address.is_ipv4()).or(found.first());
+        preferred.copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_or_a_port_is_an_address_to_listen_at() {
+        for (text, address) in [
+            ("127.0.0.1:8081", "127.0.0.1:8081"),
+            ("localhost:8081", "127.0.0.1:8081"),
+            (" 8081 ", "127.0.0.1:8081"),
+            (":8081", "127.0.0.1:8081"),
+            ("[::1]:0", "[::1]:0"),
+            ("0.0.0.0:1", "0.0.0.0:1"),
+        ] {
+            let listen: ListenAddress = text.parse().unwrap();
+            assert_eq!(listen.resolve().await.unwrap(), address.parse().unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_named() {
+        use ListenAddressError::{Host, NoPort, Scheme};
+
+        for (text, error) in [
+            ("", NoPort),
+            ("localhost", NoPort),
+            ("127.0.0.1", NoPort),
+            ("localhost:http", NoPort),
+            ("70000", NoPort),
+            ("http://localhost:8081", Scheme),
+            ("a b:1", Host),
+            ("a/b:1", Host),
+        ] {
+            assert_eq!(text.parse::<ListenAddress>(), Err(error), "{text}");
+        }
+    }
+}
