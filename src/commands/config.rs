@@ -1,11 +1,11 @@
 //! Shows every setting and where it comes from. Reads only. A mistake in a setting does not stop it: the default is shown,
-//! and the mistake on standard error.
+//! the mistake goes to standard error, and the exit code is that of wrong settings.
 
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::print;
+use super::{WRONG_SETTINGS, print};
 use crate::{
     cli::ConfigArgs,
     config::{Effective, Layer, LayerFile, Origin, Shown},
@@ -22,7 +22,7 @@ pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
     for problem in effective.problems() {
         print::problem(&problem.to_string());
     }
-    ExitCode::SUCCESS
+    if effective.problems().next().is_some() { ExitCode::from(WRONG_SETTINGS) } else { ExitCode::SUCCESS }
 }
 
 fn text(effective: &Effective) -> String {

@@ -108,6 +108,9 @@ pub enum Failure {
     Unanswered(String),
 }
 
+/// The exit code for wrong usage and wrong settings.
+const WRONG_SETTINGS: u8 = 2;
+
 impl Failure {
     fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
@@ -125,7 +128,7 @@ impl Failure {
             | Self::Script(_)
             | Self::Recorded(_)
             | Self::Recording { .. }
-            | Self::Unreadable { .. } => 2,
+            | Self::Unreadable { .. } => WRONG_SETTINGS,
             _ => 1,
         }
     }

@@ -102,11 +102,11 @@ fn wrong_settings_end_the_commands_that_need_them_with_2_and_config_shows_the_re
     ] {
         fs::write(&file, text).unwrap();
         let (code, out, problem) = run(&mut config(&home));
-        assert!(code == Some(0) && out.contains("\naddress "), "{out}");
+        assert!(code == Some(2) && out.contains("\naddress "), "{out}");
         assert!(problem.contains(expected) && problem.contains("settings.toml"), "{problem}");
         let (code, json, _) = run(config(&home).args(["--json"]));
         let found: Value = serde_json::from_str(&json).unwrap();
-        assert!(code == Some(0) && found["problems"][0].as_str().unwrap().contains(expected), "{json}");
+        assert!(code == Some(2) && found["problems"][0].as_str().unwrap().contains(expected), "{json}");
         assert!(!format!("{problem}{out}{json}").contains("hunter2"), "{problem}{out}{json}");
         let (code, _, other) = run(&mut command(&["audit"]));
         assert_eq!(code == Some(2) && other == problem, needed_by_audit, "{code:?} {other}");
@@ -114,7 +114,7 @@ fn wrong_settings_end_the_commands_that_need_them_with_2_and_config_shows_the_re
         assert_eq!(code, Some(0), "it needs no settings: {problem}");
     }
     let (code, _, problem) = run(config(&home).env("IDEMPOTENCE_STILL", "yess").env("XDG_CONFIG_HOME", "/nowhere"));
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(2));
     assert!(
         problem.contains("IDEMPOTENCE_STILL in the environment is \"yess\": it must be true or false"),
         "{problem}"
