@@ -46,6 +46,22 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// It ended before it took connections, since it cannot read its database.
+    #[error(
+        "the dev server cannot use its database {} ({cause}): the file is damaged, or another version of `temporal` made \
+         it. Move it away, with the files of the same name that end in -wal and -shm, and start again: the server then \
+         begins without workflows, and the stock is not touched (log: {})",
+        database.display(),
+        log.display()
+    )]
+    Database {
+        /// The server's database.
+        database: PathBuf,
+        /// What `SQLite` says.
+        cause: &'static str,
+        /// The server's log.
+        log: PathBuf,
+    },
     /// It ended before it took connections: a broken or too old executable, mostly.
     #[error(
         "{ended} while starting, and said: {said}; if its database {} is damaged, or a newer `temporal` made it, move it \
@@ -76,6 +92,25 @@ pub enum StartError {
     },
 }
 
+/// What `SQLite` says of a file that has another content or another schema than the server expects.
+const UNUSABLE_DATABASE: [&str; 5] = [
+    "file is not a database",
+    "database disk image is malformed",
+    "no such table",
+    "no such column",
+    "SQL logic error",
+];
+
+impl StartError {
+    /// Why a server that has ended did not start. `said`: its last lines.
+    pub(super) fn of_end(ended: Ended, said: String, executable: PathBuf, database: PathBuf) -> Self {
+        match UNUSABLE_DATABASE.into_iter().find(|cause| said.contains(cause)) {
+            Some(cause) => Self::Database { database, cause, log: ended.log },
+            None => Self::Ended { ended, said, executable, database },
+        }
+    }
+}
+
 /// How the server ended. Displays as a clause that names the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -98,6 +133,37 @@ impl fmt::Display for Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unusable_database_is_named_with_what_to_do() {
+        // What `temporal` 1.9.1 and 1.5.1 print for a header, a page and a table that are not there.
+        for (said, expected) in [
+            (
+                "Error: failed starting server: failed creating namespaces: unable to create SQLite admin DB: file is \
+                 not a database (26)",
+                "file is not a database",
+            ),
+            (
+                "Error: failed starting server: failed creating namespaces: error creating namespace \"default\": \
+                 database disk image is malformed (11)",
+                "database disk image is malformed",
+            ),
+            (
+                "time=2026-11-26T02:33:38.851 level=ERROR msg=\"failed starting server: failed creating namespaces: error \
+                 creating namespace \\\"default\\\": SQL logic error: no such table: namespaces (1)\"",
+                "no such table",
+            ),
+        ] {
+            let ended = Ended { code: 1, log: "s.log".into() };
+            let error = StartError::of_end(ended, said.to_owned(), "temporal".into(), "t.db".into());
+            let text = error.to_string();
+            assert!(matches!(error, StartError::Database { cause, .. } if cause == expected), "{text}");
+            assert!(text.contains("its database t.db (") && text.contains("-wal and -shm"), "{text}");
+        }
+        let ended = Ended { code: 1, log: "s.log".into() };
+        let other = StartError::of_end(ended, "unknown flag".to_owned(), "temporal".into(), "t.db".into());
+        assert!(matches!(other, StartError::Ended { .. }), "{other}");
+    }
 
     #[test]
     fn the_end_reads_as_a_clause() {

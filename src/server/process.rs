@@ -74,12 +74,7 @@ impl DevServer {
         };
         match started {
             Ok(()) => Ok(server),
-            Err(Some(ended)) => Err(StartError::Ended {
-                ended,
-                said: log.tail(),
-                executable: options.executable,
-                database: options.database,
-            }),
+            Err(Some(ended)) => Err(StartError::of_end(ended, log.tail(), options.executable, options.database)),
             Err(None) => {
                 server.stop().await;
                 Err(StartError::Slow { address, log: options.log, database: options.database })

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     desk::Desk,
-    stage::{Stage, address, free_port, offline, program, skipped},
+    stage::{Stage, address, free_port, offline, program, skipped, text},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,5 +144,26 @@ fn the_pinned_program_has_the_server_that_version_names() {
         assert!(says.contains(&format!("(Server {SERVER_VERSION},")), "{says}");
     } else {
         skipped(&format!("the program here is not the pinned one: {says}"));
+    }
+}
+
+#[test]
+fn a_damaged_database_of_the_server_is_named_with_what_to_do() {
+    if offline() {
+        return;
+    }
+    for damage in ["", "not a database"] {
+        let state = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let folder = state.path().join("idempotence");
+        std::fs::create_dir(&folder).unwrap();
+        let database = folder.join(format!("temporal-{port}.db"));
+        std::fs::write(&database, damage.repeat(1000)).unwrap();
+        let address = format!("127.0.0.1:{port}");
+        let output = program(state.path()).args(["server", "--address", &address]).output().unwrap();
+        let (_, problem) = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{problem}");
+        let names = format!("cannot use its database {}", database.display());
+        assert!(problem.contains(&names) && problem.contains("Move it away"), "{problem}");
     }
 }
