@@ -173,7 +173,10 @@ mod tests {
         assert_eq!(resolve_listen("localhost:8081").await, Ok("127.0.0.1:8081".parse().unwrap()));
         for text in ["", "localhost", "http://localhost:8081", "name.invalid:1"] {
             let refused = resolve_listen(text).await.unwrap_err().to_string();
-            assert!(refused.starts_with(&format!("{text:?} is not")) && refused.contains("localhost:8081"), "{refused}");
+            assert!(
+                refused.starts_with(&format!("{text:?} is not")) && refused.contains("localhost:8081"),
+                "{refused}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 mod database;
 mod server;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use serde::Serialize;
 use serde_json::json;
@@ -64,14 +64,15 @@ impl Check {
 pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
     let mut checks = notices(&effective);
     checks.extend(effective.problems().map(wrong_settings));
+    let key_file = effective.key_file().0.map(Path::to_owned);
     let mut code = ExitCode::SUCCESS;
     match Settings::try_from(effective) {
-        Ok(settings) => checks.extend(examine(&settings).await),
+        Ok(settings) => checks.extend(examine(&settings, key_file.as_deref()).await),
         Err(error) => {
             if checks.iter().all(|check| check.state != State::Wrong) {
                 checks.push(wrong_settings(&error));
             }
-            code = ExitCode::from(2);
+            code = ExitCode::from(super::WRONG_SETTINGS);
         }
     }
     let verdict = checks.iter().map(|check| check.state).max().unwrap_or(State::Right);
@@ -86,9 +87,9 @@ pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
     code
 }
 
-async fn examine(settings: &Settings) -> Vec<Check> {
+async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let mut checks = vec![Check::right("settings", "valid"), encryption(settings)];
-    let asked = server::examine(settings);
+    let asked = server::examine(settings, key_file);
     checks.extend(awaited(format!("asking the server at {}", settings.address), asked).await);
     checks.push(server::program(settings));
     checks.extend(database::examine(settings));

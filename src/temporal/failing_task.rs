@@ -83,13 +83,7 @@ impl TaskFailure {
                 (format!("the workflow task fails, and the server does not say why: {why}"), "See the worker's log")
             }
         };
-        let may_be_the_key = match self {
-            // How another program's worker gets its key is not known here.
-            Self::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
-            Self::TimedOut | Self::Unknown { .. } => true,
-            Self::NonDeterminism { .. } | Self::Commands { .. } => false,
-        };
-        let key = key.filter(|_| may_be_the_key).map_or_else(String::new, |key| {
+        let key = key.filter(|_| self.may_be_the_key()).map_or_else(String::new, |key| {
             format!(
                 ". This client encrypts with the key '{key}': a worker without ENCRYPT_PAYLOAD=true, \
                  DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key cannot read the order"
@@ -97,6 +91,17 @@ impl TaskFailure {
         });
         let text = text.trim_end_matches('.');
         format!("{text}{key}. {fix}")
+    }
+
+    /// Whether a worker without the key of the order would fail like this.
+    #[must_use]
+    pub fn may_be_the_key(&self) -> bool {
+        match self {
+            // How another program's worker gets its key is not known here.
+            Self::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
+            Self::TimedOut | Self::Unknown { .. } => true,
+            Self::NonDeterminism { .. } | Self::Commands { .. } => false,
+        }
     }
 }
 

@@ -52,19 +52,27 @@ fn key(home: &Path) -> Command {
     command
 }
 
-/// Starts an encrypted order that the worker cannot read. Gives what `start` and the worker's log say.
+/// Starts an encrypted order that the worker cannot read. Gives what `start` and the worker's log say, after `doctor` named
+/// the worker that can.
 fn encrypted_start(stage: &Stage, worker_settings: &[(&str, &str)]) -> (Output, String) {
     let keys = tempfile::tempdir().unwrap();
     assert!(key(keys.path()).args(["keys", "add"]).status().unwrap().success());
     let log = stage.folder.path().join("worker.log");
     let _worker = stage.worker_logging(worker_settings, &log);
-    let output = stage
-        .command("start")
-        .args(["A", "123456", "1", "--faults", "none", "--json"])
-        .envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey")])
-        .env("XDG_CONFIG_HOME", keys.path())
-        .output()
-        .unwrap();
+    let encrypting = |name: &str| {
+        let mut command = stage.command(name);
+        command.envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey")]);
+        command.env("XDG_CONFIG_HOME", keys.path());
+        command
+    };
+    let output = encrypting("start").args(["A", "123456", "1", "--faults", "none", "--json"]).output().unwrap();
+    let (said, problem) = text(&encrypting("doctor").output().unwrap());
+    let remedy = format!(
+        "mend: ENCRYPT_PAYLOAD=true DATACONVERTER_ENCRYPTION_KEY_ID=stagekey IDEMPOTENCE_ENCRYPTION_KEY_FILE={} \
+         idempotence worker",
+        keys.path().join("idempotence/encryption-keys.toml").display()
+    );
+    assert!(said.contains(&remedy), "{said}{problem}");
     (output, fs::read_to_string(log).unwrap())
 }
 

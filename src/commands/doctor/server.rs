@@ -1,6 +1,9 @@
 //! The server and who works for it: is it reached, is what secures the connection good for long, does a worker poll?
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{
     net::TcpStream,
@@ -12,7 +15,9 @@ use crate::{
     config::Settings,
     runtime::backend::endpoint,
     server::{Search, locate},
-    temporal::{ConnectError, Link, Patience, Presence, Tls, Transport, describe, look_for_worker, open_runs},
+    temporal::{
+        ConnectError, FailingTask, Link, Patience, Presence, Tls, Transport, describe, look_for_worker, open_runs,
+    },
 };
 
 /// How long a worker may take to report for the first time, and how often that is looked for.
@@ -22,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// The most open orders that are looked at.
 const MAX_ORDERS: usize = 20;
 
-pub async fn examine(settings: &Settings) -> Vec<Check> {
+pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let mut checks = certificates(settings);
     match Link::connect(&endpoint(settings, "doctor"), Patience::None).await {
         Ok(link) => {
@@ -30,7 +35,7 @@ pub async fn examine(settings: &Settings) -> Vec<Check> {
             checks.extend(security(settings, &link));
             checks.push(Check::right("namespace", format!("'{}' is there", settings.namespace)));
             checks.push(worker(settings, &link).await);
-            checks.push(orders(settings, &link).await);
+            checks.push(orders(settings, &link, key_file).await);
             checks.extend(metrics(settings).await);
         }
         Err(error) => {
@@ -122,7 +127,7 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
 
 /// Whether the workers can process the open orders: one that encrypts with another key, or not at all, fails their workflow
 /// tasks again and again without any sign to the caller that waits.
-async fn orders(settings: &Settings, link: &Link) -> Check {
+async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Check {
     let queue = &settings.task_queue;
     let open = match open_runs(link, queue).await {
         Ok(open) => open,
@@ -134,16 +139,29 @@ async fn orders(settings: &Settings, link: &Link) -> Check {
     let described = open.iter().take(MAX_ORDERS).map(|run| async {
         // One that ended meanwhile is no finding.
         let failing = describe(link, &run.workflow, &run.run).await.ok()?.failing?;
-        Some((run.workflow.clone(), failing.explain(link.key_id())))
+        Some((run.workflow.clone(), failing))
     });
     let failing: Vec<_> = futures::future::join_all(described).await.into_iter().flatten().collect();
     match failing.first() {
         None => Check::right("orders", format!("of {looked_at} open on '{queue}' none fails")),
-        Some((workflow, why)) => {
+        Some((workflow, first)) => {
+            let why = first.explain(link.key_id());
             let says = format!("{} of {looked_at} open on '{queue}' cannot go on; {workflow}: {why}", failing.len());
-            Check::wrong("orders", says, Some(super::CONFIG.to_owned()))
+            Check::wrong("orders", says, worker_with_key(first, link.key_id(), key_file))
         }
     }
+}
+
+/// The command that starts a worker with the key of this client, if its lack may be why the task fails.
+fn worker_with_key(failing: &FailingTask, key: Option<&str>, key_file: Option<&Path>) -> Option<String> {
+    let key = key.filter(|_| failing.cause.may_be_the_key())?;
+    let mut command = vec!["ENCRYPT_PAYLOAD=true".to_owned(), format!("DATACONVERTER_ENCRYPTION_KEY_ID={key}")];
+    if let Some(file) = key_file.filter(|file| file.is_file()) {
+        let file = file.to_string_lossy();
+        let quoted = shlex::try_quote(&file).ok()?;
+        command.push(format!("IDEMPOTENCE_ENCRYPTION_KEY_FILE={quoted}"));
+    }
+    Some(format!("{} idempotence worker", command.join(" ")))
 }
 
 async fn metrics(settings: &Settings) -> Option<Check> {
