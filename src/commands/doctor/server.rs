@@ -181,7 +181,7 @@ pub fn program(settings: &Settings) -> Check {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     match locate(&search) {
         Ok(Some(path)) => Check::right("temporal", format!("{} serves as the embedded server", path.display())),
-        Ok(None) => Check::right("temporal", "not installed; where it is needed, pip installs it into the cache"),
+        Ok(None) => Check::right("temporal", "not installed; if it is needed, pip or uv installs it into the cache"),
         Err(error) => Check::wrong("temporal", error.to_string(), Some("unset TEMPORAL_CLI".to_owned())),
     }
 }
