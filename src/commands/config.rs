@@ -49,7 +49,7 @@ fn text(effective: &Effective) -> String {
     lines.extend(
         rows.iter().map(|[key, value, origin]| format!("{key:0$}  {value:1$}  {origin}", widths[0], widths[1])),
     );
-    lines.extend(effective.notices.iter().map(|notice| format!("note: {notice}")));
+    lines.extend(effective.notices().iter().map(|notice| format!("note: {notice}")));
     lines.join("\n")
 }
 
@@ -95,7 +95,7 @@ fn object(effective: &Effective) -> Value {
         "settingsFile": effective.settings_file.as_ref().map(file),
         "profileFile": effective.profile_file.as_ref().map(file),
         "settings": settings,
-        "notices": effective.notices,
+        "notices": effective.notices(),
         "problems": problems,
     })
 }

@@ -98,8 +98,8 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
 
 /// What the settings say about themselves.
 fn notices(effective: &Effective) -> Vec<Check> {
-    let notices = effective.notices.iter();
-    notices.map(|notice| Check::warning("settings", notice.clone(), Some(CONFIG.to_owned()))).collect()
+    let notices = effective.notices().into_iter();
+    notices.map(|notice| Check::warning("settings", notice, Some(CONFIG.to_owned()))).collect()
 }
 
 fn wrong_settings(error: &SettingsError) -> Check {

@@ -14,6 +14,7 @@ use super::error::{Layer, Origin, SettingsError};
 use super::folders::Folders;
 use super::metadata::{self, Metadata};
 use super::needs::{Area, Problems};
+use super::notices::Notices;
 use super::proxy::{self, ProxyChoice};
 use super::security::Security;
 use super::sources::{Found, Sources};
@@ -88,7 +89,7 @@ pub struct Effective {
     /// What is understood and set, but has no effect; secrets replaced.
     pub(super) without_effect: Vec<(&'static str, Sourced<String>)>,
     /// See [`Settings::notices`].
-    pub notices: Vec<String>,
+    pub(super) notices: Notices,
     /// The `.env` file.
     pub dot_env: LayerFile,
     /// The settings file; `None` where there is no folder for it.
@@ -146,7 +147,7 @@ impl Effective {
             effective.problems.add(Area::Connection, SettingsError::RemoteCodec { origin: found.origin });
         }
         effective.metadata = metadata::collect(&environment, &profile.metadata);
-        effective.notices.extend(effective.metadata.notices.iter().cloned());
+        effective.notices.extend(Area::Connection, effective.metadata.notices.iter().cloned());
         effective.profile_file = profile.file;
         effective
     }
@@ -179,11 +180,18 @@ impl Effective {
         let theme = look::theme(flags, sources, environment);
         let plain = look::plain(flags, sources, environment);
         let (log_level, log_level_notice) = values::log_level(sources);
-        let mut notices = notices::collect(sources, &security, &encryption, &address.value, &database.value);
+        let mut notices = Notices::default();
+        notices.extend(Connection, security.notices(&address.value));
+        notices.append(notices::collect(sources, &encryption, &database.value));
         let proxy = proxy::choose(environment, &address.value.address);
-        notices.extend(proxy.notice.clone());
-        notices.extend(log_level_notice);
-        notices.extend(folders.notices);
+        notices.extend(Connection, proxy.notice.clone());
+        notices.extend(Area::Files, log_level_notice);
+        // What must last is the stock, and the database of a server that is started here. A log need not.
+        let stock_there = database.value.starts_with(&folders.state.value).then_some(Database);
+        let server_there = address.value.address.is_loopback().then_some(Program);
+        if let Some(notice) = folders.notice {
+            notices.add_about(stock_there.into_iter().chain(server_there).collect(), notice);
+        }
         Self {
             namespace: read.label(
                 (flags.namespace.as_deref(), "--namespace"),
@@ -331,6 +339,12 @@ impl Effective {
 }
 
 impl Effective {
+    /// Every notice, whatever the settings are used for; see [`Settings::notices`].
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        self.notices.about(&Area::ALL)
+    }
+
     /// The mistakes in the settings, in the order in which they were found.
     pub fn problems(&self) -> impl Iterator<Item = &SettingsError> {
         self.problems.iter()
@@ -371,7 +385,7 @@ impl Effective {
             state_dir: self.state_dir.value,
             cache_dir: self.cache_dir.value,
             private_folder: self.private_folder,
-            notices: self.notices,
+            notices: self.notices.about(needed),
         })
     }
 }

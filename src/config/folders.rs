@@ -31,7 +31,8 @@ pub(super) struct Folders {
     pub(super) temporal: Option<PathBuf>,
     /// The folder around state or cache that must be made private first.
     pub(super) private: Option<PathBuf>,
-    pub(super) notices: Vec<String>,
+    /// That state does not last.
+    pub(super) notice: Option<String>,
 }
 
 impl Folders {
@@ -52,14 +53,14 @@ impl Folders {
         let private = temporary.join(format!("{PROGRAM}-{}", geteuid().as_raw()));
         let (state, no_state) = usable(folder("XDG_STATE_HOME", ".local/state"), &private.join("state"));
         let (cache, no_cache) = usable(folder("XDG_CACHE_HOME", ".cache"), &private.join("cache"));
-        let notices = no_state.iter().map(|reason| {
+        let notice = no_state.as_ref().map(|reason| {
             format!(
                 "{reason}, so state is kept in {}, which does not last; set XDG_STATE_HOME to a folder that does.",
                 quoted_path(&private)
             )
         });
         Self {
-            notices: notices.collect(),
+            notice,
             private: (no_state.is_some() || no_cache.is_some()).then_some(private),
             state,
             cache,
@@ -190,14 +191,14 @@ mod tests {
             assert_eq!(folders.cache.value, private.join("cache"), "{home:?}");
             assert_eq!(folders.private.as_deref(), Some(private.as_path()), "{home:?}");
             assert!(
-                folders.notices.len() == 1 && folders.notices[0].contains("XDG_STATE_HOME"),
+                folders.notice.as_ref().is_some_and(|notice| notice.contains("XDG_STATE_HOME")),
                 "{:?}",
-                folders.notices
+                folders.notice
             );
         }
         let with_home = of(&[("HOME", root.path()), ("TMPDIR", root.path())]);
         assert_eq!(with_home.state.value, root.path().join(".local/state/idempotence"));
-        assert_eq!((with_home.private, with_home.notices), (None, Vec::new()));
+        assert_eq!((with_home.private, with_home.notice), (None, None));
         let named = of(&[("HOME", Path::new("")), ("XDG_STATE_HOME", root.path()), ("XDG_CACHE_HOME", root.path())]);
         assert_eq!((named.state.value, named.private), (root.path().join("idempotence"), None));
         assert_eq!(named.config, None);

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::effective::LayerFile;
 use super::error::{SettingsError, quoted_path};
+use super::needs::Area;
+use super::notices::Notices;
 
 /// The largest file that is read, in bytes; all settings together take a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
@@ -19,25 +21,26 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A file that may belong to another program, and its content. One that cannot be read counts as absent, with a notice.
 /// Programs that keep secrets serve it through a named pipe.
-pub(super) fn foreign_file(path: PathBuf, notices: &mut Vec<String>) -> (LayerFile, Vec<u8>) {
+pub(super) fn foreign_file(path: PathBuf, notices: &mut Notices) -> (LayerFile, Vec<u8>) {
     let reason = match read_in_time(&path) {
         Ok(bytes) => return (LayerFile { path, present: true, ignored: None }, bytes),
         Err(error) if is_absent(&error) && fs::symlink_metadata(&path).is_err() => None,
         Err(error) if is_absent(&error) => Some("it is a link to a file that does not exist".to_owned()),
         Err(error) => Some(error.to_string()),
     };
-    notices.extend(reason.as_ref().map(|reason| format!("{} was ignored: {reason}.", quoted_path(&path))));
+    notices.extend(Area::Files, reason.as_ref().map(|reason| format!("{} was ignored: {reason}.", quoted_path(&path))));
     (LayerFile { path, present: false, ignored: reason }, Vec::new())
 }
 
 /// A file of this program's user, and its content, empty if there is no file. One that is there and cannot be read is an
 /// error, as it may ask for protection; one in a folder that may not be searched belongs to another user.
-pub(super) fn own_file(path: PathBuf, notices: &mut Vec<String>) -> Result<(LayerFile, Vec<u8>), SettingsError> {
+pub(super) fn own_file(path: PathBuf, notices: &mut Notices) -> Result<(LayerFile, Vec<u8>), SettingsError> {
     let absent = |ignored| LayerFile { path: path.clone(), present: false, ignored };
     match fs::metadata(&path) {
         Err(error) if is_absent(&error) => return Ok((absent(None), Vec::new())),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            notices.push(format!("{} was ignored: its folder belongs to another user.", quoted_path(&path)));
+            notices
+                .add(Area::Files, format!("{} was ignored: its folder belongs to another user.", quoted_path(&path)));
             return Ok((absent(Some(error.to_string())), Vec::new()));
         }
         Ok(metadata) if metadata.file_type().is_fifo() => {

@@ -27,6 +27,7 @@ impl Area {
     /// The part that the setting `name` belongs to.
     pub(super) fn of(name: &str) -> Self {
         match name {
+            "IDEMPOTENCE_NO_ENV_FILE" => Self::Files,
             "DATABASE" => Self::Database,
             "TEMPORAL_CLI" => Self::Program,
             "CHECK_TRANSFER_TASKQUEUE_TIMER" | "IDEMPOTENCE_METRICS" => Self::Worker,

@@ -3,33 +3,59 @@
 
 use std::path::Path;
 
-use super::address::Target;
 use super::encryption::Encryption;
 use super::error::quoted_path;
 use super::names::MYSQL;
-use super::security::Security;
+use super::needs::Area;
 use super::sources::Sources;
 
-/// The notices for these settings, for the log and standard error; none for plain local settings.
-pub(super) fn collect(
-    sources: &Sources,
-    security: &Security,
-    encryption: &Encryption,
-    target: &Target,
-    database: &Path,
-) -> Vec<String> {
+/// Notices, each with the parts of the settings that it is about: a command that needs none of them does not show it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notices(Vec<(Vec<Area>, String)>);
+
+impl Notices {
+    pub(super) fn add(&mut self, area: Area, text: String) {
+        self.0.push((vec![area], text));
+    }
+
+    pub(super) fn extend(&mut self, area: Area, texts: impl IntoIterator<Item = String>) {
+        self.0.extend(texts.into_iter().map(|text| (vec![area], text)));
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// One about several parts; none if it is about none.
+    pub(super) fn add_about(&mut self, areas: Vec<Area>, text: String) {
+        if !areas.is_empty() {
+            self.0.push((areas, text));
+        }
+    }
+
+    /// Those about one of the parts `needed`.
+    pub(super) fn about(&self, needed: &[Area]) -> Vec<String> {
+        let is_needed = |areas: &[Area]| areas.iter().any(|area| needed.contains(area));
+        self.0.iter().filter(|(areas, _)| is_needed(areas)).map(|(_, text)| text.clone()).collect()
+    }
+}
+
+/// The notices of what is set, and of the keys of payload encryption.
+pub(super) fn collect(sources: &Sources, encryption: &Encryption, database: &Path) -> Notices {
+    let mut notices = Notices::default();
+    notices.extend(Area::Connection, encryption.notices());
+    notices.append(sources.notices.clone());
     let mysql = MYSQL.into_iter().filter(|name| sources.find(name).is_some()).collect::<Vec<_>>().join(", ");
-    let mut notices = security.notices(target);
-    notices.extend(encryption.notices());
-    notices.extend(sources.notices.iter().cloned());
     if !mysql.is_empty() {
-        notices.push(format!(
-            "The MySQL store is not available yet, so {mysql} had no effect: the stock is kept in {}.",
-            quoted_path(database)
-        ));
+        let database = quoted_path(database);
+        notices.add(
+            Area::Database,
+            format!("The MySQL store is not available yet, so {mysql} had no effect: the stock is kept in {database}."),
+        );
     }
     if !sources.unknown.is_empty() {
-        notices.push(format!("These settings are unknown and had no effect: {}.", sources.unknown.join(", ")));
+        let unknown = sources.unknown.join(", ");
+        notices.add(Area::Files, format!("These settings are unknown and had no effect: {unknown}."));
     }
     notices
 }

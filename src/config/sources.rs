@@ -12,6 +12,7 @@ use super::effective::{LayerFile, Sourced};
 use super::error::{Layer, Origin, SettingsError, quoted_path};
 use super::layer_files::{foreign_file, own_file};
 use super::needs::{Area, Problems};
+use super::notices::Notices;
 use super::{dot_env, foreign, names, settings_file};
 use crate::toml_text::{self, quoted};
 
@@ -33,7 +34,7 @@ pub(super) struct Sources {
     /// Names that look meant for this program but are unknown, each with where it stands.
     pub(super) unknown: Vec<String>,
     /// What else deserves a notice.
-    pub(super) notices: Vec<String>,
+    pub(super) notices: Notices,
 }
 
 /// A value and where it was found.
@@ -58,7 +59,7 @@ impl Sources {
         settings_file: Option<PathBuf>,
         problems: &mut Problems,
     ) -> Self {
-        let (mut unknown, mut notices) = (Vec::new(), Vec::new());
+        let (mut unknown, mut notices) = (Vec::new(), Notices::default());
         let variables = environment_layer(environment, &mut unknown, &mut notices, problems);
         let (dot_env, bytes) = match dot_env {
             Ok(path) => foreign_file(path, &mut notices),
@@ -135,7 +136,7 @@ const OURS: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
 fn environment_layer(
     environment: &[(OsString, OsString)],
     unknown: &mut Vec<String>,
-    notices: &mut Vec<String>,
+    notices: &mut Notices,
     problems: &mut Problems,
 ) -> Values {
     let mut values = Values::new();
@@ -157,16 +158,20 @@ fn environment_layer(
             Some(value) => {
                 let text = foreign::without_quotes(value);
                 if text.is_some() {
-                    notices.push(format!(
+                    let notice = format!(
                         "The quotes around the value of {origin} were removed: docker run --env-file, Compose lists and \
                          Kubernetes keep quotes and comments as part of a value."
-                    ));
+                    );
+                    notices.add(Area::of(name), notice);
                 }
                 if text.is_none() && value.contains(" #") && !names::is_secret(name) {
-                    notices.push(format!(
-                        "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
-                        quoted(value)
-                    ));
+                    notices.add(
+                        Area::of(name),
+                        format!(
+                            "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
+                            quoted(value)
+                        ),
+                    );
                 }
                 insert(&mut values, Value { text: text.unwrap_or(value).to_owned(), origin }, notices);
             }
@@ -176,9 +181,12 @@ fn environment_layer(
 }
 
 /// Puts the value into its layer, unless it is blank or stands for nothing.
-fn insert(values: &mut Values, value: Value, notices: &mut Vec<String>) {
+fn insert(values: &mut Values, value: Value, notices: &mut Notices) {
     if foreign::stands_for_nothing(value.origin.name, &value.text) {
-        notices.push(format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text)));
+        notices.add(
+            Area::of(value.origin.name),
+            format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text)),
+        );
     } else if !is_blank(&value.text) {
         values.insert(value.origin.name, value);
     }
@@ -192,7 +200,7 @@ fn suggestion(name: &str) -> String {
 
 fn settings_layer(
     file: Option<PathBuf>,
-    notices: &mut Vec<String>,
+    notices: &mut Notices,
     problems: &mut Problems,
 ) -> (Option<LayerFile>, Values) {
     let Some(path) = file else { return (None, Values::new()) };
@@ -212,7 +220,7 @@ fn dot_env_layer(
     file: &Path,
     bytes: &[u8],
     unknown: &mut Vec<String>,
-    notices: &mut Vec<String>,
+    notices: &mut Notices,
     problems: &mut Problems,
 ) -> Values {
     let read = dot_env::parse(bytes);
@@ -221,10 +229,13 @@ fn dot_env_layer(
         problems.add(Area::of(bad.name), error);
     }
     for (line, name) in read.inside_quotes {
-        notices.push(format!(
-            "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
-            quoted_path(file)
-        ));
+        notices.add(
+            Area::of(name),
+            format!(
+                "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
+                quoted_path(file)
+            ),
+        );
     }
     let mut values: Values = BTreeMap::new();
     let mut lines = BTreeMap::new();
@@ -240,11 +251,14 @@ fn dot_env_layer(
             continue;
         }
         if entry.looks_expanded && !names::MYSQL.contains(&name) {
-            notices.push(format!(
-                "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
-                entry.line,
-                quoted_path(file)
-            ));
+            notices.add(
+                Area::of(name),
+                format!(
+                    "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
+                    entry.line,
+                    quoted_path(file)
+                ),
+            );
         }
         let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
         insert(&mut values, Value { text: entry.value, origin }, notices);

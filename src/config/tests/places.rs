@@ -137,3 +137,31 @@ fn the_settings_file_is_looked_for_where_xdg_says() {
     place.environment.retain(|(name, _)| name != "XDG_CONFIG_HOME");
     assert_eq!(place.env("XDG_CONFIG_HOME", elsewhere.to_str().unwrap()).settings().namespace, "xdg");
 }
+
+/// Without a home folder the state folder does not last, which matters to what is kept there only.
+#[test]
+fn a_notice_is_for_those_who_need_its_setting() {
+    let notices = |database: Option<&str>, address: &str, needed: &[Area]| {
+        let mut place = Place::new();
+        place.environment.retain(|(name, _)| name != "HOME");
+        let place = place.env("HOME", "/nonexistent").env("TEMPORAL_ADDRESS", address).env("TEMPORAL_TLS", "no");
+        let place = place.env("DATACONVERTER_ENCRYPTION_KEY_ID", "k");
+        let place = database.into_iter().fold(place, |place, database| place.env("DATABASE", database));
+        place.read().settings(needed).unwrap().notices
+    };
+    let says = |notices: &[String], part: &str| notices.iter().any(|notice| notice.contains(part));
+    let (audit, server) = ([Area::Files, Area::Database], [Area::Connection, Area::Program]);
+    for (database, address, needed, lasting) in [
+        (None, "localhost", &audit[..], false),
+        (Some("./x.json"), "localhost", &audit, true),
+        (Some("./x.json"), "localhost", &server, false),
+        (Some("./x.json"), "h:1", &server, true),
+        (None, "h:1", &[Area::Look], true),
+    ] {
+        let found = notices(database, address, needed);
+        assert_eq!(!says(&found, "does not last"), lasting, "{database:?} {address} {needed:?}: {found:?}");
+        let connects = needed.contains(&Area::Connection);
+        assert_eq!(says(&found, "DATACONVERTER_ENCRYPTION_KEY_ID"), connects, "{found:?}");
+        assert_eq!(says(&found, "h:1 is not encrypted"), connects && address == "h:1", "{found:?}");
+    }
+}
