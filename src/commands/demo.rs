@@ -50,7 +50,7 @@ pub(super) const FIRST: &str = "seed";
 const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
 /// How long worker and server may take to end: the worker finishes what it runs.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.list {
@@ -158,7 +158,7 @@ fn allowed(settings: &Settings, scenario: &Scenario, remote_faults: bool) -> Res
     )))
 }
 
-async fn backend(settings: &Settings, quiet: bool) -> Result<Backend, Failure> {
+pub(super) async fn backend(settings: &Settings, quiet: bool) -> Result<Backend, Failure> {
     let progress = |step: crate::server::Progress| {
         if !quiet {
             print::line(&step.to_string());
@@ -169,7 +169,7 @@ async fn backend(settings: &Settings, quiet: bool) -> Result<Backend, Failure> {
 }
 
 /// Ends a server of ours.
-async fn end(backend: Backend) {
+pub(super) async fn end(backend: Backend) {
     if let Some(server) = backend.server {
         server.stop().await;
     }
@@ -228,7 +228,7 @@ async fn play(
 }
 
 /// The signal that asks for the end, when it comes: the stage is cleared away before.
-fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
+pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
     let signals = signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
         let mut ends = signals.filter_map(|outside| {
@@ -250,7 +250,7 @@ fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {
 }
 
 /// Before the first order, nobody waits for a server or a worker to come up some day.
-fn hopeless(message: &Message, app: &App) -> Option<Failure> {
+pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
     if app.performance().is_none_or(Performance::has_begun) {
         return None;
     }

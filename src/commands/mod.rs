@@ -253,7 +253,8 @@ fn no_screen(settings: &Settings) -> Option<&'static str> {
 /// Whether there is a screen and a keyboard.
 fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
     let Some(why) = no_screen(settings) else { return Ok(()) };
-    let lines = "idempotence demo NAME plays a scenario line by line, idempotence replay --plain prints a recording";
+    let lines = "idempotence demo NAME plays a scenario line by line, walkthrough --plain and replay \
+                 --plain print theirs";
     Err(Failure::Usage(format!("{command} needs a terminal with a screen, and {why}; {lines}")))
 }
 

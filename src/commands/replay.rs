@@ -1,6 +1,6 @@
 //! Shows a recording again, in the same interface, with no server, worker or database.
 
-mod lines;
+pub(super) mod lines;
 
 use std::{io, path::Path, process::ExitCode};
 

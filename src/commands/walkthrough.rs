@@ -1,5 +1,7 @@
 //! The walkthrough: a talk in steps, each played for real on a stage of its own. On a second terminal, the speaker's notes.
 
+mod lines;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -47,6 +49,10 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     }
     let log = log::to_file(&settings);
     let prepared = prepare(&settings, &log, args.remote_faults, args.file.as_deref())?;
+    if settings.plain {
+        let recorder = record::begin(args.record.as_deref())?;
+        return Box::pin(lines::play(prepared, &log, recorder)).await;
+    }
     needs_terminal(&settings, "walkthrough")?;
     let recorder = record::begin(args.record.as_deref())?;
     let prepared = Prepared { pace: args.pace, ..prepared };

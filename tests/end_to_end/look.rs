@@ -77,7 +77,7 @@ fn a_terminal_without_a_cursor_gets_lines_and_no_escape_sequence() {
         }
         let mut command = dashboard(&stage, "127.0.0.1:1");
         command.env("TERM", terminal.unwrap_or_default());
-        command.args(["walkthrough"]);
+        command.args(["walkthrough", "--notes"]);
         command.args(&arguments);
         let (status, bytes) = Screen::run(command, 100, 30).end();
         assert!(status.exit_code() == 2 && !bytes.contains('\u{1b}'), "{bytes}");

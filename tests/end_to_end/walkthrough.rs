@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     screen::{Screen, assert_restored, dashboard, send},
-    stage::{PROGRAM, Stage, address, free_port, offline},
+    stage::{PROGRAM, Stage, address, free_port, offline, text},
 };
 
 const STEPS: usize = 9;
@@ -162,4 +162,44 @@ fn a_signal_in_the_middle_gives_the_terminal_back() {
     let (status, bytes) = screen.end();
     assert_eq!(status.exit_code(), 143);
     assert_restored(&bytes);
+}
+
+#[test]
+fn without_a_screen_every_step_is_played_in_its_turn_and_checked() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let file = stage.folder.path().join("talk.md");
+    let step = |title: &str, scenario: &str| {
+        format!(
+            "## {title}\n\n```toml\nscenario = \"{scenario}\"\n```\n\nText of {title}.\n\n### After\n\nAfter {title}.\n\n"
+        )
+    };
+    let talk =
+        format!("# A talk\n\n{}{}## Last\n\nNothing to play.\n", step("One", "happy-path"), step("Two", "fail-once"));
+    std::fs::write(&file, talk).unwrap();
+    let output = stage.command("walkthrough").arg("--plain").arg(&file).output().unwrap();
+    let (out, problem) = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}{problem}");
+    assert!(!out.contains('\u{1b}'), "{out:?}");
+    let mut rest = out.as_str();
+    for expected in [
+        "step 1 of 3: One",
+        "Text of One.",
+        "playing:",
+        "effect committed",
+        "seen:",
+        "After One.",
+        "step 2 of 3: Two",
+        "playing:",
+        "attempt 2",
+        "seen:",
+        "After Two.",
+        "step 3 of 3: Last",
+        "Nothing to play.",
+    ] {
+        let (_, after) = rest.split_once(expected).unwrap_or_else(|| panic!("{expected} is missing in\n{out}"));
+        rest = after;
+    }
 }

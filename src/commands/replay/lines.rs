@@ -2,7 +2,7 @@
 //! sequence, and nothing is waited for.
 
 use crate::{
-    app::{Link, Look, Message, Paragraph, StepState, Worker},
+    app::{App, Link, Look, Message, Paragraph, StepState, Worker},
     commands::{demo::lines::describe, print},
     recording::{Player, Recording, What},
     runtime::core::Core,
@@ -13,7 +13,7 @@ pub fn print_all(recording: Recording, look: Look) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
     let mut shown = None;
-    tell_step(&player, &mut shown);
+    tell_step(player.app(), &mut shown);
     for entry in &entries {
         player.step();
         if let What::Message(message) = &entry.what {
@@ -21,13 +21,13 @@ pub fn print_all(recording: Recording, look: Look) {
                 print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
             }
         }
-        tell_step(&player, &mut shown);
+        tell_step(player.app(), &mut shown);
     }
     print::line(&player.app().summary());
 }
 
 /// What a message says, in as many lines as it has records.
-fn sentences(message: &Message) -> Vec<String> {
+pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
     match message {
         Message::Journal(news) => {
             let described = news.records.iter().filter_map(|record| describe(&record.fact));
@@ -45,8 +45,8 @@ fn sentences(message: &Message) -> Vec<String> {
 }
 
 /// The step of a walkthrough, when another one comes, and how it ends.
-fn tell_step(player: &Player, shown: &mut Option<(usize, &'static str)>) {
-    let Some(walkthrough) = player.app().walkthrough() else { return };
+pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'static str)>) {
+    let Some(walkthrough) = app.walkthrough() else { return };
     let Some((step, state)) = walkthrough.step() else { return };
     let (at, count) = walkthrough.position();
     let word = word(state);

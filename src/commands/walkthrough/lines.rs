@@ -1,0 +1,83 @@
+//! The walkthrough as lines, for a terminal without a cursor and for a screen reader: each step is played in its turn, without
+//! a key, and checked. No escape sequence is printed.
+
+use std::{ops::ControlFlow, process::ExitCode, sync::Arc};
+
+use tokio::sync::mpsc;
+
+use super::Prepared;
+use crate::{
+    app::{App, Intent, Message, Programme, StepState},
+    commands::{
+        Failure,
+        dashboard::QUEUE,
+        demo::{PATIENCE, backend, end, end_signal, hopeless},
+        log::LogFile,
+        print,
+        replay::lines::{sentences, tell_step},
+    },
+    recording::{Recorded, Recorder},
+    runtime::{core::Core, effects::Effects, headless, worker_keeper::WorkerOrder},
+};
+
+/// Plays every step, and prints its text, its events and whether it happened as the text says.
+///
+/// # Errors
+/// [`Failure`]: there is no server or worker to play with.
+pub(super) async fn play(
+    Prepared { script, stage, worker, .. }: Prepared,
+    log: &LogFile,
+    recorder: Option<Recorder>,
+) -> Result<ExitCode, Failure> {
+    let backend = backend(&stage.settings, false).await?;
+    let core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let (sender, mut messages) = mpsc::channel(QUEUE);
+    let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender.clone());
+    let (mut shown, mut turner) = (None, PageTurner { sender, turned: None });
+    let heard = |message: &Message, core: &Recorded| {
+        let app = core.app();
+        for text in sentences(message) {
+            print::line(&text);
+        }
+        tell_step(app, &mut shown);
+        hopeless(message, app).map_or_else(|| turner.turn(app), |failure| ControlFlow::Break(Err(failure)))
+    };
+    let playing = headless::run(core, &mut messages, |command| effects.perform(command), heard);
+    let played = tokio::select! {
+        played = playing => Ok(played),
+        signal = end_signal()? => Err(Failure::Signal(signal)),
+    };
+    drop(messages);
+    effects.finish(WorkerOrder::Kill, PATIENCE).await;
+    end(backend).await;
+    let (core, why) = played?;
+    let (app, _recorder) = core.end();
+    if let Some(Err(failure)) = why {
+        return Err(failure);
+    }
+    print::line(&app.summary());
+    let holds = app
+        .walkthrough()
+        .is_some_and(|walkthrough| walkthrough.unseen() == 0 && walkthrough.figures().is_none_or(|(_, holds)| holds));
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Presses the one key of a walkthrough, once for each text and each end of a step.
+struct PageTurner {
+    sender: mpsc::Sender<Message>,
+    /// The step for which it was pressed last, and whether that was after its end.
+    turned: Option<(usize, bool)>,
+}
+
+impl PageTurner {
+    fn turn(&mut self, app: &App) -> ControlFlow<Result<(), Failure>> {
+        let Some(walkthrough) = app.walkthrough() else { return ControlFlow::Continue(()) };
+        let Some((_, state)) = walkthrough.step() else { return ControlFlow::Break(Ok(())) };
+        let here = (walkthrough.position().0, *state != StepState::Told);
+        let is_due = *state != StepState::Playing && self.turned != Some(here);
+        if is_due && self.sender.try_send(Message::Intent(Intent::GoOn)).is_ok() {
+            self.turned = Some(here);
+        }
+        ControlFlow::Continue(())
+    }
+}
