@@ -29,7 +29,7 @@ pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
 pub const FAILED_AFTER: Mark = mark('!', theme::WARN, "failed after commit");
 pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
-pub const REFUSED: Mark = mark('⊘', theme::BAD, "refused for good");
+pub const REFUSED: Mark = mark('◆', theme::BAD, "refused for good");
 pub const CRASHED_BEFORE: Mark = mark('†', theme::BAD, "worker died before commit");
 pub const CRASHED_AFTER: Mark = mark('†', theme::WARN, "worker died after commit");
 pub const HANGING: Mark = mark('~', theme::WARN, "hangs");
