@@ -172,10 +172,10 @@ pub enum SettingsError {
         /// The folder.
         path: PathBuf,
     },
-    /// The database is a URL or a connection string. Never holds it: it may have a password.
+    /// The database is another program's: a URL, a connection string or a file. Never holds it: it may have a password.
     #[error(
-        "{origin} is a URL or a connection string (not shown, as it may hold a password), and the database here is a JSON \
-         file; give its path with --database FILE, or unset {} for this program", origin.name
+        "{origin} is a URL or a connection string (not shown, as it may hold a password) or a file of another program, and \
+         the database here is a JSON file; give its path with --database FILE, or unset {} for this program", origin.name
     )]
     DatabaseOfAnotherProgram {
         /// Which value.

@@ -31,38 +31,60 @@ pub(super) fn database(
     current_dir: &Path,
     usual: &dyn Fn() -> PathBuf,
 ) -> Result<Sourced<PathBuf>, SettingsError> {
-    let named = named(flag, "--database", sources, "DATABASE")?;
-    let Sourced { value: path, origin } = match named {
-        Some(Sourced { value, origin }) => {
-            of_another_program(&value, &origin, current_dir)?;
-            Sourced { value: base(&origin, current_dir).join(value), origin }
-        }
-        None => Sourced::by_default("DATABASE", usual()),
+    let Some(Sourced { value, origin }) = given(flag, "--database", sources, "DATABASE") else {
+        return a_file(Sourced::by_default("DATABASE", usual()));
     };
-    // A trailing slash says folder too, whether or not there is one yet.
-    let says_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.file_name().is_none();
-    if says_folder || path.is_dir() {
-        return Err(SettingsError::DatabaseIsFolder { origin, path });
+    if is_connection_string(&value.to_string_lossy()) {
+        return Err(SettingsError::DatabaseOfAnotherProgram { origin });
     }
-    Ok(Sourced { value: path, origin })
+    let Sourced { value, origin } = checked(Sourced { value, origin })?;
+    let file = a_file(Sourced { value: base(&origin, current_dir).join(&value), origin })?;
+    let is_variable = matches!(file.origin.layer, Layer::Environment | Layer::DotEnv(_));
+    if is_variable && !is_database(&file.value) {
+        not_of_another_program(&value.to_string_lossy(), &file.origin)?;
+    }
+    Ok(file)
 }
 
-/// Refuses what other programs call a database: a URL, a connection string, which may hold a password, or a bare name.
-/// Taken for paths, they would become folders in whatever project the current folder belongs to.
-fn of_another_program(path: &Path, origin: &Origin, current_dir: &Path) -> Result<(), SettingsError> {
-    let text = path.to_string_lossy();
-    let first = text.split('/').next().unwrap_or_default();
-    let lower = text.to_ascii_lowercase();
-    let holds_password = ["password=", "passwd=", "pwd="].iter().any(|word| lower.replace(' ', "").contains(word));
-    if first.contains(':') || text.contains("://") || holds_password {
-        return Err(SettingsError::DatabaseOfAnotherProgram { origin: origin.clone() });
+/// Refuses a folder. A trailing slash says folder too, whether or not there is one yet.
+fn a_file(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
+    let says_folder = path.value.as_os_str().as_encoded_bytes().ends_with(b"/") || path.value.file_name().is_none();
+    if says_folder || path.value.is_dir() {
+        return Err(SettingsError::DatabaseIsFolder { origin: path.origin, path: path.value });
     }
-    let is_variable = matches!(origin.layer, Layer::Environment | Layer::DotEnv(_));
-    let bare = is_variable && !text.contains(['/', '.']);
-    if bare && !current_dir.join(path).exists() {
+    Ok(path)
+}
+
+/// Whether the text is a URL or a connection string, which may hold a password. Taken for a path, it would become folders
+/// in whatever project the current folder belongs to.
+fn is_connection_string(text: &str) -> bool {
+    const PASSWORDS: [&str; 4] = ["password=", "passwd=", "pass=", "pwd="];
+    let compact = text.to_ascii_lowercase().replace(' ', "");
+    let holds_password = PASSWORDS.iter().any(|word| compact.contains(word));
+    let is_json = Path::new(&compact).extension().is_some_and(|extension| extension == "json");
+    let has_marks = text.contains([':', '@', '=', ';']) || (text.trim().contains(' ') && !is_json);
+    text.contains("://") || holds_password || (has_marks && !is_clearly_a_path(text))
+}
+
+/// Whether the text begins as only a path does.
+fn is_clearly_a_path(text: &str) -> bool {
+    text.starts_with(['~', '$'])
+        || (text.starts_with('/') && !text.starts_with("//"))
+        || text.starts_with("./")
+        || text.starts_with("../")
+}
+
+/// Refuses what a variable with a name as common as `DATABASE` holds for other programs: a bare name, or a file of their
+/// own form.
+fn not_of_another_program(text: &str, origin: &Origin) -> Result<(), SettingsError> {
+    const FORMS: [&str; 6] = ["db", "db3", "sqlite", "sqlite3", "duckdb", "mdb"];
+    let extension = Path::new(text).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let has_dot = Path::new(text).file_name().is_some_and(|name| name.to_string_lossy().contains('.'));
+    let is_name = !has_dot && !is_clearly_a_path(text);
+    if is_name && !text.contains('/') {
         return Err(SettingsError::Invalid {
             origin: origin.clone(),
-            value: quoted(&text),
+            value: quoted(text),
             problem: format!(
                 "a bare name is what other programs call a database; for a file of that name in the current folder write \
                  {}, else unset {} for this program or give --database FILE",
@@ -70,6 +92,10 @@ fn of_another_program(path: &Path, origin: &Origin, current_dir: &Path) -> Resul
                 origin.name
             ),
         });
+    }
+    let has_their_form = extension.is_some_and(|extension| FORMS.contains(&extension.as_str()));
+    if is_name || has_their_form || text.contains('?') {
+        return Err(SettingsError::DatabaseOfAnotherProgram { origin: origin.clone() });
     }
     Ok(())
 }
@@ -137,23 +163,45 @@ fn named(
     sources: &Sources,
     name: &'static str,
 ) -> Result<Option<Sourced<PathBuf>>, SettingsError> {
-    let (origin, path) = match (flag, sources.find(name)) {
-        (Some(path), _) => (Origin { name: flag_name, layer: Layer::Flag }, path.to_owned()),
-        (None, Some(found)) => (found.origin, PathBuf::from(found.text)),
-        (None, None) => return Ok(None),
-    };
-    let text = path.to_string_lossy();
-    let problem = if text.trim().is_empty() {
-        "it must not be empty; give a path or leave it unset"
+    given(flag, flag_name, sources, name).map(checked).transpose()
+}
+
+fn given(
+    flag: Option<&Path>,
+    flag_name: &'static str,
+    sources: &Sources,
+    name: &'static str,
+) -> Option<Sourced<PathBuf>> {
+    if let Some(path) = flag {
+        return Some(Sourced { value: path.to_owned(), origin: Origin { name: flag_name, layer: Layer::Flag } });
+    }
+    sources.find(name).map(|found| Sourced { value: PathBuf::from(found.text), origin: found.origin })
+}
+
+fn checked(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
+    let text = path.value.to_string_lossy();
+    match problem_of(&text) {
+        None => Ok(path),
+        Some(problem) => {
+            let value = quoted(&text);
+            Err(SettingsError::Invalid { origin: path.origin, value, problem: problem.to_owned() })
+        }
+    }
+}
+
+/// Why the text cannot be used as a path, whatever the setting.
+pub(super) fn problem_of(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty() {
+        Some("it must not be empty; give a path or leave it unset")
     } else if text.contains(char::is_control) {
-        "it holds a control character; remove it"
-    } else if text == "~" || text.starts_with("~/") {
-        "only a shell, and only without quotes, turns ~ into the home folder; write the path in full"
-    } else if text.starts_with("$(") || text.starts_with("${") || text.starts_with("$HOME") || text.starts_with("$PWD")
-    {
-        "only a shell expands variables, and here none did; write the path in full"
+        Some("it holds a control character; remove it")
+    } else if text.starts_with('~') {
+        Some("only a shell, and only without quotes, turns ~ into the home folder; write the path in full")
+    } else if text.starts_with('$') || ["${", "$(", "/$"].iter().any(|mark| text.contains(mark)) {
+        Some("only a shell expands variables, and here none did; write the path in full")
+    } else if text.to_ascii_lowercase().starts_with("file:/") {
+        Some("it is a URL; write the path without file://")
     } else {
-        return Ok(Some(Sourced { value: path, origin }));
-    };
-    Err(SettingsError::Invalid { origin, value: quoted(&text), problem: problem.to_owned() })
+        None
+    }
 }

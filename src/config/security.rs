@@ -217,12 +217,23 @@ fn is_data(name: &str) -> bool {
     name.ends_with("_DATA")
 }
 
-/// The value, unless it is the text itself where its path belongs.
+/// The value, unless it is the text itself instead of its path, or not a path.
 fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> {
-    if !is_data(found.origin.name) && is_content(found.text) {
+    if is_data(found.origin.name) {
+        return Ok(found.text.to_owned());
+    }
+    if is_content(found.text) {
         return Err(SettingsError::TextInsteadOfPath { origin: found.origin.clone(), data });
     }
-    Ok(found.text.to_owned())
+    match paths::problem_of(found.text) {
+        None => Ok(found.text.to_owned()),
+        // The path of a key may be the key itself, cut into one line.
+        Some(problem) if names::TLS_KEY.contains(&data) => {
+            let value = "set (not shown)".to_owned();
+            Err(SettingsError::Invalid { origin: found.origin.clone(), value, problem: problem.to_owned() })
+        }
+        Some(problem) => Err(found.invalid(problem)),
+    }
 }
 
 /// `shows`: the path may stand in a message. That of a key may be the key itself, cut into one line.

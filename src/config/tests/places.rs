@@ -64,6 +64,15 @@ fn a_database_of_another_program_is_refused_and_its_password_is_not_shown() {
         "Server=db;Database=shop;Pwd=hunter2",
         "file:hunter2.db?mode=memory",
         ":memory:",
+        "scott/hunter2@dbhost:1521/orcl",
+        "scott/hunter2@orcl",
+        "//u:hunter2@h/db",
+        "user=u pass=hunter2",
+        "u;hunter2",
+        "u hunter2",
+        "/srv/x.db;Password = hunter2",
+        "./x.db;pass=hunter2",
+        "Data Source=./x.db",
     ];
     for value in values {
         let flag = Flags { database: Some(value.into()), ..Flags::default() };
@@ -88,11 +97,69 @@ fn a_bare_name_in_a_variable_is_taken_for_another_programs_database() {
     assert!(error.contains("\"./shop\"") && error.contains("--database FILE"), "{error}");
     let error = Place::new().dot_env("DATABASE=shop").error().to_string();
     assert!(error.contains("\"./shop\""), "{error}");
-    for place in [Place::new().env("DATABASE", "./shop"), Place::new().env("DATABASE", "shop").file("shop", "")] {
+    let ours = Place::new().env("DATABASE", "shop").file("shop", crate::store::STARTING_DOCUMENT);
+    for place in [Place::new().env("DATABASE", "./shop"), ours] {
         assert!(place.settings().database.path.ends_with("shop"));
     }
     let flag = Flags { database: Some("shop".into()), ..Flags::default() };
     assert_eq!(Place::new().flags(flag).settings().database.path.file_name(), Some("shop".as_ref()));
+}
+
+#[test]
+fn a_variable_that_names_another_programs_file_is_refused() {
+    let others =
+        ["data/dev.db", "db/production.sqlite3", "app.SQLite", "/srv/app.db", "sql_server/app", "x.json?mode=rwc"];
+    for value in others {
+        for place in [Place::new().env("DATABASE", value), Place::new().dot_env(&format!("DATABASE={value}"))] {
+            let error = place.file("db/production.sqlite3", "SQLite format 3\0").error();
+            assert!(matches!(error, SettingsError::DatabaseOfAnotherProgram { .. }), "{value}: {error}");
+        }
+    }
+    let ours = Place::new().env("DATABASE", "data/dev.db").file("data/dev.db.journal", "{}");
+    let flag = Flags { database: Some("data/dev.db".into()), ..Flags::default() };
+    for place in [ours, Place::new().flags(flag), Place::new().settings_file("database = 'data/dev.db'")] {
+        assert!(place.settings().database.path.ends_with("data/dev.db"));
+    }
+    for value in ["my stock.json", "data/x.json", "/srv/me@corp/2026:01/x.json", "./a=b.json", "../stock", "/srv/stock"]
+    {
+        assert!(place_of(value).path.ends_with(value.trim_start_matches(['.', '/'])), "{value}");
+    }
+}
+
+fn place_of(value: &str) -> Database {
+    Place::new().env("DATABASE", value).settings().database
+}
+
+/// Every setting that is a path, by its variable.
+const PATHS: [&str; 8] = [
+    "DATABASE",
+    "TEMPORAL_CLI",
+    "TEMPORAL_CONFIG_FILE",
+    "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
+    "TEMPORAL_TLS_CERT",
+    "TEMPORAL_TLS_KEY",
+    "TEMPORAL_SERVER_ROOT_CA_CERT",
+    "TEMPORAL_TLS_CLIENT_CERT_PATH",
+];
+
+#[test]
+fn no_path_is_expanded_and_each_says_so() {
+    for name in PATHS {
+        for (value, problem) in [
+            ("~/x.json", "write the path in full"),
+            ("~nobody/x.json", "write the path in full"),
+            ("$HOME/x.json", "only a shell expands variables"),
+            ("${HOME}/x.json", "only a shell expands variables"),
+            ("/home/$USER/x.json", "only a shell expands variables"),
+        ] {
+            let error = Place::new().env(name, value).error().to_string();
+            assert!(error.starts_with(name) && error.contains(problem), "{name} {value}: {error}");
+        }
+        let error = Place::new().env(name, "file:///srv/x.json").error().to_string();
+        assert!(error.starts_with(name) && (name == "DATABASE" || error.contains("without file://")), "{error}");
+    }
+    let key = Place::new().env("TEMPORAL_TLS_KEY", "~hunter2").error().to_string();
+    assert!(!key.contains("hunter2"), "{key}");
 }
 
 #[test]
