@@ -22,8 +22,8 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Judged, Link, Overlay, Paragraph, Part, Performance, Piece, PieceKind, Step, StepPanel, StepState, Tone,
-        Walkthrough, trouble,
+        App, Execution, Judged, Link, Overlay, Paragraph, Part, Performance, Piece, PieceKind, Step, StepPanel,
+        StepState, Tone, Walkthrough, trouble,
     },
     keymap::KEYMAP,
 };
@@ -294,6 +294,19 @@ fn evidence(judged: &Judged, width: usize) -> String {
     text
 }
 
+/// The stage of an order, and what it waits for.
+fn under_way(app: &App) -> impl Fn(&Execution) -> String {
+    |order| {
+        let stage = app.stage(order);
+        let (word, waits) = (words::stage(stage).0, words::waits_for(app, stage));
+        if waits.is_empty() {
+            format!("{}: {word}", order.order)
+        } else {
+            format!("{}: {word}, waits for {waits}", order.order)
+        }
+    }
+}
+
 /// What is waited for while a step is played.
 fn playing(app: &App) -> String {
     let gathering = || {
@@ -304,16 +317,12 @@ fn playing(app: &App) -> String {
         format!("the stage is prepared: {link}, worker {}", words::worker(app.worker()).0)
     };
     match app.performance().map(Performance::part) {
-        Some(Part::Acting) => app.selected().map_or_else(String::new, |order| {
-            let stage = app.stage(order);
-            let waits = words::waits_for(app, stage);
-            let word = words::stage(stage).0;
-            if waits.is_empty() {
-                format!("{}: {word}", order.order)
-            } else {
-                format!("{}: {word}, waits for {waits}", order.order)
-            }
-        }),
+        Some(Part::Acting) => {
+            // What is wrong says why the order waits for it.
+            let why = trouble(app).filter(|trouble| !trouble.passes).map(|trouble| trouble.text);
+            app.selected().map(under_way(app)).into_iter().chain(why).collect::<Vec<_>>().join("; ")
+        }
+        Some(Part::Clearing { .. } | Part::Resetting) if *app.link() != Link::Up => gathering(),
         Some(Part::Clearing { .. }) => "what the step before has left is cleared away".to_owned(),
         Some(Part::Resetting) => "the starting stock is put back".to_owned(),
         _ => gathering(),
@@ -409,6 +418,23 @@ mod tests {
         find(&back, "another step is on the stage");
         assert!(!text(&back).contains("expected 1000"), "{}", text(&back));
         assert_eq!(places_of_titles(&back).len(), 2);
+    }
+
+    #[test]
+    fn a_step_whose_server_is_gone_says_why_it_waits() {
+        let mut world = at_step(2);
+        world.press(Intent::GoOn);
+        while world.app().orders().is_empty() {
+            world.go_on();
+        }
+        let next_try = UnixMillis(script::T0);
+        world.tell(Message::Link(Link::Down { cause: "nothing listens".into(), attempt: 1, next_try }));
+        find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
+        // The open order is ended first.
+        world.press(Intent::RepeatStep);
+        let part = world.app().performance().map(Performance::part);
+        assert!(matches!(part, Some(Part::Clearing { .. })), "{part:?}");
+        find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
     }
 
     #[test]
