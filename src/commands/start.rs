@@ -46,7 +46,8 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     };
     let workflow = args.workflow_id.clone().unwrap_or_else(|| link.conceal(&order_workflow_id(args.order_id.as_str())));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
-    let (started, watch) = start(&link, request).await?;
+    let taken = awaited(format!("{} has not taken the order", settings.address), start(&link, request));
+    let (started, watch) = taken.await?;
     say(&args, &format!("workflow {} run {}", started.workflow, started.run));
     if started.joined {
         print::problem("joined: that workflow was under way already, and keeps its own product, quantity and faults");

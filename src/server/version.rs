@@ -27,9 +27,13 @@ impl std::fmt::Display for ServerVersion {
 
 /// The server version of `executable` if it is too old; `None` if it is not, or does not say.
 pub(super) async fn too_old(executable: &Path) -> Option<ServerVersion> {
+    too_old_within(executable, PATIENCE).await
+}
+
+async fn too_old_within(executable: &Path, limit: Duration) -> Option<ServerVersion> {
     let mut command = Command::new(executable);
     withhold_secrets(&mut command).arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+    let output = timeout(limit, command.output()).await.ok()?.ok()?;
     read(&String::from_utf8_lossy(&output.stdout)).filter(|version| *version < OLDEST)
 }
 
@@ -67,5 +71,17 @@ mod tests {
             assert!(written.success());
             assert_eq!(too_old(&path).await.map(|version| version.to_string()).as_deref(), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_answer_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("temporal");
+        let write = format!("printf '#!/bin/sh\\nexec sleep 600\\n' > {0}; chmod 755 {0}", path.display());
+        let written = std::process::Command::new("sh").args(["-c", &write]).status().unwrap();
+        assert!(written.success());
+        let since = std::time::Instant::now();
+        assert_eq!(too_old_within(&path, Duration::from_millis(200)).await, None);
+        assert!(since.elapsed() < Duration::from_mins(1));
     }
 }

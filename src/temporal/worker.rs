@@ -83,6 +83,7 @@ pub async fn run_worker(
     let run = worker.run();
     let ask_to_stop = async {
         stop.await;
+        tracing::info!("stopping; attempts that run are finished within {} s", GRACE.as_secs());
         shut_down();
         // The run below ends by itself before that.
         sleep(STOP_LIMIT).await;
