@@ -17,7 +17,7 @@ use toml::de::DeValue;
 
 use super::{
     key::{Key, KeyError, KeyId, KeyIdError, Keys},
-    permissions::{Privacy, TooOpen},
+    permissions::{Privacy, TooOpen, keep_access},
 };
 use crate::{
     folder_sync::{FolderSync, sync_folder},
@@ -44,7 +44,7 @@ pub struct KeyFile {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// It cannot be read, or is not there.
-    #[error("the key file {path:?} cannot be read: {error}; name a file that you can read, or make one with a new key")]
+    #[error("the key file {path:?} cannot be read: {error}; {}", readable_advice(.error))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -118,6 +118,19 @@ pub enum KeyFileError {
         /// The error of the operating system.
         error: io::Error,
     },
+    /// A new file of this user cannot have the owner and group of the old one, so they could no longer read the keys.
+    #[error(
+        "the key file {path:?} belongs to user {owner} and group {group}, and this user cannot replace it for them; let its \
+         owner run: idempotence keys add NAME"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The user id of its owner.
+        owner: u32,
+        /// Its group id.
+        group: u32,
+    },
     /// It could not be written.
     #[error("could not {operation} for the key file {path:?}: {error}; correct that and try again")]
     Unwritable {
@@ -180,8 +193,8 @@ impl KeyFile {
     }
 
     /// Makes a key of random bytes and adds it under `id`; the folder and the file are made where they are missing, for
-    /// their owner alone. What was in the file stays as it is, and so do its group and permissions. On disk when this
-    /// returns, if the result does not say otherwise.
+    /// their owner alone. What was in the file stays as it is, and so do its owner, group and permissions. On disk when
+    /// this returns, if the result does not say otherwise.
     ///
     /// # Errors
     /// [`KeyFileError`]; then the file is as it was.
@@ -224,7 +237,10 @@ impl KeyFile {
         let mut file =
             tempfile::Builder::new().prefix(".keys-").tempfile_in(&folder).map_err(unwritable("make a file"))?;
         file.write_all(text.as_bytes()).map_err(unwritable("write a file"))?;
-        keep_access(&target, file.as_file());
+        if let Ok(old) = fs::metadata(&target) {
+            let (path, owner, group) = (self.path.clone(), old.uid(), old.gid());
+            keep_access(file.as_file(), &old).map_err(|_not_allowed| KeyFileError::Foreign { path, owner, group })?;
+        }
         file.as_file().sync_all().map_err(unwritable("write a file to the disk"))?;
         file.persist(&target).map_err(|error| unwritable("put the new file in place")(error.error))?;
         let synced = sync_folder(&folder_file).map_err(unwritable("write the folder to the disk"))?;
@@ -326,14 +342,13 @@ fn is_not_lockable(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| not_lockable.contains(&errno))
 }
 
-/// Gives the new file the group and the permissions of the one that it replaces, so that a group that could read the keys
-/// still can. Without the right to that, the new file is its owner's alone.
-fn keep_access(old: &Path, new: &File) {
-    let Ok(old) = fs::metadata(old) else { return };
-    let group = rustix::fs::Gid::from_raw(old.gid());
-    if rustix::fs::fchown(new, None, Some(group)).is_ok() {
-        // Fails only where the file system has no permissions.
-        let _ = new.set_permissions(old.permissions());
+fn readable_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "name a file that is there, or make one: idempotence keys add NAME",
+        io::ErrorKind::PermissionDenied => {
+            "name a file that you can read; users of one group share a file of root: chown root:GROUP, chmod 640"
+        }
+        _ => "name a file that you can read, or make one with a new key",
     }
 }
 

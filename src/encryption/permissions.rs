@@ -1,4 +1,5 @@
-//! Who else may read or change a key file, and whether that is the user's mistake or how secrets are mounted.
+//! Who else may read or change a key file, and whether that is the user's mistake or how secrets are mounted; and how a
+//! new file keeps the access of the one that it replaces.
 
 use std::{
     fs::{self, File, Metadata},
@@ -7,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{Gid, StatVfsMountFlags, Uid, fchown};
 
 /// What decides whether a key file is private enough.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,22 @@ impl Privacy {
             format!("its owner (user {}) can run: chmod go-w {path}; or use a copy of your own: {copy}", self.owner)
         }
     }
+}
+
+/// Gives the new file the owner, group and permissions of the one that it replaces, so that all who could read the keys
+/// still can.
+pub(super) fn keep_access(new: &File, old: &Metadata) -> io::Result<()> {
+    let found = new.metadata()?;
+    let owner = (found.uid() != old.uid()).then(|| Uid::from_raw(old.uid()));
+    let group = (found.gid() != old.gid()).then(|| Gid::from_raw(old.gid()));
+    let given = fchown(new, owner, group);
+    // A group that could not read the old file does not need to own the new one.
+    if owner.is_some() || old.mode() & 0o070 != 0 {
+        given?;
+    }
+    // Fails only on a file system without permissions.
+    let _ = new.set_permissions(old.permissions());
+    Ok(())
 }
 
 #[cfg(test)]

@@ -143,7 +143,10 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         K::StorageFull | K::QuotaExceeded => "; free some space there",
         K::ReadOnlyFilesystem | K::NotADirectory => "; choose another place with --database or DATABASE",
-        K::PermissionDenied => "; this user must be able to read and write it, and to replace files in its folder",
+        K::PermissionDenied => {
+            "; this user must be able to read and write it, and to replace files in its folder (for users of one group: \
+             umask 002, and chmod g+rw by its owner)"
+        }
         K::ResourceBusy => "; if the file itself is mounted, mount its folder instead",
         _ => "",
     }

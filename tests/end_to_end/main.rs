@@ -38,5 +38,6 @@ mod shipped;
 mod stage;
 mod terminal;
 mod tls;
+mod users;
 mod waits;
 mod walkthrough;
