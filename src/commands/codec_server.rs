@@ -18,6 +18,8 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     let Some(codec) = settings.codec.clone() else { return Err(SettingsError::NoKeyId.into()) };
     let origins = if args.ui_origin.is_empty() { web_uis(settings) } else { args.ui_origin };
     let options = CodecServerOptions::new(resolve_listen(&args.listen).await?, &origins, settings.codec_token.clone())?;
+    // Before it says that it is there: a signal that follows must not kill it.
+    let stop = asked_to_stop(false)?;
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
     print::line(&format!(
@@ -31,7 +33,6 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
              with TLS before it, and let only that reach it",
         );
     }
-    let stop = asked_to_stop(false)?;
     serve(listener, options, codec, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

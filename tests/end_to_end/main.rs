@@ -14,6 +14,7 @@ mod desk;
 mod extension;
 mod failures;
 mod fronts;
+mod hangups;
 mod keyboard;
 mod keys;
 mod kill_loop;

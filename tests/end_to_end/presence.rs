@@ -147,9 +147,9 @@ fn lone_worker(stage: &Stage, shell: &str) -> WorkerProcess {
     WorkerProcess::from(child)
 }
 
-/// Whether this process ignores SIGHUP, which its children inherit. Only Linux says so; elsewhere it is taken for "no".
-fn hangups_are_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Whether a process ignores SIGHUP, which its children inherit. Only Linux says so; elsewhere it is taken for "no".
+pub fn hangups_are_ignored(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & 1 == 1)
@@ -162,7 +162,7 @@ async fn a_closed_window_ends_a_worker_as_sigterm_does_unless_hangups_are_ignore
     }
     let stage = Stage::new();
     for signal in [Signal::HUP, Signal::QUIT, Signal::TERM] {
-        if signal == Signal::HUP && hangups_are_ignored() {
+        if signal == Signal::HUP && hangups_are_ignored(std::process::id()) {
             println!("SIGHUP is not tried: it is ignored here, as under nohup");
             continue;
         }
