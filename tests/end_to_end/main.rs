@@ -23,6 +23,7 @@ mod look;
 mod malformed;
 mod metrics;
 mod mounts;
+mod no_log;
 mod nondeterminism;
 mod notices;
 mod operations;
