@@ -20,6 +20,22 @@ fn export(home: &TempDir, arguments: &[&str]) -> Output {
     program(home).arg("export").args(arguments).output().unwrap()
 }
 
+/// Commands that print without a server. The reset makes the database that the audit needs.
+const PRINTING: [&str; 12] = [
+    "--help",
+    "--version",
+    "help start",
+    "config",
+    "config --json",
+    "demo --list",
+    "keys",
+    "reset --yes --database d.json",
+    "reset --yes --json --database d.json",
+    "audit --database d.json",
+    "audit --json --database d.json",
+    "replay r.jsonl --plain",
+];
+
 fn recording(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings").join(name)).unwrap()
 }
@@ -27,7 +43,8 @@ fn recording(name: &str) -> Vec<u8> {
 #[test]
 fn output_that_cannot_be_written_is_a_failure() {
     let home = tempfile::tempdir().unwrap();
-    for line in ["--help", "--version", "help start", "config", "config --json", "demo --list", "keys"] {
+    fs::write(home.path().join("r.jsonl"), recording("walkthrough.jsonl")).unwrap();
+    for line in PRINTING {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = program(&home).args(line.split(' ')).stdout(full).output().unwrap();
         let problem = String::from_utf8(output.stderr).unwrap();
@@ -35,14 +52,22 @@ fn output_that_cannot_be_written_is_a_failure() {
         assert!(problem.contains("could not write to standard output: No space left"), "{line}: {problem}");
     }
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = program(&home).args(["export", "--svg", "-", "--at", "1"]).stdout(full).output().unwrap();
+    let output = program(&home).args(["keys", "add", "one"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for line in ["export --svg - --at 1", "export --cast -"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program(&home).args(line.split(' ')).stdout(full).output().unwrap();
+        let problem = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {problem}");
+        assert!(problem.contains("could not write standard output: No space left"), "{line}: {problem}");
+    }
 }
 
 #[test]
 fn a_reader_that_stops_reading_is_not_a_failure() {
     let home = tempfile::tempdir().unwrap();
-    for line in ["--help", "config", "demo --list", "export --cast -"] {
+    fs::write(home.path().join("r.jsonl"), recording("walkthrough.jsonl")).unwrap();
+    for line in PRINTING.into_iter().chain(["export --cast -", "export --svg - --at 1"]) {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = program(&home).args(line.split(' ')).stdout(writer).output().unwrap();
