@@ -183,8 +183,8 @@ pub const KEYMAP: &[Binding] = &[
         .footer(2, "back"),
     binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "to the shell; fg comes back").within(Scope::Everywhere),
     binding(&[key('?')], "?", Intent::Help, "this help, and back").within(Scope::Reading).footer(0, "help"),
-    binding(&[key('q')], "q", Intent::Quit, "quit").within(Scope::Reading).footer(1, "quit"),
-    binding(&[ctrl('c')], "Ctrl-c", Intent::Quit, "quit, from everywhere").within(Scope::Everywhere),
+    binding(&[key('q')], "q", Intent::Quit, "quit; if p opened it: back").within(Scope::Reading).footer(1, "quit"),
+    binding(&[ctrl('c')], "Ctrl-c", Intent::Exit, "quit, from everywhere").within(Scope::Everywhere),
 ];
 
 impl Scope {
@@ -255,6 +255,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::Focus(_)
         | Intent::SelectRow(_)
         | Intent::Quit
+        | Intent::Exit
         | Intent::Suspend => Repetition::Counts,
         Intent::FreshOrder
         | Intent::SeedOrder
@@ -364,7 +365,7 @@ mod tests {
         assert_eq!(intent(plain('o'), Overlay::Confirm(Question::Reset)), None);
         assert_eq!(
             intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Confirm(Question::Reset)),
-            Some(Intent::Quit)
+            Some(Intent::Exit)
         );
         assert_eq!(intent(press(KeyCode::Char('o'), KeyModifiers::ALT), Overlay::None), None);
     }
@@ -378,7 +379,7 @@ mod tests {
         assert_eq!(plain(KeyCode::Esc), Some(Intent::Close));
         let clear = press(KeyCode::Char('u'), KeyModifiers::CONTROL);
         assert_eq!(intent(clear, Overlay::Filter), Some(Intent::Edit(InputRequest::DeleteLine)));
-        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Plan), Some(Intent::Quit));
+        assert_eq!(intent(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Overlay::Plan), Some(Intent::Exit));
     }
 
     #[test]
@@ -401,7 +402,7 @@ mod tests {
             assert_eq!(intent(KeyEvent::from(code), Overlay::Blank), Some(Intent::Close), "any key returns");
         }
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(intent(ctrl_c, Overlay::Blank), Some(Intent::Quit));
+        assert_eq!(intent(ctrl_c, Overlay::Blank), Some(Intent::Exit));
         let asks = Overlay::Confirm(Question::LeaveWalkthrough);
         for code in [KeyCode::F(5), KeyCode::PageDown, KeyCode::PageUp, KeyCode::Char('n')] {
             assert_eq!(intent(KeyEvent::from(code), asks), Some(Intent::No));

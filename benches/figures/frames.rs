@@ -66,6 +66,7 @@ fn setup(look: Look) -> Setup {
         version: "0".into(),
         now: UnixMillis(BEGIN),
         web_ui: None,
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

@@ -59,7 +59,8 @@ impl App {
             // A recording is moved through from outside.
             Intent::Wind(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
-            Intent::Quit => return vec![Command::Quit],
+            Intent::Quit if self.setup().above_dashboard => return vec![Command::Return],
+            Intent::Quit | Intent::Exit => return vec![Command::Quit],
         }
         Vec::new()
     }
@@ -118,7 +119,8 @@ impl App {
             | Intent::Mouse
             | Intent::Suspend
             | Intent::Help
-            | Intent::Quit => true,
+            | Intent::Quit
+            | Intent::Exit => true,
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Command {
     /// Gives the terminal back and stops, until `fg`.
     Suspend,
     Quit,
+    /// Ends the walkthrough and shows the dashboard that opened it.
+    Return,
 }
 
 /// A workflow run, by its two ids.

@@ -54,7 +54,10 @@ pub enum Intent {
     Close,
     Yes,
     No,
+    /// Ends the program, or returns to the dashboard that opened the walkthrough.
     Quit,
+    /// Ends the program.
+    Exit,
     Select(Move),
     /// The row at this position on the list, counted from the newest.
     SelectRow(usize),

@@ -36,6 +36,7 @@ pub fn setup() -> Setup {
         web_ui: None,
         version: "0.1.0".into(),
         now: UnixMillis(T0),
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

@@ -40,6 +40,9 @@ pub struct Setup {
     pub web_ui: Option<String>,
     pub version: String,
     pub now: UnixMillis,
+    /// A dashboard opened this walkthrough and continues after it. Absent in older recordings.
+    #[serde(default)]
+    pub above_dashboard: bool,
     pub programme: Programme,
 }
 

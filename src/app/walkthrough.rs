@@ -224,7 +224,10 @@ impl App {
         let at = walkthrough.at;
         let has_scenario = walkthrough.script.steps.get(at).is_some_and(|step| step.scenario.is_some());
         match walkthrough.state() {
-            None => self.notify("this is the end; the arrow to the left goes back, q quits", Tone::Plain),
+            None => {
+                let quits = if self.setup.above_dashboard { "returns to the dashboard" } else { "quits" };
+                self.notify(&format!("this is the end; the arrow to the left goes back, q {quits}"), Tone::Plain);
+            }
             Some(StepState::Told) if has_scenario => return self.play_step(),
             Some(StepState::Playing) => self.notify("it is being played; s skips the rest of it", Tone::Plain),
             Some(state) => {

@@ -53,10 +53,11 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
             }
             match walkthrough::prepare(&settings, &log, args.remote_faults, None) {
                 Ok(prepared) => {
+                    let prepared = prepared.above_dashboard();
                     let recorder = played.take_recorder();
                     let (_, recorder, ending) = Box::pin(walkthrough::play(session, prepared, &log, recorder)).await?;
                     played.put_recorder(recorder);
-                    if !matches!(ending, Ending::Quit | Ending::Walkthrough) {
+                    if ending != Ending::Return {
                         return Ok((played, ending));
                     }
                 }

@@ -118,6 +118,7 @@ pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Setup 
         web_ui: settings.web_ui.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: now(),
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

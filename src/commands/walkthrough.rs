@@ -73,6 +73,15 @@ pub struct Prepared {
     stage: Stage,
     worker: WorkerCommand,
     pace: Pace,
+    above_dashboard: bool,
+}
+
+impl Prepared {
+    /// The same, opened from a dashboard that continues after it.
+    #[must_use]
+    pub fn above_dashboard(self) -> Self {
+        Self { above_dashboard: true, ..self }
+    }
 }
 
 /// Reads the walkthrough and makes its stage. `file`: the one to read; else the one that is compiled in.
@@ -103,7 +112,7 @@ pub fn prepare(
     let stage = Stage::new(settings, "walkthrough", false)?;
     let worker =
         WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
-    Ok(Prepared { script, stage, worker, pace: Pace::default() })
+    Ok(Prepared { script, stage, worker, pace: Pace::default(), above_dashboard: false })
 }
 
 fn read(file: Option<&Path>) -> Result<Script, Failure> {
@@ -125,11 +134,12 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 /// [`LoopError`].
 pub async fn play(
     session: &mut Session,
-    Prepared { script, stage, worker, pace }: Prepared,
+    Prepared { script, stage, worker, pace, above_dashboard }: Prepared,
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
-    let mut core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let setup = stage.setup(log, Programme::Walkthrough(Box::new(script)));
+    let mut core = Recorded::new(Setup { above_dashboard, ..setup }, recorder);
     core.set_pace(pace);
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(QUEUE);

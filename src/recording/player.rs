@@ -318,7 +318,7 @@ impl Core for Player {
                 self.app.clear_replay_note();
                 self.wind(wind);
             }
-            Message::Intent(Intent::Quit | Intent::Close) => return vec![Command::Quit],
+            Message::Intent(Intent::Quit | Intent::Exit | Intent::Close) => return vec![Command::Quit],
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
             Message::Notice { text, .. } => self.app.show_replay_note(&text),
             // Of the screen here, which is none of the recording's.

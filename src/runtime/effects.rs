@@ -99,7 +99,7 @@ impl Effects {
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return true,
             // The terminal's own; the session has done them.
-            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough => {}
+            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
         }
         false
     }

@@ -53,6 +53,8 @@ pub enum Ending {
     Quit,
     /// The core asked for a walkthrough, and goes on after it.
     Walkthrough,
+    /// The core asked for the dashboard that opened it.
+    Return,
     /// The keyboard has gone.
     NoMoreEvents,
     /// A signal of this number.
@@ -192,6 +194,10 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
             Command::Suspend => self.stop(Ask::Key),
             Command::Walkthrough => {
                 self.ending = Some(Ending::Walkthrough);
+                return;
+            }
+            Command::Return => {
+                self.ending = Some(Ending::Return);
                 return;
             }
             other => {
@@ -357,8 +363,10 @@ mod tests {
             dashboard.carry_out(command);
         }
         assert_eq!(*lines.borrow(), ["copy order-A12", "mouse true", "stop Key"]);
-        dashboard.carry_out(Command::Quit);
-        assert_eq!(dashboard.ending, Some(Ending::Quit));
+        for (command, ending) in [(Command::Return, Ending::Return), (Command::Quit, Ending::Quit)] {
+            dashboard.carry_out(command);
+            assert_eq!(dashboard.ending, Some(ending));
+        }
     }
 
     #[tokio::test]

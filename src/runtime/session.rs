@@ -65,7 +65,7 @@ impl Ending {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Quit | Self::NoMoreEvents | Self::Walkthrough => 0,
+            Self::Quit | Self::Return | Self::NoMoreEvents | Self::Walkthrough => 0,
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Panic => 1,
         }

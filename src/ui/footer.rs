@@ -107,6 +107,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleWorker, _) => "start worker",
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
+        (Intent::Quit, _) if app.setup().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.held().is_some() => "go on",
         _ => binding.short,

@@ -41,7 +41,7 @@ mod timeline;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 

@@ -20,13 +20,13 @@ use crate::{
     store::{News, Outcome},
 };
 
-pub(super) fn frame(app: &App, width: u16, height: u16) -> Buffer {
+pub fn frame(app: &App, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| super::draw(frame, app)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-pub(super) fn text(buffer: &Buffer) -> String {
+pub fn text(buffer: &Buffer) -> String {
     let rows = buffer.content().chunks(usize::from(buffer.area.width).max(1));
     rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>().trim_end().to_owned() + "\n")
         .collect()

@@ -199,6 +199,7 @@ fn setup(stage: &Stage, preset: Preset) -> Setup {
         web_ui: None,
         version: "0".into(),
         now: idempotence::store::now(),
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

@@ -182,6 +182,7 @@ pub fn setup(stage: &Stage) -> Setup {
         web_ui: None,
         version: "0".into(),
         now: idempotence::store::now(),
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

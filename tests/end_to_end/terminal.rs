@@ -387,6 +387,7 @@ fn setup() -> Setup {
         web_ui: None,
         version: "0".into(),
         now: now(),
+        above_dashboard: false,
         programme: Programme::Keyboard,
     }
 }

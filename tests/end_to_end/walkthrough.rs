@@ -109,7 +109,7 @@ fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without
 }
 
 #[test]
-fn p_plays_it_on_a_stage_of_its_own_and_q_comes_back_to_the_dashboard() {
+fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program() {
     if offline() {
         return;
     }
@@ -143,7 +143,9 @@ fn p_plays_it_on_a_stage_of_its_own_and_q_comes_back_to_the_dashboard() {
     screen.wait_for("✓ SEEN");
     screen.press("q");
     screen.wait_for("expected 999 = actual 999");
-    screen.press("q");
+    screen.press("p");
+    screen.wait_for("ONE ORDER");
+    screen.press("\u{3}");
     assert_eq!(screen.end().0.exit_code(), 0);
     stage.assert_right(999);
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     app::{
-        Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, StepState,
+        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, Setup, StepState,
+        script::setup,
         world::{World, performance, scenario, walkthrough},
     },
     domain::{Guard, UnixMillis},
@@ -178,6 +179,25 @@ fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_s
     let mut dashboard = World::new(crate::app::Programme::Keyboard);
     dashboard.press(Intent::Walkthrough);
     assert!(dashboard.asked.contains(&Command::Walkthrough));
+}
+
+#[test]
+fn control_c_ends_the_program_even_if_q_returns_to_the_dashboard() {
+    let programme = walkthrough();
+    let mut alone = App::new(Setup { programme: programme.clone(), ..setup() });
+    assert!(alone.update(Message::Intent(Intent::Quit)).contains(&Command::Quit));
+    let mut above = App::new(Setup { above_dashboard: true, programme, ..setup() });
+    for leaves_the_talk in [false, true] {
+        if leaves_the_talk {
+            above.update(Message::Intent(Intent::Close));
+            above.update(Message::Intent(Intent::Yes));
+        }
+        assert!(above.update(Message::Intent(Intent::Quit)).contains(&Command::Return));
+        assert!(above.update(Message::Intent(Intent::Exit)).contains(&Command::Quit));
+        let keys = crate::ui::tests::text(&crate::ui::tests::frame(&above, 200, 40));
+        let keys = keys.lines().last().unwrap();
+        assert!(keys.contains("q leave") && !keys.contains("quit"), "{keys}");
+    }
 }
 
 #[test]
