@@ -15,8 +15,9 @@ use super::input::Reply;
 /// How long after an Esc its sequence may begin, on a slow connection.
 const ESCAPE_LIMIT: Duration = Duration::from_millis(50);
 
-/// How long the rest of a sequence, a character or a paste may take.
-const REST_LIMIT: Duration = Duration::from_millis(150);
+/// How long the rest of a sequence, a character or a paste may take. A connection that hands on each byte by itself can
+/// be this slow.
+const REST_LIMIT: Duration = Duration::from_millis(300);
 
 /// More of a sequence is no sequence.
 const MAX_SEQUENCE_BYTES: usize = 256;
@@ -48,6 +49,8 @@ enum State {
     /// The first bytes of a character, and how many it has.
     Character(Vec<u8>, usize),
     Escape,
+    /// After an Esc that was decoded as the key. The rest of its sequence may still come.
+    LateEscape,
     /// After ESC O.
     SingleShift,
     /// After ESC [.
@@ -95,7 +98,10 @@ impl Decoder {
     /// The rest has not come: an Esc is the key, a paste ends, and half a sequence is dropped.
     pub fn give_up(&mut self) {
         match std::mem::take(&mut self.state) {
-            State::Escape => self.key(KeyCode::Esc, KeyModifiers::NONE),
+            State::Escape => {
+                self.key(KeyCode::Esc, KeyModifiers::NONE);
+                self.state = State::LateEscape;
+            }
             State::Paste(bytes) => self.pasted(&bytes),
             _ => {}
         }
@@ -103,7 +109,8 @@ impl Decoder {
 
     /// An Esc that ended an earlier read is the key, unless a sequence follows.
     pub fn split_escape(&mut self, next: &[u8]) {
-        if matches!(self.state, State::Escape) && !matches!(next.first(), Some(b'[' | b'O')) {
+        if matches!(self.state, State::Escape) && !matches!(next.first(), Some(b'[' | b'O' | b']' | b'P' | b'_' | b'^'))
+        {
             self.give_up();
         }
     }
@@ -117,6 +124,7 @@ impl Decoder {
             State::Ground => self.ground(byte),
             State::Character(bytes, length) => self.character(bytes, length, byte),
             State::Escape => self.escape(byte),
+            State::LateEscape => self.late_escape(byte),
             State::SingleShift => self.single_shift(byte),
             State::Control(bytes) => self.control(bytes, byte),
             State::OldMouse(bytes) => self.old_mouse(bytes, byte),
@@ -183,6 +191,14 @@ impl Decoder {
                     command.modifiers |= KeyModifiers::ALT;
                 }
             }
+        }
+    }
+
+    /// Only bytes that no key of this program types continue the sequence. The others are keys.
+    fn late_escape(&mut self, byte: u8) {
+        match byte {
+            b'[' | b'O' | b']' | b'_' | b'^' => self.escape(byte),
+            _ => self.ground(byte),
         }
     }
 
@@ -328,7 +344,40 @@ mod tests {
         decoder.feed(b"\x1b\x1b");
         assert_eq!((decoder.take(), decoder.patience()), (vec![key(KeyCode::Esc)], Some(ESCAPE_LIMIT)));
         decoder.give_up();
-        assert_eq!((decoder.take(), decoder.patience()), (vec![key(KeyCode::Esc)], None));
+        assert_eq!(decoder.take(), [key(KeyCode::Esc)]);
+        decoder.give_up();
+        assert_eq!((decoder.take(), decoder.patience()), (vec![], None));
+    }
+
+    /// Feeds one byte at a time, each so much after the one before.
+    fn slowly(bytes: &[u8], gap: Duration) -> Vec<Decoded> {
+        let mut decoder = Decoder::default();
+        for byte in bytes {
+            let mut left = gap;
+            while let Some(limit) = decoder.patience().filter(|limit| *limit < left) {
+                left -= limit;
+                decoder.give_up();
+            }
+            decoder.split_escape(&[*byte]);
+            decoder.feed(&[*byte]);
+        }
+        decoder.take()
+    }
+
+    #[test]
+    fn a_sequence_that_comes_byte_by_byte_types_no_letters() {
+        for gap in [10, 30, 60, 80, 150, 250].map(Duration::from_millis) {
+            let escape = if gap > ESCAPE_LIMIT { vec![key(KeyCode::Esc)] } else { vec![] };
+            let with = |last: &[Decoded]| [&escape, last].concat();
+            assert_eq!(slowly(b"\x1b[C", gap), with(&[key(KeyCode::Right)]), "{gap:?}");
+            assert_eq!(slowly(b"\x1bOC", gap), with(&[key(KeyCode::Right)]), "{gap:?}");
+            assert_eq!(slowly(b"\x1b[15~", gap), with(&[key(KeyCode::F(5))]), "{gap:?}");
+            assert_eq!(slowly(b"\x1b]11;rgb:0/0/0\x07q", gap), with(&characters("q")), "{gap:?}");
+            assert_eq!(slowly(b"\x1b_G1;OK\x1b\\q", gap), with(&characters("q")), "{gap:?}");
+        }
+        let gap = Duration::from_millis(30);
+        assert_eq!(slowly(b"\x1bP1$r0m\x1b\\q", gap), characters("q"));
+        assert_eq!(slowly(b"\x1bq", Duration::from_millis(60)), [key(KeyCode::Esc), key(KeyCode::Char('q'))]);
     }
 
     #[test]
@@ -351,7 +400,7 @@ mod tests {
         for half in [&b"\x1b["[..], b"\x1b[12", b"\x1bO", b"\x1b]52;c;", b"\xd1", b"\x1b[200~abc", b"\x1b[M"] {
             let mut decoder = Decoder::default();
             decoder.feed(half);
-            assert!(decoder.patience().is_some_and(|limit| limit < Duration::from_millis(200)));
+            assert!(decoder.patience().is_some_and(|limit| limit < Duration::from_millis(500)));
             decoder.give_up();
             decoder.take();
             decoder.feed(b"q");

@@ -240,7 +240,7 @@ mod tests {
             pipe.write_all(b"[C").unwrap();
             thread::sleep(Duration::from_millis(15));
             pipe.write_all(b"\x1b[200~abc").unwrap();
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(Duration::from_millis(500));
             pipe.write_all(b"q").unwrap();
         });
         let [Input::Key(right), Input::Event(paste), Input::Key(quit)] = &inputs[..] else { panic!("{inputs:?}") };

@@ -54,7 +54,7 @@ fn control_c_quits_out_of_anything_that_is_incomplete() {
             screen.wait_for("guard");
             screen.press(incomplete);
             // Longer than the rest of a sequence may take, and as a person needs to reach for another key.
-            thread::sleep(Duration::from_millis(if end == "q" { 250 } else { 30 }));
+            thread::sleep(Duration::from_millis(if end == "q" { 450 } else { 30 }));
             screen.press(end);
             assert!(ends_at_once(screen).success());
         }

@@ -2,7 +2,8 @@
 
 use crate::{
     app::{
-        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, Setup, StepState,
+        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, Setup,
+        StepState,
         script::setup,
         world::{World, performance, scenario, walkthrough},
     },
