@@ -35,7 +35,7 @@ pub enum Scope {
     Replaying,
     /// While a question is open.
     Question,
-    /// While it is asked whether to leave the walkthrough.
+    /// While it is asked whether to leave the walkthrough or the replay.
     Leaving,
     /// While a line is edited. Every other key goes into the line.
     Typing,
@@ -160,6 +160,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before that")
         .within(Scope::Replaying)
         .footer(3, "back"),
+    binding(&[key('b')], "b", Intent::Blank, "black screen; any key returns").within(Scope::Replaying),
     binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(6, "step"),
     binding(&[key(',')], ",", Intent::Wind(Wind::EventBack), "one event back").within(Scope::Replaying),
     binding(&[key('+'), key('=')], "+", Intent::Wind(Wind::Faster), "faster")
@@ -174,7 +175,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('q')], "q", Intent::Quit, "leave the replay").within(Scope::Replaying).footer(1, "quit"),
     binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
-    binding(&STAY, "F5", Intent::No, "no: the walkthrough goes on").within(Scope::Leaving),
+    binding(&STAY, "F5", Intent::No, "no: it goes on").within(Scope::Leaving),
     binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "take what was typed")
         .within(Scope::Typing)
         .footer(0, "take"),
@@ -209,7 +210,9 @@ impl Scope {
             Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand | Overlay::Address),
             Self::Comparing => matches!(overlay, Overlay::Compare),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
-            Self::Leaving => matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough)),
+            Self::Leaving => {
+                matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough | Question::LeaveReplay))
+            }
             Self::Typing => matches!(overlay, Overlay::Plan | Overlay::Filter),
         }
     }
@@ -319,7 +322,7 @@ mod tests {
 
     use super::*;
 
-    const OVERLAYS: [Overlay; 15] = [
+    const OVERLAYS: [Overlay; 16] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -335,6 +338,7 @@ mod tests {
         Overlay::Blank,
         Overlay::Address,
         Overlay::Confirm(Question::LeaveWalkthrough),
+        Overlay::Confirm(Question::LeaveReplay),
     ];
 
     fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
@@ -403,6 +407,9 @@ mod tests {
         }
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(intent(ctrl_c, Overlay::Blank), Some(Intent::Exit));
+        assert_eq!(intent(KeyEvent::from(KeyCode::Char('b')), Overlay::Replay), Some(Intent::Blank));
+        let asks = Overlay::Confirm(Question::LeaveReplay);
+        assert_eq!(intent(KeyEvent::from(KeyCode::PageDown), asks), Some(Intent::No));
         let asks = Overlay::Confirm(Question::LeaveWalkthrough);
         for code in [KeyCode::F(5), KeyCode::PageDown, KeyCode::PageUp, KeyCode::Char('n')] {
             assert_eq!(intent(KeyEvent::from(code), asks), Some(Intent::No));

@@ -176,6 +176,8 @@ impl App {
         let Overlay::Confirm(question) = self.overlay else { return Vec::new() };
         self.show(self.beneath());
         match question {
+            // The player of the recording asks this question and acts on the answer.
+            Question::LeaveReplay => Vec::new(),
             // To the dashboard on the same stage.
             Question::LeaveWalkthrough => {
                 self.base = Overlay::None;

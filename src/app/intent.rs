@@ -193,4 +193,6 @@ pub enum Question {
     Cancel,
     /// "Leave the walkthrough?"
     LeaveWalkthrough,
+    /// "Leave the replay?"
+    LeaveReplay,
 }

@@ -9,6 +9,10 @@ pub enum Standing {
     Paused,
     /// It waits for the key that the speaker pressed here.
     Waiting,
+    /// It asks whether to leave.
+    Asking,
+    /// The screen is black, until any key.
+    Blank,
     /// Nothing more is to come.
     Over,
     /// Nothing more is to come, because the program that was recorded was killed.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, Pace, ReplayBar, Setup, Standing, Wind},
+    app::{App, Command, Intent, Look, Message, Overlay, Pace, Question, ReplayBar, Setup, Standing, Wind},
     domain::UnixMillis,
     runtime::core::Core,
 };
@@ -49,6 +49,7 @@ pub struct Player {
     /// It waits for a key wherever the speaker pressed one.
     stops: bool,
     foot: Foot,
+    above: Above,
     /// What the speaker reads, where that has changed.
     page: Option<Command>,
     dirty: bool,
@@ -61,6 +62,15 @@ enum Foot {
     Bar,
     /// The keys, as it was.
     Keys,
+}
+
+/// What lies over the replay. Meanwhile it stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Above {
+    Nothing,
+    /// A clicker's Esc must not end the show.
+    Question,
+    Blank,
 }
 
 /// When an entry is due, and whether it is an event.
@@ -91,6 +101,7 @@ impl Player {
             speed: AS_IT_WAS,
             stops,
             foot: Foot::Bar,
+            above: Above::Nothing,
             page: None,
             dirty: true,
         };
@@ -213,7 +224,7 @@ impl Player {
     /// Time has passed here, and passes there.
     fn run(&mut self, now: UnixMillis) {
         let passed = self.clock.replace(now).map_or(0, |before| now.0.saturating_sub(before.0).min(MOST_AT_ONCE));
-        if self.paused || self.is_over() {
+        if self.paused || self.is_over() || self.above != Above::Nothing {
             return;
         }
         let speed = SPEEDS.get(self.speed).copied().unwrap_or(SPEEDS[AS_IT_WAS]);
@@ -293,6 +304,8 @@ impl Player {
         let (at, length, speed) = (self.at, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
         let (told, entries) = (self.next, self.recording.entries.len());
         let standing = match self.recording.entries.last() {
+            _ if self.above == Above::Question => Standing::Asking,
+            _ if self.above == Above::Blank => Standing::Blank,
             Some(Entry { what: What::End(_), .. }) if self.is_over() => Standing::Over,
             _ if self.is_over() => Standing::CutOff,
             _ if self.waits() => Standing::Waiting,
@@ -318,7 +331,10 @@ impl Core for Player {
                 self.app.clear_replay_note();
                 self.wind(wind);
             }
-            Message::Intent(Intent::Quit | Intent::Exit | Intent::Close) => return vec![Command::Quit],
+            Message::Intent(Intent::Quit | Intent::Exit | Intent::Yes) => return vec![Command::Quit],
+            Message::Intent(Intent::Close) if self.above == Above::Nothing => self.above = Above::Question,
+            Message::Intent(Intent::Close | Intent::No) => self.above = Above::Nothing,
+            Message::Intent(Intent::Blank) => self.above = Above::Blank,
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
             Message::Notice { text, .. } => self.app.show_replay_note(&text),
             // Of the screen here, which is none of the recording's.
@@ -338,8 +354,12 @@ impl Core for Player {
         self.beneath.iter_mut().for_each(App::use_ascii);
     }
 
-    fn overlay(&self) -> crate::app::Overlay {
-        crate::app::Overlay::Replay
+    fn overlay(&self) -> Overlay {
+        match self.above {
+            Above::Nothing => Overlay::Replay,
+            Above::Question => Overlay::Confirm(Question::LeaveReplay),
+            Above::Blank => Overlay::Blank,
+        }
     }
 
     fn pace(&self) -> Duration {
@@ -356,7 +376,7 @@ mod tests {
     use super::*;
     use crate::{
         app::{
-            Overlay, Performance, Programme,
+            Performance, Programme,
             world::{World, performance, scenario, walkthrough},
         },
         recording::{Recorder, RecordingError},
@@ -480,6 +500,36 @@ mod tests {
         assert!(player.is_over());
         wind(&mut player, Wind::Previous);
         assert!(player.waits(), "before the last key");
+    }
+
+    #[test]
+    fn a_clickers_escape_asks_and_b_makes_the_screen_black() {
+        let (_, bytes) = recorded_walkthrough();
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let rows = |player: &Player| {
+            let text = ui::tests::text(&ui::tests::frame(player.app(), 100, 30));
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        tick(&mut player, 0);
+        for answer in [Intent::No, Intent::Close] {
+            assert_eq!(player.update(Message::Intent(Intent::Close)), []);
+            assert_eq!(player.overlay(), Overlay::Confirm(Question::LeaveReplay));
+            let bar = rows(&player).pop().unwrap();
+            assert!(bar.contains("LEAVE THE REPLAY?") && bar.contains("y yes") && bar.contains("n no"), "{bar}");
+            tick(&mut player, 900);
+            assert_eq!(player.at(), 0, "it stands still");
+            assert_eq!(player.update(Message::Intent(answer)), []);
+            assert_eq!(player.overlay(), Overlay::Replay);
+        }
+        let before = rows(&player);
+        player.update(Message::Intent(Intent::Blank));
+        assert_eq!(player.overlay(), Overlay::Blank);
+        assert!(rows(&player).iter().all(String::is_empty));
+        player.update(Message::Intent(Intent::Close));
+        assert_eq!(rows(&player), before);
+        player.update(Message::Intent(Intent::Close));
+        assert_eq!(player.update(Message::Intent(Intent::Yes)), [Command::Quit]);
+        assert_eq!(player.update(Message::Intent(Intent::Exit)), [Command::Quit]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) mod tests;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 
-use crate::app::{App, Overlay, Scroll};
+use crate::app::{App, Overlay, Scroll, Standing};
 
 pub use hit::hit;
 pub use regions::{Regions, SMALLEST, regions};
@@ -78,8 +78,10 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     footer::draw_line(buffer, regions.line, app);
     footer::draw_keys(buffer, regions.keys, app);
     overlay::draw(buffer, area, app);
-    if app.replay().is_some() {
-        replay_bar::draw(buffer, regions.keys, app);
+    match app.replay() {
+        Some(bar) if bar.standing == Standing::Blank => overlay::blank(buffer, area),
+        Some(bar) => replay_bar::draw(buffer, regions.keys, app, bar),
+        None => {}
     }
 }
 

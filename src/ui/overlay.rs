@@ -108,7 +108,7 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     }
 }
 
-fn blank(buffer: &mut Buffer, area: Rect) {
+pub fn blank(buffer: &mut Buffer, area: Rect) {
     Clear.render(area, buffer);
     buffer.set_style(area, Style::new().bg(Color::Black));
 }
@@ -140,6 +140,8 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "Leave the walkthrough for its dashboard?".to_owned(),
             "p or F5 returns to the same step.".to_owned(),
         ),
+        // The bar of the replay asks it.
+        Question::LeaveReplay => return,
     };
     let inner = boxed(buffer, area, title, 58, 8);
     let width = usize::from(inner.width.saturating_sub(2));
@@ -159,7 +161,9 @@ fn open_orders(app: &App, question: Question) -> Line<'static> {
     let becomes = match question {
         Question::Reset => "in the new stock",
         Question::KillServer => "when it is back",
-        Question::StartBeside | Question::Cancel | Question::LeaveWalkthrough => return Line::raw(""),
+        Question::StartBeside | Question::Cancel | Question::LeaveWalkthrough | Question::LeaveReplay => {
+            return Line::raw("");
+        }
     };
     match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),

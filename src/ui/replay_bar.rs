@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Overlay, Standing},
+    app::{App, Overlay, Question, ReplayBar, Standing},
     keymap::KEYMAP,
 };
 
@@ -17,13 +17,15 @@ use super::{pane, theme};
 /// The columns of the bar itself, at most.
 const BAR: u16 = 24;
 
-pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let Some(bar) = app.replay() else { return };
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     Clear.render(area, buffer);
     let (word, style) = match bar.standing {
         Standing::Playing => (" REPLAY ", theme::KNOWN),
         Standing::Paused => (" PAUSED ", theme::WARN),
         Standing::Waiting => (" → GOES ON ", theme::GOOD),
+        Standing::Asking => (" LEAVE THE REPLAY? ", theme::WARN),
+        // The whole screen is black.
+        Standing::Blank => return,
         Standing::Over => (" ■ END ", theme::PLAIN),
         Standing::CutOff => (" ■ CUT OFF ", theme::WARN),
     };
@@ -39,8 +41,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
     spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
+    let overlay = match bar.standing {
+        Standing::Asking => Overlay::Confirm(Question::LeaveReplay),
+        _ => Overlay::Replay,
+    };
     let mut used = Line::from(spans.clone()).width();
-    let mut keys: Vec<_> = KEYMAP.iter().filter(|binding| binding.scope.holds(Overlay::Replay)).collect();
+    let mut keys: Vec<_> = KEYMAP.iter().filter(|binding| binding.scope.holds(overlay)).collect();
     keys.retain(|binding| binding.footer.is_some() && !binding.short.is_empty());
     keys.sort_by_key(|binding| binding.footer);
     for binding in keys.into_iter().filter(|binding| binding.intent != crate::app::Intent::Close) {
