@@ -124,19 +124,48 @@ impl Waiting<'_> {
 
     async fn look(&self) -> Reason {
         let Started { workflow, run, .. } = self.started;
-        let Described { open, pending, failing, .. } = match describe(self.link, workflow, run).await {
+        let described = match describe(self.link, workflow, run).await {
             Ok(described) => described,
             Err(error) => return Reason::Server(error.to_string()),
         };
-        if let Some(failing) = failing {
-            return Reason::Task(failing);
-        }
-        let waits = pending.first().is_none_or(|activity| activity.state == PendingState::Scheduled);
-        if open && waits && matches!(look_for_worker(self.link, self.task_queue).await, Ok(Presence::Nobody)) {
+        if needs_worker(&described) && matches!(look_for_worker(self.link, self.task_queue).await, Ok(Presence::Nobody))
+        {
             return Reason::Worker { task_queue: self.task_queue.to_owned() };
         }
-        pending.first().map_or(Reason::Nothing, activity)
+        reason(described)
     }
+}
+
+/// Whether the next step is one of a worker of our task queue. Activities of other programs can have other queues.
+fn needs_worker(described: &Described) -> bool {
+    let Described { open, pending, failing, others } = described;
+    let waits = match pending.first() {
+        Some(activity) => activity.state == PendingState::Scheduled,
+        None => others.is_empty(),
+    };
+    *open && failing.is_none() && waits
+}
+
+fn reason(described: Described) -> Reason {
+    let Described { pending, failing, others, .. } = described;
+    if let Some(failing) = failing {
+        return Reason::Task(failing);
+    }
+    match pending.first().map_or(Reason::Nothing, activity) {
+        Reason::Nothing => {
+            let failed = others.iter().find_map(|other| {
+                let failure = other.failure.as_ref()?;
+                Some(failed(&other.name, other.attempt, &failure.message))
+            });
+            failed.unwrap_or(Reason::Nothing)
+        }
+        reason => reason,
+    }
+}
+
+/// `attempt`: the one that runs or comes next.
+fn failed(name: &str, attempt: u32, message: &str) -> Reason {
+    Reason::Activity(format!("{name}: attempt {} failed: {message}", attempt.saturating_sub(1).max(1)))
 }
 
 /// What is worth saying of an activity that has not ended.
@@ -144,10 +173,7 @@ fn activity(pending: &PendingActivity) -> Reason {
     let name = pending.activity;
     match (&pending.failure, pending.state) {
         (_, PendingState::Paused) => Reason::Activity(format!("{name} is paused in Temporal; unpause it there")),
-        (Some(failure), _) => {
-            let before = pending.attempt.saturating_sub(u32::from(pending.state == PendingState::Scheduled)).max(1);
-            Reason::Activity(format!("{name}: attempt {before} failed: {}", failure.message))
-        }
+        (Some(failure), _) => failed(name.name(), pending.attempt, &failure.message),
         (None, _) => Reason::Nothing,
     }
 }
@@ -155,7 +181,46 @@ fn activity(pending: &PendingActivity) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporal::TaskFailure;
+    use crate::{
+        domain::Activity,
+        temporal::{OtherActivity, PendingFailure, TaskFailure},
+    };
+
+    fn failure(message: &str) -> PendingFailure {
+        PendingFailure { code: String::new(), message: message.to_owned(), retryable: true }
+    }
+
+    fn described(pending: Option<PendingState>, others: Vec<OtherActivity>) -> Described {
+        let pending = pending.map(|state| PendingActivity {
+            activity: Activity::UpdateInventory,
+            id: "1".to_owned(),
+            attempt: 3,
+            maximum: 0,
+            state,
+            started: None,
+            completed: None,
+            next: None,
+            interval: None,
+            failure: Some(failure("disk full")),
+            worker: String::new(),
+        });
+        Described { open: true, pending: pending.into_iter().collect(), failing: None, others }
+    }
+
+    #[test]
+    fn a_failing_activity_is_said_whichever_program_has_it() {
+        let other = |failure| OtherActivity { name: "charge_card".to_owned(), attempt: 3, failure };
+        let said = |described| reason(described).sentence(None).unwrap_or_default();
+        for state in [PendingState::Scheduled, PendingState::Started] {
+            let ours = said(described(Some(state), vec![]));
+            assert_eq!(ours, "UpdateInventoryActivity: attempt 2 failed: disk full", "{state:?}");
+        }
+        let declined = || other(Some(failure("declined")));
+        assert_eq!(said(described(None, vec![other(None), declined()])), "charge_card: attempt 2 failed: declined");
+        assert_eq!(reason(described(None, vec![other(None)])), Reason::Nothing);
+        assert!(!needs_worker(&described(None, vec![declined()])), "it may have a queue of its own");
+        assert!(needs_worker(&described(None, vec![])));
+    }
 
     #[test]
     fn a_failing_task_is_said_once_per_cause() {
