@@ -139,8 +139,9 @@ impl<'a> View<'a, '_> {
 
     fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Stretch<'a>> {
         let from = free?;
-        // Another program's workflow may never come to it.
-        if seen.is_empty() && self.execution.foreign {
+        // Another program's workflow may never come to it, and while a workflow task fails, nothing schedules it.
+        let is_blocked = self.execution.failing.is_some() && self.execution.pending(self.activity).is_none();
+        if seen.is_empty() && (self.execution.foreign || is_blocked) {
             return None;
         }
         let to = match seen.first() {

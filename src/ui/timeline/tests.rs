@@ -12,7 +12,7 @@ use super::scenes::{
 };
 use crate::{
     app::{
-        App, Intent, Message, Pending, PendingState, Stage, Worker,
+        App, Description, FailingTask, Intent, Message, Pending, PendingState, Stage, Worker,
         script::{Scene, UPDATE, running, waiting},
     },
     faults::Point,
@@ -215,6 +215,17 @@ fn an_order_without_a_worker_shows_that_it_is_queued() {
     let shown = panel(&waiting_for_a_worker().app, 80, 8, 0);
     find(&shown, "┄ queued 12 s ┄");
     find(&shown, "waits for a worker, 12.0 s so far");
+}
+
+#[test]
+fn an_activity_that_a_failing_workflow_task_has_not_scheduled_is_not_queued() {
+    let mut scene = waiting_for_a_worker();
+    let failing = FailingTask { attempt: 3, explanation: "the worker has no key".to_owned() };
+    let Message::Described { workflow, run, answer: Ok(description) } = scene.answer(Vec::new()) else { panic!() };
+    let answer = Ok(Description { failing: Some(failing), ..description });
+    scene.tell(Message::Described { workflow, run, answer });
+    let shown = text(&panel(&scene.app, 80, 8, 0));
+    assert!(!shown.contains("queued") && !shown.contains("waits for a worker"), "{shown}");
 }
 
 #[test]
