@@ -149,10 +149,16 @@ fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionErr
         "binary/null" => Ok(Ok(Value::Null)),
         "binary/encrypted" => {
             let key = sanitize(&text("encryption-key-id").unwrap_or_default(), MAX_SHOWN_CHARS);
-            shut(format!(
-                "the payload is encrypted with the key '{key}', and this worker has no key; start it with \
-                 ENCRYPT_PAYLOAD=true, DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key"
-            ))
+            shut(if key.is_empty() {
+                "the payload is encrypted and does not say with which key, so no worker of this program can read it; its \
+                 sender has to set 'encryption-key-id' in the payload's metadata"
+                    .to_owned()
+            } else {
+                format!(
+                    "the payload is encrypted with the key '{key}', and this worker has no key; start it with \
+                     ENCRYPT_PAYLOAD=true, DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key"
+                )
+            })
         }
         // What codecs make. Those two are made by converters.
         codec if codec.starts_with("binary/") && !matches!(codec, "binary/plain" | "binary/protobuf") => {
@@ -520,7 +526,13 @@ mod tests {
         encrypted.metadata.insert("encryption-key-id".to_owned(), b"stagekey".to_vec());
         let error = read::<OrderArgument>(vec![encrypted.clone()]).unwrap_err().to_string();
         assert!(error.contains("'stagekey'") && error.contains("ENCRYPT_PAYLOAD=true"), "{error}");
-        assert!(read::<SupplierArguments>(vec![good(), encrypted]).is_err());
+        assert!(read::<SupplierArguments>(vec![good(), encrypted.clone()]).is_err());
+        for nameless in [None, Some(Vec::new())] {
+            encrypted.metadata.remove("encryption-key-id");
+            encrypted.metadata.extend(nameless.map(|id| ("encryption-key-id".to_owned(), id)));
+            let error = read::<OrderArgument>(vec![encrypted.clone()]).unwrap_err().to_string();
+            assert!(error.contains("does not say with which key") && !error.contains("KEY_ID="), "{error}");
+        }
         assert!(read::<OrderArgument>(vec![payload("binary/zlib", b"")]).unwrap_err().to_string().contains("codec"));
     }
 
