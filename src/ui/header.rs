@@ -33,7 +33,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let setup = app.setup();
     let (link, link_style) = link(app);
-    let (worker, worker_style) = words::worker(app.worker());
+    let (worker, worker_style) = words::current_worker(app);
     let mut spans = vec![Span::raw(" ")];
     match app.held() {
         Some(held) => {

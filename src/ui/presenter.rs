@@ -314,7 +314,7 @@ fn playing(app: &App) -> String {
             return trouble.text;
         }
         let link = if *app.link() == Link::Up { "connected" } else { "connecting" };
-        format!("the stage is prepared: {link}, worker {}", words::worker(app.worker()).0)
+        format!("the stage is prepared: {link}, worker {}", words::current_worker(app).0)
     };
     match app.performance().map(Performance::part) {
         Some(Part::Acting) => {

@@ -47,6 +47,17 @@ pub(super) fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier
     assert_eq!((cell.fg, cell.modifier), (colour, modifier), "{words}");
 }
 
+#[test]
+fn the_header_and_the_line_below_agree_on_a_worker_elsewhere() {
+    let mut scene = Scene::new();
+    scene.tell(Message::Worker(Worker::Absent));
+    for (polling, expected) in [(false, "worker ✗ none"), (true, "worker ● elsewhere")] {
+        let identities = polling.then(|| "idempotence-worker@3081@there".to_owned()).into_iter().collect();
+        scene.tell(Message::Pollers { identities });
+        find(&frame(&scene.app, 100, 30), expected);
+    }
+}
+
 pub(super) fn scenes() -> Vec<(&'static str, App)> {
     let mut provisioning = App::new(script::setup());
     provisioning.update(Message::Server(Server::Preparing { step: "downloading 41 %".into() }));

@@ -119,6 +119,16 @@ pub const fn guard(guard: Guard) -> Style {
     }
 }
 
+/// The worker that processes the orders of this dashboard.
+#[must_use]
+pub fn current_worker(app: &App) -> (String, Style) {
+    match app.worker() {
+        // Also if this dashboard was asked to start none.
+        Worker::Absent if app.other_worker().is_some() => worker(&Worker::Elsewhere),
+        own => worker(own),
+    }
+}
+
 #[must_use]
 pub fn worker(worker: &Worker) -> (String, Style) {
     let known = |word: &str, style| (word.to_owned(), style);
