@@ -214,6 +214,11 @@ impl App {
         self.notice.take_if(|notice| notice.tone == Tone::Bad);
     }
 
+    /// Hides a notice that says what a key would do, once a key was pressed. What has failed stays readable.
+    pub(super) fn clear_advice(&mut self) {
+        self.notice.take_if(|notice| notice.tone == Tone::Plain);
+    }
+
     pub(super) fn notify(&mut self, text: &str, tone: Tone) {
         let level = if tone == Tone::Bad { LogLevel::Warn } else { LogLevel::Info };
         self.log.write(self.now, level, text);

@@ -213,6 +213,7 @@ impl App {
             return vec![Command::Walkthrough];
         }
         self.base = Overlay::Walkthrough;
+        self.clear_advice();
         self.show(self.base);
         Vec::new()
     }
@@ -243,6 +244,7 @@ impl App {
 
     /// To the step before.
     pub(super) fn go_back(&mut self) -> Vec<Command> {
+        self.clear_advice();
         let now = self.now;
         if let Some(walkthrough) = &mut self.walkthrough {
             walkthrough.turn_to(walkthrough.at.saturating_sub(1), now);
@@ -252,6 +254,7 @@ impl App {
 
     /// To the next step, without playing this one.
     pub(super) fn skip_step(&mut self) -> Vec<Command> {
+        self.clear_advice();
         let now = self.now;
         let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
         let at = walkthrough.at;
@@ -286,6 +289,7 @@ impl App {
 
     /// Plays the step on the screen, from a fresh stock; also once more.
     pub(super) fn play_step(&mut self) -> Vec<Command> {
+        self.clear_advice();
         let untouched = self.performance.is_none() && self.is_untouched();
         let beginning = if untouched { Beginning::Fresh } else { Beginning::Anew };
         let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };

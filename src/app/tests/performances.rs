@@ -175,8 +175,15 @@ fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_s
     world.press(Intent::Blank);
     world.press(Intent::Close);
     assert_eq!(world.app().overlay(), Overlay::None, "back to where it was");
+    assert!(world.app().notice().is_some_and(|notice| notice.text.contains("the walkthrough waits")));
     world.press(Intent::Walkthrough);
     assert_eq!(world.app().overlay(), Overlay::Walkthrough);
+    assert_eq!(world.app().notice(), None, "it no longer waits");
+    world.press(Intent::GoOn);
+    world.press(Intent::GoOn);
+    assert!(world.app().notice().is_some_and(|notice| notice.text.contains("s skips the rest")));
+    world.press(Intent::SkipStep);
+    assert_eq!(world.app().notice(), None, "it was skipped");
     let mut dashboard = World::new(crate::app::Programme::Keyboard);
     dashboard.press(Intent::Walkthrough);
     assert!(dashboard.asked.contains(&Command::Walkthrough));
