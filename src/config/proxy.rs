@@ -13,6 +13,7 @@ use super::{
     address::Address,
     effective::Sourced,
     error::{Layer, Origin},
+    foreign,
 };
 use crate::temporal::Proxy;
 
@@ -48,29 +49,31 @@ pub(super) fn choose(environment: &[(OsString, OsString)], address: &Address) ->
     }
 }
 
-/// The first of the names that is set to something.
+/// The first of the names that is set to something, without quotes around it.
 fn first_of<'e>(environment: &'e [(OsString, OsString)], names: &[&'static str]) -> Option<(&'static str, &'e str)> {
     names.iter().find_map(|name| {
         let (_, value) = environment.iter().find(|(known, _)| known.as_os_str() == *name)?;
         let text = value.to_str()?.trim();
-        (!text.is_empty()).then_some((*name, text))
+        let text = foreign::without_quotes(text).unwrap_or(text).trim();
+        (!text.is_empty() && !text.eq_ignore_ascii_case("none")).then_some((*name, text))
     })
 }
 
 fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
     const FORM: &str = "it is not a proxy's address, as in http://HOST:PORT";
-    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&whole).map_err(|_| FORM)?;
-    if url.scheme() != "http" {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    if !scheme.eq_ignore_ascii_case("http") {
         return Err("only proxies of http:// are supported, which tunnel with CONNECT");
     }
+    // People write `\`, `#` and `/` in a login as they are, so the address begins after the last `@`.
+    let (login, address) = rest.rsplit_once('@').map_or((None, rest), |(login, address)| (Some(login), address));
+    let url = Url::parse(&format!("http://{address}")).map_err(|_| FORM)?;
     let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(FORM)?;
     let decoded =
         |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| FORM);
-    let user = if url.username().is_empty() && url.password().is_none() {
-        None
-    } else {
-        Some((decoded(url.username())?, decoded(url.password().unwrap_or_default())?.into()))
+    let user = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+        None | Some(("", "")) => None,
+        Some((name, password)) => Some((decoded(name)?, decoded(password)?.into())),
     };
     Ok(Proxy { origin: origin.to_string(), address: format!("{host}:{port}"), user })
 }
@@ -78,8 +81,9 @@ fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
 /// Whether `NO_PROXY` names the host: by its name, a domain that it is in, its address, a network, or `*`; with a port, only
 /// that port.
 fn is_excepted(list: &str, host: &str, port: u16) -> bool {
-    let entries = list.split([',', ' ']).filter(|entry| !entry.is_empty());
-    entries.into_iter().any(|entry| {
+    let is_separator = |char: char| char.is_whitespace() || matches!(char, ',' | ';');
+    list.split(is_separator).filter(|entry| !entry.is_empty()).any(|entry| {
+        let entry = entry.split_once("://").map_or(entry, |(_, rest)| rest.trim_end_matches('/'));
         entry == "*" || {
             let (named, its_port) = split_port(entry);
             its_port.is_none_or(|its_port| its_port == port) && covers(&named.to_ascii_lowercase(), host)
@@ -104,7 +108,7 @@ fn covers(entry: &str, host: &str) -> bool {
             Some((network, bits)) => network.parse().is_ok_and(|network| contains(network, bits, address)),
         };
     }
-    let host = host.trim_end_matches('.');
+    let (host, entry) = (host.trim_end_matches('.'), entry.trim_end_matches('.'));
     let entry = entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry);
     match entry.strip_prefix('.') {
         Some(_) => host.ends_with(entry),
@@ -148,6 +152,7 @@ mod tests {
                 ("proxy:3128", "proxy:3128"),
                 ("http://proxy/", "proxy:80"),
                 ("http://[::1]:3128", "[::1]:3128"),
+                ("\"http://proxy:3128\"", "proxy:3128"),
             ] {
                 assert_eq!(address_of(&[(name, text)], far).as_deref(), Some(address), "{name}={text}");
             }
@@ -158,6 +163,23 @@ mod tests {
         assert_eq!(address_of(&[("HTTPS_PROXY", " "), ("all_proxy", "b:1")], far).as_deref(), Some("b:1"));
         assert_eq!(address_of(&[("ALL_PROXY", "b:1"), ("https_proxy", "a:1")], far).as_deref(), Some("a:1"));
         assert!(chosen(&[("HTTP_PROXY", "a:1")], far).proxy.is_none());
+        let none = chosen(&[("HTTPS_PROXY", "none")], far);
+        assert!(none.proxy.is_none() && none.notice.is_none());
+    }
+
+    #[test]
+    fn a_login_may_have_characters_that_a_url_escapes() {
+        for (login, name, password) in [
+            ("DOM\\me:hunter2", "DOM\\me", "hunter2"),
+            ("me:a#b/c?d@e:f", "me", "a#b/c?d@e:f"),
+            ("me:50%", "me", "50%"),
+            ("me", "me", ""),
+        ] {
+            let proxy = chosen(&[("HTTPS_PROXY", &format!("http://{login}@proxy:1"))], "far:1").proxy.unwrap().value;
+            let (known, secret) = proxy.user.unwrap();
+            assert_eq!((proxy.address.as_str(), known.as_str()), ("proxy:1", name), "{login}");
+            assert_eq!(secret.expose_secret(), password, "{login}");
+        }
     }
 
     #[test]
@@ -193,6 +215,10 @@ mod tests {
             ("0.0.0.0/0", "10.1.2.3:1"),
             ("fd00::/8", "[fd12::1]:1"),
             ("[fd12::1]:1", "[fd12::1]:1"),
+            ("'far.example.com'", "far.example.com:1"),
+            ("a.b;far.example.com\nc", "far.example.com:1"),
+            ("http://far.example.com/", "far.example.com:1"),
+            ("example.com.", "far.example.com:1"),
         ];
         for (list, address) in excepted {
             assert!(address_of(&[("HTTPS_PROXY", "p:1"), ("NO_PROXY", list)], address).is_none(), "{list}");

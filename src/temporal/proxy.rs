@@ -15,6 +15,9 @@ use crate::domain::sanitize;
 /// The most bytes of a proxy's answer before the tunnel.
 const MAX_ANSWER: usize = 16 * 1024;
 
+/// How every answer of HTTP begins.
+const BEGINNING: &[u8] = b"HTTP/";
+
 /// The longest status line in a message.
 const LONGEST: usize = 120;
 
@@ -46,6 +49,10 @@ pub enum ProxyError {
     Broken(io::Error),
     #[error("it asks for a user name and a password (407); write it as http://USER:PASSWORD@HOST:PORT")]
     LoginWanted,
+    #[error(
+        "it wants the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, such as cntlm"
+    )]
+    OtherLogin(String),
     #[error("it refuses the user name and the password (407)")]
     LoginRefused,
     #[error("it answers: {0}")]
@@ -79,6 +86,7 @@ impl Proxy {
         let status = head.lines().next().unwrap_or_default();
         match status.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)) {
             Some(code) if code.starts_with('2') => Ok(stream),
+            Some("407") if let Some(methods) = methods_without_basic(&head) => Err(ProxyError::OtherLogin(methods)),
             Some("407") if self.user.is_some() => Err(ProxyError::LoginRefused),
             Some("407") => Err(ProxyError::LoginWanted),
             Some(_) => Err(ProxyError::Refused(sanitize(status, LONGEST))),
@@ -87,14 +95,27 @@ impl Proxy {
     }
 }
 
+/// The methods of login that the proxy offers, if Basic is not one of them.
+fn methods_without_basic(head: &str) -> Option<String> {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let offered = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("proxy-authenticate"));
+    let methods: Vec<_> = offered.filter_map(|(_, value)| value.split_whitespace().next()).collect();
+    let has_basic = methods.iter().any(|method| method.eq_ignore_ascii_case("basic"));
+    (!methods.is_empty() && !has_basic).then(|| sanitize(&methods.join(" or "), LONGEST))
+}
+
 /// The answer up to its empty line. Not a byte more, since what follows belongs to the tunnel.
 async fn head(stream: &mut TcpStream) -> Result<String, ProxyError> {
     let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
+    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
+        // A program that waits for more says nothing else, so the first bytes decide.
+        if head.len() == BEGINNING.len() && head != BEGINNING {
+            return Err(ProxyError::NotAProxy);
+        }
         match stream.read_u8().await {
             Ok(byte) if head.len() < MAX_ANSWER => head.push(byte),
             Ok(_) => return Err(ProxyError::NotAProxy),
-            Err(_) if !head.is_empty() && !head.starts_with(b"HTTP/") => return Err(ProxyError::NotAProxy),
+            Err(_) if !head.is_empty() && !head.starts_with(BEGINNING) => return Err(ProxyError::NotAProxy),
             Err(error) => return Err(ProxyError::Broken(error)),
         }
     }
@@ -113,7 +134,10 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         let asked = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let request = head(&mut stream).await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") {
+                request.push(char::from(stream.read_u8().await.unwrap()));
+            }
             stream.write_all(answer.as_bytes()).await.unwrap();
             request
         });
@@ -144,6 +168,12 @@ mod tests {
         let cases = [
             ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", None, "asks for a user name"),
             ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some(("me", "hunter2")), "refuses the user name"),
+            (
+                "HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\nproxy-authenticate: Negotiate x\r\n\r\n",
+                Some(("me", "hunter2")),
+                "method NTLM or Negotiate, and only Basic",
+            ),
+            ("HTTP/1.1 407 X\nProxy-Authenticate: basic realm=x\n\n", None, "asks for a user name"),
             ("HTTP/1.0 403 Forbidden\r\n\r\n", None, "it answers: HTTP/1.0 403 Forbidden"),
             ("HTTP/1.1 502 Bad\u{1b}[2J Gateway\r\n\r\n", None, "502 Bad"),
             ("SSH-2.0-OpenSSH\r\n", None, "not an HTTP proxy"),
