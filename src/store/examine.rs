@@ -7,7 +7,7 @@ use super::{
     document::{Document, DocumentError},
     engine::failed,
     error::{Damage, StoreError, Witness},
-    medium::{Paths, poison_reason, read_document_bytes},
+    medium::{Paths, document_is_newer, poison_reason, read_document_bytes},
     reader::{JournalReader, Progress},
     record::{Fact, Record},
 };
@@ -46,8 +46,13 @@ pub enum Problem {
 /// Why the document does not say what its journal does, and what a worker makes of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Difference {
-    #[error("it shows line {line} of {last}; a worker brings it up to date")]
+    #[error("it shows line {line} of {last}, as a killed worker leaves it; a worker brings it up to date")]
     Old { line: u64, last: u64 },
+    #[error(
+        "it is the document of line {line}, put there after line {last}; a worker keeps it aside and puts the \
+         journal's in its place"
+    )]
+    PutBack { line: u64, last: u64 },
     #[error(
         "it is the starting document, and the journal has gone on; a worker puts the journal's document back. To start \
          again, run: idempotence reset"
@@ -93,6 +98,13 @@ type Shown = Option<Result<Document, DocumentError>>;
 fn read_document(paths: &Paths) -> Result<Shown, StoreError> {
     let bytes = read_document_bytes(&paths.document).map_err(|source| failed("read", &paths.document, source))?;
     Ok(bytes.map(|bytes| Document::parse(&bytes)))
+}
+
+/// Whether a document of an earlier line came to its name after the journal's last change: a worker decides by the
+/// same. If it is replaced meanwhile, a worker publishes, and the times belong to another document.
+fn was_put_there(paths: &Paths, document: &Document) -> bool {
+    document_is_newer(paths).is_ok_and(|newer| newer)
+        && read_document(paths).is_ok_and(|found| found.is_some_and(|found| found.as_ref() == Ok(document)))
 }
 
 fn seq_of(shown: &Shown) -> Option<u64> {
@@ -199,7 +211,7 @@ impl Account {
         }
         let is_start = (document.stock, document.last_order.as_str()) == (self.start.0, self.start.1.as_str());
         Some(match document.seq {
-            None if is_start => Difference::Starting,
+            None if is_start => Difference::Old { line: 1, last: self.audit.seq },
             None => Difference::Edited,
             Some(line) if line > self.audit.seq => Difference::OtherState,
             Some(line) if self.stock_after(line) == Some(document.stock) => {
@@ -234,7 +246,13 @@ impl Account {
             let offset = paths.journal.metadata().map_or(0, |found| found.len());
             return Some(Problem::Refused(StoreError::DamagedJournal { path, offset, cause }));
         }
-        let difference = self.difference(&document)?;
+        let difference = match self.difference(&document)? {
+            Difference::Old { line, last } if was_put_there(paths, &document) => match line {
+                1 => Difference::Starting,
+                _ => Difference::PutBack { line, last },
+            },
+            difference => difference,
+        };
         // Advice to start a worker is wrong if none can work.
         match super::probe(&paths.document) {
             Err(error) if !matches!(error, StoreError::Busy { .. }) => Some(Problem::Refused(error)),

@@ -9,6 +9,7 @@ mod bench;
 mod concurrency;
 mod crashes;
 mod defects;
+mod examined;
 mod foreign;
 mod lost_end;
 mod model;

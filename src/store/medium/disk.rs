@@ -248,9 +248,7 @@ impl Medium for Disk {
     }
 
     fn document_is_newer(&mut self) -> io::Result<bool> {
-        let (document, journal) = (look_at(&self.paths.document)?, look_at(&self.paths.journal)?);
-        let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
-        Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
+        document_is_newer(&self.paths)
     }
 
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -300,6 +298,13 @@ impl Medium for Disk {
     fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()> {
         found(fs::remove_file(with_suffix(self.path(part), suffix))).map(drop)
     }
+}
+
+/// Whether the document came to its name after the last change of the journal.
+pub(crate) fn document_is_newer(paths: &Paths) -> io::Result<bool> {
+    let (document, journal) = (look_at(&paths.document)?, look_at(&paths.journal)?);
+    let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
+    Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
 }
 
 /// The document's bytes, as far as a document can be long and one byte more; `None` if there is none.

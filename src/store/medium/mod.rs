@@ -11,7 +11,7 @@ mod simulated;
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
-pub(crate) use disk::{file_id, poison_reason, read_document_bytes};
+pub(crate) use disk::{document_is_newer, file_id, poison_reason, read_document_bytes};
 pub use mishap::{DocumentFate, Fault, Operation, PowerCut};
 pub(crate) use paths::{Paths, nearest_folder};
 pub use simulated::Simulated;
