@@ -8,7 +8,7 @@ use super::{
     engine::failed,
     error::{Damage, StoreError, Witness},
     medium::{Paths, document_is_newer, poison_reason, read_document_bytes},
-    reader::{JournalReader, Progress},
+    reader::{CHUNK_BYTES, JournalReader, Progress},
     record::{Fact, Record},
 };
 use crate::domain::{ProductId, Stock};
@@ -150,18 +150,27 @@ impl Account {
     }
 
     fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
-        let news = reader.read_observed(seen)?;
-        if news.restarted && !news.records.is_empty() {
-            *self = Self::default();
+        let mut restarted = false;
+        loop {
+            // In parts, because the records of a long journal take more memory than the journal itself.
+            let (news, progress) = reader.read_some(CHUNK_BYTES)?;
+            seen(progress);
+            restarted |= news.restarted;
+            if restarted && !news.records.is_empty() {
+                *self = Self::default();
+                restarted = false;
+            }
+            for record in &news.records {
+                self.observe(record).map_err(|cause| StoreError::DamagedJournal {
+                    path: paths.journal.clone(),
+                    offset: 0,
+                    cause,
+                })?;
+            }
+            if !news.more {
+                return Ok(());
+            }
         }
-        for record in &news.records {
-            self.observe(record).map_err(|cause| StoreError::DamagedJournal {
-                path: paths.journal.clone(),
-                offset: 0,
-                cause,
-            })?;
-        }
-        Ok(())
     }
 
     fn observe(&mut self, record: &Record) -> Result<(), Damage> {

@@ -44,8 +44,8 @@ impl Progress {
     }
 }
 
-/// How much of a journal [`JournalReader::read`] has in memory at a time, besides its records.
-const CHUNK_BYTES: usize = 1 << 20;
+/// How much of a journal is read at a time if nothing else is to be done meanwhile.
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
 /// How much of a journal's end is searched for its last line at first; a longer line takes more.
 const LAST_LINE_BYTES: u64 = 4096;
@@ -88,21 +88,12 @@ impl JournalReader {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::DamagedJournal`] and [`StoreError::JournalGone`]; then the next look reports all that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
-        self.read_observed(&|_| {})
-    }
-
-    /// As [`Self::read`]; `seen` is called after each chunk.
-    ///
-    /// # Errors
-    /// Those of [`Self::read`].
-    pub fn read_observed(&mut self, seen: &dyn Fn(Progress)) -> Result<News, StoreError> {
         let before = (self.position, self.last_line.clone());
         let mut news = News::default();
         loop {
             let at = self.position;
             match self.read_some(CHUNK_BYTES) {
                 Ok((more, progress)) => {
-                    seen(progress);
                     if more.restarted {
                         news = more;
                     } else {

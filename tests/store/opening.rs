@@ -12,13 +12,13 @@ use futures::executor::block_on;
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        CommitRequest, Engine, JsonStore, Outcome, Progress, Publication, Store, examine,
-        medium::{Fault, Operation, Simulated},
+        CommitRequest, Engine, JsonStore, Outcome, Progress, Publication, Store, StoreError, Verdict, examine,
+        medium::{Disk, Fault, Operation, Simulated},
     },
 };
 
 use crate::{
-    bench::{assert_right, clock, commit, engine, open, order, origin, outcome, request, stock},
+    bench::{assert_right, clock, commit, engine, open, order, origin, outcome, request, stock, supplier},
     odd::{Odd, odd},
 };
 
@@ -103,6 +103,26 @@ fn lines_that_are_cut_back_while_it_is_read_leave_nothing() {
     let mut store = open_odd(medium);
     assert_eq!(outcome(&mut store, order("C", 1)), Outcome::Applied);
     assert_right(&machine, 93_999);
+}
+
+#[test]
+fn a_long_journal_is_examined_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+    let orders: Vec<_> =
+        (0..ORDERS).map(|index| request(supplier(&format!("A{index}"), 1000), Guard::Ledger)).collect();
+    store.commit(&orders, Publication::Now).unwrap();
+    drop(store);
+    let found = examine(&path, &|_| {}).unwrap().unwrap();
+    assert_eq!((found.audit.seq, found.verdict()), (ORDERS as u64 + 1, Verdict::Right));
+    let journal = folder.path().join("inventory.json.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    assert!(bytes.len() > 1 << 20);
+    let last = bytes.len() - 10;
+    bytes[last] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    assert!(matches!(examine(&path, &|_| {}), Err(StoreError::DamagedJournal { .. })));
 }
 
 #[test]
