@@ -15,7 +15,7 @@ use crate::{
     listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
-    temporal::{Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
+    temporal::{ATTEMPTS_PER_SDK_WORKER, Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
 };
 
 /// How often a worker checks whether its server answers.
@@ -52,6 +52,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         seed: args.seed,
         guard: args.guard,
         metrics,
+        attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
     };
     let ready = || {
         print::line(&format!(

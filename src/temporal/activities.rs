@@ -13,6 +13,7 @@ use super::{
     metrics::{Figures, OrderEnd},
     received::{InvalidOrder, OrderArgument, SupplierArguments},
     wire::{Demo, EffectResult},
+    worker::AttemptCount,
 };
 use crate::{
     domain::{Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, Origin, ProductId, SupplierOrder},
@@ -33,6 +34,7 @@ pub struct InventoryActivities {
     pub(super) seed: Seed,
     pub(super) guard: Guard,
     pub(super) figures: Figures,
+    pub(super) attempts: Arc<AttemptCount>,
 }
 
 #[activities]
@@ -43,6 +45,7 @@ impl InventoryActivities {
         ctx: ActivityContext,
         argument: OrderArgument,
     ) -> Result<EffectResult, ActivityError> {
+        let _running = self.attempts.begin();
         let order = match argument.0 {
             Ok(order) => order,
             Err(invalid) => return Err(self.refuse(&ctx, Activity::UpdateInventory, invalid).await),
@@ -65,6 +68,7 @@ impl InventoryActivities {
         ctx: ActivityContext,
         arguments: SupplierArguments,
     ) -> Result<EffectResult, ActivityError> {
+        let _running = self.attempts.begin();
         let input = match arguments.0 {
             Ok(input) => input,
             Err(invalid) => return Err(self.refuse(&ctx, Activity::SupplierOrder, invalid).await),
@@ -93,6 +97,7 @@ impl InventoryActivities {
         ctx: ActivityContext,
         invalid: InvalidOrder,
     ) -> Result<(), ActivityError> {
+        let _running = self.attempts.begin();
         let key = invalid.order.as_ref().map(IdempotencyKey::order);
         match self.record_refusal(&ctx, key, &StoreError::Rejected(invalid.rejection())).await {
             Ok(()) => {

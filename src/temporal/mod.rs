@@ -57,4 +57,4 @@ pub use tls::{
     CertificateError, ClientIdentity, Expiring, KeyKind, Pem, PemProblem, PemSource, ServerCertificate, Tls,
 };
 pub use wire::{Demo, OrderInput, RetrySettings};
-pub use worker::{WorkerError, WorkerSetup, run_worker};
+pub use worker::{ATTEMPTS_PER_SDK_WORKER, WorkerError, WorkerSetup, run_worker};

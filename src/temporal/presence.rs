@@ -166,8 +166,17 @@ impl PollerWatch {
         let polling: BTreeSet<&str> = polls.unwrap_or_default().iter().map(|poll| poll.identity.as_str()).collect();
         let mut alive = BTreeSet::new();
         let mut unsettled = false;
-        for heartbeat in heartbeats.iter().filter(|heartbeat| heartbeat.running) {
+        for heartbeat in heartbeats {
             let Some(sign) = self.heartbeats.get(&heartbeat.instance) else { continue };
+            if !heartbeat.running {
+                // A worker of ours replaces its worker of the SDK, and the next one has yet to send its first heartbeat.
+                let may_be_replaced = sign.advanced && is_worker_of_ours(&heartbeat.identity);
+                if may_be_replaced && now.duration_since(sign.since) <= SHORTEST_INTERVAL.mul_f64(LATE) {
+                    alive.insert(heartbeat.identity.clone());
+                    unsettled = true;
+                }
+                continue;
+            }
             let is_late = now.duration_since(sign.since) > heartbeat.interval.mul_f64(LATE);
             // A heartbeat may be the last one of a worker that was killed long ago: then its polls are forgotten.
             let may_live = sign.advanced || polls.is_none() || polling.contains(heartbeat.identity.as_str());
@@ -378,6 +387,21 @@ mod tests {
         let mut ending = heartbeat(OURS, 100, 1);
         ending.running = false;
         assert_eq!(Observer::new().after(0, &[ending], Some(&[poll(OURS, 99)])), polling(&[]));
+    }
+
+    #[test]
+    fn a_worker_of_ours_polls_while_its_worker_of_the_sdk_is_replaced() {
+        let ending = |time| Heartbeat { running: false, ..heartbeat(OURS, time, 1) };
+        let next = |time| Heartbeat { instance: "the next".to_owned(), ..heartbeat(OURS, time, 1) };
+        let polls = [poll(OURS, 99)];
+        let mut observer = Observer::new();
+        observer.after(0, &[heartbeat(OURS, 100, 1)], Some(&polls));
+        assert_eq!(observer.after(1_000, &[heartbeat(OURS, 101, 1)], Some(&polls)), polling(&[OURS]));
+        assert_eq!(observer.after(1_000, &[ending(102)], Some(&polls)), unsettled(&[OURS]));
+        assert_eq!(observer.after(900, &[ending(102), next(103)], Some(&polls)), unsettled(&[OURS]));
+        assert_eq!(observer.after(2_000, &[ending(102), next(105)], Some(&polls)), polling(&[OURS]));
+        // Without a next one it has ended.
+        assert_eq!(observer.after(2_600, &[ending(102)], Some(&polls)), polling(&[]));
     }
 
     #[test]

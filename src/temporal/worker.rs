@@ -1,13 +1,28 @@
 //! The worker: both workflow names, both activities, until it is told to stop.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use futures::{
+    FutureExt, StreamExt,
+    future::LocalBoxFuture,
+    stream::{FuturesUnordered, TryStreamExt},
+};
 use temporalio_client::Client;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::{PollerBehavior, RuntimeOptions},
 };
-use tokio::time::sleep;
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use super::{
     activities::InventoryActivities,
@@ -36,6 +51,18 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// one never comes, and the SDK's own 10 s would be spent in front of an audience.
 const STICKY: Duration = Duration::from_secs(1);
 
+/// The SDK's worker never forgets the cancellation token of an attempt (`ActivityHalf::task_tokens_to_cancels` of
+/// temporalio-sdk 1.1.1), which takes some 340 bytes. After this many attempts, 1.4 MB of them, another worker of the SDK
+/// takes over as soon as nothing runs.
+pub const ATTEMPTS_PER_SDK_WORKER: u64 = 4_000;
+
+/// If something always runs, the other one takes over after so many times more attempts, 14 MB of them. Orders whose
+/// workflow task is under way then wait for its timeout of 10 s.
+const MAX_OVERTIME: u64 = 10;
+
+/// For how long nothing must have begun before a worker of the SDK counts as idle.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// What a worker needs.
 pub struct WorkerSetup {
     pub client: Client,
@@ -48,6 +75,8 @@ pub struct WorkerSetup {
     /// Where Prometheus asks, for as long as the worker runs; its client's calls are there too if it was connected with
     /// [`Exporter::client_meter`].
     pub metrics: Option<Exporter>,
+    /// How many attempts one worker of the SDK runs before another is to take over: [`ATTEMPTS_PER_SDK_WORKER`].
+    pub attempts_per_sdk_worker: u64,
 }
 
 impl std::fmt::Debug for WorkerSetup {
@@ -64,6 +93,55 @@ pub enum WorkerError {
     Lost(String),
 }
 
+/// Counts the attempts of one worker of the SDK.
+#[derive(Debug)]
+pub(super) struct AttemptCount {
+    begun: AtomicU64,
+    ended: AtomicU64,
+    limit: u64,
+    limit_reached: Notify,
+}
+
+/// An attempt that runs until this is dropped.
+#[derive(Debug)]
+pub(super) struct CountedAttempt<'a>(&'a AttemptCount);
+
+impl Drop for CountedAttempt<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl AttemptCount {
+    const fn new(limit: u64) -> Self {
+        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { begun, ended, limit, limit_reached: Notify::const_new() }
+    }
+
+    /// An attempt begins.
+    pub(super) fn begin(&self) -> CountedAttempt<'_> {
+        if self.begun.fetch_add(1, Ordering::Relaxed) + 1 == self.limit {
+            self.limit_reached.notify_one();
+        }
+        CountedAttempt(self)
+    }
+
+    /// Waits until the limit is reached and nothing runs, or the limit is exceeded by far.
+    async fn used_up(&self) {
+        self.limit_reached.notified().await;
+        loop {
+            let begun = self.begun.load(Ordering::Relaxed);
+            if begun >= self.limit.saturating_mul(MAX_OVERTIME) {
+                return;
+            }
+            sleep(IDLE).await;
+            if [&self.begun, &self.ended].iter().all(|count| count.load(Ordering::Relaxed) == begun) {
+                return;
+            }
+        }
+    }
+}
+
 /// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns, also if
 /// the server does not answer.
 /// `ready` is called once it is about to poll.
@@ -77,35 +155,82 @@ pub async fn run_worker(
 ) -> Result<(), WorkerError> {
     // Held until the worker has ended.
     let metrics = setup.metrics.take();
-    let mut worker = build(setup, metrics.as_ref()).map_err(|error| WorkerError::Setup(format!("{error:#}")))?;
-    let shut_down = worker.shutdown_handle();
-    ready();
-    let run = worker.run();
-    let ask_to_stop = async {
-        stop.await;
-        tracing::info!("stopping; attempts that run are finished within {} s", GRACE.as_secs());
+    let unusable = |error: anyhow::Error| WorkerError::Setup(format!("{error:#}"));
+    let runtime = runtime(metrics.as_ref()).map_err(unusable)?;
+    let figures = metrics.as_ref().map_or_else(Figures::none, Exporter::figures);
+    let mut ready = Some(ready);
+    let mut stop = std::pin::pin!(stop);
+    // Workers that take no more work and have attempts to finish.
+    let mut finishing = FuturesUnordered::<Running>::new();
+    loop {
+        let attempts = Arc::new(AttemptCount::new(setup.attempts_per_sdk_worker));
+        let worker = build(&setup, &runtime, &figures, &attempts).map_err(unusable)?;
+        let shut_down = worker.shutdown_handle();
+        if let Some(ready) = ready.take() {
+            ready();
+        }
+        let mut running = run(worker);
+        let mut used_up = std::pin::pin!(attempts.used_up());
+        let stops = loop {
+            tokio::select! {
+                ended = &mut running => return ended,
+                () = &mut stop => break true,
+                () = &mut used_up => break false,
+                Some(ended) = finishing.next() => {
+                    // The one that runs meets the same failure if it is one of the server.
+                    let _logged = ended.inspect_err(|error| tracing::warn!(%error, "a replaced worker of the SDK failed"));
+                }
+            }
+        };
+        // It no longer counts as one that polls this task queue, so that the next one may.
         shut_down();
-        // The run below ends by itself before that.
-        sleep(STOP_LIMIT).await;
-        tracing::warn!("the worker did not end within {} s; the server finds that out by itself", STOP_LIMIT.as_secs());
-    };
-    tokio::select! {
-        ended = run => ended.map_err(|error| WorkerError::Lost(error.to_string())),
-        () = ask_to_stop => Ok(()),
+        finishing.push(running);
+        if stops {
+            return finish(finishing).await;
+        }
     }
 }
 
-fn build(setup: WorkerSetup, metrics: Option<&Exporter>) -> anyhow::Result<Worker> {
-    let WorkerSetup { client, task_queue, store, faults, seed, guard, .. } = setup;
-    let figures = metrics.map_or_else(Figures::none, Exporter::figures);
+type Running = LocalBoxFuture<'static, Result<(), WorkerError>>;
+
+/// Waits until workers that were asked to stop have ended.
+async fn finish(workers: FuturesUnordered<Running>) -> Result<(), WorkerError> {
+    tracing::info!("stopping; attempts that run are finished within {} s", GRACE.as_secs());
+    timeout(STOP_LIMIT, workers.try_collect()).await.unwrap_or_else(|_| {
+        tracing::warn!("the worker did not end within {} s; the server finds that out by itself", STOP_LIMIT.as_secs());
+        Ok(())
+    })
+}
+
+fn run(mut worker: Worker) -> Running {
+    async move { worker.run().await.map_err(|error| WorkerError::Lost(error.to_string())) }.boxed_local()
+}
+
+fn runtime(metrics: Option<&Exporter>) -> anyhow::Result<Runtime> {
     let options = RuntimeOptions::builder()
         .telemetry_options(metrics.map(Exporter::telemetry).unwrap_or_default())
         .heartbeat_interval(Some(HEARTBEAT))
         .build()
         .map_err(anyhow::Error::msg)?;
-    let runtime = Runtime::from_current_tokio(options)?;
-    let options = WorkerOptions::new(task_queue)
-        .register_activities(InventoryActivities { store, faults, seed, guard, figures })
+    Ok(Runtime::from_current_tokio(options)?)
+}
+
+fn build(
+    setup: &WorkerSetup,
+    runtime: &Runtime,
+    figures: &Figures,
+    attempts: &Arc<AttemptCount>,
+) -> anyhow::Result<Worker> {
+    let activities = InventoryActivities {
+        store: Arc::clone(&setup.store),
+        faults: setup.faults.clone(),
+        seed: setup.seed,
+        guard: setup.guard,
+        figures: figures.clone(),
+        attempts: Arc::clone(attempts),
+    };
+    let options = WorkerOptions::new(setup.task_queue.clone())
+        .register_activities(activities)
         .register_workflow::<InventoryWorkflow>()?
         .register_workflow::<InventoryTask>()?
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
@@ -113,5 +238,5 @@ fn build(setup: WorkerSetup, metrics: Option<&Exporter>) -> anyhow::Result<Worke
         .sticky_queue_schedule_to_start_timeout(STICKY)
         .graceful_shutdown_period(GRACE)
         .build();
-    Ok(Worker::new(&runtime, client, options)?)
+    Ok(Worker::new(runtime, setup.client.clone(), options)?)
 }

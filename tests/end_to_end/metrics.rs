@@ -6,7 +6,9 @@ use idempotence::{
     domain::Guard,
     faults::FaultPlan,
     store::JsonStore,
-    temporal::{End, Exporter, Link, METRICS_PATH, WorkerSetup, order_workflow_id, run_worker},
+    temporal::{
+        ATTEMPTS_PER_SDK_WORKER, End, Exporter, Link, METRICS_PATH, WorkerSetup, order_workflow_id, run_worker,
+    },
 };
 use temporalio_client::{Connection, ConnectionOptions};
 use tokio::{
@@ -55,6 +57,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
         seed: 0,
         guard: Guard::Ledger,
         metrics: Some(exporter),
+        attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {

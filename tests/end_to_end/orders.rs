@@ -1,14 +1,20 @@
 //! Orders on the real server: the seed's scenario, and the defects that need one.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use idempotence::{
-    domain::{Activity, Attempt},
-    faults::{Draw, Point, Preset, Seed},
+    domain::{Activity, Attempt, Guard},
+    faults::{Draw, FaultPlan, Point, Preset, Seed},
     server,
-    store::{Fact, Phase},
-    temporal::{End, OrderInput},
+    store::{Fact, JsonStore, Phase},
+    temporal::{End, Link, OrderInput, WorkerSetup, run_worker},
 };
+use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkersRequest;
+use tonic::IntoRequest;
 
 use crate::stage::{Stage, address, applied, end, offline, order, replayed};
 
@@ -213,4 +219,57 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
             assert!(!String::from_utf8_lossy(&bytes).contains("VISA"), "{} keeps the payment", path.display());
         }
     }
+}
+
+/// How many workers of the SDK have sent heartbeats from a task queue.
+async fn sdk_workers(link: &Link, task_queue: &str) -> usize {
+    let request = ListWorkersRequest { namespace: "default".to_owned(), page_size: 1_000, ..Default::default() };
+    let answer = link.client().connection().workflow_service().list_workers(request.into_request()).await.unwrap();
+    #[expect(deprecated, reason = "the list that replaces it names no task queue")]
+    let workers = answer.into_inner().workers_info;
+    workers
+        .iter()
+        .filter_map(|worker| worker.worker_heartbeat.as_ref())
+        .filter(|sent| sent.task_queue == task_queue)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sdk_worker_that_has_run_its_attempts_hands_over_and_no_order_waits() {
+    if offline() {
+        return;
+    }
+    let stage = Stage::new();
+    let link = stage.link().await;
+    let setup = WorkerSetup {
+        client: link.client().clone(),
+        task_queue: stage.queue.clone(),
+        store: Arc::new(JsonStore::open(&stage.database).unwrap()),
+        faults: FaultPlan::none(),
+        seed: 0,
+        guard: Guard::Ledger,
+        metrics: None,
+        attempts_per_sdk_worker: 3,
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = run_worker(setup, || (), async {
+        let _stopped = stopped.await;
+    });
+    let orders = async {
+        for workers in 1..=3 {
+            while sdk_workers(&link, &stage.queue).await < workers {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            for number in 0..2 {
+                let since = Instant::now();
+                let order = order(&format!("A{workers}{number}"), 10, "none");
+                assert_eq!(stage.place(&link, order).await, applied());
+                assert!(since.elapsed() < Duration::from_secs(5), "no workflow task was lost");
+            }
+        }
+        stop.send(()).unwrap();
+    };
+    let (ended, ()) = tokio::join!(worker, orders);
+    ended.unwrap();
+    stage.assert_right(940);
 }
