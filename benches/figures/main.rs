@@ -4,9 +4,13 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise, and prints")]
 
+use std::borrow::Cow;
+
 mod bare;
 mod dashboard;
 mod frames;
+mod journal;
+mod ledger;
 mod memory;
 mod orders;
 mod screen;
@@ -17,7 +21,7 @@ mod store;
 pub struct Figure {
     pub name: &'static str,
     pub measured: String,
-    pub wanted: &'static str,
+    pub wanted: Cow<'static, str>,
     pub reached: bool,
 }
 
@@ -38,12 +42,13 @@ type Measure = fn() -> Vec<Figure>;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Measure); 5] = [
+    let parts: [(&str, Measure); 6] = [
         ("store", store::measure),
         ("frames", frames::measure),
         ("dashboard", dashboard::measure),
         ("orders", orders::measure),
         ("memory", memory::measure),
+        ("journal", journal::measure),
     ];
     println!("{:<46} {:>34}   wanted", "figure", "measured");
     for (name, measure) in parts {

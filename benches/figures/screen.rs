@@ -13,8 +13,8 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
-const COLUMNS: u16 = 120;
-const ROWS: u16 = 40;
+/// Columns and rows.
+const SIZE: (u16, u16) = (120, 40);
 
 pub struct Screen {
     child: Box<dyn Child + Send + Sync>,
@@ -30,7 +30,12 @@ pub struct Screen {
 impl Screen {
     /// Starts the dashboard in a folder of its own.
     pub fn open(state: &Path, address: &str) -> Self {
-        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+        Self::open_at(state, address, SIZE)
+    }
+
+    /// The same, on a terminal of so many columns and rows.
+    pub fn open_at(state: &Path, address: &str, (cols, rows): (u16, u16)) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(PROGRAM);
         for name in idempotence::config::NAMES {
@@ -52,7 +57,7 @@ impl Screen {
         let (sender, output) = mpsc::channel();
         thread::spawn(move || watch(reader, &sender));
         let cells = |count| NonZeroU16::new(count).unwrap();
-        let terminal = vt100::Parser::new(cells(ROWS), cells(COLUMNS), 0);
+        let terminal = vt100::Parser::new(cells(rows), cells(cols), 0);
         Self { child, keys, output, terminal, drawn: started, started, _master: pair.master }
     }
 
@@ -108,9 +113,23 @@ pub fn cpu_seconds(pid: u32) -> f64 {
 }
 
 pub fn resident_megabytes(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    megabytes(pid, "VmRSS").unwrap()
+}
+
+/// Resident memory without files, which come and go with the page cache.
+pub fn private_megabytes(pid: u32) -> f64 {
+    megabytes(pid, "RssAnon").unwrap()
+}
+
+/// The most memory that was resident so far; `None` if the process has ended.
+pub fn peak_megabytes(pid: u32) -> Option<f64> {
+    megabytes(pid, "VmHWM")
+}
+
+fn megabytes(pid: u32, field: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
 /// The process whose command line has each of `parts`, and not `without`.

@@ -1,0 +1,114 @@
+//! A journal of 1,000,000 lines: what an order waits while another process opens it, how soon the dashboard shows its end,
+//! and what `audit` takes.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::executor::block_on;
+use idempotence::{
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    store::{CommitRequest, JsonStore, Store},
+};
+
+use crate::{
+    Figure, ledger, median,
+    orders::PROGRAM,
+    screen::{Screen, peak_megabytes},
+};
+
+const ORDERS: usize = 1_000_000 / ledger::LINES_PER_ORDER;
+
+/// The smallest terminal that shows everything.
+const SIZE: (u16, u16) = (80, 24);
+
+pub fn measure() -> Vec<Figure> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let database = folder.path().join("inventory.json");
+    let mut engine = ledger::begin(&database);
+    ledger::commit(&mut engine, 0..ORDERS);
+    drop(engine);
+    vec![dashboard(folder.path()), order_while_another_opens(&database), audit(&database)]
+}
+
+/// The longest that an order takes while another process opens the journal, and the time that the opening takes.
+fn order_while_another_opens(database: &Path) -> Figure {
+    let first = JsonStore::open(database).unwrap();
+    let mut number = 0;
+    let mut order = || {
+        number += 1;
+        let since = Instant::now();
+        block_on(first.commit(request(&format!("W{number}")))).unwrap();
+        since.elapsed().as_secs_f64()
+    };
+    let alone = median((0..50).map(|_| order()).collect());
+    let path = database.to_owned();
+    let opening = thread::spawn(move || {
+        let since = Instant::now();
+        drop(JsonStore::open(&path).unwrap());
+        since.elapsed().as_secs_f64()
+    });
+    let mut longest = 0.0_f64;
+    while !opening.is_finished() {
+        longest = longest.max(order());
+        thread::sleep(Duration::from_millis(1));
+    }
+    let opening = opening.join().unwrap();
+    Figure {
+        name: "order while another opens 1,000,000 lines",
+        measured: format!("{:.0} ms ({:.1} ms, {opening:.1} s)", longest * 1e3, alone * 1e3),
+        wanted: "under 10 % of the opening".into(),
+        reached: longest < opening / 10.0,
+    }
+}
+
+fn request(id: &str) -> CommitRequest {
+    let order = OrderId::new(id).unwrap();
+    let product = ProductId::new("123456").unwrap();
+    let origin = Origin {
+        order: order.clone(),
+        workflow: format!("order-{id}"),
+        run: format!("run-{id}"),
+        activity: Activity::UpdateInventory,
+        attempt: Attempt::FIRST,
+    };
+    CommitRequest { effect: Effect::Order(Order { id: order, product, quantity: 1 }), guard: Guard::Ledger, origin }
+}
+
+/// Seconds from the start of the dashboard until the newest order of the journal is on the screen.
+fn dashboard(state: &Path) -> Figure {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut screen = Screen::open_at(state, &listener.local_addr().unwrap().to_string(), SIZE);
+    screen.shows("reading the journal");
+    let last = ledger::id(ORDERS - 1);
+    let shown = screen.until(|text| !text.contains("reading the journal") && text.contains(&last));
+    let took = (shown - screen.started).as_secs_f64();
+    screen.quit();
+    Figure {
+        name: "dashboard: 1,000,000 lines to the screen",
+        measured: format!("{took:.1} s"),
+        wanted: "under 10 s, with progress".into(),
+        reached: took < 10.0,
+    }
+}
+
+fn audit(database: &Path) -> Figure {
+    let since = Instant::now();
+    let mut audit =
+        Command::new(PROGRAM).args(["audit", "--database"]).arg(database).stdout(Stdio::null()).spawn().unwrap();
+    let mut peak = 0.0_f64;
+    while audit.try_wait().unwrap().is_none() {
+        peak = peak.max(peak_megabytes(audit.id()).unwrap_or(0.0));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let took = since.elapsed().as_secs_f64();
+    Figure {
+        name: "audit of 1,000,000 lines",
+        measured: format!("{took:.1} s, {peak:.0} MB"),
+        wanted: "under 10 s and 100 MB".into(),
+        reached: took < 10.0 && peak < 100.0,
+    }
+}

@@ -1,0 +1,63 @@
+//! A journal as a worker writes it, made without a server.
+
+use std::{fs, ops::Range, path::Path};
+
+use idempotence::{
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder},
+    store::{
+        AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, medium::Disk, now,
+    },
+};
+
+/// Lines of one order without faults.
+pub const LINES_PER_ORDER: usize = 6;
+
+/// Orders in one commit.
+const TOGETHER: usize = 50;
+
+/// A database with stock for all orders of a measurement, so that none is refused.
+pub fn begin(database: &Path) -> Engine<Disk> {
+    let mut document = Document::parse(STARTING_DOCUMENT.as_bytes()).unwrap();
+    document.stock = 10_000_000;
+    fs::write(database, document.render().unwrap()).unwrap();
+    Engine::open(Disk::open(database).unwrap(), now, REORDER_BELOW).unwrap()
+}
+
+/// What a worker writes for orders without faults.
+pub fn commit(engine: &mut Engine<Disk>, numbers: Range<usize>) {
+    let numbers: Vec<usize> = numbers.collect();
+    for batch in numbers.chunks(TOGETHER) {
+        let requests: Vec<Request> = batch.iter().flat_map(|number| requests(*number)).collect();
+        let answers = engine.commit(&requests, Publication::Now).unwrap();
+        assert!(answers.iter().all(Result::is_ok));
+    }
+}
+
+/// The id of an order.
+pub fn id(number: usize) -> String {
+    format!("M{number:05}")
+}
+
+fn requests(number: usize) -> Vec<Request> {
+    let order = OrderId::new(id(number)).unwrap();
+    let product = ProductId::new("123456").unwrap();
+    let effects = [
+        Effect::Order(Order { id: order.clone(), product: product.clone(), quantity: 1 }),
+        Effect::Supplier(SupplierOrder { order: order.clone(), product, quantity: 1000 }),
+    ];
+    let activities = [Activity::UpdateInventory, Activity::SupplierOrder];
+    let mut requests = Vec::new();
+    for (effect, activity) in effects.into_iter().zip(activities) {
+        let origin = Origin {
+            order: order.clone(),
+            workflow: format!("order-{order}"),
+            run: format!("01a20825-7127-7263-bbbd-{number:012}"),
+            activity,
+            attempt: Attempt::FIRST,
+        };
+        let note = |phase| Request::Attempt(AttemptEvent { origin: origin.clone(), phase });
+        let (started, ended) = (note(Phase::Started), note(Phase::Completed { outcome: Outcome::Applied }));
+        requests.extend([started, Request::Commit { effect, guard: Guard::Ledger, origin }, ended]);
+    }
+    requests
+}
