@@ -148,7 +148,22 @@ impl App {
                 Link::Connecting { .. } => {}
             }
         }
+        if let Link::Down { cause, .. } = &link {
+            self.forget_earlier_server(cause);
+        }
         self.link = link;
+    }
+
+    /// A server that was not started, or that ended for another reason, would hide why there is no connection now.
+    fn forget_earlier_server(&mut self, cause: &str) {
+        let is_earlier = match &self.server {
+            Server::Preparing { .. } => true,
+            Server::Ended { cause: of_end } => of_end != cause,
+            Server::Foreign | Server::Unknown | Server::Killed | Server::Running { .. } => false,
+        };
+        if is_earlier {
+            self.server = Server::Unknown;
+        }
     }
 
     fn serves(&mut self, server: Server) {

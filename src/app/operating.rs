@@ -64,7 +64,8 @@ impl App {
             Server::Running { .. } => self.show(Overlay::Confirm(Question::KillServer)),
             Server::Killed => return vec![Command::StartServer],
             Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is on its way already"),
-            Server::Foreign | Server::Unknown => {
+            Server::Unknown => return self.refuse("no server answers yet; the connection is tried again by itself"),
+            Server::Foreign => {
                 return self.refuse("this server is not this dashboard's own: it can neither be killed nor started");
             }
         }

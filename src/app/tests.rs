@@ -1,6 +1,7 @@
 //! What the core promises as a whole: scenes, and arrival in any order.
 
 mod answers;
+mod links;
 mod performances;
 mod reading;
 mod staging;
@@ -206,19 +207,6 @@ fn a_start_that_joined_is_no_second_row() {
     let order = start.order.to_string();
     scene.tell(Message::Started { ticket: start.ticket, order, workflow, run, joined: true });
     assert_eq!((scene.app.orders().len(), scene.app.selected().unwrap().joins), (1, 1));
-}
-
-#[test]
-fn nothing_is_sent_without_a_connection() {
-    let mut scene = Scene::new();
-    scene.tell(Message::Link(Link::Down {
-        cause: "refused".into(),
-        attempt: 3,
-        next_try: UnixMillis(scene.now + 2_000),
-    }));
-    assert!(scene.press(Intent::SeedOrder).is_empty());
-    assert!(scene.app.notice().unwrap().text.contains("not connected"));
-    assert!(trouble(&scene.app).unwrap().text.contains("in 2 s"));
 }
 
 #[test]
