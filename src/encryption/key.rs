@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use base64::{
     Engine as _,
-    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use rand::{TryRng as _, rngs::SysRng};
 use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
@@ -120,7 +120,7 @@ pub enum KeyIdError {
     )]
     Character,
     /// Most likely a key in the place of its id, which travels in clear.
-    #[error("the key id looks like a key itself, and an id is no secret; give it a name such as mykey-2")]
+    #[error("the key id looks like a key or has one in it, and an id is no secret; give it a name such as mykey-2")]
     IsKey,
 }
 
@@ -149,7 +149,7 @@ impl FromStr for KeyId {
         if !text.bytes().all(fits) || text.trim() != text {
             return Err(KeyIdError::Character);
         }
-        if is_key(text) {
+        if has_key(text) {
             return Err(KeyIdError::IsKey);
         }
         Ok(Self(text.to_owned()))
@@ -168,11 +168,18 @@ impl std::borrow::Borrow<str> for KeyId {
     }
 }
 
-/// Whether the text is 32 bytes in base64 of any kind, or in hexadecimal.
+/// Whether a part of the text is 32 bytes in base64 of any kind, or in hexadecimal.
+fn has_key(text: &str) -> bool {
+    // Neither the padding nor what separates a key from its id is part of base64.
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"+/-_".contains(letter)).any(is_key)
+}
+
+/// Whether the text, which has no padding, is a key.
 fn is_key(text: &str) -> bool {
-    let base64 = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
-    let is_base64 =
-        || base64.iter().any(|engine| engine.decode(text).is_ok_and(|bytes| Zeroizing::new(bytes).len() == KEY_BYTES));
+    let is_base64 = || {
+        let mut engines = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].into_iter();
+        engines.any(|engine| engine.decode(text).is_ok_and(|bytes| Zeroizing::new(bytes).len() == KEY_BYTES))
+    };
     let is_hex = || text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hex() || is_base64()
 }
@@ -189,6 +196,15 @@ pub enum KeyListError {
     /// No `id:` before the key.
     #[error("entry {entry} of the keys has no colon; write ID:BASE64, and a comma between two of them")]
     NoColon {
+        /// Which one.
+        entry: usize,
+    },
+    /// Most likely two keys without a comma between them.
+    #[error(
+        "entry {entry} of the keys has more before its key than an id; write ID:BASE64, and separate keys with commas. \
+         A key whose id has a colon, a semicolon, a bar, an equals sign or a space must be in a key file"
+    )]
+    Separator {
         /// Which one.
         entry: usize,
     },
@@ -219,7 +235,7 @@ pub enum KeyListError {
 }
 
 /// Reads `ID:BASE64,ID:BASE64`, as an environment variable holds keys. Spaces around an entry do not count; a comma at
-/// the end is allowed, and an empty text has no keys. An id with a comma must be in a key file.
+/// the end is allowed, and an empty text has no keys. An id with a comma or another separator must be in a key file.
 ///
 /// # Errors
 /// [`KeyListError`], about the first entry that is wrong.
@@ -230,7 +246,11 @@ pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
     for (entry, part) in (1..).zip(entries.split(',')).filter(|_| !entries.is_empty()) {
         // Base64 has no colon, so the last one ends the id.
         let (id, key) = part.trim().rsplit_once(':').ok_or(KeyListError::NoColon { entry })?;
-        let id: KeyId = id.trim().parse().map_err(|cause| KeyListError::Id { entry, cause })?;
+        let id = id.trim();
+        if id.contains(|letter: char| ":;|=".contains(letter) || letter.is_whitespace()) {
+            return Err(KeyListError::Separator { entry });
+        }
+        let id: KeyId = id.parse().map_err(|cause| KeyListError::Id { entry, cause })?;
         let key = Key::from_base64(key.trim()).map_err(|cause| KeyListError::Key { entry, cause })?;
         if keys.contains_key(&id) {
             return Err(KeyListError::Twice { entry, id });
@@ -242,6 +262,8 @@ pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::URL_SAFE;
+
     use super::*;
 
     const BASE64: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE=";
@@ -278,7 +300,9 @@ mod tests {
         }
         let key = [0xfb; KEY_BYTES];
         let hex = "0123456789abcdefABCDEF9876543210".repeat(2);
-        for id in [STANDARD.encode(key), STANDARD_NO_PAD.encode(key), URL_SAFE.encode(key), BASE64.to_owned(), hex] {
+        let beside = ["k1:", "k1=", "k1 ", "k1;"].map(|id| format!("{id}{BASE64}; k2"));
+        let alone = [STANDARD.encode(key), STANDARD_NO_PAD.encode(key), URL_SAFE.encode(key), BASE64.to_owned(), hex];
+        for id in alone.into_iter().chain(beside) {
             let refused = id.parse::<KeyId>().unwrap_err();
             assert_eq!(refused, KeyIdError::IsKey, "{id}");
             assert!(!refused.to_string().contains(&id));
@@ -289,8 +313,8 @@ mod tests {
     fn a_list_of_keys_is_read_entry_by_entry() {
         assert!(parse_keys("").unwrap().is_empty());
         assert!(parse_keys("  ").unwrap().is_empty());
-        let keys = parse_keys(&format!(" a:{BASE64} , b:c : {BASE64},")).unwrap();
-        assert_eq!(listed(keys.keys()), "'a', 'b:c'");
+        let keys = parse_keys(&format!(" a:{BASE64} , b/c : {BASE64},")).unwrap();
+        assert_eq!(listed(keys.keys()), "'a', 'b/c'");
         assert_eq!(listed(Keys::new().keys()), "none");
         let refused = |text: &str| parse_keys(text).unwrap_err();
         let id = || "a".parse::<KeyId>().unwrap();
@@ -299,6 +323,14 @@ mod tests {
         assert_eq!(refused(&format!("a:{BASE64},:{BASE64}")), KeyListError::Id { entry: 2, cause: KeyIdError::Empty });
         assert_eq!(refused("a:c2hvcnQ="), KeyListError::Key { entry: 1, cause: KeyError::Length { bytes: 5 } });
         assert_eq!(refused(&format!("a:{BASE64},a:{BASE64}")), KeyListError::Twice { entry: 2, id: id() });
+    }
+
+    #[test]
+    fn keys_without_a_comma_between_them_are_refused() {
+        for between in [";", " ", "|", "\n", "; ", "=", ":"] {
+            let refused = parse_keys(&format!("a:{BASE64},b:{BASE64}{between}c:{BASE64}")).unwrap_err();
+            assert_eq!(refused, KeyListError::Separator { entry: 2 }, "{between:?}");
+        }
     }
 
     #[test]

@@ -66,9 +66,11 @@ fn without_a_key_nothing_starts_and_the_remedy_is_told() {
     let open = with_key_file(on(), &format!("mysecretkey = \"{BASE64}\"\n"), 0o644).error().to_string();
     assert!(open.contains("chmod 600"), "{open}");
     let key_as_id = on().env("DATACONVERTER_ENCRYPTION_KEY_ID", BASE64).error().to_string();
-    assert!(key_as_id.contains("looks like a key itself") && !key_as_id.contains(BASE64), "{key_as_id}");
-    let shown = on().env("DATACONVERTER_ENCRYPTION_KEY_ID", BASE64).effective().shown();
-    assert!(!format!("{shown:?}").contains(BASE64), "{shown:?}");
+    assert!(key_as_id.contains("looks like a key") && !key_as_id.contains(BASE64), "{key_as_id}");
+    for id in [BASE64.to_owned(), format!("mysecretkey:{BASE64}")] {
+        let shown = on().env("DATACONVERTER_ENCRYPTION_KEY_ID", &id).effective().shown();
+        assert!(!format!("{shown:?}").contains(BASE64), "{shown:?}");
+    }
 }
 
 #[test]
@@ -77,6 +79,8 @@ fn no_message_about_keys_shows_one() {
     for place in [
         on().env("IDEMPOTENCE_ENCRYPTION_KEYS", secret),
         on().env("IDEMPOTENCE_ENCRYPTION_KEYS", &format!("mysecretkey:{secret}")),
+        on().env("IDEMPOTENCE_ENCRYPTION_KEYS", &format!("k1:{BASE64};mysecretkey:{BASE64}")),
+        on().env("DATACONVERTER_ENCRYPTION_KEY_ID", &format!("mysecretkey:{BASE64}")),
         with_key_file(on(), &format!("mysecretkey = \"{secret}\"\n"), 0o600),
         with_key_file(on(), &format!("mysecretkey = {secret}\n"), 0o600),
         with_key_file(on(), &format!("old = \"{BASE64}\"\n"), 0o600)
