@@ -1,27 +1,32 @@
 //! Makes keys for payload encryption, and names those that are there. Never shows one.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use super::{Failure, print};
 use crate::{
     cli::{KeysArgs, KeysCommand},
-    config::Effective,
-    encryption::{KeyFile, KeyFileError, KeyId},
+    config::{Effective, KeyIds},
+    encryption::{KeyFile, KeyId},
 };
+
+const NO_FILE: &str = "there is no folder for the key file; set HOME or IDEMPOTENCE_ENCRYPTION_KEY_FILE";
 
 pub fn run(effective: &Effective, args: KeysArgs) -> Result<ExitCode, Failure> {
     let (path, active) = effective.key_file();
-    let path = path.ok_or_else(|| {
-        Failure::Usage("there is no folder for the key file; set HOME or IDEMPOTENCE_ENCRYPTION_KEY_FILE".to_owned())
-    })?;
-    let file = KeyFile::at(path);
+    let ids = effective.key_ids()?;
+    let no_file = || Failure::Usage(NO_FILE.to_owned());
     match args.command {
-        Some(KeysCommand::Add { id }) => add(&file, id.as_deref(), active),
-        None => list(&file, active),
+        Some(KeysCommand::Add { id }) => {
+            let id = id_to_add(id.as_deref(), active, &ids)?;
+            add(&KeyFile::at(path.ok_or_else(no_file)?), &id)?;
+        }
+        None if path.is_none() && ids.list.is_none() => return Err(no_file()),
+        None => list(path, &ids, active),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn add(file: &KeyFile, typed: Option<&str>, active: Option<&str>) -> Result<ExitCode, Failure> {
+fn id_to_add(typed: Option<&str>, active: Option<&str>, known: &KeyIds) -> Result<KeyId, Failure> {
     let id = typed.or(active).ok_or_else(|| {
         Failure::Usage(
             "the key needs a name: idempotence keys add NAME, or set DATACONVERTER_ENCRYPTION_KEY_ID".to_owned(),
@@ -34,7 +39,14 @@ fn add(file: &KeyFile, typed: Option<&str>, active: Option<&str>) -> Result<Exit
             "'{id}' is not a plain key id; use letters, digits and - _ . / @ only, one id per command, as in mykey-2"
         )));
     }
-    let added = file.add(&id)?;
+    if let Some((origin, _)) = known.list.as_ref().filter(|(_, ids)| ids.contains(&id)) {
+        return Err(Failure::Usage(format!("{origin} has a key '{id}' already; give the new one another name")));
+    }
+    Ok(id)
+}
+
+fn add(file: &KeyFile, id: &KeyId) -> Result<(), Failure> {
+    let added = file.add(id)?;
     print::line(&format!(
         "key '{id}' is made, in {}\nEvery worker, starter and dashboard needs this file; whoever loses it cannot read what \
          it encrypted.",
@@ -45,7 +57,7 @@ fn add(file: &KeyFile, typed: Option<&str>, active: Option<&str>) -> Result<Exit
             "the file system of that folder cannot sync a folder, so a loss of power may undo this; keep a copy of the file",
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Whether an id can be typed and listed everywhere without quotes.
@@ -53,22 +65,23 @@ fn is_plain(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte))
 }
 
-fn list(file: &KeyFile, active: Option<&str>) -> Result<ExitCode, Failure> {
-    let keys = match file.read() {
-        Ok(keys) => keys,
-        Err(KeyFileError::Unreadable { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
-            print::line(&format!(
-                "there is no key file at {}; idempotence keys add NAME makes it",
-                file.path().display()
-            ));
-            return Ok(ExitCode::SUCCESS);
+fn list(file: Option<&Path>, ids: &KeyIds, active: Option<&str>) {
+    match (file, &ids.file) {
+        (Some(file), Some(ids)) => list_place(&format!("keys in {}", file.display()), ids, active),
+        (Some(file), None) => {
+            print::line(&format!("there is no key file at {}; idempotence keys add NAME makes it", file.display()));
         }
-        Err(error) => return Err(error.into()),
-    };
-    print::line(&format!("keys in {}", file.path().display()));
-    for id in keys.keys() {
+        (None, _) => {}
+    }
+    if let Some((origin, ids)) = &ids.list {
+        list_place(&format!("keys of {origin}"), ids, active);
+    }
+}
+
+fn list_place(title: &str, ids: &[KeyId], active: Option<&str>) {
+    print::line(title);
+    for id in ids {
         let role = if Some(id.as_str()) == active { "encrypts and decrypts" } else { "decrypts" };
         print::line(&format!("{id}  {role}"));
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::address::Target;
 pub(super) use super::choice::Choice;
-use super::encryption::Encryption;
+use super::encryption::{Encryption, KeyIds};
 use super::error::{Layer, Origin, SettingsError};
 use super::folders::Folders;
 use super::metadata::{self, Metadata};
@@ -335,6 +335,15 @@ impl Effective {
     pub fn key_file(&self) -> (Option<&Path>, Option<&str>) {
         let Encryption { key_file, key_id, .. } = &self.encryption;
         (key_file.as_ref().map(|file| file.value.as_path()), key_id.as_ref().map(|id| id.value.as_str()))
+    }
+
+    /// The ids of the keys that are at hand, whether payload encryption is on or not.
+    ///
+    /// # Errors
+    ///
+    /// The key file or the list of keys cannot be used, or both have a key with the same id.
+    pub fn key_ids(&self) -> Result<KeyIds, SettingsError> {
+        self.encryption.key_ids()
     }
 }
 

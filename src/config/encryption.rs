@@ -1,6 +1,7 @@
 //! Whether and with which key payloads are encrypted, and where the keys are. The keys themselves stay out of messages,
 //! `Debug` output and `idempotence config`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::effective::{Choice, Sourced};
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
 use super::{Flags, paths, values};
-use crate::encryption::{KeyFile, KeyId, KeyRing, Keys, parse_keys, sample_key};
+use crate::encryption::{KeyFile, KeyFileError, KeyId, KeyRing, Keys, parse_keys, sample_key};
 use crate::temporal::Codec;
 
 /// The file of keys in this program's folder for settings.
@@ -18,6 +19,15 @@ const KEY_FILE: &str = "encryption-keys.toml";
 
 const KEY_ID: &str = "DATACONVERTER_ENCRYPTION_KEY_ID";
 const KEY_FILE_NAME: &str = "IDEMPOTENCE_ENCRYPTION_KEY_FILE";
+
+/// The ids of the keys that are at hand, by the place of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyIds {
+    /// Those in the key file; `None` if there is no such file.
+    pub file: Option<Vec<KeyId>>,
+    /// Those in `IDEMPOTENCE_ENCRYPTION_KEYS`, if it is set.
+    pub list: Option<(Origin, Vec<KeyId>)>,
+}
 
 /// What the settings say of payload encryption, each with where it comes from.
 #[derive(Debug, Clone)]
@@ -80,21 +90,41 @@ impl Encryption {
             // What is no id is said by the ring.
             return Ok(id.parse().map(|id: KeyId| Keys::from([(id, sample_key())])).unwrap_or_default());
         }
-        let mut keys = match &self.key_file {
-            // The usual file need not be there.
-            Some(file) if file.origin.layer != Layer::Default || file.value.exists() => {
-                KeyFile::at(&file.value).read()?
-            }
-            _ => Keys::new(),
-        };
-        let Some(listed) = &self.keys else { return Ok(keys) };
-        let more = parse_keys(listed.value.expose_secret())
-            .map_err(|cause| SettingsError::BadKeys { origin: listed.origin.clone(), cause })?;
-        if let Some(id) = more.keys().find(|id| keys.contains_key(*id)) {
-            return Err(SettingsError::KeyTwice { origin: listed.origin.clone(), id: id.to_string() });
-        }
-        keys.extend(more);
+        let mut keys = self.keys_in_file()?;
+        keys.extend(self.keys_in_list(&keys)?);
         Ok(keys)
+    }
+
+    /// The keys of the key file. The usual file need not exist.
+    fn keys_in_file(&self) -> Result<Keys, KeyFileError> {
+        match &self.key_file {
+            Some(file) if file.origin.layer != Layer::Default || file.value.exists() => KeyFile::at(&file.value).read(),
+            _ => Ok(Keys::new()),
+        }
+    }
+
+    /// The keys of the list, none of which may have the id of one `in_file`.
+    fn keys_in_list(&self, in_file: &Keys) -> Result<Keys, SettingsError> {
+        let Some(listed) = &self.keys else { return Ok(Keys::new()) };
+        let keys = parse_keys(listed.value.expose_secret())
+            .map_err(|cause| SettingsError::BadKeys { origin: listed.origin.clone(), cause })?;
+        match keys.keys().find(|id| in_file.contains_key(*id)) {
+            Some(id) => Err(SettingsError::KeyTwice { origin: listed.origin.clone(), id: id.to_string() }),
+            None => Ok(keys),
+        }
+    }
+
+    /// The ids of all keys, by the place of the keys.
+    pub(super) fn key_ids(&self) -> Result<KeyIds, SettingsError> {
+        let in_file = match self.keys_in_file() {
+            Ok(keys) => Some(keys),
+            Err(KeyFileError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let in_list = self.keys_in_list(in_file.as_ref().unwrap_or(&Keys::new()))?;
+        let list = self.keys.as_ref().map(|list| (list.origin.clone(), in_list.into_keys().collect()));
+        let exists = self.key_file.as_ref().is_some_and(|file| file.value.exists());
+        Ok(KeyIds { file: in_file.filter(|_| exists).map(|keys| keys.into_keys().collect()), list })
     }
 
     /// Sentences about what is dangerous or had no effect.

@@ -39,6 +39,7 @@ use std::time::Duration;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use effective::{Effective, LayerFile, Sourced};
+pub use encryption::KeyIds;
 pub use error::{Layer, Origin, SettingsError};
 pub use folders::{private, temporary};
 pub use names::{NAMES, Name, secrets};

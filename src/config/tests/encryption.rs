@@ -95,6 +95,30 @@ fn no_message_about_keys_shows_one() {
 }
 
 #[test]
+fn keys_are_listed_by_their_place() {
+    let ids = |place: &Place| place.read().key_ids().map_err(|error| error.to_string());
+    let listed = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<_>>();
+    assert_eq!(ids(&Place::new()), Ok(KeyIds { file: None, list: None }));
+    let in_list = format!("new:{BASE64}, old:{BASE64}");
+    let list = Place::new().env("IDEMPOTENCE_ENCRYPTION_KEYS", &in_list);
+    let origin = Origin { name: "IDEMPOTENCE_ENCRYPTION_KEYS", layer: Layer::Environment };
+    let expected = Some((origin, listed(&["new", "old"])));
+    assert_eq!(ids(&list), Ok(KeyIds { file: None, list: expected.clone() }));
+    let both = with_key_file(list, &format!("first = \"{BASE64}\"\n"), 0o600);
+    assert_eq!(ids(&both), Ok(KeyIds { file: Some(listed(&["first"])), list: expected }));
+    let absent = both.env("IDEMPOTENCE_ENCRYPTION_KEY_FILE", "absent.toml");
+    assert_eq!(ids(&absent).unwrap().file, None);
+
+    let twice = with_key_file(Place::new(), &format!("old = \"{BASE64}\"\n"), 0o600);
+    let twice = ids(&twice.env("IDEMPOTENCE_ENCRYPTION_KEYS", &in_list)).unwrap_err();
+    assert!(twice.contains("'old', and the key file has one too"), "{twice}");
+    let invalid = ids(&Place::new().env("IDEMPOTENCE_ENCRYPTION_KEYS", "x")).unwrap_err();
+    assert!(invalid.starts_with("IDEMPOTENCE_ENCRYPTION_KEYS in the environment: entry 1"), "{invalid}");
+    let open = with_key_file(Place::new(), "", 0o644).read().key_ids().unwrap_err();
+    assert!(matches!(open, SettingsError::KeyFile(_)), "{open}");
+}
+
+#[test]
 fn the_samples_key_is_loud() {
     let settings = on().env("IDEMPOTENCE_INSECURE_SAMPLE_KEY", "true").settings();
     assert_eq!(settings.codec.unwrap().ring().active().as_str(), "mysecretkey");
