@@ -6,18 +6,16 @@ use crate::config::Area;
 
 /// The parts of the settings that the command `name` uses.
 fn used_by(name: &str) -> &'static [Area] {
-    use Area::{Connection, Database, Files, Look, Program, Worker};
-
     match name {
-        "worker" => &[Files, Connection, Database, Worker],
-        "server" => &[Files, Connection, Program],
-        "codec-server" => &[Files, Connection],
-        "start" => &[Files, Connection, Database],
-        "audit" | "reset" => &[Files, Database],
-        "keys" => &[Files],
-        "replay" => &[Files, Look],
+        "worker" => Area::WORKER,
+        "server" => Area::SERVER,
+        "codec-server" => Area::CODEC_SERVER,
+        "start" => Area::START,
+        "audit" | "reset" => Area::STORE,
+        "keys" => Area::KEYS,
+        "replay" => &[Area::Files, Area::Look],
         "export" | "supervise" => &[],
-        _ => &Area::ALL,
+        _ => Area::ALL,
     }
 }
 

@@ -159,10 +159,10 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
     let command = command.unwrap_or_else(|| CommandArgs::Dashboard(DashboardArgs::default()));
     let needed = needed(&command);
     match command {
-        // Those three are for settings that are not yet as they must be, too.
+        // These two are for invalid settings, too.
         CommandArgs::Config(args) => Ok(config::run(&effective, &args)),
-        CommandArgs::Keys(args) => keys::run(&effective, args),
         CommandArgs::Doctor(args) => Ok(doctor::run(effective, &args).await),
+        CommandArgs::Keys(args) => keys::run(&effective.valid_for(needed)?, args),
         CommandArgs::Dashboard(args) => Box::pin(dashboard_or_demo(usable(effective, needed)?, args)).await,
         CommandArgs::Worker(args) => worker::run(usable(effective, needed)?, args).await,
         CommandArgs::Server(args) => server::run(usable(effective, needed)?, args).await,
@@ -180,23 +180,19 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
 
 /// The parts of the settings without which a command cannot do what it is for.
 fn needed(command: &CommandArgs) -> &'static [Area] {
-    use Area::{Connection, Database, Files, Look, Program, Worker};
-
     match command {
-        CommandArgs::Walkthrough(args) if args.notes => &[Look],
+        CommandArgs::Walkthrough(args) if args.notes => &[Area::Look],
         CommandArgs::Demo(args) if args.list => &[],
-        CommandArgs::Dashboard(_) | CommandArgs::Demo(_) | CommandArgs::Walkthrough(_) => &Area::ALL,
-        CommandArgs::Worker(_) => &[Files, Connection, Database, Worker],
-        CommandArgs::Server(_) => &[Files, Connection, Program],
-        CommandArgs::CodecServer(_) => &[Files, Connection],
-        CommandArgs::Start(_) => &[Files, Connection, Database],
-        CommandArgs::Audit(_) | CommandArgs::Reset(_) => &[Files, Database],
-        CommandArgs::Replay(_) => &[Look],
-        CommandArgs::Export(_)
-        | CommandArgs::Config(_)
-        | CommandArgs::Keys(_)
-        | CommandArgs::Doctor(_)
-        | CommandArgs::Supervise(_) => &[],
+        CommandArgs::Dashboard(_) | CommandArgs::Walkthrough(_) => Area::DASHBOARD,
+        CommandArgs::Demo(_) => Area::DEMO,
+        CommandArgs::Worker(_) => Area::WORKER,
+        CommandArgs::Server(_) => Area::SERVER,
+        CommandArgs::CodecServer(_) => Area::CODEC_SERVER,
+        CommandArgs::Start(_) => Area::START,
+        CommandArgs::Audit(_) | CommandArgs::Reset(_) => Area::STORE,
+        CommandArgs::Keys(_) => Area::KEYS,
+        CommandArgs::Replay(_) => &[Area::Look],
+        CommandArgs::Export(_) | CommandArgs::Config(_) | CommandArgs::Doctor(_) | CommandArgs::Supervise(_) => &[],
     }
 }
 
@@ -288,4 +284,33 @@ fn drawn_seed() -> crate::faults::Seed {
 pub fn report(failure: &Failure) -> ExitCode {
     print::problem(&failure.to_string());
     ExitCode::from(failure.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_folder_that_cannot_be_used_stops_only_what_uses_it() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(format!("idempotence-{}", rustix::process::geteuid().as_raw()));
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        let elsewhere = root.path().join("elsewhere.json");
+        let prepared = |database: &Path, needed: &[Area]| {
+            let environment = [("HOME", Path::new("/nonexistent")), ("TMPDIR", root.path()), ("DATABASE", database)];
+            let environment = environment.map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned()));
+            let effective = Effective::read(&Flags::default(), environment, Path::new(".env"), root.path());
+            usable(effective, needed).map(|_| ())
+        };
+        for needed in [Area::STORE, Area::START, Area::WORKER, Area::CODEC_SERVER, &[]] {
+            prepared(&elsewhere, needed).unwrap_or_else(|failure| panic!("{needed:?}: {failure}"));
+        }
+        for (database, needed) in [(elsewhere, Area::SERVER), (folder.join("x.json"), Area::STORE)] {
+            let refused = prepared(&database, needed).unwrap_err();
+            assert!(matches!(&refused, Failure::PrivateFolder { folder: named, .. } if *named == folder), "{refused}");
+        }
+    }
 }

@@ -113,8 +113,7 @@ impl Effective {
         dot_env: &Path,
         current_dir: &Path,
     ) -> Result<Self, SettingsError> {
-        let mut effective = Self::read(flags, environment, dot_env, current_dir);
-        std::mem::take(&mut effective.problems).first_of(&Area::ALL).map_or(Ok(effective), Err)
+        Self::read(flags, environment, dot_env, current_dir).valid_for(Area::ALL)
     }
 
     /// Reads and validates the settings. A mistake is kept for whatever needs the setting; see [`Self::problems`].
@@ -143,8 +142,9 @@ impl Effective {
         let mut effective = Self::of(flags, &environment, &sources, current_dir, folders, problems);
         effective.profile = profile.name();
         // Other programs encrypt there, so whoever chose this profile believes that this one does.
-        if let Some(found) = sources.find("TEMPORAL_CODEC_ENDPOINT").filter(|_| !effective.encryption.on.value) {
-            effective.problems.add(Area::Connection, SettingsError::RemoteCodec { origin: found.origin });
+        let endpoint = sources.find("TEMPORAL_CODEC_ENDPOINT").filter(|found| !found.text.eq_ignore_ascii_case("none"));
+        if let Some(found) = endpoint.filter(|_| !effective.encryption.on.value) {
+            effective.problems.add(Area::Encryption, SettingsError::RemoteCodec { origin: found.origin });
         }
         effective.metadata = metadata::collect(&environment, &profile.metadata);
         effective.notices.extend(Area::Connection, effective.metadata.notices.iter().cloned());
@@ -160,16 +160,16 @@ impl Effective {
         folders: Folders,
         problems: Problems,
     ) -> Self {
-        use Area::{Connection, Database, Look, Program, Worker};
+        use Area::{CodecServer, Connection, Database, Look, Program, TaskQueue, Worker};
 
         let mut read = Reader { sources, problems };
         let address =
             read.flagged(Connection, (flags.address.as_deref(), "--address"), &names::SERVER, values::address);
         let address = address.or_by_default(names::SERVER[0], Target::default);
         let security = Security::resolve(flags, sources, current_dir, &address);
-        let security = read.problems.or_else(Connection, security, without_security);
+        let security = read.problems.or_else(Connection, security, Security::off);
         let encryption = Encryption::resolve(flags, sources, current_dir, folders.config.as_deref());
-        let encryption = read.problems.or_else(Connection, encryption, without_encryption);
+        let encryption = read.problems.or_else(Area::Encryption, encryption, Encryption::off);
         let usual_database = || paths::default_database(current_dir, &folders.state.value);
         let database = paths::database(flags.database.as_deref(), sources, current_dir, &usual_database);
         let by_default = || Sourced::by_default("DATABASE", usual_database());
@@ -193,16 +193,21 @@ impl Effective {
             notices.add_about(stock_there.into_iter().chain(server_there).collect(), notice);
         }
         Self {
-            namespace: read.label(
-                (flags.namespace.as_deref(), "--namespace"),
-                &["TEMPORAL_NAMESPACE"],
-                DEFAULT_NAMESPACE,
-            ),
-            task_queue: read.label((flags.task_queue.as_deref(), "--task-queue"), &names::QUEUE, DEFAULT_TASK_QUEUE),
+            namespace: read
+                .flagged(
+                    Connection,
+                    (flags.namespace.as_deref(), "--namespace"),
+                    &["TEMPORAL_NAMESPACE"],
+                    values::label,
+                )
+                .or_by_default("TEMPORAL_NAMESPACE", || DEFAULT_NAMESPACE.to_owned()),
+            task_queue: read
+                .flagged(TaskQueue, (flags.task_queue.as_deref(), "--task-queue"), &names::QUEUE, values::label)
+                .or_by_default(names::QUEUE[0], || DEFAULT_TASK_QUEUE.to_owned()),
             connect_timeout: read.seconds(Connection, "IDEMPOTENCE_CONNECT_TIMEOUT", DEFAULT_CONNECT_TIMEOUT),
             check_interval: read.seconds(Worker, "CHECK_TRANSFER_TASKQUEUE_TIMER", DEFAULT_CHECK_INTERVAL),
             codec_token: read
-                .unflagged(Connection, "IDEMPOTENCE_CODEC_TOKEN", values::token)
+                .unflagged(CodecServer, "IDEMPOTENCE_CODEC_TOKEN", values::token)
                 .map(|token| token.map(SecretString::from)),
             metrics: read.unflagged(Worker, "IDEMPOTENCE_METRICS", values::metrics),
             plain: read.problems.or_else(Look, plain, || Sourced::by_default("IDEMPOTENCE_PLAIN", false)),
@@ -256,32 +261,6 @@ fn wanted_dot_env(
     if refused { Err(ignored(path, names::NO_ENV_FILE)) } else { Ok(path) }
 }
 
-/// Stands for the settings of TLS after a mistake in them; no connection is made with it.
-fn without_security() -> Security {
-    Security {
-        tls: Sourced::by_default("TEMPORAL_TLS", false),
-        cert: None,
-        key: None,
-        root_ca: None,
-        server_name: None,
-        skip_verify: Sourced::by_default(names::SKIP_VERIFY[0], false),
-        api_key: None,
-        overridden: Vec::new(),
-    }
-}
-
-/// Stands for the settings of payload encryption after a mistake in them; nothing is sent with it.
-fn without_encryption() -> Encryption {
-    Encryption {
-        on: Sourced::by_default("ENCRYPT_PAYLOAD", false),
-        key_id: None,
-        keys: None,
-        key_file: None,
-        sample_key: Sourced::by_default("IDEMPOTENCE_INSECURE_SAMPLE_KEY", false),
-        refuse_plaintext: Sourced::by_default("IDEMPOTENCE_REFUSE_PLAINTEXT", false),
-    }
-}
-
 /// Reads single settings, and keeps their mistakes.
 struct Reader<'a> {
     sources: &'a Sources,
@@ -307,10 +286,6 @@ impl Reader<'_> {
         parse: fn(&Found<'_>) -> Result<T, SettingsError>,
     ) -> Option<Sourced<T>> {
         self.problems.or_default(area, Choice::without_flag(&[name]).named(self.sources, parse))
-    }
-
-    fn label(&mut self, flag: (Option<&str>, &'static str), names: &[&'static str], default: &str) -> Sourced<String> {
-        self.flagged(Area::Connection, flag, names, values::label).or_by_default(names[0], || default.to_owned())
     }
 
     fn seconds(&mut self, area: Area, name: &'static str, default: Duration) -> Sourced<Duration> {
@@ -351,7 +326,7 @@ impl Effective {
     /// Every notice, whatever the settings are used for; see [`Settings::notices`].
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        self.notices.about(&Area::ALL)
+        self.notices.about(Area::ALL)
     }
 
     /// The mistakes in the settings, in the order in which they were found.
@@ -359,18 +334,28 @@ impl Effective {
         self.problems.iter()
     }
 
+    /// The same, if the parts `needed` have no mistake.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in one of these parts.
+    pub fn valid_for(mut self, needed: &[Area]) -> Result<Self, SettingsError> {
+        std::mem::take(&mut self.problems).first_of(needed).map_or(Ok(self), Err)
+    }
+
     /// The settings for a use that needs these parts of them; for the others, defaults may stand.
     ///
     /// # Errors
     ///
     /// The first mistake in one of these parts, or the keys of payload encryption are not at hand.
-    pub fn settings(mut self, needed: &[Area]) -> Result<Settings, SettingsError> {
-        if let Some(error) = std::mem::take(&mut self.problems).first_of(needed) {
-            return Err(error);
-        }
-        let connects = needed.contains(&Area::Connection);
+    pub fn settings(self, needed: &[Area]) -> Result<Settings, SettingsError> {
+        self.valid_for(needed)?.into_settings(needed)
+    }
+
+    fn into_settings(self, needed: &[Area]) -> Result<Settings, SettingsError> {
+        let encrypts = needed.contains(&Area::Encryption);
         Ok(Settings {
-            codec: if connects { self.encryption.codec()? } else { None },
+            codec: if encrypts { self.encryption.codec()? } else { None },
             transport: self.security.transport(),
             plaintext_is_set: self.security.plaintext_is_set(),
             metadata: self.metadata.entries.into_iter().collect(),
@@ -404,6 +389,6 @@ impl TryFrom<Effective> for Settings {
 
     /// The settings for a use that needs all of them.
     fn try_from(effective: Effective) -> Result<Self, SettingsError> {
-        effective.settings(&Area::ALL)
+        effective.settings(Area::ALL)
     }
 }

@@ -67,6 +67,18 @@ impl Encryption {
         })
     }
 
+    /// Stands for these settings after a mistake in them; nothing is sent with it.
+    pub(super) fn off() -> Self {
+        Self {
+            on: Sourced::by_default("ENCRYPT_PAYLOAD", false),
+            key_id: None,
+            keys: None,
+            key_file: None,
+            sample_key: Sourced::by_default("IDEMPOTENCE_INSECURE_SAMPLE_KEY", false),
+            refuse_plaintext: Sourced::by_default("IDEMPOTENCE_REFUSE_PLAINTEXT", false),
+        }
+    }
+
     /// What encrypts and decrypts; `None` where payload encryption is off.
     pub(super) fn codec(&self) -> Result<Option<Codec>, SettingsError> {
         self.on.value.then(|| self.codec_of_keys()).transpose()

@@ -1,15 +1,23 @@
 //! Which settings a command needs. A mistake in one that it does not need must not stop it.
 
 use super::error::SettingsError;
-use super::names::KEYS;
+use super::names::{KEYS, QUEUE};
+
+use Area::{CodecServer, Connection, Database, Encryption, Files, Look, Program, TaskQueue, Worker};
 
 /// A part of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
     /// The settings file as a whole.
     Files,
-    /// The server, the task queue, and payload encryption.
+    /// The server, and how to connect to it.
     Connection,
+    /// The task queue.
+    TaskQueue,
+    /// Payload encryption and its keys.
+    Encryption,
+    /// What only a codec server uses.
+    CodecServer,
     /// The database.
     Database,
     /// The program of the embedded server.
@@ -22,18 +30,44 @@ pub enum Area {
 
 impl Area {
     /// Every part.
-    pub const ALL: [Self; 6] = [Self::Files, Self::Connection, Self::Database, Self::Program, Self::Worker, Self::Look];
+    pub const ALL: &[Self] = &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Look];
+    /// What the dashboard needs.
+    pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Look];
+    /// What a demo needs: it has no screen.
+    pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker];
+    /// What a worker needs.
+    pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker];
+    /// What the start of an order needs.
+    pub const START: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database];
+    /// What the embedded server needs: it sends no payload.
+    pub const SERVER: &[Self] = &[Files, Connection, Program];
+    /// What a codec server needs: it connects to no Temporal server.
+    pub const CODEC_SERVER: &[Self] = &[Files, Encryption, CodecServer];
+    /// What a command for the database alone needs.
+    pub const STORE: &[Self] = &[Files, Database];
+    /// What a command for keys needs.
+    pub const KEYS: &[Self] = &[Files, Encryption];
 
     /// The part that the setting `name` belongs to.
     pub(super) fn of(name: &str) -> Self {
         match name {
-            "IDEMPOTENCE_NO_ENV_FILE" => Self::Files,
-            "DATABASE" => Self::Database,
-            "TEMPORAL_CLI" => Self::Program,
-            "CHECK_TRANSFER_TASKQUEUE_TIMER" | "IDEMPOTENCE_METRICS" => Self::Worker,
+            "IDEMPOTENCE_NO_ENV_FILE" => Files,
+            name if QUEUE.contains(&name) => TaskQueue,
+            "ENCRYPT_PAYLOAD"
+            | "DATACONVERTER_ENCRYPTION_KEY_ID"
+            | "IDEMPOTENCE_ENCRYPTION_KEYS"
+            | "IDEMPOTENCE_ENCRYPTION_KEY_FILE"
+            | "IDEMPOTENCE_REFUSE_PLAINTEXT"
+            | "IDEMPOTENCE_INSECURE_SAMPLE_KEY"
+            | "TEMPORAL_CODEC_ENDPOINT"
+            | "TEMPORAL_CODEC_AUTH" => Encryption,
+            "IDEMPOTENCE_CODEC_TOKEN" => CodecServer,
+            "DATABASE" => Database,
+            "TEMPORAL_CLI" => Program,
+            "CHECK_TRANSFER_TASKQUEUE_TIMER" | "IDEMPOTENCE_METRICS" => Worker,
             "IDEMPOTENCE_THEME" | "IDEMPOTENCE_ASCII" | "IDEMPOTENCE_STILL" | "NO_COLOR" | "LOG_LEVEL"
-            | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Self::Look,
-            _ => Self::Connection,
+            | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Look,
+            _ => Connection,
         }
     }
 
@@ -41,7 +75,7 @@ impl Area {
     #[must_use]
     pub fn of_flag(flag: &str) -> Self {
         // The only other flag is that for the file `.env`.
-        KEYS.iter().find(|key| key.key == flag).map_or(Self::Files, |key| Self::of(key.name))
+        KEYS.iter().find(|key| key.key == flag).map_or(Files, |key| Self::of(key.name))
     }
 }
 

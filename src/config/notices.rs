@@ -43,7 +43,7 @@ impl Notices {
 /// The notices of what is set, and of the keys of payload encryption.
 pub(super) fn collect(sources: &Sources, encryption: &Encryption, database: &Path) -> Notices {
     let mut notices = Notices::default();
-    notices.extend(Area::Connection, encryption.notices());
+    notices.extend(Area::Encryption, encryption.notices());
     notices.append(sources.notices.clone());
     let mysql = MYSQL.into_iter().filter(|name| sources.find(name).is_some()).collect::<Vec<_>>().join(", ");
     if !mysql.is_empty() {

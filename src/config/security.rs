@@ -43,6 +43,20 @@ pub(super) struct Security {
 }
 
 impl Security {
+    /// Stands for these settings after a mistake in them; no connection is made with it.
+    pub(super) fn off() -> Self {
+        Self {
+            tls: Sourced::by_default("TEMPORAL_TLS", false),
+            cert: None,
+            key: None,
+            root_ca: None,
+            server_name: None,
+            skip_verify: Sourced::by_default(names::SKIP_VERIFY[0], false),
+            api_key: None,
+            overridden: Vec::new(),
+        }
+    }
+
     /// Reads and judges what is set, for a server at `target`.
     pub(super) fn resolve(
         flags: &Flags,

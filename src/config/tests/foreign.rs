@@ -191,6 +191,46 @@ fn a_mistake_stops_only_what_needs_the_setting() {
 }
 
 #[test]
+fn a_command_is_stopped_only_by_mistakes_in_what_it_needs() {
+    let commands = [
+        ("dashboard", Area::DASHBOARD),
+        ("demo", Area::DEMO),
+        ("worker", Area::WORKER),
+        ("start", Area::START),
+        ("server", Area::SERVER),
+        ("codec-server", Area::CODEC_SERVER),
+        ("keys", Area::KEYS),
+        ("audit", Area::STORE),
+    ];
+    for (name, value, stopped) in [
+        ("IDEMPOTENCE_CODEC_TOKEN", "x", "codec-server"),
+        ("IDEMPOTENCE_THEME", "pink", "dashboard"),
+        ("IDEMPOTENCE_ASCII", "maybe", "dashboard"),
+        ("IDEMPOTENCE_PLAIN", "maybe", "dashboard"),
+        ("TEMPORAL_UI_URL", "ftp://x", "dashboard"),
+        ("TASKQUEUE", "a\tb", "dashboard demo worker start"),
+        ("TEMPORAL_ADDRESS", "bad:bad", "dashboard demo worker start server"),
+        ("TEMPORAL_TLS_CERT", "/nonexistent/c.pem", "dashboard demo worker start server"),
+        ("TEMPORAL_NAMESPACE", "a\tb", "dashboard demo worker start server"),
+        ("TEMPORAL_CODEC_ENDPOINT", "http://localhost:8081", "dashboard demo worker start codec-server keys"),
+        ("TEMPORAL_CODEC_ENDPOINT", "None", ""),
+        ("ENCRYPT_PAYLOAD", "ture", "dashboard demo worker start codec-server keys"),
+        ("IDEMPOTENCE_METRICS", "a b:1", "dashboard demo worker"),
+        ("TEMPORAL_CLI", "~/temporal", "dashboard demo server"),
+        ("DATABASE", "a://b", "dashboard demo worker start audit"),
+    ] {
+        let place = Place::new().env(name, value);
+        let stops = |needed| place.read().valid_for(needed).is_err();
+        let found: Vec<_> = commands.into_iter().filter(|(_, needed)| stops(needed)).map(|(name, _)| name).collect();
+        assert_eq!(found.join(" "), stopped, "{name}={value}");
+    }
+    let no_key = Place::new().env("ENCRYPT_PAYLOAD", "true");
+    assert!(no_key.read().settings(Area::SERVER).is_ok(), "a server sends no payload");
+    assert!(no_key.read().valid_for(Area::KEYS).is_ok(), "the key is still to be made");
+    assert!(no_key.read().settings(Area::START).is_err());
+}
+
+#[test]
 fn a_settings_folder_that_is_a_file_holds_no_settings() {
     let place = Place::new().env("XDG_CONFIG_HOME", "/dev/null");
     assert_eq!(place.settings().notices, Vec::<String>::new());

@@ -217,7 +217,7 @@ fn a_notice_is_for_those_who_need_its_setting() {
         place.read().settings(needed).unwrap().notices
     };
     let says = |notices: &[String], part: &str| notices.iter().any(|notice| notice.contains(part));
-    let (audit, server) = ([Area::Files, Area::Database], [Area::Connection, Area::Program]);
+    let (audit, server) = ([Area::Files, Area::Database], [Area::Connection, Area::Encryption, Area::Program]);
     for (database, address, needed, lasting) in [
         (None, "localhost", &audit[..], false),
         (Some("./x.json"), "localhost", &audit, true),
