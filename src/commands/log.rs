@@ -20,7 +20,7 @@ use tracing_subscriber::{
 use super::print;
 use crate::{
     app::{self, Message},
-    config::{LogLevel, Settings},
+    config::{LogLevel, Settings, private},
     store::now,
     temporal,
 };
@@ -83,7 +83,11 @@ pub fn announce(settings: &Settings) {
 fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
     let folder = &settings.state_dir;
     let path = folder.join("idempotence.log");
-    let opened = fs::create_dir_all(folder).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+    let opened = settings
+        .private_folder_around(folder)
+        .map_or(Ok(()), private)
+        .and_then(|()| fs::create_dir_all(folder))
+        .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
     match opened {
         Ok(file) => (Some((path, file)), None),
         Err(error) => (None, Some(format!("no log is written, as {} cannot be opened: {error}", path.display()))),

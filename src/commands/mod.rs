@@ -202,10 +202,16 @@ fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
     if needed.contains(&Area::Connection) {
         settings.notices.extend(expiring(&settings));
     }
-    // Whatever has no folder of its own to write to writes below this one.
-    if let Some(folder) = &settings.private_folder {
-        let unsafe_folder = |source| Failure::PrivateFolder { folder: folder.clone(), source };
-        make_private(folder).map_err(unsafe_folder)?;
+    // The log does without its folder, if that cannot be used.
+    let used = [
+        (Area::Database, &settings.database.path),
+        (Area::Program, &settings.state_dir),
+        (Area::Program, &settings.cache_dir),
+    ];
+    let used = used.into_iter().filter(|(area, _)| needed.contains(area));
+    for folder in used.filter_map(|(_, path)| settings.private_folder_around(path)) {
+        let unusable = |source| Failure::PrivateFolder { folder: folder.to_owned(), source };
+        make_private(folder).map_err(unusable)?;
     }
     Ok(settings)
 }

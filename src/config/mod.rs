@@ -203,6 +203,12 @@ impl Settings {
         Effective::load(flags, environment, dot_env, current_dir)?.try_into()
     }
 
+    /// The private folder, if `path` is in it: it must be made before `path` is used.
+    #[must_use]
+    pub fn private_folder_around(&self, path: &Path) -> Option<&Path> {
+        self.private_folder.as_deref().filter(|folder| path.starts_with(folder))
+    }
+
     /// The flags that a child of this process needs to connect as this one does, beyond where. What the environment and the
     /// files say, it reads itself; what that came to here is said once more, as a flag for the address overrides what was
     /// written beside it there.
