@@ -21,6 +21,8 @@ pub enum ListenAddressError {
     NoPort,
     #[error("its host is not a name or an address")]
     Host,
+    #[error("an IPv6 address needs brackets and a port, as in [::1]:8081")]
+    Brackets,
 }
 
 impl FromStr for ListenAddress {
@@ -28,13 +30,16 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, ListenAddressError> {
         let text = text.trim();
-        if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
             return Ok(Self(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()));
         }
         if text.contains("://") {
             return Err(ListenAddressError::Scheme);
         }
         let (host, port) = text.rsplit_once(':').ok_or(ListenAddressError::NoPort)?;
+        if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+            return Err(ListenAddressError::Brackets);
+        }
         if port.parse::<u16>().is_err() {
             return Err(ListenAddressError::NoPort);
         }
@@ -85,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_an_address_is_named() {
-        use ListenAddressError::{Host, NoPort, Scheme};
+        use ListenAddressError::{Brackets, Host, NoPort, Scheme};
 
         for (text, error) in [
             ("", NoPort),
@@ -96,6 +101,11 @@ mod tests {
             ("http://localhost:8081", Scheme),
             ("a b:1", Host),
             ("a/b:1", Host),
+            ("::1", Brackets),
+            ("[::1]", Brackets),
+            ("::", Brackets),
+            ("::8081", Brackets),
+            ("2001:db8::5:8081", Brackets),
         ] {
             assert_eq!(text.parse::<ListenAddress>(), Err(error), "{text}");
         }

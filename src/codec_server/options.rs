@@ -51,7 +51,10 @@ pub enum OptionsError {
         problem: String,
     },
     /// Not where a page can come from.
-    #[error("{origin} is not where a page comes from; write it as in http://localhost:8233, without a path")]
+    #[error(
+        "{origin} is not where a page comes from; write it as in http://localhost:8233, without a path or a wildcard, once \
+         for each host"
+    )]
     Origin {
         /// What was given, quoted.
         origin: String,
@@ -127,7 +130,9 @@ fn origin(text: &str) -> Result<HeaderValue, OptionsError> {
     let url = Url::parse(text).map_err(|_| refused())?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let has_user = !url.username().is_empty() || url.password().is_some();
-    if !matches!(url.scheme(), "http" | "https") || !is_bare || has_user {
+    // A browser sends the name of a host, so a pattern never matches.
+    let is_pattern = url.host_str().is_none_or(|host| host.contains('*'));
+    if !matches!(url.scheme(), "http" | "https") || !is_bare || has_user || is_pattern {
         return Err(refused());
     }
     HeaderValue::try_from(url.origin().ascii_serialization()).map_err(|_| refused())
@@ -155,13 +160,35 @@ mod tests {
 
     #[test]
     fn an_origin_is_taken_as_browsers_send_it() {
-        let good =
-            ["http://localhost:8233", "HTTP://Localhost:8233/", "https://cloud.temporal.io:443", "http://[::1]:80"];
+        let good = [
+            "http://localhost:8233",
+            "HTTP://Localhost:8233/",
+            "https://cloud.temporal.io:443",
+            "http://[::1]:80",
+            "https://ünï.de",
+        ];
         let taken = options("127.0.0.1:0", &good, None).unwrap();
-        let sent = ["http://localhost:8233", "http://localhost:8233", "https://cloud.temporal.io", "http://[::1]"];
+        let sent = [
+            "http://localhost:8233",
+            "http://localhost:8233",
+            "https://cloud.temporal.io",
+            "http://[::1]",
+            "https://xn--n-nga1b.de",
+        ];
         assert_eq!(taken.origins(), sent);
-        let bad =
-            ["*", "", "null", "localhost:8233", "file:///a", "http://a/b", "http://a?b", "http://a#b", "http://u:p@a"];
+        let bad = [
+            "*",
+            "https://*.example",
+            "https://*",
+            "",
+            "null",
+            "localhost:8233",
+            "file:///a",
+            "http://a/b",
+            "http://a?b",
+            "http://a#b",
+            "http://u:p@a",
+        ];
         for origin in bad {
             let refused = options("127.0.0.1:0", &[origin], None).unwrap_err();
             assert_eq!(refused, OptionsError::Origin { origin: format!("{origin:?}") });
