@@ -1,5 +1,5 @@
-//! Shows every setting and where it comes from. Reads only. A mistake in a setting does not stop it: the default is shown,
-//! the mistake goes to standard error, and the exit code is that of wrong settings.
+//! Shows every setting and where it comes from. Reads only. A mistake in a setting does not stop it: the value is shown as
+//! not valid, the mistake goes to standard error, and the exit code is that of wrong settings.
 
 use std::process::ExitCode;
 

@@ -314,6 +314,21 @@ pub enum SettingsError {
     KeyFile(#[from] KeyFileError),
 }
 
+impl SettingsError {
+    /// The one value that is not valid, if it is about one.
+    pub(super) const fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::NotUtf8 { origin }
+            | Self::Invalid { origin, .. }
+            | Self::DatabaseIsFolder { origin, .. }
+            | Self::DatabaseOfAnotherProgram { origin }
+            | Self::FileUnreadable { origin, .. }
+            | Self::TextInsteadOfPath { origin, .. } => Some(origin),
+            _ => None,
+        }
+    }
+}
+
 /// How to do without a codec server.
 fn unset_codec(origin: &Origin) -> String {
     match &origin.layer {

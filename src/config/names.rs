@@ -165,6 +165,14 @@ pub(super) fn known(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|entry| entry.name == name).map(|entry| entry.name)
 }
 
+/// Whether `name`, a variable, a flag or a key of the settings file, sets what is shown as `key`.
+pub(super) fn is_key_of(key: &str, name: &str) -> bool {
+    let variable = KEYS.iter().find(|entry| entry.key == key).map_or(key, |entry| entry.name);
+    let is_flag = || name.strip_prefix("--").is_some_and(|flag| flag.replace('-', "_") == key);
+    let is_alias = || ALIASES.iter().any(|names| names.contains(&variable) && names.contains(&name));
+    name == key || name == variable || is_flag() || is_alias()
+}
+
 /// The names of secrets, which no other program needs to get.
 pub fn secrets() -> impl Iterator<Item = &'static str> {
     NAMES.iter().filter(|entry| entry.secret).map(|entry| entry.name)

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::effective::{Effective, Sourced};
-use super::error::{Layer, Origin};
+use super::error::{Layer, Origin, SettingsError};
 use super::names;
 use super::security::Credential;
 use super::sources::Sources;
@@ -14,6 +14,9 @@ use crate::encryption::KeyId;
 
 /// What stands for a secret.
 const NOT_SHOWN: &str = "set, not shown";
+
+/// What stands for a value that is not valid, and may be a secret.
+const NOT_VALID: &str = "set, not valid";
 
 /// A setting as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +96,13 @@ impl Effective {
         ]);
         all.extend(self.shown_beside_the_file());
         all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, text)));
+        for origin in self.problems.iter().filter_map(SettingsError::origin) {
+            let is_it =
+                |shown: &&mut Shown| shown.origin.layer == Layer::Default && names::is_key_of(shown.key, origin.name);
+            for shown in all.iter_mut().filter(is_it) {
+                (shown.value, shown.origin) = (json!(NOT_VALID), origin.clone());
+            }
+        }
         all
     }
 

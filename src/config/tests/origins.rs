@@ -67,3 +67,24 @@ fn a_login_is_not_shown_where_none_belongs() {
     let shown = |key| effective.shown().into_iter().find(|shown| shown.key == key).unwrap().value;
     assert_eq!((shown("MYSQL_HOST"), shown("MYSQL_USER")), ("set, not shown".into(), "me@db".into()));
 }
+
+#[test]
+fn a_value_that_is_not_valid_is_shown_as_such_and_not_as_the_default() {
+    for (name, value, key) in [
+        ("TEMPORAL_ADDRESS", "a:b", "address"),
+        ("TEMPORAL_URL", "a:b", "address"),
+        ("TEMPORAL_TASK_QUEUE", "a\tb", "task_queue"),
+        ("IDEMPOTENCE_THEME", "pink", "theme"),
+        ("IDEMPOTENCE_CODEC_TOKEN", "x", "IDEMPOTENCE_CODEC_TOKEN"),
+        ("IDEMPOTENCE_REFUSE_PLAINTEXT", "yep", "IDEMPOTENCE_REFUSE_PLAINTEXT"),
+    ] {
+        let all = Place::new().env(name, value).read().shown();
+        let shown = all.iter().find(|shown| shown.key == key).unwrap();
+        assert_eq!((shown.value.as_str(), shown.origin.name), (Some("set, not valid"), name));
+        assert_eq!(all.iter().filter(|shown| shown.value == "set, not valid").count(), 1, "{name}");
+    }
+    let flag = Place::new().flags(flag("a:b")).read().shown();
+    assert_eq!(flag[0].origin.to_string(), "--address on the command line");
+    let file = Place::new().settings_file("theme = 'pink'").read().shown();
+    assert!(file.iter().any(|shown| shown.key == "theme" && shown.value == "set, not valid"), "{file:?}");
+}
