@@ -86,9 +86,11 @@ impl Proxy {
         let status = head.lines().next().unwrap_or_default();
         match status.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)) {
             Some(code) if code.starts_with('2') => Ok(stream),
-            Some("407") if let Some(methods) = methods_without_basic(&head) => Err(ProxyError::OtherLogin(methods)),
-            Some("407") if self.user.is_some() => Err(ProxyError::LoginRefused),
-            Some("407") => Err(ProxyError::LoginWanted),
+            Some("407") => Err(match methods_without_basic(&head) {
+                Some(methods) => ProxyError::OtherLogin(methods),
+                None if self.user.is_some() => ProxyError::LoginRefused,
+                None => ProxyError::LoginWanted,
+            }),
             Some(_) => Err(ProxyError::Refused(sanitize(status, LONGEST))),
             None => Err(ProxyError::NotAProxy),
         }
