@@ -67,7 +67,8 @@ fn the_temporal_cli_runs_our_commands_and_passes_their_exit_codes_on() {
     };
     let (code, out, problem) = run(&["--version"]);
     let version = format!("idempotence {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!((code, out, problem.as_str()), (Some(0), version, ""));
+    assert!(out.starts_with(&version), "{out}");
+    assert_eq!((code, problem.as_str()), (Some(0), ""));
     let (code, out, problem) = run(&["start", "--help"]);
     assert_eq!(code, Some(0), "{problem}");
     assert!(out.contains("Usage: temporal idempotence start "), "{out}");
