@@ -102,9 +102,9 @@ fn read_document(paths: &Paths) -> Result<Shown, StoreError> {
 
 /// Whether a document of an earlier line came to its name after the journal's last change: a worker decides by the
 /// same. If it is replaced meanwhile, a worker publishes, and the times belong to another document.
-fn was_put_there(paths: &Paths, document: &Document) -> bool {
-    document_is_newer(paths).is_ok_and(|newer| newer)
-        && read_document(paths).is_ok_and(|found| found.is_some_and(|found| found.as_ref() == Ok(document)))
+fn was_put_there(paths: &Paths, document: &Document) -> Result<bool, StoreError> {
+    let is_newer = document_is_newer(paths).map_err(|source| failed("look at", &paths.document, source))?;
+    Ok(is_newer && read_document(paths)?.is_some_and(|found| found.as_ref() == Ok(document)))
 }
 
 fn seq_of(shown: &Shown) -> Option<u64> {
@@ -243,29 +243,30 @@ impl Account {
             (Some(poison), _) => Some(poison),
             (None, None) => None,
             (None, Some(Err(cause))) => Some(Problem::Damaged(cause)),
-            (None, Some(Ok(document))) => self.judge(paths, document),
+            (None, Some(Ok(document))) => self.judge(paths, document)?,
         };
         Ok(Examination { audit: self.audit, problem })
     }
 
-    fn judge(&self, paths: &Paths, document: Document) -> Option<Problem> {
+    fn judge(&self, paths: &Paths, document: Document) -> Result<Option<Problem>, StoreError> {
         if let Some(cause) = self.lost_end(&document) {
             let path = paths.journal.clone();
             // The whole journal is good as far as it goes.
             let offset = paths.journal.metadata().map_or(0, |found| found.len());
-            return Some(Problem::Refused(StoreError::DamagedJournal { path, offset, cause }));
+            return Ok(Some(Problem::Refused(StoreError::DamagedJournal { path, offset, cause })));
         }
-        let difference = match self.difference(&document)? {
-            Difference::Old { line, last } if was_put_there(paths, &document) => match line {
+        let Some(difference) = self.difference(&document) else { return Ok(None) };
+        let difference = match difference {
+            Difference::Old { line, last } if was_put_there(paths, &document)? => match line {
                 1 => Difference::Starting,
                 _ => Difference::PutBack { line, last },
             },
             difference => difference,
         };
         // Advice to start a worker is wrong if none can work.
-        match super::probe(&paths.document) {
-            Err(error) if !matches!(error, StoreError::Busy { .. }) => Some(Problem::Refused(error)),
-            Ok(_) | Err(_) => Some(Problem::Differs { document, journal: self.audit.actual, difference }),
-        }
+        Ok(Some(match super::probe(&paths.document) {
+            Err(error) if !matches!(error, StoreError::Busy { .. }) => Problem::Refused(error),
+            Ok(_) | Err(_) => Problem::Differs { document, journal: self.audit.actual, difference },
+        }))
     }
 }
