@@ -35,7 +35,7 @@ const SLACK_FACTOR: f64 = 1.1;
 
 /// What two samples of a process may differ by without growth, in megabytes. A dashboard at work differs more.
 const SLACK: f64 = 0.7;
-const DASHBOARD_SLACK: f64 = 4.0;
+const DASHBOARD_SLACK: f64 = 2.0;
 
 /// The default, which a dashboard and a worker have that are given none.
 const TASK_QUEUE: &str = "inventory-task-queue";
