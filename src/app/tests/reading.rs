@@ -26,7 +26,7 @@ fn while_a_journal_is_read_its_progress_is_shown_and_nothing_is_judged() {
     assert_eq!(crate::app::trouble(&scene.app), None);
 }
 
-/// The lines about one more order that ended, of which nothing else is known here.
+/// The journal records of another ended order, which no other source mentions.
 fn another_order() -> Vec<Record> {
     let mut scene = Scene::new();
     (scene.order, scene.workflow, scene.run) = ("D9", "order-D9".into(), "r9".into());
