@@ -139,8 +139,9 @@ impl App {
         self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
     }
 
-    /// What a page lies on: a comparison or a walkthrough goes on behind the help.
-    pub(super) fn beneath(&self) -> Overlay {
+    /// The page under a box: a comparison or a walkthrough goes on behind the help and a question.
+    #[must_use]
+    pub fn beneath(&self) -> Overlay {
         if self.comparison().is_some() { Overlay::Compare } else { self.base }
     }
 

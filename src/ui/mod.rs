@@ -68,15 +68,14 @@ pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
 
 fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     let regions = regions(area, app);
-    if !covers(app.overlay()) {
-        header::draw(buffer, regions.header, app);
-        inventory::draw(buffer, regions.stock, app);
-        orders::draw(buffer, regions.orders, app);
-        timeline::draw(buffer, regions.timeline, app, app.scroll().timeline);
-        effects::draw(buffer, regions.effects, app);
+    let page = if fills_the_screen(app.overlay()) { app.overlay() } else { app.beneath() };
+    match page {
+        Overlay::Compare => compare::draw(buffer, area, app),
+        Overlay::Walkthrough => presenter::draw(buffer, area, app),
+        Overlay::Notes => notes::draw(buffer, area, app),
+        Overlay::Blank => overlay::blank(buffer, area),
+        _ => draw_dashboard(buffer, &regions, app),
     }
-    footer::draw_line(buffer, regions.line, app);
-    footer::draw_keys(buffer, regions.keys, app);
     overlay::draw(buffer, area, app);
     match app.replay() {
         Some(bar) if bar.standing == Standing::Blank => overlay::blank(buffer, area),
@@ -85,8 +84,18 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-/// Whether nothing of the dashboard is seen behind it.
-const fn covers(overlay: Overlay) -> bool {
+fn draw_dashboard(buffer: &mut Buffer, regions: &Regions, app: &App) {
+    header::draw(buffer, regions.header, app);
+    inventory::draw(buffer, regions.stock, app);
+    orders::draw(buffer, regions.orders, app);
+    timeline::draw(buffer, regions.timeline, app, app.scroll().timeline);
+    effects::draw(buffer, regions.effects, app);
+    footer::draw_line(buffer, regions.line, app);
+    footer::draw_keys(buffer, regions.keys, app);
+}
+
+/// Whether it is a page of its own. Any other overlay is a box, with a page beneath it.
+const fn fills_the_screen(overlay: Overlay) -> bool {
     matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes | Overlay::Blank)
 }
 

@@ -10,7 +10,7 @@ use ratatui::{
 
 use crate::app::{App, Overlay, Question};
 
-use super::{command_page, compare, editor, figures, help, log, notes, pane, presenter, regions, theme};
+use super::{command_page, editor, figures, help, log, notes, pane, regions, theme};
 
 /// The columns of a page.
 const PAGE: u16 = 84;
@@ -21,11 +21,11 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Plan => editor::plan(buffer, area, app),
         Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
         Overlay::Log => log::draw(buffer, area, app),
-        Overlay::Compare => compare::draw(buffer, area, app),
-        Overlay::Walkthrough => presenter::draw(buffer, area, app),
-        Overlay::Notes => notes::draw(buffer, area, app),
-        Overlay::Blank => blank(buffer, area),
         Overlay::None
+        | Overlay::Compare
+        | Overlay::Walkthrough
+        | Overlay::Notes
+        | Overlay::Blank
         | Overlay::Help
         | Overlay::Statistics
         | Overlay::ShowCommand

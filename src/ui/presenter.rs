@@ -411,6 +411,27 @@ mod tests {
     }
 
     #[test]
+    fn a_box_over_a_walkthrough_never_shows_the_dashboard() {
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            let mut world = at_step(2);
+            for (intent, title) in [(Intent::Close, "Leave the walkthrough"), (Intent::Help, "idempotence")] {
+                world.press(intent);
+                let shown = frame(world.app(), width, height);
+                find(&shown, title);
+                assert!(!text(&shown).contains("connected"), "{}", text(&shown));
+                world.press(Intent::Close);
+            }
+            world.press(Intent::Close);
+            let asked = frame(world.app(), width, height);
+            for words in ["The network forgets", "step 3 of 9", "y yes"] {
+                find(&asked, words);
+            }
+            world.press(Intent::Yes);
+            find(&frame(world.app(), width, height), "connected");
+        }
+    }
+
+    #[test]
     fn a_step_that_another_one_took_the_stage_from_shows_no_facts_of_it() {
         let mut world = at_step(2);
         world.press(Intent::GoBack);
