@@ -172,6 +172,10 @@ impl io::Write for Line<'_> {
     }
 }
 
+/// Each of the SDK's 40 polls logs an error for each of its retries: 127 MB a day without a server, whose loss is in our
+/// own line.
+const SDK_RETRIES: &str = "temporalio_client::retry";
+
 /// Ours at the level that was asked for; the SDK, which warns of every lost poll, only from errors on unless the level
 /// is for looking into things.
 fn filter(level: LogLevel) -> Targets {
@@ -182,13 +186,24 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    let others = if level <= LogLevel::Debug { ours } else { LevelFilter::ERROR };
-    Targets::new().with_default(others).with_target(env!("CARGO_CRATE_NAME"), ours)
+    let (others, retries) =
+        if level <= LogLevel::Debug { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };
+    Targets::new().with_default(others).with_target(SDK_RETRIES, retries).with_target(env!("CARGO_CRATE_NAME"), ours)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_server_does_not_fill_the_log() {
+        for (level, logged) in [(LogLevel::Info, false), (LogLevel::Warn, false), (LogLevel::Debug, true)] {
+            let filter = filter(level);
+            assert_eq!(filter.would_enable(SDK_RETRIES, &Level::ERROR), logged, "{level:?}");
+            assert!(filter.would_enable("temporalio_sdk", &Level::ERROR));
+            assert!(filter.would_enable("idempotence::commands::worker", &Level::WARN));
+        }
+    }
 
     #[test]
     fn the_core_hears_our_own_lines_from_info_on_and_never_makes_them_wait() {
