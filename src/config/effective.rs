@@ -359,6 +359,7 @@ impl Effective {
             transport: self.security.transport(),
             plaintext_is_set: self.security.plaintext_is_set(),
             metadata: self.metadata.entries.into_iter().collect(),
+            unused_proxy: self.proxy.notice,
             proxy: self.proxy.proxy.map(|proxy| proxy.value),
             api_key: self.security.api_key.map(|key| key.value),
             connect_timeout: self.connect_timeout.value,

@@ -81,6 +81,8 @@ pub struct Settings {
     pub metadata: Vec<(String, SecretString)>,
     /// The HTTP proxy that the server is reached through; `None` on this machine.
     pub proxy: Option<Proxy>,
+    /// The notice about a proxy that is named and not used.
+    pub unused_proxy: Option<String>,
     /// How long a server may take to answer: 1 second to a day.
     pub connect_timeout: Duration,
     /// Encrypts what Temporal stores; `None`: it is stored as it is.

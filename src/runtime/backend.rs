@@ -50,6 +50,7 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
         api_key: settings.api_key.clone(),
         metadata: settings.metadata.clone(),
         proxy: settings.proxy.clone(),
+        unused_proxy: settings.unused_proxy.clone(),
         namespace: settings.namespace.clone(),
         identity: process_identity(role, std::process::id(), &host()),
         timeout: settings.connect_timeout,

@@ -1,16 +1,15 @@
 //! Why there is no connection: each cause its own sentence, with what to do about it.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError as Verdict};
 use temporalio_client::errors::ClientConnectError;
 use tonic::{Code, Status};
 
-use tokio::time::timeout;
-
 use super::{
-    link::{Endpoint, Transport, dial},
-    proxy::ProxyError,
+    dial::dial,
+    link::{Endpoint, Transport},
+    proxy::{Proxy, ProxyError},
     tls::{CertificateError, Finding, Judge, Judgement, Tls, probe},
 };
 use crate::domain::sanitize;
@@ -22,10 +21,30 @@ const LONGEST: usize = 200;
 #[non_exhaustive]
 pub enum ConnectError {
     #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
-    Unreachable { address: String, cause: String },
-    /// As [`Self::Unreachable`], where no server of ours could be started.
-    #[error("nothing answers at {address} ({cause}); check the address, the network and whether the server runs")]
-    Absent { address: String, cause: String },
+    Unreachable { address: String, cause: io::Error },
+    /// As [`Self::Unreachable`], if a server of ours is not what was asked for.
+    #[error("nothing answers at {address} ({cause}); {}", advice(cause))]
+    Absent { address: String, cause: io::Error },
+    #[error(
+        "the host name '{host}' of {address} has no address here ({cause}); correct it, check the DNS and the network of \
+         this machine, or set HTTPS_PROXY if servers are reached through a proxy"
+    )]
+    UnknownHost { address: String, host: String, cause: io::Error },
+    /// A direct connection failed that was to go through a proxy.
+    #[error("{error}. {notice}")]
+    WithoutProxy { error: Box<Self>, notice: String },
+    /// The tunnel was made, and what answers in it may be the proxy.
+    #[error(
+        "{error}. The connection goes through the proxy {proxy} ({origin}), which may be the cause: correct it, or add the \
+         server's host to NO_PROXY"
+    )]
+    ThroughProxy { error: Box<Self>, proxy: String, origin: String },
+    /// The tunnel was made, and no server answers in it.
+    #[error(
+        "the proxy {proxy} ({origin}) agreed to connect to {address}, but no Temporal server answers through it ({cause}); \
+         check the address, correct the proxy, or add the server's host to NO_PROXY"
+    )]
+    DeadTunnel { proxy: String, origin: String, address: String, cause: String },
     #[error(
         "something listens at {address} that is not a Temporal server ({cause}); stop it, or name another address \
          with TEMPORAL_ADDRESS or --address. Where it wants TLS, set TEMPORAL_TLS=true"
@@ -50,11 +69,6 @@ pub enum ConnectError {
          to NO_PROXY"
     )]
     Proxy { proxy: String, origin: String, address: String, cause: ProxyError },
-    #[error(
-        "the proxy {proxy} ({origin}) does not connect to {address}: no answer in {seconds} s; correct the proxy, or add \
-         the server's host to NO_PROXY"
-    )]
-    ProxySilent { proxy: String, origin: String, address: String, seconds: u64 },
     #[error("'{address}' is no address: {cause}")]
     Address { address: String, cause: String },
     #[error(transparent)]
@@ -113,6 +127,45 @@ pub enum ConnectError {
          full name, as in myns.abcdf, and that the API key or the client certificate belongs to it"
     )]
     NotPermitted { address: String, namespace: String, cause: String },
+}
+
+impl ConnectError {
+    /// The same, for a connection that goes through the proxy.
+    pub(super) fn through(self, proxy: Option<&Proxy>) -> Self {
+        let Some(Proxy { address: proxy, origin, .. }) = proxy else { return self };
+        let (proxy, origin) = (proxy.clone(), origin.clone());
+        match self {
+            Self::NotTemporal { address, cause } => Self::DeadTunnel { proxy, origin, address, cause },
+            Self::Silent { address, seconds } => {
+                Self::DeadTunnel { proxy, origin, address, cause: format!("no answer in {seconds} s") }
+            }
+            // A proxy that opens TLS shows its own certificate.
+            Self::NotTls { .. }
+            | Self::Tls { .. }
+            | Self::NoHttp2 { .. }
+            | Self::UnknownIssuer { .. }
+            | Self::WrongName { .. }
+            | Self::BadServerCertificate { .. } => Self::ThroughProxy { error: Box::new(self), proxy, origin },
+            other => other,
+        }
+    }
+}
+
+/// What to do about a connection that cannot be opened.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "no program listens at this port; check the port, and whether the server runs there"
+        }
+        io::ErrorKind::TimedOut => {
+            "check the address and the port, and whether a firewall or a missing VPN is in the way; if servers are reached \
+             through a proxy, set HTTPS_PROXY"
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
+            "this machine has no way there; check its network and VPN, and the address"
+        }
+        _ => "check the address, the network and whether the server runs",
+    }
 }
 
 /// Why the SDK could not connect, given who judged the server's certificate. Where that stays in the dark, the server is asked
@@ -174,8 +227,8 @@ const NOTHING_IN_COMMON: &str = "the two sides have no method in common; support
 
 /// Asks the server once more, on a connection of its own.
 async fn find_out(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
-    let limit: Duration = endpoint.timeout;
-    let stream = timeout(limit, dial(endpoint)).await.ok()?.ok()?;
+    let limit = endpoint.timeout;
+    let stream = dial(endpoint).await.ok()?;
     probe(stream, host_of(&endpoint.address), tls, judge, limit).await
 }
 

@@ -2,22 +2,22 @@
 
 use std::{
     collections::HashMap,
-    io,
     time::{Duration, SystemTime},
 };
 
 use secrecy::{ExposeSecret, SecretString};
 use temporalio_client::{Client, ClientOptions, ConnectionOptions, RetryOptions};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{DescribeNamespaceRequest, GetSystemInfoRequest};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tonic::IntoRequest;
 use url::Url;
 
 use super::{
     codec::Codec,
     connect_error::{ConnectError, of_connecting, of_status, status_cause},
+    dial::reach,
     metrics::Exporter,
-    proxy::{Proxy, ProxyError},
+    proxy::Proxy,
     tls::{Judge, ServerCertificate, Tls},
 };
 
@@ -36,6 +36,8 @@ pub struct Endpoint {
     pub metadata: Vec<(String, SecretString)>,
     /// What the connection goes through; `None`: it is made directly.
     pub proxy: Option<Proxy>,
+    /// The notice about a proxy that is named and not used.
+    pub unused_proxy: Option<String>,
     pub namespace: String,
     /// Shown by Temporal beside what this process does.
     pub identity: String,
@@ -82,7 +84,7 @@ impl Link {
     /// Connects, and makes sure that the namespace is there.
     ///
     /// # Errors
-    /// [`ConnectError`], within about twice the endpoint's timeout whatever is at the other end.
+    /// [`ConnectError`], within a few times the endpoint's timeout whatever is at the other end.
     pub async fn connect(endpoint: &Endpoint, patience: Patience) -> Result<Self, ConnectError> {
         Self::connect_counted(endpoint, patience, None).await
     }
@@ -105,10 +107,12 @@ impl Link {
         let last = || judge.as_ref().and_then(Judge::last);
         let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(of_connecting(&error, endpoint, judge.as_ref()).await),
+            Ok(Err(error)) => {
+                return Err(of_connecting(&error, endpoint, judge.as_ref()).await.through(endpoint.proxy.as_ref()));
+            }
             Err(_) => {
                 let (address, seconds) = (endpoint.address.clone(), endpoint.timeout.as_secs());
-                return Err(ConnectError::Silent { address, seconds });
+                return Err(ConnectError::Silent { address, seconds }.through(endpoint.proxy.as_ref()));
             }
         };
         let certificate = last().and_then(|judgement| judgement.certificate);
@@ -190,6 +194,7 @@ impl Endpoint {
             api_key: None,
             metadata: Vec::new(),
             proxy: None,
+            unused_proxy: None,
             namespace: namespace.into(),
             identity: identity.into(),
             timeout: Duration::from_secs(5),
@@ -226,43 +231,6 @@ impl Endpoint {
         }
         Ok((options, judge))
     }
-}
-
-/// Why no connection can be made, before anything was said on it.
-pub(super) enum DialError {
-    Direct(io::Error),
-    Proxy(Proxy, ProxyError),
-}
-
-/// A connection to the server, directly or through the proxy. Sets no limit on time.
-pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
-    match &endpoint.proxy {
-        None => TcpStream::connect(&endpoint.address).await.map_err(DialError::Direct),
-        Some(proxy) => proxy.tunnel(&endpoint.address).await.map_err(|error| DialError::Proxy(proxy.clone(), error)),
-    }
-}
-
-/// Tells a dead address from a live one that speaks something else.
-async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
-    let address = endpoint.address.clone();
-    let seconds = endpoint.timeout.as_secs();
-    let cause = match (timeout(endpoint.timeout, dial(endpoint)).await, &endpoint.proxy) {
-        (Ok(Ok(_)), _) => return Ok(()),
-        (Ok(Err(DialError::Proxy(Proxy { address: proxy, origin, .. }, cause))), _) => {
-            return Err(ConnectError::Proxy { proxy, origin, address, cause });
-        }
-        (Err(_), Some(Proxy { address: proxy, origin, .. })) => {
-            let (proxy, origin) = (proxy.clone(), origin.clone());
-            return Err(ConnectError::ProxySilent { proxy, origin, address, seconds });
-        }
-        (Ok(Err(DialError::Direct(error))), _) => error.to_string(),
-        (Err(_), None) => format!("no answer in {seconds} s"),
-    };
-    Err(match endpoint.transport {
-        Transport::Plaintext => ConnectError::Unreachable { address, cause },
-        // A server of ours speaks no TLS, and would not be what was asked for.
-        Transport::Tls(_) => ConnectError::Absent { address, cause },
-    })
 }
 
 /// How long to wait before try number `attempt` (from 1): doubling from a quarter of a second, at most 5 s.

@@ -16,6 +16,7 @@ mod codec;
 mod codec_json;
 mod connect_error;
 mod describe;
+mod dial;
 mod failing_task;
 mod link;
 mod metrics;

@@ -1,6 +1,6 @@
 //! A tunnel through an HTTP proxy (CONNECT). The proxy resolves the server's name. No error carries its password.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
@@ -10,6 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::dial::{open, resolve, within};
 use crate::domain::sanitize;
 
 /// The most bytes of a proxy's answer before the tunnel.
@@ -43,14 +44,19 @@ impl fmt::Debug for Proxy {
 /// Why a proxy makes no tunnel.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
+    #[error("its host name has no address here ({0})")]
+    UnknownHost(io::Error),
     #[error("nothing answers there ({0})")]
     Unreachable(io::Error),
+    #[error("it takes the connection and does not say whether it reaches the server ({0})")]
+    Silent(io::Error),
     #[error("it broke off ({0})")]
     Broken(io::Error),
     #[error("it asks for a user name and a password (407); write it as http://USER:PASSWORD@HOST:PORT")]
     LoginWanted,
     #[error(
-        "it wants the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, such as cntlm"
+        "it wants the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, such \
+         as cntlm"
     )]
     OtherLogin(String),
     #[error("it refuses the user name and the password (407)")]
@@ -68,12 +74,18 @@ impl Proxy {
         HttpConnectProxyOptions::new(self.address.clone()).maybe_basic_auth(user).build()
     }
 
-    /// A connection to `target`, a `host:port` that is resolved by the proxy.
+    /// A connection to `target`, a `host:port` that is resolved by the proxy, within `limit` for each stage.
     ///
     /// # Errors
-    /// [`ProxyError`]. Sets no limit on time.
-    pub async fn tunnel(&self, target: &str) -> Result<TcpStream, ProxyError> {
-        let mut stream = TcpStream::connect(&self.address).await.map_err(ProxyError::Unreachable)?;
+    /// [`ProxyError`].
+    pub async fn tunnel(&self, target: &str, limit: Duration) -> Result<TcpStream, ProxyError> {
+        let addresses = resolve(&self.address, limit).await.map_err(ProxyError::UnknownHost)?;
+        let stream = open(addresses, limit).await.map_err(ProxyError::Unreachable)?;
+        let asked = within(limit, async { Ok(self.ask(stream, target).await) });
+        asked.await.unwrap_or_else(|late| Err(ProxyError::Silent(late)))
+    }
+
+    async fn ask(&self, mut stream: TcpStream, target: &str) -> Result<TcpStream, ProxyError> {
         let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
         if let Some((name, password)) = &self.user {
             let login = Zeroizing::new(format!("{name}:{}", password.expose_secret()));
@@ -130,6 +142,8 @@ mod tests {
 
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(5);
+
     /// A proxy that gives one `answer`, and then echoes; with what it was asked.
     async fn proxy(answer: &'static str) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -154,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_tunnel_begins_after_the_answer_and_the_proxy_resolves_the_name() {
         let (address, asked) = proxy("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nS").await;
-        let mut stream = named(address, Some(("me", "p:w"))).tunnel("nowhere.example:7233").await.unwrap();
+        let mut stream = named(address, Some(("me", "p:w"))).tunnel("nowhere.example:7233", LIMIT).await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), b'S');
         let asked = asked.await.unwrap();
         assert!(
@@ -180,17 +194,30 @@ mod tests {
             ("HTTP/1.1 502 Bad\u{1b}[2J Gateway\r\n\r\n", None, "502 Bad"),
             ("SSH-2.0-OpenSSH\r\n", None, "not an HTTP proxy"),
             ("SSH-2.0-OpenSSH\r\n\r\n", None, "not an HTTP proxy"),
+            ("<html><body>Not found</body></html>", None, "not an HTTP proxy"),
+            ("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>", None, "400 Bad Request"),
+            ("HTTP/1.1 200", None, "it broke off"),
             ("", None, "it broke off"),
         ];
         for (answer, user, said) in cases {
             let (address, _asked) = proxy(answer).await;
             let proxy = named(address, user);
-            let error = proxy.tunnel("a:1").await.unwrap_err().to_string();
+            let error = proxy.tunnel("a:1", LIMIT).await.unwrap_err().to_string();
             assert!(error.contains(said) && !error.contains('\u{1b}'), "{answer:?}: {error}");
             assert!(!format!("{error} {proxy:?}").contains("hunter2"));
         }
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let error = named(closed.to_string(), None).tunnel("a:1").await.unwrap_err();
+        let error = named(closed.to_string(), None).tunnel("a:1", LIMIT).await.unwrap_err();
         assert!(matches!(error, ProxyError::Unreachable(_)), "{error}");
+        let unknown = named("proxy.invalid:3128".to_owned(), None).tunnel("a:1", LIMIT).await.unwrap_err();
+        assert!(unknown.to_string().contains("its host name has no address"), "{unknown}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_does_not_answer_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = named(silent.local_addr().unwrap().to_string(), None);
+        let error = proxy.tunnel("a:1", Duration::from_millis(100)).await.unwrap_err();
+        assert!(matches!(error, ProxyError::Silent(_)), "{error}");
     }
 }

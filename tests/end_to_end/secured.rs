@@ -705,7 +705,45 @@ fn a_server_is_reached_through_the_proxy_that_resolves_its_name() {
     let refused = room.refusal(1);
     assert!(refused.contains("the proxy 127.0.0.1:1 (HTTPS_PROXY in the environment) does not connect"), "{refused}");
     room.set("NO_PROXY", "invalid");
-    assert!(room.refusal(1).contains("nothing answers at temporal.invalid:7233"));
+    assert!(room.refusal(1).contains("the host name 'temporal.invalid' of temporal.invalid:7233 has no address"));
+    // Another kind of proxy is not used, and the failed direct connection says so.
+    room.unset("NO_PROXY");
+    room.set("HTTPS_PROXY", "socks5://127.0.0.1:1");
+    let refused = room.refusal(1);
+    let said = refused.lines().last().unwrap_or_default();
+    assert!(
+        said.contains("has no address") && said.contains("HTTPS_PROXY in the environment had no effect"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_proxy_that_agrees_and_then_closes_or_stalls_is_named() {
+    let mut room = Room::new();
+    room.on("temporal.invalid:7233");
+    room.set("TEMPORAL_TLS", "false");
+    room.set("NO_PROXY", "");
+    room.set("IDEMPOTENCE_CONNECT_TIMEOUT", "1");
+    for stalls in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for client in listener.incoming() {
+                let mut client = client.unwrap();
+                let _request = client.read(&mut [0; 4096]).unwrap();
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+                open.extend(stalls.then_some(client));
+            }
+        });
+        room.set("HTTPS_PROXY", format!("http://{proxy}"));
+        for tls in ["false", "true"] {
+            room.set("TEMPORAL_TLS", tls);
+            let refused = room.refusal(1);
+            assert!(refused.contains(&format!("the proxy {proxy} (HTTPS_PROXY in the environment)")), "{refused}");
+            assert!(refused.contains("no Temporal server answers through it"), "{refused}");
+        }
+    }
 }
 
 #[test]

@@ -190,17 +190,21 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
     use ConnectError as E;
 
     let command = match error {
+        E::WithoutProxy { error, .. } => return mend(error, settings),
         E::Unreachable { .. } | E::Lost { .. } if settings.address.is_loopback() => "idempotence server",
         E::NoNamespace { address, namespace } => {
             return Some(format!("temporal operator namespace create -n '{namespace}' --address {address}"));
         }
         // Elsewhere, whoever answers in the clear could want just that.
         E::NotTls { .. } if settings.address.is_loopback() => "export TEMPORAL_TLS=false",
-        E::NotTls { .. } | E::WrongName { .. } | E::NotTemporal { .. } | E::Silent { .. } | E::Address { .. } => {
-            "export TEMPORAL_ADDRESS=HOST:PORT"
-        }
+        E::NotTls { .. }
+        | E::WrongName { .. }
+        | E::NotTemporal { .. }
+        | E::Silent { .. }
+        | E::UnknownHost { .. }
+        | E::Address { .. } => "export TEMPORAL_ADDRESS=HOST:PORT",
         E::UnknownIssuer { .. } | E::AuthorityAsServer { .. } => "export TEMPORAL_SERVER_ROOT_CA_CERT=FILE",
-        E::Proxy { .. } | E::ProxySilent { .. } => "export HTTPS_PROXY=http://HOST:PORT",
+        E::Proxy { .. } | E::DeadTunnel { .. } | E::ThroughProxy { .. } => "export HTTPS_PROXY=http://HOST:PORT",
         E::Certificate(_) => super::CONFIG,
         E::IdentityWanted { .. } | E::IdentityRefused { .. } => "export TEMPORAL_TLS_CERT=FILE TEMPORAL_TLS_KEY=FILE",
         E::Unauthenticated { .. } => "export TEMPORAL_API_KEY=KEY",

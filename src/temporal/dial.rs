@@ -1,0 +1,170 @@
+//! The way to the server: its name is resolved and a connection is opened, directly or through the proxy. Each stage has
+//! its own limit on time and its own error.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use futures::future::select_ok;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+use super::{
+    connect_error::{ConnectError, host_of},
+    link::{Endpoint, Transport},
+    proxy::{Proxy, ProxyError},
+};
+
+/// Why no connection can be made, before anything was said on it.
+#[derive(Debug)]
+pub(super) enum DialError {
+    /// The name has no address.
+    Name(io::Error),
+    Direct(io::Error),
+    Proxy(Proxy, ProxyError),
+}
+
+/// A connection to the server, within the endpoint's timeout for each stage.
+pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
+    let limit = endpoint.timeout;
+    match &endpoint.proxy {
+        None => {
+            let addresses = resolve(&endpoint.address, limit).await.map_err(DialError::Name)?;
+            open(addresses, limit).await.map_err(DialError::Direct)
+        }
+        Some(proxy) => {
+            let tunnel = proxy.tunnel(&endpoint.address, limit).await;
+            tunnel.map_err(|error| DialError::Proxy(proxy.clone(), error))
+        }
+    }
+}
+
+/// The addresses of a `host:port`, at least one.
+pub(super) async fn resolve(address: &str, limit: Duration) -> io::Result<Vec<SocketAddr>> {
+    let found: Vec<_> = within(limit, lookup_host(address)).await?.collect();
+    if found.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address")) } else { Ok(found) }
+}
+
+/// A connection to the first of the addresses that answers: of a name with several, one may lead nowhere.
+pub(super) async fn open(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
+    let connecting = select_ok(addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address))));
+    within(limit, connecting).await.map(|(stream, _others)| stream)
+}
+
+/// The result of `work`, or [`io::ErrorKind::TimedOut`].
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", limit.as_secs()));
+    timeout(limit, work).await.map_err(late).flatten()
+}
+
+/// Distinguishes an address that nothing answers at from one that speaks something else.
+pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
+    let address = endpoint.address.clone();
+    let host = host_of(&address).to_owned();
+    let error = match dial(endpoint).await {
+        Ok(_) => return Ok(()),
+        Err(DialError::Proxy(Proxy { address: proxy, origin, .. }, cause)) => {
+            return Err(ConnectError::Proxy { proxy, origin, address, cause });
+        }
+        Err(DialError::Name(cause)) => ConnectError::UnknownHost { address, host, cause },
+        // A server of ours speaks no TLS and runs on this machine, so elsewhere it would not be what was asked for.
+        Err(DialError::Direct(cause)) => match endpoint.transport {
+            Transport::Plaintext if is_this_machine(&host) => ConnectError::Unreachable { address, cause },
+            _ => ConnectError::Absent { address, cause },
+        },
+    };
+    Err(match (&endpoint.unused_proxy, &error) {
+        (Some(notice), ConnectError::UnknownHost { .. } | ConnectError::Absent { .. }) => {
+            ConnectError::WithoutProxy { error: Box::new(error), notice: notice.clone() }
+        }
+        _ => error,
+    })
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host.parse::<IpAddr>().map_or(host.trim_end_matches('.') == "localhost", |ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn endpoint(address: &str) -> Endpoint {
+        Endpoint { timeout: Duration::from_secs(1), ..Endpoint::plain(address, "default", "test") }
+    }
+
+    async fn refusal(endpoint: &Endpoint) -> String {
+        reach(endpoint).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_no_reason_to_start_a_server() {
+        for transport in [Transport::Plaintext, Transport::Tls(super::super::Tls::default())] {
+            let endpoint = Endpoint { transport, ..endpoint("temporal.invalid:7233") };
+            let said = refusal(&endpoint).await;
+            assert!(said.contains("the host name 'temporal.invalid'") && said.contains("DNS"), "{said}");
+            assert!(said.contains("HTTPS_PROXY") && !said.contains("idempotence server"), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_of_ours_is_advised_on_this_machine_only() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let near = endpoint(&closed.to_string());
+        assert!(refusal(&near).await.contains("start a server there with: idempotence server"));
+        let secured = Endpoint { transport: Transport::Tls(super::super::Tls::default()), ..near };
+        let said = refusal(&secured).await;
+        assert!(said.contains("no program listens at this port") && !said.contains("idempotence server"), "{said}");
+        for (host, near) in [
+            ("localhost", true),
+            ("localhost.", true),
+            ("127.1.2.3", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.1.2.3", false),
+            ("localhost.example", false),
+        ] {
+            assert_eq!(is_this_machine(host), near, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_is_not_used_is_named_when_the_direct_connection_fails() {
+        let notice = "HTTPS_PROXY in the environment had no effect".to_owned();
+        let endpoint = Endpoint { unused_proxy: Some(notice.clone()), ..endpoint("temporal.invalid:7233") };
+        let said = refusal(&endpoint).await;
+        assert!(said.contains(&notice), "{said}");
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_one_that_leads_nowhere_does_not_hold_up_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (full, _clients) = stuck().await;
+        let stuck = full.local_addr().unwrap();
+        let since = tokio::time::Instant::now();
+        let addresses = vec![stuck, listener.local_addr().unwrap()];
+        open(addresses, Duration::from_secs(5)).await.unwrap();
+        assert!(since.elapsed() < Duration::from_secs(1));
+        let late = open(vec![stuck], Duration::from_secs(1)).await.unwrap_err();
+        assert_eq!((late.kind(), late.to_string().as_str()), (io::ErrorKind::TimedOut, "no answer in 1 s"));
+    }
+
+    /// A listener whose backlog is full, so that the next connection gets no answer; with what fills it.
+    async fn stuck() -> (TcpListener, Vec<TcpStream>) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        while let Ok(client) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            clients.push(client.unwrap());
+        }
+        (listener, clients)
+    }
+}
