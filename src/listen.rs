@@ -17,6 +17,10 @@ pub struct ListenAddress(String);
 pub enum ListenAddressError {
     #[error("it has a scheme")]
     Scheme,
+    #[error("it has a placeholder that nothing replaced")]
+    Placeholder,
+    #[error("it has more than one port")]
+    Ports,
     #[error("it has no port")]
     NoPort,
     #[error("its host is not a name or an address")]
@@ -33,12 +37,19 @@ impl FromStr for ListenAddress {
         if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
             return Ok(Self(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()));
         }
-        if text.contains("://") {
+        if text.contains('$') || text.contains("{{") {
+            return Err(ListenAddressError::Placeholder);
+        }
+        let is_scheme = |name: &str| name.eq_ignore_ascii_case("http") || name.eq_ignore_ascii_case("https");
+        if text.contains("://")
+            || text.split_once(':').is_some_and(|(name, rest)| is_scheme(name) && rest.contains(':'))
+        {
             return Err(ListenAddressError::Scheme);
         }
         let (host, port) = text.rsplit_once(':').ok_or(ListenAddressError::NoPort)?;
         if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-            return Err(ListenAddressError::Brackets);
+            let is_ipv6 = text.contains("::") || text.matches(':').count() > 6;
+            return Err(if is_ipv6 { ListenAddressError::Brackets } else { ListenAddressError::Ports });
         }
         if port.parse::<u16>().is_err() {
             return Err(ListenAddressError::NoPort);
@@ -90,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_an_address_is_named() {
-        use ListenAddressError::{Brackets, Host, NoPort, Scheme};
+        use ListenAddressError::{Brackets, Host, NoPort, Placeholder, Ports, Scheme};
 
         for (text, error) in [
             ("", NoPort),
@@ -99,6 +110,10 @@ mod tests {
             ("localhost:http", NoPort),
             ("70000", NoPort),
             ("http://localhost:8081", Scheme),
+            ("http:localhost:8081", Scheme),
+            ("localhost:${PORT}", Placeholder),
+            ("{{ host }}:8081", Placeholder),
+            ("127.0.0.1:8081:8081", Ports),
             ("a b:1", Host),
             ("a/b:1", Host),
             ("::1", Brackets),

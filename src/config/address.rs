@@ -40,6 +40,15 @@ pub enum AddressError {
     /// `a:7233,b:7233`.
     #[error("it names several servers; write one host:port, or a name that resolves to all of them")]
     Several,
+    /// `${HOST}:7233`, `{{ host }}:7233`.
+    #[error("it has a placeholder that nothing replaced, since no variable is expanded here; write host:port itself")]
+    Placeholder,
+    /// `http:localhost:7233`.
+    #[error("its scheme needs two slashes; write http://localhost:7233, or only localhost:7233")]
+    Slashes,
+    /// `localhost:7233:7233`.
+    #[error("it has more than one colon, as if it had two ports; write host:port, such as localhost:7233")]
+    Colons,
     /// `localhost:7233 # comment`.
     #[error(
         "it contains a comment, which docker run --env-file and Kubernetes keep as part of the value; remove the comment"
@@ -142,6 +151,9 @@ impl FromStr for Target {
             return Err(AddressError::UserInfo);
         }
         let text = foreign::without_quotes(text).unwrap_or(text).trim();
+        if text.contains('$') || text.contains("{{") {
+            return Err(AddressError::Placeholder);
+        }
         let (https, rest) = without_scheme(text)?;
         if rest.contains(" #") {
             return Err(AddressError::Comment);
@@ -184,6 +196,10 @@ fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
     if text.contains("://") {
         return Err(AddressError::Scheme);
     }
+    let slashless = ["https:", "http:", "grpcs:", "grpc:", "tcp:", "tls:", "ssl:", "h2c:"].into_iter().find_map(after);
+    if slashless.is_some_and(|rest| rest.contains(|first: char| !first.is_ascii_digit())) {
+        return Err(AddressError::Slashes);
+    }
     let opaque = ["dns:", "passthrough:", "ipv4:", "ipv6:", "//"].into_iter().find_map(after);
     // `dns:7233` is a host of that name.
     let opaque = opaque.filter(|rest| lower.starts_with("//") || rest.parse::<u16>().is_err());
@@ -200,17 +216,25 @@ fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), Address
             port => Ok((ipv6_host(ip), port)),
         };
     }
-    // The two that are never meant as part of a longer one.
-    if let Some(ip) = ["::1", "::"].into_iter().find(|ip| *ip == text).and_then(|ip| ip.parse().ok()) {
+    if let Some(ip) = ipv6_without_port(text) {
         return Ok((ipv6_host(ip), None));
     }
     match text.split_once(':') {
         None if !has_scheme && parse_port(text).is_ok() => Ok((THIS_MACHINE.to_owned(), Some(text))),
         None => Ok((parse_host(text)?, None)),
-        Some((_, port)) if port.contains(':') => Err(AddressError::Brackets),
+        Some(_) if text.contains("::") || text.matches(':').count() > 6 => Err(AddressError::Brackets),
+        Some((_, port)) if port.contains(':') => Err(AddressError::Colons),
         Some(("", port)) if !has_scheme => Ok((THIS_MACHINE.to_owned(), Some(port))),
         Some((host, port)) => Ok((parse_host(host)?, Some(port))),
     }
+}
+
+/// An IPv6 address without brackets, if no part of it can be meant as a port.
+fn ipv6_without_port(text: &str) -> Option<Ipv6Addr> {
+    let ip = text.parse().ok()?;
+    let (before, _) = text.rsplit_once(':')?;
+    let may_have_port = before.parse::<Ipv6Addr>().is_ok() || text.starts_with("::");
+    (matches!(text, "::1" | "::") || !may_have_port).then_some(ip)
 }
 
 /// As a server's own address, `::` means every interface; a client reaches it at the loopback address.
@@ -293,6 +317,13 @@ mod tests {
             ("0.0.0.0:7233", "127.0.0.1:7233"),
             ("[::]:7233", "[::1]:7233"),
             ("::1", "[::1]:7233"),
+            ("2001:db8::5", "[2001:db8::5]:7233"),
+            ("fe80::1", "[fe80::1]:7233"),
+            ("2001:DB8:0:0:0:0:0:5", "[2001:db8::5]:7233"),
+            ("ipv6:2001:db8::5", "[2001:db8::5]:7233"),
+            ("http://2001:db8::5/", "[2001:db8::5]:7233"),
+            ("ipv6:[2001:db8::5]:7234", "[2001:db8::5]:7234"),
+            ("http:7233", "http:7233"),
             (":7233", "localhost:7233"),
             ("7234", "localhost:7234"),
             ("127.1:7233", "127.0.0.1:7233"),
@@ -351,8 +382,19 @@ mod tests {
             ("localhost:http", E::Port),
             ("[::1]7233", E::Port),
             ("[::1]:", E::Port),
-            ("fe80::1", E::Brackets),
             ("::1:7233", E::Brackets),
+            ("::7233", E::Brackets),
+            ("2001:db8::5:7233", E::Brackets),
+            ("2001:db8:0:0:0:0:0:5:7233", E::Brackets),
+            ("localhost:7233:7233", E::Colons),
+            ("10.1.2.3:7233:7234", E::Colons),
+            ("http://localhost:7233:7233", E::Colons),
+            ("http:localhost:7233", E::Slashes),
+            ("HTTPS:localhost", E::Slashes),
+            ("grpc:/localhost:7233", E::Slashes),
+            ("${TEMPORAL_HOST}:7233", E::Placeholder),
+            ("temporal:$PORT", E::Placeholder),
+            ("http://{{ host }}:7233", E::Placeholder),
             ("[::1", E::Ipv6),
             ("[localhost]:7233", E::Ipv6),
             ("[fe80::1%eth0]:7233", E::Ipv6),

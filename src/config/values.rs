@@ -11,7 +11,7 @@ use super::effective::Sourced;
 use super::error::SettingsError;
 use super::sources::{Found, Sources};
 use crate::app::Theme;
-use crate::listen::ListenAddress;
+use crate::listen::{ListenAddress, ListenAddressError};
 use crate::toml_text::quoted;
 
 /// How much the log tells, from all to little.
@@ -104,10 +104,11 @@ pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
 
 /// Where a worker's Prometheus page is: a port of this machine, or a host and a port.
 pub(super) fn metrics(found: &Found<'_>) -> Result<ListenAddress, SettingsError> {
-    found.text.parse().map_err(|_| {
-        found.invalid(
-            "it must be a port, as in 9464, or a host of this machine with one, as in localhost:9464 or 0.0.0.0:9464",
-        )
+    found.text.parse().map_err(|problem: ListenAddressError| {
+        found.invalid(format!(
+            "{problem}; it must be a port, as in 9464, or a host of this machine with one, as in localhost:9464 or \
+             0.0.0.0:9464"
+        ))
     })
 }
 
