@@ -5,14 +5,23 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+    Engine as _, alphabet,
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig,
+        general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+    },
 };
 use rand::{TryRng as _, rngs::SysRng};
 use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 
 /// The length of an AES-256 key, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
+
+/// Base64 as programs write it: also for URLs, or without its padding.
+const ANY_BASE64: [GeneralPurpose; 2] = {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    [GeneralPurpose::new(&alphabet::STANDARD, config), GeneralPurpose::new(&alphabet::URL_SAFE, config)]
+};
 
 /// The key of Temporal's public samples.
 const SAMPLE: &[u8; KEY_BYTES] = b"test-key-test-key-test-key-test!";
@@ -35,6 +44,9 @@ pub enum KeyError {
     /// Not base64 at all.
     #[error("the key is not base64; make one with: openssl rand -base64 32")]
     NotBase64,
+    /// 64 hexadecimal digits.
+    #[error("the key is hexadecimal; write its {KEY_BYTES} bytes as base64: xxd -r -p FILE | base64")]
+    Hexadecimal,
     /// Of another length.
     #[error("the key has {bytes} bytes, but AES-256 takes {KEY_BYTES}; make one with: openssl rand -base64 32")]
     Length {
@@ -56,16 +68,23 @@ impl Key {
         Self(SecretBox::init_with_mut(|secret: &mut [u8; KEY_BYTES]| secret.copy_from_slice(bytes)))
     }
 
-    /// Reads 32 bytes of standard base64, with its padding.
+    /// Reads 32 bytes of base64, standard or for URLs. Its padding may be missing, and blanks and line ends do not count.
     ///
     /// # Errors
-    /// [`KeyError::NotBase64`], [`KeyError::Length`].
+    /// [`KeyError::NotBase64`], [`KeyError::Hexadecimal`], [`KeyError::Length`].
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
         // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-        STANDARD.decode_vec(text, &mut bytes).map_err(|_| KeyError::NotBase64)?;
+        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+        plain.extend(text.chars().filter(|letter| !letter.is_ascii_whitespace()));
+        let decoded = ANY_BASE64.iter().find_map(|engine| {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(plain.len()));
+            engine.decode_vec(plain.as_bytes(), &mut bytes).ok()?;
+            Some(bytes)
+        });
+        let bytes = decoded.ok_or(KeyError::NotBase64)?;
         match <&[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
             Ok(key) => Ok(Self::from_bytes(key)),
+            Err(_) if is_hexadecimal(&plain) => Err(KeyError::Hexadecimal),
             Err(_) => Err(KeyError::Length { bytes: bytes.len() }),
         }
     }
@@ -180,8 +199,12 @@ fn is_key(text: &str) -> bool {
         let mut engines = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].into_iter();
         engines.any(|engine| engine.decode(text).is_ok_and(|bytes| Zeroizing::new(bytes).len() == KEY_BYTES))
     };
-    let is_hex = || text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex() || is_base64()
+    is_hexadecimal(text) || is_base64()
+}
+
+/// Whether the text is a key in hexadecimal.
+fn is_hexadecimal(text: &str) -> bool {
+    text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The ids in a sentence.
@@ -283,8 +306,28 @@ mod tests {
         assert_eq!(Key::from_base64("").unwrap_err(), KeyError::Length { bytes: 0 });
         let long = STANDARD.encode([7; 33]);
         assert_eq!(Key::from_base64(&long).unwrap_err(), KeyError::Length { bytes: 33 });
-        for text in ["not base64!", "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE", " ", "ä"] {
+        assert_eq!(Key::from_base64(" ").unwrap_err(), KeyError::Length { bytes: 0 });
+        let hexadecimal = "0123456789abcdefABCDEF9876543210".repeat(2);
+        assert_eq!(Key::from_base64(&hexadecimal).unwrap_err(), KeyError::Hexadecimal);
+        let mixed = "+_".repeat(21) + "+=";
+        for text in ["not base64!", "ä", BASE64.get(1..).unwrap(), &mixed] {
             assert_eq!(Key::from_base64(text).unwrap_err(), KeyError::NotBase64, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_in_every_spelling_of_base64() {
+        let bytes = [0xfb; KEY_BYTES];
+        let standard = STANDARD.encode(bytes);
+        let spellings = [
+            standard.replace('=', ""),
+            URL_SAFE.encode(bytes),
+            URL_SAFE_NO_PAD.encode(bytes),
+            format!("{}\r\n {}\n", &standard[..20], &standard[20..]),
+            standard,
+        ];
+        for text in spellings {
+            assert_eq!(Key::from_base64(&text).unwrap().bytes(), &bytes, "{text}");
         }
     }
 

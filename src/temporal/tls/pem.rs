@@ -2,7 +2,11 @@
 //! indentation, `\n` as two letters, spaces in place of line ends, the whole text once more in base64, or the bare base64 of
 //! DER. What cannot be read is named, with the command that converts it. No error carries a part of a key.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    prelude::BASE64_STANDARD,
+};
 use rustls::pki_types::PrivateKeyDer;
 use secrecy::zeroize::Zeroizing;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
@@ -12,6 +16,12 @@ const LINE: usize = 64;
 
 /// How often base64 may be wrapped around the text.
 const MAX_WRAPPINGS: usize = 2;
+
+/// Base64 around a whole text: programs also write it for URLs, or without its padding.
+const ANY_BASE64: [GeneralPurpose; 2] = {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    [GeneralPurpose::new(&alphabet::STANDARD, config), GeneralPurpose::new(&alphabet::URL_SAFE, config)]
+};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -77,7 +87,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
         if let Some(problem) = binary(text) {
             return Err(problem);
         }
-        let inside = base64_of(text).ok_or(PemProblem::NotPem)?;
+        let inside = base64_of(text, &ANY_BASE64).ok_or(PemProblem::NotPem)?;
+        // Before it can pass for a key.
+        if is_pkcs12(&inside) {
+            return Err(PemProblem::Pkcs12);
+        }
         if let Some(blocks) = bare(&inside) {
             return Ok(blocks);
         }
@@ -111,7 +125,7 @@ pub(super) fn others(blocks: &[Block]) -> PemProblem {
 /// Whether a value for a path is the content of the file instead: PEM, or base64 of PEM or DER.
 pub(crate) fn is_content(text: &str) -> bool {
     const SHORTEST: usize = 60;
-    let decoded = || base64_of(text.as_bytes()).filter(|_| text.trim().len() >= SHORTEST);
+    let decoded = || base64_of(text.as_bytes(), &ANY_BASE64).filter(|_| text.trim().len() >= SHORTEST);
     // DER begins with a SEQUENCE.
     let is_base64 = || decoded().is_some_and(|inside| inside.starts_with(&[0x30]) || find(&inside, BEGIN).is_some());
     text.contains("-----") || text.contains('\n') || is_base64()
@@ -151,11 +165,18 @@ fn binary(bytes: &[u8]) -> Option<PemProblem> {
     if X509Certificate::from_der(bytes).is_ok() {
         return Some(PemProblem::DerCertificate);
     }
-    // SEQUENCE { INTEGER 3, ... }
-    if bytes.first() == Some(&0x30) && bytes.get(4..7) == Some(&[0x02, 0x01, 0x03]) {
+    if is_pkcs12(bytes) {
         return Some(PemProblem::Pkcs12);
     }
     PrivateKeyDer::try_from(bytes).is_ok().then_some(PemProblem::DerKey)
+}
+
+/// Whether bytes begin with `SEQUENCE { INTEGER 3, ... }`, in DER or, as with an indefinite length, only in BER.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let [0x30, length, content @ ..] = bytes else { return false };
+    // With its high bit, it is the number of bytes that the length takes.
+    let width = if *length > 0x80 { usize::from(length & 0x7f) } else { 0 };
+    content.get(width..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03]))
 }
 
 /// The blocks between their lines. Whatever is outside of them is a comment.
@@ -176,7 +197,7 @@ fn blocks(text: &[u8]) -> Result<Vec<Block>, PemProblem> {
         }
         rest = &rest[end + END.len()..];
         let locked = find(body, b"Proc-Type: 4,ENCRYPTED").is_some();
-        let der = if locked { Some(Zeroizing::default()) } else { base64_of(body) };
+        let der = if locked { Some(Zeroizing::default()) } else { base64_of(body, &[BASE64_STANDARD]) };
         let der = der.ok_or_else(|| PemProblem::NotBase64 { number, label: label.clone() })?;
         found.push(Block { label, der, locked });
     }
@@ -191,8 +212,8 @@ fn is_label(label: &[u8]) -> bool {
 }
 
 /// What base64 stands for. Between its characters there may be blanks, line ends, and line ends as the letters `\n` and `\r`,
-/// also with more than one backslash; around it, quotes.
-fn base64_of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// also with more than one backslash; around it, quotes. The first engine that can read it decides.
+fn base64_of(text: &[u8], engines: &[GeneralPurpose]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut after_backslash = false;
     for byte in text {
@@ -208,9 +229,11 @@ fn base64_of(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if plain.is_empty() {
         return None;
     }
-    let mut decoded = Zeroizing::new(Vec::with_capacity(plain.len()));
-    BASE64_STANDARD.decode_vec(plain.as_slice(), &mut decoded).ok()?;
-    Some(decoded)
+    engines.iter().find_map(|engine| {
+        let mut decoded = Zeroizing::new(Vec::with_capacity(plain.len()));
+        engine.decode_vec(plain.as_slice(), &mut decoded).ok()?;
+        Some(decoded)
+    })
 }
 
 /// The certificates or the key of DER that came as bare base64.
@@ -235,6 +258,8 @@ fn bare(der: &[u8]) -> Option<Vec<Block>> {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+
     use super::*;
 
     /// A certificate and a key of P-256, made for these tests.
@@ -270,6 +295,11 @@ mod tests {
                 base64.clone(),
                 base64.as_bytes().chunks(76).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n"),
                 BASE64_STANDARD.encode(&base64),
+                base64.trim_end_matches('=').to_owned(),
+                BASE64_URL_SAFE.encode(text),
+                BASE64_URL_SAFE_NO_PAD.encode(text),
+                BASE64_URL_SAFE_NO_PAD.encode(&plain),
+                BASE64_STANDARD_NO_PAD.encode(&plain),
                 bare_base64(text),
             ];
             for shape in shapes {
@@ -318,6 +348,11 @@ mod tests {
             (der(&certificate), "openssl x509 -inform der"),
             (der(&key), "openssl pkey -inform der"),
             (vec![0x30, 0x82, 1, 1, 0x02, 0x01, 0x03, 0x30], "openssl pkcs12"),
+            (vec![0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80], "openssl pkcs12"),
+            (vec![0x30, 0x81, 0xf0, 0x02, 0x01, 0x03, 0x30], "openssl pkcs12"),
+            (vec![0x30, 0x83, 1, 1, 1, 0x02, 0x01, 0x03, 0x30], "openssl pkcs12"),
+            (BASE64_STANDARD.encode([0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80]).into_bytes(), "openssl pkcs12"),
+            (BASE64_STANDARD.encode([0x30, 0x82, 1, 1, 0x02, 0x01, 0x03, 0x30]).into_bytes(), "openssl pkcs12"),
             (b"\xfe\xed\xfe\xed\0\0\0\x02".to_vec(), "keytool"),
             (cut.as_bytes().to_vec(), "block 1 (CERTIFICATE) has no end line"),
             (format!("{certificate}{cut}{certificate}").into_bytes(), "block 2 (CERTIFICATE) has no end line"),
