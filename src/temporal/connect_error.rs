@@ -4,7 +4,7 @@ use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError as Verdict};
 use temporalio_client::errors::ClientConnectError;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 
 use super::{
     dial::dial,
@@ -47,9 +47,9 @@ pub enum ConnectError {
     DeadTunnel { proxy: String, origin: String, address: String, cause: String },
     #[error(
         "something listens at {address} that is not a Temporal server ({cause}); stop it, or name another address \
-         with TEMPORAL_ADDRESS or --address. Where it wants TLS, set TEMPORAL_TLS=true"
+         with TEMPORAL_ADDRESS or --address. {}", if *secured { BROKEN_OFF } else { WANTS_TLS }
     )]
-    NotTemporal { address: String, cause: String },
+    NotTemporal { address: String, cause: String, secured: bool },
     #[error(
         "what listens at {address} is not a Temporal server, or hangs (no answer in {seconds} s); stop it, or name another \
          address with TEMPORAL_ADDRESS or --address"
@@ -135,7 +135,7 @@ impl ConnectError {
         let Some(Proxy { address: proxy, origin, .. }) = proxy else { return self };
         let (proxy, origin) = (proxy.clone(), origin.clone());
         match self {
-            Self::NotTemporal { address, cause } => Self::DeadTunnel { proxy, origin, address, cause },
+            Self::NotTemporal { address, cause, .. } => Self::DeadTunnel { proxy, origin, address, cause },
             Self::Silent { address, seconds } => {
                 Self::DeadTunnel { proxy, origin, address, cause: format!("no answer in {seconds} s") }
             }
@@ -149,6 +149,16 @@ impl ConnectError {
             other => other,
         }
     }
+}
+
+/// More advice about what is not a Temporal server, without TLS and with it.
+const WANTS_TLS: &str = "If it wants TLS, set TEMPORAL_TLS=true";
+const BROKEN_OFF: &str = "A firewall or a load balancer in the way may end the connection too";
+
+/// What is at the endpoint's address speaks something else.
+pub(super) fn not_temporal(endpoint: &Endpoint, cause: String) -> ConnectError {
+    let secured = matches!(endpoint.transport, Transport::Tls(_));
+    ConnectError::NotTemporal { address: endpoint.address.clone(), cause, secured }
 }
 
 /// What to do about a connection that cannot be opened.
@@ -178,7 +188,7 @@ pub(super) async fn of_connecting(
     let address = endpoint.address.clone();
     let plain = || match error {
         ClientConnectError::SystemInfoCallError(status) => of_status(status, endpoint),
-        other => ConnectError::NotTemporal { address: endpoint.address.clone(), cause: last_cause(other) },
+        other => not_temporal(endpoint, last_cause(other)),
     };
     let (Transport::Tls(tls), Some(judge)) = (&endpoint.transport, judge) else { return plain() };
     if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
@@ -250,10 +260,20 @@ pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
         Code::NotFound => ConnectError::NoNamespace { address, namespace },
         Code::Unauthenticated => ConnectError::Unauthenticated { address, cause },
         Code::PermissionDenied => ConnectError::NotPermitted { address, namespace, cause },
+        // A server that answered before, and is slow or hangs.
+        _ if is_late(status) => {
+            ConnectError::Lost { address, cause: format!("no answer in {} s", endpoint.timeout.as_secs()) }
+        }
         // A status of the SDK's own making, where the server did not answer as one.
-        _ if status.source().is_some() => ConnectError::NotTemporal { address, cause },
+        _ if status.source().is_some() => not_temporal(endpoint, cause),
         _ => ConnectError::Refused { address, cause },
     }
+}
+
+/// Whether the time for a call was up, so that the server may have done what was asked.
+pub(super) fn is_late(status: &Status) -> bool {
+    let mut causes = std::iter::successors(status.source(), |&error| error.source());
+    status.code() == Code::DeadlineExceeded || causes.any(<dyn Error>::is::<TimeoutExpired>)
 }
 
 fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
@@ -333,4 +353,45 @@ fn last_cause(error: &dyn Error) -> String {
         last = source;
     }
     sanitize(&last.to_string(), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint() -> Endpoint {
+        Endpoint::plain("far:7233", "default", "test")
+    }
+
+    #[test]
+    fn a_server_that_is_late_is_not_taken_for_another_program() {
+        let expired = Status::from_error(Box::new(TimeoutExpired(())));
+        for status in [Status::deadline_exceeded("Deadline Exceeded"), expired] {
+            let said = of_status(&status, &endpoint()).to_string();
+            assert_eq!(said, "the server at far:7233 has gone or hangs (no answer in 5 s)");
+        }
+        assert!(!is_late(&Status::unavailable("no healthy upstream")));
+    }
+
+    #[test]
+    fn tls_is_advised_only_where_it_is_not_spoken() {
+        let said = not_temporal(&endpoint(), "closed".to_owned()).to_string();
+        assert!(said.ends_with("If it wants TLS, set TEMPORAL_TLS=true"), "{said}");
+        let secured = Endpoint { transport: Transport::Tls(Tls::default()), ..endpoint() };
+        let said = not_temporal(&secured, "closed".to_owned()).to_string();
+        assert!(!said.contains("TEMPORAL_TLS"), "{said}");
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_the_advice_that_can_help() {
+        for (kind, advised) in [
+            (io::ErrorKind::ConnectionRefused, "no program listens at this port"),
+            (io::ErrorKind::TimedOut, "a firewall"),
+            (io::ErrorKind::NetworkUnreachable, "this machine has no way there"),
+            (io::ErrorKind::HostUnreachable, "this machine has no way there"),
+            (io::ErrorKind::Other, "check the address"),
+        ] {
+            assert!(advice(&kind.into()).contains(advised), "{kind}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    connect_error::{ConnectError, host_of},
+    connect_error::{ConnectError, host_of, not_temporal},
     link::{Endpoint, Transport},
     proxy::{Proxy, ProxyError},
 };
@@ -71,6 +71,10 @@ pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
             return Err(ConnectError::Proxy { proxy, origin, address, cause });
         }
         Err(DialError::Name(cause)) => ConnectError::UnknownHost { address, host, cause },
+        // What resets a connection at once is there.
+        Err(DialError::Direct(cause)) if cause.kind() == io::ErrorKind::ConnectionReset => {
+            not_temporal(endpoint, cause.to_string())
+        }
         // A server of ours speaks no TLS and runs on this machine, so elsewhere it would not be what was asked for.
         Err(DialError::Direct(cause)) => match endpoint.transport {
             Transport::Plaintext if is_this_machine(&host) => ConnectError::Unreachable { address, cause },

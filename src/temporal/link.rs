@@ -124,7 +124,9 @@ impl Link {
     /// A fresh server knows its namespaces a moment after it answers, so its caller may want to ask again.
     async fn check_namespace(&self, endpoint: &Endpoint) -> Result<(), ConnectError> {
         let request = DescribeNamespaceRequest { namespace: endpoint.namespace.clone(), ..Default::default() };
-        let asked = self.service().describe_namespace(limited(request)).await;
+        let mut request = request.into_request();
+        request.set_timeout(endpoint.timeout);
+        let asked = self.service().describe_namespace(request).await;
         asked.map(drop).map_err(|status| of_status(&status, endpoint))
     }
 

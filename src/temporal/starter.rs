@@ -10,7 +10,9 @@ use temporalio_client::{
 use temporalio_common::error::IncomingError;
 use tonic::{Code, Status};
 
-use super::{link::Link, received::OrderArgument, wire::OrderInput, workflow::InventoryWorkflow};
+use super::{
+    connect_error::is_late, link::Link, received::OrderArgument, wire::OrderInput, workflow::InventoryWorkflow,
+};
 use crate::{domain::sanitize, store::StoreError};
 
 /// The first layer: one workflow id per order. A second start of an order that is under way joins it.
@@ -40,6 +42,11 @@ pub struct Started {
 pub enum StartError {
     #[error("the server did not take the order: {0}")]
     Refused(String),
+    #[error(
+        "the server does not say whether it took the order ({0}); send it again with the same order id, which joins the order \
+         or finds its key"
+    )]
+    Unanswered(String),
 }
 
 /// What a workflow run came to.
@@ -143,6 +150,9 @@ pub async fn start_limited(
         Err(WorkflowStartError::AlreadyStarted { run_id: Some(run), .. }) => {
             let watch = watch(link, &workflow, &run);
             Ok((Started { workflow, run, joined: true }, watch))
+        }
+        Err(WorkflowStartError::Rpc(status)) if is_late(&status) => {
+            Err(StartError::Unanswered(sanitize(status.message(), 300)))
         }
         Err(WorkflowStartError::Rpc(status)) => Err(StartError::Refused(sanitize(status.message(), 300))),
         Err(error) => Err(StartError::Refused(sanitize(&error.to_string(), 300))),
