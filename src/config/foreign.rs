@@ -3,20 +3,101 @@
 use super::names;
 
 /// Variables of Temporal's own servers, images and tools that this program has no use for.
-const OF_TEMPORAL: [&str; 7] = [
-    "TEMPORAL_DEBUG",
+const OF_TEMPORAL: [&str; 51] = [
+    // What Compose files name versions and folders with.
     "TEMPORAL_VERSION",
-    "TEMPORAL_UI_VERSION",
     "TEMPORAL_ADMINTOOLS_VERSION",
     "TEMPORAL_ADMIN_TOOLS_VERSION",
     "TEMPORAL_SERVER_VERSION",
-    "TEMPORAL_CLI_SHOW_STACKS",
+    "TEMPORAL_LOCAL_CERT_DIR",
+    "TEMPORAL_TLS_CERTS_DIR",
+    // The server's image and its program.
+    "TEMPORAL_ALLOW_NO_AUTH",
+    "TEMPORAL_AVAILABILITY_ZONE",
+    "TEMPORAL_BROADCAST_ADDRESS",
+    "TEMPORAL_CONFIG_DIR",
+    "TEMPORAL_ENVIRONMENT",
+    "TEMPORAL_HOME",
+    "TEMPORAL_ROOT",
+    "TEMPORAL_SERVER_CONFIG_DIR",
+    "TEMPORAL_SERVER_CONFIG_FILE_PATH",
+    "TEMPORAL_TLS_REFRESH_INTERVAL",
+    "TEMPORAL_TLS_REQUIRE_CLIENT_AUTH",
+    "TEMPORAL_TLS_SERVER_CERT",
+    "TEMPORAL_TLS_SERVER_CERT_DATA",
+    "TEMPORAL_TLS_SERVER_KEY",
+    "TEMPORAL_TLS_SERVER_KEY_DATA",
+    // The image of the Web UI.
+    "TEMPORAL_ACTIVITY_COMMANDS_DISABLED",
+    "TEMPORAL_BANNER_TEXT",
+    "TEMPORAL_BATCH_ACTIONS_DISABLED",
+    "TEMPORAL_CLOUD_UI",
+    "TEMPORAL_CONFIG_REFRESH_INTERVAL",
+    "TEMPORAL_CSRF_COOKIE_INSECURE",
+    "TEMPORAL_DEFAULT_NAMESPACE",
+    "TEMPORAL_DISABLE_WRITE_ACTIONS",
+    "TEMPORAL_FEEDBACK_URL",
+    "TEMPORAL_FORWARD_HEADERS",
+    "TEMPORAL_HIDE_LOGS",
+    "TEMPORAL_HIDE_WORKFLOW_QUERY_ERRORS",
+    "TEMPORAL_NOTIFY_ON_NEW_VERSION",
+    "TEMPORAL_OPENAPI_ENABLED",
+    "TEMPORAL_REFRESH_WORKFLOW_COUNTS_DISABLED",
+    "TEMPORAL_SHOW_TEMPORAL_SYSTEM_NAMESPACE",
+    "TEMPORAL_START_WORKFLOW_DISABLED",
+    "TEMPORAL_TLS_ENABLE_HOST_VERIFICATION",
+    "TEMPORAL_UI_ENABLED",
+    "TEMPORAL_UI_PORT",
+    "TEMPORAL_UI_PUBLIC_PATH",
+    "TEMPORAL_UI_VERSION",
+    "TEMPORAL_CODEC_DEFAULT_ERROR_LINK",
+    "TEMPORAL_CODEC_DEFAULT_ERROR_MESSAGE",
+    "TEMPORAL_CODEC_INCLUDE_CREDENTIALS",
+    "TEMPORAL_CODEC_PASS_ACCESS_TOKEN",
+    // SDKs, and tools for Temporal Cloud.
+    "TEMPORAL_DEBUG",
+    "TEMPORAL_CLOUD_API_KEY",
+    "TEMPORAL_CLOUD_ENDPOINT",
+    "TEMPORAL_CLOUD_ALLOWED_ACCOUNT_ID",
+];
+
+/// How families of such variables begin.
+const FAMILIES_OF_TEMPORAL: [&str; 11] = [
+    "TEMPORAL_AUTH_",
+    "TEMPORAL_CLI_",
+    "TEMPORAL_CORS_",
+    "TEMPORAL_JWT_",
+    "TEMPORAL_TLS_CLIENT1_",
+    "TEMPORAL_TLS_EXPIRATION_CHECKS_",
+    "TEMPORAL_TLS_FRONTEND_",
+    "TEMPORAL_TLS_INTERNODE_",
+    "TEMPORAL_UI_AUTH_",
+    "TEMPORAL_UI_CORS_",
+    "TEMPORAL_UI_SERVER_",
+];
+
+/// Names in Temporal's own tools of what has another name here.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("TEMPORAL_ENV", "TEMPORAL_PROFILE"),
+    ("TEMPORAL_TLS_CA", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"),
+    ("TEMPORAL_TLS_SERVER_CA_CERT", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"),
+    ("TEMPORAL_TLS_CA_DATA", "TEMPORAL_TLS_SERVER_CA_CERT_DATA"),
+    ("TEMPORAL_TLS_CERT_DATA", "TEMPORAL_TLS_CLIENT_CERT_DATA"),
+    ("TEMPORAL_TLS_KEY_DATA", "TEMPORAL_TLS_CLIENT_KEY_DATA"),
 ];
 
 /// Whether `name`, which begins like one of ours, was set for another program: by Temporal's images, or by Kubernetes and
 /// Docker for a service whose name begins with `temporal` or `idempotence`.
 pub(super) fn is_of_others(name: &str, value: &str) -> bool {
-    OF_TEMPORAL.contains(&name) || is_service_link(name, value)
+    let upper = name.to_ascii_uppercase();
+    OF_TEMPORAL.contains(&upper.as_str())
+        || FAMILIES_OF_TEMPORAL.iter().any(|family| upper.starts_with(family))
+        || is_service_link(&upper, value)
+}
+
+/// The name here of what Temporal's own tools call `name`.
+pub(super) fn our_name_of(name: &str) -> Option<&'static str> {
+    OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
 
 /// The variables that Kubernetes and Docker set for every service: `X_SERVICE_HOST`, `X_SERVICE_PORT[_NAME]`, `X_PORT` with
@@ -75,6 +156,10 @@ mod tests {
             ("TEMPORAL_ENV_LANG", "C"),
             ("TEMPORAL_DEBUG", "1"),
             ("TEMPORAL_VERSION", "1.29.0"),
+            ("TEMPORAL_UI_PORT", "8080"),
+            ("TEMPORAL_CORS_ORIGINS", "http://localhost:3000"),
+            ("TEMPORAL_CLI_ADDRESS", "temporal:7233"),
+            ("TEMPORAL_SERVER_CONFIG_DIR", "/etc/temporal/config"),
         ];
         for (name, value) in links {
             assert!(is_of_others(name, value), "{name}");

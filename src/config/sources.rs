@@ -133,6 +133,12 @@ fn is_blank(value: &str) -> bool {
 /// How variables begin that are most likely meant for this program.
 const OURS: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
 
+/// Whether it begins so, in capital letters or not.
+fn begins_like_ours(name: &str) -> bool {
+    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    OURS.into_iter().any(begins)
+}
+
 fn environment_layer(
     environment: &[(OsString, OsString)],
     unknown: &mut Vec<String>,
@@ -144,9 +150,12 @@ fn environment_layer(
         let (Some(text), value_text) = (name.to_str(), value.to_str()) else { continue };
         let Some(name) = names::known(text) else {
             // Other programs own the rest of the environment; a name like this was most likely meant for us.
-            let ours = OURS.iter().any(|prefix| text.starts_with(prefix)) && !value.is_empty();
             let metadata = text.starts_with(super::metadata::PREFIX);
-            if ours && !metadata && !foreign::is_of_others(text, value_text.unwrap_or_default()) {
+            if begins_like_ours(text)
+                && !value.is_empty()
+                && !metadata
+                && !foreign::is_of_others(text, value_text.unwrap_or_default())
+            {
                 unknown.push(format!("{} {}{}", text.escape_debug(), Layer::Environment, suggestion(text)));
             }
             continue;
@@ -194,8 +203,13 @@ fn insert(values: &mut Values, value: Value, notices: &mut Notices) {
 
 /// What an unknown name may have been meant to be.
 fn suggestion(name: &str) -> String {
-    let nearest = toml_text::nearest(name, names::NAMES.iter().map(|entry| entry.name));
-    nearest.map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default()
+    // Names of variables have their letters in a case that matters, and are written in the wrong one.
+    let upper = if begins_like_ours(name) { name.to_ascii_uppercase() } else { name.to_owned() };
+    let nearest = || toml_text::nearest(&upper, names::NAMES.iter().map(|entry| entry.name));
+    foreign::our_name_of(&upper)
+        .or_else(nearest)
+        .map(|nearest| format!(" (did you mean {nearest}?)"))
+        .unwrap_or_default()
 }
 
 fn settings_layer(
@@ -268,7 +282,10 @@ fn dot_env_layer(
 
 /// A name that resembles one of ours, or begins like one. Any other belongs to another program.
 fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
+    if foreign::is_of_others(name, "") {
+        return None;
+    }
     let suggestion = suggestion(name);
-    let ours = OURS.iter().any(|prefix| name.starts_with(prefix)) && !foreign::is_of_others(name, "");
-    (ours || !suggestion.is_empty()).then(|| format!("{name} on line {line} of {}{suggestion}", quoted_path(file)))
+    (begins_like_ours(name) || !suggestion.is_empty())
+        .then(|| format!("{name} on line {line} of {}{suggestion}", quoted_path(file)))
 }

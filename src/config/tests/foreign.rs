@@ -154,6 +154,45 @@ fn variables_of_kubernetes_need_no_word_and_typos_get_one() {
 }
 
 #[test]
+fn variables_of_temporals_own_images_are_ignored_in_every_layer_and_misspellings_are_not() {
+    let of_images = [
+        "TEMPORAL_AUTH_CLIENT_SECRET",
+        "TEMPORAL_BROADCAST_ADDRESS",
+        "TEMPORAL_CLI_ADDRESS",
+        "TEMPORAL_CLI_NAMESPACE",
+        "TEMPORAL_CODEC_PASS_ACCESS_TOKEN",
+        "TEMPORAL_CORS_ORIGINS",
+        "TEMPORAL_DEFAULT_NAMESPACE",
+        "TEMPORAL_SERVER_CONFIG_DIR",
+        "TEMPORAL_SERVER_CONFIG_FILE_PATH",
+        "TEMPORAL_TLS_FRONTEND_CERT",
+        "TEMPORAL_TLS_SERVER_KEY",
+        "TEMPORAL_UI_ENABLED",
+        "TEMPORAL_UI_PORT",
+    ];
+    for name in of_images {
+        for place in [Place::new().env(name, "x"), Place::new().dot_env(&format!("{name}=x"))] {
+            assert_eq!(place.settings().notices, Vec::<String>::new(), "{name}");
+        }
+    }
+    for (written, meant) in [
+        ("TEMPORAL_ADRESS", "TEMPORAL_ADDRESS"),
+        ("TEMPORAL_NAMSPACE", "TEMPORAL_NAMESPACE"),
+        ("temporal_address", "TEMPORAL_ADDRESS"),
+        ("Temporal_Namspace", "TEMPORAL_NAMESPACE"),
+        ("TEMPORAL_UI_ULR", "TEMPORAL_UI_URL"),
+        ("TEMPORAL_TLS_CA", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"),
+        ("TEMPORAL_ENV", "TEMPORAL_PROFILE"),
+    ] {
+        for place in [Place::new().env(written, "x"), Place::new().dot_env(&format!("{written}=x"))] {
+            let notices = place.settings().notices;
+            let meant = format!("(did you mean {meant}?)");
+            assert!(notices.len() == 1 && notices[0].contains(&meant), "{written}: {notices:?}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_expanded_and_what_a_shell_would_expand_is_named() {
     let settings = Place::new().dot_env("TASKQUEUE=\"it's $USER\"").env("USER", "alice").settings();
     assert_eq!(settings.task_queue, "it's $USER");
