@@ -135,6 +135,30 @@ pub(super) fn stands_for_nothing(name: &str, value: &str) -> bool {
         && ["none", "null", "nil", "undefined", "unset", "n/a"].contains(&word.as_str())
 }
 
+/// Whether a secret is still the text that a template has in its place: `$KEY`, `${KEY}`, `$(cat key)`, `%KEY%`,
+/// `{{ key }}`, `<your-key>`, `your-api-key`, `changeme`, `xxxx`. Its last word decides: `Bearer $TOKEN` is one too.
+pub(super) fn is_placeholder(value: &str) -> bool {
+    let text = value.trim();
+    let enclosed = |start, end| text.len() > 2 && text.starts_with(start) && text.ends_with(end);
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    if enclosed("<", ">") || enclosed("${", "}") || enclosed("$(", ")") || enclosed("{{", "}}") {
+        return true;
+    }
+    let word = text.split_whitespace().next_back().unwrap_or_default();
+    let lower = word.to_ascii_lowercase();
+    let first = lower.chars().next();
+    word.strip_prefix('$').is_some_and(|name| is_name(name) || name.starts_with('{'))
+        || word.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')).is_some_and(is_name)
+        || (word.starts_with('<') && word.ends_with('>'))
+        || ["your-", "your_", "changeme", "change-me", "change_me", "replace-me", "replace_me"]
+            .iter()
+            .any(|start| lower.starts_with(start))
+        || (lower.len() > 2 && matches!(first, Some('x' | '*' | '.')) && lower.chars().all(|next| Some(next) == first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +191,34 @@ mod tests {
         for name in ["TEMPORAL_PORT", "TEMPORAL_ADRESS", "TEMPORAL_PORT_X", "IDEMPOTENCE_THEM", "TEMPORAL_TLS_ENABLED"]
         {
             assert!(!is_of_others(name, "7233"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_template_has_in_place_of_a_secret_is_recognised() {
+        for text in [
+            "$KEY",
+            "${TEMPORAL_API_KEY}",
+            "${KEY:-none}",
+            "$(cat /run/key)",
+            "%TEMPORAL_API_KEY%",
+            "{{ key }}",
+            "<your-key>",
+            "<API KEY>",
+            "your-api-key",
+            "YOUR_API_KEY",
+            "changeme",
+            "xxxxxxxx",
+            "***",
+            "Bearer $TOKEN",
+            "Bearer <token>",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in
+            ["", "k", "$", "$5", "eyJhbGciOi.J9.x_y", "tmprl_a$b", "Bearer eyJh", "stock", "a<b>", "yourself", "xx"]
+        {
+            assert!(!is_placeholder(text), "{text}");
         }
     }
 

@@ -1,9 +1,14 @@
 //! gRPC metadata that goes with every call, from `TEMPORAL_GRPC_META_*` and from a profile, by the rules of Temporal's own
 //! tools: `TEMPORAL_GRPC_META_X_TEAM` is `x-team`, and an empty variable removes what the profile says. Values may be secrets.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
 
 use secrecy::SecretString;
+
+use super::foreign;
 
 /// How the variables begin.
 pub(super) const PREFIX: &str = "TEMPORAL_GRPC_META_";
@@ -18,19 +23,19 @@ pub(super) struct Metadata {
 
 /// The metadata of the environment over that of the profile.
 pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<String, String>) -> Metadata {
-    let mut all: BTreeMap<String, (String, Option<String>)> = profile
-        .iter()
-        .map(|(name, value)| (key_of(name), (format!("grpc_meta {name} in the profile"), Some(value.clone()))))
-        .collect();
-    for (name, value) in environment {
-        if let Some((variable, rest)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(PREFIX)?))) {
-            let origin = format!("{} in the environment", variable.escape_debug());
-            all.insert(key_of(rest), (origin, value.to_str().map(str::to_owned)));
-        }
-    }
     let mut metadata = Metadata::default();
-    for (key, (origin, value)) in all {
-        match checked(&key, value.as_deref()) {
+    let profile = profile.iter().map(|(name, value)| Entry {
+        key: key_of(name),
+        origin: format!("grpc_meta {name} in the profile"),
+        value: Some(value.as_str()),
+    });
+    let mut all = metadata.by_key(profile);
+    let mut variables: Vec<_> = environment.iter().filter_map(|(name, value)| variable(name, value)).collect();
+    // Of names that differ only in case, the one in capital letters decides: it is the documented form.
+    variables.sort_by(|a, b| a.origin.cmp(&b.origin));
+    all.extend(metadata.by_key(variables));
+    for (key, Entry { origin, value, .. }) in all {
+        match checked(&key, value) {
             Ok("") => {}
             Ok(value) => drop(metadata.entries.insert(key, value.into())),
             Err(problem) => metadata.notices.push(format!("{origin} had no effect: {problem}.")),
@@ -39,9 +44,58 @@ pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<S
     metadata
 }
 
+/// One name and value as a layer has them.
+struct Entry<'v> {
+    /// The name that gRPC gets.
+    key: String,
+    origin: String,
+    /// `None`: it is not text.
+    value: Option<&'v str>,
+}
+
+impl Metadata {
+    /// The entries of one layer, the first of each key; a later one with another value gets a notice.
+    fn by_key<'v>(&mut self, entries: impl IntoIterator<Item = Entry<'v>>) -> BTreeMap<String, Entry<'v>> {
+        let mut by_key: BTreeMap<String, Entry<'v>> = BTreeMap::new();
+        for entry in entries {
+            match by_key.get(&entry.key) {
+                Some(first) if first.value == entry.value => {}
+                Some(first) => self.notices.push(format!(
+                    "{} had no effect: {} sets {} to another value; keep one of them.",
+                    entry.origin, first.origin, entry.key
+                )),
+                None => drop(by_key.insert(entry.key.clone(), entry)),
+            }
+        }
+        by_key
+    }
+}
+
+fn variable<'v>(name: &OsStr, value: &'v OsStr) -> Option<Entry<'v>> {
+    let name = name.to_str()?;
+    let key = key_of(name.strip_prefix(PREFIX)?);
+    let origin = format!("{} in the environment", name.escape_debug());
+    Some(Entry { key, origin, value: value.to_str() })
+}
+
 fn key_of(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
+
+/// Headers that HTTP/2 forbids, and those that the connection itself sets.
+const OF_THE_CONNECTION: [&str; 11] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
 
 /// The value, if gRPC can carry it under that name.
 fn checked<'v>(key: &str, value: Option<&'v str>) -> Result<&'v str, &'static str> {
@@ -52,7 +106,15 @@ fn checked<'v>(key: &str, value: Option<&'v str>) -> Result<&'v str, &'static st
     if key.ends_with("-bin") || key.starts_with("grpc-") {
         return Err("metadata that begins with grpc- or ends with -bin is not supported");
     }
+    if OF_THE_CONNECTION.contains(&key) {
+        return Err("this header belongs to the connection itself and cannot be set");
+    }
     let value = value.unwrap_or("\u{fffd}").trim();
+    if foreign::is_placeholder(value) {
+        return Err(
+            "its value is still the placeholder of a template, such as $TOKEN or <token>, and nothing is expanded",
+        );
+    }
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(value)
     } else {
@@ -84,6 +146,33 @@ mod tests {
         let expected = [("authorization", "Bearer hunter2"), ("x-team", "stock")];
         assert_eq!(entries, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert!(notices.is_empty(), "{notices:?}");
+    }
+
+    #[test]
+    fn headers_of_the_connection_and_placeholders_are_left_out_by_name() {
+        for name in ["CONNECTION", "HOST", "CONTENT_LENGTH", "TE", "TRANSFER_ENCODING", "GRPC_STATUS", ":AUTHORITY"] {
+            let lower = name.to_ascii_lowercase();
+            let variable = format!("{PREFIX}{name}");
+            for (entries, notices) in [collected(&[(&variable, "x")], &[]), collected(&[], &[(&lower, "x")])] {
+                assert!(entries.is_empty() && notices.len() == 1, "{name}: {notices:?}");
+                assert!(notices[0].contains(name) || notices[0].contains(&lower), "{notices:?}");
+            }
+        }
+        let (entries, notices) = collected(&[("TEMPORAL_GRPC_META_AUTHORIZATION", "Bearer ${TOKEN}")], &[]);
+        assert!(entries.is_empty() && notices[0].contains("placeholder"), "{notices:?}");
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_must_agree() {
+        let (first, second) = ("TEMPORAL_GRPC_META_X_TEAM", "TEMPORAL_GRPC_META_x_team");
+        for variables in [[(first, "stock"), (second, "hunter2")], [(second, "hunter2"), (first, "stock")]] {
+            let (entries, notices) = collected(&variables, &[("x-team", "profile")]);
+            assert_eq!(entries, [("x-team".to_owned(), "stock".to_owned())]);
+            assert!(notices.len() == 1 && notices[0].starts_with(second) && notices[0].contains(first), "{notices:?}");
+            assert!(!notices[0].contains("hunter2"), "{notices:?}");
+        }
+        assert!(collected(&[(first, "a"), (second, "a")], &[]).1.is_empty());
+        assert_eq!(collected(&[], &[("X_Team", "a"), ("x-team", "b")]).1.len(), 1);
     }
 
     #[test]

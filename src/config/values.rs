@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use super::address::{AddressError, Target};
 use super::effective::Sourced;
 use super::error::SettingsError;
+use super::foreign;
 use super::sources::{Found, Sources};
 use crate::app::Theme;
 use crate::listen::{ListenAddress, ListenAddressError};
@@ -77,6 +78,7 @@ pub(super) fn server_name(found: &Found<'_>) -> Result<String, SettingsError> {
 pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     const SHORTEST: usize = 16;
     let text = found.text.trim();
+    refuse_placeholder(found)?;
     if text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
@@ -89,9 +91,25 @@ pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     })
 }
 
+/// A template's text is no secret: everybody can know it. Not shown all the same, as it may have one in it.
+fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
+    if !foreign::is_placeholder(found.text) {
+        return Ok(());
+    }
+    Err(SettingsError::Invalid {
+        origin: found.origin.clone(),
+        value: "not shown, as it is a secret".to_owned(),
+        problem:
+            "it is still the placeholder of a template, such as $KEY or <your-key>, and nothing is expanded; put the \
+                  secret itself there, or remove it"
+                .to_owned(),
+    })
+}
+
 /// An API key, as a header can carry it. Never shown.
 pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     let text = found.text.trim();
+    refuse_placeholder(found)?;
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
@@ -272,6 +290,17 @@ mod tests {
     fn an_address_with_a_password_is_refused_without_showing_it() {
         let error = address(&found("http://me:hunter2@localhost")).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_placeholder_is_no_secret() {
+        for text in ["$TEMPORAL_API_KEY", "${TEMPORAL_API_KEY}", "<your-key-of-some-length>"] {
+            for error in [api_key(&found(text)).unwrap_err(), token(&found(text)).unwrap_err()] {
+                let message = error.to_string();
+                assert!(message.contains("is still the placeholder"), "{message}");
+            }
+        }
+        assert_eq!(api_key(&found(" tmprl_a$b ")).unwrap(), "tmprl_a$b");
     }
 
     #[test]
