@@ -245,9 +245,9 @@ pub enum SettingsError {
     },
     /// A profile is named that is not in the file.
     #[error(
-        "{origin} is {profile:?}, and {file:?} has no such profile (it has: {}); name one of them, or make it with: \
+        "{origin} is {profile:?}, and {file:?} {}, or make it with: \
          temporal config set --profile {profile:?} --prop address --value HOST:PORT",
-        if known.is_empty() { "none" } else { known }
+        missing_profile(known.as_deref())
     )]
     NoProfile {
         /// What names it.
@@ -256,8 +256,8 @@ pub enum SettingsError {
         profile: String,
         /// The file of profiles.
         file: PathBuf,
-        /// The profiles that are there.
-        known: String,
+        /// The profiles that are there; `None`: there is no such file.
+        known: Option<String>,
     },
     /// A variable or a profile names a codec server, and payloads would go in the clear.
     #[error(
@@ -334,6 +334,15 @@ fn unset_codec(origin: &Origin) -> String {
     match &origin.layer {
         Layer::Profile { .. } => "another profile is named by TEMPORAL_PROFILE".to_owned(),
         _ => format!("env -u {}", origin.name),
+    }
+}
+
+/// What a file of profiles lacks, and what to do.
+fn missing_profile(known: Option<&str>) -> String {
+    match known {
+        None => "does not exist; name the file in TEMPORAL_CONFIG_FILE, unset the profile".to_owned(),
+        Some("") => "has no profiles; name another file in TEMPORAL_CONFIG_FILE".to_owned(),
+        Some(known) => format!("has no such profile (it has: {known}); name one of them"),
     }
 }
 

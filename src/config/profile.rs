@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::effective::{Choice, LayerFile, Sourced};
-use super::error::{Layer, Origin, SettingsError};
+use super::error::{Layer, Origin, SettingsError, quoted_path};
 use super::layer_files::own_file;
+use super::needs::Area;
 use super::sources::{Sources, Value, Values};
 use super::{Address, Flags, names, paths, values};
 use crate::temporal;
@@ -68,7 +69,8 @@ pub(super) fn read(
 ) -> Result<ProfileLayer, SettingsError> {
     let named = Choice::new(flags.profile.as_deref(), "--profile", &["TEMPORAL_PROFILE"]);
     let named = named.named(sources, values::label)?;
-    let file = paths::named_file(sources, "TEMPORAL_CONFIG_FILE", current_dir)?.map(|file| file.value).or(usual);
+    let explicit = paths::named_file(sources, "TEMPORAL_CONFIG_FILE", current_dir)?;
+    let (explicit, file) = explicit.map_or((None, usual), |file| (Some(file.origin), Some(file.value)));
     let name = named.as_ref().map_or(DEFAULT, |named| named.value.as_str()).to_owned();
     let Some((file, bytes)) = file.map(|file| own_file(file, &mut sources.notices)).transpose()? else {
         return match named {
@@ -79,25 +81,47 @@ pub(super) fn read(
     let bad = |problem: String| SettingsError::BadProfiles { file: file.path.clone(), problem };
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8; save it as UTF-8".to_owned()))?;
     let mut profiles = temporal::profiles(text).map_err(|error| bad(error.to_string()))?;
-    match (profiles.remove(&name), named) {
+    let profile = profiles.remove(&name);
+    let known = || profiles.into_keys().collect::<Vec<_>>().join(", ");
+    match (profile, named) {
         (Some(profile), named) => {
             let layer = layer(profile, &file.path, &name);
             Ok(ProfileLayer { file: Some(file), named, ..layer })
         }
-        // Naming what is taken anyway changes nothing.
-        (None, named) if name == DEFAULT => Ok(ProfileLayer { file: Some(file), named, ..ProfileLayer::default() }),
-        (None, None) => Ok(ProfileLayer { file: Some(file), ..ProfileLayer::default() }),
-        (None, Some(Sourced { value, origin })) => {
-            let known: Vec<_> = profiles.into_keys().collect();
-            let origin = Box::new(origin);
-            Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known: known.join(", ") })
+        (None, Some(Sourced { value, origin })) if name != DEFAULT => {
+            let (known, origin) = (file.present.then(known), Box::new(origin));
+            Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known })
+        }
+        // Temporal's own tools need neither the file nor the profile "default"; but a file that is named was meant to be used.
+        (None, named) => {
+            let unused = explicit.filter(|_| file.ignored.is_none()).map(|origin| unused(&origin, &file, &known()));
+            sources.notices.extend(Area::Connection, unused);
+            Ok(ProfileLayer { file: Some(file), named, ..ProfileLayer::default() })
         }
     }
+}
+
+/// Why nothing in the file that `origin` names is used.
+fn unused(origin: &Origin, file: &LayerFile, known: &str) -> String {
+    let path = quoted_path(&file.path);
+    if !file.present {
+        return format!(
+            "{origin} names {path}, which does not exist, so no profile is used; correct the path, or unset {}.",
+            origin.name
+        );
+    }
+    let known = if known.is_empty() { "none" } else { known };
+    format!(
+        "{origin} names {path}, which has no profile {DEFAULT:?} (it has: {known}), so nothing in it is used; name a profile \
+         with --profile or TEMPORAL_PROFILE."
+    )
 }
 
 fn layer(profile: temporal::Profile, file: &Path, name: &str) -> ProfileLayer {
     let layer = Layer::Profile { file: file.to_owned(), profile: name.to_owned() };
     let mut read = ProfileLayer { metadata: profile.metadata, ..ProfileLayer::default() };
+    let slip = |(written, meant)| format!("{written:?} {layer} (did you mean {meant}?)");
+    read.unknown.extend(profile.slips.into_iter().map(slip));
     for (name, text) in profile.values.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
         let origin = Origin { name, layer: layer.clone() };
         match names::known(name) {

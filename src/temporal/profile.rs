@@ -7,7 +7,9 @@ use temporalio_common::envconfig::{
     ClientConfig, ClientConfigFromTOMLOptions, ClientConfigProfile, ClientConfigTLS, ConfigError, DataSource,
 };
 
-use crate::toml_text::Position;
+use toml::de::DeTable;
+
+use crate::toml_text::{self, Position, nearest};
 
 /// The folder of Temporal's own tools among a user's settings, and its file of profiles.
 pub const PROFILE_FOLDER: &str = "temporalio";
@@ -20,7 +22,23 @@ pub struct Profile {
     pub values: BTreeMap<&'static str, String>,
     /// gRPC metadata, by its names.
     pub metadata: BTreeMap<String, String>,
+    /// Keys that are unknown and resemble a known one, which follows.
+    pub slips: Vec<(String, &'static str)>,
 }
+
+/// The keys of a profile, and those of its table for TLS.
+const KEYS: [&str; 6] = ["address", "namespace", "api_key", "tls", "codec", "grpc_meta"];
+const TLS_KEYS: [&str; 9] = [
+    "disabled",
+    "client_cert_path",
+    "client_cert_data",
+    "client_key_path",
+    "client_key_data",
+    "server_ca_cert_path",
+    "server_ca_cert_data",
+    "server_name",
+    "disable_host_verification",
+];
 
 impl std::fmt::Debug for Profile {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,7 +62,23 @@ pub enum ProfileError {
 pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
     let config = ClientConfig::from_toml(text.as_bytes(), ClientConfigFromTOMLOptions::default())
         .map_err(|error| problem(text, &error))?;
-    Ok(config.profiles.into_iter().map(|(name, profile)| (name, profile_of(profile))).collect())
+    let tables = toml_text::table(text).ok();
+    let table = |name: &str| tables.as_ref()?.get("profile")?.get_ref().as_table()?.get(name)?.get_ref().as_table();
+    let profile = |(name, profile): (String, _)| {
+        let slips = table(&name).map(slips).unwrap_or_default();
+        (name, Profile { slips, ..profile_of(profile) })
+    };
+    Ok(config.profiles.into_iter().map(profile).collect())
+}
+
+/// Other programs keep keys of their own in a profile, so only those that resemble a known one are slips.
+fn slips(profile: &DeTable<'_>) -> Vec<(String, &'static str)> {
+    let of = |table: &DeTable<'_>, known: &[&'static str]| -> Vec<_> {
+        let unknown = table.keys().map(toml::Spanned::get_ref).filter(|key| !known.contains(&key.as_ref()));
+        unknown.filter_map(|key| Some((key.to_string(), nearest(key, known.iter().copied())?))).collect()
+    };
+    let tls = profile.get("tls").and_then(|tls| tls.get_ref().as_table());
+    [of(profile, &KEYS), tls.map(|tls| of(tls, &TLS_KEYS)).unwrap_or_default()].concat()
 }
 
 fn profile_of(profile: ClientConfigProfile) -> Profile {
@@ -62,7 +96,7 @@ fn profile_of(profile: ClientConfigProfile) -> Profile {
     if let Some(tls) = tls {
         values.extend(tls_of(tls));
     }
-    Profile { values, metadata: grpc_meta.into_iter().collect() }
+    Profile { values, metadata: grpc_meta.into_iter().collect(), slips: Vec::new() }
 }
 
 /// A table for TLS asks for it, unless it says that it does not.
@@ -115,9 +149,19 @@ fn problem(text: &str, error: &ConfigError) -> ProfileError {
 fn kind(message: &str) -> String {
     match (message.split_once(':'), message.rsplit_once("expected")) {
         (Some((kind @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
-            format!("{kind}, expected{expected}")
+            format!("{kind}, expected{}", without_type_name(expected))
         }
         _ => message.to_owned(),
+    }
+}
+
+/// The library names its own types where a table is expected: `struct TomlClientConfigTLS`.
+fn without_type_name(expected: &str) -> &str {
+    match expected.trim().strip_prefix("struct ") {
+        Some("TomlClientConfigTLS") => " a table, as in [profile.NAME.tls]; an empty one asks for TLS",
+        Some("TomlClientConfigCodec") => " a table, as in [profile.NAME.codec]",
+        Some(_) => " a table, as in [profile.NAME]",
+        None => expected,
     }
 }
 
@@ -181,12 +225,16 @@ client_cert_path = "ignored"
             ("[profile.x]\napi_key = \"hunter2", 2),
             ("[profile.x]\naddress = 5", 2),
             ("[profile.x]\ntls = \"hunter2\"", 2),
+            ("[profile.x]\ntls = true", 2),
+            ("[profile.x]\ncodec = true", 2),
+            ("[profile]\nx = true", 2),
             ("[profile.x.tls]\ndisabled = \"hunter2\"", 2),
         ];
         for (text, line) in cases {
             let error = profiles(text).unwrap_err();
             let ProfileError::Malformed { at, problem } = &error else { panic!("{error}") };
             assert_eq!(at.line, line, "{error}");
+            assert!(!problem.contains("struct"), "{problem}");
             assert!(!problem.is_empty() && !format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
     }

@@ -44,8 +44,38 @@ fn a_profile_that_is_named_must_be_there() {
     assert!(error.starts_with("TEMPORAL_PROFILE in the environment is \"clod\", and "), "{error}");
     assert!(error.contains("it has: cloud, default"), "{error}");
     let error = Place::new().env("TEMPORAL_PROFILE", "cloud").error().to_string();
-    assert!(error.contains("it has: none"), "{error}");
+    assert!(error.contains("temporal.toml\" does not exist; "), "{error}");
+    let error = Place::new().profiles("").env("TEMPORAL_PROFILE", "cloud").error().to_string();
+    assert!(error.contains("has no profiles; "), "{error}");
     assert_eq!(Place::new().profiles("[profile.other]\n").settings().address, Address::default());
+}
+
+#[test]
+fn a_file_of_profiles_that_is_named_and_not_used_is_reported_once() {
+    let missing = Place::new().env("TEMPORAL_CONFIG_FILE", "mine.toml");
+    let unused = Place::new().file("mine.toml", "[profile.other]\n").env("TEMPORAL_CONFIG_FILE", "mine.toml");
+    for (place, reason) in
+        [(missing, "which does not exist, so"), (unused, "no profile \"default\" (it has: other), so")]
+    {
+        let notices = place.settings().notices;
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        assert!(notices[0].starts_with("TEMPORAL_CONFIG_FILE in the environment names "), "{notices:?}");
+        assert!(notices[0].contains("mine.toml") && notices[0].contains(reason), "{notices:?}");
+    }
+    let usual = Place::new().profiles("[profile.other]\n");
+    assert_eq!(usual.settings().notices, Vec::<String>::new(), "nobody named it");
+    let used = Place::new().file("mine.toml", "[profile.default]\n").env("TEMPORAL_CONFIG_FILE", "mine.toml");
+    assert_eq!(used.settings().notices, Vec::<String>::new());
+}
+
+#[test]
+fn a_misspelled_key_of_the_profile_is_reported_and_a_key_of_others_is_not() {
+    let text = "[profile.default]\nadress = \"x\"\n[profile.default.tls]\nserver_nam = \"hunter2\"\n\
+                [profile.default.oauth]\nclient_id = \"x\"\n[profile.other]\nnamespce = \"x\"\n";
+    let notices = Place::new().profiles(text).settings().notices;
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("(did you mean address?)") && notices[0].contains("(did you mean server_name?)"));
+    assert!(!notices[0].contains("hunter2") && !notices[0].contains("namespce"), "{notices:?}");
 }
 
 #[test]
