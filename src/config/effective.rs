@@ -59,6 +59,16 @@ pub struct LayerFile {
     pub ignored: Option<String>,
 }
 
+/// What is shown, and how.
+#[derive(Debug)]
+pub(super) struct Screen {
+    pub(super) web_ui: Option<Sourced<String>>,
+    pub(super) theme: Sourced<Theme>,
+    pub(super) ascii: Sourced<bool>,
+    pub(super) still: Sourced<bool>,
+    pub(super) plain: Sourced<bool>,
+}
+
 /// All settings with their origins. The fields mean what they mean in [`Settings`].
 #[derive(Debug)]
 pub struct Effective {
@@ -77,11 +87,7 @@ pub struct Effective {
     pub(super) temporal_cli: Sourced<Option<PathBuf>>,
     pub(super) log_level: Sourced<LogLevel>,
     pub(super) check_interval: Sourced<Duration>,
-    pub(super) web_ui: Option<Sourced<String>>,
-    pub(super) theme: Sourced<Theme>,
-    pub(super) ascii: Sourced<bool>,
-    pub(super) still: Sourced<bool>,
-    pub(super) plain: Sourced<bool>,
+    pub(super) screen: Screen,
     pub(super) state_dir: Sourced<PathBuf>,
     pub(super) cache_dir: Sourced<PathBuf>,
     /// See [`Settings::private_folder`].
@@ -160,7 +166,7 @@ impl Effective {
         folders: Folders,
         problems: Problems,
     ) -> Self {
-        use Area::{CodecServer, Connection, Database, Look, Program, TaskQueue, Worker};
+        use Area::{CodecServer, Connection, Database, Program, TaskQueue, Worker};
 
         let mut read = Reader { sources, problems };
         let address =
@@ -176,31 +182,16 @@ impl Effective {
         let database = read.problems.or_else(Database, database, by_default);
         let temporal_cli = paths::temporal_cli(flags.temporal_cli.as_deref(), sources, current_dir);
         let temporal_cli = read.problems.or_else(Program, temporal_cli, || Sourced::by_default("TEMPORAL_CLI", None));
-        let ascii = look::ascii(flags, sources, environment);
-        let theme = look::theme(flags, sources, environment);
-        let plain = look::plain(flags, sources, environment);
         let (log_level, log_level_notice) = values::log_level(sources);
+        let proxy = proxy::choose(environment, &address.value.address);
         let mut notices = Notices::default();
         notices.extend(Connection, security.notices(&address.value));
         notices.append(notices::collect(sources, &encryption, &database.value));
-        let proxy = proxy::choose(environment, &address.value.address);
         notices.extend(Connection, proxy.notice.clone());
         notices.extend(Area::Files, log_level_notice);
-        // What must last is the stock, and the database of a server that is started here. A log need not.
-        let stock_there = database.value.starts_with(&folders.state.value).then_some(Database);
-        let server_there = address.value.address.is_loopback().then_some(Program);
-        if let Some(notice) = folders.notice {
-            notices.add_about(stock_there.into_iter().chain(server_there).collect(), notice);
-        }
+        notices.append(notice_about_state(&folders, &address.value, &database.value));
         Self {
-            namespace: read
-                .flagged(
-                    Connection,
-                    (flags.namespace.as_deref(), "--namespace"),
-                    &["TEMPORAL_NAMESPACE"],
-                    values::label,
-                )
-                .or_by_default("TEMPORAL_NAMESPACE", || DEFAULT_NAMESPACE.to_owned()),
+            namespace: read.namespace(flags),
             task_queue: read
                 .flagged(TaskQueue, (flags.task_queue.as_deref(), "--task-queue"), &names::QUEUE, values::label)
                 .or_by_default(names::QUEUE[0], || DEFAULT_TASK_QUEUE.to_owned()),
@@ -210,13 +201,7 @@ impl Effective {
                 .unflagged(CodecServer, "IDEMPOTENCE_CODEC_TOKEN", values::token)
                 .map(|token| token.map(SecretString::from)),
             metrics: read.unflagged(Worker, "IDEMPOTENCE_METRICS", values::metrics),
-            plain: read.problems.or_else(Look, plain, || Sourced::by_default("IDEMPOTENCE_PLAIN", false)),
-            web_ui: read.unflagged(Look, "TEMPORAL_UI_URL", values::web_ui),
-            still: read
-                .flagged(Look, (flags.still.as_deref(), "--still"), &["IDEMPOTENCE_STILL"], values::boolean)
-                .or_by_default("IDEMPOTENCE_STILL", bool::default),
-            theme: read.problems.or_else(Look, theme, || Sourced::by_default("IDEMPOTENCE_THEME", Theme::default())),
-            ascii: read.problems.or_else(Look, ascii, || look::from_terminal(environment)),
+            screen: read.screen(flags, environment),
             temporal_cli,
             log_level,
             state_dir: folders.state,
@@ -238,6 +223,17 @@ impl Effective {
             problems: read.problems,
         }
     }
+}
+
+/// That state does not last, where it must: the stock, and the database of a server that is started here. A log need not.
+fn notice_about_state(folders: &Folders, target: &Target, database: &Path) -> Notices {
+    let stock_there = database.starts_with(&folders.state.value).then_some(Area::Database);
+    let server_there = target.address.is_loopback().then_some(Area::Program);
+    let mut notices = Notices::default();
+    if let Some(notice) = folders.notice.clone() {
+        notices.add_about(stock_there.into_iter().chain(server_there).collect(), notice);
+    }
+    notices
 }
 
 /// The `.env` file's path, unless it is not to be read.
@@ -286,6 +282,29 @@ impl Reader<'_> {
         parse: fn(&Found<'_>) -> Result<T, SettingsError>,
     ) -> Option<Sourced<T>> {
         self.problems.or_default(area, Choice::without_flag(&[name]).named(self.sources, parse))
+    }
+
+    fn namespace(&mut self, flags: &Flags) -> Sourced<String> {
+        let flag = (flags.namespace.as_deref(), "--namespace");
+        self.flagged(Area::Connection, flag, &["TEMPORAL_NAMESPACE"], values::label)
+            .or_by_default("TEMPORAL_NAMESPACE", || DEFAULT_NAMESPACE.to_owned())
+    }
+
+    fn screen(&mut self, flags: &Flags, environment: &[(OsString, OsString)]) -> Screen {
+        let sources = self.sources;
+        let ascii = look::ascii(flags, sources, environment);
+        let theme = look::theme(flags, sources, environment);
+        let plain = look::plain(flags, sources, environment);
+        let by_default = || Sourced::by_default("IDEMPOTENCE_THEME", Theme::default());
+        Screen {
+            web_ui: self.unflagged(Area::Look, "TEMPORAL_UI_URL", values::web_ui),
+            theme: self.problems.or_else(Area::Look, theme, by_default),
+            ascii: self.problems.or_else(Area::Look, ascii, || look::from_terminal(environment)),
+            still: self
+                .flagged(Area::Look, (flags.still.as_deref(), "--still"), &["IDEMPOTENCE_STILL"], values::boolean)
+                .or_by_default("IDEMPOTENCE_STILL", bool::default),
+            plain: self.problems.or_else(Area::Look, plain, || Sourced::by_default("IDEMPOTENCE_PLAIN", false)),
+        }
     }
 
     fn seconds(&mut self, area: Area, name: &'static str, default: Duration) -> Sourced<Duration> {
@@ -372,11 +391,15 @@ impl Effective {
             database: Database { explicit: self.database.origin.layer != Layer::Default, path: self.database.value },
             check_interval: self.check_interval.value,
             log_level: self.log_level.value,
-            plain: self.plain.value,
-            web_ui: self.web_ui.map(|url| url.value),
+            plain: self.screen.plain.value,
+            web_ui: self.screen.web_ui.map(|url| url.value),
             temporal_cli: self.temporal_cli.value,
-            probe_width: !self.ascii.value && !look::is_chosen(&self.ascii),
-            look: super::Look { theme: self.theme.value, ascii: self.ascii.value, still: self.still.value },
+            probe_width: !self.screen.ascii.value && !look::is_chosen(&self.screen.ascii),
+            look: super::Look {
+                theme: self.screen.theme.value,
+                ascii: self.screen.ascii.value,
+                still: self.screen.still.value,
+            },
             state_dir: self.state_dir.value,
             cache_dir: self.cache_dir.value,
             private_folder: self.private_folder,
