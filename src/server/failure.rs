@@ -62,6 +62,14 @@ pub enum StartError {
         /// The server's log.
         log: PathBuf,
     },
+    /// It ended since another program took one of its ports while it started, each time.
+    #[error("{ended} while starting, since another program took a port that it needs: {said}; start it again")]
+    PortLost {
+        /// How, and where its log is.
+        ended: Ended,
+        /// The line that says so.
+        said: String,
+    },
     /// It ended before it took connections: a broken or too old executable, mostly.
     #[error(
         "{ended} while starting, and said: {said}; if its database {} is damaged, or a newer `temporal` made it, move it \
@@ -91,6 +99,9 @@ pub enum StartError {
         database: PathBuf,
     },
 }
+
+/// What the server says of a port that it cannot have. Mostly it then crashes, with exit code 2 and a long trace.
+pub(super) const PORT_IN_USE: &str = "address already in use";
 
 /// What `SQLite` says of a file that has another content or another schema than the server expects.
 const UNUSABLE_DATABASE: [&str; 5] = [

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// At most this much of the end is read for [`Log::tail`].
 const TAIL_BYTES: u64 = 4096;
+/// At most this much of the beginning is read for [`Log::line_with`].
+const HEAD_BYTES: u64 = 1 << 16;
 const TAIL_LINES: usize = 3;
 const LINE_CHARS: usize = 200;
 
@@ -33,6 +35,15 @@ impl Log {
     /// The last few lines of this server, as one line; "nothing" if it was silent.
     pub(super) fn tail(&self) -> String {
         self.read_tail().unwrap_or_else(|error| format!("the log cannot be read: {error}"))
+    }
+
+    /// The first line of this server that contains `text`, if it is near the beginning.
+    pub(super) fn line_with(&self, text: &str) -> Option<String> {
+        let mut file = File::open(&self.path).ok()?;
+        file.seek(SeekFrom::Start(self.start)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(HEAD_BYTES).read_to_end(&mut bytes).ok()?;
+        String::from_utf8_lossy(&bytes).lines().find(|line| line.contains(text)).map(|line| clip(line.trim()))
     }
 
     fn read_tail(&self) -> io::Result<String> {

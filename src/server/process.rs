@@ -14,12 +14,15 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::failure::{Ended, StartError};
+use super::failure::{Ended, PORT_IN_USE, StartError};
 use super::log::{self, Log};
 use super::{flags, ports, supervise, withhold_secrets};
 
 /// How long a start may take; usual is a tenth of a second, a cold disk and a busy machine make it some.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a server is started, if another program takes one of its ports meanwhile: its Web UI's, or one of those that it
+/// chooses by itself for its parts.
+const STARTS: u32 = 3;
 /// Between two attempts to connect to a starting server.
 const POLL: Duration = Duration::from_millis(20);
 /// How long a stop may take: the supervisor's two seconds and a margin.
@@ -61,6 +64,18 @@ impl DevServer {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(options: DevServerOptions) -> Result<Self, StartError> {
+        for start in 1..STARTS {
+            match Self::start_once(options.clone()).await {
+                Err(StartError::PortLost { said, .. }) => {
+                    tracing::warn!(start, "the dev server lost a port to another program and is started again: {said}");
+                }
+                done => return done,
+            }
+        }
+        Self::start_once(options).await
+    }
+
+    async fn start_once(options: DevServerOptions) -> Result<Self, StartError> {
         let (address, web_ui) = claim_ports(options.port)?;
         let lock = lock(&options.database)?;
         let (log, output) = Log::open(&options.log).map_err(|source| unwritable(&options.log, source))?;
@@ -74,7 +89,10 @@ impl DevServer {
         };
         match started {
             Ok(()) => Ok(server),
-            Err(Some(ended)) => Err(StartError::of_end(ended, log.tail(), options.executable, options.database)),
+            Err(Some(ended)) => Err(match log.line_with(PORT_IN_USE) {
+                Some(said) => StartError::PortLost { ended, said },
+                None => StartError::of_end(ended, log.tail(), options.executable, options.database),
+            }),
             Err(None) => {
                 server.stop().await;
                 Err(StartError::Slow { address, log: options.log, database: options.database })
@@ -262,6 +280,26 @@ mod tests {
         assert!(matches!(&error, StartError::Ended { ended, .. } if ended.code == 1), "{error:?}");
         assert!(error.to_string().contains("No such file"), "{error}");
         assert!(error.to_string().contains("state/temporal.db"), "the database is named: {error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_lost_a_port_is_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supervisor, starts) = (folder.path().join("supervisor"), folder.path().join("starts"));
+        // What `temporal` 1.9.1 prints, with exit code 2, after it lost a port; the trace is longer than the log's tail.
+        let script = format!(
+            "#!/bin/sh\necho start >> {}\necho 'Failed to start gRPC listener: bind: address already in use'\n\
+             echo 'panic: runtime error'\nseq 1 5000\nexit 2\n",
+            starts.display()
+        );
+        // Written by another process: one that has it open for writing keeps it from being run.
+        let write = "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"";
+        let written = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(&supervisor).arg(script).status();
+        assert!(written.unwrap().success());
+        let error = DevServer::start(DevServerOptions { supervisor, ..options(&folder, 0) }).await.unwrap_err();
+        assert!(matches!(&error, StartError::PortLost { ended, .. } if ended.code == 2), "{error:?}");
+        assert!(error.to_string().contains("Failed to start gRPC listener"), "{error}");
+        assert_eq!(std::fs::read_to_string(starts).unwrap().lines().count(), 3);
     }
 
     #[tokio::test]
