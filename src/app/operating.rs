@@ -63,6 +63,8 @@ impl App {
         match self.server() {
             Server::Running { .. } => self.show(Overlay::Confirm(Question::KillServer)),
             Server::Killed => return vec![Command::StartServer],
+            // Tries at once, and repeats an installation that failed.
+            Server::Unknown if matches!(self.link(), Link::Down { .. }) => return vec![Command::StartServer],
             Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is on its way already"),
             Server::Unknown => return self.refuse("no server answers yet; the connection is tried again by itself"),
             Server::Foreign => {
@@ -238,6 +240,10 @@ mod tests {
         assert_eq!(scene.press(Intent::ToggleServer), [Command::StartServer]);
         scene.tell(Message::Server(Server::Foreign));
         assert_eq!((scene.press(Intent::ToggleServer), scene.app.overlay()), (vec![], Overlay::None));
+        scene.tell(Message::Server(Server::Unknown));
+        assert_eq!(scene.press(Intent::ToggleServer), []);
+        scene.tell(Message::Link(Link::Down { cause: "x".into(), attempt: 1, next_try: scene.app.now }));
+        assert_eq!(scene.press(Intent::ToggleServer), [Command::StartServer], "it is tried at once");
     }
 
     #[test]

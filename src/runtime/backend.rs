@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     config::Settings,
     domain::process_identity,
-    server::{self, DevServer, DevServerOptions, Progress},
+    server::{self, DevServer, DevServerOptions, Installation, Progress},
     temporal::{ConnectError, Endpoint, Link, Patience},
 };
 
@@ -81,7 +81,7 @@ pub async fn bring_up(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Backend, BackendError> {
     let program = std::env::current_exe().map_err(BackendError::OwnPath)?;
-    bring_up_with(&program, settings, role, patience, progress).await
+    bring_up_with(&program, settings, role, patience, Installation::Allowed, progress).await
 }
 
 /// The same, where this process need not be `program`, our own, which supervises the server.
@@ -93,6 +93,7 @@ pub async fn bring_up_with(
     settings: &Settings,
     role: &str,
     patience: Patience,
+    installation: Installation,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Backend, BackendError> {
     let endpoint = endpoint(settings, role);
@@ -102,7 +103,7 @@ pub async fn bring_up_with(
     };
     match (&refused, settings.address.loopback_port()) {
         (ConnectError::Unreachable { .. }, Some(port)) => {
-            let server = match start_server(program, settings, port, progress).await {
+            let server = match start_server(program, settings, port, installation, progress).await {
                 Ok(server) => server,
                 // Another process of ours may have been faster.
                 Err(error) => {
@@ -128,10 +129,11 @@ async fn start_server(
     program: &Path,
     settings: &Settings,
     port: u16,
+    installation: Installation,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<DevServer, BackendError> {
     let search = server::Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
-    let executable = server::obtain(&search, progress).await?;
+    let executable = server::obtain(&search, installation, progress).await?;
     progress(Progress::Starting);
     let supervisor = program.to_owned();
     let database = server_database(&settings.state_dir, port);

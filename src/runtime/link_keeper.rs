@@ -9,12 +9,12 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
-use super::backend::{Backend, bring_up_with};
+use super::backend::{Backend, BackendError, bring_up_with};
 use crate::{
     app::{self, Message, Server, Tone},
     config::Settings,
     domain::UnixMillis,
-    server::{DevServer, Progress},
+    server::{DevServer, Installation, ObtainError, Progress},
     store::now,
     temporal::{Link, Patience, backoff},
 };
@@ -62,6 +62,8 @@ pub struct LinkKeeper {
     attempt: u32,
     /// How our server died, unasked, until that is told along with its return.
     death: Option<String>,
+    /// Why the server's program could not be installed, until a key asks for another try.
+    failed_installation: Option<String>,
 }
 
 impl LinkKeeper {
@@ -74,7 +76,17 @@ impl LinkKeeper {
         current: watch::Sender<Option<Link>>,
         orders: mpsc::Receiver<ServerOrder>,
     ) -> Self {
-        Self { settings, program, messages, current, orders, ours: None, attempt: 0, death: None }
+        Self {
+            settings,
+            program,
+            messages,
+            current,
+            orders,
+            ours: None,
+            attempt: 0,
+            death: None,
+            failed_installation: None,
+        }
     }
 
     /// Runs until nobody gives orders any more.
@@ -108,13 +120,15 @@ impl LinkKeeper {
         self.tell(Message::Link(app::Link::Connecting { attempt: self.attempt })).await;
         let (settings, program) = (Arc::clone(&self.settings), self.program.clone());
         let progress = progress(&self.messages);
-        let bring_up = bring_up_with(&program, &settings, "dashboard", Patience::None, &progress);
+        let installation =
+            if self.failed_installation.is_some() { Installation::Withheld } else { Installation::Allowed };
+        let bring_up = bring_up_with(&program, &settings, "dashboard", Patience::None, installation, &progress);
         tokio::pin!(bring_up);
         loop {
             tokio::select! {
                 brought = &mut bring_up => return match brought {
                     Ok(backend) => self.connected(backend).await,
-                    Err(error) => Next::TryAgain(error.to_string()),
+                    Err(error) => Next::TryAgain(self.cause_of(&error)),
                 },
                 order = self.orders.recv() => match order {
                     Some(ServerOrder::Start) => self.notice("the server is on its way", Tone::Plain).await,
@@ -124,6 +138,18 @@ impl LinkKeeper {
                 },
             }
         }
+    }
+
+    /// Why there is no connection. An installation that failed is not repeated by itself: it takes minutes, and would most
+    /// likely fail again.
+    fn cause_of(&mut self, error: &BackendError) -> String {
+        match error {
+            BackendError::Obtain(ObtainError::Provision(error)) => self.failed_installation = Some(error.to_string()),
+            BackendError::Obtain(ObtainError::NotInstalled) => {}
+            other => return other.to_string(),
+        }
+        let failed = self.failed_installation.as_deref().unwrap_or_default();
+        format!("press X to repeat the installation; {failed}")
     }
 
     async fn connected(&mut self, Backend { link, server }: Backend) -> Next {
@@ -222,7 +248,10 @@ impl LinkKeeper {
             tokio::select! {
                 () = &mut waited => return Next::Connect,
                 order = self.orders.recv() => match order {
-                    Some(ServerOrder::Start) => return Next::Connect,
+                    Some(ServerOrder::Start) => {
+                        self.failed_installation = None;
+                        return Next::Connect;
+                    }
                     Some(ServerOrder::Kill) if self.ours.is_some() => return self.kill().await,
                     Some(ServerOrder::Kill) => self.refuse_to_kill("it does not answer").await,
                     None => return Next::End,

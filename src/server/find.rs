@@ -22,6 +22,15 @@ pub struct Search {
     pub cache_dir: PathBuf,
 }
 
+/// Whether a program that is not on this machine may be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Installation {
+    #[default]
+    Allowed,
+    /// It failed before, and would most likely fail again.
+    Withheld,
+}
+
 /// The setting names something that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {

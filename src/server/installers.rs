@@ -8,24 +8,35 @@ use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{find, provision::Progress, withhold_secrets};
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 
-/// How long a program may take before its first line. A download prints nothing while it lasts.
-const FIRST_LINE: Duration = Duration::from_secs(45);
-/// The same for `venv`, which prints nothing while it unpacks pip.
-const VENV_SILENCE: Duration = Duration::from_mins(2);
+/// What a silent program is allowed.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    /// How long it may take before its first line. A download prints nothing while it lasts.
+    before_first_line: Duration,
+    /// How often its last line is shown again, with the time so far.
+    shown_every: Duration,
+}
+
+const SILENCE: Silence = Silence { before_first_line: Duration::from_secs(45), shown_every: Duration::from_secs(5) };
+/// `venv` prints nothing while it unpacks pip.
+const VENV_SILENCE: Silence = Silence { before_first_line: Duration::from_mins(2), ..SILENCE };
 /// How long a program may take in all.
 const WHOLE: Duration = Duration::from_mins(10);
 
@@ -92,15 +103,15 @@ impl Installer {
 
     async fn install(self, programs: &Programs, staging: &Path, target: &Path, show: Show<'_>) -> Result<(), String> {
         match self {
-            Self::Pip => run(pip(&programs.python, staging, target), show, FIRST_LINE).await,
+            Self::Pip => run(pip(&programs.python, staging, target), show, SILENCE).await,
             Self::Venv => {
                 let folder = staging.join("venv");
                 let mut venv = Command::new(&programs.python);
                 venv.args(["-m", "venv"]).arg(&folder).env("TMPDIR", staging);
                 run(venv, show, VENV_SILENCE).await?;
-                run(pip(folder.join("bin/python3").as_os_str(), staging, target), show, FIRST_LINE).await
+                run(pip(folder.join("bin/python3").as_os_str(), staging, target), show, SILENCE).await
             }
-            Self::Uv => run(uv(&programs.uv, staging, target), show, FIRST_LINE).await,
+            Self::Uv => run(uv(&programs.uv, staging, target), show, SILENCE).await,
         }
     }
 }
@@ -170,7 +181,7 @@ fn uv(uv: &OsStr, staging: &Path, target: &Path) -> Command {
     command
 }
 
-async fn run(mut command: Command, show: Show<'_>, first_line: Duration) -> Result<(), String> {
+async fn run(mut command: Command, show: Show<'_>, silence: Silence) -> Result<(), String> {
     withhold_secrets(&mut command)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -181,18 +192,33 @@ async fn run(mut command: Command, show: Show<'_>, first_line: Duration) -> Resu
         _ => format!("it does not start ({error})"),
     })?;
     let began = AtomicBool::new(false);
+    let last = Mutex::new("no output yet".to_owned());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     // pip names the package index, which may be private, in lines that say "Looking in".
     let show_line = |line: &str| {
         began.store(true, Ordering::Relaxed);
         if !line.starts_with("Looking in") {
+            line.clone_into(&mut last.lock().unwrap_or_else(PoisonError::into_inner));
             show(Progress::Downloading(line.to_owned()));
         }
     };
     let note = |_: &str| began.store(true, Ordering::Relaxed);
-    let running = async { tokio::join!(lines(stdout, show_line), lines(stderr, note), child.wait()) };
+    let still_running = async {
+        let since = Instant::now();
+        loop {
+            sleep(silence.shown_every).await;
+            let line = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            show(Progress::Downloading(format!("{line} ({} s so far)", since.elapsed().as_secs())));
+        }
+    };
+    let running = async {
+        tokio::select! {
+            ran = async { tokio::join!(lines(stdout, show_line), lines(stderr, note), child.wait()) } => ran,
+            never = still_running => never,
+        }
+    };
     let silent = async {
-        sleep(first_line).await;
+        sleep(silence.before_first_line).await;
         if began.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -200,7 +226,7 @@ async fn run(mut command: Command, show: Show<'_>, first_line: Duration) -> Resu
     let too_long = |limit: Duration| format!("no answer within {} s", limit.as_secs());
     let (output, errors, ended) = tokio::select! {
         ran = timeout(WHOLE, running) => ran.map_err(|_| too_long(WHOLE))?,
-        () = silent => return Err(too_long(first_line)),
+        () = silent => return Err(too_long(silence.before_first_line)),
     };
     match ended {
         Ok(status) if status.success() => Ok(()),
@@ -266,7 +292,7 @@ fn reason(output: &[String], errors: &[String], status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::process::ExitStatusExt, sync::Mutex};
+    use std::os::unix::process::ExitStatusExt;
 
     use super::*;
 
@@ -335,16 +361,28 @@ mod tests {
         let shown = Mutex::new(Vec::new());
         let mut pip = Command::new("sh");
         pip.args(["-c", "echo 'Looking in indexes: x'; echo '  Downloading y'; echo 'ERROR: z. More.' >&2; exit 1"]);
-        let reason = run(pip, &|step| shown.lock().unwrap().push(step), FIRST_LINE).await.unwrap_err();
+        let reason = run(pip, &|step| shown.lock().unwrap().push(step), SILENCE).await.unwrap_err();
         assert_eq!(reason, "z");
         assert_eq!(*shown.lock().unwrap(), [Progress::Downloading("Downloading y".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_silent_program_is_shown_with_the_time_that_it_takes() {
+        let shown = Mutex::new(Vec::new());
+        let mut silent = Command::new("sh");
+        silent.args(["-c", "echo 'Downloading y'; exec sleep 0.5"]);
+        let silence = Silence { shown_every: Duration::from_millis(20), ..SILENCE };
+        run(silent, &|step| shown.lock().unwrap().push(step.to_string()), silence).await.unwrap();
+        let shown = shown.into_inner().unwrap();
+        assert!(shown.iter().any(|step| step.ends_with(": Downloading y (0 s so far)")), "{shown:?}");
     }
 
     #[tokio::test]
     async fn a_program_that_prints_nothing_is_ended() {
         let mut silent = Command::new("sleep");
         silent.arg("300");
-        let reason = run(silent, &|_| (), Duration::from_millis(20)).await.unwrap_err();
+        let silence = Silence { before_first_line: Duration::from_millis(20), ..SILENCE };
+        let reason = run(silent, &|_| (), silence).await.unwrap_err();
         assert!(reason.contains("no answer within"), "{reason}");
     }
 

@@ -27,7 +27,7 @@ mod supervise;
 mod version;
 
 pub use failure::{Ended, StartError};
-pub use find::{FindError, SERVER_VERSION, Search, VERSION, locate};
+pub use find::{FindError, Installation, SERVER_VERSION, Search, VERSION, locate};
 pub use installers::Attempt;
 pub use ports::web_ui_port;
 pub use process::{DevServer, DevServerOptions};
@@ -65,6 +65,9 @@ pub enum ObtainError {
     /// There is none on this machine, and none could be installed.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    /// There is none on this machine, and none is to be installed.
+    #[error("no `temporal` executable is on this machine")]
+    NotInstalled,
 }
 
 /// Our own installation, if what is on the PATH has an old server.
@@ -82,12 +85,17 @@ async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(
 /// Locates a `temporal` executable, and installs one when there is none.
 ///
 /// # Errors
-/// Those of [`locate`] and of [`provision()`].
-pub async fn obtain(search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<PathBuf, ObtainError> {
+/// Those of [`locate`] and of [`provision()`]; [`ObtainError::NotInstalled`] if the installation is withheld.
+pub async fn obtain(
+    search: &Search,
+    installation: Installation,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<PathBuf, ObtainError> {
     progress(Progress::Looking);
     match locate(search)? {
         Some(executable) if search.setting.is_none() => Ok(prefer_tested(executable, search, progress).await),
         Some(executable) => Ok(executable),
+        None if installation == Installation::Withheld => Err(ObtainError::NotInstalled),
         None => Ok(provision(&search.cache_dir, progress).await?),
     }
 }

@@ -6,7 +6,7 @@ use idempotence::{
     app::{App, Description, Instruction, Intent, Link, Message, Pending, PendingState, Setup, instructions},
     domain::Activity,
     faults::Preset,
-    server::{Search, obtain},
+    server::{Installation, Search, obtain},
     store::{AttemptEvent, Fact, News, Outcome, Phase},
     temporal::{Described, End, Presence, Started, describe, look_for_worker},
 };
@@ -286,7 +286,7 @@ async fn the_commands_that_are_shown_work() {
     let _worker = stage.worker();
     let settings = settings(&stage);
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
-    let program = obtain(&search, &|_| {}).await.unwrap();
+    let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
 
     // The core as the dashboard has it once the order was sent: nothing else starts it here.
     let mut app = App::new(Setup { preset: Preset::AfterCommitOnce, session: stage.queue.clone(), ..setup(&stage) });
@@ -344,7 +344,7 @@ async fn the_commands_for_an_open_order_work() {
     let _worker = stage.worker();
     let settings = settings(&stage);
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
-    let program = obtain(&search, &|_| {}).await.unwrap();
+    let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
     let link = stage.link().await;
     let (started, watch) = stage.start(&link, "stuck", order("STUCK", 1, "update.before-commit=error")).await;
     let begins = |number| {

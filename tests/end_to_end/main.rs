@@ -15,6 +15,7 @@ mod extension;
 mod failures;
 mod fronts;
 mod hangups;
+mod installation;
 mod keyboard;
 mod keys;
 mod kill_loop;
