@@ -34,13 +34,7 @@ fn text(effective: &Effective) -> String {
             "settings file  {}",
             settings_file.map_or_else(|| "no folder for it: there is no home folder".to_owned(), place)
         ),
-        format!(
-            "profiles       {}",
-            effective
-                .profile_file
-                .as_ref()
-                .map_or_else(|| "no folder for them: there is no home folder".to_owned(), place)
-        ),
+        format!("profiles       {}", profiles(effective)),
         // Not empty, which would print nothing.
         " ".to_owned(),
     ];
@@ -51,6 +45,16 @@ fn text(effective: &Effective) -> String {
     );
     lines.extend(effective.notices().iter().map(|notice| format!("note: {notice}")));
     lines.join("\n")
+}
+
+fn profiles(effective: &Effective) -> String {
+    match &effective.profile_file {
+        Some(file) => place(file),
+        None if effective.problems().next().is_some() => {
+            "not used, because of a mistake that is reported below".to_owned()
+        }
+        None => "no folder for them: there is no home folder".to_owned(),
+    }
 }
 
 fn place(file: &LayerFile) -> String {

@@ -113,6 +113,9 @@ fn wrong_settings_end_the_commands_that_need_them_with_2_and_config_shows_the_re
         let (code, _, problem) = run(&mut command(&["export", "walkthrough", "--svg", "out.svg", "--at", "5"]));
         assert_eq!(code, Some(0), "it needs no settings: {problem}");
     }
+    let (code, out, problem) = run(config(&home).args(["--profile", "nowhere"]));
+    assert!(code == Some(2) && problem.contains("nowhere"), "{problem}");
+    assert!(out.contains("\nprofiles       not used, because of a mistake"), "{out}");
     let (code, _, problem) = run(config(&home).env("IDEMPOTENCE_STILL", "yess").env("XDG_CONFIG_HOME", "/nowhere"));
     assert_eq!(code, Some(2));
     assert!(
