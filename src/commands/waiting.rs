@@ -35,13 +35,13 @@ enum Reason {
 }
 
 impl Reason {
-    fn sentence(&self, key: Option<&str>) -> Option<String> {
+    fn sentence(&self) -> Option<String> {
         match self {
             Self::Server(cause) => Some(format!("waiting for the server: {cause}")),
             Self::Worker { task_queue } => {
                 Some(format!("no worker reports from '{task_queue}' yet; waiting. Start one with: idempotence worker"))
             }
-            Self::Task(failing) => Some(failing.explain(key)),
+            Self::Task(failing) => Some(failing.explain()),
             Self::Activity(text) => Some(text.clone()),
             Self::Nothing => None,
         }
@@ -50,7 +50,7 @@ impl Reason {
     /// The same cause, whatever its count of attempts.
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Task(one), Self::Task(other)) => one.cause == other.cause,
+            (Self::Task(one), Self::Task(other)) => (&one.cause, &one.key) == (&other.cause, &other.key),
             (one, other) => one == other,
         }
     }
@@ -92,13 +92,13 @@ impl Waiting<'_> {
                         Reason::Task(failing) => {
                             let since = *failing_since.get_or_insert_with(Instant::now);
                             if failing.attempt >= FAILS_FOR_GOOD_ATTEMPTS || since.elapsed() > FAILS_FOR_GOOD {
-                                return Ok(Waited::GivenUp(failing.explain(self.link.key_id())));
+                                return Ok(Waited::GivenUp(failing.explain()));
                             }
                             Some(since)
                         }
                         _ => None,
                     };
-                    if !reason.is_like(&said) && let Some(text) = reason.sentence(self.link.key_id()) {
+                    if !reason.is_like(&said) && let Some(text) = reason.sentence() {
                         print::problem(&text);
                     }
                     said = reason;
@@ -110,7 +110,7 @@ impl Waiting<'_> {
     async fn limit_reached(&self, reason: &Reason) -> String {
         let Some((at, limit)) = self.limit else { return std::future::pending().await };
         sleep_until(at).await;
-        let why = reason.sentence(self.link.key_id()).unwrap_or_else(|| "the order is still under way".to_owned());
+        let why = reason.sentence().unwrap_or_else(|| "the order is still under way".to_owned());
         format!("no end within {} s: {why}", limit.as_secs_f64())
     }
 
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_failing_activity_is_said_whichever_program_has_it() {
         let other = |failure| OtherActivity { name: "charge_card".to_owned(), attempt: 3, failure };
-        let said = |described| reason(described).sentence(None).unwrap_or_default();
+        let said = |described| reason(described).sentence().unwrap_or_default();
         for state in [PendingState::Scheduled, PendingState::Started] {
             let ours = said(described(Some(state), vec![]));
             assert_eq!(ours, "UpdateInventoryActivity: attempt 2 failed: disk full", "{state:?}");
@@ -224,13 +224,13 @@ mod tests {
 
     #[test]
     fn a_failing_task_is_said_once_per_cause() {
-        let failing = |attempt, cause| Reason::Task(FailingTask { attempt, cause });
+        let failing = |attempt, cause| Reason::Task(FailingTask { attempt, cause, key: None });
         let unknown = |why: &str| TaskFailure::Unknown { why: why.to_owned() };
         assert!(failing(2, unknown("x")).is_like(&failing(3, unknown("x"))));
         assert!(!failing(2, unknown("x")).is_like(&failing(2, unknown("y"))));
         assert!(!failing(2, TaskFailure::TimedOut).is_like(&Reason::Nothing));
-        assert_eq!(Reason::Nothing.sentence(None), None);
+        assert_eq!(Reason::Nothing.sentence(), None);
         let worker = Reason::Worker { task_queue: "q".to_owned() };
-        assert!(worker.sentence(None).is_some_and(|text| text.contains("'q'") && text.contains("idempotence worker")));
+        assert!(worker.sentence().is_some_and(|text| text.contains("'q'") && text.contains("idempotence worker")));
     }
 }

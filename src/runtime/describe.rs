@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{self, End, Message, Run},
     store::now,
-    temporal::{self, DescribeError, Described, Link, describe},
+    temporal::{self, DescribeError, Described, describe},
 };
 
 /// Calls that may be under way at once.
@@ -89,8 +89,7 @@ impl Inquiry {
         let is_closed = matches!(found, Ok(Described { open: false, .. }));
         let is_unknown = matches!(found, Err(Failed::Call(DescribeError::NotFound { .. })));
         let link = self.link.borrow().clone();
-        let key = link.as_ref().and_then(Link::key_id);
-        let answer = found.map(|described| description(described, key)).map_err(|failed| failed.to_string());
+        let answer = found.map(description).map_err(|failed| failed.to_string());
         let Run { workflow, run: id } = run.clone();
         tell(&self.messages, Message::Described { workflow, run: id, answer }).await;
         let Run { workflow, run: id } = run.clone();
@@ -132,10 +131,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The core knows no type of `temporal`.
-fn description(described: Described, key: Option<&str>) -> app::Description {
+fn description(described: Described) -> app::Description {
     let failing = described
         .failing
-        .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.cause.explain(key) });
+        .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.explain_cause() });
     let pending = described.pending.into_iter().map(pending).collect();
     let others = described.others.into_iter().map(|other| app::OtherActivity {
         name: other.name,

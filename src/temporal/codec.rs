@@ -133,6 +133,13 @@ impl Codec {
     }
 }
 
+/// The id of the key that a payload is encrypted with; `None` if it is not encrypted or does not say.
+pub(super) fn encrypted_with(payload: &Payload) -> Option<String> {
+    let encoding = payload.metadata.get(ENCODING)?;
+    let id = payload.metadata.get(KEY_ID).filter(|id| encoding == ENCRYPTED && !id.is_empty())?;
+    Some(String::from_utf8_lossy(id).into_owned())
+}
+
 /// What is inside where the Go sample has compressed it before it encrypted; the payload itself where it has not. `None`: it
 /// cannot be inflated, or not within [`LARGEST`].
 fn inflated(payload: Payload) -> Option<Payload> {

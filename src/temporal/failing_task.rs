@@ -1,5 +1,6 @@
-//! A workflow task that fails again and again: the attempt that the server is at, and why the first one failed. Temporal
-//! retries such a task without end, and neither the workflow nor its result says so.
+//! A workflow task that fails again and again: the attempt that the server is at, why the first one failed, and the key
+//! that the order is encrypted with. Temporal retries such a task without end, and neither the workflow nor its result
+//! says so.
 
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
@@ -8,15 +9,15 @@ use temporalio_common::protos::temporal::api::{
     history::v1::{
         HistoryEvent, WorkflowTaskFailedEventAttributes,
         history_event::Attributes::{
-            WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes as Failed,
-            WorkflowTaskTimedOutEventAttributes as TimedOut,
+            WorkflowExecutionStartedEventAttributes as Began, WorkflowTaskCompletedEventAttributes,
+            WorkflowTaskFailedEventAttributes as Failed, WorkflowTaskTimedOutEventAttributes as TimedOut,
         },
     },
-    workflowservice::v1::GetWorkflowExecutionHistoryReverseRequest,
+    workflowservice::v1::{GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryReverseRequest},
 };
 
 use super::{
-    codec::{Codec, spell_out},
+    codec::{Codec, encrypted_with, spell_out},
     link::{Link, limited},
 };
 use crate::domain::{is_worker_of_ours, sanitize};
@@ -33,6 +34,16 @@ pub struct FailingTask {
     /// The attempt that runs or comes next; at least 2.
     pub attempt: u32,
     pub cause: TaskFailure,
+    /// `None`: the order is not encrypted, or its input could not be read.
+    pub key: Option<OrderKey>,
+}
+
+/// The key that an order's input is encrypted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderKey {
+    pub id: String,
+    /// Whether this client can decrypt with it.
+    pub here: bool,
 }
 
 /// Why the first attempt failed.
@@ -51,19 +62,46 @@ pub enum TaskFailure {
 }
 
 impl FailingTask {
-    /// As [`TaskFailure::explain`], with the attempt that the server is at.
+    /// What fails, why, and what to do, with the attempt that the server is at.
     #[must_use]
-    pub fn explain(&self, key: Option<&str>) -> String {
-        let Self { attempt, cause } = self;
-        format!("{}; Temporal is at attempt {attempt} of this workflow task", cause.explain(key))
+    pub fn explain(&self) -> String {
+        format!("{}; Temporal is at attempt {} of this workflow task", self.explain_cause(), self.attempt)
+    }
+
+    /// The same without the attempt, so it changes only when the cause does.
+    #[must_use]
+    pub fn explain_cause(&self) -> String {
+        let (text, fix) = self.cause.explain();
+        let key = self.key_that_may_lack().map_or_else(String::new, OrderKey::explain);
+        format!("{}{key}. {fix}", text.trim_end_matches('.'))
+    }
+
+    /// The key whose lack may be why the task fails.
+    #[must_use]
+    pub fn key_that_may_lack(&self) -> Option<&OrderKey> {
+        self.key.as_ref().filter(|_| self.cause.may_be_the_key())
+    }
+}
+
+impl OrderKey {
+    fn explain(&self) -> String {
+        let Self { id, here } = self;
+        let first = if *here {
+            ": "
+        } else {
+            ", and this client cannot decrypt it. Copy that key from the key file of the program that started the order, and "
+        };
+        format!(
+            ". The order is encrypted with the key '{id}'{first}start the worker with ENCRYPT_PAYLOAD=true, \
+             DATACONVERTER_ENCRYPTION_KEY_ID={id} and that key"
+        )
     }
 }
 
 impl TaskFailure {
-    /// What fails, why, and what to do. `key`: the id of the key that this client encrypts with.
-    #[must_use]
-    pub fn explain(&self, key: Option<&str>) -> String {
-        let (text, fix) = match self {
+    /// What fails and why, and what to do.
+    fn explain(&self) -> (String, &'static str) {
+        match self {
             Self::NonDeterminism { message, worker } => (
                 format!("{worker} cannot go on with the workflow, as its code does not fit the history: {message}"),
                 "Run the version of the worker that began it, or terminate the workflow and start the order again",
@@ -82,20 +120,11 @@ impl TaskFailure {
             Self::Unknown { why } => {
                 (format!("the workflow task fails, and the server does not say why: {why}"), "See the worker's log")
             }
-        };
-        let key = key.filter(|_| self.may_be_the_key()).map_or_else(String::new, |key| {
-            format!(
-                ". This client encrypts with the key '{key}': a worker without ENCRYPT_PAYLOAD=true, \
-                 DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key cannot read the order"
-            )
-        });
-        let text = text.trim_end_matches('.');
-        format!("{text}{key}. {fix}")
+        }
     }
 
     /// Whether a worker without the key of the order would fail like this.
-    #[must_use]
-    pub fn may_be_the_key(&self) -> bool {
+    fn may_be_the_key(&self) -> bool {
         match self {
             // How another program's worker gets its key is not known here.
             Self::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
@@ -105,22 +134,48 @@ impl TaskFailure {
     }
 }
 
-/// Reads why the workflow task of a run fails. One small call. `attempt`: the one that the server is at.
+/// Reads why the workflow task of a run fails. One small call, two if the history is longer than that. `attempt`: the one that the server is at.
 pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, attempt: u32) -> FailingTask {
     let request = GetWorkflowExecutionHistoryReverseRequest {
         namespace: link.client().namespace(),
-        execution: Some(execution),
+        execution: Some(execution.clone()),
         maximum_page_size: EVENTS,
         ..Default::default()
     };
-    let cause = match link.service().get_workflow_execution_history_reverse(limited(request)).await {
+    let (cause, first) = match link.service().get_workflow_execution_history_reverse(limited(request)).await {
         Ok(answer) => {
-            let events = answer.into_inner().history.unwrap_or_default().events;
-            last_failure(events, link.codec())
+            let mut events = answer.into_inner().history.unwrap_or_default().events;
+            let first = events.pop_if(|event| event.event_id == 1);
+            (last_failure(events, link.codec()), first)
         }
-        Err(status) => TaskFailure::Unknown { why: sanitize(status.message(), MAX_MESSAGE_CHARS) },
+        Err(status) => (TaskFailure::Unknown { why: sanitize(status.message(), MAX_MESSAGE_CHARS) }, None),
     };
-    FailingTask { attempt, cause }
+    let first = match first {
+        Some(first) => Some(first),
+        None => first_event(link, execution).await,
+    };
+    FailingTask { attempt, cause, key: first.and_then(|first| order_key(first, link.codec())) }
+}
+
+/// `None`: the server does not say.
+async fn first_event(link: &Link, execution: WorkflowExecution) -> Option<HistoryEvent> {
+    let request = GetWorkflowExecutionHistoryRequest {
+        namespace: link.client().namespace(),
+        execution: Some(execution),
+        maximum_page_size: 1,
+        ..Default::default()
+    };
+    let answer = link.service().get_workflow_execution_history(limited(request)).await.ok()?;
+    answer.into_inner().history?.events.into_iter().next()
+}
+
+/// `first`: the event of the run's start.
+fn order_key(first: HistoryEvent, codec: Option<&Codec>) -> Option<OrderKey> {
+    let Some(Began(began)) = first.attributes else { return None };
+    let (id, payload) =
+        began.input?.payloads.into_iter().find_map(|payload| Some((encrypted_with(&payload)?, payload)))?;
+    let here = codec.is_some_and(|codec| codec.decode_one(payload).is_ok());
+    Some(OrderKey { id: sanitize(&id, MAX_MESSAGE_CHARS), here })
 }
 
 /// `events`: the newest first.
@@ -165,12 +220,19 @@ fn failure(attributes: WorkflowTaskFailedEventAttributes, codec: Option<&Codec>)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use temporalio_common::protos::temporal::api::{
+        common::v1::{Payload, Payloads},
         failure::v1::Failure,
-        history::v1::{WorkflowTaskCompletedEventAttributes, WorkflowTaskTimedOutEventAttributes},
+        history::v1::{
+            WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
+            WorkflowTaskTimedOutEventAttributes,
+        },
     };
 
     use super::*;
+    use crate::encryption::{KeyRing, sample_key};
 
     fn failed(cause: WorkflowTaskFailedCause, message: &str) -> HistoryEvent {
         let attributes = WorkflowTaskFailedEventAttributes {
@@ -193,19 +255,47 @@ mod tests {
         let found = last_failure(vec![failed(unhandled, "no such\u{1b} key"), completed()], None);
         let (worker, message) = ("worker idempotence-worker@1@h".to_owned(), "no such\\u{1b} key".to_owned());
         assert_eq!(found, TaskFailure::Worker { message, worker });
-        let text = FailingTask { attempt: 3, cause: found.clone() }.explain(Some("stage"));
+        let explain = |attempt, cause, here| {
+            FailingTask { attempt, cause, key: Some(OrderKey { id: "stage".to_owned(), here }) }.explain()
+        };
+        let text = explain(3, found.clone(), true);
         for part in ["worker idempotence-worker@1@h", "no such", "key 'stage'", "ENCRYPT_PAYLOAD=true", "attempt 3"] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(!FailingTask { attempt: 2, cause: found }.explain(None).contains("ENCRYPT"));
+        assert!(!text.contains("this client"), "{text}");
+        let text = explain(3, found.clone(), false);
+        for part in ["key 'stage', and this client cannot decrypt it", "Copy that key", "KEY_ID=stage"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!FailingTask { attempt: 2, cause: found, key: None }.explain().contains("ENCRYPT"));
         let foreign = TaskFailure::Worker { message: "no key".to_owned(), worker: "worker 31@there".to_owned() };
-        assert!(!FailingTask { attempt: 2, cause: foreign }.explain(Some("stage")).contains("ENCRYPT"));
+        assert!(!explain(2, foreign, true).contains("ENCRYPT"));
         let found = last_failure(vec![failed(WorkflowTaskFailedCause::NonDeterministicError, "TMPRL1100")], None);
-        let text = FailingTask { attempt: 2, cause: found }.explain(Some("stage"));
+        let text = explain(2, found, true);
         assert!(text.contains("TMPRL1100") && text.contains("terminate") && !text.contains("ENCRYPT"), "{text}");
         let found = last_failure(vec![failed(WorkflowTaskFailedCause::BadScheduleActivityAttributes, "x")], None);
-        let text = FailingTask { attempt: 2, cause: found }.explain(None);
+        let text = explain(2, found, true);
         assert!(text.contains("BAD_SCHEDULE_ACTIVITY_ATTRIBUTES"), "{text}");
+    }
+
+    #[test]
+    fn the_key_of_the_order_is_read_from_its_first_event() {
+        let codec = |id: &str| {
+            let keys = [(id.parse().unwrap(), sample_key())].into();
+            Codec::new(Arc::new(KeyRing::new(id, keys).unwrap()), false)
+        };
+        let first = |payload| {
+            let input = Some(Payloads { payloads: vec![payload] });
+            let began = WorkflowExecutionStartedEventAttributes { input, ..Default::default() };
+            HistoryEvent { event_id: 1, attributes: Some(Began(began)), ..Default::default() }
+        };
+        let payload = Payload { data: b"order".to_vec(), ..Default::default() };
+        let sealed = codec("stage").encode_one(&payload).unwrap();
+        let key = |here| Some(OrderKey { id: "stage".to_owned(), here });
+        assert_eq!(order_key(first(sealed.clone()), Some(&codec("stage"))), key(true));
+        assert_eq!(order_key(first(sealed.clone()), Some(&codec("other"))), key(false));
+        assert_eq!(order_key(first(sealed), None), key(false));
+        assert_eq!(order_key(first(payload), None), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ where
 /// Logs what was found, as long as the layer lives. An event within a layer would be lost, so this is a task of its own.
 pub async fn log_failed_tasks(mut found: mpsc::Receiver<FailedTask>) {
     while let Some(FailedTask { run, cause }) = found.recv().await {
-        let explanation = FailingTask { attempt: 2, cause }.explain(None);
+        let explanation = FailingTask { attempt: 2, cause, key: None }.explain();
         tracing::warn!(run, "{explanation}");
     }
 }

@@ -222,7 +222,7 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
         let since = Instant::now();
         let failing = loop {
             if let Some(failing) = describe(&link, &workflow, &run).await.unwrap().failing {
-                break failing.explain(None);
+                break failing.explain();
             }
             assert!(since.elapsed() < PATIENCE, "{part}: it does not fail");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;

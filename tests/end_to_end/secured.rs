@@ -766,5 +766,16 @@ fn doctor_finds_orders_that_the_worker_cannot_read() {
             break said;
         }
     };
-    assert!(said.contains("WRONG    orders") && said.contains("encrypts with the key 'mysecretkey'"), "{said}");
+    assert!(said.contains("WRONG    orders") && said.contains("encrypted with the key 'mysecretkey': start"), "{said}");
+    assert!(said.contains("DATACONVERTER_ENCRYPTION_KEY_ID=mysecretkey IDEMPOTENCE_ENCRYPTION_KEY_FILE="), "{said}");
+    // A client with another key, and one without.
+    room.set("DATACONVERTER_ENCRYPTION_KEY_ID", "other");
+    room.set("IDEMPOTENCE_ENCRYPTION_KEY_FILE", "other.toml");
+    room.succeed(&["keys", "add"]);
+    for encrypts in ["true", "false"] {
+        room.set("ENCRYPT_PAYLOAD", encrypts);
+        let said = text(&room.run(&["doctor"])).0;
+        assert!(said.contains("encrypted with the key 'mysecretkey', and this client cannot decrypt it"), "{said}");
+        assert!(!said.contains("KEY_ID=other"), "{said}");
+    }
 }

@@ -145,17 +145,18 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     match failing.first() {
         None => Check::right("orders", format!("of {looked_at} open on '{queue}' none fails")),
         Some((workflow, first)) => {
-            let why = first.explain(link.key_id());
+            let why = first.explain();
             let says = format!("{} of {looked_at} open on '{queue}' cannot go on; {workflow}: {why}", failing.len());
-            Check::wrong("orders", says, worker_with_key(first, link.key_id(), key_file))
+            Check::wrong("orders", says, worker_with_key(first, key_file))
         }
     }
 }
 
-/// The command that starts a worker with the key of this client, if its lack may be why the task fails.
-fn worker_with_key(failing: &FailingTask, key: Option<&str>, key_file: Option<&Path>) -> Option<String> {
-    let key = key.filter(|_| failing.cause.may_be_the_key())?;
-    let mut command = vec!["ENCRYPT_PAYLOAD=true".to_owned(), format!("DATACONVERTER_ENCRYPTION_KEY_ID={key}")];
+/// The command that starts a worker with the key of the order, if its lack may be why the task fails and it is here.
+fn worker_with_key(failing: &FailingTask, key_file: Option<&Path>) -> Option<String> {
+    let key = failing.key_that_may_lack().filter(|key| key.here)?;
+    let id = shlex::try_quote(&key.id).ok()?;
+    let mut command = vec!["ENCRYPT_PAYLOAD=true".to_owned(), format!("DATACONVERTER_ENCRYPTION_KEY_ID={id}")];
     if let Some(file) = key_file.filter(|file| file.is_file()) {
         let file = file.to_string_lossy();
         let quoted = shlex::try_quote(&file).ok()?;
