@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, Overlay, Pace, Question, ReplayBar, Setup, Standing, Wind},
+    app::{App, Command, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Setup, Standing, Wind},
     domain::UnixMillis,
     runtime::core::Core,
 };
@@ -51,7 +51,7 @@ pub struct Player {
     foot: Foot,
     above: Above,
     /// What the speaker reads, where that has changed.
-    page: Option<Command>,
+    page: Option<NotesPage>,
     dirty: bool,
 }
 
@@ -217,8 +217,16 @@ impl Player {
 
     /// What is asked for was done then, but for what the speaker reads now.
     fn tell(&mut self, message: Message) {
-        let page = self.app.update(message).into_iter().rfind(|command| matches!(command, Command::Present(_)));
+        let present = |command| if let Command::Present(page) = command { Some(page) } else { None };
+        let page = self.app.update(message).into_iter().filter_map(present).next_back();
         self.page = page.or(self.page.take());
+    }
+
+    /// The speaker's notes with times of the clock here, `now`, as their reader compares them with it.
+    fn notes_of_today(&self, page: NotesPage, now: UnixMillis) -> NotesPage {
+        let there = self.time_of(self.at);
+        let here = |at: UnixMillis| UnixMillis(now.0.saturating_sub(there.0.saturating_sub(at.0)));
+        NotesPage { begun: here(page.begun), since: here(page.since), ..page }
     }
 
     /// Time has passed here, and passes there.
@@ -341,7 +349,9 @@ impl Core for Player {
             _ => self.dirty = true,
         }
         self.show_bar();
-        self.page.take().into_iter().collect()
+        let Some(now) = self.clock else { return Vec::new() };
+        let page = self.page.take().map(|page| self.notes_of_today(page, now));
+        page.map(Command::Present).into_iter().collect()
     }
 
     fn take_dirty(&mut self) -> bool {
@@ -437,6 +447,29 @@ mod tests {
         assert!(world.app().walkthrough().unwrap().step().is_none());
         let _ended = world.core.end();
         (frames, shelf.bytes())
+    }
+
+    #[test]
+    fn the_speaker_reads_times_of_the_clock_here() {
+        let bytes = crate::recording::built_in("walkthrough").unwrap();
+        let mut player = Player::new(Recording::read("walkthrough", bytes).unwrap(), Look::default());
+        let mut now = UnixMillis(4_000_000_000_000);
+        let begun = now;
+        let mut pages = Vec::new();
+        for _ in 0..100 {
+            for message in [Message::Tick { now }, Message::Intent(Intent::Wind(Wind::Next))] {
+                pages.extend(player.update(message).into_iter().filter_map(|command| match command {
+                    Command::Present(page) => Some((page, now)),
+                    _ => None,
+                }));
+            }
+            now = UnixMillis(now.0 + 100);
+        }
+        assert!(pages.len() > 5, "{} pages", pages.len());
+        for (page, now) in pages {
+            let earliest = UnixMillis(begun.0 - player.length());
+            assert!(earliest <= page.begun && page.begun <= page.since && page.since <= now, "{page:?} at {now:?}");
+        }
     }
 
     #[test]
