@@ -1,15 +1,8 @@
 //! What a worker counts, as Prometheus gets it: the SDK's figures and ours, on one page.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use idempotence::{
-    domain::Guard,
-    faults::FaultPlan,
-    store::JsonStore,
-    temporal::{
-        ATTEMPTS_PER_SDK_WORKER, End, Exporter, Link, METRICS_PATH, WorkerSetup, order_workflow_id, run_worker,
-    },
-};
+use idempotence::temporal::{End, Exporter, Link, METRICS_PATH, WorkerSetup, order_workflow_id, run_worker};
 use temporalio_client::{Connection, ConnectionOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -49,16 +42,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let metered = ConnectionOptions::new(url).maybe_metrics_meter(exporter.client_meter()).build();
     Connection::connect(metered).await.unwrap();
-    let setup = WorkerSetup {
-        client: link.client().clone(),
-        task_queue: stage.queue.clone(),
-        store: Arc::new(JsonStore::open(&stage.database).unwrap()),
-        faults: FaultPlan::none(),
-        seed: 0,
-        guard: Guard::Ledger,
-        metrics: Some(exporter),
-        attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
-    };
+    let setup = WorkerSetup { metrics: Some(exporter), ..stage.worker_setup(&link) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {
         let _stopped = stopped.await;
@@ -87,7 +71,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     }
     assert!(page.contains("temporal_workflow_completed_total{"), "{page}");
     let id = order_workflow_id("A");
-    for told in [id.as_str(), "RANDOM ERROR", "not possible"] {
+    for told in [id.as_str(), "RANDOM ERROR", "expected a whole"] {
         assert!(!page.contains(told), "{told:?} is in:\n{page}");
     }
     let closed = async {

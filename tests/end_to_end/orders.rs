@@ -2,15 +2,14 @@
 
 use std::{
     process::Command,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use idempotence::{
-    domain::{Activity, Attempt, Guard},
-    faults::{Draw, FaultPlan, Point, Preset, Seed},
+    domain::{Activity, Attempt},
+    faults::{Draw, Point, Preset, Seed},
     server,
-    store::{Fact, JsonStore, Phase},
+    store::{Fact, Phase},
     temporal::{End, Link, OrderInput, WorkerSetup, run_worker},
 };
 use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkersRequest;
@@ -241,16 +240,7 @@ async fn an_sdk_worker_that_has_run_its_attempts_hands_over_and_no_order_waits()
     }
     let stage = Stage::new();
     let link = stage.link().await;
-    let setup = WorkerSetup {
-        client: link.client().clone(),
-        task_queue: stage.queue.clone(),
-        store: Arc::new(JsonStore::open(&stage.database).unwrap()),
-        faults: FaultPlan::none(),
-        seed: 0,
-        guard: Guard::Ledger,
-        metrics: None,
-        attempts_per_sdk_worker: 3,
-    };
+    let setup = WorkerSetup { attempts_per_sdk_worker: 3, ..stage.worker_setup(&link) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {
         let _stopped = stopped.await;

@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
-    sync::{LazyLock, mpsc},
+    sync::{Arc, LazyLock, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -13,10 +13,10 @@ use std::{
 use idempotence::{
     domain::Guard,
     faults::FaultPlan,
-    store::{Audit, Document, Fact, JournalReader, Phase, Record, Verdict, read_document},
+    store::{Audit, Document, Fact, JournalReader, JsonStore, Phase, Record, Verdict, read_document},
     temporal::{
-        Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started, Watch,
-        order_workflow_id, start,
+        ATTEMPTS_PER_SDK_WORKER, Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started,
+        Watch, WorkerSetup, order_workflow_id, start,
     },
 };
 use tempfile::TempDir;
@@ -128,6 +128,20 @@ impl Stage {
     /// The same, with its log lines in a file.
     pub fn worker_logging(&self, settings: &[(&str, &str)], log: &Path) -> WorkerProcess {
         WorkerProcess::start(self.command("worker"), settings, std::fs::File::create(log).expect("a log file").into())
+    }
+
+    /// What a worker in the process of a test needs.
+    pub fn worker_setup(&self, link: &Link) -> WorkerSetup {
+        WorkerSetup {
+            client: link.client().clone(),
+            task_queue: self.queue.clone(),
+            store: Arc::new(JsonStore::open(&self.database).expect("a database")),
+            faults: FaultPlan::none(),
+            seed: 0,
+            guard: Guard::Ledger,
+            metrics: None,
+            attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
+        }
     }
 
     pub async fn link(&self) -> Link {

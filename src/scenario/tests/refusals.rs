@@ -99,8 +99,6 @@ fn what_is_wrong_with_a_fault_plan_is_told_at_the_very_character() {
 
 #[test]
 fn what_is_wrong_with_an_act_is_told_with_its_place() {
-    let then = |text: &str| format!("quantity = 999\n[[acts]]\n{text}");
-    let second = |text, expected| (refused("quantity = 999", &then(text)), expected);
     all_are_refused(&[
         ("order = 'A12'\n", "", "line 3, column 1: the act does nothing; give it an order or do"),
         ("quantity = 999\n", "", "line 3, column 1: the act needs the key quantity"),
@@ -153,6 +151,12 @@ fn what_is_wrong_with_an_act_is_told_with_its_place() {
     let long = "x".repeat(127);
     let message = refused("order = 'A12'", &format!("order = '{long}'\ncopies = 10"));
     assert!(message.starts_with("line 4, column 9: the id has 130 bytes"), "{message}");
+}
+
+#[test]
+fn what_is_wrong_with_a_later_act_is_told_with_its_place() {
+    let then = |text: &str| format!("quantity = 999\n[[acts]]\n{text}");
+    let second = |text, expected| (refused("quantity = 999", &then(text)), expected);
     for (message, expected) in [
         second(
             "do = 'kill'",
