@@ -28,17 +28,13 @@ fn keep(written: io::Result<()>) {
     }
 }
 
-/// The exit code of the process: `code`, unless standard output could not be written. Takes no lock: a thread may still
+/// The exit code of the process: `code`, or a failure if standard output could not be written, which is reported. Takes no lock: a thread may still
 /// write to a terminal that takes no output.
 #[must_use]
 pub fn finish(code: ExitCode) -> ExitCode {
-    match FAILURE.get() {
-        Some(cause) if code == ExitCode::SUCCESS => {
-            problem(&format!("could not write to standard output: {cause}"));
-            ExitCode::FAILURE
-        }
-        _ => code,
-    }
+    let Some(cause) = FAILURE.get() else { return code };
+    problem(&format!("could not write to standard output: {cause}"));
+    if code == ExitCode::SUCCESS { ExitCode::FAILURE } else { code }
 }
 
 /// Prints the answer of the command line's parser, which is help, a version or an error, and gives its exit code.

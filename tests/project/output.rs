@@ -51,6 +51,20 @@ fn output_that_cannot_be_written_is_a_failure() {
         assert_eq!(output.status.code(), Some(1), "{line}: {problem}");
         assert!(problem.contains("could not write to standard output: No space left"), "{line}: {problem}");
     }
+    // A command that fails keeps its exit code.
+    for (line, code) in [
+        ("doctor --address 127.0.0.1:1", 1),
+        ("doctor --address 127.0.0.1:1 --json", 1),
+        ("doctor --address nowhere", 2),
+        ("config --address nowhere", 2),
+        ("config --json --address nowhere", 2),
+    ] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program(&home).args(line.split(' ')).stdout(full).output().unwrap();
+        let problem = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{line}: {problem}");
+        assert!(problem.contains("could not write to standard output: No space left"), "{line}: {problem}");
+    }
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = program(&home).args(["keys", "add", "one"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
