@@ -32,6 +32,7 @@ pub mod keymap;
 pub mod listen;
 pub mod picture;
 pub mod recording;
+mod rounded;
 pub mod runtime;
 pub mod scenario;
 pub mod server;

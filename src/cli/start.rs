@@ -74,14 +74,14 @@ mod tests {
     fn a_wrong_argument_is_named_with_its_value_and_what_is_expected() {
         let long = "x".repeat(129);
         let workflow = "w".repeat(1001);
-        let units = "give a whole number of units from 1 to 2147483648";
+        let units = "expected a whole number from 1 to 2147483647";
         for (arguments, argument, expected) in [
             (vec!["A", "123456", "-5"], "[QUANTITY]", units),
             (vec!["A", "123456", "abc"], "[QUANTITY]", units),
             (vec!["A", "123456", "0"], "[QUANTITY]", units),
             (vec!["A", "123456", "1.5"], "[QUANTITY]", units),
             (vec!["A", "123456", ""], "[QUANTITY]", units),
-            (vec!["A", "123456", "2147483649"], "[QUANTITY]", units),
+            (vec!["A", "123456", "2147483648"], "[QUANTITY]", units),
             (vec!["A", "123456", "99999999999999999999"], "[QUANTITY]", units),
             (vec!["A", "123456", "-99999999999999999999"], "[QUANTITY]", units),
             (vec![""], "[ORDER_ID]", "give 1 to 128 printable ASCII characters"),
@@ -101,7 +101,7 @@ mod tests {
             assert!(text.contains(&named) && text.contains(expected), "{arguments:?}: {text}");
             assert_eq!(error.exit_code(), 2, "{arguments:?}");
         }
-        let args = start(&["A", "123456", "2147483648"]).unwrap();
-        assert_eq!(args.quantity, 2_147_483_648);
+        let args = start(&["A", "123456", "2147483647"]).unwrap();
+        assert_eq!(args.quantity, 2_147_483_647);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{domain::MAX_QUANTITY, faults::Seed};
+use crate::{
+    domain::{MAX_QUANTITY, expected_quantity},
+    faults::Seed,
+};
 
 /// The server's own limit of a workflow id.
 const MAX_WORKFLOW_ID_BYTES: usize = 1000;
@@ -10,7 +13,7 @@ const MAX_WORKFLOW_ID_BYTES: usize = 1000;
 /// Units of a product, as an order may ask for them.
 pub(super) fn quantity(text: &str) -> Result<i64, String> {
     let quantity = text.parse().ok().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity));
-    quantity.ok_or_else(|| format!("give a whole number of units from 1 to {MAX_QUANTITY}"))
+    quantity.ok_or_else(|| format!("expected {}", expected_quantity()))
 }
 
 /// The seed of a fault plan.

@@ -149,11 +149,10 @@ impl Inventory {
             Guard::Off => {}
         }
         let delta = self.validate(effect, guard).map_err(Refusal::Rejected)?;
-        // An overflow needs 2^32 orders of the largest size; it is an error all the same, never a wrap.
-        let stock = self
-            .stock
-            .checked_add(delta)
-            .ok_or(Refusal::Rejected(Rejection::InvalidQuantity { quantity: effect.quantity() }))?;
+        // Only a document from outside can bring the stock that near to its lowest number.
+        let quantity = effect.quantity();
+        let too_little = Rejection::InsufficientStock { quantity, stock: self.stock };
+        let stock = self.stock.checked_add(delta).ok_or(Refusal::Rejected(too_little))?;
         let receipt = Receipt { delta, stock };
         Ok(Decision::Apply(Change { key: effect.key(), payload: effect.payload(), receipt }))
     }

@@ -18,6 +18,8 @@ pub use guard::{Guard, UnknownGuard};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
 pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
-pub use order::{Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder};
+pub use order::{
+    Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,
+};
 pub use retry::RetryWaits;
 pub use sanitize::sanitize;

@@ -9,8 +9,15 @@ use super::{IdempotencyKey, OrderId, ProductId};
 /// Units in stock. Signed: without a guard the stock can go below zero, and the audience must see it.
 pub type Stock = i64;
 
-/// The most units that one order may ask for.
-pub const MAX_QUANTITY: i64 = 1 << 31;
+/// The most units that one order may ask for: the largest that every client can send, also one whose numbers have
+/// 32 bits. No order can bring the stock near the end of its 64 bits.
+pub const MAX_QUANTITY: i64 = (1 << 31) - 1;
+
+/// What a quantity must be, for every message about one that is not.
+#[must_use]
+pub fn expected_quantity() -> String {
+    format!("a whole number from 1 to {MAX_QUANTITY}")
+}
 
 /// A supplier order is made when the stock is below this.
 pub const REORDER_BELOW: Stock = 2;
@@ -117,7 +124,7 @@ impl fmt::Display for Rejection {
         match self {
             Self::InvalidOrder { message } => write!(f, "the order is malformed: {message}"),
             Self::InvalidQuantity { quantity } => {
-                write!(f, "a quantity of {quantity} is not possible; give 1 to {MAX_QUANTITY}")
+                write!(f, "the order is malformed: Quantity: expected {}, found {quantity}", expected_quantity())
             }
             Self::UnknownProduct { product, known } => {
                 write!(f, "product {product} is not in the inventory, which holds {known}")

@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::domain::{Activity, Inventory, ProductId, Stock};
+use crate::{
+    domain::{Activity, Inventory, ProductId, Stock, sanitize},
+    rounded::find_rounded,
+};
 
 /// The document that a new database starts from, byte for byte the seed's.
 pub const STARTING_DOCUMENT: &str = include_str!("../../assets/inventory.json");
@@ -39,6 +42,9 @@ pub struct Retries {
 
 /// The largest document that is read. Ours has about 200 bytes.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+
+/// Characters of a wrong number that a message shows.
+const MAX_NUMBER_CHARS: usize = 40;
 
 /// Why a file is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +94,11 @@ impl Document {
             return Err(DocumentError(format!("its text is {encoding}; save it as UTF-8")));
         }
         let text = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
-        serde_json::from_slice(text).map_err(|error| DocumentError(error.to_string()))
+        let document = serde_json::from_slice(text).map_err(|error| DocumentError(error.to_string()))?;
+        match find_rounded(text) {
+            Some(number) => Err(DocumentError(format!("{} is not a whole number", sanitize(number, MAX_NUMBER_CHARS)))),
+            None => Ok(document),
+        }
     }
 }
 
@@ -168,6 +178,8 @@ mod tests {
             let error = Document::parse(text.replace("NUMBER", number).as_bytes()).unwrap_err().to_string();
             assert!(error.contains("line 4"), "{number}: {error}");
         }
+        let error = Document::parse(text.replace("NUMBER", "774.0000000000000001").as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("774.0000000000000001 is not a whole number"), "{error}");
         let with_seq = text.replace("NUMBER", "1, \"seq\": 17.0");
         assert_eq!(Document::parse(with_seq.as_bytes()).unwrap().seq, Some(17));
     }

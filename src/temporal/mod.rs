@@ -2,7 +2,7 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `wire`, `received`, `unique_json` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
+//! | `wire`, `received`, `payload_json`, `unique_json` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
 //! | `workflow`, `activities`, `worker`, `task_log` | the worker's side |
 //! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
 //! | `starter`, `presence`, `open_runs` | the client's side |
@@ -22,6 +22,7 @@ mod link;
 mod metrics;
 mod open_runs;
 mod operate;
+mod payload_json;
 mod presence;
 mod profile;
 mod proxy;

@@ -16,18 +16,15 @@ use temporalio_common::{
     protos::temporal::api::common::v1::Payload,
 };
 
-use super::unique_json::Unique;
+use super::payload_json::json;
 use super::wire::{Demo, OrderInput, RetrySettings, SupplierInput};
 use crate::{
-    domain::{Guard, MAX_QUANTITY, OrderId, ProductId, Rejection, sanitize},
+    domain::{Guard, OrderId, ProductId, Rejection, expected_quantity, sanitize},
     faults::{FaultPlan, Seed},
 };
 
 /// Characters of a wrong value that a message shows.
-const MAX_SHOWN_CHARS: usize = 40;
-
-/// Characters of a JSON parser's message that are kept.
-const MAX_PROBLEM_CHARS: usize = 200;
+pub(super) const MAX_SHOWN_CHARS: usize = 40;
 
 /// The longest wait and timeout of `Demo.Retry`, in milliseconds: 365 days.
 const MAX_RETRY_MILLIS: u64 = 365 * 24 * 3_600 * 1_000;
@@ -35,10 +32,10 @@ const MAX_RETRY_MILLIS: u64 = 365 * 24 * 3_600 * 1_000;
 /// The most attempts that the server takes; it counts in 32 signed bits.
 const MAX_ATTEMPTS: u64 = i32::MAX as u64;
 
-/// Whole numbers up to here, 2^53, are exact in a floating-point number.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// From 2^53 on, different whole numbers are the same floating-point number.
+const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
 
-const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
+pub(super) const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
 
 /// Why an input is not an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,49 +126,6 @@ impl TemporalDeserializable for SupplierArguments {
     }
 }
 
-/// The text of a payload as JSON, or what it is instead.
-///
-/// # Errors
-/// Another worker may be able to read it.
-fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionError> {
-    let text = |key: &str| payload.metadata.get(key).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let encoding = text("encoding").unwrap_or_default();
-    let shut = |message: String| {
-        // The SDK reports only that the workflow could not be created.
-        tracing::warn!("{message}");
-        Err(PayloadConversionError::EncodingError(message.into()))
-    };
-    match encoding.as_str() {
-        "json/plain" => Ok(serde_json::from_slice(&payload.data).map(|Unique(value)| value).map_err(|error| {
-            let problem = sanitize(&error.to_string(), MAX_PROBLEM_CHARS);
-            format!("expected {ORDER}, found JSON that cannot be read: {problem}")
-        })),
-        "binary/null" => Ok(Ok(Value::Null)),
-        "binary/encrypted" => {
-            let key = sanitize(&text("encryption-key-id").unwrap_or_default(), MAX_SHOWN_CHARS);
-            shut(if key.is_empty() {
-                "the payload is encrypted and does not say with which key, so no worker of this program can read it; its \
-                 sender has to set 'encryption-key-id' in the payload's metadata"
-                    .to_owned()
-            } else {
-                format!(
-                    "the payload is encrypted with the key '{key}', and this worker has no key; start it with \
-                     ENCRYPT_PAYLOAD=true, DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key"
-                )
-            })
-        }
-        // What codecs make. Those two are made by converters.
-        codec if codec.starts_with("binary/") && !matches!(codec, "binary/plain" | "binary/protobuf") => {
-            let codec = sanitize(codec, MAX_SHOWN_CHARS);
-            shut(format!("the payload's encoding is '{codec}', which this worker cannot read; its sender has a codec"))
-        }
-        other => {
-            let other = sanitize(other, MAX_SHOWN_CHARS);
-            Ok(Err(format!("expected {ORDER}, found a payload with the encoding '{other}' instead of 'json/plain'")))
-        }
-    }
-}
-
 /// Reads an order.
 ///
 /// # Errors
@@ -185,6 +139,7 @@ pub(super) fn order(value: &Value) -> Result<OrderInput, InvalidOrder> {
     fields.check_names(&["OrderID", "Item", "Quantity", "Demo"], false).map_err(InvalidOrder::new)?;
     let order = fields.id("OrderID", OrderId::new).map_err(InvalidOrder::new)?;
     let rest = || -> Result<OrderInput, String> {
+        fields.check_product()?;
         let item = fields.id("Item", ProductId::new)?;
         let quantity = fields.quantity("Quantity")?;
         let demo = fields.object("Demo")?.map(|demo| read_demo(&demo)).transpose()?;
@@ -276,9 +231,6 @@ impl<'a> Fields<'a> {
     /// Refuses names that differ from a known one only in case and separators: their values would be ignored. A
     /// `strict` check refuses every name that is not known.
     fn check_names(&self, known: &[&str], strict: bool) -> Result<(), String> {
-        let plain = |name: &str| -> String {
-            name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
-        };
         for name in self.fields.keys().filter(|name| !known.contains(&name.as_str())) {
             let shown = format!("{}{}", self.prefix, sanitize(name, MAX_SHOWN_CHARS));
             if let Some(meant) = known.iter().find(|known| plain(known) == plain(name)) {
@@ -289,6 +241,19 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses another name for the product than `Item`, unless it names the same product: it would be ignored.
+    fn check_product(&self) -> Result<(), String> {
+        let Some((name, product)) = self.fields.iter().find(|(name, _)| plain(name) == "productid") else {
+            return Ok(());
+        };
+        let name = sanitize(name, MAX_SHOWN_CHARS);
+        let Some(item) = self.fields.get("Item") else { return Err(format!("{name}: the field is called 'Item'")) };
+        if id_text("", product) == id_text("", item) {
+            return Ok(());
+        }
+        Err(format!("{name}: expected the same as Item, which is {}, found {}", shown(item), shown(product)))
     }
 
     /// `None` if it is absent or null.
@@ -307,7 +272,7 @@ impl<'a> Fields<'a> {
     }
 
     fn quantity(&self, name: &str) -> Result<i64, String> {
-        whole(name, self.required(name, &format!("a whole number from 1 to {MAX_QUANTITY}"))?)
+        whole(name, self.required(name, &expected_quantity())?)
     }
 
     fn mismatch(&self, name: &str, expected: &str, value: &Value) -> String {
@@ -350,6 +315,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A field's name without case and separators.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
 /// An id as a text. A whole number is one without loss.
 fn id_text(name: &str, value: &Value) -> Result<String, String> {
     match value {
@@ -370,13 +340,13 @@ fn whole(name: &str, value: &Value) -> Result<i64, String> {
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    number.ok_or_else(|| format!("{name}: expected a whole number from 1 to {MAX_QUANTITY}, found {}", shown(value)))
+    number.ok_or_else(|| format!("{name}: expected {}, found {}", expected_quantity(), shown(value)))
 }
 
 /// The number without loss.
 fn exact(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| {
-        let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= MAX_EXACT)?;
+        let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < FIRST_INEXACT)?;
         format!("{float:.0}").parse().ok()
     })
 }
@@ -456,6 +426,11 @@ mod tests {
             (r#"{"OrderID":1e300,"Item":"1","Quantity":1}"#, &["OrderID: expected a text"]),
             (r#"{"OrderID":"","Item":"1","Quantity":1}"#, &["OrderID:", "empty"]),
             (r#"{"OrderID":"A","Item":" 1","Quantity":1}"#, &["Item:", "space"]),
+            (r#"{"OrderID":"A","Item":"1","Quantity":2.0000000000000001}"#, &["found 2.0000000000000001", "rounded"]),
+            (r#"{"OrderID":"A","Item":"1","Quantity":9007199254740993.0}"#, &["Quantity: expected a whole number"]),
+            (r#"{"OrderID":"A","Item":"1","ProductID":"2","Quantity":1}"#, &["ProductID: ", "Item", "'1'", "'2'"]),
+            (r#"{"OrderID":"A","Item":"1","product_id":2,"Quantity":1}"#, &["product_id: ", "Item", "'1'", "found 2"]),
+            (r#"{"OrderID":"A","ProductID":"2","Quantity":1}"#, &["ProductID: the field is called 'Item'"]),
             (r#"{"orderId":"A","item":"1","quantity":1}"#, &["orderId: the field is called 'OrderID'"]),
             (r#"{"OrderID":"A","Item":"1","Quantity":1,"demo":{}}"#, &["demo: the field is called 'Demo'"]),
             (r#"{"OrderID":"A","OrderID":"B","Item":"1","Quantity":1}"#, &["'OrderID' is given twice"]),
