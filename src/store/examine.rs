@@ -39,6 +39,8 @@ pub enum Problem {
     Refused(StoreError),
     #[error("the document is damaged ({0}); a worker keeps it aside and puts the journal's in its place")]
     Damaged(DocumentError),
+    #[error("the document is missing; a worker makes it again from its journal")]
+    Missing,
     #[error("the document says {}, its journal {journal}: {difference}", .document.stock)]
     Differs { document: Document, journal: Stock, difference: Difference },
 }
@@ -87,7 +89,7 @@ pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examinatio
         account.read(&mut reader, &paths, seen)?;
         if seq_of(&shown) > seq_of(&before) {
             // A worker publishes, only not as fast as its journal grows.
-            return account.conclude(&paths, None).map(Some);
+            return Ok(Some(Examination { problem: poison(&paths)?, audit: account.audit }));
         }
     }
     account.conclude(&paths, shown).map(Some)
@@ -207,8 +209,14 @@ impl Account {
     }
 
     fn is_behind(&self, shown: &Shown) -> bool {
-        let Some(Ok(document)) = shown else { return false };
-        self.lost_end(document).is_some() || matches!(self.difference(document), Some(Difference::Old { .. }))
+        match shown {
+            Some(Ok(document)) => {
+                self.lost_end(document).is_some() || matches!(self.difference(document), Some(Difference::Old { .. }))
+            }
+            // A worker makes it after its journal.
+            None => true,
+            Some(Err(_)) => false,
+        }
     }
 
     fn difference(&self, document: &Document) -> Option<Difference> {
@@ -241,8 +249,8 @@ impl Account {
     fn conclude(self, paths: &Paths, shown: Shown) -> Result<Examination, StoreError> {
         let problem = match (poison(paths)?, shown) {
             (Some(poison), _) => Some(poison),
-            (None, None) => None,
-            (None, Some(Err(cause))) => Some(Problem::Damaged(cause)),
+            (None, None) => Some(usable_or(paths, Problem::Missing)),
+            (None, Some(Err(cause))) => Some(usable_or(paths, Problem::Damaged(cause))),
             (None, Some(Ok(document))) => self.judge(paths, document)?,
         };
         Ok(Examination { audit: self.audit, problem })
@@ -263,10 +271,15 @@ impl Account {
             },
             difference => difference,
         };
-        // Advice to start a worker is wrong if none can work.
-        Ok(Some(match super::probe(&paths.document) {
-            Err(error) if !matches!(error, StoreError::Busy { .. }) => Problem::Refused(error),
-            Ok(_) | Err(_) => Problem::Differs { document, journal: self.audit.actual, difference },
-        }))
+        let differs = Problem::Differs { document, journal: self.audit.actual, difference };
+        Ok(Some(usable_or(paths, differs)))
+    }
+}
+
+/// A problem that a worker repairs, or why no worker can use the database: then advice to start one is wrong.
+fn usable_or(paths: &Paths, problem: Problem) -> Problem {
+    match super::probe(&paths.document) {
+        Err(error) if !matches!(error, StoreError::Busy { .. }) => Problem::Refused(error),
+        Ok(_) | Err(_) => problem,
     }
 }

@@ -81,3 +81,15 @@ fn a_document_that_another_program_put_back_is_one() {
         assert!(database.has_kept_a_document(), "{orders}");
     }
 }
+
+#[test]
+fn a_missing_document_is_a_problem_that_a_worker_repairs() {
+    let database = Database::new();
+    drop(database.open());
+    fs::remove_file(database.path()).unwrap();
+    let found = database.examine();
+    assert!(matches!(found.problem, Some(Problem::Missing)), "{found:?}");
+    assert_eq!(found.verdict(), Verdict::Wrong);
+    drop(database.open());
+    assert_eq!(database.examine().verdict(), Verdict::Right);
+}
