@@ -1,6 +1,7 @@
 //! Opening files by names that may lead anywhere: nothing blocks, and nothing but a regular file is read.
 
 use std::{
+    fmt,
     fs::{self, File, FileType, Metadata, OpenOptions},
     io,
     os::unix::fs::{FileTypeExt, OpenOptionsExt},
@@ -12,8 +13,10 @@ use rustix::{fs::OFlags, io::Errno};
 /// Why a path cannot be used as a file. Travels inside an [`io::Error`]; [`unusable`] finds it there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    #[error("it is {kind}, not a regular file; choose another path")]
-    Special { kind: &'static str },
+    #[error("it is {kind}, not a regular file; {}", kind.remedy())]
+    Special { kind: SpecialFile },
+    #[error("its symbolic links lead in a circle; remove one of them")]
+    LinkLoop,
     #[error(
         "it is a symbolic link to {}, which does not exist; restore the target or remove the link", .target.display()
     )]
@@ -22,6 +25,52 @@ pub enum Unusable {
     Mounted,
     #[error("its name has {bytes} bytes, and at most {most} leave room for the files beside it; choose a shorter name")]
     NameTooLong { bytes: usize, most: usize },
+}
+
+/// What is not a regular file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialFile {
+    Folder,
+    Fifo,
+    Socket,
+    Device,
+    Other,
+}
+
+impl SpecialFile {
+    fn of(found: FileType) -> Self {
+        if found.is_dir() {
+            Self::Folder
+        } else if found.is_fifo() {
+            Self::Fifo
+        } else if found.is_socket() {
+            Self::Socket
+        } else if found.is_char_device() || found.is_block_device() {
+            Self::Device
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Nobody should move the devices of a system.
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Device => "choose another path",
+            Self::Folder | Self::Fifo | Self::Socket | Self::Other => "move it away or choose another path",
+        }
+    }
+}
+
+impl fmt::Display for SpecialFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folder => "a folder",
+            Self::Fifo => "a named pipe (FIFO)",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+            Self::Other => "a special file",
+        })
+    }
 }
 
 impl From<Unusable> for io::Error {
@@ -39,7 +88,7 @@ pub fn unusable(error: &io::Error) -> Option<&Unusable> {
 /// The metadata of the file that `path` leads to; `None` if nothing has this name.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`], and the operating system's, such as a loop of links.
+/// [`Unusable::DanglingLink`], [`Unusable::LinkLoop`], and the operating system's.
 pub fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found)),
@@ -47,8 +96,13 @@ pub fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
             Ok(target) => Err(Unusable::DanglingLink { target }.into()),
             Err(_) => Ok(None),
         },
-        Err(error) => Err(error),
+        Err(error) => Err(named_loop(error)),
     }
+}
+
+/// The operating system's error, with a remedy if links lead in a circle.
+fn named_loop(error: io::Error) -> io::Error {
+    if Errno::from_io_error(&error) == Some(Errno::LOOP) { Unusable::LinkLoop.into() } else { error }
 }
 
 /// As [`look_at`], and refuses what is not a regular file.
@@ -78,28 +132,15 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
 }
 
 fn refuse_special(found: &Metadata) -> io::Result<()> {
-    if found.is_file() { Ok(()) } else { Err(Unusable::Special { kind: kind(found.file_type()) }.into()) }
-}
-
-fn kind(found: FileType) -> &'static str {
-    if found.is_dir() {
-        "a folder"
-    } else if found.is_fifo() {
-        "a named pipe (FIFO)"
-    } else if found.is_socket() {
-        "a socket"
-    } else if found.is_char_device() || found.is_block_device() {
-        "a device"
-    } else {
-        "a special file"
-    }
+    if found.is_file() { Ok(()) } else { Err(Unusable::Special { kind: SpecialFile::of(found.file_type()) }.into()) }
 }
 
 /// The file that `path` leads to through symbolic links, whether or not it exists; then two ways to one file give
 /// one path.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`] if the folder of a link's target is missing, and the operating system's.
+/// [`Unusable::DanglingLink`] if the folder of a link's target is missing, [`Unusable::LinkLoop`], and the operating
+/// system's.
 pub fn resolve(path: &Path) -> io::Result<PathBuf> {
     /// As many links as Linux follows.
     const MAX_LINKS: usize = 40;
@@ -108,7 +149,7 @@ pub fn resolve(path: &Path) -> io::Result<PathBuf> {
         match fs::canonicalize(&current) {
             Ok(real) => return Ok(real),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(named_loop(error)),
         }
         let Ok(target) = fs::read_link(&current) else { return Ok(in_real_folder(&current)) };
         let next = folder_of(&current).join(&target);
@@ -117,7 +158,7 @@ pub fn resolve(path: &Path) -> io::Result<PathBuf> {
         }
         current = next;
     }
-    Err(Errno::LOOP.into())
+    Err(Unusable::LinkLoop.into())
 }
 
 fn in_real_folder(path: &Path) -> PathBuf {
@@ -179,10 +220,10 @@ mod tests {
         let _listener = UnixListener::bind(&socket).unwrap();
         let link = folder.path().join("link");
         symlink("nowhere", &link).unwrap();
-        assert_eq!(refusal(&pipe), Unusable::Special { kind: "a named pipe (FIFO)" });
-        assert_eq!(refusal(&socket), Unusable::Special { kind: "a socket" });
-        assert_eq!(refusal(folder.path()), Unusable::Special { kind: "a folder" });
-        assert_eq!(refusal(Path::new("/dev/full")), Unusable::Special { kind: "a device" });
+        assert_eq!(refusal(&pipe), Unusable::Special { kind: SpecialFile::Fifo });
+        assert_eq!(refusal(&socket), Unusable::Special { kind: SpecialFile::Socket });
+        assert_eq!(refusal(folder.path()), Unusable::Special { kind: SpecialFile::Folder });
+        assert_eq!(refusal(Path::new("/dev/full")), Unusable::Special { kind: SpecialFile::Device });
         assert_eq!(refusal(&link), Unusable::DanglingLink { target: "nowhere".into() });
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
@@ -200,7 +241,7 @@ mod tests {
             assert_eq!(resolve(&real.join(name)).unwrap(), real.join("data/x.json"), "{name}");
         }
         symlink("loop", real.join("loop")).unwrap();
-        assert_eq!(Errno::from_io_error(&resolve(&real.join("loop")).unwrap_err()), Some(Errno::LOOP));
+        assert_eq!(unusable(&resolve(&real.join("loop")).unwrap_err()), Some(&Unusable::LinkLoop));
         symlink("missing/x.json", real.join("far")).unwrap();
         let error = resolve(&real.join("far")).unwrap_err();
         assert!(matches!(unusable(&error), Some(Unusable::DanglingLink { .. })), "{error}");

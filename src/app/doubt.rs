@@ -5,6 +5,7 @@
 use crate::{
     domain::{Activity, Guard},
     faults::Point,
+    store::StoreError,
 };
 
 use super::{
@@ -18,9 +19,6 @@ use super::{
 /// The longest message and key that are quoted.
 const LONGEST_QUOTE: usize = 60;
 const LONGEST_KEY: usize = 24;
-
-/// Store errors that come before anything is written.
-const WROTE_NOTHING: [&str; 2] = ["StoreBusy", "StoreDamaged"];
 
 /// What is known of the effect when an attempt has failed.
 enum Effect {
@@ -82,9 +80,9 @@ fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
         (Some(_), _, _) => Effect::Made,
         (None, _, _) if is_after => Effect::Repeated,
         (None, Some(first), _) => Effect::MadeBy(first),
+        (None, None, AttemptState::Failed(failure)) if failed_before_commit(failure) => Effect::None,
         (None, None, _) if !facts.is_some_and(AttemptFacts::is_journaled) => Effect::Unwatched,
         (None, None, AttemptState::Crashed(Point::BeforeCommit)) => Effect::None,
-        (None, None, AttemptState::Failed(failure)) if failed_before_commit(failure) => Effect::None,
         (None, None, _) if facts.is_some_and(|facts| facts.ending.is_none() && !facts.strikes.is_empty()) => {
             Effect::Stalls
         }
@@ -93,7 +91,7 @@ fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
 }
 
 fn failed_before_commit(failure: &Failure) -> bool {
-    failure.point == Some(Point::BeforeCommit) || WROTE_NOTHING.contains(&failure.code.as_str())
+    failure.point == Some(Point::BeforeCommit) || StoreError::is_before_writing(&failure.code)
 }
 
 /// What happened, in one sentence.
@@ -262,7 +260,15 @@ mod tests {
             scene.started(UPDATE, 1);
             scene.phase(UPDATE, 1, Phase::Failed { code, message, retryable: true, point: None });
         };
-        let happenings: [&dyn Fn(&mut Scene); 3] = [
+        // The journal has no line of it, as that could not be written either.
+        let unavailable = |scene: &mut Scene| {
+            let mut pending = waiting(2, scene.now, scene.now + 1_000);
+            if let Some(failure) = &mut pending.failure {
+                (failure.code, failure.message) = ("StoreUnavailable".into(), "could not lock it".into());
+            }
+            scene.described(vec![pending]);
+        };
+        let happenings: [&dyn Fn(&mut Scene); 4] = [
             &|scene| {
                 scene.started(UPDATE, 1);
                 scene.failed(UPDATE, 1, Point::BeforeCommit);
@@ -272,6 +278,7 @@ mod tests {
                 scene.crash(UPDATE, 1, Point::BeforeCommit);
             },
             &busy,
+            &unavailable,
         ];
         for (happen, guard) in happenings.iter().flat_map(|happen| GUARDS.map(|guard| (happen, guard))) {
             let said = words(guard, happen);
@@ -311,8 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_server_tells_is_indefinite_whatever_it_is() {
-        for code in ["Error", Failure::TIMEOUT] {
+    fn what_only_the_server_tells_is_indefinite_unless_its_type_says_otherwise() {
+        for code in ["Error", "StoreIo", "StorePoisoned", Failure::TIMEOUT] {
             let said = words(Guard::Ledger, |scene| {
                 let mut pending = waiting(2, scene.now, scene.now + 1_000);
                 if let Some(failure) = &mut pending.failure {

@@ -187,7 +187,7 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
-        self.read_ahead(&|_| {})?;
+        self.read_ahead(&|_| {}).map_err(StoreError::before_writing)?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
         if std::mem::take(&mut self.unwritten) {
             // The journal decides, at the next commit. A failed publication has changed nothing that is in memory.
@@ -205,7 +205,7 @@ impl<M: Medium> Engine<M> {
         match self.medium.lock(LOCK_WAIT) {
             Ok(true) => {}
             Ok(false) => return Err(StoreError::Busy { path, waited_ms: LOCK_WAIT.as_millis() }),
-            Err(source) => return Err(failed("lock", &path, source)),
+            Err(source) => return Err(failed("lock", &path, source).before_writing()),
         }
         let result = action(self);
         let unlocked = self.medium.unlock().map_err(|source| failed("unlock", &path, source));
@@ -226,7 +226,7 @@ impl<M: Medium> Engine<M> {
     }
 
     fn commit_locked(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
-        self.catch_up()?;
+        self.catch_up().map_err(StoreError::before_writing)?;
         let mut lines = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         let mut must_be_durable = false;

@@ -54,6 +54,9 @@ pub enum StoreError {
     Poisoned { reason: String },
     #[error("the store's writer has stopped; start the worker again")]
     Stopped,
+    /// The error came before anything of the request was written.
+    #[error(transparent)]
+    NotWritten(Box<Self>),
 }
 
 /// What is wrong with a complete line of the journal.
@@ -108,6 +111,7 @@ impl StoreError {
             | Self::HalfReset { .. }
             | Self::Poisoned { .. }
             | Self::Stopped => true,
+            Self::NotWritten(error) => error.is_retryable(),
         }
     }
 
@@ -125,6 +129,32 @@ impl StoreError {
             | Self::JournalGone { .. } => "StoreDamaged",
             Self::Poisoned { .. } => "StorePoisoned",
             Self::Stopped => "StoreStopped",
+            Self::NotWritten(_) => "StoreUnavailable",
+        }
+    }
+
+    /// Whether an effect that failed with this type is certain not to be in the stock.
+    #[must_use]
+    pub fn is_before_writing(type_name: &str) -> bool {
+        ["StoreBusy", "StoreDamaged", "StoreUnavailable"].contains(&type_name)
+    }
+
+    /// The same error, of a request that has written nothing.
+    #[must_use]
+    pub(crate) fn before_writing(self) -> Self {
+        match self {
+            Self::Io { .. } | Self::HalfReset { .. } | Self::Poisoned { .. } | Self::Stopped => {
+                Self::NotWritten(Box::new(self))
+            }
+            // Their types say so already.
+            Self::Rejected(_)
+            | Self::Conflict { .. }
+            | Self::Busy { .. }
+            | Self::DamagedJournal { .. }
+            | Self::DamagedDocument { .. }
+            | Self::JournalMissing { .. }
+            | Self::JournalGone { .. }
+            | Self::NotWritten(_) => self,
         }
     }
 
@@ -146,6 +176,9 @@ fn advice(error: &io::Error) -> &'static str {
         K::PermissionDenied => {
             "; this user must be able to read and write it, and to replace files in its folder (for users of one group: \
              umask 002, and chmod g+rw by its owner)"
+        }
+        K::NotFound => {
+            "; if its folder was moved or deleted, put it back, or start the worker again to begin a new database"
         }
         K::ResourceBusy => "; if the file itself is mounted, mount its folder instead",
         _ => "",

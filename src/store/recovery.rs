@@ -36,7 +36,7 @@ impl<M: Medium> Engine<M> {
         match self.medium.poison() {
             Ok(None) => Ok(()),
             Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
-            Err(source) => Err(failed("look at", self.medium.document_path(), source)),
+            Err(source) => Err(failed("read", self.medium.poison_path(), source)),
         }
     }
 

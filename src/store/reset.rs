@@ -143,7 +143,7 @@ impl<M: Medium> Engine<M> {
             .and_then(|()| self.place(Part::Journal, journal))
             .and_then(|()| self.place(Part::Document, document))
             .and_then(|()| {
-                self.medium.clear_poison().map_err(|source| failed("unlock", self.path(Part::Journal), source))
+                self.medium.clear_poison().map_err(|source| failed("remove", self.medium.poison_path(), source))
             });
         let Err(error) = placed else { return Ok(()) };
         match self.undo(old, before, kept) {

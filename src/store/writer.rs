@@ -106,7 +106,7 @@ impl JsonStore {
         let sent = self.writer.queue.as_ref().is_some_and(|queue| queue.send(Job { request, reply }).is_ok());
         async move {
             if !sent {
-                return Err(StoreError::Stopped);
+                return Err(StoreError::Stopped.before_writing());
             }
             answer.await.unwrap_or(Err(StoreError::Stopped))
         }

@@ -256,7 +256,7 @@ impl Execution {
     }
 
     async fn attempt(&self, effect: Effect) -> Result<Committed, Stopped> {
-        self.note(Phase::Started).await.map_err(Stopped::Store)?;
+        self.note(Phase::Started).await.map_err(|error| Stopped::Store(error.before_writing()))?;
         self.fault(Point::BeforeCommit).await?;
         let request = CommitRequest { effect, guard: self.guard, origin: self.origin.clone() };
         let asked = Instant::now();
@@ -292,7 +292,10 @@ impl Execution {
         if action == Action::Error {
             return Err(Stopped::Injected(point));
         }
-        self.note(Phase::Fault { point, action }).await.map_err(Stopped::Store)?;
+        if let Err(error) = self.note(Phase::Fault { point, action }).await {
+            // After the commit, the type of this error would say that nothing was written.
+            tracing::warn!(%error, "could not record a planned fault in the journal");
+        }
         match action {
             Action::Crash => std::process::abort(),
             Action::Hang => tokio::time::sleep(self.until_after_deadline()).await,

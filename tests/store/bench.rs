@@ -81,6 +81,11 @@ pub fn commit_under<M: Medium>(engine: &mut Engine<M>, effect: Effect, guard: Gu
     Ok(answer.expect("a commit has a receipt"))
 }
 
+/// Whether a request met a poisoned database, and wrote nothing to it.
+pub fn found_poison(answer: Result<Committed, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::NotWritten(error)) if matches!(*error, StoreError::Poisoned { .. }))
+}
+
 pub fn outcome<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Outcome {
     commit(engine, effect).unwrap().outcome
 }

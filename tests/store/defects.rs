@@ -61,7 +61,7 @@ fn d4_a_read_error_is_not_taken_for_not_yet_applied() {
     // The retry's read fails: that is an error, never "not processed yet".
     machine.fail_next(Operation::ReadJournal, Fault::Error(std::io::ErrorKind::Interrupted));
     let error = commit(&mut store, order("A", 1)).unwrap_err();
-    assert!(matches!(error, StoreError::Io { .. }) && error.is_retryable(), "{error}");
+    assert!(matches!(error, StoreError::NotWritten { .. }) && error.is_retryable(), "{error}");
     assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Replayed);
     assert_right(&machine, 1005);
 }

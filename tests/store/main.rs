@@ -18,3 +18,4 @@ mod opening;
 mod processes;
 mod recovery;
 mod resets;
+mod special_files;

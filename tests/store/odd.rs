@@ -85,6 +85,9 @@ impl<M: Medium> Medium for Odd<M> {
     fn lock_path(&self) -> &Path {
         self.inner.lock_path()
     }
+    fn poison_path(&self) -> &Path {
+        self.inner.poison_path()
+    }
     fn lock(&mut self, wait: Duration) -> io::Result<bool> {
         self.locked = self.inner.lock(wait)?;
         Ok(self.locked)

@@ -12,8 +12,8 @@ use idempotence::{
 
 use crate::{
     bench::{
-        SEED, assert_right, audit, clock, commit, commit_under, document, engine, open, order, origin, outcome,
-        supplier,
+        SEED, assert_right, audit, clock, commit, commit_under, document, engine, found_poison, open, order, origin,
+        outcome, supplier,
     },
     odd::odd,
 };
@@ -27,8 +27,7 @@ fn a_failed_sync_stops_this_process_even_when_the_poison_cannot_be_written() {
     machine.fail_next(Operation::SyncJournal, Fault::Error(std::io::ErrorKind::Other));
     assert!(matches!(commit(&mut store, order("A", 10)), Err(StoreError::Poisoned { .. })));
     // The kernel has forgotten the error: this sync would "succeed".
-    let second = commit(&mut store, order("A", 10));
-    assert!(matches!(second, Err(StoreError::Poisoned { .. })), "{second:?}");
+    assert!(found_poison(commit(&mut store, order("A", 10))));
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn on_a_real_disk_every_process_sees_the_poison_until_a_reset() {
     let path = folder.path().join("inventory.json");
     let mut running = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
     Disk::open(&path).unwrap().set_poison("a test").unwrap();
-    assert!(matches!(commit(&mut running, order("A", 10)), Err(StoreError::Poisoned { .. })));
+    assert!(found_poison(commit(&mut running, order("A", 10))));
     let opened = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW);
     assert!(matches!(opened, Err(StoreError::Poisoned { .. })));
     idempotence::store::reset(&path).unwrap();
@@ -301,4 +300,39 @@ fn two_databases_in_one_folder_do_not_remove_each_others_temporary_files() {
             });
         }
     });
+}
+
+#[test]
+fn a_database_whose_folder_is_moved_away_takes_nothing_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, away) = (folder.path().join("here"), folder.path().join("away"));
+    let path = here.join("inventory.json");
+    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+    commit(&mut store, order("A", 10)).unwrap();
+    std::fs::rename(&here, &away).unwrap();
+    let journal = std::fs::read(away.join("inventory.json.journal")).unwrap();
+    let error = commit(&mut store, order("B", 10)).unwrap_err();
+    let message = error.to_string();
+    assert_eq!((error.type_name(), error.is_retryable()), ("StoreUnavailable", true), "{message}");
+    assert!(message.contains("inventory.json.lock") && message.contains("moved or deleted, put it back"), "{message}");
+    assert_eq!(std::fs::read(away.join("inventory.json.journal")).unwrap(), journal);
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(outcome(&mut store, order("B", 10)), Outcome::Applied);
+}
+
+#[test]
+fn only_an_error_before_the_write_says_that_nothing_was_written() {
+    use std::io::ErrorKind::{Other, PermissionDenied, StorageFull};
+    for (operation, kind, type_name) in [
+        (Operation::Lock, PermissionDenied, "StoreUnavailable"),
+        (Operation::Append, StorageFull, "StoreIo"),
+        (Operation::SyncJournal, Other, "StorePoisoned"),
+        (Operation::ReplaceDocument, StorageFull, "StoreIo"),
+    ] {
+        let (machine, mut store) = engine(1000);
+        machine.fail_next(operation, Fault::Error(kind));
+        let error = commit(&mut store, order("A", 10)).unwrap_err();
+        assert_eq!(error.type_name(), type_name, "{operation:?}: {error}");
+        assert_eq!(StoreError::is_before_writing(error.type_name()), type_name == "StoreUnavailable");
+    }
 }

@@ -10,7 +10,7 @@ use super::Check;
 use crate::{
     commands::progress::reading_journal,
     config::Settings,
-    files::{Unusable, folder_of, unusable},
+    files::{Unusable, folder_of, resolve, unusable},
     store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
 };
 
@@ -21,12 +21,16 @@ pub fn examine(settings: &Settings) -> Vec<Check> {
     let path = settings.database.path.display();
     match probe(&settings.database.path) {
         Ok(Probed::NotMade) => {
-            vec![Check::right("database", format!("{path} is not there yet; a worker makes it")), nothing_to_judge()]
+            let not_there = Check::right("database", format!("{path} is not there yet; a worker makes it"));
+            vec![not_there, nothing_to_judge()]
         }
         Ok(Probed::Ready) => {
             vec![Check::right("database", format!("{path} can be read, written and locked")), stock(settings)]
         }
-        Err(error) => vec![Check::wrong("database", error.to_string(), mend(&error, settings)), nothing_to_judge()],
+        Err(error) => {
+            let unusable = Check::wrong("database", error.to_string(), mend(&error, settings));
+            vec![unusable, Check::skipped("stock", "the database cannot be used")]
+        }
     }
 }
 
@@ -76,6 +80,7 @@ fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
         | StoreError::Poisoned { .. } => Some(RESET.to_owned()),
         StoreError::DamagedDocument { has_journal: true, .. } => Some("idempotence worker".to_owned()),
         StoreError::DamagedDocument { path, .. } => Some(format!("rm {}", quoted(path))),
+        StoreError::NotWritten(error) => mend(error, settings),
         StoreError::HalfReset { .. } | StoreError::Rejected(_) | StoreError::Conflict { .. } | StoreError::Stopped => {
             None
         }
@@ -87,7 +92,9 @@ fn mend_file(document: &Path, path: &Path, source: &io::Error) -> Option<String>
     match (unusable(source), source.kind()) {
         (Some(Unusable::Mounted), _) => None,
         (Some(Unusable::NameTooLong { .. }), _) => Some(ANOTHER_PLACE.to_owned()),
-        (Some(Unusable::Special { .. }), _) if path == document => Some(ANOTHER_PLACE.to_owned()),
+        (Some(Unusable::Special { .. }), _) if resolve(document).is_ok_and(|document| document == path) => {
+            Some(ANOTHER_PLACE.to_owned())
+        }
         (Some(Unusable::Special { .. }), _) => Some(format!("mv {0} {0}.old", quoted(path))),
         (Some(Unusable::DanglingLink { target }), _) => {
             Some(format!("ls -ld {}", quoted(&folder_of(path).join(folder_of(target)))))
@@ -100,7 +107,7 @@ fn mend_file(document: &Path, path: &Path, source: &io::Error) -> Option<String>
             Some(ANOTHER_PLACE.to_owned())
         }
         (None, ErrorKind::PermissionDenied) if is_ours(path) => Some(format!("chmod u+rwX {}", quoted(path))),
-        (None, _) => Some(format!("ls -ld {}", quoted(path))),
+        (Some(Unusable::LinkLoop) | None, _) => Some(format!("ls -ld {}", quoted(path))),
     }
 }
 

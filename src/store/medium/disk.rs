@@ -17,7 +17,7 @@ use super::{
     paths::{Paths, with_suffix},
 };
 use crate::{
-    files::{look_at, open_regular},
+    files::{SpecialFile, Unusable, look_at, open_regular},
     folder_sync::{FolderSync, sync_folder},
     store::{document::MAX_DOCUMENT_BYTES, engine::failed, error::StoreError},
 };
@@ -157,6 +157,10 @@ impl Medium for Disk {
         &self.paths.lock
     }
 
+    fn poison_path(&self) -> &Path {
+        &self.paths.poison
+    }
+
     fn lock(&mut self, wait: Duration) -> io::Result<bool> {
         let since = Instant::now();
         loop {
@@ -191,6 +195,9 @@ impl Medium for Disk {
     }
 
     fn clear_poison(&mut self) -> io::Result<()> {
+        if found(fs::symlink_metadata(&self.paths.poison))?.is_some_and(|marker| marker.is_dir()) {
+            return Err(Unusable::Special { kind: SpecialFile::Folder }.into());
+        }
         found(fs::remove_file(&self.paths.poison))?;
         // The marker is gone, so this must not fail; a power failure that brings it back asks for another reset.
         if let Err(error) = self.sync_folder() {

@@ -55,6 +55,8 @@ pub trait Medium: Send + 'static {
     fn journal_path(&self) -> &Path;
     /// The lock's path, for messages.
     fn lock_path(&self) -> &Path;
+    /// The poison marker's path, for messages.
+    fn poison_path(&self) -> &Path;
 
     /// Takes the lock that all processes share, waiting at most `wait`. `false`: somebody else kept it.
     fn lock(&mut self, wait: Duration) -> io::Result<bool>;

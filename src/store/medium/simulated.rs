@@ -203,6 +203,10 @@ impl Medium for Simulated {
         Path::new("simulated.json.lock")
     }
 
+    fn poison_path(&self) -> &Path {
+        Path::new("simulated.json.poisoned")
+    }
+
     fn lock(&mut self, _wait: Duration) -> io::Result<bool> {
         let fault = self.begin(Operation::Lock)?;
         let handle = self.handle;

@@ -1,0 +1,68 @@
+//! What is beside a document under the names of its files, and cannot be one: every command names that file.
+
+use std::{
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+    path::Path,
+    process::Command,
+};
+
+use idempotence::store::{JsonStore, examine, probe, reset};
+
+const KINDS: [&str; 6] = ["a folder", "a named pipe", "a socket", "a device", "which does not exist", "in a circle"];
+
+fn put(kind: &str, path: &Path) {
+    match kind {
+        "a folder" => fs::create_dir(path).unwrap(),
+        "a named pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        "a socket" => drop(UnixListener::bind(path).unwrap()),
+        "a device" => symlink("/dev/null", path).unwrap(),
+        "which does not exist" => symlink("missing/file", path).unwrap(),
+        _ => symlink(path, path).unwrap(),
+    }
+}
+
+#[test]
+fn what_cannot_be_a_file_of_the_database_is_named_by_all() {
+    for (suffix, kind) in [".journal", ".lock", ".poisoned"].iter().flat_map(|suffix| KINDS.map(|kind| (suffix, kind)))
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let document = folder.path().join("x.json");
+        drop(JsonStore::open(&document).unwrap());
+        let special = folder.path().join(format!("x.json{suffix}"));
+        let _absent = fs::remove_file(&special);
+        put(kind, &special);
+        let mut errors = vec![JsonStore::open(&document).unwrap_err(), probe(&document).unwrap_err()];
+        if *suffix != ".lock" {
+            errors.push(examine(&document, &|_| {}).unwrap_err());
+        }
+        // A reset removes a marker that is not a folder.
+        match reset(&document) {
+            Err(error) => errors.push(error),
+            Ok(_) => assert!(*suffix == ".poisoned" && kind != "a folder" && special.symlink_metadata().is_err()),
+        }
+        for error in errors {
+            let message = error.to_string();
+            let named = format!(" {}: ", special.display());
+            assert!(message.contains(&named) && message.contains(kind), "{kind} at {suffix}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_reset_that_cannot_remove_the_poison_marker_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = folder.path().join("x.json");
+    drop(JsonStore::open(&document).unwrap());
+    fs::create_dir(folder.path().join("x.json.poisoned")).unwrap();
+    let files = || {
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            entries.filter(|path| path.is_file()).map(|path| (fs::read(&path).unwrap(), path)).collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    assert!(reset(&document).is_err());
+    assert_eq!(files(), before);
+}
