@@ -6,33 +6,37 @@ use crate::app::{App, Execution, Instruction, instructions};
 
 use super::theme;
 
-/// Words begin on a new line behind this column.
+/// Words begin on a new line after this column at the latest.
 const WIDTH: usize = 72;
 
+/// What a line may have after that: a comma or a backslash, and the blanks before it.
+const MARGIN: usize = 4;
+
 #[must_use]
-pub fn lines(app: &App, order: &Execution) -> Vec<Line<'static>> {
+pub fn lines(app: &App, order: &Execution, columns: usize) -> Vec<Line<'static>> {
+    let width = columns.saturating_sub(MARGIN).min(WIDTH);
     let told = instructions(app, order);
-    let mut lines: Vec<_> = told.iter().flat_map(written).collect();
+    let mut lines: Vec<_> = told.iter().flat_map(|instruction| written(instruction, width)).collect();
     lines.push(Line::styled(" y copies the first of them", theme::FAINT));
     lines
 }
 
 /// As a person types a long command: broken between its flags, each line but the last ending with a backslash. The input,
 /// which is JSON, is broken behind commas, where a line's end means nothing to it.
-fn written(instruction: &Instruction) -> Vec<Line<'static>> {
+fn written(instruction: &Instruction, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![String::from("  ")];
     let mut words = instruction.words.iter().peekable();
     while let Some(word) = words.next() {
         let value = words.next_if(|_| word.starts_with("--"));
         let piece = value.map_or_else(|| word.clone(), |value| format!("{word} {value}"));
-        if lines.last().is_some_and(|line| line.len() + piece.len() > WIDTH) {
+        if lines.last().is_some_and(|line| line.len() + piece.len() > width) {
             if let Some(line) = lines.last_mut() {
                 line.push_str(" \\");
             }
             lines.push(String::from("    "));
         }
         for part in piece.split_inclusive(',') {
-            if lines.last().is_some_and(|line| line.len() > 8 && line.len() + part.len() > WIDTH) {
+            if lines.last().is_some_and(|line| line.len() > 8 && line.len() + part.len() > width) {
                 lines.push(String::from("       "));
             }
             if let Some(line) = lines.last_mut() {

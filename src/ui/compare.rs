@@ -93,7 +93,10 @@ fn draw_head(buffer: &mut Buffer, area: Rect, comparison: &ComparisonState) {
     if let Some(set) = comparison.instead_of() {
         spans.push(Span::styled(format!(" instead of {set}"), theme::FAINT));
     }
-    spans.push(Span::styled(format!(" random {}", terms.seed), theme::FAINT));
+    let random = Span::styled(format!(" random {}", terms.seed), theme::FAINT);
+    // Half a number is another number, and this one matters least.
+    let used: usize = spans.iter().map(Span::width).sum();
+    spans.extend((used + random.width() <= usize::from(area.width)).then_some(random));
     pane::lines(buffer, area, [Line::from(spans)]);
 }
 

@@ -14,12 +14,12 @@ use super::{overlay::boxed, pane, theme};
 
 /// The grammar by examples, each with what it does.
 const EXAMPLES: [(&str, &str); 6] = [
-    ("update.after-commit=1*error", "first attempt commits, then fails"),
-    ("after-commit=2*crash", "the worker dies twice after the commit"),
-    ("supplier.before-commit=50%error", "half of the supplier's attempts fail"),
-    ("update.after-commit=1*hang", "no answer until the timeout"),
-    ("before-commit=delay(2000)", "every attempt takes 2 s longer"),
-    ("A;B", "the first rule that fits and strikes"),
+    ("update.after-commit=1*error", "applied, then an error"),
+    ("after-commit=2*crash", "dies twice after commit"),
+    ("supplier.before-commit=50%error", "half of them fail"),
+    ("update.after-commit=1*hang", "no answer, then timeout"),
+    ("before-commit=delay(2000)", "2 s more each time"),
+    ("A;B", "the first that strikes"),
 ];
 
 pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -56,7 +56,9 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     let room = usize::from(row.width).saturating_sub(label.len() + 1);
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
-    let hint = Span::styled("  words from id, state, verdict; Enter keeps, Esc clears", theme::FAINT);
+    let left = usize::from(row.width).saturating_sub(spans.clone().map(|span| span.width()).sum());
+    let hints = ["  words from id, state, verdict; Enter keeps, Esc clears", "  Enter keeps, Esc clears", ""];
+    let hint = Span::styled(pane::fitting(hints, left), theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 

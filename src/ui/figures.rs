@@ -13,19 +13,23 @@ use super::{pane, theme};
 /// The columns of the longest bar.
 const BAR: u32 = 18;
 
-/// The columns of one activity.
-const HALF: usize = 39;
+/// The most columns of one activity.
+const MOST_HALF: usize = 39;
+
+/// The columns of a number of attempts, and of a count after its bar.
+const LABEL: usize = 13;
+const COUNT: usize = 6;
 
 #[must_use]
-pub fn lines(app: &App) -> Vec<Line<'static>> {
+pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let statistics = Statistics::of(app);
     let mut lines = vec![heading("activities by their number of attempts")];
-    lines.extend(attempts(&statistics));
+    lines.extend(attempts(&statistics, (width / 2).min(MOST_HALF)));
     lines.push(Line::raw(""));
     lines.push(heading("faults: struck beside planned, for orders of this dashboard"));
     for activity in Activity::ALL {
         for point in Point::ALL {
-            lines.push(rate(activity, point, &statistics.rates[activity as usize][point as usize]));
+            lines.push(rate(activity, point, &statistics.rates[activity as usize][point as usize], width));
         }
     }
     lines.push(Line::raw(""));
@@ -40,38 +44,43 @@ fn heading(text: &str) -> Line<'static> {
 }
 
 /// A line per number of attempts, the activities side by side.
-fn attempts(statistics: &Statistics) -> Vec<Line<'static>> {
-    let names = Activity::ALL.map(|activity| pane::column(&format!("       {}", activity.short_name()), HALF));
+fn attempts(statistics: &Statistics, half: usize) -> Vec<Line<'static>> {
+    let names = Activity::ALL.map(|activity| pane::column(&format!("       {}", activity.short_name()), half));
     let mut lines = vec![Line::styled(names.concat(), theme::FAINT)];
     lines.extend((0..MOST_ATTEMPTS).map(|index| {
-        let bars = Activity::ALL.iter().flat_map(|activity| bar(&statistics.attempts[*activity as usize], index));
+        let bars = Activity::ALL.iter().flat_map(|activity| bar(&statistics.attempts[*activity as usize], index, half));
         bars.collect()
     }));
     lines
 }
 
-fn bar(counts: &[u32; MOST_ATTEMPTS], index: usize) -> [Span<'static>; 3] {
+fn bar(counts: &[u32; MOST_ATTEMPTS], index: usize, half: usize) -> [Span<'static>; 3] {
     let count = counts.get(index).copied().unwrap_or(0);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let more = if index + 1 == MOST_ATTEMPTS { "or more" } else { "" };
     // The shortest bar that is not nothing is one column.
-    let length = count.saturating_mul(BAR).div_ceil(most) as usize;
+    let longest = u32::try_from(half.saturating_sub(LABEL + COUNT)).unwrap_or(BAR).min(BAR);
+    let length = count.saturating_mul(longest).div_ceil(most) as usize;
     let style = if index == 0 { theme::GOOD } else { theme::WARN };
     let label = format!("   {} {more:<8}", index + 1);
-    let rest = HALF.saturating_sub(label.len() + length);
+    let rest = half.saturating_sub(label.len() + length);
     [Span::raw(label), Span::styled("█".repeat(length), style), Span::raw(pane::column(&format!(" {count}"), rest))]
 }
 
-fn rate(activity: Activity, point: Point, rate: &Rate) -> Line<'static> {
+fn rate(activity: Activity, point: Point, rate: &Rate, width: usize) -> Line<'static> {
     let label = format!("   {:<9}{:<14}", activity.short_name(), point.name());
     let (Some(observed), Some(planned)) = (rate.observed(), rate.planned()) else {
         return Line::from(vec![Span::raw(label), Span::styled("never reached", theme::FAINT)]);
     };
     let percent = |part: f64| format!("{:>3.0} %", part * 100.0);
-    Line::from(vec![
+    let mut line = Line::from(vec![
         Span::raw(label),
         Span::styled(format!("struck {}", percent(observed)), theme::BOLD),
         Span::raw(format!("   planned {}", percent(planned))),
-        Span::styled(format!("   {} of {}", rate.struck, rate.reached), theme::FAINT),
-    ])
+    ]);
+    let counts = Span::styled(format!("   {} of {}", rate.struck, rate.reached), theme::FAINT);
+    if line.width() + counts.width() <= width {
+        line.push_span(counts);
+    }
+    line
 }

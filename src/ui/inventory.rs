@@ -91,8 +91,8 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     let audit = &account.audit;
     let mut verdict = vec![badge(app), Span::raw(" ")];
     let room = width.saturating_sub(Line::from(verdict.clone()).width());
-    let (sentence, style) = sentence(app);
-    verdict.push(Span::styled(pane::cut(&sentence, room), style));
+    let (sentence, style) = sentence(app, room);
+    verdict.push(Span::styled(sentence, style));
     let mut lines = vec![Line::from(verdict)];
     if audit.seq > 0 {
         let actual = account.stock(app.shown_now()).unwrap_or(audit.actual);
@@ -113,24 +113,32 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     let mut spans = pane::pair("retries: update ", update, theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", supplier, theme::BOLD));
     lines.push(Line::from(spans));
-    let mut spans = pane::pair("applied: orders ", audit.orders.to_string(), theme::BOLD).to_vec();
+    let all = applied(app, "applied: orders ", "  by others ");
+    lines.push(if all.width() <= width { all } else { applied(app, "orders ", "  others ") });
+    lines
+}
+
+fn applied<'a>(app: &App, orders: &'a str, others: &'a str) -> Line<'a> {
+    let audit = &app.account().audit;
+    let mut spans = pane::pair(orders, audit.orders.to_string(), theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
     if audit.applied_twice.is_empty() {
-        spans.extend(pane::pair("  by others ", audit.adjustments.to_string(), theme::PLAIN));
+        spans.extend(pane::pair(others, audit.adjustments.to_string(), theme::PLAIN));
     } else {
         let again = audit.applied_twice.len().to_string();
         spans.extend(pane::pair("  AGAIN ", again, theme::BAD.patch(theme::BOLD)));
     }
-    lines.push(Line::from(spans));
-    lines
+    Line::from(spans)
 }
 
 /// What the next order is sent with, rule by rule; seen only where there is room below the rest.
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
     let guard = format!("{}: {}", app.guard(), app.guard().meaning());
-    let guard = pane::cut(&guard, width.saturating_sub(7));
     let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
-    lines.push(Line::from(pane::pair("guard  ", guard, words::guard(app.guard())).to_vec()));
+    for (index, text) in pane::wrap(&guard, width.saturating_sub(7), 0, 2).into_iter().enumerate() {
+        let label = if index == 0 { "guard  " } else { "       " };
+        lines.push(Line::from(pane::pair(label, text, words::guard(app.guard())).to_vec()));
+    }
     let plan = app.plan();
     if plan.is_none() {
         lines.push(Line::from(pane::pair("faults ", "none", theme::GOOD).to_vec()));
@@ -163,24 +171,25 @@ fn badge(app: &App) -> Span<'static> {
     }
 }
 
-fn sentence(app: &App) -> (String, Style) {
+fn sentence(app: &App, room: usize) -> (String, Style) {
     let audit = &app.account().audit;
     match (app.judgement(), audit.applied_twice.as_slice()) {
         (Judgement::None, _) => (String::new(), theme::PLAIN),
-        (Judgement::Edited { .. }, _) => ("by another program".to_owned(), theme::WARN),
+        (Judgement::Edited { .. }, _) => (pane::fitting(["by another program", "elsewhere"], room), theme::WARN),
         (Judgement::Right, _) if app.orders().open() > 0 => {
             (format!("so far; {} open", app.orders().open()), theme::PLAIN)
         }
         (Judgement::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
         (Judgement::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
-        (Judgement::Right, _) => ("each effect applied once".to_owned(), theme::PLAIN),
-        (Judgement::Wrong, []) => ("the effects do not add up".to_owned(), theme::BAD),
+        (Judgement::Right, _) => (pane::fitting(["each effect applied once", "each effect once"], room), theme::PLAIN),
+        (Judgement::Wrong, []) => {
+            (pane::fitting(["the effects do not add up", "it does not add up"], room), theme::BAD)
+        }
         (Judgement::Wrong, [key, more @ ..]) => {
             let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
-            (
-                format!("applied twice: {}{more}", crate::domain::sanitize(key.as_str(), 60)),
-                theme::BAD.patch(theme::BOLD),
-            )
+            let key = crate::domain::sanitize(key.as_str(), 60);
+            let texts = [format!("applied twice: {key}{more}"), format!("twice: {key}{more}")];
+            (pane::fitting(texts.each_ref().map(String::as_str), room), theme::BAD.patch(theme::BOLD))
         }
     }
 }

@@ -17,8 +17,11 @@ const MARGIN: usize = 16;
 const MOST_ROWS: usize = 4;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let title = format!(" log: the last {} lines; the program's own also in {} ", app.log().len(), app.setup().log);
+    let count = app.log().len();
+    let full = format!(" log: the last {count} lines; the program's own also in {} ", app.setup().log);
     let place = place(area);
+    let title =
+        pane::fitting([&full, &format!(" log: the last {count} lines ")], usize::from(place.width.saturating_sub(2)));
     let inner = boxed(buffer, area, &title, place.width, place.height);
     let rows = rows(app, usize::from(inner.width));
     if rows.is_empty() {

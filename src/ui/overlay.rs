@@ -15,6 +15,12 @@ use super::{command_page, editor, figures, help, log, notes, pane, regions, them
 /// The columns of a page.
 const PAGE: u16 = 84;
 
+/// The columns of a question.
+const QUESTION: u16 = 58;
+
+/// On a screen of fewer rows, a question in the middle would cover what it is about.
+const SHORT: u16 = 20;
+
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
         Overlay::Confirm(question) => ask(buffer, area, app, question),
@@ -54,14 +60,14 @@ pub fn hidden(area: Rect, app: &App) -> usize {
 /// The page that is asked for, where it is one of text.
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
-        Overlay::Help => {
-            let width = usize::from(area.width.min(PAGE).saturating_sub(2));
-            Some((format!(" idempotence {} ", app.setup().version), help::lines(width)))
-        }
-        Overlay::Statistics => Some((" statistics ".to_owned(), figures::lines(app))),
+        Overlay::Help => Some((format!(" idempotence {} ", app.setup().version), help::lines(inner_width(area)))),
+        Overlay::Statistics => Some((" statistics ".to_owned(), figures::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {
             let order = app.selected()?;
-            Some((format!(" {} as temporal commands ", order.order), command_page::lines(app, order)))
+            Some((
+                format!(" {} as temporal commands ", order.order),
+                command_page::lines(app, order, inner_width(area)),
+            ))
         }
         Overlay::Address => {
             Some((" no browser opens here; y copies the address ".to_owned(), address(area, app.address()?)))
@@ -70,9 +76,14 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     }
 }
 
+/// The columns inside a page.
+fn inner_width(area: Rect) -> usize {
+    usize::from(area.width.min(PAGE).saturating_sub(2))
+}
+
 /// In as many lines as it needs, and nothing else in them.
 fn address(area: Rect, url: &str) -> Vec<Line<'static>> {
-    let width = usize::from(area.width.min(PAGE).saturating_sub(2)).max(1);
+    let width = inner_width(area).max(1);
     let characters: Vec<_> = url.chars().collect();
     characters.chunks(width).map(|piece| Line::raw(piece.iter().collect::<String>())).collect()
 }
@@ -143,31 +154,40 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         // The bar of the replay asks it.
         Question::LeaveReplay => return,
     };
-    let inner = boxed(buffer, area, title, 58, 8);
-    let width = usize::from(inner.width.saturating_sub(2));
-    let lines = [
-        Line::raw(""),
+    let width = usize::from(QUESTION.min(area.width)).saturating_sub(4);
+    let mut lines = vec![
         Line::styled(format!("  {}", pane::cut(&asked, width)), theme::BOLD),
         Line::raw(format!("  {consequence}")),
-        open_orders(app, question),
-        Line::raw(""),
-        Line::styled("  y  yes      n  no", theme::BOLD),
     ];
+    lines.extend(open_orders(app, question));
+    let answers = Line::styled("  y  yes      n  no", theme::BOLD);
+    if area.height < SHORT {
+        // At the bottom, so that the headline and the verdict can be read.
+        lines.push(answers);
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+        let free = area.height.saturating_sub(height).saturating_sub(1);
+        let bottom = Rect { y: area.y.saturating_add(free), height: height.min(area.height), ..area };
+        let inner = boxed(buffer, bottom, title, QUESTION, height);
+        return pane::lines(buffer, inner, lines);
+    }
+    lines.insert(0, Line::raw(""));
+    lines.extend([Line::raw(""), answers]);
+    let inner = boxed(buffer, area, title, QUESTION, 8);
     pane::lines(buffer, inner, lines);
 }
 
 /// What it means for the orders that are under way.
-fn open_orders(app: &App, question: Question) -> Line<'static> {
+fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
         Question::Reset => "in the new stock",
         Question::KillServer => "when it is back",
         Question::StartBeside | Question::Cancel | Question::LeaveWalkthrough | Question::LeaveReplay => {
-            return Line::raw("");
+            return None;
         }
     };
-    match app.orders().open() {
+    Some(match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),
         1 => Line::styled(format!("  1 order is open, and goes on {becomes}."), theme::BAD),
         open => Line::styled(format!("  {open} orders are open, and go on {becomes}."), theme::BAD),
-    }
+    })
 }

@@ -72,6 +72,26 @@ pub fn cut(text: &str, width: usize) -> String {
     short
 }
 
+/// `text` in at most `width` columns, cut after a whole word if one fits.
+#[must_use]
+pub fn cut_at_word(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let end = line_end(text, width.saturating_sub(2));
+    match text.get(..end).filter(|words| words.ends_with(' ')) {
+        Some(words) => format!("{} …", words.trim_end()),
+        None => cut(text, width),
+    }
+}
+
+/// The first of `texts` that fits; if none does, the last one, cut.
+#[must_use]
+pub fn fitting<const N: usize>(texts: [&str; N], width: usize) -> String {
+    let fits = texts.iter().find(|text| text.width() <= width).or(texts.last());
+    cut_at_word(fits.copied().unwrap_or_default(), width)
+}
+
 /// `text`, cut and filled to exactly `width` columns.
 #[must_use]
 pub fn column(text: &str, width: usize) -> String {
@@ -91,7 +111,7 @@ pub fn wrap(text: &str, width: usize, indent: usize, most: usize) -> Vec<String>
         let last = lines.len().saturating_add(1) >= most;
         let end = if last { rest.len() } else { line_end(rest, room) };
         let (line, after) = rest.split_at(end);
-        lines.push(cut(line.trim_end(), room));
+        lines.push(cut_at_word(line.trim_end(), room));
         rest = after.trim_start();
     }
     lines
@@ -142,6 +162,10 @@ mod tests {
 
     #[test]
     fn text_is_cut_by_columns() {
+        assert_eq!((cut_at_word("aa bb cc", 7).as_str(), cut_at_word("aa bb cc", 8).as_str()), ("aa bb …", "aa bb cc"));
+        assert_eq!((cut_at_word("abcdef gh", 4).as_str(), cut_at_word("aa bb", 0).as_str()), ("abc…", ""));
+        assert_eq!(fitting(["one two three", "one two"], 12), "one two");
+        assert_eq!(fitting(["one two three", "one two"], 5), "one …");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("漢字漢字", 5), "漢字…");
         assert_eq!((cut("abc", 0), cut("abc", 3)), (String::new(), "abc".to_owned()));
@@ -152,7 +176,7 @@ mod tests {
     fn lines_break_at_spaces_and_end_with_an_ellipsis_where_cut() {
         assert_eq!(wrap("aa bb cc dd", 5, 0, 9), ["aa bb", "cc dd"]);
         assert_eq!(wrap("aa bb cc dd", 6, 3, 9), ["aa", "bb cc", "dd"]);
-        assert_eq!(wrap("aa bb cc dd", 5, 0, 1), ["aa b…"]);
+        assert_eq!(wrap("aa bb cc dd", 5, 0, 1), ["aa …"]);
         assert_eq!(wrap("", 5, 0, 3), [""]);
         assert_eq!(wrap("at http://x/y", 5, 0, 9), ["at", "http:", "//x/y"], "an address is not cut");
         for width in 0..12 {

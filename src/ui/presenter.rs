@@ -426,6 +426,7 @@ mod tests {
             for words in ["The network forgets", "step 3 of 9", "y yes"] {
                 find(&asked, words);
             }
+            assert!(height > 20 || text(&asked).contains("RIGHT"), "the verdict is covered: {}", text(&asked));
             world.press(Intent::Yes);
             find(&frame(world.app(), width, height), "connected");
         }
