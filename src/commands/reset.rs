@@ -20,7 +20,7 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
     let journal = kept.journal.map(|suffix| format!("{}.journal{suffix}", path.display()));
     let document = kept.document.map(|suffix| format!("{}{suffix}", path.display()));
     if args.json {
-        let mut object = json!({ "database": path, "keptJournal": journal });
+        let mut object = json!({ "database": path.display().to_string(), "keptJournal": journal });
         if let (Some(document), Some(fields)) = (document, object.as_object_mut()) {
             fields.insert("keptDocument".to_owned(), json!(document));
         }

@@ -77,6 +77,21 @@ fn output_that_cannot_be_written_is_a_failure() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_database_whose_name_is_not_utf_8_has_json_of_its_own() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let home = tempfile::tempdir().unwrap();
+    let database = std::ffi::OsStr::from_bytes(b"./st\xffock.json");
+    for line in ["reset --yes --json", "audit --json", "config --json", "doctor --json --address 127.0.0.1:1"] {
+        let output = program(&home).args(line.split(' ')).arg("--database").arg(database).output().unwrap();
+        let problem = String::from_utf8(output.stderr).unwrap();
+        assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).is_ok(), "{line}: {problem}");
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{line}: {problem}");
+    }
+}
+
 #[test]
 fn a_reader_that_stops_reading_is_not_a_failure() {
     let home = tempfile::tempdir().unwrap();
