@@ -161,7 +161,7 @@ fn wrong_usage_and_settings_exit_2_with_a_sentence() {
         (vec!["start", "A", "--faults", "before-commit=oops"], None, "character 15"),
         (vec!["start", "A", "--guard", "none"], None, "give ledger, last-order or off"),
         (vec!["start", "A\u{202e}B"], None, "not printable ASCII"),
-        (vec!["start", "A", "123456", "-5"], None, "'-5' for '[QUANTITY]': give a whole number of units from 1"),
+        (vec!["start", "A", "123456", "-5"], None, "'-5' for '[QUANTITY]': expected a whole number from 1"),
         (vec!["start", "A", "P", "1", "--workflow-id", "\u{202e}\u{1b}[2J\n"], None, "'\\u{202e}"),
         (vec!["nonsense"], None, "unrecognized subcommand"),
         (vec!["non\u{202e}sense"], None, "non\\u{202e}sense"),
