@@ -172,10 +172,6 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// Each of the SDK's 40 polls logs an error for each of its retries: 127 MB a day without a server, whose loss is in our
-/// own line.
-const SDK_RETRIES: &str = "temporalio_client::retry";
-
 /// Ours at the level that was asked for; the SDK, which warns of every lost poll, only from errors on unless the level
 /// is for looking into things.
 fn filter(level: LogLevel) -> Targets {
@@ -188,7 +184,10 @@ fn filter(level: LogLevel) -> Targets {
     };
     let (others, retries) =
         if level <= LogLevel::Debug { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };
-    Targets::new().with_default(others).with_target(SDK_RETRIES, retries).with_target(env!("CARGO_CRATE_NAME"), ours)
+    Targets::new()
+        .with_default(others)
+        .with_target(temporal::RETRY_LOG_TARGET, retries)
+        .with_target(env!("CARGO_CRATE_NAME"), ours)
 }
 
 #[cfg(test)]
@@ -199,7 +198,7 @@ mod tests {
     fn a_lost_server_does_not_fill_the_log() {
         for (level, logged) in [(LogLevel::Info, false), (LogLevel::Warn, false), (LogLevel::Debug, true)] {
             let filter = filter(level);
-            assert_eq!(filter.would_enable(SDK_RETRIES, &Level::ERROR), logged, "{level:?}");
+            assert_eq!(filter.would_enable(temporal::RETRY_LOG_TARGET, &Level::ERROR), logged, "{level:?}");
             assert!(filter.would_enable("temporalio_sdk", &Level::ERROR));
             assert!(filter.would_enable("idempotence::commands::worker", &Level::WARN));
         }

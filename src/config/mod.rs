@@ -25,6 +25,7 @@ mod notices;
 mod paths;
 mod profile;
 mod proxy;
+mod reader;
 mod security;
 mod settings_file;
 mod shown;

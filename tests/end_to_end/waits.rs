@@ -85,7 +85,7 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     let (output, log) = encrypted_start(&stage, &[]);
     assert_eq!((output.status.code(), json(&output)["outcome"].as_str()), (Some(1), Some("open")), "{output:?}");
     let (_, problem) = text(&output);
-    for part in ["encrypts with the key 'stagekey'", "a worker without ENCRYPT_PAYLOAD=true", "stays open"] {
+    for part in ["is encrypted with the key 'stagekey'", "start the worker with ENCRYPT_PAYLOAD=true", "stays open"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
     let warning = log.lines().find(|line| line.contains("WARN") && line.contains("this worker has no key"));
