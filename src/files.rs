@@ -52,7 +52,7 @@ impl SpecialFile {
         }
     }
 
-    /// Nobody should move the devices of a system.
+    /// The devices of a system must stay where they are.
     const fn remedy(self) -> &'static str {
         match self {
             Self::Device => "choose another path",

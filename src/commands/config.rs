@@ -32,7 +32,7 @@ fn text(effective: &Effective) -> String {
         format!(".env           {}", place(&effective.dot_env)),
         format!(
             "settings file  {}",
-            settings_file.map_or_else(|| "no folder for it: there is no home folder".to_owned(), place)
+            settings_file.map_or_else(|| "no folder for it: HOME names none".to_owned(), place)
         ),
         format!("profiles       {}", profiles(effective)),
         // Not empty, which would print nothing.
@@ -53,7 +53,7 @@ fn profiles(effective: &Effective) -> String {
         None if effective.problems().next().is_some() => {
             "not used, because of a mistake that is reported below".to_owned()
         }
-        None => "no folder for them: there is no home folder".to_owned(),
+        None => "no folder for them: HOME names none".to_owned(),
     }
 }
 

@@ -28,8 +28,8 @@ fn keep(written: io::Result<()>) {
     }
 }
 
-/// The exit code of the process: `code`, or a failure if standard output could not be written, which is reported. Takes no lock: a thread may still
-/// write to a terminal that takes no output.
+/// The exit code of the process: `code`, or a failure if standard output could not be written, which is reported. Takes no
+/// lock: a thread may still write to a terminal that takes no output.
 #[must_use]
 pub fn finish(code: ExitCode) -> ExitCode {
     let Some(cause) = FAILURE.get() else { return code };

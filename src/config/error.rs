@@ -256,7 +256,7 @@ pub enum SettingsError {
         profile: String,
         /// The file of profiles.
         file: PathBuf,
-        /// The profiles that are there; `None`: there is no such file.
+        /// The profiles that the file has; `None` if the file does not exist.
         known: Option<String>,
     },
     /// A variable or a profile names a codec server, and payloads would go in the clear.

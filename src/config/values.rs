@@ -91,7 +91,7 @@ pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     })
 }
 
-/// A template's text is no secret: everybody can know it. Not shown all the same, as it may have one in it.
+/// The text of a template is not a secret, but it is not shown either, as part of it may be one.
 fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
     if !foreign::is_placeholder(found.text) {
         return Ok(());

@@ -134,7 +134,8 @@ impl TaskFailure {
     }
 }
 
-/// Reads why the workflow task of a run fails. One small call, two if the history is longer than that. `attempt`: the one that the server is at.
+/// Reads why the workflow task of a run fails: with one small call, or two if the history has more events than one call
+/// returns. `attempt`: the one that the server is at.
 pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, attempt: u32) -> FailingTask {
     let request = GetWorkflowExecutionHistoryReverseRequest {
         namespace: link.client().namespace(),

@@ -63,7 +63,7 @@ fn a_file_of_profiles_that_is_named_and_not_used_is_reported_once() {
         assert!(notices[0].contains("mine.toml") && notices[0].contains(reason), "{notices:?}");
     }
     let usual = Place::new().profiles("[profile.other]\n");
-    assert_eq!(usual.settings().notices, Vec::<String>::new(), "nobody named it");
+    assert_eq!(usual.settings().notices, Vec::<String>::new(), "it was not named");
     let used = Place::new().file("mine.toml", "[profile.default]\n").env("TEMPORAL_CONFIG_FILE", "mine.toml");
     assert_eq!(used.settings().notices, Vec::<String>::new());
 }
