@@ -165,6 +165,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_check_in_json_keeps_its_form() {
+        for (state, word) in
+            [(State::Right, "right"), (State::Skipped, "skipped"), (State::Warning, "warning"), (State::Wrong, "wrong")]
+        {
+            let check = Check { name: "worker", state, says: "none".to_owned(), mend: None };
+            let expected = format!(r#"{{"check":"worker","state":"{word}","says":"none","mend":null}}"#);
+            assert_eq!(serde_json::to_string(&check).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn the_conclusion_counts_warnings_too() {
         let right = || Check::right("a", "b");
         let warning = || Check::warning("a", "b", None);

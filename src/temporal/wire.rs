@@ -166,6 +166,24 @@ mod tests {
     }
 
     #[test]
+    fn the_extra_field_and_the_results_keep_their_form() {
+        let plan = "update.after-commit=1*error".parse().unwrap();
+        let texts = [Guard::Ledger, Guard::LastOrder, Guard::Off]
+            .map(|guard| serde_json::to_string(&Demo::new(&plan, 7, guard)).unwrap());
+        let expected = ["ledger", "last-order", "off"].map(|guard| {
+            format!(
+                r#"{{"Faults":"update.after-commit=1*error","Seed":7,"Guard":"{guard}","Retry":{{"InitialIntervalMillis":1000,"BackoffCoefficient":2.0,"MaximumIntervalMillis":5000,"MaximumAttempts":0,"StartToCloseMillis":10000}}}}"#
+            )
+        });
+        assert_eq!(texts, expected);
+        let texts = [Outcome::Applied, Outcome::Replayed, Outcome::Skipped]
+            .map(|outcome| serde_json::to_string(&EffectResult { outcome, delta: -999, stock: 1, own: true }).unwrap());
+        let expected = ["applied", "replayed", "skipped"]
+            .map(|outcome| format!(r#"{{"Outcome":"{outcome}","Delta":-999,"Stock":1,"Own":true}}"#));
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
     fn a_result_is_read_from_an_object_only() {
         let converter = PayloadConverter::default();
         let context = SerializationContext::new(&SerializationContextData::None, &converter);

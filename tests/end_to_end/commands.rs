@@ -147,7 +147,9 @@ fn audit_and_reset_tell_the_truth() {
     assert_eq!(refused.status.code(), Some(2), "it asks, and here is nobody to ask");
     let output = stage.command("reset").args(["--yes", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    let kept = json(&output)["keptJournal"].as_str().unwrap().to_owned();
+    let found = json(&output);
+    assert_eq!(keys(&found), ["database", "keptJournal"]);
+    let kept = found["keptJournal"].as_str().unwrap().to_owned();
     assert!(std::path::Path::new(&kept).exists(), "{kept}");
     assert_eq!(std::fs::read(&stage.database).unwrap(), include_bytes!("../../assets/inventory.json"));
     let output = stage.command("audit").output().unwrap();

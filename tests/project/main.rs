@@ -4,5 +4,6 @@
 
 mod architecture;
 mod documents;
+mod formats;
 mod output;
 mod settings;

@@ -1,0 +1,196 @@
+//! The file formats: each line that a version of this program has written is read, and written again byte for byte.
+//!
+//! `formats/recording.jsonl` and `formats/records.jsonl` have a line for every variant. To extend a format, add a line.
+//! A changed line breaks the files of users: keep the old spelling with `#[serde(rename)]`.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use idempotence::{
+    app::{ComparisonEvent, End, Intent, Link, Look, Message, Move, Panel, Programme, Server, Wind, Worker},
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    recording::{Entry, Player, Recording, What},
+    runtime::core::Core,
+    scenario,
+    store::{self, CommitRequest, Fact, JsonStore, Outcome, Phase, Record, Store, Verdict},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/project/formats").join(name)
+}
+
+/// Reads each line as a `T`, and checks that it is written as it was read.
+fn unchanged<T: Serialize + DeserializeOwned>(name: &str) -> Vec<T> {
+    let text = fs::read_to_string(file(name)).unwrap();
+    let read = |(number, line): (usize, &str)| {
+        let value: T = serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}:{number}: {error}\n{line}"));
+        assert_eq!(serde_json::to_string(&value).unwrap(), line, "{name}:{number}");
+        value
+    };
+    (1..).zip(text.lines()).map(read).collect()
+}
+
+/// The variants that the lines of a file have.
+#[derive(Default)]
+struct Seen(BTreeSet<(&'static str, &'static str)>);
+
+/// A new variant does not compile here until it is listed, and is then missing until a line has it.
+macro_rules! variants {
+    ($($see:ident, $type:ty { $($variant:ident),* })*) => {
+        impl Seen {
+            $(fn $see(&mut self, value: &$type) {
+                type Seen = $type;
+                let variant = match value { $(Seen::$variant { .. } => stringify!($variant)),* };
+                self.0.insert((stringify!($type), variant));
+            })*
+
+            fn assert_complete(&self, types: &[&str]) {
+                let all = [$($((stringify!($type), stringify!($variant))),*),*];
+                let expected: BTreeSet<_> = all.into_iter().filter(|(name, _)| types.contains(name)).collect();
+                assert_eq!(self.0, expected);
+            }
+        }
+    };
+}
+
+variants! {
+    see_what, What { Begin, Message, End }
+    see_programme, Programme { Keyboard, Scenario, Walkthrough, Notes }
+    see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
+    see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
+    see_message, Message {
+        Tick, Intent, Resized, Limits, Journal, JournalUnreadable, ReadingJournal, Document, DocumentUnreadable, Link,
+        Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Compared, Logged, ResetDone, Presented,
+        Notice, Copied, NotOpened
+    }
+    see_intent, Intent {
+        FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,
+        ToggleServer, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
+        OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
+        Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
+        SkipStep, Blank, NextPace, Wind
+    }
+    see_wind, Wind { Pause, Next, Previous, Event, EventBack, Faster, Slower, First, Last, Tenths }
+    see_move, Move { Up, Down, First, Last, HalfPageUp, HalfPageDown }
+    see_panel, Panel { Orders, Timeline, Effects, Stock }
+    see_link, Link { Connecting, Up, Down }
+    see_server, Server { Foreign, Unknown, Killed, Preparing, Running, Ended }
+    see_worker, Worker { Absent, Elsewhere, Starting, Ready, Stopping, Stopped, Killed, Exited }
+    see_end, End { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
+    see_event, ComparisonEvent { Worker, Started, Journal, Ended, Failed }
+    see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside }
+    see_phase, Phase { Started, Fault, Completed, Failed }
+}
+
+impl Seen {
+    fn see_entry(&mut self, entry: &Entry) {
+        self.see_what(&entry.what);
+        match &entry.what {
+            What::Begin(setup) => {
+                self.see_programme(&setup.programme);
+                if let Programme::Scenario { scenario, .. } = &setup.programme {
+                    for act in &scenario.acts {
+                        self.see_when(&act.when);
+                        self.see_act(&act.what);
+                    }
+                }
+            }
+            What::Message(message) => self.see_all_of(message),
+            What::End(_) => {}
+        }
+    }
+
+    fn see_all_of(&mut self, message: &Message) {
+        self.see_message(message);
+        match message {
+            Message::Intent(intent) => {
+                self.see_intent(intent);
+                match intent {
+                    Intent::Wind(wind) => self.see_wind(wind),
+                    Intent::Select(step) => self.see_move(step),
+                    Intent::Focus(panel) => self.see_panel(panel),
+                    _ => {}
+                }
+            }
+            Message::Link(link) => self.see_link(link),
+            Message::Server(server) => self.see_server(server),
+            Message::Worker(worker) => self.see_worker(worker),
+            Message::Ended { end, .. } => self.see_end(end),
+            Message::Compared(news) => self.see_event(&news.event),
+            _ => {}
+        }
+    }
+
+    fn see_record(&mut self, record: &Record) {
+        self.see_fact(&record.fact);
+        if let Fact::Attempt(event) = &record.fact {
+            self.see_phase(&event.phase);
+        }
+    }
+}
+
+#[test]
+fn every_line_of_a_recording_keeps_its_form() {
+    let mut seen = Seen::default();
+    for entry in unchanged("recording.jsonl") {
+        seen.see_entry(&entry);
+    }
+    let types = "What Programme scenario::When scenario::What Message Intent Wind Move Panel Link Server Worker End \
+                 ComparisonEvent";
+    seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_line_of_a_journal_keeps_its_form() {
+    let mut seen = Seen::default();
+    for record in unchanged("records.jsonl") {
+        seen.see_record(&record);
+    }
+    seen.assert_complete(&["Fact", "Phase"]);
+}
+
+/// `formats/first-version` has what the first version wrote when it was finished: its shipped walkthrough, and the
+/// database after a few orders with faults.
+#[test]
+fn what_the_first_version_recorded_is_replayed() {
+    let bytes = fs::read(file("first-version/walkthrough.jsonl")).unwrap();
+    let recording = Recording::read("walkthrough.jsonl", &bytes).unwrap();
+    assert_eq!(recording.entries.len(), 200);
+    let mut player = Player::new(recording, Look::default());
+    player.seek(u64::MAX);
+    let walkthrough = player.app().walkthrough().unwrap();
+    assert_eq!(walkthrough.unseen(), 0);
+    assert!(walkthrough.steps().all(|(_, state)| state.holds() != Some(false)), "{walkthrough:?}");
+    assert!(walkthrough.steps().filter(|(_, state)| state.holds() == Some(true)).count() >= 6, "{walkthrough:?}");
+}
+
+#[test]
+fn a_database_of_the_first_version_is_read_and_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["inventory.json", "inventory.json.journal"] {
+        fs::copy(file("first-version").join(name), folder.path().join(name)).unwrap();
+    }
+    let path = folder.path().join("inventory.json");
+    let examination = store::examine(&path, &|_| {}).unwrap().unwrap();
+    assert!(examination.problem.is_none(), "{examination:?}");
+    let audit = examination.audit;
+    assert_eq!((audit.verdict(), audit.actual, audit.orders, audit.adjustments), (Verdict::Right, 885, 7, 1));
+
+    let commit = |id: &str, quantity: i64| {
+        let id = OrderId::new(id).unwrap();
+        let (product, activity) = (ProductId::new("123456").unwrap(), Activity::UpdateInventory);
+        let (workflow, run, attempt) = ("w".to_owned(), "r".to_owned(), Attempt::FIRST);
+        let origin = Origin { order: id.clone(), workflow, run, activity, attempt };
+        let effect = Effect::Order(Order { id, product, quantity });
+        let request = CommitRequest { effect, guard: Guard::Ledger, origin };
+        futures::executor::block_on(JsonStore::open(&path).unwrap().commit(request)).unwrap()
+    };
+    let repeated = commit("A12", 999);
+    assert_eq!((repeated.outcome, repeated.receipt.stock), (Outcome::Replayed, 1));
+    let new = commit("A13", 1);
+    assert_eq!((new.outcome, new.receipt.stock), (Outcome::Applied, 884));
+}
