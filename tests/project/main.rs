@@ -5,5 +5,6 @@
 mod architecture;
 mod documents;
 mod formats;
+mod graph;
 mod output;
 mod settings;
