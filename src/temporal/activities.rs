@@ -10,10 +10,10 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use super::{
+    attempt_count::AttemptCount,
     metrics::{Figures, OrderEnd},
     received::{InvalidOrder, OrderArgument, SupplierArguments},
     wire::{Demo, EffectResult},
-    worker::AttemptCount,
 };
 use crate::{
     domain::{Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, Origin, ProductId, SupplierOrder},

@@ -2,20 +2,17 @@
 
 use std::{error::Error, io};
 
-use rustls::{AlertDescription, CertificateError as Verdict};
-use temporalio_client::errors::ClientConnectError;
 use tonic::{Code, Status, TimeoutExpired};
 
 use super::{
-    dial::dial,
-    link::{Endpoint, Transport},
+    endpoint::{Endpoint, Transport},
     proxy::{Proxy, ProxyError},
-    tls::{CertificateError, Finding, Judge, Judgement, Tls, probe},
+    tls::CertificateError,
 };
 use crate::domain::sanitize;
 
 /// The longest cause in a message.
-const LONGEST: usize = 200;
+pub(super) const MAX_CAUSE_CHARS: usize = 200;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -178,80 +175,6 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Why the SDK could not connect, given who judged the server's certificate. Where that stays in the dark, the server is asked
-/// once more.
-pub(super) async fn of_connecting(
-    error: &ClientConnectError,
-    endpoint: &Endpoint,
-    judge: Option<&Judge>,
-) -> ConnectError {
-    let address = endpoint.address.clone();
-    let plain = || match error {
-        ClientConnectError::SystemInfoCallError(status) => of_status(status, endpoint),
-        other => not_temporal(endpoint, last_cause(other)),
-    };
-    let (Transport::Tls(tls), Some(judge)) = (&endpoint.transport, judge) else { return plain() };
-    if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
-        return refused;
-    }
-    // The status that carries the cause hides it from whoever asks the error itself.
-    let cause = match error {
-        ClientConnectError::SystemInfoCallError(status) => tls_cause(status),
-        other => tls_cause(other),
-    };
-    let alert = match cause {
-        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
-        Some(rustls::Error::InvalidMessage(_)) => return ConnectError::NotTls { address },
-        Some(error) => return ConnectError::Tls { address, cause: sanitize(&error.to_string(), LONGEST) },
-        None if is_answer(error) => return plain(),
-        None => match find_out(endpoint, tls, judge).await {
-            Some(Finding::NoHttp2 | Finding::Alert(AlertDescription::NoApplicationProtocol)) => {
-                return ConnectError::NoHttp2 { address };
-            }
-            Some(Finding::Alert(alert)) => Some(alert),
-            None => None,
-        },
-    };
-    match alert {
-        Some(AlertDescription::NoApplicationProtocol) => ConnectError::NoHttp2 { address },
-        Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
-        // The server gave up before it showed a certificate, so it is not about the client's.
-        Some(AlertDescription::HandshakeFailure) if judge.last().is_none() => {
-            ConnectError::Tls { address, cause: NOTHING_IN_COMMON.to_owned() }
-        }
-        // Before TLS 1.3 there was no alert of its own for that.
-        Some(AlertDescription::HandshakeFailure | AlertDescription::BadCertificate) if tls.identity.is_none() => {
-            ConnectError::IdentityWanted { address }
-        }
-        Some(alert) if is_about_identity(alert) && tls.identity.is_some() => {
-            ConnectError::IdentityRefused { address, cause: words(alert) }
-        }
-        Some(alert) => ConnectError::Tls { address, cause: words(alert) },
-        None => plain(),
-    }
-}
-
-/// Why a handshake fails before any certificate.
-const NOTHING_IN_COMMON: &str = "the two sides have no method in common; supported are TLS 1.2 and 1.3, and a server \
-                                 certificate whose key is ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
-
-/// Asks the server once more, on a connection of its own.
-async fn find_out(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
-    let limit = endpoint.timeout;
-    let stream = dial(endpoint).await.ok()?;
-    probe(stream, host_of(&endpoint.address), tls, judge, limit).await
-}
-
-/// The host of a `host:port`, without brackets.
-pub(super) fn host_of(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']'])
-}
-
-/// Whether the server itself answered, so that the connection is not what is wrong.
-fn is_answer(error: &ClientConnectError) -> bool {
-    matches!(error, ClientConnectError::SystemInfoCallError(status) if status.source().is_none())
-}
-
 /// What a status of the server says of who asks.
 pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
     let (address, namespace) = (endpoint.address.clone(), endpoint.namespace.clone());
@@ -276,88 +199,23 @@ pub(super) fn is_late(status: &Status) -> bool {
     status.code() == Code::DeadlineExceeded || causes.any(<dyn Error>::is::<TimeoutExpired>)
 }
 
-fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
-    let verdict = judgement.verdict()?;
-    let address = address.to_owned();
-    let cause = || sanitize(&verdict.to_string(), LONGEST);
-    let Some(shown) = &judgement.certificate else {
-        return Some(ConnectError::BadServerCertificate { address, cause: cause() });
-    };
-    Some(match verdict {
-        Verdict::UnknownIssuer => ConnectError::UnknownIssuer { address, issuer: shown.issuer.clone() },
-        Verdict::NotValidForName | Verdict::NotValidForNameContext { .. } => {
-            let names = if shown.names.is_empty() { "no name at all".to_owned() } else { shown.names.join(", ") };
-            ConnectError::WrongName { address, asked: judgement.asked.clone(), names: sanitize(&names, LONGEST) }
-        }
-        Verdict::Expired | Verdict::ExpiredContext { .. } => {
-            ConnectError::ServerExpired { address, until: shown.until.clone() }
-        }
-        Verdict::NotValidYet | Verdict::NotValidYetContext { .. } => {
-            ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
-        }
-        Verdict::Other(_) if shown.is_authority => {
-            let kind = if judgement.asked.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
-            ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.asked, LONGEST), kind }
-        }
-        _ => ConnectError::BadServerCertificate { address, cause: cause() },
-    })
-}
-
-/// Alerts with which a server refuses a client's certificate.
-const fn is_about_identity(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::DecryptError
-            | AlertDescription::HandshakeFailure
-    )
-}
-
-fn words(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::UnknownCA => "it does not know the authority that signed it".to_owned(),
-        AlertDescription::CertificateExpired => "it says that it has expired".to_owned(),
-        AlertDescription::CertificateRevoked => "it says that it was revoked".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
-/// What TLS itself says, wherever in the chain of causes. An I/O error hides its inside from [`Error::source`].
-fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let found = error.downcast_ref().or_else(|| inside?.downcast_ref());
-        if found.is_some() {
-            return found;
-        }
-        next = error.source().or_else(|| inside.map(|inside| inside as &(dyn Error + 'static)));
-    }
-    None
-}
-
 /// The SDK shows its errors with all their insides; a person needs the last cause.
 pub(super) fn status_cause(status: &Status) -> String {
-    status.source().map_or_else(|| sanitize(status.message(), LONGEST), last_cause)
+    status.source().map_or_else(|| sanitize(status.message(), MAX_CAUSE_CHARS), last_cause)
 }
 
-fn last_cause(error: &dyn Error) -> String {
+pub(super) fn last_cause(error: &dyn Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    sanitize(&last.to_string(), LONGEST)
+    sanitize(&last.to_string(), MAX_CAUSE_CHARS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temporal::tls::Tls;
 
     fn endpoint() -> Endpoint {
         Endpoint::plain("far:7233", "default", "test")

@@ -1,22 +1,15 @@
 //! The way to the server: its name is resolved and a connection is opened, directly or through the proxy. Each stage has
 //! its own limit on time and its own error.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{io, net::IpAddr};
 
-use futures::future::select_ok;
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use tokio::net::TcpStream;
 
 use super::{
-    connect_error::{ConnectError, host_of, not_temporal},
-    link::{Endpoint, Transport},
+    connect_error::{ConnectError, not_temporal},
+    endpoint::{Endpoint, Transport},
     proxy::{Proxy, ProxyError},
+    socket::{open, resolve},
 };
 
 /// Why no connection can be made, before anything was said on it.
@@ -43,28 +36,10 @@ pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
     }
 }
 
-/// The addresses of a `host:port`, at least one.
-pub(super) async fn resolve(address: &str, limit: Duration) -> io::Result<Vec<SocketAddr>> {
-    let found: Vec<_> = within(limit, lookup_host(address)).await?.collect();
-    if found.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address")) } else { Ok(found) }
-}
-
-/// A connection to the first of the addresses that answers: of a name with several, one may lead nowhere.
-pub(super) async fn open(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
-    let connecting = select_ok(addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address))));
-    within(limit, connecting).await.map(|(stream, _others)| stream)
-}
-
-/// The result of `work`, or [`io::ErrorKind::TimedOut`].
-pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", limit.as_secs()));
-    timeout(limit, work).await.map_err(late).flatten()
-}
-
 /// Distinguishes an address that nothing answers at from one that speaks something else.
 pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
     let address = endpoint.address.clone();
-    let host = host_of(&address).to_owned();
+    let host = endpoint.host().to_owned();
     let error = match dial(endpoint).await {
         Ok(_) => return Ok(()),
         Err(DialError::Proxy(Proxy { address: proxy, origin, .. }, cause)) => {
@@ -95,6 +70,8 @@ fn is_this_machine(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -144,31 +121,5 @@ mod tests {
         let endpoint = Endpoint { unused_proxy: Some(notice.clone()), ..endpoint("temporal.invalid:7233") };
         let said = refusal(&endpoint).await;
         assert!(said.contains(&notice), "{said}");
-    }
-
-    #[tokio::test]
-    async fn of_several_addresses_one_that_leads_nowhere_does_not_hold_up_the_others() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (full, _clients) = stuck().await;
-        let stuck = full.local_addr().unwrap();
-        let since = tokio::time::Instant::now();
-        let addresses = vec![stuck, listener.local_addr().unwrap()];
-        open(addresses, Duration::from_secs(5)).await.unwrap();
-        assert!(since.elapsed() < Duration::from_secs(1));
-        let late = open(vec![stuck], Duration::from_secs(1)).await.unwrap_err();
-        assert_eq!((late.kind(), late.to_string().as_str()), (io::ErrorKind::TimedOut, "no answer in 1 s"));
-    }
-
-    /// A listener whose backlog is full, so that the next connection gets no answer; with what fills it.
-    async fn stuck() -> (TcpListener, Vec<TcpStream>) {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = socket.listen(1).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut clients = Vec::new();
-        while let Ok(client) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
-            clients.push(client.unwrap());
-        }
-        (listener, clients)
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use temporalio_client::{Client, ClientOptions, ConnectionOptions, RetryOptions};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{DescribeNamespaceRequest, GetSystemInfoRequest};
 use tokio::time::timeout;
@@ -14,47 +14,16 @@ use url::Url;
 
 use super::{
     codec::Codec,
-    connect_error::{ConnectError, of_connecting, of_status, status_cause},
+    connect_error::{ConnectError, of_status, status_cause},
+    diagnosis::diagnose,
     dial::reach,
+    endpoint::{Endpoint, Transport},
     metrics::Exporter,
-    proxy::Proxy,
-    tls::{Judge, ServerCertificate, Tls},
+    tls::{Judge, ServerCertificate},
 };
 
 /// The longest wait between two tries to connect.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// Where the server is, and who asks.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// `host:port`.
-    pub address: String,
-    pub transport: Transport,
-    /// Sent with every call. Readable on the way without TLS.
-    pub api_key: Option<SecretString>,
-    /// Sent with every call: names in lower case, as gRPC has them, and values that may be secrets.
-    pub metadata: Vec<(String, SecretString)>,
-    /// What the connection goes through; `None`: it is made directly.
-    pub proxy: Option<Proxy>,
-    /// The notice about a proxy that is named and not used.
-    pub unused_proxy: Option<String>,
-    pub namespace: String,
-    /// Shown by Temporal beside what this process does.
-    pub identity: String,
-    /// How long a server may take to answer before it counts as silent.
-    pub timeout: Duration,
-    /// Encrypts what the server stores.
-    pub codec: Option<Codec>,
-}
-
-/// What the connection is made of.
-#[derive(Debug, Clone, Default)]
-pub enum Transport {
-    /// Everybody on the way can read it.
-    #[default]
-    Plaintext,
-    Tls(Tls),
-}
 
 /// What a call does when the server does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +68,7 @@ impl Link {
         exporter: Option<&Exporter>,
     ) -> Result<Self, ConnectError> {
         reach(endpoint).await?;
-        let (mut options, judge) = endpoint.options(patience)?;
+        let (mut options, judge) = connection_options(endpoint, patience)?;
         options.metrics_meter = exporter.and_then(Exporter::client_meter);
         let converter = endpoint.codec.as_ref().map(Codec::data_converter);
         let client = ClientOptions::new(endpoint.namespace.clone()).maybe_data_converter(converter).build();
@@ -108,7 +77,7 @@ impl Link {
         let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => {
-                return Err(of_connecting(&error, endpoint, judge.as_ref()).await.through(endpoint.proxy.as_ref()));
+                return Err(diagnose(&error, endpoint, judge.as_ref()).await.through(endpoint.proxy.as_ref()));
             }
             Err(_) => {
                 let (address, seconds) = (endpoint.address.clone(), endpoint.timeout.as_secs());
@@ -186,53 +155,38 @@ pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
     request
 }
 
-impl Endpoint {
-    /// One without TLS, with 5 s to answer.
-    #[must_use]
-    pub fn plain(address: impl Into<String>, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
-        Self {
-            address: address.into(),
-            transport: Transport::Plaintext,
-            api_key: None,
-            metadata: Vec::new(),
-            proxy: None,
-            unused_proxy: None,
-            namespace: namespace.into(),
-            identity: identity.into(),
-            timeout: Duration::from_secs(5),
-            codec: None,
-        }
+/// The SDK's options for an endpoint, and the judge of the certificate that the server presents.
+fn connection_options(
+    endpoint: &Endpoint,
+    patience: Patience,
+) -> Result<(ConnectionOptions, Option<Judge>), ConnectError> {
+    let (scheme, tls) = match &endpoint.transport {
+        Transport::Plaintext => ("http", None),
+        Transport::Tls(tls) => ("https", Some(tls.options(SystemTime::now())?)),
+    };
+    let url = Url::parse(&format!("{scheme}://{}", endpoint.address))
+        .map_err(|error| ConnectError::Address { address: endpoint.address.clone(), cause: error.to_string() })?;
+    let retries = match patience {
+        Patience::None => RetryOptions::no_retries(),
+        Patience::Retries => RetryOptions::default(),
+    };
+    let (tls, judge) = tls.unzip();
+    let metadata: HashMap<_, _> =
+        endpoint.metadata.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();
+    let mut options = ConnectionOptions::new(url)
+        .identity(endpoint.identity.clone())
+        .connect_timeout(endpoint.timeout)
+        .retry_options(retries)
+        .maybe_tls_options(tls)
+        .maybe_api_key(endpoint.api_key.as_ref().map(|key| key.expose_secret().to_owned()))
+        .headers(metadata)
+        .build();
+    if let Some(proxy) = &endpoint.proxy {
+        options.http_connect_proxy = Some(proxy.options());
+        // The proxy resolves the name; the library refuses to do both.
+        options.dns_load_balancing = None;
     }
-
-    fn options(&self, patience: Patience) -> Result<(ConnectionOptions, Option<Judge>), ConnectError> {
-        let (scheme, tls) = match &self.transport {
-            Transport::Plaintext => ("http", None),
-            Transport::Tls(tls) => ("https", Some(tls.options(SystemTime::now())?)),
-        };
-        let url = Url::parse(&format!("{scheme}://{}", self.address))
-            .map_err(|error| ConnectError::Address { address: self.address.clone(), cause: error.to_string() })?;
-        let retries = match patience {
-            Patience::None => RetryOptions::no_retries(),
-            Patience::Retries => RetryOptions::default(),
-        };
-        let (tls, judge) = tls.unzip();
-        let metadata: HashMap<_, _> =
-            self.metadata.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();
-        let mut options = ConnectionOptions::new(url)
-            .identity(self.identity.clone())
-            .connect_timeout(self.timeout)
-            .retry_options(retries)
-            .maybe_tls_options(tls)
-            .maybe_api_key(self.api_key.as_ref().map(|key| key.expose_secret().to_owned()))
-            .headers(metadata)
-            .build();
-        if let Some(proxy) = &self.proxy {
-            options.http_connect_proxy = Some(proxy.options());
-            // The proxy resolves the name; the library refuses to do both.
-            options.dns_load_balancing = None;
-        }
-        Ok((options, judge))
-    }
+    Ok((options, judge))
 }
 
 /// How long to wait before try number `attempt` (from 1): doubling from a quarter of a second, at most 5 s.

@@ -2,21 +2,29 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `wire`, `received`, `payload_json`, `unique_json` | the JSON that travels: the original's order, our `Demo` field, results; and how input is read |
-//! | `workflow`, `activities`, `worker`, `task_log` | the worker's side |
-//! | `link`, `proxy`, `tls`, `connect_error` | the connection, what it goes through, what secures it, and why there is none |
-//! | `starter`, `presence`, `open_runs` | the client's side |
+//! | `wire` | JSON of orders, of our `Demo` field and of results |
+//! | `received`, `payload_json` | how that JSON is read from any sender |
+//! | `workflow`, `activities` | the Inventory Workflow |
+//! | `worker`, `attempt_count`, `task_log` | a worker process |
 //! | `metrics` | what a worker counts, for Prometheus |
-//! | `codec`, `codec_json` | encryption of what the server stores, for our clients and workers and for a codec server |
-//! | `describe`, `failing_task`, `operate` | what the server says of a run, and what it can be asked to do to it |
-//! | `profile` | the file in which Temporal's own tools keep how to connect |
+//! | `endpoint`, `link` | the server to connect to, and the connection |
+//! | `socket`, `proxy`, `dial`, `tls` | stages of a connection |
+//! | `connect_error`, `diagnosis` | why there is no connection, and how that is found out |
+//! | `starter` | starts orders and waits for their end |
+//! | `presence`, `open_runs`, `describe`, `failing_task` | questions to the server about workers and runs |
+//! | `operate` | requests to retry now and to cancel |
+//! | `codec`, `codec_json` | encryption of what the server stores, for clients, workers and a codec server |
+//! | `profile` | the connection settings that Temporal's own tools share |
 
 mod activities;
+mod attempt_count;
 mod codec;
 mod codec_json;
 mod connect_error;
 mod describe;
+mod diagnosis;
 mod dial;
+mod endpoint;
 mod failing_task;
 mod link;
 mod metrics;
@@ -27,10 +35,10 @@ mod presence;
 mod profile;
 mod proxy;
 mod received;
+mod socket;
 mod starter;
 mod task_log;
 mod tls;
-mod unique_json;
 mod wire;
 mod worker;
 mod workflow;
@@ -46,8 +54,9 @@ pub use codec::{Codec, DecodeError, EncodeError};
 pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, OtherActivity, PendingActivity, PendingFailure, PendingState, describe};
+pub use endpoint::{Endpoint, Transport};
 pub use failing_task::{FailingTask, TaskFailure};
-pub use link::{Endpoint, Link, Patience, Transport, backoff};
+pub use link::{Link, Patience, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use open_runs::{OpenRun, open_runs};
 pub use operate::{OperateError, cancel, retry_now};

@@ -1,16 +1,24 @@
-//! The JSON text of a payload, or why there is none.
+//! The JSON of a payload, or why it has none. An object must not name a field twice, and a number must not be rounded.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
 use temporalio_common::{data_converters::PayloadConversionError, protos::temporal::api::common::v1::Payload};
 
-use super::{
-    received::{MAX_SHOWN_CHARS, ORDER},
-    unique_json::Unique,
-};
 use crate::{domain::sanitize, rounded::find_rounded};
+
+/// Characters of a wrong value that a message shows.
+pub(super) const MAX_SHOWN_CHARS: usize = 40;
 
 /// Characters of a JSON parser's message that are kept.
 const MAX_PROBLEM_CHARS: usize = 200;
+
+/// What an order's payload is expected to be, as part of a message.
+pub(super) const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
 
 /// The text of a payload as JSON, or what it is instead.
 ///
@@ -63,5 +71,68 @@ fn plain_json(text: &[u8]) -> Result<Value, String> {
             let number = sanitize(number, MAX_SHOWN_CHARS);
             Err(format!("expected numbers that are kept as they are written, found {number}, which would be rounded"))
         }
+    }
+}
+
+/// JSON whose objects name no field twice: which of the two would count is anybody's guess.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(Unique(item)) = items.next_element()? {
+            found.push(item);
+        }
+        Ok(found.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut found = Map::new();
+        while let Some((name, Unique(value))) = fields.next_entry::<String, Unique>()? {
+            if found.contains_key(&name) {
+                let name = sanitize(&name, MAX_SHOWN_CHARS);
+                return Err(A::Error::custom(format!("the field '{name}' is given twice")));
+            }
+            found.insert(name, value);
+        }
+        Ok(found.into())
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::dial::{open, resolve, within};
+use super::socket::{open, resolve, within};
 use crate::domain::sanitize;
 
 /// The most bytes of a proxy's answer before the tunnel.

@@ -16,15 +16,14 @@ use temporalio_common::{
     protos::temporal::api::common::v1::Payload,
 };
 
-use super::payload_json::json;
-use super::wire::{Demo, OrderInput, RetrySettings, SupplierInput};
+use super::{
+    payload_json::{MAX_SHOWN_CHARS, ORDER, json},
+    wire::{Demo, OrderInput, RetrySettings, SupplierInput},
+};
 use crate::{
     domain::{Guard, OrderId, ProductId, Rejection, expected_quantity, sanitize},
     faults::{FaultPlan, Seed},
 };
-
-/// Characters of a wrong value that a message shows.
-pub(super) const MAX_SHOWN_CHARS: usize = 40;
 
 /// The longest wait and timeout of `Demo.Retry`, in milliseconds: 365 days.
 const MAX_RETRY_MILLIS: u64 = 365 * 24 * 3_600 * 1_000;
@@ -34,8 +33,6 @@ const MAX_ATTEMPTS: u64 = i32::MAX as u64;
 
 /// From 2^53 on, different whole numbers are the same floating-point number.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
-
-pub(super) const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
 
 /// Why an input is not an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,6 @@
 //! The worker: both workflow names, both activities, until it is told to stop.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{
     FutureExt, StreamExt,
@@ -19,13 +12,11 @@ use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::{PollerBehavior, RuntimeOptions},
 };
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::time::timeout;
 
 use super::{
     activities::InventoryActivities,
+    attempt_count::AttemptCount,
     metrics::{Exporter, Figures},
     workflow::{InventoryTask, InventoryWorkflow},
 };
@@ -56,13 +47,6 @@ const STICKY: Duration = Duration::from_secs(1);
 /// takes over as soon as nothing runs.
 pub const ATTEMPTS_PER_SDK_WORKER: u64 = 4_000;
 
-/// If something always runs, the other one takes over after so many times more attempts, 14 MB of them. Orders whose
-/// workflow task is under way then wait for its timeout of 10 s.
-const MAX_OVERTIME: u64 = 10;
-
-/// For how long nothing must have begun before a worker of the SDK counts as idle.
-const IDLE: Duration = Duration::from_secs(2);
-
 /// What a worker needs.
 pub struct WorkerSetup {
     pub client: Client,
@@ -91,55 +75,6 @@ pub enum WorkerError {
     Setup(String),
     #[error("the worker lost its server for good: {0}; start it again when the server answers")]
     Lost(String),
-}
-
-/// Counts the attempts of one worker of the SDK.
-#[derive(Debug)]
-pub(super) struct AttemptCount {
-    begun: AtomicU64,
-    ended: AtomicU64,
-    limit: u64,
-    limit_reached: Notify,
-}
-
-/// An attempt that runs until this is dropped.
-#[derive(Debug)]
-pub(super) struct CountedAttempt<'a>(&'a AttemptCount);
-
-impl Drop for CountedAttempt<'_> {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl AttemptCount {
-    const fn new(limit: u64) -> Self {
-        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { begun, ended, limit, limit_reached: Notify::const_new() }
-    }
-
-    /// An attempt begins.
-    pub(super) fn begin(&self) -> CountedAttempt<'_> {
-        if self.begun.fetch_add(1, Ordering::Relaxed) + 1 == self.limit {
-            self.limit_reached.notify_one();
-        }
-        CountedAttempt(self)
-    }
-
-    /// Waits until the limit is reached and nothing runs, or the limit is exceeded by far.
-    async fn used_up(&self) {
-        self.limit_reached.notified().await;
-        loop {
-            let begun = self.begun.load(Ordering::Relaxed);
-            if begun >= self.limit.saturating_mul(MAX_OVERTIME) {
-                return;
-            }
-            sleep(IDLE).await;
-            if [&self.begun, &self.ended].iter().all(|count| count.load(Ordering::Relaxed) == begun) {
-                return;
-            }
-        }
-    }
 }
 
 /// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns, also if
