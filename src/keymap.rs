@@ -1,4 +1,4 @@
-//! The one key table: dispatch, footer, help and the README's table all read it. Knows keys, and nothing of their effect.
+//! The one key table: dispatch, footer, help and `docs/keys.md` all read it. Knows keys, and nothing of their effect.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
@@ -50,7 +50,7 @@ pub struct Binding {
     pub intent: Intent,
     /// One or two words for the footer.
     pub short: &'static str,
-    /// For the help and the README.
+    /// For the help and `docs/keys.md`.
     pub long: &'static str,
     pub scope: Scope,
     /// The footer keeps the lowest numbers where it is short of room; `None`: never in the footer.
@@ -307,13 +307,31 @@ fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     Scope::Typing.holds(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
-/// The table for the README, three keys in a row.
+/// The tables of `docs/keys.md`, one for each kind of screen.
 #[must_use]
 pub fn markdown() -> String {
-    let cells = |binding: &Binding| format!(" `{}` | {} |", binding.shown, binding.long);
-    let row = |pair: &[Binding]| format!("|{}\n", pair.iter().map(cells).collect::<String>());
-    let rows: String = KEYMAP.chunks(3).map(row).collect();
-    format!("| key | does | key | does | key | does |\n| --- | --- | --- | --- | --- | --- |\n{rows}")
+    let heading = |scope| match scope {
+        Scope::Dashboard | Scope::Moving | Scope::Reading | Scope::Copying | Scope::Staging | Scope::Paging => {
+            "Dashboard"
+        }
+        Scope::Comparing => "Comparison of guards",
+        Scope::Presenting => "Walkthrough",
+        Scope::Replaying => "Replay",
+        Scope::Question | Scope::Leaving => "Questions",
+        Scope::Typing => "Text input",
+        Scope::Everywhere => "Everywhere",
+    };
+    let mut tables: Vec<(&str, String)> = Vec::new();
+    for binding in KEYMAP {
+        let heading = heading(binding.scope);
+        let row = format!("| `{}` | {} |\n", binding.shown, binding.long);
+        match tables.iter_mut().find(|(name, _)| *name == heading) {
+            Some((_, rows)) => rows.push_str(&row),
+            None => tables.push((heading, row)),
+        }
+    }
+    let table = |(heading, rows)| format!("\n## {heading}\n\n| key | action |\n| --- | --- |\n{rows}");
+    tables.into_iter().map(table).collect()
 }
 
 #[cfg(test)]
