@@ -1,4 +1,4 @@
-//! The yardstick: a worker with the same two activities that do nothing.
+//! Baseline: a worker with the same two activities, which do nothing.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl BareWorkflow {
     }
 }
 
-/// Polls until `stop` resolves, in the way in which our worker polls.
+/// Polls until `stop` resolves, with the same options as our worker.
 pub async fn run(client: Client, task_queue: &str, stop: impl Future<Output = ()>) {
     let runtime = Runtime::from_current_tokio(temporalio_sdk::runtime::RuntimeOptions::default()).unwrap();
     let options = WorkerOptions::new(task_queue.to_owned())

@@ -1,5 +1,4 @@
-//! The real dashboard in a pseudo-terminal: how fast it answers, and what it costs while nothing happens. And the
-//! worker's memory, on a server of the dashboard's own.
+//! Response times and idle cost of the real dashboard in a pseudo-terminal, and the memory of its worker.
 
 use std::{net::TcpListener, thread, time::Duration};
 
@@ -15,7 +14,7 @@ use crate::{
     screen::{Screen, cpu_seconds, process, resident_megabytes},
 };
 
-/// How long the idle dashboard is watched.
+/// How long the idle dashboard is measured.
 const WATCHED: Duration = Duration::from_secs(20);
 
 const KEYS: usize = 200;
@@ -71,14 +70,14 @@ pub fn measure() -> Vec<Figure> {
     ]
 }
 
-/// An address where something listens that never answers: neither a server, nor a place to start one.
+/// Address of a listener that never answers, so that no server is found and none is started.
 fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
 }
 
-/// Seconds from the start of the process to its first frame, while nothing answers at its address.
+/// Seconds from the start of the process to its first frame while the server does not answer.
 fn first_frame() -> f64 {
     let state = tempfile::tempdir().unwrap();
     let (_silent, address) = silence();
@@ -88,13 +87,13 @@ fn first_frame() -> f64 {
     first.as_secs_f64()
 }
 
-/// The value that 99 of 100 do not exceed.
+/// 99th percentile.
 fn percentile_99(mut series: Vec<f64>) -> f64 {
     series.sort_by(f64::total_cmp);
     series[series.len() * 99 / 100]
 }
 
-/// Seconds from a key to the last byte of what it changes: the help, opened and closed.
+/// Seconds from a key to the last byte of the frame that opens or closes the help.
 fn key_to_frame() -> f64 {
     let state = tempfile::tempdir().unwrap();
     let (_silent, address) = silence();
@@ -111,7 +110,7 @@ fn key_to_frame() -> f64 {
     percentile_99(series)
 }
 
-/// Seconds from before a line is written to the last byte of the row that shows it.
+/// Seconds from writing a journal line to the last byte of the row that shows it.
 fn line_to_screen() -> f64 {
     let state = tempfile::tempdir().unwrap();
     let (_silent, address) = silence();
@@ -137,7 +136,7 @@ fn line_to_screen() -> f64 {
     percentile_99(series)
 }
 
-/// Between two rounds: never the same time, so that frames and ticks are met at every phase.
+/// Pause between two rounds; it varies so that a round starts at any phase of frames and ticks.
 fn pause(round: usize) {
     thread::sleep(Duration::from_millis(5 + u64::try_from(round * 7 % 41).unwrap_or(0)));
 }
@@ -146,7 +145,7 @@ struct Idle {
     percent: f64,
     megabytes: f64,
     worker_megabytes: f64,
-    /// Seconds, while the server hangs.
+    /// In seconds, while the server does not answer.
     quit: f64,
 }
 
@@ -155,7 +154,7 @@ fn idle() -> Idle {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut screen = Screen::open(state.path(), &format!("127.0.0.1:{port}"));
     screen.shows("● ready");
-    // The start is not the idle state: ages are told in seconds at first.
+    // At first, ages are shown in seconds and change the screen.
     thread::sleep(Duration::from_secs(65));
     let pid = screen.pid();
     let before = cpu_seconds(pid);

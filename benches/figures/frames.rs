@@ -1,5 +1,5 @@
-//! Frames in memory: what the largest costs, and 100,000 of them at every size under random keys and messages, none of
-//! which may panic. `SEED=..` repeats a run, `FRAMES=..` makes it longer or shorter.
+//! Frames drawn to memory: the cost of the largest, and 100,000 frames of random sizes after random keys and messages, to
+//! find panics. `SEED=..` repeats a run, `FRAMES=..` sets the number of frames.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::{Figure, median};
 
 const FRAMES: u64 = 100_000;
 
-/// The time at which every run begins.
+/// Time at the start of each run.
 const BEGIN: u64 = 1_700_000_000_000;
 
 pub fn measure() -> Vec<Figure> {
@@ -81,7 +81,7 @@ fn origin(order: &str, number: u64, activity: Activity, attempt: u32) -> Origin 
     }
 }
 
-/// Seconds for a frame, with the newest and with the middle of the list on the screen.
+/// Seconds per frame, with the newest rows or the middle of the list on screen.
 fn large_frame() -> f64 {
     let mut app = App::new(setup(Look::default()));
     let records = (1..=10_000).map(|number| {
@@ -123,7 +123,7 @@ fn random_frames() {
     let small = (0..=40).flat_map(|height| (0..=60).map(move |width| (width, height)));
     let mut sizes = small.collect::<Vec<(u16, u16)>>();
     for index in 0..frames {
-        // A new session now and then, with another look.
+        // Occasionally a new session with another appearance.
         if index % 5_000 == 0 {
             let look = Look { theme: chaos.one_of(&Theme::ALL), ascii: chaos.coin(), still: chaos.coin() };
             (app, chaos.seq) = (App::new(Setup { programme: chaos.programme(), ..setup(look) }), 0);
@@ -148,7 +148,7 @@ fn random_frames() {
     }
 }
 
-/// Anything that may happen, drawn from a seed.
+/// Random events, generated from a seed.
 struct Chaos {
     random: StdRng,
     now: u64,
@@ -164,7 +164,7 @@ impl Chaos {
         of[self.random.random_range(0..of.len())]
     }
 
-    /// Mostly what people have; now and then a wall of it.
+    /// Mostly common terminal sizes, occasionally a very large one.
     fn size(&mut self) -> (u16, u16) {
         let (width, height) = if self.random.random_ratio(1, 10) { (300, 120) } else { (140, 50) };
         (self.random.random_range(0..=width), self.random.random_range(0..=height))
@@ -194,14 +194,14 @@ impl Chaos {
         (code, if self.random.random_ratio(1, 8) { KeyModifiers::CONTROL } else { KeyModifiers::NONE })
     }
 
-    /// Words of any length, wide and hostile characters among them.
+    /// Text of any length, including wide and control characters.
     fn text(&mut self) -> String {
         let words =
             ["", "refused", "漢字漢字", "\u{1b}[2J", "e\u{301}", "\u{202e}", "größe", "a long word without an end"];
         (0..self.random.random_range(0..6)).map(|_| self.one_of(&words)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What a session is for: the keyboard mostly, and whatever else plays itself.
+    /// Mostly sessions with keyboard input; also scenarios and walkthroughs.
     fn programme(&mut self) -> Programme {
         let built_in = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
         match self.random.random_range(0..5) {
@@ -272,7 +272,7 @@ impl Chaos {
     }
 
     fn journal(&mut self, at: UnixMillis, number: u64) -> Message {
-        // A line may be missing, and come twice; and a journal may begin anew.
+        // Lines may be missing or repeated, and the journal may be replaced.
         let step = self.one_of(&[1, 1, 1, 1, 1, 0, 2]);
         let restarted = self.random.random_ratio(1, 300);
         self.seq = if restarted { 1 } else { self.seq + step };

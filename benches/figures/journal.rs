@@ -1,5 +1,5 @@
-//! A journal of 1,000,000 lines: what an order waits while another process opens it, how soon the dashboard shows its end,
-//! and what `audit` takes.
+//! A journal of 1,000,000 lines: latency of an order while another process opens it, time until the dashboard shows its
+//! end, and time and memory of `audit`.
 
 use std::{
     path::Path,
@@ -22,7 +22,7 @@ use crate::{
 
 const ORDERS: usize = 1_000_000 / ledger::LINES_PER_ORDER;
 
-/// The smallest terminal that shows everything.
+/// Smallest terminal that shows every panel.
 const SIZE: (u16, u16) = (80, 24);
 
 pub fn measure() -> Vec<Figure> {
@@ -34,7 +34,7 @@ pub fn measure() -> Vec<Figure> {
     vec![dashboard(folder.path()), order_while_another_opens(&database), audit(&database)]
 }
 
-/// The longest that an order takes while another process opens the journal, and the time that the opening takes.
+/// Maximum latency of an order while another process opens the journal, and the time for opening it.
 fn order_while_another_opens(database: &Path) -> Figure {
     let first = JsonStore::open(database).unwrap();
     let mut number = 0;
@@ -78,7 +78,7 @@ fn request(id: &str) -> CommitRequest {
     CommitRequest { effect: Effect::Order(Order { id: order, product, quantity: 1 }), guard: Guard::Ledger, origin }
 }
 
-/// Seconds from the start of the dashboard until the newest order of the journal is on the screen.
+/// Seconds from the start of the dashboard until it shows the newest order of the journal.
 fn dashboard(state: &Path) -> Figure {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut screen = Screen::open_at(state, &listener.local_addr().unwrap().to_string(), SIZE);

@@ -1,4 +1,4 @@
-//! A journal as a worker writes it, made without a server.
+//! Generates a journal as a worker writes it, without a server.
 
 use std::{fs, ops::Range, path::Path};
 
@@ -9,13 +9,13 @@ use idempotence::{
     },
 };
 
-/// Lines of one order without faults.
+/// Journal lines per order without faults.
 pub const LINES_PER_ORDER: usize = 6;
 
-/// Orders in one commit.
+/// Orders per commit.
 const TOGETHER: usize = 50;
 
-/// A database with stock for all orders of a measurement, so that none is refused.
+/// Creates a database with enough stock for all orders of a measurement.
 pub fn begin(database: &Path) -> Engine<Disk> {
     let mut document = Document::parse(STARTING_DOCUMENT.as_bytes()).unwrap();
     document.stock = 10_000_000;
@@ -23,7 +23,7 @@ pub fn begin(database: &Path) -> Engine<Disk> {
     Engine::open(Disk::open(database).unwrap(), now, REORDER_BELOW).unwrap()
 }
 
-/// What a worker writes for orders without faults.
+/// Requests that a worker sends for orders without faults.
 pub fn commit(engine: &mut Engine<Disk>, numbers: Range<usize>) {
     let numbers: Vec<usize> = numbers.collect();
     for batch in numbers.chunks(TOGETHER) {
@@ -33,7 +33,7 @@ pub fn commit(engine: &mut Engine<Disk>, numbers: Range<usize>) {
     }
 }
 
-/// The id of an order.
+/// Id of the order with this number.
 pub fn id(number: usize) -> String {
     format!("M{number:05}")
 }

@@ -1,6 +1,7 @@
-//! The figures that the README names, each measured in one run beside what it is compared with: `cargo bench`.
+//! Benchmarks, each measured in the same run as its baseline: `cargo bench`.
 //!
-//! Not a test: a shared machine is too noisy to fail a build on. Give part of a figure's name to measure only that.
+//! They are not tests, because timings on a shared machine are too noisy to fail a build. An argument selects the groups
+//! whose names contain it.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise, and prints")]
 
@@ -25,13 +26,13 @@ pub struct Figure {
     pub reached: bool,
 }
 
-/// The middle of a series.
+/// Median of a series.
 pub fn median(mut series: Vec<f64>) -> f64 {
     series.sort_by(f64::total_cmp);
     series[series.len() / 2]
 }
 
-/// The mean of a series.
+/// Arithmetic mean of a series.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
 #[must_use]
 pub fn mean(series: &[f64]) -> f64 {

@@ -1,8 +1,8 @@
-//! What an order costs in memory once the first 20,000 are in: the store, the process of a dashboard that follows it, and
-//! the process of a worker with a Temporal server.
+//! Memory per order after the first 20,000: of the store, of a dashboard that follows it, and of a worker on a Temporal
+//! server.
 //!
-//! What may grow with each order is a table of digests. A table has a power of two of places, is at most 7/8 full, and
-//! doubles: the limits are the growth of the tables between the first and the last order that are measured.
+//! Only tables of digests may grow with each order. A table has a power of two of slots, is at most 7/8 full, and doubles;
+//! the limits are the growth of these tables between the first and the last measured order.
 
 use std::{
     io::{BufRead, BufReader},
@@ -21,35 +21,35 @@ use crate::{
     screen::{Screen, private_megabytes},
 };
 
-/// What the dashboard keeps rows of.
+/// Orders for which the dashboard keeps rows.
 const FIRST: usize = 20_000;
 const LAST: usize = 60_000;
 
-/// The ledger's bytes for an effect: digest, payload, receipt, run, and the table's own byte. An order has two effects.
+/// Bytes of the ledger per effect: digest, payload, receipt, run, and the table's control byte. An order has two effects.
 const LEDGER_PLACE: usize = 81;
 
-/// The audit's bytes for an effect that changed the stock: digest, count, and the table's own byte. An order has one.
+/// Bytes of the audit per effect that changed the stock: digest, count, and the table's control byte. An order has one.
 const AUDIT_PLACE: usize = 21;
 
-/// What the allocator may add to a table's growth.
+/// Bytes that the allocator may add to a table's growth.
 const SLACK_FACTOR: f64 = 1.1;
 
-/// What two samples of a process may differ by without growth, in megabytes. With an arena for each thread, the allocator
-/// keeps more of what is freed, outgrown tables too.
+/// Difference between two samples of a process that is not growth, in megabytes. With an arena per thread, the allocator
+/// keeps more freed memory.
 const SLACK: f64 = 0.7;
 const DASHBOARD_SLACK: f64 = 4.0;
 
-/// The default, which a dashboard and a worker have that are given none.
+/// Default task queue.
 const TASK_QUEUE: &str = "inventory-task-queue";
 
-/// Orders through the server without a pause. They take so many attempts that the SDK's worker is replaced in the pause
-/// after them, which frees what it keeps of each attempt. The next round uses that again.
+/// Orders per round, sent without a pause. After so many attempts the SDK's worker is replaced in the next pause, which
+/// frees what it keeps per attempt.
 const ROUND: usize = 2_000;
 
-/// Rounds after the first. Without the replacement they would take 2.7 MB, far more than the limit.
+/// Rounds after the first. Without the replacement they would add 2.7 MB, far more than the limit.
 const MEASURED_ROUNDS: usize = 2;
 
-/// Longer than a worker must be idle before its worker of the SDK is replaced.
+/// Pause after a round, longer than the idle time before the SDK's worker is replaced.
 const PAUSE: Duration = Duration::from_secs(5);
 
 pub fn measure() -> Vec<Figure> {
@@ -59,12 +59,12 @@ pub fn measure() -> Vec<Figure> {
     figures
 }
 
-/// Bytes of a table with so many entries.
+/// Bytes of a table with this many entries.
 const fn table(entries: usize, place: usize) -> usize {
     (entries * 8 / 7).next_power_of_two() * place
 }
 
-/// Memory before and after some orders and slack in megabytes, the growth of tables in bytes.
+/// Memory before and after the orders and the slack in megabytes, the growth of the tables in bytes.
 #[expect(clippy::cast_precision_loss, reason = "megabytes")]
 fn figure(name: &'static str, [before, after]: [f64; 2], orders: usize, tables: usize, slack: f64) -> Figure {
     let per_order = |bytes: f64| bytes / orders as f64;
@@ -105,7 +105,7 @@ fn store_and_dashboard(folder: &Path) -> Vec<Figure> {
     ]
 }
 
-/// A worker process as the dashboard starts it, on the same database, and orders through a server.
+/// Measures a worker process on the same database, started as the dashboard starts it, with orders through a server.
 fn worker(folder: &Path) -> Figure {
     let (mut server, address) = serve(folder);
     let mut worker = work(folder, &address);
@@ -120,7 +120,7 @@ fn worker(folder: &Path) -> Figure {
     let after = (1..=MEASURED_ROUNDS).map(&mut after_round).last().unwrap();
     kill_process(Pid::from_child(&worker), Signal::INT).unwrap();
     worker.wait().unwrap();
-    // The server's standard input closes with it.
+    // Dropping it closes the server's standard input, which ends the server.
     drop(server.stdin.take());
     server.wait().unwrap();
     let measured = MEASURED_ROUNDS * ROUND;
@@ -128,7 +128,7 @@ fn worker(folder: &Path) -> Figure {
     figure("worker: memory per order, with a server", [before, after], measured, entries[1] - entries[0], SLACK)
 }
 
-/// Starts a worker process, and waits until it polls.
+/// Starts a worker process and waits until it polls.
 fn work(folder: &Path, address: &str) -> Child {
     let mut worker = Command::new(PROGRAM)
         .args(["worker", "--address", address, "--database"])

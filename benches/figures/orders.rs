@@ -1,4 +1,4 @@
-//! Orders a second at 20 in flight: our worker, with its durable effects, beside a worker that does nothing.
+//! Orders per second with 20 in flight: our worker with durable effects, compared with a worker that does nothing.
 
 use std::{
     io::{BufRead, BufReader},
@@ -33,7 +33,7 @@ pub fn measure() -> Vec<Figure> {
     let (mut server, address) = serve(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let figure = runtime.block_on(compare(folder.path(), &address));
-    // Its standard input closes with it.
+    // Dropping it closes its standard input, which ends it.
     drop(server.stdin.take());
     server.wait().unwrap();
     vec![figure]
@@ -60,7 +60,7 @@ pub async fn link(address: &str) -> Link {
     Link::connect(&endpoint, Patience::Retries).await.unwrap()
 }
 
-/// Turn by turn, so that both meet the same noise; the best round of each counts.
+/// Alternates between the two, so that both see the same noise; the best round of each counts.
 async fn compare(folder: &Path, address: &str) -> Figure {
     let (mut ours, mut theirs) = (0.0_f64, 0.0_f64);
     for round in 0..ROUNDS {
@@ -71,7 +71,7 @@ async fn compare(folder: &Path, address: &str) -> Figure {
     Figure {
         name: "orders/s at 20 in flight, beside a bare worker",
         measured: format!("{ratio:.2} ({ours:.0}/s, {theirs:.0}/s)"),
-        wanted: "at least 0.8 (40/s where it does 50)".into(),
+        wanted: "at least 0.8 (40/s if the other does 50)".into(),
         reached: ratio >= 0.8,
     }
 }
@@ -119,7 +119,7 @@ async fn our_rate(folder: &Path, address: &str, round: usize) -> f64 {
 }
 
 async fn rate(link: &Link, queue: &str) -> f64 {
-    // The first ones warm up.
+    // Warm-up.
     place(link, queue, 0..IN_FLIGHT).await;
     let since = Instant::now();
     place(link, queue, IN_FLIGHT..IN_FLIGHT + ORDERS).await;
@@ -128,7 +128,7 @@ async fn rate(link: &Link, queue: &str) -> f64 {
     orders / since.elapsed().as_secs_f64()
 }
 
-/// Places orders, 20 in flight, and waits until all have completed.
+/// Starts orders with 20 in flight and waits until all have completed.
 pub async fn place(link: &Link, queue: &str, numbers: Range<usize>) {
     let one = |index: usize| async move {
         let order = format!("{queue}-{index}");

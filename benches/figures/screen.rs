@@ -1,4 +1,4 @@
-//! The real dashboard in a pseudo-terminal, with the time at which each byte came.
+//! Runs the real dashboard in a pseudo-terminal and records the arrival time of each byte.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ pub struct Screen {
     keys: Box<dyn Write + Send>,
     output: mpsc::Receiver<(Instant, Vec<u8>)>,
     terminal: vt100::Parser,
-    /// When the last byte came that is on the screen.
+    /// Arrival time of the last byte on the screen.
     pub drawn: Instant,
     pub started: Instant,
     _master: Box<dyn MasterPty + Send>,
@@ -33,7 +33,7 @@ impl Screen {
         Self::open_at(state, address, SIZE)
     }
 
-    /// The same, on a terminal of so many columns and rows.
+    /// The same, on a terminal of the given columns and rows.
     pub fn open_at(state: &Path, address: &str, (cols, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
@@ -61,12 +61,12 @@ impl Screen {
         Self { child, keys, output, terminal, drawn: started, started, _master: pair.master }
     }
 
-    /// Waits until the screen shows `text`, and gives the time at which its last byte came.
+    /// Waits until the screen shows `text`, and returns the arrival time of its last byte.
     pub fn shows(&mut self, text: &str) -> Instant {
         self.until(|screen| screen.contains(text))
     }
 
-    /// Waits until the screen satisfies `wanted`, and gives the time at which the last byte of that came.
+    /// Waits until the screen satisfies `wanted`, and returns the arrival time of the last byte.
     pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
         while !wanted(&self.terminal.screen().contents()) {
             let (at, bytes) = self.output.recv_timeout(Duration::from_mins(1)).unwrap();
@@ -76,7 +76,7 @@ impl Screen {
         self.drawn
     }
 
-    /// Presses keys, and gives the time.
+    /// Sends keys and returns the time.
     pub fn press(&mut self, keys: &str) -> Instant {
         let at = Instant::now();
         self.keys.write_all(keys.as_bytes()).unwrap();
@@ -87,7 +87,7 @@ impl Screen {
         self.child.process_id().unwrap()
     }
 
-    /// Quits, and gives the seconds that it took.
+    /// Quits and returns the duration in seconds.
     pub fn quit(mut self) -> f64 {
         let at = self.press("q");
         self.child.wait().unwrap();
@@ -104,7 +104,7 @@ fn watch(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<(Instant, Vec<u
     }
 }
 
-/// User and system time of a process. Linux counts in hundredths of a second.
+/// User and system time of a process, in hundredths of a second as Linux counts it.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -116,12 +116,12 @@ pub fn resident_megabytes(pid: u32) -> f64 {
     megabytes(pid, "VmRSS").unwrap()
 }
 
-/// Resident memory without files, which come and go with the page cache.
+/// Resident memory without file pages, whose number depends on the page cache.
 pub fn private_megabytes(pid: u32) -> f64 {
     megabytes(pid, "RssAnon").unwrap()
 }
 
-/// The most memory that was resident so far; `None` if the process has ended.
+/// Peak resident memory; `None` if the process has ended.
 pub fn peak_megabytes(pid: u32) -> Option<f64> {
     megabytes(pid, "VmHWM")
 }
@@ -132,7 +132,7 @@ fn megabytes(pid: u32, field: &str) -> Option<f64> {
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// The process whose command line has each of `parts`, and not `without`.
+/// The process whose command line contains each of `parts` and not `without`.
 pub fn process(parts: &[&str], without: &str) -> u32 {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let line = |pid: u32| {

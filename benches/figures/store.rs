@@ -1,4 +1,4 @@
-//! What a durable effect costs beside a bare append and sync of the same line, on the same disk, turn by turn.
+//! Cost of a durable effect, compared with a bare append and sync of the same line on the same disk, in alternation.
 
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ const ROUNDS: usize = 400;
 const TOGETHER: usize = 32;
 
 pub fn measure() -> Vec<Figure> {
-    // The build folder is on a real disk, where the temporary folder may be memory.
+    // The build folder is on a real disk; the temporary folder may be in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     vec![one_effect(folder.path()), many_effects(folder.path())]
 }
@@ -37,7 +37,7 @@ fn effect(id: &str) -> (Effect, Origin) {
     (Effect::Order(Order { id: order, product, quantity: 1 }), origin)
 }
 
-/// The starting stock is 1000, so the orders stay below it.
+/// Number of orders, less than the starting stock of 1000.
 fn one_effect(folder: &Path) -> Figure {
     let path = folder.join("one.json");
     let mut engine = Engine::open(Disk::open(&path).unwrap(), now, REORDER_BELOW).unwrap();
@@ -52,7 +52,7 @@ fn one_effect(folder: &Path) -> Figure {
         offset += line.len() as u64;
         let (effect, origin) = effect(&format!("A{round}"));
         let request = [Request::Commit { effect, guard: Guard::Ledger, origin }];
-        // As the store's writer does: effects that come within 5 ms share a document.
+        // As in the store's writer, effects within 5 ms share one publication of the document.
         let now = published.elapsed() >= Duration::from_millis(5);
         let since = Instant::now();
         let publication = if now { Publication::Now } else { Publication::Later };
@@ -62,7 +62,7 @@ fn one_effect(folder: &Path) -> Figure {
             published = Instant::now();
         }
     }
-    // The mean of ours, so that the effects that publish count.
+    // The mean of ours, so that effects that publish the document count.
     let (ours, theirs) = (mean(&ours), mean(&theirs));
     let ratio = ours / theirs;
     Figure {
