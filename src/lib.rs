@@ -38,5 +38,6 @@ pub mod scenario;
 pub mod server;
 pub mod store;
 pub mod temporal;
+mod text;
 mod toml_text;
 pub mod ui;

@@ -4,7 +4,8 @@
 use std::fmt::{self, Write};
 
 use ratatui::buffer::Buffer;
-use unicode_width::UnicodeWidthChar;
+
+use crate::text::truncate;
 
 use super::{
     colours::{ANSI, BACKGROUND, Rgb, TEXT},
@@ -86,7 +87,7 @@ fn window(file: &mut String, width: u32, height: u32, title: &str) -> fmt::Resul
 /// The title, cut to what the bar has room for.
 fn caption(file: &mut String, width: u32, title: &str) -> fmt::Result {
     let room = width.saturating_sub(2 * 72) / TITLE_CHARACTER;
-    let shown = escaped(&cut(title, usize::try_from(room).unwrap_or_default()));
+    let shown = escaped(&truncate(title, usize::try_from(room).unwrap_or_default()));
     if shown.is_empty() {
         return Ok(());
     }
@@ -96,21 +97,6 @@ fn caption(file: &mut String, width: u32, title: &str) -> fmt::Result {
         width / 2,
         Hex(MUTED)
     )
-}
-
-/// The beginning of `text` in at most `room` columns; what is cut ends in an ellipsis.
-fn cut(text: &str, room: usize) -> String {
-    let columns = |character: char| character.width().unwrap_or(1);
-    if text.chars().map(columns).sum::<usize>() <= room {
-        return text.to_owned();
-    }
-    let mut used = 1;
-    let fits = |character: &char| {
-        used += columns(*character);
-        used <= room
-    };
-    let begin: String = text.chars().take_while(fits).collect();
-    if room == 0 { String::new() } else { begin + "…" }
 }
 
 fn bars(file: &mut String, marks: &Marks) -> fmt::Result {
@@ -265,13 +251,5 @@ mod tests {
         let mut buffer = Buffer::empty(Rect::new(5, 7, 3, 1));
         buffer.set_string(5, 7, "abc", Style::new());
         assert!(svg(&buffer, "").contains(r#"<text x="0" y="14" textLength="27""#));
-    }
-
-    #[test]
-    fn a_title_is_cut_to_its_room() {
-        assert_eq!(
-            [cut("abc", 3), cut("abcd", 3), cut("漢字", 3), cut("abc", 0), cut("", 0)],
-            ["abc", "ab…", "漢…", "", ""]
-        );
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     domain::{Activity, Guard, sanitize},
     store::Verdict,
+    text::{column, truncate, wrap},
 };
 
 use super::{digits, footer, line_up, pane, theme, words};
@@ -189,14 +190,14 @@ fn verdict(side: &Side, room: Room, width: usize) -> Line<'static> {
     if side.verdict().is_some() && format!("expected {expected}").len() <= left {
         spans.extend([Span::styled("expected ", theme::FAINT), Span::styled(expected.to_string(), theme::BOLD)]);
     } else if side.verdict() == Some(Verdict::Wrong) {
-        spans.push(Span::raw(pane::cut(&format!("not {expected}"), left)));
+        spans.push(Span::raw(truncate(&format!("not {expected}"), left)));
     }
     Line::from(spans)
 }
 
 /// Why, or what it is about.
 fn note(side: &Side, width: usize) -> Line<'static> {
-    let cut = |text: &str, style| Line::styled(pane::cut(text, width), style);
+    let cut = |text: &str, style| Line::styled(truncate(text, width), style);
     match (side.stage(), side.worker()) {
         (SideStage::Failed(cause), _) => cut(cause, theme::BAD),
         _ if side.verdict() == Some(Verdict::Wrong) => cut(&applied_twice(side), theme::BAD),
@@ -255,7 +256,7 @@ fn draw_attempts(buffer: &mut Buffer, area: Rect, room: Room, app: &App, compari
 
 fn label(row: &LineUpRow<'_>, room: Room) -> Line<'static> {
     let narrow = room.gutter < 10;
-    let order = pane::column(row.order, 3);
+    let order = column(row.order, 3);
     let text = if narrow {
         let activity = match row.activity {
             Activity::UpdateInventory => 'u',
@@ -265,7 +266,7 @@ fn label(row: &LineUpRow<'_>, room: Room) -> Line<'static> {
     } else {
         format!(" {order} {} {}", row.activity.short_name(), row.attempt)
     };
-    Line::styled(pane::cut(&text, usize::from(room.gutter.saturating_sub(1))), theme::FAINT)
+    Line::styled(truncate(&text, usize::from(room.gutter.saturating_sub(1))), theme::FAINT)
 }
 
 fn draw_moral(buffer: &mut Buffer, area: Rect, app: &App, comparison: &ComparisonState) {
@@ -273,9 +274,9 @@ fn draw_moral(buffer: &mut Buffer, area: Rect, app: &App, comparison: &Compariso
     let (width, height) = (usize::from(area.width).saturating_sub(2), usize::from(area.height));
     // Whole sentences, as many as there is room for.
     let fitting = (1..=sentences.len()).rev().map(|count| sentences.iter().take(count).cloned().collect::<Vec<_>>());
-    let wrapped = |sentences: Vec<String>| pane::wrap(&sentences.join(" "), width, 0, usize::MAX);
+    let wrapped = |sentences: Vec<String>| wrap(&sentences.join(" "), width, 0, usize::MAX);
     let lines = fitting.map(wrapped).find(|lines| lines.len() <= height);
-    let lines = lines.unwrap_or_else(|| pane::wrap(&sentences.join(" "), width, 0, height));
+    let lines = lines.unwrap_or_else(|| wrap(&sentences.join(" "), width, 0, height));
     pane::lines(buffer, area, lines.into_iter().map(|line| Line::styled(format!(" {line}"), style)));
 }
 

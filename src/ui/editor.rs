@@ -8,9 +8,13 @@ use ratatui::{
     widgets::{Clear, Widget},
 };
 
-use crate::{app::App, faults::Preset};
+use crate::{
+    app::App,
+    faults::Preset,
+    text::{first_fitting, wrap},
+};
 
-use super::{overlay::boxed, pane, theme};
+use super::{dialog::dialog, pane, theme};
 
 /// The grammar by examples, each with what it does.
 const EXAMPLES: [(&str, &str); 6] = [
@@ -23,7 +27,7 @@ const EXAMPLES: [(&str, &str); 6] = [
 ];
 
 pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
-    let inner = boxed(buffer, area, " fault plan for the next orders ", 78, 16);
+    let inner = dialog(buffer, area, " fault plan for the next orders ", 78, 16);
     let width = usize::from(inner.width);
     let (line, offset) = edited(app, width);
     let mut lines = vec![Line::raw(""), line];
@@ -35,7 +39,7 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
         Err(error) => {
             let column = error.column.saturating_sub(1).saturating_sub(offset).min(width.saturating_sub(2));
             lines.push(Line::styled(format!(" {}^", " ".repeat(column)), theme::BAD.patch(theme::BOLD)));
-            let text = pane::wrap(error.expected, width.saturating_sub(2), 2, 2);
+            let text = wrap(error.expected, width.saturating_sub(2), 2, 2);
             lines.extend(text.into_iter().enumerate().map(|(index, text)| {
                 Line::styled(format!(" {}{text}", if index == 0 { "✗ " } else { "" }), theme::BAD)
             }));
@@ -58,7 +62,7 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
     let left = usize::from(row.width).saturating_sub(spans.clone().map(|span| span.width()).sum());
     let hints = ["  words from id, state, verdict; Enter keeps, Esc clears", "  Enter keeps, Esc clears", ""];
-    let hint = Span::styled(pane::fitting(hints, left), theme::FAINT);
+    let hint = Span::styled(first_fitting(hints, left), theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 

@@ -6,7 +6,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::app::{App, Effect, EffectKind, Look, Panel};
+use crate::{
+    app::{App, Effect, EffectKind, Look, Panel},
+    text::column,
+};
 
 use super::{glyphs, pane, theme, words};
 
@@ -59,9 +62,9 @@ fn line(effect: &Effect, look: Look, width: usize) -> Line<'static> {
     Line::from(vec![
         Span::styled(mark.glyph.to_string(), mark.style),
         Span::raw(" "),
-        Span::styled(pane::column(&effect.key, key), style),
+        Span::styled(column(&effect.key, key), style),
         Span::styled(tail, style),
-        Span::styled(pane::column(word, word_width), mark.style),
-        Span::styled(pane::column(&attempt, 4), theme::FAINT),
+        Span::styled(column(word, word_width), mark.style),
+        Span::styled(column(&attempt, 4), theme::FAINT),
     ])
 }

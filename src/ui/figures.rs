@@ -6,9 +6,10 @@ use crate::{
     app::{App, MOST_ATTEMPTS, Rate, Statistics},
     domain::Activity,
     faults::Point,
+    text::column,
 };
 
-use super::{pane, theme};
+use super::theme;
 
 /// The columns of the longest bar.
 const BAR: u32 = 18;
@@ -45,7 +46,7 @@ fn heading(text: &str) -> Line<'static> {
 
 /// A line per number of attempts, the activities side by side.
 fn attempts(statistics: &Statistics, half: usize) -> Vec<Line<'static>> {
-    let names = Activity::ALL.map(|activity| pane::column(&format!("       {}", activity.short_name()), half));
+    let names = Activity::ALL.map(|activity| column(&format!("       {}", activity.short_name()), half));
     let mut lines = vec![Line::styled(names.concat(), theme::FAINT)];
     lines.extend((0..MOST_ATTEMPTS).map(|index| {
         let bars = Activity::ALL.iter().flat_map(|activity| bar(&statistics.attempts[*activity as usize], index, half));
@@ -64,7 +65,7 @@ fn bar(counts: &[u32; MOST_ATTEMPTS], index: usize, half: usize) -> [Span<'stati
     let style = if index == 0 { theme::GOOD } else { theme::WARN };
     let label = format!("   {} {more:<8}", index + 1);
     let rest = half.saturating_sub(label.len() + length);
-    [Span::raw(label), Span::styled("█".repeat(length), style), Span::raw(pane::column(&format!(" {count}"), rest))]
+    [Span::raw(label), Span::styled("█".repeat(length), style), Span::raw(column(&format!(" {count}"), rest))]
 }
 
 fn rate(activity: Activity, point: Point, rate: &Rate, width: usize) -> Line<'static> {

@@ -10,6 +10,7 @@ use ratatui::{
 use crate::{
     app::{App, Intent, Overlay, Server, Tone, Worker, trouble},
     keymap::{Binding, KEYMAP, Scope},
+    text::wrap,
 };
 
 use super::{glyphs, pane, theme};
@@ -34,7 +35,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
         (None, None) => return pane::lines(buffer, area, [legend(width)]),
     };
     let indent = mark.chars().count();
-    let texts = pane::wrap(&text, width.saturating_sub(indent), 0, MOST_ROWS);
+    let texts = wrap(&text, width.saturating_sub(indent), 0, MOST_ROWS);
     let above = u16::try_from(texts.len().saturating_sub(1)).unwrap_or(0).min(area.y.saturating_sub(buffer.area.y));
     let area = Rect { y: area.y.saturating_sub(above), height: area.height.saturating_add(above), ..area };
     Clear.render(area, buffer);

@@ -11,6 +11,7 @@ use crate::{
     app::{App, Link, Security, Server, age},
     domain::Guard,
     faults::Preset,
+    text::truncate,
 };
 
 use super::{pane, theme, words};
@@ -53,7 +54,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     states.extend(pane::pair("  worker ", worker, worker_style));
     // A long address gives way: that a worker polls matters more.
     let taken: usize = spans.iter().chain(&states).map(Span::width).sum();
-    spans.push(Span::raw(pane::cut(&setup.server, room.saturating_sub(taken).max(8))));
+    spans.push(Span::raw(truncate(&setup.server, room.saturating_sub(taken).max(8))));
     spans.extend(states);
     Line::from(spans)
 }
@@ -91,7 +92,7 @@ fn terms(app: &App, width: usize) -> Line<'_> {
     let (faults, faults_style) = match Preset::of(plan) {
         Some(Preset::None) => ("faults none".to_owned(), theme::GOOD),
         Some(preset) => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
-        None => (format!(" FAULTS {} ", pane::cut(&plan.to_string(), width / 2)), theme::badge(theme::WARN)),
+        None => (format!(" FAULTS {} ", truncate(&plan.to_string(), width / 2)), theme::badge(theme::WARN)),
     };
     let mut spans = vec![
         Span::raw(" "),

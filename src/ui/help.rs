@@ -9,9 +9,10 @@ use crate::{
     domain::Guard,
     faults::Preset,
     keymap::{Binding, KEYMAP},
+    text::{column, wrap},
 };
 
-use super::{glyphs, pane, theme};
+use super::{glyphs, theme};
 
 /// From this width on the keys stand in two columns.
 const TWO_COLUMNS: usize = 76;
@@ -68,7 +69,7 @@ fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize)
         let word = word.take().unwrap_or_default();
         Line::from(vec![Span::styled(format!("   {word:<margin$}"), style), Span::raw(means)])
     };
-    pane::wrap(means, room, 0, 3).into_iter().map(line).collect()
+    wrap(means, room, 0, 3).into_iter().map(line).collect()
 }
 
 /// The table, in two columns where there is room.
@@ -84,7 +85,7 @@ fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
 fn entry(binding: &'static Binding, width: usize) -> [Span<'static>; 2] {
     [
         Span::styled(format!("{:>7}  ", binding.shown), theme::BOLD),
-        Span::raw(pane::column(binding.long, width.saturating_sub(9))),
+        Span::raw(column(binding.long, width.saturating_sub(9))),
     ]
 }
 

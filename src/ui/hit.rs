@@ -4,7 +4,10 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::{App, Intent, Overlay};
 
-use super::{SMALLEST, orders, regions};
+use super::{
+    orders,
+    regions::{SMALLEST, regions},
+};
 
 /// What a click at this place of a screen of this size asks for; `None` where nothing lies there that could be meant.
 #[must_use]

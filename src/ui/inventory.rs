@@ -10,6 +10,7 @@ use ratatui::{
 use crate::{
     app::{App, Judgement, Panel},
     domain::Activity,
+    text::{first_fitting, truncate, wrap},
 };
 
 use super::{digits, pane, theme, words};
@@ -135,7 +136,7 @@ fn applied<'a>(app: &App, orders: &'a str, others: &'a str) -> Line<'a> {
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
     let guard = format!("{}: {}", app.guard(), app.guard().meaning());
     let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
-    for (index, text) in pane::wrap(&guard, width.saturating_sub(7), 0, 2).into_iter().enumerate() {
+    for (index, text) in wrap(&guard, width.saturating_sub(7), 0, 2).into_iter().enumerate() {
         let label = if index == 0 { "guard  " } else { "       " };
         lines.push(Line::from(pane::pair(label, text, words::guard(app.guard())).to_vec()));
     }
@@ -144,7 +145,7 @@ fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::from(pane::pair("faults ", "none", theme::GOOD).to_vec()));
     }
     for fault in plan.faults() {
-        let text = pane::cut(&fault.to_string(), width.saturating_sub(7));
+        let text = truncate(&fault.to_string(), width.saturating_sub(7));
         lines.push(Line::from(pane::pair("fault  ", text, theme::WARN).to_vec()));
     }
     lines
@@ -175,21 +176,21 @@ fn sentence(app: &App, room: usize) -> (String, Style) {
     let audit = &app.account().audit;
     match (app.judgement(), audit.applied_twice.as_slice()) {
         (Judgement::None, _) => (String::new(), theme::PLAIN),
-        (Judgement::Edited { .. }, _) => (pane::fitting(["by another program", "elsewhere"], room), theme::WARN),
+        (Judgement::Edited { .. }, _) => (first_fitting(["by another program", "elsewhere"], room), theme::WARN),
         (Judgement::Right, _) if app.orders().open() > 0 => {
             (format!("so far; {} open", app.orders().open()), theme::PLAIN)
         }
         (Judgement::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
         (Judgement::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
-        (Judgement::Right, _) => (pane::fitting(["each effect applied once", "each effect once"], room), theme::PLAIN),
+        (Judgement::Right, _) => (first_fitting(["each effect applied once", "each effect once"], room), theme::PLAIN),
         (Judgement::Wrong, []) => {
-            (pane::fitting(["the effects do not add up", "it does not add up"], room), theme::BAD)
+            (first_fitting(["the effects do not add up", "it does not add up"], room), theme::BAD)
         }
         (Judgement::Wrong, [key, more @ ..]) => {
             let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
             let key = crate::domain::sanitize(key.as_str(), 60);
             let texts = [format!("applied twice: {key}{more}"), format!("twice: {key}{more}")];
-            (pane::fitting(texts.each_ref().map(String::as_str), room), theme::BAD.patch(theme::BOLD))
+            (first_fitting(texts.each_ref().map(String::as_str), room), theme::BAD.patch(theme::BOLD))
         }
     }
 }
@@ -201,5 +202,5 @@ fn json_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     };
     let text = document.render().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     let style = |line: &str| if line.contains("\"inStock\"") { theme::BOLD } else { theme::PLAIN };
-    text.lines().map(|line| Line::styled(pane::cut(line, width), style(line))).collect()
+    text.lines().map(|line| Line::styled(truncate(line, width), style(line))).collect()
 }

@@ -9,16 +9,17 @@ use crate::{
     app::{AttemptState, Committed, LineUpCell, Look, Seen, until},
     domain::UnixMillis,
     store::Outcome,
+    text::truncate,
 };
 
-use super::{glyphs, pane, theme, words};
+use super::{glyphs, theme, words};
 
 pub fn cell(cell: &LineUpCell<'_>, look: Look, width: usize, now: UnixMillis) -> Line<'static> {
     match cell {
         LineUpCell::Attempt(seen) => attempt(seen, look, width),
         LineUpCell::Due(at) => {
             let mark = glyphs::WAITING;
-            let text = pane::cut(&format!("retry {}", until(*at, now)), width.saturating_sub(2));
+            let text = truncate(&format!("retry {}", until(*at, now)), width.saturating_sub(2));
             Line::from(vec![Span::styled(mark.glyph.to_string(), mark.style), Span::raw(format!(" {text}"))])
         }
     }

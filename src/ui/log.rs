@@ -6,9 +6,12 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::app::{App, LogLevel, LogLine};
+use crate::{
+    app::{App, LogLevel, LogLine},
+    text::{first_fitting, wrap},
+};
 
-use super::{overlay::boxed, pane, theme};
+use super::{dialog::dialog, pane, theme};
 
 /// The columns before the text: the time and how much it matters.
 const MARGIN: usize = 16;
@@ -21,8 +24,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let full = format!(" log: the last {count} lines; the program's own also in {} ", app.setup().log);
     let place = place(area);
     let title =
-        pane::fitting([&full, &format!(" log: the last {count} lines ")], usize::from(place.width.saturating_sub(2)));
-    let inner = boxed(buffer, area, &title, place.width, place.height);
+        first_fitting([&full, &format!(" log: the last {count} lines ")], usize::from(place.width.saturating_sub(2)));
+    let inner = dialog(buffer, area, &title, place.width, place.height);
     let rows = rows(app, usize::from(inner.width));
     if rows.is_empty() {
         return pane::lines(buffer, inner, [Line::styled(" nothing yet", theme::FAINT)]);
@@ -58,7 +61,7 @@ fn written(app: &App, line: &LogLine, width: usize) -> Vec<Line<'static>> {
         LogLevel::Detail => ("", theme::FAINT),
     };
     let mut first = Some(Span::styled(format!("{:>8}  ", app.log().clock(line)), theme::FAINT));
-    let texts = pane::wrap(&line.text, width.saturating_sub(MARGIN), 0, MOST_ROWS);
+    let texts = wrap(&line.text, width.saturating_sub(MARGIN), 0, MOST_ROWS);
     let row = |text| {
         let margin = match first.take() {
             Some(time) => [time, Span::styled(format!("{word:<6}"), style)],

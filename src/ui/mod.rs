@@ -11,11 +11,13 @@
 //! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison; a walkthrough
 //! and its speaker's notes have the whole screen, and the bar of a replay takes the place of the keys.
 //!
-//! `regions` says where everything is, `hit` what a click there means. Last of all `look` gives every
+//! `regions` says where everything is, `hit` what a click there means. Last of all `appearance` gives every
 //! cell its theme's colours and, where asked for, an ASCII character.
 
+mod appearance;
 mod command_page;
 mod compare;
+mod dialog;
 mod digits;
 mod editor;
 mod effects;
@@ -28,16 +30,17 @@ mod hit;
 mod inventory;
 mod line_up;
 mod log;
-mod look;
 mod notes;
 mod orders;
 mod overlay;
 mod pane;
 mod presenter;
+mod prose;
 mod regions;
 mod replay_bar;
 mod theme;
 mod timeline;
+mod times;
 mod words;
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     } else {
         draw_regions(buffer, area, app);
     }
-    look::finish(buffer, area, app.look());
+    appearance::apply(buffer, area, app.look());
 }
 
 fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {

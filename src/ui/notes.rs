@@ -13,7 +13,7 @@ use crate::{
     domain::UnixMillis,
 };
 
-use super::{footer, pane, presenter::prose, theme};
+use super::{footer, pane, prose::prose, theme, times};
 
 /// Rows above and below the notes: the rule, where the step stands, what comes next, and blanks between.
 const AROUND: u16 = 7;
@@ -68,5 +68,5 @@ fn notes(page: &NotesPage, width: u16) -> Vec<Line<'static>> {
 }
 
 fn elapsed(app: &App, since: UnixMillis) -> String {
-    pane::clock(app.shown_now().0.saturating_sub(since.0))
+    times::clock(app.shown_now().0.saturating_sub(since.0))
 }

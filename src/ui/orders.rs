@@ -9,6 +9,7 @@ use ratatui::{
 use crate::{
     app::{App, Execution, Link, Overlay, Panel, Rows, Server, Stage},
     domain::Activity,
+    text::{column, truncate},
 };
 
 use super::{glyphs, pane, theme, words};
@@ -104,11 +105,8 @@ fn heading(widths: &Widths) -> Line<'static> {
         ("supplier", widths.supplier),
         ("waits for", widths.waits),
     ];
-    let mut text: String = columns
-        .into_iter()
-        .filter(|(_, width)| *width > 0)
-        .map(|(name, width)| pane::column(name, width) + " ")
-        .collect();
+    let mut text: String =
+        columns.into_iter().filter(|(_, width)| *width > 0).map(|(name, width)| column(name, width) + " ").collect();
     text.push_str("verdict");
     Line::styled(text, theme::FAINT)
 }
@@ -119,16 +117,16 @@ fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) 
     let (verdict, verdict_style) = words::verdict(order.verdict());
     let name = name(order, widths.order);
     let (pointer, style) = if selected { ("▌ ", theme::BOLD) } else { ("  ", theme::PLAIN) };
-    let mut spans = vec![Span::styled(pointer, style), Span::styled(pane::column(&name, widths.order), style)];
+    let mut spans = vec![Span::styled(pointer, style), Span::styled(column(&name, widths.order), style)];
     spans.push(Span::raw(" "));
-    spans.push(Span::styled(pane::column(word, widths.state), style_of_word));
+    spans.push(Span::styled(column(word, widths.state), style_of_word));
     for (activity, width) in [(Activity::UpdateInventory, widths.update), (Activity::SupplierOrder, widths.supplier)] {
         spans.push(Span::raw(" "));
         spans.extend(lane(order, activity, stage, width));
     }
     if widths.waits > 0 {
         spans.push(Span::raw(" "));
-        spans.push(Span::raw(pane::column(&words::waits_for(app, stage), widths.waits)));
+        spans.push(Span::raw(column(&words::waits_for(app, stage), widths.waits)));
     }
     spans.push(Span::raw(" "));
     spans.push(Span::styled(verdict, verdict_style));
@@ -145,7 +143,7 @@ fn name(order: &Execution, width: usize) -> String {
     if long.chars().count() <= width {
         long
     } else {
-        pane::cut(&order.order, width.saturating_sub(joins.len())) + &joins
+        truncate(&order.order, width.saturating_sub(joins.len())) + &joins
     }
 }
 

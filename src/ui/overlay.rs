@@ -2,15 +2,18 @@
 
 use ratatui::{
     buffer::Buffer,
-    layout::{Constraint, Rect},
+    layout::Rect,
     style::{Color, Style},
     text::Line,
-    widgets::{Block, BorderType, Clear, Widget},
+    widgets::{Clear, Widget},
 };
 
-use crate::app::{App, Overlay, Question};
+use crate::{
+    app::{App, Overlay, Question},
+    text::truncate,
+};
 
-use super::{command_page, editor, figures, help, log, notes, pane, regions, theme};
+use super::{command_page, dialog::dialog, editor, figures, help, log, notes, pane, regions::regions, theme};
 
 /// The columns of a page.
 const PAGE: u16 = 84;
@@ -93,22 +96,11 @@ const fn page_area(area: Rect) -> Rect {
     Rect { height: area.height.saturating_sub(1), ..area }
 }
 
-/// A bordered box in the middle; gives its inside.
-pub fn boxed(buffer: &mut Buffer, area: Rect, title: &str, width: u16, height: u16) -> Rect {
-    let outer = area.centered(Constraint::Length(width.min(area.width)), Constraint::Length(height.min(area.height)));
-    let title = pane::cut(title, usize::from(outer.width.saturating_sub(2)));
-    let block = Block::bordered().border_type(BorderType::Rounded).title(Line::styled(title, theme::BOLD));
-    let inner = block.inner(outer);
-    Clear.render(outer, buffer);
-    block.render(outer, buffer);
-    inner
-}
-
 /// A box with lines that scroll where they do not fit.
 fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
     let area = page_area(area);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let inner = boxed(buffer, area, title, PAGE, height);
+    let inner = dialog(buffer, area, title, PAGE, height);
     let hidden = lines.len().saturating_sub(usize::from(inner.height));
     let from = app.scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
@@ -156,7 +148,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     };
     let width = usize::from(QUESTION.min(area.width)).saturating_sub(4);
     let mut lines = vec![
-        Line::styled(format!("  {}", pane::cut(&asked, width)), theme::BOLD),
+        Line::styled(format!("  {}", truncate(&asked, width)), theme::BOLD),
         Line::raw(format!("  {consequence}")),
     ];
     lines.extend(open_orders(app, question));
@@ -167,12 +159,12 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
         let free = area.height.saturating_sub(height).saturating_sub(1);
         let bottom = Rect { y: area.y.saturating_add(free), height: height.min(area.height), ..area };
-        let inner = boxed(buffer, bottom, title, QUESTION, height);
+        let inner = dialog(buffer, bottom, title, QUESTION, height);
         return pane::lines(buffer, inner, lines);
     }
     lines.insert(0, Line::raw(""));
     lines.extend([Line::raw(""), answers]);
-    let inner = boxed(buffer, area, title, QUESTION, 8);
+    let inner = dialog(buffer, area, title, QUESTION, 8);
     pane::lines(buffer, inner, lines);
 }
 

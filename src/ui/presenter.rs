@@ -9,7 +9,6 @@
 //! └ keys    │ the key that was pressed                             ┘ 1 row
 //! ~~~
 
-mod prose;
 mod summary;
 
 use ratatui::{
@@ -26,12 +25,14 @@ use crate::{
         StepState, Tone, Walkthrough, trouble,
     },
     keymap::KEYMAP,
+    text::{truncate, wrap},
 };
 
-use super::{digits, effects, footer, inventory, orders, pane, theme, timeline, words};
-
-pub use prose::prose;
-use prose::{prose_after, prose_within};
+use super::{
+    digits, effects, footer, inventory, orders, pane,
+    prose::{prose_after, prose_within},
+    theme, timeline, times, words,
+};
 
 /// From this height on the title is drawn in blocks.
 const TALL: u16 = 32;
@@ -63,9 +64,9 @@ fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
     // The summary is the end, however long it is looked at.
     let now = if at < count { app.shown_now() } else { walkthrough.since() };
-    let elapsed = pane::clock(now.0.saturating_sub(walkthrough.begun().0));
+    let elapsed = times::clock(now.0.saturating_sub(walkthrough.begun().0));
     let note = format!("{marks}  {place}  {elapsed}");
-    let title = Line::styled(pane::cut(walkthrough.title(), usize::from(area.width / 2)), theme::BOLD);
+    let title = Line::styled(truncate(walkthrough.title(), usize::from(area.width / 2)), theme::BOLD);
     pane::titled(buffer, area, title, &note, true)
 }
 
@@ -268,7 +269,7 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
     let more = notice.or(more);
     if let Some((text, style)) = more {
         let room = usize::from(said_rows(step, width)).saturating_sub(lines.len()).clamp(1, 3);
-        lines.extend(pane::wrap(&text, width, 0, room).into_iter().map(|line| Line::styled(line, style)));
+        lines.extend(wrap(&text, width, 0, room).into_iter().map(|line| Line::styled(line, style)));
     }
     lines
 }

@@ -10,9 +10,10 @@ use ratatui::{
 use crate::{
     app::{App, Overlay, Question, ReplayBar, Standing},
     keymap::KEYMAP,
+    text::truncate,
 };
 
-use super::{pane, theme};
+use super::{pane, theme, times};
 
 /// The columns of the bar itself, at most.
 const BAR: u16 = 24;
@@ -32,10 +33,10 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     let mut spans = vec![Span::styled(word, theme::badge(style))];
     if let Some(note) = app.replay_note() {
         let room = usize::from(area.width).saturating_sub(word.chars().count() + 4);
-        spans.push(Span::styled(format!("  » {}", pane::cut(note, room)), theme::BOLD));
+        spans.push(Span::styled(format!("  » {}", truncate(note, room)), theme::BOLD));
         return pane::lines(buffer, area, [Line::from(spans)]);
     }
-    spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), pane::clock(bar.at), pane::clock(bar.length))));
+    spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), times::clock(bar.at), times::clock(bar.length))));
     // Where there is little room, the keys matter more.
     let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };

@@ -15,7 +15,6 @@
 mod canvas;
 mod list;
 mod picture;
-mod times;
 
 #[cfg(test)]
 mod scenes;
@@ -32,11 +31,12 @@ use ratatui::{
 use crate::{
     app::{App, Execution, Kind, Panel, RetryWaits, explain},
     domain::Activity,
+    text::{truncate, wrap},
 };
 
 use picture::Lanes;
 
-use super::{pane, theme};
+use super::{pane, theme, times};
 
 /// About as many columns as the longest usual sentence takes, with its badge.
 const SENTENCE: usize = 170;
@@ -135,7 +135,7 @@ fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line
     let said = explain(order, app.stage(order));
     let head = format!(" {} ", said.head);
     // The lines after the first begin where the text of the badge does.
-    let mut texts = pane::wrap(&said.text, width.saturating_sub(1), head.chars().count(), rows).into_iter();
+    let mut texts = wrap(&said.text, width.saturating_sub(1), head.chars().count(), rows).into_iter();
     let first = texts.next().unwrap_or_default();
     let first = Line::from(vec![Span::styled(head, theme::badge(tone(said.kind))), Span::raw(" "), Span::raw(first)]);
     let mut lines: Vec<_> = std::iter::once(first).chain(texts.map(|text| Line::raw(format!(" {text}")))).collect();
@@ -146,5 +146,5 @@ fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line
 
 fn names(order: &Execution, width: usize) -> Line<'static> {
     let run = order.run.as_deref().unwrap_or("not known yet");
-    Line::styled(pane::cut(&format!(" workflow {}  run {run}", order.workflow), width), theme::FAINT)
+    Line::styled(truncate(&format!(" workflow {}  run {run}", order.workflow), width), theme::FAINT)
 }

@@ -9,7 +9,8 @@ use ratatui::{
 
 use crate::{
     app::{Figures, StepState, Walkthrough},
-    ui::{pane, theme},
+    text::{column, wrap},
+    ui::{pane, theme, times},
 };
 
 /// From this width on all figures have room.
@@ -34,7 +35,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS VERY RUN HAS SHOWN", theme::BOLD)];
     lines.extend(total(walkthrough, width));
     lines.push(Line::raw(""));
-    lines.push(Line::styled(format!("{}{}", pane::column("", title), heads.concat()), theme::FAINT));
+    lines.push(Line::styled(format!("{}{}", column("", title), heads.concat()), theme::FAINT));
     lines.extend(walkthrough.steps().map(|(step, state)| row(&step.title, state, title, width)));
     pane::lines(buffer, area, lines);
 }
@@ -56,7 +57,7 @@ fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'stati
     };
     Line::from(vec![
         Span::styled(format!("{mark} "), style),
-        Span::raw(pane::column(name, title.saturating_sub(2))),
+        Span::raw(column(name, title.saturating_sub(2))),
         Span::styled(note, if style == theme::GOOD { Style::new() } else { style }),
     ])
 }
@@ -88,7 +89,7 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
         sum.retries,
         sum.replays,
         sum.deaths,
-        pane::clock(walkthrough.since().0.saturating_sub(walkthrough.begun().0)),
+        times::clock(walkthrough.since().0.saturating_sub(walkthrough.begun().0)),
     );
     let unseen = walkthrough.unseen();
     let (badge, style) = match (holds, unseen) {
@@ -97,6 +98,6 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
         (true, unseen) => (format!(" AS TOLD, BUT {unseen} NOT PLAYED "), theme::WARN),
     };
     let mut lines = vec![Line::styled(badge, theme::badge(style))];
-    lines.extend(pane::wrap(&text, width, 0, 4).into_iter().map(Line::raw));
+    lines.extend(wrap(&text, width, 0, 4).into_iter().map(Line::raw));
     lines
 }

@@ -5,7 +5,7 @@ use ratatui::{
     text::{Line, Span as Words},
 };
 
-use super::super::{pane, theme};
+use crate::{text::column, ui::theme};
 
 /// A row of characters.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Canvas {
 
     /// Behind a name of so many columns.
     pub fn into_line(self, name: &str, name_columns: usize) -> Line<'static> {
-        let mut spans = vec![Words::styled(pane::column(name, name_columns), theme::FAINT)];
+        let mut spans = vec![Words::styled(column(name, name_columns), theme::FAINT)];
         let cells = self.0.chunk_by(|left, right| left.1 == right.1);
         spans.extend(cells.filter_map(|cells| {
             let style = cells.first()?.1;

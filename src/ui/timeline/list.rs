@@ -10,12 +10,12 @@ use crate::{
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
+    text::{column, truncate},
 };
 
 use super::{
-    super::{glyphs, pane, theme, words},
+    super::{glyphs, theme, times, words},
     picture::NAME,
-    times,
 };
 
 /// A message shorter than this is not worth its columns.
@@ -51,7 +51,7 @@ fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
     let mut used = 0;
     let mut spans = Vec::with_capacity(line.spans.len() + 2);
     for span in std::mem::take(&mut line.spans) {
-        let text = pane::cut(&span.content, room - used);
+        let text = truncate(&span.content, room - used);
         used += Span::raw(text.as_str()).width();
         spans.push(Span::styled(text, span.style));
     }
@@ -128,7 +128,7 @@ struct Row {
 
 impl Row {
     fn new(activity: &str) -> Self {
-        let name = Span::styled(pane::column(activity, usize::from(NAME)), theme::FAINT);
+        let name = Span::styled(column(activity, usize::from(NAME)), theme::FAINT);
         Self { line: Line::from(name), used: usize::from(NAME) }
     }
 
@@ -199,7 +199,7 @@ impl List<'_> {
         let server = seen.facts.is_some_and(|facts| !facts.is_journaled());
         let width = self.width;
         let row = Row::new(self.activity.short_name())
-            .say(&pane::column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
+            .say(&column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
             .add(effect(seen, self.app.look()), effect_style, width)
             .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
@@ -207,7 +207,7 @@ impl List<'_> {
             .add(planned(seen), theme::FAINT, width);
         let room = width.saturating_sub(row.used + 2);
         let message = message(seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
-        row.add(message.map(|message| pane::cut(&message, room)), theme::FAINT, width).line
+        row.add(message.map(|message| truncate(&message, room)), theme::FAINT, width).line
     }
 
     /// What it came to. An attempt that rests on another one names it.
@@ -294,7 +294,7 @@ impl List<'_> {
         };
         let name = self.name(next.number, round_of_next(self.stretches, next));
         let row = Row::new(self.activity.short_name())
-            .say(&pane::column(&name, self.names), theme::PLAIN)
+            .say(&column(&name, self.names), theme::PLAIN)
             .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);
         let room = self.width.saturating_sub(row.used);
         let words = [words(after), words("")].into_iter().flatten().find(|words| words.chars().count() <= room);

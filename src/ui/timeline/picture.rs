@@ -5,12 +5,12 @@ use ratatui::text::Line;
 use crate::{
     app::{App, AttemptState, Execution, Picture, Seen, Span, Timeline, What, Window, timeline},
     domain::{Activity, UnixMillis},
+    text::truncate,
 };
 
 use super::{
-    super::{glyphs, pane, theme},
+    super::{glyphs, theme, times},
     canvas::Canvas,
-    times,
 };
 
 /// The columns of an activity's name.
@@ -59,7 +59,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
         let long = format!("… {} earlier ", picture.earlier);
         let fits = long.chars().count() <= usize::from(shown.first);
         let note = if fits { long } else { format!("…{} ", picture.earlier) };
-        canvas.text(0, &pane::cut(&note, usize::from(shown.first)), Some(theme::FAINT));
+        canvas.text(0, &truncate(&note, usize::from(shown.first)), Some(theme::FAINT));
     }
     for span in &picture.spans {
         line(&mut canvas, span);

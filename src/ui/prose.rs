@@ -1,15 +1,18 @@
 //! Paragraphs as lines. Knows nothing of steps.
 
+use std::ops::Range;
+
 use ratatui::{
     style::Style,
     text::{Line, Span},
 };
-use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    app::{Paragraph, PieceKind},
-    ui::{pane, theme},
+    app::{Paragraph, Piece, PieceKind},
+    text::wrap_ranges,
 };
+
+use super::theme;
 
 /// Breaks paragraphs into lines of at most `width` columns, with a blank line between two that are no list.
 #[must_use]
@@ -58,43 +61,37 @@ fn style(kind: PieceKind) -> Style {
 }
 
 fn wrapped(badge: Option<Span<'static>>, paragraph: &Paragraph, width: usize) -> Vec<Line<'static>> {
-    let indent = if paragraph.bullet { 2 } else { 0 };
-    let room = width.saturating_sub(indent).max(1);
-    let lead = badge.map(|badge| vec![badge, Span::raw(" ")]).unwrap_or_default();
-    let mut used = lead.iter().map(Span::width).sum();
-    let mut lines = vec![lead];
-    for piece in &paragraph.pieces {
-        for word in piece.text.split_inclusive(' ') {
-            let columns = word.trim_end().width();
-            if used > 0 && used + columns > room {
-                lines.push(Vec::new());
-                used = 0;
-            }
-            let word = if columns > room { pane::cut(word, room) } else { word.to_owned() };
-            used += word.width();
-            if let Some(line) = lines.last_mut() {
-                line.push(Span::styled(word, style(piece.kind)));
-            }
-        }
-    }
-    let mark = |first: bool| Span::raw(if first { "· " } else { "  " });
-    let with_mark = |(place, mut spans): (usize, Vec<Span<'static>>)| {
-        // A blank at its end would count as a column that does not fit.
-        if let Some(last) = spans.last_mut() {
-            last.content = last.content.trim_end().to_owned().into();
-        }
-        if indent > 0 {
-            spans.insert(0, mark(place == 0));
-        }
-        Line::from(spans)
+    let (bullet, margin) = if paragraph.bullet { ("· ", "  ") } else { ("", "") };
+    let room = width.saturating_sub(margin.len()).max(1);
+    let mut lead = badge.map(|badge| vec![badge, Span::raw(" ")]).unwrap_or_default();
+    let indent = lead.iter().map(Span::width).sum();
+    let text: String = paragraph.pieces.iter().map(|piece| piece.text.as_str()).collect();
+    let line = |(index, range): (usize, Range<usize>)| {
+        let margin = if index == 0 { bullet } else { margin };
+        let margin = (!margin.is_empty()).then(|| Span::raw(margin));
+        margin.into_iter().chain(std::mem::take(&mut lead)).chain(styled(&paragraph.pieces, &range)).collect()
     };
-    lines.into_iter().enumerate().map(with_mark).collect()
+    wrap_ranges(&text, room, indent).into_iter().enumerate().map(line).collect()
+}
+
+/// The parts of `pieces` that lie in a range of their joined text, each in its style.
+fn styled(pieces: &[Piece], range: &Range<usize>) -> Vec<Span<'static>> {
+    let mut start = 0;
+    let mut spans = Vec::new();
+    for piece in pieces {
+        let end = start + piece.text.len();
+        let part = range.start.clamp(start, end) - start..range.end.clamp(start, end) - start;
+        if let Some(text) = piece.text.get(part).filter(|text| !text.is_empty()) {
+            spans.push(Span::styled(text.to_owned(), style(piece.kind)));
+        }
+        start = end;
+    }
+    spans
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Piece;
 
     fn paragraph(bullet: bool, pieces: &[(&str, PieceKind)]) -> Paragraph {
         let piece = |(text, kind): &(&str, PieceKind)| Piece { text: (*text).to_owned(), kind: *kind };

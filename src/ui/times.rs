@@ -1,4 +1,4 @@
-//! Lengths of time as words.
+//! Durations as text.
 
 use crate::domain::UnixMillis;
 
@@ -45,6 +45,13 @@ pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
         left @ 1..LONG if !still => format!("in {}", tenths(left.div_ceil(100).saturating_mul(100))),
         left => format!("in {}", coarse(left.div_ceil(1_000).saturating_mul(1_000))),
     }
+}
+
+/// Minutes and seconds: `3:07`.
+#[must_use]
+pub fn clock(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 fn tenths(millis: u64) -> String {

@@ -15,7 +15,7 @@ const BLACK: Color = Color::Indexed(16);
 const WHITE: Color = Color::Indexed(231);
 
 /// Gives the cells of `area` the look.
-pub fn finish(buffer: &mut Buffer, area: Rect, look: Look) {
+pub fn apply(buffer: &mut Buffer, area: Rect, look: Look) {
     if look.theme == Theme::Terminal && !look.ascii {
         return;
     }
@@ -177,7 +177,7 @@ mod tests {
             for (width, height) in [(80, 24), (120, 40)] {
                 let drawn = frames::frame(&app, width, height);
                 let mut finished = drawn.clone();
-                finish(&mut finished, drawn.area, look);
+                apply(&mut finished, drawn.area, look);
                 all.push((format!("{name} at {width}x{height}"), drawn, finished));
             }
         }
@@ -194,7 +194,7 @@ mod tests {
     fn cell(text: &str, style: Style, look: Look) -> Cell {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
         buffer.set_string(0, 0, text, style);
-        finish(&mut buffer, Rect::new(0, 0, 4, 1), look);
+        apply(&mut buffer, Rect::new(0, 0, 4, 1), look);
         buffer[(0, 0)].clone()
     }
 
@@ -303,7 +303,7 @@ mod tests {
             }
             let file = fs::read_to_string(&path).unwrap();
             let production = file.split("#[cfg(test)]\nmod tests {").next().unwrap();
-            if path.ends_with("look.rs") {
+            if path.ends_with("appearance.rs") {
                 continue;
             }
             for line in production.lines().filter(|line| !line.trim_start().starts_with("//")) {
@@ -320,10 +320,10 @@ mod tests {
         buffer.set_string(0, 0, "é漢字e\u{301}✓", Style::new());
         // What hides behind a wide character may be something else's left-over.
         buffer[(2, 0)].set_symbol("z");
-        finish(&mut buffer, Rect::new(0, 0, 8, 1), ASCII);
+        apply(&mut buffer, Rect::new(0, 0, 8, 1), ASCII);
         assert_eq!(frames::text(&buffer), "?? ? ?V\n");
         // An area beyond the buffer is cut.
-        finish(&mut buffer, Rect::new(4, 0, 100, 100), ASCII);
+        apply(&mut buffer, Rect::new(4, 0, 100, 100), ASCII);
     }
 
     /// Red, green and blue of a colour of the 256-colour cube, linear.
