@@ -6,10 +6,10 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Beginning, Description, End, Link, LogLevel, Look, Message, NotesPage, Pending, PendingFailure,
-        PendingState, Programme, RetryWaits, Security, Server, Setup, Theme, Tone, Worker, parse_script,
+        App, Beginning, Description, Link, LogLevel, Look, Message, NotesPage, Pending, PendingFailure, PendingState,
+        Programme, RetryWaits, Security, Server, Setup, Theme, Tone, Worker, parse_script,
     },
-    domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
+    domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, RunEnd, UnixMillis},
     faults::{Action, Point, Preset},
     keymap, scenario,
     store::{AttemptEvent, Document, Fact, News, Outcome, Phase, Record, record::Commit},
@@ -339,13 +339,13 @@ impl Chaos {
         Ok(Description { at, open: self.coin(), pending: vec![pending], failing: None, others: Vec::new() })
     }
 
-    fn end(&mut self) -> End {
+    fn end(&mut self) -> RunEnd {
         match self.random.random_range(0..5) {
-            0 => End::Completed { outcome: self.text() },
-            1 => End::Rejected { code: self.text(), message: self.text() },
-            2 => End::Cancelled,
-            3 => End::TimedOut,
-            _ => End::Failed { message: self.text() },
+            0 => RunEnd::Completed { result: self.text().into() },
+            1 => RunEnd::Rejected { code: self.text(), message: self.text() },
+            2 => RunEnd::Cancelled,
+            3 => RunEnd::TimedOut,
+            _ => RunEnd::Failed { message: self.text() },
         }
     }
 }

@@ -12,12 +12,12 @@ use std::{
 
 use futures::{StreamExt, stream};
 use idempotence::{
-    domain::Guard,
+    domain::{Guard, RunEnd, WorkflowId},
     faults::FaultPlan,
     store::JsonStore,
     temporal::{
-        ATTEMPTS_PER_SDK_WORKER, Demo, End, Endpoint, Link, OrderInput, Patience, StartRequest, WorkerSetup,
-        order_workflow_id, run_worker, start,
+        ATTEMPTS_PER_SDK_WORKER, Demo, Endpoint, Link, OrderInput, Patience, StartRequest, WorkerSetup, run_worker,
+        start,
     },
 };
 
@@ -134,9 +134,10 @@ pub async fn place(link: &Link, queue: &str, numbers: Range<usize>) {
         let order = format!("{queue}-{index}");
         let demo = Demo::new(&FaultPlan::none(), 0, Guard::Ledger);
         let input = OrderInput { order: order.clone(), item: "123456".to_owned(), quantity: 1, demo: Some(demo) };
-        let request = StartRequest { workflow: order_workflow_id(&order), task_queue: queue.to_owned(), input };
+        let request =
+            StartRequest { workflow: WorkflowId::of_order(&order).into(), task_queue: queue.to_owned(), input };
         let (_, watch) = start(link, request).await.unwrap();
-        assert!(matches!(watch.end().await.unwrap(), End::Completed { .. }));
+        assert!(matches!(watch.end().await.unwrap(), RunEnd::Completed { .. }));
     };
     stream::iter(numbers).map(one).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
 }

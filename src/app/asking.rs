@@ -95,7 +95,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::End;
+    use crate::domain::RunEnd;
 
     fn orders(total: u64, open: impl Fn(u64) -> bool) -> Orders {
         let mut orders = Orders::default();
@@ -103,7 +103,7 @@ mod tests {
             let key = (format!("order-{number}"), format!("run-{number}"));
             orders.change(key.clone(), UnixMillis(number), |_| {});
             if !open(number) {
-                orders.ended(key, End::Cancelled, UnixMillis(number));
+                orders.ended(key, RunEnd::Cancelled, UnixMillis(number));
             }
         }
         orders

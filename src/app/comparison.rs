@@ -16,13 +16,13 @@ mod line_up;
 pub(crate) mod script;
 
 use crate::{
-    domain::{Activity, Attempt, Guard, Stock, UnixMillis},
+    domain::{Activity, Attempt, Guard, RunEnd, Stock, UnixMillis},
     faults::{Action, Draw, Fault, FaultPlan, Point, Preset, Seed},
     store::Verdict,
 };
 
 use super::{
-    Account, App, Command, Comparison, ComparisonEvent, ComparisonNews, End, Execution, Link, Orders, RetryWaits, Tone,
+    Account, App, Command, Comparison, ComparisonEvent, ComparisonNews, Execution, Link, Orders, RetryWaits, Tone,
     Worker, facts, ingest,
 };
 
@@ -177,7 +177,7 @@ impl Side {
 /// The server has told the end, and the journal, which is read by another way, all that led to it.
 fn is_done(execution: &Execution) -> bool {
     match &execution.end {
-        Some(End::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+        Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
         Some(_) => true,
         None => false,
     }

@@ -2,7 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{domain::UnixMillis, faults::Point, store::Outcome};
+use crate::{
+    domain::{OrderOutcome, UnixMillis},
+    faults::Point,
+    store::Outcome,
+};
 
 use super::{
     orders::KEPT_ORDERS,
@@ -45,7 +49,7 @@ fn order(scene: &mut Scene, number: usize) {
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1);
     scene.done(SUPPLIER, 1, Outcome::Applied);
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     scene.wait(30);
     around(scene, number);
     // The journal of the scene is not what is measured.

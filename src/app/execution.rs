@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Activity, Guard, ProductId, UnixMillis},
+    domain::{Activity, Guard, ProductId, RunEnd, UnixMillis},
     faults::FaultPlan,
 };
 
 use super::{
     attempt::{AttemptState, Ending},
     lane::{Closing, Lane, Seen},
-    message::End,
     pending::{Description, FailingTask, OtherActivity, Pending},
     round::Place,
 };
@@ -65,7 +64,7 @@ pub struct Execution {
     /// As the journal tells them; `None` before its first effect.
     pub journaled: Option<Terms>,
     pub refused: Option<Refused>,
-    pub end: Option<End>,
+    pub end: Option<RunEnd>,
     pub start_failure: Option<String>,
     /// As the server's latest answer says.
     pub failing: Option<FailingTask>,
@@ -212,7 +211,7 @@ impl Execution {
     pub(super) fn closing(&self, activity: Activity) -> Closing {
         let next_began = activity == Activity::UpdateInventory && !self.lane(Activity::SupplierOrder).is_empty();
         match &self.end {
-            Some(End::Completed { .. }) => Closing::Succeeded,
+            Some(RunEnd::Completed { .. }) => Closing::Succeeded,
             _ if next_began => Closing::Succeeded,
             _ if self.is_over() => Closing::Over,
             _ => Closing::Open,
@@ -271,8 +270,8 @@ impl Execution {
         let conflict = |code: &str| code == crate::store::StoreError::CONFLICT;
         match (&self.refused, &self.end) {
             (Some(refused), _) if conflict(&refused.code) => return OrderVerdict::Conflict,
-            (Some(_), _) | (None, Some(End::Rejected { .. })) => return OrderVerdict::Rejected,
-            (None, Some(End::Conflict { .. })) => return OrderVerdict::Conflict,
+            (Some(_), _) | (None, Some(RunEnd::Rejected { .. })) => return OrderVerdict::Rejected,
+            (None, Some(RunEnd::Conflict { .. })) => return OrderVerdict::Conflict,
             _ => {}
         }
         match self.repeated() {
@@ -295,8 +294,8 @@ impl Execution {
             // The commit is in a journal that this one has replaced.
             (Some(AttemptState::Succeeded(Outcome::Applied)), _) if self.is_over() => OrderVerdict::Completed,
             // The outcome that the workflow reports says nothing about this stock.
-            (_, Some(End::Completed { .. })) => OrderVerdict::Completed,
-            (_, Some(End::Unknown)) => OrderVerdict::Unknown,
+            (_, Some(RunEnd::Completed { .. })) => OrderVerdict::Completed,
+            (_, Some(RunEnd::Unknown)) => OrderVerdict::Unknown,
             (_, Some(_)) if self.is_unwatched() => OrderVerdict::Unknown,
             (_, Some(_)) => OrderVerdict::NoEffect,
             (_, None) if self.is_over() => OrderVerdict::NoEffect,
@@ -307,7 +306,7 @@ impl Execution {
     /// An attempt at the stock was made of which no line of the journal tells.
     fn is_unwatched(&self) -> bool {
         let unwatched = |seen: Seen<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
-        let failed = matches!(self.end, Some(End::Failed { .. })) && !self.is_journaled();
+        let failed = matches!(self.end, Some(RunEnd::Failed { .. })) && !self.is_journaled();
         failed || self.attempts(Activity::UpdateInventory).any(unwatched)
     }
 

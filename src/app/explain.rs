@@ -1,7 +1,7 @@
 //! What happened to an order, in one sentence that an audience understands. Derived; stores nothing.
 
 use crate::{
-    domain::{Activity, Guard},
+    domain::{Activity, Guard, RunEnd},
     store::Outcome,
 };
 
@@ -10,7 +10,6 @@ use super::{
     doubt::doubt,
     execution::{Execution, OrderVerdict},
     lane::Closing,
-    message::End,
     pending::{FailingTask, OtherActivity},
     progress::Stage,
 };
@@ -106,7 +105,7 @@ fn sentence(text: &str) -> String {
 
 fn refusal(execution: &Execution) -> String {
     let told = match &execution.end {
-        Some(End::Rejected { message, .. } | End::Conflict { message }) => message.clone(),
+        Some(RunEnd::Rejected { message, .. } | RunEnd::Conflict { message }) => message.clone(),
         _ => String::new(),
     };
     let message = execution.refused.as_ref().map_or(told, |refused| refused.message.clone());

@@ -130,6 +130,7 @@ mod tests {
             Intent, Message,
             script::{Scene, UPDATE},
         },
+        domain::OrderOutcome,
         store::News,
     };
 
@@ -160,7 +161,7 @@ mod tests {
             scene.now += 1;
             scene.started(UPDATE, 1);
             if number % 3 == 0 {
-                scene.ended("applied");
+                scene.ended(OrderOutcome::Applied);
             }
             let open = (0..=number).rev().filter(|number| number % 3 != 0);
             assert_eq!(names(&scene), open.map(|number| format!("x-{number}")).collect::<Vec<_>>());

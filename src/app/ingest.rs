@@ -2,14 +2,13 @@
 //! wrote: it is made harmless here, so that nothing behind it need think of that again.
 
 use crate::{
-    domain::{Activity, IdempotencyKey, Origin, ProductId, sanitize},
+    domain::{Activity, IdempotencyKey, Origin, ProductId, RunEnd, RunResult, sanitize},
     store::{AttemptEvent, Fact, Phase, Record, record::Commit},
 };
 
 use super::{
     attempt::{Committed, Ending, Failure, Strike},
     execution::{Refused, Terms},
-    message::End,
     orders::Orders,
     pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure},
 };
@@ -33,13 +32,15 @@ pub fn text(text: &str) -> String {
 }
 
 #[must_use]
-pub fn end(end: End) -> End {
+pub fn end(end: RunEnd) -> RunEnd {
     match end {
-        End::Completed { outcome } => End::Completed { outcome: text(&outcome) },
-        End::Rejected { code, message } => End::Rejected { code: text(&code), message: text(&message) },
-        End::Conflict { message } => End::Conflict { message: text(&message) },
-        End::Failed { message } => End::Failed { message: text(&message) },
-        End::Cancelled | End::Terminated | End::TimedOut | End::Unknown => end,
+        RunEnd::Completed { result: RunResult::Other(other) } => {
+            RunEnd::Completed { result: RunResult::Other(text(&other)) }
+        }
+        RunEnd::Rejected { code, message } => RunEnd::Rejected { code: text(&code), message: text(&message) },
+        RunEnd::Conflict { message } => RunEnd::Conflict { message: text(&message) },
+        RunEnd::Failed { message } => RunEnd::Failed { message: text(&message) },
+        RunEnd::Completed { .. } | RunEnd::Cancelled | RunEnd::Terminated | RunEnd::TimedOut | RunEnd::Unknown => end,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Guard, UnixMillis},
+    domain::{Guard, RunEnd, UnixMillis},
     store::{Document, News},
 };
 
@@ -72,7 +72,7 @@ pub enum Message {
     Ended {
         workflow: String,
         run: String,
-        end: End,
+        end: RunEnd,
     },
     /// The server's answer about an open run, or why there is none.
     Described {
@@ -146,7 +146,7 @@ pub enum ComparisonEvent {
     Ended {
         workflow: String,
         run: String,
-        end: End,
+        end: RunEnd,
     },
     /// It goes no further.
     Failed {
@@ -202,29 +202,4 @@ pub enum Worker {
         cause: String,
         restart_at: Option<UnixMillis>,
     },
-}
-
-/// How a workflow run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum End {
-    /// `applied`, `replayed`, `completed`, ..
-    Completed {
-        outcome: String,
-    },
-    Rejected {
-        code: String,
-        message: String,
-    },
-    Conflict {
-        message: String,
-    },
-    Failed {
-        message: String,
-    },
-    Cancelled,
-    Terminated,
-    TimedOut,
-    /// This server does not know the run: it ran elsewhere, or was deleted.
-    Unknown,
 }

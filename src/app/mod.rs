@@ -96,7 +96,7 @@ pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Wind};
 pub use lane::Seen;
 pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};
-pub use message::{ComparisonEvent, ComparisonNews, End, Link, ListedRun, LogLevel, Message, Server, Worker};
+pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use obstacle::{Advice, Obstacle};
 pub use orders::{Orders, Slot};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Guard, OrderId, ProductId},
+    domain::{Guard, OrderId, ProductId, WorkflowId},
     faults::{Action, FaultPlan},
 };
 
@@ -16,11 +16,6 @@ use super::{
 const SEED_ORDER: &str = "A12";
 const SEED_PRODUCT: &str = "123456";
 const SEED_QUANTITY: i64 = 999;
-
-/// The one workflow id of an order.
-fn own_workflow(order: &OrderId) -> String {
-    format!("order-{order}")
-}
 
 /// An order on its way out.
 pub(super) struct Sending {
@@ -46,7 +41,9 @@ impl App {
             let Ok(order) = OrderId::new(format!("{}-{number}", self.setup().session)) else {
                 return self.refuse("the session's letters make no order id");
             };
-            let Some(command) = self.start(order.clone(), own_workflow(&order), true, product.clone(), 1) else {
+            let Some(command) =
+                self.start(order.clone(), WorkflowId::of_order(order.as_str()).into(), true, product.clone(), 1)
+            else {
                 break;
             };
             self.next_order = number.saturating_add(1);
@@ -58,7 +55,7 @@ impl App {
     pub(super) fn seed_order(&mut self) -> Vec<Command> {
         match (OrderId::new(SEED_ORDER), ProductId::new(SEED_PRODUCT)) {
             (Ok(order), Ok(product)) => {
-                let workflow = own_workflow(&order);
+                let workflow = WorkflowId::of_order(order.as_str()).into();
                 self.start(order, workflow, true, product, SEED_QUANTITY).into_iter().collect()
             }
             _ => Vec::new(),
@@ -97,7 +94,8 @@ impl App {
     fn again_workflow(&mut self, order: &OrderId) -> String {
         loop {
             self.agains = self.agains.saturating_add(1);
-            let workflow = format!("order-{order}-again-{}-{}", self.agains, self.setup().session);
+            let suffix = format!("again-{}-{}", self.agains, self.setup().session);
+            let workflow = String::from(WorkflowId::of_order(order.as_str()).with_suffix(&suffix));
             if !self.orders().knows_workflow(&workflow) {
                 return workflow;
             }

@@ -7,13 +7,12 @@ use std::{
     ops::Bound,
 };
 
-use crate::domain::{Activity, UnixMillis};
+use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
 
 pub use journal::Left;
 
 use super::{
     execution::{Asked, Execution},
-    message::End,
     pending::Description,
 };
 
@@ -221,10 +220,10 @@ impl Orders {
         }
     }
 
-    pub fn ended(&mut self, key: RunKey, end: End, now: UnixMillis) -> Slot {
+    pub fn ended(&mut self, key: RunKey, end: RunEnd, now: UnixMillis) -> Slot {
         self.change(key, now, |execution| {
-            let is_known = execution.end.as_ref().is_some_and(|known| *known != End::Unknown);
-            if !(is_known && end == End::Unknown) {
+            let is_known = execution.end.as_ref().is_some_and(|known| *known != RunEnd::Unknown);
+            if !(is_known && end == RunEnd::Unknown) {
                 execution.end = Some(end);
             }
         })
@@ -239,7 +238,7 @@ impl Orders {
     pub fn change(&mut self, key: RunKey, heard: UnixMillis, change: impl FnOnce(&mut Execution)) -> Slot {
         let slot = self.by_run.get(&key).copied().unwrap_or_else(|| {
             let (workflow, run) = key.clone();
-            let order = workflow.strip_prefix("order-").unwrap_or(&workflow).to_owned();
+            let order = WorkflowId::order_in(&workflow).unwrap_or(&workflow).to_owned();
             let slot = self.insert(Execution::new(order, workflow, Some(run), heard));
             self.by_run.insert(key, slot);
             slot
@@ -429,7 +428,7 @@ mod tests {
         let failing = super::super::pending::FailingTask { attempt: 2, explanation: "no key".into() };
         orders.change(key(1), UnixMillis(1), |execution| execution.failing = Some(failing));
         assert_eq!(ids(&orders), ["1", "3", "2"]);
-        orders.ended(key(1), End::Terminated, UnixMillis(4));
+        orders.ended(key(1), RunEnd::Terminated, UnixMillis(4));
         assert_eq!(ids(&orders), ["3", "2", "1"]);
         // Listed again, it does not come back to life.
         orders.listed(key(1), UnixMillis(1));
@@ -483,7 +482,7 @@ mod tests {
         for number in 0..100 {
             orders.change(key(number), UnixMillis(number), |_| {});
             if number % 10 != 0 {
-                orders.ended(key(number), End::Cancelled, UnixMillis(number));
+                orders.ended(key(number), RunEnd::Cancelled, UnixMillis(number));
             }
         }
         let mut open: Vec<_> = orders.open_after(orders.at(49)).collect();
@@ -500,9 +499,9 @@ mod tests {
     #[test]
     fn that_the_server_does_not_know_a_run_counts_only_where_nothing_better_is_known() {
         let mut orders = Orders::default();
-        for ends in [[End::Unknown, End::Cancelled], [End::Cancelled, End::Unknown]] {
+        for ends in [[RunEnd::Unknown, RunEnd::Cancelled], [RunEnd::Cancelled, RunEnd::Unknown]] {
             let slot = ends.map(|end| orders.ended(key(1), end, UnixMillis(1)))[1];
-            assert_eq!(orders.get(slot).unwrap().end, Some(End::Cancelled));
+            assert_eq!(orders.get(slot).unwrap().end, Some(RunEnd::Cancelled));
             orders.remove(slot);
         }
     }
@@ -511,7 +510,7 @@ mod tests {
     fn the_slot_of_an_order_that_has_gone_is_never_that_of_another() {
         let mut orders = Orders::default();
         let slot = orders.change(key(1), UnixMillis(1), |_| {});
-        orders.ended(key(1), End::Cancelled, UnixMillis(1));
+        orders.ended(key(1), RunEnd::Cancelled, UnixMillis(1));
         orders.journal_begins(Reread::Replaced);
         orders.journal_read();
         orders.change(key(2), UnixMillis(2), |_| {});
@@ -526,7 +525,7 @@ mod tests {
         }
         orders.change((String::from("old"), "r".into()), UnixMillis(1), |_| {});
         orders.change((String::from("new"), "r".into()), UnixMillis(999_999), |_| {});
-        orders.ended(("old".into(), "r".into()), End::Cancelled, UnixMillis(2));
+        orders.ended(("old".into(), "r".into()), RunEnd::Cancelled, UnixMillis(2));
         let ended: Vec<_> = orders.newest_first(0).filter(|(_, order)| order.end.is_some()).collect();
         assert!(ended.iter().all(|(_, order)| order.workflow == "old"), "{ended:?}");
         assert_eq!(orders.len(), KEPT_ORDERS);

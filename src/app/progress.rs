@@ -1,14 +1,13 @@
 //! How far an order is: its stage, its next attempt, and for how long its effect was in the stock without Temporal's
 //! knowing. Derived; stores nothing.
 
-use crate::domain::{Activity, UnixMillis};
+use crate::domain::{Activity, RunEnd, UnixMillis};
 
 use super::{
     RetryWaits,
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::{Closing, Seen},
-    message::End,
     pending::{FailingTask, OtherActivity, Pending, PendingState},
     round::Place,
 };
@@ -115,15 +114,15 @@ impl Execution {
             return Some(Stage::NotStarted(cause));
         }
         match self.end.as_ref() {
-            Some(End::Completed { .. }) => Some(Stage::Completed),
-            Some(End::Rejected { .. } | End::Conflict { .. }) => Some(Stage::Refused),
-            Some(End::Failed { message }) => Some(Stage::Failed(message)),
-            Some(End::Cancelled) => Some(Stage::Cancelled),
-            Some(End::Terminated) => Some(Stage::Terminated),
-            Some(End::TimedOut) => Some(Stage::TimedOut),
+            Some(RunEnd::Completed { .. }) => Some(Stage::Completed),
+            Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => Some(Stage::Refused),
+            Some(RunEnd::Failed { message }) => Some(Stage::Failed(message)),
+            Some(RunEnd::Cancelled) => Some(Stage::Cancelled),
+            Some(RunEnd::Terminated) => Some(Stage::Terminated),
+            Some(RunEnd::TimedOut) => Some(Stage::TimedOut),
             _ if self.refused.is_some() => Some(Stage::Refused),
             _ if self.has_succeeded(Activity::SupplierOrder) => Some(Stage::Completed),
-            Some(End::Unknown) => Some(Stage::Unknown),
+            Some(RunEnd::Unknown) => Some(Stage::Unknown),
             None => None,
         }
     }

@@ -1,7 +1,10 @@
 //! Scenes for tests: an application, and the journal lines of made-up attempts.
 
 use crate::{
-    domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, UnixMillis},
+    domain::{
+        Activity, Attempt, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, ProductId, Receipt, RunEnd, RunResult,
+        UnixMillis,
+    },
     faults::{Action, Point, Preset},
     store::{
         AttemptEvent, Document, Fact, News, Outcome, Phase, Record,
@@ -190,9 +193,9 @@ impl Scene {
         self.phase(activity, attempt, Phase::Completed { outcome });
     }
 
-    pub fn ended(&mut self, outcome: &str) {
+    pub fn ended(&mut self, result: impl Into<RunResult>) {
         let (workflow, run) = (self.workflow.clone(), self.run.clone());
-        self.tell(Message::Ended { workflow, run, end: End::Completed { outcome: outcome.into() } });
+        self.tell(Message::Ended { workflow, run, end: RunEnd::Completed { result: result.into() } });
     }
 
     /// The server's answer about the run, now.
@@ -262,7 +265,7 @@ impl Scene {
         scene.started(SUPPLIER, 1);
         scene.commit(SUPPLIER, 1, 1000);
         scene.done(SUPPLIER, 1, Outcome::Applied);
-        scene.ended("applied");
+        scene.ended(OrderOutcome::Applied);
         scene.wait(400);
         scene
     }
@@ -285,7 +288,7 @@ impl Scene {
         scene.started(SUPPLIER, 1);
         scene.commit(SUPPLIER, 1, 1000);
         scene.done(SUPPLIER, 1, Outcome::Applied);
-        scene.ended("applied");
+        scene.ended(OrderOutcome::Applied);
         scene.wait(7_000);
         scene
     }

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use crate::{
-    domain::{Guard, UnixMillis},
+    domain::{Guard, OrderOutcome, RunEnd, UnixMillis},
     faults::Point,
     store::{News, Outcome},
 };
@@ -97,7 +97,7 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         if run != "r2" {
             scene.commit(SUPPLIER, 1, 0);
             scene.done(SUPPLIER, 1, Outcome::Applied);
-            facts.push(Message::Ended { workflow, run, end: End::Completed { outcome: "applied".into() } });
+            facts.push(Message::Ended { workflow, run, end: RunEnd::completed(OrderOutcome::Applied) });
         }
     }
     // One line a message, some of them twice.
@@ -270,7 +270,7 @@ fn hostile_text_is_harmless() {
     scene.tell(Message::Ended {
         workflow: "w\u{1b}[2J".into(),
         run: "r".into(),
-        end: End::Failed { message: "\u{202e}x\u{7}".into() },
+        end: RunEnd::Failed { message: "\u{202e}x\u{7}".into() },
     });
     let mut pending = waiting(2, 1, 2);
     pending.worker = "\u{1b}".into();
@@ -329,7 +329,7 @@ fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
     scene.done(SUPPLIER, 1, Outcome::Applied);
-    scene.ended("skipped");
+    scene.ended(OrderOutcome::Skipped);
     let order = scene.app.selected().unwrap();
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
     assert_eq!(explain(order, scene.app.stage(order)).head, "APPLIED ONCE");
@@ -353,7 +353,7 @@ fn the_selection_goes_with_its_order_and_not_to_another() {
     scene.started(UPDATE, 1);
     scene.press(Intent::Select(Move::Down));
     assert_eq!(scene.app.selected().unwrap().order, "A12");
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     scene.press(Intent::AskReset);
     scene.press(Intent::Yes);
     let first = after_reset(&scene);

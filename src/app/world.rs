@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     domain::{
-        Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal,
+        Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
         SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
     },
     faults::{Action, Draw, Point},
@@ -19,8 +19,7 @@ use crate::{
 };
 
 use super::{
-    App, Beginning, Command, End, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker,
-    parse_script,
+    App, Beginning, Command, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker, parse_script,
     script::{T0, setup},
 };
 
@@ -58,7 +57,7 @@ struct Open {
 enum Done {
     Again,
     Next(Outcome),
-    Over(End),
+    Over(RunEnd),
 }
 
 pub fn scenario(name: &str) -> Scenario {
@@ -186,7 +185,7 @@ impl World {
             Command::StartWorker => self.new_worker(),
             Command::Terminate(run) => {
                 self.open.retain(|open| open.run != run.run);
-                self.tell(Message::Ended { workflow: run.workflow, run: run.run, end: End::Terminated });
+                self.tell(Message::Ended { workflow: run.workflow, run: run.run, end: RunEnd::Terminated });
             }
             Command::KillServer => {
                 self.up = false;
@@ -246,14 +245,13 @@ impl World {
                 });
             }
             Done::Next(_) => {
-                let outcome = open.outcome.name().to_owned();
-                self.end(&open, End::Completed { outcome });
+                self.end(&open, RunEnd::completed(open.outcome.into()));
             }
             Done::Over(end) => self.end(&open, end),
         }
     }
 
-    fn end(&mut self, open: &Open, end: End) {
+    fn end(&mut self, open: &Open, end: RunEnd) {
         self.tell(Message::Ended { workflow: open.start.workflow.clone(), run: open.run.clone(), end });
     }
 
@@ -336,12 +334,12 @@ impl World {
         Ok(Outcome::Applied)
     }
 
-    fn refuse(&mut self, open: &Open, error: &StoreError) -> End {
+    fn refuse(&mut self, open: &Open, error: &StoreError) -> RunEnd {
         let (code, message) = (error.type_name().to_owned(), error.to_string());
         let (workflow, run) = (open.start.workflow.clone(), open.run.clone());
         self.write(Fact::Reject(Refused { key: None, code: code.clone(), message: message.clone(), workflow, run }));
         self.note(open, Phase::Failed { code: code.clone(), message: message.clone(), retryable: false, point: None });
-        if code == StoreError::CONFLICT { End::Conflict { message } } else { End::Rejected { code, message } }
+        if code == StoreError::CONFLICT { RunEnd::Conflict { message } } else { RunEnd::Rejected { code, message } }
     }
 
     fn begin_journal(&mut self) {

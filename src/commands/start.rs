@@ -13,9 +13,10 @@ use super::{
 use crate::{
     cli::StartArgs,
     config::Settings,
+    domain::{OrderOutcome, RunEnd, RunResult, WorkflowId},
     runtime::backend::endpoint,
-    store::{Outcome, read_document},
-    temporal::{Demo, End, Link, OrderInput, Patience, StartRequest, Started, order_workflow_id, start},
+    store::read_document,
+    temporal::{Demo, Link, OrderInput, Patience, StartRequest, Started, start},
 };
 
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
@@ -44,7 +45,8 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         quantity: args.quantity,
         demo: Some(Demo::new(&faults, seed, guard)),
     };
-    let workflow = args.workflow_id.clone().unwrap_or_else(|| link.conceal(&order_workflow_id(args.order_id.as_str())));
+    let workflow =
+        args.workflow_id.clone().unwrap_or_else(|| link.conceal(WorkflowId::of_order(args.order_id.as_str()).as_str()));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
     let taken = awaited(format!("{} has not taken the order", settings.address), start(&link, request));
     let (started, watch) = taken.await?;
@@ -110,25 +112,19 @@ fn stock(settings: &Settings) -> Result<Option<i64>, Failure> {
     Ok(read_document(&settings.database.path)?.map(|document| document.stock))
 }
 
-/// The word for a run's end, as `--json` gives it.
-fn outcome_name(end: &End) -> String {
+/// The end of a run in one or two words, as `--json` gives it.
+fn outcome_name(end: &RunEnd) -> String {
     match end {
-        // A worker of the original says nothing; that it completed is all there is to know.
-        End::Completed { outcome } => outcome.clone().unwrap_or_else(|| Outcome::Applied.name().to_owned()),
-        End::Rejected { .. } => "rejected".to_owned(),
-        End::Conflict { .. } => "conflict".to_owned(),
-        End::Failed { .. } => "failed".to_owned(),
-        End::Cancelled => "cancelled".to_owned(),
-        End::Terminated => "terminated".to_owned(),
-        End::TimedOut => "timed out".to_owned(),
-        End::Unknown => "unknown".to_owned(),
+        // A worker of the original demo reports no result, and no more is known than that it completed.
+        RunEnd::Completed { result: RunResult::None } => OrderOutcome::Applied.to_string(),
+        other => other.to_string(),
     }
 }
 
 fn report(
     args: &StartArgs,
     started: &Started,
-    end: &End,
+    end: &RunEnd,
     before: Option<i64>,
     after: Option<i64>,
 ) -> Result<ExitCode, Failure> {
@@ -140,13 +136,13 @@ fn report(
         print::line(&format!("stock after: {}", shown(after)));
     }
     match end {
-        End::Completed { .. } => Ok(ExitCode::SUCCESS),
-        End::Rejected { code, message } => Err(Failure::Unanswered(format!("rejected ({code}): {message}"))),
-        End::Conflict { message } => Err(Failure::Unanswered(format!("conflict: {message}"))),
-        End::Failed { message } => Err(Failure::Unanswered(format!("the order failed: {message}"))),
-        End::Cancelled | End::Terminated | End::TimedOut => {
+        RunEnd::Completed { .. } => Ok(ExitCode::SUCCESS),
+        RunEnd::Rejected { code, message } => Err(Failure::Unanswered(format!("rejected ({code}): {message}"))),
+        RunEnd::Conflict { message } => Err(Failure::Unanswered(format!("conflict: {message}"))),
+        RunEnd::Failed { message } => Err(Failure::Unanswered(format!("the order failed: {message}"))),
+        RunEnd::Cancelled | RunEnd::Terminated | RunEnd::TimedOut => {
             Err(Failure::Unanswered(format!("the workflow was {outcome}")))
         }
-        End::Unknown => Err(Failure::Unanswered("the server does not know this workflow any more".to_owned())),
+        RunEnd::Unknown => Err(Failure::Unanswered("the server does not know this workflow any more".to_owned())),
     }
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{Failure, print};
-use crate::temporal::{
-    Described, End, FailingTask, Link, PendingActivity, PendingState, Presence, Started, Watch, describe,
-    look_for_worker,
+use crate::{
+    domain::RunEnd,
+    temporal::{
+        Described, FailingTask, Link, PendingActivity, PendingState, Presence, Started, Watch, describe,
+        look_for_worker,
+    },
 };
 
 /// Between two looks at the order.
@@ -68,7 +71,7 @@ pub struct Waiting<'a> {
 /// How a wait ended.
 #[derive(Debug)]
 pub enum Waited {
-    Ended(End),
+    Ended(RunEnd),
     /// The order is still open, and this is why it was not waited for any longer.
     GivenUp(String),
 }

@@ -10,8 +10,10 @@ mod identity;
 mod ids;
 mod inventory;
 mod order;
+mod outcome;
 mod retry;
 mod sanitize;
+mod workflow_id;
 
 pub use attempt::{Activity, Attempt, Origin, UnixMillis};
 pub use guard::{Guard, UnknownGuard};
@@ -21,5 +23,7 @@ pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
 pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,
 };
+pub use outcome::{OrderOutcome, RunEnd, RunResult};
 pub use retry::RetryWaits;
 pub use sanitize::sanitize;
+pub use workflow_id::WorkflowId;

@@ -105,15 +105,23 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    const INVALID_ORDER: &'static str = "InvalidOrder";
+    const INVALID_QUANTITY: &'static str = "InvalidQuantity";
+    const UNKNOWN_PRODUCT: &'static str = "UnknownProduct";
+    /// The type of [`Self::InsufficientStock`].
     pub const INSUFFICIENT_STOCK: &'static str = "InsufficientStock";
+
+    /// The types of all rejections.
+    pub const TYPE_NAMES: [&'static str; 4] =
+        [Self::INVALID_ORDER, Self::INVALID_QUANTITY, Self::UNKNOWN_PRODUCT, Self::INSUFFICIENT_STOCK];
 
     /// The application failure's type, stable for clients that match on it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::InvalidOrder { .. } => "InvalidOrder",
-            Self::InvalidQuantity { .. } => "InvalidQuantity",
-            Self::UnknownProduct { .. } => "UnknownProduct",
+            Self::InvalidOrder { .. } => Self::INVALID_ORDER,
+            Self::InvalidQuantity { .. } => Self::INVALID_QUANTITY,
+            Self::UnknownProduct { .. } => Self::UNKNOWN_PRODUCT,
             Self::InsufficientStock { .. } => Self::INSUFFICIENT_STOCK,
         }
     }

@@ -17,7 +17,8 @@ use super::{
     link_keeper::CurrentLink,
 };
 use crate::{
-    app::{self, End, Message, Run},
+    app::{self, Message, Run},
+    domain::RunEnd,
     store::now,
     temporal::{self, DescribeError, Described, describe},
 };
@@ -94,7 +95,7 @@ impl Inquiry {
         tell(&self.messages, Message::Described { workflow, run: id, answer }).await;
         let Run { workflow, run: id } = run.clone();
         if is_unknown && self.ends.claim(&run) {
-            tell(&self.messages, Message::Ended { workflow, run: id, end: End::Unknown }).await;
+            tell(&self.messages, Message::Ended { workflow, run: id, end: RunEnd::Unknown }).await;
         } else if let (true, Some(link)) = (is_closed, link)
             && self.ends.claim(&run)
         {

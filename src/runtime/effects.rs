@@ -21,7 +21,7 @@ use super::{
     worker_keeper::{self, WorkerOrder},
 };
 use crate::{
-    app::{Command, End, Message, Run, StartOrder, Tone},
+    app::{Command, Message, Run, StartOrder, Tone},
     config::Settings,
     domain::Activity,
     store,
@@ -280,23 +280,7 @@ pub(super) async fn tell_end(messages: &mpsc::Sender<Message>, workflow: String,
         end = watch.end_at_last() => end,
         () = messages.closed() => return,
     };
-    tell(messages, Message::Ended { workflow, run, end: end_of(end) }).await;
-}
-
-/// The core knows no type of `temporal`.
-pub(super) fn end_of(end: temporal::End) -> End {
-    match end {
-        temporal::End::Completed { outcome } => {
-            End::Completed { outcome: outcome.unwrap_or_else(|| "completed".to_owned()) }
-        }
-        temporal::End::Rejected { code, message } => End::Rejected { code, message },
-        temporal::End::Conflict { message } => End::Conflict { message },
-        temporal::End::Failed { message } => End::Failed { message },
-        temporal::End::Cancelled => End::Cancelled,
-        temporal::End::Terminated => End::Terminated,
-        temporal::End::TimedOut => End::TimedOut,
-        temporal::End::Unknown => End::Unknown,
-    }
+    tell(messages, Message::Ended { workflow, run, end }).await;
 }
 
 async fn tell_what_is_seen(database: PathBuf, check_interval: Duration, messages: mpsc::Sender<Message>) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Act, Outcome, Placing, ScenarioError, What, When,
+    Act, OrderOutcome, Placing, ScenarioError, What, When,
     file::{Places, attempts, faults, guard},
     foresee::About,
     reading::{Quoted, Table},
@@ -93,7 +93,7 @@ impl Acts {
         let act = self.done.len();
         let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
         let copies = table.number("copies", MOST_COPIES)?.map_or(1, |copies| copies.value);
-        let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome));
+        let outcomes = OrderOutcome::ALL.map(|outcome| (outcome.name(), outcome));
         let outcome = table.word("outcome", &outcomes)?;
         let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);
         places.insert(About::Faults(act), faults_at);

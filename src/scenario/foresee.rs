@@ -24,7 +24,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::{Act, Outcome, Scenario, What, When};
+use super::{Act, OrderOutcome, Scenario, What, When};
 use crate::{
     domain::{Activity, Guard, OrderId, Stock},
     faults::Action,
@@ -65,7 +65,7 @@ struct End {
     act: usize,
     order: OrderId,
     /// `None`: depends on the interleaving.
-    outcome: Option<Outcome>,
+    outcome: Option<OrderOutcome>,
     attempts: [Range; Activity::ALL.len()],
     deaths: Range,
     late: Range,
@@ -73,7 +73,7 @@ struct End {
 
 impl End {
     fn is_refused(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Rejected | Outcome::Conflict))
+        matches!(self.outcome, Some(OrderOutcome::Rejected | OrderOutcome::Conflict))
     }
 
     /// Whether the first attempt of its update surely gets through.
@@ -204,7 +204,7 @@ fn check_act(index: usize, act: &Act, foreseen: &Foreseen) -> Result<(), Unreach
             let problem = format!("order {order} cannot be {}: by the rules it is {}", expected.name(), outcome.name());
             return Err(Unreachable { about: About::Outcome(index), problem });
         }
-        if placing.outcome == Some(Outcome::Joined) && end.outcome.is_none() && end.attempts[0].least > 0 {
+        if placing.outcome == Some(OrderOutcome::Joined) && end.outcome.is_none() && end.attempts[0].least > 0 {
             let problem = format!("order {order} cannot be joined: no start under its workflow id is under way then");
             return Err(Unreachable { about: About::Outcome(index), problem });
         }

@@ -19,7 +19,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Activity, Guard, InvalidId, OrderId, ProductId, RetryWaits, Stock, sanitize},
+    domain::{Activity, Guard, InvalidId, OrderId, OrderOutcome, ProductId, RetryWaits, Stock, sanitize},
     faults::{FaultPlan, Seed},
     store::Verdict,
 };
@@ -106,7 +106,7 @@ pub struct Placing {
     pub guard: Option<Guard>,
     pub faults: Option<FaultPlan>,
     /// What it must come to; `None`: not said.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<OrderOutcome>,
     /// How many attempts each copy must take, in the order of [`Activity::ALL`]; `None`: not said.
     pub attempts: [Option<u32>; Activity::ALL.len()],
 }
@@ -122,36 +122,6 @@ impl Placing {
         match self.copies {
             1 => Ok(self.order.clone()),
             _ => OrderId::new(format!("{}-{copy}", self.order)),
-        }
-    }
-}
-
-/// What an order comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    Applied,
-    Replayed,
-    Skipped,
-    Rejected,
-    Conflict,
-    /// The start joined an execution that was under way.
-    Joined,
-}
-
-impl Outcome {
-    pub const ALL: [Self; 6] =
-        [Self::Applied, Self::Replayed, Self::Skipped, Self::Rejected, Self::Conflict, Self::Joined];
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Replayed => "replayed",
-            Self::Skipped => "skipped",
-            Self::Rejected => "rejected",
-            Self::Conflict => "conflict",
-            Self::Joined => "joined",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod refusals;
 
+use crate::domain::OrderOutcome;
 use proptest::prelude::*;
 
 use super::*;
@@ -99,7 +100,7 @@ fn everything() -> Scenario {
         new_workflow: true,
         guard: Some(Guard::Ledger),
         faults: Some(FaultPlan::none()),
-        outcome: Some(Outcome::Rejected),
+        outcome: Some(OrderOutcome::Rejected),
         attempts: [Some(1), Some(0)],
         ..placing("A", 3)
     };

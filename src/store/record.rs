@@ -7,7 +7,7 @@ use super::{
     line::{self, LineError},
 };
 use crate::{
-    domain::{Effect, Guard, IdempotencyKey, Origin, ProductId, Receipt, Stock, UnixMillis},
+    domain::{Effect, Guard, IdempotencyKey, OrderOutcome, Origin, ProductId, Receipt, Stock, UnixMillis},
     faults::{Action, Point},
 };
 
@@ -153,6 +153,16 @@ impl Outcome {
             Self::Applied => "applied",
             Self::Replayed => "replayed",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl From<Outcome> for OrderOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Applied => Self::Applied,
+            Outcome::Replayed => Self::Replayed,
+            Outcome::Skipped => Self::Skipped,
         }
     }
 }

@@ -11,12 +11,15 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use super::{
     attempt_count::AttemptCount,
-    metrics::{Figures, OrderEnd},
+    metrics::Figures,
     received::{InvalidOrder, OrderArgument, SupplierArguments},
     wire::{Demo, EffectResult},
 };
 use crate::{
-    domain::{Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, Origin, ProductId, SupplierOrder},
+    domain::{
+        Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, OrderOutcome, Origin, ProductId,
+        SupplierOrder, WorkflowId,
+    },
     faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
 };
@@ -101,7 +104,7 @@ impl InventoryActivities {
         let key = invalid.order.as_ref().map(IdempotencyKey::order);
         match self.record_refusal(&ctx, key, &StoreError::Rejected(invalid.rejection())).await {
             Ok(()) => {
-                self.figures.order(OrderEnd::Rejected);
+                self.figures.order(OrderOutcome::Rejected);
                 Ok(())
             }
             Err(unwritten) => Err(failure(&unwritten, unwritten.type_name(), unwritten.is_retryable())),
@@ -118,8 +121,8 @@ fn order_behind(ctx: &ActivityContext) -> String {
 /// `order-<OrderID>` is ours, and `ordermanagement-wkfl-<OrderID>` the fork's. Any other id stands for itself; it is as
 /// stable as an order's.
 fn order_of_workflow(workflow: &str) -> String {
-    let known = ["ordermanagement-wkfl-", "order-"];
-    known.iter().find_map(|prefix| workflow.strip_prefix(prefix)).unwrap_or(workflow).to_owned()
+    let order = WorkflowId::order_in(workflow).or_else(|| workflow.strip_prefix("ordermanagement-wkfl-"));
+    order.unwrap_or(workflow).to_owned()
 }
 
 fn attempt_of(ctx: &ActivityContext) -> Attempt {
@@ -181,7 +184,7 @@ impl InventoryActivities {
         match self.record_refusal(ctx, key, &error).await {
             Ok(()) => {
                 if activity == Activity::UpdateInventory {
-                    self.figures.order(OrderEnd::Rejected);
+                    self.figures.order(OrderOutcome::Rejected);
                 }
                 failure(&error, error.type_name(), false)
             }
@@ -274,9 +277,9 @@ impl Execution {
         let Origin { activity, attempt, .. } = self.origin;
         self.figures.attempt(activity, attempt, result.is_ok());
         if activity == Activity::UpdateInventory
-            && let Some(end) = order_end(result)
+            && let Some(outcome) = order_outcome(result)
         {
-            self.figures.order(end);
+            self.figures.order(outcome);
         }
     }
 
@@ -317,13 +320,13 @@ fn made_here(committed: &Committed) -> bool {
 }
 
 /// `None` for what is tried again.
-fn order_end(result: &Result<Committed, Stopped>) -> Option<OrderEnd> {
+fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
     match result {
-        Ok(committed) if made_here(committed) => Some(OrderEnd::Applied),
-        Ok(Committed { outcome: Outcome::Skipped, .. }) => Some(OrderEnd::Skipped),
-        Ok(_) => Some(OrderEnd::Replayed),
-        Err(Stopped::Store(StoreError::Rejected(_))) => Some(OrderEnd::Rejected),
-        Err(Stopped::Store(StoreError::Conflict { .. })) => Some(OrderEnd::Conflict),
+        Ok(committed) if made_here(committed) => Some(OrderOutcome::Applied),
+        Ok(Committed { outcome: Outcome::Skipped, .. }) => Some(OrderOutcome::Skipped),
+        Ok(_) => Some(OrderOutcome::Replayed),
+        Err(Stopped::Store(StoreError::Rejected(_))) => Some(OrderOutcome::Rejected),
+        Err(Stopped::Store(StoreError::Conflict { .. })) => Some(OrderOutcome::Conflict),
         Err(_) => None,
     }
 }

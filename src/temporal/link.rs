@@ -1,5 +1,6 @@
 //! The connection to the server: made with a limit on time, told apart by what is wrong, and asked for its health.
 
+use crate::domain::WorkflowId;
 use std::{
     collections::HashMap,
     time::{Duration, SystemTime},
@@ -105,7 +106,7 @@ impl Link {
     #[must_use]
     pub fn conceal(&self, made: &str) -> String {
         match &self.codec {
-            Some(codec) => format!("order-{}", codec.ring().pseudonym(made)),
+            Some(codec) => WorkflowId::of_order(&codec.ring().pseudonym(made)).into(),
             None => made.to_owned(),
         }
     }

@@ -14,7 +14,7 @@ use temporalio_common::telemetry::{
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use crate::{
-    domain::{Activity, Attempt},
+    domain::{Activity, Attempt, OrderOutcome},
     faults::Point,
 };
 
@@ -112,30 +112,15 @@ fn refused(address: SocketAddr, error: &anyhow::Error) -> MetricsError {
     }
 }
 
-/// How an order came out, as its first activity has it: one for each run of a workflow. An answer that comes too late
-/// for the server counts beside the answer that the retry gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OrderEnd {
-    Applied,
-    Replayed,
-    Skipped,
-    Rejected,
-    Conflict,
-}
-
-impl OrderEnd {
-    const ALL: [Self; 5] = [Self::Applied, Self::Replayed, Self::Skipped, Self::Rejected, Self::Conflict];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Replayed => "replayed",
-            Self::Skipped => "skipped",
-            Self::Rejected => "rejected",
-            Self::Conflict => "conflict",
-        }
-    }
-}
+/// The outcomes that are counted, one for each run of a workflow, as its first activity reports it. An answer that comes
+/// too late for the server counts in addition to the answer of the retry.
+const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
+    OrderOutcome::Applied,
+    OrderOutcome::Replayed,
+    OrderOutcome::Skipped,
+    OrderOutcome::Rejected,
+    OrderOutcome::Conflict,
+];
 
 /// Our own figures; without an endpoint they are nowhere, and cost nothing.
 #[derive(Debug, Clone)]
@@ -147,9 +132,9 @@ impl Figures {
         Self(None)
     }
 
-    pub(super) fn order(&self, end: OrderEnd) {
+    pub(super) fn order(&self, outcome: OrderOutcome) {
         if let Some(instruments) = &self.0 {
-            instruments.order(end, 1);
+            instruments.order(outcome, 1);
         }
     }
 
@@ -216,8 +201,8 @@ impl Instruments {
 
     /// A series that begins with its first event hides that event from Prometheus' `rate`.
     fn show_zeros(&self) {
-        for end in OrderEnd::ALL {
-            self.order(end, 0);
+        for outcome in COUNTED_OUTCOMES {
+            self.order(outcome, 0);
         }
         for point in Point::ALL {
             self.fault(point, 0);
@@ -230,8 +215,8 @@ impl Instruments {
         }
     }
 
-    fn order(&self, end: OrderEnd, count: u64) {
-        self.add(&self.orders, &[("outcome", end.name())], count);
+    fn order(&self, outcome: OrderOutcome, count: u64) {
+        self.add(&self.orders, &[("outcome", outcome.name())], count);
     }
 
     fn attempt(&self, activity: Activity, completed: bool, count: u64) {
@@ -311,7 +296,7 @@ mod tests {
         figures.attempt(Activity::UpdateInventory, Attempt::FIRST, false);
         figures.replay(Activity::UpdateInventory);
         figures.attempt(Activity::UpdateInventory, second, true);
-        figures.order(OrderEnd::Applied);
+        figures.order(OrderOutcome::Applied);
         figures.commit(Duration::from_micros(700));
         let page = get(exporter.address(), PATH).await;
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
@@ -370,7 +355,7 @@ mod tests {
     #[test]
     fn no_figures_are_counted_where_nobody_asked_for_them() {
         let figures = Figures::none();
-        figures.order(OrderEnd::Rejected);
+        figures.order(OrderOutcome::Rejected);
         figures.attempt(Activity::SupplierOrder, Attempt::FIRST, true);
         figures.commit(Duration::ZERO);
     }

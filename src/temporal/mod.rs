@@ -63,9 +63,7 @@ pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{PollerWatch, Pollers, Presence, look_for_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
 pub use proxy::{Proxy, ProxyError};
-pub use starter::{
-    End, StartError, StartRequest, Started, Watch, WatchError, order_workflow_id, start, start_limited, watch,
-};
+pub use starter::{StartError, StartRequest, Started, Watch, WatchError, start, start_limited, watch};
 pub use task_log::{FailedTask, failed_tasks, log_failed_tasks};
 pub(crate) use tls::is_content;
 pub use tls::{

@@ -13,13 +13,10 @@ use tonic::{Code, Status};
 use super::{
     connect_error::is_late, link::Link, received::OrderArgument, wire::OrderInput, workflow::InventoryWorkflow,
 };
-use crate::{domain::sanitize, store::StoreError};
-
-/// The first layer: one workflow id per order. A second start of an order that is under way joins it.
-#[must_use]
-pub fn order_workflow_id(order: &str) -> String {
-    format!("order-{order}")
-}
+use crate::{
+    domain::{Rejection, RunEnd, RunResult, sanitize},
+    store::StoreError,
+};
 
 /// An order to start.
 #[derive(Debug, Clone)]
@@ -47,30 +44,6 @@ pub enum StartError {
          or finds its key"
     )]
     Unanswered(String),
-}
-
-/// What a workflow run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// The workflow's own word, `applied` or `replayed`; `None` where a worker of the original did the work.
-    Completed {
-        outcome: Option<String>,
-    },
-    Rejected {
-        code: String,
-        message: String,
-    },
-    Conflict {
-        message: String,
-    },
-    Failed {
-        message: String,
-    },
-    Cancelled,
-    Terminated,
-    TimedOut,
-    /// This server does not know the run, or does not any more.
-    Unknown,
 }
 
 /// Why the end of a run is not known.
@@ -177,19 +150,19 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError`], when the server did not answer.
-    pub async fn end(&self) -> Result<End, WatchError> {
+    pub async fn end(&self) -> Result<RunEnd, WatchError> {
         match self.handle.get_result(WorkflowGetResultOptions::default()).await {
-            Ok(outcome) => Ok(End::Completed { outcome }),
+            Ok(result) => Ok(RunEnd::Completed { result: result.map_or(RunResult::None, RunResult::from) }),
             Err(WorkflowGetResultError::Failed(failure)) => Ok(classify(&failure)),
-            Err(WorkflowGetResultError::Cancelled { .. }) => Ok(End::Cancelled),
-            Err(WorkflowGetResultError::Terminated { .. }) => Ok(End::Terminated),
-            Err(WorkflowGetResultError::TimedOut) => Ok(End::TimedOut),
-            Err(WorkflowGetResultError::NotFound(_)) => Ok(End::Unknown),
+            Err(WorkflowGetResultError::Cancelled { .. }) => Ok(RunEnd::Cancelled),
+            Err(WorkflowGetResultError::Terminated { .. }) => Ok(RunEnd::Terminated),
+            Err(WorkflowGetResultError::TimedOut) => Ok(RunEnd::TimedOut),
+            Err(WorkflowGetResultError::NotFound(_)) => Ok(RunEnd::Unknown),
             // It has ended, and asking again would not make it readable.
             Err(WorkflowGetResultError::PayloadConversion(problem)) => {
                 let message =
                     sanitize(&format!("what it came to cannot be read ({problem}); does it need another key?"), 300);
-                Ok(End::Failed { message })
+                Ok(RunEnd::Failed { message })
             }
             Err(WorkflowGetResultError::Rpc(status)) => Err(WatchError::of(&status)),
             Err(error) => Err(WatchError::Away(sanitize(&error.to_string(), 300))),
@@ -197,7 +170,7 @@ impl Watch {
     }
 
     /// Waits as long as it takes; a server that goes away is asked again, and so is one that refuses.
-    pub async fn end_at_last(&self) -> End {
+    pub async fn end_at_last(&self) -> RunEnd {
         loop {
             match self.end_or_refusal().await {
                 Ok(end) => return end,
@@ -213,7 +186,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`WatchError::Refused`].
-    pub async fn end_or_refusal(&self) -> Result<End, WatchError> {
+    pub async fn end_or_refusal(&self) -> Result<RunEnd, WatchError> {
         loop {
             match self.end().await {
                 Err(WatchError::Away(problem)) => {
@@ -241,25 +214,24 @@ impl Watch {
     }
 }
 
-/// The types that mean "refused by the rules".
-const REJECTIONS: [&str; 4] = ["InvalidOrder", "InvalidQuantity", "UnknownProduct", "InsufficientStock"];
-
 /// The innermost application failure says why; the layers around it only say where.
-fn classify(failure: &IncomingError) -> End {
+fn classify(failure: &IncomingError) -> RunEnd {
     let mut current = Some(failure);
     let mut message = sanitize(&failure.failure().message, 300);
     while let Some(error) = current {
         message = sanitize(&error.failure().message, 300);
         if let IncomingError::Application(application) = error {
             match application.type_name() {
-                Some(StoreError::CONFLICT) => return End::Conflict { message },
-                Some(code) if REJECTIONS.contains(&code) => return End::Rejected { code: code.to_owned(), message },
+                Some(StoreError::CONFLICT) => return RunEnd::Conflict { message },
+                Some(code) if Rejection::TYPE_NAMES.contains(&code) => {
+                    return RunEnd::Rejected { code: code.to_owned(), message };
+                }
                 _ => {}
             }
         }
         current = error.cause();
     }
-    End::Failed { message }
+    RunEnd::Failed { message }
 }
 
 #[cfg(test)]

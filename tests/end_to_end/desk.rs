@@ -3,8 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use idempotence::{
-    app::{self, Command, End, Message, Tone},
+    app::{self, Command, Message, Tone},
     config::{Flags, Settings},
+    domain::RunEnd,
     runtime::{effects::Effects, worker_child::WorkerCommand},
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -80,7 +81,7 @@ impl Desk {
         .await
     }
 
-    pub async fn end(&mut self) -> End {
+    pub async fn end(&mut self) -> RunEnd {
         self.told("an end", |message| match message {
             Message::Ended { end, .. } => Some(end.clone()),
             _ => None,

@@ -4,11 +4,11 @@ use std::{path::Path, process::Command, time::Duration};
 
 use idempotence::{
     app::{App, Description, Instruction, Intent, Link, Message, Pending, PendingState, Setup, instructions},
-    domain::Activity,
+    domain::{Activity, RunEnd},
     faults::Preset,
     server::{Installation, Search, obtain},
     store::{AttemptEvent, Fact, News, Outcome, Phase},
-    temporal::{Described, End, Presence, Started, describe, look_for_worker},
+    temporal::{Described, Presence, Started, describe, look_for_worker},
 };
 
 use crate::{
@@ -367,5 +367,5 @@ async fn the_commands_for_an_open_order_work() {
     let firsts = || stage.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
     stage.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
     typed(does("workflow cancel"), &program);
-    assert_eq!(end(&watch).await, End::Cancelled);
+    assert_eq!(end(&watch).await, RunEnd::Cancelled);
 }

@@ -2,6 +2,7 @@
 //! program's own audit. By hand, with a number of kills and a seed to repeat a run:
 //! `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7 cargo test --test end_to_end -- --ignored --nocapture kill_loop`
 
+use idempotence::domain::{RunEnd, WorkflowId};
 use std::{
     collections::HashMap,
     env, fs,
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use idempotence::temporal::{End, Endpoint, Link, Patience, StartRequest, order_workflow_id, start};
+use idempotence::temporal::{Endpoint, Link, Patience, StartRequest, start};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
@@ -91,10 +92,13 @@ fn violations(database: &Path, completed: &[String]) -> Vec<String> {
     found
 }
 
-async fn place(link: Link, queue: String, id: String) -> (String, End) {
+async fn place(link: Link, queue: String, id: String) -> (String, RunEnd) {
     let plan = "after-commit=20%error;before-commit=20%error";
-    let request =
-        || StartRequest { workflow: order_workflow_id(&id), task_queue: queue.clone(), input: order(&id, 1, plan) };
+    let request = || StartRequest {
+        workflow: WorkflowId::of_order(&id).into(),
+        task_queue: queue.clone(),
+        input: order(&id, 1, plan),
+    };
     loop {
         // While the server is down, no one accepts it.
         match start(&link, request()).await {
@@ -142,7 +146,7 @@ async fn kill_loop() {
     }
     let placed = orders.len();
     let ended = tokio::time::timeout(SETTLES, orders.join_all()).await.expect("every order ends");
-    let is_completed = |end: &End| matches!(end, End::Completed { .. });
+    let is_completed = |end: &RunEnd| matches!(end, RunEnd::Completed { .. });
     let completed: Vec<_> = ended.into_iter().filter(|(_, end)| is_completed(end)).map(|(id, _)| id).collect();
     workers.iter_mut().for_each(kill);
     kill(&mut serving);

@@ -4,9 +4,10 @@
 use std::{fs, sync::Arc, time::Instant};
 
 use idempotence::{
+    domain::RunEnd,
     encryption::{KeyRing, parse_keys},
     store::{Fact, Refused},
-    temporal::{Codec, Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, describe, watch},
+    temporal::{Codec, Demo, Endpoint, Link, OrderInput, Patience, RetrySettings, describe, watch},
 };
 use temporalio_client::NamespacedClient;
 use temporalio_common::{
@@ -82,7 +83,7 @@ async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
         let workflow_type = ["InventoryTask", "InventoryWorkflow"][number % 2];
         let (workflow, run) = start_raw(&stage, &link, workflow_type, arguments).await;
         let ended = end(&watch(&link, &workflow, &run)).await;
-        let End::Rejected { code, message } = &ended else { panic!("{part}: {ended:?}") };
+        let RunEnd::Rejected { code, message } = &ended else { panic!("{part}: {ended:?}") };
         assert!(code == "InvalidOrder" && message.contains(part), "{part}: {ended:?}");
         let recorded = refusals(&stage).pop().unwrap();
         assert_eq!((&recorded.code, &recorded.message), (code, message));
@@ -186,7 +187,10 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
             let (workflow, run) = start_with(&stage, &link, "InventoryWorkflow", payloads).await;
             let ended = end(&watch(&link, &workflow, &run)).await;
             let refused = |code: &str, message: &str| code == "InvalidOrder" && message.contains(part);
-            assert!(matches!(&ended, End::Rejected { code, message } if refused(code, message)), "{part}: {ended:?}");
+            assert!(
+                matches!(&ended, RunEnd::Rejected { code, message } if refused(code, message)),
+                "{part}: {ended:?}"
+            );
         }
     }
     assert_eq!(refusals(&stage).len(), 2 * inputs.len(), "each once");

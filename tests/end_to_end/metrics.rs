@@ -1,8 +1,9 @@
 //! What a worker counts, as Prometheus gets it: the SDK's figures and ours, on one page.
 
+use idempotence::domain::{RunEnd, WorkflowId};
 use std::net::SocketAddr;
 
-use idempotence::temporal::{End, Exporter, Link, METRICS_PATH, WorkerSetup, order_workflow_id, run_worker};
+use idempotence::temporal::{Exporter, Link, METRICS_PATH, WorkerSetup, run_worker};
 use temporalio_client::{Connection, ConnectionOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,7 +27,7 @@ async fn orders(stage: &Stage, link: &Link, address: SocketAddr) -> String {
     assert_eq!(stage.place(link, order("A", 10, "after-commit-once")).await, applied());
     assert_eq!(stage.place(link, order("A", 10, "none")).await, replayed());
     let rejected = stage.place(link, order("B", -1, "none")).await;
-    assert!(matches!(rejected, End::Rejected { .. }), "{rejected:?}");
+    assert!(matches!(rejected, RunEnd::Rejected { .. }), "{rejected:?}");
     page(address).await
 }
 
@@ -70,7 +71,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
         assert!(page.lines().any(|found| found == line), "{line:?} is missing in:\n{page}");
     }
     assert!(page.contains("temporal_workflow_completed_total{"), "{page}");
-    let id = order_workflow_id("A");
+    let id = String::from(WorkflowId::of_order("A"));
     for told in [id.as_str(), "RANDOM ERROR", "expected a whole"] {
         assert!(!page.contains(told), "{told:?} is in:\n{page}");
     }

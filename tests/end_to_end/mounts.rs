@@ -10,9 +10,9 @@ use std::{
 };
 
 use idempotence::{
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, WorkflowId},
     store::{CommitRequest, JsonStore, Store},
-    temporal::{describe, order_workflow_id},
+    temporal::describe,
 };
 
 use crate::{
@@ -143,7 +143,7 @@ fn used(database: &Path, orders: u32) {
     for number in 0..orders {
         let id = OrderId::new(format!("A{number}")).unwrap();
         let effect = Effect::Order(Order { id: id.clone(), product: ProductId::new("123456").unwrap(), quantity: 1 });
-        let (workflow, run) = (order_workflow_id(id.as_str()), "run".to_owned());
+        let (workflow, run) = (String::from(WorkflowId::of_order(id.as_str())), "run".to_owned());
         let origin = Origin { order: id, workflow, run, activity: Activity::UpdateInventory, attempt: Attempt::FIRST };
         futures::executor::block_on(store.commit(CommitRequest { effect, guard: Guard::Ledger, origin })).unwrap();
     }

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use idempotence::{
-    app::{self, Command, End, Message, Pending, Run, Tone},
-    domain::{Activity, WORKER_ROLE, process_identity},
+    app::{self, Command, Message, Pending, Run, Tone},
+    domain::{Activity, OrderOutcome, RunEnd, WORKER_ROLE, process_identity},
     runtime::backend::host,
     store::{Fact, Phase},
     temporal::{
-        self, DescribeError, Described, Link, OperateError, OrderInput, PendingActivity, PendingState, RetrySettings,
+        DescribeError, Described, Link, OperateError, OrderInput, PendingActivity, PendingState, RetrySettings,
         Started, cancel, describe, retry_now,
     },
 };
@@ -200,7 +200,7 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
         }
         cancel(&link, &started.workflow, &started.run).await.unwrap();
         let since = Instant::now();
-        assert_eq!(end(&watch).await, temporal::End::Cancelled, "{situation}");
+        assert_eq!(end(&watch).await, RunEnd::Cancelled, "{situation}");
         assert!(since.elapsed() < Duration::from_secs(10), "{situation}: it waited for the attempt");
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
         assert_eq!(
@@ -223,7 +223,7 @@ async fn an_order_that_no_worker_has_seen_is_cancelled_by_the_first_that_comes()
     cancel(&link, &started.workflow, &started.run).await.unwrap();
     assert!(describe(&link, &started.workflow, &started.run).await.unwrap().open);
     let _worker = stage.worker();
-    assert_eq!(end(&watch).await, temporal::End::Cancelled);
+    assert_eq!(end(&watch).await, RunEnd::Cancelled);
     assert!(begun(&stage).is_empty(), "no attempt of it ever began");
 }
 
@@ -265,7 +265,7 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
 
     desk.perform(Command::Cancel(run_of(&started)));
     assert_eq!(desk.notice("asked to cancel").await.1, Tone::Good);
-    assert_eq!(desk.end().await, End::Cancelled);
+    assert_eq!(desk.end().await, RunEnd::Cancelled);
     desk.perform(Command::Cancel(run_of(&started)));
     assert_eq!(desk.notice("has ended").await.1, Tone::Bad);
     elsewhere.assert_right(990);
@@ -287,10 +287,10 @@ async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
     desk.is_up().await;
     desk.perform(Command::Describe(vec![run_of(&started)]));
     assert!(!desk.description().await.unwrap().open);
-    assert_eq!(desk.end().await, End::Completed { outcome: "applied".to_owned() });
+    assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
     desk.perform(Command::Describe(vec![unknown.clone()]));
     assert!(desk.description().await.unwrap_err().contains("does not know"));
-    assert_eq!(desk.end().await, End::Unknown);
+    assert_eq!(desk.end().await, RunEnd::Unknown);
     for run in [run_of(&started), unknown] {
         desk.perform(Command::Describe(vec![run]));
         let _answer = desk.description().await;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use idempotence::{
-    domain::{Activity, Attempt},
+    domain::{Activity, Attempt, RunEnd},
     faults::{Draw, Point, Preset, Seed},
     server,
     store::{Fact, Phase},
-    temporal::{End, Link, OrderInput, WorkerSetup, run_worker},
+    temporal::{Link, OrderInput, WorkerSetup, run_worker},
 };
 use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkersRequest;
 use tonic::IntoRequest;
@@ -176,11 +176,11 @@ async fn what_the_rules_forbid_is_refused_in_words_and_not_retried() {
         let input = OrderInput { item: item.to_owned(), ..order(id, quantity, "none") };
         let (_, watch) = stage.start(&link, &uuid::Uuid::new_v4().to_string(), input).await;
         let ended = end(&watch).await;
-        assert!(matches!(&ended, End::Rejected { code: found, .. } if found == code), "{code}: {ended:?}");
+        assert!(matches!(&ended, RunEnd::Rejected { code: found, .. } if found == code), "{code}: {ended:?}");
     }
     assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied());
     let (_, watch) = stage.start(&link, "A-again", order("A", 20, "none")).await;
-    assert!(matches!(end(&watch).await, End::Conflict { .. }));
+    assert!(matches!(end(&watch).await, RunEnd::Conflict { .. }));
     stage.assert_right(990);
     let refused = stage.records().into_iter().filter(|record| matches!(record.fact, Fact::Reject(_))).count();
     assert_eq!(refused, 7, "each refusal is recorded, and none is retried");

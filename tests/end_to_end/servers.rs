@@ -6,12 +6,11 @@ use std::{
 };
 
 use idempotence::{
-    app::{Command, End, Message, Server, StartOrder, Tone},
-    domain::{Guard, RetryWaits},
+    app::{Command, Message, Server, StartOrder, Tone},
+    domain::{Guard, OrderOutcome, RetryWaits, RunEnd, WorkflowId},
     faults::FaultPlan,
     server::{SERVER_VERSION, Search, VERSION, locate},
     store::{Fact, Phase},
-    temporal::order_workflow_id,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -43,7 +42,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
     let mut desk = Desk::new(&stage, &address, true);
     desk.is_up().await;
     let faults: FaultPlan = "update.before-commit=1*error".parse().unwrap();
-    let workflow = order_workflow_id("A");
+    let workflow = String::from(WorkflowId::of_order("A"));
     let ticket = 1;
     let (order, product) = ("A".parse().unwrap(), "123456".parse().unwrap());
     let start = StartOrder {
@@ -72,7 +71,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
     desk.notice("down already").await;
     desk.perform(Command::StartServer);
     desk.is_up().await;
-    assert_eq!(desk.end().await, End::Completed { outcome: "applied".to_owned() });
+    assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
     stage.assert_right(990);
 }
 

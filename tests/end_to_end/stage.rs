@@ -11,12 +11,12 @@ use std::{
 };
 
 use idempotence::{
-    domain::Guard,
+    domain::{Guard, OrderOutcome, RunEnd, WorkflowId},
     faults::FaultPlan,
     store::{Audit, Document, Fact, JournalReader, JsonStore, Phase, Record, Verdict, read_document},
     temporal::{
-        ATTEMPTS_PER_SDK_WORKER, Demo, End, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started,
-        Watch, WorkerSetup, order_workflow_id, start,
+        ATTEMPTS_PER_SDK_WORKER, Demo, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started,
+        Watch, WorkerSetup, start,
     },
 };
 use tempfile::TempDir;
@@ -156,8 +156,8 @@ impl Stage {
     }
 
     /// Starts an order under its own workflow id, and waits for its end.
-    pub async fn place(&self, link: &Link, input: OrderInput) -> End {
-        let workflow = order_workflow_id(&input.order);
+    pub async fn place(&self, link: &Link, input: OrderInput) -> RunEnd {
+        let workflow = String::from(WorkflowId::of_order(&input.order));
         let (_, watch) = self.start(link, &workflow, input).await;
         end(&watch).await
     }
@@ -201,7 +201,7 @@ impl Stage {
 }
 
 /// The end of a run, within the patience of a test.
-pub async fn end(watch: &Watch) -> End {
+pub async fn end(watch: &Watch) -> RunEnd {
     tokio::time::timeout(PATIENCE, watch.end()).await.expect("it ends in time").expect("the server answers")
 }
 
@@ -283,12 +283,12 @@ pub fn order(id: &str, quantity: i64, faults: &str) -> OrderInput {
     OrderInput { order: id.to_owned(), item: "123456".to_owned(), quantity, demo: Some(demo) }
 }
 
-pub fn applied() -> End {
-    End::Completed { outcome: Some("applied".to_owned()) }
+pub fn applied() -> RunEnd {
+    RunEnd::completed(OrderOutcome::Applied)
 }
 
-pub fn replayed() -> End {
-    End::Completed { outcome: Some("replayed".to_owned()) }
+pub fn replayed() -> RunEnd {
+    RunEnd::completed(OrderOutcome::Replayed)
 }
 
 pub fn is_fault(fact: &Fact) -> bool {

@@ -10,7 +10,7 @@ use std::{
 
 use idempotence::{
     app::{App, Look, Message, Programme, RetryWaits, Security, Setup},
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, WorkflowId},
     faults::{Point, Preset},
     runtime::{
         session,
@@ -18,7 +18,7 @@ use idempotence::{
         terminal::Tty,
     },
     store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store, now},
-    temporal::{Endpoint, Link, Patience, order_workflow_id},
+    temporal::{Endpoint, Link, Patience},
 };
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
@@ -281,7 +281,7 @@ async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
     let endpoint = Endpoint::plain(address.clone(), "default", "test");
     let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
     let input = order("W7", 10, "update.after-commit=1*error");
-    let (_, watch) = stage.start(&link, &order_workflow_id("W7"), input).await;
+    let (_, watch) = stage.start(&link, WorkflowId::of_order("W7").as_str(), input).await;
     assert_eq!(end(&watch).await, applied());
     stage.assert_right(990);
     send(Signal::CONT, screen.pid());

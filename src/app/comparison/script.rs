@@ -3,12 +3,12 @@
 
 use crate::{
     app::{
-        App, Command, Comparison, ComparisonEvent, ComparisonNews, End, Intent, Message, Worker,
+        App, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, Worker,
         script::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, Order, OrderId, Origin, ProductId,
-        REORDER_BELOW, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, Order, OrderId, OrderOutcome, Origin,
+        ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, WorkflowId,
     },
     faults::{Action, Point},
     store::{
@@ -71,7 +71,7 @@ impl Play {
 
     pub fn end(&mut self, order: &str) {
         for guard in Guard::ALL {
-            let end = End::Completed { outcome: "applied".into() };
+            let end = RunEnd::completed(OrderOutcome::Applied);
             self.tell(guard, ComparisonEvent::Ended { workflow: workflow(order, guard), run: run(order, guard), end });
         }
     }
@@ -194,7 +194,7 @@ fn product() -> ProductId {
 }
 
 fn workflow(order: &str, guard: Guard) -> String {
-    format!("order-{order}-compare-x-{guard}")
+    WorkflowId::of_order(order).with_suffix(&format!("compare-x-{guard}")).into()
 }
 
 fn run(order: &str, guard: Guard) -> String {

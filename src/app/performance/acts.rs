@@ -1,8 +1,8 @@
 //! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
 
 use crate::{
-    app::{App, AttemptFacts, Command, End, Ending, Execution, Link, Obstacle, Server, Tone, ordering::Sending},
-    domain::{Activity, OrderId},
+    app::{App, AttemptFacts, Command, Ending, Execution, Link, Obstacle, Server, Tone, ordering::Sending},
+    domain::{Activity, OrderId, RunEnd, WorkflowId},
     scenario::{Placing, What, When},
 };
 
@@ -98,9 +98,9 @@ impl App {
     /// The order's own id with this session's letters, which keep it apart from other databases' orders on the same
     /// server; or one that no start has had.
     fn workflow_of(&self, performance: &Performance, order: &OrderId, new: bool) -> String {
-        let own = format!("order-{order}-{}", self.setup.session);
-        let taken = performance.placed.iter().filter(|placed| placed.workflow.starts_with(&own)).count();
-        if new { format!("{own}-again-{taken}") } else { own }
+        let own = WorkflowId::of_order(order.as_str()).with_suffix(&self.setup.session);
+        let taken = performance.placed.iter().filter(|placed| placed.workflow.starts_with(own.as_str())).count();
+        String::from(if new { own.with_suffix(&format!("again-{taken}")) } else { own })
     }
 
     /// The row of an order that was sent, where it is still kept.
@@ -112,8 +112,8 @@ impl App {
     fn has_ended(&self, placed: &Placed) -> bool {
         placed.start_failure.is_some()
             || self.execution_of(placed).is_some_and(|execution| match &execution.end {
-                Some(End::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
-                Some(End::Rejected { .. } | End::Conflict { .. }) => {
+                Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+                Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
                     execution.refused.is_some() || updates(execution).any(failed_for_good)
                 }
                 Some(_) => true,

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    app::{App, End, Ending, Execution},
-    domain::{Activity, Stock},
+    app::{App, Ending, Execution},
+    domain::{Activity, OrderOutcome, RunEnd, Stock},
     faults::Action,
-    scenario::Outcome,
     store,
 };
 
@@ -118,16 +117,16 @@ impl App {
 
     /// All that is certain of an order whose past is not known: that it did not fail.
     fn end_check(&self, placed: &Placed) -> Option<Check> {
-        let outcome = self.outcome_of(placed);
-        let known = Outcome::ALL.into_iter().any(|known| known.name() == outcome);
-        (!known).then(|| Check::new(placed.order.as_str(), &Outcome::Applied.name(), &outcome))
+        let other = self.outcome_of(placed).err()?;
+        Some(Check::new(placed.order.as_str(), &OrderOutcome::Applied, &other))
     }
 
     fn order_checks(&self, performance: &Performance, placed: &Placed) -> Vec<Check> {
         let Some(placing) = performance.placing(placed) else { return Vec::new() };
         let mut checks = Vec::new();
         if let Some(outcome) = placing.outcome {
-            checks.push(Check::new(placed.order.as_str(), &outcome.name(), &self.outcome_of(placed)));
+            let found = self.outcome_of(placed).map_or_else(|other| other, |found| found.to_string());
+            checks.push(Check::new(placed.order.as_str(), &outcome, &found));
         }
         for activity in Activity::ALL {
             if let Some(expected) = placing.attempts[activity as usize] {
@@ -142,26 +141,23 @@ impl App {
         checks
     }
 
-    /// What a start came to, in the words of [`Outcome`]; other ends in their own.
-    #[must_use]
-    pub fn outcome_of(&self, placed: &Placed) -> String {
+    /// The outcome of an order that was sent.
+    ///
+    /// # Errors
+    /// If none is known, the state of its run in one or two words, with the cause of a failure.
+    pub fn outcome_of(&self, placed: &Placed) -> Result<OrderOutcome, String> {
         if let Some(cause) = &placed.start_failure {
-            return format!("not started ({cause})");
+            return Err(format!("not started ({cause})"));
         }
         if placed.joined {
-            return Outcome::Joined.name().to_owned();
+            return Ok(OrderOutcome::Joined);
         }
-        match self.execution_of(placed).and_then(|execution| execution.end.as_ref()) {
-            Some(End::Completed { outcome }) => outcome.clone(),
-            Some(End::Rejected { .. }) => Outcome::Rejected.name().to_owned(),
-            Some(End::Conflict { .. }) => Outcome::Conflict.name().to_owned(),
-            Some(End::Failed { message }) => format!("failed ({message})"),
-            Some(End::Cancelled) => "cancelled".to_owned(),
-            Some(End::Terminated) => "terminated".to_owned(),
-            Some(End::TimedOut) => "timed out".to_owned(),
-            Some(End::Unknown) => "unknown".to_owned(),
-            None => "open".to_owned(),
-        }
+        let end = self.execution_of(placed).and_then(|execution| execution.end.as_ref());
+        let Some(end) = end else { return Err("open".to_owned()) };
+        end.outcome().ok_or_else(|| match end {
+            RunEnd::Failed { message } => format!("failed ({message})"),
+            other => other.to_string(),
+        })
     }
 
     /// Attempts of an activity of an order: the highest number.

@@ -5,7 +5,7 @@ use crate::{
         script::{self, SUPPLIER, Scene, UPDATE, running, waiting},
         *,
     },
-    domain::{Guard, UnixMillis},
+    domain::{Guard, RunEnd, RunResult, UnixMillis},
     store::{News, Outcome},
 };
 
@@ -36,7 +36,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.current()), (Stage::Between, SUPPLIER));
     assert_eq!(order.attempts(UPDATE).next_back().unwrap().state, AttemptState::Done);
-    scene.ended("completed");
+    scene.ended(RunResult::None);
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::Completed));
     assert!(order.pending(SUPPLIER).is_none());
@@ -48,7 +48,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
 fn an_order_that_failed_elsewhere_has_no_known_effect() {
     let mut scene = Scene::elsewhere();
     let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
-    scene.tell(Message::Ended { workflow, run, end: End::Failed { message: "no more attempts".into() } });
+    scene.tell(Message::Ended { workflow, run, end: RunEnd::Failed { message: "no more attempts".into() } });
     let order = scene.app.selected().unwrap();
     assert_eq!(order.verdict(), OrderVerdict::Unknown);
     let words = explain(order, scene.app.stage(order));
@@ -157,7 +157,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
     assert_eq!((terms.quantity, terms.guard, first.begun()), (999, Guard::Ledger, before.records[1].at));
     let due = Asking::default().due(UnixMillis(before.now), app.orders(), None);
     assert_eq!(due.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), ["order-K7-1", "order-A12"]);
-    app.update(Message::Ended { workflow: "order-A12".into(), run: "0198f1a2-6b1f-7c3e".into(), end: End::Unknown });
+    app.update(Message::Ended { workflow: "order-A12".into(), run: "0198f1a2-6b1f-7c3e".into(), end: RunEnd::Unknown });
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
     assert_eq!((app.stage(first), app.orders().open()), (Stage::Unknown, 1));
     assert!(explain(first, Stage::Unknown).text.ends_with("Its effect is in the stock, once."));
@@ -244,7 +244,7 @@ fn a_workflow_task_that_fails_is_shown_until_it_no_longer_does() {
     scene.wait(250);
     scene.tell(failing(&scene, "again"));
     assert!(trouble(&scene.app).is_some());
-    scene.ended("completed");
+    scene.ended(RunResult::None);
     assert_eq!((trouble(&scene.app), scene.app.orders().failing().is_none()), (None, true), "it is over");
 }
 

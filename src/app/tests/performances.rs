@@ -7,7 +7,7 @@ use crate::{
         script::setup,
         world::{World, performance, scenario, walkthrough},
     },
-    domain::{Guard, UnixMillis},
+    domain::{Guard, OrderOutcome, UnixMillis},
     scenario::BUILT_IN,
     store::Verdict,
 };
@@ -298,7 +298,7 @@ fn on_a_database_that_somebody_has_used_only_the_verdict_counts() {
     again.settle();
     let Some(Part::Over(judged)) = again.app().performance().map(Performance::part) else { panic!() };
     assert!(judged.holds(), "{:?}", judged.checks);
-    assert_eq!(again.app().outcome_of(&again.app().performance().unwrap().placed()[0]), "replayed");
+    assert_eq!(again.app().outcome_of(&again.app().performance().unwrap().placed()[0]), Ok(OrderOutcome::Replayed));
 }
 
 #[test]

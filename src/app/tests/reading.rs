@@ -5,7 +5,7 @@ use crate::{
         script::{SUPPLIER, Scene, UPDATE},
         *,
     },
-    domain::UnixMillis,
+    domain::{OrderOutcome, RunEnd, UnixMillis},
     store::{News, Outcome, Record},
 };
 
@@ -68,7 +68,7 @@ fn an_ended_order_that_only_a_later_part_of_a_new_journal_mentions_stays() {
     assert_eq!(scene.app.orders().len(), 2);
     let kept = scene.app.orders().of_run(&("order-A12".into(), "0198f1a2-6b1f-7c3e".into())).unwrap();
     assert_eq!((kept.verdict(), kept.outlived), (OrderVerdict::AppliedOnce, false));
-    assert_eq!(kept.end, Some(End::Completed { outcome: "applied".into() }));
+    assert_eq!(kept.end, Some(RunEnd::completed(OrderOutcome::Applied)));
     assert_eq!(before_the_reset(&scene), "orders 0, applied more than once 0, verdict RIGHT");
     assert_eq!(scene.app.orders().attempts(), 6);
 }
@@ -82,7 +82,7 @@ fn replaced() -> (Scene, Vec<Record>) {
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -1);
     scene.done(UPDATE, 1, Outcome::Applied);
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     let mentioned = scene.records[known..].to_vec();
     (scene.order, scene.workflow, scene.run) = ("C8", "order-C8".into(), "r3".into());
     scene.started(UPDATE, 1);
@@ -113,7 +113,7 @@ fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
             scene.tell(Message::Ended {
                 workflow: "order-A12".into(),
                 run: "0198f1a2-6b1f-7c3e".into(),
-                end: End::Completed { outcome: "applied".into() },
+                end: RunEnd::completed(OrderOutcome::Applied),
             });
             tell(&mut scene, index == 0, part, index + 1 < parts.len());
         }

@@ -5,6 +5,7 @@ use crate::{
         script::{Scene, UPDATE},
         *,
     },
+    domain::OrderOutcome,
     store::{News, Outcome},
 };
 
@@ -22,7 +23,7 @@ fn no_stock_is_right_while_the_effect_of_an_open_order_is_in_it() {
     scene.started(UPDATE, 3);
     scene.done(UPDATE, 3, Outcome::Replayed);
     assert_eq!(scene.app.judgement(), Judgement::Pending, "the supplier is still to come");
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     assert_eq!(scene.app.judgement(), Judgement::Right);
     let mut scene = Scene::mid_retry();
     scene.commit(UPDATE, 3, -999);
@@ -48,7 +49,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         // An order of another program, which only the journal knows, has ended; one more is open.
         (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
         scene.started(UPDATE, 1);
-        scene.ended("applied");
+        scene.ended(OrderOutcome::Applied);
         (scene.order, scene.workflow, scene.run) = ("C8", "order-C8".into(), "r3".into());
         scene.started(UPDATE, 1);
         scene.commit(UPDATE, 1, -1);
@@ -67,7 +68,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         let summary = app.summary();
         let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";
         assert!(summary.contains("orders 1 (open 1), attempts 0") && summary.contains(expected), "{summary}");
-        scene.ended("applied");
+        scene.ended(OrderOutcome::Applied);
         let order = scene.app.selected().unwrap();
         assert_eq!((order.order.as_str(), order.verdict()), ("C8", OrderVerdict::Completed));
         assert!(explain(order, scene.app.stage(order)).text.contains("this stock does not show its effect"));
@@ -90,7 +91,7 @@ fn one_rule_holds_for_own_resets_and_those_of_others() {
         if own {
             scene.tell(Message::ResetDone(Ok(None)));
         }
-        scene.ended("applied");
+        scene.ended(OrderOutcome::Applied);
         (picture(&scene.app), scene.app.summary())
     };
     assert_eq!(state(true), state(false));

@@ -5,6 +5,7 @@ use crate::{
         script::{self, SUPPLIER, Scene, UPDATE},
         *,
     },
+    domain::OrderOutcome,
     faults::Point,
     store::Outcome,
 };
@@ -73,7 +74,7 @@ fn what_is_said_of_an_order_without_a_failure_speaks_of_no_retry() {
         scene.commit(activity, 1, delta);
         scene.done(activity, 1, Outcome::Applied);
     }
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     let order = scene.app.selected().unwrap();
     assert_eq!(explain(order, scene.app.stage(order)).text, "no attempt failed, and each effect is in once.");
 }

@@ -53,7 +53,8 @@ impl Report {
         let order = |placed: &Placed| {
             let (workflow, run) =
                 placed.run.clone().map_or_else(|| (placed.workflow.clone(), None), |(id, run)| (id, Some(run)));
-            let (order, outcome, attempts) = (placed.order.to_string(), app.outcome_of(placed), attempts(app, placed));
+            let outcome = app.outcome_of(placed).map_or_else(|other| other, |outcome| outcome.to_string());
+            let (order, attempts) = (placed.order.to_string(), attempts(app, placed));
             OrderReport { order, workflow, run, outcome, attempts }
         };
         Ok(Self {

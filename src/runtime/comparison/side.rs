@@ -11,16 +11,15 @@ use tokio::{
 use crate::{
     app::{Comparison, ComparisonEvent, ComparisonNews, Message, Worker},
     config::Settings,
-    domain::Guard,
+    domain::{Guard, WorkflowId},
     faults::FaultPlan,
     runtime::{
-        effects::end_of,
         follow::{Seen, follow},
         worker_child::WorkerCommand,
         worker_keeper::{self, WorkerOrder},
     },
     store::{Fact, News},
-    temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest, order_workflow_id},
+    temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest},
 };
 
 /// After this the server gives up an order of a comparison that nobody ended: its program was killed.
@@ -65,7 +64,8 @@ impl Terms {
         let demo = Demo { retry, ..Demo::new(faults, self.comparison.seed, guard) };
         let input =
             OrderInput { order: order.to_owned(), item: Comparison::PRODUCT.to_owned(), quantity, demo: Some(demo) };
-        let workflow = self.link.conceal(&format!("{}-compare-{}-{guard}", order_workflow_id(order), self.unique));
+        let suffix = format!("compare-{}-{guard}", self.unique);
+        let workflow = self.link.conceal(WorkflowId::of_order(order).with_suffix(&suffix).as_str());
         StartRequest { workflow, task_queue: self.queue(guard), input }
     }
 }
@@ -208,7 +208,7 @@ async fn see_through(
     let told = ComparisonEvent::Started { workflow: workflow.clone(), run: run.clone(), order: order.to_owned() };
     terms.tell(guard, told).await;
     tokio::select! {
-        end = watch.end_at_last() => terms.tell(guard, ComparisonEvent::Ended { workflow, run, end: end_of(end) }).await,
+        end = watch.end_at_last() => terms.tell(guard, ComparisonEvent::Ended { workflow, run, end }).await,
         // Nobody sends here: it changes only by being dropped.
         _ = open.changed() => {
             if let Err(problem) = watch.terminate("the comparison was ended").await {

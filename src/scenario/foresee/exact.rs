@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Conditions, End, Outcome,
+    Conditions, End, OrderOutcome,
     course::Way,
     range::Range,
     runs::{Run, Start},
@@ -69,7 +69,7 @@ impl Stage {
     fn play(&mut self, run: &Run<'_>) {
         let mut tally = Tally::default();
         let outcome = match run.start {
-            Start::Joins => Outcome::Joined,
+            Start::Joins => OrderOutcome::Joined,
             Start::Fresh | Start::PerhapsJoins => self.outcome(run, &mut tally),
         };
         self.ends.push(End {
@@ -82,10 +82,10 @@ impl Stage {
         });
     }
 
-    fn outcome(&mut self, run: &Run<'_>, tally: &mut Tally) -> Outcome {
+    fn outcome(&mut self, run: &Run<'_>, tally: &mut Tally) -> OrderOutcome {
         let refused = |refusal| match refusal {
-            Refusal::Rejected(_) => Outcome::Rejected,
-            Refusal::Conflict { .. } => Outcome::Conflict,
+            Refusal::Rejected(_) => OrderOutcome::Rejected,
+            Refusal::Conflict { .. } => OrderOutcome::Conflict,
         };
         let updated = self.activity(run, Activity::UpdateInventory, tally);
         // The workflow goes on to the supplier, and answers what the update was.
@@ -97,8 +97,8 @@ impl Stage {
     }
 
     /// Runs the attempts of one activity. Says what the one that got through did.
-    fn activity(&mut self, run: &Run<'_>, activity: Activity, tally: &mut Tally) -> Result<Outcome, Refusal> {
-        let mut outcome = Outcome::Applied;
+    fn activity(&mut self, run: &Run<'_>, activity: Activity, tally: &mut Tally) -> Result<OrderOutcome, Refusal> {
+        let mut outcome = OrderOutcome::Applied;
         for step in run.steps(activity) {
             tally.attempts[activity as usize] += 1;
             tally.take(step.before);
@@ -111,12 +111,12 @@ impl Stage {
         Ok(outcome)
     }
 
-    fn commit(&mut self, run: &Run<'_>, activity: Activity) -> Result<Outcome, Refusal> {
+    fn commit(&mut self, run: &Run<'_>, activity: Activity) -> Result<OrderOutcome, Refusal> {
         let origin = self.origin(run, activity);
         match self.inventory.decide(&run.effect(activity), run.guard, &origin.run)? {
-            Decision::Replay { same_run: false, .. } => Ok(Outcome::Replayed),
-            Decision::Replay { same_run: true, .. } => Ok(Outcome::Applied),
-            Decision::Skip(_) => Ok(Outcome::Skipped),
+            Decision::Replay { same_run: false, .. } => Ok(OrderOutcome::Replayed),
+            Decision::Replay { same_run: true, .. } => Ok(OrderOutcome::Applied),
+            Decision::Skip(_) => Ok(OrderOutcome::Skipped),
             Decision::Apply(change) => {
                 // A supplier order that was not needed is none, as in the audit.
                 if change.receipt.delta != 0 {
@@ -125,7 +125,7 @@ impl Stage {
                     self.twice |= *times > 1;
                 }
                 self.inventory.apply(change, &origin);
-                Ok(Outcome::Applied)
+                Ok(OrderOutcome::Applied)
             }
         }
     }

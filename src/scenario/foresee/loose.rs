@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    Conditions, End, Foreseen, Outcome,
+    Conditions, End, Foreseen, OrderOutcome,
     exact::Stage,
     range::Range,
     runs::{Run, Start, count},
@@ -62,15 +62,15 @@ struct Chance {
 
 /// What a run's commits may meet.
 struct Fate {
-    outcome: Option<Outcome>,
+    outcome: Option<OrderOutcome>,
     takes: Range,
     /// Its update may be refused, which ends it before the supplier is asked.
     refusable: bool,
 }
 
 impl Fate {
-    const fn known(outcome: Outcome, takes: u32) -> Self {
-        let refusable = matches!(outcome, Outcome::Rejected | Outcome::Conflict);
+    const fn known(outcome: OrderOutcome, takes: u32) -> Self {
+        let refusable = matches!(outcome, OrderOutcome::Rejected | OrderOutcome::Conflict);
         Self { outcome: Some(outcome), takes: Range::exactly(takes), refusable }
     }
 
@@ -90,7 +90,7 @@ impl Loose<'_> {
     fn chance(&self, index: usize) -> Chance {
         let run = self.rest[index];
         let mut fate = match (run.start, run.guard) {
-            (Start::Joins, _) => Fate::known(Outcome::Joined, 0),
+            (Start::Joins, _) => Fate::known(OrderOutcome::Joined, 0),
             (_, Guard::Ledger) => self.under_the_ledger(index),
             _ => self.unguarded(index),
         };
@@ -111,17 +111,17 @@ impl Loose<'_> {
         let payload = |run: &Run<'_>| run.effect(Activity::UpdateInventory).payload();
         let alike = self.twins(index).all(|(_, twin)| payload(twin) == payload(run));
         match self.stage.decide(run) {
-            Ok(Decision::Replay { .. }) => return Fate::known(Outcome::Replayed, 0),
-            Err(Refusal::Conflict { .. }) => return Fate::known(Outcome::Conflict, 0),
+            Ok(Decision::Replay { .. }) => return Fate::known(OrderOutcome::Replayed, 0),
+            Err(Refusal::Conflict { .. }) => return Fate::known(OrderOutcome::Conflict, 0),
             Err(Refusal::Rejected(_)) if run.is_impossible(&self.stage.inventory) && alike => {
-                return Fate::known(Outcome::Rejected, 0);
+                return Fate::known(OrderOutcome::Rejected, 0);
             }
             _ => {}
         }
         let guarded = self.twins(index).all(|(_, twin)| twin.guard == Guard::Ledger);
         let alone = self.twins(index).next().is_none();
         match (self.floor >= 0 && alike, guarded) {
-            (true, _) if alone => Fate::known(Outcome::Applied, 1),
+            (true, _) if alone => Fate::known(OrderOutcome::Applied, 1),
             // One of the twins is applied, and it does not matter which.
             (true, true) if self.twins(index).all(|(other, _)| other > index) => Fate::open(1, 1, false),
             (true, true) => Fate::open(0, 0, false),
@@ -133,10 +133,10 @@ impl Loose<'_> {
         let run = self.rest[index];
         let commits = run.commits(Activity::UpdateInventory);
         if run.is_impossible(&self.stage.inventory) {
-            return Fate::known(Outcome::Rejected, 0);
+            return Fate::known(OrderOutcome::Rejected, 0);
         }
         if run.guard == Guard::Off {
-            return Fate::known(Outcome::Applied, commits);
+            return Fate::known(OrderOutcome::Applied, commits);
         }
         let known = self.stage.inventory.last_order == run.order.as_str() || self.twins(index).next().is_some();
         Fate::open(u32::from(!known), commits, false)

@@ -1,6 +1,7 @@
 //! Hand-worked cases. The stock begins with 1000 units; an order of 999 makes a credit of 1000 due.
 
 use super::*;
+use crate::domain::OrderOutcome;
 use crate::scenario::{file, parse, reading::Source};
 
 /// A scenario of these acts, with this before them and this expectation behind them.
@@ -93,7 +94,7 @@ fn an_order_that_comes_again_is_recognised_by_its_key() {
         foreseen(&format!("guard = '{guard}'"), &acts)
     };
     let outcomes = |foreseen: &Foreseen| foreseen.ends.iter().map(|end| end.outcome).collect::<Vec<_>>();
-    let [applied, replayed] = [Some(Outcome::Applied), Some(Outcome::Replayed)];
+    let [applied, replayed] = [Some(OrderOutcome::Applied), Some(OrderOutcome::Replayed)];
     let ledger = again("ledger", "workflow = 'new'");
     assert_eq!(
         (stocks(&ledger), ledger.verdict, outcomes(&ledger)),
@@ -140,14 +141,14 @@ fn a_second_start_joins_what_is_surely_under_way() {
         |head: &str, rest: &str| foreseen(head, &(order("quantity = 10") + &order(&format!("quantity = 10\n{rest}"))));
     let slow = "faults = 'update.before-commit=1*delay(500)'";
     let joined = twice(slow, "");
-    assert_eq!((joined.ends[1].outcome, counts(&joined).0), (Some(Outcome::Joined), "1, 1".to_owned()));
+    assert_eq!((joined.ends[1].outcome, counts(&joined).0), (Some(OrderOutcome::Joined), "1, 1".to_owned()));
     let perhaps = twice("", "");
     assert_eq!((perhaps.ends[1].outcome, counts(&perhaps).0), (None, "1 to 2, 1 to 2".to_owned()));
     assert_eq!((stocks(&perhaps), perhaps.verdict), (vec![990], RIGHT));
     let separate = twice(slow, "workflow = 'new'");
     assert_eq!((stocks(&separate), counts(&separate).0), (vec![990], "2, 2".to_owned()));
     let after = twice(slow, "after = 'ended'");
-    assert_eq!((after.ends[1].outcome, counts(&after).0), (Some(Outcome::Replayed), "2, 2".to_owned()));
+    assert_eq!((after.ends[1].outcome, counts(&after).0), (Some(OrderOutcome::Replayed), "2, 2".to_owned()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
         Description, Intent, Message, Pending, PendingFailure, PendingState, Worker,
         script::{SUPPLIER, Scene, UPDATE},
     },
-    domain::{Activity, Guard, UnixMillis},
+    domain::{Activity, Guard, OrderOutcome, UnixMillis},
     faults::{Action, Point},
     store::{Outcome, Phase},
 };
@@ -157,7 +157,7 @@ pub fn first_try() -> Scene {
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
     scene.done(SUPPLIER, 1, Outcome::Applied);
-    scene.ended("applied");
+    scene.ended(OrderOutcome::Applied);
     scene.wait(500);
     scene
 }
