@@ -6,10 +6,13 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Beginning, Description, Link, LogLevel, Look, Message, NotesPage, Pending, PendingFailure, PendingState,
-        Programme, RetryWaits, Security, Server, Setup, Theme, Tone, Worker, parse_script,
+        App, Beginning, Description, Link, LogLevel, Look, Message, NotesPage, Programme, RetryWaits, Security, Server,
+        Setup, Theme, Tone, Worker, parse_script,
     },
-    domain::{Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, ProductId, Receipt, RunEnd, UnixMillis},
+    domain::{
+        Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, PendingActivity, PendingFailure, PendingState,
+        ProductId, Receipt, RunEnd, UnixMillis,
+    },
     faults::{Action, Point, Preset},
     keymap, scenario,
     store::{AttemptEvent, Document, Fact, News, Outcome, Phase, Record, record::Commit},
@@ -323,7 +326,7 @@ impl Chaos {
             return Err(self.text());
         }
         let failure = PendingFailure { code: self.text(), message: self.text(), retryable: self.coin() };
-        let pending = Pending {
+        let pending = PendingActivity {
             activity: self.one_of(&Activity::ALL),
             id: self.text(),
             attempt: self.random.random_range(0..200),

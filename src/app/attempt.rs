@@ -2,12 +2,12 @@
 //! what its worker did; the server tells what it was told. Where both speak, the journal counts.
 
 use crate::{
-    domain::{Stock, UnixMillis},
+    domain::{PendingActivity, Stock, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
 };
 
-use super::{pending::Pending, round::Place};
+use super::round::Place;
 
 /// A planned fault that struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl AttemptFacts {
     }
 
     /// The server says that it failed, which it said at `seen`.
-    pub fn tell_end(&mut self, pending: &Pending, seen: UnixMillis) {
+    pub fn tell_end(&mut self, pending: &PendingActivity, seen: UnixMillis) {
         let ended = pending.ended();
         let told = self.told.get_or_insert_default();
         if !pending.runs() && pending.started <= ended {
@@ -266,7 +266,7 @@ mod tests {
     fn what_the_server_says_fills_in_and_the_journal_counts() {
         let pending = waiting(2, 1_700, 2_700);
         let mut facts = AttemptFacts::new(Place::new(1, 1));
-        facts.tell_end(&Pending { started: Some(UnixMillis(1_500)), ..pending.clone() }, UnixMillis(1_900));
+        facts.tell_end(&PendingActivity { started: Some(UnixMillis(1_500)), ..pending.clone() }, UnixMillis(1_900));
         let AttemptState::Failed(failure) = facts.state(false) else { panic!() };
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(1_700)));
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    domain::{OrderOutcome, UnixMillis},
+    domain::{OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
     faults::Point,
     store::Outcome,
 };
@@ -60,7 +60,7 @@ fn order(scene: &mut Scene, number: usize) {
 fn around(scene: &mut Scene, number: usize) {
     let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
     let failure = PendingFailure { code: "RandomError".into(), message: "RANDOM ERROR".into(), retryable: true };
-    let pending = Pending {
+    let pending = PendingActivity {
         activity: UPDATE,
         id: "1".into(),
         state: PendingState::Scheduled,

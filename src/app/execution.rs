@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Activity, Guard, ProductId, RunEnd, UnixMillis},
+    domain::{Activity, Guard, OtherActivity, PendingActivity, ProductId, RunEnd, UnixMillis},
     faults::FaultPlan,
 };
 
 use super::{
     attempt::{AttemptState, Ending},
     lane::{Closing, Lane, Seen},
-    pending::{Description, FailingTask, OtherActivity, Pending},
+    pending::{Description, FailingTask},
     round::Place,
 };
 
@@ -226,12 +226,12 @@ impl Execution {
 
     /// What the server says of an activity; `None` where it is not asked for now, or the journal is ahead.
     #[must_use]
-    pub fn pending(&self, activity: Activity) -> Option<&Pending> {
+    pub fn pending(&self, activity: Activity) -> Option<&PendingActivity> {
         self.standing(activity).map(|(pending, _)| pending)
     }
 
     /// The same, and the attempt that runs or comes next.
-    pub(super) fn standing(&self, activity: Activity) -> Option<(&Pending, Place)> {
+    pub(super) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, Place)> {
         let (pending, at, place) = self.lane(activity).told()?;
         let place = place?;
         let latest = self.lane(activity).latest(Closing::Open).map(|seen| seen.place());

@@ -1,7 +1,7 @@
 //! What happened to an order, in one sentence that an audience understands. Derived; stores nothing.
 
 use crate::{
-    domain::{Activity, Guard, RunEnd},
+    domain::{Activity, Guard, OtherActivity, RunEnd},
     store::Outcome,
 };
 
@@ -10,7 +10,7 @@ use super::{
     doubt::doubt,
     execution::{Execution, OrderVerdict},
     lane::Closing,
-    pending::{FailingTask, OtherActivity},
+    pending::FailingTask,
     progress::Stage,
 };
 

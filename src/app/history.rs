@@ -3,7 +3,7 @@
 //! A pure function of the execution and of now; no stretch overlaps another one of its strip.
 
 use crate::{
-    domain::{Activity, UnixMillis},
+    domain::{Activity, PendingState, UnixMillis},
     faults::Action,
 };
 
@@ -12,7 +12,6 @@ use super::{
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::Seen,
-    pending::PendingState,
 };
 
 /// No later time is taken for true, so that sums of times stay numbers.

@@ -2,7 +2,10 @@
 //! wrote: it is made harmless here, so that nothing behind it need think of that again.
 
 use crate::{
-    domain::{Activity, IdempotencyKey, Origin, ProductId, RunEnd, RunResult, sanitize},
+    domain::{
+        Activity, IdempotencyKey, Origin, OtherActivity, PendingActivity, PendingFailure, ProductId, RunEnd, RunResult,
+        sanitize,
+    },
     store::{AttemptEvent, Fact, Phase, Record, record::Commit},
 };
 
@@ -10,7 +13,7 @@ use super::{
     attempt::{Committed, Ending, Failure, Strike},
     execution::{Refused, Terms},
     orders::Orders,
-    pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure},
+    pending::{Description, FailingTask},
 };
 
 const LONGEST_ID: usize = 200;
@@ -73,14 +76,14 @@ pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Des
     orders.described((id(workflow), id(run)), Description { pending, failing, others, ..description });
 }
 
-fn harmless(pending: Pending) -> Pending {
+fn harmless(pending: PendingActivity) -> PendingActivity {
     let failure = pending.failure.map(|failure| {
         let (code, message) = (text(&failure.code), text(&failure.message));
         PendingFailure { code, message, ..failure }
     });
     // The server counts from 1.
     let (id, worker) = (id(&pending.id), text(&pending.worker));
-    Pending { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
+    PendingActivity { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
 }
 
 /// Takes a record in. `times`: how often the effect of its key is in the stock after it.

@@ -1,11 +1,10 @@
 //! The attempts of one activity of one workflow run: what the journal tells, filled in with what the server tells.
 //! Keeps the latest; says how many it does not.
 
-use crate::domain::UnixMillis;
+use crate::domain::{PendingActivity, UnixMillis};
 
 use super::{
     attempt::{AttemptFacts, AttemptState},
-    pending::Pending,
     round::{Place, Rounds},
     told::{Claim, Told},
 };
@@ -109,7 +108,7 @@ impl Lane {
     }
 
     /// The server says where the activity stands at that time.
-    pub fn hear(&mut self, at: UnixMillis, pending: Pending) {
+    pub fn hear(&mut self, at: UnixMillis, pending: PendingActivity) {
         self.told.get_or_insert_default().hear(at, pending);
         self.merge();
     }
@@ -237,7 +236,7 @@ impl Lane {
 
     /// What the server said last, when, and of which attempt; no attempt where the journal was ahead of it.
     #[must_use]
-    pub fn told(&self) -> Option<(&Pending, UnixMillis, Option<Place>)> {
+    pub fn told(&self) -> Option<(&PendingActivity, UnixMillis, Option<Place>)> {
         self.told.as_ref()?.latest()
     }
 
@@ -357,7 +356,7 @@ mod tests {
             fail(&mut lane, number, u64::from(number) * 1_000 + 5);
         }
         lane.hear(UnixMillis(3_500), waiting(4, 3_005, 8_000));
-        lane.hear(UnixMillis(4_000), Pending { attempt: 1, ..waiting(4, 3_005, 4_100) });
+        lane.hear(UnixMillis(4_000), PendingActivity { attempt: 1, ..waiting(4, 3_005, 4_100) });
         assert_eq!((lane.total(), lane.resets(), lane.known.latest()), (3, 1, 0));
         lane.start(1, UnixMillis(4_200));
         lane.record(1, |facts| {
@@ -388,7 +387,7 @@ mod tests {
         for (at, pending) in [
             (110, running(1, 100)),
             (1_300, waiting(2, 1_200, 2_200)),
-            (1_600, Pending { attempt: 1, ..waiting(2, 1_200, 1_700) }),
+            (1_600, PendingActivity { attempt: 1, ..waiting(2, 1_200, 1_700) }),
             (1_900, running(1, 1_700)),
         ] {
             lane.hear(UnixMillis(at), pending);

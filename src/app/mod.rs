@@ -101,7 +101,7 @@ pub use notice::{Notice, Tone};
 pub use obstacle::{Advice, Obstacle};
 pub use orders::{Orders, Slot};
 pub use pace::{NoSuchPace, Pace};
-pub use pending::{Description, FailingTask, OtherActivity, Pending, PendingFailure, PendingState};
+pub use pending::{Description, FailingTask};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use progress::{NextAttempt, Stage};
 pub use replay_bar::{ReplayBar, Standing};

@@ -1,14 +1,14 @@
 //! How far an order is: its stage, its next attempt, and for how long its effect was in the stock without Temporal's
 //! knowing. Derived; stores nothing.
 
-use crate::domain::{Activity, RunEnd, UnixMillis};
+use crate::domain::{Activity, OtherActivity, PendingActivity, PendingState, RunEnd, UnixMillis};
 
 use super::{
     RetryWaits,
     attempt::{AttemptFacts, AttemptState},
     execution::Execution,
     lane::{Closing, Seen},
-    pending::{FailingTask, OtherActivity, Pending, PendingState},
+    pending::FailingTask,
     round::Place,
 };
 
@@ -128,7 +128,13 @@ impl Execution {
     }
 
     /// The server says that no attempt runs.
-    fn stage_between(&self, activity: Activity, pending: &Pending, place: Place, waits: &RetryWaits) -> Stage<'static> {
+    fn stage_between(
+        &self,
+        activity: Activity,
+        pending: &PendingActivity,
+        place: Place,
+        waits: &RetryWaits,
+    ) -> Stage<'static> {
         let next = place.number;
         match self.next_attempt(waits) {
             _ if pending.state == PendingState::Paused => Stage::Paused { activity, next },
@@ -172,7 +178,7 @@ impl Execution {
     fn told_next(
         &self,
         activity: Activity,
-        pending: &Pending,
+        pending: &PendingActivity,
         place: Place,
         waits: &RetryWaits,
     ) -> Option<NextAttempt> {

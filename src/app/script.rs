@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Activity, Attempt, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, ProductId, Receipt, RunEnd, RunResult,
-        UnixMillis,
+        Activity, Attempt, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, PendingActivity, PendingFailure,
+        PendingState, ProductId, Receipt, RunEnd, RunResult, UnixMillis,
     },
     faults::{Action, Point, Preset},
     store::{
@@ -45,8 +45,8 @@ pub fn setup() -> Setup {
 }
 
 /// The server's answer while attempt `number` of the update runs.
-pub fn running(number: u32, started: u64) -> Pending {
-    Pending {
+pub fn running(number: u32, started: u64) -> PendingActivity {
+    PendingActivity {
         activity: UPDATE,
         id: "1".into(),
         attempt: number,
@@ -62,9 +62,9 @@ pub fn running(number: u32, started: u64) -> Pending {
 }
 
 /// The server's answer between two attempts of the update: the one before `number` has failed.
-pub fn waiting(number: u32, completed: u64, next: u64) -> Pending {
+pub fn waiting(number: u32, completed: u64, next: u64) -> PendingActivity {
     let failure = PendingFailure { code: "Error".into(), message: "RANDOM ERROR".into(), retryable: true };
-    Pending {
+    PendingActivity {
         state: PendingState::Scheduled,
         started: None,
         completed: Some(UnixMillis(completed)),
@@ -199,14 +199,14 @@ impl Scene {
     }
 
     /// The server's answer about the run, now.
-    pub fn answer(&self, pending: Vec<Pending>) -> Message {
+    pub fn answer(&self, pending: Vec<PendingActivity>) -> Message {
         let (workflow, run) = (self.workflow.clone(), self.run.clone());
         let answer =
             Ok(Description { at: UnixMillis(self.now), open: true, pending, failing: None, others: Vec::new() });
         Message::Described { workflow, run, answer }
     }
 
-    pub fn described(&mut self, pending: Vec<Pending>) {
+    pub fn described(&mut self, pending: Vec<PendingActivity>) {
         let answer = self.answer(pending);
         self.tell(answer);
     }

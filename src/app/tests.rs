@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use crate::{
-    domain::{Guard, OrderOutcome, RunEnd, UnixMillis},
+    domain::{Guard, OrderOutcome, PendingActivity, PendingFailure, RunEnd, UnixMillis},
     faults::Point,
     store::{News, Outcome},
 };
@@ -69,7 +69,7 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         let ticket = intents.len() as u64;
         let (order, workflow, run) = (order.to_owned(), workflow.to_owned(), run.to_owned());
         facts.push(Message::Started { ticket, order, workflow: workflow.clone(), run: run.clone(), joined: false });
-        facts.push(scene.answer(vec![Pending { completed: None, failure: None, ..waiting(1, 0, 0) }]));
+        facts.push(scene.answer(vec![PendingActivity { completed: None, failure: None, ..waiting(1, 0, 0) }]));
         scene.started(UPDATE, 1);
         facts.push(scene.answer(vec![running(1, scene.now - 5)]));
         scene.crash(UPDATE, 1, Point::BeforeCommit);
@@ -87,11 +87,13 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         facts.push(scene.answer(vec![waiting(4, scene.now - 4, scene.now + 4_000)]));
         let next = if run == "r3" { 1 } else { 4 };
         scene.now += 10;
-        facts.push(scene.answer(vec![Pending { attempt: next, ..waiting(4, scene.now - 14, scene.now + 3_990) }]));
+        facts.push(
+            scene.answer(vec![PendingActivity { attempt: next, ..waiting(4, scene.now - 14, scene.now + 3_990) }]),
+        );
         scene.now += 10;
         scene.started(UPDATE, next);
         scene.done(UPDATE, next, Outcome::Replayed);
-        facts.push(scene.answer(vec![Pending { activity: SUPPLIER, ..running(1, scene.now) }]));
+        facts.push(scene.answer(vec![PendingActivity { activity: SUPPLIER, ..running(1, scene.now) }]));
         scene.now += 10;
         scene.started(SUPPLIER, 1);
         if run != "r2" {

@@ -228,10 +228,11 @@ mod tests {
     use super::*;
     use crate::{
         app::{
-            Description, Execution, Intent, Message, Pending, PendingState,
+            Description, Execution, Intent, Message,
             history::What,
             script::{SUPPLIER, Scene, T0, UPDATE},
         },
+        domain::{PendingActivity, PendingState},
         faults::{Action, Point},
         store::{Outcome, Phase},
     };
@@ -354,7 +355,7 @@ mod tests {
             11 => scene.crash(activity, attempt, Point::AfterCommit),
             _ => {
                 let at = crate::domain::UnixMillis(scene.now);
-                let pending = Pending {
+                let pending = PendingActivity {
                     activity,
                     id: "1".into(),
                     attempt,

@@ -1,9 +1,9 @@
 //! What the server has said of one activity of one run, answer by answer: what is left of a question every quarter of a
 //! second. Only what changed is kept, sorted by time, so the order in which answers come in cannot matter.
 
-use crate::domain::UnixMillis;
+use crate::domain::{PendingActivity, UnixMillis};
 
-use super::{pending::Pending, round::Place};
+use super::round::Place;
 
 /// How many different answers are kept. The oldest goes first.
 const KEPT_SIGHTINGS: usize = 128;
@@ -17,7 +17,7 @@ const SETTLES: u64 = 3_000;
 struct Sighting {
     first: UnixMillis,
     last: UnixMillis,
-    pending: Pending,
+    pending: PendingActivity,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,13 +32,13 @@ pub struct Told {
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     pub place: Place,
-    pub pending: &'a Pending,
+    pub pending: &'a PendingActivity,
     pub seen: UnixMillis,
 }
 
 impl Told {
     /// Takes in the answer of that time.
-    pub fn hear(&mut self, at: UnixMillis, pending: Pending) {
+    pub fn hear(&mut self, at: UnixMillis, pending: PendingActivity) {
         let next = self.sightings.partition_point(|sighting| sighting.last < at);
         if self.sightings.get(next).is_some_and(|sighting| sighting.first <= at) {
             return self.hear_within(next, at, pending);
@@ -58,7 +58,7 @@ impl Told {
     }
 
     /// An answer between two that were the same: where it differs, they were two.
-    fn hear_within(&mut self, index: usize, at: UnixMillis, pending: Pending) {
+    fn hear_within(&mut self, index: usize, at: UnixMillis, pending: PendingActivity) {
         let Some(known) = self.sightings.get_mut(index) else { return };
         if known.pending == pending || known.first == at || known.last == at {
             return;
@@ -83,7 +83,7 @@ impl Told {
 
     /// The latest answer, its time, and the attempt that it is about.
     #[must_use]
-    pub fn latest(&self) -> Option<(&Pending, UnixMillis, Option<Place>)> {
+    pub fn latest(&self) -> Option<(&PendingActivity, UnixMillis, Option<Place>)> {
         self.sightings.last().map(|sighting| (&sighting.pending, sighting.last, self.place))
     }
 
@@ -124,7 +124,7 @@ fn place(sighting: &Sighting, before: Option<&Claim<'_>>, starts: &[(UnixMillis,
 }
 
 /// Whether there was an activity reset between two answers.
-fn counts_anew(before: &Pending, after: &Pending) -> bool {
+fn counts_anew(before: &PendingActivity, after: &PendingActivity) -> bool {
     let runs_anew = before.runs() && (!after.runs() || before.started != after.started);
     after.attempt < before.attempt || (after.attempt == before.attempt && runs_anew)
 }
@@ -139,7 +139,7 @@ mod tests {
         told.claims(&starts).iter().map(|claim| claim.place).collect()
     }
 
-    fn hear(answers: &[(u64, &Pending)]) -> Told {
+    fn hear(answers: &[(u64, &PendingActivity)]) -> Told {
         let mut told = Told::default();
         for (at, pending) in answers {
             told.hear(UnixMillis(*at), (*pending).clone());
@@ -182,7 +182,7 @@ mod tests {
     fn the_same_number_with_another_start_is_a_new_round() {
         let mut told = hear(&[(110, &running(1, 100)), (310, &running(1, 300))]);
         assert_eq!(places(&mut told, &[]), [Place::new(1, 1), Place::new(2, 1)]);
-        let reset = Pending { attempt: 1, ..waiting(2, 120, 300) };
+        let reset = PendingActivity { attempt: 1, ..waiting(2, 120, 300) };
         assert_eq!(places(&mut hear(&[(130, &reset)]), &[]), [Place::new(2, 1)]);
     }
 

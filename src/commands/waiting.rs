@@ -7,11 +7,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{Failure, print};
 use crate::{
-    domain::RunEnd,
-    temporal::{
-        Described, FailingTask, Link, PendingActivity, PendingState, Presence, Started, Watch, describe,
-        look_for_worker,
-    },
+    domain::{PendingActivity, PendingState, RunEnd},
+    temporal::{Described, FailingTask, Link, Presence, Started, Watch, describe, look_for_worker},
 };
 
 /// Between two looks at the order.
@@ -158,7 +155,7 @@ fn reason(described: Described) -> Reason {
         Reason::Nothing => {
             let failed = others.iter().find_map(|other| {
                 let failure = other.failure.as_ref()?;
-                Some(failed(&other.name, other.attempt, &failure.message))
+                Some(failed(&other.name, other.attempt, failure))
             });
             failed.unwrap_or(Reason::Nothing)
         }
@@ -185,8 +182,8 @@ fn activity(pending: &PendingActivity) -> Reason {
 mod tests {
     use super::*;
     use crate::{
-        domain::Activity,
-        temporal::{OtherActivity, PendingFailure, TaskFailure},
+        domain::{Activity, OtherActivity, PendingFailure},
+        temporal::TaskFailure,
     };
 
     fn failure(message: &str) -> PendingFailure {
@@ -218,7 +215,7 @@ mod tests {
             let ours = said(described(Some(state), vec![]));
             assert_eq!(ours, "UpdateInventoryActivity: attempt 2 failed: disk full", "{state:?}");
         }
-        let declined = || other(Some(failure("declined")));
+        let declined = || other(Some("declined".to_owned()));
         assert_eq!(said(described(None, vec![other(None), declined()])), "charge_card: attempt 2 failed: declined");
         assert_eq!(reason(described(None, vec![other(None)])), Reason::Nothing);
         assert!(!needs_worker(&described(None, vec![declined()])), "it may have a queue of its own");

@@ -11,6 +11,7 @@ mod ids;
 mod inventory;
 mod order;
 mod outcome;
+mod pending;
 mod retry;
 mod sanitize;
 mod workflow_id;
@@ -24,6 +25,7 @@ pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,
 };
 pub use outcome::{OrderOutcome, RunEnd, RunResult};
+pub use pending::{OtherActivity, PendingActivity, PendingFailure, PendingState};
 pub use retry::RetryWaits;
 pub use sanitize::sanitize;
 pub use workflow_id::WorkflowId;

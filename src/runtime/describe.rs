@@ -136,40 +136,8 @@ fn description(described: Described) -> app::Description {
     let failing = described
         .failing
         .map(|failing| app::FailingTask { attempt: failing.attempt, explanation: failing.explain_cause() });
-    let pending = described.pending.into_iter().map(pending).collect();
-    let others = described.others.into_iter().map(|other| app::OtherActivity {
-        name: other.name,
-        attempt: other.attempt,
-        failure: other.failure.map(|failure| failure.message),
-    });
-    app::Description { at: now(), open: described.open, pending, failing, others: others.collect() }
-}
-
-fn pending(pending: temporal::PendingActivity) -> app::Pending {
-    let temporal::PendingActivity { activity, id, attempt, maximum, started, completed, next, worker, .. } = pending;
-    let failure = pending.failure.map(|failure| app::PendingFailure {
-        code: failure.code,
-        message: failure.message,
-        retryable: failure.retryable,
-    });
-    app::Pending {
-        activity,
-        id,
-        attempt,
-        maximum,
-        state: match pending.state {
-            temporal::PendingState::Scheduled => app::PendingState::Scheduled,
-            temporal::PendingState::Started => app::PendingState::Started,
-            temporal::PendingState::CancelRequested => app::PendingState::CancelRequested,
-            temporal::PendingState::Paused => app::PendingState::Paused,
-        },
-        started,
-        completed,
-        next,
-        interval: pending.interval.and_then(|interval| u64::try_from(interval.as_millis()).ok()),
-        failure,
-        worker,
-    }
+    let Described { open, pending, others, .. } = described;
+    app::Description { at: now(), open, pending, failing, others }
 }
 
 #[cfg(test)]

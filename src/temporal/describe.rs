@@ -18,7 +18,7 @@ use super::{
     failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
-use crate::domain::{Activity, UnixMillis, sanitize};
+use crate::domain::{Activity, OtherActivity, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
 
 /// The longest text that is passed on.
 const LONGEST: usize = 300;
@@ -35,58 +35,6 @@ pub struct Described {
     pub failing: Option<FailingTask>,
     /// Pending activities of all other types, by type.
     pub others: Vec<OtherActivity>,
-}
-
-/// A pending activity of a type that this program does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherActivity {
-    pub name: String,
-    /// From 1: the attempt that runs, or the coming one.
-    pub attempt: u32,
-    pub failure: Option<PendingFailure>,
-}
-
-/// An activity that is scheduled, running, or between two attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingActivity {
-    pub activity: Activity,
-    /// Its name within the run, which Temporal's own commands ask for.
-    pub id: String,
-    /// From 1: the attempt that runs, or the coming one where none does.
-    pub attempt: u32,
-    /// 0: unlimited.
-    pub maximum: u32,
-    pub state: PendingState,
-    /// When the latest attempt that began did so.
-    pub started: Option<UnixMillis>,
-    /// When the latest attempt that ended did so.
-    pub completed: Option<UnixMillis>,
-    /// When the next attempt is due, between two attempts.
-    pub next: Option<UnixMillis>,
-    /// The wait before the next attempt, were this one to fail or as it passes now.
-    pub interval: Option<Duration>,
-    /// Of the latest attempt that failed.
-    pub failure: Option<PendingFailure>,
-    /// The identity of the worker that took the latest attempt; empty where none did.
-    pub worker: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PendingState {
-    /// It waits for a worker, or for its next attempt.
-    Scheduled,
-    Started,
-    CancelRequested,
-    Paused,
-}
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingFailure {
-    /// The application failure's type, or `Timeout`, `Cancelled`, `Terminated`, `Server`; may be empty.
-    pub code: String,
-    pub message: String,
-    pub retryable: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +98,7 @@ fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
     (!is_ours).then(|| OtherActivity {
         name: sanitize(name, LONGEST),
         attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
-        failure: info.last_failure.as_ref().map(failure),
+        failure: info.last_failure.as_ref().map(|outermost| failure(outermost).message),
     })
 }
 
@@ -173,11 +121,12 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     })
 }
 
-/// The wait before the next attempt. Where no attempt was completed, because its worker died, the server (1.32.0) counts
+/// The wait before the next attempt, in milliseconds. Where no attempt was completed, because its worker died, the server (1.32.0) counts
 /// the wait from the epoch on; then it is not known.
-fn interval(info: &PendingActivityInfo) -> Option<Duration> {
+fn interval(info: &PendingActivityInfo) -> Option<u64> {
     millis(info.last_attempt_complete_time)?;
-    info.current_retry_interval?.try_into().ok()
+    let interval = Duration::try_from(info.current_retry_interval?).ok()?;
+    u64::try_from(interval.as_millis()).ok()
 }
 
 fn state(info: &PendingActivityInfo) -> PendingState {
@@ -302,7 +251,7 @@ mod tests {
             current_retry_interval: Duration::from_secs(1).try_into().ok(),
             ..Default::default()
         };
-        assert_eq!(interval(&info), Some(Duration::from_secs(1)));
+        assert_eq!(interval(&info), Some(1_000));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub const RETRY_LOG_TARGET: &str = "temporalio_client::retry";
 pub use codec::{Codec, DecodeError, EncodeError};
 pub use codec_json::{CodecAnswer, CodecDirection, CodecJsonError, codec_json};
 pub use connect_error::ConnectError;
-pub use describe::{DescribeError, Described, OtherActivity, PendingActivity, PendingFailure, PendingState, describe};
+pub use describe::{DescribeError, Described, describe};
 pub use endpoint::{Endpoint, Transport};
 pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{Link, Patience, backoff};

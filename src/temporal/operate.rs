@@ -8,10 +8,10 @@ use temporalio_common::protos::temporal::api::{
 use tonic::{Code, Status};
 
 use super::{
-    describe::{DescribeError, Described, PendingActivity, PendingState, cause, describe},
+    describe::{DescribeError, Described, cause, describe},
     link::{Link, limited},
 };
-use crate::domain::{Activity, sanitize};
+use crate::domain::{Activity, PendingActivity, PendingState, sanitize};
 
 /// The longest id in a message.
 const LONGEST: usize = 200;

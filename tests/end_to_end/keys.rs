@@ -3,8 +3,8 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use idempotence::{
-    app::{App, Description, Instruction, Intent, Link, Message, Pending, PendingState, Setup, instructions},
-    domain::{Activity, RunEnd},
+    app::{App, Description, Instruction, Intent, Link, Message, Setup, instructions},
+    domain::{Activity, PendingActivity, PendingState, RunEnd},
     faults::Preset,
     server::{Installation, Search, obtain},
     store::{AttemptEvent, Fact, News, Outcome, Phase},
@@ -308,19 +308,9 @@ fn instructions_for(stage: &Stage, started: &Started, described: Described) -> V
     for record in stage.records() {
         app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record], more: false }));
     }
-    let pending = described.pending.into_iter().map(|pending| Pending {
-        activity: pending.activity,
-        id: pending.id,
-        attempt: pending.attempt,
-        maximum: pending.maximum,
-        state: PendingState::Scheduled,
-        started: pending.started,
-        completed: pending.completed,
-        next: pending.next,
-        interval: None,
-        failure: None,
-        worker: pending.worker,
-    });
+    let scheduled =
+        |pending| PendingActivity { state: PendingState::Scheduled, interval: None, failure: None, ..pending };
+    let pending = described.pending.into_iter().map(scheduled);
     let description = Description {
         at: idempotence::store::now(),
         open: true,

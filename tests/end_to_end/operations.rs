@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use idempotence::{
-    app::{self, Command, Message, Pending, Run, Tone},
-    domain::{Activity, OrderOutcome, RunEnd, WORKER_ROLE, process_identity},
+    app::{Command, Message, Run, Tone},
+    domain::{Activity, OrderOutcome, PendingActivity, PendingState, RunEnd, WORKER_ROLE, process_identity},
     runtime::backend::host,
     store::{Fact, Phase},
     temporal::{
-        DescribeError, Described, Link, OperateError, OrderInput, PendingActivity, PendingState, RetrySettings,
-        Started, cancel, describe, retry_now,
+        DescribeError, Described, Link, OperateError, OrderInput, RetrySettings, Started, cancel, describe, retry_now,
     },
 };
 use tokio::time::sleep;
@@ -87,7 +86,7 @@ async fn a_description_tells_the_wait_before_the_next_attempt() {
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
     // The server takes what is left of the wait a little differently each time.
     let interval = pending.interval.unwrap();
-    assert!(interval.abs_diff(LONG) < Duration::from_secs(1), "{interval:?}");
+    assert!(Duration::from_millis(interval).abs_diff(LONG) < Duration::from_secs(1), "{interval:?}");
     let (completed, next) = (pending.completed.unwrap().0, pending.next.unwrap().0);
     assert!((next - completed).abs_diff(600_000) < 1_000, "{completed} {next}");
     let failure = pending.failure.unwrap();
@@ -154,7 +153,10 @@ async fn retry_now_cuts_the_wait_short_and_counts_from_1_again() {
     let later = |pending: &PendingActivity| pending.next.is_some() && pending.completed > before.completed;
     let after = pending_when(&link, &started, later).await;
     assert_eq!((after.attempt, begun(&stage)), (2, vec![1, 1]), "the number is 1 again");
-    assert!(after.interval.unwrap().abs_diff(LONG) < Duration::from_secs(1), "the waits begin anew");
+    assert!(
+        Duration::from_millis(after.interval.unwrap()).abs_diff(LONG) < Duration::from_secs(1),
+        "the waits begin anew"
+    );
     stage.assert_right(990);
     assert_eq!(stage.document().retries.map(|retries| retries.update_inventory), Some(1), "a repetition all the same");
     let other = retry_now(&link, &started.workflow, &started.run, Activity::SupplierOrder).await;
@@ -251,9 +253,11 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     let pending = described.pending.first().unwrap().clone();
     assert!(described.open && described.at.0 > 0);
     assert_eq!((pending.activity, pending.attempt, pending.next), (UPDATE, 2, before.next));
-    assert_eq!(pending.state, app::PendingState::Scheduled);
+    assert_eq!(pending.state, PendingState::Scheduled);
     assert_eq!(pending.worker, process_identity(WORKER_ROLE, worker.pid(), &host()));
-    let Pending { failure: Some(failure), interval: Some(interval), .. } = pending else { panic!("{pending:?}") };
+    let PendingActivity { failure: Some(failure), interval: Some(interval), .. } = pending else {
+        panic!("{pending:?}")
+    };
     assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
     assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
 

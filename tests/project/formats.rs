@@ -10,8 +10,8 @@ use std::{
 };
 
 use idempotence::{
-    app::{ComparisonEvent, End, Intent, Link, Look, Message, Move, Panel, Programme, Server, Wind, Worker},
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
+    app::{ComparisonEvent, Intent, Link, Look, Message, Move, Panel, Programme, Server, Wind, Worker},
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
     recording::{Entry, Player, Recording, What},
     runtime::core::Core,
     scenario,
@@ -80,7 +80,7 @@ variants! {
     see_link, Link { Connecting, Up, Down }
     see_server, Server { Foreign, Unknown, Killed, Preparing, Running, Ended }
     see_worker, Worker { Absent, Elsewhere, Starting, Ready, Stopping, Stopped, Killed, Exited }
-    see_end, End { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
+    see_end, RunEnd { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
     see_event, ComparisonEvent { Worker, Started, Journal, Ended, Failed }
     see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside }
     see_phase, Phase { Started, Fault, Completed, Failed }
@@ -139,7 +139,7 @@ fn every_line_of_a_recording_keeps_its_form() {
     for entry in unchanged("recording.jsonl") {
         seen.see_entry(&entry);
     }
-    let types = "What Programme scenario::When scenario::What Message Intent Wind Move Panel Link Server Worker End \
+    let types = "What Programme scenario::When scenario::What Message Intent Wind Move Panel Link Server Worker RunEnd \
                  ComparisonEvent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }

@@ -5,7 +5,7 @@ use crate::{
         script::{self, SUPPLIER, Scene, UPDATE, running, waiting},
         *,
     },
-    domain::{Guard, RunEnd, RunResult, UnixMillis},
+    domain::{Guard, OtherActivity, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
     store::{News, Outcome},
 };
 
@@ -32,7 +32,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }));
     scene.wait(250);
-    scene.described(vec![Pending { activity: SUPPLIER, state: PendingState::Scheduled, ..running(1, 0) }]);
+    scene.described(vec![PendingActivity { activity: SUPPLIER, state: PendingState::Scheduled, ..running(1, 0) }]);
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.current()), (Stage::Between, SUPPLIER));
     assert_eq!(order.attempts(UPDATE).next_back().unwrap().state, AttemptState::Done);
@@ -84,7 +84,12 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
     let now = scene.now;
     scene.described(vec![waiting(3, now - 300, now + 1_700)]);
     scene.wait(250);
-    scene.described(vec![Pending { attempt: 1, next: None, interval: None, ..waiting(3, now - 300, now + 1_700) }]);
+    scene.described(vec![PendingActivity {
+        attempt: 1,
+        next: None,
+        interval: None,
+        ..waiting(3, now - 300, now + 1_700)
+    }]);
     let order = scene.app.selected().unwrap();
     assert_eq!(scene.app.stage(order), Stage::BackingOff { activity: UPDATE, next: 1, due: UnixMillis(now - 300) });
     scene.started(UPDATE, 1);
@@ -122,7 +127,7 @@ fn a_success_that_comes_after_the_timeout_was_not_taken() {
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
     scene.wait(11_500);
-    let mut late = Pending { activity: SUPPLIER, ..waiting(2, scene.now - 1_500, scene.now + 500) };
+    let mut late = PendingActivity { activity: SUPPLIER, ..waiting(2, scene.now - 1_500, scene.now + 500) };
     late.failure =
         Some(PendingFailure { code: Failure::TIMEOUT.into(), message: "StartToClose".into(), retryable: true });
     scene.described(vec![late]);
@@ -136,7 +141,7 @@ fn a_success_that_comes_after_the_timeout_was_not_taken() {
 #[test]
 fn the_last_attempt_that_the_server_allows_is_followed_by_none() {
     let mut scene = Scene::mid_retry();
-    scene.described(vec![Pending { maximum: 2, ..running(2, scene.now - 200) }]);
+    scene.described(vec![PendingActivity { maximum: 2, ..running(2, scene.now - 200) }]);
     let order = scene.app.selected().unwrap();
     assert_eq!((order.maximum(UPDATE), order.maximum(SUPPLIER)), (Some(2), None));
     assert_eq!(order.next_attempt(&RetryWaits::default()), None);
@@ -178,14 +183,22 @@ fn a_pause_is_no_reset_and_has_no_countdown() {
     let mut scene = Scene::elsewhere();
     let now = scene.now;
     scene.wait(100);
-    scene.described(vec![Pending { state: PendingState::Paused, next: None, ..waiting(3, now - 100, now + 3_000) }]);
+    scene.described(vec![PendingActivity {
+        state: PendingState::Paused,
+        next: None,
+        ..waiting(3, now - 100, now + 3_000)
+    }]);
     let order = scene.app.selected().unwrap();
     assert_eq!(scene.app.stage(order), Stage::Paused { activity: UPDATE, next: 3 });
     assert_eq!((order.next_attempt(&RetryWaits::default()), order.lane(UPDATE).resets()), (None, 0));
     assert_eq!(explain(order, scene.app.stage(order)).head, "PAUSED");
     for state in [PendingState::Started, PendingState::Paused, PendingState::CancelRequested] {
         scene.wait(100);
-        scene.described(vec![Pending { state, completed: Some(UnixMillis(now - 100)), ..running(3, now + 150) }]);
+        scene.described(vec![PendingActivity {
+            state,
+            completed: Some(UnixMillis(now - 100)),
+            ..running(3, now + 150)
+        }]);
         let order = scene.app.selected().unwrap();
         assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }), "{state:?}");
         assert_eq!(order.lane(UPDATE).resets(), 0, "{state:?}");
@@ -202,7 +215,7 @@ fn a_reset_while_an_attempt_runs_counts_from_when_that_one_ends() {
     scene.wait(250);
     scene.failed(UPDATE, 2, crate::faults::Point::BeforeCommit);
     let ended = scene.now - 4;
-    scene.described(vec![Pending { attempt: 1, ..waiting(2, ended, ended + 1_000) }]);
+    scene.described(vec![PendingActivity { attempt: 1, ..waiting(2, ended, ended + 1_000) }]);
     let order = scene.app.selected().unwrap();
     let next = order.next_attempt(&RetryWaits::default()).unwrap();
     assert_eq!((next.number, next.due, next.known), (1, UnixMillis(ended + 1_000), true));

@@ -5,7 +5,7 @@ use crate::{
         script::{self, SUPPLIER, Scene, UPDATE},
         *,
     },
-    domain::OrderOutcome,
+    domain::{OrderOutcome, PendingActivity},
     faults::Point,
     store::Outcome,
 };
@@ -20,7 +20,7 @@ fn an_attempt_dies_with_the_worker_that_runs_it() {
         if committed {
             scene.commit(UPDATE, 1, -999);
         }
-        scene.described(vec![Pending {
+        scene.described(vec![PendingActivity {
             worker: "idempotence-worker@4242@here".into(),
             ..script::running(1, script::T0)
         }]);

@@ -2,10 +2,10 @@
 
 use crate::{
     app::{
-        Description, Intent, Message, Pending, PendingFailure, PendingState, Worker,
+        Description, Intent, Message, Worker,
         script::{SUPPLIER, Scene, UPDATE},
     },
-    domain::{Activity, Guard, OrderOutcome, UnixMillis},
+    domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
     faults::{Action, Point},
     store::{Outcome, Phase},
 };
@@ -116,7 +116,7 @@ pub fn told_by_the_server() -> Scene {
     let mut scene = begun();
     scene.wait(9_000);
     let at = |back: u64| Some(UnixMillis(scene.now - back));
-    let pending = Pending {
+    let pending = PendingActivity {
         activity: UPDATE,
         id: "1".into(),
         attempt: 4,

@@ -12,9 +12,10 @@ use super::scenes::{
 };
 use crate::{
     app::{
-        App, Description, FailingTask, Intent, Message, Pending, PendingState, Stage, Worker,
+        App, Description, FailingTask, Intent, Message, Stage, Worker,
         script::{Scene, UPDATE, running, waiting},
     },
+    domain::{PendingActivity, PendingState},
     faults::Point,
     ui::tests::{assert_style, find, text},
 };
@@ -133,7 +134,7 @@ fn the_open_window_stays_while_the_activity_is_paused() {
     let now = scene.now;
     scene.described(vec![waiting(3, now - 300, now + 1_700)]);
     scene.wait(400);
-    let paused = Pending { state: PendingState::Paused, next: None, ..waiting(3, now - 300, now + 1_700) };
+    let paused = PendingActivity { state: PendingState::Paused, next: None, ..waiting(3, now - 300, now + 1_700) };
     scene.described(vec![paused]);
     scene.wait(600);
     assert_eq!(scene.app.stage(scene.app.selected().unwrap()), Stage::Paused { activity: UPDATE, next: 3 });
@@ -297,7 +298,7 @@ fn an_attempt_that_died_with_its_worker_says_after_how_long() {
     scene.begin(&commands[0], "r1");
     scene.started(UPDATE, 1);
     let begun = scene.now;
-    scene.described(vec![Pending { worker: "idempotence-worker@4242@here".into(), ..running(1, begun) }]);
+    scene.described(vec![PendingActivity { worker: "idempotence-worker@4242@here".into(), ..running(1, begun) }]);
     scene.wait(1_500);
     scene.tell(Message::Worker(Worker::Killed));
     scene.wait(9_000);
