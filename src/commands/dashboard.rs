@@ -7,33 +7,25 @@ use tokio::sync::mpsc;
 use super::{
     Failure, drawn_seed,
     log::{self, LogFile},
-    print, record,
+    record,
+    session::{MESSAGE_QUEUE_LEN, conclude},
     stage::basic_setup,
     walkthrough,
 };
 use crate::{
-    app::{App, Message, Setup, Tone},
+    app::{Message, Setup, Tone},
     cli::DashboardArgs,
     config::Settings,
     faults::Preset,
     recording::Recorded,
-    runtime::{
-        core::Core,
-        effects::Effects,
-        event_loop::Ending,
-        session::{self, Ended},
-        worker_child::WorkerCommand,
-    },
+    runtime::{core::Core, event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
 };
-
-/// Messages that may wait for the core; their senders wait in turn.
-pub(super) const QUEUE: usize = 1024;
 
 /// Letters that tell this session's orders from those of others.
 const LETTERS: usize = 3;
 
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
-    let (sender, mut messages) = mpsc::channel(QUEUE);
+    let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let log = log::to_file_and_core(&settings, &sender);
     let recorder = record::begin(args.record.as_deref())?;
     let worker = WorkerCommand::new(&settings, log.path()).map_err(Failure::io("find this program's own path"))?;
@@ -45,9 +37,9 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
         }
         let mut core = Recorded::new(begin, recorder);
         // The first frame needs neither server nor worker; they begin behind it.
-        let effects = Effects::begin(Arc::clone(&settings), worker, !args.no_worker, sender);
+        let executor = Executor::start(Arc::clone(&settings), worker, !args.no_worker, sender);
         loop {
-            let (mut played, ending) = session.play(core, &mut messages, |command| effects.perform(command)).await?;
+            let (mut played, ending) = session.play(core, &mut messages, |command| executor.execute(command)).await?;
             if ending != Ending::Walkthrough {
                 return Ok((played, ending));
             }
@@ -71,15 +63,6 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     });
     let ended = Box::pin(ended).await?;
     Ok(conclude(ended.map(|(core, ending)| (core.end().0, ending))))
-}
-
-/// Says what stays on the terminal, and gives the exit code.
-pub(super) fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
-    let ended = ended.map(|(app, ending)| {
-        print::last_lines(app.summary());
-        ending
-    });
-    ExitCode::from(ended.exit_code())
 }
 
 fn setup(settings: &Settings, args: &DashboardArgs, log: &LogFile) -> Setup {

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Failure,
-    dashboard::QUEUE,
     log::{self, LogFile},
     print,
     progress::awaited,
     record, scenarios,
+    session::MESSAGE_QUEUE_LEN,
     stage::Stage,
 };
 use crate::{
@@ -28,11 +28,11 @@ use crate::{
     runtime::{
         backend::{Backend, bring_up},
         core::Core,
-        effects::Effects,
+        executor::Executor,
         headless,
         signals::{Outside, signals},
         worker_child::WorkerCommand,
-        worker_keeper::WorkerOrder,
+        worker_keeper::WorkerRequest,
     },
     scenario::{Scenario, What},
     store::{Document, JournalReader, STARTING_DOCUMENT, StoreError, Verdict, read_document},
@@ -202,22 +202,22 @@ async fn play(
     reasons.begin(&scenario.name);
     let programme = Programme::Scenario { scenario: Box::new(scenario), beginning };
     let core = Recorded::new(stage.setup(log, programme), recorder);
-    let (sender, mut messages) = mpsc::channel(QUEUE);
-    let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender);
+    let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
+    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender);
     let heard = |message: &Message, core: &Recorded| {
         lines.tell(message, core.app());
         reasons.report(message, core.app());
         hopeless(message, core.app()).map_or_else(|| until_over(core.app()), |failure| ControlFlow::Break(Err(failure)))
     };
-    let playing = headless::run(core, &mut messages, |command| effects.perform(command), heard);
+    let playing = headless::run(core, &mut messages, |command| executor.execute(command), heard);
     let played = tokio::select! {
         played = playing => Ok(played),
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
     // Nobody waits for a worker of a stage that goes.
-    let last = if played.is_ok() { WorkerOrder::Stop } else { WorkerOrder::Kill };
-    awaited("the worker finishes what it runs".to_owned(), effects.finish(last, PATIENCE)).await;
+    let last = if played.is_ok() { WorkerRequest::Stop } else { WorkerRequest::Kill };
+    awaited("the worker finishes what it runs".to_owned(), executor.finish(last, PATIENCE)).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();
     match why {

@@ -17,6 +17,7 @@ mod replay;
 mod reset;
 mod scenarios;
 mod server;
+mod session;
 mod stage;
 mod start;
 mod stop;

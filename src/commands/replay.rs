@@ -2,11 +2,11 @@
 
 pub(super) mod lines;
 
-use std::{io, path::Path, process::ExitCode};
+use std::{io, ops::ControlFlow, path::Path, process::ExitCode};
 
 use tokio::sync::mpsc;
 
-use super::{Failure, log, needs_terminal, progress::read_limited};
+use super::{Failure, log, needs_terminal, progress::read_limited, session::quit_only};
 use crate::{
     app::Command,
     cli::ReplayArgs,
@@ -39,14 +39,14 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
         // Nothing is told but keys and the time.
         let (_silent, mut messages) = mpsc::channel(1);
         let notes = NotesWriter::new(&settings.state_dir);
-        let perform = |command| match command {
-            Command::Present(page) => {
+        let execute = |command| {
+            if let Command::Present(page) = command {
                 notes.show(page);
-                false
+                return ControlFlow::Continue(());
             }
-            command => command == Command::Quit,
+            quit_only(&command)
         };
-        session.play(player, &mut messages, perform).await
+        session.play(player, &mut messages, execute).await
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))

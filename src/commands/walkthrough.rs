@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Failure,
-    dashboard::{QUEUE, conclude},
     log::{self, LogFile},
     needs_terminal,
     progress::read_text,
     record,
+    session::{MESSAGE_QUEUE_LEN, conclude, quit_only},
     stage::{Stage, basic_setup},
 };
 use crate::{
@@ -26,12 +26,12 @@ use crate::{
     config::Settings,
     recording::{Paced, Recorded, Recorder},
     runtime::{
-        effects::Effects,
         event_loop::{Ending, LoopError},
+        executor::Executor,
         notes::{NotesWriter, follow_notes},
         session::{self, Session},
         worker_child::WorkerCommand,
-        worker_keeper::WorkerOrder,
+        worker_keeper::WorkerRequest,
     },
     scenario::Scenario,
 };
@@ -142,12 +142,12 @@ pub async fn play(
     let mut core = Recorded::new(Setup { above_dashboard, ..setup }, recorder);
     core.set_pace(pace);
     let core = Paced::new(core);
-    let (sender, mut messages) = mpsc::channel(QUEUE);
-    let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender);
-    let played = session.play(core, &mut messages, |command| effects.perform(command)).await;
+    let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
+    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender);
+    let played = session.play(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
     // The stage goes, so nothing is lost by not letting the worker finish.
-    effects.finish(WorkerOrder::Kill, PATIENCE).await;
+    executor.finish(WorkerRequest::Kill, PATIENCE).await;
     NotesWriter::end(&stage.settings.state_dir);
     let (core, ending) = played?;
     let (app, recorder) = core.into_inner().end();
@@ -164,8 +164,7 @@ async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
         }
         let (sender, mut messages) = mpsc::channel(8);
         tokio::spawn(async move { follow_notes(&settings.state_dir, sender).await });
-        let ends = |command| matches!(command, crate::app::Command::Quit);
-        session.play(App::new(setup), &mut messages, ends).await
+        session.play(App::new(setup), &mut messages, |command| quit_only(&command)).await
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))

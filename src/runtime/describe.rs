@@ -1,5 +1,5 @@
-//! Asks the server about open runs, as often as the core wants: never about one run twice at once, never with more
-//! than eight calls at once. A run that turns out to be closed gets its end told too.
+//! Describes open runs on the server when the core requests it: at most one call per run and eight in all at a time. If a
+//! run turns out to be closed, its end is reported too.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    effects::{tell, tell_end},
     link_keeper::CurrentLink,
+    messages::{report_end, send},
 };
 use crate::{
     app::{self, Message, Run},
@@ -23,18 +23,18 @@ use crate::{
     temporal::{self, DescribeError, Described, describe},
 };
 
-/// Calls that may be under way at once.
-const CALLS: usize = 8;
+/// Maximum number of concurrent calls.
+const MAX_CALLS: usize = 8;
 
-/// How long a call may take.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// Maximum duration of one call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many runs are remembered whose end was told, or is being waited for.
-const ENDS_REMEMBERED: usize = 4096;
+/// Maximum number of runs in [`ReportedEnds`]; the oldest are dropped.
+const MAX_REPORTED_ENDS: usize = 4096;
 
-/// The runs whose end is told already, or will be by whoever waits for it.
+/// Runs whose end has been, or will be, reported by a task.
 #[derive(Debug, Clone, Default)]
-pub struct Ends(Arc<Mutex<Claimed>>);
+pub struct ReportedEnds(Arc<Mutex<Claimed>>);
 
 #[derive(Debug, Default)]
 struct Claimed {
@@ -42,8 +42,8 @@ struct Claimed {
     oldest_first: VecDeque<Run>,
 }
 
-impl Ends {
-    /// Whether the caller is the first to want the end of this run told, and so the one who does it.
+impl ReportedEnds {
+    /// Returns `true` once per run: the caller then has to report the run's end.
     #[must_use]
     pub fn claim(&self, run: &Run) -> bool {
         let mut claimed = lock(&self.0);
@@ -51,7 +51,7 @@ impl Ends {
             return false;
         }
         claimed.oldest_first.push_back(run.clone());
-        if claimed.oldest_first.len() > ENDS_REMEMBERED
+        if claimed.oldest_first.len() > MAX_REPORTED_ENDS
             && let Some(oldest) = claimed.oldest_first.pop_front()
         {
             claimed.runs.remove(&oldest);
@@ -60,57 +60,59 @@ impl Ends {
     }
 }
 
-/// The questions that are under way.
+/// Runs the describe calls.
 #[derive(Debug, Clone)]
-pub struct Inquiry {
+pub struct Describer {
     messages: mpsc::Sender<Message>,
     link: CurrentLink,
-    ends: Ends,
-    asked: Arc<Mutex<HashSet<Run>>>,
+    ends: ReportedEnds,
+    in_progress: Arc<Mutex<HashSet<Run>>>,
     calls: Arc<Semaphore>,
 }
 
-impl Inquiry {
+impl Describer {
+    /// Sends answers as `messages`, and leaves out the ends that other tasks have claimed in `ends`.
     #[must_use]
-    pub fn new(messages: mpsc::Sender<Message>, link: CurrentLink, ends: Ends) -> Self {
-        Self { messages, link, ends, asked: Arc::default(), calls: Arc::new(Semaphore::new(CALLS)) }
+    pub fn new(messages: mpsc::Sender<Message>, link: CurrentLink, ends: ReportedEnds) -> Self {
+        let calls = Arc::new(Semaphore::new(MAX_CALLS));
+        Self { messages, link, ends, in_progress: Arc::default(), calls }
     }
 
-    /// Asks about a run, unless that is being done already. `Described` answers, once.
-    pub fn ask(&self, run: Run) {
-        if lock(&self.asked).insert(run.clone()) {
-            let inquiry = self.clone();
-            tokio::spawn(async move { inquiry.answer(run).await });
+    /// Describes a run and sends the answer as [`Message::Described`]. Does nothing if a call for this run is in progress.
+    pub fn describe(&self, run: Run) {
+        if lock(&self.in_progress).insert(run.clone()) {
+            let describer = self.clone();
+            tokio::spawn(async move { describer.answer(run).await });
         }
     }
 
     async fn answer(self, run: Run) {
-        let found = self.found(&run).await;
-        lock(&self.asked).remove(&run);
+        let found = self.call(&run).await;
+        lock(&self.in_progress).remove(&run);
         let is_closed = matches!(found, Ok(Described { open: false, .. }));
         let is_unknown = matches!(found, Err(Failed::Call(DescribeError::NotFound { .. })));
         let link = self.link.borrow().clone();
         let answer = found.map(description).map_err(|failed| failed.to_string());
         let Run { workflow, run: id } = run.clone();
-        tell(&self.messages, Message::Described { workflow, run: id, answer }).await;
+        send(&self.messages, Message::Described { workflow, run: id, answer }).await;
         let Run { workflow, run: id } = run.clone();
         if is_unknown && self.ends.claim(&run) {
-            tell(&self.messages, Message::Ended { workflow, run: id, end: RunEnd::Unknown }).await;
+            send(&self.messages, Message::Ended { workflow, run: id, end: RunEnd::Unknown }).await;
         } else if let (true, Some(link)) = (is_closed, link)
             && self.ends.claim(&run)
         {
             let watch = temporal::watch(&link, &workflow, &id);
-            tell_end(&self.messages, workflow, id, &watch).await;
+            report_end(&self.messages, workflow, id, &watch).await;
         }
     }
 
-    async fn found(&self, run: &Run) -> Result<Described, Failed> {
-        let _turn = self.calls.acquire().await.map_err(|_| Failed::NoLink)?;
-        // Looked up when its turn has come: the link may have gone meanwhile.
+    async fn call(&self, run: &Run) -> Result<Described, Failed> {
+        let _permit = self.calls.acquire().await.map_err(|_| Failed::NoLink)?;
+        // Read after the wait for the permit, since the link may have been lost meanwhile.
         let link = self.link.borrow().clone().ok_or(Failed::NoLink)?;
-        match timeout(DEADLINE, describe(&link, &run.workflow, &run.run)).await {
+        match timeout(CALL_TIMEOUT, describe(&link, &run.workflow, &run.run)).await {
             Ok(found) => Ok(found?),
-            Err(_) => Err(Failed::Silence),
+            Err(_) => Err(Failed::TimedOut),
         }
     }
 }
@@ -118,20 +120,19 @@ impl Inquiry {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    #[error("there is no connection to a server yet")]
+    #[error("no connection to a server yet")]
     NoLink,
-    #[error("the server did not answer in {} s", DEADLINE.as_secs())]
-    Silence,
+    #[error("the server did not answer in {} s", CALL_TIMEOUT.as_secs())]
+    TimedOut,
     #[error(transparent)]
     Call(#[from] DescribeError),
 }
 
-/// What is in such a set is whole after every single operation, so a panic elsewhere spoils nothing.
+/// Ignores poisoning: each operation leaves the set in a valid state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The core knows no type of `temporal`.
 fn description(described: Described) -> app::Description {
     let failing = described
         .failing
@@ -151,28 +152,28 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_claimed_once_and_only_so_many_are_remembered() {
-        let ends = Ends::default();
+    fn an_end_is_claimed_once_and_the_oldest_claims_are_dropped() {
+        let ends = ReportedEnds::default();
         assert!(ends.claim(&run(0)));
         assert!(!ends.clone().claim(&run(0)));
-        for number in 1..=ENDS_REMEMBERED {
+        for number in 1..=MAX_REPORTED_ENDS {
             assert!(ends.claim(&run(number)));
         }
         assert!(!ends.claim(&run(1)));
-        assert!(ends.claim(&run(0)), "the oldest is forgotten");
-        assert_eq!(lock(&ends.0).runs.len(), ENDS_REMEMBERED);
+        assert!(ends.claim(&run(0)), "the oldest claim is dropped");
+        assert_eq!(lock(&ends.0).runs.len(), MAX_REPORTED_ENDS);
     }
 
     #[tokio::test]
-    async fn without_a_link_every_question_is_answered_once_with_that() {
+    async fn without_a_link_every_run_is_answered_once_with_that_cause() {
         let (messages, mut told) = mpsc::channel(8);
         let (_sender, link) = watch::channel(None);
-        let inquiry = Inquiry::new(messages, link, Ends::default());
-        let held = Arc::clone(&inquiry.calls).acquire_many_owned(u32::try_from(CALLS).unwrap()).await.unwrap();
-        inquiry.ask(run(1));
-        // Asked again before the answer: one answer is enough.
-        inquiry.ask(run(1));
-        inquiry.ask(run(2));
+        let describer = Describer::new(messages, link, ReportedEnds::default());
+        let held = Arc::clone(&describer.calls).acquire_many_owned(u32::try_from(MAX_CALLS).unwrap()).await.unwrap();
+        describer.describe(run(1));
+        // A second request before the answer gets no answer of its own.
+        describer.describe(run(1));
+        describer.describe(run(2));
         drop(held);
         let mut answered = HashSet::new();
         for _ in 0..2 {
@@ -181,7 +182,7 @@ mod tests {
             assert!(answered.insert(Run { workflow, run }));
         }
         assert_eq!(answered, HashSet::from([run(1), run(2)]));
-        drop(inquiry);
+        drop(describer);
         assert_eq!(told.recv().await, None);
     }
 }

@@ -1,9 +1,9 @@
-//! The one event loop: select, update, perform, draw. Generic over the screen and the sources of events, so that a test
+//! The event loop: select, update, execute, draw. Generic over the screen and the sources of events, so that a test
 //! runs the whole dashboard without a terminal.
 
 mod incoming;
 
-use std::{io, time::Duration};
+use std::{io, ops::ControlFlow, time::Duration};
 
 use futures::{FutureExt, Stream, StreamExt};
 use ratatui::layout::{Rect, Size};
@@ -63,8 +63,8 @@ pub enum Ending {
     Panic,
 }
 
-/// Runs until the core asks to quit, the events end, or something outside asks for the end. `perform` carries out what
-/// is not the terminal's to do, and says whether it means the end.
+/// Runs until the core asks to quit, the events end, or something outside asks for the end. `execute` executes the
+/// commands that are not for the terminal, and breaks if one is to quit.
 ///
 /// # Errors
 /// [`LoopError`].
@@ -73,10 +73,10 @@ pub async fn run<S: Surface, C: Core>(
     core: C,
     events: &mut (impl Stream<Item = io::Result<Input>> + Unpin),
     messages: &mut mpsc::Receiver<Message>,
-    perform: impl Fn(Command) -> bool,
+    execute: impl Fn(Command) -> ControlFlow<()>,
     outside: &mut (impl Stream<Item = Outside> + Unpin),
 ) -> Result<(C, Ending), LoopError> {
-    let mut dashboard = Dashboard::new(surface, core, perform);
+    let mut dashboard = Dashboard::new(surface, core, execute);
     dashboard.note_size();
     dashboard.draw()?;
     let mut ticked = Instant::now();
@@ -106,7 +106,7 @@ pub async fn run<S: Surface, C: Core>(
 struct Dashboard<'a, S, C, P> {
     surface: &'a mut S,
     core: C,
-    perform: P,
+    execute: P,
     drawn: Instant,
     /// The screen does not show the state.
     stale: bool,
@@ -119,12 +119,12 @@ struct Dashboard<'a, S, C, P> {
     ending: Option<Ending>,
 }
 
-impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
-    fn new(surface: &'a mut S, core: C, perform: P) -> Self {
+impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S, C, P> {
+    fn new(surface: &'a mut S, core: C, execute: P) -> Self {
         Self {
             surface,
             core,
-            perform,
+            execute,
             drawn: Instant::now(),
             stale: true,
             stopped: false,
@@ -201,7 +201,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'a, S, C, P> {
                 return;
             }
             other => {
-                if (self.perform)(other) {
+                if (self.execute)(other).is_break() {
                     self.ending = Some(Ending::Quit);
                 }
                 return;
@@ -343,9 +343,13 @@ mod tests {
         }
     }
 
-    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, App, fn(Command) -> bool> {
-        let mut dashboard =
-            Dashboard::new(surface, App::new(setup()), (|command| command == Command::Quit) as fn(_) -> _);
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that the event loop calls")]
+    fn quit(command: Command) -> ControlFlow<()> {
+        if command == Command::Quit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn dashboard(surface: &mut Paper) -> Dashboard<'_, Paper, App, fn(Command) -> ControlFlow<()>> {
+        let mut dashboard = Dashboard::new(surface, App::new(setup()), quit as fn(_) -> _);
         dashboard.stale = false;
         dashboard
     }
@@ -524,9 +528,8 @@ mod tests {
             let mut outside = stream::iter(if ends == Ending::Quit { vec![] } else { vec![Outside::End(15)] })
                 .chain(stream::pending());
             let (_told, mut messages) = mpsc::channel(8);
-            let perform = |command| command == Command::Quit;
             let app = App::new(setup());
-            let (_, ending) = run(&mut stuck, app, &mut keys, &mut messages, perform, &mut outside).await.unwrap();
+            let (_, ending) = run(&mut stuck, app, &mut keys, &mut messages, quit, &mut outside).await.unwrap();
             assert_eq!((ending, lines.borrow().len()), (ends, 0));
         }
     }
@@ -542,8 +545,7 @@ mod tests {
         let mut paper = Paper { size: Size::new(80, 24), ..Paper::default() };
         let lines = Rc::clone(&paper.lines);
         let (_told, mut messages) = mpsc::channel(8);
-        let perform = |command| command == Command::Quit;
-        let ended = run(&mut paper, App::new(setup()), &mut waiting, &mut messages, perform, &mut outside).await;
+        let ended = run(&mut paper, App::new(setup()), &mut waiting, &mut messages, quit, &mut outside).await;
         let lines = lines.borrow().clone();
         (lines, ended.unwrap().1, sender)
     }
@@ -571,9 +573,16 @@ mod tests {
         };
         let mut outside = stream::once(Box::pin(storm)).map(|()| Outside::Panicked).chain(stream::pending());
         let since = Instant::now();
-        run(&mut paper, App::new(setup()), &mut stream::pending(), &mut messages, |_| false, &mut outside)
-            .await
-            .unwrap();
+        run(
+            &mut paper,
+            App::new(setup()),
+            &mut stream::pending(),
+            &mut messages,
+            |_| ControlFlow::Continue(()),
+            &mut outside,
+        )
+        .await
+        .unwrap();
         let most = since.elapsed().as_millis() / FRAME.as_millis() + 2;
         let frames = lines.borrow().len() as u128;
         assert!((3..=most).contains(&frames), "{frames} of at most {most}");

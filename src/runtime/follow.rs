@@ -1,4 +1,4 @@
-//! Follows a database: tells what is new in its journal and document as soon as the file system says so.
+//! Follows a database: reports what is new in its journal and document as soon as the file system reports a change.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,22 +10,24 @@ use tokio::sync::mpsc;
 
 use crate::store::{Document, JournalReader, News, Progress, StoreError, read_document, watched_folder};
 
-/// A look without a notice from the file system, in case one was missed.
-const UNPROMPTED: Duration = Duration::from_secs(1);
+/// Interval of reads without an event of the file system, in case one was missed.
+const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How much of a journal is read at a time: little enough that the screen keeps up with keys meanwhile.
+/// Number of bytes of a journal that are read at a time. Small enough that the core handles keys between two chunks.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// What following reports.
+/// A result of reading.
 #[derive(Debug)]
 pub enum Seen {
+    /// New records, or the first failure of a series.
     Journal(Result<News, StoreError>),
-    /// How far a journal has been read that takes more than one chunk; the last one is complete.
+    /// How far a journal of more than one chunk has been read. The last one is complete.
     Reading(Progress),
+    /// A changed document, `None` if it does not exist, or the first failure of a series.
     Document(Result<Option<Document>, StoreError>),
 }
 
-/// What is read, and what was found at the last look.
+/// What is read, and the results of the last read.
 #[derive(Debug)]
 struct Followed {
     database: PathBuf,
@@ -37,21 +39,26 @@ struct Followed {
     reading: bool,
 }
 
-/// Reads until the receiver goes. The first answers tell what is there already. Where the folder cannot be watched, it
-/// looks every `check_interval`.
-pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sender<Seen>) {
+/// Reads until the receiver is closed, and sends what `message` makes of each [`Seen`]. The first messages describe what
+/// exists already. If the folder cannot be watched, it is read every `check_interval`.
+pub async fn follow<T: Send>(
+    database: PathBuf,
+    check_interval: Duration,
+    messages: mpsc::Sender<T>,
+    message: impl Fn(Seen) -> Option<T> + Send + Sync,
+) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
-    // Kept alive to the end of this function; without it only the unprompted looks remain.
-    let watcher = watch_folder(&watched_folder(database), wake);
-    let pause = if watcher.is_some() { UNPROMPTED } else { check_interval };
-    let mut followed = Followed::new(database);
+    // Kept alive to the end of this function; without it only the periodic reads remain.
+    let watcher = watch_folder(watched_folder(&database), wake).await;
+    let pause = if watcher.is_some() { REREAD_INTERVAL } else { check_interval };
+    let mut followed = Followed::new(&database);
     loop {
-        // Reading blocks, for seconds if the disk is slow, and the runtime's threads are few.
-        let look = tokio::task::spawn_blocking(move || {
-            let found = followed.look();
+        // Reading blocks, for seconds if the disk is slow, and the runtime has few threads.
+        let read = tokio::task::spawn_blocking(move || {
+            let found = followed.read();
             (followed, found)
         });
-        let found = match look.await {
+        let found = match read.await {
             Ok((back, found)) => {
                 followed = back;
                 found
@@ -61,8 +68,8 @@ pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sende
                 return;
             }
         };
-        for found in found {
-            if seen.send(found).await.is_err() {
+        for message in found.into_iter().filter_map(&message) {
+            if messages.send(message).await.is_err() {
                 return;
             }
         }
@@ -72,7 +79,7 @@ pub async fn follow(database: &Path, check_interval: Duration, seen: mpsc::Sende
         tokio::select! {
             Some(()) = woken.recv() => {}
             () = tokio::time::sleep(pause) => {}
-            () = seen.closed() => return,
+            () = messages.closed() => return,
         }
     }
 }
@@ -89,8 +96,8 @@ impl Followed {
         }
     }
 
-    /// Reads once, and gives what is worth reporting: what is new, and a failure once.
-    fn look(&mut self) -> Vec<Seen> {
+    /// Reads once, and returns what has to be reported: anything new, and the first failure of a series.
+    fn read(&mut self) -> Vec<Seen> {
         let mut found = Vec::new();
         let read = self.journal.read_some(CHUNK_BYTES);
         let fails = read.is_err();
@@ -99,7 +106,7 @@ impl Followed {
             Err(error) => (Err(error), None),
         };
         let is_new = match &news {
-            // The end of a journal is reported even if nothing came after the last part.
+            // The end of a journal is reported even if nothing follows the last chunk.
             Ok(news) => news.restarted || !news.records.is_empty() || self.journal_fails || self.reading,
             Err(_) => !self.journal_fails,
         };
@@ -112,11 +119,11 @@ impl Followed {
         if self.reading || was_reading {
             found.push(Seen::Reading(progress.unwrap_or(Progress { read: 0, of: 0 })));
         }
-        found.extend(self.look_at_document());
+        found.extend(self.read_document());
         found
     }
 
-    fn look_at_document(&mut self) -> Option<Seen> {
+    fn read_document(&mut self) -> Option<Seen> {
         let read = read_document(&self.database);
         let fails = read.is_err();
         let is_new = match &read {
@@ -131,22 +138,26 @@ impl Followed {
     }
 }
 
-/// Wakes on any change in a folder, which is made where there is none.
-pub(super) fn watch_folder(folder: &Path, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-    let made = std::fs::create_dir_all(folder).map_err(notify::Error::io).and_then(|()| {
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own reading is an event too. One wake-up that is not yet answered is enough.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _full_or_gone = wake.try_send(());
-            }
-        })?;
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    made.inspect_err(|error| {
-        tracing::warn!(%error, folder = %folder.display(), "cannot watch; looking from time to time");
-    })
-    .ok()
+/// Wakes on any change in a folder, and creates the folder if it is missing. `None`: the folder cannot be watched.
+pub(super) async fn watch_folder(folder: PathBuf, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let name = folder.display().to_string();
+    let watched = tokio::task::spawn_blocking(move || watch(&folder, wake)).await;
+    watched
+        .unwrap_or_else(|error| Err(notify::Error::generic(&error.to_string())))
+        .inspect_err(|error| tracing::warn!(%error, folder = name, "cannot watch the folder; reading it periodically"))
+        .ok()
+}
+
+fn watch(folder: &Path, wake: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    std::fs::create_dir_all(folder).map_err(notify::Error::io)?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Our own reads are events too. One pending wake-up is enough.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            let _full_or_closed = wake.try_send(());
+        }
+    })?;
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
 }
 
 #[cfg(test)]
@@ -183,7 +194,7 @@ mod tests {
             while let Some(seen) = seen.recv().await {
                 match seen {
                     Seen::Journal(news) => {
-                        assert!(more, "this part was to be the last one");
+                        assert!(more, "the part before was the last one");
                         let news = news.unwrap();
                         (lines, more) = (lines + news.records.len(), news.more);
                     }
@@ -198,14 +209,14 @@ mod tests {
             (lines, steps)
         };
         let (lines, steps) = tokio::select! {
-            () = follow(&path, UNPROMPTED, sender) => panic!("it ended"),
+            () = follow(path.clone(), REREAD_INTERVAL, sender, Some) => panic!("it ended"),
             read = reading => read,
         };
         assert_eq!((lines, steps.last()), (5_001, Some(&Progress { read: bytes, of: bytes })));
         assert!(steps.len() > 2 && steps.is_sorted_by_key(|step| step.read), "{steps:?}");
     }
 
-    /// What follows the last line of a part may be a whole line: the reader must have seen it to know.
+    /// The bytes after the last line of a chunk may be a complete line; only another read shows whether they are.
     #[test]
     fn the_end_of_a_journal_is_reported_even_if_only_an_incomplete_line_follows() {
         let folder = tempfile::tempdir().unwrap();
@@ -218,7 +229,7 @@ mod tests {
         let mut followed = Followed::new(&path);
         let mut news = || {
             followed
-                .look()
+                .read()
                 .into_iter()
                 .find_map(|seen| if let Seen::Journal(news) = seen { Some(news.unwrap()) } else { None })
         };

@@ -18,7 +18,7 @@ use crate::{
 pub async fn run<C: Core, B>(
     mut core: C,
     messages: &mut mpsc::Receiver<Message>,
-    perform: impl Fn(Command) -> bool,
+    execute: impl Fn(Command) -> ControlFlow<()>,
     mut heard: impl FnMut(&Message, &C) -> ControlFlow<B>,
 ) -> (C, Option<B>) {
     let mut ticked = Instant::now();
@@ -36,8 +36,8 @@ pub async fn run<C: Core, B>(
         let mut commands = core.update(Message::Tick { now: now() });
         commands.extend(core.update(message.clone()));
         for command in commands {
-            // Nobody is there to quit.
-            let _quits = perform(command);
+            // A quit needs a terminal.
+            let _quit = execute(command);
         }
         if let ControlFlow::Break(why) = heard(&message, &core) {
             return (core, Some(why));

@@ -33,7 +33,7 @@ pub type CurrentLink = watch::Receiver<Option<Link>>;
 
 /// What the person at the keyboard wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerOrder {
+pub enum ServerRequest {
     /// SIGKILL to the embedded server, which then stays down.
     Kill,
     Start,
@@ -55,7 +55,7 @@ pub struct LinkKeeper {
     program: PathBuf,
     messages: mpsc::Sender<Message>,
     current: watch::Sender<Option<Link>>,
-    orders: mpsc::Receiver<ServerOrder>,
+    orders: mpsc::Receiver<ServerRequest>,
     /// An embedded server lives as long as this: dropping it ends it.
     ours: Option<DevServer>,
     /// Tries since there was a link.
@@ -74,7 +74,7 @@ impl LinkKeeper {
         program: PathBuf,
         messages: mpsc::Sender<Message>,
         current: watch::Sender<Option<Link>>,
-        orders: mpsc::Receiver<ServerOrder>,
+        orders: mpsc::Receiver<ServerRequest>,
     ) -> Self {
         Self {
             settings,
@@ -131,9 +131,9 @@ impl LinkKeeper {
                     Err(error) => Next::TryAgain(self.cause_of(&error)),
                 },
                 order = self.orders.recv() => match order {
-                    Some(ServerOrder::Start) => self.notice("the server is on its way", Tone::Plain).await,
-                    Some(ServerOrder::Kill) if self.ours.is_some() => return self.kill().await,
-                    Some(ServerOrder::Kill) => self.refuse_to_kill("there is no server yet").await,
+                    Some(ServerRequest::Start) => self.notice("the server is on its way", Tone::Plain).await,
+                    Some(ServerRequest::Kill) if self.ours.is_some() => return self.kill().await,
+                    Some(ServerRequest::Kill) => self.refuse_to_kill("there is no server yet").await,
                     None => return Next::End,
                 },
             }
@@ -181,9 +181,9 @@ impl LinkKeeper {
             tokio::select! {
                 lost = until_lost(link, self.ours.as_ref()) => break self.lost(lost).await,
                 order = self.orders.recv() => match order {
-                    Some(ServerOrder::Start) => self.notice("the server runs already", Tone::Plain).await,
-                    Some(ServerOrder::Kill) if self.ours.is_some() => break self.kill().await,
-                    Some(ServerOrder::Kill) => self.refuse_to_kill("it was not started here").await,
+                    Some(ServerRequest::Start) => self.notice("the server runs already", Tone::Plain).await,
+                    Some(ServerRequest::Kill) if self.ours.is_some() => break self.kill().await,
+                    Some(ServerRequest::Kill) => self.refuse_to_kill("it was not started here").await,
                     None => break Next::End,
                 },
             }
@@ -226,11 +226,11 @@ impl LinkKeeper {
     async fn stay_down(&mut self) -> Next {
         loop {
             match self.orders.recv().await {
-                Some(ServerOrder::Start) => {
+                Some(ServerRequest::Start) => {
                     self.attempt = 0;
                     return Next::Connect;
                 }
-                Some(ServerOrder::Kill) => self.notice("the server is down already", Tone::Plain).await,
+                Some(ServerRequest::Kill) => self.notice("the server is down already", Tone::Plain).await,
                 None => return Next::End,
             }
         }
@@ -248,12 +248,12 @@ impl LinkKeeper {
             tokio::select! {
                 () = &mut waited => return Next::Connect,
                 order = self.orders.recv() => match order {
-                    Some(ServerOrder::Start) => {
+                    Some(ServerRequest::Start) => {
                         self.failed_installation = None;
                         return Next::Connect;
                     }
-                    Some(ServerOrder::Kill) if self.ours.is_some() => return self.kill().await,
-                    Some(ServerOrder::Kill) => self.refuse_to_kill("it does not answer").await,
+                    Some(ServerRequest::Kill) if self.ours.is_some() => return self.kill().await,
+                    Some(ServerRequest::Kill) => self.refuse_to_kill("it does not answer").await,
                     None => return Next::End,
                 },
             }

@@ -1,25 +1,27 @@
-//! What happens outside the pure core: the event loop, processes, files, the server. Everything comes back to the
-//! core as a message.
+//! Everything outside the pure core: the event loop, the terminal, processes, files and the server. All results reach the
+//! core as messages.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `core` | what the loops run: the application, live, recorded or replayed |
-//! | `session`, `event_loop` | from taking the terminal to giving it back; select, update, perform, draw |
-//! | `headless` | the same loop without a terminal |
-//! | `terminal`, `surface` | the one owner of the terminal, and what the loop needs of it |
-//! | `output` | writes to the terminal, which may take nothing for a while |
-//! | `keys`, `decoder`, `input` | reads the terminal; bytes as keys, mouse and pastes |
-//! | `repeats` | distinguishes a held key from one pressed again |
-//! | `clipboard`, `browser` | programs that copy a text, and that open a page |
-//! | `signals` | what comes from other processes |
-//! | `effects` | carries out the core's commands |
-//! | `describe` | asks the server about open runs |
+//! | `core` | the trait that the loops run: an application that is live, recorded or replayed |
+//! | `session` | takes the terminal, runs the event loop, restores the terminal |
+//! | `event_loop` | select, update, execute, draw |
+//! | `headless` | the event loop without a terminal |
+//! | `terminal`, `surface` | the owner of the terminal, and the trait that the event loop draws on |
+//! | `output` | writes to the terminal without blocking the event loop |
+//! | `keys`, `decoder`, `input` | reads the terminal and decodes keys, mouse events and pastes |
+//! | `repeats` | distinguishes a held key from one that is pressed again |
+//! | `clipboard`, `browser` | programs that copy a text or open a page |
+//! | `signals` | signals of the operating system |
+//! | `executor` | executes the core's commands |
+//! | `messages` | sends messages to the core |
+//! | `describe` | describes open runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `open_runs` | orders that other programs started |
-//! | `presence` | which workers poll the task queue |
+//! | `presence` | workers that poll the task queue |
 //! | `follow` | the database's journal and document |
-//! | `notes` | what a walkthrough has for its speaker, on the way to a second terminal |
+//! | `notes` | the speaker's notes for a second terminal |
 //! | `comparison` | three workers and databases for one order under three guards |
 
 pub mod backend;
@@ -29,13 +31,14 @@ pub mod comparison;
 pub mod core;
 mod decoder;
 mod describe;
-pub mod effects;
 pub mod event_loop;
+pub mod executor;
 pub mod follow;
 pub mod headless;
 pub mod input;
 mod keys;
 mod link_keeper;
+mod messages;
 pub mod notes;
 mod open_runs;
 mod output;

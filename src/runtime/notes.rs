@@ -78,7 +78,7 @@ pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
     let path = place(state_dir);
     let (wake, mut woken) = mpsc::channel::<()>(1);
     // Kept alive to the end; without it only the unprompted looks remain.
-    let _watcher = watch_folder(state_dir, wake);
+    let _watcher = watch_folder(state_dir.to_owned(), wake).await;
     let (mut shown, mut complained) = (None, false);
     loop {
         match read(&path) {

@@ -1,6 +1,6 @@
 //! A session at the terminal: takes it, runs the event loop on it, and gives it back, however that ends.
 
-use std::{io, panic::AssertUnwindSafe, time::Duration};
+use std::{io, ops::ControlFlow, panic::AssertUnwindSafe, time::Duration};
 
 use crossterm::event::Event;
 use futures::{FutureExt, Stream, StreamExt, stream};
@@ -110,7 +110,7 @@ impl Session {
         self.tty.probe_width().map_err(LoopError::Draw)
     }
 
-    /// Runs a core at the terminal. `perform` carries out its commands, and says whether one means the end.
+    /// Runs a core at the terminal. `execute` executes its commands, and breaks if one is to quit.
     ///
     /// # Errors
     /// [`LoopError`].
@@ -118,9 +118,9 @@ impl Session {
         &mut self,
         core: C,
         messages: &mut mpsc::Receiver<Message>,
-        perform: impl Fn(Command) -> bool,
+        execute: impl Fn(Command) -> ControlFlow<()>,
     ) -> Result<(C, Ending), LoopError> {
-        event_loop::run(&mut self.tty, core, &mut self.events, messages, perform, &mut self.outside).await
+        event_loop::run(&mut self.tty, core, &mut self.events, messages, execute, &mut self.outside).await
     }
 }
 

@@ -24,7 +24,7 @@ const STEADY: Duration = Duration::from_secs(10);
 
 /// What the person at the keyboard wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkerOrder {
+pub enum WorkerRequest {
     Start,
     /// Finish what runs, then end.
     Stop,
@@ -36,7 +36,7 @@ pub enum WorkerOrder {
 pub async fn keep(
     command: WorkerCommand,
     presence: Option<CurrentPresence>,
-    mut orders: mpsc::Receiver<WorkerOrder>,
+    mut orders: mpsc::Receiver<WorkerRequest>,
     messages: mpsc::Sender<Message>,
 ) {
     let mut keeper = Keeper { command, messages, crashes: 0 };
@@ -77,7 +77,7 @@ impl Keeper {
     }
 
     /// Waits until it is known that no other worker polls, or that this cannot be known.
-    async fn look_around(&self, presence: &mut CurrentPresence, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+    async fn look_around(&self, presence: &mut CurrentPresence, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let mut elsewhere = false;
         loop {
             let known = presence.borrow_and_update().clone();
@@ -101,7 +101,7 @@ impl Keeper {
                     return Next::End;
                 },
                 order = orders.recv() => match order {
-                    Some(WorkerOrder::Start) => return Next::Run,
+                    Some(WorkerRequest::Start) => return Next::Run,
                     Some(_) if elsewhere => {}
                     Some(_) => return Next::WaitForOrder(Worker::Stopped),
                     None => return Next::End,
@@ -110,28 +110,28 @@ impl Keeper {
         }
     }
 
-    async fn wait_for_start(&mut self, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+    async fn wait_for_start(&mut self, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         self.crashes = 0;
         while let Some(order) = orders.recv().await {
-            if order == WorkerOrder::Start {
+            if order == WorkerRequest::Start {
                 return Next::Run;
             }
         }
         Next::End
     }
 
-    async fn wait_then_run(&self, wait: Duration, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+    async fn wait_then_run(&self, wait: Duration, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         tokio::select! {
             () = sleep(wait) => Next::Run,
             order = orders.recv() => match order {
-                Some(WorkerOrder::Start) => Next::Run,
+                Some(WorkerRequest::Start) => Next::Run,
                 Some(_) => Next::WaitForOrder(Worker::Stopped),
                 None => Next::End,
             },
         }
     }
 
-    async fn run(&mut self, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+    async fn run(&mut self, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         self.tell(Worker::Starting).await;
         match self.command.spawn() {
             Ok(child) => self.attend(child, orders).await,
@@ -140,9 +140,9 @@ impl Keeper {
     }
 
     /// Stays with a running worker until it has ended.
-    async fn attend(&mut self, mut child: WorkerChild, orders: &mut mpsc::Receiver<WorkerOrder>) -> Next {
+    async fn attend(&mut self, mut child: WorkerChild, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let started = Instant::now();
-        let mut asked: Option<WorkerOrder> = None;
+        let mut asked: Option<WorkerRequest> = None;
         // A start that comes while one ends is for the next one.
         let mut again = false;
         loop {
@@ -153,13 +153,13 @@ impl Keeper {
                     Err(error) => return self.ended(error.to_string(), asked, again, started).await,
                 },
                 order = orders.recv() => match order {
-                    Some(WorkerOrder::Start) => again = asked.is_some(),
-                    Some(WorkerOrder::Stop) => {
+                    Some(WorkerRequest::Start) => again = asked.is_some(),
+                    Some(WorkerRequest::Stop) => {
                         (asked, again) = (asked.or(order), false);
                         child.stop();
                         self.tell(Worker::Stopping).await;
                     }
-                    Some(WorkerOrder::Kill) => {
+                    Some(WorkerRequest::Kill) => {
                         (asked, again) = (order, false);
                         if let Err(error) = child.kill() {
                             tracing::warn!(%error, "could not kill the worker");
@@ -171,9 +171,9 @@ impl Keeper {
         }
     }
 
-    async fn ended(&mut self, how: String, asked: Option<WorkerOrder>, again: bool, started: Instant) -> Next {
+    async fn ended(&mut self, how: String, asked: Option<WorkerRequest>, again: bool, started: Instant) -> Next {
         let state = match asked {
-            Some(WorkerOrder::Kill) => Worker::Killed,
+            Some(WorkerRequest::Kill) => Worker::Killed,
             Some(_) => Worker::Stopped,
             None => return self.crashed(how, started).await,
         };

@@ -14,7 +14,7 @@ use idempotence::{
     config::{Flags, Settings},
     domain::Guard,
     faults::Preset,
-    runtime::{effects::Effects, worker_child::WorkerCommand},
+    runtime::{executor::Executor, worker_child::WorkerCommand},
     store::{Audit, JournalReader, Outcome, Verdict},
     temporal::start,
 };
@@ -30,7 +30,7 @@ const WRONG: Option<Verdict> = Some(Verdict::Wrong);
 struct Room {
     app: App,
     /// `None`: the dashboard has gone.
-    effects: Option<Effects>,
+    executor: Option<Executor>,
     told: mpsc::Receiver<Message>,
     stage: Stage,
     /// Every worker that ever polled for a comparison.
@@ -53,28 +53,28 @@ impl Room {
         };
         let (sender, told) = mpsc::channel(64);
         // The dashboard's own worker stays away: a comparison needs none of it.
-        let effects = Effects::begin(Arc::new(settings(&stage)), worker, false, sender);
+        let executor = Executor::start(Arc::new(settings(&stage)), worker, false, sender);
         let app = App::new(setup(&stage, preset));
-        let mut room = Self { app, effects: Some(effects), told, stage, workers: Vec::new(), workflows: Vec::new() };
+        let mut room = Self { app, executor: Some(executor), told, stage, workers: Vec::new(), workflows: Vec::new() };
         room.until("the link", |app| *app.link() == Link::Up).await;
         room
     }
 
-    fn perform(&self, commands: Vec<Command>) {
+    fn execute(&self, commands: Vec<Command>) {
         assert!(!commands.is_empty(), "{:?}", self.app.notice());
         for command in commands {
-            assert!(!self.effects.as_ref().expect("it runs").perform(command));
+            assert!(self.executor.as_ref().expect("it runs").execute(command).is_continue());
         }
     }
 
     fn begin(&mut self, interleaved: bool) {
         let commands = self.app.begin_comparison(interleaved);
-        self.perform(commands);
+        self.execute(commands);
     }
 
     fn end(&mut self) {
         let commands = self.app.end_comparison();
-        self.perform(commands);
+        self.execute(commands);
     }
 
     /// Tells the core what happens until it shows what is waited for.
@@ -288,7 +288,7 @@ async fn its_workers_and_databases_go_with_the_dashboard() {
         app.comparison().unwrap().sides().iter().all(|side| matches!(side.worker(), Worker::Ready { .. }))
     })
     .await;
-    drop(room.effects.take());
+    drop(room.executor.take());
     assert_eq!(room.workers.len(), 3);
     room.assert_cleared().await;
 }

@@ -14,7 +14,7 @@ use idempotence::{
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
-    runtime::{effects::Effects, event_loop, worker_child::WorkerCommand},
+    runtime::{event_loop, executor::Executor, worker_child::WorkerCommand},
     store::{Fact, Phase},
     ui,
 };
@@ -249,19 +249,19 @@ async fn the_whole_app_runs_without_a_terminal() {
             }
         }
     });
-    let effects = Effects::begin(Arc::new(settings(&stage)), worker, true, sender);
+    let executor = Executor::start(Arc::new(settings(&stage)), worker, true, sender);
     let commands = Mutex::new(Vec::new());
-    let perform = |command| {
+    let execute = |command| {
         // What asks the server about open orders comes as often as it takes.
         if !matches!(command, Command::Describe(_)) {
             commands.lock().unwrap().push(format!("{command:?}"));
         }
-        effects.perform(command)
+        executor.execute(command)
     };
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let (mut pressed, mut outside) = (pressed.map(|event| event.map(Into::into)).boxed(), futures::stream::pending());
     let app =
-        event_loop::run(&mut terminal, App::new(setup(&stage)), &mut pressed, &mut messages, perform, &mut outside);
+        event_loop::run(&mut terminal, App::new(setup(&stage)), &mut pressed, &mut messages, execute, &mut outside);
     let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
     terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
     let screen = terminal.backend().to_string();

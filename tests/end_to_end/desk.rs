@@ -6,7 +6,7 @@ use idempotence::{
     app::{self, Command, Message, Tone},
     config::{Flags, Settings},
     domain::RunEnd,
-    runtime::{effects::Effects, worker_child::WorkerCommand},
+    runtime::{executor::Executor, worker_child::WorkerCommand},
 };
 use tokio::{sync::mpsc, time::timeout};
 
@@ -14,7 +14,7 @@ use crate::stage::{PATIENCE, PROGRAM, Stage};
 
 /// What is behind the dashboard, and what it tells.
 pub struct Desk {
-    effects: Effects,
+    executor: Executor,
     told: mpsc::Receiver<Message>,
 }
 
@@ -34,11 +34,11 @@ impl Desk {
         let mut worker = WorkerCommand::new(&settings, Some(&stage.folder.path().join("worker.log"))).unwrap();
         worker.program = PathBuf::from(PROGRAM);
         let (sender, told) = mpsc::channel(1024);
-        Self { effects: Effects::begin(Arc::new(settings), worker, worker_wanted, sender), told }
+        Self { executor: Executor::start(Arc::new(settings), worker, worker_wanted, sender), told }
     }
 
-    pub fn perform(&self, command: Command) {
-        assert!(!self.effects.perform(command));
+    pub fn execute(&self, command: Command) {
+        assert!(self.executor.execute(command).is_continue());
     }
 
     /// Waits for a message that means something here; gives that back.
@@ -46,7 +46,7 @@ impl Desk {
         let mut passed = Vec::new();
         let found = timeout(PATIENCE, async {
             loop {
-                let message = self.told.recv().await.expect("the effects live on");
+                let message = self.told.recv().await.expect("the executor runs");
                 if let Some(found) = wanted(&message) {
                     return found;
                 }

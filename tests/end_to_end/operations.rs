@@ -248,7 +248,7 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     let mut desk = Desk::new(&stage, address(), false);
     desk.is_up().await;
 
-    desk.perform(Command::Describe(vec![run_of(&started), run_of(&started)]));
+    desk.execute(Command::Describe(vec![run_of(&started), run_of(&started)]));
     let described = desk.description().await.unwrap();
     let pending = described.pending.first().unwrap().clone();
     assert!(described.open && described.at.0 > 0);
@@ -261,16 +261,16 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
     assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
 
-    desk.perform(Command::RetryNow(run_of(&started), UPDATE));
+    desk.execute(Command::RetryNow(run_of(&started), UPDATE));
     let (text, tone) = desk.notice("is due now").await;
     assert!(text.contains("attempt 2") && tone == Tone::Good, "{text}");
     pending_when(&link, &started, |pending| pending.next > before.next).await;
     assert_eq!(begun(&elsewhere), [1, 1]);
 
-    desk.perform(Command::Cancel(run_of(&started)));
+    desk.execute(Command::Cancel(run_of(&started)));
     assert_eq!(desk.notice("asked to cancel").await.1, Tone::Good);
     assert_eq!(desk.end().await, RunEnd::Cancelled);
-    desk.perform(Command::Cancel(run_of(&started)));
+    desk.execute(Command::Cancel(run_of(&started)));
     assert_eq!(desk.notice("has ended").await.1, Tone::Bad);
     elsewhere.assert_right(990);
     assert!(!stage.database.exists() && begun(&stage).is_empty());
@@ -289,18 +289,18 @@ async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
     let unknown = Run { run: uuid::Uuid::new_v4().to_string(), ..run_of(&started) };
     let mut desk = Desk::new(&stage, address(), false);
     desk.is_up().await;
-    desk.perform(Command::Describe(vec![run_of(&started)]));
+    desk.execute(Command::Describe(vec![run_of(&started)]));
     assert!(!desk.description().await.unwrap().open);
     assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
-    desk.perform(Command::Describe(vec![unknown.clone()]));
+    desk.execute(Command::Describe(vec![unknown.clone()]));
     assert!(desk.description().await.unwrap_err().contains("does not know"));
     assert_eq!(desk.end().await, RunEnd::Unknown);
     for run in [run_of(&started), unknown] {
-        desk.perform(Command::Describe(vec![run]));
+        desk.execute(Command::Describe(vec![run]));
         let _answer = desk.description().await;
     }
     // The answer to a third question comes behind what the two before it would have told.
-    desk.perform(Command::RetryNow(run_of(&started), UPDATE));
+    desk.execute(Command::RetryNow(run_of(&started), UPDATE));
     desk.notice("has ended").await;
     let again = desk.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
     assert!(!again, "an end was told twice");

@@ -71,7 +71,7 @@ async fn beside_a_worker_of_another_sdk_none_is_started_until_asked() {
     let started = |message: &Message| matches!(message, Message::Worker(Worker::Starting | Worker::Ready { .. }));
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!desk.so_far().iter().any(started), "a worker was started beside another one");
-    desk.perform(Command::StartWorker);
+    desk.execute(Command::StartWorker);
     desk.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     polling.abort();
 }
@@ -116,7 +116,7 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
     // As the dashboard does for every open order.
     let since = Instant::now();
     loop {
-        desk.perform(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
+        desk.execute(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
         let ended = desk.told("an answer", |message| match message {
             Message::Ended { .. } => Some(true),
             Message::Described { answer, .. } => Some(answer.is_err()),

@@ -27,7 +27,7 @@ async fn a_server_that_is_not_ours_is_not_killed() {
     let stage = Stage::new();
     let mut desk = Desk::new(&stage, address(), false);
     desk.is_up().await;
-    desk.perform(Command::KillServer);
+    desk.execute(Command::KillServer);
     assert_eq!(desk.notice("not started here").await.1, Tone::Bad);
     assert!(stage.link().await.check().await.is_ok());
 }
@@ -58,18 +58,18 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
         retry: RetryWaits::default(),
         limit: None,
     };
-    desk.perform(Command::StartOrder(start));
+    desk.execute(Command::StartOrder(start));
     stage.wait_for(
         "the first attempt fails",
         |fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Failed { .. })),
     );
-    desk.perform(Command::KillServer);
+    desk.execute(Command::KillServer);
     desk.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
     assert!(desk.down().await.contains("killed, as asked"));
     assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
-    desk.perform(Command::KillServer);
+    desk.execute(Command::KillServer);
     desk.notice("down already").await;
-    desk.perform(Command::StartServer);
+    desk.execute(Command::StartServer);
     desk.is_up().await;
     assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
     stage.assert_right(990);

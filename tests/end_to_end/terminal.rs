@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::TcpListener,
+    ops::ControlFlow,
     process::Command,
     time::{Duration, Instant},
 };
@@ -397,11 +398,11 @@ fn session_that(goes_wrong: fn()) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         let (_open, mut messages) = mpsc::channel::<Message>(8);
-        let perform = |_| {
+        let execute = |_| {
             goes_wrong();
-            false
+            ControlFlow::Continue(())
         };
-        let played = session::run(async |session| session.play(App::new(setup()), &mut messages, perform).await);
+        let played = session::run(async |session| session.play(App::new(setup()), &mut messages, execute).await);
         Box::pin(played).await.unwrap()
     });
     assert_eq!(ended.map(|(_, ending)| ending).exit_code(), 1);

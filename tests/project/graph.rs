@@ -64,7 +64,7 @@ impl Graph {
     }
 
     fn read_file(&mut self, src: &Path, file: &Path, name: Segments) {
-        let text = fs::read_to_string(src.join(file)).unwrap();
+        let text = fs::read_to_string(src.join(file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         self.add(src, file, name, &parsed.items);
     }

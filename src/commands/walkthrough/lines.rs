@@ -10,14 +10,14 @@ use crate::{
     app::{App, Intent, Message, Programme, StepState},
     commands::{
         Failure,
-        dashboard::QUEUE,
         demo::{PATIENCE, backend, end, end_signal, hopeless},
         log::LogFile,
         print,
         replay::lines::{sentences, tell_step},
+        session::MESSAGE_QUEUE_LEN,
     },
     recording::{Recorded, Recorder},
-    runtime::{core::Core, effects::Effects, headless, worker_keeper::WorkerOrder},
+    runtime::{core::Core, executor::Executor, headless, worker_keeper::WorkerRequest},
 };
 
 /// Plays every step, and prints its text, its events and whether it happened as the text says.
@@ -31,8 +31,8 @@ pub(super) async fn play(
 ) -> Result<ExitCode, Failure> {
     let backend = backend(&stage.settings, false).await?;
     let core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
-    let (sender, mut messages) = mpsc::channel(QUEUE);
-    let effects = Effects::begin(Arc::new(stage.settings.clone()), worker, true, sender.clone());
+    let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
+    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender.clone());
     let (mut shown, mut turner) = (None, PageTurner { sender, turned: None });
     let heard = |message: &Message, core: &Recorded| {
         let app = core.app();
@@ -42,13 +42,13 @@ pub(super) async fn play(
         tell_step(app, &mut shown);
         hopeless(message, app).map_or_else(|| turner.turn(app), |failure| ControlFlow::Break(Err(failure)))
     };
-    let playing = headless::run(core, &mut messages, |command| effects.perform(command), heard);
+    let playing = headless::run(core, &mut messages, |command| executor.execute(command), heard);
     let played = tokio::select! {
         played = playing => Ok(played),
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
-    effects.finish(WorkerOrder::Kill, PATIENCE).await;
+    executor.finish(WorkerRequest::Kill, PATIENCE).await;
     end(backend).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();

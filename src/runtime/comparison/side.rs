@@ -16,7 +16,7 @@ use crate::{
     runtime::{
         follow::{Seen, follow},
         worker_child::WorkerCommand,
-        worker_keeper::{self, WorkerOrder},
+        worker_keeper::{self, WorkerRequest},
     },
     store::{Fact, News},
     temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest},
@@ -74,7 +74,7 @@ pub struct Side {
     terms: Arc<Terms>,
     guard: Guard,
     database: PathBuf,
-    worker: mpsc::Sender<WorkerOrder>,
+    worker: mpsc::Sender<WorkerRequest>,
     worker_news: mpsc::Receiver<Message>,
     keeper: JoinHandle<()>,
     orders: JoinSet<()>,
@@ -90,7 +90,7 @@ impl Side {
         let command = WorkerCommand { task_queue: queue, database: database.clone(), ..worker };
         let (worker, ordered) = mpsc::channel(WAITING);
         // The first order, so there is room for it.
-        let _room = worker.try_send(WorkerOrder::Start);
+        let _room = worker.try_send(WorkerRequest::Start);
         let (news, worker_news) = mpsc::channel(WAITING);
         // The queue is new, so nobody polls it: there is nothing to look around for.
         let keeper = tokio::spawn(async move {
@@ -105,7 +105,7 @@ impl Side {
     pub async fn play(&mut self, together: &Barrier) {
         let (sender, seen) = mpsc::channel(WAITING);
         let (database, interval) = (self.database.clone(), self.terms.check_interval);
-        tokio::join!(follow(&database, interval, sender), self.act(together, seen));
+        tokio::join!(follow(database, interval, sender, Some), self.act(together, seen));
     }
 
     async fn act(&mut self, together: &Barrier, mut seen: mpsc::Receiver<Seen>) {
@@ -166,7 +166,7 @@ impl Side {
         let orders = async { while self.orders.join_next().await.is_some() {} };
         // What it works on goes too, so nothing is lost by not letting it finish. The keeper listens until its other
         // end is dropped.
-        let _listening = self.worker.send(WorkerOrder::Kill).await;
+        let _listening = self.worker.send(WorkerRequest::Kill).await;
         let worker = async {
             while let Some(message) = self.worker_news.recv().await {
                 if matches!(message, Message::Worker(Worker::Killed | Worker::Stopped)) {

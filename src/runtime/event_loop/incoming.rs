@@ -1,5 +1,7 @@
 //! What comes from the terminal, as messages to the core: keys that count, text for a line, clicks, answers.
 
+use std::ops::ControlFlow;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use tui_input::InputRequest;
@@ -26,7 +28,7 @@ pub(super) struct Said {
     burst: bool,
 }
 
-impl<S: Surface, C: Core, P: Fn(Command) -> bool> Dashboard<'_, S, C, P> {
+impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C, P> {
     pub(super) fn take_in(&mut self, input: Input) {
         match input {
             Input::Key(press) => self.press(press),

@@ -1,0 +1,26 @@
+//! What the commands with a session at the terminal share.
+
+use std::{ops::ControlFlow, process::ExitCode};
+
+use super::print;
+use crate::{
+    app::{App, Command},
+    runtime::{event_loop::Ending, session::Ended},
+};
+
+/// Number of messages that can wait for the core. When the queue is full, their senders wait.
+pub const MESSAGE_QUEUE_LEN: usize = 1024;
+
+/// Prints the summary of an ended session, and returns its exit code.
+pub fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
+    let ended = ended.map(|(app, ending)| {
+        print::last_lines(app.summary());
+        ending
+    });
+    ExitCode::from(ended.exit_code())
+}
+
+/// Executes no command but quit: for a session without an executor.
+pub fn quit_only(command: &Command) -> ControlFlow<()> {
+    if *command == Command::Quit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}

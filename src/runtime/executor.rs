@@ -1,0 +1,295 @@
+//! Executes the core's commands. Nothing here blocks the event loop; results arrive as messages.
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    browser::{self, Opened},
+    comparison::Comparisons,
+    describe::{Describer, ReportedEnds},
+    follow::{Seen, follow},
+    link_keeper::{CurrentLink, LinkKeeper, ServerRequest},
+    messages::{report_end, send},
+    notes::NotesWriter,
+    open_runs,
+    presence::{self, Presence},
+    worker_child::WorkerCommand,
+    worker_keeper::{self, WorkerRequest},
+};
+use crate::{
+    app::{Command, Message, Run, StartOrder, Tone},
+    config::Settings,
+    domain::Activity,
+    store,
+    temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest},
+};
+
+/// Number of requests that can wait for a keeper.
+const REQUEST_QUEUE_LEN: usize = 8;
+
+const NO_LINK: &str = "no connection to a server yet";
+
+/// Owns the link to the server and the worker process, follows the database, and executes commands on them.
+#[derive(Debug)]
+pub struct Executor {
+    settings: Arc<Settings>,
+    messages: mpsc::Sender<Message>,
+    link: CurrentLink,
+    worker: mpsc::Sender<WorkerRequest>,
+    comparisons: Comparisons,
+    server: mpsc::Sender<ServerRequest>,
+    ends: ReportedEnds,
+    describer: Describer,
+    notes: NotesWriter,
+    /// The tasks that keep the link and the worker.
+    keepers: JoinSet<()>,
+}
+
+impl Executor {
+    /// Starts the tasks that keep the link and the worker and follow the database. `start_worker`: starts a worker process
+    /// unless another worker is polling.
+    #[must_use]
+    pub fn start(
+        settings: Arc<Settings>,
+        worker: WorkerCommand,
+        start_worker: bool,
+        messages: mpsc::Sender<Message>,
+    ) -> Self {
+        let (current, link) = watch::channel(None);
+        let (server, server_requests) = mpsc::channel(REQUEST_QUEUE_LEN);
+        let program = worker.program.clone();
+        let keeper = LinkKeeper::new(Arc::clone(&settings), program, messages.clone(), current, server_requests);
+        let mut keepers = JoinSet::new();
+        keepers.spawn(keeper.keep());
+        let (worker_sender, worker_requests) = mpsc::channel(REQUEST_QUEUE_LEN);
+        let (seen, presence) = watch::channel(Presence::Unsettled);
+        tokio::spawn(presence::keep(settings.task_queue.clone(), link.clone(), seen, messages.clone()));
+        tokio::spawn(open_runs::keep(settings.task_queue.clone(), link.clone(), messages.clone()));
+        let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
+        keepers.spawn(worker_keeper::keep(worker, start_worker.then_some(presence), worker_requests, messages.clone()));
+        tokio::spawn(follow(settings.database.path.clone(), settings.check_interval, messages.clone(), message_of));
+        let ends = ReportedEnds::default();
+        let describer = Describer::new(messages.clone(), link.clone(), ends.clone());
+        let notes = NotesWriter::new(&settings.state_dir);
+        let worker = worker_sender;
+        Self { settings, messages, link, worker, comparisons, server, ends, describer, notes, keepers }
+    }
+
+    /// Executes a command. Breaks if the command is to quit.
+    pub fn execute(&self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::StartOrder(order) => self.start_order(order),
+            Command::StartWorker => self.request_worker(WorkerRequest::Start),
+            Command::StopWorker => self.request_worker(WorkerRequest::Stop),
+            Command::KillWorker => self.request_worker(WorkerRequest::Kill),
+            Command::KillServer => self.request_server(ServerRequest::Kill),
+            Command::StartServer => self.request_server(ServerRequest::Start),
+            Command::Describe(runs) => runs.into_iter().for_each(|run| self.describer.describe(run)),
+            Command::RetryNow(run, activity) => self.retry_now(run, activity),
+            Command::Cancel(run) => self.cancel(run),
+            Command::Terminate(run) => self.terminate(run),
+            Command::Open(url) => self.open(url),
+            Command::Reset => self.reset(),
+            Command::Compare(comparison) => self.comparisons.begin(comparison),
+            Command::EndComparison => self.comparisons.end(),
+            Command::Present(page) => self.notes.show(page),
+            Command::Quit => return ControlFlow::Break(()),
+            // The session has executed these on the terminal.
+            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Sends `last` to the worker, stops the embedded server, and waits at most `limit` until both have ended.
+    pub async fn finish(self, last: WorkerRequest, limit: Duration) {
+        let Self { worker, server, comparisons, mut keepers, .. } = self;
+        comparisons.end();
+        let ended = async {
+            let _keeper_ended = worker.send(last).await;
+            drop((worker, server));
+            while keepers.join_next().await.is_some() {}
+        };
+        if timeout(limit, ended).await.is_err() {
+            tracing::warn!("the worker or the embedded server did not end within {} ms", limit.as_millis());
+        }
+    }
+
+    fn request_worker(&self, request: WorkerRequest) {
+        if self.worker.try_send(request).is_err() {
+            self.warn("the worker is busy with earlier requests; try again");
+        }
+    }
+
+    fn request_server(&self, request: ServerRequest) {
+        if self.server.try_send(request).is_err() {
+            self.warn("the server is busy with earlier requests; try again");
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        let _queue_full = self.messages.try_send(Message::Notice { text: text.to_owned(), tone: Tone::Bad });
+    }
+
+    fn retry_now(&self, run: Run, activity: Activity) {
+        let Some(link) = self.linked() else { return };
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let done = temporal::retry_now(&link, &run.workflow, &run.run, activity).await.map(|attempt| {
+                format!("{}: attempt {attempt} of {activity} is due now; attempt numbers restart at 1", run.workflow)
+            });
+            send(&messages, notice(done)).await;
+        });
+    }
+
+    /// Requests the cancellation of a run, and reports the run's end.
+    fn cancel(&self, run: Run) {
+        let Some(link) = self.linked() else { return };
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
+        tokio::spawn(async move {
+            let requested = temporal::cancel(&link, &run.workflow, &run.run).await;
+            let reports = requested.is_ok() && ends.claim(&run);
+            let done = requested.map(|()| format!("asked to cancel {}; committed changes stay", run.workflow));
+            send(&messages, notice(done)).await;
+            if reports {
+                let watch = temporal::watch(&link, &run.workflow, &run.run);
+                report_end(&messages, run.workflow, run.run, &watch).await;
+            }
+        });
+    }
+
+    /// Terminates a run, and reports its end unless another task does.
+    fn terminate(&self, run: Run) {
+        let Some(link) = self.linked() else { return };
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
+        tokio::spawn(async move {
+            let watch = temporal::watch(&link, &run.workflow, &run.run);
+            if let Err(problem) = watch.terminate("another scenario starts").await {
+                let text = format!("could not terminate {}: {problem}", run.workflow);
+                send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
+            }
+            if ends.claim(&run) {
+                report_end(&messages, run.workflow, run.run, &watch).await;
+            }
+        });
+    }
+
+    /// The link. If there is none, a notice says so.
+    fn linked(&self) -> Option<Link> {
+        let link = self.link.borrow().clone();
+        if link.is_none() {
+            self.warn(NO_LINK);
+        }
+        link
+    }
+
+    fn open(&self, url: String) {
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let opened = browser::open(&url).await;
+            send(&messages, browser_notice(url, opened)).await;
+        });
+    }
+
+    fn start_order(&self, order: StartOrder) {
+        let link = self.link.borrow().clone();
+        let (messages, ends) = (self.messages.clone(), self.ends.clone());
+        let task_queue = self.settings.task_queue.clone();
+        tokio::spawn(async move {
+            let (ticket, id, workflow, made) =
+                (order.ticket, order.order.to_string(), order.workflow.clone(), order.made);
+            let failed = |cause| Message::StartFailed { ticket, order: id.clone(), workflow: workflow.clone(), cause };
+            let Some(link) = link else {
+                return send(&messages, failed(NO_LINK.to_owned())).await;
+            };
+            let limit = order.limit.map(Duration::from_millis);
+            let mut request = request(order, task_queue);
+            if made {
+                request.workflow = link.conceal(&request.workflow);
+            }
+            match temporal::start_limited(&link, request, limit).await {
+                Ok((started, watch)) => {
+                    let key = Run { workflow: started.workflow, run: started.run };
+                    let Run { workflow, run } = key.clone();
+                    send(&messages, Message::Started { ticket, order: id, workflow, run, joined: started.joined })
+                        .await;
+                    // If it joined a run, another task may wait for the same end.
+                    if ends.claim(&key) {
+                        report_end(&messages, key.workflow, key.run, &watch).await;
+                    }
+                }
+                Err(error) => send(&messages, failed(error.to_string())).await,
+            }
+        });
+    }
+
+    fn reset(&self) {
+        let path = self.settings.database.path.clone();
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let done = tokio::task::spawn_blocking(move || store::reset(&path)).await;
+            let done = done.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
+            send(&messages, Message::ResetDone(done.map(|kept| kept.journal))).await;
+        });
+    }
+}
+
+/// The notice after opening a page.
+fn browser_notice(url: String, opened: Opened) -> Message {
+    let text = match opened {
+        Opened::Done => format!("opened {url} in the browser"),
+        Opened::Asked(program) => format!("asked {program} to open {url}"),
+        Opened::Nowhere => return Message::NotOpened { url },
+    };
+    Message::Notice { text, tone: Tone::Plain }
+}
+
+/// The notice about the result of an operation.
+fn notice(done: Result<String, OperateError>) -> Message {
+    match done {
+        Ok(text) => Message::Notice { text, tone: Tone::Good },
+        Err(error) => Message::Notice { text: error.to_string(), tone: Tone::Bad },
+    }
+}
+
+fn request(order: StartOrder, task_queue: String) -> StartRequest {
+    let demo = Demo { retry: order.retry.into(), ..Demo::new(&order.faults, order.seed, order.guard) };
+    let input = OrderInput {
+        order: order.order.to_string(),
+        item: order.product.to_string(),
+        quantity: order.quantity,
+        demo: Some(demo),
+    };
+    StartRequest { workflow: order.workflow, task_queue, input }
+}
+
+/// `None` if the core needs no message: before the first worker there is no document.
+fn message_of(seen: Seen) -> Option<Message> {
+    Some(match seen {
+        Seen::Journal(Ok(news)) => Message::Journal(news),
+        Seen::Journal(Err(error)) => Message::JournalUnreadable { cause: error.to_string() },
+        Seen::Reading(progress) => Message::ReadingJournal { read: progress.read, of: progress.of },
+        Seen::Document(Ok(document)) => Message::Document { document: document? },
+        Seen::Document(Err(error)) => Message::DocumentUnreadable { cause: error.to_string() },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notice_names_the_address_if_no_browser_opens() {
+        let url = "http://127.0.0.1:8233/namespaces/default";
+        let notice = |opened| browser_notice(url.to_owned(), opened);
+        assert_eq!(notice(Opened::Nowhere), Message::NotOpened { url: url.to_owned() });
+        for opened in [Opened::Done, Opened::Asked("firefox".to_owned())] {
+            let Message::Notice { text, tone } = notice(opened) else { panic!() };
+            assert!(text.contains(url) && tone == Tone::Plain, "{text}");
+        }
+    }
+}
