@@ -112,8 +112,7 @@ pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use trouble::{Trouble, age, trouble, until};
 pub use view::Scroll;
 pub use walkthrough::{
-    NotesPage, Paragraph, Piece, PieceKind, Script, ScriptError, Step, StepPanel, StepState, Walkthrough,
-    parse as parse_script,
+    NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
 pub use words::{stage_word, verdict_word};
 

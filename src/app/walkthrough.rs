@@ -10,7 +10,7 @@ use crate::domain::UnixMillis;
 
 use super::{App, Beginning, Command, Figures, Judged, Overlay, Part, Tone, ingest};
 
-pub use reading::{ScriptError, parse};
+pub use reading::parse;
 pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
 /// Where a step stands.

@@ -8,8 +8,8 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use crate::{
+    error_text::quoted,
     listen::{ListenAddress, ListenAddressError},
-    toml_text::quoted,
 };
 
 /// What a codec server needs to know.

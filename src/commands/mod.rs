@@ -40,7 +40,6 @@ pub use print::{answer, finish};
 use scenarios::ScenarioProblem;
 
 use crate::{
-    app::ScriptError,
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
     codec_server::{CodecServerError, OptionsError},
     config::{Area, Effective, Flags, Settings, SettingsError, private as make_private},
@@ -49,6 +48,7 @@ use crate::{
     recording::RecordingError,
     runtime::{backend::BackendError, session::SessionError},
     server::SuperviseError,
+    source_text::SourceError,
     store::StoreError,
     temporal::{ConnectError, StartError, Transport, WatchError, WorkerError},
 };
@@ -79,7 +79,7 @@ pub enum Failure {
     #[error(transparent)]
     Scenario(#[from] ScenarioProblem),
     #[error(transparent)]
-    Script(#[from] ScriptError),
+    Script(#[from] SourceError),
     #[error(transparent)]
     Recorded(#[from] RecordingError),
     #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     encryption::{KeyFileError, KeyListError, KeyRingError},
-    toml_text::Position,
+    source_text::{Position, SourceError},
 };
 
 /// Where a value came from; a layer overrides the ones after it.
@@ -115,16 +115,9 @@ pub enum SettingsError {
         /// What is wrong and what to write instead.
         problem: &'static str,
     },
-    /// What no settings file may hold. Never holds a value, which may be a secret.
-    #[error("{file:?}, {at}: {problem}")]
-    BadEntry {
-        /// The settings file.
-        file: PathBuf,
-        /// Where.
-        at: Position,
-        /// What is wrong and what to write instead.
-        problem: String,
-    },
+    /// A mistake in the settings file. Never contains a value, which may be a secret.
+    #[error(transparent)]
+    BadEntry(#[from] SourceError),
     /// One name with two values in one `.env` file. Never holds the values.
     #[error("{file:?} sets {name} to different values on lines {first} and {second}; keep one of them")]
     SetTwice {
@@ -346,7 +339,7 @@ fn missing_profile(known: Option<&str>) -> String {
     }
 }
 
-/// Quotes a path for a message, as [`quoted`](crate::toml_text::quoted) does a value, but in full.
+/// Quotes a path for a message, as [`quoted`](crate::error_text::quoted) does a value, but in full.
 pub(super) fn quoted_path(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }

@@ -49,8 +49,6 @@ pub use paths::Database;
 pub use shown::Shown;
 pub use values::LogLevel;
 
-pub use crate::toml_text::Position;
-
 use secrecy::SecretString;
 
 use crate::{

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::effective::Sourced;
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::Sources;
+use crate::error_text::quoted;
 use crate::store;
-use crate::toml_text::quoted;
 
 /// The document's name in its folder.
 const DOCUMENT: &str = "inventory.json";

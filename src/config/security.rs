@@ -15,8 +15,8 @@ use super::effective::{Choice, Sourced};
 use super::error::{Layer, Origin, SettingsError};
 use super::sources::{Found, Sources};
 use super::{Flags, names, paths, values};
+use crate::error_text::quoted;
 use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport, is_content};
-use crate::toml_text::quoted;
 
 const API_KEY: &str = "TEMPORAL_API_KEY";
 

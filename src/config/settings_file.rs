@@ -3,39 +3,50 @@
 
 use std::path::Path;
 
-use toml::de::DeValue;
-
-use super::error::{Layer, Origin, SettingsError};
+use super::error::{Layer, Origin, quoted_path};
 use super::names::{self, FileKey, KEYS, Kind};
 use super::sources::{Value, Values};
-use crate::toml_text::{self, Position, kind_of, quoted};
+use crate::{
+    error_text::{self, quoted},
+    source_text::{Source, SourceError},
+    toml_table::{Document, Table},
+};
 
 /// Words in a key that speak of a secret.
 const SECRETS: [&str; 7] = ["key", "password", "passwd", "secret", "token", "credential", "credentials"];
 
-/// The settings in `bytes`, the content of `file`.
-pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Values, SettingsError> {
-    let bad = |at, problem| SettingsError::BadEntry { file: file.to_owned(), at, problem };
+/// Reads the settings in `bytes`, the content of `file`.
+///
+/// # Errors
+/// The first mistake in the file: it is not UTF-8, not TOML, or has an unknown key or a value of the wrong kind.
+pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Values, SourceError> {
+    let name = quoted_path(file);
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        bad(
-            Position::of(&String::from_utf8_lossy(before), usize::MAX),
-            "this is not UTF-8; save it as UTF-8".to_owned(),
-        )
+        let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+        Source::new(&name, &before).wrong(before.len(), "this is not UTF-8; save it as UTF-8")
     })?;
-    let table = toml_text::table(text).map_err(|(at, problem)| bad(at, problem))?;
-    let mut entries: Vec<_> = table.iter().collect();
-    // So that the first mistake in the file is the one that is told.
-    entries.sort_by_key(|(written, _)| written.span().start);
+    let source = Source::new(&name, text);
+    let document = Document::parse(source)?;
+    let table = document.root("the settings file");
     let mut values = Values::new();
-    for (written, value) in entries {
-        let key = known(written.get_ref()).map_err(|problem| bad(Position::of(text, written.span().start), problem))?;
-        let at = Position::of(text, value.span().start);
-        let text = as_text(key, value.get_ref()).map_err(|problem| bad(at, problem))?;
-        let origin = Origin { name: key.key, layer: Layer::SettingsFile { file: file.to_owned(), at } };
+    for written in table.keys() {
+        let key = known(written.value).map_err(|problem| source.wrong(written.at, problem))?;
+        let Some((text, at)) = value(table, key)? else { continue };
+        let origin = Origin { name: key.key, layer: Layer::SettingsFile { file: file.to_owned(), at: source.at(at) } };
         values.insert(key.name, Value { text, origin });
     }
     Ok(values)
+}
+
+/// Returns the value as the environment would have it, and the byte at which it begins.
+fn value(table: Table<'_>, key: &FileKey) -> Result<Option<(String, usize)>, SourceError> {
+    Ok(match key.kind {
+        Kind::Text => table.text(key.key)?.map(|text| (text.text.to_owned(), text.span.start)),
+        Kind::Truth => table.truth(key.key)?.map(|truth| (truth.value.to_string(), truth.at)),
+        Kind::Seconds => {
+            table.digits(key.key, "a whole number of seconds, without quotes")?.map(|digits| (digits.value, digits.at))
+        }
+    })
 }
 
 /// The key that is written so, or what to write instead.
@@ -64,27 +75,7 @@ fn nearest(written: &str, plain: &str) -> Option<&'static FileKey> {
     let name = name.and_then(|names| names.first().copied()).unwrap_or(&written);
     let by_name = KEYS.iter().find(|key| key.name == name);
     by_name.or_else(|| {
-        let nearest = toml_text::nearest(plain, KEYS.iter().map(|key| key.key))?;
+        let nearest = error_text::nearest(plain, KEYS.iter().map(|key| key.key))?;
         KEYS.iter().find(|key| key.key == nearest)
     })
-}
-
-/// The value as the environment would have it.
-fn as_text(key: &FileKey, value: &DeValue<'_>) -> Result<String, String> {
-    match (key.kind, value) {
-        (Kind::Text, DeValue::String(text)) => Ok(text.to_string()),
-        (Kind::Truth, DeValue::Boolean(truth)) => Ok(truth.to_string()),
-        (Kind::Seconds, DeValue::Integer(number)) => {
-            let value = i64::from_str_radix(number.as_str(), number.radix());
-            Ok(value.map_or_else(|_too_large| number.as_str().to_owned(), |value| value.to_string()))
-        }
-        (kind, value) => {
-            let wanted = match kind {
-                Kind::Text => "a text in quotes",
-                Kind::Truth => "true or false, without quotes",
-                Kind::Seconds => "a whole number of seconds, without quotes",
-            };
-            Err(format!("{} must be {wanted}, and this is {}", key.key, kind_of(value)))
-        }
-    }
 }

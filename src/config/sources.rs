@@ -14,7 +14,7 @@ use super::layer_files::{foreign_file, own_file};
 use super::needs::{Area, Problems};
 use super::notices::Notices;
 use super::{dot_env, foreign, names, settings_file};
-use crate::toml_text::{self, quoted};
+use crate::error_text::{self, quoted};
 
 /// What one layer says, by the name in the environment, whatever the layer itself calls it.
 pub(super) type Values = BTreeMap<&'static str, Value>;
@@ -205,7 +205,7 @@ fn insert(values: &mut Values, value: Value, notices: &mut Notices) {
 fn suggestion(name: &str) -> String {
     // Names of variables have their letters in a case that matters, and are written in the wrong one.
     let upper = if begins_like_ours(name) { name.to_ascii_uppercase() } else { name.to_owned() };
-    let nearest = || toml_text::nearest(&upper, names::NAMES.iter().map(|entry| entry.name));
+    let nearest = || error_text::nearest(&upper, names::NAMES.iter().map(|entry| entry.name));
     foreign::our_name_of(&upper)
         .or_else(nearest)
         .map(|nearest| format!(" (did you mean {nearest}?)"))
@@ -220,7 +220,8 @@ fn settings_layer(
     let Some(path) = file else { return (None, Values::new()) };
     match own_file(path.clone(), notices) {
         Ok((file, bytes)) => {
-            let values = problems.or_default(Area::Files, settings_file::parse(&file.path, &bytes));
+            let values =
+                problems.or_default(Area::Files, settings_file::parse(&file.path, &bytes).map_err(SettingsError::from));
             (Some(file), values)
         }
         Err(error) => {

@@ -12,8 +12,8 @@ use super::error::SettingsError;
 use super::foreign;
 use super::sources::{Found, Sources};
 use crate::app::Theme;
+use crate::error_text::quoted;
 use crate::listen::{ListenAddress, ListenAddressError};
-use crate::toml_text::quoted;
 
 /// How much the log tells, from all to little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

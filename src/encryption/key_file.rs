@@ -13,7 +13,6 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 use secrecy::zeroize::Zeroizing;
-use toml::de::DeValue;
 
 use super::{
     key::{Key, KeyError, KeyId, KeyIdError, Keys},
@@ -21,7 +20,8 @@ use super::{
 };
 use crate::{
     folder_sync::{FolderSync, sync_folder},
-    toml_text::{Position, kind_of},
+    source_text::{Position, Source},
+    toml_table::Document,
 };
 
 /// The most bytes of a key file; thousands of keys.
@@ -163,12 +163,9 @@ pub enum LineProblem {
     /// A bad key.
     #[error(transparent)]
     Key(KeyError),
-    /// A value that is no text.
-    #[error("a key is a text in quotes, but this is {kind}; write name = \"BASE64\"")]
-    Kind {
-        /// What it is.
-        kind: &'static str,
-    },
+    /// A value that is not a string.
+    #[error("{0}; write name = \"BASE64\"")]
+    Kind(String),
 }
 
 impl KeyFile {
@@ -352,22 +349,19 @@ fn readable_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// The keys of a text.
+/// Reads the keys of a text.
 fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
-    let bad = |offset, problem| {
-        let at = Position::of(text, offset);
-        KeyFileError::BadLine { path: path.to_owned(), at, problem }
-    };
-    let table = toml::de::DeTable::parse(text)
-        .map_err(|error| bad(error.span().map_or(0, |span| span.start), LineProblem::NotToml))?;
+    let source = Source::new("", text);
+    let bad = |at, problem| KeyFileError::BadLine { path: path.to_owned(), at, problem };
+    let document = Document::parse(source).map_err(|error| bad(error.at, LineProblem::NotToml))?;
+    let table = document.root("the key file");
     let mut keys = Keys::new();
-    for (name, value) in table.get_ref() {
-        let id = name.get_ref().parse().map_err(|problem| bad(name.span().start, LineProblem::Id(problem)))?;
-        let key = match value.get_ref() {
-            DeValue::String(text) => Key::from_base64(text).map_err(LineProblem::Key),
-            other => Err(LineProblem::Kind { kind: kind_of(other) }),
-        };
-        keys.insert(id, key.map_err(|problem| bad(value.span().start, problem))?);
+    for name in table.keys() {
+        let id: KeyId = name.value.parse().map_err(|problem| bad(source.at(name.at), LineProblem::Id(problem)))?;
+        let text = table.text(name.value).map_err(|error| bad(error.at, LineProblem::Kind(error.problem)))?;
+        let Some(text) = text else { continue };
+        let key = Key::from_base64(text.text);
+        keys.insert(id, key.map_err(|problem| bad(source.at(text.span.start), LineProblem::Key(problem)))?);
     }
     Ok(keys)
 }

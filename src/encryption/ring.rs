@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 
 use super::key::{KEY_BYTES, Key, KeyId, KeyIdError, Keys, listed};
-use crate::toml_text::quoted;
+use crate::error_text::quoted;
 
 /// The length of a nonce, in bytes.
 const NONCE: usize = 12;

@@ -6,9 +6,11 @@ use super::{
     Act, OrderOutcome, Placing, ScenarioError, What, When,
     file::{Places, attempts, faults, guard},
     foresee::About,
-    reading::{Quoted, Table},
 };
-use crate::domain::{InvalidId, OrderId, ProductId};
+use crate::{
+    domain::{InvalidId, OrderId, ProductId},
+    toml_table::{Quoted, Table},
+};
 
 /// The most orders that one act may send.
 const MOST_COPIES: std::ops::RangeInclusive<i64> = 1..=super::MOST_COPIES as i64;
@@ -74,7 +76,7 @@ impl Acts {
             Some(("committed", order)) => (When::Committed, order),
             Some(("failed", order)) => (When::Failed, order),
             _ => {
-                let shown = crate::toml_text::quoted(after.text);
+                let shown = crate::error_text::quoted(after.text);
                 return Err(wrong(format!(
                     "after is {shown}; it must be ended, committed ORDER, failed ORDER, server down or server up"
                 )));

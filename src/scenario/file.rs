@@ -39,27 +39,17 @@
 use std::collections::HashMap;
 
 use super::{
-    Act, Expectation, Place, Scenario,
+    Act, Expectation, Scenario, ScenarioError,
     acts::Acts,
     foresee::{About, foresee},
-    reading::{Quoted, Source, Table},
 };
 use crate::{
     domain::{Activity, Guard, RetryWaits},
     faults::{FaultPlan, Seed},
+    source_text::Source,
     store::Verdict,
-    toml_text,
+    toml_table::{Document, Quoted, Table},
 };
-
-/// Why a text is no scenario.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, {at}: {problem}")]
-pub struct ScenarioError {
-    pub file: String,
-    pub at: Place,
-    /// What is wrong and what to write instead.
-    pub problem: String,
-}
 
 /// Where the values stand that only the whole scenario can be held against.
 pub(super) type Places = HashMap<About, usize>;
@@ -78,7 +68,7 @@ const LARGEST_COEFFICIENT: i64 = RetryWaits::LARGEST_COEFFICIENT.cast_signed();
 /// # Errors
 /// [`ScenarioError`] when the text is no scenario, or expects what by the rules cannot come.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioError> {
-    let source = Source { file, text };
+    let source = Source::new(file, text);
     let (scenario, places) = read(name, source)?;
     match foresee(&scenario) {
         Ok(()) => Ok(scenario),
@@ -99,12 +89,9 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
 
 /// Reads a scenario without asking whether it can come true.
 pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places), ScenarioError> {
-    let entries = toml_text::table(source.text).map_err(|(at, problem)| {
-        let file = source.file.to_owned();
-        ScenarioError { file, at, problem }
-    })?;
+    let document = Document::parse(source)?;
     let mut places = Places::new();
-    let scenario = scenario(name, Table::root(source, &entries), &mut places)?;
+    let scenario = scenario(name, document.root("the scenario"), &mut places)?;
     Ok((scenario, places))
 }
 
@@ -155,7 +142,11 @@ pub(super) fn faults(table: Table<'_>) -> Result<Option<FaultPlan>, ScenarioErro
     plan.text.parse().map(Some).map_err(|problem| wrong(&plan, problem))
 }
 
-fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
+/// Reads a table `[retry]`. What it leaves out has the default value.
+///
+/// # Errors
+/// A value is out of bounds, or the first wait is longer than the longest.
+pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
     table.allow(&["initial_ms", "coefficient", "maximum_ms", "start_to_close_ms"])?;
     let default = RetryWaits::default();
     let number = |key, most, default: u64| {

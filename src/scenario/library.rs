@@ -41,7 +41,7 @@ const PROPOSED: usize = 3;
 
 /// A name that no scenario has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario {}; {nearest}", crate::toml_text::quoted(.name))]
+#[error("there is no scenario {}; {nearest}", crate::error_text::quoted(.name))]
 pub struct UnknownScenario {
     pub name: String,
     /// The nearest names and where all are listed, as a sentence.

@@ -4,7 +4,7 @@
 //! | file | role |
 //! | --- | --- |
 //! | `file` | the TOML form, with the line and column of what is wrong |
-//! | `acts`, `reading` | its parts: the acts, and typed access to the tables |
+//! | `acts` | its largest part, the acts |
 //! | `foresee` | what a scenario must come to by the rules, so that an expectation that nothing can meet is refused |
 //! | `library` | the scenarios that are compiled in, from `assets/scenarios` |
 
@@ -12,11 +12,12 @@ mod acts;
 mod file;
 mod foresee;
 mod library;
-mod reading;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
+
+pub use crate::source_text::SourceError as ScenarioError;
 
 use crate::{
     domain::{Activity, Guard, InvalidId, OrderId, OrderOutcome, ProductId, RetryWaits, Stock, sanitize},
@@ -24,9 +25,8 @@ use crate::{
     store::Verdict,
 };
 
-/// A place in a file, from 1.
-pub use crate::toml_text::Position as Place;
-pub use file::{ScenarioError, check, parse};
+pub(crate) use file::retry;
+pub use file::{check, parse};
 pub use library::{BUILT_IN, NoScenario, UnknownScenario, built_in};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

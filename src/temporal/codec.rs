@@ -22,7 +22,7 @@ use temporalio_common::{
 
 use crate::{
     encryption::{KeyRing, OpenError, SealError},
-    toml_text::quoted,
+    error_text::quoted,
 };
 
 /// The metadata that says how a payload is encoded.

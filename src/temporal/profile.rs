@@ -7,9 +7,11 @@ use temporalio_common::envconfig::{
     ClientConfig, ClientConfigFromTOMLOptions, ClientConfigProfile, ClientConfigTLS, ConfigError, DataSource,
 };
 
-use toml::de::DeTable;
-
-use crate::toml_text::{self, Position, nearest};
+use crate::{
+    error_text::nearest,
+    source_text::{Position, Source},
+    toml_table::{Document, Table},
+};
 
 /// The folder of Temporal's own tools among a user's settings, and its file of profiles.
 pub const PROFILE_FOLDER: &str = "temporalio";
@@ -62,23 +64,27 @@ pub enum ProfileError {
 pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
     let config = ClientConfig::from_toml(text.as_bytes(), ClientConfigFromTOMLOptions::default())
         .map_err(|error| problem(text, &error))?;
-    let tables = toml_text::table(text).ok();
-    let table = |name: &str| tables.as_ref()?.get("profile")?.get_ref().as_table()?.get(name)?.get_ref().as_table();
+    let document = Document::parse(Source::new("", text)).ok();
+    let tables = document.as_ref().and_then(|document| inner(document.root("the file"), "profile"));
     let profile = |(name, profile): (String, _)| {
-        let slips = table(&name).map(slips).unwrap_or_default();
+        let slips = tables.and_then(|tables| inner(tables, &name)).map(slips).unwrap_or_default();
         (name, Profile { slips, ..profile_of(profile) })
     };
     Ok(config.profiles.into_iter().map(profile).collect())
 }
 
 /// Other programs keep keys of their own in a profile, so only those that resemble a known one are slips.
-fn slips(profile: &DeTable<'_>) -> Vec<(String, &'static str)> {
-    let of = |table: &DeTable<'_>, known: &[&'static str]| -> Vec<_> {
-        let unknown = table.keys().map(toml::Spanned::get_ref).filter(|key| !known.contains(&key.as_ref()));
-        unknown.filter_map(|key| Some((key.to_string(), nearest(key, known.iter().copied())?))).collect()
+fn slips(profile: Table<'_>) -> Vec<(String, &'static str)> {
+    let of = |table: Table<'_>, known: &[&'static str]| -> Vec<_> {
+        let unknown = table.keys().into_iter().map(|key| key.value).filter(|key| !known.contains(key));
+        unknown.filter_map(|key| Some((key.to_owned(), nearest(key, known.iter().copied())?))).collect()
     };
-    let tls = profile.get("tls").and_then(|tls| tls.get_ref().as_table());
-    [of(profile, &KEYS), tls.map(|tls| of(tls, &TLS_KEYS)).unwrap_or_default()].concat()
+    [of(profile, &KEYS), inner(profile, "tls").map(|tls| of(tls, &TLS_KEYS)).unwrap_or_default()].concat()
+}
+
+/// Returns the table `key` in `table`; the SDK reports a value of another kind.
+fn inner<'t>(table: Table<'t>, key: &str) -> Option<Table<'t>> {
+    table.table(key, "the table").ok().flatten()
 }
 
 fn profile_of(profile: ClientConfigProfile) -> Profile {
@@ -138,7 +144,7 @@ fn problem(text: &str, error: &ConfigError) -> ProfileError {
     let ConfigError::LoadError(cause) = error else { return ProfileError::Unusable(error.to_string()) };
     match cause.downcast_ref::<toml::de::Error>() {
         Some(error) => ProfileError::Malformed {
-            at: Position::of(text, error.span().map_or(0, |span| span.start)),
+            at: Source::new("", text).at(error.span().map_or(0, |span| span.start)),
             problem: kind(error.message()),
         },
         None => ProfileError::Unusable(cause.to_string()),

@@ -6,54 +6,30 @@
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
-use serde::Deserialize;
-use toml::Spanned;
 
 use crate::{
     domain::{RetryWaits, sanitize},
-    scenario::{self, Place, Scenario},
+    scenario::{self, Scenario},
+    source_text::{Source, SourceError},
+    toml_table::Document,
 };
 
 use super::script::{LONGEST, MOST_PANELS, Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
-/// Why a text is no walkthrough.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, {at}: {problem}")]
-pub struct ScriptError {
-    pub file: String,
-    pub at: Place,
-    pub problem: String,
-}
-
 /// Reads a walkthrough. `file` names it in errors; `find` gives the scenario of a name, or says why there is none.
 ///
 /// # Errors
-/// [`ScriptError`].
-pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, ScriptError> {
-    let mut reading = Reading { title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
-    let wrong = |Wrong { offset, problem }: Wrong| {
-        let at = Place::of(text, offset);
-        ScriptError { file: file.to_owned(), at, problem }
-    };
+/// The text is not a walkthrough, or a scenario that it names cannot be played.
+pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, SourceError> {
+    let source = Source::new(file, text);
+    let mut reading = Reading { source, title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
     let mut events = Parser::new(text).into_offset_iter();
     while let Some((event, range)) = events.next() {
         if let Event::Start(tag) = event {
-            reading.block(tag, range, &mut events).map_err(wrong)?;
+            reading.block(tag, range, &mut events)?;
         }
     }
-    reading.finish(text.len()).map_err(wrong)
-}
-
-/// What is wrong, and at which byte.
-struct Wrong {
-    offset: usize,
-    problem: String,
-}
-
-impl Wrong {
-    fn new(offset: usize, problem: impl Into<String>) -> Self {
-        Self { offset, problem: problem.into() }
-    }
+    reading.finish()
 }
 
 /// Where the text that is read belongs.
@@ -66,7 +42,8 @@ enum Section {
     Notes,
 }
 
-struct Reading<F> {
+struct Reading<'t, F> {
+    source: Source<'t>,
     title: Option<String>,
     steps: Vec<Step>,
     retry: Option<RetryWaits>,
@@ -74,13 +51,13 @@ struct Reading<F> {
     find: F,
 }
 
-impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
+impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
     fn block<'a>(
         &mut self,
         tag: Tag<'a>,
         range: Range<usize>,
         events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), SourceError> {
         match tag {
             Tag::Heading { level, .. } => {
                 let title = until(events, |end| matches!(end, TagEnd::Heading(_))).plain();
@@ -110,11 +87,13 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
                 events.find(|(event, _)| *event == Event::End(TagEnd::HtmlBlock));
                 Ok(())
             }
-            _ => Err(Wrong::new(range.start, "only headings, paragraphs, lists and blocks of code can be shown")),
+            _ => {
+                Err(self.source.wrong(range.start, "only headings, paragraphs, lists and blocks of code can be shown"))
+            }
         }
     }
 
-    fn heading(&mut self, level: HeadingLevel, title: String, offset: usize) -> Result<(), Wrong> {
+    fn heading(&mut self, level: HeadingLevel, title: String, offset: usize) -> Result<(), SourceError> {
         match (level, self.steps.is_empty()) {
             (HeadingLevel::H1, true) if self.title.is_none() => self.title = Some(title),
             (HeadingLevel::H2, _) if self.title.is_some() => {
@@ -128,23 +107,27 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
                     "Notes" => Section::Notes,
                     _ => {
                         let problem = format!("a step has the parts Before, After and Notes, and not '{title}'");
-                        return Err(Wrong::new(offset, problem));
+                        return Err(self.source.wrong(offset, problem));
                     }
                 };
             }
             _ => {
                 let problem = "expected one # with the title, then a ## for each step, and ### only for its parts \
                                Before, After and Notes";
-                return Err(Wrong::new(offset, problem));
+                return Err(self.source.wrong(offset, problem));
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), Wrong> {
+    fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), SourceError> {
         let Some(step) = self.steps.last_mut() else {
             // What stands below the title is for whoever reads the file.
-            return if self.title.is_some() { Ok(()) } else { Err(Wrong::new(offset, "expected # and a title first")) };
+            return if self.title.is_some() {
+                Ok(())
+            } else {
+                Err(self.source.wrong(offset, "expected # and a title first"))
+            };
         };
         match self.section {
             Section::Title | Section::Text => step.text.push(paragraph),
@@ -155,97 +138,47 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<F> {
         Ok(())
     }
 
-    fn settings(&mut self, text: &str, offset: usize) -> Result<(), Wrong> {
-        let wrong = |error: toml::de::Error| {
-            let at = offset + error.span().map_or(0, |span| span.start);
-            Wrong::new(at, error.message())
-        };
+    fn settings(&mut self, text: &str, offset: usize) -> Result<(), SourceError> {
+        let source = self.source.part(text, offset);
+        let document = Document::parse(source)?;
+        let table = document.root("this block");
         let Some(step) = self.steps.last_mut() else {
-            let settings: ScriptTable = toml::from_str(text).map_err(wrong)?;
-            let retry = settings.retry.waits();
-            if retry != retry.within_bounds() {
-                let problem = format!(
-                    "a wait is out of bounds: give 1 to {} ms, a coefficient of 1 to {}, and initial_ms not above maximum_ms",
-                    RetryWaits::LONGEST,
-                    RetryWaits::LARGEST_COEFFICIENT
-                );
-                return Err(Wrong::new(offset, problem));
-            }
-            self.retry = Some(retry);
+            table.allow(&["retry"])?;
+            self.retry = Some(table.table("retry", "[retry]")?.map(scenario::retry).transpose()?.unwrap_or_default());
             return Ok(());
         };
-        let settings: StepTable = toml::from_str(text).map_err(wrong)?;
-        if let Some(name) = settings.scenario {
-            let at = offset + name.span().start;
-            let mut scenario = (self.find)(name.get_ref()).map_err(|problem| Wrong::new(at, problem))?;
+        table.allow(&["scenario", "panels"])?;
+        if let Some(name) = table.text("scenario")? {
+            let wrong = |problem: String| source.wrong(name.span.start, problem);
+            let mut scenario = (self.find)(name.text).map_err(wrong)?;
             if let Some(retry) = self.retry {
                 scenario.retry = retry;
                 let problem = |problem| format!("with the retry policy of this walkthrough, {problem}");
-                scenario::check(&scenario).map_err(|why| Wrong::new(at, problem(why)))?;
+                scenario::check(&scenario).map_err(|why| wrong(problem(why)))?;
             }
             step.scenario = Some(scenario);
         }
-        if settings.panels.len() > MOST_PANELS {
-            let at = settings.panels.get(MOST_PANELS).map_or(0, |panel| panel.span().start);
-            return Err(Wrong::new(offset + at, format!("a step shows at most {MOST_PANELS} panels")));
+        let panels = table.texts("panels")?.unwrap_or_default();
+        if let Some(panel) = panels.get(MOST_PANELS) {
+            return Err(source.wrong(panel.span.start, format!("a step shows at most {MOST_PANELS} panels")));
         }
-        for panel in &settings.panels {
-            let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.get_ref());
+        for panel in panels {
+            let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.text);
             let unknown = || {
-                let problem =
-                    format!("there is no panel '{}'; give stock, orders, timeline or effects", panel.get_ref());
-                Wrong::new(offset + panel.span().start, problem)
+                let problem = format!("there is no panel '{}'; give stock, orders, timeline or effects", panel.text);
+                source.wrong(panel.span.start, problem)
             };
             step.panels.push(known.ok_or_else(unknown)?);
         }
         Ok(())
     }
 
-    fn finish(self, end: usize) -> Result<Script, Wrong> {
-        let title = self.title.ok_or_else(|| Wrong::new(0, "expected # and a title first"))?;
+    fn finish(self) -> Result<Script, SourceError> {
+        let title = self.title.ok_or_else(|| self.source.wrong(0, "expected # and a title first"))?;
         if self.steps.is_empty() {
-            return Err(Wrong::new(end, "expected ## and the title of a step"));
+            return Err(self.source.wrong(self.source.text.len(), "expected ## and the title of a step"));
         }
         Ok(Script { title, steps: self.steps })
-    }
-}
-
-/// Below the title.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScriptTable {
-    #[serde(default)]
-    retry: RetryTable,
-}
-
-/// Below the heading of a step.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StepTable {
-    scenario: Option<Spanned<String>>,
-    #[serde(default)]
-    panels: Vec<Spanned<String>>,
-}
-
-/// In milliseconds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetryTable {
-    initial_ms: Option<u64>,
-    coefficient: Option<u64>,
-    maximum_ms: Option<u64>,
-    start_to_close_ms: Option<u64>,
-}
-
-impl RetryTable {
-    fn waits(&self) -> RetryWaits {
-        let default = RetryWaits::default();
-        RetryWaits {
-            initial: self.initial_ms.unwrap_or(default.initial),
-            coefficient: self.coefficient.unwrap_or(default.coefficient),
-            maximum: self.maximum_ms.unwrap_or(default.maximum),
-            start_to_close: self.start_to_close_ms.unwrap_or(default.start_to_close),
-        }
     }
 }
 
@@ -299,7 +232,7 @@ mod tests {
     use super::*;
     use crate::scenario;
 
-    fn read(text: &str) -> Result<Script, ScriptError> {
+    fn read(text: &str) -> Result<Script, SourceError> {
         parse("talk.md", text, |name| scenario::built_in(name).map_err(|error| error.to_string()))
     }
 
@@ -344,9 +277,9 @@ mod tests {
             (step("scenario = \"hapy-path\""), (6, 12), "the nearest is happy-path"),
             (step("panels = [\"stock\", \"stok\"]"), (6, 20), "there is no panel 'stok'"),
             (step("panels = [\"stock\", \"orders\", \"effects\", \"timeline\"]"), (6, 41), "at most 3"),
-            (step("colour = \"red\""), (6, 1), "unknown field"),
-            ("# A\n\n```toml\n[retry]\ninitial = 5\n```\n".to_owned(), (5, 1), "unknown field"),
-            ("# A\n\n```toml\n[retry]\ncoefficient = 0\n```\n".to_owned(), (4, 1), "a coefficient of 1 to 100"),
+            (step("colour = \"red\""), (6, 1), "this block has no key \"colour\"; the keys are scenario, panels"),
+            ("# A\n\n```toml\n[retry]\ninitial = 5\n```\n".to_owned(), (5, 1), "the nearest is initial_ms"),
+            ("# A\n\n```toml\n[retry]\ncoefficient = 0\n```\n".to_owned(), (5, 15), "coefficient must be a whole number from 1 to 100"),
             (
                 "# A\n\n```toml\n[retry]\nstart_to_close_ms = 500\n```\n\n## B\n\n```toml\nscenario = \"three-layers\"\n```\n".to_owned(),
                 (11, 12),

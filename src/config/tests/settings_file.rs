@@ -7,7 +7,7 @@ use super::*;
 fn refused(text: &str) -> String {
     let place = Place::new().settings_file(text);
     let error = place.error();
-    assert!(matches!(error, SettingsError::BadEntry { .. }), "{error:?}");
+    assert!(matches!(error, SettingsError::BadEntry(_)), "{error:?}");
     let message = error.to_string();
     let rest = message.strip_prefix(&format!("{:?}, ", place.settings_path()));
     rest.unwrap_or_else(|| panic!("{message}")).to_owned()

@@ -1,8 +1,11 @@
 //! Hand-worked cases. The stock begins with 1000 units; an order of 999 makes a credit of 1000 due.
 
 use super::*;
-use crate::domain::OrderOutcome;
-use crate::scenario::{file, parse, reading::Source};
+use crate::{
+    domain::OrderOutcome,
+    scenario::{file, parse},
+    source_text::Source,
+};
 
 /// A scenario of these acts, with this before them and this expectation behind them.
 fn text(head: &str, acts: &str, expect: &str) -> String {
@@ -21,7 +24,7 @@ fn problem(head: &str, acts: &str, expect: &str) -> String {
 /// What the acts come to.
 fn foreseen(head: &str, acts: &str) -> Foreseen {
     let text = text(head, acts, "stock = 0\nverdict = 'right'");
-    let (scenario, _) = file::read("s", Source { file: "s.toml", text: &text }).unwrap();
+    let (scenario, _) = file::read("s", Source::new("s.toml", &text)).unwrap();
     work_out(&scenario, &runs::batches(&scenario).unwrap()).unwrap()
 }
 
