@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::stage::{SEED_ORDER, Stage, address, offline, program, text};
+use crate::sandbox::{SEED_ORDER, Sandbox, address, offline, program, text};
 
 fn json(output: &std::process::Output) -> Value {
     let (out, problem) = text(output);
@@ -76,12 +76,12 @@ fn start_applies_replays_and_refuses() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
     let start =
-        |more: &[&str]| stage.command("start").args(["--faults", "none", "--json"]).args(more).output().unwrap();
+        |more: &[&str]| sandbox.command("start").args(["--faults", "none", "--json"]).args(more).output().unwrap();
     // Other tests share the server, so the workflow id must be this test's own.
-    let mine = |workflow: &str| format!("{}-{workflow}", stage.queue);
+    let mine = |workflow: &str| format!("{}-{workflow}", sandbox.queue);
     for (arguments, outcome, before, after, code) in [
         (vec!["A12"], "applied", 1000, 1001, 0),
         (vec!["A12"], "replayed", 1001, 1001, 0),
@@ -101,7 +101,7 @@ fn start_applies_replays_and_refuses() {
         let hinted = text(&output).1.contains("has product 123456 only");
         assert_eq!(hinted, arguments.contains(&"999999"), "{arguments:?}: {output:?}");
     }
-    stage.assert_right(1000);
+    sandbox.assert_right(1000);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn d15_temporal_url_is_obeyed_by_every_command_that_connects() {
     let state = tempfile::tempdir().unwrap();
     let output = program(state.path()).env("TEMPORAL_URL", address()).args(["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let dead = format!("127.0.0.1:{}", crate::stage::free_port());
+    let dead = format!("127.0.0.1:{}", crate::sandbox::free_port());
     for command in ["worker", "start"] {
         let output = program(state.path()).env("TEMPORAL_URL", &dead).arg(command).output().unwrap();
         let (_, problem) = text(&output);
@@ -127,32 +127,32 @@ fn audit_and_reset_tell_the_truth() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let worker = stage.worker();
+    let sandbox = Sandbox::new();
+    let worker = sandbox.worker();
     for guard in ["ledger", "off"] {
-        let workflow = format!("{}-{guard}", stage.queue);
-        let mut start = stage.command("start");
+        let workflow = format!("{}-{guard}", sandbox.queue);
+        let mut start = sandbox.command("start");
         start.args(["A", "123456", "10", "--guard", guard, "--faults", "none", "--workflow-id", &workflow]);
         assert_eq!(start.output().unwrap().status.code(), Some(0));
     }
     drop(worker);
-    let output = stage.command("audit").arg("--json").output().unwrap();
+    let output = sandbox.command("audit").arg("--json").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let found = json(&output);
     let expected = ["verdict", "stock", "orders", "supplierOrders", "adjustments", "appliedTwice", "seq"];
     assert_eq!(keys(&found), expected);
     assert_eq!(found["appliedTwice"], serde_json::json!(["order:A"]));
     assert_eq!(found["stock"], serde_json::json!({"initial": 1000, "expected": 990, "actual": 980}));
-    let refused = stage.command("reset").output().unwrap();
+    let refused = sandbox.command("reset").output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "it asks, and here is nobody to ask");
-    let output = stage.command("reset").args(["--yes", "--json"]).output().unwrap();
+    let output = sandbox.command("reset").args(["--yes", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let found = json(&output);
     assert_eq!(keys(&found), ["database", "keptJournal"]);
     let kept = found["keptJournal"].as_str().unwrap().to_owned();
     assert!(std::path::Path::new(&kept).exists(), "{kept}");
-    assert_eq!(std::fs::read(&stage.database).unwrap(), include_bytes!("../../assets/inventory.json"));
-    let output = stage.command("audit").output().unwrap();
+    assert_eq!(std::fs::read(&sandbox.database).unwrap(), include_bytes!("../../assets/inventory.json"));
+    let output = sandbox.command("audit").output().unwrap();
     assert_eq!((output.status.code(), text(&output).0.starts_with("right: stock 1000")), (Some(0), true));
 }
 

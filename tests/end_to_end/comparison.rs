@@ -21,7 +21,7 @@ use idempotence::{
 use rustix::process::{Pid, test_kill_process};
 use tokio::sync::mpsc;
 
-use crate::stage::{PATIENCE, PROGRAM, Stage, address, offline, order};
+use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, order};
 
 const RIGHT: Option<Verdict> = Some(Verdict::Right);
 const WRONG: Option<Verdict> = Some(Verdict::Wrong);
@@ -32,7 +32,7 @@ struct Room {
     /// `None`: the dashboard has gone.
     executor: Option<Executor>,
     told: mpsc::Receiver<Message>,
-    stage: Stage,
+    sandbox: Sandbox,
     /// Every worker that ever polled for a comparison.
     workers: Vec<u32>,
     /// Every workflow that was started for one.
@@ -41,21 +41,22 @@ struct Room {
 
 impl Room {
     async fn open(preset: Preset) -> Self {
-        let stage = Stage::new();
+        let sandbox = Sandbox::new();
         let worker = WorkerCommand {
             program: PathBuf::from(PROGRAM),
             address: address().to_owned(),
             namespace: "default".to_owned(),
-            task_queue: stage.queue.clone(),
+            task_queue: sandbox.queue.clone(),
             connection_flags: Vec::new(),
-            database: stage.database.clone(),
-            log: Some(stage.folder.path().join("worker.log")),
+            database: sandbox.database.clone(),
+            log: Some(sandbox.folder.path().join("worker.log")),
         };
         let (sender, told) = mpsc::channel(64);
         // The dashboard's own worker stays away: a comparison needs none of it.
-        let executor = Executor::start(Arc::new(settings(&stage)), worker, false, sender);
-        let app = App::new(setup(&stage, preset));
-        let mut room = Self { app, executor: Some(executor), told, stage, workers: Vec::new(), workflows: Vec::new() };
+        let executor = Executor::start(Arc::new(settings(&sandbox)), worker, false, sender);
+        let app = App::new(setup(&sandbox, preset));
+        let mut room =
+            Self { app, executor: Some(executor), told, sandbox, workers: Vec::new(), workflows: Vec::new() };
         room.until("the link", |app| *app.link() == Link::Up).await;
         room
     }
@@ -92,7 +93,7 @@ impl Room {
                 self.app.update(message);
             }
         };
-        let in_time = tokio::time::timeout(PATIENCE, waiting).await;
+        let in_time = tokio::time::timeout(EVENT_TIMEOUT, waiting).await;
         assert!(in_time.is_ok(), "{what} did not come: {:#?}", self.app.comparison());
     }
 
@@ -120,7 +121,7 @@ impl Room {
 
     /// The folders of comparisons.
     fn databases(&self) -> Vec<PathBuf> {
-        let folders = std::fs::read_dir(settings(&self.stage).state_dir.join("comparison"));
+        let folders = std::fs::read_dir(settings(&self.sandbox).state_dir.join("comparison"));
         folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
     }
 
@@ -146,18 +147,18 @@ impl Room {
         let since = Instant::now();
         while !(self.living_workers().is_empty() && self.databases().is_empty()) {
             let left = (self.living_workers(), self.databases());
-            assert!(since.elapsed() < PATIENCE, "left behind: {left:?}");
+            assert!(since.elapsed() < EVENT_TIMEOUT, "left behind: {left:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Asserts that no workflow of a comparison still runs: a start under its id would join it.
     async fn assert_no_open_workflow(&self) {
-        let link = self.stage.link().await;
+        let link = self.sandbox.link().await;
         for workflow in &self.workflows {
             let request = idempotence::temporal::StartRequest {
                 workflow: workflow.clone(),
-                task_queue: self.stage.queue.clone(),
+                task_queue: self.sandbox.queue.clone(),
                 input: order("A12", 1, "none"),
             };
             let (started, watch) = start(&link, request).await.unwrap();
@@ -167,25 +168,25 @@ impl Room {
     }
 }
 
-fn settings(stage: &Stage) -> Settings {
+fn settings(sandbox: &Sandbox) -> Settings {
     let flags = Flags {
         address: Some(address().to_owned()),
-        task_queue: Some(stage.queue.clone()),
-        database: Some(stage.database.clone()),
+        task_queue: Some(sandbox.queue.clone()),
+        database: Some(sandbox.database.clone()),
         ..Flags::default()
     };
-    let home = stage.folder.path().as_os_str().to_owned();
+    let home = sandbox.folder.path().as_os_str().to_owned();
     let environment = ["HOME", "XDG_STATE_HOME"].map(|name| (name.into(), home.clone()));
-    Settings::load(&flags, environment, "none.env".as_ref(), stage.folder.path()).unwrap()
+    Settings::load(&flags, environment, "none.env".as_ref(), sandbox.folder.path()).unwrap()
 }
 
-fn setup(stage: &Stage, preset: Preset) -> Setup {
+fn setup(sandbox: &Sandbox, preset: Preset) -> Setup {
     Setup {
         server: address().to_owned(),
         namespace: "default".to_owned(),
-        task_queue: stage.queue.clone(),
+        task_queue: sandbox.queue.clone(),
         host: idempotence::runtime::backend::host(),
-        database: stage.database.display().to_string(),
+        database: sandbox.database.display().to_string(),
         log: String::new(),
         session: "T".to_owned(),
         seed: 7,

@@ -23,8 +23,8 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use crate::{
+    sandbox::{PROGRAM, SEED_ORDER, Sandbox, address, free_port, offline},
     screen::{RESTORED, Screen, assert_restored, send},
-    stage::{PROGRAM, SEED_ORDER, Stage, address, free_port, offline},
 };
 
 #[test]
@@ -32,9 +32,9 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // The seed's order has one workflow id on a server, so this test has a server of its own.
-    let mut screen = Screen::open(&stage, &format!("127.0.0.1:{}", free_port()), 80, 24);
+    let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("s");
     let text = screen.wait_for("each effect applied once");
@@ -43,7 +43,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     // The journal is on the screen before the document is in place; behind an acknowledgement both are.
     let text = screen.wait_for("completed");
     assert!(text.contains("✓ applied once"), "{text}");
-    stage.assert_right(1001);
+    sandbox.assert_right(1001);
     screen.press("q");
     let (status, bytes) = screen.end();
     assert!(status.success());
@@ -57,9 +57,9 @@ fn it_brings_up_a_server_and_a_worker_of_its_own_and_they_end_with_it() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("fffo");
     screen.wait_for("expected 999 = actual 999");
@@ -67,7 +67,7 @@ fn it_brings_up_a_server_and_a_worker_of_its_own_and_they_end_with_it() {
     let (_, _) = screen.end();
     let since = Instant::now();
     while std::net::TcpStream::connect(&address).is_ok() {
-        assert!(since.elapsed() < crate::stage::PATIENCE, "the server outlives the dashboard");
+        assert!(since.elapsed() < crate::sandbox::EVENT_TIMEOUT, "the server outlives the dashboard");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -77,8 +77,8 @@ fn a_killed_worker_is_shown_and_a_new_one_finishes_the_order() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("fff");
     screen.wait_for("faults none");
@@ -97,8 +97,8 @@ fn a_planned_crash_is_shown_and_survived() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("ff");
     screen.wait_for("crash-after-commit");
@@ -115,9 +115,9 @@ fn without_the_guard_the_wrong_stock_is_named() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // The seed's order has one workflow id on a server, so this test has a server of its own.
-    let mut screen = Screen::open(&stage, &format!("127.0.0.1:{}", free_port()), 80, 24);
+    let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("fii");
     screen.wait_for("GUARD OFF");
@@ -133,11 +133,11 @@ fn it_lives_on_without_a_server_says_why_and_heals() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // Something that is no Temporal server holds the port.
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap().to_string();
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     let text = screen.wait_for("is not a Temporal server");
     assert!(text.contains(&address), "{text}");
     screen.press("?");
@@ -149,26 +149,26 @@ fn it_lives_on_without_a_server_says_why_and_heals() {
     assert!(screen.end().0.success());
 }
 
-pub fn settings(stage: &Stage) -> Settings {
+pub fn settings(sandbox: &Sandbox) -> Settings {
     let flags = Flags {
         address: Some(address().to_owned()),
-        task_queue: Some(stage.queue.clone()),
-        database: Some(stage.database.clone()),
+        task_queue: Some(sandbox.queue.clone()),
+        database: Some(sandbox.database.clone()),
         ..Flags::default()
     };
     let environment = std::env::vars_os().filter(|(name, _)| name == "HOME");
     // Whoever runs the tests may have a settings file.
-    let place = ("XDG_CONFIG_HOME".into(), stage.folder.path().into());
-    Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), stage.folder.path()).unwrap()
+    let place = ("XDG_CONFIG_HOME".into(), sandbox.folder.path().into());
+    Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), sandbox.folder.path()).unwrap()
 }
 
-pub fn setup(stage: &Stage) -> Setup {
+pub fn setup(sandbox: &Sandbox) -> Setup {
     Setup {
         server: address().to_owned(),
         namespace: "default".to_owned(),
-        task_queue: stage.queue.clone(),
+        task_queue: sandbox.queue.clone(),
         host: idempotence::runtime::backend::host(),
-        database: stage.database.display().to_string(),
+        database: sandbox.database.display().to_string(),
         log: String::new(),
         session: "T".to_owned(),
         seed: 7,
@@ -219,15 +219,15 @@ async fn the_whole_app_runs_without_a_terminal() {
         return;
     }
     let _alone = SEED_ORDER.lock().await;
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let worker = WorkerCommand {
         program: PathBuf::from(PROGRAM),
         address: address().to_owned(),
         namespace: "default".to_owned(),
-        task_queue: stage.queue.clone(),
+        task_queue: sandbox.queue.clone(),
         connection_flags: Vec::new(),
-        database: stage.database.clone(),
-        log: Some(stage.folder.path().join("worker.log")),
+        database: sandbox.database.clone(),
+        log: Some(sandbox.folder.path().join("worker.log")),
     };
     let (sender, mut told) = mpsc::channel(64);
     let (relay, mut messages) = mpsc::channel(64);
@@ -249,7 +249,7 @@ async fn the_whole_app_runs_without_a_terminal() {
             }
         }
     });
-    let executor = Executor::start(Arc::new(settings(&stage)), worker, true, sender);
+    let executor = Executor::start(Arc::new(settings(&sandbox)), worker, true, sender);
     let commands = Mutex::new(Vec::new());
     let execute = |command| {
         // What asks the server about open orders comes as often as it takes.
@@ -261,13 +261,13 @@ async fn the_whole_app_runs_without_a_terminal() {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let (mut pressed, mut outside) = (pressed.map(|event| event.map(Into::into)).boxed(), futures::stream::pending());
     let app =
-        event_loop::run(&mut terminal, App::new(setup(&stage)), &mut pressed, &mut messages, execute, &mut outside);
-    let (app, _) = tokio::time::timeout(crate::stage::PATIENCE, app).await.expect("it ends in time").unwrap();
+        event_loop::run(&mut terminal, App::new(setup(&sandbox)), &mut pressed, &mut messages, execute, &mut outside);
+    let (app, _) = tokio::time::timeout(crate::sandbox::EVENT_TIMEOUT, app).await.expect("it ends in time").unwrap();
     terminal.draw(|frame| ui::draw(frame, &app)).unwrap();
     let screen = terminal.backend().to_string();
     for expected in ["expected 1001 = actual 1001", "RIGHT", "!↺", "applied once", "failed after commit"] {
         assert!(screen.contains(expected), "{expected} is missing:\n{screen}");
     }
     assert_eq!(commands.lock().unwrap().len(), 2, "one order and the end");
-    stage.assert_right(1001);
+    sandbox.assert_right(1001);
 }

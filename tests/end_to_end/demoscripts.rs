@@ -8,12 +8,12 @@ use std::{
 };
 
 use crate::{
+    sandbox::{PROGRAM, Sandbox, address, free_port, offline, program, text},
     screen::{Screen, dashboard},
-    stage::{PROGRAM, Stage, address, free_port, offline, program, text},
 };
 
-/// The script on `stage`, with its settings in the environment.
-fn script(stage: &Stage, name: &str) -> Command {
+/// The script on `sandbox`, with its settings in the environment.
+fn script(sandbox: &Sandbox, name: &str) -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demoscripts").join(name);
     let mut command = Command::new(path);
     for setting in idempotence::config::NAMES {
@@ -22,18 +22,18 @@ fn script(stage: &Stage, name: &str) -> Command {
     command
         .env("IDEMPOTENCE", PROGRAM)
         .env("TEMPORAL_ADDRESS", address())
-        .env("TASKQUEUE", &stage.queue)
-        .env("DATABASE", &stage.database)
-        .env("XDG_STATE_HOME", stage.folder.path())
-        .env("XDG_CONFIG_HOME", stage.folder.path())
-        .current_dir(stage.folder.path());
+        .env("TASKQUEUE", &sandbox.queue)
+        .env("DATABASE", &sandbox.database)
+        .env("XDG_STATE_HOME", sandbox.folder.path())
+        .env("XDG_CONFIG_HOME", sandbox.folder.path())
+        .current_dir(sandbox.folder.path());
     command
 }
 
 /// Submits the order twice, under a workflow id of this test's own.
-fn demo(stage: &Stage, more: &[&str]) -> Output {
-    let workflow = format!("{}-11235", stage.queue);
-    script(stage, "idempotencydemo.sh").args(["--workflow-id", &workflow]).args(more).output().unwrap()
+fn demo(sandbox: &Sandbox, more: &[&str]) -> Output {
+    let workflow = format!("{}-11235", sandbox.queue);
+    script(sandbox, "idempotencydemo.sh").args(["--workflow-id", &workflow]).args(more).output().unwrap()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -46,9 +46,9 @@ fn the_second_submission_of_an_order_changes_nothing() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let output = demo(&stage, &["--faults", "after-commit-once"]);
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let output = demo(&sandbox, &["--faults", "after-commit-once"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
     let told: Vec<_> = out.lines().filter(|line| line.starts_with("stock ") || line.starts_with("result")).collect();
@@ -57,9 +57,9 @@ fn the_second_submission_of_an_order_changes_nothing() {
     assert_eq!(second, ["stock before: 1001", "result: replayed", "stock after: 1001"]);
     let last = "right: the second submission changed nothing, the stock is still 1001";
     assert_eq!(out.lines().last(), Some(last));
-    stage.assert_right(1001);
+    sandbox.assert_right(1001);
     assert!(!format!("{out}{problem}").contains("VISA"), "{out}{problem}");
-    for path in files(stage.folder.path()) {
+    for path in files(sandbox.folder.path()) {
         let kept = fs::read(&path).unwrap();
         assert!(!String::from_utf8_lossy(&kept).contains("VISA"), "{} keeps the payment", path.display());
     }
@@ -70,9 +70,9 @@ fn a_second_submission_that_is_applied_again_is_said_and_exits_1() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let output = demo(&stage, &["--faults", "none", "--guard", "off"]);
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let output = demo(&sandbox, &["--faults", "none", "--guard", "off"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{problem}");
     let last = "WRONG: the second submission changed the stock from 1001 to 2";
@@ -84,14 +84,14 @@ fn the_demo_says_what_it_needs_where_there_is_no_server_or_another_database() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let dead = format!("127.0.0.1:{}", free_port());
-    let output = script(&stage, "idempotencydemo.sh").env("TEMPORAL_ADDRESS", &dead).output().unwrap();
+    let output = script(&sandbox, "idempotencydemo.sh").env("TEMPORAL_ADDRESS", &dead).output().unwrap();
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{problem}");
     assert!(problem.lines().last().unwrap().contains("needs a server and a worker that run"), "{problem}");
-    let _worker = stage.worker();
-    let elsewhere = Stage { queue: stage.queue.clone(), ..Stage::new() };
+    let _worker = sandbox.worker();
+    let elsewhere = Sandbox { queue: sandbox.queue.clone(), ..Sandbox::new() };
     let output = demo(&elsewhere, &["--faults", "none"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{problem}");
@@ -119,18 +119,18 @@ impl Drop for Bystander {
 }
 
 /// Processes that have the words, and are no workers: an order with that name, a script, and a shell.
-fn bystanders(stage: &Stage) -> Vec<Bystander> {
-    let folder = stage.folder.path().join("scripts");
+fn bystanders(sandbox: &Sandbox) -> Vec<Bystander> {
+    let folder = sandbox.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();
     let named = folder.join("idempotence");
     fs::write(&named, "#!/bin/sh\nread line\n").unwrap();
     fs::set_permissions(&named, fs::Permissions::from_mode(0o755)).unwrap();
-    let queue = ["--task-queue", &stage.queue];
-    let workflow = format!("{}-bystander", stage.queue);
+    let queue = ["--task-queue", &sandbox.queue];
+    let workflow = format!("{}-bystander", sandbox.queue);
     // It has to be there still when the worker that takes it is killed.
     let forever = "update.before-commit=delay(3600000)";
     vec![
-        Bystander::run(stage.command("start").args(["worker", "--faults", forever, "--workflow-id", &workflow])),
+        Bystander::run(sandbox.command("start").args(["worker", "--faults", forever, "--workflow-id", &workflow])),
         Bystander::run(Command::new(named).arg("worker").args(queue)),
         Bystander::run(Command::new("sh").args(["-c", "read line", "idempotence", "worker"]).args(queue)),
     ]
@@ -141,16 +141,16 @@ fn exactly_the_workers_of_the_task_queue_are_killed() {
     if offline() {
         return;
     }
-    let (stage, other) = (Stage::new(), Stage::new());
-    let mut bystanders = bystanders(&stage);
-    let none = script(&stage, "kill_worker.sh").output().unwrap();
+    let (sandbox, other) = (Sandbox::new(), Sandbox::new());
+    let mut bystanders = bystanders(&sandbox);
+    let none = script(&sandbox, "kill_worker.sh").output().unwrap();
     let (out, problem) = text(&none);
     assert_eq!((none.status.code(), out.as_str()), (Some(1), ""), "{problem}");
-    assert!(problem.contains(&stage.queue) && problem.contains("idempotence worker"), "{problem}");
+    assert!(problem.contains(&sandbox.queue) && problem.contains("idempotence worker"), "{problem}");
 
-    let mut worker = stage.worker();
+    let mut worker = sandbox.worker();
     bystanders.push(Bystander::run(other.command("worker").arg("--with-parent")));
-    let output = script(&stage, "kill_worker.sh").output().unwrap();
+    let output = script(&sandbox, "kill_worker.sh").output().unwrap();
     let (out, problem) = text(&output);
     let told = format!("killed worker {}\n", worker.pid());
     assert_eq!((output.status.code(), out, problem.as_str()), (Some(0), told, ""));
@@ -165,12 +165,12 @@ fn a_worker_is_known_by_the_task_queue_in_its_environment_too() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut command = program(stage.folder.path());
-    command.env("TASKQUEUE", &stage.queue).env("DATABASE", &stage.database);
+    let sandbox = Sandbox::new();
+    let mut command = program(sandbox.folder.path());
+    command.env("TASKQUEUE", &sandbox.queue).env("DATABASE", &sandbox.database);
     let mut worker = Bystander::run(command.args(["--address", address(), "worker", "--with-parent"]));
     let told = format!("killed worker {}\n", worker.0.id());
-    let output = script(&stage, "kill_worker.sh").output().unwrap();
+    let output = script(&sandbox, "kill_worker.sh").output().unwrap();
     assert_eq!(text(&output).0, told, "{output:?}");
     assert!(!worker.0.wait().unwrap().success());
 }
@@ -180,10 +180,10 @@ fn a_dashboard_survives_its_worker() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::run(dashboard(&stage, address()), 100, 30);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::run(dashboard(&sandbox, address()), 100, 30);
     screen.wait_for("● ready");
-    let output = script(&stage, "kill_worker.sh").output().unwrap();
+    let output = script(&sandbox, "kill_worker.sh").output().unwrap();
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
     assert_eq!(out.lines().count(), 1, "{out}");

@@ -14,7 +14,7 @@ use idempotence::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stage::{PROGRAM, SEED_ORDER, Stage, address, free_port, offline, program, text};
+use crate::sandbox::{PROGRAM, SEED_ORDER, Sandbox, address, free_port, offline, program, text};
 
 /// A folder with nothing but the extension in it, and the CLI.
 struct Extension {
@@ -35,10 +35,10 @@ impl Extension {
         Self { folder, cli }
     }
 
-    /// `temporal idempotence` on `stage`, whose settings are in the environment.
-    fn run(&self, stage: &Stage, arguments: &[&str]) -> Output {
+    /// `temporal idempotence` on `sandbox`, whose settings are in the environment.
+    fn run(&self, sandbox: &Sandbox, arguments: &[&str]) -> Output {
         let mut command = Command::new(&self.cli);
-        for (name, value) in program(stage.folder.path()).get_envs() {
+        for (name, value) in program(sandbox.folder.path()).get_envs() {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
@@ -47,9 +47,9 @@ impl Extension {
         command
             .env("PATH", self.folder.path())
             .env("TEMPORAL_ADDRESS", address())
-            .env("TASKQUEUE", &stage.queue)
-            .env("DATABASE", &stage.database)
-            .current_dir(stage.folder.path());
+            .env("TASKQUEUE", &sandbox.queue)
+            .env("DATABASE", &sandbox.database)
+            .current_dir(sandbox.folder.path());
         command.arg("idempotence").args(arguments).output().unwrap()
     }
 }
@@ -59,9 +59,9 @@ fn the_temporal_cli_runs_our_commands_and_passes_their_exit_codes_on() {
     if offline() {
         return;
     }
-    let (extension, stage) = (Extension::new(), Stage::new());
+    let (extension, sandbox) = (Extension::new(), Sandbox::new());
     let run = |arguments: &[&str]| {
-        let output = extension.run(&stage, arguments);
+        let output = extension.run(&sandbox, arguments);
         let (out, problem) = text(&output);
         (output.status.code(), out, problem)
     };
@@ -75,8 +75,8 @@ fn the_temporal_cli_runs_our_commands_and_passes_their_exit_codes_on() {
     let (code, _, problem) = run(&["nonsense"]);
     assert_eq!(code, Some(2), "{problem}");
 
-    let _worker = stage.worker();
-    let workflow = format!("{}-A12", stage.queue);
+    let _worker = sandbox.worker();
+    let workflow = format!("{}-A12", sandbox.queue);
     let order = ["start", "A12", "123456", "999", "--faults", "none", "--json", "--workflow-id", &workflow];
     for (guard, stock, verdict) in [("ledger", 1001, (0, "right")), ("off", 2, (1, "wrong"))] {
         let (code, out, problem) = run(&[&order[..], &["--guard", guard]].concat());
@@ -95,11 +95,11 @@ fn as_an_extension_it_starts_a_server_and_a_worker_of_its_own() {
         return;
     }
     let _alone = SEED_ORDER.blocking_lock();
-    let (extension, stage) = (Extension::new(), Stage::new());
+    let (extension, sandbox) = (Extension::new(), Sandbox::new());
     let server = format!("127.0.0.1:{}", free_port());
     let cli = extension.cli.to_str().unwrap();
     let demo = ["demo", "--faults", "crash-after-commit", "--address", &server, "--temporal-cli", cli];
-    let output = extension.run(&stage, &demo);
+    let output = extension.run(&sandbox, &demo);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
     assert!(out.lines().any(|line| line.starts_with("verdict right: stock 1001")), "{out}");

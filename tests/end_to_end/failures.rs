@@ -10,7 +10,7 @@ use std::{
 
 use idempotence::store::Fact;
 
-use crate::stage::{PATIENCE, Stage, applied, end, free_port, is_fault, offline, order, program, text};
+use crate::sandbox::{EVENT_TIMEOUT, Sandbox, applied, end, free_port, is_fault, offline, order, program, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_in_the_middle_of_an_order_loses_and_repeats_nothing() {
@@ -18,17 +18,17 @@ async fn a_worker_killed_in_the_middle_of_an_order_loses_and_repeats_nothing() {
         return;
     }
     for (point, committed) in [("before-commit", false), ("after-commit", true)] {
-        let stage = Stage::new();
-        let link = stage.link().await;
-        let mut worker = stage.worker();
-        let (_, watch) = stage.start(&link, "A", order("A", 10, &format!("update.{point}=1*delay(60000)"))).await;
-        stage.wait_for("the first attempt pauses", is_fault);
+        let sandbox = Sandbox::new();
+        let link = sandbox.link().await;
+        let mut worker = sandbox.worker();
+        let (_, watch) = sandbox.start(&link, "A", order("A", 10, &format!("update.{point}=1*delay(60000)"))).await;
+        sandbox.wait_for("the first attempt pauses", is_fault);
         worker.kill();
-        let done = stage.records().iter().any(|record| matches!(record.fact, Fact::Order(_)));
+        let done = sandbox.records().iter().any(|record| matches!(record.fact, Fact::Order(_)));
         assert_eq!(done, committed, "{point}");
-        let _next = stage.worker();
+        let _next = sandbox.worker();
         assert_eq!(end(&watch).await, applied());
-        stage.assert_right(990);
+        sandbox.assert_right(990);
     }
 }
 
@@ -37,14 +37,14 @@ async fn a_planned_crash_aborts_the_worker_process() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let mut worker = stage.worker();
-    let (_, watch) = stage.start(&link, "A", order("A", 10, "crash-after-commit")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let mut worker = sandbox.worker();
+    let (_, watch) = sandbox.start(&link, "A", order("A", 10, "crash-after-commit")).await;
     assert_eq!(worker.wait().signal(), Some(6), "it aborts");
-    let _next = stage.worker();
+    let _next = sandbox.worker();
     assert_eq!(end(&watch).await, applied());
-    stage.assert_right(990);
+    sandbox.assert_right(990);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,18 +52,18 @@ async fn a_worker_asked_to_stop_finishes_what_runs_and_exits_0() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let mut worker = stage.worker();
-    let (_, watch) = stage.start(&link, "A", order("A", 10, "update.before-commit=delay(700)")).await;
-    stage.wait_for("the attempt is under way", is_fault);
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let mut worker = sandbox.worker();
+    let (_, watch) = sandbox.start(&link, "A", order("A", 10, "update.before-commit=delay(700)")).await;
+    sandbox.wait_for("the attempt is under way", is_fault);
     terminate(worker.pid());
     assert_eq!(worker.wait().code(), Some(0));
-    let records = stage.records();
+    let records = sandbox.records();
     assert!(records.iter().any(|record| matches!(record.fact, Fact::Order(_))), "{records:#?}");
-    let _next = stage.worker();
+    let _next = sandbox.worker();
     assert_eq!(end(&watch).await, applied());
-    stage.assert_right(990);
+    sandbox.assert_right(990);
 }
 
 fn terminate(pid: u32) {
@@ -92,7 +92,7 @@ fn the_embedded_server_ends_with_its_parent_even_if_that_is_killed() {
     parent.wait().unwrap();
     let since = Instant::now();
     while TcpStream::connect(&address).is_ok() {
-        assert!(since.elapsed() < PATIENCE, "the server outlives its parent");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "the server outlives its parent");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     authority::{Authority, Validity},
     proxy::{HTTP2, ProxyOptions, TlsProxy},
-    stage::{address, offline, program, text},
+    sandbox::{address, offline, program, text},
 };
 
 #[test]

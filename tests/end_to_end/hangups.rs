@@ -11,8 +11,8 @@ use rustix::process::Signal;
 
 use crate::{
     presence::hangups_are_ignored,
+    sandbox::{Sandbox, address, free_port, offline, program, skipped},
     screen::{Screen, dashboard, send},
-    stage::{Stage, address, free_port, offline, program, skipped},
     terminal::silence,
 };
 
@@ -50,8 +50,8 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
         skipped("SIGHUP is ignored here, as under nohup");
         return;
     }
-    let stage = Stage::new();
-    let home = stage.folder.path();
+    let sandbox = Sandbox::new();
+    let home = sandbox.folder.path();
     let key = format!("k:{}=", "A".repeat(43));
     let run = |arguments: &[&str]| {
         let mut command = program(home);
@@ -63,7 +63,7 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
     let codec_server = || run(&["codec-server", "--listen", "127.0.0.1:0"]);
     let demo = || run(&["demo", "--address", address()]);
     let start = || {
-        let mut start = stage.command("start");
+        let mut start = sandbox.command("start");
         start.args(["A", "123456", "1", "--timeout", "3s"]);
         start
     };
@@ -92,9 +92,9 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
 
 #[test]
 fn a_dashboard_that_was_started_with_hangups_ignored_goes_on() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let program = dashboard(&stage, &address);
+    let program = dashboard(&sandbox, &address);
     let mut command: CommandBuilder = program.clone();
     let arguments = std::mem::take(command.get_argv_mut());
     command.get_argv_mut().extend(["sh", "-c", r#"trap "" HUP; exec "$@""#, "sh"].map(Into::into));

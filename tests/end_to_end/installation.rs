@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
+    sandbox::{EVENT_TIMEOUT, Sandbox, free_port},
     screen::{Screen, dashboard},
-    stage::{PATIENCE, Stage, free_port},
 };
 
 /// How long a dashboard is watched: several attempts to connect fit into it.
@@ -22,17 +22,17 @@ fn runs(log: &Path) -> usize {
 
 #[test]
 fn an_installation_that_failed_is_repeated_only_when_a_key_asks_for_it() {
-    let stage = Stage::new();
-    let folder = stage.folder.path().join("bin");
-    let (log, python) = (stage.folder.path().join("runs"), folder.join("python3"));
+    let sandbox = Sandbox::new();
+    let folder = sandbox.folder.path().join("bin");
+    let (log, python) = (sandbox.folder.path().join("runs"), folder.join("python3"));
     fs::create_dir(&folder).unwrap();
     fs::write(&python, format!("#!/bin/sh\necho run >> {}\necho 'ERROR: disk quota' >&2\nexit 1\n", log.display()))
         .unwrap();
     fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = dashboard(&stage, &format!("127.0.0.1:{}", free_port()));
+    let mut command = dashboard(&sandbox, &format!("127.0.0.1:{}", free_port()));
     command.env_remove("TEMPORAL_CLI");
     command.env("PATH", &folder);
-    command.env("XDG_CACHE_HOME", stage.folder.path());
+    command.env("XDG_CACHE_HOME", sandbox.folder.path());
     let mut screen = Screen::run(command, 160, 40);
     screen.wait_for("press X to repeat the installation");
     thread::sleep(WATCHED);
@@ -41,7 +41,7 @@ fn an_installation_that_failed_is_repeated_only_when_a_key_asks_for_it() {
     screen.press("X");
     let since = Instant::now();
     while runs(&log) < 2 {
-        assert!(since.elapsed() < PATIENCE, "it was not repeated");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "it was not repeated");
         thread::sleep(Duration::from_millis(50));
     }
     screen.press("q");

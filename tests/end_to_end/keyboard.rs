@@ -11,8 +11,8 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::process::Signal;
 
 use crate::{
+    sandbox::{EVENT_TIMEOUT, Sandbox},
     screen::{Screen, dashboard, send},
-    stage::{PATIENCE, Stage},
     terminal::silence,
 };
 
@@ -30,10 +30,10 @@ fn ends_at_once(screen: Screen) -> ExitStatus {
 
 #[test]
 fn a_burst_of_any_size_is_read_and_presses_nothing() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
     for end in ["q", "\u{3}"] {
-        let mut screen = Screen::open(&stage, &address, 80, 24);
+        let mut screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
         // More than the terminal holds: the writer blocks until it is read.
         screen.press(&"Ry?L/Fbox".repeat(1_000));
@@ -46,11 +46,11 @@ fn a_burst_of_any_size_is_read_and_presses_nothing() {
 
 #[test]
 fn control_c_quits_out_of_anything_that_is_incomplete() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
     for incomplete in ["\u{1b}[200~abc", "\u{1b}[", "\u{1b}]0;title", "\u{1b}P", "\u{1b}[M", "\u{1b}O"] {
         for end in ["\u{3}", "q"] {
-            let mut screen = Screen::open(&stage, &address, 80, 24);
+            let mut screen = Screen::open(&sandbox, &address, 80, 24);
             screen.wait_for("guard");
             screen.press(incomplete);
             // Longer than the rest of a sequence may take, and as a person needs to reach for another key.
@@ -101,10 +101,10 @@ impl Stuck {
 
 #[test]
 fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
     for end in ["q", "\u{3}"] {
-        let mut stuck = Stuck::open(dashboard(&stage, &address));
+        let mut stuck = Stuck::open(dashboard(&sandbox, &address));
         // Each key makes a frame.
         for _ in 0..20 {
             stuck.keys.write_all(b"?").expect("it reads keys");
@@ -116,12 +116,12 @@ fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
         assert!(stuck.ends_at_once().success());
     }
     for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
-        let mut stuck = Stuck::open(dashboard(&stage, &address));
+        let mut stuck = Stuck::open(dashboard(&sandbox, &address));
         let pid = stuck.child.process_id().expect("it runs");
         // More keys than anything holds; it reads them all the same.
         let since = Instant::now();
         stuck.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
-        assert!(since.elapsed() < PATIENCE);
+        assert!(since.elapsed() < EVENT_TIMEOUT);
         send(signal, pid);
         let status = stuck.ends_at_once();
         assert_eq!(status.exit_code(), 128 + u32::try_from(signal.as_raw()).expect("small"), "{signal:?}");
@@ -130,9 +130,9 @@ fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
 
 #[test]
 fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let screen = Screen::open_unsized(dashboard(&stage, &address));
+    let screen = Screen::open_unsized(dashboard(&sandbox, &address));
     let text = screen.wait_for("q quit");
     assert!(text.lines().count() == 24, "{text}");
     screen.resize(120, 40);
@@ -144,9 +144,9 @@ fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
 
 #[test]
 fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 80, 24);
+    let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
     assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[?u"), "it is asked for");
     screen.press("\u{1b}[?0u");
@@ -164,9 +164,9 @@ fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is
 
 #[test]
 fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refused() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 80, 24);
+    let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("──");
     screen.press("\u{1b}[2;5R");
     let text = screen.wait_until("ASCII", |text| text.is_ascii() && text.contains("shown in ASCII"));
@@ -175,7 +175,7 @@ fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refuse
     assert!(ends_at_once(screen).success());
     for (argument, reply) in [("--ascii=false", "\u{1b}[2;5R"), ("--ascii", "\u{1b}[2;5R"), ("--still", "\u{1b}[2;3R")]
     {
-        let mut command = dashboard(&stage, &address);
+        let mut command = dashboard(&sandbox, &address);
         command.arg(argument);
         let mut screen = Screen::run(command, 80, 24);
         screen.wait_for("q quit");
@@ -194,9 +194,9 @@ fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refuse
 
 #[test]
 fn a_key_that_is_held_without_that_protocol_acts_once() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 80, 24);
+    let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
     // The first delay of a keyboard, then thirty a second.
     screen.press("X");

@@ -13,13 +13,13 @@ use idempotence::{
 
 use crate::{
     dashboard::{settings, setup},
+    sandbox::{Sandbox, address, end, free_port, offline, order},
     screen::Screen,
-    stage::{Stage, address, end, free_port, offline, order},
 };
 
 /// A dashboard on the shared server, its worker ready, with this fault plan typed in.
-fn with_plan(stage: &Stage, plan: &str, columns: u16, rows: u16) -> Screen {
-    let mut screen = Screen::open(stage, address(), columns, rows);
+fn with_plan(sandbox: &Sandbox, plan: &str, columns: u16, rows: u16) -> Screen {
+    let mut screen = Screen::open(sandbox, address(), columns, rows);
     screen.wait_for("worker ● ready");
     screen.press("F");
     screen.wait_for("fault plan for the next orders");
@@ -41,8 +41,8 @@ fn a_plan_is_typed_and_a_wrong_one_is_not_taken() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 80, 24);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("F");
     screen.press("\u{15}");
@@ -55,7 +55,7 @@ fn a_plan_is_typed_and_a_wrong_one_is_not_taken() {
     screen.press("o");
     screen.wait_for("✗✗✓");
     quit(screen);
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,28 +63,28 @@ async fn retry_now_does_not_wait() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // The fourth attempt is due 7 s after the first, the reset sends the first again at once.
-    let mut screen = with_plan(&stage, "update.before-commit=3*error", 120, 40);
+    let mut screen = with_plan(&sandbox, "update.before-commit=3*error", 120, 40);
     screen.press("o");
-    let failed = stage.wait_for("the third failure", |fact| {
+    let failed = sandbox.wait_for("the third failure", |fact| {
         matches!(fact, Fact::Attempt(event)
             if event.origin.attempt.number() == 3 && matches!(event.phase, Phase::Failed { .. }))
     });
     let Fact::Attempt(AttemptEvent { origin, .. }) = failed.fact else { unreachable!("it was looked for") };
     // The server hears of it a moment after the journal, and until then there is no wait to cut short.
-    let link = stage.link().await;
+    let link = sandbox.link().await;
     while describe(&link, &origin.workflow, &origin.run).await.unwrap().pending.iter().all(|wait| wait.next.is_none()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     screen.press("n");
-    stage.wait_for("a first attempt of the same activity once more", |fact| {
+    sandbox.wait_for("a first attempt of the same activity once more", |fact| {
         matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 1
             && event.origin.activity == Activity::UpdateInventory && matches!(event.phase, Phase::Started))
     });
     screen.wait_for("completed");
     quit(screen);
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn a_cancelled_order_ends_and_its_effect_stays() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = with_plan(&stage, "update.after-commit=error", 80, 24);
+    let sandbox = Sandbox::new();
+    let mut screen = with_plan(&sandbox, "update.after-commit=error", 80, 24);
     screen.press("o");
     screen.wait_for("in, unconfirmed");
     screen.press("c");
@@ -101,7 +101,7 @@ fn a_cancelled_order_ends_and_its_effect_stays() {
     screen.press("y");
     screen.wait_for("cancelled");
     quit(screen);
-    assert_eq!(stage.document().stock, 999);
+    assert_eq!(sandbox.document().stock, 999);
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn a_killed_server_is_started_again_and_the_order_goes_on() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, &format!("127.0.0.1:{}", free_port()), 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("fo");
     screen.wait_for("in, unconfirmed");
@@ -130,8 +130,8 @@ fn the_filter_finds_and_escape_shows_all() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 80, 24);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("fffb");
     screen.wait_for("orders 10");
@@ -147,16 +147,16 @@ fn the_same_start_joins_the_order_that_runs() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = with_plan(&stage, "update.before-commit=delay(1500)", 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = with_plan(&sandbox, "update.before-commit=delay(1500)", 120, 40);
     screen.press("o");
     screen.wait_for("orders 1");
-    stage.wait_for("the attempt", |fact| matches!(fact, Fact::Attempt(_)));
+    sandbox.wait_for("the attempt", |fact| matches!(fact, Fact::Attempt(_)));
     screen.press("D");
     screen.wait_for("+1 joined");
     screen.wait_for("completed");
     quit(screen);
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +164,7 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     if offline() {
         return;
     }
-    let (ours, theirs) = (Stage::new(), Stage::new());
+    let (ours, theirs) = (Sandbox::new(), Sandbox::new());
     // A worker on another database writes nothing into the journal that this dashboard reads.
     let _worker = theirs.worker();
     // It polls before the server has heard that it lives; a dashboard that looks in between would start one of its own.
@@ -172,7 +172,7 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     while look_for_worker(&link, &theirs.queue).await.unwrap() == Presence::Nobody {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let ours = Stage { queue: theirs.queue.clone(), ..ours };
+    let ours = Sandbox { queue: theirs.queue.clone(), ..ours };
     let mut screen = Screen::open(&ours, address(), 120, 40);
     screen.wait_for("worker ● elsewhere");
     screen.press("F\u{15}update.before-commit=2*error\r");
@@ -190,8 +190,8 @@ fn an_attempt_whose_worker_is_killed_is_shown_to_have_died() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = with_plan(&stage, "update.before-commit=1*delay(60000)", 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = with_plan(&sandbox, "update.before-commit=1*delay(60000)", 120, 40);
     screen.press("o");
     // By then the server has said which worker runs it.
     screen.wait_for("changed 1 s ago");
@@ -207,8 +207,8 @@ fn copying_and_the_mouse_are_asked_of_the_terminal() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("fffo");
     screen.wait_for("completed");
@@ -252,19 +252,19 @@ fn an_open_order_is_there_again_after_a_restart_of_the_dashboard() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = with_plan(&stage, "update.before-commit=4*error", 120, 40);
+    let sandbox = Sandbox::new();
+    let mut screen = with_plan(&sandbox, "update.before-commit=4*error", 120, 40);
     screen.press("o");
     screen.wait_for("✗✗✗○");
     screen.press("q");
     assert!(screen.end().0.success());
-    let screen = Screen::open(&stage, address(), 120, 40);
+    let screen = Screen::open(&sandbox, address(), 120, 40);
     let text = screen.wait_until("the order with its attempts", |text| text.contains("✗✗✗"));
     assert!(text.contains("guard ledger") && text.contains("failed before commit"), "{text}");
     screen.wait_for("✗✗✗✗✓");
     screen.wait_for("completed");
     quit(screen);
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 /// Runs what the dashboard shows as a command, with the real program, through a shell.
@@ -282,30 +282,31 @@ async fn the_commands_that_are_shown_work() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let settings = settings(&stage);
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let settings = settings(&sandbox);
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
 
     // The core as the dashboard has it once the order was sent: nothing else starts it here.
-    let mut app = App::new(Setup { preset: Preset::AfterCommitOnce, session: stage.queue.clone(), ..setup(&stage) });
+    let mut app =
+        App::new(Setup { preset: Preset::AfterCommitOnce, session: sandbox.queue.clone(), ..setup(&sandbox) });
     app.update(Message::Link(Link::Up));
     app.update(Message::Intent(Intent::FreshOrder));
     let told = instructions(&app, app.selected().unwrap());
     typed(&told[0], &program);
-    stage.wait_for("the replay after the planned failure", |fact| {
+    sandbox.wait_for("the replay after the planned failure", |fact| {
         matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 2
             && matches!(event.phase, Phase::Completed { outcome: Outcome::Replayed }))
     });
     assert!(typed(&told[1], &program).contains(&app.selected().unwrap().workflow));
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 /// What the dashboard shows of an order that it knows from the journal and from this answer.
-fn instructions_for(stage: &Stage, started: &Started, described: Described) -> Vec<Instruction> {
-    let mut app = App::new(setup(stage));
-    for record in stage.records() {
+fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) -> Vec<Instruction> {
+    let mut app = App::new(setup(sandbox));
+    for record in sandbox.records() {
         app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record], more: false }));
     }
     let scheduled =
@@ -330,32 +331,32 @@ async fn the_commands_for_an_open_order_work() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let settings = settings(&stage);
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let settings = settings(&sandbox);
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
-    let link = stage.link().await;
-    let (started, watch) = stage.start(&link, "stuck", order("STUCK", 1, "update.before-commit=error")).await;
+    let link = sandbox.link().await;
+    let (started, watch) = sandbox.start(&link, "stuck", order("STUCK", 1, "update.before-commit=error")).await;
     let begins = |number| {
         move |fact: &Fact| {
             matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == number
             && matches!(event.phase, Phase::Started))
         }
     };
-    stage.wait_for("a third attempt", begins(3));
+    sandbox.wait_for("a third attempt", begins(3));
     // An answer may be overtaken by the journal, which is read after it; then the next one is asked for.
     let told = loop {
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-        let told = instructions_for(&stage, &started, described);
+        let told = instructions_for(&sandbox, &started, described);
         if told.iter().any(|instruction| instruction.line().contains("activity reset")) {
             break told;
         }
     };
     let does = |verb: &str| told.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
     typed(does("activity reset"), &program);
-    let firsts = || stage.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
-    stage.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
+    let firsts = || sandbox.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
+    sandbox.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
     typed(does("workflow cancel"), &program);
     assert_eq!(end(&watch).await, RunEnd::Cancelled);
 }

@@ -17,7 +17,7 @@ use idempotence::temporal::{Endpoint, Link, Patience, StartRequest, start};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::stage::{PATIENCE, Stage, free_port, offline, order, program};
+use crate::sandbox::{EVENT_TIMEOUT, Sandbox, free_port, offline, order, program};
 
 const WORKERS: usize = 4;
 
@@ -28,18 +28,22 @@ const SERVER_KILLS: u64 = 25;
 const SETTLES: Duration = Duration::from_mins(3);
 
 /// A process that is killed with this one: it watches its standard input.
-fn spawn(stage: &Stage, address: &str, arguments: &[&str]) -> Child {
-    let mut command = program(stage.folder.path());
+fn spawn(sandbox: &Sandbox, address: &str, arguments: &[&str]) -> Child {
+    let mut command = program(sandbox.folder.path());
     command.args(arguments).args(["--with-parent", "--address", address]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn worker(stage: &Stage, address: &str) -> Child {
-    spawn(stage, address, &["worker", "--task-queue", &stage.queue, "--database", stage.database.to_str().unwrap()])
+fn worker(sandbox: &Sandbox, address: &str) -> Child {
+    spawn(
+        sandbox,
+        address,
+        &["worker", "--task-queue", &sandbox.queue, "--database", sandbox.database.to_str().unwrap()],
+    )
 }
 
-fn server(stage: &Stage, address: &str) -> Child {
-    let mut child = spawn(stage, address, &["server"]);
+fn server(sandbox: &Sandbox, address: &str) -> Child {
+    let mut child = spawn(sandbox, address, &["server"]);
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("Temporal at "), "{line}");
@@ -117,15 +121,15 @@ async fn kill_loop() {
     let (kills, seed) = (number("IDEMPOTENCE_KILLS", 200), number("IDEMPOTENCE_SEED", u64::from(std::process::id())));
     println!("seed {seed}");
     let mut sequence = seed.wrapping_mul(2).wrapping_add(1);
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
-    let mut serving = server(&stage, &address);
-    let mut workers: Vec<Child> = (0..WORKERS).map(|_| worker(&stage, &address)).collect();
+    let mut serving = server(&sandbox, &address);
+    let mut workers: Vec<Child> = (0..WORKERS).map(|_| worker(&sandbox, &address)).collect();
     let link = Link::connect(&Endpoint::plain(&address, "default", "kill-loop"), Patience::Retries).await.unwrap();
     let (mut orders, mut restarts) = (JoinSet::new(), 0);
     for round in 0..kills {
         for index in 0..=random(&mut sequence, 3) {
-            orders.spawn(place(link.clone(), stage.queue.clone(), format!("K{round}-{index}")));
+            orders.spawn(place(link.clone(), sandbox.queue.clone(), format!("K{round}-{index}")));
         }
         sleep(Duration::from_millis(random(&mut sequence, 400))).await;
         if random(&mut sequence, SERVER_KILLS) == 0 {
@@ -133,15 +137,15 @@ async fn kill_loop() {
             // The server itself ends with its supervisor, which watches the pipe of the process that was killed.
             let since = Instant::now();
             while TcpStream::connect(&address).is_ok() {
-                assert!(since.elapsed() < PATIENCE, "the server outlives its parent");
+                assert!(since.elapsed() < EVENT_TIMEOUT, "the server outlives its parent");
                 sleep(Duration::from_millis(20)).await;
             }
-            serving = server(&stage, &address);
+            serving = server(&sandbox, &address);
             restarts += 1;
         } else {
             let index = usize::try_from(random(&mut sequence, WORKERS as u64)).unwrap();
             kill(&mut workers[index]);
-            workers[index] = worker(&stage, &address);
+            workers[index] = worker(&sandbox, &address);
         }
     }
     let placed = orders.len();
@@ -151,8 +155,8 @@ async fn kill_loop() {
     workers.iter_mut().for_each(kill);
     kill(&mut serving);
     // What a killed worker left unpublished is published at the next open.
-    drop(idempotence::store::JsonStore::open(&stage.database).unwrap());
-    let violations = violations(&stage.database, &completed);
+    drop(idempotence::store::JsonStore::open(&sandbox.database).unwrap());
+    let violations = violations(&sandbox.database, &completed);
     println!(
         "seed {seed}: {kills} kills, {restarts} of the server; {placed} orders, {} completed; {} violations",
         completed.len(),

@@ -9,7 +9,7 @@ use std::{
     sync::LazyLock,
 };
 
-use crate::stage::{Stage, applied, offline, order, program, skipped, text};
+use crate::sandbox::{Sandbox, applied, offline, order, program, skipped, text};
 
 struct Library {
     path: PathBuf,
@@ -53,25 +53,25 @@ async fn orders_and_resets_work_without_what_a_file_system_lacks() {
     }
     for what in ["hard-links", "folder-sync", "read-only-locks"] {
         let Some(environment) = lacking(what) else { return };
-        let mut stage = Stage::new();
+        let mut sandbox = Sandbox::new();
         // The longest name, so that the longest suffix must fit too.
-        let folder = stage.folder.path().join("data");
-        stage.database = folder.join("n".repeat(218) + ".json");
+        let folder = sandbox.folder.path().join("data");
+        sandbox.database = folder.join("n".repeat(218) + ".json");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join(".inventory-Ab3xYz"), "of a killed process").unwrap();
-        let log = stage.folder.path().join("worker.log");
-        let _worker = stage.worker_logging(&environment, &log);
-        let link = stage.link().await;
-        assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied(), "{what}");
-        let old = inode(&with_suffix(&stage.database, ".journal"));
-        let reset = stage.command("reset").args(["--yes", "--json"]).envs(environment).output().unwrap();
+        let log = sandbox.folder.path().join("worker.log");
+        let _worker = sandbox.worker_logging(&environment, &log);
+        let link = sandbox.link().await;
+        assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied(), "{what}");
+        let old = inode(&with_suffix(&sandbox.database, ".journal"));
+        let reset = sandbox.command("reset").args(["--yes", "--json"]).envs(environment).output().unwrap();
         let (out, problem) = text(&reset);
         assert!(reset.status.success(), "{what}: {problem}");
         let kept: serde_json::Value = serde_json::from_str(&out).unwrap();
         let kept = PathBuf::from(kept["keptJournal"].as_str().unwrap());
         assert_eq!(inode(&kept) == old, what != "hard-links", "{what}: a second name, or a copy");
-        assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied(), "{what}");
-        stage.assert_right(990);
+        assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied(), "{what}");
+        sandbox.assert_right(990);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 4, "{what}");
         let warnings = fs::read_to_string(&log).unwrap().matches("this folder cannot be synced").count();
         assert_eq!(warnings, usize::from(what == "folder-sync"), "{what}");

@@ -3,16 +3,16 @@
 use std::net::TcpListener;
 
 use crate::{
+    sandbox::Sandbox,
     screen::{Screen, dashboard},
-    stage::Stage,
 };
 
 /// Every byte of a dashboard that is opened with `arguments` and `environment`, shown, and quit.
 fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // Bound and silent: neither a server, nor a place to start one.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut command = dashboard(&stage, &silent.local_addr().unwrap().to_string());
+    let mut command = dashboard(&sandbox, &silent.local_addr().unwrap().to_string());
     command.args(arguments);
     for (name, value) in environment {
         command.env(name, value);
@@ -59,11 +59,11 @@ fn a_locale_without_unicode_gets_ascii_bytes_only() {
 
 #[test]
 fn a_terminal_without_a_cursor_gets_lines_and_no_escape_sequence() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     for (terminal, arguments) in
         [(Some("dumb"), vec![]), (Some(""), vec![]), (None, vec![]), (Some("xterm"), vec!["--plain"])]
     {
-        let mut command = dashboard(&stage, "127.0.0.1:1");
+        let mut command = dashboard(&sandbox, "127.0.0.1:1");
         command.env_remove("TERM");
         if let Some(terminal) = terminal {
             command.env("TERM", terminal);
@@ -75,7 +75,7 @@ fn a_terminal_without_a_cursor_gets_lines_and_no_escape_sequence() {
         for expected in ["step 1 of ", "UpdateInventoryActivity", "effect committed", "seen:"] {
             assert!(bytes.contains(expected), "{terminal:?}: {expected} is missing in {bytes}");
         }
-        let mut command = dashboard(&stage, "127.0.0.1:1");
+        let mut command = dashboard(&sandbox, "127.0.0.1:1");
         command.env("TERM", terminal.unwrap_or_default());
         command.args(["walkthrough", "--notes"]);
         command.args(&arguments);

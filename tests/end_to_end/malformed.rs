@@ -19,14 +19,14 @@ use temporalio_common::{
     },
 };
 
-use crate::stage::{PATIENCE, Stage, address, applied, end, offline, order};
+use crate::sandbox::{EVENT_TIMEOUT, Sandbox, address, applied, end, offline, order};
 
 const GOOD: &str = r#"{"OrderID":"A","Item":"123456","Quantity":1}"#;
 
 /// Starts a workflow with these arguments, as a client of any language does.
-async fn start_raw(stage: &Stage, link: &Link, workflow_type: &str, arguments: &[&str]) -> (String, String) {
+async fn start_raw(sandbox: &Sandbox, link: &Link, workflow_type: &str, arguments: &[&str]) -> (String, String) {
     let payloads = arguments.iter().map(|argument| payload("json/plain", argument.as_bytes())).collect();
-    start_with(stage, link, workflow_type, payloads).await
+    start_with(sandbox, link, workflow_type, payloads).await
 }
 
 fn payload(encoding: &str, data: &[u8]) -> Payload {
@@ -34,13 +34,13 @@ fn payload(encoding: &str, data: &[u8]) -> Payload {
     Payload { metadata, data: data.to_vec(), ..Payload::default() }
 }
 
-async fn start_with(stage: &Stage, link: &Link, workflow_type: &str, payloads: Vec<Payload>) -> (String, String) {
+async fn start_with(sandbox: &Sandbox, link: &Link, workflow_type: &str, payloads: Vec<Payload>) -> (String, String) {
     let workflow = uuid::Uuid::new_v4().to_string();
     let request = StartWorkflowExecutionRequest {
         namespace: link.client().namespace(),
         workflow_id: workflow.clone(),
         workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
-        task_queue: Some(TaskQueue { name: stage.queue.clone(), ..TaskQueue::default() }),
+        task_queue: Some(TaskQueue { name: sandbox.queue.clone(), ..TaskQueue::default() }),
         input: Some(Payloads { payloads }),
         request_id: uuid::Uuid::new_v4().to_string(),
         ..StartWorkflowExecutionRequest::default()
@@ -50,8 +50,8 @@ async fn start_with(stage: &Stage, link: &Link, workflow_type: &str, payloads: V
     (workflow, answer.into_inner().run_id)
 }
 
-fn refusals(stage: &Stage) -> Vec<Refused> {
-    let refused = stage.records().into_iter().filter_map(|record| match record.fact {
+fn refusals(sandbox: &Sandbox) -> Vec<Refused> {
+    let refused = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Reject(refused) => Some(refused),
         _ => None,
     });
@@ -63,9 +63,9 @@ async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
     let inputs: [(&[&str], &str); 8] = [
         (&[], "0 arguments"),
         (&[GOOD, GOOD], "2 arguments"),
@@ -81,25 +81,25 @@ async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
     ];
     for (number, (arguments, part)) in inputs.into_iter().enumerate() {
         let workflow_type = ["InventoryTask", "InventoryWorkflow"][number % 2];
-        let (workflow, run) = start_raw(&stage, &link, workflow_type, arguments).await;
+        let (workflow, run) = start_raw(&sandbox, &link, workflow_type, arguments).await;
         let ended = end(&watch(&link, &workflow, &run)).await;
         let RunEnd::Rejected { code, message } = &ended else { panic!("{part}: {ended:?}") };
         assert!(code == "InvalidOrder" && message.contains(part), "{part}: {ended:?}");
-        let recorded = refusals(&stage).pop().unwrap();
+        let recorded = refusals(&sandbox).pop().unwrap();
         assert_eq!((&recorded.code, &recorded.message), (code, message));
         assert_eq!((recorded.workflow, recorded.run), (workflow, run));
     }
-    assert_eq!(refusals(&stage).len(), 8, "each once");
-    let keys: Vec<_> = refusals(&stage).into_iter().filter_map(|refused| refused.key).collect();
+    assert_eq!(refusals(&sandbox).len(), 8, "each once");
+    let keys: Vec<_> = refusals(&sandbox).into_iter().filter_map(|refused| refused.key).collect();
     assert_eq!(
         keys.iter().map(idempotence::domain::IdempotencyKey::as_str).collect::<Vec<_>>(),
         ["order:A94", "order:A98"]
     );
     let lossless = r#"{"OrderID":11235,"Item":123456,"Quantity":"1"}"#;
-    let (workflow, run) = start_raw(&stage, &link, "InventoryTask", &[lossless]).await;
+    let (workflow, run) = start_raw(&sandbox, &link, "InventoryTask", &[lossless]).await;
     assert_eq!(end(&watch(&link, &workflow, &run)).await, applied());
-    assert_eq!(stage.document().last_order, "11235");
-    stage.assert_right(999);
+    assert_eq!(sandbox.document().last_order, "11235");
+    sandbox.assert_right(999);
 }
 
 /// Every retry setting that is accepted is one that the server accepts.
@@ -108,9 +108,9 @@ async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
     let year = 365 * 24 * 3_600 * 1_000;
     let long = RetrySettings {
         initial_interval_millis: year,
@@ -130,9 +130,9 @@ async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
     for (id, retry) in [("long", long), ("short", short)] {
         let input = order(id, 1, "none");
         let demo = input.demo.map(|demo| Demo { retry, ..demo });
-        assert_eq!(stage.place(&link, OrderInput { demo, ..input }).await, applied(), "{id}");
+        assert_eq!(sandbox.place(&link, OrderInput { demo, ..input }).await, applied(), "{id}");
     }
-    stage.assert_right(998);
+    sandbox.assert_right(998);
 }
 
 /// A key file's line as the environment has it: `id:BASE64`.
@@ -160,9 +160,9 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let key = key("stage", 'A');
-    let _worker = stage.worker_with(&encrypting(&key));
+    let sandbox = Sandbox::new();
+    let key = key("sandbox", 'A');
+    let _worker = sandbox.worker_with(&encrypting(&key));
     let codec = codec(&key);
     let endpoint = Endpoint { codec: Some(codec.clone()), ..Endpoint::plain(address(), "default", "test") };
     let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
@@ -184,7 +184,7 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
         for encrypted in [true, false] {
             let plain: Vec<_> = arguments.iter().map(|text| payload("json/plain", text.as_bytes())).collect();
             let payloads = if encrypted { sealed(&codec, plain).await } else { plain };
-            let (workflow, run) = start_with(&stage, &link, "InventoryWorkflow", payloads).await;
+            let (workflow, run) = start_with(&sandbox, &link, "InventoryWorkflow", payloads).await;
             let ended = end(&watch(&link, &workflow, &run)).await;
             let refused = |code: &str, message: &str| code == "InvalidOrder" && message.contains(part);
             assert!(
@@ -193,8 +193,8 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
             );
         }
     }
-    assert_eq!(refusals(&stage).len(), 2 * inputs.len(), "each once");
-    stage.assert_right(1000);
+    assert_eq!(refusals(&sandbox).len(), 2 * inputs.len(), "each once");
+    sandbox.assert_right(1000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,11 +202,11 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let (ours, theirs) = (key("stage", 'A'), key("other", 'E'));
-    let log = stage.folder.path().join("worker.log");
-    let mut worker = stage.worker_logging(&encrypting(&ours), &log);
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let (ours, theirs) = (key("sandbox", 'A'), key("other", 'E'));
+    let log = sandbox.folder.path().join("worker.log");
+    let mut worker = sandbox.worker_logging(&encrypting(&ours), &log);
+    let link = sandbox.link().await;
     let good = || vec![payload("json/plain", GOOD.as_bytes())];
     let unknown = sealed(&codec(&theirs), good()).await;
     let our_key = codec(&ours);
@@ -219,16 +219,16 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
     for (payloads, part) in [
         (unknown, "the key \"other\", which is not at hand"),
         (short, "it is damaged, or was never encrypted"),
-        (damaged, "the key 'stage' does not open it"),
+        (damaged, "the key 'sandbox' does not open it"),
         (nameless, "does not say with which key"),
     ] {
-        let (workflow, run) = start_with(&stage, &link, "InventoryWorkflow", payloads).await;
+        let (workflow, run) = start_with(&sandbox, &link, "InventoryWorkflow", payloads).await;
         let since = Instant::now();
         let failing = loop {
             if let Some(failing) = describe(&link, &workflow, &run).await.unwrap().failing {
                 break failing.explain();
             }
-            assert!(since.elapsed() < PATIENCE, "{part}: it does not fail");
+            assert!(since.elapsed() < EVENT_TIMEOUT, "{part}: it does not fail");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         };
         assert!(failing.contains(part), "{part}: {failing}");
@@ -236,11 +236,11 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
         assert!(logged.lines().any(|line| line.contains("WARN") && line.contains(part)), "{part}: {logged}");
         first.get_or_insert((workflow, run));
     }
-    assert!(refusals(&stage).is_empty(), "another worker may be able to read them");
+    assert!(refusals(&sandbox).is_empty(), "another worker may be able to read them");
     worker.kill();
-    let _able = stage.worker_with(&encrypting(&theirs));
+    let _able = sandbox.worker_with(&encrypting(&theirs));
     let (workflow, run) = first.unwrap();
-    stage.wait_for("the order of the other key", |fact| matches!(fact, Fact::Order(_)));
+    sandbox.wait_for("the order of the other key", |fact| matches!(fact, Fact::Order(_)));
     let endpoint = Endpoint { codec: Some(codec(&theirs)), ..Endpoint::plain(address(), "default", "test") };
     let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
     assert_eq!(end(&watch(&link, &workflow, &run)).await, applied());

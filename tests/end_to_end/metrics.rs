@@ -11,7 +11,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::stage::{PATIENCE, Stage, address, applied, offline, order, replayed};
+use crate::sandbox::{EVENT_TIMEOUT, Sandbox, address, applied, offline, order, replayed};
 
 async fn page(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -23,10 +23,10 @@ async fn page(address: SocketAddr) -> String {
 }
 
 /// The orders of a test, and the page after them.
-async fn orders(stage: &Stage, link: &Link, address: SocketAddr) -> String {
-    assert_eq!(stage.place(link, order("A", 10, "after-commit-once")).await, applied());
-    assert_eq!(stage.place(link, order("A", 10, "none")).await, replayed());
-    let rejected = stage.place(link, order("B", -1, "none")).await;
+async fn orders(sandbox: &Sandbox, link: &Link, address: SocketAddr) -> String {
+    assert_eq!(sandbox.place(link, order("A", 10, "after-commit-once")).await, applied());
+    assert_eq!(sandbox.place(link, order("A", 10, "none")).await, replayed());
+    let rejected = sandbox.place(link, order("B", -1, "none")).await;
     assert!(matches!(rejected, RunEnd::Rejected { .. }), "{rejected:?}");
     page(address).await
 }
@@ -36,20 +36,20 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
     let exporter = Exporter::start("127.0.0.1:0".parse().unwrap()).unwrap();
     let at = exporter.address();
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let metered = ConnectionOptions::new(url).maybe_metrics_meter(exporter.client_meter()).build();
     Connection::connect(metered).await.unwrap();
-    let setup = WorkerSetup { metrics: Some(exporter), ..stage.worker_setup(&link) };
+    let setup = WorkerSetup { metrics: Some(exporter), ..sandbox.worker_setup(&link) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {
         let _stopped = stopped.await;
     });
     let asked = async {
-        let page = orders(&stage, &link, at).await;
+        let page = orders(&sandbox, &link, at).await;
         stop.send(()).unwrap();
         page
     };
@@ -80,7 +80,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, closed).await.expect("the endpoint ends with the worker");
+    tokio::time::timeout(EVENT_TIMEOUT, closed).await.expect("the endpoint ends with the worker");
 }
 
 /// The page of a worker process.

@@ -17,7 +17,7 @@ use idempotence::{
 
 use crate::{
     lacking::lacking,
-    stage::{PATIENCE, Stage, WorkerProcess, applied, end, free_port, offline, order, program, skipped, text},
+    sandbox::{EVENT_TIMEOUT, Sandbox, WorkerProcess, applied, end, free_port, offline, order, program, skipped, text},
 };
 
 /// A mount namespace, in which this user may mount.
@@ -95,15 +95,15 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
     if offline() {
         return;
     }
-    let mut stage = Stage::new();
-    let folder = stage.folder.path().to_owned();
-    stage.database = folder.join("disk/inventory.json");
+    let mut sandbox = Sandbox::new();
+    let folder = sandbox.folder.path().to_owned();
+    sandbox.database = folder.join("disk/inventory.json");
     let Some(mounts) = Mounts::new(&folder, "mkdir disk; mount -t tmpfs -o size=128k none disk") else { return };
-    let mut worker = WorkerProcess::start(mounts.inside(&stage.command("worker")), &[], Stdio::inherit());
-    let link = stage.link().await;
-    assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied());
+    let mut worker = WorkerProcess::start(mounts.inside(&sandbox.command("worker")), &[], Stdio::inherit());
+    let link = sandbox.link().await;
+    assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied());
     assert!(!mounts.run(&folder, "cat /dev/zero > disk/fill").status.success(), "it is full");
-    let (started, watch) = stage.start(&link, "B", order("B", 10, "none")).await;
+    let (started, watch) = sandbox.start(&link, "B", order("B", 10, "none")).await;
     let since = Instant::now();
     // First the document has no room. The journal's last block takes some more lines.
     let is_full =
@@ -115,15 +115,15 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
         .iter()
         .any(|pending| pending.failure.as_ref().is_some_and(|failure| is_full(&failure.message)))
     {
-        assert!(since.elapsed() < PATIENCE, "the order did not meet the full disk");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "the order did not meet the full disk");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     for arguments in [&["audit"][..], &["doctor"], &["reset", "--yes"], &["worker"]] {
-        let mut command = stage.command(arguments[0]);
+        let mut command = sandbox.command(arguments[0]);
         assert_refused(&mounts.inside(command.args(&arguments[1..])).output().unwrap(), &FULL);
     }
     let audit = || {
-        let output = mounts.inside(stage.command("audit").arg("--json")).output().unwrap();
+        let output = mounts.inside(sandbox.command("audit").arg("--json")).output().unwrap();
         serde_json::from_str::<serde_json::Value>(&text(&output).0).unwrap()
     };
     assert!(audit()["orders"].as_u64().unwrap() >= 1, "what was acknowledged is there");
@@ -133,7 +133,7 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
     let audit = audit();
     assert_eq!((audit["verdict"].as_str(), audit["orders"].as_u64()), (Some("right"), Some(2)), "{audit}");
     assert_eq!(audit["stock"]["actual"], 980, "{audit}");
-    let reset = mounts.inside(stage.command("reset").arg("--yes")).output().unwrap();
+    let reset = mounts.inside(sandbox.command("reset").arg("--yes")).output().unwrap();
     assert!(reset.status.success(), "{reset:?}");
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::{
     mounts::Mounts,
+    sandbox::{Sandbox, address, applied, offline, order, program, text},
     screen::Screen,
-    stage::{Stage, address, applied, offline, order, program, text},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,23 +13,23 @@ async fn without_a_log_file_every_command_runs_and_says_so_once() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    fs::create_dir_all(stage.folder.path().join("idempotence/idempotence.log")).unwrap();
-    let demo = program(stage.folder.path()).args(["demo", "happy-path", "--address", address()]).output().unwrap();
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.folder.path().join("idempotence/idempotence.log")).unwrap();
+    let demo = program(sandbox.folder.path()).args(["demo", "happy-path", "--address", address()]).output().unwrap();
     let (out, problem) = text(&demo);
     assert!(
         demo.status.success() && out.contains("verdict right") && out.contains("log not written"),
         "{out}{problem}"
     );
     assert_eq!(problem.matches("no log is written, as ").count(), 1, "{problem}");
-    let worker = stage.worker();
-    let link = stage.link().await;
-    assert_eq!(stage.place(&link, order("A", 1, "none")).await, applied());
+    let worker = sandbox.worker();
+    let link = sandbox.link().await;
+    assert_eq!(sandbox.place(&link, order("A", 1, "none")).await, applied());
     drop(worker);
-    let mut screen = Screen::open(&stage, address(), 80, 24);
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
     screen.wait_for("worker ● ready");
-    let workflow = format!("{}-B", stage.queue);
-    let mut start = stage.command("start");
+    let workflow = format!("{}-B", sandbox.queue);
+    let mut start = sandbox.command("start");
     let start = start.args(["B", "123456", "1", "--faults", "none", "--workflow-id", &workflow]).output().unwrap();
     let (out, problem) = text(&start);
     assert!(start.status.success() && out.contains("stock after: 998"), "{out}{problem}");
@@ -39,7 +39,7 @@ async fn without_a_log_file_every_command_runs_and_says_so_once() {
     screen.press("Lq");
     let left = screen.leave();
     assert!(left.status.success() && left.text.contains("log not written"), "{}", left.text);
-    stage.assert_right(998);
+    sandbox.assert_right(998);
 }
 
 #[test]

@@ -16,17 +16,17 @@ use temporalio_common::protos::temporal::api::{
 use tonic::IntoRequest;
 
 use crate::{
+    sandbox::{EVENT_TIMEOUT, Sandbox, address, offline, order, text},
     screen::Screen,
-    stage::{PATIENCE, Stage, address, offline, order, text},
 };
 
 /// Begins a run of our workflow type as other code does: with a timer, which fires at once.
-async fn begin_with_a_timer(stage: &Stage, link: &Link) {
+async fn begin_with_a_timer(sandbox: &Sandbox, link: &Link) {
     let identity = "31@another-host".to_owned();
     let namespace = link.client().namespace();
     let poll = PollWorkflowTaskQueueRequest {
         namespace: namespace.clone(),
-        task_queue: Some(TaskQueue { name: stage.queue.clone(), ..TaskQueue::default() }),
+        task_queue: Some(TaskQueue { name: sandbox.queue.clone(), ..TaskQueue::default() }),
         identity: identity.clone(),
         ..PollWorkflowTaskQueueRequest::default()
     };
@@ -56,20 +56,20 @@ async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let (started, _) = stage.start(&link, "A", order("A", 10, "none")).await;
-    begin_with_a_timer(&stage, &link).await;
-    let log = stage.folder.path().join("worker.log");
-    let mut worker = stage.worker_logging(&[], &log);
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let (started, _) = sandbox.start(&link, "A", order("A", 10, "none")).await;
+    begin_with_a_timer(&sandbox, &link).await;
+    let log = sandbox.folder.path().join("worker.log");
+    let mut worker = sandbox.worker_logging(&[], &log);
     let since = Instant::now();
     let parts = ["WARN", "its code does not fit the history", "TMPRL1100"];
     let named = |line: &str| parts.iter().all(|part| line.contains(part));
     while !fs::read_to_string(&log).unwrap().lines().any(named) {
-        assert!(since.elapsed() < PATIENCE, "{}", fs::read_to_string(&log).unwrap());
+        assert!(since.elapsed() < EVENT_TIMEOUT, "{}", fs::read_to_string(&log).unwrap());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let mut start = stage.command("start");
+    let mut start = sandbox.command("start");
     start.args(["A", "123456", "10", "--faults", "none", "--workflow-id", &started.workflow]);
     let output = start.output().unwrap();
     let (_, problem) = text(&output);
@@ -77,7 +77,7 @@ async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter
     for part in ["its code does not fit the history", "terminate the workflow and start the order again"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
-    let mut screen = Screen::open(&stage, address(), 80, 24);
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
     screen.wait_until("what fails", |text| {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         text.contains("WORKFLOW TASK FAILS") && text.contains("its code does not fit the history")
@@ -85,5 +85,5 @@ async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter
     screen.press("q");
     assert!(screen.end().0.success());
     assert!(!worker.has_ended(), "it serves other orders");
-    stage.assert_right(1000);
+    sandbox.assert_right(1000);
 }

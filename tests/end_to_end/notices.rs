@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::{
+    sandbox::{Sandbox, address, offline, text},
     screen::Screen,
-    stage::{Stage, address, offline, text},
 };
 
 /// The screen's text without its line breaks: a notice may take two rows.
@@ -12,16 +12,16 @@ fn flowing(screen: &str) -> String {
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn opened(stage: &Stage) -> Screen {
-    let screen = Screen::open(stage, address(), 80, 24);
+fn opened(sandbox: &Sandbox) -> Screen {
+    let screen = Screen::open(sandbox, address(), 80, 24);
     screen.wait_for("worker ● ready");
     screen
 }
 
 /// Places an order with the starter, for the dashboard's worker.
-fn order(stage: &Stage, id: &str) {
-    let workflow = format!("{}-{id}", stage.queue);
-    let mut start = stage.command("start");
+fn order(sandbox: &Sandbox, id: &str) {
+    let workflow = format!("{}-{id}", sandbox.queue);
+    let mut start = sandbox.command("start");
     start.args([id, "123456", "1", "--faults", "none", "--workflow-id", &workflow]);
     let output = start.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -32,22 +32,22 @@ fn a_document_that_is_put_aside_is_shown_with_the_name_that_it_has_now() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = opened(&stage);
-    order(&stage, "A");
+    let sandbox = Sandbox::new();
+    let mut screen = opened(&sandbox);
+    order(&sandbox, "A");
     let starting = include_str!("../../assets/inventory.json");
     let edited = starting.replace("1000", "7");
     for (id, document, parts) in [
         ("B", edited.as_str(), ["put aside as", ".edited-", "it was changed while a worker ran"]),
         ("C", starting, ["put aside as", ".replaced-", "idempotence reset"]),
     ] {
-        fs::write(&stage.database, document).unwrap();
-        order(&stage, id);
+        fs::write(&sandbox.database, document).unwrap();
+        order(&sandbox, id);
         screen.wait_until(parts[1], |text| parts.iter().all(|part| flowing(text).contains(part)));
     }
     screen.press("q");
     assert!(screen.end().0.success());
-    stage.assert_right(997);
+    sandbox.assert_right(997);
 }
 
 #[test]
@@ -55,18 +55,18 @@ fn a_journal_that_another_process_replaced_is_shown_and_the_dashboard_goes_on() 
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = opened(&stage);
-    order(&stage, "A");
+    let sandbox = Sandbox::new();
+    let mut screen = opened(&sandbox);
+    order(&sandbox, "A");
     screen.wait_for("completed");
-    let reset = stage.command("reset").arg("--yes").output().unwrap();
+    let reset = sandbox.command("reset").arg("--yes").output().unwrap();
     assert!(reset.status.success() && text(&reset).0.contains(".until-"), "{reset:?}");
     screen.wait_until("the notice", |text| {
         flowing(text).contains("the journal was replaced, as by a reset: 1 ended order left the table")
     });
-    order(&stage, "B");
+    order(&sandbox, "B");
     screen.wait_for("expected 999 = actual 999");
     screen.press("q");
     assert!(screen.end().0.success());
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }

@@ -14,8 +14,8 @@ use idempotence::{
 use tokio::time::sleep;
 
 use crate::{
-    desk::Desk,
-    stage::{PATIENCE, Stage, address, applied, end, is_fault, offline, order},
+    headless::Headless,
+    sandbox::{EVENT_TIMEOUT, Sandbox, address, applied, end, is_fault, offline, order},
 };
 
 const UPDATE: Activity = Activity::UpdateInventory;
@@ -47,7 +47,7 @@ async fn pending_when(link: &Link, started: &Started, wanted: impl Fn(&PendingAc
         if let Some(found) = described.pending.iter().find(|pending| pending.activity == UPDATE && wanted(pending)) {
             return found.clone();
         }
-        assert!(since.elapsed() < PATIENCE, "it stays as it is: {described:?}");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "it stays as it is: {described:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -57,8 +57,8 @@ async fn backing_off(link: &Link, started: &Started) -> PendingActivity {
 }
 
 /// Beginnings of the update activity's attempts, by their numbers.
-fn begun(stage: &Stage) -> Vec<u32> {
-    let begun = stage.records().into_iter().filter_map(|record| match record.fact {
+fn begun(sandbox: &Sandbox) -> Vec<u32> {
+    let begun = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.phase == Phase::Started && event.origin.activity == UPDATE => {
             Some(event.origin.attempt.number())
         }
@@ -72,16 +72,16 @@ async fn a_description_tells_the_wait_before_the_next_attempt() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let (started, _) = stage.start(&link, "A", slow("A", "update.before-commit=error")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let (started, _) = sandbox.start(&link, "A", slow("A", "update.before-commit=error")).await;
     let described = describe(&link, &started.workflow, &started.run).await.unwrap();
     assert_eq!(
         described,
         Described { open: true, pending: Vec::new(), failing: None, others: Vec::new() },
         "no worker has seen it"
     );
-    let worker = stage.worker();
+    let worker = sandbox.worker();
     let pending = backing_off(&link, &started).await;
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
     // The server takes what is left of the wait a little differently each time.
@@ -100,14 +100,14 @@ async fn a_description_tells_a_hanging_attempt_and_then_its_timeout() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let _worker = stage.worker();
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let _worker = sandbox.worker();
     let mut input = slow("A", "update.before-commit=1*hang");
     if let Some(demo) = &mut input.demo {
         demo.retry.start_to_close_millis = 1_000;
     }
-    let (started, _) = stage.start(&link, "A", input).await;
+    let (started, _) = sandbox.start(&link, "A", input).await;
     let running = pending_when(&link, &started, |pending| pending.state == PendingState::Started).await;
     assert_eq!((running.attempt, running.next, &running.failure), (1, None, &None));
     assert!(running.started.is_some());
@@ -121,10 +121,10 @@ async fn a_run_that_the_server_does_not_know_is_told_from_one_that_has_ended() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let _worker = stage.worker();
-    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let _worker = sandbox.worker();
+    let (started, watch) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     assert_eq!(end(&watch).await, applied());
     let described = describe(&link, &started.workflow, &started.run).await.unwrap();
     assert_eq!(described, Described { open: false, pending: Vec::new(), failing: None, others: Vec::new() });
@@ -143,22 +143,26 @@ async fn retry_now_cuts_the_wait_short_and_counts_from_1_again() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let _worker = stage.worker();
-    let (started, _) = stage.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let _worker = sandbox.worker();
+    let (started, _) = sandbox.start(&link, "A", slow("A", "update.after-commit=error")).await;
     let before = backing_off(&link, &started).await;
-    assert_eq!((before.attempt, begun(&stage)), (2, vec![1]));
+    assert_eq!((before.attempt, begun(&sandbox)), (2, vec![1]));
     assert_eq!(retry_now(&link, &started.workflow, &started.run, UPDATE).await.unwrap(), 2);
     let later = |pending: &PendingActivity| pending.next.is_some() && pending.completed > before.completed;
     let after = pending_when(&link, &started, later).await;
-    assert_eq!((after.attempt, begun(&stage)), (2, vec![1, 1]), "the number is 1 again");
+    assert_eq!((after.attempt, begun(&sandbox)), (2, vec![1, 1]), "the number is 1 again");
     assert!(
         Duration::from_millis(after.interval.unwrap()).abs_diff(LONG) < Duration::from_secs(1),
         "the waits begin anew"
     );
-    stage.assert_right(990);
-    assert_eq!(stage.document().retries.map(|retries| retries.update_inventory), Some(1), "a repetition all the same");
+    sandbox.assert_right(990);
+    assert_eq!(
+        sandbox.document().retries.map(|retries| retries.update_inventory),
+        Some(1),
+        "a repetition all the same"
+    );
     let other = retry_now(&link, &started.workflow, &started.run, Activity::SupplierOrder).await;
     assert!(matches!(other, Err(OperateError::NotPending { .. })), "{other:?}");
 }
@@ -168,15 +172,15 @@ async fn an_attempt_that_runs_is_not_reset() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let _worker = stage.worker();
-    let (started, watch) = stage.start(&link, "A", slow("A", "update.after-commit=delay(1000)")).await;
-    stage.wait_for("the attempt is under way", is_fault);
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let _worker = sandbox.worker();
+    let (started, watch) = sandbox.start(&link, "A", slow("A", "update.after-commit=delay(1000)")).await;
+    sandbox.wait_for("the attempt is under way", is_fault);
     let refused = retry_now(&link, &started.workflow, &started.run, UPDATE).await;
     assert!(matches!(refused, Err(OperateError::Running { attempt: 1, .. })), "{refused:?}");
     assert_eq!(end(&watch).await, applied(), "its answer counts");
-    assert_eq!(begun(&stage), [1]);
+    assert_eq!(begun(&sandbox), [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,14 +195,14 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
         ("while an attempt hangs", "update.after-commit=hang", 990),
     ];
     for (situation, faults, stock) in situations {
-        let stage = Stage::new();
-        let link = stage.link().await;
-        let _worker = stage.worker();
-        let (started, watch) = stage.start(&link, "A", slow("A", faults)).await;
+        let sandbox = Sandbox::new();
+        let link = sandbox.link().await;
+        let _worker = sandbox.worker();
+        let (started, watch) = sandbox.start(&link, "A", slow("A", faults)).await;
         if faults.ends_with("error") {
             backing_off(&link, &started).await;
         } else {
-            stage.wait_for(situation, is_fault);
+            sandbox.wait_for(situation, is_fault);
         }
         cancel(&link, &started.workflow, &started.run).await.unwrap();
         let since = Instant::now();
@@ -210,7 +214,7 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
             Described { open: false, pending: Vec::new(), failing: None, others: Vec::new() },
             "{situation}"
         );
-        stage.assert_right(stock);
+        sandbox.assert_right(stock);
     }
 }
 
@@ -219,14 +223,14 @@ async fn an_order_that_no_worker_has_seen_is_cancelled_by_the_first_that_comes()
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let (started, watch) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     cancel(&link, &started.workflow, &started.run).await.unwrap();
     assert!(describe(&link, &started.workflow, &started.run).await.unwrap().open);
-    let _worker = stage.worker();
+    let _worker = sandbox.worker();
     assert_eq!(end(&watch).await, RunEnd::Cancelled);
-    assert!(begun(&stage).is_empty(), "no attempt of it ever began");
+    assert!(begun(&sandbox).is_empty(), "no attempt of it ever began");
 }
 
 fn run_of(started: &Started) -> Run {
@@ -238,18 +242,18 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     // Another database, on the same task queue: our journal never hears of it.
-    let elsewhere = Stage { queue: stage.queue.clone(), ..Stage::new() };
-    let link = stage.link().await;
+    let elsewhere = Sandbox { queue: sandbox.queue.clone(), ..Sandbox::new() };
+    let link = sandbox.link().await;
     let worker = elsewhere.worker();
-    let (started, _) = stage.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let (started, _) = sandbox.start(&link, "A", slow("A", "update.after-commit=error")).await;
     let before = backing_off(&link, &started).await;
-    let mut desk = Desk::new(&stage, address(), false);
-    desk.is_up().await;
+    let mut headless = Headless::new(&sandbox, address(), false);
+    headless.is_up().await;
 
-    desk.execute(Command::Describe(vec![run_of(&started), run_of(&started)]));
-    let described = desk.description().await.unwrap();
+    headless.execute(Command::Describe(vec![run_of(&started), run_of(&started)]));
+    let described = headless.description().await.unwrap();
     let pending = described.pending.first().unwrap().clone();
     assert!(described.open && described.at.0 > 0);
     assert_eq!((pending.activity, pending.attempt, pending.next), (UPDATE, 2, before.next));
@@ -261,19 +265,19 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
     assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
 
-    desk.execute(Command::RetryNow(run_of(&started), UPDATE));
-    let (text, tone) = desk.notice("is due now").await;
+    headless.execute(Command::RetryNow(run_of(&started), UPDATE));
+    let (text, tone) = headless.notice("is due now").await;
     assert!(text.contains("attempt 2") && tone == Tone::Good, "{text}");
     pending_when(&link, &started, |pending| pending.next > before.next).await;
     assert_eq!(begun(&elsewhere), [1, 1]);
 
-    desk.execute(Command::Cancel(run_of(&started)));
-    assert_eq!(desk.notice("asked to cancel").await.1, Tone::Good);
-    assert_eq!(desk.end().await, RunEnd::Cancelled);
-    desk.execute(Command::Cancel(run_of(&started)));
-    assert_eq!(desk.notice("has ended").await.1, Tone::Bad);
+    headless.execute(Command::Cancel(run_of(&started)));
+    assert_eq!(headless.notice("asked to cancel").await.1, Tone::Good);
+    assert_eq!(headless.end().await, RunEnd::Cancelled);
+    headless.execute(Command::Cancel(run_of(&started)));
+    assert_eq!(headless.notice("has ended").await.1, Tone::Bad);
     elsewhere.assert_right(990);
-    assert!(!stage.database.exists() && begun(&stage).is_empty());
+    assert!(!sandbox.database.exists() && begun(&sandbox).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,27 +285,27 @@ async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let _worker = stage.worker();
-    let (started, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let _worker = sandbox.worker();
+    let (started, watch) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     assert_eq!(end(&watch).await, applied());
     let unknown = Run { run: uuid::Uuid::new_v4().to_string(), ..run_of(&started) };
-    let mut desk = Desk::new(&stage, address(), false);
-    desk.is_up().await;
-    desk.execute(Command::Describe(vec![run_of(&started)]));
-    assert!(!desk.description().await.unwrap().open);
-    assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
-    desk.execute(Command::Describe(vec![unknown.clone()]));
-    assert!(desk.description().await.unwrap_err().contains("does not know"));
-    assert_eq!(desk.end().await, RunEnd::Unknown);
+    let mut headless = Headless::new(&sandbox, address(), false);
+    headless.is_up().await;
+    headless.execute(Command::Describe(vec![run_of(&started)]));
+    assert!(!headless.description().await.unwrap().open);
+    assert_eq!(headless.end().await, RunEnd::completed(OrderOutcome::Applied));
+    headless.execute(Command::Describe(vec![unknown.clone()]));
+    assert!(headless.description().await.unwrap_err().contains("does not know"));
+    assert_eq!(headless.end().await, RunEnd::Unknown);
     for run in [run_of(&started), unknown] {
-        desk.execute(Command::Describe(vec![run]));
-        let _answer = desk.description().await;
+        headless.execute(Command::Describe(vec![run]));
+        let _answer = headless.description().await;
     }
     // The answer to a third question comes behind what the two before it would have told.
-    desk.execute(Command::RetryNow(run_of(&started), UPDATE));
-    desk.notice("has ended").await;
-    let again = desk.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
+    headless.execute(Command::RetryNow(run_of(&started), UPDATE));
+    headless.notice("has ended").await;
+    let again = headless.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
     assert!(!again, "an end was told twice");
 }

@@ -15,18 +15,18 @@ use idempotence::{
 use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkersRequest;
 use tonic::IntoRequest;
 
-use crate::stage::{Stage, address, applied, end, offline, order, replayed};
+use crate::sandbox::{Sandbox, address, applied, end, offline, order, replayed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seed_scenario_ends_at_1001() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    assert_eq!(stage.place(&stage.link().await, order("A12", 999, "seed")).await, applied());
-    stage.assert_right(1001);
-    assert_eq!(stage.document().last_order, "A12");
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    assert_eq!(sandbox.place(&sandbox.link().await, order("A12", 999, "seed")).await, applied());
+    sandbox.assert_right(1001);
+    assert_eq!(sandbox.document().last_order, "A12");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,13 +34,13 @@ async fn d1_under_the_seed_faults() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
-    assert_eq!(stage.place(&link, order("A", 10, "seed")).await, applied());
-    assert_eq!(stage.place(&link, order("B", 10, "seed")).await, applied());
-    assert_eq!(stage.place(&link, order("A", 10, "seed")).await, replayed());
-    stage.assert_right(980);
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
+    assert_eq!(sandbox.place(&link, order("A", 10, "seed")).await, applied());
+    assert_eq!(sandbox.place(&link, order("B", 10, "seed")).await, applied());
+    assert_eq!(sandbox.place(&link, order("A", 10, "seed")).await, replayed());
+    sandbox.assert_right(980);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,19 +48,19 @@ async fn d2_another_order_runs_between_an_attempt_and_its_retry() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
     let input = with_seed(order("A", 10, "seed"), first_attempt_fails_after_its_commit("A"));
-    let (_, first) = stage.start(&link, "A", input).await;
-    stage.wait_for(
+    let (_, first) = sandbox.start(&link, "A", input).await;
+    sandbox.wait_for(
         "A's first attempt commits",
         |fact| matches!(fact, Fact::Order(commit) if commit.origin.order.as_str() == "A"),
     );
-    assert_eq!(stage.place(&link, order("B", 10, "seed")).await, applied());
+    assert_eq!(sandbox.place(&link, order("B", 10, "seed")).await, applied());
     assert_eq!(end(&first).await, applied(), "its own retry is not another order");
-    stage.assert_right(980);
-    assert!(retries(&stage, Activity::UpdateInventory, "A") >= 1);
+    sandbox.assert_right(980);
+    assert!(retries(&sandbox, Activity::UpdateInventory, "A") >= 1);
 }
 
 fn with_seed(mut input: OrderInput, seed: Seed) -> OrderInput {
@@ -82,8 +82,8 @@ fn first_attempt_fails_after_its_commit(order: &str) -> Seed {
 }
 
 /// Attempts of an order's activity beyond the first.
-fn retries(stage: &Stage, activity: Activity, order: &str) -> u32 {
-    let attempts = stage.records().into_iter().filter_map(|record| match record.fact {
+fn retries(sandbox: &Sandbox, activity: Activity, order: &str) -> u32 {
+    let attempts = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.origin.activity == activity && event.origin.order.as_str() == order => {
             Some(event.origin.attempt.retries())
         }
@@ -97,16 +97,16 @@ async fn d12_an_attempt_that_hangs_past_its_timeout_wakes_up_and_changes_nothing
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
-    assert_eq!(stage.place(&link, order("A", 10, "update.before-commit=1*hang")).await, applied());
-    stage.wait_for("the zombie wakes up", |fact| {
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
+    assert_eq!(sandbox.place(&link, order("A", 10, "update.before-commit=1*hang")).await, applied());
+    sandbox.wait_for("the zombie wakes up", |fact| {
         matches!(fact, Fact::Attempt(event)
             if event.origin.attempt.number() == 1 && matches!(event.phase, Phase::Completed { .. })
                 && event.origin.activity == Activity::UpdateInventory)
     });
-    stage.assert_right(990);
+    sandbox.assert_right(990);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,16 +114,16 @@ async fn d14_the_same_order_started_twice_at_once_is_applied_once() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _workers = [stage.worker(), stage.worker()];
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _workers = [sandbox.worker(), sandbox.worker()];
+    let link = sandbox.link().await;
     let started = tokio::join!(
-        stage.start(&link, "one", order("A", 10, "seed")),
-        stage.start(&link, "other", order("A", 10, "seed"))
+        sandbox.start(&link, "one", order("A", 10, "seed")),
+        sandbox.start(&link, "other", order("A", 10, "seed"))
     );
     let ends = [end(&started.0.1).await, end(&started.1.1).await];
     assert!(ends.contains(&applied()) && ends.contains(&replayed()), "{ends:?}");
-    stage.assert_right(990);
+    sandbox.assert_right(990);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,16 +131,16 @@ async fn a_second_start_under_the_same_workflow_id_joins_the_first() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
     // No worker yet, so the first is surely still running.
-    let (first, watch) = stage.start(&link, "A", order("A", 10, "none")).await;
-    let (second, _) = stage.start(&link, "A", order("A", 10, "none")).await;
+    let (first, watch) = sandbox.start(&link, "A", order("A", 10, "none")).await;
+    let (second, _) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     assert!(!first.joined && second.joined);
     assert_eq!(first.run, second.run);
-    let _worker = stage.worker();
+    let _worker = sandbox.worker();
     assert_eq!(end(&watch).await, applied());
-    stage.assert_right(990);
+    sandbox.assert_right(990);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,13 +148,13 @@ async fn a_burst_of_fifty_under_faults_is_right() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _workers = [stage.worker(), stage.worker()];
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _workers = [sandbox.worker(), sandbox.worker()];
+    let link = sandbox.link().await;
     let orders: Vec<_> = (0..50).map(|index| order(&format!("B{index}"), 1, "seed")).collect();
-    let ends = futures::future::join_all(orders.into_iter().map(|order| stage.place(&link, order))).await;
+    let ends = futures::future::join_all(orders.into_iter().map(|order| sandbox.place(&link, order))).await;
     assert!(ends.iter().all(|end| *end == applied()), "{ends:?}");
-    stage.assert_right(950);
+    sandbox.assert_right(950);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,9 +162,9 @@ async fn what_the_rules_forbid_is_refused_in_words_and_not_retried() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let link = stage.link().await;
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let link = sandbox.link().await;
     for (id, item, quantity, code) in [
         ("E", "999999", 1, "UnknownProduct"),
         ("", "123456", 1, "InvalidOrder"),
@@ -174,15 +174,15 @@ async fn what_the_rules_forbid_is_refused_in_words_and_not_retried() {
         ("E", "123456", 1001, "InsufficientStock"),
     ] {
         let input = OrderInput { item: item.to_owned(), ..order(id, quantity, "none") };
-        let (_, watch) = stage.start(&link, &uuid::Uuid::new_v4().to_string(), input).await;
+        let (_, watch) = sandbox.start(&link, &uuid::Uuid::new_v4().to_string(), input).await;
         let ended = end(&watch).await;
         assert!(matches!(&ended, RunEnd::Rejected { code: found, .. } if found == code), "{code}: {ended:?}");
     }
-    assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied());
-    let (_, watch) = stage.start(&link, "A-again", order("A", 20, "none")).await;
+    assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied());
+    let (_, watch) = sandbox.start(&link, "A-again", order("A", 20, "none")).await;
     assert!(matches!(end(&watch).await, RunEnd::Conflict { .. }));
-    stage.assert_right(990);
-    let refused = stage.records().into_iter().filter(|record| matches!(record.fact, Fact::Reject(_))).count();
+    sandbox.assert_right(990);
+    let refused = sandbox.records().into_iter().filter(|record| matches!(record.fact, Fact::Reject(_))).count();
     assert_eq!(refused, 7, "each refusal is recorded, and none is retried");
 }
 
@@ -191,8 +191,8 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
     // The server runs, so its program is found or in the cache.
     let current = std::env::current_dir().unwrap();
     let flags = idempotence::config::Flags::default();
@@ -201,17 +201,17 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     let temporal = server::locate(&search).unwrap().expect("the server's program");
     let execute = |workflow_type: &str, input: &str| {
         let output = Command::new(&temporal)
-            .args(["workflow", "execute", "--address", address(), "--task-queue", &stage.queue])
+            .args(["workflow", "execute", "--address", address(), "--task-queue", &sandbox.queue])
             .args(["--type", workflow_type, "--workflow-id", &uuid::Uuid::new_v4().to_string(), "--input", input])
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
     };
     execute("InventoryTask", r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#);
-    stage.assert_right(1001);
+    sandbox.assert_right(1001);
     execute("InventoryWorkflow", r#"{"OrderID":"A13","Item":"123456","Quantity":1,"PaymentInfo":"VISA-12345"}"#);
-    stage.assert_right(1000);
-    for file in std::fs::read_dir(stage.folder.path()).unwrap() {
+    sandbox.assert_right(1000);
+    for file in std::fs::read_dir(sandbox.folder.path()).unwrap() {
         let path = file.unwrap().path();
         if path.is_file() {
             let bytes = std::fs::read(&path).unwrap();
@@ -238,22 +238,22 @@ async fn an_sdk_worker_that_has_run_its_attempts_hands_over_and_no_order_waits()
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let setup = WorkerSetup { attempts_per_sdk_worker: 3, ..stage.worker_setup(&link) };
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let setup = WorkerSetup { attempts_per_sdk_worker: 3, ..sandbox.worker_setup(&link) };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let worker = run_worker(setup, || (), async {
         let _stopped = stopped.await;
     });
     let orders = async {
         for workers in 1..=3 {
-            while sdk_workers(&link, &stage.queue).await < workers {
+            while sdk_workers(&link, &sandbox.queue).await < workers {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             for number in 0..2 {
                 let since = Instant::now();
                 let order = order(&format!("A{workers}{number}"), 10, "none");
-                assert_eq!(stage.place(&link, order).await, applied());
+                assert_eq!(sandbox.place(&link, order).await, applied());
                 assert!(since.elapsed() < Duration::from_secs(5), "no workflow task was lost");
             }
         }
@@ -261,5 +261,5 @@ async fn an_sdk_worker_that_has_run_its_attempts_hands_over_and_no_order_waits()
     };
     let (ended, ()) = tokio::join!(worker, orders);
     ended.unwrap();
-    stage.assert_right(940);
+    sandbox.assert_right(940);
 }

@@ -6,16 +6,16 @@ use std::{
     io::{BufRead, BufReader},
 };
 
-use crate::stage::{Stage, address, offline, program, text};
+use crate::sandbox::{Sandbox, address, offline, program, text};
 
 #[test]
 fn full_output_is_a_failure_and_a_reader_that_stops_is_not() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let _worker = stage.worker();
-    let id = stage.queue.as_str();
+    let sandbox = Sandbox::new();
+    let _worker = sandbox.worker();
+    let id = sandbox.queue.as_str();
     let start = ["start", "A", "123456", "1", "--faults", "none", "--workflow-id", id];
     for arguments in [
         &start[..],
@@ -32,11 +32,11 @@ fn full_output_is_a_failure_and_a_reader_that_stops_is_not() {
     ] {
         let command = || {
             let mut command = if arguments[0] == "demo" {
-                let mut demo = program(stage.folder.path());
+                let mut demo = program(sandbox.folder.path());
                 demo.args(["demo", "--address", address()]);
                 demo
             } else {
-                stage.command(arguments[0])
+                sandbox.command(arguments[0])
             };
             command.args(&arguments[1..]);
             command

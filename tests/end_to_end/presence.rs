@@ -23,17 +23,17 @@ use tokio::task::JoinHandle;
 use tonic::IntoRequest;
 
 use crate::{
-    desk::Desk,
+    headless::Headless,
+    sandbox::{Sandbox, WorkerProcess, address, applied, offline, order},
     screen::send,
-    stage::{Stage, WorkerProcess, address, applied, offline, order},
 };
 
 const FOREIGN: &str = "31@another-host";
 
 /// A worker of another SDK that sends no heartbeats: one long poll.
-async fn poll(stage: &Stage) -> JoinHandle<()> {
-    let link = stage.link().await;
-    let name = stage.queue.clone();
+async fn poll(sandbox: &Sandbox) -> JoinHandle<()> {
+    let link = sandbox.link().await;
+    let name = sandbox.queue.clone();
     tokio::spawn(async move {
         let request = PollActivityTaskQueueRequest {
             namespace: link.client().namespace(),
@@ -52,7 +52,7 @@ async fn until_polled(link: &Link, queue: &str) -> String {
         if let Presence::Polling { identity } = look_for_worker(link, queue).await.unwrap() {
             return identity;
         }
-        assert!(since.elapsed() < crate::stage::PATIENCE, "no poller is reported");
+        assert!(since.elapsed() < crate::sandbox::EVENT_TIMEOUT, "no poller is reported");
     }
 }
 
@@ -61,18 +61,18 @@ async fn beside_a_worker_of_another_sdk_none_is_started_until_asked() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let polling = poll(&stage).await;
-    assert_eq!(until_polled(&stage.link().await, &stage.queue).await, FOREIGN);
-    let mut desk = Desk::new(&stage, address(), true);
+    let sandbox = Sandbox::new();
+    let polling = poll(&sandbox).await;
+    assert_eq!(until_polled(&sandbox.link().await, &sandbox.queue).await, FOREIGN);
+    let mut headless = Headless::new(&sandbox, address(), true);
     let pollers = Message::Pollers { identities: vec![FOREIGN.to_owned()] };
-    desk.is_told("the foreign poller", |message| *message == pollers).await;
-    desk.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
+    headless.is_told("the foreign poller", |message| *message == pollers).await;
+    headless.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
     let started = |message: &Message| matches!(message, Message::Worker(Worker::Starting | Worker::Ready { .. }));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!desk.so_far().iter().any(started), "a worker was started beside another one");
-    desk.execute(Command::StartWorker);
-    desk.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
+    assert!(!headless.so_far().iter().any(started), "a worker was started beside another one");
+    headless.execute(Command::StartWorker);
+    headless.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     polling.abort();
 }
 
@@ -81,15 +81,15 @@ async fn a_worker_that_was_killed_is_replaced_although_the_server_still_lists_it
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut worker = stage.worker();
+    let sandbox = Sandbox::new();
+    let mut worker = sandbox.worker();
     let identity = process_identity(WORKER_ROLE, worker.pid(), &host());
-    assert_eq!(until_polled(&stage.link().await, &stage.queue).await, identity);
-    let mut desk = Desk::new(&stage, address(), true);
-    desk.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
+    assert_eq!(until_polled(&sandbox.link().await, &sandbox.queue).await, identity);
+    let mut headless = Headless::new(&sandbox, address(), true);
+    headless.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
     worker.kill();
     let since = Instant::now();
-    desk.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
+    headless.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
@@ -98,15 +98,15 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let link = stage.link().await;
-    let (started, _) = stage.start(&link, "order-V1", order("V1", 1, "none")).await;
-    let mut desk = Desk::new(&stage, address(), false);
+    let sandbox = Sandbox::new();
+    let link = sandbox.link().await;
+    let (started, _) = sandbox.start(&link, "order-V1", order("V1", 1, "none")).await;
+    let mut headless = Headless::new(&sandbox, address(), false);
     let listed = |message: &Message| match message {
         Message::Listed { runs } => runs.first().map(|run| (run.workflow.clone(), run.run.clone())),
         _ => None,
     };
-    let (workflow, run) = desk.told("the order is listed", listed).await;
+    let (workflow, run) = headless.told("the order is listed", listed).await;
     assert_eq!((&workflow, &run), (&started.workflow, &started.run));
     let request = DeleteWorkflowExecutionRequest {
         namespace: link.client().namespace(),
@@ -116,8 +116,8 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
     // As the dashboard does for every open order.
     let since = Instant::now();
     loop {
-        desk.execute(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
-        let ended = desk.told("an answer", |message| match message {
+        headless.execute(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
+        let ended = headless.told("an answer", |message| match message {
             Message::Ended { .. } => Some(true),
             Message::Described { answer, .. } => Some(answer.is_err()),
             _ => None,
@@ -125,14 +125,14 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
         if ended.await {
             return;
         }
-        assert!(since.elapsed() < crate::stage::PATIENCE, "a deleted run stays open");
+        assert!(since.elapsed() < crate::sandbox::EVENT_TIMEOUT, "a deleted run stays open");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// A worker process without a parent's pipe, as a person starts one; ended if the test fails.
-fn lone_worker(stage: &Stage, shell: &str) -> WorkerProcess {
-    let worker = stage.command("worker");
+fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
+    let worker = sandbox.command("worker");
     let mut child = std::process::Command::new("sh")
         .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
         .arg(worker.get_program())
@@ -160,20 +160,20 @@ async fn a_closed_window_ends_a_worker_as_sigterm_does_unless_hangups_are_ignore
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     for signal in [Signal::HUP, Signal::QUIT, Signal::TERM] {
         if signal == Signal::HUP && hangups_are_ignored(std::process::id()) {
             println!("SIGHUP is not tried: it is ignored here, as under nohup");
             continue;
         }
-        let mut worker = lone_worker(&stage, "");
+        let mut worker = lone_worker(&sandbox, "");
         send(signal, worker.pid());
         assert_eq!(worker.wait().code(), Some(0), "{signal:?}");
     }
-    let mut worker = lone_worker(&stage, "trap '' HUP;");
+    let mut worker = lone_worker(&sandbox, "trap '' HUP;");
     send(Signal::HUP, worker.pid());
-    let link = stage.link().await;
-    assert_eq!(stage.place(&link, order("H1", 1, "none")).await, applied(), "it works on");
+    let link = sandbox.link().await;
+    assert_eq!(sandbox.place(&link, order("H1", 1, "none")).await, applied(), "it works on");
     send(Signal::TERM, worker.pid());
     assert_eq!(worker.wait().code(), Some(0));
 }

@@ -24,7 +24,7 @@ use rustls::{RootCertStore, ServerConfig, pki_types::CertificateDer, server::Web
 use tokio::{net::TcpStream, runtime::Runtime};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{authority::Certified, stage::PATIENCE};
+use crate::{authority::Certified, sandbox::EVENT_TIMEOUT};
 
 /// What a proxy shows and asks for.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Door {
     fn close(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             // A runtime must not wait for its end on the thread of another one, as a test's may be.
-            let ended = thread::spawn(move || runtime.shutdown_timeout(PATIENCE));
+            let ended = thread::spawn(move || runtime.shutdown_timeout(EVENT_TIMEOUT));
             ended.join().expect("an end");
         }
     }
@@ -202,7 +202,7 @@ impl TlsProxy {
     pub fn wait_for_refusal(&self, reason: &str) {
         let refused = self.gate.refused.lock().expect("no panic");
         let missing = |refused: &mut Vec<String>| !refused.iter().any(|refused| refused.contains(reason));
-        let waited = self.gate.more.wait_timeout_while(refused, PATIENCE, missing).expect("no panic");
+        let waited = self.gate.more.wait_timeout_while(refused, EVENT_TIMEOUT, missing).expect("no panic");
         assert!(!waited.1.timed_out(), "nobody was refused for {reason:?}, but for {:?}", *waited.0);
     }
 }

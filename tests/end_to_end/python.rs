@@ -21,7 +21,7 @@ use temporalio_common::protos::temporal::api::{
 use tonic::IntoRequest;
 use url::Url;
 
-use crate::stage::{Stage, address, offline, text};
+use crate::sandbox::{Sandbox, address, offline, text};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/python");
 
@@ -102,19 +102,19 @@ impl Key {
         ]
     }
 
-    fn script(&self, python: &Path, name: &str, stage: &Stage) -> Command {
+    fn script(&self, python: &Path, name: &str, sandbox: &Sandbox) -> Command {
         let mut command = Command::new(python);
         command.env("ENCRYPTION_KEY_ID", self.id).env("ENCRYPTION_KEY", &self.base64);
         command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(SCRIPTS).arg(name);
-        command.args(["--address", address(), "--namespace", "default", "--task-queue", &stage.queue]);
+        command.args(["--address", address(), "--namespace", "default", "--task-queue", &sandbox.queue]);
         command
     }
 }
 
 /// What the Python client prints.
-fn place(python: &Path, key: &Key, stage: &Stage, workflow_type: &str, order: &str, item: &str) -> Value {
-    let workflow = format!("{}-{order}", stage.queue);
-    let mut client = key.script(python, "client.py", stage);
+fn place(python: &Path, key: &Key, sandbox: &Sandbox, workflow_type: &str, order: &str, item: &str) -> Value {
+    let workflow = format!("{}-{order}", sandbox.queue);
+    let mut client = key.script(python, "client.py", sandbox);
     client.args(["--workflow", workflow_type, "--workflow-id", &workflow]);
     client.args(["--order", order, "--item", item, "--quantity", "7"]);
     json_of(&client.output().unwrap())
@@ -139,8 +139,8 @@ struct PythonWorker {
 }
 
 impl PythonWorker {
-    fn start(python: &Path, key: &Key, stage: &Stage) -> Self {
-        let mut script = key.script(python, "worker.py", stage);
+    fn start(python: &Path, key: &Key, sandbox: &Sandbox) -> Self {
+        let mut script = key.script(python, "worker.py", sandbox);
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -179,41 +179,41 @@ async fn assert_sealed(workflow: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_python_encrypts_python_reads_and_answers() {
     let Some(python) = python() else { return };
-    let (stage, key) = (Stage::new(), Key::new("shared-key"));
-    let _worker = PythonWorker::start(python, &key, &stage);
-    let placed = place(python, &key, &stage, "InventoryWorkflow", "A12", "123456");
+    let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
+    let _worker = PythonWorker::start(python, &key, &sandbox);
+    let placed = place(python, &key, &sandbox, "InventoryWorkflow", "A12", "123456");
     let read: Value = serde_json::from_str(placed["result"].as_str().unwrap()).unwrap();
     assert_eq!(read, json!({ "OrderID": "A12", "Item": "123456", "Quantity": 7 }));
-    let failures = place(python, &key, &stage, "InventoryWorkflow", "A13", "999999");
+    let failures = place(python, &key, &sandbox, "InventoryWorkflow", "A13", "999999");
     assert_eq!(unknown_product(&failures), Some("no 999999 here"), "{failures}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", stage.queue)).await;
+        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_python_encrypts_our_worker_reads_and_answers() {
     let Some(python) = python() else { return };
-    let (stage, key) = (Stage::new(), Key::new("shared-key"));
-    let _worker = stage.worker_with(&key.settings());
-    assert_eq!(place(python, &key, &stage, "InventoryTask", "A12", "123456"), json!({ "result": "applied" }));
-    let failures = place(python, &key, &stage, "InventoryTask", "A13", "999999");
+    let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
+    let _worker = sandbox.worker_with(&key.settings());
+    assert_eq!(place(python, &key, &sandbox, "InventoryTask", "A12", "123456"), json!({ "result": "applied" }));
+    let failures = place(python, &key, &sandbox, "InventoryTask", "A13", "999999");
     let said = "product 999999 is not in the inventory";
     assert!(unknown_product(&failures).is_some_and(|message| message.contains(said)), "{failures}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", stage.queue)).await;
+        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
     }
-    stage.assert_right(993);
+    sandbox.assert_right(993);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_starter_encrypts_python_reads_and_answers() {
     let Some(python) = python() else { return };
-    let (stage, key) = (Stage::new(), Key::new("shared-key"));
-    let _worker = PythonWorker::start(python, &key, &stage);
+    let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
+    let _worker = PythonWorker::start(python, &key, &sandbox);
     let start = |order: &str, item: &str| {
-        let workflow = format!("{}-{order}", stage.queue);
-        let mut command = stage.command("start");
+        let workflow = format!("{}-{order}", sandbox.queue);
+        let mut command = sandbox.command("start");
         command.args([order, item, "7", "--faults", "none", "--json", "--workflow-id", &workflow]);
         command.envs(key.settings()).output().unwrap()
     };
@@ -225,6 +225,6 @@ async fn what_our_starter_encrypts_python_reads_and_answers() {
     let (_, problem) = text(&refused);
     assert!(problem.contains("no 999999 here"), "{problem}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", stage.queue)).await;
+        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
     }
 }

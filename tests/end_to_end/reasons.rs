@@ -9,8 +9,8 @@ use std::{
 use rustix::process::{Signal, kill_process};
 
 use crate::{
+    sandbox::{Sandbox, address, free_port, offline, program},
     servers::server_on,
-    stage::{Stage, address, free_port, offline, program},
 };
 
 /// A scenario that waits 8 s for a retry.
@@ -118,15 +118,15 @@ fn a_worker_without_the_key_is_named_once_and_at_the_limit() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let encrypted = [("DATACONVERTER_ENCRYPTION_KEY_ID", "demokey"), ("ENCRYPT_PAYLOAD", "true")];
-    let mut keys = program(stage.folder.path());
+    let mut keys = program(sandbox.folder.path());
     assert!(keys.args(["keys", "add", "demokey"]).status().unwrap().success());
-    let mut demo = Running::new(demo(stage.folder.path(), LEFT, address()).envs(encrypted));
+    let mut demo = Running::new(demo(sandbox.folder.path(), LEFT, address()).envs(encrypted));
     let queue = line_with(&mut demo.lines, "task queue ");
     let (_, queue) = queue.rsplit_once(' ').unwrap();
     line_with(&mut demo.lines, "started ");
-    let other = Stage { queue: queue.to_owned(), ..Stage::new() };
+    let other = Sandbox { queue: queue.to_owned(), ..Sandbox::new() };
     let _without_key = other.worker();
     let reasons: Vec<_> = demo.reasons.by_ref().lines().map_while(Result::ok).collect();
     let said = reasons.iter().filter(|line| line.contains("A12 cannot go on: worker idempotence-worker@"));

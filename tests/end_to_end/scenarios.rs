@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::stage::{address, offline, program, text};
+use crate::sandbox::{address, offline, program, text};
 
 #[test]
 fn every_scenario_comes_as_expected_on_the_real_server() {

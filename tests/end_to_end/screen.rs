@@ -12,7 +12,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::stage::{PATIENCE, PROGRAM, Stage};
+use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox};
 
 /// What gives the terminal back: the cursor, and the screen that was there before.
 pub const RESTORED: [&str; 2] = ["\u{1b}[?25h", "\u{1b}[?1049l"];
@@ -92,9 +92,9 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Opens the dashboard on `stage`, with its server at `address`.
-    pub fn open(stage: &Stage, address: &str, columns: u16, rows: u16) -> Self {
-        Self::run(dashboard(stage, address), columns, rows)
+    /// Opens the dashboard on `sandbox`, with its server at `address`.
+    pub fn open(sandbox: &Sandbox, address: &str, columns: u16, rows: u16) -> Self {
+        Self::run(dashboard(sandbox, address), columns, rows)
     }
 
     /// Runs a command in a terminal of its own.
@@ -175,7 +175,7 @@ impl Screen {
             if wanted(parser.screen()) {
                 return text;
             }
-            assert!(!seen.closed && since.elapsed() < PATIENCE, "{what} did not come; the screen:\n{text}");
+            assert!(!seen.closed && since.elapsed() < EVENT_TIMEOUT, "{what} did not come; the screen:\n{text}");
             seen = self.seen.1.wait_timeout(seen, Duration::from_millis(500)).expect("no panic").0;
         }
     }
@@ -218,16 +218,16 @@ pub struct Left {
     pub alternate: bool,
 }
 
-/// The dashboard on `stage`, with its server at `address`, and with none of the settings of whoever runs the tests.
-pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
+/// The dashboard on `sandbox`, with its server at `address`, and with none of the settings of whoever runs the tests.
+pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
     let mut command = CommandBuilder::new(PROGRAM);
     for name in idempotence::config::NAMES {
         if name.name != "TEMPORAL_CLI" {
             command.env_remove(name.name);
         }
     }
-    command.env("XDG_STATE_HOME", stage.folder.path());
-    command.env("XDG_CONFIG_HOME", stage.folder.path());
+    command.env("XDG_STATE_HOME", sandbox.folder.path());
+    command.env("XDG_CONFIG_HOME", sandbox.folder.path());
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
     // The clipboard and browser of this machine are not used.
@@ -235,9 +235,9 @@ pub fn dashboard(stage: &Stage, address: &str) -> CommandBuilder {
         command.env_remove(name);
     }
     command.env("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
-    command.cwd(stage.folder.path());
-    command.args(["--address", address, "--task-queue", &stage.queue, "--database"]);
-    command.arg(&stage.database);
+    command.cwd(sandbox.folder.path());
+    command.args(["--address", address, "--task-queue", &sandbox.queue, "--database"]);
+    command.arg(&sandbox.database);
     command
 }
 

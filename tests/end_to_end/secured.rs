@@ -29,8 +29,8 @@ use url::Url;
 use crate::{
     authority::{Authority, Certified, Validity},
     proxy::{HTTP2, HeaderProxy, ProxyOptions, TlsProxy},
+    sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, program, text},
     screen::Screen,
-    stage::{PATIENCE, PROGRAM, Stage, address, offline, program, text},
 };
 
 /// The name in the certificates of these servers.
@@ -38,7 +38,7 @@ const NAME: &str = "temporal.test";
 
 /// One server behind TLS, and a client that it knows.
 struct Room {
-    stage: Stage,
+    sandbox: Sandbox,
     root: Authority,
     client: Certified,
     /// What every command gets from its environment.
@@ -47,14 +47,14 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
-        let stage = Stage::new();
-        let root = Authority::new(stage.folder.path(), "root");
+        let sandbox = Sandbox::new();
+        let root = Authority::new(sandbox.folder.path(), "root");
         let client = root.client("tclient-myns", Validity::NOW);
-        Self { stage, root, client, settings: Vec::new() }
+        Self { sandbox, root, client, settings: Vec::new() }
     }
 
     fn path(&self) -> &Path {
-        self.stage.folder.path()
+        self.sandbox.folder.path()
     }
 
     /// A proxy that asks for a client certificate.
@@ -73,9 +73,9 @@ impl Room {
         self.settings.retain(|(known, _)| *known != name);
     }
 
-    /// This stage on a server at `address`.
+    /// This sandbox on a server at `address`.
     fn on(&mut self, address: &str) {
-        let (queue, database) = (self.stage.queue.clone(), self.stage.database.clone());
+        let (queue, database) = (self.sandbox.queue.clone(), self.sandbox.database.clone());
         self.set("TEMPORAL_ADDRESS", address);
         self.set("TASKQUEUE", queue);
         self.set("DATABASE", database);
@@ -84,7 +84,7 @@ impl Room {
     /// The seed's environment block: only its addresses and paths are others, the task queue is this test's, and what
     /// `encrypt` says is on.
     fn seeds_block(&mut self, address: &str, encrypt: bool) {
-        let (queue, client) = (self.stage.queue.clone(), self.client.clone());
+        let (queue, client) = (self.sandbox.queue.clone(), self.client.clone());
         self.set("TEMPORAL_HOST_URL", address);
         self.set("TEMPORAL_NAMESPACE", "default");
         self.set("TEMPORAL_TLS_CERT", client.certificate);
@@ -101,7 +101,7 @@ impl Room {
         self.set("MYSQL_DATABASE", "dataentry");
         self.set("MYSQL_USER", "mysqluser");
         self.set("MYSQL_PASSWORD", "mysqlpw");
-        self.set("DATABASE", self.stage.database.clone());
+        self.set("DATABASE", self.sandbox.database.clone());
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -124,7 +124,7 @@ impl Room {
 
     /// An order of this test's own: on the server that all tests share, one of the same id would be joined.
     fn order(&self) -> String {
-        self.stage.queue.replace("queue", "A")
+        self.sandbox.queue.replace("queue", "A")
     }
 
     /// The sentence with which a command gives up.
@@ -276,7 +276,7 @@ async fn the_seeds_environment_block_drives_worker_starter_and_dashboard_and_the
     screen.press("q");
     assert!(screen.leave().status.success());
     assert!(room.succeed(&["audit"]).starts_with("right"));
-    for workflow in workflows_of(&room.stage.queue).await {
+    for workflow in workflows_of(&room.sandbox.queue).await {
         let hash = workflow.strip_prefix("order-").unwrap();
         assert!(
             hash.len() == 26 && hash.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
@@ -498,8 +498,8 @@ fn a_profile_of_temporals_own_tools_connects_everything() {
     let file = room.path().join("temporal.toml");
     std::fs::write(&file, profile).unwrap();
     room.set("TEMPORAL_CONFIG_FILE", &file);
-    room.set("TASKQUEUE", room.stage.queue.clone());
-    room.set("DATABASE", room.stage.database.clone());
+    room.set("TASKQUEUE", room.sandbox.queue.clone());
+    room.set("DATABASE", room.sandbox.database.clone());
     let _worker = room.serve(&["worker", "--profile", "myns"], "worker ");
     room.set("TEMPORAL_PROFILE", "myns");
     let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
@@ -624,7 +624,7 @@ fn doctor_says_what_is_wrong_and_what_mends_it() {
     let answer: Value = serde_json::from_slice(&settings.stdout).unwrap();
     assert_eq!((answer["verdict"].as_str(), answer["checks"][0]["check"].as_str()), (Some("wrong"), Some("settings")));
     room.unset("TEMPORAL_TLS");
-    std::fs::write(&room.stage.database, "{ not json").unwrap();
+    std::fs::write(&room.sandbox.database, "{ not json").unwrap();
     let damaged = room.run(&["doctor"]);
     assert_eq!(damaged.status.code(), Some(1), "{}", text(&damaged).0);
 }
@@ -762,7 +762,7 @@ fn doctor_finds_orders_that_the_worker_cannot_read() {
     let since = Instant::now();
     let said = loop {
         let said = text(&room.run(&["doctor"])).0;
-        if said.contains("WRONG    orders") || since.elapsed() > PATIENCE {
+        if said.contains("WRONG    orders") || since.elapsed() > EVENT_TIMEOUT {
             break said;
         }
     };

@@ -15,8 +15,8 @@ use idempotence::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    desk::Desk,
-    stage::{Stage, address, free_port, offline, program, skipped, text},
+    headless::Headless,
+    sandbox::{Sandbox, address, free_port, offline, program, skipped, text},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,12 +24,12 @@ async fn a_server_that_is_not_ours_is_not_killed() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut desk = Desk::new(&stage, address(), false);
-    desk.is_up().await;
-    desk.execute(Command::KillServer);
-    assert_eq!(desk.notice("not started here").await.1, Tone::Bad);
-    assert!(stage.link().await.check().await.is_ok());
+    let sandbox = Sandbox::new();
+    let mut headless = Headless::new(&sandbox, address(), false);
+    headless.is_up().await;
+    headless.execute(Command::KillServer);
+    assert_eq!(headless.notice("not started here").await.1, Tone::Bad);
+    assert!(sandbox.link().await.check().await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,10 +37,10 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
-    let mut desk = Desk::new(&stage, &address, true);
-    desk.is_up().await;
+    let mut headless = Headless::new(&sandbox, &address, true);
+    headless.is_up().await;
     let faults: FaultPlan = "update.before-commit=1*error".parse().unwrap();
     let workflow = String::from(WorkflowId::of_order("A"));
     let ticket = 1;
@@ -58,21 +58,21 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
         retry: RetryWaits::default(),
         limit: None,
     };
-    desk.execute(Command::StartOrder(start));
-    stage.wait_for(
+    headless.execute(Command::StartOrder(start));
+    sandbox.wait_for(
         "the first attempt fails",
         |fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Failed { .. })),
     );
-    desk.execute(Command::KillServer);
-    desk.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
-    assert!(desk.down().await.contains("killed, as asked"));
+    headless.execute(Command::KillServer);
+    headless.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
+    assert!(headless.down().await.contains("killed, as asked"));
     assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
-    desk.execute(Command::KillServer);
-    desk.notice("down already").await;
-    desk.execute(Command::StartServer);
-    desk.is_up().await;
-    assert_eq!(desk.end().await, RunEnd::completed(OrderOutcome::Applied));
-    stage.assert_right(990);
+    headless.execute(Command::KillServer);
+    headless.notice("down already").await;
+    headless.execute(Command::StartServer);
+    headless.is_up().await;
+    assert_eq!(headless.end().await, RunEnd::completed(OrderOutcome::Applied));
+    sandbox.assert_right(990);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,13 +80,13 @@ async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let port = free_port();
-    let mut desk = Desk::new(&stage, &format!("127.0.0.1:{port}"), false);
-    desk.is_up().await;
+    let mut headless = Headless::new(&sandbox, &format!("127.0.0.1:{port}"), false);
+    headless.is_up().await;
     kill_process(server_on(port), Signal::KILL).unwrap();
-    desk.is_told("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
-    let (text, tone) = desk.notice("started again").await;
+    headless.is_told("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
+    let (text, tone) = headless.notice("started again").await;
     assert!(text.contains("killed by signal 9") && tone == Tone::Bad, "{text}");
 }
 
@@ -104,10 +104,10 @@ async fn a_lost_server_is_told_with_its_address_and_cause() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
-    let mut server = program(stage.folder.path())
+    let mut server = program(sandbox.folder.path())
         .args(["server", "--address", &address])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -116,11 +116,11 @@ async fn a_lost_server_is_told_with_its_address_and_cause() {
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("Temporal at "), "{line}");
-    let mut desk = Desk::new(&stage, &address, false);
-    desk.is_told("it is not ours", |message| *message == Message::Server(Server::Foreign)).await;
+    let mut headless = Headless::new(&sandbox, &address, false);
+    headless.is_told("it is not ours", |message| *message == Message::Server(Server::Foreign)).await;
     kill_process(server_on(port), Signal::KILL).unwrap();
     server.wait().unwrap();
-    let cause = desk.down().await;
+    let cause = headless.down().await;
     assert!(cause.contains(&address) && cause.contains("has gone") && cause.contains("refused"), "{cause}");
 }
 
@@ -131,8 +131,8 @@ fn the_pinned_program_has_the_server_that_version_names() {
         return;
     }
     address();
-    let stage = Stage::new();
-    let output = stage.command("config").arg("--json").output().unwrap();
+    let sandbox = Sandbox::new();
+    let output = sandbox.command("config").arg("--json").output().unwrap();
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let cache_dir = found["settings"]["cache_dir"]["value"].as_str().unwrap().into();
     let setting = std::env::var_os("TEMPORAL_CLI").map(Into::into);

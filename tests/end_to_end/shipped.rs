@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Command, thread, time::Duration};
 use portable_pty::CommandBuilder;
 
 use crate::{
+    sandbox::{PROGRAM, program},
     screen::Screen,
-    stage::{PROGRAM, program},
 };
 
 /// How long somebody reads a screen before the next key.

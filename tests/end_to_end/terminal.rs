@@ -26,8 +26,8 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use crate::{
+    sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, applied, end, free_port, offline, order},
     screen::{Left, RESTORED, Screen, assert_restored, dashboard, send},
-    stage::{PATIENCE, PROGRAM, Stage, applied, end, free_port, offline, order},
 };
 
 /// An address where something listens that never answers: neither a server, nor a place to start one.
@@ -57,7 +57,7 @@ fn wait_for_process<T>(what: &str, found: impl Fn(&[(u32, u32, String, String)])
         if let Some(found) = found(&processes()) {
             return found;
         }
-        assert!(since.elapsed() < PATIENCE, "{what} did not come");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "{what} did not come");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -71,9 +71,9 @@ fn wait_until_stopped(pid: u32) {
 #[test]
 fn signals_give_the_terminal_back_and_are_the_exit_code() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
-        let stage = Stage::new();
+        let sandbox = Sandbox::new();
         let (_held, address) = silence();
-        let screen = Screen::open(&stage, &address, 80, 24);
+        let screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
         send(signal, screen.pid());
         let left = screen.leave();
@@ -85,9 +85,9 @@ fn signals_give_the_terminal_back_and_are_the_exit_code() {
 
 #[test]
 fn a_terminal_that_hangs_up_ends_it() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let screen = Screen::open(&stage, &address, 80, 24);
+    let screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
     let pid = screen.pid();
     screen.hang_up();
@@ -98,10 +98,10 @@ fn a_terminal_that_hangs_up_ends_it() {
 
 #[test]
 fn ctrl_c_quits_from_everywhere() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
     for keys in ["\u{3}", "?\u{3}", "R\u{3}"] {
-        let mut screen = Screen::open(&stage, &address, 80, 24);
+        let mut screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
         screen.press(keys);
         let left = screen.leave();
@@ -112,9 +112,9 @@ fn ctrl_c_quits_from_everywhere() {
 
 #[test]
 fn it_follows_the_size_of_the_terminal() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("selected order");
     screen.resize(40, 10);
     screen.wait_for("60x16");
@@ -158,12 +158,13 @@ fn ctrl_z_does_the_same() {
 }
 
 fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::run(in_a_shell(&dashboard(&stage, &address)), 120, 40);
+    let mut screen = Screen::run(in_a_shell(&dashboard(&sandbox, &address)), 120, 40);
     screen.wait_for("selected order");
     let pid = wait_for_process("the dashboard", |all| {
-        let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
+        let ours =
+            |line: &str| line.starts_with(PROGRAM) && line.contains(&sandbox.queue) && !line.contains(" worker ");
         all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
     });
     stop(&mut screen, pid);
@@ -192,9 +193,9 @@ const KILL: &str = "kill %1; kill -CONT %1";
 /// The dashboard under a shell with job control, in the background or until `stop`; each line is typed once it has
 /// stopped, and the last one ends it.
 fn typed_at_a_stop(stop: Option<Signal>, lines: &[&str]) {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let program = dashboard(&stage, &address);
+    let program = dashboard(&sandbox, &address);
     let mut command = program.clone();
     let arguments = std::mem::take(command.get_argv_mut());
     let quoted: Vec<_> = arguments.iter().map(|argument| format!("'{}'", argument.to_string_lossy())).collect();
@@ -204,7 +205,8 @@ fn typed_at_a_stop(stop: Option<Signal>, lines: &[&str]) {
     let background = if stop.is_none() { " &" } else { "" };
     screen.press(&format!("{}{background}\n", quoted.join(" ")));
     let pid = wait_for_process("the dashboard", |all| {
-        let ours = |line: &str| line.starts_with(PROGRAM) && line.contains(&stage.queue) && !line.contains(" worker ");
+        let ours =
+            |line: &str| line.starts_with(PROGRAM) && line.contains(&sandbox.queue) && !line.contains(" worker ");
         all.iter().find(|(.., line)| ours(line)).map(|(pid, ..)| *pid)
     });
     if let Some(stop) = stop {
@@ -242,9 +244,9 @@ fn one_that_was_started_in_the_background_stops_and_can_be_ended() {
 
 #[test]
 fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 80, 24);
+    let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("selected order");
     for stop in [Signal::STOP, Signal::TSTP] {
         let written = screen.bytes().len();
@@ -273,18 +275,18 @@ async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("worker ● ready");
     send(Signal::TSTP, screen.pid());
     wait_until_stopped(screen.pid());
     let endpoint = Endpoint::plain(address.clone(), "default", "test");
     let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
     let input = order("W7", 10, "update.after-commit=1*error");
-    let (_, watch) = stage.start(&link, WorkflowId::of_order("W7").as_str(), input).await;
+    let (_, watch) = sandbox.start(&link, WorkflowId::of_order("W7").as_str(), input).await;
     assert_eq!(end(&watch).await, applied());
-    stage.assert_right(990);
+    sandbox.assert_right(990);
     send(Signal::CONT, screen.pid());
     let text = screen.wait_until("what happened meanwhile", |text| text.contains("W7") && text.contains("actual 990"));
     assert!(text.contains("!↺") && text.contains("● connected") && text.contains("● ready"), "{text}");
@@ -297,10 +299,10 @@ fn it_quits_at_once_while_the_server_hangs() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
     let port = address.rsplit(':').next().unwrap().to_owned();
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("s");
     screen.wait_for("orders 1");
@@ -474,10 +476,10 @@ const HOSTILE: &str =
 
 #[test]
 fn text_of_other_programs_does_nothing_to_the_terminal() {
-    let stage = Stage::new();
-    write_hostile_journal(&stage);
+    let sandbox = Sandbox::new();
+    write_hostile_journal(&sandbox);
     let (_held, address) = silence();
-    let mut screen = Screen::open(&stage, &address, 120, 40);
+    let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("orders 4");
     // Looks at everything: each order, and every overlay. Each is waited for, and its going too: an Esc that is read together
     // with the key behind it would be Alt with that key.
@@ -505,10 +507,10 @@ fn text_of_other_programs_does_nothing_to_the_terminal() {
     });
     // Another program edits the document.
     let hostile = serde_json::json!({ "orderID": HOSTILE, "productID": "123456", "inStock": 7 });
-    fs::write(&stage.database, serde_json::to_vec_pretty(&hostile).unwrap()).unwrap();
+    fs::write(&sandbox.database, serde_json::to_vec_pretty(&hostile).unwrap()).unwrap();
     screen.wait_for("actual 7");
     let garbage = format!("{{\"orderID\": \"{}\", \"inStock\": \u{1b}[2J", "x".repeat(9));
-    fs::write(&stage.database, garbage).unwrap();
+    fs::write(&sandbox.database, garbage).unwrap();
     screen.wait_for("cannot be read");
     screen.press("q");
     let left = screen.leave();
@@ -516,8 +518,8 @@ fn text_of_other_programs_does_nothing_to_the_terminal() {
     assert_only_our_own_sequences(&left.bytes);
 }
 
-fn write_hostile_journal(stage: &Stage) {
-    let store = JsonStore::open(&stage.database).unwrap();
+fn write_hostile_journal(sandbox: &Sandbox) {
+    let store = JsonStore::open(&sandbox.database).unwrap();
     let origin = |id: &str, number| Origin {
         order: OrderId::new(id).unwrap(),
         workflow: format!("order-{number}-{HOSTILE}"),

@@ -13,7 +13,7 @@ use url::Url;
 use crate::{
     authority::{Authority, Certified, Validity},
     proxy::{HTTP2, HeaderProxy, ProxyOptions, Requests, TlsProxy},
-    stage::{PATIENCE, address, offline},
+    sandbox::{EVENT_TIMEOUT, address, offline},
 };
 
 /// How a client comes.
@@ -143,7 +143,7 @@ async fn a_proxy_ends_its_connections_and_comes_back_on_its_port() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, reconnected).await.expect("the connection comes back by itself");
+    tokio::time::timeout(EVENT_TIMEOUT, reconnected).await.expect("the connection comes back by itself");
     drop(proxy);
     client.ask(&at, &root.path()).await.unwrap_err();
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::stage::{PROGRAM, Stage, WorkerProcess, address, applied, free_port, offline, order, skipped, text};
+use crate::sandbox::{PROGRAM, Sandbox, WorkerProcess, address, applied, free_port, offline, order, skipped, text};
 
 /// Ids that no account needs to have.
 const ANNE: u32 = 62_001;
@@ -86,16 +86,16 @@ async fn users_of_one_group_share_a_database_whoever_works() {
     if offline() {
         return;
     }
-    let stage = Stage { database: office.shared("inventory.json"), ..Stage::new() };
-    let database = stage.database.to_str().unwrap();
-    let link = stage.link().await;
+    let sandbox = Sandbox { database: office.shared("inventory.json"), ..Sandbox::new() };
+    let database = sandbox.database.to_str().unwrap();
+    let link = sandbox.link().await;
     let files = ["", ".journal", ".lock"].map(|suffix| PathBuf::from(format!("{database}{suffix}")));
     for (worker, other) in [(ANNE, BERT), (BERT, ANNE)] {
-        let server = ["--address", address(), "--task-queue", &stage.queue];
+        let server = ["--address", address(), "--task-queue", &sandbox.queue];
         let place = ["--database", database];
         let command = office.command(worker, "002", &[&["worker"], &server[..], &place].concat());
         let _worker = WorkerProcess::start(command, &[], Stdio::inherit());
-        assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied());
+        assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied());
         for file in &files {
             let (_, group, mode) = access(file);
             let expected = if file == &files[2] { 0o660 } else { 0o664 };
@@ -103,12 +103,12 @@ async fn users_of_one_group_share_a_database_whoever_works() {
         }
         assert_succeeds(&office.run(other, "002", &[&["audit"], &place[..]].concat()));
         assert_succeeds(&office.run(other, "002", &[&["doctor"], &server[..], &place].concat()));
-        let start = ["start", "B", "123456", "5", "--faults", "none", "--workflow-id", &stage.queue];
+        let start = ["start", "B", "123456", "5", "--faults", "none", "--workflow-id", &sandbox.queue];
         let started = office.run(other, "002", &[&start[..], &server, &place].concat());
         assert_succeeds(&started);
         assert!(text(&started).0.contains("stock after: 985"), "{started:?}");
         assert_succeeds(&office.run(other, "002", &[&["reset", "--yes"], &place[..]].concat()));
-        assert_eq!(stage.place(&link, order("A", 10, "none")).await, applied(), "beside the reset of the other");
+        assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied(), "beside the reset of the other");
         assert_succeeds(&office.run(worker, "002", &[&["reset", "--yes"], &place[..]].concat()));
     }
 }

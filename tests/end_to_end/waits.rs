@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::{
     reasons::{Running, line_with},
+    sandbox::{EVENT_TIMEOUT, Sandbox, free_port, offline, program, text},
     screen::send,
     servers::server_on,
-    stage::{PATIENCE, Stage, free_port, offline, program, text},
 };
 
 fn json(output: &Output) -> Value {
@@ -26,10 +26,10 @@ fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let start = |more: &[&str]| {
-        let workflow = format!("{}-A", stage.queue);
-        stage.command("start").args(["A", "123456", "1", "--workflow-id", &workflow]).args(more).output().unwrap()
+        let workflow = format!("{}-A", sandbox.queue);
+        sandbox.command("start").args(["A", "123456", "1", "--workflow-id", &workflow]).args(more).output().unwrap()
     };
     let left = start(&["--faults", "none", "--no-wait", "--json"]);
     assert_eq!((left.status.code(), json(&left)["outcome"].as_str()), (Some(0), Some("started")), "{left:?}");
@@ -37,13 +37,13 @@ fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
     assert_eq!((waited.status.code(), json(&waited)["outcome"].as_str()), (Some(1), Some("open")), "{waited:?}");
     assert_eq!(json(&waited)["runID"], json(&left)["runID"], "it joined");
     let (_, problem) = text(&waited);
-    assert!(problem.contains(&format!("no worker reports from '{}'", stage.queue)), "{problem}");
+    assert!(problem.contains(&format!("no worker reports from '{}'", sandbox.queue)), "{problem}");
     assert_eq!(problem.matches("Start one with").count(), 2, "once while it waits, once at the end: {problem}");
     assert!(problem.contains("no end within 2 s") && problem.contains("terminate"), "{problem}");
-    let _worker = stage.worker();
-    let ended = start(&["--timeout", &format!("{}s", PATIENCE.as_secs()), "--json"]);
+    let _worker = sandbox.worker();
+    let ended = start(&["--timeout", &format!("{}s", EVENT_TIMEOUT.as_secs()), "--json"]);
     assert_eq!(json(&ended)["outcome"], "applied", "{ended:?}");
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 fn key(home: &Path) -> Command {
@@ -54,13 +54,13 @@ fn key(home: &Path) -> Command {
 
 /// Starts an encrypted order that the worker cannot read. Gives what `start` and the worker's log say, after `doctor` named
 /// the worker that can.
-fn encrypted_start(stage: &Stage, worker_settings: &[(&str, &str)]) -> (Output, String) {
+fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Output, String) {
     let keys = tempfile::tempdir().unwrap();
     assert!(key(keys.path()).args(["keys", "add"]).status().unwrap().success());
-    let log = stage.folder.path().join("worker.log");
-    let _worker = stage.worker_logging(worker_settings, &log);
+    let log = sandbox.folder.path().join("worker.log");
+    let _worker = sandbox.worker_logging(worker_settings, &log);
     let encrypting = |name: &str| {
-        let mut command = stage.command(name);
+        let mut command = sandbox.command(name);
         command.envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey")]);
         command.env("XDG_CONFIG_HOME", keys.path());
         command
@@ -81,8 +81,8 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let (output, log) = encrypted_start(&stage, &[]);
+    let sandbox = Sandbox::new();
+    let (output, log) = encrypted_start(&sandbox, &[]);
     assert_eq!((output.status.code(), json(&output)["outcome"].as_str()), (Some(1), Some("open")), "{output:?}");
     let (_, problem) = text(&output);
     for part in ["is encrypted with the key 'stagekey'", "start the worker with ENCRYPT_PAYLOAD=true", "stays open"] {
@@ -91,15 +91,15 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     let warning = log.lines().find(|line| line.contains("WARN") && line.contains("this worker has no key"));
     assert!(warning.is_some(), "{log}");
 
-    let stage = Stage::new();
-    let other = stage.folder.path().to_str().unwrap().to_owned();
-    assert!(key(stage.folder.path()).args(["keys", "add"]).status().unwrap().success());
+    let sandbox = Sandbox::new();
+    let other = sandbox.folder.path().to_str().unwrap().to_owned();
+    assert!(key(sandbox.folder.path()).args(["keys", "add"]).status().unwrap().success());
     let settings = [
         ("ENCRYPT_PAYLOAD", "true"),
         ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey"),
         ("XDG_CONFIG_HOME", other.as_str()),
     ];
-    let (output, log) = encrypted_start(&stage, &settings);
+    let (output, log) = encrypted_start(&sandbox, &settings);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let (_, problem) = text(&output);
     assert!(problem.contains("the key 'stagekey' does not open it"), "{problem}");
@@ -111,16 +111,16 @@ fn a_worker_whose_server_hangs_says_so_and_ends_when_asked_to() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
+    let sandbox = Sandbox::new();
     let port = free_port();
     let on_port = |name: &str| {
-        let mut command = program(stage.folder.path());
+        let mut command = program(sandbox.folder.path());
         command.args([name, "--address", &format!("127.0.0.1:{port}")]);
         command
     };
     let mut server = Running::new(on_port("server").arg("--with-parent"));
     line_with(&mut server.lines, "Temporal at ");
-    let mut worker = Running::new(on_port("worker").arg("--database").arg(&stage.database));
+    let mut worker = Running::new(on_port("worker").arg("--database").arg(&sandbox.database));
     line_with(&mut worker.lines, "polls");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();

@@ -5,14 +5,14 @@ use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
 use crate::{
+    sandbox::{PROGRAM, Sandbox, address, free_port, offline, text},
     screen::{Screen, assert_restored, dashboard, send},
-    stage::{PROGRAM, Stage, address, free_port, offline, text},
 };
 
 const STEPS: usize = 9;
 
-fn command(stage: &Stage, arguments: &[&str]) -> CommandBuilder {
-    let mut command = dashboard(stage, address());
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> CommandBuilder {
+    let mut command = dashboard(sandbox, address());
     command.args(arguments);
     command
 }
@@ -56,10 +56,11 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut notes = Screen::run(command(&stage, &["walkthrough", "--notes"]), 80, 24);
+    let sandbox = Sandbox::new();
+    let mut notes = Screen::run(command(&sandbox, &["walkthrough", "--notes"]), 80, 24);
     notes.wait_for("No walkthrough has begun yet");
-    let mut screen = Screen::run(command(&stage, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
+    let mut screen =
+        Screen::run(command(&sandbox, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
     screen.wait_for("ONE ORDER");
     notes.wait_for("this is the database, not Temporal");
     let summary = walk(&mut screen);
@@ -74,10 +75,10 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     // On a machine without a server, a worker or a database.
     let mut replay = CommandBuilder::new(PROGRAM);
     replay.args(["replay", "talk.jsonl", "--address", &format!("127.0.0.1:{}", free_port())]);
-    replay.env("XDG_STATE_HOME", stage.folder.path().join("elsewhere"));
+    replay.env("XDG_STATE_HOME", sandbox.folder.path().join("elsewhere"));
     replay.env("TERM", "xterm-256color");
     replay.env("LC_ALL", "C.UTF-8");
-    replay.cwd(stage.folder.path());
+    replay.cwd(sandbox.folder.path());
     let mut replayed = Screen::run(replay, 80, 24);
     replayed.wait_for("→ GOES ON");
     speed_up(&mut replayed);
@@ -94,8 +95,8 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
 
 #[test]
 fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without_any_network() {
-    let stage = Stage::new();
-    let mut command = dashboard(&stage, &format!("127.0.0.1:{}", free_port()));
+    let sandbox = Sandbox::new();
+    let mut command = dashboard(&sandbox, &format!("127.0.0.1:{}", free_port()));
     command.args(["replay"]);
     // Nothing to find, nothing to install: only the binary.
     command.env("PATH", "/nonexistent");
@@ -105,7 +106,7 @@ fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without
     walk(&mut screen);
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
-    assert!(!stage.database.exists(), "and no database is made");
+    assert!(!sandbox.database.exists(), "and no database is made");
 }
 
 #[test]
@@ -113,8 +114,8 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::open(&stage, address(), 100, 30);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 100, 30);
     screen.wait_for("● ready");
     screen.press("o");
     screen.wait_for("expected 999 = actual 999");
@@ -147,7 +148,7 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
     screen.wait_for("ONE ORDER");
     screen.press("\u{3}");
     assert_eq!(screen.end().0.exit_code(), 0);
-    stage.assert_right(999);
+    sandbox.assert_right(999);
 }
 
 #[test]
@@ -155,8 +156,8 @@ fn a_signal_in_the_middle_gives_the_terminal_back() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let mut screen = Screen::run(command(&stage, &["walkthrough"]), 80, 24);
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::run(command(&sandbox, &["walkthrough"]), 80, 24);
     screen.wait_for("ONE ORDER");
     screen.press(ON);
     screen.wait_for(" PLAYING ");
@@ -171,8 +172,8 @@ fn without_a_screen_every_step_is_played_in_its_turn_and_checked() {
     if offline() {
         return;
     }
-    let stage = Stage::new();
-    let file = stage.folder.path().join("talk.md");
+    let sandbox = Sandbox::new();
+    let file = sandbox.folder.path().join("talk.md");
     let step = |title: &str, scenario: &str| {
         format!(
             "## {title}\n\n```toml\nscenario = \"{scenario}\"\n```\n\nText of {title}.\n\n### After\n\nAfter {title}.\n\n"
@@ -181,7 +182,7 @@ fn without_a_screen_every_step_is_played_in_its_turn_and_checked() {
     let talk =
         format!("# A talk\n\n{}{}## Last\n\nNothing to play.\n", step("One", "happy-path"), step("Two", "fail-once"));
     std::fs::write(&file, talk).unwrap();
-    let output = stage.command("walkthrough").arg("--plain").arg(&file).output().unwrap();
+    let output = sandbox.command("walkthrough").arg("--plain").arg(&file).output().unwrap();
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
     assert!(!out.contains('\u{1b}'), "{out:?}");

@@ -1,4 +1,4 @@
-//! What is behind the dashboard, without a screen: commands go in, messages come out.
+//! The dashboard without its screen and its core: commands go in, messages come out.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -10,28 +10,28 @@ use idempotence::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::stage::{PATIENCE, PROGRAM, Stage};
+use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox};
 
-/// What is behind the dashboard, and what it tells.
-pub struct Desk {
+/// An executor and its messages.
+pub struct Headless {
     executor: Executor,
     told: mpsc::Receiver<Message>,
 }
 
-impl Desk {
-    pub fn new(stage: &Stage, address: &str, worker_wanted: bool) -> Self {
+impl Headless {
+    pub fn new(sandbox: &Sandbox, address: &str, worker_wanted: bool) -> Self {
         let flags = Flags {
             address: Some(address.to_owned()),
-            task_queue: Some(stage.queue.clone()),
-            database: Some(stage.database.clone()),
+            task_queue: Some(sandbox.queue.clone()),
+            database: Some(sandbox.database.clone()),
             ..Flags::default()
         };
         let kept = ["HOME", "XDG_CACHE_HOME", "TEMPORAL_CLI"];
         let environment = std::env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
-        let places = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"].map(|name| (name.into(), stage.folder.path().into()));
+        let places = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"].map(|name| (name.into(), sandbox.folder.path().into()));
         let settings =
-            Settings::load(&flags, environment.chain(places), "none.env".as_ref(), stage.folder.path()).unwrap();
-        let mut worker = WorkerCommand::new(&settings, Some(&stage.folder.path().join("worker.log"))).unwrap();
+            Settings::load(&flags, environment.chain(places), "none.env".as_ref(), sandbox.folder.path()).unwrap();
+        let mut worker = WorkerCommand::new(&settings, Some(&sandbox.folder.path().join("worker.log"))).unwrap();
         worker.program = PathBuf::from(PROGRAM);
         let (sender, told) = mpsc::channel(1024);
         Self { executor: Executor::start(Arc::new(settings), worker, worker_wanted, sender), told }
@@ -44,7 +44,7 @@ impl Desk {
     /// Waits for a message that means something here; gives that back.
     pub async fn told<T>(&mut self, what: &str, wanted: impl Fn(&Message) -> Option<T>) -> T {
         let mut passed = Vec::new();
-        let found = timeout(PATIENCE, async {
+        let found = timeout(EVENT_TIMEOUT, async {
             loop {
                 let message = self.told.recv().await.expect("the executor runs");
                 if let Some(found) = wanted(&message) {

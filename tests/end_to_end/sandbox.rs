@@ -1,4 +1,4 @@
-//! Sets the stage: the shared server, and what one test needs of its own.
+//! The server that all tests share, and the sandbox of one test.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -24,8 +24,8 @@ use tempfile::TempDir;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 
-/// The longest that any single event may take; a hang fails the test instead of the whole run.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// Maximum wait for a single event. A hang fails its test instead of the whole run.
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The seed's order has one workflow id on the server that all tests share, so one test at a time sends it.
 pub static SEED_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -93,14 +93,14 @@ pub fn program(state: &Path) -> Command {
     command
 }
 
-/// One test's database, task queue and workers.
-pub struct Stage {
+/// One test's folder, database and task queue.
+pub struct Sandbox {
     pub folder: TempDir,
     pub queue: String,
     pub database: PathBuf,
 }
 
-impl Stage {
+impl Sandbox {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let queue = format!("queue-{}", uuid::Uuid::new_v4().simple());
@@ -108,7 +108,7 @@ impl Stage {
         Self { folder, queue, database }
     }
 
-    /// A command of the program on this stage.
+    /// A command of the program with the database and the task queue of this sandbox.
     pub fn command(&self, name: &str) -> Command {
         let mut command = program(self.folder.path());
         command.args([name, "--address", address(), "--task-queue", &self.queue, "--database"]).arg(&self.database);
@@ -184,7 +184,7 @@ impl Stage {
             if let Some(found) = self.records().into_iter().find(|record| wanted(&record.fact)) {
                 return found;
             }
-            assert!(since.elapsed() < PATIENCE, "{what} did not happen; the journal: {:#?}", self.records());
+            assert!(since.elapsed() < EVENT_TIMEOUT, "{what} did not happen; the journal: {:#?}", self.records());
             let _timed_out_or_changed = changes.recv_timeout(Duration::from_millis(500));
         }
     }
@@ -200,9 +200,9 @@ impl Stage {
     }
 }
 
-/// The end of a run, within the patience of a test.
+/// The end of a run, within [`EVENT_TIMEOUT`].
 pub async fn end(watch: &Watch) -> RunEnd {
-    tokio::time::timeout(PATIENCE, watch.end()).await.expect("it ends in time").expect("the server answers")
+    tokio::time::timeout(EVENT_TIMEOUT, watch.end()).await.expect("it ends in time").expect("the server answers")
 }
 
 /// A worker that is killed when the test is over, if it still runs.
@@ -242,14 +242,14 @@ impl WorkerProcess {
         self.child.wait().expect("it was ours");
     }
 
-    /// Fails the test if the worker has not ended after [`PATIENCE`].
+    /// Fails the test if the worker has not ended after [`EVENT_TIMEOUT`].
     pub fn wait(&mut self) -> std::process::ExitStatus {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it was ours") {
                 return status;
             }
-            assert!(since.elapsed() < PATIENCE, "the worker {} has not ended", self.child.id());
+            assert!(since.elapsed() < EVENT_TIMEOUT, "the worker {} has not ended", self.child.id());
             thread::sleep(Duration::from_millis(10));
         }
     }
