@@ -15,7 +15,7 @@ use crate::{
 pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
     let found = reading_journal(path, |seen| examine(path, seen))?.ok_or_else(|| {
-        Failure::Unanswered(format!(
+        Failure::Other(format!(
             "there is no database at {}; a worker makes it, or: idempotence reset --yes",
             path.display()
         ))

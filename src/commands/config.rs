@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::{WRONG_SETTINGS, print};
+use super::{failure::WRONG_SETTINGS, print};
 use crate::{
     cli::ConfigArgs,
     config::{Effective, Layer, LayerFile, Origin, Shown},

@@ -8,8 +8,8 @@ use super::{
     Failure, drawn_seed,
     log::{self, LogFile},
     record,
+    sandbox::basic_setup,
     session::{MESSAGE_QUEUE_LEN, conclude},
-    stage::basic_setup,
     walkthrough,
 };
 use crate::{

@@ -14,9 +14,10 @@ use super::{
     log::{self, LogFile},
     print,
     progress::awaited,
-    record, scenarios,
+    record,
+    sandbox::Sandbox,
+    scenarios,
     session::MESSAGE_QUEUE_LEN,
-    stage::Stage,
 };
 use crate::{
     app::{App, Beginning, Link, Message, Performance, Programme, Worker},
@@ -49,8 +50,8 @@ pub(super) const FIRST: &str = "seed";
 /// More than this is longer than the journal of a reset.
 const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
-/// How long worker and server may take to end: the worker finishes what it runs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// Maximum time for the worker and the server to end. The worker finishes what it runs.
+pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.list {
@@ -64,12 +65,12 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     let scenario = scenarios::find(args.scenario.as_deref().unwrap_or(FIRST), None)?;
     let scenario = under(&settings, scenario, &args)?;
     let recorder = record::begin(args.record.as_deref())?;
-    let stage = Stage::of(&settings, &scenario, true)?;
-    // A server that the scenario kills is the stage's own, and comes and goes with it.
-    let backend = if scenario.needs_own_server() { None } else { Some(backend(&stage.settings, args.json).await?) };
+    let sandbox = Sandbox::of(&settings, &scenario, true)?;
+    // A server that the scenario kills is the sandbox's own, and comes and goes with it.
+    let backend = if scenario.needs_own_server() { None } else { Some(backend(&sandbox.settings, args.json).await?) };
     let mut lines = Lines::new(&scenario, args.json);
-    lines.begin(&stage.settings, &log);
-    let report = play(&stage, scenario, &log, recorder, (&mut lines, &mut Reasons::default())).await;
+    lines.begin(&sandbox.settings, &log);
+    let report = play(&sandbox, scenario, &log, recorder, (&mut lines, &mut Reasons::default())).await;
     if let Some(backend) = backend {
         end(backend).await;
     }
@@ -92,9 +93,9 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
     let mut reports = Vec::with_capacity(all.len());
     let mut reasons = Reasons::default();
     for scenario in all {
-        let stage = Stage::of(settings, &scenario, false)?;
+        let sandbox = Sandbox::of(settings, &scenario, false)?;
         let mut quiet = Lines::new(&scenario, true);
-        let report = match play(&stage, scenario, log, None, (&mut quiet, &mut reasons)).await {
+        let report = match play(&sandbox, scenario, log, None, (&mut quiet, &mut reasons)).await {
             Ok(report) => report,
             Err(failure) => {
                 end(backend).await;
@@ -184,26 +185,26 @@ fn is_untouched(path: &Path) -> Result<bool, StoreError> {
     Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
 }
 
-/// Plays a scenario on its stage, to its end.
+/// Plays a scenario on its sandbox, to its end.
 async fn play(
-    stage: &Stage,
+    sandbox: &Sandbox,
     scenario: Scenario,
     log: &LogFile,
     recorder: Option<Recorder>,
     (lines, reasons): (&mut Lines, &mut Reasons),
 ) -> Result<Report, Failure> {
     let worker =
-        WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
-    let used = !stage.is_fresh() && !is_untouched(&stage.settings.database.path)?;
+        WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
+    let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.path)?;
     let beginning = if used { Beginning::AsItStands } else { Beginning::Fresh };
     if used {
         lines.say("this database was used before: orders may be known to it, and only the verdict is checked");
     }
     reasons.begin(&scenario.name);
     let programme = Programme::Scenario { scenario: Box::new(scenario), beginning };
-    let core = Recorded::new(stage.setup(log, programme), recorder);
+    let core = Recorded::new(sandbox.setup(log, programme), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender);
+    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let heard = |message: &Message, core: &Recorded| {
         lines.tell(message, core.app());
         reasons.report(message, core.app());
@@ -215,19 +216,19 @@ async fn play(
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
-    // Nobody waits for a worker of a stage that goes.
+    // Nobody waits for a worker of a sandbox that goes.
     let last = if played.is_ok() { WorkerRequest::Stop } else { WorkerRequest::Kill };
-    awaited("the worker finishes what it runs".to_owned(), executor.finish(last, PATIENCE)).await;
+    awaited("the worker finishes what it runs".to_owned(), executor.finish(last, SHUTDOWN_TIMEOUT)).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();
     match why {
         Some(Ok(())) => Report::of(&app),
         Some(Err(failure)) => Err(failure),
-        None => Err(Failure::Unanswered("what is behind the demo has ended before it".to_owned())),
+        None => Err(Failure::Other("what is behind the demo has ended before it".to_owned())),
     }
 }
 
-/// The signal that asks for the end, when it comes: the stage is cleared away before.
+/// The signal that asks for the end, when it comes: the sandbox is cleared away before.
 pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
     let signals = signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
@@ -256,11 +257,11 @@ pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
     }
     match message {
         Message::Link(Link::Down { cause, .. }) | Message::JournalUnreadable { cause } => {
-            Some(Failure::Unanswered(cause.clone()))
+            Some(Failure::Other(cause.clone()))
         }
         Message::Worker(Worker::Exited { cause, .. }) => {
             let log = &app.setup().log;
-            Some(Failure::Unanswered(format!("the worker ended before it was ready: {cause}; its log is {log}")))
+            Some(Failure::Other(format!("the worker ended before it was ready: {cause}; its log is {log}")))
         }
         _ => None,
     }

@@ -72,7 +72,7 @@ pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
             if checks.iter().all(|check| check.state != State::Wrong) {
                 checks.push(wrong_settings(&error));
             }
-            code = ExitCode::from(super::WRONG_SETTINGS);
+            code = ExitCode::from(super::failure::WRONG_SETTINGS);
         }
     }
     let verdict = checks.iter().map(|check| check.state).max().unwrap_or(State::Right);

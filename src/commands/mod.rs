@@ -8,6 +8,7 @@ mod dashboard;
 mod demo;
 mod doctor;
 mod export;
+mod failure;
 mod keys;
 mod log;
 mod print;
@@ -15,10 +16,10 @@ mod progress;
 mod record;
 mod replay;
 mod reset;
+mod sandbox;
 mod scenarios;
 mod server;
 mod session;
-mod stage;
 mod start;
 mod stop;
 mod supervise;
@@ -26,114 +27,19 @@ mod waiting;
 mod walkthrough;
 mod worker;
 
-use std::{
-    io,
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::SystemTime,
-};
+use std::{io, io::IsTerminal, path::Path, process::ExitCode, time::SystemTime};
 
 use rand::seq::IndexedRandom;
 
+pub use failure::Failure;
 pub use print::{answer, finish};
-use scenarios::ScenarioProblem;
 
 use crate::{
     cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
-    codec_server::{CodecServerError, OptionsError},
-    config::{Area, Effective, Flags, Settings, SettingsError, private as make_private},
-    encryption::KeyFileError,
+    config::{Area, Effective, Flags, Settings, private as make_private},
     faults::{FaultPlan, Preset},
-    recording::RecordingError,
-    runtime::{backend::BackendError, session::SessionError},
-    server::SuperviseError,
-    source_text::SourceError,
-    store::StoreError,
-    temporal::{ConnectError, StartError, Transport, WatchError, WorkerError},
+    temporal::Transport,
 };
-
-/// Why a command gave up. The sentence is for the person who typed it.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("{0}")]
-    Usage(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Backend(#[from] BackendError),
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-    #[error(transparent)]
-    Supervise(#[from] SuperviseError),
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    #[error(transparent)]
-    Scenario(#[from] ScenarioProblem),
-    #[error(transparent)]
-    Script(#[from] SourceError),
-    #[error(transparent)]
-    Recorded(#[from] RecordingError),
-    #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]
-    Recording { file: PathBuf, source: io::Error },
-    #[error("could not write {}: {source}", .file.display())]
-    Unwritable { file: PathBuf, source: io::Error },
-    #[error("could not write {}: there is no folder {}; create it first", .file.display(), .folder.display())]
-    NoFolder { file: PathBuf, folder: PathBuf },
-    #[error("could not read {}: {source}", .file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error(
-        "the folder {} for state and temporary files cannot be used: {source}; remove it, or set XDG_STATE_HOME and \
-         XDG_CACHE_HOME to folders of your own", .folder.display()
-    )]
-    PrivateFolder { folder: PathBuf, source: io::Error },
-    #[error("could not {what}: {source}")]
-    Io { what: &'static str, source: io::Error },
-    #[error("ended by signal {0}")]
-    Signal(i32),
-    #[error(transparent)]
-    CodecOptions(#[from] OptionsError),
-    #[error(transparent)]
-    CodecServer(#[from] CodecServerError),
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    #[error("{0}")]
-    Unanswered(String),
-}
-
-/// The exit code for wrong usage and wrong settings.
-const WRONG_SETTINGS: u8 = 2;
-
-impl Failure {
-    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { what, source }
-    }
-
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            // As shells have it.
-            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
-            Self::Settings(_)
-            | Self::Usage(_)
-            | Self::CodecOptions(_)
-            | Self::Scenario(_)
-            | Self::Script(_)
-            | Self::Recorded(_)
-            | Self::Recording { .. }
-            | Self::Unreadable { .. } => WRONG_SETTINGS,
-            _ => 1,
-        }
-    }
-}
 
 /// Runs what the command line asks for.
 ///

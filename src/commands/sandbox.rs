@@ -1,6 +1,5 @@
-//! Where a scenario is played: a task queue of its own always, so that no worker with another database takes its orders; a
-//! database of its own, so that it starts where the seed does and nobody's stock is touched; and where it kills the
-//! server, a server of its own.
+//! Where a scenario runs, apart from everything else. It always has a task queue of its own, so that no worker with another
+//! database takes its orders. It has a new database unless one is named, and a server of its own if it kills the server.
 
 use tempfile::TempDir;
 
@@ -17,27 +16,29 @@ use crate::{
     temporal::Transport,
 };
 
-/// How many letters tell an orders' workflow id from those of all other stages on the same server.
+/// Number of random letters that make the workflow ids of a sandbox unique on its server.
 const LETTERS: usize = 6;
 
+/// Settings for one scenario or walkthrough. Dropping it removes its folders.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Sandbox {
+    /// The user's settings with the task queue, the database and the server of the sandbox.
     pub settings: Settings,
-    /// Where the database lies; it goes with the stage. `None` where one was named.
+    /// Folder of the database; `None` if the user named a database.
     folder: Option<TempDir>,
-    /// Where a server of its own keeps what it knows.
+    /// State folder of its own server.
     server: Option<TempDir>,
 }
 
-impl Stage {
-    /// A stage under `settings`, of which `keeps_named` takes a database that was named as it stands.
+impl Sandbox {
+    /// Makes a sandbox. `use_named`: uses a database that the user named, with its contents.
     ///
     /// # Errors
-    /// [`Failure::Io`].
-    pub fn new(settings: &Settings, role: &str, keeps_named: bool) -> Result<Self, Failure> {
+    /// [`Failure::Io`] if a temporary folder cannot be created.
+    pub fn new(settings: &Settings, role: &str, use_named: bool) -> Result<Self, Failure> {
         let mut settings = settings.clone();
         settings.task_queue = format!("{}-{role}-{}", settings.task_queue, uuid::Uuid::new_v4().simple());
-        if keeps_named && settings.database.explicit {
+        if use_named && settings.database.explicit {
             return Ok(Self { settings, folder: None, server: None });
         }
         let folder = folder(&format!("idempotence-{role}-"))?;
@@ -45,19 +46,19 @@ impl Stage {
         Ok(Self { settings, folder: Some(folder), server: None })
     }
 
-    /// As [`Self::new`] for a scenario: with a server of its own where that kills it.
+    /// As [`Self::new`], with a server of its own if the scenario kills the server.
     ///
     /// # Errors
-    /// [`Failure::Io`].
-    pub fn of(settings: &Settings, scenario: &Scenario, keeps_named: bool) -> Result<Self, Failure> {
-        let stage = Self::new(settings, "demo", keeps_named)?;
-        if scenario.needs_own_server() { stage.with_own_server() } else { Ok(stage) }
+    /// [`Failure::Io`] if a temporary folder cannot be created or no port is free.
+    pub fn of(settings: &Settings, scenario: &Scenario, use_named: bool) -> Result<Self, Failure> {
+        let sandbox = Self::new(settings, "demo", use_named)?;
+        if scenario.needs_own_server() { sandbox.with_own_server() } else { Ok(sandbox) }
     }
 
     fn with_own_server(mut self) -> Result<Self, Failure> {
         let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
         let address = format!("127.0.0.1:{port}").parse();
-        // It speaks no TLS, whatever other servers of these settings want.
+        // The embedded server has neither TLS nor keys, whatever the settings say about other servers.
         self.settings.transport = Transport::Plaintext;
         self.settings.api_key = None;
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
@@ -67,17 +68,18 @@ impl Stage {
         Ok(self)
     }
 
-    /// The database begins where the seed does.
+    /// Whether the database is new.
     #[must_use]
     pub const fn is_fresh(&self) -> bool {
         self.folder.is_some()
     }
 
+    /// What the core starts with in this sandbox.
     #[must_use]
     pub fn setup(&self, log: &LogFile, programme: Programme) -> Setup {
         Setup {
             programme,
-            // Where a stage of its own lies, nobody needs to know.
+            // The path of a temporary folder has no meaning to the user.
             database: match &self.folder {
                 Some(_) => "a database of its own".to_owned(),
                 None => self.settings.database.path.display().to_string(),
@@ -88,10 +90,10 @@ impl Stage {
 }
 
 fn folder(prefix: &str) -> Result<TempDir, Failure> {
-    tempfile::Builder::new().prefix(prefix).tempdir_in(temporary()).map_err(Failure::io("make a folder for the stage"))
+    tempfile::Builder::new().prefix(prefix).tempdir_in(temporary()).map_err(Failure::io("create a temporary folder"))
 }
 
-/// What every core begins with.
+/// What every core starts with. `letters`: the number of random letters in its order ids.
 #[must_use]
 pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Setup {
     Setup {

@@ -29,7 +29,7 @@ pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failu
     print::line(&format!("log {}", server_log(&settings).display()));
     tokio::select! {
         () = stop => {}
-        ended = server.wait() => return Err(Failure::Unanswered(ended.to_string())),
+        ended = server.wait() => return Err(Failure::Other(ended.to_string())),
     }
     server.stop().await;
     Ok(ExitCode::SUCCESS)

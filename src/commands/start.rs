@@ -137,12 +137,12 @@ fn report(
     }
     match end {
         RunEnd::Completed { .. } => Ok(ExitCode::SUCCESS),
-        RunEnd::Rejected { code, message } => Err(Failure::Unanswered(format!("rejected ({code}): {message}"))),
-        RunEnd::Conflict { message } => Err(Failure::Unanswered(format!("conflict: {message}"))),
-        RunEnd::Failed { message } => Err(Failure::Unanswered(format!("the order failed: {message}"))),
+        RunEnd::Rejected { code, message } => Err(Failure::Other(format!("rejected ({code}): {message}"))),
+        RunEnd::Conflict { message } => Err(Failure::Other(format!("conflict: {message}"))),
+        RunEnd::Failed { message } => Err(Failure::Other(format!("the order failed: {message}"))),
         RunEnd::Cancelled | RunEnd::Terminated | RunEnd::TimedOut => {
-            Err(Failure::Unanswered(format!("the workflow was {outcome}")))
+            Err(Failure::Other(format!("the workflow was {outcome}")))
         }
-        RunEnd::Unknown => Err(Failure::Unanswered("the server does not know this workflow any more".to_owned())),
+        RunEnd::Unknown => Err(Failure::Other("the server does not know this workflow any more".to_owned())),
     }
 }

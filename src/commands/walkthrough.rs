@@ -1,4 +1,4 @@
-//! The walkthrough: a talk in steps, each played for real on a stage of its own. On a second terminal, the speaker's notes.
+//! The walkthrough: a talk in steps, each played for real on a sandbox of its own. On a second terminal, the speaker's notes.
 
 mod lines;
 
@@ -17,8 +17,8 @@ use super::{
     needs_terminal,
     progress::read_text,
     record,
+    sandbox::{Sandbox, basic_setup},
     session::{MESSAGE_QUEUE_LEN, conclude, quit_only},
-    stage::{Stage, basic_setup},
 };
 use crate::{
     app::{App, Pace, Programme, Script, Setup, Step, parse_script},
@@ -39,8 +39,8 @@ use crate::{
 /// The walkthrough that is compiled in, and what it is called.
 const BUILT_IN: (&str, &str) = ("assets/walkthrough.md", include_str!("../../assets/walkthrough.md"));
 
-/// How long the end may take: nobody waits for what nobody needs any more.
-const PATIENCE: Duration = Duration::from_millis(150);
+/// Maximum time for the worker and the server to end. Nothing that they do is needed any more.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(150);
 
 pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
     if args.notes {
@@ -66,11 +66,11 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     Ok(conclude(ended.map(|(app, _recorder, ending)| (app, ending))))
 }
 
-/// A walkthrough and its stage, ready to begin.
+/// A walkthrough and its sandbox, ready to begin.
 #[derive(Debug)]
 pub struct Prepared {
     script: Script,
-    stage: Stage,
+    sandbox: Sandbox,
     worker: WorkerCommand,
     pace: Pace,
     above_dashboard: bool,
@@ -84,7 +84,7 @@ impl Prepared {
     }
 }
 
-/// Reads the walkthrough and makes its stage. `file`: the one to read; else the one that is compiled in.
+/// Reads the walkthrough and makes its sandbox. `file`: the one to read; else the one that is compiled in.
 ///
 /// # Errors
 /// [`Failure`]: a walkthrough with mistakes, or no place for it.
@@ -109,10 +109,10 @@ pub fn prepare(
             step.title
         )));
     }
-    let stage = Stage::new(settings, "walkthrough", false)?;
+    let sandbox = Sandbox::new(settings, "walkthrough", false)?;
     let worker =
-        WorkerCommand::new(&stage.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
-    Ok(Prepared { script, stage, worker, pace: Pace::default(), above_dashboard: false })
+        WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
+    Ok(Prepared { script, sandbox, worker, pace: Pace::default(), above_dashboard: false })
 }
 
 fn read(file: Option<&Path>) -> Result<Script, Failure> {
@@ -134,21 +134,21 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 /// [`LoopError`].
 pub async fn play(
     session: &mut Session,
-    Prepared { script, stage, worker, pace, above_dashboard }: Prepared,
+    Prepared { script, sandbox, worker, pace, above_dashboard }: Prepared,
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
-    let setup = stage.setup(log, Programme::Walkthrough(Box::new(script)));
+    let setup = sandbox.setup(log, Programme::Walkthrough(Box::new(script)));
     let mut core = Recorded::new(Setup { above_dashboard, ..setup }, recorder);
     core.set_pace(pace);
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender);
+    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let played = session.play(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
-    // The stage goes, so nothing is lost by not letting the worker finish.
-    executor.finish(WorkerRequest::Kill, PATIENCE).await;
-    NotesWriter::end(&stage.settings.state_dir);
+    // The sandbox goes, so nothing is lost by not letting the worker finish.
+    executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;
+    NotesWriter::end(&sandbox.settings.state_dir);
     let (core, ending) = played?;
     let (app, recorder) = core.into_inner().end();
     Ok((app, recorder, ending))

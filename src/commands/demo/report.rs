@@ -41,9 +41,9 @@ impl Report {
     /// What the performance of `app` came to.
     ///
     /// # Errors
-    /// [`Failure::Unanswered`] where there was none, or none to its end.
+    /// [`Failure::Other`] where there was none, or none to its end.
     pub fn of(app: &App) -> Result<Self, Failure> {
-        let nothing = || Failure::Unanswered("no scenario was played".to_owned());
+        let nothing = || Failure::Other("no scenario was played".to_owned());
         let performance = app.performance().ok_or_else(nothing)?;
         let judged = match performance.part() {
             Part::Over(judged) => Ok(judged.clone()),

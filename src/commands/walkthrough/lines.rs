@@ -10,7 +10,7 @@ use crate::{
     app::{App, Intent, Message, Programme, StepState},
     commands::{
         Failure,
-        demo::{PATIENCE, backend, end, end_signal, hopeless},
+        demo::{SHUTDOWN_TIMEOUT, backend, end, end_signal, hopeless},
         log::LogFile,
         print,
         replay::lines::{sentences, tell_step},
@@ -25,14 +25,14 @@ use crate::{
 /// # Errors
 /// [`Failure`]: there is no server or worker to play with.
 pub(super) async fn play(
-    Prepared { script, stage, worker, .. }: Prepared,
+    Prepared { script, sandbox, worker, .. }: Prepared,
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<ExitCode, Failure> {
-    let backend = backend(&stage.settings, false).await?;
-    let core = Recorded::new(stage.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let backend = backend(&sandbox.settings, false).await?;
+    let core = Recorded::new(sandbox.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(stage.settings.clone()), worker, true, sender.clone());
+    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender.clone());
     let (mut shown, mut turner) = (None, PageTurner { sender, turned: None });
     let heard = |message: &Message, core: &Recorded| {
         let app = core.app();
@@ -48,7 +48,7 @@ pub(super) async fn play(
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
-    executor.finish(WorkerRequest::Kill, PATIENCE).await;
+    executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;
     end(backend).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();
