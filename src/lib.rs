@@ -3,6 +3,7 @@
 //!
 //! | module | role |
 //! | --- | --- |
+//! | [`clock`] | the current time |
 //! | [`domain`] | orders, effects, and the decision about them; pure |
 //! | [`store`] | the effect and its key in one commit: the JSON database |
 //! | [`faults`] | which attempt fails, where and how |
@@ -20,6 +21,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod codec_server;
 pub mod commands;
 pub mod config;

@@ -3,10 +3,9 @@
 use std::{fs, ops::Range, path::Path};
 
 use idempotence::{
+    clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder},
-    store::{
-        AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, medium::Disk, now,
-    },
+    store::{AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, medium::Disk},
 };
 
 /// Journal lines per order without faults.

@@ -9,8 +9,9 @@ use std::{
 
 use futures::{executor::block_on, future::join_all};
 use idempotence::{
+    clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW},
-    store::{CommitRequest, Engine, JsonStore, Publication, Request, Store, medium::Disk, now},
+    store::{CommitRequest, Engine, JsonStore, Publication, Request, Store, medium::Disk},
 };
 
 use crate::{Figure, mean, median};

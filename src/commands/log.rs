@@ -20,8 +20,8 @@ use tracing_subscriber::{
 use super::print;
 use crate::{
     app::{self, Message},
+    clock::now,
     config::{LogLevel, Settings, private},
-    store::now,
     temporal,
 };
 

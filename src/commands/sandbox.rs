@@ -6,13 +6,13 @@ use tempfile::TempDir;
 use super::{Failure, log::LogFile, session_letters};
 use crate::{
     app::{Programme, RetryWaits, Security, Setup},
+    clock::now,
     config::{AddressError, Settings, temporary},
     domain::Guard,
     faults::Preset,
     runtime::backend,
     scenario::Scenario,
     server,
-    store::now,
     temporal::Transport,
 };
 

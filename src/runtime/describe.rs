@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     app::{self, Message, Run},
+    clock::now,
     domain::RunEnd,
-    store::now,
     temporal::{self, DescribeError, Described, describe},
 };
 

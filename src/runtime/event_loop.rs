@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     app::{Command, Message, Tone},
-    store::now,
+    clock::now,
     ui,
 };
 

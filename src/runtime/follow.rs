@@ -166,8 +166,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        clock::now,
         domain::{Activity, Attempt, OrderId, Origin},
-        store::{AttemptEvent, Engine, Phase, Publication, Request, medium::Disk, now},
+        store::{AttemptEvent, Engine, Phase, Publication, Request, medium::Disk},
     };
 
     fn attempts(count: usize) -> Vec<Request> {

@@ -10,7 +10,7 @@ use tokio::{
 use super::core::Core;
 use crate::{
     app::{Command, Message},
-    store::now,
+    clock::now,
 };
 
 /// Runs until `heard` breaks off, which is asked after each message; before it, the core has taken the message in. Gives

@@ -12,10 +12,10 @@ use tokio::{
 use super::backend::{Backend, BackendError, bring_up_with};
 use crate::{
     app::{self, Message, Server, Tone},
+    clock::now,
     config::Settings,
     domain::UnixMillis,
     server::{DevServer, Installation, ObtainError, Progress},
-    store::now,
     temporal::{Link, Patience, backoff},
 };
 

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     app::{Message, Tone, Worker},
+    clock::now,
     domain::UnixMillis,
-    store::now,
     temporal::backoff,
 };
 

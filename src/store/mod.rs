@@ -40,9 +40,12 @@ pub use probe::{Probed, probe};
 pub use reader::{JournalReader, News, Progress, read_document, watched_folder};
 pub use record::{Aside, AttemptEvent, Fact, Outcome, Phase, Record, Refused};
 pub use reset::Kept;
-pub use writer::{JsonStore, now};
+pub use writer::JsonStore;
 
-use crate::domain::{Effect, Guard, Origin};
+use crate::{
+    clock,
+    domain::{Effect, Guard, Origin},
+};
 
 /// An effect to apply, under a guard, on behalf of an attempt.
 #[derive(Debug, Clone)]
@@ -73,5 +76,5 @@ pub trait Store: Send + Sync + 'static {
 /// # Errors
 /// As [`Engine::reset`].
 pub fn reset(path: &Path) -> Result<Kept, StoreError> {
-    Engine::reset(medium::Disk::open(path)?, now)
+    Engine::reset(medium::Disk::open(path)?, clock::now)
 }

@@ -23,7 +23,7 @@ use super::{
     medium::{Disk, Medium},
     reader::Progress,
 };
-use crate::domain::{REORDER_BELOW, UnixMillis};
+use crate::domain::REORDER_BELOW;
 
 /// The most that one sync serves, so that the lock is let go of in between.
 const BATCH: usize = 256;
@@ -86,7 +86,7 @@ impl JsonStore {
     pub fn open_observed(path: &Path, seen: &dyn Fn(Progress)) -> Result<Self, StoreError> {
         let medium = Disk::open(path)?;
         medium.remove_leftovers();
-        Self::on(Engine::open_observed(medium, crate::store::now, REORDER_BELOW, seen)?)
+        Self::on(Engine::open_observed(medium, crate::clock::now, REORDER_BELOW, seen)?)
     }
 
     /// Serves an engine that is open already, on any medium.
@@ -186,11 +186,4 @@ fn fail(error: &StoreError, replies: usize) -> Vec<Answer> {
         tracing::warn!(%error, "could not bring the document up to date");
     }
     vec![Err(error.clone()); replies]
-}
-
-/// The wall clock, for time stamps only: nothing is ordered or decided by it.
-#[must_use]
-pub fn now() -> UnixMillis {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

@@ -199,7 +199,7 @@ fn setup(sandbox: &Sandbox, preset: Preset) -> Setup {
         look: Look::default(),
         web_ui: None,
         version: "0".into(),
-        now: idempotence::store::now(),
+        now: idempotence::clock::now(),
         above_dashboard: false,
         programme: Programme::Keyboard,
     }

@@ -181,7 +181,7 @@ pub fn setup(sandbox: &Sandbox) -> Setup {
         look: Look::default(),
         web_ui: None,
         version: "0".into(),
-        now: idempotence::store::now(),
+        now: idempotence::clock::now(),
         above_dashboard: false,
         programme: Programme::Keyboard,
     }

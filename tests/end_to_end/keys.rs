@@ -313,7 +313,7 @@ fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) 
         |pending| PendingActivity { state: PendingState::Scheduled, interval: None, failure: None, ..pending };
     let pending = described.pending.into_iter().map(scheduled);
     let description = Description {
-        at: idempotence::store::now(),
+        at: idempotence::clock::now(),
         open: true,
         pending: pending.collect(),
         failing: None,

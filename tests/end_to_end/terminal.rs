@@ -11,6 +11,7 @@ use std::{
 
 use idempotence::{
     app::{App, Look, Message, Programme, RetryWaits, Security, Setup},
+    clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, WorkflowId},
     faults::{Point, Preset},
     runtime::{
@@ -18,7 +19,7 @@ use idempotence::{
         surface::{Ask, LONGEST_COPY, Refused, Surface},
         terminal::Tty,
     },
-    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store, now},
+    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store},
     temporal::{Endpoint, Link, Patience},
 };
 use portable_pty::CommandBuilder;

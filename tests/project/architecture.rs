@@ -23,9 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source_text", &[]),
     ("toml_table", &["error_text", "source_text"]),
     ("domain", &[]),
+    ("clock", &["domain"]),
     ("faults", &["domain"]),
     ("encryption", &["error_text", "folder_sync", "source_text", "toml_table"]),
-    ("store", &["domain", "faults", "files", "folder_sync", "rounded"]),
+    ("store", &["clock", "domain", "faults", "files", "folder_sync", "rounded"]),
     ("scenario", &["domain", "error_text", "faults", "source_text", "store", "toml_table"]),
     ("temporal", &["domain", "encryption", "error_text", "faults", "rounded", "source_text", "store", "toml_table"]),
     ("app", &["domain", "faults", "scenario", "source_text", "store", "toml_table"]),
@@ -34,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["app", "encryption", "error_text", "listen", "source_text", "store", "temporal", "toml_table"]),
     ("server", &["config"]),
     ("codec_server", &["domain", "error_text", "listen", "temporal"]),
-    ("runtime", &["app", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
+    ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
     ("recording", &["app", "domain", "runtime", "store"]),
     ("cli", &["app", "config", "domain", "faults", "server", "temporal"]),
     (
@@ -42,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "app",
             "cli",
+            "clock",
             "codec_server",
             "config",
             "domain",
@@ -185,7 +187,7 @@ fn the_domain_imports_nothing_but_serde() {
 
 #[test]
 fn the_core_is_pure() {
-    let clock = ["SystemTime", "Instant::now", "store::now", "rand::"];
+    let clock = ["SystemTime", "Instant::now", "rand::"];
     assert_free_of("app", &[&OUTSIDE[..], &clock].concat());
 }
 

@@ -1,0 +1,12 @@
+//! The wall clock.
+
+use std::time::SystemTime;
+
+use crate::domain::UnixMillis;
+
+/// The current time, for time stamps only. Nothing is ordered or decided by it.
+#[must_use]
+pub fn now() -> UnixMillis {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
