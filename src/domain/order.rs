@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdempotencyKey, OrderId, ProductId};
+use super::{Activity, IdempotencyKey, OrderId, ProductId};
 
 /// Units in stock. Signed: without a guard the stock can go below zero, and the audience must see it.
 pub type Stock = i64;
@@ -54,6 +54,15 @@ impl Effect {
         match self {
             Self::Order(order) => IdempotencyKey::order(&order.id),
             Self::Supplier(supplier) => IdempotencyKey::supplier(&supplier.order),
+        }
+    }
+
+    /// The activity that applies it.
+    #[must_use]
+    pub const fn activity(&self) -> Activity {
+        match self {
+            Self::Order(_) => Activity::UpdateInventory,
+            Self::Supplier(_) => Activity::SupplierOrder,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     Act, OrderOutcome, Placing, ScenarioError, What, When,
     file::{Places, attempts, faults, guard},
-    foresee::About,
+    predict::Field,
 };
 use crate::{
     domain::{InvalidId, OrderId, ProductId},
@@ -56,7 +56,7 @@ impl Acts {
             }
         };
         let act = self.done.len();
-        places.extend(table.text("after")?.map(|after| (About::When(act), after.span.start)));
+        places.extend(table.text("after")?.map(|after| (Field::When(act), after.span.start)));
         self.orders.extend(orders(&what));
         self.done.push(Act { when, what });
         Ok(())
@@ -98,8 +98,8 @@ impl Acts {
         let outcomes = OrderOutcome::ALL.map(|outcome| (outcome.name(), outcome));
         let outcome = table.word("outcome", &outcomes)?;
         let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);
-        places.insert(About::Faults(act), faults_at);
-        places.extend(outcome.iter().map(|outcome| (About::Outcome(act), outcome.at)));
+        places.insert(Field::Faults(act), faults_at);
+        places.extend(outcome.iter().map(|outcome| (Field::Outcome(act), outcome.at)));
         let workflow = table.word("workflow", &[("own", false), ("new", true)])?;
         let id = |problem: InvalidId| table.source.wrong(order.span.start, problem.to_string());
         let placing = Placing {

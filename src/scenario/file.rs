@@ -41,7 +41,7 @@ use std::collections::HashMap;
 use super::{
     Act, Expectation, Scenario, ScenarioError,
     acts::Acts,
-    foresee::{About, foresee},
+    predict::{self, Field},
 };
 use crate::{
     domain::{Activity, Guard, RetryWaits},
@@ -52,7 +52,7 @@ use crate::{
 };
 
 /// Where the values stand that only the whole scenario can be held against.
-pub(super) type Places = HashMap<About, usize>;
+pub(super) type Places = HashMap<Field, usize>;
 
 /// The largest seed: Temporal's Web UI shows it exactly.
 const MOST_SEED: i64 = (1 << 53) - 1;
@@ -66,25 +66,25 @@ const LARGEST_COEFFICIENT: i64 = RetryWaits::LARGEST_COEFFICIENT.cast_signed();
 /// Reads a scenario. `file` names it in errors; `name` is its own.
 ///
 /// # Errors
-/// [`ScenarioError`] when the text is no scenario, or expects what by the rules cannot come.
+/// [`ScenarioError`] if the text is not a scenario, or if its expectations cannot come true.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioError> {
     let source = Source::new(file, text);
     let (scenario, places) = read(name, source)?;
-    match foresee(&scenario) {
+    match predict::check(&scenario) {
         Ok(()) => Ok(scenario),
-        Err(unreachable) => {
-            let at = places.get(&unreachable.about).copied().unwrap_or_default();
-            Err(source.wrong(at, unreachable.problem))
+        Err(contradiction) => {
+            let at = places.get(&contradiction.field).copied().unwrap_or_default();
+            Err(source.wrong(at, contradiction.problem))
         }
     }
 }
 
-/// Asks whether a scenario can come true that was changed after it was read.
+/// Checks a scenario that was changed after it was read.
 ///
 /// # Errors
-/// Why it cannot.
+/// The reason if its expectations cannot come true.
 pub fn check(scenario: &Scenario) -> Result<(), String> {
-    foresee(scenario).map_err(|unreachable| unreachable.problem)
+    predict::check(scenario).map_err(|contradiction| contradiction.problem)
 }
 
 /// Reads a scenario without asking whether it can come true.
@@ -180,14 +180,14 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Scen
     let attempts = attempts(table, None, places)?;
     let stock = table.required("stock", table.number("stock", i64::MIN..=i64::MAX)?)?;
     let verdict = table.required("verdict", table.word("verdict", &verdicts)?)?;
-    places.insert(About::Stock, stock.at);
-    places.insert(About::Verdict, verdict.at);
+    places.insert(Field::Stock, stock.at);
+    places.insert(Field::Verdict, verdict.at);
     let mut count = |key, about| -> Result<Option<u32>, ScenarioError> {
         let Some(count) = table.count(key)? else { return Ok(None) };
         places.insert(about, count.at);
         Ok(Some(count.value))
     };
-    let (deaths, late) = (count("deaths", About::Deaths)?, count("late", About::Late)?);
+    let (deaths, late) = (count("deaths", Field::Deaths)?, count("late", Field::Late)?);
     Ok(Expectation { stock: Some(stock.value), verdict: verdict.value, attempts, deaths, late })
 }
 
@@ -202,7 +202,7 @@ pub(super) fn attempts(
     table.allow(&Activity::ALL.map(Activity::short_name))?;
     for activity in Activity::ALL {
         let Some(count) = table.count(activity.short_name())? else { continue };
-        places.insert(About::Attempts(act, activity), count.at);
+        places.insert(Field::Attempts(act, activity), count.at);
         attempts[activity as usize] = Some(count.value);
     }
     Ok(attempts)

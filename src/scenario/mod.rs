@@ -5,13 +5,13 @@
 //! | --- | --- |
 //! | `file` | the TOML form, with the line and column of what is wrong |
 //! | `acts` | its largest part, the acts |
-//! | `foresee` | what a scenario must come to by the rules, so that an expectation that nothing can meet is refused |
+//! | `predict` | plays a scenario in memory and refuses an expectation that cannot come true |
 //! | `library` | the scenarios that are compiled in, from `assets/scenarios` |
 
 mod acts;
 mod file;
-mod foresee;
 mod library;
+mod predict;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 pub use crate::source_text::SourceError as ScenarioError;
 
 use crate::{
-    domain::{Activity, Guard, InvalidId, OrderId, OrderOutcome, ProductId, RetryWaits, Stock, sanitize},
+    domain::{
+        Activity, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits, SUPPLIER_QUANTITY,
+        Stock, SupplierOrder, sanitize,
+    },
     faults::{FaultPlan, Seed},
     store::Verdict,
 };
@@ -115,6 +118,15 @@ impl Placing {
     /// The ids of the copies.
     pub fn ids(&self) -> impl Iterator<Item = OrderId> + '_ {
         (1..=self.copies).filter_map(|copy| self.id(copy).ok())
+    }
+
+    /// The effect of an activity of this order, which is one without copies.
+    fn effect(&self, activity: Activity) -> Effect {
+        let (order, product) = (self.order.clone(), self.product.clone());
+        match activity {
+            Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity: self.quantity }),
+            Activity::SupplierOrder => Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY }),
+        }
     }
 
     /// The id of a copy, counted from 1.

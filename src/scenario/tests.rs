@@ -186,9 +186,9 @@ proptest! {
     }
 
     #[test]
-    fn no_order_makes_the_foresight_panic(quantities in prop::collection::vec(any::<i64>(), 1..5), copies in 1..100_u32,
-                                          guard in prop::sample::select(&Guard::ALL[..]),
-                                          faults in prop::sample::select(vec!["seed", "none", "before-commit=2*hang"])) {
+    fn no_order_makes_the_prediction_panic(quantities in prop::collection::vec(any::<i64>(), 1..5), copies in 1..100_u32,
+                                           guard in prop::sample::select(&Guard::ALL[..]),
+                                           faults in prop::sample::select(vec!["seed", "none", "before-commit=2*hang"])) {
         let act = |quantity| format!("[[acts]]\norder = 'A'\nquantity = {quantity}\ncopies = {copies}\n");
         let acts: String = quantities.into_iter().map(act).collect();
         let text = format!("title = 't'\nwhy = 'w'\nguard = '{guard}'\nfaults = '{faults}'\n{acts}[expect]\nstock = 1\n\

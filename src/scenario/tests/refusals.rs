@@ -197,17 +197,25 @@ fn what_is_wrong_with_the_expectation_is_told_with_its_place() {
         (
             "stock = 1001",
             "stock = 1002",
-            "line 7, column 9: the stock cannot be 1002 at the end: by the rules it is 1001",
+            "line 7, column 9: the stock at the end cannot be 1002: by the rules it is 1001",
         ),
         ("'right'", "'wrong'", "line 8, column 11: the verdict cannot be wrong"),
-        ("'right'", "'right'\ndeaths = 1", "line 9, column 10: worker deaths cannot be 1"),
-        ("'right'", "'right'\nlate = 1", "line 9, column 8: late attempts cannot be 1"),
-        ("'right'", "'right'\nattempts = { update = 2 }", "line 9, column 23: update cannot take 2 attempts in all"),
-        ("quantity = 999", "quantity = 999\noutcome = 'replayed'", "line 6, column 11: order A12 cannot be replayed"),
+        ("'right'", "'right'\ndeaths = 1", "line 9, column 10: the number of worker deaths cannot be 1"),
+        ("'right'", "'right'\nlate = 1", "line 9, column 8: the number of late attempts cannot be 1"),
+        (
+            "'right'",
+            "'right'\nattempts = { update = 2 }",
+            "line 9, column 23: the number of update attempts of all orders cannot be 2",
+        ),
+        (
+            "quantity = 999",
+            "quantity = 999\noutcome = 'replayed'",
+            "line 6, column 11: the outcome of order A12 cannot be replayed",
+        ),
         (
             "quantity = 999",
             "quantity = 999\nattempts = { supplier = 2 }",
-            "line 6, column 25: supplier of order A12 cannot",
+            "line 6, column 25: the number of supplier attempts of order A12 cannot",
         ),
         ("why = 'w'", "why = 'w'\nfaults = 'before-commit=error'", "line 3, column 10: update of order A12 never ends"),
         (

@@ -1,0 +1,440 @@
+//! Plays a scenario in memory, so that an expectation that cannot come true is refused before anything is sent.
+//!
+//! A prediction is exact while one order runs after the other. It ends at the first act whose result depends on timing;
+//! the checks at the end of the real run decide about the rest.
+
+use std::{collections::HashSet, fmt::Display};
+
+use super::{OrderOutcome, Placing, Scenario, What, When};
+use crate::{
+    domain::{
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, OrderId, Origin, REORDER_BELOW, Refusal,
+    },
+    faults::{Action, Draw, Point},
+    store::{Document, STARTING_DOCUMENT, Verdict},
+};
+
+/// Number of failing attempts after which an activity counts as one that never ends.
+const MAX_ATTEMPTS: u32 = 100;
+
+/// A value of a scenario's file that can contradict the rest of the file. Acts are numbered from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Field {
+    /// The fault plan of an act's orders.
+    Faults(usize),
+    /// The event that an act waits for.
+    When(usize),
+    /// The outcome of an act's orders.
+    Outcome(usize),
+    /// The attempts of each order of an act, or of all orders together.
+    Attempts(Option<usize>, Activity),
+    Stock,
+    Verdict,
+    Deaths,
+    Late,
+}
+
+/// An expectation that cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    pub field: Field,
+    pub problem: String,
+}
+
+fn refuse(field: Field, problem: String) -> Result<(), Contradiction> {
+    Err(Contradiction { field, problem })
+}
+
+/// Refuses an expectation that differs from the prediction.
+fn compare<T: PartialEq + Display + Copy>(
+    field: Field,
+    what: &str,
+    expected: Option<T>,
+    predicted: T,
+) -> Result<(), Contradiction> {
+    match expected.filter(|expected| *expected != predicted) {
+        Some(expected) => refuse(field, format!("{what} cannot be {expected}: by the rules it is {predicted}")),
+        None => Ok(()),
+    }
+}
+
+/// Compares the expectations of a scenario with what its orders do by the rules.
+///
+/// # Errors
+/// [`Contradiction`], at the first expectation that cannot be met, or at a fault plan under which an order never ends.
+pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
+    for (index, act) in scenario.acts.iter().enumerate() {
+        let What::Order(placing) = &act.what else { continue };
+        for (order, activity) in placing.ids().flat_map(|order| Activity::ALL.map(|activity| (order.clone(), activity)))
+        {
+            if attempts(scenario, placing, &order, activity).is_none() {
+                let name = activity.short_name();
+                refuse(
+                    Field::Faults(index),
+                    format!(
+                        "{name} of order {order} never ends under these faults: its first {MAX_ATTEMPTS} attempts all \
+                         fail; limit the faults to its first attempts, as in 2*error"
+                    ),
+                )?;
+            }
+        }
+    }
+    let Some(mut prediction) = Prediction::new() else { return Ok(()) };
+    for (index, act) in scenario.acts.iter().enumerate() {
+        match &act.when {
+            When::Committed(order) if !prediction.committed.contains(order) => {
+                refuse(Field::When(index), format!("order {order} is never committed: it is refused"))?;
+            }
+            When::Failed(order) if !prediction.failed.contains(order) => {
+                refuse(Field::When(index), format!("no attempt of order {order}'s update fails under its faults"))?;
+            }
+            _ => {}
+        }
+        let What::Order(placing) = &act.what else { return Ok(()) };
+        let Some((outcome, attempts)) = prediction.play(scenario, index, placing) else { return Ok(()) };
+        let order = &placing.order;
+        let what = format!("the outcome of order {order}");
+        compare(Field::Outcome(index), &what, placing.outcome.map(OrderOutcome::name), outcome.name())?;
+        for (activity, expected, found) in each(placing.attempts, attempts) {
+            let what = format!("the number of {} attempts of order {order}", activity.short_name());
+            compare(Field::Attempts(Some(index), activity), &what, expected, found)?;
+        }
+    }
+    let Prediction { inventory, verdict, attempts, deaths, late, late_is_open, .. } = prediction;
+    let expect = &scenario.expect;
+    for (activity, expected, found) in each(expect.attempts, attempts) {
+        let what = format!("the number of {} attempts of all orders", activity.short_name());
+        compare(Field::Attempts(None, activity), &what, expected, found)?;
+    }
+    compare(Field::Deaths, "the number of worker deaths", expect.deaths, deaths)?;
+    compare(Field::Late, "the number of late attempts", expect.late.filter(|_| !late_is_open), late)?;
+    compare(Field::Stock, "the stock at the end", expect.stock, inventory.stock)?;
+    compare(Field::Verdict, "the verdict", Some(expect.verdict.name()), verdict.name())
+}
+
+/// A value per activity, in the order of [`Activity::ALL`].
+type PerActivity<T> = [T; Activity::ALL.len()];
+
+fn each(expected: PerActivity<Option<u32>>, found: PerActivity<u32>) -> PerActivity<(Activity, Option<u32>, u32)> {
+    Activity::ALL.map(|activity| (activity, expected[activity as usize], found[activity as usize]))
+}
+
+/// The attempts of an activity, up to the one that succeeds.
+struct Attempts {
+    /// The faults of each attempt before and after its commit. A delay that reaches the timeout is a hang, a shorter one
+    /// is not a fault.
+    faults: Vec<[Option<Action>; Point::ALL.len()]>,
+    /// How long delays last, in milliseconds.
+    delay: u64,
+}
+
+/// Returns `None` if the first [`MAX_ATTEMPTS`] attempts all fail.
+fn attempts(scenario: &Scenario, placing: &Placing, order: &OrderId, activity: Activity) -> Option<Attempts> {
+    let plan = placing.faults.as_ref().unwrap_or(&scenario.faults);
+    let (seed, order, timeout) = (scenario.seed, order.as_str(), scenario.retry.start_to_close);
+    let mut attempts = Attempts { faults: Vec::new(), delay: 0 };
+    for attempt in (1..=MAX_ATTEMPTS).filter_map(Attempt::new) {
+        let mut delay = 0;
+        let faults = Point::ALL.map(|point| match plan.strike(&Draw { seed, order, activity, attempt, point }) {
+            Some(Action::Delay { millis }) => {
+                delay += millis;
+                (delay >= timeout).then_some(Action::Hang)
+            }
+            fault => fault,
+        });
+        attempts.faults.push(faults);
+        attempts.delay += delay;
+        if faults == [None; 2] {
+            return Some(attempts);
+        }
+    }
+    None
+}
+
+/// The state after the acts that were played so far.
+#[derive(Debug)]
+struct Prediction {
+    inventory: Inventory,
+    applied: HashSet<IdempotencyKey>,
+    /// Orders that were not refused.
+    committed: HashSet<OrderId>,
+    /// Orders with an update attempt that failed.
+    failed: HashSet<OrderId>,
+    attempts: PerActivity<u32>,
+    verdict: Verdict,
+    deaths: u32,
+    late: u32,
+    /// A delay reaches the timeout: the attempt may be late or the run over by then.
+    late_is_open: bool,
+    /// The order that surely still runs when the next act follows at once.
+    running: Option<OrderId>,
+}
+
+impl Prediction {
+    /// The state before the first act. A test ensures that the compiled-in document can be read.
+    fn new() -> Option<Self> {
+        let start = Document::parse(STARTING_DOCUMENT.as_bytes()).ok()?;
+        let inventory = Inventory::new(start.product, start.stock, &start.last_order, REORDER_BELOW);
+        Some(Self {
+            inventory,
+            applied: HashSet::new(),
+            committed: HashSet::new(),
+            failed: HashSet::new(),
+            attempts: [0; 2],
+            verdict: Verdict::Right,
+            deaths: 0,
+            late: 0,
+            late_is_open: false,
+            running: None,
+        })
+    }
+
+    /// Plays the order of act `act`. Returns its outcome and its attempts, or `None` if they depend on timing.
+    fn play(&mut self, scenario: &Scenario, act: usize, placing: &Placing) -> Option<(OrderOutcome, PerActivity<u32>)> {
+        let when = &scenario.acts.get(act)?.when;
+        if *when == When::AtOnce && !placing.new_workflow && self.running.as_ref() == Some(&placing.order) {
+            return Some((OrderOutcome::Joined, [0; 2]));
+        }
+        if placing.copies > 1 || (act > 0 && *when != When::Ended) {
+            return None;
+        }
+        let guard = placing.guard.unwrap_or(scenario.guard);
+        let (mut outcome, mut taken, mut delay) = (OrderOutcome::Applied, [0; 2], 0);
+        'order: for activity in Activity::ALL {
+            let attempts = attempts(scenario, placing, &placing.order, activity)?;
+            delay += attempts.delay;
+            for [before, after] in attempts.faults {
+                taken[activity as usize] += 1;
+                self.count(before);
+                match before {
+                    None | Some(Action::Delay { .. }) => {}
+                    // The late commit of an attempt that hangs changes nothing under the ledger.
+                    Some(Action::Hang) if guard == Guard::Ledger => continue,
+                    Some(Action::Error | Action::Crash) => continue,
+                    Some(Action::Hang) => return None,
+                }
+                match self.commit(&placing.effect(activity), guard, act) {
+                    Ok(found) if activity == Activity::UpdateInventory => outcome = found,
+                    Ok(_) => {}
+                    Err(refusal) => {
+                        let is_conflict = matches!(refusal, Refusal::Conflict { .. });
+                        outcome = if is_conflict { OrderOutcome::Conflict } else { OrderOutcome::Rejected };
+                        break 'order;
+                    }
+                }
+                self.count(after);
+            }
+        }
+        let is_refused = matches!(outcome, OrderOutcome::Conflict | OrderOutcome::Rejected);
+        self.committed.extend((!is_refused).then(|| placing.order.clone()));
+        self.failed.extend((is_refused || taken[0] > 1).then(|| placing.order.clone()));
+        self.late_is_open |= delay >= scenario.retry.start_to_close;
+        self.running = (delay > 0 || taken.iter().sum::<u32>() > 2).then(|| placing.order.clone());
+        self.attempts = Activity::ALL.map(|activity| self.attempts[activity as usize] + taken[activity as usize]);
+        // A worker that dies may end an attempt that hangs.
+        (self.deaths == 0 || self.late == 0).then_some((outcome, taken))
+    }
+
+    fn count(&mut self, fault: Option<Action>) {
+        self.deaths += u32::from(fault == Some(Action::Crash));
+        self.late += u32::from(fault == Some(Action::Hang));
+    }
+
+    /// Commits an effect in the run of act `act`.
+    fn commit(&mut self, effect: &Effect, guard: Guard, act: usize) -> Result<OrderOutcome, Refusal> {
+        let run = act.to_string();
+        match self.inventory.decide(effect, guard, &run)? {
+            Decision::Replay { same_run: false, .. } => Ok(OrderOutcome::Replayed),
+            Decision::Replay { same_run: true, .. } => Ok(OrderOutcome::Applied),
+            Decision::Skip(_) => Ok(OrderOutcome::Skipped),
+            Decision::Apply(change) => {
+                // As in the audit, a supplier order that was not needed does not count.
+                if change.receipt.delta != 0 && !self.applied.insert(change.key.clone()) {
+                    self.verdict = Verdict::Wrong;
+                }
+                let (order, workflow, activity) = (effect.order_id().clone(), String::new(), effect.activity());
+                self.inventory.apply(change, &Origin { order, workflow, run, activity, attempt: Attempt::FIRST });
+                Ok(OrderOutcome::Applied)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::parse;
+
+    /// A scenario with these acts, lines before them, and expectation.
+    fn text(head: &str, acts: &str, expect: &str) -> String {
+        format!("title = 't'\nwhy = 'w'\n{head}\n{acts}\n[expect]\n{expect}\n")
+    }
+
+    fn order(rest: &str) -> String {
+        format!("[[acts]]\norder = 'A12'\n{rest}\n")
+    }
+
+    /// Why the scenario is refused; empty if it is not.
+    fn problem(head: &str, acts: &str, expect: &str) -> String {
+        parse("s", "s.toml", &text(head, acts, expect)).err().map(|error| error.problem).unwrap_or_default()
+    }
+
+    /// Asserts the prediction for an order of 999 units or of `quantity`: only this expectation is accepted.
+    #[track_caller]
+    fn ends(head: &str, acts: &str, stock: i64, verdict: &str, [update, supplier, deaths, late]: [u32; 4]) {
+        let expect = |stock: i64, verdict: &str, [update, supplier, deaths, late]: [u32; 4]| {
+            format!(
+                "stock = {stock}\nverdict = '{verdict}'\ndeaths = {deaths}\nlate = {late}\n\
+                 attempts = {{ update = {update}, supplier = {supplier} }}"
+            )
+        };
+        let counts = [update, supplier, deaths, late];
+        assert_eq!(problem(head, acts, &expect(stock, verdict, counts)), "");
+        let other = if verdict == "right" { "wrong" } else { "right" };
+        for (stock, verdict) in [(stock + 1, verdict), (stock, other)] {
+            assert_ne!(problem(head, acts, &expect(stock, verdict, counts)), "");
+        }
+        for index in 0..counts.len() {
+            let mut counts = counts;
+            counts[index] += 1;
+            assert_ne!(problem(head, acts, &expect(stock, verdict, counts)), "");
+        }
+    }
+
+    #[test]
+    fn the_faults_of_one_order_change_its_attempts_and_not_the_stock() {
+        for (faults, counts) in [
+            ("none", [1, 1, 0, 0]),
+            ("update.after-commit=1*error", [2, 1, 0, 0]),
+            ("update.before-commit=1*error;update.after-commit=2*error", [3, 1, 0, 0]),
+            ("before-commit=2*error", [3, 3, 0, 0]),
+            ("supplier.after-commit=1*crash", [1, 2, 1, 0]),
+            ("update.before-commit=1*hang", [2, 1, 0, 1]),
+            ("update.after-commit=2*hang;supplier.before-commit=1*hang", [3, 2, 0, 3]),
+        ] {
+            ends(&format!("faults = '{faults}'"), &order("quantity = 999"), 1001, "right", counts);
+        }
+    }
+
+    #[test]
+    fn a_delay_that_reaches_the_timeout_leaves_open_whether_the_attempt_is_late() {
+        let (delay, acts) = ("faults = 'update.before-commit=1*delay(10000)'", order("quantity = 999"));
+        for (late, update) in [(0, 2), (1, 2), (1, 1)] {
+            let expect = format!("stock = 1001\nverdict = 'right'\nlate = {late}\nattempts = {{ update = {update} }}");
+            assert_eq!(problem(delay, &acts, &expect).is_empty(), update == 2);
+        }
+    }
+
+    #[test]
+    fn a_start_that_surely_joins_has_no_attempts() {
+        let slow = order("quantity = 10\nfaults = 'update.before-commit=1*delay(500)'");
+        let joined = slow.clone() + &order("quantity = 10\noutcome = 'joined'");
+        ends("", &joined, 990, "right", [1, 1, 0, 0]);
+        let replayed = slow + &order("quantity = 10\nafter = 'ended'\noutcome = 'replayed'");
+        ends("", &replayed, 990, "right", [2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_refused_order_has_no_supplier_order() {
+        for refused in ["quantity = 1001", "quantity = 0", "quantity = 1\nproduct = '999999'"] {
+            let acts = order(&format!("{refused}\nfaults = 'update.before-commit=1*error;update.after-commit=error'"));
+            assert!(problem("", &acts, "stock = 1000\nverdict = 'right'").contains("never ends"));
+            let acts =
+                order(&format!("{refused}\nfaults = 'update.before-commit=1*error;update.after-commit=5*error'"));
+            ends("", &acts, 1000, "right", [2, 0, 0, 0]);
+        }
+    }
+
+    #[test]
+    fn without_the_ledger_every_commit_counts() {
+        let once = "faults = 'update.after-commit=1*error'";
+        let acts = order("quantity = 999");
+        ends(&format!("guard = 'off'\n{once}"), &acts, 2, "wrong", [2, 1, 0, 0]);
+        ends(&format!("guard = 'last-order'\n{once}"), &acts, 1001, "right", [2, 1, 0, 0]);
+        // The stock is low at both attempts of the supplier's: 1000 - 1999 = -999, and 1 after the first credit.
+        let credit = "guard = 'off'\nfaults = 'supplier.after-commit=1*error'";
+        ends(credit, &order("quantity = 1999"), 1001, "wrong", [1, 2, 0, 0]);
+    }
+
+    #[test]
+    fn an_order_that_comes_again_is_recognised_by_its_key() {
+        let again = |third: &str| {
+            let act = |id: &str, rest: &str| format!("[[acts]]\norder = '{id}'\nquantity = 10\n{rest}\n");
+            let ended = "after = 'ended'";
+            act("A", "") + &act("B", ended) + &act("A", &format!("{ended}\n{third}"))
+        };
+        let replayed = again("workflow = 'new'\noutcome = 'replayed'");
+        ends("guard = 'ledger'", &replayed, 980, "right", [3, 3, 0, 0]);
+        ends("guard = 'last-order'", &again("outcome = 'applied'"), 970, "wrong", [3, 3, 0, 0]);
+        ends("guard = 'off'", &again("guard = 'ledger'\noutcome = 'replayed'"), 980, "right", [3, 3, 0, 0]);
+        let conflict = order("quantity = 10") + &order("after = 'ended'\nquantity = 20\noutcome = 'conflict'");
+        ends("", &conflict, 990, "right", [2, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_depends_on_timing_is_not_refused() {
+        let hang = "guard = 'off'\nfaults = 'update.before-commit=1*hang'";
+        let both = "faults = 'update.before-commit=1*hang;update.after-commit=2*crash'";
+        let one = order("quantity = 999");
+        let two = one.clone() + &order("quantity = 999");
+        let copies = order("quantity = 600\ncopies = 2");
+        let killed = one.clone() + "[[acts]]\ndo = 'kill-worker'\n[[acts]]\ndo = 'start-worker'";
+        for (head, acts) in [(hang, &one), (both, &one), ("", &two), ("", &copies), ("", &killed)] {
+            assert_eq!(problem(head, acts, "stock = 7\nverdict = 'right'"), "", "{head}\n{acts}");
+        }
+    }
+
+    #[test]
+    fn a_contradiction_is_named() {
+        let good = "stock = 1001\nverdict = 'right'";
+        let acts = order("quantity = 999");
+        assert_eq!(problem("", &acts, good), "");
+        for (acts, expect, expected) in [
+            (
+                acts.as_str(),
+                "stock = 2\nverdict = 'right'",
+                "the stock at the end cannot be 2: by the rules it is 1001",
+            ),
+            (&acts, "stock = 1001\nverdict = 'wrong'", "the verdict cannot be wrong: by the rules it is right"),
+            (
+                &acts,
+                &format!("{good}\nattempts = {{ supplier = 2 }}"),
+                "the number of supplier attempts of all orders cannot be 2: by the rules it is 1",
+            ),
+            (&acts, &format!("{good}\ndeaths = 1"), "the number of worker deaths cannot be 1: by the rules it is 0"),
+            (&acts, &format!("{good}\nlate = 1"), "the number of late attempts cannot be 1: by the rules it is 0"),
+            (
+                &order("quantity = 999\noutcome = 'replayed'"),
+                good,
+                "the outcome of order A12 cannot be replayed: by the rules it is applied",
+            ),
+            (
+                &order("quantity = 999\nattempts = { update = 1 }\nfaults = 'after-commit-once'"),
+                good,
+                "the number of update attempts of order A12 cannot be 1: by the rules it is 2",
+            ),
+            (
+                &order("quantity = 999\nfaults = 'supplier.before-commit=error'"),
+                good,
+                "supplier of order A12 never ends under these faults: its first 100 attempts all fail; limit the faults \
+                 to its first attempts, as in 2*error",
+            ),
+            (
+                &(acts.clone() + "[[acts]]\nafter = 'failed A12'\norder = 'B'\nquantity = 1"),
+                good,
+                "no attempt of order A12's update fails under its faults",
+            ),
+            (
+                &(order("quantity = 0") + "[[acts]]\nafter = 'committed A12'\norder = 'B'\nquantity = 1"),
+                "stock = 999\nverdict = 'right'",
+                "order A12 is never committed: it is refused",
+            ),
+            (
+                &order("quantity = 9\nguard = 'off'\nfaults = 'after-commit-once'"),
+                "stock = 982\nverdict = 'right'",
+                "the verdict cannot be right: by the rules it is wrong",
+            ),
+        ] {
+            assert_eq!(problem("", acts, expect), expected);
+        }
+    }
+}
