@@ -1,59 +1,67 @@
-//! The one key table: dispatch, footer, help and `docs/keys.md` all read it. Knows keys, and nothing of their effect.
+//! The table of keys, which feeds dispatch, footer, help and `docs/keys.md`. It maps keys to intents; it does not know what
+//! an intent does.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
-use crate::app::{Intent, Move, Overlay, Question, Wind};
+use crate::app::{Intent, Move, Overlay, Question, Seek};
 
-/// A key, with or without Ctrl. Shift is in the character itself.
+/// A key, with or without Ctrl. Shift is part of the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
+    /// Key as crossterm names it.
     pub code: KeyCode,
+    /// Whether Ctrl is held.
     pub ctrl: bool,
 }
 
-/// Where a binding counts.
+/// The screens on which a binding is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// On the dashboard, with nothing over it.
+    /// The dashboard without an overlay.
     Dashboard,
-    /// Wherever there is something to move through: the dashboard, and pages over it.
+    /// Every screen that scrolls: the dashboard, its pages, and the speaker's notes.
     Moving,
-    /// As [`Scope::Moving`], and over the comparison.
+    /// As [`Scope::Moving`], and the comparison and the walkthrough.
     Reading,
-    /// On the dashboard, and over the commands.
+    /// The dashboard, and the pages that show something to copy.
     Copying,
-    /// Over the comparison.
+    /// The comparison.
     Comparing,
-    /// In a walkthrough.
+    /// The walkthrough.
     Presenting,
-    /// On the dashboard, and in a walkthrough.
+    /// The dashboard and the walkthrough.
     Staging,
-    /// On the dashboard, and over pages on it.
+    /// The dashboard and its pages.
     Paging,
-    /// While a recording is replayed.
+    /// The replay of a recording.
     Replaying,
-    /// While a question is open.
+    /// Any question.
     Question,
-    /// While it is asked whether to leave the walkthrough or the replay.
+    /// The question whether to leave the walkthrough or the replay.
     Leaving,
-    /// While a line is edited. Every other key goes into the line.
+    /// An edited line, which receives every key that is not bound.
     Typing,
+    /// Every screen.
     Everywhere,
 }
 
+/// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
+    /// All keys that trigger the intent.
     pub keys: &'static [Key],
-    /// The keys as people read them.
+    /// Keys as the screen shows them.
     pub shown: &'static str,
+    /// Intent that the keys trigger.
     pub intent: Intent,
     /// One or two words for the footer.
     pub short: &'static str,
-    /// For the help and `docs/keys.md`.
+    /// Description for the help and `docs/keys.md`: at most 30 characters, so that two columns fit 80 columns.
     pub long: &'static str,
+    /// Screens on which the binding is active.
     pub scope: Scope,
-    /// The footer keeps the lowest numbers where it is short of room; `None`: never in the footer.
+    /// Rank in the footer: if room is short, the highest ranks are left out. `None`: never in the footer.
     pub footer: Option<u8>,
 }
 
@@ -83,26 +91,29 @@ impl Binding {
     }
 }
 
-/// What a hand on a keyboard and a hand with a clicker press to go on.
-const GO_ON: [Key; 5] = [code(KeyCode::Right), code(KeyCode::Enter), key(' '), code(KeyCode::PageDown), key('l')];
-const GO_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
-/// A clicker's keys, when its Esc has asked whether to leave.
+/// Keys that go to the next step or recorded key: those of a keyboard and of a presentation remote.
+const FORWARD: [Key; 4] = [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l')];
+/// As [`FORWARD`], and space, which pauses a replay.
+const FORWARD_OR_SPACE: [Key; 5] =
+    [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l'), key(' ')];
+/// Keys that go to the previous step or recorded key.
+const BACKWARD: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
+/// Keys of a presentation remote that answer no if its Esc opened the question whether to leave.
 const STAY: [Key; 3] = [code(KeyCode::F(5)), code(KeyCode::PageDown), code(KeyCode::PageUp)];
-const WIND_ON: [Key; 4] = [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l')];
-const WIND_BACK: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
 
+/// All bindings, in the order in which the help and the footer show them.
 pub const KEYMAP: &[Binding] = &[
-    binding(&[key('o')], "o", Intent::FreshOrder, "order: a fresh id, 1 unit").footer(2, "order"),
-    binding(&[key('s')], "s", Intent::SeedOrder, "the seed's A12, 999 units").footer(3, "A12"),
+    binding(&[key('o')], "o", Intent::FreshOrder, "new order: fresh id, 1 unit").footer(2, "order"),
+    binding(&[key('s')], "s", Intent::SeedOrder, "the demo order A12: 999 units").footer(3, "A12"),
     binding(&[key('d')], "d", Intent::OrderAgain, "same order, new workflow id").footer(4, "again"),
-    binding(&[key('D')], "D", Intent::SameStart, "same start, same workflow id").footer(13, "same start"),
+    binding(&[key('D')], "D", Intent::SameStart, "start same workflow id again").footer(13, "same id"),
     binding(&[key('b')], "b", Intent::Burst, "burst of ten orders").footer(12, "burst"),
     binding(&[key('f')], "f", Intent::NextFaults, "next fault preset").footer(5, "faults"),
     binding(&[key('F')], "F", Intent::EditPlan, "edit the fault plan").footer(14, "plan"),
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
     binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
-    binding(&[code(KeyCode::F(5))], "F5", Intent::Walkthrough, "walkthrough: start, return").within(Scope::Paging),
+    binding(&[code(KeyCode::F(5))], "F5", Intent::Walkthrough, "start / resume the walkthrough").within(Scope::Paging),
     binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").within(Scope::Staging).footer(7, "kill"),
     binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker")
         .within(Scope::Staging)
@@ -113,85 +124,89 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
     binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
     binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
-    binding(&[key(' ')], "space", Intent::Freeze, "freeze / go on").footer(11, "freeze"),
+    binding(&[key(' ')], "space", Intent::Freeze, "freeze / resume the screen").footer(11, "freeze"),
     binding(&[key('/')], "/", Intent::Filter, "filter the orders").footer(19, "filter"),
-    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "the attempts, whole screen").footer(15, "attempts"),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "attempts on the whole screen").footer(15, "attempts"),
     binding(&[code(KeyCode::Tab)], "Tab", Intent::NextPanel, "next panel"),
-    binding(&[code(KeyCode::BackTab)], "S-Tab", Intent::PreviousPanel, "panel before"),
+    binding(&[code(KeyCode::BackTab)], "S-Tab", Intent::PreviousPanel, "previous panel"),
     binding(&[key('z')], "z", Intent::Zoom, "zoom the focused panel").footer(20, "zoom"),
-    binding(&[key('k'), code(KeyCode::Up)], "k ↑", Intent::Select(Move::Up), "up: a newer order").within(Scope::Moving),
-    binding(&[key('j'), code(KeyCode::Down)], "j ↓", Intent::Select(Move::Down), "down: an older one")
+    binding(&[key('k'), code(KeyCode::Up)], "k ↑", Intent::Select(Move::Up), "up (newer order)").within(Scope::Moving),
+    binding(&[key('j'), code(KeyCode::Down)], "j ↓", Intent::Select(Move::Down), "down (older order)")
         .within(Scope::Moving),
-    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Select(Move::First), "first: newest, and follow")
+    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Select(Move::First), "to the top; follow new orders")
         .within(Scope::Moving),
-    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Select(Move::Last), "last").within(Scope::Moving),
+    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Select(Move::Last), "to the bottom").within(Scope::Moving),
     binding(&[ctrl('u'), code(KeyCode::PageUp)], "Ctrl-u", Intent::Select(Move::HalfPageUp), "half a page up")
         .within(Scope::Moving),
     binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down")
         .within(Scope::Moving),
     binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Paging).footer(21, "statistics"),
     binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Paging).footer(22, "log"),
-    binding(&[key('t')], "t", Intent::ShowCommand, "as temporal commands").within(Scope::Paging).footer(23, "commands"),
-    binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id, command")
+    binding(&[key('t')], "t", Intent::ShowCommand, "temporal CLI commands")
+        .within(Scope::Paging)
+        .footer(23, "commands"),
+    binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id or command")
         .within(Scope::Copying)
         .footer(24, "copy"),
     binding(&[key('u')], "u", Intent::OpenWebUi, "open Temporal's Web UI").footer(25, "Web UI"),
     binding(&[key('T')], "T", Intent::NextTheme, "next theme").within(Scope::Reading),
     binding(&[key('m')], "m", Intent::Mouse, "mouse on / off"),
-    binding(&[key('v')], "v", Intent::Compare, "compare once more").within(Scope::Comparing).footer(0, "again"),
-    binding(&[key('B')], "B", Intent::CompareInterleaved, "compare, another order between")
+    binding(&[key('v')], "v", Intent::Compare, "compare again").within(Scope::Comparing).footer(0, "again"),
+    binding(&[key('B')], "B", Intent::CompareInterleaved, "compare with an order between")
         .within(Scope::Comparing)
         .footer(1, "with another order between"),
-    binding(&GO_ON, "→", Intent::GoOn, "in a walkthrough: play, on").within(Scope::Presenting).footer(0, "go on"),
-    binding(&GO_BACK, "←", Intent::GoBack, "the step before").within(Scope::Presenting).footer(3, "back"),
-    binding(&[key('r')], "r", Intent::RepeatStep, "play the step once more")
+    binding(&FORWARD_OR_SPACE, "→", Intent::GoOn, "walkthrough: play, then next")
         .within(Scope::Presenting)
-        .footer(4, "repeat"),
+        .footer(0, "next"),
+    binding(&BACKWARD, "←", Intent::GoBack, "previous step").within(Scope::Presenting).footer(3, "back"),
+    binding(&[key('r')], "r", Intent::RepeatStep, "play the step again").within(Scope::Presenting).footer(4, "repeat"),
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
     binding(&[key('P')], "P", Intent::NextPace, "pace: live, calm, slow").within(Scope::Presenting).footer(6, "pace"),
-    binding(&[key('.')], ".", Intent::Blank, "in a talk: black screen").within(Scope::Staging),
+    binding(&[key('.')], ".", Intent::Blank, "during a talk: black screen").within(Scope::Staging),
     binding(&[key('b')], "b", Intent::Blank, "the same; any key returns").within(Scope::Presenting),
-    binding(&[key(' ')], "space", Intent::Wind(Wind::Pause), "in a replay: stop / go on")
-        .within(Scope::Replaying)
-        .footer(2, "pause"),
-    binding(&WIND_ON, "→", Intent::Wind(Wind::Next), "in a replay: to the next key")
+    binding(&FORWARD, "→", Intent::Seek(Seek::Next), "replay: to the next key")
         .within(Scope::Replaying)
         .footer(0, "next key"),
-    binding(&WIND_BACK, "←", Intent::Wind(Wind::Previous), "to the key before that")
+    binding(&[key('q')], "q", Intent::Quit, "leave the replay").within(Scope::Replaying).footer(1, "quit"),
+    binding(&[key(' ')], "space", Intent::Seek(Seek::Pause), "replay: pause / resume")
+        .within(Scope::Replaying)
+        .footer(2, "pause"),
+    binding(&BACKWARD, "←", Intent::Seek(Seek::Previous), "replay: to the previous key")
         .within(Scope::Replaying)
         .footer(3, "back"),
-    binding(&[key('b')], "b", Intent::Blank, "black screen; any key returns").within(Scope::Replaying),
-    binding(&[key('.')], ".", Intent::Wind(Wind::Event), "one event on").within(Scope::Replaying).footer(6, "step"),
-    binding(&[key(',')], ",", Intent::Wind(Wind::EventBack), "one event back").within(Scope::Replaying),
-    binding(&[key('+'), key('=')], "+", Intent::Wind(Wind::Faster), "faster")
+    binding(&[key('+'), key('=')], "+", Intent::Seek(Seek::Faster), "faster")
         .within(Scope::Replaying)
         .footer(4, "faster"),
-    binding(&[key('-')], "-", Intent::Wind(Wind::Slower), "slower").within(Scope::Replaying).footer(5, "slower"),
-    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Wind(Wind::First), "to its beginning")
+    binding(&[key('-')], "-", Intent::Seek(Seek::Slower), "slower").within(Scope::Replaying).footer(5, "slower"),
+    binding(&[key('.')], ".", Intent::Seek(Seek::Event), "one event forward")
+        .within(Scope::Replaying)
+        .footer(6, "step"),
+    binding(&[key(',')], ",", Intent::Seek(Seek::EventBack), "one event back").within(Scope::Replaying),
+    binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Seek(Seek::First), "to the beginning")
         .within(Scope::Replaying),
-    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Wind(Wind::Last), "to its end").within(Scope::Replaying),
-    // Ten keys, ten places: see `tenths`.
-    binding(&[], "0-9", Intent::Wind(Wind::Tenths(5)), "to this many tenths").within(Scope::Replaying),
-    binding(&[key('q')], "q", Intent::Quit, "leave the replay").within(Scope::Replaying).footer(1, "quit"),
-    binding(&[key('y')], "y", Intent::Yes, "yes, to a question").within(Scope::Question).footer(0, "yes"),
-    binding(&[key('n')], "n", Intent::No, "no, to a question").within(Scope::Question).footer(1, "no"),
-    binding(&STAY, "F5", Intent::No, "no: it goes on").within(Scope::Leaving),
-    binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "take what was typed")
+    binding(&[key('G'), code(KeyCode::End)], "G", Intent::Seek(Seek::Last), "to the end").within(Scope::Replaying),
+    // Its ten keys carry a value: see `tenths`.
+    binding(&[], "0-9", Intent::Seek(Seek::Tenths(5)), "to that tenth: 0 % to 90 %").within(Scope::Replaying),
+    binding(&[key('b')], "b", Intent::Blank, "black screen; any key returns").within(Scope::Replaying),
+    binding(&[key('y')], "y", Intent::Yes, "answer yes").within(Scope::Question).footer(0, "yes"),
+    binding(&[key('n')], "n", Intent::No, "answer no").within(Scope::Question).footer(1, "no"),
+    binding(&STAY, "F5", Intent::No, "answer no: stay").within(Scope::Leaving),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Submit, "apply the edited line")
         .within(Scope::Typing)
-        .footer(0, "take"),
-    binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "back: close, unzoom, no filter")
+        .footer(0, "apply"),
+    binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "close, cancel, clear filter")
         .within(Scope::Everywhere)
         .footer(2, "back"),
-    binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "to the shell; fg comes back").within(Scope::Everywhere),
-    binding(&[key('?')], "?", Intent::Help, "this help, and back").within(Scope::Reading).footer(0, "help"),
-    binding(&[key('q')], "q", Intent::Quit, "quit; if p opened it: back").within(Scope::Reading).footer(1, "quit"),
-    binding(&[ctrl('c')], "Ctrl-c", Intent::Exit, "quit, from everywhere").within(Scope::Everywhere),
+    binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "to the shell; fg returns").within(Scope::Everywhere),
+    binding(&[key('?')], "?", Intent::Help, "open / close this help").within(Scope::Reading).footer(0, "help"),
+    binding(&[key('q')], "q", Intent::Quit, "quit; back if p opened it").within(Scope::Reading).footer(1, "quit"),
+    binding(&[ctrl('c')], "Ctrl-c", Intent::Exit, "quit from any screen").within(Scope::Everywhere),
 ];
 
 impl Scope {
-    /// Whether a binding of this scope counts under that overlay.
+    /// Whether a binding of this scope is active under `overlay`.
     #[must_use]
-    pub const fn holds(self, overlay: Overlay) -> bool {
+    pub const fn includes(self, overlay: Overlay) -> bool {
         let page = matches!(
             overlay,
             Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand | Overlay::Address
@@ -218,19 +233,19 @@ impl Scope {
     }
 }
 
-/// What a held key may do.
+/// What the repetitions of a held key do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
-    /// It moves, or types: each repetition counts.
+    /// Each repetition counts: the key moves or types.
     Counts,
-    /// One press does it once.
+    /// Repetitions do nothing.
     Once,
-    /// As [`Repetition::Once`], and it changes something outside: also a repetition without a delay does nothing.
+    /// As [`Repetition::Once`], and so do presses in quick succession, because the intent changes something outside.
     OnceOutside,
 }
 
-/// What a key asks for. Releases, unknown keys and keys with Alt ask for nothing; a held key repeats only movements and
-/// typing.
+/// Returns the intent of a key event. Releases, unknown keys and keys with Alt have none; a held key repeats only
+/// movements and typing.
 #[must_use]
 pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     if event.kind == KeyEventKind::Release {
@@ -238,23 +253,23 @@ pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     }
     let alone = !event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META | KeyModifiers::SUPER);
     let pressed = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
-    let bound = |binding: &&Binding| alone && binding.scope.holds(overlay) && binding.keys.contains(&pressed);
+    let bound = |binding: &&Binding| alone && binding.scope.includes(overlay) && binding.keys.contains(&pressed);
     let Some(found) = KEYMAP.iter().find(bound) else {
         let back = (overlay == Overlay::Blank && event.kind == KeyEventKind::Press).then_some(Intent::Close);
         return back.or_else(|| tenths(pressed, overlay)).or_else(|| typed(event, overlay));
     };
     let held = event.kind == KeyEventKind::Repeat;
-    let moves = matches!(found.intent, Intent::Select(_) | Intent::Wind(Wind::Event | Wind::EventBack));
+    let moves = matches!(found.intent, Intent::Select(_) | Intent::Seek(Seek::Event | Seek::EventBack));
     (!held || moves).then_some(found.intent)
 }
 
-/// What a key that is held may do.
+/// What the repetitions of the held key of `intent` do.
 #[must_use]
 pub const fn repetition(intent: Intent) -> Repetition {
     match intent {
         Intent::Select(_)
         | Intent::Edit(_)
-        | Intent::Wind(_)
+        | Intent::Seek(_)
         | Intent::Focus(_)
         | Intent::SelectRow(_)
         | Intent::Quit
@@ -277,7 +292,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
     }
 }
 
-/// What to say of a character that does nothing here, if the keyboard may be set to other letters.
+/// Returns a hint for a character without a binding if Caps Lock or another keyboard layout explains it.
 #[must_use]
 pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
     let KeyCode::Char(character) = event.code else { return None };
@@ -285,7 +300,7 @@ pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
         return None;
     }
     let lower = Key { code: KeyCode::Char(character.to_ascii_lowercase()), ctrl: false };
-    let binds = |binding: &&Binding| binding.scope.holds(overlay) && binding.keys.contains(&lower);
+    let binds = |binding: &&Binding| binding.scope.includes(overlay) && binding.keys.contains(&lower);
     if character.is_alphabetic() && !character.is_ascii() {
         Some(format!("{character} does nothing: the keys are Latin letters; switch the keyboard's layout"))
     } else if character.is_ascii_uppercase() && KEYMAP.iter().any(|binding| binds(&binding)) {
@@ -295,19 +310,19 @@ pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
     }
 }
 
-/// A digit moves through a recording.
+/// A digit seeks to that tenth of a recording.
 fn tenths(pressed: Key, overlay: Overlay) -> Option<Intent> {
     let KeyCode::Char(digit) = pressed.code else { return None };
     let tenths = digit.to_digit(10).and_then(|digit| u8::try_from(digit).ok())?;
-    (Scope::Replaying.holds(overlay) && !pressed.ctrl).then_some(Intent::Wind(Wind::Tenths(tenths)))
+    (Scope::Replaying.includes(overlay) && !pressed.ctrl).then_some(Intent::Seek(Seek::Tenths(tenths)))
 }
 
-/// What a key means to a line that is being edited: a character, or what the usual keys of a shell's line do.
+/// Returns the change that a key makes to an edited line: a character, or an editing key of a shell.
 fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
-    Scope::Typing.holds(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
+    Scope::Typing.includes(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
-/// The tables of `docs/keys.md`, one for each kind of screen.
+/// The tables of `docs/keys.md`, one per kind of screen.
 #[must_use]
 pub fn markdown() -> String {
     let heading = |scope| match scope {
@@ -366,8 +381,11 @@ mod tests {
     #[test]
     fn no_two_bindings_of_one_screen_share_a_key() {
         for overlay in OVERLAYS {
-            let keys: Vec<_> =
-                KEYMAP.iter().filter(|binding| binding.scope.holds(overlay)).flat_map(|binding| binding.keys).collect();
+            let keys: Vec<_> = KEYMAP
+                .iter()
+                .filter(|binding| binding.scope.includes(overlay))
+                .flat_map(|binding| binding.keys)
+                .collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{overlay:?} {key:?}");
             }

@@ -57,7 +57,7 @@ impl App {
             Intent::Blank => self.show(Overlay::Blank),
             Intent::NextPace => self.next_pace(),
             // A recording is moved through from outside.
-            Intent::Wind(_) => {}
+            Intent::Seek(_) => {}
             Intent::Suspend => return vec![Command::Suspend],
             Intent::Quit if self.setup().above_dashboard => return vec![Command::Return],
             Intent::Quit | Intent::Exit => return vec![Command::Quit],
@@ -105,7 +105,7 @@ impl App {
             Intent::ToggleWorker
             | Intent::Walkthrough
             | Intent::NextPace
-            | Intent::Wind(_)
+            | Intent::Seek(_)
             | Intent::NextGuard
             | Intent::AskReset
             | Intent::Freeze

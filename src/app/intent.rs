@@ -79,27 +79,33 @@ pub enum Intent {
     /// The next pace of the walkthrough, going round.
     NextPace,
     /// Moves through a recording.
-    Wind(Wind),
+    #[serde(rename = "wind")]
+    Seek(Seek),
 }
 
 /// A movement through a recording that is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wind {
-    /// Stops, or goes on.
+pub enum Seek {
+    /// Pauses or resumes.
     Pause,
-    /// Goes on where it waits for a key, else to the next key that was pressed.
+    /// Resumes if the replay waits for a key, else goes to the next recorded key.
     Next,
-    /// To the key before.
+    /// To the previous recorded key.
     Previous,
-    /// One event.
+    /// One event forward.
     Event,
+    /// One event back.
     EventBack,
+    /// The next higher speed.
     Faster,
+    /// The next lower speed.
     Slower,
+    /// To the beginning.
     First,
+    /// To the end.
     Last,
-    /// To this many tenths.
+    /// To this many tenths of the recording.
     Tenths(u8),
 }
 

@@ -92,7 +92,7 @@ pub use explain::{Explanation, Kind, explain};
 pub use filter::Rows;
 pub use history::{Stretch, Strip, What, history};
 pub use instructions::{Instruction, instructions};
-pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Wind};
+pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Seek};
 pub use lane::Seen;
 pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Setup, Standing, Wind},
+    app::{App, Command, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Seek, Setup, Standing},
     domain::UnixMillis,
     runtime::core::Core,
 };
@@ -256,25 +256,25 @@ impl Player {
         self.tick();
     }
 
-    fn wind(&mut self, wind: Wind) {
-        match wind {
-            Wind::Pause if self.waits() => self.press(),
-            Wind::Pause => self.paused = !self.paused,
-            Wind::Next => self.press(),
-            Wind::Previous => self.seek_key_before(),
-            Wind::Event => {
+    fn on_seek(&mut self, seek: Seek) {
+        match seek {
+            Seek::Pause if self.waits() => self.press(),
+            Seek::Pause => self.paused = !self.paused,
+            Seek::Next => self.press(),
+            Seek::Previous => self.seek_key_before(),
+            Seek::Event => {
                 self.paused = true;
                 self.step();
             }
-            Wind::EventBack => {
+            Seek::EventBack => {
                 self.paused = true;
                 self.seek_entry(self.next.saturating_sub(1));
             }
-            Wind::Faster => self.speed = self.speed.saturating_add(1).min(SPEEDS.len() - 1),
-            Wind::Slower => self.speed = self.speed.saturating_sub(1),
-            Wind::First => self.rewind(),
-            Wind::Last => self.seek(u64::MAX),
-            Wind::Tenths(tenths) => self.seek(self.recording.length().saturating_mul(u64::from(tenths)) / 10),
+            Seek::Faster => self.speed = self.speed.saturating_add(1).min(SPEEDS.len() - 1),
+            Seek::Slower => self.speed = self.speed.saturating_sub(1),
+            Seek::First => self.rewind(),
+            Seek::Last => self.seek(u64::MAX),
+            Seek::Tenths(tenths) => self.seek(self.recording.length().saturating_mul(u64::from(tenths)) / 10),
         }
         self.dirty = true;
     }
@@ -335,9 +335,9 @@ impl Core for Player {
     fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
             Message::Tick { now } => self.run(now),
-            Message::Intent(Intent::Wind(wind)) => {
+            Message::Intent(Intent::Seek(seek)) => {
                 self.app.clear_replay_note();
-                self.wind(wind);
+                self.on_seek(seek);
             }
             Message::Intent(Intent::Quit | Intent::Exit | Intent::Yes) => return vec![Command::Quit],
             Message::Intent(Intent::Close) if self.above == Above::Nothing => self.above = Above::Question,
@@ -457,7 +457,7 @@ mod tests {
         let begun = now;
         let mut pages = Vec::new();
         for _ in 0..100 {
-            for message in [Message::Tick { now }, Message::Intent(Intent::Wind(Wind::Next))] {
+            for message in [Message::Tick { now }, Message::Intent(Intent::Seek(Seek::Next))] {
                 pages.extend(player.update(message).into_iter().filter_map(|command| match command {
                     Command::Present(page) => Some((page, now)),
                     _ => None,
@@ -492,8 +492,8 @@ mod tests {
         player.update(Message::Tick { now: UnixMillis(now) });
     }
 
-    fn wind(player: &mut Player, wind: Wind) {
-        player.update(Message::Intent(Intent::Wind(wind)));
+    fn seek(player: &mut Player, to: Seek) {
+        player.update(Message::Intent(Intent::Seek(to)));
     }
 
     #[test]
@@ -511,7 +511,7 @@ mod tests {
             assert!(player.waits(), "press {press}");
             let state = player.app().walkthrough().unwrap().step().map(|(_, state)| state.holds());
             assert_ne!(state, Some(Some(false)), "each check is green");
-            wind(&mut player, Wind::Next);
+            seek(&mut player, Seek::Next);
         }
         assert!(player.app().walkthrough().unwrap().step().is_none(), "the summary");
         assert!(player.app().walkthrough().unwrap().figures().unwrap().1);
@@ -521,17 +521,17 @@ mod tests {
     fn a_step_back_and_on_again_is_where_it_was() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
-        wind(&mut player, Wind::Tenths(5));
-        wind(&mut player, Wind::EventBack);
+        seek(&mut player, Seek::Tenths(5));
+        seek(&mut player, Seek::EventBack);
         let there = (player.next, frame(player.app()));
-        wind(&mut player, Wind::Event);
-        wind(&mut player, Wind::EventBack);
+        seek(&mut player, Seek::Event);
+        seek(&mut player, Seek::EventBack);
         assert_eq!((player.next, frame(player.app())), there);
-        wind(&mut player, Wind::First);
+        seek(&mut player, Seek::First);
         assert_eq!((player.at(), player.app().overlay()), (0, Overlay::Walkthrough));
-        wind(&mut player, Wind::Last);
+        seek(&mut player, Seek::Last);
         assert!(player.is_over());
-        wind(&mut player, Wind::Previous);
+        seek(&mut player, Seek::Previous);
         assert!(player.waits(), "before the last key");
     }
 
@@ -574,13 +574,13 @@ mod tests {
         let length = recording.length();
         let mut player = Player::new(recording, Look::default());
         tick(&mut player, 0);
-        wind(&mut player, Wind::Faster);
+        seek(&mut player, Seek::Faster);
         tick(&mut player, length / 4);
         assert_eq!(player.at(), length / 4 * 2);
-        wind(&mut player, Wind::Pause);
+        seek(&mut player, Seek::Pause);
         tick(&mut player, length);
         assert_eq!(player.at(), length / 4 * 2, "it stands");
-        wind(&mut player, Wind::Pause);
+        seek(&mut player, Seek::Pause);
         tick(&mut player, 3 * length);
         assert!(player.is_over() && player.app().performance().is_some_and(Performance::is_over));
     }
@@ -594,7 +594,7 @@ mod tests {
             now += 500;
             tick(&mut player, now);
         }
-        wind(&mut player, Wind::Next);
+        seek(&mut player, Seek::Next);
         let (began, mut stocks) = (now, Vec::new());
         while !player.waits() {
             now += 50;
@@ -660,7 +660,7 @@ mod tests {
         world.tell(Message::Notice { text: "x".into(), tone: crate::app::Tone::Plain });
         let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
         player.seek(u64::MAX);
-        player.update(Message::Intent(Intent::Wind(Wind::Last)));
+        player.update(Message::Intent(Intent::Seek(Seek::Last)));
         let shown = frame(player.app()).concat();
         assert!(!shown.contains('\u{202e}'));
         let text = String::from_utf8(shelf.bytes()).unwrap();

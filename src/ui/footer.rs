@@ -61,41 +61,57 @@ fn legend(width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The bindings that would do something now and fit, in the order of the table.
-#[must_use]
-pub fn shown(app: &App, width: usize) -> Vec<(&'static Binding, &'static str)> {
-    let overlay = app.overlay();
-    let mut ranked: Vec<_> = KEYMAP
-        .iter()
-        .enumerate()
-        .filter(|(_, binding)| binding.scope.holds(overlay) && app.can(binding.intent))
-        .filter_map(|(index, binding)| Some((rank(app, binding)?, index, binding)))
-        .collect();
-    ranked.sort_by_key(|(rank, index, _)| (*rank, *index));
-    let mut used = 1;
-    let mut fitting: Vec<_> = ranked
-        .into_iter()
-        .map(|(_, index, binding)| (index, binding, label(app, binding)))
-        .take_while(|(_, binding, label)| {
-            used += binding.shown.chars().count() + label.chars().count() + 1 + gap(width);
-            used <= width + gap(width)
-        })
-        .collect();
-    fitting.sort_by_key(|(index, _, _)| *index);
-    fitting.into_iter().map(|(_, binding, label)| (binding, label)).collect()
+/// Draws the keys that do something now.
+pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
+    let offer =
+        |binding: &Binding| Some((rank(app, binding).filter(|_| app.can(binding.intent))?, label(app, binding)));
+    let width = usize::from(area.width);
+    // The first gap is the left margin, which is always one column.
+    let gap = gap(width);
+    let spans = keys(app.overlay(), width + gap - 1, gap, offer).into_iter().skip(1);
+    pane::lines(buffer, area, [std::iter::once(Span::raw(" ")).chain(spans).collect()]);
 }
 
-/// How early a key gives way where there is little room. What leads out of a standstill never does.
+/// The keys of a screen that fit into `room` columns, each after `gap` columns, in the order of the table. `offer` returns
+/// the rank and the label of a key; if room is short, the highest ranks are left out.
+pub fn keys(
+    overlay: Overlay,
+    room: usize,
+    gap: usize,
+    offer: impl Fn(&Binding) -> Option<(u8, &'static str)>,
+) -> Vec<Span<'static>> {
+    let active = KEYMAP.iter().enumerate().filter(|(_, binding)| binding.scope.includes(overlay));
+    let mut offered: Vec<_> = active
+        .filter_map(|(index, binding)| {
+            let (rank, label) = offer(binding)?;
+            Some((rank, index, binding.shown, label))
+        })
+        .collect();
+    offered.sort_by_key(|(rank, index, ..)| (*rank, *index));
+    let mut used = 0;
+    let fits = |(_, _, shown, label): &(u8, usize, &str, &str)| {
+        used += gap + shown.chars().count() + 1 + label.chars().count();
+        used <= room
+    };
+    let mut fitting: Vec<_> = offered.into_iter().take_while(fits).collect();
+    fitting.sort_by_key(|(_, index, ..)| *index);
+    let spans = |(_, _, shown, label)| {
+        [Span::raw(" ".repeat(gap)), Span::styled(shown, theme::badge(theme::PLAIN)), Span::raw(format!(" {label}"))]
+    };
+    fitting.into_iter().flat_map(spans).collect()
+}
+
+/// Rank of a key in the footer. A key that ends a standstill has the lowest, so that it is always shown.
 fn rank(app: &App, binding: &Binding) -> Option<u8> {
-    let leads_out = match binding.intent {
+    let ends_standstill = match binding.intent {
         Intent::Freeze => app.held().is_some(),
         Intent::ToggleServer => *app.server() == Server::Killed,
         Intent::ToggleWorker => !app.has_worker(),
         _ => false,
     };
-    // In a walkthrough the room sees what the speaker needs, and nothing else.
-    let aside = app.overlay() == Overlay::Walkthrough && binding.scope == Scope::Staging;
-    match (leads_out, aside) {
+    // The audience of a walkthrough sees only the keys of the story.
+    let is_aside = app.overlay() == Overlay::Walkthrough && binding.scope == Scope::Staging;
+    match (ends_standstill, is_aside) {
         (true, _) => Some(0),
         (false, true) => None,
         (false, false) => binding.footer,
@@ -108,26 +124,15 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleWorker, _) => "start worker",
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
+        (Intent::Close, _) if matches!(app.overlay(), Overlay::Plan | Overlay::Filter) => "cancel",
         (Intent::Quit, _) if app.setup().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
-        (Intent::Freeze, _) if app.held().is_some() => "go on",
+        (Intent::Freeze, _) if app.held().is_some() => "resume",
         _ => binding.short,
     }
 }
 
-/// Columns between two keys.
+/// Columns between two keys on a screen of `width` columns.
 const fn gap(width: usize) -> usize {
     if width < 100 { 1 } else { 2 }
-}
-
-pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
-    let width = usize::from(area.width);
-    let gap = " ".repeat(gap(width));
-    let mut spans = Vec::new();
-    for (index, (binding, label)) in shown(app, width).into_iter().enumerate() {
-        spans.push(Span::raw(if index == 0 { " ".to_owned() } else { gap.clone() }));
-        spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
-        spans.push(Span::raw(format!(" {label}")));
-    }
-    pane::lines(buffer, area, [Line::from(spans)]);
 }

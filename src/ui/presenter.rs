@@ -333,7 +333,7 @@ fn playing(app: &App) -> String {
 /// The key that was pressed last, for the room.
 fn echo(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(echo) = app.echo().filter(|echo| echo.overlay == Overlay::Walkthrough) else { return };
-    let bound = KEYMAP.iter().find(|binding| binding.intent == echo.intent && binding.scope.holds(echo.overlay));
+    let bound = KEYMAP.iter().find(|binding| binding.intent == echo.intent && binding.scope.includes(echo.overlay));
     let Some(bound) = bound else { return };
     let text = format!("  {}  ", bound.shown);
     let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX).min(area.width);
@@ -379,8 +379,7 @@ mod tests {
             let titles = |buffer: &Buffer| places_of_titles(buffer);
             let places = titles(&told);
             let key_sentence = if height < 24 { "the answer" } else { "at least" };
-            for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ go on"]
-            {
+            for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ next"] {
                 find(&told, words);
             }
             world.press(Intent::GoOn);
@@ -491,7 +490,7 @@ mod tests {
             for words in ["✓ One order", "✓ Without a key", "✓ ALL AS TOLD", "Orders sent: 11."] {
                 find(&summary, words);
             }
-            assert!(!text(&summary).contains("→ go on"), "there is nothing to go on to");
+            assert!(!text(&summary).contains("→ next"), "there is nothing to go on to");
         }
     }
 

@@ -8,12 +8,12 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Overlay, Question, ReplayBar, Standing},
-    keymap::KEYMAP,
+    app::{App, Intent, Overlay, Question, ReplayBar, Standing},
+    keymap::Binding,
     text::truncate,
 };
 
-use super::{pane, theme, times};
+use super::{footer, pane, theme, times};
 
 /// The columns of the bar itself, at most.
 const BAR: u16 = 24;
@@ -46,20 +46,10 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
         Standing::Asking => Overlay::Confirm(Question::LeaveReplay),
         _ => Overlay::Replay,
     };
-    let mut used = Line::from(spans.clone()).width();
-    let mut keys: Vec<_> = KEYMAP.iter().filter(|binding| binding.scope.holds(overlay)).collect();
-    keys.retain(|binding| binding.footer.is_some() && !binding.short.is_empty());
-    keys.sort_by_key(|binding| binding.footer);
-    for binding in keys.into_iter().filter(|binding| binding.intent != crate::app::Intent::Close) {
-        let label = format!(" {}", binding.short);
-        used += binding.shown.chars().count() + label.chars().count() + 2;
-        if used > usize::from(area.width) {
-            break;
-        }
-        spans.push(Span::raw("  "));
-        spans.push(Span::styled(binding.shown, theme::badge(theme::PLAIN)));
-        spans.push(Span::raw(label));
-    }
+    let room = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());
+    // Esc asks whether to leave; q, which the bar shows, leaves at once.
+    let offer = |binding: &Binding| (binding.intent != Intent::Close).then_some((binding.footer?, binding.short));
+    spans.extend(footer::keys(overlay, room, 2, offer));
     pane::lines(buffer, area, [Line::from(spans)]);
 }
 

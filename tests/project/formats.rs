@@ -10,7 +10,7 @@ use std::{
 };
 
 use idempotence::{
-    app::{ComparisonEvent, Intent, Link, Look, Message, Move, Panel, Programme, Server, Wind, Worker},
+    app::{ComparisonEvent, Intent, Link, Look, Message, Move, Panel, Programme, Seek, Server, Worker},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
     recording::{Entry, Player, Recording, What},
     runtime::core::Core,
@@ -72,9 +72,9 @@ variants! {
         ToggleServer, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
         OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
         Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
-        SkipStep, Blank, NextPace, Wind
+        SkipStep, Blank, NextPace, Seek
     }
-    see_wind, Wind { Pause, Next, Previous, Event, EventBack, Faster, Slower, First, Last, Tenths }
+    see_seek, Seek { Pause, Next, Previous, Event, EventBack, Faster, Slower, First, Last, Tenths }
     see_move, Move { Up, Down, First, Last, HalfPageUp, HalfPageDown }
     see_panel, Panel { Orders, Timeline, Effects, Stock }
     see_link, Link { Connecting, Up, Down }
@@ -110,7 +110,7 @@ impl Seen {
             Message::Intent(intent) => {
                 self.see_intent(intent);
                 match intent {
-                    Intent::Wind(wind) => self.see_wind(wind),
+                    Intent::Seek(seek) => self.see_seek(seek),
                     Intent::Select(step) => self.see_move(step),
                     Intent::Focus(panel) => self.see_panel(panel),
                     _ => {}
@@ -139,7 +139,7 @@ fn every_line_of_a_recording_keeps_its_form() {
     for entry in unchanged("recording.jsonl") {
         seen.see_entry(&entry);
     }
-    let types = "What Programme scenario::When scenario::What Message Intent Wind Move Panel Link Server Worker RunEnd \
+    let types = "What Programme scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker RunEnd \
                  ComparisonEvent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }
