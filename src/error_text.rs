@@ -1,5 +1,7 @@
 //! Parts of error messages: quoted values and suggestions.
 
+use std::path::Path;
+
 /// The most letters in which a misspelt name may differ from the name that is suggested.
 const MAX_DIFFERENT_LETTERS: usize = 3;
 
@@ -18,6 +20,11 @@ pub(crate) fn quoted(value: &str) -> String {
     }
     let start: String = value.chars().take(MAX_CHARS).collect();
     format!("{start:?} (cut short)")
+}
+
+/// Quotes a path for a message, in full.
+pub(crate) fn quoted_path(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::print;
 use crate::{
     app::{self, Message},
     clock::now,
-    config::{LogLevel, Settings, private},
+    config::{Settings, private},
     temporal,
 };
 
@@ -174,16 +174,9 @@ impl io::Write for Line<'_> {
 
 /// Ours at the level that was asked for; the SDK, which warns of every lost poll, only from errors on unless the level
 /// is for looking into things.
-fn filter(level: LogLevel) -> Targets {
-    let ours = match level {
-        LogLevel::Trace => LevelFilter::TRACE,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
-    let (others, retries) =
-        if level <= LogLevel::Debug { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };
+fn filter(level: Level) -> Targets {
+    let ours = LevelFilter::from_level(level);
+    let (others, retries) = if level >= Level::DEBUG { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };
     Targets::new()
         .with_default(others)
         .with_target(temporal::RETRY_LOG_TARGET, retries)
@@ -196,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_lost_server_does_not_fill_the_log() {
-        for (level, logged) in [(LogLevel::Info, false), (LogLevel::Warn, false), (LogLevel::Debug, true)] {
+        for (level, logged) in [(Level::INFO, false), (Level::WARN, false), (Level::DEBUG, true)] {
             let filter = filter(level);
             assert_eq!(filter.would_enable(temporal::RETRY_LOG_TARGET, &Level::ERROR), logged, "{level:?}");
             assert!(filter.would_enable("temporalio_sdk", &Level::ERROR));

@@ -1,8 +1,9 @@
 //! Where a single setting may come from: a flag, or names that are aliases of each other.
 
-use super::effective::Sourced;
-use super::error::{Layer, Origin, SettingsError};
-use super::sources::{Found, Sources};
+use super::error::SettingsError;
+use super::layer::Found;
+use super::sourced::{Layer, Origin, Sourced};
+use super::sources::Sources;
 
 /// Where a value may come from: a flag, else one of the names that are aliases of each other.
 pub(super) struct Choice<'a> {

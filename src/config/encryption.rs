@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::effective::{Choice, Sourced};
-use super::error::{Layer, Origin, SettingsError};
+use super::choice::Choice;
+use super::error::SettingsError;
+use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use super::{Flags, paths, values};
 use crate::encryption::{KeyFile, KeyFileError, KeyId, KeyRing, Keys, parse_keys, sample_key};

@@ -2,90 +2,14 @@
 //!
 //! No variant carries the text of a secret (API key, password, private key, a broken line of a `.env` file).
 
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::sourced::{Layer, Origin};
 use crate::{
     encryption::{KeyFileError, KeyListError, KeyRingError},
-    source_text::{Position, SourceError},
+    source_text::SourceError,
 };
-
-/// Where a value came from; a layer overrides the ones after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layer {
-    /// A flag of the command line.
-    Flag,
-    /// The process environment.
-    Environment,
-    /// A `.env` file.
-    DotEnv(PathBuf),
-    /// The settings file.
-    SettingsFile {
-        /// The file.
-        file: PathBuf,
-        /// Where in it, from 1.
-        at: Position,
-    },
-    /// A profile of Temporal's own file.
-    Profile {
-        /// The file.
-        file: PathBuf,
-        /// Which of its profiles.
-        profile: String,
-    },
-    /// A variable of the environment that decides by not being there.
-    Absent,
-    /// Nobody set it.
-    Default,
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => out.write_str("on the command line"),
-            Self::Environment => out.write_str("in the environment"),
-            Self::DotEnv(file) => write!(out, "in {}", quoted_path(file)),
-            Self::SettingsFile { file, at } => write!(out, "in {}, {at}", quoted_path(file)),
-            Self::Profile { file, profile } => write!(out, "in profile {profile:?} of {}", quoted_path(file)),
-            Self::Absent => out.write_str("not set in the environment"),
-            Self::Default => out.write_str("by default"),
-        }
-    }
-}
-
-impl Layer {
-    /// Whether it overrides `other`.
-    pub(super) const fn is_above(&self, other: &Self) -> bool {
-        self.rank() < other.rank()
-    }
-
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::Flag => 0,
-            Self::Environment | Self::Absent => 1,
-            Self::DotEnv(_) => 2,
-            Self::SettingsFile { .. } => 3,
-            Self::Profile { .. } => 4,
-            Self::Default => 5,
-        }
-    }
-}
-
-/// A setting's name and the layer that gave its value; displays as `TASKQUEUE in the environment`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The variable's name, the flag with its dashes, or the key of the settings file.
-    pub name: &'static str,
-    /// The layer that set it.
-    pub layer: Layer,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.name, self.layer)
-    }
-}
 
 /// Why the settings cannot be used. Every variant is a mistake in the settings (exit code 2), never worth a retry.
 #[derive(Debug, thiserror::Error)]
@@ -336,37 +260,5 @@ fn missing_profile(known: Option<&str>) -> String {
         None => "does not exist; name the file in TEMPORAL_CONFIG_FILE, unset the profile".to_owned(),
         Some("") => "has no profiles; name another file in TEMPORAL_CONFIG_FILE".to_owned(),
         Some(known) => format!("has no such profile (it has: {known}); name one of them"),
-    }
-}
-
-/// Quotes a path for a message, as [`quoted`](crate::error_text::quoted) does a value, but in full.
-pub(super) fn quoted_path(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_reads_as_part_of_a_sentence() {
-        let cases = [
-            (Layer::Flag, "DATABASE on the command line"),
-            (Layer::Environment, "DATABASE in the environment"),
-            (Layer::DotEnv("/app/.env".into()), "DATABASE in \"/app/.env\""),
-            (
-                Layer::SettingsFile { file: "/s.toml".into(), at: Position { line: 3, column: 1 } },
-                "DATABASE in \"/s.toml\", line 3, column 1",
-            ),
-            (
-                Layer::Profile { file: "/t.toml".into(), profile: "cloud".to_owned() },
-                "DATABASE in profile \"cloud\" of \"/t.toml\"",
-            ),
-            (Layer::Absent, "DATABASE not set in the environment"),
-            (Layer::Default, "DATABASE by default"),
-        ];
-        for (layer, text) in cases {
-            assert_eq!(Origin { name: "DATABASE", layer }.to_string(), text);
-        }
     }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::effective::Sourced;
-use super::error::{Layer, Origin, quoted_path};
+use super::sourced::{Layer, Origin, Sourced};
+use crate::error_text::quoted_path;
 use crate::temporal::PROFILE_FOLDER;
 
 /// The folder of this program under the XDG base folders.

@@ -8,16 +8,27 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::effective::LayerFile;
-use super::error::{SettingsError, quoted_path};
+use super::error::SettingsError;
 use super::needs::Area;
 use super::notices::Notices;
+use crate::error_text::quoted_path;
 
 /// The largest file that is read, in bytes; all settings together take a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// How long a pipe or device may take to deliver its content.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A file that is a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerFile {
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// Whether it is there and was read.
+    pub present: bool,
+    /// Why it was not read.
+    pub ignored: Option<String>,
+}
 
 /// A file that may belong to another program, and its content. One that cannot be read counts as absent, with a notice.
 /// Programs that keep secrets serve it through a named pipe.

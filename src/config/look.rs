@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
 use super::Flags;
-use super::effective::{Choice, Sourced};
-use super::error::{Layer, Origin, SettingsError};
+use super::choice::Choice;
+use super::error::SettingsError;
+use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use super::values;
 use crate::app::Theme;

@@ -16,7 +16,9 @@ mod encryption;
 mod error;
 mod folders;
 mod foreign;
+mod layer;
 mod layer_files;
+mod load;
 mod look;
 mod metadata;
 mod names;
@@ -25,10 +27,10 @@ mod notices;
 mod paths;
 mod profile;
 mod proxy;
-mod reader;
 mod security;
 mod settings_file;
 mod shown;
+mod sourced;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -39,17 +41,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
-pub use effective::{Effective, LayerFile, Sourced};
+pub use effective::Effective;
 pub use encryption::KeyIds;
-pub use error::{Layer, Origin, SettingsError};
+pub use error::SettingsError;
 pub use folders::{private, temporary};
+pub use layer_files::LayerFile;
 pub use names::{NAMES, Name, secrets};
 pub use needs::Area;
 pub use paths::Database;
 pub use shown::Shown;
-pub use values::LogLevel;
+pub use sourced::{Layer, Origin, Sourced};
 
 use secrecy::SecretString;
+use tracing::Level;
 
 use crate::{
     app::Look,
@@ -98,8 +102,8 @@ pub struct Settings {
     pub database: Database,
     /// The time between looks at a database that cannot be watched: 1 second to a day.
     pub check_interval: Duration,
-    /// How much the log tells.
-    pub log_level: LogLevel,
+    /// The least severe level that is logged.
+    pub log_level: Level,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.
     pub temporal_cli: Option<PathBuf>,
     /// One line per event instead of a screen.

@@ -1,13 +1,7 @@
 //! Sentences about settings that are dangerous, or were understood but change nothing. Names only, never the values of
 //! settings that may be secret.
 
-use std::path::Path;
-
-use super::encryption::Encryption;
-use super::error::quoted_path;
-use super::names::MYSQL;
 use super::needs::Area;
-use super::sources::Sources;
 
 /// Notices, each with the parts of the settings that it is about: a command that needs none of them does not show it.
 #[derive(Debug, Clone, Default)]
@@ -38,24 +32,4 @@ impl Notices {
         let is_needed = |areas: &[Area]| areas.iter().any(|area| needed.contains(area));
         self.0.iter().filter(|(areas, _)| is_needed(areas)).map(|(_, text)| text.clone()).collect()
     }
-}
-
-/// The notices of what is set, and of the keys of payload encryption.
-pub(super) fn collect(sources: &Sources, encryption: &Encryption, database: &Path) -> Notices {
-    let mut notices = Notices::default();
-    notices.extend(Area::Encryption, encryption.notices());
-    notices.append(sources.notices.clone());
-    let mysql = MYSQL.into_iter().filter(|name| sources.find(name).is_some()).collect::<Vec<_>>().join(", ");
-    if !mysql.is_empty() {
-        let database = quoted_path(database);
-        notices.add(
-            Area::Database,
-            format!("The MySQL store is not available yet, so {mysql} had no effect: the stock is kept in {database}."),
-        );
-    }
-    if !sources.unknown.is_empty() {
-        let unknown = sources.unknown.join(", ");
-        notices.add(Area::Files, format!("These settings are unknown and had no effect: {unknown}."));
-    }
-    notices
 }

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::effective::Sourced;
-use super::error::{Layer, Origin, SettingsError};
+use super::error::SettingsError;
+use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use crate::error_text::quoted;
 use crate::store;

@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::effective::{Choice, LayerFile, Sourced};
-use super::error::{Layer, Origin, SettingsError, quoted_path};
-use super::layer_files::own_file;
+use super::choice::Choice;
+use super::error::SettingsError;
+use super::layer::{Value, Values};
+use super::layer_files::{LayerFile, own_file};
 use super::needs::Area;
-use super::sources::{Sources, Value, Values};
+use super::sourced::{Layer, Origin, Sourced};
+use super::sources::Sources;
 use super::{Address, Flags, names, paths, values};
+use crate::error_text::quoted_path;
 use crate::temporal;
 
 /// The profile that is taken where nobody names one, and that need not be there.
@@ -18,15 +21,15 @@ const DEFAULT: &str = "default";
 /// What the profile says, its file, and its name.
 #[derive(Default)]
 pub(super) struct ProfileLayer {
-    pub(super) values: Values,
-    /// What it says that this program does not do, each with where it stands.
-    pub(super) unknown: Vec<String>,
+    values: Values,
+    /// Entries that this program does not know, each with where it is.
+    unknown: Vec<String>,
     /// Its gRPC metadata.
     pub(super) metadata: BTreeMap<String, String>,
     /// `None`: there is no folder for it.
     pub(super) file: Option<LayerFile>,
     /// `None`: nobody names one.
-    pub(super) named: Option<Sourced<String>>,
+    named: Option<Sourced<String>>,
 }
 
 /// What a profile says of security.
@@ -41,7 +44,7 @@ impl ProfileLayer {
 
     /// Leaves out what the profile says of security, where nobody asked for the profile and a layer above it names another
     /// server: a key is for the server that it was written beside.
-    pub(super) fn keep_to_its_server(&mut self, sources: &Sources, flags: &Flags) -> Result<(), SettingsError> {
+    fn keep_to_its_server(&mut self, sources: &Sources, flags: &Flags) -> Result<(), SettingsError> {
         let above =
             Choice::new(flags.address.as_deref(), "--address", &names::SERVER).named(sources, values::address)?;
         let own = self.values.get("TEMPORAL_ADDRESS").and_then(|own| own.text.parse::<Address>().ok());
@@ -60,8 +63,18 @@ impl ProfileLayer {
     }
 }
 
-/// Reads the profile. `usual` is where Temporal's own tools look.
-pub(super) fn read(
+/// Adds the profile as the lowest layer. `usual` is where Temporal's own tools look for the file.
+pub(super) fn add(sources: &mut Sources, flags: &Flags, current_dir: &Path, usual: Option<PathBuf>) -> ProfileLayer {
+    let layer = read(flags, sources, current_dir, usual);
+    let mut layer = sources.problems.or_default(Area::Connection, layer);
+    // The only possible mistake is one in the address, which is reported when the address itself is read.
+    let _reported_there = layer.keep_to_its_server(sources, flags);
+    sources.unknown.append(&mut layer.unknown);
+    sources.add(std::mem::take(&mut layer.values));
+    layer
+}
+
+fn read(
     flags: &Flags,
     sources: &mut Sources,
     current_dir: &Path,

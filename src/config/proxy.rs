@@ -11,9 +11,8 @@ use url::Url;
 
 use super::{
     address::Address,
-    effective::Sourced,
-    error::{Layer, Origin},
     foreign,
+    sourced::{Layer, Origin, Sourced},
 };
 use crate::temporal::Proxy;
 

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::address::Target;
-use super::effective::{Choice, Sourced};
-use super::error::{Layer, Origin, SettingsError};
-use super::sources::{Found, Sources};
+use super::choice::Choice;
+use super::error::SettingsError;
+use super::layer::Found;
+use super::sourced::{Layer, Origin, Sourced};
+use super::sources::Sources;
 use super::{Flags, names, paths, values};
 use crate::error_text::quoted;
 use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport, is_content};

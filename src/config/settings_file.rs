@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use super::error::{Layer, Origin, quoted_path};
+use super::layer::{Value, Values};
 use super::names::{self, FileKey, KEYS, Kind};
-use super::sources::{Value, Values};
+use super::sourced::{Layer, Origin};
 use crate::{
-    error_text::{self, quoted},
+    error_text::{self, quoted, quoted_path},
     source_text::{Source, SourceError},
     toml_table::{Document, Table},
 };

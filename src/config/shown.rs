@@ -5,11 +5,11 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::effective::{Effective, Sourced};
-use super::error::{Layer, Origin, SettingsError};
+use super::effective::Effective;
+use super::error::SettingsError;
 use super::names;
 use super::security::Credential;
-use super::sources::Sources;
+use super::sourced::{Layer, Origin, Sourced};
 use crate::encryption::KeyId;
 
 /// What stands for a secret.
@@ -84,7 +84,7 @@ impl Effective {
             Shown::of("temporal_cli", &self.temporal_cli, |program| {
                 program.as_ref().map_or(Value::Null, |program| path(program))
             }),
-            Shown::of("log_level", &self.log_level, |level| json!(level.as_str())),
+            Shown::of("log_level", &self.log_level, |level| json!(level.as_str().to_ascii_lowercase())),
             Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
             Shown::optional("web_ui", "TEMPORAL_UI_URL", self.screen.web_ui.as_ref(), |url| json!(url)),
             Shown::of("theme", &self.screen.theme, |theme| json!(theme.name())),
@@ -95,7 +95,8 @@ impl Effective {
             Shown::of("cache_dir", &self.cache_dir, |folder| path(folder)),
         ]);
         all.extend(self.shown_beside_the_file());
-        all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, text)));
+        let without_effect = |value: &Option<String>| value.as_ref().map_or_else(|| json!(NOT_SHOWN), text);
+        all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, without_effect)));
         for origin in self.problems.iter().filter_map(SettingsError::origin) {
             let is_it =
                 |shown: &&mut Shown| shown.origin.layer == Layer::Default && names::is_key_of(shown.key, origin.name);
@@ -144,20 +145,4 @@ impl Effective {
             Shown::of("connect_timeout", &self.connect_timeout, |timeout| json!(timeout.as_secs())),
         ]
     }
-}
-
-/// What is set of the names that this version understands without obeying them.
-pub(super) fn without_effect(sources: &Sources) -> Vec<(&'static str, Sourced<String>)> {
-    let set = names::MYSQL.into_iter().filter_map(|name| Some((name, sources.find(name)?)));
-    set.map(|(name, found)| {
-        let hidden = names::is_secret(name) || holds_login(found.text);
-        let value = if hidden { NOT_SHOWN.to_owned() } else { found.text.to_owned() };
-        (name, Sourced { value, origin: found.origin })
-    })
-    .collect()
-}
-
-/// Whether it looks like the `user:password@host` of a URL, whatever its setting is for.
-fn holds_login(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
 }

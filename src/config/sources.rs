@@ -1,90 +1,171 @@
-//! The layers that settings come from, and the rule that decides between them: environment over `.env` over the
-//! settings file over a profile of Temporal's own. Flags, which override them all, come in beside them.
+//! The layers that settings come from, and the rule that decides between them: a layer that is added earlier overrides
+//! the later ones. Flags, which override all layers, are not among them; see [`Choice`](super::choice::Choice).
 //!
-//! The environment and the `.env` file also serve other programs, so only a setting of ours in them can be an error. Knows
-//! nothing about the meaning of a value. Holds secrets, hence has no `Debug`.
+//! The environment and the `.env` file also serve other programs, so only a setting of ours in them can be an error.
+//! Values are text here: what they mean is decided elsewhere. Contains secrets, so it does not implement `Debug`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::effective::{LayerFile, Sourced};
-use super::error::{Layer, Origin, SettingsError, quoted_path};
-use super::layer_files::{foreign_file, own_file};
+use super::dot_env::{self, Entry};
+use super::error::SettingsError;
+use super::layer::{Found, Value, Values};
+use super::layer_files::{LayerFile, foreign_file, own_file};
 use super::needs::{Area, Problems};
 use super::notices::Notices;
-use super::{dot_env, foreign, names, settings_file};
-use crate::error_text::{self, quoted};
+use super::sourced::{Layer, Origin, Sourced};
+use super::{foreign, metadata, names, settings_file};
+use crate::error_text::{nearest, quoted, quoted_path};
 
-/// What one layer says, by the name in the environment, whatever the layer itself calls it.
-pub(super) type Values = BTreeMap<&'static str, Value>;
-
-/// A value as text, and where it stands.
-pub(super) struct Value {
-    pub(super) text: String,
-    pub(super) origin: Origin,
-}
-
-/// What the layers say, highest first. Blank variables are left out: they count as unset.
+/// The layers, and what reading them found. Blank variables are left out: they count as unset.
+#[derive(Default)]
 pub(super) struct Sources {
-    layers: [Values; 4],
-    pub(super) dot_env: LayerFile,
-    /// `None`: there is no folder for it.
-    pub(super) settings_file: Option<LayerFile>,
-    /// Names that look meant for this program but are unknown, each with where it stands.
+    /// The highest layer first.
+    layers: Vec<Values>,
+    /// Names that look meant for this program but are unknown, each with where it is.
     pub(super) unknown: Vec<String>,
-    /// What else deserves a notice.
+    /// Other things that the user should know.
     pub(super) notices: Notices,
-}
-
-/// A value and where it was found.
-pub(super) struct Found<'a> {
-    pub(super) text: &'a str,
-    pub(super) origin: Origin,
-}
-
-impl Found<'_> {
-    /// The error that this value is wrong, showing the value.
-    pub(super) fn invalid(&self, problem: impl Into<String>) -> SettingsError {
-        SettingsError::Invalid { origin: self.origin.clone(), value: quoted(self.text), problem: problem.into() }
-    }
+    /// The mistakes in the layers.
+    pub(super) problems: Problems,
 }
 
 impl Sources {
-    /// The environment's layer over those of the two files, which may be absent. The profile's layer, which these choose, is
-    /// empty until [`Self::put_below`]. `dot_env` is `Err` with the reason when that file is not to be read.
-    pub(super) fn read(
-        environment: &[(OsString, OsString)],
-        dot_env: Result<PathBuf, LayerFile>,
-        settings_file: Option<PathBuf>,
-        problems: &mut Problems,
-    ) -> Self {
-        let (mut unknown, mut notices) = (Vec::new(), Notices::default());
-        let variables = environment_layer(environment, &mut unknown, &mut notices, problems);
-        let (dot_env, bytes) = match dot_env {
-            Ok(path) => foreign_file(path, &mut notices),
-            Err(ignored) => (ignored, Vec::new()),
+    /// Adds a layer below all others.
+    pub(super) fn add(&mut self, values: Values) {
+        self.layers.push(values);
+    }
+
+    /// Adds the layer of the environment.
+    pub(super) fn add_environment(&mut self, environment: &[(OsString, OsString)]) {
+        let mut values = Values::new();
+        for (name, value) in environment {
+            let (Some(text), value) = (name.to_str(), value.to_str()) else { continue };
+            match (names::known(text), value) {
+                (None, value) => {
+                    // A value that is not text is not empty either.
+                    self.unknown.extend(unknown_in_environment(text, value.unwrap_or("\u{fffd}")));
+                }
+                (Some(name), None) => {
+                    let origin = Origin { name, layer: Layer::Environment };
+                    self.problems.add(Area::of(name), SettingsError::NotUtf8 { origin });
+                }
+                (Some(_), Some(value)) if is_blank(value) => {}
+                (Some(name), Some(value)) => {
+                    let origin = Origin { name, layer: Layer::Environment };
+                    self.note_kept_syntax(value, &origin);
+                    let text = foreign::without_quotes(value).unwrap_or(value).to_owned();
+                    self.insert(&mut values, Value { text, origin });
+                }
+            }
+        }
+        self.add(values);
+    }
+
+    /// Adds a notice if the value of a variable has quotes or a comment, which a shell would have removed.
+    fn note_kept_syntax(&mut self, value: &str, origin: &Origin) {
+        let notice = if foreign::without_quotes(value).is_some() {
+            format!(
+                "The quotes around the value of {origin} were removed: docker run --env-file, Compose lists and \
+                 Kubernetes keep quotes and comments as part of a value."
+            )
+        } else if value.contains(" #") && !names::is_secret(origin.name) {
+            format!(
+                "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
+                quoted(value)
+            )
+        } else {
+            return;
         };
-        let from_dot_env = dot_env_layer(&dot_env.path, &bytes, &mut unknown, &mut notices, problems);
-        let (settings_file, from_settings) = settings_layer(settings_file, &mut notices, problems);
-        let layers = [variables, from_dot_env, from_settings, Values::new()];
-        Self { layers, dot_env, settings_file, unknown, notices }
+        self.notices.add(Area::of(origin.name), notice);
     }
 
-    /// Puts the profile's layer below the others.
-    pub(super) fn put_below(&mut self, profile: Values) {
-        let [.., lowest] = &mut self.layers;
-        *lowest = profile;
+    /// Adds the layer of a `.env` file, which may be absent.
+    pub(super) fn add_dot_env(&mut self, path: PathBuf) -> LayerFile {
+        let (file, bytes) = foreign_file(path, &mut self.notices);
+        let read = dot_env::parse(&bytes);
+        for bad in read.bad.into_iter().filter(|bad| !names::MYSQL.contains(&bad.name)) {
+            let error = SettingsError::BadLine { file: file.path.clone(), line: bad.line, problem: bad.problem };
+            self.problems.add(Area::of(bad.name), error);
+        }
+        for (line, name) in read.inside_quotes {
+            let notice = format!(
+                "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
+                quoted_path(&file.path)
+            );
+            self.notices.add(Area::of(name), notice);
+        }
+        let mut values = Values::new();
+        let mut lines = BTreeMap::new();
+        for entry in read.entries.into_iter().filter(|entry| !is_blank(&entry.value)) {
+            match names::known(&entry.name) {
+                Some(name) => {
+                    let first = *lines.entry(name).or_insert(entry.line);
+                    self.insert_entry(&mut values, (name, entry), first, &file.path);
+                }
+                None => self.unknown.extend(unknown_in_dot_env(&entry.name, entry.line, &file.path)),
+            }
+        }
+        self.add(values);
+        file
     }
 
-    /// The value of `name` in the highest layer that sets it.
+    /// Adds an entry of a `.env` file. `first` is the line that sets the same name first.
+    fn insert_entry(&mut self, values: &mut Values, (name, entry): (&'static str, Entry), first: usize, file: &Path) {
+        if values.get(name).is_some_and(|value| value.text != entry.value) && !names::MYSQL.contains(&name) {
+            let error = SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line };
+            self.problems.add(Area::of(name), error);
+            return;
+        }
+        if entry.looks_expanded && !names::MYSQL.contains(&name) {
+            let notice = format!(
+                "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
+                entry.line,
+                quoted_path(file)
+            );
+            self.notices.add(Area::of(name), notice);
+        }
+        let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
+        self.insert(values, Value { text: entry.value, origin });
+    }
+
+    /// Adds the layer of the settings file, which may be absent.
+    pub(super) fn add_settings_file(&mut self, path: PathBuf) -> LayerFile {
+        let (file, values) = match own_file(path.clone(), &mut self.notices) {
+            Ok((file, bytes)) => {
+                let values = settings_file::parse(&file.path, &bytes).map_err(SettingsError::from);
+                (file, self.problems.or_default(Area::Files, values))
+            }
+            Err(error) => {
+                self.problems.add(Area::Files, error);
+                (LayerFile { path, present: true, ignored: None }, Values::new())
+            }
+        };
+        self.add(values);
+        file
+    }
+
+    /// Puts a value into its layer, unless it is blank or a template's word for "not set".
+    fn insert(&mut self, values: &mut Values, value: Value) {
+        if foreign::stands_for_nothing(value.origin.name, &value.text) {
+            let notice = format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text));
+            self.notices.add(Area::of(value.origin.name), notice);
+        } else if !is_blank(&value.text) {
+            values.insert(value.origin.name, value);
+        }
+    }
+
+    /// Finds the value of `name` in the highest layer that sets it.
     pub(super) fn find(&self, name: &'static str) -> Option<Found<'_>> {
-        self.layers.iter().find_map(|values| found(values, name))
+        self.layers.iter().find_map(|values| Found::of(values, name))
     }
 
-    /// The one value that `names`, aliases of each other, have in the highest layer that sets any of them.
+    /// Returns the one value that `names`, aliases of each other, have in the highest layer that sets any of them. That layer
+    /// overrides the lower ones as a whole.
     ///
-    /// Lower layers are not looked at: a higher one overrides them as a whole.
+    /// # Errors
+    /// The names have different values in that layer, or a value cannot be parsed.
     pub(super) fn agreed<T: PartialEq>(
         &self,
         names: &[&'static str],
@@ -92,7 +173,7 @@ impl Sources {
     ) -> Result<Option<Sourced<T>>, SettingsError> {
         for values in &self.layers {
             let mut first: Option<(Found<'_>, T)> = None;
-            for found in names.iter().filter_map(|name| found(values, name)) {
+            for found in names.iter().filter_map(|name| Found::of(values, name)) {
                 let value = parse(&found)?;
                 match &first {
                     None => first = Some((found, value)),
@@ -106,10 +187,17 @@ impl Sources {
         }
         Ok(None)
     }
-}
 
-fn found<'a>(values: &'a Values, name: &'static str) -> Option<Found<'a>> {
-    values.get(name).map(|Value { text, origin }| Found { text, origin: origin.clone() })
+    /// Returns the values that are set but have no effect in this version. `None` replaces a value that may be a secret.
+    pub(super) fn without_effect(&self) -> Vec<(&'static str, Sourced<Option<String>>)> {
+        let set = names::MYSQL.into_iter().filter_map(|name| Some((name, self.find(name)?)));
+        set.map(|(name, found)| {
+            let hidden = names::is_secret(name) || has_login(found.text);
+            let value = (!hidden).then(|| found.text.to_owned());
+            (name, Sourced { value, origin: found.origin })
+        })
+        .collect()
+    }
 }
 
 fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
@@ -130,158 +218,28 @@ fn is_blank(value: &str) -> bool {
     value.trim().is_empty()
 }
 
-/// How variables begin that are most likely meant for this program.
-const OURS: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
+/// Whether the value looks like the `user:password@host` of a URL.
+fn has_login(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
+}
 
-/// Whether it begins so, in capital letters or not.
+/// The beginnings of names that are most likely meant for this program.
+const OUR_PREFIXES: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
+
+/// Whether the name has one of our prefixes, in capital letters or not.
 fn begins_like_ours(name: &str) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    OURS.into_iter().any(begins)
+    OUR_PREFIXES.into_iter().any(begins)
 }
 
-fn environment_layer(
-    environment: &[(OsString, OsString)],
-    unknown: &mut Vec<String>,
-    notices: &mut Notices,
-    problems: &mut Problems,
-) -> Values {
-    let mut values = Values::new();
-    for (name, value) in environment {
-        let (Some(text), value_text) = (name.to_str(), value.to_str()) else { continue };
-        let Some(name) = names::known(text) else {
-            // Other programs own the rest of the environment; a name like this was most likely meant for us.
-            let metadata = text.starts_with(super::metadata::PREFIX);
-            if begins_like_ours(text)
-                && !value.is_empty()
-                && !metadata
-                && !foreign::is_of_others(text, value_text.unwrap_or_default())
-            {
-                unknown.push(format!("{} {}{}", text.escape_debug(), Layer::Environment, suggestion(text)));
-            }
-            continue;
-        };
-        let origin = Origin { name, layer: Layer::Environment };
-        match value_text {
-            None => problems.add(Area::of(name), SettingsError::NotUtf8 { origin }),
-            Some(value) if is_blank(value) => {}
-            Some(value) => {
-                let text = foreign::without_quotes(value);
-                if text.is_some() {
-                    let notice = format!(
-                        "The quotes around the value of {origin} were removed: docker run --env-file, Compose lists and \
-                         Kubernetes keep quotes and comments as part of a value."
-                    );
-                    notices.add(Area::of(name), notice);
-                }
-                if text.is_none() && value.contains(" #") && !names::is_secret(name) {
-                    notices.add(
-                        Area::of(name),
-                        format!(
-                            "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
-                            quoted(value)
-                        ),
-                    );
-                }
-                insert(&mut values, Value { text: text.unwrap_or(value).to_owned(), origin }, notices);
-            }
-        }
-    }
-    values
+/// Describes a variable that begins like one of ours but is unknown. Other programs own the rest of the environment.
+fn unknown_in_environment(name: &str, value: &str) -> Option<String> {
+    let is_of_others = name.starts_with(metadata::PREFIX) || foreign::is_of_others(name, value);
+    (begins_like_ours(name) && !value.is_empty() && !is_of_others)
+        .then(|| format!("{} {}{}", name.escape_debug(), Layer::Environment, suggestion(name)))
 }
 
-/// Puts the value into its layer, unless it is blank or stands for nothing.
-fn insert(values: &mut Values, value: Value, notices: &mut Notices) {
-    if foreign::stands_for_nothing(value.origin.name, &value.text) {
-        notices.add(
-            Area::of(value.origin.name),
-            format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text)),
-        );
-    } else if !is_blank(&value.text) {
-        values.insert(value.origin.name, value);
-    }
-}
-
-/// What an unknown name may have been meant to be.
-fn suggestion(name: &str) -> String {
-    // Names of variables have their letters in a case that matters, and are written in the wrong one.
-    let upper = if begins_like_ours(name) { name.to_ascii_uppercase() } else { name.to_owned() };
-    let nearest = || error_text::nearest(&upper, names::NAMES.iter().map(|entry| entry.name));
-    foreign::our_name_of(&upper)
-        .or_else(nearest)
-        .map(|nearest| format!(" (did you mean {nearest}?)"))
-        .unwrap_or_default()
-}
-
-fn settings_layer(
-    file: Option<PathBuf>,
-    notices: &mut Notices,
-    problems: &mut Problems,
-) -> (Option<LayerFile>, Values) {
-    let Some(path) = file else { return (None, Values::new()) };
-    match own_file(path.clone(), notices) {
-        Ok((file, bytes)) => {
-            let values =
-                problems.or_default(Area::Files, settings_file::parse(&file.path, &bytes).map_err(SettingsError::from));
-            (Some(file), values)
-        }
-        Err(error) => {
-            problems.add(Area::Files, error);
-            (Some(LayerFile { path, present: true, ignored: None }), Values::new())
-        }
-    }
-}
-
-fn dot_env_layer(
-    file: &Path,
-    bytes: &[u8],
-    unknown: &mut Vec<String>,
-    notices: &mut Notices,
-    problems: &mut Problems,
-) -> Values {
-    let read = dot_env::parse(bytes);
-    for bad in read.bad.into_iter().filter(|bad| !names::MYSQL.contains(&bad.name)) {
-        let error = SettingsError::BadLine { file: file.to_owned(), line: bad.line, problem: bad.problem };
-        problems.add(Area::of(bad.name), error);
-    }
-    for (line, name) in read.inside_quotes {
-        notices.add(
-            Area::of(name),
-            format!(
-                "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
-                quoted_path(file)
-            ),
-        );
-    }
-    let mut values: Values = BTreeMap::new();
-    let mut lines = BTreeMap::new();
-    for entry in read.entries.into_iter().filter(|entry| !is_blank(&entry.value)) {
-        let Some(name) = names::known(&entry.name) else {
-            unknown.extend(unknown_in_dot_env(&entry.name, entry.line, file));
-            continue;
-        };
-        let first = *lines.entry(name).or_insert(entry.line);
-        if values.get(name).is_some_and(|value| value.text != entry.value) && !names::MYSQL.contains(&name) {
-            let error = SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line };
-            problems.add(Area::of(name), error);
-            continue;
-        }
-        if entry.looks_expanded && !names::MYSQL.contains(&name) {
-            notices.add(
-                Area::of(name),
-                format!(
-                    "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
-                    entry.line,
-                    quoted_path(file)
-                ),
-            );
-        }
-        let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
-        insert(&mut values, Value { text: entry.value, origin }, notices);
-    }
-    values
-}
-
-/// A name that resembles one of ours, or begins like one. Any other belongs to another program.
+/// Describes a name that resembles one of ours or begins like one. Any other name belongs to another program.
 fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
     if foreign::is_of_others(name, "") {
         return None;
@@ -289,4 +247,15 @@ fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
     let suggestion = suggestion(name);
     (begins_like_ours(name) || !suggestion.is_empty())
         .then(|| format!("{name} on line {line} of {}{suggestion}", quoted_path(file)))
+}
+
+/// Suggests the name that an unknown one was most likely meant to be.
+fn suggestion(name: &str) -> String {
+    // Names of variables are case-sensitive, and are often written in the wrong case.
+    let upper = if begins_like_ours(name) { name.to_ascii_uppercase() } else { name.to_owned() };
+    let nearest = || nearest(&upper, names::NAMES.iter().map(|entry| entry.name));
+    foreign::our_name_of(&upper)
+        .or_else(nearest)
+        .map(|nearest| format!(" (did you mean {nearest}?)"))
+        .unwrap_or_default()
 }

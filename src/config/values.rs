@@ -1,57 +1,20 @@
 //! What the single values mean: names, booleans, seconds, the log level. Pure; a value that is not understood is an
 //! error, never a default.
 
-use std::fmt;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use tracing::Level;
 
 use super::address::{AddressError, Target};
-use super::effective::Sourced;
 use super::error::SettingsError;
 use super::foreign;
-use super::sources::{Found, Sources};
+use super::layer::Found;
+use super::sourced::Sourced;
+use super::sources::Sources;
 use crate::app::Theme;
 use crate::error_text::quoted;
 use crate::listen::{ListenAddress, ListenAddressError};
-
-/// How much the log tells, from all to little.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum LogLevel {
-    /// Everything.
-    Trace,
-    /// What a developer needs.
-    Debug,
-    /// What an operator needs; the default.
-    #[default]
-    Info,
-    /// What may go wrong.
-    Warn,
-    /// What went wrong.
-    Error,
-}
-
-impl LogLevel {
-    const ALL: [Self; 5] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
-
-    /// The level's name in lower case, as log filters take it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.as_str())
-    }
-}
 
 /// The server's address.
 pub(super) fn address(found: &Found<'_>) -> Result<Target, SettingsError> {
@@ -176,36 +139,38 @@ pub(super) fn seconds(found: &Found<'_>) -> Result<Duration, SettingsError> {
     }
 }
 
-/// The log level. The variable is every program's, so what is not understood is the nearest level, with a notice.
-pub(super) fn log_level(sources: &Sources) -> (Sourced<LogLevel>, Option<String>) {
+/// Returns the log level. Many programs read `LOG_LEVEL`, so an unknown value counts as the nearest level, with a notice.
+pub(super) fn log_level(sources: &Sources) -> (Sourced<Level>, Option<String>) {
+    const LEVELS: [Level; 5] = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
     let Some(Found { text, origin }) = sources.find("LOG_LEVEL") else {
-        return (Sourced::by_default("LOG_LEVEL", LogLevel::default()), None);
+        return (Sourced::by_default("LOG_LEVEL", Level::INFO), None);
     };
     let text = text.trim();
-    if let Some(value) = LogLevel::ALL.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str())) {
+    if let Some(value) = LEVELS.into_iter().find(|level| text.eq_ignore_ascii_case(level.as_str())) {
         return (Sourced { value, origin }, None);
     }
     let value = nearest_level(text);
     let notice = format!(
-        "{origin} is {}, which counts as {value}; the levels are trace, debug, info, warn and error.",
-        quoted(text)
+        "{origin} is {}, which counts as {}; the levels are trace, debug, info, warn and error.",
+        quoted(text),
+        value.as_str().to_ascii_lowercase()
     );
     (Sourced { value, origin }, Some(notice))
 }
 
-/// The level that other programs mean by `text`: words, Python's numbers, and filters such as `info,sqlx=warn`.
-fn nearest_level(text: &str) -> LogLevel {
+/// Returns the level that `text` means to other programs: words, Python's numbers, and filters such as `info,sqlx=warn`.
+fn nearest_level(text: &str) -> Level {
     let lower = text.to_ascii_lowercase();
     let directives = lower.split(',').map(str::trim);
     let ours = directives.clone().find_map(|directive| directive.strip_prefix(concat!(env!("CARGO_PKG_NAME"), "=")));
     let word = ours.or_else(|| directives.clone().find(|directive| !directive.contains('='))).unwrap_or_default();
     match word.trim() {
-        "trace" | "all" | "finest" | "silly" | "spam" | "5" => LogLevel::Trace,
-        "debug" | "verbose" | "fine" | "finer" | "10" => LogLevel::Debug,
-        "warn" | "warning" | "30" => LogLevel::Warn,
+        "trace" | "all" | "finest" | "silly" | "spam" | "5" => Level::TRACE,
+        "debug" | "verbose" | "fine" | "finer" | "10" => Level::DEBUG,
+        "warn" | "warning" | "30" => Level::WARN,
         "error" | "err" | "severe" | "critical" | "crit" | "fatal" | "alert" | "emerg" | "emergency" | "panic"
-        | "dpanic" | "40" | "50" | "off" | "none" | "silent" | "quiet" | "disabled" => LogLevel::Error,
-        _ => LogLevel::Info,
+        | "dpanic" | "40" | "50" | "off" | "none" | "silent" | "quiet" | "disabled" => Level::ERROR,
+        _ => Level::INFO,
     }
 }
 
@@ -218,7 +183,7 @@ pub(super) fn theme(found: &Found<'_>) -> Result<Theme, SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::error::{Layer, Origin};
+    use crate::config::sourced::{Layer, Origin};
 
     fn found(text: &str) -> Found<'_> {
         Found { text, origin: Origin { name: "NAME", layer: Layer::Environment } }
@@ -250,24 +215,23 @@ mod tests {
 
     #[test]
     fn log_levels_of_other_programs_are_the_nearest_of_ours() {
-        use LogLevel::{Debug, Error, Info, Trace, Warn};
         let cases = [
-            ("warning", Warn),
-            ("Warning", Warn),
-            ("CRITICAL", Error),
-            ("fatal", Error),
-            ("off", Error),
-            ("verbose", Debug),
-            ("all", Trace),
-            ("20", Info),
-            ("30", Warn),
-            ("notice", Info),
-            ("info,sqlx=warn", Info),
-            ("sqlx=warn, debug", Debug),
-            ("idempotence=trace,warn", Trace),
-            ("sqlx=error", Info),
-            ("loud", Info),
-            (",", Info),
+            ("warning", Level::WARN),
+            ("Warning", Level::WARN),
+            ("CRITICAL", Level::ERROR),
+            ("fatal", Level::ERROR),
+            ("off", Level::ERROR),
+            ("verbose", Level::DEBUG),
+            ("all", Level::TRACE),
+            ("20", Level::INFO),
+            ("30", Level::WARN),
+            ("notice", Level::INFO),
+            ("info,sqlx=warn", Level::INFO),
+            ("sqlx=warn, debug", Level::DEBUG),
+            ("idempotence=trace,warn", Level::TRACE),
+            ("sqlx=error", Level::INFO),
+            ("loud", Level::INFO),
+            (",", Level::INFO),
         ];
         for (text, level) in cases {
             assert_eq!(nearest_level(text), level, "{text}");

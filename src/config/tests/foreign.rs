@@ -90,7 +90,7 @@ fn the_dot_env_file_can_be_left_out() {
 
 #[test]
 fn log_levels_of_other_programs_are_taken_with_one_notice() {
-    for (value, level) in [("warning", LogLevel::Warn), ("20", LogLevel::Info), ("info,sqlx=warn", LogLevel::Info)] {
+    for (value, level) in [("warning", Level::WARN), ("20", Level::INFO), ("info,sqlx=warn", Level::INFO)] {
         for place in [
             Place::new().env("LOG_LEVEL", value),
             Place::new().dot_env(&format!("LOG_LEVEL={value}")),

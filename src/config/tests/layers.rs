@@ -24,7 +24,7 @@ fn without_anything_the_defaults_hold() {
     let stock = Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false };
     assert_eq!((settings.database, settings.check_interval), (stock, Duration::from_secs(1)));
     assert_eq!((settings.connect_timeout, settings.metrics), (Duration::from_secs(5), None));
-    assert_eq!((settings.log_level, settings.temporal_cli, settings.look), (LogLevel::Info, None, Look::default()));
+    assert_eq!((settings.log_level, settings.temporal_cli, settings.look), (Level::INFO, None, Look::default()));
     assert_eq!(settings.state_dir, home.join(".local/state/idempotence"));
     assert_eq!(settings.cache_dir, home.join(".cache/idempotence"));
     assert_eq!(settings.notices, Vec::<String>::new());
@@ -54,13 +54,13 @@ fn flags_override_environment_overrides_file_overrides_defaults() {
     let settings = file().settings();
     assert_eq!(settings.check_interval, Duration::from_secs(9), "what no layer above it sets");
     assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("file:1", "file"));
-    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", LogLevel::Warn));
+    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", Level::WARN));
 
     // Aliases across layers: the higher layer wins as a whole, whatever name it uses.
     let environment = [("TEMPORAL_HOST", "env:2"), ("TRANSFER_MONEY_TASK_QUEUE", "env"), ("LOG_LEVEL", "DEBUG")];
     let settings = file().envs(&environment).settings();
     assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("env:2", "env"));
-    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", LogLevel::Debug));
+    assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", Level::DEBUG));
 
     let flags = Flags { task_queue: Some("flag".to_owned()), namespace: Some("flag".to_owned()), ..flag("flag:3") };
     let settings = file().envs(&environment).flags(flags).settings();

@@ -31,7 +31,7 @@ fn every_key_is_obeyed() {
     assert_eq!(settings.metrics.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("h:1", "n"));
     assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
-    assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), LogLevel::Warn));
+    assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), Level::WARN));
     assert_eq!(settings.check_interval, Duration::from_secs(10));
     assert_eq!(settings.look, Look { theme: crate::app::Theme::Mono, ascii: true, still: true });
     let place = Place::new();
