@@ -2,11 +2,14 @@
 
 use tui_input::Input;
 
-use crate::{domain::Guard, domain::UnixMillis, faults::FaultPlan};
+use crate::{
+    domain::{Guard, UnixMillis},
+    faults::FaultPlan,
+};
 
 use super::{
     Account, App, Echo, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
-    execution::Execution, view::Scroll,
+    orders::execution::Execution, view::Scroll,
 };
 
 impl App {

@@ -7,7 +7,7 @@ use crate::{
     store::{Audit, Document, Fact, News, Record, Verdict},
 };
 
-use super::{effects::Effects, ingest};
+use super::{effects::Effects, orders::ingest};
 
 /// How many records may wait for one that comes before them.
 const MOST_PARKED: usize = 4_096;

@@ -2,8 +2,8 @@
 //! ones are in `ordering`, `operating`, `editing` and `view`.
 
 use super::{
-    App, Command, Intent, Link, Overlay, Panel, Question, Server, Walkthrough, Worker, execution::Execution,
-    notice::Tone,
+    App, Command, Intent, Link, Overlay, Panel, Question, Server, Walkthrough, Worker, notice::Tone,
+    orders::execution::Execution,
 };
 
 const BURST: usize = 10;

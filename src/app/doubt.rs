@@ -9,11 +9,13 @@ use crate::{
 };
 
 use super::{
-    attempt::{AttemptFacts, AttemptState, Failure},
-    execution::Execution,
     explain::{Explanation, Kind},
-    lane::Seen,
-    round::Place,
+    orders::{
+        activity_attempts::Seen,
+        attempt::{AttemptFacts, AttemptState, Failure},
+        attempt_id::Place,
+        execution::Execution,
+    },
 };
 
 /// The longest message and key that are quoted.

@@ -6,12 +6,14 @@ use crate::{
 };
 
 use super::{
-    attempt::AttemptState,
     doubt::doubt,
-    execution::{Execution, OrderVerdict},
-    lane::Closing,
-    pending::FailingTask,
-    progress::Stage,
+    orders::{
+        activity_attempts::Closing,
+        attempt::AttemptState,
+        description::FailingTask,
+        execution::{Execution, OrderVerdict},
+        progress::Stage,
+    },
 };
 
 /// What kind of sentence it is.

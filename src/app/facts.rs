@@ -6,7 +6,8 @@ use crate::{
 };
 
 use super::{
-    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker, ingest, orders::Left,
+    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker,
+    orders::{Left, ingest},
 };
 
 impl App {

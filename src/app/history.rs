@@ -9,9 +9,11 @@ use crate::{
 
 use super::{
     NextAttempt, RetryWaits,
-    attempt::{AttemptFacts, AttemptState},
-    execution::Execution,
-    lane::Seen,
+    orders::{
+        activity_attempts::Seen,
+        attempt::{AttemptFacts, AttemptState},
+        execution::Execution,
+    },
 };
 
 /// No later time is taken for true, so that sums of times stay numbers.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::domain::UnixMillis;
 
-use super::{LogLevel, ingest};
+use super::{LogLevel, orders::ingest};
 
 /// How many lines are kept.
 pub const KEPT_LINES: usize = 1_000;

@@ -9,8 +9,8 @@ use crate::{
 
 use super::{
     App, Command, Link, StartOrder,
-    execution::{Asked, Terms},
     notice::Tone,
+    orders::execution::{Asked, Terms},
 };
 
 const SEED_ORDER: &str = "A12";

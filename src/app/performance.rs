@@ -13,7 +13,10 @@ use crate::{
     scenario::{Placing, Scenario, What},
 };
 
-use super::{App, AttemptFacts, Command, Execution, Message, Worker, ingest, orders::RunKey};
+use super::{
+    App, AttemptFacts, Command, Execution, Message, Worker,
+    orders::{RunKey, ingest},
+};
 
 pub use judge::{Check, Figures, Judged};
 

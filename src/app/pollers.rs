@@ -2,7 +2,7 @@
 
 use crate::domain::{UnixMillis, WORKER_ROLE, is_worker_of_ours, process_identity};
 
-use super::{App, LogLevel, Worker, ingest, notice::Tone};
+use super::{App, LogLevel, Worker, notice::Tone, orders::ingest};
 
 /// How many process ids of own workers are remembered: the server lists a dead one for minutes.
 const MAX_OWN_PIDS: usize = 256;

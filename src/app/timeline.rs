@@ -6,9 +6,8 @@ use crate::domain::{Activity, UnixMillis};
 use super::{
     RetryWaits,
     axis::{Axis, Piece},
-    execution::Execution,
     history::{Stretch, Strip, What, history},
-    lane::Seen,
+    orders::{activity_attempts::Seen, execution::Execution},
 };
 
 /// A wait of so many milliseconds gets a column, however much else there is to see.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::UnixMillis;
 
-use super::{App, Beginning, Command, Figures, Judged, Overlay, Part, Tone, ingest};
+use super::{App, Beginning, Command, Figures, Judged, Overlay, Part, Tone, orders::ingest};
 
 pub use reading::parse;
 pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};

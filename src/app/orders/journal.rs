@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    app::{
-        account::Reread,
-        execution::{Execution, Turn},
-    },
-    domain::UnixMillis,
-};
+use crate::{app::account::Reread, domain::UnixMillis};
 
-use super::{Orders, RunKey, Tally};
+use super::{
+    Orders, RunKey, Tally,
+    execution::{Execution, Turn},
+};
 
 /// Orders that left the table with the journal that recorded them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

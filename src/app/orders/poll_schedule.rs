@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::domain::UnixMillis;
+use crate::{
+    app::{App, Command, Link, Orders, Run, Slot},
+    domain::UnixMillis,
+};
 
-use super::{App, Command, Link, Orders, Run, Slot, ingest};
+use super::ingest;
 
 /// How often runs are chosen, in milliseconds.
 const EVERY: u64 = 250;
@@ -95,6 +98,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::domain::RunEnd;
 
     fn orders(total: u64, open: impl Fn(u64) -> bool) -> Orders {

@@ -10,10 +10,10 @@ use crate::{
 };
 
 use super::{
+    Orders,
     attempt::{Committed, Ending, Failure, Strike},
+    description::{Description, FailingTask},
     execution::{Refused, Terms},
-    orders::Orders,
-    pending::{Description, FailingTask},
 };
 
 const LONGEST_ID: usize = 200;

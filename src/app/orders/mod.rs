@@ -1,6 +1,15 @@
 //! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
 
+pub(super) mod activity_attempts;
+pub(super) mod attempt;
+pub(super) mod attempt_id;
+pub(super) mod description;
+pub(super) mod execution;
+pub(super) mod ingest;
 mod journal;
+pub(super) mod poll_schedule;
+pub(super) mod progress;
+pub(super) mod server_reports;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -9,12 +18,10 @@ use std::{
 
 use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
 
-pub use journal::Left;
+use description::Description;
+use execution::{Asked, Execution};
 
-use super::{
-    execution::{Asked, Execution},
-    pending::Description,
-};
+pub use journal::Left;
 
 /// How many orders are kept. The oldest goes first, and is counted.
 pub const KEPT_ORDERS: usize = 20_000;
@@ -425,7 +432,7 @@ mod tests {
         let ids = |orders: &Orders| -> Vec<_> {
             orders.newest_first(0).map(|(_, execution)| execution.order.clone()).collect()
         };
-        let failing = super::super::pending::FailingTask { attempt: 2, explanation: "no key".into() };
+        let failing = super::description::FailingTask { attempt: 2, explanation: "no key".into() };
         orders.change(key(1), UnixMillis(1), |execution| execution.failing = Some(failing));
         assert_eq!(ids(&orders), ["1", "3", "2"]);
         orders.ended(key(1), RunEnd::Terminated, UnixMillis(4));

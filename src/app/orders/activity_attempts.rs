@@ -5,8 +5,8 @@ use crate::domain::{PendingActivity, UnixMillis};
 
 use super::{
     attempt::{AttemptFacts, AttemptState},
-    round::{Place, Rounds},
-    told::{Claim, Told},
+    attempt_id::{Place, Rounds},
+    server_reports::{Claim, Told},
 };
 
 /// How many attempts are kept of one activity. Retries have no limit, memory does.
@@ -273,9 +273,10 @@ fn runs_unwatched(facts: &AttemptFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::{
         app::{
-            attempt::{Ending, Failure},
+            orders::attempt::{Ending, Failure},
             script::{running, waiting},
         },
         store::Outcome,

@@ -3,7 +3,7 @@
 
 use crate::domain::{PendingActivity, UnixMillis};
 
-use super::round::Place;
+use super::attempt_id::Place;
 
 /// How many different answers are kept. The oldest goes first.
 const KEPT_SIGHTINGS: usize = 128;
@@ -132,6 +132,7 @@ fn counts_anew(before: &PendingActivity, after: &PendingActivity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::app::script::{running, waiting};
 
     fn places(told: &mut Told, starts: &[(u64, Place)]) -> Vec<Place> {

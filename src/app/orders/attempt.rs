@@ -7,7 +7,7 @@ use crate::{
     store::Outcome,
 };
 
-use super::round::Place;
+use super::attempt_id::Place;
 
 /// A planned fault that struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,6 +236,7 @@ impl AttemptFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::app::script::waiting;
 
     #[test]

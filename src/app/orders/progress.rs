@@ -1,15 +1,17 @@
 //! How far an order is: its stage, its next attempt, and for how long its effect was in the stock without Temporal's
 //! knowing. Derived; stores nothing.
 
-use crate::domain::{Activity, OtherActivity, PendingActivity, PendingState, RunEnd, UnixMillis};
+use crate::{
+    app::RetryWaits,
+    domain::{Activity, OtherActivity, PendingActivity, PendingState, RunEnd, UnixMillis},
+};
 
 use super::{
-    RetryWaits,
+    activity_attempts::{Closing, Seen},
     attempt::{AttemptFacts, AttemptState},
+    attempt_id::Place,
+    description::FailingTask,
     execution::Execution,
-    lane::{Closing, Seen},
-    pending::FailingTask,
-    round::Place,
 };
 
 /// Where an order stands.

@@ -9,10 +9,10 @@ use crate::{
 };
 
 use super::{
+    activity_attempts::{Closing, Lane, Seen},
     attempt::{AttemptState, Ending},
-    lane::{Closing, Lane, Seen},
-    pending::{Description, FailingTask},
-    round::Place,
+    attempt_id::Place,
+    description::{Description, FailingTask},
 };
 
 /// A start that this dashboard asked for.
@@ -81,7 +81,7 @@ pub struct Execution {
     pub answered: Option<UnixMillis>,
     /// When it was first heard of; orders the rows of which nothing better is known.
     pub heard: UnixMillis,
-    pub(super) lanes: [Lane; Activity::ALL.len()],
+    pub(in crate::app) lanes: [Lane; Activity::ALL.len()],
 }
 
 /// What became of an order's effect on the stock.
@@ -155,7 +155,7 @@ impl Execution {
     }
 
     /// Takes in what the server says. An older answer never counts against a newer one.
-    pub(super) fn hear(&mut self, description: Description) {
+    pub(in crate::app) fn hear(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
             self.foreign |= !description.others.is_empty();
@@ -175,14 +175,14 @@ impl Execution {
     }
 
     /// Forgets what only the journal recorded.
-    pub(super) fn forget_journal(&mut self) {
+    pub(in crate::app) fn forget_journal(&mut self) {
         self.lanes.iter_mut().for_each(Lane::forget_journal);
         (self.first_line, self.turn) = (None, None);
         (self.journaled, self.refused) = (None, None);
     }
 
     /// Another journal took the place of the one that is known.
-    pub(super) fn outlive_journal(&mut self) {
+    pub(in crate::app) fn outlive_journal(&mut self) {
         self.outlived |= self.is_journaled();
         self.forget_journal();
     }
@@ -205,10 +205,10 @@ impl Execution {
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
         let latest = self.lane(activity).latest(Closing::Open).and_then(|seen| seen.facts);
-        latest.is_some_and(super::AttemptFacts::reported)
+        latest.is_some_and(crate::app::AttemptFacts::reported)
     }
 
-    pub(super) fn closing(&self, activity: Activity) -> Closing {
+    pub(in crate::app) fn closing(&self, activity: Activity) -> Closing {
         let next_began = activity == Activity::UpdateInventory && !self.lane(Activity::SupplierOrder).is_empty();
         match &self.end {
             Some(RunEnd::Completed { .. }) => Closing::Succeeded,
@@ -231,7 +231,7 @@ impl Execution {
     }
 
     /// The same, and the attempt that runs or comes next.
-    pub(super) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, Place)> {
+    pub(in crate::app) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, Place)> {
         let (pending, at, place) = self.lane(activity).told()?;
         let place = place?;
         let latest = self.lane(activity).latest(Closing::Open).map(|seen| seen.place());
