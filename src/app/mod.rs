@@ -17,25 +17,18 @@
 //! | `explain`, `doubt`, `words`, `obstacle`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
-mod account;
 mod actions;
-mod axis;
 mod command;
 mod comparison;
-mod doubt;
+mod derive;
 mod editing;
-mod effects;
-mod explain;
 mod facts;
 mod filter;
-mod history;
-mod instructions;
 mod intent;
 mod log;
 mod look;
 mod message;
 mod notice;
-mod obstacle;
 mod operating;
 mod ordering;
 mod orders;
@@ -44,14 +37,8 @@ mod performance;
 mod pollers;
 mod replay_bar;
 mod setup;
-mod statistics;
-mod summary;
-mod timeline;
-mod trouble;
 mod view;
 mod walkthrough;
-
-mod words;
 
 #[cfg(test)]
 mod endurance;
@@ -70,22 +57,26 @@ use crate::{
 };
 
 pub use crate::domain::RetryWaits;
-pub use account::{Account, Judgement, Source};
 pub use command::{Command, Comparison, Run, StartOrder};
 #[cfg(test)]
 pub(crate) use comparison::script as comparison_script;
 pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
-pub use effects::{Effect, EffectKind, Effects};
-pub use explain::{Explanation, Kind, explain};
+pub use derive::effects::{Effect, EffectKind, Effects};
+pub use derive::explain::{Explanation, Kind, explain};
+pub use derive::history::{Stretch, Strip, What, history};
+pub use derive::instructions::{Instruction, instructions};
+pub use derive::journal_view::{Account, Judgement, Source};
+pub use derive::obstacle::{Advice, Obstacle};
+pub use derive::statistics::{MOST_ATTEMPTS, Rate, Statistics};
+pub use derive::timeline::{Picture, Span, Tick, Timeline, Window, timeline};
+pub use derive::trouble::{Trouble, age, trouble, until};
+pub use derive::words::{stage_word, verdict_word};
 pub use filter::Rows;
-pub use history::{Stretch, Strip, What, history};
-pub use instructions::{Instruction, instructions};
 pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Seek};
 pub use log::{Line as LogLine, Log};
 pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
-pub use obstacle::{Advice, Obstacle};
 pub use orders::activity_attempts::Seen;
 pub use orders::attempt::{AttemptFacts, AttemptState, Committed, Ending, Failure, ToldAttempt};
 pub use orders::attempt_id::Place;
@@ -98,14 +89,10 @@ pub use pace::{NoSuchPace, Pace};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use replay_bar::{ReplayBar, Standing};
 pub use setup::{Programme, Security, Setup};
-pub use statistics::{MOST_ATTEMPTS, Rate, Statistics};
-pub use timeline::{Picture, Span, Tick, Timeline, Window, timeline};
-pub use trouble::{Trouble, age, trouble, until};
 pub use view::Scroll;
 pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
-pub use words::{stage_word, verdict_word};
 
 /// The whole state of the dashboard.
 #[derive(Debug, Clone)]
@@ -143,7 +130,7 @@ pub struct App {
     agains: u64,
     tickets: u64,
     /// Journals that were replaced, and a reset that is under way.
-    earlier: Box<summary::Earlier>,
+    earlier: Box<derive::summary::Earlier>,
     /// The order that it is asked about whether to cancel it, and its run: another one may be the newest by the answer.
     to_cancel: Option<(String, Run)>,
     comparisons: comparison::Comparisons,
@@ -292,7 +279,7 @@ impl App {
     /// The lines that stay on the terminal after quitting.
     #[must_use]
     pub fn summary(&self) -> String {
-        summary::summary(self)
+        derive::summary::summary(self)
     }
 
     /// Which open orders the server is to be asked about. None behind a frozen screen, which nobody looks at.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{app::account::Reread, domain::UnixMillis};
+use crate::{app::derive::journal_view::Reread, domain::UnixMillis};
 
 use super::{
     Orders, RunKey, Tally,

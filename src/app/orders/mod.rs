@@ -403,7 +403,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::app::account::Reread;
+
+    use crate::app::derive::journal_view::Reread;
 
     fn key(number: u64) -> RunKey {
         (format!("order-{number}"), format!("run-{number}"))

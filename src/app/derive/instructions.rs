@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{App, Execution, Security};
+use crate::app::{App, Execution, Security};
 
 /// Where `idempotence codec-server` listens; without it, a start would show the order to the server.
 const CODEC_SERVER: &str = "http://127.0.0.1:8081";
@@ -87,9 +87,9 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::script::{Scene, waiting};
-
     use super::*;
+
+    use crate::app::script::{Scene, waiting};
 
     #[test]
     fn an_order_is_told_as_commands() {

@@ -3,17 +3,16 @@
 //! A pure function of the execution and of now; no stretch overlaps another one of its strip.
 
 use crate::{
+    app::{
+        NextAttempt, RetryWaits,
+        orders::{
+            activity_attempts::Seen,
+            attempt::{AttemptFacts, AttemptState},
+            execution::Execution,
+        },
+    },
     domain::{Activity, PendingState, UnixMillis},
     faults::Action,
-};
-
-use super::{
-    NextAttempt, RetryWaits,
-    orders::{
-        activity_attempts::Seen,
-        attempt::{AttemptFacts, AttemptState},
-        execution::Execution,
-    },
 };
 
 /// No later time is taken for true, so that sums of times stay numbers.

@@ -1,20 +1,18 @@
 //! What happened to an order, in one sentence that an audience understands. Derived; stores nothing.
 
 use crate::{
-    domain::{Activity, Guard, OtherActivity, RunEnd},
-    store::Outcome,
-};
-
-use super::{
-    doubt::doubt,
-    orders::{
+    app::orders::{
         activity_attempts::Closing,
         attempt::AttemptState,
         description::FailingTask,
         execution::{Execution, OrderVerdict},
         progress::Stage,
     },
+    domain::{Activity, Guard, OtherActivity, RunEnd},
+    store::Outcome,
 };
+
+use super::failure_certainty::doubt;
 
 /// What kind of sentence it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +180,8 @@ fn underway(execution: &Execution) -> Explanation {
     }
     match execution.lane(activity).latest(Closing::Open) {
         Some(seen)
-            if seen.state == AttemptState::Running && !seen.facts.is_some_and(super::AttemptFacts::is_journaled) =>
+            if seen.state == AttemptState::Running
+                && !seen.facts.is_some_and(crate::app::AttemptFacts::is_journaled) =>
         {
             let place = seen.place();
             say(

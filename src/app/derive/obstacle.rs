@@ -1,8 +1,9 @@
 //! What keeps orders from going on, as a typed cause, apart from what helps against it. Derived from the state.
 
-use crate::domain::UnixMillis;
-
-use super::{App, Link, Server, Worker};
+use crate::{
+    app::{App, Link, Server, Worker},
+    domain::UnixMillis,
+};
 
 /// Something that keeps orders from going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Advice {
 
 impl Obstacle {
     /// All obstacles, the most important one first.
-    pub(super) fn all(app: &App) -> impl Iterator<Item = Self> {
+    pub(in crate::app) fn all(app: &App) -> impl Iterator<Item = Self> {
         let find: [fn(&App) -> Option<Self>; 8] = [files, server, link, worker, failing, missing, changing, other];
         find.into_iter().filter_map(|find| find(app))
     }
@@ -149,7 +150,7 @@ impl Obstacle {
     }
 
     /// What is wrong, in a few words.
-    pub(super) fn what(&self) -> String {
+    pub(in crate::app) fn what(&self) -> String {
         let text = match self {
             Self::Stale { what, .. } => return format!("{what} cannot be read"),
             Self::Connecting { address, .. } => return format!("connecting to {address}"),
@@ -180,7 +181,7 @@ impl Obstacle {
     }
 
     /// Why, as the part that failed says it.
-    pub(super) fn detail(&self) -> Option<&str> {
+    pub(in crate::app) fn detail(&self) -> Option<&str> {
         match self {
             Self::Stale { cause, .. }
             | Self::ServerEnded { cause }

@@ -1,6 +1,6 @@
 //! One or two words for where an order stands and what became of it: what the table shows is what the filter finds.
 
-use super::{OrderVerdict, Stage};
+use crate::app::{OrderVerdict, Stage};
 
 /// The state of an order.
 #[must_use]

@@ -1,13 +1,17 @@
 //! The picture of an order's retries: attempts and waits of both activities as columns over one axis of time.
 //! A pure function of the execution, now and the width; `ui` only paints it.
 
-use crate::domain::{Activity, UnixMillis};
+use crate::{
+    app::{
+        RetryWaits,
+        orders::{activity_attempts::Seen, execution::Execution},
+    },
+    domain::{Activity, UnixMillis},
+};
 
 use super::{
-    RetryWaits,
     axis::{Axis, Piece},
     history::{Stretch, Strip, What, history},
-    orders::{activity_attempts::Seen, execution::Execution},
 };
 
 /// A wait of so many milliseconds gets a column, however much else there is to see.
@@ -225,10 +229,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
     use crate::{
         app::{
             Description, Execution, Intent, Message,
-            history::What,
+            derive::history::What,
             script::{SUPPLIER, Scene, T0, UPDATE},
         },
         domain::{PendingActivity, PendingState},

@@ -2,11 +2,10 @@
 //! how often the plans said. Derived when asked for.
 
 use crate::{
+    app::{App, AttemptFacts, Execution},
     domain::{Activity, Attempt},
     faults::Point,
 };
-
-use super::{App, AttemptFacts, Execution};
 
 /// Activities that took this many attempts or more share the last bar.
 pub const MOST_ATTEMPTS: usize = 6;
@@ -74,7 +73,7 @@ impl Statistics {
 
 fn struck(facts: &AttemptFacts, point: Point) -> bool {
     facts.strikes.iter().any(|strike| strike.point == point)
-        || matches!(&facts.ending, Some(super::Ending::Failed(failure)) if failure.point == Some(point))
+        || matches!(&facts.ending, Some(crate::app::Ending::Failed(failure)) if failure.point == Some(point))
 }
 
 /// An attempt that is not over may still reach a point; it is not counted for that.
@@ -83,7 +82,7 @@ fn reached(facts: &AttemptFacts, point: Point) -> bool {
     match point {
         Point::BeforeCommit => over || facts.committed.is_some(),
         Point::AfterCommit => {
-            let succeeded = matches!(facts.ending, Some(super::Ending::Succeeded { .. }));
+            let succeeded = matches!(facts.ending, Some(crate::app::Ending::Succeeded { .. }));
             succeeded || struck(facts, Point::AfterCommit) || over && facts.committed.is_some()
         }
     }
@@ -91,9 +90,9 @@ fn reached(facts: &AttemptFacts, point: Point) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::script::{SUPPLIER, Scene, UPDATE};
-
     use super::*;
+
+    use crate::app::script::{SUPPLIER, Scene, UPDATE};
 
     #[test]
     fn attempts_and_faults_are_counted() {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    app::orders::ingest,
     domain::{Stock, UnixMillis},
     store::{Audit, Document, Fact, News, Record, Verdict},
 };
 
-use super::{effects::Effects, orders::ingest};
+use super::effects::Effects;
 
 /// How many records may wait for one that comes before them.
 const MOST_PARKED: usize = 4_096;

@@ -1,8 +1,9 @@
 //! What is wrong right now, as the screen says it: the most important obstacle with its times, counts and keys. Derived.
 
-use crate::domain::UnixMillis;
-
-use super::{App, Obstacle};
+use crate::{
+    app::{App, Obstacle},
+    domain::UnixMillis,
+};
 
 /// Something that stands in the way, as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ fn sentence(obstacle: &Obstacle, now: UnixMillis) -> String {
     for (mark, part) in [
         (", ", figures(obstacle, now).as_deref()),
         (": ", obstacle.detail()),
-        ("; ", obstacle.advice().map(super::Advice::text)),
+        ("; ", obstacle.advice().map(crate::app::Advice::text)),
     ] {
         if let Some(part) = part {
             text.push_str(mark);

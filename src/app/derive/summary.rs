@@ -1,11 +1,10 @@
 //! The lines that stay on the terminal after quitting.
 
 use crate::{
+    app::{App, Walkthrough, orders::Left},
     domain::{Activity, sanitize},
     store::Verdict,
 };
-
-use super::{App, Walkthrough, orders::Left};
 
 const LONGEST_SENTENCE: usize = 600;
 

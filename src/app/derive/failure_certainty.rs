@@ -3,20 +3,18 @@
 //! A failure is definite where it is sure that the effect did not happen, and indefinite where it may have.
 
 use crate::{
-    domain::{Activity, Guard},
-    faults::Point,
-    store::StoreError,
-};
-
-use super::{
-    explain::{Explanation, Kind},
-    orders::{
+    app::orders::{
         activity_attempts::Seen,
         attempt::{AttemptFacts, AttemptState, Failure},
         attempt_id::Place,
         execution::Execution,
     },
+    domain::{Activity, Guard},
+    faults::Point,
+    store::StoreError,
 };
+
+use super::explain::{Explanation, Kind};
 
 /// The longest message and key that are quoted.
 const LONGEST_QUOTE: usize = 60;
@@ -213,6 +211,7 @@ fn quote(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::{
         app::{
             explain,
