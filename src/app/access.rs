@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Account, App, Echo, Judgement, Link, Log, Look, Notice, Orders, Overlay, Panel, Server, Setup, Stage, Worker,
-    orders::execution::Execution, view::Scroll,
+    orders::execution::Execution, update::view::Scroll,
 };
 
 impl App {

@@ -23,7 +23,7 @@ use crate::{
 
 use super::{
     Account, App, Command, Comparison, ComparisonEvent, ComparisonNews, Execution, Link, Orders, RetryWaits, Tone,
-    Worker, facts, orders::ingest,
+    Worker, orders::ingest, update::facts,
 };
 
 pub use line_up::{LineUpCell, LineUpRow};

@@ -17,27 +17,18 @@
 //! | `explain`, `doubt`, `words`, `obstacle`, `trouble`, `summary`, `statistics`, `instructions` | words, figures and times derived from all that |
 
 mod access;
-mod actions;
 mod command;
 mod comparison;
 mod derive;
-mod editing;
-mod facts;
-mod filter;
 mod intent;
 mod log;
-mod look;
 mod message;
 mod notice;
-mod operating;
-mod ordering;
 mod orders;
-mod pace;
 mod performance;
-mod pollers;
 mod replay_bar;
 mod setup;
-mod view;
+mod update;
 mod walkthrough;
 
 #[cfg(test)]
@@ -71,10 +62,8 @@ pub use derive::statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use derive::timeline::{Picture, Span, Tick, Timeline, Window, timeline};
 pub use derive::trouble::{Trouble, age, trouble, until};
 pub use derive::words::{stage_word, verdict_word};
-pub use filter::Rows;
 pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Seek};
 pub use log::{Line as LogLine, Log};
-pub use look::{Look, NoSuchTheme, Theme};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use orders::activity_attempts::Seen;
@@ -85,11 +74,13 @@ pub use orders::execution::{Execution, OrderVerdict, Terms};
 pub use orders::poll_schedule::Asking;
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
-pub use pace::{NoSuchPace, Pace};
 pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use replay_bar::{ReplayBar, Standing};
 pub use setup::{Programme, Security, Setup};
-pub use view::Scroll;
+pub use update::appearance::{Look, NoSuchTheme, Theme};
+pub use update::filter::Rows;
+pub use update::pace::{NoSuchPace, Pace};
+pub use update::view::Scroll;
 pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
@@ -106,15 +97,15 @@ pub struct App {
     link_since: UnixMillis,
     server: Server,
     worker: Worker,
-    pollers: pollers::PollerView,
+    pollers: update::polling::PollerView,
     guard: Guard,
     plan: FaultPlan,
     overlay: Overlay,
     /// The line that is being edited, while the overlay is one for that.
     input: Input,
-    filter: filter::Filter,
+    filter: update::filter::Filter,
     look: Look,
-    frozen: Option<view::Frozen>,
+    frozen: Option<update::view::Frozen>,
     /// `None`: the newest.
     selection: Option<Slot>,
     panel: Panel,
@@ -162,12 +153,12 @@ impl App {
             link_since: setup.now,
             server: Server::Unknown,
             worker: Worker::Absent,
-            pollers: pollers::PollerView::default(),
+            pollers: update::polling::PollerView::default(),
             guard: setup.guard,
             plan: if setup.faults_allowed { setup.preset.plan() } else { FaultPlan::none() },
             overlay: Overlay::None,
             input: Input::default(),
-            filter: filter::Filter::default(),
+            filter: update::filter::Filter::default(),
             look: setup.look,
             frozen: None,
             selection: None,

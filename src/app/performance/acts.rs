@@ -1,7 +1,7 @@
 //! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
 
 use crate::{
-    app::{App, AttemptFacts, Command, Ending, Execution, Link, Obstacle, Server, Tone, ordering::Sending},
+    app::{App, AttemptFacts, Command, Ending, Execution, Link, Obstacle, Server, Tone, update::ordering::Sending},
     domain::{Activity, OrderId, RunEnd, WorkflowId},
     scenario::{Placing, What, When},
 };

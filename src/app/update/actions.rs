@@ -1,7 +1,7 @@
 //! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not. The longer
 //! ones are in `ordering`, `operating`, `editing` and `view`.
 
-use super::{
+use crate::app::{
     App, Command, Intent, Link, Overlay, Panel, Question, Server, Walkthrough, Worker, notice::Tone,
     orders::execution::Execution,
 };
@@ -9,7 +9,7 @@ use super::{
 const BURST: usize = 10;
 
 impl App {
-    pub(super) fn intend(&mut self, intent: Intent) -> Vec<Command> {
+    pub(in crate::app) fn intend(&mut self, intent: Intent) -> Vec<Command> {
         match intent {
             Intent::FreshOrder => return self.fresh_orders(1),
             Intent::Burst => return self.fresh_orders(BURST),
@@ -130,12 +130,12 @@ impl App {
         matches!(self.worker(), Worker::Starting | Worker::Ready { .. } | Worker::Stopping)
     }
 
-    pub(super) fn show(&mut self, overlay: Overlay) {
+    pub(in crate::app) fn show(&mut self, overlay: Overlay) {
         self.overlay = overlay;
         self.scroll.overlay = 0;
     }
 
-    pub(super) fn toggle(&mut self, overlay: Overlay) {
+    pub(in crate::app) fn toggle(&mut self, overlay: Overlay) {
         self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
     }
 
@@ -168,7 +168,7 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn refuse(&mut self, text: &str) -> Vec<Command> {
+    pub(in crate::app) fn refuse(&mut self, text: &str) -> Vec<Command> {
         self.notify(text, Tone::Bad);
         Vec::new()
     }

@@ -1,7 +1,7 @@
 //! The rows of the table: all orders, or those that the filter finds. It looks at each order when it is set, and from then
 //! on at those that change: a frame costs the same with it and without.
 
-use super::{App, Execution, Orders, Slot, stage_word, verdict_word};
+use crate::app::{App, Execution, Orders, Slot, stage_word, verdict_word};
 
 /// The orders to show, newest first.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ const FEW: usize = 32;
 /// What the orders are filtered by; without a text, all are shown.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    pub(super) text: String,
+    pub(in crate::app) text: String,
     /// In lower case.
     words: Vec<String>,
     /// Newest first.
@@ -78,7 +78,7 @@ impl App {
     }
 
     /// Shows only the orders that `text` finds; all of them where it is empty.
-    pub(super) fn filter_by(&mut self, text: &str) {
+    pub(in crate::app) fn filter_by(&mut self, text: &str) {
         let words = text.split_whitespace().map(str::to_lowercase).collect();
         self.filter = Filter { text: text.to_owned(), words, found: Vec::new() };
         self.orders.follow(!text.is_empty());
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// Looks at the orders that have changed. To be called after every message.
-    pub(super) fn filter_changed(&mut self) {
+    pub(in crate::app) fn filter_changed(&mut self) {
         let mut changed = self.orders.take_changed();
         changed.sort_unstable();
         changed.dedup();
@@ -110,7 +110,7 @@ impl App {
     }
 
     /// Whether every word is in what the table shows of the order, or in its workflow id.
-    pub(super) fn fits(&self, order: &Execution) -> bool {
+    pub(in crate::app) fn fits(&self, order: &Execution) -> bool {
         let names = [order.order.to_lowercase(), order.workflow.to_lowercase()];
         let state = || {
             let verdict = verdict_word(order.verdict()).to_lowercase();

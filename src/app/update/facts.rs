@@ -1,18 +1,17 @@
 //! What the runtime found out, on its way into the state. Nothing here answers with a command.
 
 use crate::{
+    app::{
+        Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker,
+        orders::{Left, ingest},
+    },
     domain::{OrderId, UnixMillis},
     store::{Aside, Fact, News, Record},
 };
 
-use super::{
-    Account, App, Link, LogLevel, Message, Notice, Orders, Overlay, Server, Tone, Worker,
-    orders::{Left, ingest},
-};
-
 impl App {
     /// Everything but time and keys, which act even while the screen is frozen.
-    pub(super) fn take_in(&mut self, message: Message) {
+    pub(in crate::app) fn take_in(&mut self, message: Message) {
         match message {
             Message::Journal(news) => self.read(news),
             Message::JournalUnreadable { cause } => self.account.journal.breaks(&cause, self.now),
@@ -231,11 +230,11 @@ impl App {
     }
 
     /// Hides a notice that says what a key would do, once a key was pressed. What has failed stays readable.
-    pub(super) fn clear_advice(&mut self) {
+    pub(in crate::app) fn clear_advice(&mut self) {
         self.notice.take_if(|notice| notice.tone == Tone::Plain);
     }
 
-    pub(super) fn notify(&mut self, text: &str, tone: Tone) {
+    pub(in crate::app) fn notify(&mut self, text: &str, tone: Tone) {
         let level = if tone == Tone::Bad { LogLevel::Warn } else { LogLevel::Info };
         self.log.write(self.now, level, text);
         self.notice = Some(Notice::new(text, tone, self.now));
@@ -243,7 +242,7 @@ impl App {
 }
 
 /// What reading journal records changed.
-pub(super) struct Read {
+pub(in crate::app) struct Read {
     /// The records whose turn came.
     pub records: Vec<Record>,
     /// The orders that left the table because another journal took the place of theirs.
@@ -251,7 +250,13 @@ pub(super) struct Read {
 }
 
 /// Applies journal records to an account and its orders. `reset`: see [`Account::reread`].
-pub(super) fn read(account: &mut Account, orders: &mut Orders, news: News, now: UnixMillis, reset: bool) -> Read {
+pub(in crate::app) fn read(
+    account: &mut Account,
+    orders: &mut Orders,
+    news: News,
+    now: UnixMillis,
+    reset: bool,
+) -> Read {
     if let Some(which) = account.reread(&news, reset) {
         orders.journal_begins(which);
     }
@@ -277,7 +282,7 @@ fn clean_server(server: Server) -> Server {
     }
 }
 
-pub(super) fn clean_worker(worker: Worker) -> Worker {
+pub(in crate::app) fn clean_worker(worker: Worker) -> Worker {
     match worker {
         Worker::Exited { cause, restart_at } => Worker::Exited { cause: ingest::text(&cause), restart_at },
         other => other,

@@ -4,17 +4,16 @@
 use tui_input::{Input, InputRequest};
 
 use crate::{
+    app::{App, Command, Overlay, notice::Tone},
     domain::sanitize,
     faults::{FaultPlan, PlanError},
 };
-
-use super::{App, Command, Overlay, notice::Tone};
 
 /// The longest line that can be typed, in characters.
 const LONGEST: usize = 400;
 
 impl App {
-    pub(super) fn edit_plan(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn edit_plan(&mut self) -> Vec<Command> {
         if !self.setup().faults_allowed {
             return self.refuse(NOT_ALLOWED);
         }
@@ -23,12 +22,12 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn edit_filter(&mut self) {
+    pub(in crate::app) fn edit_filter(&mut self) {
         self.input = Input::new(self.filter().to_owned());
         self.show(Overlay::Filter);
     }
 
-    pub(super) fn edit(&mut self, request: InputRequest) {
+    pub(in crate::app) fn edit(&mut self, request: InputRequest) {
         let full = self.input.value().chars().count() >= LONGEST;
         if matches!(request, InputRequest::InsertChar(character) if full || !is_harmless(character)) {
             return;
@@ -41,7 +40,7 @@ impl App {
         }
     }
 
-    pub(super) fn submit(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn submit(&mut self) -> Vec<Command> {
         match (self.overlay, self.edited_plan()) {
             (Overlay::Plan, Ok(plan)) => {
                 self.notify(&format!("next orders: faults {plan}"), Tone::Plain);
@@ -71,13 +70,14 @@ fn is_harmless(character: char) -> bool {
     sanitize(text, 1) == *text
 }
 
-pub(super) const NOT_ALLOWED: &str = "this server is not on loopback: planned faults are for a server of your own";
+pub(in crate::app) const NOT_ALLOWED: &str =
+    "this server is not on loopback: planned faults are for a server of your own";
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Intent, script::Scene};
-
     use super::*;
+
+    use crate::app::{Intent, script::Scene};
 
     fn type_in(scene: &mut Scene, text: &str) {
         scene.press(Intent::Edit(InputRequest::DeleteLine));

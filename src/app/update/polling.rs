@@ -1,8 +1,9 @@
 //! Which workers poll the task queue beside the one of this dashboard.
 
-use crate::domain::{UnixMillis, WORKER_ROLE, is_worker_of_ours, process_identity};
-
-use super::{App, LogLevel, Worker, notice::Tone, orders::ingest};
+use crate::{
+    app::{App, LogLevel, Worker, notice::Tone, orders::ingest},
+    domain::{UnixMillis, WORKER_ROLE, is_worker_of_ours, process_identity},
+};
 
 /// How many process ids of own workers are remembered: the server lists a dead one for minutes.
 const MAX_OWN_PIDS: usize = 256;
@@ -35,7 +36,7 @@ impl PollerView {
 impl App {
     /// The identity of this dashboard's worker with that process id.
     #[must_use]
-    pub(super) fn worker_identity(&self, pid: u32) -> String {
+    pub(in crate::app) fn worker_identity(&self, pid: u32) -> String {
         process_identity(WORKER_ROLE, pid, &self.setup().host)
     }
 
@@ -63,7 +64,7 @@ impl App {
         matches!(self.worker(), Worker::Ready { .. } | Worker::Elsewhere) || self.other_worker().is_some()
     }
 
-    pub(super) fn polled_by(&mut self, identities: &[String]) {
+    pub(in crate::app) fn polled_by(&mut self, identities: &[String]) {
         let before: Vec<_> = self.pollers.others().into_iter().flatten().map(str::to_owned).collect();
         self.pollers.identities = Some(identities.iter().map(|identity| ingest::text(identity)).collect());
         let now: Vec<_> = self.pollers.others().into_iter().flatten().map(str::to_owned).collect();
@@ -84,7 +85,7 @@ impl App {
     }
 
     /// No worker was started, because another one polls.
-    pub(super) fn say_that_another_polls(&mut self) {
+    pub(in crate::app) fn say_that_another_polls(&mut self) {
         let other = self.other_worker().unwrap_or("another worker");
         let text = format!("{other} polls the task queue, so no worker is started here; w starts one beside it");
         self.notify(&text, Tone::Plain);

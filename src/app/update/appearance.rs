@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::App;
+use crate::app::App;
 
 /// The colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -91,6 +91,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::app::script;
 
     #[test]

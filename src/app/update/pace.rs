@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{App, notice::Tone};
+use crate::app::{App, notice::Tone};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
@@ -77,7 +77,7 @@ impl App {
         self.pace = pace;
     }
 
-    pub(super) fn next_pace(&mut self) {
+    pub(in crate::app) fn next_pace(&mut self) {
         self.pace = self.pace.next();
         let text = match self.pace.gap() {
             0 => format!("pace {}: everything shows when it happens", self.pace),

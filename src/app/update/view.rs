@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::UnixMillis;
-
-use super::{App, Message, Move, Panel, Slot, intent::Overlay, notice::Tone};
+use crate::{
+    app::{App, Message, Move, Panel, Slot, intent::Overlay, notice::Tone},
+    domain::UnixMillis,
+};
 
 /// How many messages may wait while the screen is frozen. One more thaws it.
 const MOST_HELD: usize = 5_000;
@@ -17,7 +18,7 @@ const HALF_PAGE: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub struct Frozen {
     pub since: UnixMillis,
-    pub(super) held: Vec<Message>,
+    pub(in crate::app) held: Vec<Message>,
 }
 
 /// How many rows each list is scrolled away from where it begins: the newest attempt, the newest effect, the top of what
@@ -46,7 +47,7 @@ impl App {
     }
 
     /// A movement key: through what lies on top, else through the focused panel.
-    pub(super) fn go(&mut self, step: Move) {
+    pub(in crate::app) fn go(&mut self, step: Move) {
         let half = self.half_page();
         let (scrolled, limits) = (&mut self.scroll, self.limits);
         match (self.overlay, self.panel) {
@@ -83,7 +84,7 @@ impl App {
         self.choose(selection);
     }
 
-    pub(super) fn select_row(&mut self, row: usize) {
+    pub(in crate::app) fn select_row(&mut self, row: usize) {
         let selection = if row == 0 { None } else { self.rows().at(row) };
         self.choose(selection);
         self.panel = Panel::Orders;
@@ -100,21 +101,21 @@ impl App {
         self.address.as_deref()
     }
 
-    pub(super) fn focus(&mut self, panel: Panel) {
+    pub(in crate::app) fn focus(&mut self, panel: Panel) {
         self.panel = panel;
     }
 
-    pub(super) fn next_panel(&mut self, step: isize) {
+    pub(in crate::app) fn next_panel(&mut self, step: isize) {
         let place = Panel::ALL.iter().position(|panel| *panel == self.panel).unwrap_or(0);
         let next = place.checked_add_signed(step).unwrap_or(Panel::ALL.len() - 1);
         self.panel = Panel::ALL.get(next).copied().unwrap_or_default();
     }
 
-    pub(super) fn zoom(&mut self) {
+    pub(in crate::app) fn zoom(&mut self) {
         self.zoomed = !self.zoomed;
     }
 
-    pub(super) fn details(&mut self) {
+    pub(in crate::app) fn details(&mut self) {
         (self.panel, self.zoomed) = (Panel::Timeline, true);
     }
 
@@ -130,7 +131,7 @@ impl App {
         self.frozen.as_ref().map_or(self.now, |frozen| frozen.since)
     }
 
-    pub(super) fn toggle_freeze(&mut self) {
+    pub(in crate::app) fn toggle_freeze(&mut self) {
         if self.frozen.is_some() {
             self.thaw();
         } else {
@@ -139,14 +140,14 @@ impl App {
     }
 
     /// Takes in what waited, and goes on.
-    pub(super) fn thaw(&mut self) {
+    pub(in crate::app) fn thaw(&mut self) {
         if let Some(frozen) = self.frozen.take() {
             frozen.held.into_iter().for_each(|message| self.take_in(message));
         }
     }
 
     /// Keeps a fact for later where the screen is frozen.
-    pub(super) fn hold(&mut self, message: Message) {
+    pub(in crate::app) fn hold(&mut self, message: Message) {
         match &mut self.frozen {
             Some(frozen) => {
                 frozen.held.push(message);
@@ -188,9 +189,9 @@ fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Intent, script::Scene};
-
     use super::*;
+
+    use crate::app::{Intent, script::Scene};
 
     #[test]
     fn movement_goes_to_the_focused_panel() {

@@ -3,13 +3,12 @@
 use url::Url;
 
 use crate::{
+    app::{
+        App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Stage, Worker, instructions,
+        notice::Tone,
+    },
     domain::{Activity, Guard},
     faults::Preset,
-};
-
-use super::{
-    App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Stage, Worker, instructions,
-    notice::Tone,
 };
 
 /// Hosts of Temporal Cloud, by namespace and by region, and its Web UI.
@@ -17,7 +16,7 @@ const CLOUD: [&str; 2] = [".tmprl.cloud", ".api.temporal.io"];
 const CLOUD_WEB_UI: &str = "https://cloud.temporal.io";
 
 impl App {
-    pub(super) fn next_faults(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn next_faults(&mut self) -> Vec<Command> {
         if !self.setup().faults_allowed {
             return self.refuse(super::editing::NOT_ALLOWED);
         }
@@ -27,14 +26,14 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn next_guard(&mut self) {
+    pub(in crate::app) fn next_guard(&mut self) {
         self.guard = self.guard.next();
         let tone = if self.guard == Guard::Ledger { Tone::Good } else { Tone::Bad };
         let text = format!("next orders: guard {}, {}", self.guard, self.guard.meaning());
         self.notify(&text, tone);
     }
 
-    pub(super) fn kill_worker(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn kill_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } | Worker::Stopping => vec![Command::KillWorker],
             Worker::Elsewhere => self.refuse("the worker is another program's: this dashboard cannot kill it"),
@@ -44,7 +43,7 @@ impl App {
         }
     }
 
-    pub(super) fn toggle_worker(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn toggle_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
             Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
@@ -59,7 +58,7 @@ impl App {
     }
 
     /// Killing asks first, starting does not.
-    pub(super) fn toggle_server(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn toggle_server(&mut self) -> Vec<Command> {
         match self.server() {
             Server::Running { .. } => self.show(Overlay::Confirm(Question::KillServer)),
             Server::Killed => return vec![Command::StartServer],
@@ -74,7 +73,7 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn retry_now(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn retry_now(&mut self) -> Vec<Command> {
         if let Some(Stage::Elsewhere { first: Some(first), .. }) = self.selected().map(|order| self.stage(order)) {
             let why = format!("{} is no activity of this program, so it is not retried from here", first.name);
             return self.refuse(&why);
@@ -88,7 +87,7 @@ impl App {
         }
     }
 
-    pub(super) fn ask_cancel(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn ask_cancel(&mut self) -> Vec<Command> {
         match self.open_run() {
             Ok(run) => {
                 self.to_cancel = self.selected().map(|order| (order.order.clone(), run));
@@ -111,12 +110,12 @@ impl App {
         self.selected_run().ok_or_else(|| format!("the server has not answered the start of {} yet", order.order))
     }
 
-    pub(super) fn selected_run(&self) -> Option<Run> {
+    pub(in crate::app) fn selected_run(&self) -> Option<Run> {
         let order = self.selected()?;
         Some(Run { workflow: order.workflow.clone(), run: order.run.clone()? })
     }
 
-    pub(super) fn open_web_ui(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn open_web_ui(&mut self) -> Vec<Command> {
         let Some(run) = self.selected_run() else {
             return self.refuse("no order with a workflow run is selected");
         };
@@ -149,7 +148,7 @@ impl App {
     }
 
     /// The selected order's workflow id; over the commands, the first of them.
-    pub(super) fn copy(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn copy(&mut self) -> Vec<Command> {
         let Some(order) = self.selected() else { return self.refuse("no order is selected") };
         if let (Overlay::Address, Some(address)) = (self.overlay, &self.address) {
             return vec![Command::Copy(address.clone())];
@@ -160,7 +159,7 @@ impl App {
         vec![Command::Copy(text)]
     }
 
-    pub(super) fn show_command(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn show_command(&mut self) -> Vec<Command> {
         if self.selected().is_none() {
             return self.refuse("no order is selected");
         }
@@ -171,9 +170,9 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Intent, Message, script::Scene};
-
     use super::*;
+
+    use crate::app::{Intent, Message, script::Scene};
 
     #[test]
     fn what_destroys_asks_first() {

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
+    app::{
+        App, Command, Link, StartOrder,
+        notice::Tone,
+        orders::execution::{Asked, Terms},
+    },
     domain::{Guard, OrderId, ProductId, WorkflowId},
     faults::{Action, FaultPlan},
-};
-
-use super::{
-    App, Command, Link, StartOrder,
-    notice::Tone,
-    orders::execution::{Asked, Terms},
 };
 
 const SEED_ORDER: &str = "A12";
@@ -18,7 +17,7 @@ const SEED_PRODUCT: &str = "123456";
 const SEED_QUANTITY: i64 = 999;
 
 /// An order on its way out.
-pub(super) struct Sending {
+pub(in crate::app) struct Sending {
     pub order: OrderId,
     pub workflow: String,
     /// See [`StartOrder::made`].
@@ -32,7 +31,7 @@ pub(super) struct Sending {
 }
 
 impl App {
-    pub(super) fn fresh_orders(&mut self, count: usize) -> Vec<Command> {
+    pub(in crate::app) fn fresh_orders(&mut self, count: usize) -> Vec<Command> {
         let product = self.account().document.as_ref().map(|document| document.product.clone());
         let Some(product) = product.or_else(|| ProductId::new(SEED_PRODUCT).ok()) else { return Vec::new() };
         let mut commands = Vec::with_capacity(count);
@@ -52,7 +51,7 @@ impl App {
         commands
     }
 
-    pub(super) fn seed_order(&mut self) -> Vec<Command> {
+    pub(in crate::app) fn seed_order(&mut self) -> Vec<Command> {
         match (OrderId::new(SEED_ORDER), ProductId::new(SEED_PRODUCT)) {
             (Ok(order), Ok(product)) => {
                 let workflow = WorkflowId::of_order(order.as_str()).into();
@@ -63,7 +62,7 @@ impl App {
     }
 
     /// The selected order once more: under a new workflow id, or under its own.
-    pub(super) fn again(&mut self, anew: bool) -> Vec<Command> {
+    pub(in crate::app) fn again(&mut self, anew: bool) -> Vec<Command> {
         let Some(execution) = self.selected() else { return self.refuse("there is no order yet to send again") };
         let (Some(terms), Ok(order)) = (execution.terms().cloned(), execution.order.parse::<OrderId>()) else {
             let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
@@ -116,7 +115,7 @@ impl App {
     }
 
     /// Makes the row at once, so that the key is seen to work, and the command.
-    pub(super) fn send(&mut self, sending: Sending) -> Option<Command> {
+    pub(in crate::app) fn send(&mut self, sending: Sending) -> Option<Command> {
         if *self.link() != Link::Up {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
