@@ -25,8 +25,8 @@ mod log;
 mod message;
 mod notice;
 mod orders;
-mod performance;
 mod replay_bar;
+mod scenario_run;
 mod setup;
 mod update;
 mod walkthrough;
@@ -74,8 +74,8 @@ pub use orders::execution::{Execution, OrderVerdict, Terms};
 pub use orders::poll_schedule::Asking;
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
-pub use performance::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use replay_bar::{ReplayBar, Standing};
+pub use scenario_run::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
 pub use setup::{Programme, Security, Setup};
 pub use update::appearance::{Look, NoSuchTheme, Theme};
 pub use update::filter::Rows;
@@ -211,7 +211,7 @@ impl App {
 
     /// Takes a message in, and says what is to be done about it.
     pub fn update(&mut self, message: Message) -> Vec<Command> {
-        let noted = performance::Noted::of(&message);
+        let noted = scenario_run::Noted::of(&message);
         let mut commands = self.take(message);
         commands.extend(self.perform(noted.as_ref()));
         commands.extend(self.follow_steps());

@@ -6,7 +6,7 @@ use crate::{
     scenario::{Placing, What, When},
 };
 
-use super::{Part, Performance, Placed, staging::sleeps};
+use super::{Part, Performance, Placed, setup::sleeps};
 
 /// How much longer than its scenario an order may live on the server, in milliseconds: nobody polls its task queue any
 /// more once the stage is gone.

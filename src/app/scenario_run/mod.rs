@@ -2,9 +2,9 @@
 //! that it led to has come to its end. Everything is decided by facts that have arrived; nothing waits for a time but the
 //! scenario's own limit.
 
-mod acts;
-mod judge;
-mod staging;
+mod checks;
+mod setup;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use super::{
     orders::{RunKey, ingest},
 };
 
-pub use judge::{Check, Figures, Judged};
+pub use checks::{Check, Figures, Judged};
 
 /// Whether the stock is put back to the seed's before the first act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
