@@ -19,26 +19,23 @@
 mod access;
 mod command;
 mod comparison;
+mod core;
 mod derive;
 mod intent;
 mod log;
 mod message;
 mod notice;
+mod options;
 mod orders;
 mod replay_bar;
 mod scenario_run;
-mod setup;
 mod update;
 mod walkthrough;
 
 #[cfg(test)]
-mod endurance;
-#[cfg(test)]
-pub(crate) mod script;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod world;
 
 use tui_input::Input;
 
@@ -47,10 +44,11 @@ use crate::{
     faults::FaultPlan,
 };
 
+pub use self::core::Core;
 pub use crate::domain::RetryWaits;
 pub use command::{Command, Comparison, Run, StartOrder};
 #[cfg(test)]
-pub(crate) use comparison::script as comparison_script;
+pub(crate) use comparison::fixture as comparison_fixture;
 pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use derive::effects::{Effect, EffectKind, Effects};
 pub use derive::explain::{Explanation, Kind, explain};
@@ -66,6 +64,7 @@ pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Seek};
 pub use log::{Line as LogLine, Log};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
+pub use options::{Programme, Security, Setup};
 pub use orders::activity_attempts::Seen;
 pub use orders::attempt::{AttemptFacts, AttemptState, Committed, Ending, Failure, ToldAttempt};
 pub use orders::attempt_id::Place;
@@ -76,7 +75,6 @@ pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
 pub use replay_bar::{ReplayBar, Standing};
 pub use scenario_run::{Beginning, Check, Figures, Judged, Part, Performance, Placed};
-pub use setup::{Programme, Security, Setup};
 pub use update::appearance::{Look, NoSuchTheme, Theme};
 pub use update::filter::Rows;
 pub use update::pace::{NoSuchPace, Pace};

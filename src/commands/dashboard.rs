@@ -13,12 +13,12 @@ use super::{
     walkthrough,
 };
 use crate::{
-    app::{Message, Setup, Tone},
+    app::{Core, Message, Setup, Tone},
     cli::DashboardArgs,
     config::Settings,
     faults::Preset,
     recording::Recorded,
-    runtime::{core::Core, event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
+    runtime::{event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
 };
 
 /// Letters that tell this session's orders from those of others.

@@ -20,7 +20,7 @@ use super::{
     session::MESSAGE_QUEUE_LEN,
 };
 use crate::{
-    app::{App, Beginning, Link, Message, Performance, Programme, Worker},
+    app::{App, Beginning, Core, Link, Message, Performance, Programme, Worker},
     cli::{DemoArgs, TermsArgs},
     config::Settings,
     domain::Guard,
@@ -28,7 +28,6 @@ use crate::{
     recording::{Recorded, Recorder},
     runtime::{
         backend::{Backend, bring_up},
-        core::Core,
         executor::Executor,
         headless,
         signals::{Outside, signals},

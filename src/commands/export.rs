@@ -14,18 +14,18 @@ use ratatui::{
     layout::{Rect, Size},
 };
 
+use crate::{
+    app::{Core, Look},
+    cli::{ExportArgs, ScreenSize},
+    picture::{Cast, svg},
+    recording::Player,
+    ui,
+};
+
 use super::{
     Failure, print,
     progress::{Counter, counted},
     replay,
-};
-use crate::{
-    app::Look,
-    cli::{ExportArgs, ScreenSize},
-    picture::{Cast, svg},
-    recording::Player,
-    runtime::core::Core,
-    ui,
 };
 
 /// The name of standard output.

@@ -108,8 +108,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
     use crate::{
-        app::{Intent, script::Scene},
+        app::{Intent, testing::fixture::Scene},
         ui::draw_on,
     };
 

@@ -163,8 +163,9 @@ mod tests {
     use ratatui::{layout::Rect, style::Style};
 
     use super::*;
+
     use crate::{
-        app::{App, script::Scene},
+        app::{App, testing::fixture::Scene},
         ui::draw_on,
     };
 

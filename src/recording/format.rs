@@ -183,7 +183,7 @@ pub(super) mod tests {
 
     #[test]
     fn no_flipped_bit_passes() {
-        let setup = Box::new(crate::app::script::setup());
+        let setup = Box::new(crate::app::testing::fixture::setup());
         let begin = Entry { n: 1, at: 0, what: What::Begin(setup) };
         let key = Entry { n: 2, at: 5, what: What::Message(Box::new(Message::Intent(Intent::Help))) };
         let bytes = [header().unwrap(), encode(&begin).unwrap(), encode(&key).unwrap()].concat();

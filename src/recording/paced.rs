@@ -5,9 +5,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    app::{App, Command, Intent, Message, StepState, Walkthrough, Worker},
+    app::{App, Command, Core, Intent, Message, StepState, Walkthrough, Worker},
     domain::UnixMillis,
-    runtime::core::Core,
     store::{Fact, News},
 };
 
@@ -213,9 +212,10 @@ impl<C: Core> Core for Paced<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::app::{
         Pace,
-        world::{World, walkthrough},
+        testing::headless::{World, walkthrough},
     };
 
     /// The messages of a step that is played at once, each with the time at which it came.

@@ -5,12 +5,17 @@
 use std::time::Duration;
 
 use crate::{
-    app::{App, Command, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Seek, Setup, Standing},
+    app::{
+        App, Command, Core, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Seek, Setup, Standing,
+    },
     domain::UnixMillis,
-    runtime::core::Core,
 };
 
-use super::{Recording, format::Entry, format::What, paced::is_event};
+use super::{
+    Recording,
+    format::{Entry, What},
+    paced::is_event,
+};
 
 /// How many times as fast as it was, in quarters.
 const SPEEDS: [u64; 6] = [1, 2, 4, 8, 16, 32];
@@ -384,10 +389,11 @@ mod tests {
     use ratatui::{buffer::Buffer, layout::Rect};
 
     use super::*;
+
     use crate::{
         app::{
             Performance, Programme,
-            world::{World, performance, scenario, walkthrough},
+            testing::headless::{World, performance, scenario, walkthrough},
         },
         recording::{Recorder, RecordingError},
         ui,
@@ -613,7 +619,7 @@ mod tests {
         let (mut world, shelf) = world(Programme::Keyboard);
         let mut recorder = world.core.take_recorder();
         let begun = recorder.as_mut().unwrap();
-        begun.begin(&crate::app::Setup { programme: walkthrough(), ..crate::app::script::setup() });
+        begun.begin(&crate::app::Setup { programme: walkthrough(), ..crate::app::testing::fixture::setup() });
         begun.end();
         world.core.put_recorder(recorder);
         world.tell(Message::Intent(Intent::Help));
@@ -648,7 +654,7 @@ mod tests {
 
     #[test]
     fn a_recording_that_nobody_could_have_made_does_no_harm() {
-        let mut hostile = crate::app::world::shipped();
+        let mut hostile = crate::app::testing::headless::shipped();
         hostile.title = "a\u{202e}b".into();
         hostile.steps[0].panels = vec![crate::app::StepPanel::Stock; 20_000];
         let placing = hostile.steps[0].scenario.as_mut().unwrap();

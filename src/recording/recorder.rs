@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 
 use crate::{
-    app::{App, Command, Message, Pace, Setup, Tone},
+    app::{App, Command, Core, Message, Pace, Setup, Tone},
     domain::UnixMillis,
-    runtime::core::Core,
 };
 
 use super::format::{self, End, Entry, MAX_RECORDING_BYTES, What};

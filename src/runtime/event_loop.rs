@@ -16,14 +16,13 @@ use tokio::{
 use self::incoming::Said;
 use super::{
     clipboard::Copied,
-    core::Core,
     input::Input,
     repeats::Repeats,
     signals::Outside,
     surface::{Ask, Refused, Surface},
 };
 use crate::{
-    app::{Command, Message, Tone},
+    app::{Command, Core, Message, Tone},
     clock::now,
     ui,
 };

@@ -7,9 +7,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::core::Core;
 use crate::{
-    app::{Command, Message},
+    app::{Command, Core, Message},
     clock::now,
 };
 

@@ -28,7 +28,6 @@ pub mod backend;
 mod browser;
 pub mod clipboard;
 pub mod comparison;
-pub mod core;
 mod decoder;
 mod describe;
 pub mod event_loop;

@@ -7,15 +7,15 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 use rustix::process::Signal;
 use tokio::{sync::mpsc, time::timeout};
 
+use crate::app::{Command, Core, Message};
+
 use super::{
-    core::Core,
     event_loop::{self, Ending, LoopError},
     input::Input,
     keys,
     signals::{self, Outside},
     terminal::{self, Tty},
 };
-use crate::app::{Command, Message};
 
 /// Why there was no session, or none to its end.
 #[derive(Debug, thiserror::Error)]

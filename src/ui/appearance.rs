@@ -165,8 +165,9 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
+
     use crate::{
-        app::{App, Setup, script},
+        app::{App, Setup, testing::fixture},
         ui::{glyphs, tests as frames, theme},
     };
 
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn the_screen_is_drawn_in_the_look_that_was_set_at_every_size() {
         let look = Look { theme: Theme::Mono, ascii: true, still: false };
-        let mut app = App::new(Setup { look, ..script::setup() });
+        let mut app = App::new(Setup { look, ..fixture::setup() });
         for (width, height) in [(20, 5), (60, 16), (200, 60)] {
             let frame = frames::frame(&app, width, height);
             assert!(frames::text(&frame).is_ascii());

@@ -341,7 +341,7 @@ mod tests {
     use super::*;
     use crate::app::{
         ComparisonEvent, Message,
-        comparison_script::{A12, Play},
+        comparison_fixture::{A12, Play},
     };
 
     const BADGE: Modifier = Modifier::BOLD.union(Modifier::REVERSED);

@@ -28,7 +28,11 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::app::{Move, Panel, script::Scene, script::UPDATE};
+
+    use crate::app::{
+        Move, Panel,
+        testing::fixture::{Scene, UPDATE},
+    };
 
     /// Fifty orders, of which the newest is number 49.
     fn many() -> Scene {

@@ -347,10 +347,14 @@ mod tests {
     use ratatui::style::{Color, Modifier};
 
     use super::*;
+
     use crate::{
         app::{
-            Intent, Message, NotesPage, Programme, Setup, script,
-            world::{World, walkthrough},
+            Intent, Message, NotesPage, Programme, Setup,
+            testing::{
+                fixture,
+                headless::{World, walkthrough},
+            },
         },
         domain::UnixMillis,
         ui::tests::{assert_style, find, frame, text},
@@ -449,7 +453,7 @@ mod tests {
         while world.app().orders().is_empty() {
             world.go_on();
         }
-        let next_try = UnixMillis(script::T0);
+        let next_try = UnixMillis(fixture::T0);
         world.tell(Message::Link(Link::Down { cause: "nothing listens".into(), attempt: 1, next_try }));
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
         // The open order is ended first.
@@ -471,7 +475,7 @@ mod tests {
 
     #[test]
     fn what_did_not_come_as_told_is_said_in_red_with_the_way_out() {
-        let mut script = crate::app::world::shipped();
+        let mut script = crate::app::testing::headless::shipped();
         script.steps[0].scenario.as_mut().unwrap().expect.stock = Some(1002);
         let mut world = World::new(Programme::Walkthrough(Box::new(script)));
         world.press(Intent::GoOn);
@@ -513,7 +517,7 @@ mod tests {
             crate::app::Command::Present(page) => Some(page.clone()),
             _ => None,
         });
-        let mut notes = App::new(Setup { programme: Programme::Notes, ..script::setup() });
+        let mut notes = App::new(Setup { programme: Programme::Notes, ..fixture::setup() });
         find(&frame(&notes, 80, 24), "idempotence walkthrough");
         let page: NotesPage = page.unwrap();
         let now = UnixMillis(page.since.0 + 61_000);

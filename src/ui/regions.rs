@@ -83,9 +83,9 @@ fn place_body(regions: &mut Regions, body: Rect, focus: Panel) {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Intent, script::Scene};
-
     use super::*;
+
+    use crate::app::{Intent, testing::fixture::Scene};
 
     #[test]
     fn parts_never_overlap_and_the_focused_panel_is_always_shown() {

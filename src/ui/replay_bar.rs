@@ -68,8 +68,9 @@ fn speed(quarters: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::{
-        app::{ReplayBar, script::Scene},
+        app::{ReplayBar, testing::fixture::Scene},
         ui::tests::{find, frame},
     };
 

@@ -12,7 +12,7 @@ use tui_input::InputRequest;
 use crate::{
     app::{
         App, Command, Intent, Link, Look, Message, Move, Overlay, Panel, Security, Server, Setup, Tone, Worker,
-        script::{self, SUPPLIER, Scene, UPDATE},
+        testing::fixture::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
     faults::Point,
@@ -59,7 +59,7 @@ fn the_header_and_the_line_below_agree_on_a_worker_elsewhere() {
 }
 
 pub(super) fn scenes() -> Vec<(&'static str, App)> {
-    let mut provisioning = App::new(script::setup());
+    let mut provisioning = App::new(fixture::setup());
     provisioning.update(Message::Server(Server::Preparing { step: "downloading 41 %".into() }));
     let mut killed = Scene::mid_retry();
     killed.wait(1_700);
@@ -78,7 +78,7 @@ pub(super) fn scenes() -> Vec<(&'static str, App)> {
     stale.tell(Message::JournalUnreadable { cause: "permission denied".into() });
     stale.press(Intent::Freeze);
     vec![
-        ("empty", App::new(script::setup())),
+        ("empty", App::new(fixture::setup())),
         ("provisioning", provisioning),
         ("ready", Scene::new().app),
         ("mid-retry", Scene::mid_retry().app),
@@ -199,7 +199,7 @@ fn how_many_starts_joined_is_never_cut() {
 fn ascii_writes_changes_and_differences_as_people_do() {
     let look = Look { ascii: true, ..Look::default() };
     let mut scene = Scene::wrong();
-    let mut app = App::new(Setup { look, ..script::setup() });
+    let mut app = App::new(Setup { look, ..fixture::setup() });
     let records = std::mem::take(&mut scene.records);
     app.update(Message::Journal(News { restarted: true, records, more: false }));
     for words in ["1000 -> 1 (-999)", "expected 1001 != actual 2"] {
@@ -366,7 +366,7 @@ fn how_the_connection_is_secured_is_in_the_header_at_every_width() {
     ];
     for (security, words) in cases {
         let server = "myns.abcdf.tmprl.cloud:7233".to_owned();
-        let mut app = App::new(Setup { security, server, encrypted: true, ..script::setup() });
+        let mut app = App::new(Setup { security, server, encrypted: true, ..fixture::setup() });
         app.update(Message::Link(Link::Up));
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let text = text(&frame(&app, width, height));

@@ -77,7 +77,7 @@ fn a_file_of_ones_own_is_played_and_recorded() {
     let read = idempotence::recording::Recording::read("run.jsonl", recording.as_bytes()).unwrap();
     let mut player = idempotence::recording::Player::new(read, idempotence::app::Look::default());
     player.seek(u64::MAX);
-    let app = idempotence::runtime::core::Core::app(&player);
+    let app = idempotence::app::Core::app(&player);
     assert_eq!(app.account().audit.actual, 998);
     assert!(matches!(app.performance().unwrap().part(), idempotence::app::Part::Over(judged) if judged.holds()));
 }

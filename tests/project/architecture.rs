@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("server", &["config"]),
     ("codec_server", &["domain", "error_text", "listen", "temporal"]),
     ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
-    ("recording", &["app", "domain", "runtime", "store"]),
+    ("recording", &["app", "domain", "store"]),
     ("cli", &["app", "config", "domain", "faults", "server", "temporal"]),
     (
         "commands",

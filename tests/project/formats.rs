@@ -10,10 +10,9 @@ use std::{
 };
 
 use idempotence::{
-    app::{ComparisonEvent, Intent, Link, Look, Message, Move, Panel, Programme, Seek, Server, Worker},
+    app::{ComparisonEvent, Core, Intent, Link, Look, Message, Move, Panel, Programme, Seek, Server, Worker},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
     recording::{Entry, Player, Recording, What},
-    runtime::core::Core,
     scenario,
     store::{self, CommitRequest, Fact, JsonStore, Outcome, Phase, Record, Store, Verdict},
 };

@@ -215,7 +215,7 @@ mod tests {
     use crate::{
         app::{
             explain,
-            script::{SUPPLIER, Scene, UPDATE, waiting},
+            testing::fixture::{SUPPLIER, Scene, UPDATE, waiting},
         },
         faults::Action,
         store::Phase,

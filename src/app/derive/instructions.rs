@@ -89,7 +89,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    use crate::app::script::{Scene, waiting};
+    use crate::app::testing::fixture::{Scene, waiting};
 
     #[test]
     fn an_order_is_told_as_commands() {
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn a_start_that_joined_tells_nothing_of_the_faults() {
         let mut scene = Scene::new();
-        scene.started(crate::app::script::UPDATE, 1);
-        scene.commit(crate::app::script::UPDATE, 1, -999);
+        scene.started(crate::app::testing::fixture::UPDATE, 1);
+        scene.commit(crate::app::testing::fixture::UPDATE, 1, -999);
         let commands = scene.press(crate::app::Intent::SeedOrder);
         let crate::app::Command::StartOrder(start) = &commands[0] else { panic!("{commands:?}") };
         let (ticket, order) = (start.ticket, start.order.to_string());
@@ -135,7 +135,7 @@ mod tests {
     fn a_hostile_id_stays_one_word() {
         let mut scene = Scene::new();
         scene.workflow = "order-'; rm -rf / #".into();
-        scene.started(crate::app::script::UPDATE, 1);
+        scene.started(crate::app::testing::fixture::UPDATE, 1);
         let told = instructions(&scene.app, scene.app.selected().unwrap());
         for instruction in told {
             let words = shlex::split(&instruction.line()).unwrap();

@@ -92,7 +92,7 @@ fn reached(facts: &AttemptFacts, point: Point) -> bool {
 mod tests {
     use super::*;
 
-    use crate::app::script::{SUPPLIER, Scene, UPDATE};
+    use crate::app::testing::fixture::{SUPPLIER, Scene, UPDATE};
 
     #[test]
     fn attempts_and_faults_are_counted() {

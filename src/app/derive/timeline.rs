@@ -234,7 +234,7 @@ mod tests {
         app::{
             Description, Execution, Intent, Message,
             derive::history::What,
-            script::{SUPPLIER, Scene, T0, UPDATE},
+            testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
         },
         domain::{PendingActivity, PendingState},
         faults::{Action, Point},

@@ -277,7 +277,7 @@ mod tests {
     use crate::{
         app::{
             orders::attempt::{Ending, Failure},
-            script::{running, waiting},
+            testing::fixture::{running, waiting},
         },
         store::Outcome,
     };

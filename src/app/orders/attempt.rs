@@ -237,7 +237,7 @@ impl AttemptFacts {
 mod tests {
     use super::*;
 
-    use crate::app::script::waiting;
+    use crate::app::testing::fixture::waiting;
 
     #[test]
     fn an_attempt_without_an_end_is_lost_once_something_later_began() {

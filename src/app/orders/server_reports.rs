@@ -133,7 +133,7 @@ fn counts_anew(before: &PendingActivity, after: &PendingActivity) -> bool {
 mod tests {
     use super::*;
 
-    use crate::app::script::{running, waiting};
+    use crate::app::testing::fixture::{running, waiting};
 
     fn places(told: &mut Told, starts: &[(u64, Place)]) -> Vec<Place> {
         let starts: Vec<_> = starts.iter().map(|(at, place)| (UnixMillis(*at), *place)).collect();

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        script::{self, SUPPLIER, Scene, UPDATE, running, waiting},
+        testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
         *,
     },
     domain::{Guard, OtherActivity, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
@@ -16,7 +16,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     let states: Vec<_> = order.attempts(UPDATE).map(|seen| seen.state).collect();
     assert!(matches!(states[..], [AttemptState::NoAnswer, AttemptState::Failed(_)]), "{states:?}");
-    let due = UnixMillis(script::T0 + 4_500);
+    let due = UnixMillis(fixture::T0 + 4_500);
     assert_eq!(scene.app.stage(order), Stage::BackingOff { activity: UPDATE, next: 3, due });
     assert_eq!(
         order.next_attempt(&RetryWaits::default()),
@@ -28,7 +28,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     assert!(words.text.contains("RANDOM ERROR. Nobody can tell from here"), "{}", words.text);
 
     scene.wait(3_250);
-    scene.described(vec![running(3, script::T0 + 4_600)]);
+    scene.described(vec![running(3, fixture::T0 + 4_600)]);
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }));
     scene.wait(250);
@@ -153,7 +153,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
     let mut before = Scene::mid_retry();
     (before.order, before.workflow, before.run) = ("K7-1", "order-K7-1".into(), "r2".into());
     before.started(UPDATE, 1);
-    let mut app = App::new(script::setup());
+    let mut app = App::new(fixture::setup());
     app.update(Message::Journal(News { restarted: true, records: before.records.clone(), more: false }));
     let rows: Vec<_> = app.orders().newest_first(0).map(|(_, order)| order.order.as_str()).collect();
     assert_eq!(rows, ["K7-1", "A12"]);
@@ -249,7 +249,7 @@ fn a_workflow_task_that_fails_is_shown_until_it_no_longer_does() {
 
     let late = failing(&scene, "an answer that comes late");
     scene.wait(250);
-    scene.described(vec![running(3, script::T0 + 4_600)]);
+    scene.described(vec![running(3, fixture::T0 + 4_600)]);
     scene.tell(late);
     assert!(matches!(scene.app.stage(scene.app.selected().unwrap()), Stage::Running { .. }));
     assert_eq!(trouble(&scene.app), None);

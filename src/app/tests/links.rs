@@ -1,7 +1,7 @@
 //! What a missing connection means to the screen and to the keys.
 
 use crate::{
-    app::{script::Scene, *},
+    app::{testing::fixture::Scene, *},
     domain::UnixMillis,
 };
 

@@ -4,8 +4,10 @@ use crate::{
     app::{
         App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, Setup,
         StepState,
-        script::setup,
-        world::{World, performance, scenario, walkthrough},
+        testing::{
+            fixture::setup,
+            headless::{World, performance, scenario, walkthrough},
+        },
     },
     domain::{Guard, OrderOutcome, UnixMillis},
     scenario::BUILT_IN,

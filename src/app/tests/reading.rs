@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        script::{SUPPLIER, Scene, UPDATE},
+        testing::fixture::{SUPPLIER, Scene, UPDATE},
         *,
     },
     domain::{OrderOutcome, RunEnd, UnixMillis},

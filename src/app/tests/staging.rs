@@ -2,8 +2,11 @@
 
 use crate::{
     app::{
-        App, Link, Message, Part, Performance, Setup, Worker, script,
-        world::{performance, scenario},
+        App, Link, Message, Part, Performance, Setup, Worker,
+        testing::{
+            fixture,
+            headless::{performance, scenario},
+        },
     },
     domain::UnixMillis,
 };
@@ -18,8 +21,8 @@ struct Stage {
 
 impl Stage {
     fn new(link: Link, worker: Worker) -> Self {
-        let setup = Setup { programme: performance(scenario("happy-path")), ..script::setup() };
-        let mut stage = Self { app: App::new(setup), now: script::T0 };
+        let setup = Setup { programme: performance(scenario("happy-path")), ..fixture::setup() };
+        let mut stage = Self { app: App::new(setup), now: fixture::T0 };
         stage.tell(Message::Link(link));
         stage.tell(Message::Pollers { identities: vec![POLLER.to_owned()] });
         stage.tell(Message::Worker(worker));
@@ -45,7 +48,7 @@ impl Stage {
 }
 
 fn down() -> Link {
-    Link::Down { cause: "refused".to_owned(), attempt: 1, next_try: UnixMillis(script::T0) }
+    Link::Down { cause: "refused".to_owned(), attempt: 1, next_try: UnixMillis(fixture::T0) }
 }
 
 #[test]

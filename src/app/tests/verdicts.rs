@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        script::{Scene, UPDATE},
+        testing::fixture::{Scene, UPDATE},
         *,
     },
     domain::OrderOutcome,

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        script::{self, SUPPLIER, Scene, UPDATE},
+        testing::fixture::{self, SUPPLIER, Scene, UPDATE},
         *,
     },
     domain::{OrderOutcome, PendingActivity},
@@ -22,7 +22,7 @@ fn an_attempt_dies_with_the_worker_that_runs_it() {
         }
         scene.described(vec![PendingActivity {
             worker: "idempotence-worker@4242@here".into(),
-            ..script::running(1, script::T0)
+            ..fixture::running(1, fixture::T0)
         }]);
         scene.wait(1_500);
         scene.tell(Message::Worker(Worker::Killed));
@@ -48,7 +48,7 @@ fn a_worker_that_dies_takes_no_attempt_of_another_with_it() {
     scene.begin(&commands[0], "r1");
     scene.started(UPDATE, 1);
     let now = scene.now;
-    scene.described(vec![script::running(1, now)]);
+    scene.described(vec![fixture::running(1, now)]);
     scene.tell(Message::Worker(Worker::Killed));
     let order = scene.app.selected().unwrap();
     assert_eq!(order.attempts(UPDATE).next().unwrap().state, AttemptState::Running);

@@ -92,12 +92,12 @@ impl App {
 mod tests {
     use super::*;
 
-    use crate::app::script;
+    use crate::app::testing::fixture;
 
     #[test]
     fn the_theme_goes_round_from_the_one_that_was_set() {
         let look = Look { theme: Theme::ColourBlind, ascii: true, still: true };
-        let mut app = App::new(crate::app::Setup { look, ..script::setup() });
+        let mut app = App::new(crate::app::Setup { look, ..fixture::setup() });
         assert_eq!(app.look(), look);
         app.take_dirty();
         for expected in [Theme::Mono, Theme::Terminal, Theme::Contrast, Theme::ColourBlind] {

@@ -77,7 +77,7 @@ pub(in crate::app) const NOT_ALLOWED: &str =
 mod tests {
     use super::*;
 
-    use crate::app::{Intent, script::Scene};
+    use crate::app::{Intent, testing::fixture::Scene};
 
     fn type_in(scene: &mut Scene, text: &str) {
         scene.press(Intent::Edit(InputRequest::DeleteLine));

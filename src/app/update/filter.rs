@@ -128,7 +128,7 @@ mod tests {
     use crate::{
         app::{
             Intent, Message,
-            script::{Scene, UPDATE},
+            testing::fixture::{Scene, UPDATE},
         },
         domain::OrderOutcome,
         store::News,

@@ -172,7 +172,7 @@ impl App {
 mod tests {
     use super::*;
 
-    use crate::app::{Intent, Message, script::Scene};
+    use crate::app::{Intent, Message, testing::fixture::Scene};
 
     #[test]
     fn what_destroys_asks_first() {
@@ -261,7 +261,7 @@ mod tests {
         scene.press(Intent::AskCancel);
         scene.wait(100);
         (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r9".into());
-        scene.started(crate::app::script::UPDATE, 1);
+        scene.started(crate::app::testing::fixture::UPDATE, 1);
         assert_eq!((scene.app.selected().unwrap().order.as_str(), scene.app.to_cancel()), ("B7", Some("A12")));
         assert_eq!(scene.press(Intent::Yes), [Command::Cancel(run)]);
     }

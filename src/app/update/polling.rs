@@ -94,7 +94,7 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Command, Intent, Message, Overlay, Question, Worker, script::Scene, trouble};
+    use crate::app::{Command, Intent, Message, Overlay, Question, Worker, testing::fixture::Scene, trouble};
 
     const PYTHON: &str = "31@there";
 

@@ -191,7 +191,7 @@ fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
 mod tests {
     use super::*;
 
-    use crate::app::{Intent, script::Scene};
+    use crate::app::{Intent, testing::fixture::Scene};
 
     #[test]
     fn movement_goes_to_the_focused_panel() {

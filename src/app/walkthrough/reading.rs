@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_shipped_walkthrough_tells_the_whole_arc() {
-        let script = crate::app::world::shipped();
+        let script = crate::app::testing::headless::shipped();
         let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
         assert_eq!(titles.len(), 9, "{titles:?}");
         for step in &script.steps {

@@ -78,10 +78,11 @@ fn obstacle(app: &App) -> Option<Obstacle> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::{
         app::{
             Worker,
-            world::{World, performance, scenario},
+            testing::headless::{World, performance, scenario},
         },
         scenario::{Act, What, When},
     };

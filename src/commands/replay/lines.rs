@@ -2,10 +2,9 @@
 //! sequence, and nothing is waited for.
 
 use crate::{
-    app::{App, Link, Look, Message, Paragraph, StepState, Worker},
+    app::{App, Core, Link, Look, Message, Paragraph, StepState, Worker},
     commands::{demo::lines::describe, print},
     recording::{Player, Recording, What},
-    runtime::core::Core,
 };
 
 /// Prints everything that happens in a recording, from its beginning to its end.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Prepared;
 use crate::{
-    app::{App, Intent, Message, Programme, StepState},
+    app::{App, Core, Intent, Message, Programme, StepState},
     commands::{
         Failure,
         demo::{SHUTDOWN_TIMEOUT, backend, end, end_signal, hopeless},
@@ -17,7 +17,7 @@ use crate::{
         session::MESSAGE_QUEUE_LEN,
     },
     recording::{Recorded, Recorder},
-    runtime::{core::Core, executor::Executor, headless, worker_keeper::WorkerRequest},
+    runtime::{executor::Executor, headless, worker_keeper::WorkerRequest},
 };
 
 /// Plays every step, and prints its text, its events and whether it happened as the text says.

@@ -6,17 +6,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use ratatui::layout::{Rect, Size};
 use tui_input::InputRequest;
 
-use super::{Dashboard, LoopError};
 use crate::{
-    app::{Command, Intent, Message, Overlay, Tone},
+    app::{Command, Core, Intent, Message, Overlay, Tone},
     keymap::{self, Repetition},
     runtime::{
-        core::Core,
         input::{Input, Press, Reply},
         surface::{NARROW_COLUMN, Surface},
     },
     ui,
 };
+
+use super::{Dashboard, LoopError};
 
 /// The most characters that a paste puts into an edited line.
 const LONGEST_PASTE: usize = 1_000;

@@ -3,7 +3,7 @@
 use crate::{
     app::{
         Description, Intent, Message, Worker,
-        script::{SUPPLIER, Scene, UPDATE},
+        testing::fixture::{SUPPLIER, Scene, UPDATE},
     },
     domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
     faults::{Action, Point},

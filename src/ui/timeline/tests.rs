@@ -6,18 +6,19 @@ use ratatui::{
     style::{Color, Modifier},
 };
 
-use super::scenes::{
-    crash_after_commit, delayed, failing, first_try, hang, not_observed, reset, scenes, supplier_retry,
-    told_by_the_server, waiting_for_a_worker, zombie,
-};
 use crate::{
     app::{
         App, Description, FailingTask, Intent, Message, Stage, Worker,
-        script::{Scene, UPDATE, running, waiting},
+        testing::fixture::{Scene, UPDATE, running, waiting},
     },
     domain::{PendingActivity, PendingState},
     faults::Point,
     ui::tests::{assert_style, find, text},
+};
+
+use super::scenes::{
+    crash_after_commit, delayed, failing, first_try, hang, not_observed, reset, scenes, supplier_retry,
+    told_by_the_server, waiting_for_a_worker, zombie,
 };
 
 /// The panel alone.
@@ -259,7 +260,7 @@ fn no_size_makes_it_panic_and_rows_never_jump() {
 
 #[test]
 fn a_still_screen_counts_in_whole_seconds() {
-    let mut setup = crate::app::script::setup();
+    let mut setup = crate::app::testing::fixture::setup();
     setup.look.still = true;
     let mut scene = Scene { app: App::new(setup), ..Scene::new() };
     let records = std::mem::take(&mut scene.records);

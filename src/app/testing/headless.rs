@@ -4,13 +4,16 @@
 use std::collections::VecDeque;
 
 use crate::{
+    app::{
+        App, Beginning, Command, Core, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker,
+        parse_script,
+    },
     domain::{
         Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
         SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},
-    runtime::core::Core,
     scenario::{self, Scenario},
     store::{
         AttemptEvent, Document, Fact, News, Outcome, Phase, Record, StoreError,
@@ -18,10 +21,7 @@ use crate::{
     },
 };
 
-use super::{
-    App, Beginning, Command, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker, parse_script,
-    script::{T0, setup},
-};
+use super::fixture::{T0, setup};
 
 pub struct World {
     pub core: Recorded,
@@ -67,7 +67,7 @@ pub fn scenario(name: &str) -> Scenario {
 /// The walkthrough that is compiled in.
 pub fn shipped() -> Script {
     let find = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
-    parse_script("walkthrough.md", include_str!("../../assets/walkthrough.md"), find).unwrap()
+    parse_script("walkthrough.md", include_str!("../../../assets/walkthrough.md"), find).unwrap()
 }
 
 pub fn walkthrough() -> Programme {

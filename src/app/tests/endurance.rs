@@ -3,15 +3,14 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
+    app::{
+        orders::KEPT_ORDERS,
+        testing::fixture::{SUPPLIER, Scene, UPDATE},
+        *,
+    },
     domain::{OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
     faults::Point,
     store::Outcome,
-};
-
-use super::{
-    orders::KEPT_ORDERS,
-    script::{SUPPLIER, Scene, UPDATE},
-    *,
 };
 
 /// Counts what is written.

@@ -11,9 +11,9 @@
 //! 998 and not 999 for the second: then B7 leaves 1 unit, one supplier order brings 1000, and what is right is 1001 on
 //! every side and in both. It is the same whichever of the two orders asks the supplier first.
 
-mod line_up;
 #[cfg(test)]
-pub(crate) mod script;
+pub(crate) mod fixture;
+mod line_up;
 
 use crate::{
     domain::{Activity, Attempt, Guard, RunEnd, Stock, UnixMillis},
@@ -308,12 +308,14 @@ fn loses_an_acknowledgement(plan: &FaultPlan, seed: Seed) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::script::{A12, B7, Play, key};
     use super::*;
+
     use crate::app::{
         AttemptState, Message, Server,
-        script::{SUPPLIER, Scene, UPDATE, setup},
+        testing::fixture::{SUPPLIER, Scene, UPDATE, setup},
     };
+
+    use super::fixture::{A12, B7, Play, key};
 
     fn verdicts(play: &Play) -> [Option<Verdict>; 3] {
         Guard::ALL.map(|guard| play.app.comparison().unwrap().side(guard).verdict())

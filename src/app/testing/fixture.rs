@@ -1,6 +1,7 @@
 //! Scenes for tests: an application, and the journal lines of made-up attempts.
 
 use crate::{
+    app::*,
     domain::{
         Activity, Attempt, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, PendingActivity, PendingFailure,
         PendingState, ProductId, Receipt, RunEnd, RunResult, UnixMillis,
@@ -12,8 +13,6 @@ use crate::{
         record::{Commit, Init},
     },
 };
-
-use super::*;
 
 pub const T0: u64 = 1_700_000_000_000;
 pub const UPDATE: Activity = Activity::UpdateInventory;

@@ -4,7 +4,7 @@
 use crate::{
     app::{
         App, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, Worker,
-        script::{SUPPLIER, Scene, T0, UPDATE},
+        testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
         Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, Order, OrderId, OrderOutcome, Origin,

@@ -1,6 +1,7 @@
 //! What the core promises as a whole: scenes, and arrival in any order.
 
 mod answers;
+mod endurance;
 mod links;
 mod performances;
 mod reading;
@@ -19,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    script::{SUPPLIER, Scene, UPDATE, running, waiting},
+    testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
     *,
 };
 
@@ -111,12 +112,12 @@ fn story() -> (Vec<Message>, Vec<Message>) {
 }
 
 fn told(intents: &[Message], facts: &[Message]) -> String {
-    let mut app = App::new(script::setup());
+    let mut app = App::new(fixture::setup());
     app.update(Message::Link(Link::Up));
     for message in intents.iter().chain(facts) {
         app.update(message.clone());
     }
-    app.update(Message::Tick { now: UnixMillis(script::T0 + 60_000) });
+    app.update(Message::Tick { now: UnixMillis(fixture::T0 + 60_000) });
     picture(&app)
 }
 
@@ -260,7 +261,7 @@ fn a_notice_goes_by_itself_and_an_idle_tick_draws_nothing() {
 
 #[test]
 fn faults_stay_off_where_they_are_not_allowed() {
-    let mut app = App::new(Setup { faults_allowed: false, ..script::setup() });
+    let mut app = App::new(Setup { faults_allowed: false, ..fixture::setup() });
     app.update(Message::Intent(Intent::NextFaults));
     assert!(app.plan().is_none());
     assert!(app.notice().unwrap().text.contains("loopback"));
