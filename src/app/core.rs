@@ -48,6 +48,6 @@ impl Core for App {
     }
 
     fn use_ascii(&mut self) {
-        Self::use_ascii(self);
+        self.view_mut().use_ascii();
     }
 }

@@ -5,6 +5,8 @@ use tui_input::InputRequest;
 
 use crate::domain::UnixMillis;
 
+use super::orders::Slot;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {
@@ -160,8 +162,7 @@ impl Panel {
 }
 
 /// What lies over the dashboard, and so which keys count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overlay {
     #[default]
     None,
@@ -188,15 +189,15 @@ pub enum Overlay {
 }
 
 /// What is asked before it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Question {
     /// "Put the starting stock back?"
     Reset,
     /// Start a worker on a queue that another one polls?
     StartBeside,
     KillServer,
-    Cancel,
+    /// Cancel this order?
+    Cancel(Slot),
     /// "Leave the walkthrough?"
     LeaveWalkthrough,
     /// "Leave the replay?"

@@ -20,7 +20,7 @@ use super::{
     session::MESSAGE_QUEUE_LEN,
 };
 use crate::{
-    app::{App, Beginning, Core, Link, Message, Performance, Programme, Worker},
+    app::{App, Beginning, Core, Link, Message, Programme, ScenarioRun, Worker},
     cli::{DemoArgs, TermsArgs},
     config::Settings,
     domain::Guard,
@@ -242,7 +242,7 @@ pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
 }
 
 fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {
-    if app.performance().is_some_and(Performance::is_over) {
+    if app.scenario_run().is_some_and(ScenarioRun::is_over) {
         ControlFlow::Break(Ok(()))
     } else {
         ControlFlow::Continue(())
@@ -251,7 +251,7 @@ fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {
 
 /// Before the first order, nobody waits for a server or a worker to come up some day.
 pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
-    if app.performance().is_none_or(Performance::has_begun) {
+    if app.scenario_run().is_none_or(ScenarioRun::has_begun) {
         return None;
     }
     match message {

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, process::ExitCode};
 
 use super::print;
 use crate::{
-    app::{App, Command},
+    app::{App, Command, summary},
     runtime::{event_loop::Ending, session::Ended},
 };
 
@@ -14,7 +14,7 @@ pub const MESSAGE_QUEUE_LEN: usize = 1024;
 /// Prints the summary of an ended session, and returns its exit code.
 pub fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
     let ended = ended.map(|(app, ending)| {
-        print::last_lines(app.summary());
+        print::last_lines(summary(&app));
         ending
     });
     ExitCode::from(ended.exit_code())

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use super::OrderId;
+use super::{IdempotencyKey, OrderId};
 
 /// Milliseconds since the Unix epoch. Time comes in as a value; nothing in `domain` reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -94,4 +94,15 @@ pub struct Origin {
     pub run: String,
     pub activity: Activity,
     pub attempt: Attempt,
+}
+
+impl Origin {
+    /// The key of the effect that this attempt is about.
+    #[must_use]
+    pub fn key(&self) -> IdempotencyKey {
+        match self.activity {
+            Activity::UpdateInventory => IdempotencyKey::order(&self.order),
+            Activity::SupplierOrder => IdempotencyKey::supplier(&self.order),
+        }
+    }
 }

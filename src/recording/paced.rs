@@ -63,7 +63,7 @@ impl<C: Core> Paced<C> {
             None => {}
         }
         let begins = self.plays() && (!played || intent == Intent::RepeatStep);
-        if begins && self.core.app().pace().gap() > 0 {
+        if begins && self.core.app().view().pace().gap() > 0 {
             let app = self.core.app().clone();
             let (at, shown) = (self.now, UnixMillis(0));
             self.delayed = Some(Box::new(Delayed { app, waiting: VecDeque::new(), at, shown }));
@@ -85,7 +85,7 @@ impl<C: Core> Paced<C> {
     fn tick(&mut self, now: UnixMillis) {
         let passed = now.0.saturating_sub(self.now.0);
         self.now = self.now.max(now);
-        let (gap, plays) = (self.core.app().pace().gap(), self.plays());
+        let (gap, plays) = (self.core.app().view().pace().gap(), self.plays());
         let Some(delayed) = &mut self.delayed else { return };
         delayed.run(passed, now, gap);
         let is_over = delayed.waiting.is_empty() && !plays;
@@ -280,7 +280,7 @@ mod tests {
         let (_, mut paced, heard) = first_step();
         paced.update(Message::Intent(Intent::NextPace));
         paced.update(Message::Intent(Intent::NextPace));
-        assert_eq!(paced.app().pace(), Pace::Live);
+        assert_eq!(paced.app().view().pace(), Pace::Live);
         for (at, message) in heard {
             paced.update(Message::Tick { now: UnixMillis(at) });
             paced.update(message);

@@ -327,7 +327,7 @@ impl Player {
         };
         let bar = ReplayBar { standing, speed, at, length, told, entries };
         if self.foot == Foot::Bar {
-            self.app.show_replay(bar);
+            self.app.view_mut().show_replay(bar);
         }
     }
 }
@@ -341,7 +341,7 @@ impl Core for Player {
         match message {
             Message::Tick { now } => self.run(now),
             Message::Intent(Intent::Seek(seek)) => {
-                self.app.clear_replay_note();
+                self.app.view_mut().clear_replay_note();
                 self.on_seek(seek);
             }
             Message::Intent(Intent::Quit | Intent::Exit | Intent::Yes) => return vec![Command::Quit],
@@ -349,7 +349,7 @@ impl Core for Player {
             Message::Intent(Intent::Close | Intent::No) => self.above = Above::Nothing,
             Message::Intent(Intent::Blank) => self.above = Above::Blank,
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
-            Message::Notice { text, .. } => self.app.show_replay_note(&text),
+            Message::Notice { text, .. } => self.app.view_mut().show_replay_note(&text),
             // Of the screen here, which is none of the recording's.
             _ => self.dirty = true,
         }
@@ -365,8 +365,8 @@ impl Core for Player {
 
     fn use_ascii(&mut self) {
         self.look.ascii = true;
-        self.app.use_ascii();
-        self.beneath.iter_mut().for_each(App::use_ascii);
+        self.app.view_mut().use_ascii();
+        self.beneath.iter_mut().for_each(|app| app.view_mut().use_ascii());
     }
 
     fn overlay(&self) -> Overlay {
@@ -392,7 +392,7 @@ mod tests {
 
     use crate::{
         app::{
-            Performance, Programme,
+            ScenarioRun, Programme,
             testing::headless::{World, performance, scenario, walkthrough},
         },
         recording::{Recorder, RecordingError},
@@ -575,7 +575,7 @@ mod tests {
     fn one_that_nobody_spoke_to_plays_by_itself_as_fast_as_asked() {
         let (mut world, shelf) = world(performance(scenario("fail-once")));
         world.settle();
-        assert!(world.app().performance().is_some_and(Performance::is_over));
+        assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over));
         let recording = Recording::read("it", &shelf.bytes()).unwrap();
         let length = recording.length();
         let mut player = Player::new(recording, Look::default());
@@ -588,7 +588,7 @@ mod tests {
         assert_eq!(player.at(), length / 4 * 2, "it stands");
         seek(&mut player, Seek::Pause);
         tick(&mut player, 3 * length);
-        assert!(player.is_over() && player.app().performance().is_some_and(Performance::is_over));
+        assert!(player.is_over() && player.app().scenario_run().is_some_and(ScenarioRun::is_over));
     }
 
     #[test]
@@ -703,7 +703,7 @@ mod tests {
         world.settle();
         let told = world.app().log().oldest_first().filter(|line| line.text.contains("the recording was given up"));
         assert_eq!(told.count(), 1);
-        assert!(world.app().performance().is_some_and(Performance::is_over), "the run goes on");
+        assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over), "the run goes on");
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Recorded {
 
     /// Sets the pace of the walkthrough, which is not a part of the recording.
     pub const fn set_pace(&mut self, pace: Pace) {
-        self.app.set_pace(pace);
+        self.app.view_mut().set_pace(pace);
     }
 
     /// The recording, to go on elsewhere.
@@ -182,6 +182,6 @@ impl Core for Recorded {
 
     // How the screen looks is no part of what happened.
     fn use_ascii(&mut self) {
-        self.app.use_ascii();
+        self.app.view_mut().use_ascii();
     }
 }

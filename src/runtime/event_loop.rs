@@ -292,7 +292,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::{App, Intent, Overlay, script::setup},
+        app::{App, Intent, Overlay, testing::fixture::setup},
         runtime::input::Press,
     };
 

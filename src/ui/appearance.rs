@@ -273,8 +273,8 @@ mod tests {
             assert!(frames::text(&frame).is_ascii());
             assert!(frame.content().iter().all(|cell| cell.fg == Color::Reset));
         }
-        app.next_theme();
-        app.next_theme();
+        app.view_mut().next_theme();
+        app.view_mut().next_theme();
         assert!(frames::frame(&app, 20, 5).content().iter().all(|cell| cell.bg == BLACK));
     }
 

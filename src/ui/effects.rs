@@ -16,9 +16,9 @@ use super::{glyphs, pane, theme, words};
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let effects = &app.account().effects;
     let title = Line::from(vec![Span::styled("effects", theme::BOLD), Span::raw(format!(" {}", effects.total()))]);
-    let area = pane::titled(buffer, area, title, "newest first", app.panel() == Panel::Effects);
+    let area = pane::titled(buffer, area, title, "newest first", app.view().panel() == Panel::Effects);
     let (width, height) = (usize::from(area.width), usize::from(area.height));
-    let from = app.scroll().effects.min(effects.kept().saturating_sub(height));
+    let from = app.view().scroll().effects.min(effects.kept().saturating_sub(height));
     let mut lines: Vec<_> =
         effects.newest_first().skip(from).take(height).map(|effect| line(effect, app.look(), width)).collect();
     if lines.is_empty() {

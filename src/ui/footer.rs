@@ -104,9 +104,9 @@ pub fn keys(
 /// Rank of a key in the footer. A key that ends a standstill has the lowest, so that it is always shown.
 fn rank(app: &App, binding: &Binding) -> Option<u8> {
     let ends_standstill = match binding.intent {
-        Intent::Freeze => app.held().is_some(),
+        Intent::Freeze => app.view().queued().is_some(),
         Intent::ToggleServer => *app.server() == Server::Killed,
-        Intent::ToggleWorker => !app.has_worker(),
+        Intent::ToggleWorker => !app.connections().has_worker(),
         _ => false,
     };
     // The audience of a walkthrough sees only the keys of the story.
@@ -127,7 +127,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::Close, _) if matches!(app.overlay(), Overlay::Plan | Overlay::Filter) => "cancel",
         (Intent::Quit, _) if app.setup().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
-        (Intent::Freeze, _) if app.held().is_some() => "resume",
+        (Intent::Freeze, _) if app.view().queued().is_some() => "resume",
         _ => binding.short,
     }
 }

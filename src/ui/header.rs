@@ -36,7 +36,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let (link, link_style) = link(app);
     let (worker, worker_style) = words::current_worker(app);
     let mut spans = vec![Span::raw(" ")];
-    match app.held() {
+    match app.view().queued() {
         Some(held) => {
             spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)));
         }
@@ -75,7 +75,7 @@ fn link(app: &App) -> (String, Style) {
         (Link::Connecting { .. }, Server::Preparing { .. }) => ("○ preparing".to_owned(), theme::WARN),
         (Link::Connecting { .. }, _) => ("○ connecting".to_owned(), theme::WARN),
         (Link::Down { .. }, _) => {
-            (format!("✗ down {}", age(app.link_since(), app.shown_now())), theme::badge(theme::BAD))
+            (format!("✗ down {}", age(app.connections().link_since(), app.shown_now())), theme::badge(theme::BAD))
         }
     }
 }

@@ -43,7 +43,7 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
     let everything = detail == Detail::Everything;
     let note = if everything { app.setup().database.as_str() } else { "" };
-    let area = pane::titled(buffer, area, title, note, app.panel() == Panel::Stock);
+    let area = pane::titled(buffer, area, title, note, app.view().panel() == Panel::Stock);
     let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = match area.height {

@@ -31,7 +31,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         return pane::lines(buffer, inner, [Line::styled(" nothing yet", theme::FAINT)]);
     }
     let height = usize::from(inner.height);
-    let end = rows.len().saturating_sub(app.scroll().overlay).max(height.min(rows.len()));
+    let end = rows.len().saturating_sub(app.view().scroll().overlay).max(height.min(rows.len()));
     pane::lines(buffer, inner, rows.into_iter().take(end).skip(end.saturating_sub(height)));
 }
 

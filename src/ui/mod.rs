@@ -80,7 +80,7 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
         _ => draw_dashboard(buffer, &regions, app),
     }
     overlay::draw(buffer, area, app);
-    match app.replay() {
+    match app.view().replay() {
         Some(bar) if bar.standing == Standing::Blank => overlay::blank(buffer, area),
         Some(bar) => replay_bar::draw(buffer, regions.keys, app, bar),
         None => {}
@@ -91,7 +91,7 @@ fn draw_dashboard(buffer: &mut Buffer, regions: &Regions, app: &App) {
     header::draw(buffer, regions.header, app);
     inventory::draw(buffer, regions.stock, app);
     orders::draw(buffer, regions.orders, app);
-    timeline::draw(buffer, regions.timeline, app, app.scroll().timeline);
+    timeline::draw(buffer, regions.timeline, app, app.view().scroll().timeline);
     effects::draw(buffer, regions.effects, app);
     footer::draw_line(buffer, regions.line, app);
     footer::draw_keys(buffer, regions.keys, app);

@@ -44,7 +44,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Line::raw(""),
     ];
     let notes = notes(page, body.width);
-    let from = app.scroll().overlay.min(hidden(area, app));
+    let from = app.view().scroll().overlay.min(hidden(area, app));
     lines.extend(notes.into_iter().skip(from));
     lines.push(Line::raw(""));
     lines.push(

@@ -40,7 +40,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let rows = app.rows();
     let selected = app.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
     let note = position(selected, rows.len());
-    let area = pane::titled(buffer, area, title(app, &rows), &note, app.panel() == Panel::Orders);
+    let area = pane::titled(buffer, area, title(app, &rows), &note, app.view().panel() == Panel::Orders);
     if app.orders().is_empty() {
         return pane::lines(buffer, area, welcome(app));
     }

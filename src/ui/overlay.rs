@@ -73,7 +73,7 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
             ))
         }
         Overlay::Address => {
-            Some((" no browser opens here; y copies the address ".to_owned(), address(area, app.address()?)))
+            Some((" no browser opens here; y copies the address ".to_owned(), address(area, app.view().address()?)))
         }
         _ => None,
     }
@@ -102,7 +102,7 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let inner = dialog(buffer, area, title, PAGE, height);
     let hidden = lines.len().saturating_sub(usize::from(inner.height));
-    let from = app.scroll().overlay.min(hidden);
+    let from = app.view().scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
     if hidden > from {
         let text = format!(" {} more lines: j, k ", hidden - from);
@@ -125,7 +125,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         ),
         Question::StartBeside => (
             " worker ",
-            format!("Start a worker beside {}?", app.other_worker().unwrap_or("another one")),
+            format!("Start a worker beside {}?", app.connections().other_worker().unwrap_or("another one")),
             "Temporal gives each task to one of them, by chance.".to_owned(),
         ),
         Question::KillServer => (
@@ -133,9 +133,9 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "Kill the embedded Temporal server (SIGKILL)?".to_owned(),
             "What it knows is on disk; X starts it again.".to_owned(),
         ),
-        Question::Cancel => (
+        Question::Cancel(slot) => (
             " cancel ",
-            format!("Cancel {}?", app.to_cancel().unwrap_or("the order")),
+            format!("Cancel {}?", app.orders().get(slot).map_or("the order", |order| order.order.as_str())),
             "An effect that is in the stock stays there.".to_owned(),
         ),
         Question::LeaveWalkthrough => (
@@ -173,7 +173,7 @@ fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
         Question::Reset => "in the new stock",
         Question::KillServer => "when it is back",
-        Question::StartBeside | Question::Cancel | Question::LeaveWalkthrough | Question::LeaveReplay => {
+        Question::StartBeside | Question::Cancel(_) | Question::LeaveWalkthrough | Question::LeaveReplay => {
             return None;
         }
     };

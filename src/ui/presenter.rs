@@ -21,7 +21,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Execution, Judged, Link, Overlay, Paragraph, Part, Performance, Piece, PieceKind, Step, StepPanel,
+        App, Execution, Judged, Link, Overlay, Paragraph, Part, ScenarioRun, Piece, PieceKind, Step, StepPanel,
         StepState, Tone, Walkthrough, trouble,
     },
     keymap::KEYMAP,
@@ -121,7 +121,7 @@ fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool 
     walkthrough.has_the_stage()
         && match state {
             StepState::Told => app.is_untouched(),
-            StepState::Playing => app.performance().is_none_or(|played| is_prepared(played.part())),
+            StepState::Playing => app.scenario_run().is_none_or(|played| is_prepared(played.part())),
             _ => true,
         }
 }
@@ -317,7 +317,7 @@ fn playing(app: &App) -> String {
         let link = if *app.link() == Link::Up { "connected" } else { "connecting" };
         format!("the stage is prepared: {link}, worker {}", words::current_worker(app).0)
     };
-    match app.performance().map(Performance::part) {
+    match app.scenario_run().map(ScenarioRun::part) {
         Some(Part::Acting) => {
             // What is wrong says why the order waits for it.
             let why = trouble(app).filter(|trouble| !trouble.passes).map(|trouble| trouble.text);
@@ -332,7 +332,7 @@ fn playing(app: &App) -> String {
 
 /// The key that was pressed last, for the room.
 fn echo(buffer: &mut Buffer, area: Rect, app: &App) {
-    let Some(echo) = app.echo().filter(|echo| echo.overlay == Overlay::Walkthrough) else { return };
+    let Some(echo) = app.view().echo().filter(|echo| echo.overlay == Overlay::Walkthrough) else { return };
     let bound = KEYMAP.iter().find(|binding| binding.intent == echo.intent && binding.scope.includes(echo.overlay));
     let Some(bound) = bound else { return };
     let text = format!("  {}  ", bound.shown);
@@ -458,7 +458,7 @@ mod tests {
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
         // The open order is ended first.
         world.press(Intent::RepeatStep);
-        let part = world.app().performance().map(Performance::part);
+        let part = world.app().scenario_run().map(ScenarioRun::part);
         assert!(matches!(part, Some(Part::Clearing { .. })), "{part:?}");
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
     }

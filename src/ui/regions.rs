@@ -53,15 +53,15 @@ pub fn regions(area: Rect, app: &App) -> Regions {
     let rows = [Constraint::Length(2), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
     let [header, middle, line, keys] = area.layout(&Layout::vertical(rows));
     let mut regions = Regions { header, line, keys, ..Regions::default() };
-    if app.zoomed() {
-        regions.place(app.panel(), middle);
+    if app.view().zoomed() {
+        regions.place(app.view().panel(), middle);
         return regions;
     }
     let tall = area.height >= 32 && area.width >= WIDE;
     let stock = Constraint::Length(if tall { 12 } else { 6 });
     let [stock, body] = middle.layout(&Layout::vertical([stock, Constraint::Min(0)]));
     regions.stock = stock;
-    place_body(&mut regions, body, app.panel());
+    place_body(&mut regions, body, app.view().panel());
     regions
 }
 
@@ -93,7 +93,7 @@ mod tests {
         for _ in 0..8 {
             scene.press(Intent::NextPanel);
             for zoomed in [false, true] {
-                if scene.app.zoomed() != zoomed {
+                if scene.app.view().zoomed() != zoomed {
                     scene.press(Intent::Zoom);
                 }
                 for (width, height) in [(60, 16), (80, 24), (99, 31), (100, 32), (120, 40), (300, 120)] {
@@ -106,7 +106,7 @@ mod tests {
                         assert!(part.is_empty() || area.union(*part) == area, "{part:?}");
                         assert!(parts[..index].iter().all(|other| !other.intersects(*part)), "{regions:?}");
                     }
-                    let focused = panels.iter().find(|(panel, _)| *panel == scene.app.panel()).unwrap();
+                    let focused = panels.iter().find(|(panel, _)| *panel == scene.app.view().panel()).unwrap();
                     assert!(!focused.1.is_empty(), "{:?} at {width}x{height}", focused.0);
                 }
             }

@@ -31,7 +31,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
         Standing::CutOff => (" ■ CUT OFF ", theme::WARN),
     };
     let mut spans = vec![Span::styled(word, theme::badge(style))];
-    if let Some(note) = app.replay_note() {
+    if let Some(note) = app.view().replay_note() {
         let room = usize::from(area.width).saturating_sub(word.chars().count() + 4);
         spans.push(Span::styled(format!("  » {}", truncate(note, room)), theme::BOLD));
         return pane::lines(buffer, area, [Line::from(spans)]);
@@ -86,7 +86,7 @@ mod tests {
             (ReplayBar { standing: Standing::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
             (ReplayBar { standing: Standing::CutOff, ..bar }, " ■ CUT OFF "),
         ] {
-            scene.app.show_replay(bar);
+            scene.app.view_mut().show_replay(bar);
             let shown = frame(&scene.app, 80, 24);
             assert_eq!(find(&shown, words).1, 23);
             find(&shown, "→ next key");

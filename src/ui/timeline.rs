@@ -46,7 +46,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     if area.is_empty() {
         return;
     }
-    let focused = app.panel() == Panel::Timeline;
+    let focused = app.view().panel() == Panel::Timeline;
     let Some(order) = app.selected() else {
         let title = Line::styled("selected order", theme::BOLD);
         let area = pane::titled(buffer, area, title, "", focused);

@@ -31,7 +31,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
 /// What an order waits for.
 #[must_use]
 pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
-    let worker_works = app.is_served();
+    let worker_works = app.connections().is_served();
     let now = app.shown_now();
     let due_at = match stage {
         Stage::BackingOff { due, .. } | Stage::Unanswered { due, .. } => due,
@@ -124,7 +124,7 @@ pub const fn guard(guard: Guard) -> Style {
 pub fn current_worker(app: &App) -> (String, Style) {
     match app.worker() {
         // Also if this dashboard was asked to start none.
-        Worker::Absent if app.other_worker().is_some() => worker(&Worker::Elsewhere),
+        Worker::Absent if app.connections().other_worker().is_some() => worker(&Worker::Elsewhere),
         own => worker(own),
     }
 }

@@ -79,7 +79,7 @@ fn a_file_of_ones_own_is_played_and_recorded() {
     player.seek(u64::MAX);
     let app = idempotence::app::Core::app(&player);
     assert_eq!(app.account().audit.actual, 998);
-    assert!(matches!(app.performance().unwrap().part(), idempotence::app::Part::Over(judged) if judged.holds()));
+    assert!(matches!(app.scenario_run().unwrap().part(), idempotence::app::Part::Over(judged) if judged.holds()));
 }
 
 #[test]

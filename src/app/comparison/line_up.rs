@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Activity, Guard, UnixMillis};
+use crate::{
+    app::orders::{activity_attempts::Seen, execution::Execution, progress::Stage},
+    domain::{Activity, Guard, RetryWaits, UnixMillis},
+};
 
-use super::{ComparisonState, Execution, RetryWaits};
-use crate::app::{Seen, Stage};
+use super::ComparisonState;
 
 /// One attempt, of which each side has its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,14 +16,18 @@ pub(crate) mod fixture;
 mod line_up;
 
 use crate::{
-    domain::{Activity, Attempt, Guard, RunEnd, Stock, UnixMillis},
+    domain::{Activity, Attempt, Guard, RetryWaits, RunEnd, Stock, UnixMillis},
     faults::{Action, Draw, Fault, FaultPlan, Point, Preset, Seed},
     store::Verdict,
 };
 
 use super::{
-    Account, App, Command, Comparison, ComparisonEvent, ComparisonNews, Execution, Link, Orders, RetryWaits, Tone,
-    Worker, orders::ingest, update::facts,
+    command::Comparison,
+    connections::sanitized_worker,
+    derive::journal_view::Account,
+    message::{ComparisonEvent, ComparisonNews, Worker},
+    orders::{Orders, execution::Execution, ingest},
+    sanitized,
 };
 
 pub use line_up::{LineUpCell, LineUpRow};
@@ -156,20 +160,20 @@ impl Side {
         self.orders.newest_first(0).map(|(_, execution)| execution)
     }
 
-    fn take_in(&mut self, event: ComparisonEvent, now: UnixMillis) {
+    fn apply(&mut self, event: ComparisonEvent, now: UnixMillis) {
         match event {
-            ComparisonEvent::Worker(worker) => self.worker = facts::clean_worker(worker),
+            ComparisonEvent::Worker(worker) => self.worker = sanitized_worker(worker),
             ComparisonEvent::Started { workflow, run, order } => {
-                let key = (ingest::id(&workflow), ingest::id(&run));
-                self.orders.started(0, key, &ingest::id(&order), false, now);
+                let key = (sanitized::id(&workflow), sanitized::id(&run));
+                self.orders.started(0, key, &sanitized::id(&order), false, now);
             }
             ComparisonEvent::Journal(news) => {
-                let _read = facts::read(&mut self.account, &mut self.orders, news, now, false);
+                let _applied = ingest::apply_news(&mut self.account, &mut self.orders, news, now);
             }
             ComparisonEvent::Ended { workflow, run, end } => {
-                self.orders.ended((ingest::id(&workflow), ingest::id(&run)), ingest::end(end), now);
+                ingest::apply_end(&mut self.orders, &workflow, &run, end, now);
             }
-            ComparisonEvent::Failed { cause } => self.failure = Some(ingest::text(&cause)),
+            ComparisonEvent::Failed { cause } => self.failure = Some(sanitized::text(&cause)),
         }
     }
 }
@@ -234,56 +238,45 @@ impl ComparisonState {
     }
 }
 
-/// The comparison on the screen, and how many there were: news of an earlier one must not count for a later.
+/// The comparison on the screen, and how many there were: news of an earlier one must not count for a later one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Comparisons {
+pub struct Comparisons {
     begun: u64,
-    pub(super) current: Option<ComparisonState>,
+    current: Option<ComparisonState>,
 }
 
-impl App {
-    /// The comparison that runs, or has come to its end and is still looked at.
+impl Comparisons {
+    /// The comparison that runs, or has ended and is still on the screen.
     #[must_use]
-    pub const fn comparison(&self) -> Option<&ComparisonState> {
-        self.comparisons.current.as_ref()
+    pub const fn current(&self) -> Option<&ComparisonState> {
+        self.current.as_ref()
     }
 
-    /// Begins a comparison in place of the one before. No commands: it was refused, and a notice says why.
-    #[must_use]
-    pub fn begin_comparison(&mut self, interleaved: bool) -> Vec<Command> {
-        if *self.link() != Link::Up {
-            self.notify("not connected to a Temporal server: there is nothing to compare on", Tone::Bad);
-            return Vec::new();
-        }
-        if !self.setup().faults_allowed {
-            let text = "this server is not on loopback: a comparison needs planned faults, for a server of your own";
-            self.notify(text, Tone::Bad);
-            return Vec::new();
-        }
-        let (set, seed) = (self.plan(), self.setup().seed);
-        let (faults, instead_of) = if loses_an_acknowledgement(set, seed) {
-            (set.clone(), None)
+    /// Begins a comparison in place of the one before. Takes another plan if `plan` leaves to chance what a comparison must
+    /// show.
+    pub fn begin(&mut self, interleaved: bool, plan: &FaultPlan, seed: Seed) -> Comparison {
+        let (faults, instead_of) = if loses_an_acknowledgement(plan, seed) {
+            (plan.clone(), None)
         } else {
-            (Preset::AfterCommitOnce.plan(), Some(Preset::of(set).map_or("yours", Preset::name).to_owned()))
+            (Preset::AfterCommitOnce.plan(), Some(Preset::of(plan).map_or("yours", Preset::name).to_owned()))
         };
-        self.comparisons.begun = self.comparisons.begun.saturating_add(1);
-        let terms = Comparison { number: self.comparisons.begun, faults, seed, interleaved };
-        self.comparisons.current = Some(ComparisonState::new(terms.clone(), instead_of));
-        vec![Command::Compare(terms)]
+        self.begun = self.begun.saturating_add(1);
+        let terms = Comparison { number: self.begun, faults, seed, interleaved };
+        self.current = Some(ComparisonState::new(terms.clone(), instead_of));
+        terms
     }
 
-    /// Ends the comparison and forgets it.
-    #[must_use]
-    pub fn end_comparison(&mut self) -> Vec<Command> {
-        self.comparisons.current.take().map(|_| Command::EndComparison).into_iter().collect()
+    /// Forgets the comparison. Returns whether there was one.
+    pub fn end(&mut self) -> bool {
+        self.current.take().is_some()
     }
 
-    pub(super) fn compared(&mut self, news: ComparisonNews) {
-        let now = self.now;
-        let current = self.comparisons.current.as_mut().filter(|current| current.terms.number == news.number);
+    /// Applies news of the current comparison.
+    pub fn apply(&mut self, news: ComparisonNews, now: UnixMillis) {
+        let current = self.current.as_mut().filter(|current| current.terms.number == news.number);
         let side = current.and_then(|current| current.sides.get_mut(news.guard as usize));
         if let Some(side) = side {
-            side.take_in(news.event, now);
+            side.apply(news.event, now);
         }
     }
 }
@@ -311,7 +304,7 @@ mod tests {
     use super::*;
 
     use crate::app::{
-        AttemptState, Message, Server,
+        App, AttemptState, Command, Link, Message, Server,
         testing::fixture::{SUPPLIER, Scene, UPDATE, setup},
     };
 
@@ -457,7 +450,7 @@ mod tests {
         assert_eq!((play.app.end_comparison(), play.app.comparison()), (Vec::new(), None));
         let mut unconnected = App::new(setup());
         assert!(unconnected.begin_comparison(false).is_empty() && unconnected.notice().is_some());
-        let mut remote = App::new(super::super::Setup { faults_allowed: false, ..setup() });
+        let mut remote = App::new(crate::app::Setup { faults_allowed: false, ..setup() });
         remote.update(Message::Link(Link::Up));
         remote.update(Message::Server(Server::Foreign));
         assert!(remote.begin_comparison(false).is_empty() && remote.notice().is_some());

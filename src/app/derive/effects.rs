@@ -99,7 +99,7 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
                 Phase::Completed { outcome: Outcome::Skipped } => EffectKind::Skipped,
                 _ => return None,
             };
-            let key = crate::app::orders::ingest::key_of(&event.origin);
+            let key = event.origin.key();
             line(key.as_str(), kind, 0, Some(event.origin.attempt.number()))
         }
         Fact::Init(_) | Fact::Aside(_) => None,

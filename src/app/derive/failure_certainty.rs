@@ -14,7 +14,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::explain::{Explanation, Kind};
+use super::explanation::{Explanation, Kind};
 
 /// The longest message and key that are quoted.
 const LONGEST_QUOTE: usize = 60;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    app::orders::ingest,
+    app::sanitized,
     domain::{Stock, UnixMillis},
     store::{Audit, Document, Fact, News, Record, Verdict},
 };
 
-use super::effects::Effects;
+use super::{earlier::Earlier, effects::Effects};
 
 /// How many records may wait for one that comes before them.
 const MOST_PARKED: usize = 4_096;
@@ -32,7 +32,7 @@ impl Source {
 
     pub fn breaks(&mut self, cause: &str, now: UnixMillis) {
         let since = self.broken.take().map_or(now, |(_, since)| since);
-        self.broken = Some((ingest::text(cause), since));
+        self.broken = Some((sanitized::text(cause), since));
     }
 }
 
@@ -57,6 +57,8 @@ pub struct Account {
     parked: BTreeMap<u64, Record>,
     /// Records that could not even be parked.
     lost: u64,
+    /// Journals that were replaced, and a reset that was requested.
+    pub earlier: Earlier,
 }
 
 /// What a journal that is read from its beginning turns out to be.
@@ -116,8 +118,8 @@ impl Account {
     }
 
     /// Starts over if `news` does, and says which journal its records belong to; `None` while it is read on, or before
-    /// its first record. `reset`: a reset of this program may have created it.
-    pub fn reread(&mut self, news: &News, reset: bool) -> Option<Reread> {
+    /// its first record. A reset of this program may have created it.
+    pub fn reread(&mut self, news: &News) -> Option<Reread> {
         let was_partial = std::mem::replace(&mut self.more, news.more);
         if news.restarted {
             if self.audit.seq > 0 && !was_partial {
@@ -133,7 +135,7 @@ impl Account {
         self.rereads = false;
         match self.first.replace(Box::new(first.clone())) {
             Some(before) if *before != *first => Some(Reread::Replaced),
-            None if reset => Some(Reread::Replaced),
+            None if self.earlier.resets => Some(Reread::Replaced),
             _ => Some(Reread::Same),
         }
     }
@@ -161,7 +163,7 @@ impl Account {
     }
 
     pub fn shows(&mut self, document: Document, now: UnixMillis) {
-        self.document = Some(Document { last_order: ingest::id(&document.last_order), ..document });
+        self.document = Some(Document { last_order: sanitized::id(&document.last_order), ..document });
         self.document_source.works(now);
     }
 

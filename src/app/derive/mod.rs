@@ -2,8 +2,10 @@
 //! here changes the state.
 
 pub(super) mod axis;
+pub(super) mod earlier;
 pub(super) mod effects;
 pub(super) mod explain;
+pub(super) mod explanation;
 pub(super) mod failure_certainty;
 pub(super) mod history;
 pub(super) mod instructions;

@@ -1,7 +1,10 @@
 //! What keeps orders from going on, as a typed cause, apart from what helps against it. Derived from the state.
 
 use crate::{
-    app::{App, Link, Server, Worker},
+    app::{
+        facts::Facts,
+        message::{Link, Server, Worker},
+    },
     domain::UnixMillis,
 };
 
@@ -96,15 +99,16 @@ impl Advice {
 
 impl Obstacle {
     /// All obstacles, the most important one first.
-    pub(in crate::app) fn all(app: &App) -> impl Iterator<Item = Self> {
-        let find: [fn(&App) -> Option<Self>; 8] = [files, server, link, worker, failing, missing, changing, other];
-        find.into_iter().filter_map(|find| find(app))
+    pub(in crate::app) fn all(facts: Facts<'_>) -> impl Iterator<Item = Self> {
+        let find: [fn(&Facts<'_>) -> Option<Self>; 8] =
+            [files, server, link, worker, failing, missing, changing, other];
+        find.into_iter().filter_map(move |find| find(&facts))
     }
 
     /// The most important one.
     #[must_use]
-    pub fn first(app: &App) -> Option<Self> {
-        Self::all(app).next()
+    pub fn first(facts: Facts<'_>) -> Option<Self> {
+        Self::all(facts).next()
     }
 
     /// The cause alone. It has no time, count or key in it, so it changes only when the cause does.
@@ -208,8 +212,8 @@ impl Obstacle {
     }
 }
 
-fn files(app: &App) -> Option<Obstacle> {
-    let account = app.account();
+fn files(facts: &Facts<'_>) -> Option<Obstacle> {
+    let account = facts.journal;
     let stale = |what, broken: &Option<(String, UnixMillis)>| {
         broken.clone().map(|(cause, since)| Obstacle::Stale { what, cause, since })
     };
@@ -218,8 +222,8 @@ fn files(app: &App) -> Option<Obstacle> {
         .or_else(|| account.reading.map(|(read, of)| Obstacle::Reading { read, of }))
 }
 
-fn server(app: &App) -> Option<Obstacle> {
-    match app.server() {
+fn server(facts: &Facts<'_>) -> Option<Obstacle> {
+    match facts.connections.server() {
         Server::Ended { cause } => Some(Obstacle::ServerEnded { cause: cause.clone() }),
         Server::Preparing { step } => Some(Obstacle::ServerPreparing { step: step.clone() }),
         Server::Killed => Some(Obstacle::ServerKilled),
@@ -227,34 +231,34 @@ fn server(app: &App) -> Option<Obstacle> {
     }
 }
 
-fn link(app: &App) -> Option<Obstacle> {
-    match app.link() {
+fn link(facts: &Facts<'_>) -> Option<Obstacle> {
+    match facts.connections.link() {
         Link::Up => None,
         Link::Connecting { attempt } => {
-            Some(Obstacle::Connecting { address: app.setup().server.clone(), attempt: *attempt })
+            Some(Obstacle::Connecting { address: facts.options.server.clone(), attempt: *attempt })
         }
         Link::Down { cause, next_try, .. } => Some(Obstacle::NoLink { cause: cause.clone(), next_try: *next_try }),
     }
 }
 
-fn worker(app: &App) -> Option<Obstacle> {
-    match app.worker() {
+fn worker(facts: &Facts<'_>) -> Option<Obstacle> {
+    match facts.connections.worker() {
         Worker::Exited { cause, restart_at } => {
             Some(Obstacle::WorkerExited { cause: cause.clone(), restart_at: *restart_at })
         }
         // Another one takes the orders.
-        _ if app.other_worker().is_some() => None,
+        _ if facts.connections.other_worker().is_some() => None,
         Worker::Killed => Some(Obstacle::WorkerKilled),
         Worker::Stopped => Some(Obstacle::WorkerStopped),
-        Worker::Absent if app.knows_pollers() => Some(Obstacle::NoWorker),
+        Worker::Absent if facts.connections.knows_pollers() => Some(Obstacle::NoWorker),
         Worker::Absent => Some(Obstacle::WorkersUnknown),
         Worker::Elsewhere | Worker::Starting | Worker::Ready { .. } | Worker::Stopping => None,
     }
 }
 
 /// Orders that no worker can process.
-fn failing(app: &App) -> Option<Obstacle> {
-    let (count, first) = app.orders().failing()?;
+fn failing(facts: &Facts<'_>) -> Option<Obstacle> {
+    let (count, first) = facts.orders.failing()?;
     let failing = first.failing.as_ref()?;
     Some(Obstacle::OrdersFail {
         order: first.order.clone(),
@@ -264,14 +268,14 @@ fn failing(app: &App) -> Option<Obstacle> {
     })
 }
 
-fn missing(app: &App) -> Option<Obstacle> {
-    let later = app.account().missing();
+fn missing(facts: &Facts<'_>) -> Option<Obstacle> {
+    let later = facts.journal.missing();
     (later > 0).then_some(Obstacle::LineMissing { later })
 }
 
 /// A worker on its way up or down.
-fn changing(app: &App) -> Option<Obstacle> {
-    match app.worker() {
+fn changing(facts: &Facts<'_>) -> Option<Obstacle> {
+    match facts.connections.worker() {
         Worker::Starting => Some(Obstacle::WorkerStarting),
         Worker::Stopping => Some(Obstacle::WorkerStopping),
         _ => None,
@@ -279,11 +283,11 @@ fn changing(app: &App) -> Option<Obstacle> {
 }
 
 /// A worker that polls the task queue and is not the one of this program.
-fn other(app: &App) -> Option<Obstacle> {
-    let foreign = app.foreign_worker();
-    let identity = foreign.or(app.other_worker()).map(str::to_owned);
+fn other(facts: &Facts<'_>) -> Option<Obstacle> {
+    let foreign = facts.connections.foreign_worker();
+    let identity = foreign.or(facts.connections.other_worker()).map(str::to_owned);
     let without = |state| Some(Obstacle::OtherWorker { state, identity: identity.clone()? });
-    match app.worker() {
+    match facts.connections.worker() {
         Worker::Killed => without("the worker was killed"),
         Worker::Stopped => without("the worker is stopped"),
         Worker::Absent => without("no worker runs here"),

@@ -1,41 +1,12 @@
 //! The lines that stay on the terminal after quitting.
 
 use crate::{
-    app::{App, Walkthrough, orders::Left},
+    app::{App, walkthrough::Walkthrough},
     domain::{Activity, sanitize},
     store::Verdict,
 };
 
 const LONGEST_SENTENCE: usize = 600;
-
-/// What is known of journals that were replaced, as by a reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Earlier {
-    /// A reset was requested, and the journal that it creates has not come yet.
-    pub resets: bool,
-    journals: u64,
-    /// Journals whose stock was wrong.
-    wrong: u64,
-    left: Left,
-}
-
-impl Earlier {
-    /// Adds a journal: the orders that left with it, and the verdict on its stock.
-    pub fn add(&mut self, left: &Left, verdict: Option<Verdict>) {
-        self.journals += 1;
-        self.wrong += u64::from(verdict == Some(Verdict::Wrong));
-        self.left.orders += left.orders;
-        self.left.repeated += left.repeated;
-    }
-
-    fn sentence(&self) -> Option<String> {
-        let Left { orders, repeated } = self.left;
-        let verdict = if self.wrong == 0 { "RIGHT" } else { "WRONG" };
-        (self.journals > 0).then(|| {
-            format!("before the last reset: orders {orders}, applied more than once {repeated}, verdict {verdict}")
-        })
-    }
-}
 
 #[must_use]
 pub fn summary(app: &App) -> String {
@@ -64,7 +35,7 @@ pub fn summary(app: &App) -> String {
         (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
     };
     let mut lines = vec![counts, verdict];
-    lines.extend(app.earlier.sentence());
+    lines.extend(app.account().earlier.sentence());
     if orders.open() > 0 {
         lines.push("Temporal keeps the open ones, and the next worker goes on with them".to_owned());
     }

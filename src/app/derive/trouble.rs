@@ -16,7 +16,7 @@ pub struct Trouble {
 /// What stands most in the way.
 #[must_use]
 pub fn trouble(app: &App) -> Option<Trouble> {
-    let obstacle = Obstacle::all(app).find(is_shown)?;
+    let obstacle = Obstacle::all(app.facts()).find(is_shown)?;
     Some(Trouble { text: sentence(&obstacle, app.shown_now()), passes: obstacle.passes() })
 }
 

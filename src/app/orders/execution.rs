@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
+    app::command::Run,
     domain::{Activity, Guard, OtherActivity, PendingActivity, ProductId, RunEnd, UnixMillis},
     faults::FaultPlan,
 };
@@ -131,6 +132,12 @@ impl Execution {
             heard,
             lanes: [Lane::default(), Lane::default()],
         }
+    }
+
+    /// Its two ids; `None` until the server has answered the start.
+    #[must_use]
+    pub fn run_ids(&self) -> Option<Run> {
+        Some(Run { workflow: self.workflow.clone(), run: self.run.clone()? })
     }
 
     /// When it began, as far as is known.

@@ -1,41 +1,59 @@
-//! Journal lines and the server's answers on their way into the orders. The one door for text that other programs
-//! wrote: it is made harmless here, so that nothing behind it need think of that again.
+//! Journal records and the server's answers on their way into the orders. Foreign text is sanitized here.
 
 use crate::{
-    domain::{
-        Activity, IdempotencyKey, Origin, OtherActivity, PendingActivity, PendingFailure, ProductId, RunEnd, RunResult,
-        sanitize,
+    app::{
+        derive::journal_view::Account,
+        sanitized::{id, text},
     },
-    store::{AttemptEvent, Fact, Phase, Record, record::Commit},
+    domain::{
+        Activity, OtherActivity, PendingActivity, PendingFailure, ProductId, RunEnd, RunResult, UnixMillis, sanitize,
+    },
+    store::{AttemptEvent, Fact, News, Phase, Record, record::Commit},
 };
 
 use super::{
-    Orders,
+    Left, Orders,
     attempt::{Committed, Ending, Failure, Strike},
     description::{Description, FailingTask},
     execution::{Refused, Terms},
 };
 
-const LONGEST_ID: usize = 200;
-const LONGEST_TEXT: usize = 400;
-
-/// Characters of an explanation, which quotes a worker's message and says what to do.
+/// An explanation quotes a worker's message and says what to do.
 const MAX_EXPLANATION_CHARS: usize = 1_000;
 
-/// A workflow id, run id or order id, harmless to show. Used on both sides, so that they still meet.
-#[must_use]
-pub fn id(text: &str) -> String {
-    sanitize(text, LONGEST_ID)
+/// What journal records changed.
+#[derive(Debug)]
+pub struct Applied {
+    /// The records that were applied, in the journal's order.
+    pub records: Vec<Record>,
+    /// The orders that left because another journal took the place of theirs.
+    pub left: Option<Left>,
 }
 
-/// A message of another program, harmless to show.
-#[must_use]
-pub fn text(text: &str) -> String {
-    sanitize(text, LONGEST_TEXT)
+/// Applies new journal records to the journal's view and to the orders.
+pub fn apply_news(journal: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Applied {
+    if let Some(which) = journal.reread(&news) {
+        orders.journal_begins(which);
+    }
+    let mut records = Vec::with_capacity(news.records.len());
+    for record in news.records {
+        for record in journal.admit(record) {
+            let times = journal.observe(&record);
+            apply_record(orders, &record, times);
+            records.push(record);
+        }
+    }
+    journal.heard(now);
+    let left = if journal.is_partial() { None } else { orders.journal_read() };
+    Applied { records, left }
 }
 
-#[must_use]
-pub fn end(end: RunEnd) -> RunEnd {
+/// Applies the end of a run.
+pub fn apply_end(orders: &mut Orders, workflow: &str, run: &str, end: RunEnd, now: UnixMillis) {
+    orders.ended((id(workflow), id(run)), sanitized_end(end), now);
+}
+
+fn sanitized_end(end: RunEnd) -> RunEnd {
     match end {
         RunEnd::Completed { result: RunResult::Other(other) } => {
             RunEnd::Completed { result: RunResult::Other(text(&other)) }
@@ -47,24 +65,9 @@ pub fn end(end: RunEnd) -> RunEnd {
     }
 }
 
-/// The key of the effect that an attempt is about.
-#[must_use]
-pub fn key_of(origin: &Origin) -> IdempotencyKey {
-    match origin.activity {
-        Activity::UpdateInventory => IdempotencyKey::order(&origin.order),
-        Activity::SupplierOrder => IdempotencyKey::supplier(&origin.order),
-    }
-}
-
-/// An id as it came in, where it is one that can be asked for: not cut, and nothing in it replaced.
-#[must_use]
-pub fn is_whole(id: &str) -> bool {
-    id.chars().count() <= LONGEST_ID && !id.contains("\\u{")
-}
-
-/// Takes in what the server says of a run.
-pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Description) {
-    let pending = description.pending.into_iter().map(harmless).collect();
+/// Applies the server's description of a run.
+pub fn apply_description(orders: &mut Orders, workflow: &str, run: &str, description: Description) {
+    let pending = description.pending.into_iter().map(sanitized_activity).collect();
     let failing = description
         .failing
         .map(|failing| FailingTask { explanation: sanitize(&failing.explanation, MAX_EXPLANATION_CHARS), ..failing });
@@ -76,7 +79,7 @@ pub fn describe(orders: &mut Orders, workflow: &str, run: &str, description: Des
     orders.described((id(workflow), id(run)), Description { pending, failing, others, ..description });
 }
 
-fn harmless(pending: PendingActivity) -> PendingActivity {
+fn sanitized_activity(pending: PendingActivity) -> PendingActivity {
     let failure = pending.failure.map(|failure| {
         let (code, message) = (text(&failure.code), text(&failure.message));
         PendingFailure { code, message, ..failure }
@@ -86,11 +89,11 @@ fn harmless(pending: PendingActivity) -> PendingActivity {
     PendingActivity { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
 }
 
-/// Takes a record in. `times`: how often the effect of its key is in the stock after it.
-pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
+/// Applies a journal record. `times`: how often the effect of its key is in the stock after it.
+fn apply_record(orders: &mut Orders, record: &Record, times: u32) {
     match &record.fact {
-        Fact::Order(commit) | Fact::Supplier(commit) => observe_commit(orders, record, commit, times),
-        Fact::Attempt(event) => observe_attempt(orders, record, event),
+        Fact::Order(commit) | Fact::Supplier(commit) => on_commit(orders, record, commit, times),
+        Fact::Attempt(event) => on_attempt(orders, record, event),
         Fact::Reject(refused) => {
             let found = Refused { code: text(&refused.code), message: text(&refused.message) };
             let key = (id(&refused.workflow), id(&refused.run));
@@ -105,7 +108,7 @@ pub fn observe(orders: &mut Orders, record: &Record, times: u32) {
     }
 }
 
-fn observe_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) {
+fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) {
     let Commit { receipt, origin, guard, .. } = commit;
     let key = (id(&origin.workflow), id(&origin.run));
     orders.journaled(key, record.at, record.seq, |execution| {
@@ -122,7 +125,7 @@ fn observe_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: 
     });
 }
 
-fn observe_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
+fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
     let (origin, at) = (&event.origin, record.at);
     let key = (id(&origin.workflow), id(&origin.run));
     orders.journaled(key, at, record.seq, |execution| {
@@ -150,7 +153,7 @@ fn observe_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
     });
 }
 
-/// The quantity and the product of an order's payload.
+/// The quantity and the product in an order's payload.
 fn payload(text: &str) -> Option<(i64, ProductId)> {
     let (quantity, product) = text.split_once(" x ")?;
     Some((quantity.parse().ok()?, product.parse().ok()?))

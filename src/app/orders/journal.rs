@@ -1,37 +1,12 @@
 //! What becomes of the orders when their journal is read again, or another one takes its place.
 
-use std::collections::HashMap;
-
 use crate::{app::derive::journal_view::Reread, domain::UnixMillis};
 
 use super::{
-    Orders, RunKey, Tally,
+    Orders, Tally,
     execution::{Execution, Turn},
+    replacement::{Left, Replacement, RunKey},
 };
-
-/// Orders that left the table with the journal that recorded them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Left {
-    pub orders: u64,
-    /// Those whose effect was in the stock more than once.
-    pub repeated: u64,
-}
-
-impl Left {
-    fn add(&mut self, repeated: bool) {
-        self.orders += 1;
-        self.repeated += u64::from(repeated);
-    }
-}
-
-/// What is known of a journal that has replaced another one while it is not read to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Replacement {
-    /// Ended orders that the new journal has not mentioned yet, and whether their effect was repeated. Orders that newer
-    /// ones have pushed out of the table are among them.
-    candidates: HashMap<RunKey, bool>,
-    left: Left,
-}
 
 impl Orders {
     /// The journal mentions a run.

@@ -9,6 +9,7 @@ pub(super) mod ingest;
 mod journal;
 pub(super) mod poll_schedule;
 pub(super) mod progress;
+mod replacement;
 pub(super) mod server_reports;
 
 use std::{
@@ -21,7 +22,7 @@ use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
 use description::Description;
 use execution::{Asked, Execution};
 
-pub use journal::Left;
+pub use replacement::{Left, RunKey};
 
 /// How many orders are kept. The oldest goes first, and is counted.
 pub const KEPT_ORDERS: usize = 20_000;
@@ -33,8 +34,6 @@ pub struct Slot {
     /// How many orders were known before this one.
     before: u64,
 }
-
-pub type RunKey = (String, String);
 
 /// What the rows are sorted by: those whose workflow task fails come last, which is the top of the table; the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.
@@ -63,7 +62,7 @@ pub struct Orders {
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
-    replacement: Option<Box<journal::Replacement>>,
+    replacement: Option<Box<replacement::Replacement>>,
     /// Orders that have changed since this was asked last; `None` while nobody asks.
     changed: Option<Vec<Slot>>,
 }

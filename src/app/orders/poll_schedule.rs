@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 
 use crate::{
-    app::{App, Command, Link, Orders, Run, Slot},
+    app::{
+        command::{Command, Run},
+        sanitized,
+    },
     domain::UnixMillis,
 };
 
-use super::ingest;
+use super::{Orders, Slot};
 
 /// How often runs are chosen, in milliseconds.
 const EVERY: u64 = 250;
@@ -68,7 +71,7 @@ impl Asking {
         };
         let Some(run) = execution.run.clone() else { return };
         let run = Run { workflow: execution.workflow.clone(), run };
-        let is_whole = ingest::is_whole(&run.workflow) && ingest::is_whole(&run.run);
+        let is_whole = sanitized::is_whole(&run.workflow) && sanitized::is_whole(&run.run);
         if is_whole && !self.asked.contains_key(&run) {
             self.asked.insert(run.clone(), now);
             due.push(run);
@@ -84,14 +87,6 @@ impl Asking {
     pub fn command(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Option<Command> {
         let due = self.due(now, orders, selected);
         (!due.is_empty()).then_some(Command::Describe(due))
-    }
-}
-
-impl App {
-    /// Whether the clock is needed every tenth of a second: for countdowns, and to ask the server in time.
-    #[must_use]
-    pub fn wants_fast_ticks(&self) -> bool {
-        self.orders().open() > 0 && *self.link() == Link::Up && self.held().is_none()
     }
 }
 
@@ -179,7 +174,7 @@ mod tests {
     #[test]
     fn an_id_that_was_made_harmless_is_not_asked_for() {
         let mut orders = Orders::default();
-        orders.change((ingest::id("order-\u{1b}[2J"), "r".into()), UnixMillis(1), |_| {});
+        orders.change((sanitized::id("order-\u{1b}[2J"), "r".into()), UnixMillis(1), |_| {});
         assert!(Asking::default().due(UnixMillis(1_000), &orders, None).is_empty());
     }
 }

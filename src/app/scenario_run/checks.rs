@@ -1,15 +1,22 @@
-//! What a scenario came to, held against what it says that it must come to.
+//! The checks of a scenario's result against its expectations.
 
 use std::collections::BTreeSet;
 
 use crate::{
-    app::{App, Ending, Execution},
+    app::{
+        facts::Facts,
+        orders::{
+            Orders,
+            attempt::{AttemptFacts, Ending},
+            execution::Execution,
+        },
+    },
     domain::{Activity, OrderOutcome, RunEnd, Stock},
     faults::Action,
     store,
 };
 
-use super::{Performance, Placed, attempts};
+use super::{Placed, ScenarioRun, attempts};
 
 /// One thing that was expected, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,73 +93,19 @@ impl Judged {
     }
 }
 
-impl App {
-    pub(super) fn judge(&self, performance: &Performance) -> Judged {
-        let figures = self.figures(performance);
-        let (scenario, audit) = (performance.scenario(), &self.account.audit);
-        let mut checks = vec![Check::new("verdict", &scenario.expect.verdict.name(), &audit.verdict().name())];
-        // On a database that somebody has used before, an order may be known, and the stock is whatever it was.
-        let Some(stock) = scenario.expect.stock.filter(|_| performance.from_start) else {
-            checks.extend(performance.placed().iter().filter_map(|placed| self.end_check(placed)));
-            return Judged { checks, figures };
-        };
-        checks.insert(0, Check::new("stock", &stock, &audit.actual));
-        for placed in performance.placed() {
-            checks.extend(self.order_checks(performance, placed));
-        }
-        for activity in Activity::ALL {
-            if let Some(expected) = scenario.expect.attempts[activity as usize] {
-                let found = self.total(performance, activity);
-                checks.push(Check::new(format!("{} attempts", activity.short_name()), &expected, &found));
-            }
-        }
-        if let Some(expected) = scenario.expect.deaths {
-            checks.push(Check::new("workers that died", &expected, &performance.deaths));
-        }
-        if let Some(expected) = scenario.expect.late {
-            checks.push(Check::new("attempts that woke up late", &expected, &self.late(performance)));
-        }
-        Judged { checks, figures }
-    }
-
-    /// All that is certain of an order whose past is not known: that it did not fail.
-    fn end_check(&self, placed: &Placed) -> Option<Check> {
-        let other = self.outcome_of(placed).err()?;
-        Some(Check::new(placed.order.as_str(), &OrderOutcome::Applied, &other))
-    }
-
-    fn order_checks(&self, performance: &Performance, placed: &Placed) -> Vec<Check> {
-        let Some(placing) = performance.placing(placed) else { return Vec::new() };
-        let mut checks = Vec::new();
-        if let Some(outcome) = placing.outcome {
-            let found = self.outcome_of(placed).map_or_else(|other| other, |found| found.to_string());
-            checks.push(Check::new(placed.order.as_str(), &outcome, &found));
-        }
-        for activity in Activity::ALL {
-            if let Some(expected) = placing.attempts[activity as usize] {
-                let found = self.attempts_of(placed, activity);
-                checks.push(Check::new(
-                    format!("{} {} attempts", placed.order, activity.short_name()),
-                    &expected,
-                    &found,
-                ));
-            }
-        }
-        checks
-    }
-
-    /// The outcome of an order that was sent.
+impl Placed {
+    /// The outcome of the order.
     ///
     /// # Errors
     /// If none is known, the state of its run in one or two words, with the cause of a failure.
-    pub fn outcome_of(&self, placed: &Placed) -> Result<OrderOutcome, String> {
-        if let Some(cause) = &placed.start_failure {
+    pub fn outcome(&self, orders: &Orders) -> Result<OrderOutcome, String> {
+        if let Some(cause) = &self.start_failure {
             return Err(format!("not started ({cause})"));
         }
-        if placed.joined {
+        if self.joined {
             return Ok(OrderOutcome::Joined);
         }
-        let end = self.execution_of(placed).and_then(|execution| execution.end.as_ref());
+        let end = self.execution(orders).and_then(|execution| execution.end.as_ref());
         let Some(end) = end else { return Err("open".to_owned()) };
         end.outcome().ok_or_else(|| match end {
             RunEnd::Failed { message } => format!("failed ({message})"),
@@ -160,45 +113,104 @@ impl App {
         })
     }
 
-    /// Attempts of an activity of an order: the highest number.
+    /// The outcome as text, or the state of the run.
     #[must_use]
-    pub fn attempts_of(&self, placed: &Placed, activity: Activity) -> u32 {
-        self.execution_of(placed).map_or(0, |execution| highest(execution, activity))
+    pub fn outcome_text(&self, orders: &Orders) -> String {
+        self.outcome(orders).map_or_else(|state| state, |outcome| outcome.to_string())
+    }
+
+    /// Attempts of an activity: the highest number.
+    #[must_use]
+    pub fn attempts(&self, activity: Activity, orders: &Orders) -> u32 {
+        self.execution(orders).map_or(0, |execution| highest(execution, activity))
+    }
+
+    /// The only check of an order whose past is not known: that it did not fail.
+    fn end_check(&self, orders: &Orders) -> Option<Check> {
+        let state = self.outcome(orders).err()?;
+        Some(Check::new(self.order.as_str(), &OrderOutcome::Applied, &state))
+    }
+}
+
+impl ScenarioRun {
+    /// Checks the result.
+    pub(super) fn check(&self, facts: &Facts<'_>) -> Judged {
+        let figures = self.figures(facts);
+        let (expect, audit) = (&self.scenario.expect, &facts.journal.audit);
+        let mut checks = vec![Check::new("verdict", &expect.verdict.name(), &audit.verdict().name())];
+        // In a database that was used before, an order may be recorded, and the stock can be anything.
+        let Some(stock) = expect.stock.filter(|_| self.from_start) else {
+            checks.extend(self.placed.iter().filter_map(|placed| placed.end_check(facts.orders)));
+            return Judged { checks, figures };
+        };
+        checks.insert(0, Check::new("stock", &stock, &audit.actual));
+        for placed in &self.placed {
+            checks.extend(self.order_checks(placed, facts.orders));
+        }
+        for activity in Activity::ALL {
+            if let Some(expected) = expect.attempts[activity as usize] {
+                let found = self.total(activity, facts.orders);
+                checks.push(Check::new(format!("{} attempts", activity.short_name()), &expected, &found));
+            }
+        }
+        if let Some(expected) = expect.deaths {
+            checks.push(Check::new("workers that died", &expected, &self.deaths));
+        }
+        if let Some(expected) = expect.late {
+            checks.push(Check::new("attempts that woke up late", &expected, &self.late(facts.orders)));
+        }
+        Judged { checks, figures }
+    }
+
+    fn order_checks(&self, placed: &Placed, orders: &Orders) -> Vec<Check> {
+        let Some(placing) = self.placing(placed) else { return Vec::new() };
+        let mut checks = Vec::new();
+        if let Some(outcome) = placing.outcome {
+            checks.push(Check::new(placed.order.as_str(), &outcome, &placed.outcome_text(orders)));
+        }
+        for activity in Activity::ALL {
+            if let Some(expected) = placing.attempts[activity as usize] {
+                let what = format!("{} {} attempts", placed.order, activity.short_name());
+                checks.push(Check::new(what, &expected, &placed.attempts(activity, orders)));
+            }
+        }
+        checks
     }
 
     /// Each run once, however many starts joined it.
-    fn executions_of<'a>(&'a self, performance: &'a Performance) -> impl Iterator<Item = &'a Execution> {
+    fn executions<'a>(&'a self, orders: &'a Orders) -> impl Iterator<Item = &'a Execution> {
         let mut seen = BTreeSet::new();
-        let placed = performance.placed().iter().filter(move |placed| seen.insert((&placed.workflow, &placed.run)));
-        placed.filter_map(|placed| self.execution_of(placed))
+        let placed = self.placed.iter().filter(move |placed| seen.insert((&placed.workflow, &placed.run)));
+        placed.filter_map(|placed| placed.execution(orders))
     }
 
-    fn total(&self, performance: &Performance, activity: Activity) -> u64 {
-        self.executions_of(performance).map(|execution| u64::from(highest(execution, activity))).sum()
+    fn total(&self, activity: Activity, orders: &Orders) -> u64 {
+        self.executions(orders).map(|execution| u64::from(highest(execution, activity))).sum()
     }
 
-    fn late(&self, performance: &Performance) -> usize {
-        let hung = |facts: &&super::AttemptFacts| facts.strikes.iter().any(|strike| strike.action == Action::Hang);
-        self.executions_of(performance).flat_map(attempts).filter(hung).filter(|facts| facts.ending.is_some()).count()
+    fn late(&self, orders: &Orders) -> usize {
+        let hung = |facts: &&AttemptFacts| facts.strikes.iter().any(|strike| strike.action == Action::Hang);
+        self.executions(orders).flat_map(attempts).filter(hung).filter(|facts| facts.ending.is_some()).count()
     }
 
-    fn figures(&self, performance: &Performance) -> Figures {
-        let totals = Activity::ALL.map(|activity| self.total(performance, activity));
-        let begun = |activity| self.executions_of(performance).filter(move |of| highest(of, activity) > 0).count();
+    fn figures(&self, facts: &Facts<'_>) -> Figures {
+        let orders = facts.orders;
+        let totals = Activity::ALL.map(|activity| self.total(activity, orders));
+        let begun = |activity| self.executions(orders).filter(move |of| highest(of, activity) > 0).count();
         let first: usize = Activity::ALL.map(begun).iter().sum();
-        let replayed = |facts: &&super::AttemptFacts| {
+        let replayed = |facts: &&AttemptFacts| {
             matches!(facts.ending, Some(Ending::Succeeded { outcome: store::Outcome::Replayed, .. }))
         };
-        let replays = self.executions_of(performance).flat_map(attempts).filter(replayed).count();
+        let replays = self.executions(orders).flat_map(attempts).filter(replayed).count();
         let attempts: u64 = totals.iter().sum();
         Figures {
-            starts: performance.placed().len() as u64,
+            starts: self.placed.len() as u64,
             attempts,
             retries: attempts.saturating_sub(first as u64),
             replays: replays as u64,
-            deaths: u64::from(performance.deaths),
-            stock: self.account.audit.actual,
-            millis: self.now.0.saturating_sub(performance.since.unwrap_or(self.now).0),
+            deaths: u64::from(self.deaths),
+            stock: facts.journal.audit.actual,
+            millis: facts.now.0.saturating_sub(self.since.unwrap_or(facts.now).0),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Plays a scenario: sees to a fresh stock, sends its orders and its accidents as their time comes, and knows when all
-//! that it led to has come to its end. Everything is decided by facts that have arrived; nothing waits for a time but the
-//! scenario's own limit.
+//! A run of a scenario: prepares the stock, sends the orders and causes the failures of its steps, and checks the result
+//! once everything that they led to has ended. Only facts decide; no time but the scenario's limit and the limit of the
+//! preparation.
 
 mod checks;
+pub(super) mod initial_stock;
+mod request;
 mod setup;
 mod steps;
-
-use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Activity, OrderId, UnixMillis},
@@ -14,83 +14,99 @@ use crate::{
 };
 
 use super::{
-    App, AttemptFacts, Command, Execution, Message, Worker,
-    orders::{RunKey, ingest},
+    facts::Facts,
+    message::{Message, Worker},
+    orders::{Orders, RunKey, attempt::AttemptFacts, execution::Execution},
+    sanitized,
 };
 
+use initial_stock::Beginning;
+
 pub use checks::{Check, Figures, Judged};
+pub use request::{OrderRequest, Request};
 
-/// Whether the stock is put back to the seed's before the first act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Beginning {
-    /// Another scenario may have been played on this database.
-    Anew,
-    /// The database has just been made.
-    Fresh,
-    /// Somebody named the database, and wants it played on as it is: what the stock must come to is not known.
-    AsItStands,
-}
-
-/// Where a performance stands.
+/// The state of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// What an earlier one has left is ended: its worker, which may sleep in an attempt, then its open orders.
+    /// What an earlier run has left is ended: its worker, which may sleep in an attempt, then its open orders.
     Clearing {
         /// The server was asked to end them.
         asked: bool,
     },
-    /// The starting stock is on its way.
+    /// The starting stock was requested.
     Resetting,
-    /// The link, the worker or the stock is not there yet.
+    /// The link, the worker or the stock is not ready.
     Gathering,
-    /// The acts are played, and what they led to is waited for.
+    /// The steps run, or their orders have not ended.
     Acting,
+    /// Everything has ended, and was checked.
     Over(Judged),
-    /// It comes to no end, and this is why.
+    /// It did not end, with the reason.
     GivenUp(String),
 }
 
 /// An order that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// Which act sent it.
+    /// Index of the step that sent it.
     pub act: usize,
+    /// The order.
     pub order: OrderId,
+    /// The workflow id of the start.
     pub workflow: String,
+    /// The ticket of the start.
     pub ticket: u64,
-    /// Workflow id and run id, as the server has them; `None` until it has answered.
+    /// The run, as the server reports it; `None` until it has answered.
     pub run: Option<RunKey>,
+    /// The start joined another start's run.
     pub joined: bool,
+    /// Why the server did not take the start.
     pub start_failure: Option<String>,
 }
 
+impl Placed {
+    /// The run of the order, if it is still kept.
+    #[must_use]
+    pub fn execution<'a>(&self, orders: &'a Orders) -> Option<&'a Execution> {
+        orders.of_run(self.run.as_ref()?)
+    }
+}
+
+/// A run of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Performance {
+pub struct ScenarioRun {
     scenario: Scenario,
     part: Part,
-    /// Since when the stage is not ready although the server answers.
+    /// The time since which the preparation is not complete although the server answers.
     waits_since: Option<UnixMillis>,
-    /// Since when the stage is not ready, whether or not the server answers.
+    /// The time since which the preparation is not complete, whether or not the server answers.
     unready_since: Option<UnixMillis>,
-    /// When the first act was played.
+    /// The time of the first step.
     since: Option<UnixMillis>,
-    /// Acts that are played.
+    /// Number of steps that are done.
     played: usize,
     placed: Vec<Placed>,
-    /// Workers that died without being asked to.
+    /// Workers that exited without a request.
     deaths: u32,
-    /// When a worker was gone last.
+    /// The latest time at which a worker exited.
     gone: Option<UnixMillis>,
-    /// The stock begins as the seed's, so that what it must come to is known.
+    /// It begins with the starting stock, so that the expected stock is known.
     from_start: bool,
-    /// The stage is prepared, and the first act waits until it is released.
+    /// The first step waits for [`Self::release`].
     held: bool,
 }
 
-impl Performance {
-    fn new(scenario: Scenario, part: Part, from_start: bool) -> Self {
-        Self {
+impl ScenarioRun {
+    /// Begins a run after `before`, and returns the first requests.
+    #[must_use]
+    pub fn begin(
+        scenario: Scenario,
+        beginning: Beginning,
+        before: Option<&Self>,
+        facts: &Facts<'_>,
+    ) -> (Self, Vec<Request>) {
+        let (part, requests) = setup::first_part(beginning, before, facts);
+        let run = Self {
             scenario,
             part,
             waits_since: None,
@@ -99,71 +115,76 @@ impl Performance {
             played: 0,
             placed: Vec::new(),
             deaths: 0,
-            gone: None,
-            from_start,
+            gone: before.and_then(|before| before.gone),
+            from_start: beginning != Beginning::AsItStands,
             held: false,
-        }
+        };
+        (run, requests)
     }
 
-    /// Prepares the stage only: no act is played before [`Self::release`].
-    pub(super) const fn hold(&mut self) {
+    /// Prepares only: no step runs before [`Self::release`].
+    pub const fn hold(&mut self) {
         self.held = true;
     }
 
-    /// Lets the acts begin. `false`: nothing was held, or the stage did not become ready.
-    pub(super) fn release(&mut self) -> bool {
+    /// Lets the steps begin. `false`: it was not held, or its preparation has failed.
+    pub fn release(&mut self) -> bool {
         std::mem::take(&mut self.held) && !self.is_over()
     }
 
+    /// The scenario.
     #[must_use]
     pub const fn scenario(&self) -> &Scenario {
         &self.scenario
     }
 
+    /// The state.
     #[must_use]
     pub const fn part(&self) -> &Part {
         &self.part
     }
 
-    /// It began with the starting stock, so that what it must come to is known.
+    /// Whether it began with the starting stock, so that the expected stock is known.
     #[must_use]
     pub const fn is_from_start(&self) -> bool {
         self.from_start
     }
 
+    /// The orders that were sent.
     #[must_use]
     pub fn placed(&self) -> &[Placed] {
         &self.placed
     }
 
+    /// Whether nothing more will happen.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.part, Part::Over(_) | Part::GivenUp(_))
     }
 
-    /// What the acts so far led to has begun.
+    /// Whether the steps have begun.
     #[must_use]
     pub const fn has_begun(&self) -> bool {
         self.since.is_some()
     }
 
-    /// Whether an act is still to come.
+    /// Whether a step is not done yet.
     #[must_use]
     pub const fn has_acts_left(&self) -> bool {
         self.played < self.scenario.acts.len()
     }
 
-    /// The act that sent an order.
-    pub(super) fn placing(&self, placed: &Placed) -> Option<&Placing> {
+    /// The step that sent an order.
+    fn placing(&self, placed: &Placed) -> Option<&Placing> {
         match &self.scenario.acts.get(placed.act)?.what {
             What::Order(placing) => Some(placing),
             _ => None,
         }
     }
 
-    /// Notes what concerns it of what has just been taken in.
-    fn note(&mut self, message: &Noted, now: UnixMillis) {
-        match message {
+    /// Records what the facts alone do not show later.
+    pub fn note(&mut self, noted: &Noted, now: UnixMillis) {
+        match noted {
             Noted::Started { ticket, run, joined } => {
                 if let Some(placed) = self.placed.iter_mut().find(|placed| placed.ticket == *ticket) {
                     (placed.run, placed.joined) = (Some(run.clone()), *joined);
@@ -183,101 +204,79 @@ impl Performance {
             Noted::Reset(_) => {}
         }
     }
+
+    /// Goes as far as the facts allow, and returns what to do for it.
+    pub fn advance(&mut self, facts: &Facts<'_>) -> Vec<Request> {
+        let requests = match self.part {
+            Part::Clearing { asked } => self.clear_away(asked, facts),
+            Part::Gathering if !self.held && self.is_ready(facts) => {
+                self.part = Part::Acting;
+                self.since = Some(facts.now);
+                self.run_steps(facts)
+            }
+            Part::Acting => self.run_steps(facts),
+            Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
+        };
+        if self.held && self.is_ready(facts) {
+            (self.waits_since, self.unready_since) = (None, None);
+        } else if matches!(self.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
+            self.limit_preparation(facts);
+        }
+        requests
+    }
 }
 
-/// What of a message a performance has to keep, because the state alone does not tell it later.
+/// The part of a message that a run records.
 #[derive(Debug)]
-pub(super) enum Noted {
+pub enum Noted {
+    /// The server took a start.
     Started {
+        /// The ticket of the start.
         ticket: u64,
+        /// The run.
         run: RunKey,
+        /// The start joined another start's run.
         joined: bool,
     },
+    /// The server did not take a start.
     NotStarted {
+        /// The ticket of the start.
         ticket: u64,
+        /// The reason.
         cause: String,
     },
-    /// A worker process is gone.
+    /// A worker process has exited.
     Gone {
+        /// Without a request.
         unasked: bool,
     },
+    /// The result of a reset of the stock.
     Reset(Result<(), String>),
 }
 
 impl Noted {
-    pub(super) fn of(message: &Message) -> Option<Self> {
+    /// The part of `message`; `None` if runs record nothing of it.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Self> {
         Some(match message {
             Message::Started { ticket, workflow, run, joined, .. } => {
-                let run = (ingest::id(workflow), ingest::id(run));
+                let run = (sanitized::id(workflow), sanitized::id(run));
                 Self::Started { ticket: *ticket, run, joined: *joined }
             }
             Message::StartFailed { ticket, cause, .. } => {
-                Self::NotStarted { ticket: *ticket, cause: ingest::text(cause) }
+                Self::NotStarted { ticket: *ticket, cause: sanitized::text(cause) }
             }
             Message::Worker(Worker::Exited { .. }) => Self::Gone { unasked: true },
             Message::Worker(Worker::Killed | Worker::Stopped) => Self::Gone { unasked: false },
-            Message::ResetDone(result) => Self::Reset(result.as_ref().map(drop).map_err(|cause| ingest::text(cause))),
+            Message::ResetDone(result) => {
+                Self::Reset(result.as_ref().map(drop).map_err(|cause| sanitized::text(cause)))
+            }
             _ => return None,
         })
     }
 }
 
-impl App {
-    /// The scenario that is played, or was played last.
-    #[must_use]
-    pub fn performance(&self) -> Option<&Performance> {
-        self.performance.as_deref()
-    }
-
-    /// Begins a scenario in place of the one before. Orders are sent under its guard, plan, seed and retry policy from now
-    /// on, and the screen says so.
-    pub(super) fn begin_performance(&mut self, scenario: Scenario, beginning: Beginning) -> Vec<Command> {
-        self.guard = scenario.guard;
-        self.plan.clone_from(&scenario.faults);
-        (self.setup.seed, self.setup.retry) = (scenario.seed, scenario.retry);
-        (self.selection, self.panel, self.zoomed) = (None, super::Panel::Orders, false);
-        self.thaw();
-        let (part, commands) = self.first_part(beginning);
-        let gone = self.performance.as_ref().and_then(|before| before.gone);
-        let from_start = beginning != Beginning::AsItStands;
-        self.performance = Some(Box::new(Performance { gone, ..Performance::new(scenario, part, from_start) }));
-        commands
-    }
-
-    /// Lets the performance take note of a message, after the state has taken it in, and go on.
-    pub(super) fn perform(&mut self, noted: Option<&Noted>) -> Vec<Command> {
-        let Some(mut performance) = self.performance.take() else { return Vec::new() };
-        if let Some(noted) = noted {
-            performance.note(noted, self.now);
-        }
-        // What waits behind a frozen screen has not happened yet.
-        let commands = if self.frozen.is_none() { self.advance(&mut performance) } else { Vec::new() };
-        self.performance = Some(performance);
-        commands
-    }
-
-    fn advance(&mut self, performance: &mut Performance) -> Vec<Command> {
-        let commands = match performance.part {
-            Part::Clearing { asked } => self.clear_away(performance, asked),
-            Part::Gathering if !performance.held && self.is_gathered(performance) => {
-                performance.part = Part::Acting;
-                performance.since = Some(self.now);
-                self.play_acts(performance)
-            }
-            Part::Acting => self.play_acts(performance),
-            Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
-        };
-        let waits_for_its_key = performance.held && self.is_gathered(performance);
-        if waits_for_its_key {
-            (performance.waits_since, performance.unready_since) = (None, None);
-        } else if matches!(performance.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
-            self.mind_the_time(performance);
-        }
-        commands
-    }
-}
-
 /// All attempts that were observed.
-pub(super) fn attempts(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
+fn attempts(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
     Activity::ALL.into_iter().flat_map(|activity| execution.attempts(activity)).filter_map(|seen| seen.facts)
 }

@@ -1,123 +1,123 @@
-//! What a scenario begins with: nothing that an earlier one has left, the starting stock, a server and a worker.
+//! What a run begins with: nothing left of an earlier run, the starting stock, a server and a worker.
 
 use crate::{
-    app::{App, Command, Execution, Link, Obstacle, Run, Server, Worker},
+    app::{
+        command::{Command, Run},
+        derive::obstacle::Obstacle,
+        facts::Facts,
+        message::{Server, Worker},
+        orders::execution::Execution,
+    },
     domain::UnixMillis,
 };
 
-use super::{Beginning, Part, Performance};
+use super::{Beginning, Part, Request, ScenarioRun, attempts};
 
-/// How long the stage may take while the server answers, in milliseconds.
-const READY_WITHIN: u64 = 60_000;
+/// Milliseconds that the preparation may take while the server answers.
+const READY_TIMEOUT: u64 = 60_000;
 
-/// How long it may take in all. A server that comes and goes starts [`READY_WITHIN`] again each time.
-const READY_WITHIN_IN_ALL: u64 = 180_000;
+/// Milliseconds that it may take in all. A server that comes and goes restarts [`READY_TIMEOUT`] each time.
+const READY_TIMEOUT_IN_ALL: u64 = 180_000;
 
-impl App {
-    /// Which part comes first, and what is to be done for it.
-    pub(super) fn first_part(&mut self, beginning: Beginning) -> (Part, Vec<Command>) {
-        let before = self.performance.as_ref().map(|before| before.part.clone());
-        match (beginning, before) {
-            (Beginning::Fresh | Beginning::AsItStands, _) => (Part::Gathering, self.call_in()),
-            // What was asked for is on its way already, and once is enough.
-            (Beginning::Anew, Some(part @ (Part::Clearing { .. } | Part::Resetting))) => (part, Vec::new()),
-            (Beginning::Anew, _) if self.has_leftovers() => {
-                let kill = (!self.is_without_worker()).then_some(Command::KillWorker);
-                (Part::Clearing { asked: false }, kill.into_iter().collect())
-            }
-            (Beginning::Anew, _) => {
-                let mut commands = self.call_in();
-                commands.push(self.put_stock_back());
-                (Part::Resetting, commands)
-            }
+/// The first state of a run after `before`, and the requests for it.
+pub(super) fn first_part(
+    beginning: Beginning,
+    before: Option<&ScenarioRun>,
+    facts: &Facts<'_>,
+) -> (Part, Vec<Request>) {
+    match (beginning, before.map(|before| before.part.clone())) {
+        (Beginning::Fresh | Beginning::AsItStands, _) => (Part::Gathering, call_in(facts)),
+        // The requests of the run before are on their way, and once is enough.
+        (Beginning::Anew, Some(part @ (Part::Clearing { .. } | Part::Resetting))) => (part, Vec::new()),
+        (Beginning::Anew, _) if has_leftovers(before, facts) => {
+            let kill = (!facts.connections.is_without_worker()).then_some(Request::Command(Command::KillWorker));
+            (Part::Clearing { asked: false }, kill.into_iter().collect())
+        }
+        (Beginning::Anew, _) => {
+            let mut requests = call_in(facts);
+            requests.push(Request::ResetStock);
+            (Part::Resetting, requests)
         }
     }
+}
 
-    /// Brings back the server and the worker that somebody has ended.
-    fn call_in(&self) -> Vec<Command> {
-        let server = (*self.server() == Server::Killed).then_some(Command::StartServer);
-        let worker = matches!(self.worker(), Worker::Killed | Worker::Stopped).then_some(Command::StartWorker);
-        server.into_iter().chain(worker).collect()
-    }
+/// Starts the server and the worker if they were ended on request.
+fn call_in(facts: &Facts<'_>) -> Vec<Request> {
+    let server = (*facts.connections.server() == Server::Killed).then_some(Command::StartServer);
+    let is_ended = matches!(facts.connections.worker(), Worker::Killed | Worker::Stopped);
+    let worker = is_ended.then_some(Command::StartWorker);
+    server.into_iter().chain(worker).map(Request::Command).collect()
+}
 
-    /// No worker lives, and none comes by itself.
-    const fn is_without_worker(&self) -> bool {
-        matches!(self.worker, Worker::Absent | Worker::Elsewhere | Worker::Killed | Worker::Stopped)
-    }
+/// Whether an order that was sent before may still change the stock.
+fn has_leftovers(before: Option<&ScenarioRun>, facts: &Facts<'_>) -> bool {
+    let gone = before.and_then(|before| before.gone);
+    let mut all = facts.orders.newest_first(0).map(|(_, execution)| execution);
+    facts.orders.open() > 0 || all.any(|execution| sleeps(execution, gone))
+}
 
-    /// Whether something that was ordered before may still change the stock.
-    fn has_leftovers(&self) -> bool {
-        let gone = self.performance.as_ref().and_then(|before| before.gone);
-        let mut all = self.orders.newest_first(0).map(|(_, execution)| execution);
-        self.orders.open() > 0 || all.any(|execution| sleeps(execution, gone))
-    }
-
-    /// First the worker goes, then its open orders, then the stock is put back.
-    pub(super) fn clear_away(&mut self, performance: &mut Performance, asked: bool) -> Vec<Command> {
-        let up = *self.link() == Link::Up;
-        // What was asked of a server that went is asked again.
-        performance.part = Part::Clearing { asked: asked && up };
-        if !self.is_without_worker() {
+impl ScenarioRun {
+    /// Ends the worker, then its open orders; then the stock is reset.
+    pub(super) fn clear_away(&mut self, asked: bool, facts: &Facts<'_>) -> Vec<Request> {
+        let up = facts.connections.is_up();
+        // A server that was down may not have received the requests.
+        self.part = Part::Clearing { asked: asked && up };
+        if !facts.connections.is_without_worker() {
             return Vec::new();
         }
-        let open: Vec<_> = self.orders.open_after(None).filter_map(|slot| self.orders.get(slot)).collect();
+        let open: Vec<_> = facts.orders.open_after(None).filter_map(|slot| facts.orders.get(slot)).collect();
         let runs = open.iter().filter_map(|order| Some((order.workflow.clone(), order.run.clone()?)));
         let runs: Vec<_> = runs.map(|(workflow, run)| Run { workflow, run }).collect();
         if open.is_empty() {
-            performance.part = Part::Resetting;
-            let mut commands = self.call_in();
-            commands.push(self.put_stock_back());
-            return commands;
+            self.part = Part::Resetting;
+            let mut requests = call_in(facts);
+            requests.push(Request::ResetStock);
+            return requests;
         }
-        // Once: the ends that answer come one by one.
+        // Once: the ends come one by one.
         if asked || !up || runs.len() < open.len() {
             return Vec::new();
         }
-        performance.part = Part::Clearing { asked: true };
-        runs.into_iter().map(Command::Terminate).collect()
+        self.part = Part::Clearing { asked: true };
+        runs.into_iter().map(|run| Request::Command(Command::Terminate(run))).collect()
     }
 
-    fn put_stock_back(&mut self) -> Command {
-        self.earlier.resets = true;
-        Command::Reset
-    }
-
-    /// The server answers, the worker polls, and the stock is the one to begin with.
-    pub(super) fn is_gathered(&self, performance: &Performance) -> bool {
-        let audit = &self.account.audit;
-        let fresh = !performance.from_start || audit.seq == 1;
-        *self.link() == Link::Up
-            && matches!(self.worker(), Worker::Ready { .. })
+    /// Whether the server answers, the worker polls, and the stock is the one to begin with.
+    pub(super) fn is_ready(&self, facts: &Facts<'_>) -> bool {
+        let audit = &facts.journal.audit;
+        let fresh = !self.from_start || audit.seq == 1;
+        facts.connections.is_up()
+            && matches!(facts.connections.worker(), Worker::Ready { .. })
             && audit.seq > 0
             && fresh
-            && self.account.document_agrees()
+            && facts.journal.document_agrees()
     }
 
-    /// Gives up a stage that does not become ready: soon if the server answers, later if it does not or comes and goes.
-    pub(super) fn mind_the_time(&self, performance: &mut Performance) {
-        let unready_since = *performance.unready_since.get_or_insert(self.now);
-        if *self.link() == Link::Up {
-            performance.waits_since.get_or_insert(self.now);
+    /// Gives up a preparation that takes too long: soon if the server answers, later if it does not or comes and goes.
+    pub(super) fn limit_preparation(&mut self, facts: &Facts<'_>) {
+        let unready_since = *self.unready_since.get_or_insert(facts.now);
+        if facts.connections.is_up() {
+            self.waits_since.get_or_insert(facts.now);
         } else {
-            performance.waits_since = None;
+            self.waits_since = None;
         }
-        let is_over = |since: UnixMillis, limit: u64| self.now.0.saturating_sub(since.0) > limit;
-        let limit = if performance.waits_since.is_some_and(|since| is_over(since, READY_WITHIN)) {
-            READY_WITHIN
-        } else if is_over(unready_since, READY_WITHIN_IN_ALL) {
-            READY_WITHIN_IN_ALL
+        let is_over = |since: UnixMillis, limit: u64| facts.now.0.saturating_sub(since.0) > limit;
+        let limit = if self.waits_since.is_some_and(|since| is_over(since, READY_TIMEOUT)) {
+            READY_TIMEOUT
+        } else if is_over(unready_since, READY_TIMEOUT_IN_ALL) {
+            READY_TIMEOUT_IN_ALL
         } else {
             return;
         };
-        let (seconds, missing) = (limit / 1_000, self.missing(&performance.part));
-        performance.part = Part::GivenUp(format!("the stage is not ready after {seconds} s: {missing}"));
+        let (seconds, missing) = (limit / 1_000, self.missing(facts));
+        self.part = Part::GivenUp(format!("the stage is not ready after {seconds} s: {missing}"));
     }
 
-    /// What a stage waits for.
-    fn missing(&self, part: &Part) -> String {
-        let obstacle = Obstacle::first(self).map(|obstacle| obstacle.cause());
-        let missing = match (part, obstacle) {
-            (_, Some(cause)) if *self.link() != Link::Up => return cause,
+    /// What is missing for the first step.
+    fn missing(&self, facts: &Facts<'_>) -> String {
+        let obstacle = Obstacle::first(*facts).map(|obstacle| obstacle.cause());
+        let missing = match (&self.part, obstacle) {
+            (_, Some(cause)) if !facts.connections.is_up() => return cause,
             (Part::Clearing { .. }, _) => "what was ordered before has not ended",
             (Part::Resetting, _) => "the starting stock is not back",
             (_, Some(cause)) => return cause,
@@ -127,10 +127,9 @@ impl App {
     }
 }
 
-/// Whether a planned hang has put an attempt to sleep that has not woken up, and whose worker lives; `gone`: when a
-/// worker was gone last.
+/// Whether an attempt sleeps in a planned hang and its worker runs. `gone`: the latest time at which a worker exited.
 pub(super) fn sleeps(execution: &Execution, gone: Option<UnixMillis>) -> bool {
-    super::attempts(execution).any(|facts| {
+    attempts(execution).any(|facts| {
         let slept = facts.strikes.iter().find(|strike| strike.action == crate::faults::Action::Hang);
         facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
     })

@@ -1,170 +1,168 @@
-//! The acts of a scenario, each as soon as its time has come; and when all that they led to has come to its end.
+//! The steps of a scenario, each as soon as its condition is met; and the end, once all their orders have ended.
 
 use crate::{
-    app::{App, AttemptFacts, Command, Ending, Execution, Link, Obstacle, Server, Tone, update::ordering::Sending},
+    app::{
+        command::Command,
+        derive::obstacle::Obstacle,
+        facts::Facts,
+        message::Server,
+        orders::{
+            attempt::{AttemptFacts, Ending},
+            execution::Execution,
+        },
+    },
     domain::{Activity, OrderId, RunEnd, WorkflowId},
     scenario::{Placing, What, When},
 };
 
-use super::{Part, Performance, Placed, setup::sleeps};
+use super::{OrderRequest, Part, Placed, Request, ScenarioRun, setup::sleeps};
 
-/// How much longer than its scenario an order may live on the server, in milliseconds: nobody polls its task queue any
-/// more once the stage is gone.
-const AFTER_LIMIT: u64 = 60_000;
+/// Milliseconds that an order may exceed its scenario's limit on the server. Nothing polls its task queue after the run.
+const ORDER_TIMEOUT_AFTER_LIMIT: u64 = 60_000;
 
-impl App {
-    /// Plays every act whose time has come, then sees whether all is over.
-    pub(super) fn play_acts(&mut self, performance: &mut Performance) -> Vec<Command> {
-        let mut commands = Vec::new();
-        while let Some(act) = performance.scenario.acts.get(performance.played) {
-            if !self.has_come(performance, &act.when) {
+impl ScenarioRun {
+    /// Runs every step whose condition is met, then checks whether all is over.
+    pub(super) fn run_steps(&mut self, facts: &Facts<'_>) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let mut ticket = facts.composer.next_ticket();
+        while let Some(act) = self.scenario.acts.get(self.played) {
+            if !self.is_met(&act.when, facts) {
                 break;
             }
             let what = act.what.clone();
-            match self.play_act(performance, &what) {
-                Some(more) => commands.extend(more),
-                None => break,
+            match what {
+                What::Order(placing) => match self.send_orders(&placing, &mut ticket, facts) {
+                    Some(sent) => requests.extend(sent),
+                    None => break,
+                },
+                What::KillWorker => requests.push(Request::Command(Command::KillWorker)),
+                What::StartWorker => requests.push(Request::Command(Command::StartWorker)),
+                What::KillServer => requests.push(Request::Command(Command::KillServer)),
+                What::StartServer => requests.push(Request::Command(Command::StartServer)),
             }
-            performance.played = performance.played.saturating_add(1);
+            self.played = self.played.saturating_add(1);
         }
-        self.judge_when_done(performance);
-        commands
+        requests.extend(self.finish_when_done(facts));
+        requests
     }
 
-    fn has_come(&self, performance: &Performance, when: &When) -> bool {
+    fn is_met(&self, when: &When, facts: &Facts<'_>) -> bool {
         let any = |order: &OrderId, is: fn(&AttemptFacts) -> bool| {
-            performance.placed.iter().filter(|placed| placed.order == *order).any(|placed| {
-                let execution = self.execution_of(placed);
+            self.placed.iter().filter(|placed| placed.order == *order).any(|placed| {
+                let execution = placed.execution(facts.orders);
                 execution.is_some_and(|execution| updates(execution).any(is))
             })
         };
         match when {
             When::AtOnce => true,
-            When::Ended => performance.placed.iter().all(|placed| self.has_ended(placed)),
-            When::Committed(order) => any(order, |facts| facts.committed.is_some()),
-            When::Failed(order) => any(order, |facts| matches!(facts.ending, Some(Ending::Failed(_)))),
-            When::ServerDown => *self.server() == Server::Killed,
-            // A server that was killed goes before its link is known to be down.
-            When::ServerUp => *self.link() == Link::Up && *self.server() != Server::Killed,
+            When::Ended => self.placed.iter().all(|placed| has_ended(placed, facts)),
+            When::Committed(order) => any(order, |attempt| attempt.committed.is_some()),
+            When::Failed(order) => any(order, |attempt| matches!(attempt.ending, Some(Ending::Failed(_)))),
+            When::ServerDown => *facts.connections.server() == Server::Killed,
+            // A server that was killed is reported before its link is known to be down.
+            When::ServerUp => facts.connections.is_up() && *facts.connections.server() != Server::Killed,
         }
     }
 
-    /// `None`: it cannot be done yet.
-    fn play_act(&mut self, performance: &mut Performance, what: &What) -> Option<Vec<Command>> {
-        match what {
-            What::Order(placing) => self.place_orders(performance, placing),
-            What::KillWorker => Some(vec![Command::KillWorker]),
-            What::StartWorker => Some(vec![Command::StartWorker]),
-            What::KillServer => Some(vec![Command::KillServer]),
-            What::StartServer => Some(vec![Command::StartServer]),
-        }
-    }
-
-    fn place_orders(&mut self, performance: &mut Performance, placing: &Placing) -> Option<Vec<Command>> {
-        if *self.link() != Link::Up || self.is_unanswered(performance, placing) {
+    /// `None`: it cannot be done yet. `ticket`: of the next order.
+    fn send_orders(&mut self, placing: &Placing, ticket: &mut u64, facts: &Facts<'_>) -> Option<Vec<Request>> {
+        if !facts.connections.is_up() || self.is_unanswered(placing, facts) {
             return None;
         }
-        let mut commands = Vec::new();
+        let mut requests = Vec::new();
         for order in placing.ids() {
-            let workflow = self.workflow_of(performance, &order, placing.new_workflow);
-            let sending = Sending {
+            let workflow = self.workflow_of(&order, placing.new_workflow, facts);
+            let act = self.played;
+            requests.push(Request::Send(Box::new(OrderRequest {
                 order: order.clone(),
                 workflow: workflow.clone(),
                 made: true,
                 product: placing.product.clone(),
                 quantity: placing.quantity,
-                guard: placing.guard.unwrap_or(self.guard),
-                faults: placing.faults.clone().unwrap_or_else(|| self.plan.clone()),
-                limit: Some(performance.scenario.limit.saturating_add(AFTER_LIMIT)),
-            };
-            let command = self.send(sending)?;
-            let (act, ticket) = (performance.played, self.tickets);
-            let placed = Placed { act, order, workflow, ticket, run: None, joined: false, start_failure: None };
-            performance.placed.push(placed);
-            commands.push(command);
+                guard: placing.guard.unwrap_or_else(|| facts.composer.guard()),
+                faults: placing.faults.clone().unwrap_or_else(|| facts.composer.plan().clone()),
+                limit: Some(self.scenario.limit.saturating_add(ORDER_TIMEOUT_AFTER_LIMIT)),
+            })));
+            let (run, joined, start_failure) = (None, false, None);
+            self.placed.push(Placed { act, order, workflow, ticket: *ticket, run, joined, start_failure });
+            *ticket = ticket.saturating_add(1);
         }
-        Some(commands)
+        Some(requests)
     }
 
-    /// Whether a start of the same workflow id is still on its way: which of the two is the first must not be a matter of
-    /// chance.
-    fn is_unanswered(&self, performance: &Performance, placing: &Placing) -> bool {
+    /// Whether a start of the same workflow id is not answered yet: chance must not decide which of the two is the first.
+    fn is_unanswered(&self, placing: &Placing, facts: &Facts<'_>) -> bool {
         let workflows: Vec<_> =
-            placing.ids().map(|order| self.workflow_of(performance, &order, placing.new_workflow)).collect();
+            placing.ids().map(|order| self.workflow_of(&order, placing.new_workflow, facts)).collect();
         let waits = |placed: &&Placed| placed.run.is_none() && placed.start_failure.is_none();
-        performance.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
+        self.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
     }
 
-    /// The order's own id with this session's letters, which keep it apart from other databases' orders on the same
-    /// server; or one that no start has had.
-    fn workflow_of(&self, performance: &Performance, order: &OrderId, new: bool) -> String {
-        let own = WorkflowId::of_order(order.as_str()).with_suffix(&self.setup.session);
-        let taken = performance.placed.iter().filter(|placed| placed.workflow.starts_with(own.as_str())).count();
+    /// The order's own workflow id with this session's letters, which keep it apart from other databases' orders on the
+    /// same server; or one that no start has had.
+    fn workflow_of(&self, order: &OrderId, new: bool, facts: &Facts<'_>) -> String {
+        let own = WorkflowId::of_order(order.as_str()).with_suffix(&facts.options.session);
+        let taken = self.placed.iter().filter(|placed| placed.workflow.starts_with(own.as_str())).count();
         String::from(if new { own.with_suffix(&format!("again-{taken}")) } else { own })
     }
 
-    /// The row of an order that was sent, where it is still kept.
-    pub(super) fn execution_of(&self, placed: &Placed) -> Option<&Execution> {
-        self.orders.of_run(placed.run.as_ref()?)
-    }
-
-    /// Nothing more comes of it: the server has told its end, and the journal what led there.
-    fn has_ended(&self, placed: &Placed) -> bool {
-        placed.start_failure.is_some()
-            || self.execution_of(placed).is_some_and(|execution| match &execution.end {
-                Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
-                Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
-                    execution.refused.is_some() || updates(execution).any(failed_for_good)
-                }
-                Some(_) => true,
-                None => false,
-            })
-    }
-
     /// Whether an attempt still sleeps in a planned hang.
-    fn sleeps(&self, performance: &Performance) -> bool {
-        let mut executions = performance.placed.iter().filter_map(|placed| self.execution_of(placed));
-        executions.any(|execution| sleeps(execution, performance.gone))
+    fn sleeps(&self, facts: &Facts<'_>) -> bool {
+        let mut executions = self.placed.iter().filter_map(|placed| placed.execution(facts.orders));
+        executions.any(|execution| sleeps(execution, self.gone))
     }
 
-    /// Judges, once all acts are played and nothing more can come of them.
-    fn judge_when_done(&mut self, performance: &mut Performance) {
-        let done = !performance.has_acts_left()
-            && performance.placed.iter().all(|placed| self.has_ended(placed))
-            && !self.sleeps(performance);
-        if done && self.account.document_agrees() && *self.link() == Link::Up {
-            performance.part = Part::Over(self.judge(performance));
-            return;
+    /// Checks the result, once all steps are done and nothing more can come of them.
+    fn finish_when_done(&mut self, facts: &Facts<'_>) -> Option<Request> {
+        let done =
+            !self.has_acts_left() && self.placed.iter().all(|placed| has_ended(placed, facts)) && !self.sleeps(facts);
+        if done && facts.journal.document_agrees() && facts.connections.is_up() {
+            self.part = Part::Over(self.check(facts));
+            return None;
         }
-        let since = performance.since.unwrap_or(self.now);
-        if self.now.0.saturating_sub(since.0) > performance.scenario.limit {
-            let waits = self.waits_for(performance);
-            let seconds = performance.scenario.limit / 1_000;
-            let text = format!("not over after {seconds} s: it waits for {waits}");
-            self.notify(&text, Tone::Bad);
-            performance.part = Part::GivenUp(text);
+        let since = self.since.unwrap_or(facts.now);
+        if facts.now.0.saturating_sub(since.0) <= self.scenario.limit {
+            return None;
         }
+        let waits = self.waits_for(facts);
+        let seconds = self.scenario.limit / 1_000;
+        let text = format!("not over after {seconds} s: it waits for {waits}");
+        self.part = Part::GivenUp(text.clone());
+        Some(Request::Complain(text))
     }
 
-    /// What stands between a performance and its end.
-    fn waits_for(&self, performance: &Performance) -> String {
-        let open = performance.placed.iter().find(|placed| !self.has_ended(placed));
+    /// What is missing for the end.
+    fn waits_for(&self, facts: &Facts<'_>) -> String {
+        let open = self.placed.iter().find(|placed| !has_ended(placed, facts));
         match open {
             Some(placed) => {
-                let failing = self.execution_of(placed).and_then(|execution| execution.failing.as_ref());
+                let failing = placed.execution(facts.orders).and_then(|execution| execution.failing.as_ref());
                 let failing = failing.map(|failing| failing.explanation.clone());
-                let why = failing.or_else(|| Obstacle::first(self).map(|obstacle| obstacle.cause()));
+                let why = failing.or_else(|| Obstacle::first(*facts).map(|obstacle| obstacle.cause()));
                 let why = why.map_or_else(String::new, |why| format!(", but {why}"));
                 format!("the end of {}{why}", placed.order)
             }
-            None if performance.has_acts_left() => {
-                format!("the time of act {}", performance.played.saturating_add(1))
+            None if self.has_acts_left() => {
+                format!("the time of act {}", self.played.saturating_add(1))
             }
-            None if self.sleeps(performance) => "an attempt to wake up".to_owned(),
-            None if *self.link() != Link::Up => "the server".to_owned(),
+            None if self.sleeps(facts) => "an attempt to wake up".to_owned(),
+            None if !facts.connections.is_up() => "the server".to_owned(),
             None => "the document to show what its journal says".to_owned(),
         }
     }
+}
+
+/// Whether nothing more comes of an order: the server has reported its end, and the journal what led to it.
+fn has_ended(placed: &Placed, facts: &Facts<'_>) -> bool {
+    placed.start_failure.is_some()
+        || placed.execution(facts.orders).is_some_and(|execution| match &execution.end {
+            Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+            Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
+                execution.refused.is_some() || updates(execution).any(failed_for_good)
+            }
+            Some(_) => true,
+            None => false,
+        })
 }
 
 /// The attempts of the update that were observed.

@@ -2,6 +2,7 @@
 
 use crate::{
     app::{
+        orders::poll_schedule::Asking,
         testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
         *,
     },

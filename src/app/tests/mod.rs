@@ -145,7 +145,7 @@ fn the_seed_scenario_is_right_at_1001() {
     assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));
     let words = explain(order, app.stage(order));
     assert_eq!((words.kind, words.head), (Kind::Good, "APPLIED ONCE"));
-    assert!(app.summary().contains("verdict RIGHT: stock 1001 is right"), "{}", app.summary());
+    assert!(summary(&app).contains("verdict RIGHT: stock 1001 is right"), "{}", summary(&app));
 }
 
 #[test]
@@ -240,10 +240,10 @@ fn a_frozen_screen_loses_nothing() {
     scene.started(UPDATE, 3);
     scene.done(UPDATE, 3, Outcome::Replayed);
     scene.wait(3_000);
-    assert_eq!((picture(&scene.app), scene.app.held()), (before.clone(), Some(2)));
+    assert_eq!((picture(&scene.app), scene.app.view().queued()), (before.clone(), Some(2)));
     scene.press(Intent::Freeze);
     assert_ne!(picture(&scene.app), before);
-    assert_eq!(scene.app.held(), None);
+    assert_eq!(scene.app.view().queued(), None);
 }
 
 #[test]
@@ -343,9 +343,9 @@ fn a_reset_makes_a_frozen_screen_live_again() {
     let mut scene = Scene::right();
     scene.press(Intent::Freeze);
     scene.press(Intent::AskReset);
-    assert!(scene.app.held().is_some());
+    assert!(scene.app.view().queued().is_some());
     scene.press(Intent::Yes);
-    assert_eq!(scene.app.held(), None);
+    assert_eq!(scene.app.view().queued(), None);
 }
 
 #[test]

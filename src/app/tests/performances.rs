@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Performance, Question, Setup,
+        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Question, ScenarioRun, Setup,
         StepState,
         testing::{
             fixture::setup,
@@ -24,7 +24,7 @@ fn played(name: &str) -> World {
 fn every_scenario_that_is_built_in_comes_as_it_says() {
     for (name, _) in BUILT_IN {
         let world = played(name);
-        let part = world.app().performance().map(Performance::part);
+        let part = world.app().scenario_run().map(ScenarioRun::part);
         let Some(Part::Over(judged)) = part else { panic!("{name}: {part:?}") };
         assert_eq!(judged.complaint(), None, "{name}");
         assert!(judged.checks.len() >= 2, "{name}");
@@ -37,7 +37,7 @@ fn what_does_not_come_as_expected_is_named() {
     unguarded.guard = Guard::Off;
     let mut world = World::new(performance(unguarded));
     world.settle();
-    let Some(Part::Over(judged)) = world.app().performance().map(Performance::part) else { panic!() };
+    let Some(Part::Over(judged)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
     assert!(!judged.holds());
     assert_eq!(judged.complaint().unwrap(), "stock 2 instead of 1001; verdict wrong instead of right");
     assert_eq!(world.app().account().audit.verdict(), Verdict::Wrong);
@@ -48,16 +48,16 @@ fn nothing_is_sent_before_server_worker_and_stock_are_there() {
     let world = World::new(performance(scenario("happy-path")));
     let sent = world.asked.iter().filter(|command| matches!(command, Command::StartOrder(_))).count();
     assert_eq!(sent, 1, "{:?}", world.asked);
-    assert!(world.app().performance().is_some_and(Performance::has_begun));
+    assert!(world.app().scenario_run().is_some_and(ScenarioRun::has_begun));
 }
 
 #[test]
 fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
     let mut world = World::new(performance(scenario("happy-path")));
     world.wait(59_000);
-    assert!(!world.app().performance().unwrap().is_over());
+    assert!(!world.app().scenario_run().unwrap().is_over());
     world.wait(2_000);
-    let Some(Part::GivenUp(why)) = world.app().performance().map(Performance::part) else { panic!() };
+    let Some(Part::GivenUp(why)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
     assert_eq!(why, "not over after 60 s: it waits for the end of A12");
 }
 
@@ -80,7 +80,7 @@ fn a_failing_workflow_task_is_named_as_the_cause_at_the_limit() {
     let answer = Ok(Description { at, open: true, pending, failing: Some(failing), others: Vec::new() });
     world.tell(Message::Described { workflow, run, answer });
     world.wait(61_000);
-    let Some(Part::GivenUp(why)) = world.app().performance().map(Performance::part) else { panic!() };
+    let Some(Part::GivenUp(why)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
     assert_eq!(why, "not over after 60 s: it waits for the end of A12, but the worker has no key");
 }
 
@@ -298,9 +298,12 @@ fn on_a_database_that_somebody_has_used_only_the_verdict_counts() {
     };
     let mut again = world.again(programme);
     again.settle();
-    let Some(Part::Over(judged)) = again.app().performance().map(Performance::part) else { panic!() };
+    let Some(Part::Over(judged)) = again.app().scenario_run().map(ScenarioRun::part) else { panic!() };
     assert!(judged.holds(), "{:?}", judged.checks);
-    assert_eq!(again.app().outcome_of(&again.app().performance().unwrap().placed()[0]), Ok(OrderOutcome::Replayed));
+    assert_eq!(
+        again.app().scenario_run().unwrap().placed()[0].outcome(again.app().orders()),
+        Ok(OrderOutcome::Replayed)
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::{
     app::{
+        summary,
         testing::fixture::{SUPPLIER, Scene, UPDATE},
         *,
     },
@@ -50,7 +51,7 @@ fn tell(scene: &mut Scene, restarted: bool, records: &[Record], more: bool) {
 }
 
 fn before_the_reset(scene: &Scene) -> String {
-    let summary = scene.app.summary();
+    let summary = summary(&scene.app);
     let line = summary.lines().find_map(|line| line.strip_prefix("before the last reset: "));
     line.unwrap_or("nothing").to_owned()
 }
@@ -102,7 +103,7 @@ const REPLACED: &str = "orders 2, applied more than once 1, verdict WRONG";
 fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
     let (mut scene, journal) = replaced();
     tell(&mut scene, true, &journal, false);
-    let whole = (picture(&scene.app), scene.app.summary());
+    let whole = (picture(&scene.app), summary(&scene.app));
     assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));
     for size in 1..journal.len() {
         let (mut scene, journal) = replaced();
@@ -117,7 +118,7 @@ fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
             });
             tell(&mut scene, index == 0, part, index + 1 < parts.len());
         }
-        assert_eq!((picture(&scene.app), scene.app.summary()), whole, "{size} at a time");
+        assert_eq!((picture(&scene.app), summary(&scene.app)), whole, "{size} at a time");
     }
 }
 
@@ -148,7 +149,7 @@ fn a_journal_that_breaks_before_its_end_is_judged_once_it_was_read() {
         scene.tell(Message::JournalUnreadable { cause: "damaged".into() });
         scene.tell(Message::ReadingJournal { read: 0, of: 0 });
         assert_eq!((scene.app.judgement(), before_the_reset(&scene).as_str()), (Judgement::None, "nothing"));
-        assert!(scene.app.summary().contains("verdict none: the journal was not read to its end"));
+        assert!(summary(&scene.app).contains("verdict none: the journal was not read to its end"));
         tell(&mut scene, from_the_start, &journal[if from_the_start { 0 } else { 9 }..], false);
         assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Link, Message, Part, Performance, Setup, Worker,
+        App, Link, Message, Part, ScenarioRun, Setup, Worker,
         testing::{
             fixture,
             headless::{performance, scenario},
@@ -40,7 +40,7 @@ impl Stage {
     }
 
     fn given_up(&self) -> Option<&str> {
-        match self.app.performance().map(Performance::part) {
+        match self.app.scenario_run().map(ScenarioRun::part) {
             Some(Part::GivenUp(why)) => Some(why),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     app::{
+        summary,
         testing::fixture::{Scene, UPDATE},
         *,
     },
@@ -19,7 +20,7 @@ fn no_stock_is_right_while_the_effect_of_an_open_order_is_in_it() {
     assert_eq!((scene.app.judgement(), scene.app.orders().unsettled()), (Judgement::Right, 0), "nothing is in yet");
     let mut scene = Scene::mid_retry();
     assert_eq!(scene.app.judgement(), Judgement::Pending);
-    assert!(scene.app.summary().contains("verdict PENDING: "), "{}", scene.app.summary());
+    assert!(summary(&scene.app).contains("verdict PENDING: "), "{}", summary(&scene.app));
     scene.started(UPDATE, 3);
     scene.done(UPDATE, 3, Outcome::Replayed);
     assert_eq!(scene.app.judgement(), Judgement::Pending, "the supplier is still to come");
@@ -65,7 +66,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         let app = &scene.app;
         assert_eq!((app.judgement(), app.orders().len(), app.orders().open()), (Judgement::Right, 1, 1));
         assert!(app.notice().unwrap().text.contains("2 ended orders left the table"), "{:?}", app.notice());
-        let summary = app.summary();
+        let summary = summary(&app);
         let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";
         assert!(summary.contains("orders 1 (open 1), attempts 0") && summary.contains(expected), "{summary}");
         scene.ended(OrderOutcome::Applied);
@@ -92,7 +93,7 @@ fn one_rule_holds_for_own_resets_and_those_of_others() {
             scene.tell(Message::ResetDone(Ok(None)));
         }
         scene.ended(OrderOutcome::Applied);
-        (picture(&scene.app), scene.app.summary())
+        (picture(&scene.app), summary(&scene.app))
     };
     assert_eq!(state(true), state(false));
     assert!(!state(false).0.contains("AppliedOnce"));

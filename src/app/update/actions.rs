@@ -1,233 +1,236 @@
-//! What each intent does: a change of the state, commands for the runtime, or a sentence that says why not. The longer
-//! ones are in `ordering`, `operating`, `editing` and `view`.
+//! The keys: one place decides for each whether it applies now, and what it does.
 
 use crate::app::{
-    App, Command, Intent, Link, Overlay, Panel, Question, Server, Walkthrough, Worker, notice::Tone,
+    App,
+    command::Command,
+    intent::{Intent, Overlay, Question},
+    message::Server,
+    notice::Tone,
     orders::execution::Execution,
+    walkthrough::Walkthrough,
 };
 
+/// Orders of a burst.
 const BURST: usize = 10;
 
-impl App {
-    pub(in crate::app) fn intend(&mut self, intent: Intent) -> Vec<Command> {
-        match intent {
-            Intent::FreshOrder => return self.fresh_orders(1),
-            Intent::Burst => return self.fresh_orders(BURST),
-            Intent::SeedOrder => return self.seed_order(),
-            Intent::OrderAgain => return self.again(true),
-            Intent::SameStart => return self.again(false),
-            Intent::NextFaults => return self.next_faults(),
-            Intent::NextGuard => self.next_guard(),
-            Intent::KillWorker => return self.kill_worker(),
-            Intent::ToggleWorker => return self.toggle_worker(),
-            Intent::ToggleServer => return self.toggle_server(),
-            Intent::RetryNow => return self.retry_now(),
-            Intent::AskCancel => return self.ask_cancel(),
-            Intent::AskReset => self.show(Overlay::Confirm(Question::Reset)),
-            Intent::Yes => return self.confirm(),
-            Intent::No => self.show(self.beneath()),
-            Intent::Close => return self.close(),
-            Intent::EditPlan => return self.edit_plan(),
-            Intent::Filter => self.edit_filter(),
-            Intent::Edit(request) => self.edit(request),
-            Intent::Submit => return self.submit(),
-            Intent::Help => self.toggle(Overlay::Help),
-            Intent::Statistics => self.toggle(Overlay::Statistics),
-            Intent::Log => self.toggle(Overlay::Log),
-            Intent::ShowCommand => return self.show_command(),
-            Intent::OpenWebUi => return self.open_web_ui(),
-            Intent::CopyWorkflowId => return self.copy(),
-            Intent::Compare => return self.compare(false),
-            Intent::CompareInterleaved => return self.compare(true),
-            Intent::Freeze => self.toggle_freeze(),
-            Intent::Zoom => self.zoom(),
-            Intent::Details => self.details(),
-            Intent::NextPanel => self.next_panel(1),
-            Intent::PreviousPanel => self.next_panel(-1),
-            Intent::Focus(panel) => self.focus(panel),
-            Intent::Select(step) => self.go(step),
-            Intent::SelectRow(row) => self.select_row(row),
-            Intent::NextTheme => self.change_theme(),
-            Intent::Mouse => return self.toggle_mouse(),
-            Intent::Walkthrough => return self.walk_through(),
-            Intent::GoOn => return self.go_on(),
-            Intent::GoBack => return self.go_back(),
-            Intent::RepeatStep => return self.play_step(),
-            Intent::SkipStep => return self.skip_step(),
-            Intent::Blank => self.show(Overlay::Blank),
-            Intent::NextPace => self.next_pace(),
-            // A recording is moved through from outside.
-            Intent::Seek(_) => {}
-            Intent::Suspend => return vec![Command::Suspend],
-            Intent::Quit if self.setup().above_dashboard => return vec![Command::Return],
-            Intent::Quit | Intent::Exit => return vec![Command::Quit],
-        }
-        Vec::new()
+/// What a key does now.
+struct Action {
+    /// Whether it has an effect now; the footer shows only such keys. One without says why.
+    applies: bool,
+    effect: Box<dyn FnOnce(&mut App) -> Vec<Command>>,
+}
+
+impl Action {
+    /// An action that may return commands.
+    fn new(applies: bool, effect: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
+        Self { applies, effect: Box::new(effect) }
     }
 
-    /// Whether a key would do something now. The footer shows only those that would.
+    /// An action that changes only the state.
+    fn local(applies: bool, effect: impl FnOnce(&mut App) + 'static) -> Self {
+        Self::new(applies, move |app| {
+            effect(app);
+            Vec::new()
+        })
+    }
+
+    /// An action that is a command, and always applies.
+    fn command(command: Command) -> Self {
+        Self::new(true, move |_| vec![command])
+    }
+}
+
+impl App {
+    /// Whether a key has an effect now.
     #[must_use]
     pub fn can(&self, intent: Intent) -> bool {
-        let connected = *self.link() == Link::Up;
-        let some = !self.orders().is_empty();
+        self.action(intent).applies
+    }
+
+    /// Does what a key asks for, or says why not.
+    pub(super) fn act(&mut self, intent: Intent) -> Vec<Command> {
+        (self.action(intent).effect)(self)
+    }
+
+    fn action(&self, intent: Intent) -> Action {
+        let up = self.connections.is_up();
+        let some = !self.orders.is_empty();
+        let open = || up && self.selected().is_some_and(|order| !order.is_over());
         match intent {
-            Intent::FreshOrder | Intent::SeedOrder | Intent::Burst | Intent::Compare | Intent::CompareInterleaved => {
-                connected
+            Intent::FreshOrder => Action::new(up, |app| app.send_fresh_orders(1)),
+            Intent::Burst => Action::new(up, |app| app.send_fresh_orders(BURST)),
+            Intent::SeedOrder => Action::new(up, Self::send_seed_order),
+            Intent::OrderAgain => Action::new(up && some, |app| app.send_again(true)),
+            Intent::SameStart => Action::new(up && some, |app| app.send_again(false)),
+            Intent::Compare => Action::new(up, |app| app.compare(false)),
+            Intent::CompareInterleaved => Action::new(up, |app| app.compare(true)),
+            Intent::RetryNow => Action::new(open(), Self::retry_now),
+            Intent::AskCancel => Action::new(open(), Self::ask_cancel),
+            Intent::NextFaults => Action::new(self.options.faults_allowed, Self::select_next_faults),
+            Intent::EditPlan => Action::new(self.options.faults_allowed, Self::edit_plan),
+            Intent::NextGuard => Action::local(true, Self::select_next_guard),
+            Intent::KillWorker => Action::new(self.connections.has_worker(), Self::kill_worker),
+            Intent::ToggleWorker => Action::new(true, Self::toggle_worker),
+            Intent::ToggleServer => {
+                let applies = matches!(self.server(), Server::Running { .. } | Server::Killed);
+                Action::new(applies, Self::toggle_server)
             }
-            Intent::OrderAgain | Intent::SameStart => connected && some,
-            Intent::RetryNow | Intent::AskCancel => connected && self.selected().is_some_and(|order| !order.is_over()),
-            Intent::NextFaults | Intent::EditPlan => self.setup().faults_allowed,
-            Intent::KillWorker => self.has_worker(),
-            Intent::ToggleServer => matches!(self.server(), Server::Running { .. } | Server::Killed),
-            Intent::Select(_)
-            | Intent::SelectRow(_)
-            | Intent::Filter
-            | Intent::Details
-            | Intent::ShowCommand
-            | Intent::CopyWorkflowId
-            | Intent::OpenWebUi => some,
-            Intent::Close => {
-                self.overlay() != Overlay::None
-                    || self.zoomed
-                    || self.panel != Panel::Orders
-                    || !self.filter().is_empty()
-            }
-            Intent::Yes | Intent::No => matches!(self.overlay(), Overlay::Confirm(_)),
-            Intent::Edit(_) | Intent::Submit => matches!(self.overlay(), Overlay::Plan | Overlay::Filter),
-            Intent::GoOn | Intent::SkipStep => {
-                self.walkthrough().is_some_and(|walkthrough| walkthrough.step().is_some())
-            }
-            Intent::Blank => self.walkthrough().is_some(),
-            Intent::GoBack => self.walkthrough().is_some_and(|walkthrough| walkthrough.position().0 > 0),
-            Intent::RepeatStep => {
-                self.walkthrough().and_then(Walkthrough::step).is_some_and(|(step, _)| step.scenario.is_some())
-            }
-            Intent::ToggleWorker
-            | Intent::Walkthrough
-            | Intent::NextPace
-            | Intent::Seek(_)
-            | Intent::NextGuard
-            | Intent::AskReset
-            | Intent::Freeze
-            | Intent::Zoom
-            | Intent::NextPanel
-            | Intent::PreviousPanel
-            | Intent::Focus(_)
-            | Intent::Statistics
-            | Intent::Log
-            | Intent::NextTheme
-            | Intent::Mouse
-            | Intent::Suspend
-            | Intent::Help
-            | Intent::Quit
-            | Intent::Exit => true,
+            Intent::AskReset => Action::local(true, |app| app.view.show(Overlay::Confirm(Question::Reset))),
+            Intent::ShowCommand => Action::new(some, Self::show_command),
+            Intent::OpenWebUi => Action::new(some, Self::open_web_ui),
+            Intent::CopyWorkflowId => Action::new(some, Self::copy),
+            Intent::Freeze => Action::local(true, Self::toggle_freeze),
+            Intent::NextTheme => Action::local(true, Self::select_next_theme),
+            Intent::Mouse => Action::new(true, Self::toggle_mouse),
+            Intent::Suspend => Action::command(Command::Suspend),
+            Intent::Quit if self.options.above_dashboard => Action::command(Command::Return),
+            Intent::Quit | Intent::Exit => Action::command(Command::Quit),
+            // The player of a recording moves through it.
+            Intent::Seek(_) => Action::local(true, |_| {}),
+            Intent::Walkthrough
+            | Intent::GoOn
+            | Intent::GoBack
+            | Intent::RepeatStep
+            | Intent::SkipStep
+            | Intent::Blank
+            | Intent::NextPace => self.step_action(intent),
+            _ => self.view_action(intent),
         }
     }
 
-    /// A worker process of this dashboard lives.
-    #[must_use]
-    pub fn has_worker(&self) -> bool {
-        matches!(self.worker(), Worker::Starting | Worker::Ready { .. } | Worker::Stopping)
+    /// Actions of a walkthrough.
+    fn step_action(&self, intent: Intent) -> Action {
+        let walkthrough = self.walkthrough();
+        let step = walkthrough.and_then(Walkthrough::step);
+        match intent {
+            Intent::GoOn => Action::new(step.is_some(), Self::go_on),
+            Intent::SkipStep => Action::new(step.is_some(), Self::skip_step),
+            Intent::GoBack => {
+                Action::local(walkthrough.is_some_and(|walkthrough| walkthrough.position().0 > 0), Self::go_back)
+            }
+            Intent::RepeatStep => Action::new(step.is_some_and(|(step, _)| step.scenario.is_some()), Self::play_step),
+            Intent::Blank => Action::local(walkthrough.is_some(), |app| app.view.show(Overlay::Blank)),
+            Intent::NextPace => Action::local(true, Self::select_next_pace),
+            _ => Action::new(true, Self::show_walkthrough),
+        }
     }
 
-    pub(in crate::app) fn show(&mut self, overlay: Overlay) {
-        self.overlay = overlay;
-        self.scroll.overlay = 0;
+    /// Actions that change only what the screen shows.
+    fn view_action(&self, intent: Intent) -> Action {
+        let some = !self.orders.is_empty();
+        let overlay = self.overlay();
+        let is_edited = matches!(overlay, Overlay::Plan | Overlay::Filter);
+        match intent {
+            Intent::Yes => Action::new(matches!(overlay, Overlay::Confirm(_)), Self::confirm),
+            Intent::No => Action::local(matches!(overlay, Overlay::Confirm(_)), |app| app.view.show(app.beneath())),
+            Intent::Close => {
+                let applies = overlay != Overlay::None || self.view.is_focused() || !self.filter().is_empty();
+                Action::new(applies, Self::close)
+            }
+            Intent::Edit(request) => Action::local(is_edited, move |app| app.edit(request)),
+            Intent::Submit => Action::local(is_edited, Self::submit),
+            Intent::Filter => Action::local(some, Self::edit_filter),
+            Intent::Help => Action::local(true, |app| app.toggle(Overlay::Help)),
+            Intent::Statistics => Action::local(true, |app| app.toggle(Overlay::Statistics)),
+            Intent::Log => Action::local(true, |app| app.toggle(Overlay::Log)),
+            Intent::Zoom => Action::local(true, |app| app.view.toggle_zoom()),
+            Intent::Details => Action::local(some, |app| app.view.show_details()),
+            Intent::NextPanel => Action::local(true, |app| app.view.focus_next(1)),
+            Intent::PreviousPanel => Action::local(true, |app| app.view.focus_next(-1)),
+            Intent::Focus(panel) => Action::local(true, move |app| app.view.focus(panel)),
+            Intent::Select(step) => Action::local(some, move |app| app.view.go(step, &app.orders)),
+            Intent::SelectRow(row) => Action::local(some, move |app| app.view.select_row(row, &app.orders)),
+            _ => Action::local(false, |_| {}),
+        }
     }
 
-    pub(in crate::app) fn toggle(&mut self, overlay: Overlay) {
-        self.show(if self.overlay() == overlay { self.beneath() } else { overlay });
+    /// Shows an overlay, or hides it.
+    pub(super) fn toggle(&mut self, overlay: Overlay) {
+        self.view.show(if self.overlay() == overlay { self.beneath() } else { overlay });
     }
 
-    /// The page under a box: a comparison or a walkthrough goes on behind the help and a question.
-    #[must_use]
-    pub fn beneath(&self) -> Overlay {
-        if self.comparison().is_some() { Overlay::Compare } else { self.base }
-    }
-
-    /// One layer at a time: what lies on top, then the zoom, then the focus, then the filter.
+    /// One layer at a time: the overlay, then the zoom, then the focus, then the filter.
     fn close(&mut self) -> Vec<Command> {
-        match self.overlay {
+        match self.overlay() {
             Overlay::Compare => {
                 let commands = self.end_comparison();
-                self.show(self.beneath());
+                self.view.show(self.beneath());
                 return commands;
             }
             // A clicker's Esc must not end the talk.
-            Overlay::Walkthrough => self.show(Overlay::Confirm(Question::LeaveWalkthrough)),
+            Overlay::Walkthrough => self.view.show(Overlay::Confirm(Question::LeaveWalkthrough)),
             Overlay::Notes => {}
             Overlay::Filter => {
                 self.filter_by("");
-                self.show(self.beneath());
+                self.view.show(self.beneath());
             }
-            Overlay::None if self.zoomed => (self.zoomed, self.panel) = (false, Panel::Orders),
-            Overlay::None if self.panel != Panel::Orders => self.panel = Panel::Orders,
+            Overlay::None if self.view.leave_panel() => {}
             Overlay::None => self.filter_by(""),
-            _ => self.show(self.beneath()),
+            _ => self.view.show(self.beneath()),
         }
         Vec::new()
     }
 
-    pub(in crate::app) fn refuse(&mut self, text: &str) -> Vec<Command> {
-        self.notify(text, Tone::Bad);
-        Vec::new()
-    }
-
+    /// Does what was asked about.
     fn confirm(&mut self) -> Vec<Command> {
-        let Overlay::Confirm(question) = self.overlay else { return Vec::new() };
-        self.show(self.beneath());
+        let Overlay::Confirm(question) = self.overlay() else { return Vec::new() };
+        self.view.show(self.beneath());
         match question {
             // The player of the recording asks this question and acts on the answer.
             Question::LeaveReplay => Vec::new(),
-            // To the dashboard on the same stage.
+            // To the dashboard with the orders of the walkthrough.
             Question::LeaveWalkthrough => {
-                self.base = Overlay::None;
-                self.show(self.beneath());
+                self.view.set_base(Overlay::None);
+                self.view.show(self.beneath());
                 self.notify("the walkthrough waits: p or F5 returns to it", Tone::Plain);
                 Vec::new()
             }
             Question::Reset => {
-                self.earlier.resets = true;
+                self.journal.earlier.resets = true;
                 // The new stock has to be seen.
-                self.thaw();
+                self.resume();
                 vec![Command::Reset]
             }
             Question::StartBeside => vec![Command::StartWorker],
             Question::KillServer => vec![Command::KillServer],
-            Question::Cancel => self.to_cancel.take().map(|(_, run)| Command::Cancel(run)).into_iter().collect(),
+            Question::Cancel(slot) => {
+                let run = self.orders.get(slot).and_then(Execution::run_ids);
+                run.map(Command::Cancel).into_iter().collect()
+            }
         }
     }
 
-    fn compare(&mut self, interleaved: bool) -> Vec<Command> {
-        if *self.link() != Link::Up {
-            return self.refuse("not connected to a Temporal server: nothing can be compared");
+    fn toggle_freeze(&mut self) {
+        if self.view.is_frozen() {
+            self.resume();
+        } else {
+            self.view.freeze(self.now);
         }
-        let commands = self.begin_comparison(interleaved);
-        if !commands.is_empty() {
-            self.show(Overlay::Compare);
-        }
-        commands
     }
 
-    fn change_theme(&mut self) {
-        self.next_theme();
+    fn select_next_theme(&mut self) {
+        self.view.next_theme();
         self.notify(&format!("theme {}", self.look().theme), Tone::Plain);
     }
 
+    fn select_next_pace(&mut self) {
+        let pace = self.view.pace().next();
+        self.view.set_pace(pace);
+        let text = match pace.gap() {
+            0 => format!("pace {pace}: everything shows when it happens"),
+            gap => format!("pace {pace}: events show at least {}.{} s apart", gap / 1_000, gap % 1_000 / 100),
+        };
+        self.notify(&text, Tone::Plain);
+    }
+
     fn toggle_mouse(&mut self) -> Vec<Command> {
-        self.mouse = !self.mouse;
-        let text = if self.mouse {
+        let on = self.view.toggle_mouse();
+        let text = if on {
             "mouse on: click selects, the wheel scrolls; m gives it back to the terminal"
         } else {
             "mouse off: the terminal selects text again"
         };
         self.notify(text, Tone::Plain);
-        vec![Command::Mouse(self.mouse)]
-    }
-
-    /// The selected order; the newest where none was chosen.
-    #[must_use]
-    pub fn selected(&self) -> Option<&Execution> {
-        self.orders().get(self.selected_slot()?)
+        vec![Command::Mouse(on)]
     }
 }

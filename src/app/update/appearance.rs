@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
-
 /// The colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Theme {
@@ -74,25 +72,11 @@ pub struct Look {
     pub still: bool,
 }
 
-impl App {
-    /// From now on only characters that every terminal has.
-    pub const fn use_ascii(&mut self) {
-        self.look.ascii = true;
-        self.dirty = true;
-    }
-
-    /// Takes the next theme, going round.
-    pub fn next_theme(&mut self) {
-        self.look.theme = self.look.theme.next();
-        self.dirty = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::app::testing::fixture;
+    use crate::app::{App, testing::fixture};
 
     #[test]
     fn the_theme_goes_round_from_the_one_that_was_set() {
@@ -101,7 +85,7 @@ mod tests {
         assert_eq!(app.look(), look);
         app.take_dirty();
         for expected in [Theme::Mono, Theme::Terminal, Theme::Contrast, Theme::ColourBlind] {
-            app.next_theme();
+            app.view_mut().next_theme();
             assert_eq!(app.look(), Look { theme: expected, ..look });
             assert!(app.take_dirty());
         }

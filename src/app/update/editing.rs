@@ -1,77 +1,54 @@
-//! The two lines that can be edited: the fault plan and the filter. What is typed shows its effect at once; a wrong
-//! plan shows where it is wrong, and is not taken.
+//! The two lines that can be edited: the fault plan and the filter. The filter applies while it is typed; a plan applies
+//! when it is complete and valid.
 
-use tui_input::{Input, InputRequest};
+use tui_input::InputRequest;
 
-use crate::{
-    app::{App, Command, Overlay, notice::Tone},
-    domain::sanitize,
-    faults::{FaultPlan, PlanError},
-};
+use crate::app::{App, command::Command, intent::Overlay, notice::Tone};
 
-/// The longest line that can be typed, in characters.
-const LONGEST: usize = 400;
+use super::operating::FAULTS_NOT_ALLOWED;
 
 impl App {
-    pub(in crate::app) fn edit_plan(&mut self) -> Vec<Command> {
-        if !self.setup().faults_allowed {
-            return self.refuse(NOT_ALLOWED);
+    /// Begins to edit the fault plan.
+    pub(super) fn edit_plan(&mut self) -> Vec<Command> {
+        if !self.options.faults_allowed {
+            return self.refuse(FAULTS_NOT_ALLOWED);
         }
-        self.input = Input::new(self.plan().to_string());
-        self.show(Overlay::Plan);
+        self.view.edit_line(self.composer.plan().to_string(), Overlay::Plan);
         Vec::new()
     }
 
-    pub(in crate::app) fn edit_filter(&mut self) {
-        self.input = Input::new(self.filter().to_owned());
-        self.show(Overlay::Filter);
+    /// Begins to edit the filter.
+    pub(super) fn edit_filter(&mut self) {
+        self.view.edit_line(self.filter().to_owned(), Overlay::Filter);
     }
 
-    pub(in crate::app) fn edit(&mut self, request: InputRequest) {
-        let full = self.input.value().chars().count() >= LONGEST;
-        if matches!(request, InputRequest::InsertChar(character) if full || !is_harmless(character)) {
-            return;
-        }
-        self.input.handle(request);
-        if self.overlay == Overlay::Filter {
-            let text = self.input.value().trim().to_owned();
+    /// Applies a key to the line.
+    pub(super) fn edit(&mut self, request: InputRequest) {
+        if self.view.edit(request) && self.overlay() == Overlay::Filter {
+            let text = self.input().value().trim().to_owned();
             self.filter_by(&text);
-            self.selection = None;
+            self.view.select_newest();
         }
     }
 
-    pub(in crate::app) fn submit(&mut self) -> Vec<Command> {
-        match (self.overlay, self.edited_plan()) {
+    /// Applies the line. A plan with a mistake stays open, with the mistake under its character.
+    pub(super) fn submit(&mut self) {
+        match (self.overlay(), self.edited_plan()) {
             (Overlay::Plan, Ok(plan)) => {
                 self.notify(&format!("next orders: faults {plan}"), Tone::Plain);
-                self.plan = plan;
+                self.composer.set_plan(plan);
             }
-            // The mistake is on the screen, under its character.
-            (Overlay::Plan, Err(_)) => return Vec::new(),
+            (Overlay::Plan, Err(_)) => return,
             _ => {}
         }
-        self.show(Overlay::None);
-        Vec::new()
+        self.view.show(Overlay::None);
     }
 
-    /// The plan as it is typed.
-    ///
-    /// # Errors
-    /// [`PlanError`], with the character.
-    pub fn edited_plan(&self) -> Result<FaultPlan, PlanError> {
-        self.input.value().parse()
+    /// Shows only the orders that `text` finds.
+    pub(in crate::app) fn filter_by(&mut self, text: &str) {
+        self.view.filter_by(text, &mut self.orders, &self.options.retry);
     }
 }
-
-/// A line feed of a paste, or what would be invisible on the screen, is no part of a line.
-fn is_harmless(character: char) -> bool {
-    let mut text = [0; 4];
-    let text = character.encode_utf8(&mut text);
-    sanitize(text, 1) == *text
-}
-
-pub(in crate::app) const NOT_ALLOWED: &str =
-    "this server is not on loopback: planned faults are for a server of your own";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,13 @@
 //! The rows of the table: all orders, or those that the filter finds. It looks at each order when it is set, and from then
 //! on at those that change: a frame costs the same with it and without.
 
-use crate::app::{App, Execution, Orders, Slot, stage_word, verdict_word};
+use crate::{
+    app::{
+        derive::words::{stage_word, verdict_word},
+        orders::{Orders, Slot, execution::Execution},
+    },
+    domain::RetryWaits,
+};
 
 /// The orders to show, newest first.
 #[derive(Debug)]
@@ -53,71 +59,74 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Of more orders that change at once, looking at all is quicker.
-const FEW: usize = 32;
+/// If more orders change at once, a search through all of them is faster.
+const MAX_SINGLE_UPDATES: usize = 32;
 
-/// What the orders are filtered by; without a text, all are shown.
+/// The text that orders are filtered by, and the orders that it finds. An empty text finds all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    pub(in crate::app) text: String,
+    text: String,
     /// In lower case.
     words: Vec<String>,
     /// Newest first.
     found: Vec<Slot>,
 }
 
-impl App {
+impl Filter {
+    /// A filter that has not searched yet.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let words = text.split_whitespace().map(str::to_lowercase).collect();
+        Self { text: text.to_owned(), words, found: Vec::new() }
+    }
+
+    /// The text as it was typed; empty if all orders are shown.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The orders to show.
     #[must_use]
-    pub fn rows(&self) -> Rows<'_> {
-        if self.filter.text.is_empty() {
-            Rows::All(&self.orders)
-        } else {
-            Rows::Found(&self.orders, &self.filter.found)
-        }
+    pub fn rows<'a>(&'a self, orders: &'a Orders) -> Rows<'a> {
+        if self.text.is_empty() { Rows::All(orders) } else { Rows::Found(orders, &self.found) }
     }
 
-    /// Shows only the orders that `text` finds; all of them where it is empty.
-    pub(in crate::app) fn filter_by(&mut self, text: &str) {
-        let words = text.split_whitespace().map(str::to_lowercase).collect();
-        self.filter = Filter { text: text.to_owned(), words, found: Vec::new() };
-        self.orders.follow(!text.is_empty());
-        self.look_at_all();
+    /// Looks at all orders.
+    pub fn search(&mut self, orders: &Orders, waits: &RetryWaits) {
+        let fitting = orders.newest_first(0).filter(|(_, order)| self.fits(order, waits)).map(|(slot, _)| slot);
+        self.found = fitting.collect();
     }
 
-    fn look_at_all(&mut self) {
-        let fitting = self.orders.newest_first(0).filter(|(_, order)| self.fits(order)).map(|(slot, _)| slot);
-        self.filter.found = fitting.collect();
-    }
-
-    /// Looks at the orders that have changed. To be called after every message.
-    pub(in crate::app) fn filter_changed(&mut self) {
-        let mut changed = self.orders.take_changed();
+    /// Looks at the orders that have changed since the last call.
+    pub fn update(&mut self, orders: &mut Orders, waits: &RetryWaits) {
+        let mut changed = orders.take_changed();
         changed.sort_unstable();
         changed.dedup();
-        if changed.len() > FEW {
-            return self.look_at_all();
+        if changed.len() > MAX_SINGLE_UPDATES {
+            return self.search(orders, waits);
         }
-        // All of them first: what stays is in its order then, and can be searched.
-        self.filter.found.retain(|slot| !changed.contains(slot));
+        // Remove all of them first: the others are in order, and can be searched.
+        self.found.retain(|slot| !changed.contains(slot));
         for slot in changed {
-            if self.orders.get(slot).is_some_and(|order| self.fits(order)) {
-                let position = self.orders.position(slot);
-                let index = self.filter.found.partition_point(|found| self.orders.position(*found) < position);
-                self.filter.found.insert(index, slot);
+            if orders.get(slot).is_some_and(|order| self.fits(order, waits)) {
+                let position = orders.position(slot);
+                let index = self.found.partition_point(|found| orders.position(*found) < position);
+                self.found.insert(index, slot);
             }
         }
     }
 
     /// Whether every word is in what the table shows of the order, or in its workflow id.
-    pub(in crate::app) fn fits(&self, order: &Execution) -> bool {
+    #[must_use]
+    pub fn fits(&self, order: &Execution, waits: &RetryWaits) -> bool {
         let names = [order.order.to_lowercase(), order.workflow.to_lowercase()];
         let state = || {
             let verdict = verdict_word(order.verdict()).to_lowercase();
             let open = if order.is_over() { "" } else { "open" };
-            [stage_word(self.stage(order)).to_owned(), verdict, open.to_owned()]
+            [stage_word(order.stage(waits)).to_owned(), verdict, open.to_owned()]
         };
-        let mut wanted = self.filter.words.iter();
+        let mut wanted = self.words.iter();
         wanted
             .all(|word| names.iter().any(|name| name.contains(word)) || state().iter().any(|text| text.contains(word)))
     }

@@ -1,12 +1,143 @@
-//! What keys and messages change: an entry point for each group of intents and facts.
+//! What messages and keys change: the entry points of the application.
 
-pub(super) mod actions;
+mod actions;
 pub(super) mod appearance;
-pub(super) mod editing;
-pub(super) mod facts;
+mod comparing;
+mod editing;
 pub(super) mod filter;
-pub(super) mod operating;
-pub(super) mod ordering;
+mod messages;
+mod operating;
+mod ordering;
 pub(super) mod pace;
-pub(super) mod polling;
+mod running;
+pub(super) mod scroll;
+mod stepping;
 pub(super) mod view;
+
+use crate::domain::UnixMillis;
+
+use super::{
+    App,
+    command::{Command, Run},
+    derive::trouble::{age, trouble},
+    intent::Overlay,
+    message::Message,
+    notice::Tone,
+    scenario_run::Noted,
+};
+
+impl App {
+    /// Applies a message. Returns what to do for it.
+    pub fn update(&mut self, message: Message) -> Vec<Command> {
+        let noted = Noted::of(&message);
+        let mut commands = self.receive(message);
+        commands.extend(self.advance_run(noted.as_ref()));
+        commands.extend(self.follow_steps());
+        self.view.update_filter(&mut self.orders, &self.options.retry);
+        commands
+    }
+
+    /// Applies a message now, or queues it while the screen is frozen.
+    fn receive(&mut self, message: Message) -> Vec<Command> {
+        match message {
+            Message::Tick { now } => {
+                self.tick(now);
+                return self.poll().into_iter().collect();
+            }
+            Message::Intent(intent) => {
+                self.view.set_echo(intent, self.now);
+                return self.act(intent);
+            }
+            Message::Resized { width, height } => self.view.resize(width, height),
+            Message::Limits(limits) => self.view.set_limits(limits),
+            line @ Message::Logged { .. } => {
+                self.view.mark_dirty(self.overlay() == Overlay::Log);
+                self.apply(line);
+            }
+            fact @ (Message::Link(_)
+            | Message::Server(_)
+            | Message::Worker(_)
+            | Message::Pollers { .. }
+            | Message::Compared(_)
+            | Message::Presented(_)
+            | Message::Copied { .. }
+            | Message::NotOpened { .. }
+            | Message::Notice { .. }) => {
+                self.view.mark_dirty(true);
+                self.apply(fact);
+            }
+            fact => {
+                if let Message::Described { workflow, run, .. } = &fact {
+                    self.connections.on_answer(&Run { workflow: workflow.clone(), run: run.clone() });
+                }
+                self.view.mark_dirty(true);
+                self.apply_or_queue(fact);
+            }
+        }
+        Vec::new()
+    }
+
+    fn apply_or_queue(&mut self, fact: Message) {
+        if !self.view.is_frozen() {
+            return self.apply(fact);
+        }
+        if self.view.queue(fact) {
+            self.resume();
+            self.notify("the screen is live again: too much happened behind it", Tone::Bad);
+        }
+    }
+
+    /// Applies the queued messages, and makes a frozen screen live.
+    fn resume(&mut self) {
+        for message in self.view.resume() {
+            self.apply(message);
+        }
+    }
+
+    /// Asks the server about open orders; not while the screen is frozen, because nothing would show.
+    fn poll(&mut self) -> Option<Command> {
+        if self.view.is_frozen() {
+            return None;
+        }
+        let selected = self.selected_slot();
+        self.connections.poll(self.now, &self.orders, selected)
+    }
+
+    fn tick(&mut self, now: UnixMillis) {
+        let before = self.shown_now();
+        self.now = self.now.max(now);
+        let expired = self.log.expire_notice(self.now);
+        self.view.mark_dirty(expired);
+        self.view.expire_echo(now);
+        let shown = self.shown_now();
+        let passed = |millis: u64| shown.0 / millis != before.0 / millis;
+        let moves = passed(100) && self.shows_tenths() || passed(1_000) && self.shows_time(before);
+        self.view.mark_dirty(moves);
+    }
+
+    /// Whether the selected order's countdown and running attempts move in tenths of a second.
+    fn shows_tenths(&self) -> bool {
+        !self.look().still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
+    }
+
+    /// Whether something on the screen moves with the clock alone: a countdown, or an age in seconds.
+    fn shows_time(&self, before: UnixMillis) -> bool {
+        let sources = [&self.journal.journal, &self.journal.document_source];
+        let ages = sources.into_iter().filter_map(|source| source.heard);
+        let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
+        let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
+        let presents = self.view.base() != Overlay::None;
+        compares || presents || self.orders.open() > 0 || trouble(self).is_some() || ages.max().is_some_and(moves)
+    }
+
+    /// Shows and logs a notice.
+    fn notify(&mut self, text: &str, tone: Tone) {
+        self.log.notify(text, tone, self.now);
+    }
+
+    /// Says why a key does nothing.
+    fn refuse(&mut self, text: &str) -> Vec<Command> {
+        self.notify(text, Tone::Bad);
+        Vec::new()
+    }
+}

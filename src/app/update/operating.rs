@@ -8,32 +8,37 @@ use crate::{
         notice::Tone,
     },
     domain::{Activity, Guard},
-    faults::Preset,
 };
 
 /// Hosts of Temporal Cloud, by namespace and by region, and its Web UI.
 const CLOUD: [&str; 2] = [".tmprl.cloud", ".api.temporal.io"];
 const CLOUD_WEB_UI: &str = "https://cloud.temporal.io";
 
+/// Why there are no planned faults.
+pub(super) const FAULTS_NOT_ALLOWED: &str =
+    "this server is not on loopback: planned faults are for a server of your own";
+
 impl App {
-    pub(in crate::app) fn next_faults(&mut self) -> Vec<Command> {
-        if !self.setup().faults_allowed {
-            return self.refuse(super::editing::NOT_ALLOWED);
+    /// Selects the next fault preset.
+    pub(super) fn select_next_faults(&mut self) -> Vec<Command> {
+        if !self.options.faults_allowed {
+            return self.refuse(FAULTS_NOT_ALLOWED);
         }
-        let preset = Preset::of(self.plan()).map_or(Preset::Seed, Preset::next);
-        self.plan = preset.plan();
+        let preset = self.composer.next_preset();
         self.notify(&format!("next orders: faults {preset}, {}", preset.meaning()), Tone::Plain);
         Vec::new()
     }
 
-    pub(in crate::app) fn next_guard(&mut self) {
-        self.guard = self.guard.next();
-        let tone = if self.guard == Guard::Ledger { Tone::Good } else { Tone::Bad };
-        let text = format!("next orders: guard {}, {}", self.guard, self.guard.meaning());
-        self.notify(&text, tone);
+    /// Selects the next guard.
+    pub(super) fn select_next_guard(&mut self) {
+        let guard = self.guard().next();
+        self.composer.set_guard(guard);
+        let tone = if guard == Guard::Ledger { Tone::Good } else { Tone::Bad };
+        self.notify(&format!("next orders: guard {guard}, {}", guard.meaning()), tone);
     }
 
-    pub(in crate::app) fn kill_worker(&mut self) -> Vec<Command> {
+    /// Kills the worker process.
+    pub(super) fn kill_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } | Worker::Stopping => vec![Command::KillWorker],
             Worker::Elsewhere => self.refuse("the worker is another program's: this dashboard cannot kill it"),
@@ -43,12 +48,13 @@ impl App {
         }
     }
 
-    pub(in crate::app) fn toggle_worker(&mut self) -> Vec<Command> {
+    /// Stops the worker, or starts one; asks if another one polls.
+    pub(super) fn toggle_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
             Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
-            _ if self.other_worker().is_some() || *self.worker() == Worker::Elsewhere => {
-                self.show(Overlay::Confirm(Question::StartBeside));
+            _ if self.connections.other_worker().is_some() || *self.worker() == Worker::Elsewhere => {
+                self.view.show(Overlay::Confirm(Question::StartBeside));
                 Vec::new()
             }
             Worker::Absent | Worker::Elsewhere | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
@@ -57,10 +63,10 @@ impl App {
         }
     }
 
-    /// Killing asks first, starting does not.
-    pub(in crate::app) fn toggle_server(&mut self) -> Vec<Command> {
+    /// Kills the embedded server, which asks first, or starts it.
+    pub(super) fn toggle_server(&mut self) -> Vec<Command> {
         match self.server() {
-            Server::Running { .. } => self.show(Overlay::Confirm(Question::KillServer)),
+            Server::Running { .. } => self.view.show(Overlay::Confirm(Question::KillServer)),
             Server::Killed => return vec![Command::StartServer],
             // Tries at once, and repeats an installation that failed.
             Server::Unknown if matches!(self.link(), Link::Down { .. }) => return vec![Command::StartServer],
@@ -73,7 +79,8 @@ impl App {
         Vec::new()
     }
 
-    pub(in crate::app) fn retry_now(&mut self) -> Vec<Command> {
+    /// Brings the next attempt of the selected order forward.
+    pub(super) fn retry_now(&mut self) -> Vec<Command> {
         if let Some(Stage::Elsewhere { first: Some(first), .. }) = self.selected().map(|order| self.stage(order)) {
             let why = format!("{} is no activity of this program, so it is not retried from here", first.name);
             return self.refuse(&why);
@@ -87,36 +94,31 @@ impl App {
         }
     }
 
-    pub(in crate::app) fn ask_cancel(&mut self) -> Vec<Command> {
-        match self.open_run() {
-            Ok(run) => {
-                self.to_cancel = self.selected().map(|order| (order.order.clone(), run));
-                self.show(Overlay::Confirm(Question::Cancel));
-            }
-            Err(why) => return self.refuse(&format!("{why}, so there is nothing to cancel")),
+    /// Asks whether to cancel the selected order.
+    pub(super) fn ask_cancel(&mut self) -> Vec<Command> {
+        match (self.open_run(), self.selected_slot()) {
+            (Ok(_), Some(slot)) => self.view.show(Overlay::Confirm(Question::Cancel(slot))),
+            (Err(why), _) => return self.refuse(&format!("{why}, so there is nothing to cancel")),
+            (Ok(_), None) => {}
         }
         Vec::new()
     }
 
-    /// The selected order's run, where it is open; else why there is none.
+    /// The selected order's run if it is open, or why there is none.
     fn open_run(&self) -> Result<Run, String> {
         let order = self.selected().ok_or_else(|| "no order is selected".to_owned())?;
-        if *self.link() != Link::Up {
+        if !self.connections.is_up() {
             return Err("not connected to a Temporal server".to_owned());
         }
         if order.is_over() {
             return Err(format!("{} is over", order.order));
         }
-        self.selected_run().ok_or_else(|| format!("the server has not answered the start of {} yet", order.order))
+        order.run_ids().ok_or_else(|| format!("the server has not answered the start of {} yet", order.order))
     }
 
-    pub(in crate::app) fn selected_run(&self) -> Option<Run> {
-        let order = self.selected()?;
-        Some(Run { workflow: order.workflow.clone(), run: order.run.clone()? })
-    }
-
-    pub(in crate::app) fn open_web_ui(&mut self) -> Vec<Command> {
-        let Some(run) = self.selected_run() else {
+    /// Opens the selected order's page in Temporal's Web UI.
+    pub(super) fn open_web_ui(&mut self) -> Vec<Command> {
+        let Some(run) = self.selected().and_then(Execution::run_ids) else {
             return self.refuse("no order with a workflow run is selected");
         };
         match self.page_of(&run) {
@@ -131,35 +133,36 @@ impl App {
     /// The Web UI's page of a run: at the address that is set, else that of our own server or of Temporal Cloud. A dev
     /// server's is at its own port + 1000.
     fn page_of(&self, run: &Run) -> Option<String> {
-        let (host, port) = self.setup().server.rsplit_once(':')?;
-        let base = match (&self.setup().web_ui, self.server()) {
+        let (host, port) = self.options.server.rsplit_once(':')?;
+        let base = match (&self.options.web_ui, self.server()) {
             (Some(web_ui), _) | (None, Server::Running { web_ui }) => web_ui.clone(),
             _ if CLOUD.iter().any(|domain| host.ends_with(domain)) => CLOUD_WEB_UI.to_owned(),
-            _ if self.setup().faults_allowed => {
+            _ if self.options.faults_allowed => {
                 format!("http://{host}:{}", port.parse::<u16>().ok()?.checked_add(1_000)?)
             }
             _ => return None,
         };
         let mut page = Url::parse(&base).ok()?;
-        let namespace = self.setup().namespace.as_str();
+        let namespace = self.options.namespace.as_str();
         let parts = ["namespaces", namespace, "workflows", &run.workflow, &run.run, "history"];
         page.path_segments_mut().ok()?.pop_if_empty().extend(parts);
         Some(page.into())
     }
 
-    /// The selected order's workflow id; over the commands, the first of them.
-    pub(in crate::app) fn copy(&mut self) -> Vec<Command> {
+    /// Copies the selected order's workflow id, or what the overlay shows: the first command, or an address.
+    pub(super) fn copy(&mut self) -> Vec<Command> {
         let Some(order) = self.selected() else { return self.refuse("no order is selected") };
-        if let (Overlay::Address, Some(address)) = (self.overlay, &self.address) {
-            return vec![Command::Copy(address.clone())];
+        if let (Overlay::Address, Some(address)) = (self.overlay(), self.view.address()) {
+            return vec![Command::Copy(address.to_owned())];
         }
         let first = || instructions(self, order).first().map(Instruction::line);
-        let command = if self.overlay == Overlay::ShowCommand { first() } else { None };
+        let command = if self.overlay() == Overlay::ShowCommand { first() } else { None };
         let text = command.unwrap_or_else(|| order.workflow.clone());
         vec![Command::Copy(text)]
     }
 
-    pub(in crate::app) fn show_command(&mut self) -> Vec<Command> {
+    /// Shows the selected order as `temporal` commands.
+    pub(super) fn show_command(&mut self) -> Vec<Command> {
         if self.selected().is_none() {
             return self.refuse("no order is selected");
         }
@@ -178,10 +181,11 @@ mod tests {
     fn what_destroys_asks_first() {
         let mut scene = Scene::mid_retry();
         let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
+        let slot = scene.app.selected_slot().unwrap();
         for (intent, question, command) in [
             (Intent::AskReset, Question::Reset, Command::Reset),
             (Intent::ToggleServer, Question::KillServer, Command::KillServer),
-            (Intent::AskCancel, Question::Cancel, Command::Cancel(run)),
+            (Intent::AskCancel, Question::Cancel(slot), Command::Cancel(run)),
         ] {
             assert_eq!(scene.press(intent), []);
             assert_eq!(scene.app.overlay(), Overlay::Confirm(question));
@@ -211,12 +215,12 @@ mod tests {
         assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
         scene.tell(Message::Server(Server::Foreign));
         assert_eq!(scene.press(Intent::OpenWebUi), open("http://localhost:8233"));
-        scene.app.setup.server = "payments.a1b2c.tmprl.cloud:7233".into();
+        scene.app.options.server = "payments.a1b2c.tmprl.cloud:7233".into();
         assert_eq!(scene.press(Intent::OpenWebUi), open("https://cloud.temporal.io"));
-        scene.app.setup.server = "us-east-1.aws.api.temporal.io:7233".into();
+        scene.app.options.server = "us-east-1.aws.api.temporal.io:7233".into();
         assert_eq!(scene.press(Intent::OpenWebUi), open("https://cloud.temporal.io"));
         for set in ["https://ui.example.org/temporal", "https://ui.example.org/temporal/"] {
-            scene.app.setup.web_ui = Some(set.into());
+            scene.app.options.web_ui = Some(set.into());
             assert_eq!(scene.press(Intent::OpenWebUi), open("https://ui.example.org/temporal"));
         }
     }
@@ -262,7 +266,7 @@ mod tests {
         scene.wait(100);
         (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r9".into());
         scene.started(crate::app::testing::fixture::UPDATE, 1);
-        assert_eq!((scene.app.selected().unwrap().order.as_str(), scene.app.to_cancel()), ("B7", Some("A12")));
+        assert_eq!(scene.app.selected().unwrap().order, "B7");
         assert_eq!(scene.press(Intent::Yes), [Command::Cancel(run)]);
     }
 }

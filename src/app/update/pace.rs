@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::app::{App, notice::Tone};
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
     /// At once.
@@ -37,7 +35,9 @@ impl Pace {
         }
     }
 
-    const fn next(self) -> Self {
+    /// The next pace, from the last to the first.
+    #[must_use]
+    pub const fn next(self) -> Self {
         match self {
             Self::Live => Self::Calm,
             Self::Calm => Self::Slow,
@@ -62,27 +62,5 @@ impl FromStr for Pace {
 
     fn from_str(text: &str) -> Result<Self, NoSuchPace> {
         Self::ALL.into_iter().find(|pace| pace.name() == text).ok_or(NoSuchPace)
-    }
-}
-
-impl App {
-    /// The pace of the walkthrough.
-    #[must_use]
-    pub const fn pace(&self) -> Pace {
-        self.pace
-    }
-
-    /// Sets the pace of the walkthrough.
-    pub const fn set_pace(&mut self, pace: Pace) {
-        self.pace = pace;
-    }
-
-    pub(in crate::app) fn next_pace(&mut self) {
-        self.pace = self.pace.next();
-        let text = match self.pace.gap() {
-            0 => format!("pace {}: everything shows when it happens", self.pace),
-            gap => format!("pace {}: events show at least {}.{} s apart", self.pace, gap / 1_000, gap % 1_000 / 100),
-        };
-        self.notify(&text, Tone::Plain);
     }
 }

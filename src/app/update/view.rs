@@ -1,76 +1,219 @@
-//! What the person looks at: the selected row, the focused panel, how far it is scrolled, and the frozen screen. Facts
-//! are never lost while it is frozen.
+//! What the screen shows: the selected row, the focused panel, the overlay, how far each list is scrolled, and whether it
+//! is frozen.
 
-use serde::{Deserialize, Serialize};
+use tui_input::{Input, InputRequest};
 
 use crate::{
-    app::{App, Message, Move, Panel, Slot, intent::Overlay, notice::Tone},
-    domain::UnixMillis,
+    app::{
+        intent::{Echo, Intent, Move, Overlay, Panel},
+        message::Message,
+        orders::{Orders, Slot},
+        replay_bar::ReplayBar,
+    },
+    domain::{RetryWaits, UnixMillis, sanitize},
 };
 
-/// How many messages may wait while the screen is frozen. One more thaws it.
-const MOST_HELD: usize = 5_000;
+use super::{
+    appearance::Look,
+    filter::{Filter, Rows},
+    pace::Pace,
+    scroll::Scroll,
+};
 
-/// Half a page, where the terminal's height is not known yet.
-const HALF_PAGE: usize = 5;
+/// Messages that are queued while the screen is frozen. One more resumes it.
+const MAX_QUEUED_MESSAGES: usize = 5_000;
 
-/// The screen stands still since then; these messages wait.
+/// Rows of half a page while the terminal's height is unknown.
+const DEFAULT_HALF_PAGE: usize = 5;
+
+/// The longest line that can be typed.
+const MAX_INPUT_CHARS: usize = 400;
+
+/// The screen shows the state of that time; these messages are applied later.
 #[derive(Debug, Clone, Default)]
-pub struct Frozen {
-    pub since: UnixMillis,
-    pub(in crate::app) held: Vec<Message>,
+struct Frozen {
+    since: UnixMillis,
+    queue: Vec<Message>,
 }
 
-/// How many rows each list is scrolled away from where it begins: the newest attempt, the newest effect, the top of what
-/// lies over the dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Scroll {
-    pub timeline: usize,
-    pub effects: usize,
-    pub overlay: usize,
+/// Everything about the screen that does not follow from the facts.
+#[derive(Debug, Clone)]
+pub struct ViewState {
+    overlay: Overlay,
+    /// The page under all overlays: the dashboard, a walkthrough, or its notes.
+    base: Overlay,
+    /// The line that is edited in [`Overlay::Plan`] and [`Overlay::Filter`].
+    input: Input,
+    filter: Filter,
+    look: Look,
+    frozen: Option<Frozen>,
+    /// `None`: the newest order.
+    selection: Option<Slot>,
+    panel: Panel,
+    zoomed: bool,
+    scroll: Scroll,
+    /// How far each list can be scrolled on the screen as it is.
+    limits: Scroll,
+    mouse: bool,
+    size: Option<(u16, u16)>,
+    /// The last key, which a walkthrough shows for a while.
+    echo: Option<Echo>,
+    replay: Option<ReplayBar>,
+    replay_note: Option<String>,
+    pace: Pace,
+    /// A page that no browser opened.
+    address: Option<String>,
+    dirty: bool,
 }
 
-impl Scroll {
-    /// For a screen whose size is not known.
-    pub const WITHOUT_LIMIT: Self = Self { timeline: usize::MAX, effects: usize::MAX, overlay: usize::MAX };
-}
-
-impl App {
-    /// The slot of the selected row; the newest one's where none was chosen.
+impl ViewState {
+    /// A screen over `base`.
     #[must_use]
-    pub fn selected_slot(&self) -> Option<Slot> {
-        let chosen = self.selection.filter(|slot| self.orders().get(*slot).is_some());
-        let rows = self.rows();
-        // Orders that cannot go on are on top, and the newest of the others is the order just placed.
-        let newest = || (0..rows.len()).filter_map(|row| rows.at(row)).find(|slot| !self.orders().is_failing(*slot));
-        chosen.or_else(newest).or_else(|| rows.at(0))
-    }
-
-    /// A movement key: through what lies on top, else through the focused panel.
-    pub(in crate::app) fn go(&mut self, step: Move) {
-        let half = self.half_page();
-        let (scrolled, limits) = (&mut self.scroll, self.limits);
-        match (self.overlay, self.panel) {
-            (Overlay::None, Panel::Orders | Panel::Stock) => self.select(step),
-            // Two lists end with the newest, and begin there.
-            (Overlay::None, Panel::Timeline) => {
-                scroll(&mut scrolled.timeline, upside_down(step), half, limits.timeline);
-            }
-            (Overlay::None, Panel::Effects) => scroll(&mut scrolled.effects, step, half, limits.effects),
-            (Overlay::Log, _) => scroll(&mut scrolled.overlay, upside_down(step), half, limits.overlay),
-            _ => scroll(&mut scrolled.overlay, step, half, limits.overlay),
+    pub fn new(look: Look, base: Overlay) -> Self {
+        Self {
+            overlay: base,
+            base,
+            input: Input::default(),
+            filter: Filter::default(),
+            look,
+            frozen: None,
+            selection: None,
+            panel: Panel::default(),
+            zoomed: false,
+            scroll: Scroll::default(),
+            limits: Scroll::WITHOUT_LIMIT,
+            mouse: false,
+            size: None,
+            echo: None,
+            replay: None,
+            replay_note: None,
+            pace: Pace::default(),
+            address: None,
+            dirty: true,
         }
     }
 
-    fn half_page(&self) -> usize {
-        self.size.map_or(HALF_PAGE, |(_, height)| usize::from(height / 5).max(2))
+    /// What lies over the dashboard.
+    #[must_use]
+    pub const fn overlay(&self) -> Overlay {
+        self.overlay
     }
 
-    /// The newest row is followed until another one is chosen.
-    fn select(&mut self, step: Move) {
+    /// Shows an overlay from its top.
+    pub const fn show(&mut self, overlay: Overlay) {
+        self.overlay = overlay;
+        self.scroll.overlay = 0;
+    }
+
+    /// The page under all overlays.
+    #[must_use]
+    pub const fn base(&self) -> Overlay {
+        self.base
+    }
+
+    /// Changes the page under all overlays.
+    pub const fn set_base(&mut self, base: Overlay) {
+        self.base = base;
+    }
+
+    /// The line that is edited.
+    #[must_use]
+    pub const fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Begins to edit `text` in `overlay`.
+    pub fn edit_line(&mut self, text: String, overlay: Overlay) {
+        self.input = Input::new(text);
+        self.show(overlay);
+    }
+
+    /// Applies a key to the line. Returns whether the line may have changed.
+    pub fn edit(&mut self, request: InputRequest) -> bool {
+        let full = self.input.value().chars().count() >= MAX_INPUT_CHARS;
+        if matches!(request, InputRequest::InsertChar(character) if full || !is_visible(character)) {
+            return false;
+        }
+        self.input.handle(request);
+        true
+    }
+
+    /// The filter.
+    #[must_use]
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Shows only the orders that `text` finds; all of them if it is empty.
+    pub fn filter_by(&mut self, text: &str, orders: &mut Orders, waits: &RetryWaits) {
+        self.filter = Filter::new(text);
+        orders.follow(!text.is_empty());
+        self.filter.search(orders, waits);
+    }
+
+    /// Looks at the orders that have changed since the last call.
+    pub fn update_filter(&mut self, orders: &mut Orders, waits: &RetryWaits) {
+        self.filter.update(orders, waits);
+    }
+
+    /// The orders to show.
+    #[must_use]
+    pub fn rows<'a>(&'a self, orders: &'a Orders) -> Rows<'a> {
+        self.filter.rows(orders)
+    }
+
+    /// The appearance.
+    #[must_use]
+    pub const fn look(&self) -> Look {
+        self.look
+    }
+
+    /// Draws only ASCII characters from now on.
+    pub const fn use_ascii(&mut self) {
+        self.look.ascii = true;
+        self.dirty = true;
+    }
+
+    /// Selects the next theme, from the last to the first.
+    pub const fn next_theme(&mut self) {
+        self.look.theme = self.look.theme.next();
+        self.dirty = true;
+    }
+
+    /// The slot of the selected row; without a selection, the newest order that its workflow task does not hold up.
+    #[must_use]
+    pub fn selected_slot(&self, orders: &Orders) -> Option<Slot> {
+        let chosen = self.selection.filter(|slot| orders.get(*slot).is_some());
+        let rows = self.rows(orders);
+        // Orders that cannot go on are on top, and the newest of the others is the order just placed.
+        let newest = || (0..rows.len()).filter_map(|row| rows.at(row)).find(|slot| !orders.is_failing(*slot));
+        chosen.or_else(newest).or_else(|| rows.at(0))
+    }
+
+    /// Selects the newest order, now and as newer ones come.
+    pub const fn select_newest(&mut self) {
+        self.selection = None;
+    }
+
+    /// Keeps the selection on an order that has moved from one slot to another.
+    pub fn follow_slot(&mut self, from: Option<Slot>, to: Slot) {
+        if self.selection.is_some() && self.selection == from {
+            self.selection = Some(to);
+        }
+    }
+
+    /// Selects the row at that position, counted from the newest, and focuses the orders.
+    pub fn select_row(&mut self, row: usize, orders: &Orders) {
+        let selection = if row == 0 { None } else { self.rows(orders).at(row) };
+        self.choose(selection);
+        self.panel = Panel::Orders;
+    }
+
+    /// Selects the row a step away. The newest row is followed until another one is selected.
+    fn select(&mut self, step: Move, orders: &Orders) {
         let half = self.half_page();
-        let rows = self.rows();
-        let row = self.selected_slot().and_then(|slot| rows.position(slot)).unwrap_or(0);
+        let rows = self.rows(orders);
+        let row = self.selected_slot(orders).and_then(|slot| rows.position(slot)).unwrap_or(0);
         let last = rows.len().saturating_sub(1);
         let row = match step {
             Move::Up => row.saturating_sub(1),
@@ -84,15 +227,121 @@ impl App {
         self.choose(selection);
     }
 
-    pub(in crate::app) fn select_row(&mut self, row: usize) {
-        let selection = if row == 0 { None } else { self.rows().at(row) };
-        self.choose(selection);
-        self.panel = Panel::Orders;
-    }
-
-    fn choose(&mut self, selection: Option<Slot>) {
+    const fn choose(&mut self, selection: Option<Slot>) {
         self.selection = selection;
         self.scroll.timeline = 0;
+    }
+
+    /// A movement key: through the overlay, or through the focused panel if there is none.
+    pub fn go(&mut self, step: Move, orders: &Orders) {
+        let half = self.half_page();
+        let (scrolled, limits) = (&mut self.scroll, self.limits);
+        match (self.overlay, self.panel) {
+            (Overlay::None, Panel::Orders | Panel::Stock) => self.select(step, orders),
+            // Two lists end with the newest, and begin there.
+            (Overlay::None, Panel::Timeline) => {
+                scroll(&mut scrolled.timeline, upside_down(step), half, limits.timeline);
+            }
+            (Overlay::None, Panel::Effects) => scroll(&mut scrolled.effects, step, half, limits.effects),
+            (Overlay::Log, _) => scroll(&mut scrolled.overlay, upside_down(step), half, limits.overlay),
+            _ => scroll(&mut scrolled.overlay, step, half, limits.overlay),
+        }
+    }
+
+    fn half_page(&self) -> usize {
+        self.size.map_or(DEFAULT_HALF_PAGE, |(_, height)| usize::from(height / 5).max(2))
+    }
+
+    /// How far each list is scrolled.
+    #[must_use]
+    pub const fn scroll(&self) -> &Scroll {
+        &self.scroll
+    }
+
+    /// Sets how far each list can be scrolled.
+    pub const fn set_limits(&mut self, limits: Scroll) {
+        self.limits = limits;
+    }
+
+    /// Sets the size of the terminal, in columns and rows.
+    pub const fn resize(&mut self, width: u16, height: u16) {
+        self.size = Some((width, height));
+        self.dirty = true;
+    }
+
+    /// The focused panel.
+    #[must_use]
+    pub const fn panel(&self) -> Panel {
+        self.panel
+    }
+
+    /// Focuses a panel.
+    pub const fn focus(&mut self, panel: Panel) {
+        self.panel = panel;
+    }
+
+    /// Focuses the panel `step` places away, from the last to the first.
+    pub fn focus_next(&mut self, step: isize) {
+        let place = Panel::ALL.iter().position(|panel| *panel == self.panel).unwrap_or(0);
+        let next = place.checked_add_signed(step).unwrap_or(Panel::ALL.len() - 1);
+        self.panel = Panel::ALL.get(next).copied().unwrap_or_default();
+    }
+
+    /// Whether the focused panel has the whole screen.
+    #[must_use]
+    pub const fn zoomed(&self) -> bool {
+        self.zoomed
+    }
+
+    /// Gives the focused panel the whole screen, or takes it back.
+    pub const fn toggle_zoom(&mut self) {
+        self.zoomed = !self.zoomed;
+    }
+
+    /// Shows the attempts of the selected order on the whole screen.
+    pub const fn show_details(&mut self) {
+        (self.panel, self.zoomed) = (Panel::Timeline, true);
+    }
+
+    /// Selects the newest order on the dashboard as it is at the start.
+    pub const fn reset_focus(&mut self) {
+        (self.selection, self.panel, self.zoomed) = (None, Panel::Orders, false);
+    }
+
+    /// Whether a panel is zoomed, or another one than the orders is focused.
+    #[must_use]
+    pub fn is_focused(&self) -> bool {
+        self.zoomed || self.panel != Panel::Orders
+    }
+
+    /// Undoes zoom and focus. Returns whether there was one.
+    pub fn leave_panel(&mut self) -> bool {
+        let left = self.is_focused();
+        (self.zoomed, self.panel) = (false, Panel::Orders);
+        left
+    }
+
+    /// Whether the terminal reports the mouse.
+    pub const fn toggle_mouse(&mut self) -> bool {
+        self.mouse = !self.mouse;
+        self.mouse
+    }
+
+    /// The key that was pressed last, while it is shown.
+    #[must_use]
+    pub const fn echo(&self) -> Option<&Echo> {
+        self.echo.as_ref()
+    }
+
+    /// Shows the key that was pressed.
+    pub const fn set_echo(&mut self, intent: Intent, now: UnixMillis) {
+        self.echo = Some(Echo::new(intent, self.overlay, now));
+        self.dirty = true;
+    }
+
+    /// Removes a key that was shown for long enough.
+    pub fn expire_echo(&mut self, now: UnixMillis) {
+        self.dirty |= self.echo.take_if(|echo| echo.has_faded(now)).is_some() && self.base == Overlay::Walkthrough;
     }
 
     /// A page that no browser opened.
@@ -101,64 +350,107 @@ impl App {
         self.address.as_deref()
     }
 
-    pub(in crate::app) fn focus(&mut self, panel: Panel) {
-        self.panel = panel;
+    /// Shows a page that no browser opened, over the dashboard only.
+    pub fn show_address(&mut self, url: String) {
+        self.address = Some(url);
+        if self.overlay == Overlay::None {
+            self.show(Overlay::Address);
+        }
     }
 
-    pub(in crate::app) fn next_panel(&mut self, step: isize) {
-        let place = Panel::ALL.iter().position(|panel| *panel == self.panel).unwrap_or(0);
-        let next = place.checked_add_signed(step).unwrap_or(Panel::ALL.len() - 1);
-        self.panel = Panel::ALL.get(next).copied().unwrap_or_default();
-    }
-
-    pub(in crate::app) fn zoom(&mut self) {
-        self.zoomed = !self.zoomed;
-    }
-
-    pub(in crate::app) fn details(&mut self) {
-        (self.panel, self.zoomed) = (Panel::Timeline, true);
-    }
-
-    /// How many messages wait behind the frozen screen; `None` where it is live.
+    /// The pace of the walkthrough.
     #[must_use]
-    pub fn held(&self) -> Option<usize> {
-        self.frozen.as_ref().map(|frozen| frozen.held.len())
+    pub const fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Sets the pace of the walkthrough.
+    pub const fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
+    /// The state of the replay that the facts come from; `None` outside a replay.
+    #[must_use]
+    pub const fn replay(&self) -> Option<&ReplayBar> {
+        self.replay.as_ref()
+    }
+
+    /// Shows the state of a replay.
+    pub fn show_replay(&mut self, bar: ReplayBar) {
+        // Time alone is shown in seconds.
+        let shown = |bar: &ReplayBar| ReplayBar { at: bar.at / 1_000, ..*bar };
+        self.dirty |= self.replay.as_ref().map(shown) != Some(shown(&bar));
+        self.replay = Some(bar);
+    }
+
+    /// A sentence about the replay itself, as about a key that does nothing.
+    #[must_use]
+    pub fn replay_note(&self) -> Option<&str> {
+        self.replay_note.as_deref()
+    }
+
+    /// Shows a sentence about the replay itself.
+    pub fn show_replay_note(&mut self, text: &str) {
+        self.replay_note = Some(text.to_owned());
+        self.dirty = true;
+    }
+
+    /// Removes the sentence about the replay.
+    pub fn clear_replay_note(&mut self) {
+        self.dirty |= self.replay_note.take().is_some();
+    }
+
+    /// Whether the screen is frozen.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Number of messages that are queued; `None` if the screen is live.
+    #[must_use]
+    pub fn queued(&self) -> Option<usize> {
+        self.frozen.as_ref().map(|frozen| frozen.queue.len())
     }
 
     /// The time that the screen shows.
     #[must_use]
-    pub fn shown_now(&self) -> UnixMillis {
-        self.frozen.as_ref().map_or(self.now, |frozen| frozen.since)
+    pub fn shown_now(&self, now: UnixMillis) -> UnixMillis {
+        self.frozen.as_ref().map_or(now, |frozen| frozen.since)
     }
 
-    pub(in crate::app) fn toggle_freeze(&mut self) {
-        if self.frozen.is_some() {
-            self.thaw();
-        } else {
-            self.frozen = Some(Frozen { since: self.now, held: Vec::new() });
-        }
+    /// Freezes the screen.
+    pub fn freeze(&mut self, now: UnixMillis) {
+        self.frozen = Some(Frozen { since: now, queue: Vec::new() });
     }
 
-    /// Takes in what waited, and goes on.
-    pub(in crate::app) fn thaw(&mut self) {
-        if let Some(frozen) = self.frozen.take() {
-            frozen.held.into_iter().for_each(|message| self.take_in(message));
-        }
+    /// Makes the screen live. Returns the queued messages, oldest first.
+    pub fn resume(&mut self) -> Vec<Message> {
+        self.frozen.take().map(|frozen| frozen.queue).unwrap_or_default()
     }
 
-    /// Keeps a fact for later where the screen is frozen.
-    pub(in crate::app) fn hold(&mut self, message: Message) {
-        match &mut self.frozen {
-            Some(frozen) => {
-                frozen.held.push(message);
-                if frozen.held.len() > MOST_HELD {
-                    self.thaw();
-                    self.notify("the screen is live again: too much happened behind it", Tone::Bad);
-                }
-            }
-            None => self.take_in(message),
-        }
+    /// Queues a message while the screen is frozen. Returns whether the queue is too long now.
+    pub fn queue(&mut self, message: Message) -> bool {
+        let Some(frozen) = &mut self.frozen else { return false };
+        frozen.queue.push(message);
+        frozen.queue.len() > MAX_QUEUED_MESSAGES
     }
+
+    /// Marks the screen as changed.
+    pub const fn mark_dirty(&mut self, changed: bool) {
+        self.dirty |= changed;
+    }
+
+    /// Whether the screen has changed since the last call.
+    pub const fn take_dirty(&mut self) -> bool {
+        std::mem::replace(&mut self.dirty, false)
+    }
+}
+
+/// Whether the screen shows this character in a line: no line feed of a paste, and nothing invisible.
+fn is_visible(character: char) -> bool {
+    let mut text = [0; 4];
+    let text = character.encode_utf8(&mut text);
+    sanitize(text, 1) == *text
 }
 
 /// The same key in a list whose newest row is its last.
@@ -191,7 +483,7 @@ fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
 mod tests {
     use super::*;
 
-    use crate::app::{Intent, testing::fixture::Scene};
+    use crate::app::testing::fixture::Scene;
 
     #[test]
     fn movement_goes_to_the_focused_panel() {
@@ -199,18 +491,18 @@ mod tests {
         scene.press(Intent::NextPanel);
         scene.press(Intent::Select(Move::Up));
         scene.press(Intent::Select(Move::Up));
-        assert_eq!((scene.app.panel(), scene.app.scroll().timeline), (Panel::Timeline, 2));
+        assert_eq!((scene.app.view().panel(), scene.app.view().scroll().timeline), (Panel::Timeline, 2));
         scene.press(Intent::Select(Move::Last));
-        assert_eq!(scene.app.scroll().timeline, 0, "the newest attempt is the last row");
+        assert_eq!(scene.app.view().scroll().timeline, 0, "the newest attempt is the last row");
         scene.press(Intent::NextPanel);
         scene.press(Intent::Select(Move::Down));
-        assert_eq!((scene.app.panel(), scene.app.scroll().effects), (Panel::Effects, 1));
+        assert_eq!((scene.app.view().panel(), scene.app.view().scroll().effects), (Panel::Effects, 1));
         for panel in [Panel::Stock, Panel::Orders] {
             scene.press(Intent::NextPanel);
-            assert_eq!(scene.app.panel(), panel);
+            assert_eq!(scene.app.view().panel(), panel);
         }
         scene.press(Intent::PreviousPanel);
-        assert_eq!(scene.app.panel(), Panel::Stock);
+        assert_eq!(scene.app.view().panel(), Panel::Stock);
     }
 
     #[test]
@@ -220,33 +512,33 @@ mod tests {
         scene.tell(Message::Limits(Scroll { timeline: 0, effects: 3, overlay: 5 }));
         scene.press(Intent::Select(Move::Last));
         scene.press(Intent::Select(Move::Down));
-        assert_eq!(scene.app.scroll().effects, 3);
+        assert_eq!(scene.app.view().scroll().effects, 3);
         scene.press(Intent::Select(Move::Up));
-        assert_eq!(scene.app.scroll().effects, 2, "the first key back moves");
+        assert_eq!(scene.app.view().scroll().effects, 2, "the first key back moves");
         scene.press(Intent::Help);
         scene.press(Intent::Select(Move::HalfPageDown));
         scene.press(Intent::Select(Move::HalfPageDown));
-        assert_eq!(scene.app.scroll().overlay, 5);
+        assert_eq!(scene.app.view().scroll().overlay, 5);
     }
 
     #[test]
     fn details_zoom_and_escape_goes_back() {
         let mut scene = Scene::mid_retry();
         scene.press(Intent::Details);
-        assert_eq!((scene.app.panel(), scene.app.zoomed()), (Panel::Timeline, true));
+        assert_eq!((scene.app.view().panel(), scene.app.view().zoomed()), (Panel::Timeline, true));
         scene.press(Intent::Help);
         scene.press(Intent::Close);
-        assert!(scene.app.zoomed(), "the help goes first");
+        assert!(scene.app.view().zoomed(), "the help goes first");
         scene.press(Intent::Close);
-        assert!(!scene.app.zoomed());
+        assert!(!scene.app.view().zoomed());
     }
 
     #[test]
     fn an_order_makes_a_frozen_screen_live_again() {
         let mut scene = Scene::mid_retry();
         scene.press(Intent::Freeze);
-        assert!(scene.app.held().is_some());
+        assert!(scene.app.view().queued().is_some());
         scene.press(Intent::FreshOrder);
-        assert_eq!(scene.app.held(), None);
+        assert_eq!(scene.app.view().queued(), None);
     }
 }

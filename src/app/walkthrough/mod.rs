@@ -1,15 +1,15 @@
 //! A walkthrough: steps that are told, played and checked, one key for each. What a step shows is played for real, and
 //! what was seen is only said where it was.
 
+mod notes_page;
 mod reading;
-mod script;
+pub(super) mod script;
 
-use serde::{Deserialize, Serialize};
+use crate::{domain::UnixMillis, scenario::Scenario};
 
-use crate::domain::UnixMillis;
+use super::scenario_run::{Figures, Judged, Part, ScenarioRun};
 
-use super::{App, Beginning, Command, Figures, Judged, Overlay, Part, Tone, orders::ingest};
-
+pub use notes_page::NotesPage;
 pub use reading::parse;
 pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
@@ -49,8 +49,10 @@ pub struct Walkthrough {
     states: Vec<StepState>,
     /// The step whose scenario is being played.
     playing: Option<usize>,
-    /// The step whose scenario was begun last: what is on the stage is its.
+    /// The step whose scenario was begun last: the orders on the screen are its.
     on_stage: Option<usize>,
+    /// The run of that scenario.
+    run: Option<Box<ScenarioRun>>,
     begun: UnixMillis,
     /// When the step came onto the screen.
     since: UnixMillis,
@@ -62,7 +64,17 @@ impl Walkthrough {
     #[must_use]
     pub fn new(script: Script, now: UnixMillis) -> Self {
         let states = vec![StepState::default(); script.steps.len()];
-        Self { script, at: 0, states, playing: None, on_stage: None, begun: now, since: now, presented: None }
+        Self {
+            script,
+            at: 0,
+            states,
+            playing: None,
+            on_stage: None,
+            run: None,
+            begun: now,
+            since: now,
+            presented: None,
+        }
     }
 
     #[must_use]
@@ -125,12 +137,113 @@ impl Walkthrough {
         sum
     }
 
-    fn turn_to(&mut self, at: usize, now: UnixMillis) {
-        (self.at, self.since) = (at.min(self.script.steps.len()), now);
+    /// The run of the scenario that was begun last.
+    #[must_use]
+    pub fn run(&self) -> Option<&ScenarioRun> {
+        self.run.as_deref()
     }
 
-    fn state(&mut self) -> Option<&mut StepState> {
-        self.states.get_mut(self.at)
+    /// The same, to advance it.
+    pub fn run_mut(&mut self) -> Option<&mut ScenarioRun> {
+        self.run.as_deref_mut()
+    }
+
+    /// Replaces the run.
+    pub fn set_run(&mut self, run: ScenarioRun) {
+        self.run = Some(Box::new(run));
+    }
+
+    /// The one key: plays the step, and turns to the next once it was seen.
+    pub fn go_on(&mut self, now: UnixMillis) -> Next {
+        let at = self.at;
+        let has_scenario = self.script.steps.get(at).is_some_and(|step| step.scenario.is_some());
+        match self.states.get_mut(at) {
+            None => Next::AtEnd,
+            Some(StepState::Told) if has_scenario => Next::Play,
+            Some(StepState::Playing) => Next::Playing,
+            Some(state) => {
+                if *state == StepState::Told {
+                    *state = StepState::Read;
+                }
+                self.turn_to(at.saturating_add(1), now);
+                Next::Turned
+            }
+        }
+    }
+
+    /// Turns to the step before.
+    pub fn go_back(&mut self, now: UnixMillis) {
+        self.turn_to(self.at.saturating_sub(1), now);
+    }
+
+    /// Turns to the next step without playing this one.
+    pub fn skip(&mut self, now: UnixMillis) {
+        let at = self.at;
+        self.playing.take_if(|playing| *playing == at);
+        let state = self.states.get_mut(at);
+        if let Some(state) = state.filter(|state| matches!(state, StepState::Told | StepState::Playing)) {
+            *state = StepState::Skipped;
+        }
+        self.turn_to(at.saturating_add(1), now);
+    }
+
+    /// The scenario of a step that waits for its key, if its stock can be prepared for its panels: a run was there before,
+    /// and none is playing.
+    pub fn prepare(&mut self) -> Option<Scenario> {
+        let waits = self.states.get(self.at) == Some(&StepState::Told) && self.playing.is_none();
+        let scenario = self.script.steps.get(self.at)?.scenario.clone()?;
+        if !waits || self.run.is_none() {
+            return None;
+        }
+        self.on_stage = Some(self.at);
+        Some(scenario)
+    }
+
+    /// Begins to play the step on the screen, also once more.
+    pub fn play(&mut self) -> Play {
+        let Some(scenario) = self.script.steps.get(self.at).and_then(|step| step.scenario.clone()) else {
+            return Play::Nothing;
+        };
+        let is_prepared = self.on_stage.replace(self.at) == Some(self.at);
+        // An interrupted step begins with its text again.
+        if let Some(interrupted) = self.playing.replace(self.at)
+            && let Some(state) = self.states.get_mut(interrupted)
+        {
+            *state = StepState::Told;
+        }
+        if let Some(state) = self.states.get_mut(self.at) {
+            *state = StepState::Playing;
+        }
+        if is_prepared && self.run_mut().is_some_and(ScenarioRun::release) {
+            return Play::Released;
+        }
+        Play::Begin(Box::new(scenario))
+    }
+
+    /// Records the end of a step's run. Returns the page for the speaker's screen if it has changed.
+    pub fn follow(&mut self) -> Option<NotesPage> {
+        let part = self.run.as_deref().filter(|_| self.playing.is_some()).map(ScenarioRun::part);
+        let seen = match part {
+            Some(Part::Over(judged)) => Some(StepState::Seen(judged.clone())),
+            Some(Part::GivenUp(why)) => Some(StepState::GivenUp(why.clone())),
+            _ => None,
+        };
+        if let Some(seen) = seen
+            && let Some(at) = self.playing.take()
+            && let Some(state) = self.states.get_mut(at)
+        {
+            *state = seen;
+        }
+        let now = Some((self.at, self.since, self.stands()));
+        if self.presented == now {
+            return None;
+        }
+        self.presented = now;
+        Some(self.page())
+    }
+
+    fn turn_to(&mut self, at: usize, now: UnixMillis) {
+        (self.at, self.since) = (at.min(self.script.steps.len()), now);
     }
 
     /// Where the step on the screen stands, in words for the speaker.
@@ -163,176 +276,26 @@ impl Walkthrough {
     }
 }
 
-/// What the speaker reads on a second terminal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotesPage {
-    pub walkthrough: String,
-    /// The number of the step from 0, and how many there are.
-    pub position: (usize, usize),
-    pub title: String,
-    /// What comes after it; `None` where nothing does.
-    pub next: Option<String>,
-    /// Where the step stands, in words.
-    pub stands: String,
-    pub notes: Vec<Paragraph>,
-    pub begun: UnixMillis,
-    pub since: UnixMillis,
+/// What the next key does for the step on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Plays the step.
+    Play,
+    /// The next step is on the screen; its stock may be prepared.
+    Turned,
+    /// Nothing: the step is playing.
+    Playing,
+    /// Nothing: the summary is the last page.
+    AtEnd,
 }
 
-impl NotesPage {
-    /// Harmless to show: it comes from a file.
-    pub(super) fn cleaned(self) -> Self {
-        let clean = |text: String| ingest::text(&text);
-        Self {
-            walkthrough: clean(self.walkthrough),
-            title: clean(self.title),
-            next: self.next.map(clean),
-            stands: clean(self.stands),
-            notes: self.notes.into_iter().map(Paragraph::cleaned).collect(),
-            ..self
-        }
-    }
-}
-
-impl App {
-    /// The walkthrough, where there is one.
-    #[must_use]
-    pub fn walkthrough(&self) -> Option<&Walkthrough> {
-        self.walkthrough.as_deref()
-    }
-
-    /// What a walkthrough elsewhere has for its speaker.
-    #[must_use]
-    pub fn notes(&self) -> Option<&NotesPage> {
-        self.notes.as_deref()
-    }
-
-    /// Shows the walkthrough of this session, or begins one on a stage of its own.
-    pub(super) fn walk_through(&mut self) -> Vec<Command> {
-        if self.walkthrough.is_none() {
-            return vec![Command::Walkthrough];
-        }
-        self.base = Overlay::Walkthrough;
-        self.clear_advice();
-        self.show(self.base);
-        Vec::new()
-    }
-
-    /// The one key: plays the step, and once it was seen, turns to the next.
-    pub(super) fn go_on(&mut self) -> Vec<Command> {
-        let now = self.now;
-        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let at = walkthrough.at;
-        let has_scenario = walkthrough.script.steps.get(at).is_some_and(|step| step.scenario.is_some());
-        match walkthrough.state() {
-            None => {
-                let quits = if self.setup.above_dashboard { "returns to the dashboard" } else { "quits" };
-                self.notify(&format!("this is the end; the arrow to the left goes back, q {quits}"), Tone::Plain);
-            }
-            Some(StepState::Told) if has_scenario => return self.play_step(),
-            Some(StepState::Playing) => self.notify("it is being played; s skips the rest of it", Tone::Plain),
-            Some(state) => {
-                if *state == StepState::Told {
-                    *state = StepState::Read;
-                }
-                walkthrough.turn_to(at.saturating_add(1), now);
-                return self.prepare_step();
-            }
-        }
-        Vec::new()
-    }
-
-    /// To the step before.
-    pub(super) fn go_back(&mut self) -> Vec<Command> {
-        self.clear_advice();
-        let now = self.now;
-        if let Some(walkthrough) = &mut self.walkthrough {
-            walkthrough.turn_to(walkthrough.at.saturating_sub(1), now);
-        }
-        Vec::new()
-    }
-
-    /// To the next step, without playing this one.
-    pub(super) fn skip_step(&mut self) -> Vec<Command> {
-        self.clear_advice();
-        let now = self.now;
-        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let at = walkthrough.at;
-        walkthrough.playing.take_if(|playing| *playing == at);
-        if let Some(state) = walkthrough.state().filter(|state| matches!(state, StepState::Told | StepState::Playing)) {
-            *state = StepState::Skipped;
-        }
-        walkthrough.turn_to(at.saturating_add(1), now);
-        self.prepare_step()
-    }
-
-    /// Puts the starting stock back for a step that waits for its key, so that its panels show where it begins.
-    fn prepare_step(&mut self) -> Vec<Command> {
-        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let at = walkthrough.at;
-        let waits = walkthrough.states.get(at) == Some(&StepState::Told) && walkthrough.playing.is_none();
-        let scenario = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone());
-        let Some(scenario) = scenario.filter(|_| waits && self.performance.is_some()) else { return Vec::new() };
-        walkthrough.on_stage = Some(at);
-        let commands = self.begin_performance(scenario, Beginning::Anew);
-        if let Some(performance) = &mut self.performance {
-            performance.hold();
-        }
-        commands
-    }
-
-    /// Nothing was ordered on the starting stock yet.
-    #[must_use]
-    pub fn is_untouched(&self) -> bool {
-        self.orders.is_empty() && self.account.audit.seq <= 1
-    }
-
-    /// Plays the step on the screen, from a fresh stock; also once more.
-    pub(super) fn play_step(&mut self) -> Vec<Command> {
-        self.clear_advice();
-        let untouched = self.performance.is_none() && self.is_untouched();
-        let beginning = if untouched { Beginning::Fresh } else { Beginning::Anew };
-        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let at = walkthrough.at;
-        let Some(scenario) = walkthrough.script.steps.get(at).and_then(|step| step.scenario.clone()) else {
-            return self.refuse("this step has nothing to play");
-        };
-        let is_prepared = walkthrough.on_stage.replace(at) == Some(at);
-        // One that is interrupted begins with its text again.
-        if let Some(interrupted) = walkthrough.playing.replace(at)
-            && let Some(state) = walkthrough.states.get_mut(interrupted)
-        {
-            *state = StepState::Told;
-        }
-        if let Some(state) = walkthrough.state() {
-            *state = StepState::Playing;
-        }
-        if is_prepared && self.performance.as_mut().is_some_and(|performance| performance.release()) {
-            return Vec::new();
-        }
-        self.begin_performance(scenario, beginning)
-    }
-
-    /// Takes note of a step whose scenario is over, and tells the speaker's screen where things stand.
-    pub(super) fn follow_steps(&mut self) -> Vec<Command> {
-        let Some(walkthrough) = &mut self.walkthrough else { return Vec::new() };
-        let part = self.performance.as_ref().filter(|_| walkthrough.playing.is_some()).map(|played| played.part());
-        let seen = match part {
-            Some(Part::Over(judged)) => Some(StepState::Seen(judged.clone())),
-            Some(Part::GivenUp(why)) => Some(StepState::GivenUp(why.clone())),
-            _ => None,
-        };
-        if let Some(seen) = seen
-            && let Some(at) = walkthrough.playing.take()
-            && let Some(state) = walkthrough.states.get_mut(at)
-        {
-            *state = seen;
-        }
-        let now = Some((walkthrough.at, walkthrough.since, walkthrough.stands()));
-        if walkthrough.presented == now {
-            return Vec::new();
-        }
-        walkthrough.presented = now;
-        vec![Command::Present(walkthrough.page())]
-    }
+/// How the step on the screen begins to play.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Play {
+    /// Its run was prepared, and goes on.
+    Released,
+    /// A run of this scenario has to begin.
+    Begin(Box<Scenario>),
+    /// It has nothing to play.
+    Nothing,
 }

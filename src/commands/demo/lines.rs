@@ -1,7 +1,7 @@
 //! What happens in a scenario, as lines: one per attempt and effect, and what becomes of worker and server.
 
 use crate::{
-    app::{App, Link, Message, Performance, Server, Worker},
+    app::{App, Link, Message, ScenarioRun, Server, Worker},
     commands::{log::LogFile, print},
     config::Settings,
     domain::{OrderId, Stock},
@@ -52,7 +52,7 @@ impl Lines {
                 if news.restarted {
                     (self.shown, self.first) = (0, None);
                 }
-                let begun = app.performance().is_some_and(Performance::has_begun);
+                let begun = app.scenario_run().is_some_and(ScenarioRun::has_begun);
                 for record in &news.records {
                     // What was there before is not what happens now.
                     if begun || matches!(record.fact, Fact::Init(_)) {
@@ -74,7 +74,7 @@ impl Lines {
                 self.say("server   killed (SIGKILL)");
             }
             Message::Link(Link::Up) if self.server_was_down => self.say("server   answers again"),
-            Message::Notice { text, tone: crate::app::Tone::Bad } if app.performance().is_some() => self.say(text),
+            Message::Notice { text, tone: crate::app::Tone::Bad } if app.scenario_run().is_some() => self.say(text),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What a scenario waits for, on standard error: one line when the cause changes, also if nothing else is printed.
 
 use crate::{
-    app::{Advice, App, Message, Obstacle, Performance, Tone},
+    app::{Advice, App, Message, Obstacle, ScenarioRun, Tone},
     commands::print,
     domain::UnixMillis,
 };
@@ -71,8 +71,8 @@ impl Reasons {
 
 /// What the scenario waits for against its plan. An act that is still to come may end what an act before it did.
 fn obstacle(app: &App) -> Option<Obstacle> {
-    let is_planned = app.performance().is_some_and(Performance::has_acts_left);
-    Obstacle::first(app).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))
+    let is_planned = app.scenario_run().is_some_and(ScenarioRun::has_acts_left);
+    Obstacle::first(app.facts()).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ impl Report {
     /// [`Failure::Other`] where there was none, or none to its end.
     pub fn of(app: &App) -> Result<Self, Failure> {
         let nothing = || Failure::Other("no scenario was played".to_owned());
-        let performance = app.performance().ok_or_else(nothing)?;
-        let judged = match performance.part() {
+        let run = app.scenario_run().ok_or_else(nothing)?;
+        let judged = match run.part() {
             Part::Over(judged) => Ok(judged.clone()),
             Part::GivenUp(why) => Err(why.clone()),
             _ => return Err(nothing()),
@@ -53,16 +53,16 @@ impl Report {
         let order = |placed: &Placed| {
             let (workflow, run) =
                 placed.run.clone().map_or_else(|| (placed.workflow.clone(), None), |(id, run)| (id, Some(run)));
-            let outcome = app.outcome_of(placed).map_or_else(|other| other, |outcome| outcome.to_string());
+            let outcome = placed.outcome_text(app.orders());
             let (order, attempts) = (placed.order.to_string(), attempts(app, placed));
             OrderReport { order, workflow, run, outcome, attempts }
         };
         Ok(Self {
-            scenario: performance.scenario().clone(),
-            orders: performance.placed().iter().map(order).collect(),
+            scenario: run.scenario().clone(),
+            orders: run.placed().iter().map(order).collect(),
             audit: app.account().audit.clone(),
             last_order: app.account().document.as_ref().map(|document| document.last_order.clone()).unwrap_or_default(),
-            used: !performance.is_from_start(),
+            used: !run.is_from_start(),
             judged,
         })
     }
@@ -140,7 +140,7 @@ impl Report {
 }
 
 fn attempts(app: &App, placed: &Placed) -> BTreeMap<&'static str, u32> {
-    let counts = Activity::ALL.map(|activity| (activity.name(), app.attempts_of(placed, activity)));
+    let counts = Activity::ALL.map(|activity| (activity.name(), placed.attempts(activity, app.orders())));
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 

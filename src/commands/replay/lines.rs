@@ -2,7 +2,7 @@
 //! sequence, and nothing is waited for.
 
 use crate::{
-    app::{App, Core, Link, Look, Message, Paragraph, StepState, Worker},
+    app::{App, Core, Link, Look, Message, Paragraph, StepState, Worker, summary},
     commands::{demo::lines::describe, print},
     recording::{Player, Recording, What},
 };
@@ -22,7 +22,7 @@ pub fn print_all(recording: Recording, look: Look) {
         }
         tell_step(player.app(), &mut shown);
     }
-    print::line(&player.app().summary());
+    print::line(&summary(player.app()));
 }
 
 /// What a message says, in as many lines as it has records.

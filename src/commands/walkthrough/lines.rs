@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Prepared;
 use crate::{
-    app::{App, Core, Intent, Message, Programme, StepState},
+    app::{App, Core, Intent, Message, Programme, StepState, summary},
     commands::{
         Failure,
         demo::{SHUTDOWN_TIMEOUT, backend, end, end_signal, hopeless},
@@ -55,7 +55,7 @@ pub(super) async fn play(
     if let Some(Err(failure)) = why {
         return Err(failure);
     }
-    print::line(&app.summary());
+    print::line(&summary(&app));
     let holds = app
         .walkthrough()
         .is_some_and(|walkthrough| walkthrough.unseen() == 0 && walkthrough.figures().is_none_or(|(_, holds)| holds));

@@ -287,7 +287,7 @@ impl List<'_> {
         let after = if is_later { " after the timeout" } else { "" };
         let words = |after: &str| policy.map(|policy| format!(" ({from} {}{after})", times::round(policy)));
         let overdue = next.due <= self.app.shown_now();
-        let text = match (overdue, *self.app.link() == Link::Up, self.app.is_served()) {
+        let text = match (overdue, *self.app.link() == Link::Up, self.app.connections().is_served()) {
             (true, false, _) => "waits for the server".to_owned(),
             (true, true, false) => "waits for a worker".to_owned(),
             _ => self.countdown(next.due),

@@ -1,0 +1,24 @@
+//! What is known from outside, for everything that is derived from it.
+
+use crate::domain::UnixMillis;
+
+use super::{
+    composer::Composer, connections::Connections, derive::journal_view::Account, options::Setup, orders::Orders,
+};
+
+/// The facts, borrowed from the application. They contain nothing about the screen.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The time of the last tick.
+    pub now: UnixMillis,
+    /// The options of the session.
+    pub options: &'a Setup,
+    /// All orders.
+    pub orders: &'a Orders,
+    /// The journal and the document.
+    pub journal: &'a Account,
+    /// The connections.
+    pub connections: &'a Connections,
+    /// What the next orders are sent with.
+    pub composer: &'a Composer,
+}

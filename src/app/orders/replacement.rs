@@ -1,0 +1,30 @@
+//! What is known of a journal that replaces another one.
+
+use std::collections::HashMap;
+
+/// Workflow id and run id, as they are shown.
+pub type RunKey = (String, String);
+
+/// Orders that left the table with the journal that recorded them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Left {
+    pub orders: u64,
+    /// Those whose effect was in the stock more than once.
+    pub repeated: u64,
+}
+
+impl Left {
+    pub(super) fn add(&mut self, repeated: bool) {
+        self.orders += 1;
+        self.repeated += u64::from(repeated);
+    }
+}
+
+/// What is known of a journal that has replaced another one while it is not read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Replacement {
+    /// Ended orders that the new journal has not mentioned yet, and whether their effect was repeated. Orders that newer
+    /// ones have pushed out of the table are among them.
+    pub(super) candidates: HashMap<RunKey, bool>,
+    pub(super) left: Left,
+}

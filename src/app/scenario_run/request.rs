@@ -1,0 +1,41 @@
+//! What a run asks the application to do.
+
+use crate::{
+    app::command::Command,
+    domain::{Guard, OrderId, ProductId},
+    faults::FaultPlan,
+};
+
+/// An order to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRequest {
+    /// The order.
+    pub order: OrderId,
+    /// The workflow id of the start.
+    pub workflow: String,
+    /// See [`StartOrder::made`](crate::app::StartOrder::made).
+    pub made: bool,
+    /// The product.
+    pub product: ProductId,
+    /// Units of the product.
+    pub quantity: i64,
+    /// The guard.
+    pub guard: Guard,
+    /// The fault plan.
+    pub faults: FaultPlan,
+    /// Execution timeout of the workflow in milliseconds; `None`: none.
+    pub limit: Option<u64>,
+}
+
+/// One request of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Send an order under the next ticket.
+    Send(Box<OrderRequest>),
+    /// Put the starting stock back.
+    ResetStock,
+    /// Anything else.
+    Command(Command),
+    /// Show a failure.
+    Complain(String),
+}

@@ -1,0 +1,32 @@
+//! Comparisons of the three guards.
+
+use crate::app::{App, command::Command, intent::Overlay};
+
+impl App {
+    /// Shows a new comparison, or says why there is none.
+    pub(super) fn compare(&mut self, interleaved: bool) -> Vec<Command> {
+        let commands = self.begin_comparison(interleaved);
+        if !commands.is_empty() {
+            self.view.show(Overlay::Compare);
+        }
+        commands
+    }
+
+    /// Begins a comparison in place of the one before. No command: it was refused, and a notice says why.
+    pub fn begin_comparison(&mut self, interleaved: bool) -> Vec<Command> {
+        if !self.connections.is_up() {
+            return self.refuse("not connected to a Temporal server: nothing can be compared");
+        }
+        if !self.options.faults_allowed {
+            return self
+                .refuse("this server is not on loopback: a comparison needs planned faults, for a server of your own");
+        }
+        let terms = self.comparisons.begin(interleaved, self.composer.plan(), self.options.seed);
+        vec![Command::Compare(terms)]
+    }
+
+    /// Ends the comparison and forgets it.
+    pub fn end_comparison(&mut self) -> Vec<Command> {
+        if self.comparisons.end() { vec![Command::EndComparison] } else { Vec::new() }
+    }
+}
