@@ -7,7 +7,7 @@ use super::{
     log::Log,
     message::{Link, LogLevel, Server, Worker},
     notice::Tone,
-    orders::{Orders, Slot, poll_schedule::Asking},
+    orders::{Orders, Slot, poll_schedule::PollSchedule},
     sanitized::text,
 };
 
@@ -27,7 +27,7 @@ pub struct Connections {
     pollers: Option<Vec<String>>,
     /// Identities of this dashboard's workers, those that have ended too.
     own: Vec<String>,
-    polls: Asking,
+    polls: PollSchedule,
 }
 
 impl Connections {
@@ -42,7 +42,7 @@ impl Connections {
             worker: Worker::Absent,
             pollers: None,
             own: Vec::new(),
-            polls: Asking::default(),
+            polls: PollSchedule::default(),
         }
     }
 

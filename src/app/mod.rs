@@ -77,10 +77,10 @@ pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Me
 pub use notice::{Notice, Tone};
 pub use options::{Programme, Security, Setup};
 pub use orders::activity_attempts::Seen;
-pub use orders::attempt::{AttemptFacts, AttemptState, Committed, Ending, Failure, ToldAttempt};
-pub use orders::attempt_id::Place;
+pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Failure, ReportedAttempt};
+pub use orders::attempt_id::AttemptId;
 pub use orders::description::{Description, FailingTask};
-pub use orders::execution::{Execution, OrderVerdict, Terms};
+pub use orders::execution::{Execution, OrderDetails, OrderVerdict};
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
 pub use replay_bar::{ReplayBar, Standing};

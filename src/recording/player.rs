@@ -392,7 +392,7 @@ mod tests {
 
     use crate::{
         app::{
-            ScenarioRun, Programme,
+            Programme, ScenarioRun,
             testing::headless::{World, performance, scenario, walkthrough},
         },
         recording::{Recorder, RecordingError},

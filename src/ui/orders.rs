@@ -154,7 +154,7 @@ fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -
     if waits {
         marks.insert(0, glyphs::WAITING);
     }
-    let all = order.lane(activity).total() + u64::from(waits);
+    let all = order.activity(activity).total() + u64::from(waits);
     let fits = all <= width as u64;
     marks.truncate(if fits { width } else { width.saturating_sub(1) });
     let mut spans = Vec::with_capacity(marks.len() + 2);

@@ -21,7 +21,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Execution, Judged, Link, Overlay, Paragraph, Part, ScenarioRun, Piece, PieceKind, Step, StepPanel,
+        App, Execution, Judged, Link, Overlay, Paragraph, Part, Piece, PieceKind, ScenarioRun, Step, StepPanel,
         StepState, Tone, Walkthrough, trouble,
     },
     keymap::KEYMAP,

@@ -100,7 +100,7 @@ impl Rows {
 }
 
 fn title(order: &Execution) -> Line<'static> {
-    let terms = order.terms().map(|terms| format!(" {} x {}, guard {}", terms.quantity, terms.product, terms.guard));
+    let terms = order.details().map(|terms| format!(" {} x {}, guard {}", terms.quantity, terms.product, terms.guard));
     Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(terms.unwrap_or_default())])
 }
 

@@ -95,7 +95,7 @@ fn refusal(execution: &Execution) -> String {
 
 fn applied_again(execution: &Execution, times: u32) -> Explanation {
     let head = if times == 2 { "APPLIED TWICE" } else { "APPLIED AGAIN" };
-    let why = match execution.terms().map(|terms| terms.guard) {
+    let why = match execution.details().map(|terms| terms.guard) {
         Some(Guard::Off) => "no guard remembered it",
         Some(Guard::LastOrder) => "last-order remembers one order only",
         Some(Guard::Ledger) | None => "its key was not in the ledger",
@@ -115,13 +115,14 @@ fn effect_at_end(execution: &Execution) -> &'static str {
 
 fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
-    let retries: u64 = Activity::ALL.iter().map(|activity| execution.lane(*activity).total().saturating_sub(1)).sum();
+    let retries: u64 =
+        Activity::ALL.iter().map(|activity| execution.activity(*activity).total().saturating_sub(1)).sum();
     let told = match retries {
         0 => "no attempt failed".to_owned(),
         1 => "1 retry".to_owned(),
         _ => format!("{retries} retries"),
     };
-    let committed = execution.lane(Activity::UpdateInventory).first_commit();
+    let committed = execution.activity(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
         (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => {
             say(Kind::Good, "APPLIED ONCE", format!("{first} made the effect; the retry got the recorded result back."))
@@ -159,12 +160,12 @@ fn underway(execution: &Execution) -> Explanation {
     if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {
         return doubt(execution, activity, &seen);
     }
-    match execution.lane(activity).latest(Closing::Open) {
+    match execution.activity(activity).latest(Closing::Open) {
         Some(seen)
             if seen.state == AttemptState::Running
                 && !seen.facts.is_some_and(crate::app::AttemptFacts::is_journaled) =>
         {
-            let place = seen.place();
+            let place = seen.id();
             say(
                 Kind::Plain,
                 "UNDER WAY",
@@ -174,7 +175,7 @@ fn underway(execution: &Execution) -> Explanation {
         _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
             let text = if execution.foreign {
                 "the update is done. Another program's workflow runs it: what comes next is not known here."
-            } else if execution.lane(Activity::UpdateInventory).is_journaled() {
+            } else if execution.activity(Activity::UpdateInventory).is_journaled() {
                 "the stock is updated; the supplier is next."
             } else {
                 "the update is done, and no journal line tells what it did; the supplier is next."

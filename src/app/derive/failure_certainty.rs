@@ -6,7 +6,7 @@ use crate::{
     app::orders::{
         activity_attempts::Seen,
         attempt::{AttemptFacts, AttemptState, Failure},
-        attempt_id::Place,
+        attempt_id::AttemptId,
         execution::Execution,
     },
     domain::{Activity, Guard},
@@ -29,13 +29,13 @@ enum Effect {
     /// This attempt got the recorded result back.
     Repeated,
     /// An earlier attempt made it.
-    MadeBy(Place),
+    MadeBy(AttemptId),
     /// An earlier attempt decided that no units are needed.
-    NotNeededBy(Place),
+    NotNeededBy(AttemptId),
     /// No attempt made it.
     None,
     /// This attempt did not make it. An earlier one may have, or may still wake up and make it.
-    LeftOpenBy(Place),
+    LeftOpenBy(AttemptId),
     /// It stalls before the commit, and may still wake up.
     Stalls,
     /// The journal shows no effect, and cannot show that there is none.
@@ -47,9 +47,9 @@ enum Effect {
 /// The sentences about an attempt that has failed or does not answer.
 #[must_use]
 pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
-    let first = execution.lane(activity).first_commit().filter(|first| *first < seen.place());
-    let found_no_need = |first: &Place| {
-        let made = execution.attempts(activity).find(|seen| seen.place() == *first);
+    let first = execution.activity(activity).first_commit().filter(|first| *first < seen.id());
+    let found_no_need = |first: &AttemptId| {
+        let made = execution.attempts(activity).find(|seen| seen.id() == *first);
         made.and_then(|seen| seen.facts?.committed).is_some_and(|committed| committed.delta == 0)
     };
     let effect = match effect(seen, first) {
@@ -65,14 +65,14 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Expl
 }
 
 /// The latest of the attempts before this one of which nobody knows whether it made the effect.
-fn left_open(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Option<Place> {
-    let earlier = execution.attempts(activity).take_while(|earlier| earlier.place() < seen.place());
+fn left_open(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Option<AttemptId> {
+    let earlier = execution.attempts(activity).take_while(|earlier| earlier.id() < seen.id());
     let is_open =
         |earlier: &Seen<'_>| matches!(effect(earlier, None), Effect::Stalls | Effect::Unseen | Effect::Unwatched);
-    earlier.filter(is_open).last().map(|earlier| earlier.place())
+    earlier.filter(is_open).last().map(|earlier| earlier.id())
 }
 
-fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
+fn effect(seen: &Seen<'_>, first: Option<AttemptId>) -> Effect {
     let facts = seen.facts;
     let is_after = facts.is_some_and(AttemptFacts::effect_unreported);
     match (facts.and_then(|facts| facts.committed), first, seen.state) {
@@ -83,7 +83,7 @@ fn effect(seen: &Seen<'_>, first: Option<Place>) -> Effect {
         (None, None, AttemptState::Failed(failure)) if failed_before_commit(failure) => Effect::None,
         (None, None, _) if !facts.is_some_and(AttemptFacts::is_journaled) => Effect::Unwatched,
         (None, None, AttemptState::Crashed(Point::BeforeCommit)) => Effect::None,
-        (None, None, _) if facts.is_some_and(|facts| facts.ending.is_none() && !facts.strikes.is_empty()) => {
+        (None, None, _) if facts.is_some_and(|facts| facts.end.is_none() && !facts.strikes.is_empty()) => {
             Effect::Stalls
         }
         (None, None, _) => Effect::Unseen,
@@ -96,7 +96,7 @@ fn failed_before_commit(failure: &Failure) -> bool {
 
 /// What happened, in one sentence.
 fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
-    let place = seen.place();
+    let place = seen.id();
     match (effect, seen.state) {
         (Effect::Made, AttemptState::Crashed(_)) => {
             format!("{place}: the worker died after the commit. The effect is in, and Temporal cannot know.")
@@ -150,7 +150,7 @@ fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
 
 /// Why trying again is safe, or that it is not.
 fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
-    let guard = execution.terms().map(|terms| terms.guard);
+    let guard = execution.details().map(|terms| terms.guard);
     let text = match (effect, guard, activity) {
         (Effect::None, _, _) => "The retry is safe: there is nothing that it could repeat.",
         (Effect::Unwatched, Some(Guard::Ledger), _) => {

@@ -115,7 +115,7 @@ impl<'a> View<'a, '_> {
         }
         let end = stretches.last().map_or(origin, |stretch| stretch.to.0);
         stretches.extend(self.ahead(seen.last(), end).into_iter().flatten());
-        let forgotten = self.execution.lane(self.activity).total().saturating_sub(seen.len() as u64);
+        let forgotten = self.execution.activity(self.activity).total().saturating_sub(seen.len() as u64);
         Strip { activity: self.activity, forgotten, stretches }
     }
 

@@ -68,11 +68,11 @@ pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
 
 /// The workflow's input, with our field as the dashboard sends it.
 fn input(app: &App, order: &Execution) -> Option<String> {
-    let terms = order.terms()?;
+    let terms = order.details()?;
     let mut input =
         json!({ "OrderID": order.order, "Item": terms.product.as_str(), "Quantity": terms.quantity, "Demo": {} });
     // A start that joined another one's run did not decide on its faults.
-    let demo = match order.asked.as_ref().filter(|asked| !asked.joined) {
+    let demo = match order.submission.as_ref().filter(|asked| !asked.joined) {
         Some(asked) => json!({ "Faults": asked.faults.to_string(), "Seed": app.setup().seed, "Guard": terms.guard }),
         None => json!({ "Guard": terms.guard }),
     };

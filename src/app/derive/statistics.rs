@@ -54,11 +54,11 @@ impl Statistics {
     }
 
     fn count(&mut self, order: &Execution, activity: Activity) {
-        let total = usize::try_from(order.lane(activity).total()).unwrap_or(usize::MAX);
+        let total = usize::try_from(order.activity(activity).total()).unwrap_or(usize::MAX);
         if let Some(bar) = total.checked_sub(1) {
             self.attempts[activity as usize][bar.min(MOST_ATTEMPTS - 1)] += 1;
         }
-        let Some(asked) = order.asked.as_ref().filter(|asked| !asked.joined) else { return };
+        let Some(asked) = order.submission.as_ref().filter(|asked| !asked.joined) else { return };
         for facts in order.attempts(activity).filter_map(|seen| seen.facts).filter(|facts| facts.started.is_some()) {
             let Some(attempt) = Attempt::new(facts.number) else { continue };
             for point in Point::ALL.into_iter().filter(|point| reached(facts, *point)) {
@@ -73,16 +73,16 @@ impl Statistics {
 
 fn struck(facts: &AttemptFacts, point: Point) -> bool {
     facts.strikes.iter().any(|strike| strike.point == point)
-        || matches!(&facts.ending, Some(crate::app::Ending::Failed(failure)) if failure.point == Some(point))
+        || matches!(&facts.end, Some(crate::app::AttemptEnd::Failed(failure)) if failure.point == Some(point))
 }
 
 /// An attempt that is not over may still reach a point; it is not counted for that.
 fn reached(facts: &AttemptFacts, point: Point) -> bool {
-    let over = facts.ending.is_some() || !facts.strikes.is_empty();
+    let over = facts.end.is_some() || !facts.strikes.is_empty();
     match point {
         Point::BeforeCommit => over || facts.committed.is_some(),
         Point::AfterCommit => {
-            let succeeded = matches!(facts.ending, Some(crate::app::Ending::Succeeded { .. }));
+            let succeeded = matches!(facts.end, Some(crate::app::AttemptEnd::Succeeded { .. }));
             succeeded || struck(facts, Point::AfterCommit) || over && facts.committed.is_some()
         }
     }

@@ -391,7 +391,7 @@ mod tests {
                 (end, last) = (span.to, Some(span.stretch.to));
             }
             let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
-            assert_eq!(attempts as u64 + picture.earlier, execution.lane(picture.activity).total());
+            assert_eq!(attempts as u64 + picture.earlier, execution.activity(picture.activity).total());
             if let Some(window) = picture.window {
                 assert!(window.from <= window.to && window.to <= columns, "{window:?}");
             }

@@ -5,15 +5,15 @@ use crate::domain::{PendingActivity, UnixMillis};
 
 use super::{
     attempt::{AttemptFacts, AttemptState},
-    attempt_id::{Place, Rounds},
-    server_reports::{Claim, Told},
+    attempt_id::{AttemptId, Rounds},
+    server_reports::{AttributedReport, ServerReports},
 };
 
 /// How many attempts are kept of one activity. Retries have no limit, memory does.
-pub const KEPT_ATTEMPTS: u64 = 64;
+pub const MAX_KEPT_ATTEMPTS: u64 = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lane {
+pub struct ActivityAttempts {
     /// Sorted by place.
     facts: Vec<AttemptFacts>,
     /// How far the journal tells.
@@ -21,11 +21,11 @@ pub struct Lane {
     /// How far journal and server tell.
     known: Rounds,
     /// The attempt that first committed an effect, which may be too old to be kept.
-    first_commit: Option<Place>,
+    first_commit: Option<AttemptId>,
     /// How often the effect was in the stock after the latest commit of an attempt, which may be too old to be kept.
     times: u32,
     /// `None` where the server was not asked.
-    told: Option<Box<Told>>,
+    reports: Option<Box<ServerReports>>,
 }
 
 /// An attempt as it is shown.
@@ -42,8 +42,8 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// Its name: `#2`, or `#2'` after a reset.
     #[must_use]
-    pub const fn place(&self) -> Place {
-        Place::new(self.round, self.number)
+    pub const fn id(&self) -> AttemptId {
+        AttemptId::new(self.round, self.number)
     }
 }
 
@@ -58,30 +58,30 @@ pub enum Closing {
     Succeeded,
 }
 
-impl Lane {
+impl ActivityAttempts {
     /// The journal says that attempt `number` began. One that had begun before begins anew only after a reset.
     pub fn start(&mut self, number: u32, at: UnixMillis) {
-        let place = Place::new(self.journaled.current(), number);
+        let place = AttemptId::new(self.journaled.current(), number);
         let is_known = match self.find(place) {
             Some(facts) => facts.started.is_some(),
             None => number <= self.journaled.latest() && self.known.position(place) < self.oldest(),
         };
-        let place = Place { round: place.round.saturating_add(u32::from(is_known)), ..place };
+        let place = AttemptId { round: place.round.saturating_add(u32::from(is_known)), ..place };
         self.change(place, |facts| facts.started = Some(at));
     }
 
     /// The journal tells more of attempt `number`. Says which one that is: the latest of this number that may still
     /// run, because a line may come from an attempt that began before a reset.
-    pub fn record(&mut self, number: u32, change: impl FnOnce(&mut AttemptFacts)) -> Place {
+    pub fn record(&mut self, number: u32, change: impl FnOnce(&mut AttemptFacts)) -> AttemptId {
         let mut named = self.facts.iter().rev().filter(|facts| facts.number == number && facts.is_journaled());
-        let may_run = named.clone().find(|facts| facts.ending.is_none());
-        let found = may_run.or_else(|| named.next()).map(AttemptFacts::place);
-        let place = found.unwrap_or_else(|| Place::new(self.journaled.current(), number));
+        let may_run = named.clone().find(|facts| facts.end.is_none());
+        let found = may_run.or_else(|| named.next()).map(AttemptFacts::id);
+        let place = found.unwrap_or_else(|| AttemptId::new(self.journaled.current(), number));
         self.change(place, change);
         place
     }
 
-    fn change(&mut self, place: Place, change: impl FnOnce(&mut AttemptFacts)) {
+    fn change(&mut self, place: AttemptId, change: impl FnOnce(&mut AttemptFacts)) {
         self.journaled.reach(place);
         if let Some(facts) = self.entry(place) {
             change(facts);
@@ -90,7 +90,7 @@ impl Lane {
     }
 
     /// `times`: how often the effect is in the stock after it.
-    pub fn note_commit(&mut self, place: Place, times: u32) {
+    pub fn on_commit(&mut self, place: AttemptId, times: u32) {
         self.times = self.times.max(times);
         self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
     }
@@ -98,80 +98,80 @@ impl Lane {
     /// The worker of that identity has died: what it ran has ended. Only the server knows which worker runs
     /// an attempt; one of which it has not said that yet may be another worker's.
     pub fn orphan(&mut self, identity: &str, at: UnixMillis) {
-        if self.told().is_none_or(|(pending, ..)| pending.worker != identity) {
+        if self.latest_report().is_none_or(|(pending, ..)| pending.worker != identity) {
             return;
         }
-        let latest = self.facts.last_mut().filter(|facts| facts.started.is_some() && facts.ending.is_none());
+        let latest = self.facts.last_mut().filter(|facts| facts.started.is_some() && facts.end.is_none());
         if let Some(facts) = latest {
             facts.orphaned = facts.orphaned.or(Some(at));
         }
     }
 
     /// The server says where the activity stands at that time.
-    pub fn hear(&mut self, at: UnixMillis, pending: PendingActivity) {
-        self.told.get_or_insert_default().hear(at, pending);
+    pub fn on_report(&mut self, at: UnixMillis, pending: PendingActivity) {
+        self.reports.get_or_insert_default().add(at, pending);
         self.merge();
     }
 
     /// The journal begins anew: only what the server said stays.
     pub fn forget_journal(&mut self) {
-        *self = Self { told: self.told.take(), ..Self::default() };
+        *self = Self { reports: self.reports.take(), ..Self::default() };
         self.merge();
     }
 
     /// Fills in what the server tells. From the beginning each time, because each line of the journal may tell better
     /// which attempts the answers are about.
     fn merge(&mut self) {
-        let Some(mut told) = self.told.take() else { return };
+        let Some(mut reports) = self.reports.take() else { return };
         self.facts.retain_mut(|facts| {
-            facts.told = None;
+            facts.reported = None;
             facts.is_journaled()
         });
         self.known.clone_from(&self.journaled);
-        let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.place()))).collect();
-        for claim in told.claims(&starts) {
-            self.apply(&claim);
+        let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.id()))).collect();
+        for report in reports.attributed(&starts) {
+            self.apply_report(&report);
         }
-        self.told = Some(told);
+        self.reports = Some(reports);
     }
 
     /// An answer tells of the attempt that runs, and how the one before it failed.
-    fn apply(&mut self, claim: &Claim<'_>) {
-        let Claim { place, pending, seen } = *claim;
+    fn apply_report(&mut self, report: &AttributedReport<'_>) {
+        let AttributedReport { place, pending, seen } = *report;
         if pending.runs() {
             if let Some(facts) = self.entry(place) {
-                facts.tell_start(pending.started);
+                facts.on_reported_start(pending.started);
             }
         } else {
-            self.known.reach(Place { number: place.number.saturating_sub(1), ..place });
+            self.known.reach(AttemptId { number: place.number.saturating_sub(1), ..place });
         }
         if let Some(before) = self.before(place)
             && (pending.failure.is_some() || pending.ended().is_some())
             && let Some(facts) = self.entry(before)
         {
-            facts.tell_end(pending, seen);
+            facts.on_reported_end(pending, seen);
         }
     }
 
     /// The attempt before this one, which may be the last one before a reset.
-    fn before(&self, place: Place) -> Option<Place> {
+    fn before(&self, place: AttemptId) -> Option<AttemptId> {
         if place.number > 1 {
-            return Some(Place { number: place.number - 1, ..place });
+            return Some(AttemptId { number: place.number - 1, ..place });
         }
         let round = place.round.checked_sub(1)?;
-        self.known.top(round).filter(|top| *top > 0).map(|top| Place::new(round, top))
+        self.known.top(round).filter(|top| *top > 0).map(|top| AttemptId::new(round, top))
     }
 
     /// The facts of an attempt, to be added to. `None` where it is too old to be kept.
-    fn entry(&mut self, place: Place) -> Option<&mut AttemptFacts> {
+    fn entry(&mut self, place: AttemptId) -> Option<&mut AttemptFacts> {
         self.known.reach(place);
         let oldest = self.oldest();
         if self.known.position(place) < oldest {
             return None;
         }
-        let forgotten = self.facts.partition_point(|facts| self.known.position(facts.place()) < oldest);
+        let forgotten = self.facts.partition_point(|facts| self.known.position(facts.id()) < oldest);
         self.facts.drain(..forgotten);
-        let index = match self.facts.binary_search_by_key(&place, AttemptFacts::place) {
+        let index = match self.facts.binary_search_by_key(&place, AttemptFacts::id) {
             Ok(index) => index,
             Err(index) => {
                 // Most activities need one attempt; a default growth would keep room for four.
@@ -183,14 +183,14 @@ impl Lane {
         self.facts.get_mut(index)
     }
 
-    fn find(&self, place: Place) -> Option<&AttemptFacts> {
-        let found = self.facts.binary_search_by_key(&place, AttemptFacts::place);
+    fn find(&self, place: AttemptId) -> Option<&AttemptFacts> {
+        let found = self.facts.binary_search_by_key(&place, AttemptFacts::id);
         found.ok().and_then(|index| self.facts.get(index))
     }
 
     /// The position of the oldest attempt that is kept; those before it are counted only.
     fn oldest(&self) -> u64 {
-        self.total().saturating_sub(KEPT_ATTEMPTS - 1).max(1)
+        self.total().saturating_sub(MAX_KEPT_ATTEMPTS - 1).max(1)
     }
 
     /// The attempts that the journal tells of, by their numbers, which is what the document counts retries by.
@@ -214,11 +214,11 @@ impl Lane {
     /// Nothing is known of this activity, not even that it waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.total() == 0 && self.told.is_none()
+        self.total() == 0 && self.reports.is_none()
     }
 
     #[must_use]
-    pub const fn first_commit(&self) -> Option<Place> {
+    pub const fn first_commit(&self) -> Option<AttemptId> {
         self.first_commit
     }
 
@@ -236,8 +236,8 @@ impl Lane {
 
     /// What the server said last, when, and of which attempt; no attempt where the journal was ahead of it.
     #[must_use]
-    pub fn told(&self) -> Option<(&PendingActivity, UnixMillis, Option<Place>)> {
-        self.told.as_ref()?.latest()
+    pub fn latest_report(&self) -> Option<(&PendingActivity, UnixMillis, Option<AttemptId>)> {
+        self.reports.as_ref()?.latest()
     }
 
     /// The attempts that are kept, oldest first.
@@ -267,7 +267,8 @@ impl Lane {
 
 /// Only the server tells of it, and not that it failed.
 fn runs_unwatched(facts: &AttemptFacts) -> bool {
-    !facts.is_journaled() && facts.told.as_ref().is_some_and(|told| told.ended.is_none() && told.failure.is_none())
+    !facts.is_journaled()
+        && facts.reported.as_ref().is_some_and(|reported| reported.ended.is_none() && reported.failure.is_none())
 }
 
 #[cfg(test)]
@@ -276,124 +277,124 @@ mod tests {
 
     use crate::{
         app::{
-            orders::attempt::{Ending, Failure},
+            orders::attempt::{AttemptEnd, Failure},
             testing::fixture::{running, waiting},
         },
         store::Outcome,
     };
 
-    fn states(lane: &Lane) -> Vec<(String, AttemptState<'_>)> {
-        lane.seen(Closing::Open).map(|seen| (seen.place().to_string(), seen.state)).collect()
+    fn states(attempts: &ActivityAttempts) -> Vec<(String, AttemptState<'_>)> {
+        attempts.seen(Closing::Open).map(|seen| (seen.id().to_string(), seen.state)).collect()
     }
 
-    fn state(lane: &Lane, closing: Closing) -> AttemptState<'_> {
-        lane.latest(closing).unwrap().state
+    fn state(attempts: &ActivityAttempts, closing: Closing) -> AttemptState<'_> {
+        attempts.latest(closing).unwrap().state
     }
 
     /// The line that says that the attempt failed.
-    fn fail(lane: &mut Lane, number: u32, at: u64) -> Place {
+    fn fail(attempts: &mut ActivityAttempts, number: u32, at: u64) -> AttemptId {
         let (code, message) = ("RandomError".to_owned(), "journal".to_owned());
         let failure = Failure { at: UnixMillis(at), code, message, retryable: true, point: None };
-        lane.record(number, |facts| {
+        attempts.record(number, |facts| {
             assert_eq!(facts.number, number);
-            facts.ending = Some(Ending::Failed(Box::new(failure)));
+            facts.end = Some(AttemptEnd::Failed(Box::new(failure)));
         })
     }
 
     #[test]
     fn a_skipped_number_is_not_observed() {
-        let mut lane = Lane::default();
+        let mut attempts = ActivityAttempts::default();
         for number in [3, 1] {
-            lane.start(number, UnixMillis(5));
+            attempts.start(number, UnixMillis(5));
         }
-        let states: Vec<_> = lane.seen(Closing::Open).map(|seen| seen.state).collect();
+        let states: Vec<_> = attempts.seen(Closing::Open).map(|seen| seen.state).collect();
         assert_eq!(states, [AttemptState::NoAnswer, AttemptState::NotObserved, AttemptState::Running]);
     }
 
     #[test]
     fn only_the_latest_attempts_are_kept_in_any_order() {
-        let mut lane = Lane::default();
+        let mut attempts = ActivityAttempts::default();
         for number in (1..=500).rev().chain(1..=500) {
-            fail(&mut lane, number, 1);
+            fail(&mut attempts, number, 1);
         }
-        assert_eq!((lane.facts.len(), lane.oldest(), lane.known.latest()), (64, 437, 500));
-        assert_eq!(lane.seen(Closing::Open).count(), 64);
-        fail(&mut lane, u32::MAX, 1);
-        assert_eq!((lane.facts.len(), lane.seen(Closing::Open).count()), (1, 64));
+        assert_eq!((attempts.facts.len(), attempts.oldest(), attempts.known.latest()), (64, 437, 500));
+        assert_eq!(attempts.seen(Closing::Open).count(), 64);
+        fail(&mut attempts, u32::MAX, 1);
+        assert_eq!((attempts.facts.len(), attempts.seen(Closing::Open).count()), (1, 64));
     }
 
     #[test]
     fn the_server_fills_in_what_the_journal_does_not_tell() {
-        let mut lane = Lane::default();
-        lane.start(1, UnixMillis(100));
-        lane.hear(UnixMillis(3_000), waiting(3, 2_000, 4_000));
-        let seen: Vec<_> = lane.seen(Closing::Open).collect();
+        let mut attempts = ActivityAttempts::default();
+        attempts.start(1, UnixMillis(100));
+        attempts.on_report(UnixMillis(3_000), waiting(3, 2_000, 4_000));
+        let seen: Vec<_> = attempts.seen(Closing::Open).collect();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].state, AttemptState::NoAnswer);
         let AttemptState::Failed(failure) = seen[1].state else { panic!("{:?}", seen[1]) };
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(2_000)));
-        assert_eq!((lane.total(), lane.total_journaled()), (2, 1));
-        fail(&mut lane, 2, 1_999);
-        let AttemptState::Failed(failure) = lane.latest(Closing::Open).unwrap().state else { panic!() };
+        assert_eq!((attempts.total(), attempts.total_journaled()), (2, 1));
+        fail(&mut attempts, 2, 1_999);
+        let AttemptState::Failed(failure) = attempts.latest(Closing::Open).unwrap().state else { panic!() };
         assert_eq!(failure.message, "journal");
     }
 
     #[test]
     fn the_last_attempt_that_only_the_server_saw_is_done_when_the_activity_is() {
-        let mut lane = Lane::default();
-        lane.hear(UnixMillis(3_100), running(2, 3_000));
-        assert_eq!(state(&lane, Closing::Open), AttemptState::Running);
-        assert_eq!(state(&lane, Closing::Over), AttemptState::NoAnswer);
-        assert_eq!(state(&lane, Closing::Succeeded), AttemptState::Done);
-        lane.start(2, UnixMillis(3_001));
-        assert_eq!(state(&lane, Closing::Succeeded), AttemptState::NoAnswer);
+        let mut attempts = ActivityAttempts::default();
+        attempts.on_report(UnixMillis(3_100), running(2, 3_000));
+        assert_eq!(state(&attempts, Closing::Open), AttemptState::Running);
+        assert_eq!(state(&attempts, Closing::Over), AttemptState::NoAnswer);
+        assert_eq!(state(&attempts, Closing::Succeeded), AttemptState::Done);
+        attempts.start(2, UnixMillis(3_001));
+        assert_eq!(state(&attempts, Closing::Succeeded), AttemptState::NoAnswer);
     }
 
     #[test]
     fn after_a_reset_the_attempts_go_on_behind_the_earlier_ones() {
-        let mut lane = Lane::default();
+        let mut attempts = ActivityAttempts::default();
         for number in 1..=3 {
-            lane.start(number, UnixMillis(u64::from(number) * 1_000));
-            fail(&mut lane, number, u64::from(number) * 1_000 + 5);
+            attempts.start(number, UnixMillis(u64::from(number) * 1_000));
+            fail(&mut attempts, number, u64::from(number) * 1_000 + 5);
         }
-        lane.hear(UnixMillis(3_500), waiting(4, 3_005, 8_000));
-        lane.hear(UnixMillis(4_000), PendingActivity { attempt: 1, ..waiting(4, 3_005, 4_100) });
-        assert_eq!((lane.total(), lane.resets(), lane.known.latest()), (3, 1, 0));
-        lane.start(1, UnixMillis(4_200));
-        lane.record(1, |facts| {
-            facts.ending = Some(Ending::Succeeded { at: UnixMillis(4_210), outcome: Outcome::Applied });
+        attempts.on_report(UnixMillis(3_500), waiting(4, 3_005, 8_000));
+        attempts.on_report(UnixMillis(4_000), PendingActivity { attempt: 1, ..waiting(4, 3_005, 4_100) });
+        assert_eq!((attempts.total(), attempts.resets(), attempts.known.latest()), (3, 1, 0));
+        attempts.start(1, UnixMillis(4_200));
+        attempts.record(1, |facts| {
+            facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(4_210), outcome: Outcome::Applied });
         });
-        let names: Vec<_> = states(&lane).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = states(&attempts).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["#1", "#2", "#3", "#1'"]);
-        assert!(matches!(states(&lane)[0].1, AttemptState::Failed(_)));
-        assert_eq!(states(&lane)[3].1, AttemptState::Succeeded(Outcome::Applied));
-        assert_eq!((lane.total(), lane.total_journaled()), (4, 4));
+        assert!(matches!(states(&attempts)[0].1, AttemptState::Failed(_)));
+        assert_eq!(states(&attempts)[3].1, AttemptState::Succeeded(Outcome::Applied));
+        assert_eq!((attempts.total(), attempts.total_journaled()), (4, 4));
     }
 
     #[test]
     fn a_line_of_an_attempt_from_before_the_reset_stays_with_it() {
-        let mut lane = Lane::default();
+        let mut attempts = ActivityAttempts::default();
         for number in [1, 2] {
-            lane.start(number, UnixMillis(u64::from(number) * 1_000));
+            attempts.start(number, UnixMillis(u64::from(number) * 1_000));
         }
-        lane.start(1, UnixMillis(3_000));
-        assert_eq!(fail(&mut lane, 2, 3_100), Place::new(1, 2));
-        assert_eq!(fail(&mut lane, 1, 3_200), Place::new(2, 1));
-        assert_eq!(fail(&mut lane, 1, 3_300), Place::new(1, 1));
+        attempts.start(1, UnixMillis(3_000));
+        assert_eq!(fail(&mut attempts, 2, 3_100), AttemptId::new(1, 2));
+        assert_eq!(fail(&mut attempts, 1, 3_200), AttemptId::new(2, 1));
+        assert_eq!(fail(&mut attempts, 1, 3_300), AttemptId::new(1, 1));
     }
 
     #[test]
     fn a_reset_that_only_the_server_saw_is_a_round_too() {
-        let mut lane = Lane::default();
+        let mut attempts = ActivityAttempts::default();
         for (at, pending) in [
             (110, running(1, 100)),
             (1_300, waiting(2, 1_200, 2_200)),
             (1_600, PendingActivity { attempt: 1, ..waiting(2, 1_200, 1_700) }),
             (1_900, running(1, 1_700)),
         ] {
-            lane.hear(UnixMillis(at), pending);
+            attempts.on_report(UnixMillis(at), pending);
         }
-        let states = states(&lane);
+        let states = states(&attempts);
         assert_eq!(states.len(), 2);
         assert!(matches!(states[0], (ref name, AttemptState::Failed(_)) if name == "#1"), "{states:?}");
         assert_eq!(states[1], ("#1'".to_owned(), AttemptState::Running));

@@ -7,7 +7,7 @@ use crate::{
     store::Outcome,
 };
 
-use super::attempt_id::Place;
+use super::attempt_id::AttemptId;
 
 /// A planned fault that struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +42,14 @@ impl Failure {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum AttemptEnd {
     Succeeded { at: UnixMillis, outcome: Outcome },
     Failed(Box<Failure>),
 }
 
 /// What the server says of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ToldAttempt {
+pub struct ReportedAttempt {
     pub started: Option<UnixMillis>,
     pub ended: Option<UnixMillis>,
     pub failure: Option<Failure>,
@@ -64,11 +64,11 @@ pub struct AttemptFacts {
     pub started: Option<UnixMillis>,
     pub strikes: Vec<Strike>,
     pub committed: Option<Committed>,
-    pub ending: Option<Ending>,
+    pub end: Option<AttemptEnd>,
     /// The worker process of this dashboard died while it ran.
     pub orphaned: Option<UnixMillis>,
     /// What the server says.
-    pub told: Option<Box<ToldAttempt>>,
+    pub reported: Option<Box<ReportedAttempt>>,
 }
 
 /// Where an attempt stands. The wait before the next one belongs to the order, not to an attempt.
@@ -92,70 +92,70 @@ pub enum AttemptState<'a> {
 }
 
 /// Most strikes that are kept of one attempt; a plan has one rule per point, and two points.
-const MOST_STRIKES: usize = 4;
+const MAX_STRIKES: usize = 4;
 
 impl AttemptFacts {
     #[must_use]
-    pub const fn new(place: Place) -> Self {
-        let Place { round, number } = place;
+    pub const fn new(place: AttemptId) -> Self {
+        let AttemptId { round, number } = place;
         Self {
             number,
             round,
             started: None,
             strikes: Vec::new(),
             committed: None,
-            ending: None,
+            end: None,
             orphaned: None,
-            told: None,
+            reported: None,
         }
     }
 
     #[must_use]
-    pub const fn place(&self) -> Place {
-        Place::new(self.round, self.number)
+    pub const fn id(&self) -> AttemptId {
+        AttemptId::new(self.round, self.number)
     }
 
     /// Whether a line of the journal tells of it.
     #[must_use]
     pub fn is_journaled(&self) -> bool {
-        self.started.is_some() || self.committed.is_some() || self.ending.is_some() || !self.strikes.is_empty()
+        self.started.is_some() || self.committed.is_some() || self.end.is_some() || !self.strikes.is_empty()
     }
 
     /// The server says that it began.
-    pub fn tell_start(&mut self, at: Option<UnixMillis>) {
-        let told = self.told.get_or_insert_default();
-        told.started = told.started.or(at);
+    pub fn on_reported_start(&mut self, at: Option<UnixMillis>) {
+        let reported = self.reported.get_or_insert_default();
+        reported.started = reported.started.or(at);
     }
 
     /// The server says that it failed, which it said at `seen`.
-    pub fn tell_end(&mut self, pending: &PendingActivity, seen: UnixMillis) {
+    pub fn on_reported_end(&mut self, pending: &PendingActivity, seen: UnixMillis) {
         let ended = pending.ended();
-        let told = self.told.get_or_insert_default();
+        let reported = self.reported.get_or_insert_default();
         if !pending.runs() && pending.started <= ended {
-            told.started = told.started.or(pending.started);
+            reported.started = reported.started.or(pending.started);
         }
-        told.ended = told.ended.or(ended);
-        if let (None, Some(failure)) = (&told.failure, &pending.failure) {
+        reported.ended = reported.ended.or(ended);
+        if let (None, Some(failure)) = (&reported.failure, &pending.failure) {
             let (code, message) = (failure.code.clone(), failure.message.clone());
             let at = ended.unwrap_or(seen);
-            told.failure = Some(Failure { at, code, message, retryable: failure.retryable, point: None });
+            reported.failure = Some(Failure { at, code, message, retryable: failure.retryable, point: None });
         }
     }
 
     /// How it failed, as the server says.
     #[must_use]
-    pub fn told_failure(&self) -> Option<&Failure> {
-        self.told.as_ref()?.failure.as_ref()
+    pub fn reported_failure(&self) -> Option<&Failure> {
+        self.reported.as_ref()?.failure.as_ref()
     }
 
     /// Whether Temporal took its success. A success that comes after Temporal gave the attempt up changes nothing.
     #[must_use]
-    pub fn reported(&self) -> bool {
-        matches!(self.ending, Some(Ending::Succeeded { .. })) && self.told_failure().is_none() && !self.overslept()
+    pub fn is_acknowledged(&self) -> bool {
+        matches!(self.end, Some(AttemptEnd::Succeeded { .. })) && self.reported_failure().is_none() && !self.overslept()
     }
 
     pub fn strike(&mut self, strike: Strike) {
-        if self.strikes.len() < MOST_STRIKES {
+        if self.strikes.len() < MAX_STRIKES {
             self.strikes.push(strike);
         }
     }
@@ -164,15 +164,15 @@ impl AttemptFacts {
     #[must_use]
     pub fn state(&self, superseded: bool) -> AttemptState<'_> {
         let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
-        match &self.ending {
+        match &self.end {
             // What it did when it woke up, it did behind Temporal's back.
             Some(_) if superseded && self.overslept() => return AttemptState::TimedOut,
-            Some(Ending::Succeeded { outcome, .. }) => return AttemptState::Succeeded(*outcome),
-            Some(Ending::Failed(failure)) => return AttemptState::Failed(failure),
+            Some(AttemptEnd::Succeeded { outcome, .. }) => return AttemptState::Succeeded(*outcome),
+            Some(AttemptEnd::Failed(failure)) => return AttemptState::Failed(failure),
             None => {}
         }
-        let is_over = superseded || self.told.as_ref().is_some_and(|told| told.ended.is_some());
-        match (struck(Action::Crash), self.told_failure(), struck(Action::Hang)) {
+        let is_over = superseded || self.reported.as_ref().is_some_and(|reported| reported.ended.is_some());
+        match (struck(Action::Crash), self.reported_failure(), struck(Action::Hang)) {
             (Some(strike), _, _) => AttemptState::Crashed(strike.point),
             (None, _, _) if self.orphaned.is_some() => AttemptState::Crashed(self.reached()),
             (None, Some(failure), _) if failure.code == Failure::TIMEOUT => AttemptState::TimedOut,
@@ -197,16 +197,16 @@ impl AttemptFacts {
     /// When it began: as the journal says, else as the server says.
     #[must_use]
     pub fn begun(&self) -> Option<UnixMillis> {
-        self.started.or_else(|| self.told.as_ref()?.started)
+        self.started.or_else(|| self.reported.as_ref()?.started)
     }
 
     /// When it ended, where that is known: as the journal says, else as the server says.
     #[must_use]
     pub fn ended(&self) -> Option<UnixMillis> {
-        match &self.ending {
-            Some(Ending::Succeeded { at, .. }) => Some(*at),
-            Some(Ending::Failed(failure)) => Some(failure.at),
-            None => self.told.as_ref()?.ended,
+        match &self.end {
+            Some(AttemptEnd::Succeeded { at, .. }) => Some(*at),
+            Some(AttemptEnd::Failed(failure)) => Some(failure.at),
+            None => self.reported.as_ref()?.ended,
         }
     }
 
@@ -225,9 +225,9 @@ impl AttemptFacts {
     /// Whether the effect is in the stock although the attempt did not say so to Temporal.
     #[must_use]
     pub fn effect_unreported(&self) -> bool {
-        match &self.ending {
-            Some(Ending::Succeeded { .. }) => self.overslept() && self.committed.is_some(),
-            Some(Ending::Failed(failure)) => self.committed.is_some() || failure.point == Some(Point::AfterCommit),
+        match &self.end {
+            Some(AttemptEnd::Succeeded { .. }) => self.overslept() && self.committed.is_some(),
+            Some(AttemptEnd::Failed(failure)) => self.committed.is_some() || failure.point == Some(Point::AfterCommit),
             None => self.committed.is_some() || self.strikes.iter().any(|strike| strike.point == Point::AfterCommit),
         }
     }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_attempt_without_an_end_is_lost_once_something_later_began() {
-        let mut facts = AttemptFacts::new(Place::new(1, 1));
+        let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         assert_eq!(facts.state(false), AttemptState::Running);
         assert_eq!(facts.state(true), AttemptState::NoAnswer);
         facts.strike(Strike { at: UnixMillis(1), point: Point::BeforeCommit, action: Action::Hang });
@@ -254,20 +254,23 @@ mod tests {
 
     #[test]
     fn what_a_hang_says_after_its_timeout_comes_too_late() {
-        let mut facts = AttemptFacts::new(Place::new(1, 1));
+        let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.started = Some(UnixMillis(5));
         facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
-        facts.ending = Some(Ending::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
+        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
         assert_eq!(facts.state(true), AttemptState::TimedOut);
-        assert_eq!((facts.duration(), facts.effect_unreported(), facts.reported()), (Some(4), true, false));
+        assert_eq!((facts.duration(), facts.effect_unreported(), facts.is_acknowledged()), (Some(4), true, false));
     }
 
     #[test]
     fn what_the_server_says_fills_in_and_the_journal_counts() {
         let pending = waiting(2, 1_700, 2_700);
-        let mut facts = AttemptFacts::new(Place::new(1, 1));
-        facts.tell_end(&PendingActivity { started: Some(UnixMillis(1_500)), ..pending.clone() }, UnixMillis(1_900));
+        let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
+        facts.on_reported_end(
+            &PendingActivity { started: Some(UnixMillis(1_500)), ..pending.clone() },
+            UnixMillis(1_900),
+        );
         let AttemptState::Failed(failure) = facts.state(false) else { panic!() };
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(1_700)));
         assert_eq!(
@@ -276,21 +279,21 @@ mod tests {
         );
         assert!(!facts.is_journaled());
         facts.started = Some(UnixMillis(1_501));
-        facts.ending = Some(Ending::Succeeded { at: UnixMillis(1_800), outcome: Outcome::Applied });
+        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(1_800), outcome: Outcome::Applied });
         assert_eq!(facts.state(false), AttemptState::Succeeded(Outcome::Applied));
         assert_eq!((facts.begun(), facts.ended()), (Some(UnixMillis(1_501)), Some(UnixMillis(1_800))));
-        assert!(!facts.reported());
+        assert!(!facts.is_acknowledged());
     }
 
     #[test]
     fn a_timeout_that_the_server_tells_ends_a_hanging_attempt() {
-        let mut facts = AttemptFacts::new(Place::new(1, 1));
+        let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.strike(Strike { at: UnixMillis(1), point: Point::AfterCommit, action: Action::Hang });
         let mut pending = waiting(2, 10_000, 11_000);
         if let Some(failure) = &mut pending.failure {
             failure.code = Failure::TIMEOUT.into();
         }
-        facts.tell_end(&pending, UnixMillis(10_100));
+        facts.on_reported_end(&pending, UnixMillis(10_100));
         assert_eq!((facts.state(false), facts.effect_unreported()), (AttemptState::TimedOut, true));
     }
 }

@@ -11,14 +11,14 @@ const MOST_STROKES: u32 = 3;
 
 /// The name of an attempt within one activity of one run. Sorted by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct AttemptId {
     /// From 1; one more after each activity reset.
     pub round: u32,
     /// As Temporal counts: from 1 in each round.
     pub number: u32,
 }
 
-impl Place {
+impl AttemptId {
     #[must_use]
     pub const fn new(round: u32, number: u32) -> Self {
         Self { round, number }
@@ -26,7 +26,7 @@ impl Place {
 }
 
 /// `#2`; after a reset `#2'`, after two `#2''`, after many `#2'7`.
-impl fmt::Display for Place {
+impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.number)?;
         match self.round.saturating_sub(1) {
@@ -82,7 +82,7 @@ impl Rounds {
     }
 
     /// The attempt exists, and so does its round.
-    pub fn reach(&mut self, place: Place) {
+    pub fn reach(&mut self, place: AttemptId) {
         while place.round > self.current() {
             let earlier = self.earlier.get_or_insert_default();
             earlier.tops.push(std::mem::take(&mut self.latest));
@@ -102,13 +102,13 @@ impl Rounds {
 
     /// How many attempts come up to this one, itself included; 0 where it is too old.
     #[must_use]
-    pub fn position(&self, place: Place) -> u64 {
+    pub fn position(&self, place: AttemptId) -> u64 {
         self.before(place.round).map_or(0, |before| before.saturating_add(u64::from(place.number)))
     }
 
     /// The attempt at a position, which counts from 1.
     #[must_use]
-    pub fn at(&self, position: u64) -> Place {
+    pub fn at(&self, position: u64) -> AttemptId {
         let folded = self.earlier.as_deref().map_or((0, 0), |earlier| (earlier.folded, earlier.folded_attempts));
         let (mut round, mut left) = (folded.0.saturating_add(1), position.saturating_sub(folded.1));
         for top in self.tops() {
@@ -117,7 +117,7 @@ impl Rounds {
             }
             (round, left) = (round.saturating_add(1), left - u64::from(*top));
         }
-        Place { round, number: u32::try_from(left).unwrap_or(u32::MAX) }
+        AttemptId { round, number: u32::try_from(left).unwrap_or(u32::MAX) }
     }
 
     fn tops(&self) -> &[u32] {
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn every_position_has_its_place_and_back() {
         let mut rounds = Rounds::default();
-        for place in [Place::new(1, 3), Place::new(3, 2), Place::new(1, 4)] {
+        for place in [AttemptId::new(1, 3), AttemptId::new(3, 2), AttemptId::new(1, 4)] {
             rounds.reach(place);
         }
         assert_eq!((rounds.current(), rounds.latest(), rounds.total()), (3, 2, 6));
@@ -153,23 +153,23 @@ mod tests {
         for position in 1..=6 {
             assert_eq!(rounds.position(rounds.at(position)), position);
         }
-        assert_eq!(rounds.at(5), Place::new(3, 1));
+        assert_eq!(rounds.at(5), AttemptId::new(3, 1));
     }
 
     #[test]
     fn very_many_resets_need_little_room() {
         let mut rounds = Rounds::default();
         for round in 1..=500 {
-            rounds.reach(Place::new(round, 2));
+            rounds.reach(AttemptId::new(round, 2));
         }
         assert_eq!((rounds.current(), rounds.total(), rounds.tops().len()), (500, 1_000, KEPT_ROUNDS));
-        assert_eq!((rounds.at(999), rounds.position(Place::new(499, 2))), (Place::new(500, 1), 998));
-        assert_eq!((rounds.position(Place::new(3, 1)), rounds.top(3)), (0, None));
+        assert_eq!((rounds.at(999), rounds.position(AttemptId::new(499, 2))), (AttemptId::new(500, 1), 998));
+        assert_eq!((rounds.position(AttemptId::new(3, 1)), rounds.top(3)), (0, None));
     }
 
     #[test]
     fn a_reset_shows_in_the_name() {
-        let names: Vec<_> = [1, 2, 3, 4, 8].map(|round| Place::new(round, 2).to_string()).to_vec();
+        let names: Vec<_> = [1, 2, 3, 4, 8].map(|round| AttemptId::new(round, 2).to_string()).to_vec();
         assert_eq!(names, ["#2", "#2'", "#2''", "#2'''", "#2'7"]);
     }
 }

@@ -10,18 +10,18 @@ use crate::{
 };
 
 use super::{
-    activity_attempts::{Closing, Lane, Seen},
-    attempt::{AttemptState, Ending},
-    attempt_id::Place,
+    activity_attempts::{ActivityAttempts, Closing, Seen},
+    attempt::{AttemptEnd, AttemptState},
+    attempt_id::AttemptId,
     description::{Description, FailingTask},
 };
 
 /// A start that this dashboard asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Submission {
     pub ticket: u64,
     pub at: UnixMillis,
-    pub terms: Terms,
+    pub terms: OrderDetails,
     /// The fault plan that it was sent with.
     pub faults: Arc<FaultPlan>,
     /// The start joined an execution that somebody had started before.
@@ -30,7 +30,7 @@ pub struct Asked {
 
 /// What was ordered, and under which guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct OrderDetails {
     pub product: ProductId,
     pub quantity: i64,
     pub guard: Guard,
@@ -44,7 +44,7 @@ pub struct Refused {
 
 /// Where the journal first tells of an order. Sorted as the journal is, even where a clock went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
+pub struct JournalPosition {
     /// The latest time in the journal up to there.
     pub at: UnixMillis,
     pub seq: u64,
@@ -57,13 +57,13 @@ pub struct Execution {
     pub workflow: String,
     /// `None` until the server has answered the start.
     pub run: Option<String>,
-    pub asked: Option<Asked>,
+    pub submission: Option<Submission>,
     /// The server told that it took a start of it.
     pub taken: bool,
     /// Starts of the same workflow id that joined this run.
     pub joins: u32,
     /// As the journal tells them; `None` before its first effect.
-    pub journaled: Option<Terms>,
+    pub journaled: Option<OrderDetails>,
     pub refused: Option<Refused>,
     pub end: Option<RunEnd>,
     pub start_failure: Option<String>,
@@ -75,14 +75,14 @@ pub struct Execution {
     pub foreign: bool,
     /// The time of the first journal line about it.
     pub first_line: Option<UnixMillis>,
-    pub turn: Option<Turn>,
+    pub position_in_journal: Option<JournalPosition>,
     /// Another journal took the place of the one that recorded part of it.
     pub outlived: bool,
     /// The time of the server's latest answer about it.
     pub answered: Option<UnixMillis>,
     /// When it was first heard of; orders the rows of which nothing better is known.
     pub heard: UnixMillis,
-    pub(in crate::app) lanes: [Lane; Activity::ALL.len()],
+    pub(in crate::app) activities: [ActivityAttempts; Activity::ALL.len()],
 }
 
 /// What became of an order's effect on the stock.
@@ -115,7 +115,7 @@ impl Execution {
             order,
             workflow,
             run,
-            asked: None,
+            submission: None,
             taken: false,
             joins: 0,
             journaled: None,
@@ -126,11 +126,11 @@ impl Execution {
             others: Vec::new(),
             foreign: false,
             first_line: None,
-            turn: None,
+            position_in_journal: None,
             outlived: false,
             answered: None,
             heard,
-            lanes: [Lane::default(), Lane::default()],
+            activities: [ActivityAttempts::default(), ActivityAttempts::default()],
         }
     }
 
@@ -143,7 +143,7 @@ impl Execution {
     /// When it began, as far as is known.
     #[must_use]
     pub fn begun(&self) -> UnixMillis {
-        match &self.asked {
+        match &self.submission {
             Some(asked) if !asked.joined => asked.at,
             asked => self.first_line.or(asked.as_ref().map(|asked| asked.at)).unwrap_or(self.heard),
         }
@@ -151,25 +151,25 @@ impl Execution {
 
     /// What was ordered, where it is known.
     #[must_use]
-    pub fn terms(&self) -> Option<&Terms> {
-        let asked = |joined| self.asked.as_ref().filter(|asked| asked.joined == joined).map(|asked| &asked.terms);
+    pub fn details(&self) -> Option<&OrderDetails> {
+        let asked = |joined| self.submission.as_ref().filter(|asked| asked.joined == joined).map(|asked| &asked.terms);
         asked(false).or(self.journaled.as_ref()).or_else(|| asked(true))
     }
 
     #[must_use]
-    pub const fn lane(&self, activity: Activity) -> &Lane {
-        &self.lanes[activity as usize]
+    pub const fn activity(&self, activity: Activity) -> &ActivityAttempts {
+        &self.activities[activity as usize]
     }
 
     /// Takes in what the server says. An older answer never counts against a newer one.
-    pub(in crate::app) fn hear(&mut self, description: Description) {
+    pub(in crate::app) fn on_description(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
             self.foreign |= !description.others.is_empty();
             self.others = description.others;
         }
         for pending in description.pending {
-            self.lanes[pending.activity as usize].hear(description.at, pending);
+            self.activities[pending.activity as usize].on_report(description.at, pending);
         }
     }
 
@@ -177,14 +177,14 @@ impl Execution {
     /// has it.
     #[must_use]
     pub fn has_left(&self) -> bool {
-        let ours = self.asked.is_some() || self.taken;
+        let ours = self.submission.is_some() || self.taken;
         self.end.is_some() || self.start_failure.is_some() || self.is_over() && !ours
     }
 
     /// Forgets what only the journal recorded.
     pub(in crate::app) fn forget_journal(&mut self) {
-        self.lanes.iter_mut().for_each(Lane::forget_journal);
-        (self.first_line, self.turn) = (None, None);
+        self.activities.iter_mut().for_each(ActivityAttempts::forget_journal);
+        (self.first_line, self.position_in_journal) = (None, None);
         (self.journaled, self.refused) = (None, None);
     }
 
@@ -197,26 +197,26 @@ impl Execution {
     /// Nothing more will happen to it.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let failed_for_good = |lane: &Lane| {
-            let latest = lane.latest(Closing::Open).and_then(|seen| seen.facts?.ending.as_ref());
-            matches!(latest, Some(Ending::Failed(failure)) if !failure.retryable)
+        let failed_for_good = |attempts: &ActivityAttempts| {
+            let latest = attempts.latest(Closing::Open).and_then(|seen| seen.facts?.end.as_ref());
+            matches!(latest, Some(AttemptEnd::Failed(failure)) if !failure.retryable)
         };
         self.end.is_some()
             || self.start_failure.is_some()
             || self.refused.is_some()
             || self.has_succeeded(Activity::SupplierOrder)
-            || self.lanes.iter().any(failed_for_good)
+            || self.activities.iter().any(failed_for_good)
     }
 
     /// Whether the latest attempt succeeded. An earlier one may say so too, too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
-        let latest = self.lane(activity).latest(Closing::Open).and_then(|seen| seen.facts);
-        latest.is_some_and(crate::app::AttemptFacts::reported)
+        let latest = self.activity(activity).latest(Closing::Open).and_then(|seen| seen.facts);
+        latest.is_some_and(crate::app::AttemptFacts::is_acknowledged)
     }
 
     pub(in crate::app) fn closing(&self, activity: Activity) -> Closing {
-        let next_began = activity == Activity::UpdateInventory && !self.lane(Activity::SupplierOrder).is_empty();
+        let next_began = activity == Activity::UpdateInventory && !self.activity(Activity::SupplierOrder).is_empty();
         match &self.end {
             Some(RunEnd::Completed { .. }) => Closing::Succeeded,
             _ if next_began => Closing::Succeeded,
@@ -228,7 +228,7 @@ impl Execution {
     /// The attempts of an activity, oldest first.
     #[must_use]
     pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = Seen<'_>> {
-        self.lane(activity).seen(self.closing(activity))
+        self.activity(activity).seen(self.closing(activity))
     }
 
     /// What the server says of an activity; `None` where it is not asked for now, or the journal is ahead.
@@ -238,10 +238,10 @@ impl Execution {
     }
 
     /// The same, and the attempt that runs or comes next.
-    pub(in crate::app) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, Place)> {
-        let (pending, at, place) = self.lane(activity).told()?;
+    pub(in crate::app) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
+        let (pending, at, place) = self.activity(activity).latest_report()?;
         let place = place?;
-        let latest = self.lane(activity).latest(Closing::Open).map(|seen| seen.place());
+        let latest = self.activity(activity).latest(Closing::Open).map(|seen| seen.id());
         let is_behind = if pending.runs() { latest > Some(place) } else { latest >= Some(place) };
         let is_over = self.closing(activity) != Closing::Open || self.has_succeeded(activity);
         (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, place))
@@ -250,7 +250,7 @@ impl Execution {
     /// How many attempts the server allows; `None` where there is no limit, or none is known.
     #[must_use]
     pub fn maximum(&self, activity: Activity) -> Option<u32> {
-        self.lane(activity).told().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
+        self.activity(activity).latest_report().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
     }
 
     /// Whether any line of the journal tells of it. Another program's worker leaves none.
@@ -262,14 +262,18 @@ impl Execution {
     /// The activity that is at work, or was last.
     #[must_use]
     pub fn current(&self) -> Activity {
-        if self.lane(Activity::SupplierOrder).is_empty() { Activity::UpdateInventory } else { Activity::SupplierOrder }
+        if self.activity(Activity::SupplierOrder).is_empty() {
+            Activity::UpdateInventory
+        } else {
+            Activity::SupplierOrder
+        }
     }
 
     /// How often an effect is in the stock that this run repeated; 0 where it repeated none. A run that came before or
     /// after the repetition has no part in it.
     #[must_use]
     pub fn repeated(&self) -> u32 {
-        self.lanes.iter().map(Lane::times).filter(|times| *times > 1).max().unwrap_or(0)
+        self.activities.iter().map(ActivityAttempts::times).filter(|times| *times > 1).max().unwrap_or(0)
     }
 
     #[must_use]
@@ -285,7 +289,7 @@ impl Execution {
             0 => {}
             times => return OrderVerdict::Applied(times),
         }
-        if self.lane(Activity::UpdateInventory).first_commit().is_some() {
+        if self.activity(Activity::UpdateInventory).first_commit().is_some() {
             let told = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
             return if told { OrderVerdict::AppliedOnce } else { OrderVerdict::Unconfirmed };
         }

@@ -13,9 +13,9 @@ use crate::{
 
 use super::{
     Left, Orders,
-    attempt::{Committed, Ending, Failure, Strike},
+    attempt::{AttemptEnd, Committed, Failure, Strike},
     description::{Description, FailingTask},
-    execution::{Refused, Terms},
+    execution::{OrderDetails, Refused},
 };
 
 /// An explanation quotes a worker's message and says what to do.
@@ -116,12 +116,12 @@ fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) 
         if origin.activity == Activity::UpdateInventory
             && let Some((quantity, product)) = payload(&commit.payload)
         {
-            execution.journaled = Some(Terms { product, quantity, guard: *guard });
+            execution.journaled = Some(OrderDetails { product, quantity, guard: *guard });
         }
-        let lane = &mut execution.lanes[origin.activity as usize];
+        let attempts = &mut execution.activities[origin.activity as usize];
         let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
-        let place = lane.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
-        lane.note_commit(place, times);
+        let place = attempts.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
+        attempts.on_commit(place, times);
     });
 }
 
@@ -130,24 +130,24 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
     let key = (id(&origin.workflow), id(&origin.run));
     orders.journaled(key, at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
-        let (lane, number) = (&mut execution.lanes[origin.activity as usize], origin.attempt.number());
+        let (attempts, number) = (&mut execution.activities[origin.activity as usize], origin.attempt.number());
         match &event.phase {
             Phase::Started => {
-                lane.start(number, at);
+                attempts.start(number, at);
                 // This journal records the order from its beginning.
                 execution.outlived &= origin.activity != Activity::UpdateInventory || number > 1;
             }
             Phase::Fault { point, action } => {
-                lane.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
+                attempts.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
             }
             Phase::Completed { outcome } => {
                 let outcome = *outcome;
-                lane.record(number, |facts| facts.ending = Some(Ending::Succeeded { at, outcome }));
+                attempts.record(number, |facts| facts.end = Some(AttemptEnd::Succeeded { at, outcome }));
             }
             Phase::Failed { code, message, retryable, point } => {
                 let (code, message) = (text(code), text(message));
                 let failure = Failure { at, code, message, retryable: *retryable, point: *point };
-                lane.record(number, |facts| facts.ending = Some(Ending::Failed(Box::new(failure))));
+                attempts.record(number, |facts| facts.end = Some(AttemptEnd::Failed(Box::new(failure))));
             }
         }
     });

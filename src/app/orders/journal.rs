@@ -4,7 +4,7 @@ use crate::{app::derive::journal_view::Reread, domain::UnixMillis};
 
 use super::{
     Orders, Tally,
-    execution::{Execution, Turn},
+    execution::{Execution, JournalPosition},
     replacement::{Left, Replacement, RunKey},
 };
 
@@ -13,9 +13,9 @@ impl Orders {
     pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
         self.keep_candidate(&key);
         self.journal_time = self.journal_time.max(at);
-        let turn = Turn { at: self.journal_time, seq };
+        let turn = JournalPosition { at: self.journal_time, seq };
         self.change(key, at, |execution| {
-            execution.turn = execution.turn.or(Some(turn));
+            execution.position_in_journal = execution.position_in_journal.or(Some(turn));
             execution.first_line = Some(execution.first_line.map_or(at, |first| first.min(at)));
             change(execution);
         });
@@ -23,7 +23,7 @@ impl Orders {
 
     /// The same journal is read again: forget what only it recorded.
     fn forget_journal(&mut self) {
-        self.keep(|execution| execution.asked.is_some() || execution.taken);
+        self.keep(|execution| execution.submission.is_some() || execution.taken);
         for slot in self.rows.clone() {
             self.change_at(slot, Execution::forget_journal);
         }

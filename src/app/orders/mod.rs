@@ -20,12 +20,12 @@ use std::{
 use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
 
 use description::Description;
-use execution::{Asked, Execution};
+use execution::{Execution, Submission};
 
 pub use replacement::{Left, RunKey};
 
 /// How many orders are kept. The oldest goes first, and is counted.
-pub const KEPT_ORDERS: usize = 20_000;
+pub const MAX_KEPT_ORDERS: usize = 20_000;
 
 /// The name of an order, which stays the same while the rows around it move. No other order ever gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,10 +37,10 @@ pub struct Slot {
 
 /// What the rows are sorted by: those whose workflow task fails come last, which is the top of the table; the time it began, then what breaks a tie in the same way at every arrival. Orders that
 /// only the journal tells of stand as they do there.
-type SortKey<'a> = (Place, &'a str, Option<&'a str>);
+type SortKey<'a> = (Rank, &'a str, Option<&'a str>);
 
 /// Whether its workflow task fails, the time it began, the ticket, the journal's line.
-type Place = (bool, UnixMillis, u64, u64);
+type Rank = (bool, UnixMillis, u64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
@@ -119,9 +119,11 @@ impl Orders {
     }
 
     /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
-    pub fn worker_died(&mut self, identity: &str, at: UnixMillis) {
+    pub fn on_worker_death(&mut self, identity: &str, at: UnixMillis) {
         for slot in self.open.clone() {
-            self.change_at(slot, |execution| execution.lanes.iter_mut().for_each(|lane| lane.orphan(identity, at)));
+            self.change_at(slot, |execution| {
+                execution.activities.iter_mut().for_each(|attempts| attempts.orphan(identity, at))
+            });
         }
     }
 
@@ -187,10 +189,10 @@ impl Orders {
     }
 
     /// A start that was asked for and is not answered yet.
-    pub fn asked(&mut self, order: &str, workflow: &str, asked: Asked) -> Slot {
+    pub fn submitted(&mut self, order: &str, workflow: &str, asked: Submission) -> Slot {
         let mut execution = Execution::new(order.to_owned(), workflow.to_owned(), None, asked.at);
         let ticket = asked.ticket;
-        execution.asked = Some(asked);
+        execution.submission = Some(asked);
         let slot = self.insert(execution);
         self.by_ticket.insert(ticket, slot);
         slot
@@ -200,7 +202,7 @@ impl Orders {
     pub fn started(&mut self, ticket: u64, key: RunKey, order: &str, joined: bool, now: UnixMillis) -> Slot {
         let mut asked = None;
         if let Some(provisional) = self.by_ticket.remove(&ticket) {
-            asked = self.get(provisional).and_then(|execution| execution.asked.clone());
+            asked = self.get(provisional).and_then(|execution| execution.submission.clone());
             self.remove(provisional);
         }
         if let Some(asked) = &mut asked {
@@ -211,11 +213,11 @@ impl Orders {
             order.clone_into(&mut execution.order);
             execution.taken = true;
             execution.joins = execution.joins.saturating_add(u32::from(joined));
-            let rank = |asked: &Asked| (asked.joined, asked.ticket);
+            let rank = |asked: &Submission| (asked.joined, asked.ticket);
             if let Some(asked) = asked
-                && execution.asked.as_ref().is_none_or(|known| rank(&asked) < rank(known))
+                && execution.submission.as_ref().is_none_or(|known| rank(&asked) < rank(known))
             {
-                execution.asked = Some(asked);
+                execution.submission = Some(asked);
             }
         })
     }
@@ -237,7 +239,7 @@ impl Orders {
 
     /// The server answered about a run.
     pub fn described(&mut self, key: RunKey, description: Description) -> Slot {
-        self.change(key, description.at, |execution| execution.hear(description))
+        self.change(key, description.at, |execution| execution.on_description(description))
     }
 
     /// Changes the execution of a workflow run, which is made where it is not known.
@@ -257,11 +259,11 @@ impl Orders {
     fn change_at(&mut self, slot: Slot, change: impl FnOnce(&mut Execution)) {
         let Some(row) = self.row(slot) else { return };
         let Some((_, execution)) = self.slots.get_mut(slot.index).and_then(Option::as_mut) else { return };
-        let (before, place_before) = (Tally::of(execution), place(execution));
+        let (before, rank_before) = (Tally::of(execution), rank(execution));
         change(execution);
-        let (after, place_after) = (Tally::of(execution), place(execution));
+        let (after, rank_after) = (Tally::of(execution), rank(execution));
         self.count(slot, &before, &after);
-        if place_before != place_after {
+        if rank_before != rank_after {
             self.rows.remove(row);
             self.place(slot);
         }
@@ -297,7 +299,7 @@ impl Orders {
 
     fn insert(&mut self, execution: Execution) -> Slot {
         // Before and not after, so that a new one is kept even where it is the oldest: it is about to be told of.
-        if self.rows.len() >= KEPT_ORDERS
+        if self.rows.len() >= MAX_KEPT_ORDERS
             && let Some(oldest) = self.rows.front().copied()
         {
             // A candidate is counted with the orders that leave with their journal.
@@ -342,7 +344,7 @@ impl Orders {
         if let Some(run) = execution.run {
             self.by_run.remove(&(execution.workflow, run));
         }
-        if let Some(asked) = execution.asked {
+        if let Some(asked) = execution.submission {
             self.by_ticket.remove(&asked.ticket);
         }
         self.free.push(slot.index);
@@ -374,19 +376,19 @@ struct Tally {
 
 impl Tally {
     fn of(execution: &Execution) -> Self {
-        let attempts = Activity::ALL.iter().map(|activity| execution.lane(*activity).total()).sum();
-        let journaled = Activity::ALL.map(|activity| execution.lane(activity).total_journaled());
+        let attempts = Activity::ALL.iter().map(|activity| execution.activity(*activity).total()).sum();
+        let journaled = Activity::ALL.map(|activity| execution.activity(activity).total_journaled());
         let open = !execution.is_over();
-        let unsettled = open && execution.lanes.iter().any(|lane| lane.times() > 0);
+        let unsettled = open && execution.activities.iter().any(|attempts| attempts.times() > 0);
         Self { open, unsettled, failing: open && execution.failing.is_some(), attempts, journaled }
     }
 }
 
-fn place(execution: &Execution) -> Place {
-    let asked = execution.asked.as_ref();
+fn rank(execution: &Execution) -> Rank {
+    let asked = execution.submission.as_ref();
     let ticket = asked.map_or(0, |asked| asked.ticket);
     let failing = execution.failing.is_some() && !execution.is_over();
-    match (asked, execution.turn) {
+    match (asked, execution.position_in_journal) {
         (Some(asked), _) if !asked.joined => (failing, asked.at, ticket, 0),
         (_, Some(turn)) => (failing, turn.at, ticket, turn.seq),
         (_, None) => (failing, execution.begun(), ticket, 0),
@@ -394,7 +396,7 @@ fn place(execution: &Execution) -> Place {
 }
 
 fn sort_key(execution: &Execution) -> SortKey<'_> {
-    (place(execution), &execution.workflow, execution.run.as_deref())
+    (rank(execution), &execution.workflow, execution.run.as_deref())
 }
 
 #[cfg(test)]
@@ -445,13 +447,13 @@ mod tests {
     #[test]
     fn what_is_dropped_is_counted() {
         let mut orders = Orders::default();
-        let total = KEPT_ORDERS as u64 + 7;
+        let total = MAX_KEPT_ORDERS as u64 + 7;
         for number in 0..total {
             orders.change(key(number), UnixMillis(number), |execution| {
-                execution.lanes[0].start(3, UnixMillis(number));
+                execution.activities[0].start(3, UnixMillis(number));
             });
         }
-        assert_eq!((orders.len(), orders.forgotten(), orders.open()), (KEPT_ORDERS, 7, KEPT_ORDERS));
+        assert_eq!((orders.len(), orders.forgotten(), orders.open()), (MAX_KEPT_ORDERS, 7, MAX_KEPT_ORDERS));
         assert_eq!((orders.attempts(), orders.retries(Activity::UpdateInventory)), (total * 3, total * 2));
     }
 
@@ -461,11 +463,11 @@ mod tests {
         orders.journaled(key(1), UnixMillis(50), 1, |_| {});
         orders.journaled(key(2), UnixMillis(60), 2, |_| {});
         let product = "123456".parse().unwrap();
-        let terms = crate::app::Terms { product, quantity: 1, guard: crate::domain::Guard::Ledger };
-        orders.asked(
+        let terms = crate::app::OrderDetails { product, quantity: 1, guard: crate::domain::Guard::Ledger };
+        orders.submitted(
             "1",
             "order-1",
-            Asked { ticket: 1, at: UnixMillis(70), terms, faults: Arc::default(), joined: false },
+            Submission { ticket: 1, at: UnixMillis(70), terms, faults: Arc::default(), joined: false },
         );
         orders.started(1, key(1), "1", false, UnixMillis(90));
         assert_eq!(orders.len(), 2);
@@ -527,7 +529,7 @@ mod tests {
     #[test]
     fn an_order_that_is_older_than_all_that_are_kept_takes_no_facts_of_another() {
         let mut orders = Orders::default();
-        for number in 0..KEPT_ORDERS as u64 {
+        for number in 0..MAX_KEPT_ORDERS as u64 {
             orders.change(key(number), UnixMillis(1_000 + number), |_| {});
         }
         orders.change((String::from("old"), "r".into()), UnixMillis(1), |_| {});
@@ -535,6 +537,6 @@ mod tests {
         orders.ended(("old".into(), "r".into()), RunEnd::Cancelled, UnixMillis(2));
         let ended: Vec<_> = orders.newest_first(0).filter(|(_, order)| order.end.is_some()).collect();
         assert!(ended.iter().all(|(_, order)| order.workflow == "old"), "{ended:?}");
-        assert_eq!(orders.len(), KEPT_ORDERS);
+        assert_eq!(orders.len(), MAX_KEPT_ORDERS);
     }
 }

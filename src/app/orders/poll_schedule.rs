@@ -28,14 +28,14 @@ const PATIENCE: u64 = 3_000;
 
 /// The questions that are on their way, and whose turn is next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Asking {
+pub struct PollSchedule {
     next: UnixMillis,
     asked: HashMap<Run, UnixMillis>,
     /// The last one whose turn it was.
     turn: Option<Slot>,
 }
 
-impl Asking {
+impl PollSchedule {
     /// The runs to ask about now: the selected one, open ones among the newest, and of all others each in its turn.
     /// Looks at a number of orders that does not grow with all of them. To be called while the link is up.
     pub fn due(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Vec<Run> {
@@ -112,7 +112,7 @@ mod tests {
         due.iter().map(|run| run.workflow.as_str()).collect()
     }
 
-    fn answer(asking: &mut Asking, due: &[Run]) {
+    fn answer(asking: &mut PollSchedule, due: &[Run]) {
         for run in due {
             asking.answered(run);
         }
@@ -123,18 +123,18 @@ mod tests {
         let mut orders = orders(100, |number| number % 10 == 5);
         let provisional =
             orders.change((String::new(), String::new()), UnixMillis(1), |execution| execution.run = None);
-        let mut asking = Asking::default();
+        let mut asking = PollSchedule::default();
         let due = asking.due(UnixMillis(1_000), &orders, orders.at(94));
         assert_eq!(names(&due)[..4], ["order-5", "order-95", "order-85", "order-75"]);
         assert_eq!(due.len(), 10);
-        asking = Asking::default();
+        asking = PollSchedule::default();
         assert_eq!(asking.due(UnixMillis(1_000), &orders, Some(provisional)).len(), 10);
     }
 
     #[test]
     fn nothing_is_asked_twice_before_its_answer_or_a_long_time() {
         let orders = orders(2, |_| true);
-        let mut asking = Asking::default();
+        let mut asking = PollSchedule::default();
         let due = asking.due(UnixMillis(1_000), &orders, None);
         assert_eq!(due.len(), 2);
         assert!(asking.due(UnixMillis(1_250), &orders, None).is_empty());
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_round_every_quarter_of_a_second_with_ticks_of_a_tenth() {
         let orders = orders(1, |_| true);
-        let mut asking = Asking::default();
+        let mut asking = PollSchedule::default();
         let rounds = (0..=20).filter(|tick| {
             let due = asking.due(UnixMillis(10_000 + tick * 100), &orders, None);
             answer(&mut asking, &due);
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn everybody_gets_a_turn_while_the_newest_are_asked_each_time() {
         let orders = orders(1_000, |number| number % 5 == 0);
-        let mut asking = Asking::default();
+        let mut asking = PollSchedule::default();
         let mut seen = std::collections::HashSet::new();
         for round in 1..=20 {
             let due = asking.due(UnixMillis(round * 1_000), &orders, orders.at(0));
@@ -175,6 +175,6 @@ mod tests {
     fn an_id_that_was_made_harmless_is_not_asked_for() {
         let mut orders = Orders::default();
         orders.change((sanitized::id("order-\u{1b}[2J"), "r".into()), UnixMillis(1), |_| {});
-        assert!(Asking::default().due(UnixMillis(1_000), &orders, None).is_empty());
+        assert!(PollSchedule::default().due(UnixMillis(1_000), &orders, None).is_empty());
     }
 }

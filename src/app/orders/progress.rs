@@ -9,7 +9,7 @@ use crate::{
 use super::{
     activity_attempts::{Closing, Seen},
     attempt::{AttemptFacts, AttemptState},
-    attempt_id::Place,
+    attempt_id::AttemptId,
     description::FailingTask,
     execution::Execution,
 };
@@ -103,7 +103,7 @@ impl Execution {
         {
             return self.stage_between(activity, pending, place, waits);
         }
-        match self.lane(activity).latest(Closing::Open) {
+        match self.activity(activity).latest(Closing::Open) {
             None if activity == Activity::SupplierOrder => Stage::Between,
             None if self.run.is_none() => Stage::Starting,
             None => Stage::Queued,
@@ -134,7 +134,7 @@ impl Execution {
         &self,
         activity: Activity,
         pending: &PendingActivity,
-        place: Place,
+        place: AttemptId,
         waits: &RetryWaits,
     ) -> Stage<'static> {
         let next = place.number;
@@ -181,13 +181,13 @@ impl Execution {
         &self,
         activity: Activity,
         pending: &PendingActivity,
-        place: Place,
+        place: AttemptId,
         waits: &RetryWaits,
     ) -> Option<NextAttempt> {
-        if pending.state == PendingState::Paused || place == Place::new(1, 1) {
+        if pending.state == PendingState::Paused || place == AttemptId::new(1, 1) {
             return None;
         }
-        let latest = self.lane(activity).latest(Closing::Open);
+        let latest = self.activity(activity).latest(Closing::Open);
         let ended = pending.ended().or_else(|| latest.and_then(|seen| seen.facts?.ended()));
         // After a reset the next attempt comes at once.
         let wait = if place.number == 1 { 0 } else { waits.after(place.number - 1) };
@@ -198,9 +198,9 @@ impl Execution {
 
     /// What follows from the retry policy.
     fn expected_next(&self, activity: Activity, waits: &RetryWaits) -> Option<NextAttempt> {
-        let seen = self.lane(activity).latest(Closing::Open)?;
+        let seen = self.activity(activity).latest(Closing::Open)?;
         let given_up = || {
-            let told = seen.facts?.told.as_ref().and_then(|told| told.ended);
+            let told = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
             told.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
         };
         let ended = match seen.state {
@@ -221,10 +221,11 @@ impl Execution {
     pub fn crash_window(&self, activity: Activity) -> Option<(UnixMillis, Option<UnixMillis>)> {
         let mut attempts = self.attempts(activity).skip_while(|seen| effect_at(seen).is_none());
         let first = attempts.next()?;
-        if first.facts.is_some_and(AttemptFacts::reported) {
+        if first.facts.is_some_and(AttemptFacts::is_acknowledged) {
             return None;
         }
-        let told = attempts.filter_map(|seen| seen.facts).find(|facts| facts.reported()).and_then(AttemptFacts::ended);
+        let told =
+            attempts.filter_map(|seen| seen.facts).find(|facts| facts.is_acknowledged()).and_then(AttemptFacts::ended);
         Some((effect_at(&first)?, told.or_else(|| self.next_began(activity))))
     }
 

@@ -7,7 +7,7 @@ use crate::{
         facts::Facts,
         orders::{
             Orders,
-            attempt::{AttemptFacts, Ending},
+            attempt::{AttemptEnd, AttemptFacts},
             execution::Execution,
         },
     },
@@ -190,7 +190,7 @@ impl ScenarioRun {
 
     fn late(&self, orders: &Orders) -> usize {
         let hung = |facts: &&AttemptFacts| facts.strikes.iter().any(|strike| strike.action == Action::Hang);
-        self.executions(orders).flat_map(attempts).filter(hung).filter(|facts| facts.ending.is_some()).count()
+        self.executions(orders).flat_map(attempts).filter(hung).filter(|facts| facts.end.is_some()).count()
     }
 
     fn figures(&self, facts: &Facts<'_>) -> Figures {
@@ -199,7 +199,7 @@ impl ScenarioRun {
         let begun = |activity| self.executions(orders).filter(move |of| highest(of, activity) > 0).count();
         let first: usize = Activity::ALL.map(begun).iter().sum();
         let replayed = |facts: &&AttemptFacts| {
-            matches!(facts.ending, Some(Ending::Succeeded { outcome: store::Outcome::Replayed, .. }))
+            matches!(facts.end, Some(AttemptEnd::Succeeded { outcome: store::Outcome::Replayed, .. }))
         };
         let replays = self.executions(orders).flat_map(attempts).filter(replayed).count();
         let attempts: u64 = totals.iter().sum();

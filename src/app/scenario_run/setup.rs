@@ -131,6 +131,6 @@ impl ScenarioRun {
 pub(super) fn sleeps(execution: &Execution, gone: Option<UnixMillis>) -> bool {
     attempts(execution).any(|facts| {
         let slept = facts.strikes.iter().find(|strike| strike.action == crate::faults::Action::Hang);
-        facts.ending.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
+        facts.end.is_none() && slept.is_some_and(|strike| gone.is_none_or(|gone| gone < strike.at))
     })
 }

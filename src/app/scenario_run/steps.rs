@@ -7,7 +7,7 @@ use crate::{
         facts::Facts,
         message::Server,
         orders::{
-            attempt::{AttemptFacts, Ending},
+            attempt::{AttemptEnd, AttemptFacts},
             execution::Execution,
         },
     },
@@ -57,7 +57,7 @@ impl ScenarioRun {
             When::AtOnce => true,
             When::Ended => self.placed.iter().all(|placed| has_ended(placed, facts)),
             When::Committed(order) => any(order, |attempt| attempt.committed.is_some()),
-            When::Failed(order) => any(order, |attempt| matches!(attempt.ending, Some(Ending::Failed(_)))),
+            When::Failed(order) => any(order, |attempt| matches!(attempt.end, Some(AttemptEnd::Failed(_)))),
             When::ServerDown => *facts.connections.server() == Server::Killed,
             // A server that was killed is reported before its link is known to be down.
             When::ServerUp => facts.connections.is_up() && *facts.connections.server() != Server::Killed,
@@ -171,5 +171,5 @@ fn updates(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
 }
 
 fn failed_for_good(facts: &AttemptFacts) -> bool {
-    matches!(&facts.ending, Some(Ending::Failed(failure)) if !failure.retryable)
+    matches!(&facts.end, Some(AttemptEnd::Failed(failure)) if !failure.retryable)
 }

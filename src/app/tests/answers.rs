@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        orders::poll_schedule::Asking,
+        orders::poll_schedule::PollSchedule,
         testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
         *,
     },
@@ -96,7 +96,7 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
     scene.started(UPDATE, 1);
     scene.done(UPDATE, 1, Outcome::Replayed);
     let order = scene.app.selected().unwrap();
-    let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.place().to_string()).collect();
+    let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.id().to_string()).collect();
     assert_eq!(names, ["#1", "#2", "#1'"]);
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 2));
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
@@ -159,9 +159,9 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
     let rows: Vec<_> = app.orders().newest_first(0).map(|(_, order)| order.order.as_str()).collect();
     assert_eq!(rows, ["K7-1", "A12"]);
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
-    let terms = first.terms().unwrap();
+    let terms = first.details().unwrap();
     assert_eq!((terms.quantity, terms.guard, first.begun()), (999, Guard::Ledger, before.records[1].at));
-    let due = Asking::default().due(UnixMillis(before.now), app.orders(), None);
+    let due = PollSchedule::default().due(UnixMillis(before.now), app.orders(), None);
     assert_eq!(due.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), ["order-K7-1", "order-A12"]);
     app.update(Message::Ended { workflow: "order-A12".into(), run: "0198f1a2-6b1f-7c3e".into(), end: RunEnd::Unknown });
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
@@ -191,7 +191,7 @@ fn a_pause_is_no_reset_and_has_no_countdown() {
     }]);
     let order = scene.app.selected().unwrap();
     assert_eq!(scene.app.stage(order), Stage::Paused { activity: UPDATE, next: 3 });
-    assert_eq!((order.next_attempt(&RetryWaits::default()), order.lane(UPDATE).resets()), (None, 0));
+    assert_eq!((order.next_attempt(&RetryWaits::default()), order.activity(UPDATE).resets()), (None, 0));
     assert_eq!(explain(order, scene.app.stage(order)).head, "PAUSED");
     for state in [PendingState::Started, PendingState::Paused, PendingState::CancelRequested] {
         scene.wait(100);
@@ -202,7 +202,7 @@ fn a_pause_is_no_reset_and_has_no_countdown() {
         }]);
         let order = scene.app.selected().unwrap();
         assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }), "{state:?}");
-        assert_eq!(order.lane(UPDATE).resets(), 0, "{state:?}");
+        assert_eq!(order.activity(UPDATE).resets(), 0, "{state:?}");
     }
 }
 
@@ -224,7 +224,7 @@ fn a_reset_while_an_attempt_runs_counts_from_when_that_one_ends() {
     scene.started(UPDATE, 1);
     scene.described(vec![running(1, scene.now - 6)]);
     let order = scene.app.selected().unwrap();
-    let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.place().to_string()).collect();
+    let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.id().to_string()).collect();
     assert_eq!(names, ["#1", "#2", "#1'"]);
     assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 1, .. }));
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::{
     app::{
-        orders::KEPT_ORDERS,
+        orders::MAX_KEPT_ORDERS,
         testing::fixture::{SUPPLIER, Scene, UPDATE},
         *,
     },
@@ -100,13 +100,13 @@ fn around(scene: &mut Scene, number: usize) {
 fn what_is_kept_of_a_long_session_is_bounded() {
     let mut scene = Scene::new();
     // As many orders as are kept, so that from here on each new one is the end of an old one. Some 16 messages each.
-    let full = KEPT_ORDERS + 100;
+    let full = MAX_KEPT_ORDERS + 100;
     (0..full).for_each(|number| order(&mut scene, number));
     let at_first = kept(&scene.app);
     (full..full + 4_000).for_each(|number| order(&mut scene, number));
     let in_the_end = kept(&scene.app);
-    assert_eq!(scene.app.orders().len(), KEPT_ORDERS);
-    assert!(at_first > KEPT_ORDERS * 100, "{at_first}");
+    assert_eq!(scene.app.orders().len(), MAX_KEPT_ORDERS);
+    assert!(at_first > MAX_KEPT_ORDERS * 100, "{at_first}");
     // Numbers grow by a digit here and there.
     assert!(in_the_end <= at_first + at_first / 100, "{at_first} became {in_the_end}");
 }

@@ -33,7 +33,7 @@ fn picture(app: &App) -> String {
         for activity in [UPDATE, SUPPLIER] {
             for seen in execution.attempts(activity) {
                 let times = seen.facts.map(|facts| (facts.begun(), facts.ended()));
-                writeln!(text, "  {} {:?} {times:?}", seen.place(), seen.state).unwrap();
+                writeln!(text, "  {} {:?} {times:?}", seen.id(), seen.state).unwrap();
             }
             writeln!(text, "  {:?} {:?}", execution.pending(activity), execution.crash_window(activity)).unwrap();
         }

@@ -159,7 +159,7 @@ fn a_journal_that_breaks_before_its_end_is_judged_once_it_was_read() {
 fn an_order_that_newer_ones_push_out_leaves_with_its_journal() {
     let mut scene = Scene::right();
     let line = Record { at: UnixMillis(scene.now), ..scene.records[1].clone() };
-    let many = (0..orders::KEPT_ORDERS).map(|number| {
+    let many = (0..orders::MAX_KEPT_ORDERS).map(|number| {
         let mut line = line.clone();
         if let crate::store::Fact::Attempt(event) = &mut line.fact {
             event.origin.run = format!("r{number}");
@@ -170,7 +170,7 @@ fn an_order_that_newer_ones_push_out_leaves_with_its_journal() {
     let (first, rest) = journal.split_at(journal.len() / 2);
     tell(&mut scene, true, first, true);
     tell(&mut scene, false, rest, false);
-    assert_eq!((scene.app.orders().len(), scene.app.orders().forgotten()), (orders::KEPT_ORDERS, 0));
+    assert_eq!((scene.app.orders().len(), scene.app.orders().forgotten()), (orders::MAX_KEPT_ORDERS, 0));
     assert_eq!(before_the_reset(&scene), "orders 1, applied more than once 0, verdict RIGHT");
 }
 

@@ -117,7 +117,7 @@ impl App {
 
     fn on_worker(&mut self, worker: Worker) {
         if let Some(identity) = self.connections.on_worker(worker, &mut self.log, self.now) {
-            self.orders.worker_died(&identity, self.now);
+            self.orders.on_worker_death(&identity, self.now);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         App,
         command::{Command, StartOrder},
         notice::Tone,
-        orders::execution::{Asked, Terms},
+        orders::execution::{OrderDetails, Submission},
         scenario_run::OrderRequest,
     },
     domain::{OrderId, ProductId, WorkflowId},
@@ -50,7 +50,7 @@ impl App {
     /// Sends the selected order again, under its own workflow id or a new one.
     pub(super) fn send_again(&mut self, new_workflow: bool) -> Vec<Command> {
         let Some(execution) = self.selected() else { return self.refuse("there is no order yet to send again") };
-        let (Some(terms), Ok(order)) = (execution.terms().cloned(), execution.order.parse::<OrderId>()) else {
+        let (Some(terms), Ok(order)) = (execution.details().cloned(), execution.order.parse::<OrderId>()) else {
             let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
             return self.refuse(&text);
         };
@@ -102,9 +102,9 @@ impl App {
         }
         let OrderRequest { order, workflow, made, product, quantity, guard, faults, limit } = request;
         let ticket = self.composer.take_ticket();
-        let terms = Terms { product: product.clone(), quantity, guard };
-        let asked = Asked { ticket, at: self.now, terms, faults: Arc::new(faults.clone()), joined: false };
-        let slot = self.orders.asked(order.as_str(), &workflow, asked);
+        let terms = OrderDetails { product: product.clone(), quantity, guard };
+        let asked = Submission { ticket, at: self.now, terms, faults: Arc::new(faults.clone()), joined: false };
+        let slot = self.orders.submitted(order.as_str(), &workflow, asked);
         self.view.select_newest();
         let is_hidden = |row| !self.view.filter().fits(row, &self.options.retry);
         if !self.filter().is_empty() && self.orders.get(slot).is_some_and(is_hidden) {

@@ -6,7 +6,9 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, AttemptFacts, AttemptState, Execution, Link, Look, NextAttempt, Place, Seen, Stretch, What, history},
+    app::{
+        App, AttemptFacts, AttemptId, AttemptState, Execution, Link, Look, NextAttempt, Seen, Stretch, What, history,
+    },
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
     store::Outcome,
@@ -98,7 +100,7 @@ fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&What<'_>) 
 /// The attempt's name, and of how many at most.
 fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
     let limit = maximum.map_or_else(String::new, |maximum| format!(" of {maximum}"));
-    format!("{}{limit}", Place::new(round, number))
+    format!("{}{limit}", AttemptId::new(round, number))
 }
 
 /// The columns that the longest name of a strip takes.
