@@ -122,7 +122,7 @@ impl Orders {
     pub fn on_worker_death(&mut self, identity: &str, at: UnixMillis) {
         for slot in self.open.clone() {
             self.change_at(slot, |execution| {
-                execution.activities.iter_mut().for_each(|attempts| attempts.orphan(identity, at))
+                execution.activities.iter_mut().for_each(|attempts| attempts.orphan(identity, at));
             });
         }
     }

@@ -145,7 +145,7 @@ fn the_seed_scenario_is_right_at_1001() {
     assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));
     let words = explain(order, app.stage(order));
     assert_eq!((words.kind, words.head), (Kind::Good, "APPLIED ONCE"));
-    assert!(summary(&app).contains("verdict RIGHT: stock 1001 is right"), "{}", summary(&app));
+    assert!(summary(app).contains("verdict RIGHT: stock 1001 is right"), "{}", summary(app));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         let app = &scene.app;
         assert_eq!((app.judgement(), app.orders().len(), app.orders().open()), (Judgement::Right, 1, 1));
         assert!(app.notice().unwrap().text.contains("2 ended orders left the table"), "{:?}", app.notice());
-        let summary = summary(&app);
+        let summary = summary(app);
         let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";
         assert!(summary.contains("orders 1 (open 1), attempts 0") && summary.contains(expected), "{summary}");
         scene.ended(OrderOutcome::Applied);

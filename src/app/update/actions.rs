@@ -13,11 +13,14 @@ use crate::app::{
 /// Orders of a burst.
 const BURST: usize = 10;
 
+/// Changes the state, and returns what to do for it.
+type Effect = Box<dyn FnOnce(&mut App) -> Vec<Command>>;
+
 /// What a key does now.
 struct Action {
     /// Whether it has an effect now; the footer shows only such keys. One without says why.
     applies: bool,
-    effect: Box<dyn FnOnce(&mut App) -> Vec<Command>>,
+    effect: Effect,
 }
 
 impl Action {

@@ -6,7 +6,7 @@ use crate::app::{
     intent::Overlay,
     notice::Tone,
     scenario_run::initial_stock::Beginning,
-    walkthrough::{Next, Play},
+    walkthrough::{Next, Play, Walkthrough},
 };
 
 impl App {
@@ -57,7 +57,7 @@ impl App {
 
     /// Resets the stock for a step that waits for its key, so that its panels show where it begins.
     fn prepare_step(&mut self) -> Vec<Command> {
-        let scenario = self.mode.walkthrough_mut().and_then(|walkthrough| walkthrough.prepare());
+        let scenario = self.mode.walkthrough_mut().and_then(Walkthrough::prepare);
         let Some(scenario) = scenario else { return Vec::new() };
         let commands = self.begin_run(scenario, Beginning::Anew);
         if let Some(run) = self.mode.run_mut() {
@@ -81,7 +81,7 @@ impl App {
 
     /// Lets the walkthrough record the end of its step, and sends the page of notes if it has changed.
     pub(super) fn follow_steps(&mut self) -> Vec<Command> {
-        let page = self.mode.walkthrough_mut().and_then(|walkthrough| walkthrough.follow());
+        let page = self.mode.walkthrough_mut().and_then(Walkthrough::follow);
         page.map(Command::Present).into_iter().collect()
     }
 }
