@@ -39,7 +39,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
         // The first frame needs neither server nor worker; they begin behind it.
         let executor = Executor::start(Arc::clone(&settings), worker, !args.no_worker, sender);
         loop {
-            let (mut played, ending) = session.play(core, &mut messages, |command| executor.execute(command)).await?;
+            let (mut played, ending) = session.run(core, &mut messages, |command| executor.execute(command)).await?;
             if ending != Ending::Walkthrough {
                 return Ok((played, ending));
             }

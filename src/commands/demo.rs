@@ -30,7 +30,7 @@ use crate::{
         backend::{Backend, bring_up},
         executor::Executor,
         headless,
-        signals::{Outside, signals},
+        signals::{ProcessEvent, signals},
         worker_child::WorkerCommand,
         worker_keeper::WorkerRequest,
     },
@@ -232,7 +232,7 @@ pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
     let signals = signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
         let mut ends = signals.filter_map(|outside| {
-            std::future::ready(if let Outside::End(signal) = outside { Some(signal) } else { None })
+            std::future::ready(if let ProcessEvent::End(signal) = outside { Some(signal) } else { None })
         });
         match ends.next().await {
             Some(signal) => signal,

@@ -46,7 +46,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
             }
             quit_only(&command)
         };
-        session.play(player, &mut messages, execute).await
+        session.run(player, &mut messages, execute).await
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))

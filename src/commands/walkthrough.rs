@@ -144,11 +144,11 @@ pub async fn play(
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
-    let played = session.play(core, &mut messages, |command| executor.execute(command)).await;
+    let played = session.run(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
     // The sandbox goes, so nothing is lost by not letting the worker finish.
     executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;
-    NotesWriter::end(&sandbox.settings.state_dir);
+    NotesWriter::remove(&sandbox.settings.state_dir);
     let (core, ending) = played?;
     let (app, recorder) = core.into_inner().end();
     Ok((app, recorder, ending))
@@ -164,7 +164,7 @@ async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
         }
         let (sender, mut messages) = mpsc::channel(8);
         tokio::spawn(async move { follow_notes(&settings.state_dir, sender).await });
-        session.play(App::new(setup), &mut messages, |command| quit_only(&command)).await
+        session.run(App::new(setup), &mut messages, |command| quit_only(&command)).await
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))

@@ -1,5 +1,5 @@
-//! Reaching a Temporal server: the one that the settings name, or, where that is this machine and nothing answers,
-//! an embedded one of our own.
+//! Connects to the Temporal server that the settings name. If that address is this machine and nothing answers, starts an
+//! embedded server there.
 
 use std::{
     io,
@@ -16,32 +16,39 @@ use crate::{
     temporal::{ConnectError, Endpoint, Link, Patience},
 };
 
-/// How long a server that takes connections may need until it serves.
-const SERVING: Duration = Duration::from_secs(20);
+/// Maximum time from the start of a server until it serves.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Between two tries meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Delay between two connection attempts to a server that is starting.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
+    /// The server cannot be reached or refuses the connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The embedded server's program is not installed and could not be installed.
     #[error(transparent)]
     Obtain(#[from] server::ObtainError),
+    /// The embedded server did not start.
     #[error(transparent)]
     Start(#[from] server::StartError),
-    #[error("this program's own path is not known ({0}), so it cannot start the server's supervisor")]
+    /// The path of this program is unknown.
+    #[error("the path of this program is unknown ({0}), so it cannot start the server's supervisor")]
     OwnPath(#[source] io::Error),
 }
 
-/// A link, and the server behind it where it is ours.
+/// A link to a server.
 #[derive(Debug)]
 pub struct Backend {
+    /// The connection.
     pub link: Link,
+    /// The embedded server, if this process started it.
     pub server: Option<DevServer>,
 }
 
-/// Where a process of ours connects under `settings`; `role` tells it from the others on Temporal's pages.
+/// The endpoint of a process under `settings`. `role` distinguishes it from other processes in Temporal's Web UI.
 #[must_use]
 pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
     Endpoint {
@@ -58,22 +65,22 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
     }
 }
 
-/// The name of this host, as it is part of identities.
+/// The name of this host, as part of identities.
 #[must_use]
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The log that the embedded server writes.
+/// Path of the embedded server's log.
 #[must_use]
 pub fn server_log(settings: &Settings) -> PathBuf {
     settings.state_dir.join("server.log")
 }
 
-/// Connects, or starts a server and connects.
+/// Connects, or starts an embedded server and connects to it.
 ///
 /// # Errors
-/// [`BackendError`]: a server elsewhere that does not answer, or one of ours that could not be had.
+/// [`BackendError`] if the server does not answer or refuses the connection, and no embedded server could be started.
 pub async fn bring_up(
     settings: &Settings,
     role: &str,
@@ -84,10 +91,11 @@ pub async fn bring_up(
     bring_up_with(&program, settings, role, patience, Installation::Allowed, progress).await
 }
 
-/// The same, where this process need not be `program`, our own, which supervises the server.
+/// As [`bring_up`], for a process that is not this program, such as a test. `program`: the path of this program, which
+/// supervises the embedded server.
 ///
 /// # Errors
-/// [`BackendError`].
+/// Those of [`bring_up`].
 pub async fn bring_up_with(
     program: &Path,
     settings: &Settings,
@@ -105,7 +113,7 @@ pub async fn bring_up_with(
         (ConnectError::Unreachable { .. }, Some(port)) => {
             let server = match start_server(program, settings, port, installation, progress).await {
                 Ok(server) => server,
-                // Another process of ours may have been faster.
+                // Another process of this program may have started one at the same time.
                 Err(error) => {
                     let Ok(link) = connect_soon(&endpoint, patience, Duration::from_secs(2)).await else {
                         return Err(error);
@@ -113,7 +121,7 @@ pub async fn bring_up_with(
                     return Ok(Backend { link, server: None });
                 }
             };
-            let link = connect_soon(&endpoint, patience, SERVING).await?;
+            let link = connect_soon(&endpoint, patience, START_TIMEOUT).await?;
             progress(Progress::Ready);
             Ok(Backend { link, server: Some(server) })
         }
@@ -124,7 +132,7 @@ pub async fn bring_up_with(
 /// Finds or installs the server's program, and starts it on `port` of this machine.
 ///
 /// # Errors
-/// [`BackendError`].
+/// [`BackendError`] if no program is available or the server does not start.
 async fn start_server(
     program: &Path,
     settings: &Settings,
@@ -142,19 +150,19 @@ async fn start_server(
     Ok(DevServer::start(DevServerOptions { executable, supervisor, port, namespace, database, log }).await?)
 }
 
-/// One database per port, so that two servers of ours never share one.
+/// Path of the server's database: one per port, so that two embedded servers never share one.
 fn server_database(state_dir: &Path, port: u16) -> PathBuf {
     state_dir.join(format!("temporal-{port}.db"))
 }
 
-/// A server that has just started refuses for a moment.
+/// Connects to a server that may still be starting.
 async fn connect_soon(endpoint: &Endpoint, patience: Patience, within: Duration) -> Result<Link, ConnectError> {
     let since = Instant::now();
     loop {
         match Link::connect(endpoint, patience).await {
             Ok(link) => return Ok(link),
             Err(error) if since.elapsed() > within => return Err(error),
-            Err(_) => sleep(PAUSE).await,
+            Err(_) => sleep(RETRY_DELAY).await,
         }
     }
 }

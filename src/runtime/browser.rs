@@ -1,5 +1,5 @@
-//! Opens a page in a browser: the one that `$BROWSER` names, else that of the desktop. Nothing that it prints reaches the
-//! screen, and it cannot hold anything up.
+//! Opens a page in the browser that `$BROWSER` names, else in the desktop's. Its output never reaches the screen, and the
+//! caller never waits longer than a limit.
 
 use std::{
     ffi::OsString,
@@ -11,21 +11,21 @@ use tokio::{process::Command, time::timeout};
 
 use crate::config;
 
-/// How long a program may take to fail. One that still runs then is the browser itself, or one that hangs.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long a program can take to fail. A program that still runs after this time is the browser itself, or hangs.
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What became of a page.
+/// Result of opening a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// A program took it.
+    /// A program opened it.
     Done,
-    /// This program was asked, and still runs.
+    /// This program was started and still runs.
     Asked(String),
-    /// There is no browser here.
+    /// No browser could be started.
     Nowhere,
 }
 
-/// Opens a page with the first program that does.
+/// Opens a page with the first program that succeeds.
 pub async fn open(url: &str) -> Opened {
     for command in commands(url, |name| std::env::var_os(name).filter(|value| !value.is_empty())) {
         let name = command.get_program().to_string_lossy().into_owned();
@@ -38,7 +38,7 @@ pub async fn open(url: &str) -> Opened {
     Opened::Nowhere
 }
 
-/// The programs to try. Over ssh, the desktop's would open the page on the wrong machine, or not at all.
+/// The programs to try. Over ssh, the desktop's program would open the page on the wrong machine, or not at all.
 fn commands(url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<process::Command> {
     if let Some(browsers) = variable("BROWSER") {
         let browsers = browsers.to_string_lossy().into_owned();
@@ -51,7 +51,7 @@ fn commands(url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<proce
     if desktop { open::commands(url) } else { Vec::new() }
 }
 
-/// One entry of `$BROWSER`: a command line in which `%s` stands for the page, or which gets it at its end.
+/// The command of one entry of `$BROWSER`: a command line with `%s` in place of the page, or to which the page is appended.
 fn named(line: &str, url: &str) -> Option<process::Command> {
     let mut words = shlex::split(line)?;
     if words.iter().any(|word| word.contains("%s")) {
@@ -65,7 +65,7 @@ fn named(line: &str, url: &str) -> Option<process::Command> {
     Some(command)
 }
 
-/// Whether it took the page; `None`: it still runs, and is left alone.
+/// Whether the program opened the page. `None`: it still runs, and is left running.
 async fn run(command: process::Command) -> Option<bool> {
     let mut command = Command::from(command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
@@ -75,12 +75,12 @@ async fn run(command: process::Command) -> Option<bool> {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            tracing::info!(%error, ?command, "no browser");
+            tracing::info!(%error, ?command, "this browser does not start");
             return Some(false);
         }
     };
-    let ended = timeout(LIMIT, child.wait()).await.ok()?;
-    tracing::info!(?ended, ?command, "a browser was asked");
+    let ended = timeout(FAILURE_TIMEOUT, child.wait()).await.ok()?;
+    tracing::info!(?ended, ?command, "a browser program ended");
     Some(ended.is_ok_and(|status| status.success()))
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_fails_or_hangs_holds_nothing_up() {
+    async fn a_program_that_fails_or_hangs_does_not_block() {
         let command = |script: &str| {
             let mut command = process::Command::new("sh");
             command.args(["-c", script]);

@@ -1,5 +1,5 @@
-//! Copies a text: with the desktop's own program if this machine has the screen, into tmux's buffer, else through the
-//! terminal. Says which, since a terminal does not answer whether it took it.
+//! Copies a text: with a program of the desktop unless the session is remote, else into tmux's buffer, else through the
+//! terminal. The notice says which, since a terminal does not report whether it copied the text.
 
 use std::{io, process::Stdio, time::Duration};
 
@@ -7,11 +7,11 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 use crate::config;
 
-/// How long one program may take. One that hangs is ended.
-const LIMIT: Duration = Duration::from_millis(700);
+/// Maximum run time of one program. A program that hangs is killed.
+const PROGRAM_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// Programs that fill the clipboard of a desktop from their standard input, each with its arguments.
-const DESKTOP: [(&str, &[&str]); 6] = [
+/// Programs that fill the clipboard of a desktop from their standard input, with their arguments.
+const DESKTOP_PROGRAMS: [(&str, &[&str]); 6] = [
     ("pbcopy", &[]),
     ("clip.exe", &[]),
     ("wl-copy", &[]),
@@ -20,31 +20,33 @@ const DESKTOP: [(&str, &[&str]); 6] = [
     ("termux-clipboard-set", &[]),
 ];
 
-/// tmux's own buffer; `-w` also offers it to the terminal, and is newer.
-const TMUX: [(&str, &[&str]); 2] = [("tmux", &["load-buffer", "-w", "-"]), ("tmux", &["load-buffer", "-"])];
+/// Commands that fill tmux's buffer. Newer versions have `-w`, which offers the text to the terminal too.
+const TMUX_PROGRAMS: [(&str, &[&str]); 2] = [("tmux", &["load-buffer", "-w", "-"]), ("tmux", &["load-buffer", "-"])];
 
-/// Where a text went.
+/// Where a text was copied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copied {
-    /// This program took it.
+    /// This program copied it.
     By(&'static str),
     /// Into tmux's buffer.
     Tmux,
-    /// No program took it: the terminal is to be asked, which does not answer.
+    /// No program copied it. The caller asks the terminal, which does not answer.
     AskTerminal,
 }
 
-/// Where this process runs, as far as it matters for copying.
+/// The properties of this process's session that matter for copying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Over ssh: the screen is another machine's.
+pub struct CopyEnvironment {
+    /// The session runs over ssh, so the screen belongs to another machine.
     pub remote: bool,
+    /// The session runs in tmux.
     pub tmux: bool,
-    /// In GNU screen, which hands on only what is wrapped for it.
+    /// The session runs in GNU screen, which forwards only wrapped sequences.
     pub screen: bool,
 }
 
-impl Place {
+impl CopyEnvironment {
+    /// Reads the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -55,24 +57,24 @@ impl Place {
         }
     }
 
-    /// Tries the programs of this place, one after another.
+    /// Tries the programs of this environment in their order.
     pub async fn copy(self, text: &str) -> Copied {
-        let desktop = if self.remote { &[][..] } else { &DESKTOP };
+        let desktop = if self.remote { &[][..] } else { &DESKTOP_PROGRAMS };
         for (program, arguments) in desktop {
-            if takes(program, arguments, text).await {
+            if copies_with(program, arguments, text).await {
                 return Copied::By(program);
             }
         }
-        let tmux = if self.tmux { &TMUX[..] } else { &[] };
+        let tmux = if self.tmux { &TMUX_PROGRAMS[..] } else { &[] };
         for (program, arguments) in tmux {
-            if takes(program, arguments, text).await {
+            if copies_with(program, arguments, text).await {
                 return Copied::Tmux;
             }
         }
         Copied::AskTerminal
     }
 
-    /// A sequence for the terminal, as what is between hands it on.
+    /// Wraps a sequence for the terminal, so that tmux or GNU screen forwards it.
     #[must_use]
     pub fn wrap(self, sequence: &str) -> String {
         if self.tmux {
@@ -81,11 +83,11 @@ impl Place {
         if !self.screen {
             return sequence.to_owned();
         }
-        // It takes strings of some 700 bytes, and an ST would end its own.
+        // GNU screen accepts strings of about 700 bytes, and an inner ST would end the outer string.
         let inner = sequence.replace("\x1b\\", "\x07");
         let mut wrapped = String::with_capacity(inner.len() * 2);
         for piece in inner.as_bytes().chunks(500) {
-            // Base 64 is ASCII, so no character is cut.
+            // Base 64 is ASCII, so no character is split.
             wrapped.push_str("\x1bP");
             wrapped.push_str(&String::from_utf8_lossy(piece));
             wrapped.push_str("\x1b\\");
@@ -95,19 +97,19 @@ impl Place {
 }
 
 impl Copied {
-    /// What is true of it.
+    /// The notice about the copy of `text`.
     #[must_use]
     pub fn sentence(self, text: &str) -> String {
         match self {
             Self::By(program) => format!("copied with {program}: {text}"),
             Self::Tmux => format!("copied into tmux's buffer (prefix ] pastes it): {text}"),
-            Self::AskTerminal => format!("copied, where the terminal allows it: {text}"),
+            Self::AskTerminal => format!("sent to the clipboard (needs OSC 52 support): {text}"),
         }
     }
 }
 
-/// Whether the program is there and took the text.
-async fn takes(program: &str, arguments: &[&str], text: &str) -> bool {
+/// Whether the program exists and copied the text.
+async fn copies_with(program: &str, arguments: &[&str], text: &str) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.process_group(0).kill_on_drop(true);
@@ -121,11 +123,11 @@ async fn takes(program: &str, arguments: &[&str], text: &str) -> bool {
         }
         child.wait().await
     };
-    match timeout(LIMIT, ran).await {
+    match timeout(PROGRAM_TIMEOUT, ran).await {
         Ok(Ok(status)) if status.success() => true,
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => false,
         ended => {
-            tracing::info!(program, ?ended, "the text was not copied by this program");
+            tracing::info!(program, ?ended, "this program did not copy the text");
             false
         }
     }
@@ -145,28 +147,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_takes_the_text_fails_or_is_limited() {
+    async fn a_program_copies_the_text_or_fails_or_is_killed_at_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let copied = folder.path().join("copied");
-        let takes_it = script(folder.path(), &format!("cat > {}; echo noise; echo noise >&2", copied.display()));
-        assert!(takes(&takes_it, &[], "order-A12").await);
+        let copies_it = script(folder.path(), &format!("cat > {}; echo noise; echo noise >&2", copied.display()));
+        assert!(copies_with(&copies_it, &[], "order-A12").await);
         assert_eq!(fs::read_to_string(&copied).unwrap(), "order-A12");
-        assert!(!takes(&script(folder.path(), "cat > /dev/null; exit 1"), &[], "x").await);
-        assert!(!takes("/nonexistent/pbcopy", &[], "x").await);
+        assert!(!copies_with(&script(folder.path(), "cat > /dev/null; exit 1"), &[], "x").await);
+        assert!(!copies_with("/nonexistent/pbcopy", &[], "x").await);
         let since = Instant::now();
         let hangs = script(folder.path(), "exec sleep 600");
-        assert!(!takes(&hangs, &[], &"x".repeat(1_000_000)).await);
-        assert!(since.elapsed() < LIMIT * 4, "{:?}", since.elapsed());
+        assert!(!copies_with(&hangs, &[], &"x".repeat(1_000_000)).await);
+        assert!(since.elapsed() < PROGRAM_TIMEOUT * 4, "{:?}", since.elapsed());
     }
 
     #[test]
-    fn what_lies_between_gets_the_sequence_in_its_wrapping() {
-        let plain = Place { remote: true, tmux: false, screen: false };
+    fn multiplexers_get_the_sequence_in_their_wrapping() {
+        let plain = CopyEnvironment { remote: true, tmux: false, screen: false };
         let osc = format!("\x1b]52;c;{}\x07", "QQ".repeat(600));
         assert_eq!(plain.wrap(&osc), osc);
-        let tmux = Place { tmux: true, ..plain }.wrap(&osc);
+        let tmux = CopyEnvironment { tmux: true, ..plain }.wrap(&osc);
         assert!(tmux.starts_with("\x1bPtmux;\x1b\x1b]52;c;QQ") && tmux.ends_with("\x07\x1b\\"));
-        let screen = Place { screen: true, ..plain }.wrap(&osc);
+        let screen = CopyEnvironment { screen: true, ..plain }.wrap(&osc);
         let unwrapped: String =
             screen.split("\x1bP").map(|piece| piece.strip_suffix("\x1b\\").unwrap_or(piece)).collect();
         assert_eq!((unwrapped, screen.matches("\x1bP").count()), (osc, 3));

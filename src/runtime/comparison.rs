@@ -1,5 +1,5 @@
-//! Carries out comparisons: the same order under the same faults with all three guards, each on a database, a task
-//! queue and a worker process of its own. One at a time; the next begins when the one before is gone.
+//! Runs comparisons: the same order under the same faults with all three guards, each with a database, a task queue and a worker
+//! process of its own. One comparison runs at a time; the next starts after the one before has been cleaned up.
 
 mod folder;
 mod side;
@@ -9,7 +9,7 @@ use std::{convert::Infallible, sync::Arc};
 use futures::future::join_all;
 use tokio::sync::{Barrier, mpsc, watch};
 
-use super::{link_keeper::CurrentLink, worker_child::WorkerCommand};
+use super::{link_keeper::CurrentLink, messages::send, worker_child::WorkerCommand};
 use crate::{
     app::{Comparison, ComparisonEvent, ComparisonNews, Message},
     config::Settings,
@@ -17,16 +17,16 @@ use crate::{
 };
 
 use folder::Folder;
-use side::{Side, Terms};
+use side::{Context, Side};
 
-/// Begins and ends comparisons. Dropped, it ends what runs, with its workers.
+/// Starts and ends comparisons. Dropping it ends the running one with its workers.
 #[derive(Debug)]
 pub struct Comparisons {
     wanted: watch::Sender<Option<Comparison>>,
 }
 
 impl Comparisons {
-    /// `worker`: how a worker is started; task queue and database are replaced.
+    /// `worker`: how to start a worker. Its task queue and its database are replaced.
     #[must_use]
     pub fn new(
         settings: Arc<Settings>,
@@ -35,37 +35,37 @@ impl Comparisons {
         messages: mpsc::Sender<Message>,
     ) -> Self {
         let (wanted, wants) = watch::channel(None);
-        let stage = Stage { settings, worker, link, messages };
-        tokio::spawn(stage.keep(wants));
+        let runner = Runner { settings, worker, link, messages };
+        tokio::spawn(runner.run(wants));
         Self { wanted }
     }
 
-    /// Begins a comparison in place of the one that runs.
-    pub fn begin(&self, comparison: Comparison) {
+    /// Starts a comparison, and ends the running one first.
+    pub fn start(&self, comparison: Comparison) {
         self.wanted.send_replace(Some(comparison));
     }
 
-    /// Ends the comparison that runs: its workers, its open orders, its databases.
+    /// Ends the running comparison: its workers, its open orders and its databases.
     pub fn end(&self) {
         self.wanted.send_replace(None);
     }
 }
 
-/// What every comparison needs.
-struct Stage {
+/// Runs one comparison after another.
+struct Runner {
     settings: Arc<Settings>,
     worker: WorkerCommand,
     link: CurrentLink,
     messages: mpsc::Sender<Message>,
 }
 
-impl Stage {
-    /// Runs what is wanted, until nobody can want anything any more.
-    async fn keep(self, mut wanted: watch::Receiver<Option<Comparison>>) {
+impl Runner {
+    /// Runs the wanted comparison until [`Comparisons`] is dropped.
+    async fn run(self, mut wanted: watch::Receiver<Option<Comparison>>) {
         loop {
             let comparison = wanted.borrow_and_update().clone();
             let changed = match comparison {
-                Some(comparison) => self.carry_out(comparison, wanted.changed()).await,
+                Some(comparison) => self.run_one(comparison, wanted.changed()).await,
                 None => wanted.changed().await,
             };
             if changed.is_err() {
@@ -74,48 +74,47 @@ impl Stage {
         }
     }
 
-    /// Runs a comparison until something else is wanted, and clears it away.
-    async fn carry_out<T>(&self, comparison: Comparison, until: impl Future<Output = T>) -> T {
+    /// Runs a comparison until `until` resolves, and cleans up after it.
+    async fn run_one<T>(&self, comparison: Comparison, until: impl Future<Output = T>) -> T {
         tokio::pin!(until);
         let mut current = self.link.clone();
-        // A link that comes and goes is waited for; what the screen says of it comes from elsewhere.
+        // Wait for a link. Its state reaches the screen through the link keeper.
         let connected = async { current.wait_for(Option::is_some).await.ok().and_then(|link| link.clone()) };
         let link = tokio::select! {
             link = connected => link,
             ended = &mut until => return ended,
         };
         let Some(link) = link else { return until.await };
-        let folder = match Folder::make(&self.settings.state_dir, comparison.number).await {
+        let folder = match Folder::create(&self.settings.state_dir, comparison.number).await {
             Ok(folder) => folder,
             Err(error) => {
-                self.refuse(comparison.number, &error.to_string()).await;
+                self.report_failure(comparison.number, &error.to_string()).await;
                 return until.await;
             }
         };
-        let terms = Arc::new(Terms::new(comparison, link, self.messages.clone(), &self.settings));
+        let context = Arc::new(Context::new(comparison, link, self.messages.clone(), &self.settings));
         let mut sides = Guard::ALL.map(|guard| {
             let database = folder.database(guard);
-            Side::begin(Arc::clone(&terms), guard, database, self.worker.clone())
+            Side::start(Arc::clone(&context), guard, database, self.worker.clone())
         });
         let together = Barrier::new(sides.len());
-        let playing = async {
-            join_all(sides.iter_mut().map(|side| side.play(&together))).await;
+        let running = async {
+            join_all(sides.iter_mut().map(|side| side.run(&together))).await;
             std::future::pending::<Infallible>().await
         };
         let ended = tokio::select! {
-            never = playing => match never {},
+            never = running => match never {},
             ended = &mut until => ended,
         };
-        join_all(sides.map(Side::clear_away)).await;
+        join_all(sides.map(Side::clean_up)).await;
         folder.remove().await;
         ended
     }
 
-    async fn refuse(&self, number: u64, cause: &str) {
+    async fn report_failure(&self, number: u64, cause: &str) {
         for guard in Guard::ALL {
             let event = ComparisonEvent::Failed { cause: cause.to_owned() };
-            // A dashboard that has gone needs to be told nothing.
-            let _gone = self.messages.send(Message::Compared(ComparisonNews { number, guard, event })).await;
+            send(&self.messages, Message::Compared(ComparisonNews { number, guard, event })).await;
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Bytes of a terminal, decoded into keys, mouse and pastes. Nothing holds the keyboard up: a Ctrl-C is found in the
-//! middle of any sequence, and what stays incomplete is given up after a limit.
+//! Decodes the bytes of a terminal into keys, mouse events and pastes. No input blocks the keyboard: Ctrl-C is found inside any
+//! sequence, and an incomplete sequence is dropped after a time limit.
 //!
 //! Crossterm's decoder is private to its reader, which stops reading after 1,024 bytes until the next key
 //! (crossterm #1057), and waits without a limit for the end of a paste (#1060).
@@ -12,17 +12,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::input::Reply;
 
-/// How long after an Esc its sequence may begin, on a slow connection.
-const ESCAPE_LIMIT: Duration = Duration::from_millis(50);
+/// Maximum time from an Esc to the rest of its sequence, on a slow connection.
+const ESCAPE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How long the rest of a sequence, a character or a paste may take. A connection that hands on each byte by itself can
+/// Maximum time until the rest of a sequence, a character or a paste arrives. A connection that sends each byte separately can
 /// be this slow.
-const REST_LIMIT: Duration = Duration::from_millis(300);
+const REST_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More of a sequence is no sequence.
+/// Maximum length of a sequence. The bytes after it are dropped.
 const MAX_SEQUENCE_BYTES: usize = 256;
 
-/// What is kept of a paste.
+/// Maximum length of a paste. The bytes after it are dropped.
 const MAX_PASTE_BYTES: usize = 64 * 1024;
 
 const PASTE_END: &[u8] = b"\x1b[201~";
@@ -30,15 +30,19 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 const CTRL_C: u8 = 0x03;
 const ESC: u8 = 0x1b;
 
-/// What bytes mean.
+/// A decoded event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
-    /// `command`: the same key on a Latin layout, if the terminal reports it.
+    /// A key.
     Key {
+        /// The key under the keyboard's layout.
         typed: KeyEvent,
+        /// The same key on a Latin layout, if the terminal reports it; else equal to `typed`.
         command: KeyEvent,
     },
+    /// Mouse, focus or a paste.
     Event(Event),
+    /// An answer to a query.
     Reply(Reply),
 }
 
@@ -46,7 +50,7 @@ pub enum Decoded {
 enum State {
     #[default]
     Ground,
-    /// The first bytes of a character, and how many it has.
+    /// In a character: its first bytes, and its length in bytes.
     Character(Vec<u8>, usize),
     Escape,
     /// After an Esc that was decoded as the key. The rest of its sequence may still come.
@@ -55,13 +59,14 @@ enum State {
     SingleShift,
     /// After ESC [.
     Control(Vec<u8>),
-    /// The three bytes of a mouse report in the old form.
+    /// In a mouse report in the old form: up to two of its three bytes.
     OldMouse(Vec<u8>),
-    /// An unrequested string of the terminal; `true`: after an ESC in it.
+    /// In an unrequested string of the terminal. `true`: after an ESC in it.
     Text(bool),
     Paste(Vec<u8>),
 }
 
+/// The decoder with its incomplete sequence and the decoded events.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
@@ -69,9 +74,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Decodes what one read gave.
+    /// Decodes the bytes of one read.
     pub fn feed(&mut self, bytes: &[u8]) {
-        // In a paste, a Ctrl-C by itself is a key press, since the end of the paste does not come.
+        // In a paste, a read of Ctrl-C alone is a key press: the end of the paste never arrives.
         if matches!(self.state, State::Paste(_)) && bytes.iter().all(|byte| *byte == CTRL_C) {
             self.give_up();
         }
@@ -80,22 +85,22 @@ impl Decoder {
         }
     }
 
-    /// What was decoded since this was asked last.
+    /// Removes and returns the decoded events.
     pub fn take(&mut self) -> Vec<Decoded> {
         std::mem::take(&mut self.decoded)
     }
 
-    /// How long to wait for the rest of what is incomplete, before [`Decoder::give_up`]; `None`: nothing is.
+    /// How long to wait for more bytes before [`Decoder::give_up`]. `None`: nothing is incomplete.
     #[must_use]
-    pub const fn patience(&self) -> Option<Duration> {
+    pub const fn timeout(&self) -> Option<Duration> {
         match self.state {
             State::Ground => None,
-            State::Escape => Some(ESCAPE_LIMIT),
-            _ => Some(REST_LIMIT),
+            State::Escape => Some(ESCAPE_TIMEOUT),
+            _ => Some(REST_TIMEOUT),
         }
     }
 
-    /// The rest has not come: an Esc is the key, a paste ends, and half a sequence is dropped.
+    /// Ends the incomplete sequence: an Esc becomes the key, a paste ends, any other sequence is dropped.
     pub fn give_up(&mut self) {
         match std::mem::take(&mut self.state) {
             State::Escape => {
@@ -107,7 +112,7 @@ impl Decoder {
         }
     }
 
-    /// An Esc that ended an earlier read is the key, unless a sequence follows.
+    /// Decodes an Esc at the end of the previous read as the key, unless `next` continues its sequence.
     pub fn split_escape(&mut self, next: &[u8]) {
         if matches!(self.state, State::Escape) && !matches!(next.first(), Some(b'[' | b'O' | b']' | b'P' | b'_' | b'^'))
         {
@@ -194,7 +199,7 @@ impl Decoder {
         }
     }
 
-    /// Only bytes that no key of this program types continue the sequence. The others are keys.
+    /// Continues the sequence only with bytes that no key of this program types. Other bytes are keys.
     fn late_escape(&mut self, byte: u8) {
         match byte {
             b'[' | b'O' | b']' | b'_' | b'^' => self.escape(byte),
@@ -234,7 +239,7 @@ impl Decoder {
 
     fn text(&mut self, escaped: bool, byte: u8) {
         match byte {
-            // Its end: BEL, CAN or SUB.
+            // BEL, CAN and SUB end the string.
             0x07 | 0x18 | 0x1a => {}
             b'\\' if escaped => {}
             _ if escaped => self.escape(byte),
@@ -248,7 +253,7 @@ impl Decoder {
             return self.pasted(text);
         }
         if bytes.len() >= 2 * MAX_PASTE_BYTES {
-            // Of what is cut out, only the beginning of an end can matter.
+            // Keep the last bytes, which may be the start of the end sequence.
             bytes.drain(MAX_PASTE_BYTES..bytes.len() - PASTE_END.len());
         }
         self.state = State::Paste(bytes);
@@ -320,7 +325,7 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(decoded(&[bytes]), std::slice::from_ref(&expected), "{}", bytes.escape_ascii());
-            // Cut anywhere, it is the same, but for Alt, which is Esc first on a slow connection.
+            // Split at any byte, the result is the same, except for Alt, which is an Esc first on a slow connection.
             for cut in 1..bytes.len() {
                 let (first, rest) = bytes.split_at(cut);
                 if bytes != b"\x1bo" {
@@ -342,19 +347,19 @@ mod tests {
         assert_eq!(decoded(&[b"\x1b", b"OC"]), [key(KeyCode::Right)]);
         let mut decoder = Decoder::default();
         decoder.feed(b"\x1b\x1b");
-        assert_eq!((decoder.take(), decoder.patience()), (vec![key(KeyCode::Esc)], Some(ESCAPE_LIMIT)));
+        assert_eq!((decoder.take(), decoder.timeout()), (vec![key(KeyCode::Esc)], Some(ESCAPE_TIMEOUT)));
         decoder.give_up();
         assert_eq!(decoder.take(), [key(KeyCode::Esc)]);
         decoder.give_up();
-        assert_eq!((decoder.take(), decoder.patience()), (vec![], None));
+        assert_eq!((decoder.take(), decoder.timeout()), (vec![], None));
     }
 
-    /// Feeds one byte at a time, each so much after the one before.
+    /// Feeds one byte at a time, with `gap` between two bytes.
     fn slowly(bytes: &[u8], gap: Duration) -> Vec<Decoded> {
         let mut decoder = Decoder::default();
         for byte in bytes {
             let mut left = gap;
-            while let Some(limit) = decoder.patience().filter(|limit| *limit < left) {
+            while let Some(limit) = decoder.timeout().filter(|limit| *limit < left) {
                 left -= limit;
                 decoder.give_up();
             }
@@ -367,7 +372,7 @@ mod tests {
     #[test]
     fn a_sequence_that_comes_byte_by_byte_types_no_letters() {
         for gap in [10, 30, 60, 80, 150, 250].map(Duration::from_millis) {
-            let escape = if gap > ESCAPE_LIMIT { vec![key(KeyCode::Esc)] } else { vec![] };
+            let escape = if gap > ESCAPE_TIMEOUT { vec![key(KeyCode::Esc)] } else { vec![] };
             let with = |last: &[Decoded]| [&escape, last].concat();
             assert_eq!(slowly(b"\x1b[C", gap), with(&[key(KeyCode::Right)]), "{gap:?}");
             assert_eq!(slowly(b"\x1bOC", gap), with(&[key(KeyCode::Right)]), "{gap:?}");
@@ -396,11 +401,11 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_incomplete_is_given_up() {
+    fn an_incomplete_sequence_is_dropped() {
         for half in [&b"\x1b["[..], b"\x1b[12", b"\x1bO", b"\x1b]52;c;", b"\xd1", b"\x1b[200~abc", b"\x1b[M"] {
             let mut decoder = Decoder::default();
             decoder.feed(half);
-            assert!(decoder.patience().is_some_and(|limit| limit < Duration::from_millis(500)));
+            assert!(decoder.timeout().is_some_and(|limit| limit < Duration::from_millis(500)));
             decoder.give_up();
             decoder.take();
             decoder.feed(b"q");
@@ -409,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paste_is_one_event_however_it_comes_and_a_huge_one_is_cut() {
+    fn a_paste_is_one_event_at_any_split_and_a_huge_one_is_truncated() {
         let pasted = |text: &str| vec![Decoded::Event(Event::Paste(text.to_owned()))];
         assert_eq!(decoded(&[b"\x1b[200~a\x03b\r\x1b[A\x1b[201~"]), pasted("a\u{3}b\r\u{1b}[A"));
         assert_eq!(decoded(&[b"\x1b[200~ab", b"c\x1b[20", b"1~"]), pasted("abc"));
@@ -420,7 +425,7 @@ mod tests {
         }
         decoder.feed(b"\x1b[201~q");
         assert_eq!(decoder.take(), [pasted(&"x".repeat(MAX_PASTE_BYTES)), characters("q")].concat());
-        // An end without a beginning is none.
+        // An end without a beginning is ignored.
         assert_eq!(decoded(&[b"\x1b[201~q"]), characters("q"));
     }
 
@@ -462,7 +467,7 @@ mod tests {
         assert_eq!(one(b"\x1b[27u"), (KeyCode::Esc, Press, KeyCode::Esc, none));
         assert_eq!(one(b"\x1b[57414u"), (KeyCode::Enter, Press, KeyCode::Enter, none));
         assert_eq!(one(b"\x1b[1;1:2B"), (KeyCode::Down, Repeat, KeyCode::Down, none));
-        assert_eq!(decoded(&[b"\x1b[57441;2u"]), [], "Shift alone is no key");
+        assert_eq!(decoded(&[b"\x1b[57441;2u"]), [], "Shift alone is not a key");
         assert_eq!(decoded(&[b"\x1b[?0u"]), [Decoded::Reply(Reply::Keyboard)]);
         assert_eq!(decoded(&[b"\x1b[2;3R"]), [Decoded::Reply(Reply::Column(3))]);
         assert_eq!(decoded(&[b"\x1b[1;2R"]), [plain(KeyCode::F(3), KeyModifiers::SHIFT)]);

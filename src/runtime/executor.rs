@@ -65,7 +65,7 @@ impl Executor {
         let program = worker.program.clone();
         let keeper = LinkKeeper::new(Arc::clone(&settings), program, messages.clone(), current, server_requests);
         let mut keepers = JoinSet::new();
-        keepers.spawn(keeper.keep());
+        keepers.spawn(keeper.run());
         let (worker_sender, worker_requests) = mpsc::channel(REQUEST_QUEUE_LEN);
         let (seen, presence) = watch::channel(Presence::Unsettled);
         tokio::spawn(presence::keep(settings.task_queue.clone(), link.clone(), seen, messages.clone()));
@@ -95,7 +95,7 @@ impl Executor {
             Command::Terminate(run) => self.terminate(run),
             Command::Open(url) => self.open(url),
             Command::Reset => self.reset(),
-            Command::Compare(comparison) => self.comparisons.begin(comparison),
+            Command::Compare(comparison) => self.comparisons.start(comparison),
             Command::EndComparison => self.comparisons.end(),
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return ControlFlow::Break(()),

@@ -1,4 +1,4 @@
-//! The loop without a terminal: update, perform, until the core has come to where its caller wants it.
+//! The event loop without a terminal: update and execute, until the caller breaks it off.
 
 use std::ops::ControlFlow;
 
@@ -12,13 +12,13 @@ use crate::{
     clock::now,
 };
 
-/// Runs until `heard` breaks off, which is asked after each message; before it, the core has taken the message in. Gives
-/// back the core and why it was broken off; `None` where nobody tells anything any more.
+/// Runs until `after_message` breaks, which is called after the core has applied each message. Returns the core and the value
+/// of the break, or `None` if all senders of messages are dropped.
 pub async fn run<C: Core, B>(
     mut core: C,
     messages: &mut mpsc::Receiver<Message>,
     execute: impl Fn(Command) -> ControlFlow<()>,
-    mut heard: impl FnMut(&Message, &C) -> ControlFlow<B>,
+    mut after_message: impl FnMut(&Message, &C) -> ControlFlow<B>,
 ) -> (C, Option<B>) {
     let mut ticked = Instant::now();
     loop {
@@ -38,7 +38,7 @@ pub async fn run<C: Core, B>(
             // A quit needs a terminal.
             let _quit = execute(command);
         }
-        if let ControlFlow::Break(why) = heard(&message, &core) {
+        if let ControlFlow::Break(why) = after_message(&message, &core) {
             return (core, Some(why));
         }
     }

@@ -1,36 +1,39 @@
-//! What the events of a terminal are to the event loop.
+//! Input from the terminal, as the event loop receives it.
 
 use std::time::Instant;
 
 use crossterm::event::{Event, KeyEvent};
 
-/// One thing that came from the terminal.
+/// One event of the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
+    /// A single key.
     Key(Press),
-    /// Keys that came faster than anybody types: a paste without brackets, or a script.
+    /// Keys that arrived faster than a person types: a paste without brackets, or a script.
     Burst(Vec<Press>),
-    /// Mouse, size, focus, or a paste in brackets.
+    /// Mouse, size, focus, or a bracketed paste.
     Event(Event),
+    /// An answer to a query of this program.
     Reply(Reply),
 }
 
 /// A key, as text and as a command.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Press {
-    /// With the keyboard's layout and Caps Lock: what goes into a line.
+    /// The key under the keyboard's layout and Caps Lock: the text for a line.
     pub typed: KeyEvent,
-    /// The same place on a Latin layout without Caps Lock, if the terminal reports it; else as `typed`.
+    /// The same key on a Latin layout without Caps Lock, if the terminal reports it; else equal to `typed`.
     pub command: KeyEvent,
+    /// When it was read.
     pub at: Instant,
 }
 
-/// The terminal's answer to a question of this program.
+/// The terminal's answer to a query of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It knows the kitty keyboard protocol.
+    /// It has the kitty keyboard protocol.
     Keyboard,
-    /// The column of the cursor after the probe, from 1.
+    /// The cursor's column after the width probe, counted from 1.
     Column(u16),
 }
 

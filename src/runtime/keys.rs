@@ -1,5 +1,5 @@
-//! Reads the terminal on a thread of its own, with level-triggered polling: whatever is there is read, however much it
-//! is, and a writer to the terminal is never blocked by this program.
+//! Reads the terminal on a thread of its own, with level-triggered polling. All available input is read, so this program never
+//! blocks a writer to the terminal.
 
 use std::{
     fs::File,
@@ -22,63 +22,62 @@ use super::{
     input::{Input, Press},
 };
 
-/// Events that may wait. The rest waits in the terminal.
-const QUEUE: usize = 256;
+/// Number of events that can wait for the event loop. Further input stays in the terminal.
+const QUEUE_LEN: usize = 256;
 
-/// Stack of the thread, in bytes.
+/// Stack size of the thread.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// Bytes that come within this time of each other belong together. No keyboard is that fast.
+/// Bytes that arrive within this time of each other form a batch. No keyboard is that fast.
 const BATCH_GAP: Duration = Duration::from_millis(2);
 
-/// Bytes that come without a gap are handed on after this time.
+/// Maximum duration of a batch.
 const BATCH_LIMIT: Duration = Duration::from_millis(20);
 
-/// This many keys in one batch were not typed.
+/// A batch with this many keys was not typed.
 const MIN_BURST_KEYS: usize = 6;
 
-/// Several keys that come this soon after a burst belong to it.
+/// Two or more keys that arrive this soon after a burst belong to it.
 const BURST_GAP: Duration = Duration::from_millis(30);
 
-/// After a hang-up the signal comes too, and says more than the end of the input.
+/// How long the end of the input is held back. After a hang-up the signal arrives too, and is more specific.
 const SIGNAL_DELAY: Duration = Duration::from_millis(100);
 
-/// What comes from the terminal, until it cannot be read or nobody listens.
+/// Yields the terminal's input until it ends, cannot be read, or the stream is dropped.
 ///
 /// # Errors
-/// The operating system gives no thread, or there is no terminal.
+/// The process has no terminal, or the operating system starts no thread.
 pub fn events() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     let terminal = terminal()?;
-    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let (sender, mut receiver) = mpsc::channel(QUEUE_LEN);
     thread::Builder::new().name("keys".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let ended = read(terminal.as_fd(), |input| sender.blocking_send(Ok(input)).is_ok());
         thread::sleep(SIGNAL_DELAY);
         if let Err(error) = ended {
-            // The receiver is gone: there is no one left to report to.
-            let _gone = sender.blocking_send(Err(error));
+            let _receiver_dropped = sender.blocking_send(Err(error));
         }
     })?;
     Ok(futures::stream::poll_fn(move |context| receiver.poll_recv(context)))
 }
 
-/// Standard input, or the terminal of this process.
+/// Standard input if it is a terminal, else the controlling terminal.
 fn terminal() -> io::Result<OwnedFd> {
     let input = io::stdin();
     if isatty(&input) { input.as_fd().try_clone_to_owned() } else { Ok(File::open("/dev/tty")?.into()) }
 }
 
-/// Reads until the end of the input, or until `hand_on` says that the receiver is gone.
-fn read(terminal: BorrowedFd<'_>, mut hand_on: impl FnMut(Input) -> bool) -> io::Result<()> {
+/// Reads until the end of the input, or until `send` returns `false`.
+fn read(terminal: BorrowedFd<'_>, mut send: impl FnMut(Input) -> bool) -> io::Result<()> {
     let (mut decoder, mut batches) = (Decoder::default(), Batches::default());
     let mut is_open = true;
     while is_open {
-        if is_readable(terminal, decoder.patience())? {
+        if is_readable(terminal, decoder.timeout())? {
             is_open = read_batch(terminal, &mut decoder)?;
         } else {
             decoder.give_up();
         }
         for input in batches.sort(decoder.take(), Instant::now()) {
-            if !hand_on(input) {
+            if !send(input) {
                 return Ok(());
             }
         }
@@ -86,13 +85,13 @@ fn read(terminal: BorrowedFd<'_>, mut hand_on: impl FnMut(Input) -> bool) -> io:
     Ok(())
 }
 
-/// Reads what comes without a gap. `false`: the end of the input.
+/// Reads one batch. `false`: the input has ended.
 fn read_batch(terminal: BorrowedFd<'_>, decoder: &mut Decoder) -> io::Result<bool> {
     let mut buffer = [0; 4096];
     let (since, mut is_first) = (Instant::now(), true);
     loop {
         match rustix::io::read(terminal, &mut buffer) {
-            // The end, or a terminal that has hung up.
+            // The end of the input, or a terminal that hung up.
             Ok(0) | Err(rustix::io::Errno::IO) => return Ok(false),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
@@ -110,7 +109,7 @@ fn read_batch(terminal: BorrowedFd<'_>, decoder: &mut Decoder) -> io::Result<boo
     }
 }
 
-/// Whether there is something to read, its end included, within `limit`.
+/// Whether input, or its end, becomes available within `limit`.
 fn is_readable(terminal: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     let deadline = limit.map(|limit| Instant::now() + limit);
     loop {
@@ -128,7 +127,7 @@ fn is_readable(terminal: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<
 /// Distinguishes typed keys from those of a paste or a script.
 #[derive(Debug, Default)]
 struct Batches {
-    /// When the last burst came.
+    /// When the last burst was read.
     burst: Option<Instant>,
 }
 
@@ -158,7 +157,8 @@ impl Batches {
     }
 }
 
-/// Keys that no text has, so that many of them at once are a key that is held on a slow connection. Releases are no keys.
+/// Whether a key does not belong to a burst. No text contains these keys, so many at once are a held key on a slow connection.
+/// A release is not a key press either.
 const fn moves(decoded: &Decoded) -> bool {
     use KeyCode::{Down, End, Home, Left, PageDown, PageUp, Right, Up};
     match decoded {
@@ -170,7 +170,7 @@ const fn moves(decoded: &Decoded) -> bool {
     }
 }
 
-/// It quits, wherever it is found.
+/// Ctrl-C quits, also in the middle of a burst.
 fn is_ctrl_c(decoded: &Decoded) -> bool {
     matches!(decoded, Decoded::Key { command, .. }
         if command.code == KeyCode::Char('c') && command.modifiers.contains(KeyModifiers::CONTROL))
@@ -194,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn many_keys_at_once_are_a_burst_and_control_c_is_in_none() {
+    fn many_keys_at_once_are_a_burst_without_control_c() {
         let mut batches = Batches::default();
         let now = Instant::now();
         assert_eq!(sorted(&mut batches, b"fffoD", now).len(), 5);
         assert_eq!(sorted(&mut batches, b"orders", now), ["burst of 6"]);
-        // The rest of a paste in pieces; one key alone was pressed.
+        // The rest of a paste arrives in parts. A single key was pressed.
         let soon = now + BURST_GAP / 2;
         assert_eq!(sorted(&mut batches, b"bx", soon), ["burst of 2"]);
         assert_eq!(sorted(&mut batches, b"q", soon), ["Char('q')"]);
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(quits, ["burst of 8", "Char('c')", "burst of 3"]);
     }
 
-    /// What `read` hands on of what is written into a pipe.
+    /// What `read` sends for the bytes that `write` writes into a pipe.
     fn through_a_pipe(write: impl FnOnce(File) + Send + 'static) -> Vec<Input> {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let writing = thread::spawn(move || write(File::from(writer)));
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_read_however_much_it_is() {
+    fn all_input_is_read_at_any_length() {
         let inputs = through_a_pipe(|mut pipe| pipe.write_all(&vec![b'x'; 100_000]).unwrap());
         let keys: usize = inputs.iter().map(|input| if let Input::Burst(keys) = input { keys.len() } else { 0 }).sum();
         assert_eq!(keys, 100_000);
     }
 
     #[test]
-    fn a_sequence_that_comes_in_parts_is_whole_and_a_paste_without_an_end_ends() {
+    fn a_sequence_in_parts_is_decoded_and_a_paste_without_an_end_ends() {
         let inputs = through_a_pipe(|mut pipe| {
             pipe.write_all(b"\x1b").unwrap();
             // Longer than a batch, shorter than the limit.

@@ -1,6 +1,5 @@
-//! Keeps the link to the server, for as long as the dashboard lives: connects, starts an embedded server where there
-//! is none on this machine, notices when the server goes, and tries again. Kills and starts the embedded server when
-//! told. Every change is told as a message.
+//! Keeps the link to the server while the dashboard runs. It connects, starts an embedded server if none answers on this machine,
+//! detects a lost server, and retries. On request it kills and starts the embedded server. Every change is sent as a message.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,7 +8,10 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
-use super::backend::{Backend, BackendError, bring_up_with};
+use super::{
+    backend::{Backend, BackendError, bring_up_with},
+    messages,
+};
 use crate::{
     app::{self, Message, Server, Tone},
     clock::now,
@@ -19,105 +21,105 @@ use crate::{
     temporal::{Link, Patience, backoff},
 };
 
-/// How often a link that works is checked.
-const CHECK: Duration = Duration::from_secs(2);
+/// Interval of health checks of a working link.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a killed server may take to be gone.
-const GONE: Duration = Duration::from_secs(3);
+/// Maximum time until a killed server has ended.
+const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How much later than a broken link its server's end may be known.
-const REAPED: Duration = Duration::from_millis(250);
+/// How long after a broken link the end of its server process is still awaited.
+const EXIT_REPORT_DELAY: Duration = Duration::from_millis(250);
 
-/// The link as it is now; `None` while there is none.
+/// The current link; `None` while there is none.
 pub type CurrentLink = watch::Receiver<Option<Link>>;
 
-/// What the person at the keyboard wants.
+/// A request of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerRequest {
-    /// SIGKILL to the embedded server, which then stays down.
+    /// Kill the embedded server with SIGKILL, and leave it down.
     Kill,
+    /// Start the embedded server, or retry the connection now.
     Start,
 }
 
 enum Next {
     Connect,
-    Attend(Link),
-    /// After a while.
-    TryAgain(String),
+    Monitor(Link),
+    /// Retry after a delay; the string is the cause.
+    RetryLater(String),
     StayDown,
     End,
 }
 
-/// Keeps the link, and the embedded server behind it.
+/// State of the task that keeps the link and the embedded server.
 #[derive(Debug)]
 pub struct LinkKeeper {
     settings: Arc<Settings>,
     program: PathBuf,
     messages: mpsc::Sender<Message>,
     current: watch::Sender<Option<Link>>,
-    orders: mpsc::Receiver<ServerRequest>,
-    /// An embedded server lives as long as this: dropping it ends it.
-    ours: Option<DevServer>,
-    /// Tries since there was a link.
+    requests: mpsc::Receiver<ServerRequest>,
+    /// The embedded server. Dropping it ends the server.
+    embedded: Option<DevServer>,
+    /// Number of attempts since the last link.
     attempt: u32,
-    /// How our server died, unasked, until that is told along with its return.
-    death: Option<String>,
-    /// Why the server's program could not be installed, until a key asks for another try.
+    /// How the embedded server crashed, until a notice reports it together with its restart.
+    crash: Option<String>,
+    /// Why the server's program could not be installed, until a request retries it.
     failed_installation: Option<String>,
 }
 
 impl LinkKeeper {
-    /// `program` is our own, which supervises the embedded server; `current` is kept up to date.
+    /// `program`: the path of this program, which supervises the embedded server. `current` always has the current link.
     #[must_use]
     pub const fn new(
         settings: Arc<Settings>,
         program: PathBuf,
         messages: mpsc::Sender<Message>,
         current: watch::Sender<Option<Link>>,
-        orders: mpsc::Receiver<ServerRequest>,
+        requests: mpsc::Receiver<ServerRequest>,
     ) -> Self {
         Self {
             settings,
             program,
             messages,
             current,
-            orders,
-            ours: None,
+            requests,
+            embedded: None,
             attempt: 0,
-            death: None,
+            crash: None,
             failed_installation: None,
         }
     }
 
-    /// Runs until nobody gives orders any more.
-    pub async fn keep(mut self) {
+    /// Runs until the sender of requests is dropped.
+    pub async fn run(mut self) {
         let mut next = Next::Connect;
         loop {
             next = match next {
                 Next::Connect => self.connect().await,
-                Next::Attend(link) => self.attend(&link).await,
-                Next::TryAgain(cause) => self.try_again(cause).await,
+                Next::Monitor(link) => self.monitor(&link).await,
+                Next::RetryLater(cause) => self.retry_later(cause).await,
                 Next::StayDown => self.stay_down().await,
                 Next::End => break,
             };
         }
-        if let Some(server) = self.ours.take() {
+        if let Some(server) = self.embedded.take() {
             server.stop().await;
         }
     }
 
-    async fn tell(&self, message: Message) {
-        // A dashboard that has gone needs to be told nothing.
-        let _gone = self.messages.send(message).await;
+    async fn send(&self, message: Message) {
+        messages::send(&self.messages, message).await;
     }
 
     async fn notice(&self, text: impl Into<String>, tone: Tone) {
-        self.tell(Message::Notice { text: text.into(), tone }).await;
+        self.send(Message::Notice { text: text.into(), tone }).await;
     }
 
     async fn connect(&mut self) -> Next {
         self.attempt = self.attempt.saturating_add(1);
-        self.tell(Message::Link(app::Link::Connecting { attempt: self.attempt })).await;
+        self.send(Message::Link(app::Link::Connecting { attempt: self.attempt })).await;
         let (settings, program) = (Arc::clone(&self.settings), self.program.clone());
         let progress = progress(&self.messages);
         let installation =
@@ -128,20 +130,20 @@ impl LinkKeeper {
             tokio::select! {
                 brought = &mut bring_up => return match brought {
                     Ok(backend) => self.connected(backend).await,
-                    Err(error) => Next::TryAgain(self.cause_of(&error)),
+                    Err(error) => Next::RetryLater(self.cause_of(&error)),
                 },
-                order = self.orders.recv() => match order {
-                    Some(ServerRequest::Start) => self.notice("the server is on its way", Tone::Plain).await,
-                    Some(ServerRequest::Kill) if self.ours.is_some() => return self.kill().await,
-                    Some(ServerRequest::Kill) => self.refuse_to_kill("there is no server yet").await,
+                request = self.requests.recv() => match request {
+                    Some(ServerRequest::Start) => self.notice("the server is starting already", Tone::Plain).await,
+                    Some(ServerRequest::Kill) if self.embedded.is_some() => return self.kill().await,
+                    Some(ServerRequest::Kill) => self.refuse_to_kill("no server is connected yet").await,
                     None => return Next::End,
                 },
             }
         }
     }
 
-    /// Why there is no connection. An installation that failed is not repeated by itself: it takes minutes, and would most
-    /// likely fail again.
+    /// Why there is no connection. A failed installation is not retried automatically: it takes minutes, and would probably fail
+    /// again.
     fn cause_of(&mut self, error: &BackendError) -> String {
         match error {
             BackendError::Obtain(ObtainError::Provision(error)) => self.failed_installation = Some(error.to_string()),
@@ -149,41 +151,40 @@ impl LinkKeeper {
             other => return other.to_string(),
         }
         let failed = self.failed_installation.as_deref().unwrap_or_default();
-        format!("press X to repeat the installation; {failed}")
+        format!("press X to retry the installation; {failed}")
     }
 
     async fn connected(&mut self, Backend { link, server }: Backend) -> Next {
         self.attempt = 0;
         let restarted = server.is_some();
         if restarted {
-            self.ours = server;
+            self.embedded = server;
         }
-        let ours = self.ours.as_ref();
-        let state = ours.map_or(Server::Foreign, |server| Server::Running { web_ui: server.web_ui() });
-        // Before anybody hears of it, so that whoever does can use it.
+        let embedded = self.embedded.as_ref();
+        let state = embedded.map_or(Server::Foreign, |server| Server::Running { web_ui: server.web_ui() });
+        // Set before the messages are sent, so that their receivers can use the link.
         self.current.send_replace(Some(link.clone()));
-        self.tell(Message::Server(state)).await;
-        self.tell(Message::Link(app::Link::Up)).await;
+        self.send(Message::Server(state)).await;
+        self.send(Message::Link(app::Link::Up)).await;
         if let Some(expiring) = link.certificate().and_then(|certificate| certificate.expiring.as_ref()) {
             self.notice(expiring.to_string(), Tone::Bad).await;
         }
-        if let Some(death) = self.death.take() {
-            let then =
-                if restarted { "it was started again, and knows its orders still" } else { "another one answers" };
-            self.notice(format!("{death}; {then}"), Tone::Bad).await;
+        if let Some(crash) = self.crash.take() {
+            let then = if restarted { "restarted; no orders were lost" } else { "another server answers now" };
+            self.notice(format!("{crash}; {then}"), Tone::Bad).await;
         }
-        Next::Attend(link)
+        Next::Monitor(link)
     }
 
-    /// Stays with a link until it no longer works.
-    async fn attend(&mut self, link: &Link) -> Next {
+    /// Monitors a link until it is lost.
+    async fn monitor(&mut self, link: &Link) -> Next {
         let next = loop {
             tokio::select! {
-                lost = until_lost(link, self.ours.as_ref()) => break self.lost(lost).await,
-                order = self.orders.recv() => match order {
-                    Some(ServerRequest::Start) => self.notice("the server runs already", Tone::Plain).await,
-                    Some(ServerRequest::Kill) if self.ours.is_some() => break self.kill().await,
-                    Some(ServerRequest::Kill) => self.refuse_to_kill("it was not started here").await,
+                lost = until_lost(link, self.embedded.as_ref()) => break self.lost(lost).await,
+                request = self.requests.recv() => match request {
+                    Some(ServerRequest::Start) => self.notice("the server is running already", Tone::Plain).await,
+                    Some(ServerRequest::Kill) if self.embedded.is_some() => break self.kill().await,
+                    Some(ServerRequest::Kill) => self.refuse_to_kill("this dashboard did not start it").await,
                     None => break Next::End,
                 },
             }
@@ -195,37 +196,37 @@ impl LinkKeeper {
     async fn lost(&mut self, lost: Lost) -> Next {
         self.current.send_replace(None);
         if lost.server_ended {
-            self.ours = None;
-            self.death = Some(lost.cause.clone());
-            self.tell(Message::Server(Server::Ended { cause: lost.cause.clone() })).await;
+            self.embedded = None;
+            self.crash = Some(lost.cause.clone());
+            self.send(Message::Server(Server::Ended { cause: lost.cause.clone() })).await;
         }
-        Next::TryAgain(lost.cause)
+        Next::RetryLater(lost.cause)
     }
 
     async fn refuse_to_kill(&self, why: &str) {
         let address = &self.settings.address;
-        let text = format!("the server at {address} is not killed: {why}, and only one of ours is");
+        let text = format!("cannot kill the server at {address}: {why}; only an embedded server can be killed");
         self.notice(text, Tone::Bad).await;
     }
 
-    /// Kills our server, and stays down.
+    /// Kills the embedded server.
     async fn kill(&mut self) -> Next {
         self.current.send_replace(None);
-        if let Some(server) = self.ours.take() {
+        if let Some(server) = self.embedded.take() {
             server.kill();
-            if timeout(GONE, server.wait()).await.is_err() {
+            if timeout(KILL_TIMEOUT, server.wait()).await.is_err() {
                 server.stop().await;
             }
         }
-        self.tell(Message::Server(Server::Killed)).await;
-        let cause = "the embedded server was killed, as asked; it stays down until it is started again".to_owned();
-        self.tell(Message::Link(app::Link::Down { cause, attempt: 0, next_try: now() })).await;
+        self.send(Message::Server(Server::Killed)).await;
+        let cause = "the embedded server was killed; press X to start it".to_owned();
+        self.send(Message::Link(app::Link::Down { cause, attempt: 0, next_try: now() })).await;
         Next::StayDown
     }
 
     async fn stay_down(&mut self) -> Next {
         loop {
-            match self.orders.recv().await {
+            match self.requests.recv().await {
                 Some(ServerRequest::Start) => {
                     self.attempt = 0;
                     return Next::Connect;
@@ -236,23 +237,23 @@ impl LinkKeeper {
         }
     }
 
-    /// Says what is wrong and when it is tried again, and waits until then.
-    async fn try_again(&mut self, cause: String) -> Next {
+    /// Reports the cause and the time of the next attempt, and waits until then.
+    async fn retry_later(&mut self, cause: String) -> Next {
         let attempt = self.attempt.max(1);
         let wait = backoff(attempt);
         let next_try = UnixMillis(now().0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or_default()));
-        self.tell(Message::Link(app::Link::Down { cause, attempt, next_try })).await;
+        self.send(Message::Link(app::Link::Down { cause, attempt, next_try })).await;
         let waited = sleep(wait);
         tokio::pin!(waited);
         loop {
             tokio::select! {
                 () = &mut waited => return Next::Connect,
-                order = self.orders.recv() => match order {
+                request = self.requests.recv() => match request {
                     Some(ServerRequest::Start) => {
                         self.failed_installation = None;
                         return Next::Connect;
                     }
-                    Some(ServerRequest::Kill) if self.ours.is_some() => return self.kill().await,
+                    Some(ServerRequest::Kill) if self.embedded.is_some() => return self.kill().await,
                     Some(ServerRequest::Kill) => self.refuse_to_kill("it does not answer").await,
                     None => return Next::End,
                 },
@@ -264,8 +265,8 @@ impl LinkKeeper {
 fn progress(messages: &mpsc::Sender<Message>) -> impl Fn(Progress) + Send + Sync + use<> {
     let messages = messages.clone();
     move |step| {
-        // Progress that finds no room is overtaken by the next.
-        let _full = messages.try_send(Message::Server(Server::Preparing { step: step.to_string() }));
+        // If the queue is full, a later step replaces this one.
+        let _queue_full = messages.try_send(Message::Server(Server::Preparing { step: step.to_string() }));
     }
 }
 
@@ -274,15 +275,15 @@ struct Lost {
     server_ended: bool,
 }
 
-/// Returns when the link no longer works.
-async fn until_lost(link: &Link, ours: Option<&DevServer>) -> Lost {
-    let ended = async || match ours {
+/// Returns when the link is lost.
+async fn until_lost(link: &Link, embedded: Option<&DevServer>) -> Lost {
+    let ended = async || match embedded {
         Some(server) => server.wait().await.to_string(),
         None => std::future::pending().await,
     };
     let broken = async {
         loop {
-            sleep(CHECK).await;
+            sleep(CHECK_INTERVAL).await;
             if let Err(error) = link.check().await {
                 return error.to_string();
             }
@@ -292,8 +293,8 @@ async fn until_lost(link: &Link, ours: Option<&DevServer>) -> Lost {
         cause = ended() => return Lost { cause, server_ended: true },
         cause = broken => cause,
     };
-    // A server that dies is mostly the reason, and its end says more.
-    match timeout(REAPED, ended()).await {
+    // A server that ended is the usual reason, and its end is the better explanation.
+    match timeout(EXIT_REPORT_DELAY, ended()).await {
         Ok(cause) => Lost { cause, server_ended: true },
         Err(_) => Lost { cause: broken, server_ended: false },
     }

@@ -1,5 +1,5 @@
-//! What a walkthrough has for its speaker, on the way to a second terminal: a small file in the state folder, written by
-//! the one and followed by the other.
+//! The speaker's notes of a walkthrough, for a second terminal. The walkthrough writes a small file in the state folder, and the
+//! other process follows it.
 
 use std::{
     fs, io,
@@ -12,58 +12,60 @@ use tokio::sync::{mpsc, watch};
 use super::follow::watch_folder;
 use crate::app::{Message, NotesPage};
 
-/// A look without a notice from the file system, in case one was missed.
-const UNPROMPTED: Duration = Duration::from_secs(1);
+/// Interval of reads without an event of the file system, in case one was missed.
+const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// No page of ours is larger, in bytes.
-const LARGEST: u64 = 1024 * 1024;
+/// Maximum size of the file.
+const MAX_PAGE_BYTES: u64 = 1024 * 1024;
 
-/// Where the page lies.
+/// Path of the file.
 #[must_use]
-pub fn place(state_dir: &Path) -> PathBuf {
+pub fn notes_file(state_dir: &Path) -> PathBuf {
     state_dir.join("speaker-notes.json")
 }
 
-/// Writes pages, the latest one last. Dropped, it lets what is under way be written.
+/// Writes the latest page. Dropping it does not interrupt a write in progress.
 #[derive(Debug)]
 pub struct NotesWriter {
     pages: watch::Sender<Option<NotesPage>>,
 }
 
 impl NotesWriter {
+    /// Starts the task that writes.
     #[must_use]
     pub fn new(state_dir: &Path) -> Self {
         let (pages, mut written) = watch::channel(None);
-        let path = place(state_dir);
+        let path = notes_file(state_dir);
         tokio::spawn(async move {
             while written.changed().await.is_ok() {
                 let page: Option<NotesPage> = written.borrow_and_update().clone();
                 let (Some(page), path) = (page, path.clone()) else { continue };
                 let done = tokio::task::spawn_blocking(move || write(&path, &page)).await;
                 if let Err(error) = done.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                    tracing::warn!(%error, "the speaker's notes could not be written");
+                    tracing::warn!(%error, "could not write the speaker's notes");
                 }
             }
         });
         Self { pages }
     }
 
-    /// Takes the page away: nobody speaks any more.
-    pub fn end(state_dir: &Path) {
-        match fs::remove_file(place(state_dir)) {
+    /// Removes the file when the walkthrough ends.
+    pub fn remove(state_dir: &Path) {
+        match fs::remove_file(notes_file(state_dir)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "the speaker's notes could not be removed");
+                tracing::warn!(%error, "could not remove the speaker's notes");
             }
             _ => {}
         }
     }
 
+    /// Writes a page in place of the one before.
     pub fn show(&self, page: NotesPage) {
         self.pages.send_replace(Some(page));
     }
 }
 
-/// In one step, so that no reader sees half a page.
+/// Writes a page atomically, so that no reader sees a part of it.
 fn write(path: &Path, page: &NotesPage) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(folder)?;
@@ -73,39 +75,45 @@ fn write(path: &Path, page: &NotesPage) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells each page that comes, until nobody listens. Before the first one nothing is told.
+/// Sends each page as a message until the receiver is closed. Sends nothing before the first page.
 pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
-    let path = place(state_dir);
+    let path = notes_file(state_dir);
     let (wake, mut woken) = mpsc::channel::<()>(1);
-    // Kept alive to the end; without it only the unprompted looks remain.
+    // Kept alive to the end of this function; without it only the periodic reads remain.
     let _watcher = watch_folder(state_dir.to_owned(), wake).await;
-    let (mut shown, mut complained) = (None, false);
+    let (mut shown, mut warned) = (None, false);
     loop {
-        match read(&path) {
+        match read_page(path.clone()).await {
             Ok(page) if page != shown => {
                 shown.clone_from(&page);
                 if messages.send(Message::Presented(page)).await.is_err() {
                     return;
                 }
             }
-            // Once: it is read again and again.
-            Err(error) if !std::mem::replace(&mut complained, true) => {
-                tracing::warn!(%error, path = %path.display(), "the speaker's notes cannot be read");
+            // Logged once, since the file is read periodically.
+            Err(error) if !std::mem::replace(&mut warned, true) => {
+                tracing::warn!(%error, path = %path.display(), "cannot read the speaker's notes");
             }
             Ok(_) | Err(_) => {}
         }
         tokio::select! {
             Some(()) = woken.recv() => {}
-            () = tokio::time::sleep(UNPROMPTED) => {}
+            () = tokio::time::sleep(REREAD_INTERVAL) => {}
             () = messages.closed() => return,
         }
     }
 }
 
-/// `None`: no walkthrough has written any yet.
+/// Reads the page on a blocking thread.
+async fn read_page(path: PathBuf) -> io::Result<Option<NotesPage>> {
+    let read = tokio::task::spawn_blocking(move || read(&path)).await;
+    read.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// `None`: no walkthrough has written a page.
 fn read(path: &Path) -> io::Result<Option<NotesPage>> {
     match fs::metadata(path) {
-        Ok(known) if known.len() > LARGEST => Err(io::Error::other("it is too large")),
+        Ok(known) if known.len() > MAX_PAGE_BYTES => Err(io::Error::other("it is too large")),
         Ok(_) => Ok(Some(serde_json::from_slice(&fs::read(path)?)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -131,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_terminal_sees_each_page_that_is_shown() {
+    async fn a_second_terminal_receives_each_page() {
         let state = tempfile::tempdir().unwrap();
         let (sender, mut messages) = mpsc::channel(8);
         let folder = state.path().to_owned();
@@ -139,10 +147,10 @@ mod tests {
         let writer = NotesWriter::new(state.path());
         for title in ["one", "two"] {
             writer.show(page(title));
-            let Some(Message::Presented(told)) = messages.recv().await else { panic!("nothing was told") };
+            let Some(Message::Presented(told)) = messages.recv().await else { panic!("no page") };
             assert_eq!(told, Some(page(title)));
         }
-        NotesWriter::end(state.path());
-        assert_eq!(messages.recv().await, Some(Message::Presented(None)), "and its end");
+        NotesWriter::remove(state.path());
+        assert_eq!(messages.recv().await, Some(Message::Presented(None)), "the file was removed");
     }
 }

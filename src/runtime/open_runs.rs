@@ -1,5 +1,5 @@
-//! Lists open runs on the task queue every few seconds, so that orders of other programs are on the screen too, also
-//! while no worker runs.
+//! Lists the open runs on the task queue every few seconds, so that the screen also shows orders of other programs, even if no
+//! worker runs.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::{
     temporal::{OpenRun, open_runs},
 };
 
-/// Between two listings.
-const PAUSE: Duration = Duration::from_secs(3);
+/// Interval of listings.
+const LIST_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Runs until the dashboard ends. Each open run is sent once.
 pub async fn keep(task_queue: String, mut link: CurrentLink, messages: mpsc::Sender<Message>) {
@@ -29,14 +29,14 @@ pub async fn keep(task_queue: String, mut link: CurrentLink, messages: mpsc::Sen
                     return;
                 }
             }
-            // Once: some servers and some permissions never allow it.
+            // Logged once, since some servers and some permissions never allow it.
             Err(status) if !std::mem::replace(&mut failed, true) => {
                 tracing::warn!(%status, "cannot list the orders that other programs started");
             }
             Err(_) => {}
         }
         tokio::select! {
-            () = sleep(PAUSE) => {}
+            () = sleep(LIST_INTERVAL) => {}
             () = messages.closed() => return,
         }
     }

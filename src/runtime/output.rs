@@ -1,5 +1,5 @@
-//! Writes to the terminal on a thread of its own. A terminal that takes no more bytes (a stopped multiplexer, a broken
-//! connection) blocks this thread and nothing else: keys and signals still work.
+//! Writes to the terminal on a thread of its own. A terminal that accepts no bytes (a stopped multiplexer, a broken connection)
+//! blocks only this thread: keys and signals still work.
 
 use std::{
     fs::File,
@@ -13,10 +13,10 @@ use std::{
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::Notify;
 
-/// Stack of the thread, in bytes. It only copies.
+/// Stack size of the thread. The thread only copies bytes.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// The way to the terminal. Clones share it.
+/// The queue of bytes for the terminal. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Output {
     shared: Arc<Shared>,
@@ -32,10 +32,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<u8>,
-    /// The thread has taken bytes that the terminal has not.
+    /// The thread has taken bytes that the terminal has not accepted yet.
     writing: bool,
-    /// Set by the first failed write. Later bytes are dropped.
+    /// The error of the first failed write, until [`Output::send`] returns it.
     failed: Option<io::Error>,
+    /// A write failed. Later bytes are dropped.
     dead: bool,
 }
 
@@ -43,8 +44,8 @@ impl Output {
     /// Starts the thread that writes to `terminal`.
     ///
     /// # Errors
-    /// The operating system gives no thread.
-    pub fn begin(terminal: File) -> io::Result<Self> {
+    /// The operating system starts no thread.
+    pub fn start(terminal: File) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let write = move || theirs.write_to(terminal);
@@ -52,7 +53,7 @@ impl Output {
         Ok(Self { shared })
     }
 
-    /// Appends bytes. Returns at once.
+    /// Appends bytes to the queue, without blocking.
     ///
     /// # Errors
     /// The error of the first failed write, once.
@@ -68,13 +69,13 @@ impl Output {
         Ok(())
     }
 
-    /// Whether the terminal has not yet taken everything that was sent.
+    /// Whether the terminal has not yet accepted everything that was sent.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.shared.lock().is_busy()
     }
 
-    /// Resolves when the terminal has taken everything.
+    /// Resolves when the terminal has accepted everything.
     pub fn idle(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         async move {
@@ -88,7 +89,7 @@ impl Output {
         }
     }
 
-    /// Waits until the terminal has taken everything, at most `limit`. Returns whether it has.
+    /// Blocks until the terminal has accepted everything, at most `limit`. Returns whether it has.
     #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {
         let queue = self.shared.lock();
@@ -139,7 +140,7 @@ impl Shared {
     }
 }
 
-/// As `write_all`, also on a terminal that another program has made non-blocking.
+/// Writes everything, also to a terminal that another program has made non-blocking.
 fn write_all(terminal: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match terminal.write(bytes) {
@@ -148,7 +149,7 @@ fn write_all(terminal: &mut File, mut bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let mut ready = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::OUT)];
-                // Interrupted: the write is tried again in any case.
+                // The write is retried in any case, also after an interrupted poll.
                 let _ready = poll(&mut ready, None);
             }
             Err(error) => return Err(error),
@@ -166,9 +167,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_takes_nothing_blocks_no_caller() {
+    async fn a_reader_that_accepts_no_bytes_blocks_no_caller() {
         let (reader, writer) = pipe().unwrap();
-        let output = Output::begin(File::from(writer)).unwrap();
+        let output = Output::start(File::from(writer)).unwrap();
         // More than a pipe holds.
         let bytes = vec![b'x'; 1024 * 1024];
         output.send(&bytes).unwrap();
@@ -185,10 +186,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_terminal_that_has_gone_is_reported_once_and_then_ignored() {
+    async fn a_closed_terminal_is_reported_once_and_then_ignored() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let output = Output::begin(File::from(writer)).unwrap();
+        let output = Output::start(File::from(writer)).unwrap();
         output.send(b"lost").unwrap();
         output.idle().await;
         assert_eq!(output.send(b"lost").unwrap_err().kind(), io::ErrorKind::BrokenPipe);

@@ -1,4 +1,4 @@
-//! Watches which workers poll the task queue, for as long as the dashboard lives. Each change is sent as a message.
+//! Watches which workers poll the task queue while the dashboard runs. Each change is sent as a message.
 
 use std::time::Duration;
 
@@ -8,30 +8,31 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::link_keeper::CurrentLink;
+use super::{link_keeper::CurrentLink, messages::send};
 use crate::{
     app::Message,
     temporal::{PollerWatch, Pollers},
 };
 
-/// Between two looks, and while a worker's life or death is not settled yet.
-const LOOK: Duration = Duration::from_secs(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Interval of queries, and the shorter one while it is unsettled whether a worker still polls.
+const QUERY_INTERVAL: Duration = Duration::from_secs(2);
+const UNSETTLED_QUERY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Errors for longer than this mean that the pollers cannot be known.
-const GIVE_UP: Duration = Duration::from_secs(5);
+/// After errors for this time the pollers count as unknown.
+const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is known of the workers on the task queue.
+/// What is known about the workers on the task queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
     /// No server has answered yet, or the answers do not settle it.
     Unsettled,
     /// Identities of the workers that poll; may be empty.
     Known(Vec<String>),
-    /// The server does not answer such questions.
-    CannotTell(String),
+    /// The server does not report workers; the string is the cause.
+    Unknown(String),
 }
 
+/// The current presence.
 pub type CurrentPresence = watch::Receiver<Presence>;
 
 /// Runs until the dashboard ends.
@@ -43,22 +44,25 @@ pub async fn keep(
 ) {
     let mut poller_watch = PollerWatch::default();
     let mut failing: Option<Instant> = None;
-    let mut sent: Option<Vec<String>> = None;
+    let mut last_sent: Option<Vec<String>> = None;
     loop {
         let Ok(Some(linked)) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
         let (found, pause) = match poller_watch.look(&linked, &task_queue).await {
             Ok(Pollers { identities, unsettled }) => {
                 failing = None;
-                if sent.as_ref() != Some(&identities) {
-                    sent = Some(identities.clone());
-                    // A dashboard that has ended needs no message.
-                    let _gone = messages.send(Message::Pollers { identities: identities.clone() }).await;
+                if last_sent.as_ref() != Some(&identities) {
+                    last_sent = Some(identities.clone());
+                    send(&messages, Message::Pollers { identities: identities.clone() }).await;
                 }
-                if unsettled { (Presence::Unsettled, LOOK_AGAIN) } else { (Presence::Known(identities), LOOK) }
+                if unsettled {
+                    (Presence::Unsettled, UNSETTLED_QUERY_INTERVAL)
+                } else {
+                    (Presence::Known(identities), QUERY_INTERVAL)
+                }
             }
             Err(status) => {
                 let since = *failing.get_or_insert_with(Instant::now);
-                (failed(&status, since.elapsed()), LOOK_AGAIN.max(since.elapsed().min(LOOK)))
+                (failed(&status, since.elapsed()), UNSETTLED_QUERY_INTERVAL.max(since.elapsed().min(QUERY_INTERVAL)))
             }
         };
         presence.send_if_modified(|before| {
@@ -73,13 +77,13 @@ pub async fn keep(
     }
 }
 
-/// A server without these calls, or one that forbids them, is not asked for long.
+/// The presence after an error. A server without these calls, or one that forbids them, is not waited for.
 fn failed(status: &Status, failing: Duration) -> Presence {
     let is_final =
         matches!(status.code(), Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated | Code::NotFound);
-    if is_final || failing > GIVE_UP {
-        tracing::warn!(%status, "cannot see whether another worker polls");
-        Presence::CannotTell(crate::domain::sanitize(status.message(), 200))
+    if is_final || failing > ERROR_TIMEOUT {
+        tracing::warn!(%status, "the server does not report whether another worker polls");
+        Presence::Unknown(crate::domain::sanitize(status.message(), 200))
     } else {
         Presence::Unsettled
     }
@@ -90,12 +94,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_does_not_answer_such_questions_is_not_waited_for() {
+    fn a_server_that_does_not_report_workers_is_not_waited_for() {
         let at_once = Duration::ZERO;
-        assert!(matches!(failed(&Status::unimplemented("unknown method"), at_once), Presence::CannotTell(_)));
-        assert!(matches!(failed(&Status::permission_denied("no"), at_once), Presence::CannotTell(_)));
+        assert!(matches!(failed(&Status::unimplemented("unknown method"), at_once), Presence::Unknown(_)));
+        assert!(matches!(failed(&Status::permission_denied("no"), at_once), Presence::Unknown(_)));
         assert_eq!(failed(&Status::unavailable("restarting"), at_once), Presence::Unsettled);
-        let cause = Presence::CannotTell("restarting".to_owned());
+        let cause = Presence::Unknown("restarting".to_owned());
         assert_eq!(failed(&Status::unavailable("restarting"), Duration::from_secs(6)), cause);
     }
 }

@@ -1,4 +1,4 @@
-//! Distinguishes a held key from one pressed again. A terminal with the kitty protocol says so; others repeat
+//! Distinguishes a held key from one that is pressed again. A terminal with the kitty protocol reports which it is. Others repeat
 //! the key, first after a delay and then fast.
 
 use std::time::{Duration, Instant};
@@ -8,42 +8,43 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use super::input::Press;
 use crate::keymap::Repetition;
 
-/// Faster than any keyboard repeats: a script.
-const SCRIPTED: Duration = Duration::from_millis(12);
+/// Minimum interval of a keyboard's repetition. Faster keys come from a script.
+const MIN_REPEAT: Duration = Duration::from_millis(12);
 
-/// Slower than any keyboard repeats.
+/// Maximum interval of a keyboard's repetition.
 const MAX_REPEAT: Duration = Duration::from_millis(120);
 
-/// Delays before the first repetition.
-const FIRST_REPEAT: std::ops::Range<Duration> = Duration::from_millis(150)..Duration::from_millis(800);
+/// Delays of keyboards before the first repetition.
+const FIRST_REPEAT_DELAYS: std::ops::Range<Duration> = Duration::from_millis(150)..Duration::from_millis(800);
 
+/// Recognises the repetitions of held keys.
 #[derive(Debug, Default)]
 pub struct Repeats {
     last: Option<(KeyEvent, Instant)>,
     /// The last key is being held.
     held: bool,
-    /// It may be the first repetition of a held key. What comes next shows it.
+    /// A press that may be the first repetition of a held key. The next key decides.
     suspect: Option<Press>,
-    /// The terminal says which keys are held.
+    /// The terminal reports repetitions.
     exact: bool,
 }
 
-/// What is to be done about a press.
+/// Result of a press.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Presses that count now, in their order.
+    /// The presses that count now, in their order.
     pub count: Vec<Press>,
-    /// A repetition was left out.
+    /// The press was a repetition, and does not count.
     pub left_out: bool,
 }
 
 impl Repeats {
-    /// From now on the terminal says which keys are held.
+    /// Relies on the terminal's reports of repetitions from this call on.
     pub const fn trust_terminal(&mut self) {
         self.exact = true;
     }
 
-    /// Takes a press. `repetition`: what this key may do when it is held.
+    /// Handles a press. `repetition`: whether repetitions of this key count.
     pub fn press(&mut self, press: Press, repetition: Repetition) -> Outcome {
         let before = self.last.replace((press.command, press.at));
         let gap = before
@@ -51,7 +52,7 @@ impl Repeats {
             .map(|(_, at)| press.at.saturating_duration_since(at));
         let mut count = Vec::new();
         if let Some(suspect) = self.suspect.take() {
-            if gap.is_some_and(|gap| (SCRIPTED..MAX_REPEAT).contains(&gap)) {
+            if gap.is_some_and(|gap| (MIN_REPEAT..MAX_REPEAT).contains(&gap)) {
                 self.held = true;
                 return Outcome { count, left_out: true };
             }
@@ -63,10 +64,10 @@ impl Repeats {
             (_, None) => false,
             _ if self.exact => false,
             (_, Some(gap)) if self.held => gap < MAX_REPEAT,
-            (Repetition::OnceOutside, Some(gap)) => (SCRIPTED..MAX_REPEAT).contains(&gap),
+            (Repetition::OnceOutside, Some(gap)) => (MIN_REPEAT..MAX_REPEAT).contains(&gap),
             (Repetition::Once, Some(_)) => false,
         };
-        let may_be = !self.held && gap.is_some_and(|gap| FIRST_REPEAT.contains(&gap)) && !self.exact;
+        let may_be = !self.held && gap.is_some_and(|gap| FIRST_REPEAT_DELAYS.contains(&gap)) && !self.exact;
         self.held = is_held;
         match repetition {
             _ if is_held => {}
@@ -76,13 +77,13 @@ impl Repeats {
         Outcome { count, left_out: is_held }
     }
 
-    /// When [`Repeats::release`] is due.
+    /// When to call [`Repeats::release`], if a press is held back.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.suspect.map(|suspect| suspect.at + MAX_REPEAT)
     }
 
-    /// The press that was kept back counts: no repetition came after it.
+    /// Returns the press that was held back. It counts, since no repetition followed.
     pub const fn release(&mut self) -> Option<Press> {
         self.suspect.take()
     }
@@ -94,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// How many presses count of a key at these times, in milliseconds.
+    /// Number of presses that count if a key arrives at these times in milliseconds.
     fn counted(repeats: &mut Repeats, repetition: Repetition, times: impl IntoIterator<Item = u64>) -> usize {
         let begin = Instant::now();
         let mut counted = 0;
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_says_what_is_held_is_believed() {
+    fn a_terminal_that_reports_repetitions_is_relied_on() {
         let mut repeats = Repeats::default();
         repeats.trust_terminal();
         let fast = (0..5).map(|number| number * 33);

@@ -1,4 +1,4 @@
-//! A session at the terminal: takes it, runs the event loop on it, and gives it back, however that ends.
+//! A session at the terminal: takes the terminal, runs the event loop, and restores the terminal in any case.
 
 use std::{io, ops::ControlFlow, panic::AssertUnwindSafe, time::Duration};
 
@@ -13,36 +13,40 @@ use super::{
     event_loop::{self, Ending, LoopError},
     input::Input,
     keys,
-    signals::{self, Outside},
+    signals::{self, ProcessEvent},
     terminal::{self, Tty},
 };
 
-/// Why there was no session, or none to its end.
+/// Why a session did not start or did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// No signal handler could be installed.
     #[error("could not listen for signals: {0}")]
     Signals(#[source] io::Error),
+    /// The terminal could not be read or set up.
     #[error("could not take the terminal: {0}")]
     Terminal(#[source] io::Error),
+    /// The event loop failed.
     #[error(transparent)]
     Loop(#[from] LoopError),
 }
 
-/// How a session ended. The terminal is as it was before.
+/// How a session ended. The terminal is restored.
 #[derive(Debug)]
 pub enum Ended<T> {
-    /// It was played, and this is what came of it.
-    Played(T),
-    /// A signal of this number came before the terminal was taken.
+    /// It ran, with this result.
+    Ran(T),
+    /// The signal with this number arrived before the terminal was taken.
     Signal(i32),
-    /// By a defect of this program. The panic is on the screen and in the log.
+    /// A panic ended it, which is a bug in this program. The panic is on the screen and in the log.
     Panicked,
 }
 
 impl<T> Ended<T> {
+    /// Changes the result of a session that ran.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Ended<U> {
         match self {
-            Self::Played(played) => Ended::Played(change(played)),
+            Self::Ran(result) => Ended::Ran(change(result)),
             Self::Signal(signal) => Ended::Signal(signal),
             Self::Panicked => Ended::Panicked,
         }
@@ -50,10 +54,11 @@ impl<T> Ended<T> {
 }
 
 impl Ended<Ending> {
+    /// The exit code of the process, as [`Ending::exit_code`].
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Played(ending) => ending.exit_code(),
+            Self::Ran(ending) => ending.exit_code(),
             Self::Signal(signal) => Ending::Signal(*signal).exit_code(),
             Self::Panicked => Ending::Panic.exit_code(),
         }
@@ -61,7 +66,7 @@ impl Ended<Ending> {
 }
 
 impl Ending {
-    /// 0, 1 after a panic, and as shells have it, 128 and its number after a signal.
+    /// The exit code of the process: 0, 1 after a panic, 128 plus the number of a signal.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -72,27 +77,27 @@ impl Ending {
     }
 }
 
-/// How long the SIGCONT after a stop may take to arrive.
-const CONTINUED: Duration = Duration::from_millis(200);
+/// Maximum time until the SIGCONT after a stop arrives.
+const CONTINUE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Stays stopped while it was started in the background. Gives the signal that asked for the end meanwhile.
-async fn foreground(signals: &mut (impl Stream<Item = Outside> + Unpin)) -> Option<i32> {
+/// Stops the process as long as it is in the background. Returns the number of a signal that ends the process meanwhile.
+async fn wait_for_foreground(signals: &mut (impl Stream<Item = ProcessEvent> + Unpin)) -> Option<i32> {
     while terminal::stop_in_background() {
-        match timeout(CONTINUED, signals.next()).await {
-            Ok(Some(Outside::End(signal))) => return Some(signal),
+        match timeout(CONTINUE_TIMEOUT, signals.next()).await {
+            Ok(Some(ProcessEvent::End(signal))) => return Some(signal),
             Ok(_) => {}
-            // Nobody stops a process without a shell above it; taking the terminal says why that cannot be done.
+            // Without a shell the stop has no effect. Taking the terminal then fails with the reason.
             Err(_) => return None,
         }
     }
     None
 }
 
-/// The terminal, and what comes from it and from other processes.
+/// The taken terminal with its input, and the events of the process.
 pub struct Session {
     tty: Tty,
     events: Box<dyn Stream<Item = io::Result<Input>> + Unpin>,
-    outside: Box<dyn Stream<Item = Outside> + Unpin>,
+    signals: Box<dyn Stream<Item = ProcessEvent> + Unpin>,
 }
 
 impl std::fmt::Debug for Session {
@@ -102,10 +107,10 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Finds out whether symbols keep to their columns; if not, the core draws ASCII.
+    /// Measures whether symbols take one column each. If they do not, the core draws ASCII.
     ///
     /// # Errors
-    /// [`LoopError`].
+    /// [`LoopError::Draw`] if the terminal cannot be written.
     pub fn probe_width(&self) -> Result<(), LoopError> {
         self.tty.probe_width().map_err(LoopError::Draw)
     }
@@ -113,18 +118,18 @@ impl Session {
     /// Runs a core at the terminal. `execute` executes its commands, and breaks if one is to quit.
     ///
     /// # Errors
-    /// [`LoopError`].
-    pub async fn play<C: Core>(
+    /// [`LoopError`] if the terminal can no longer be read, written or set up.
+    pub async fn run<C: Core>(
         &mut self,
         core: C,
         messages: &mut mpsc::Receiver<Message>,
         execute: impl Fn(Command) -> ControlFlow<()>,
     ) -> Result<(C, Ending), LoopError> {
-        event_loop::run(&mut self.tty, core, &mut self.events, messages, execute, &mut self.outside).await
+        event_loop::run(&mut self.tty, core, &mut self.events, messages, execute, &mut self.signals).await
     }
 }
 
-/// Both streams, until the first one ends.
+/// Both streams in one, which ends with the first.
 fn end_with<T: Send + 'static>(
     first: impl Stream<Item = T> + Send + 'static,
     second: impl Stream<Item = T> + Send + 'static,
@@ -134,7 +139,7 @@ fn end_with<T: Send + 'static>(
     both.take_while(|item| std::future::ready(item.is_some())).filter_map(std::future::ready).boxed()
 }
 
-/// The new size, each time the terminal's window changes.
+/// Yields the new size each time the terminal's window changes.
 fn sizes() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     let changed = signals::each(Signal::WINCH, ())?;
     Ok(changed.map(|()| {
@@ -143,27 +148,27 @@ fn sizes() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     }))
 }
 
-/// Takes the terminal, plays on it, and gives it back, however that ends.
+/// Takes the terminal, calls `run` with it, and restores it in any case.
 ///
 /// # Errors
-/// [`SessionError`]; the terminal is as it was before.
-pub async fn run<T>(play: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>) -> Result<Ended<T>, SessionError> {
-    // Before the terminal is taken, so that no signal finds it taken and ends us.
+/// [`SessionError`] if the terminal cannot be taken or the event loop fails. The terminal is restored.
+pub async fn run<T>(run: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>) -> Result<Ended<T>, SessionError> {
+    // Handle signals first, so that none ends the process while the terminal is taken.
     let mut signals = signals::signals().map_err(SessionError::Signals)?;
-    if let Some(signal) = foreground(&mut signals).await {
+    if let Some(signal) = wait_for_foreground(&mut signals).await {
         return Ok(Ended::Signal(signal));
     }
     let tty = Tty::take().map_err(SessionError::Terminal)?;
-    let panicked = stream::once(Box::pin(tty.panicked())).map(|()| Outside::Panicked);
-    let outside = Box::new(stream::select(signals, panicked));
+    let panicked = stream::once(Box::pin(tty.panicked())).map(|()| ProcessEvent::Panicked);
+    let signals = Box::new(stream::select(signals, panicked));
     let keys = keys::events().map_err(SessionError::Terminal)?;
     let events = Box::new(end_with(keys, sizes().map_err(SessionError::Signals)?));
-    let mut session = Session { tty, events, outside };
-    let ended = AssertUnwindSafe(play(&mut session)).catch_unwind().await;
-    session.tty.give_back();
+    let mut session = Session { tty, events, signals };
+    let ended = AssertUnwindSafe(run(&mut session)).catch_unwind().await;
+    session.tty.restore();
     match ended {
-        Ok(ended) => Ok(Ended::Played(ended?)),
-        // The hook has said it.
+        Ok(ended) => Ok(Ended::Ran(ended?)),
+        // The panic hook has reported it.
         Err(_panic) => Ok(Ended::Panicked),
     }
 }

@@ -1,4 +1,4 @@
-//! What other processes tell this one: to end, to stop, to go on.
+//! Signals of other processes that end, stop or continue this one.
 
 use std::{io, time::Duration};
 
@@ -12,54 +12,55 @@ use tokio::{
     time::sleep,
 };
 
-/// Something that neither the keyboard nor the core has asked for.
+/// An event of the process that neither the keyboard nor the core caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outside {
-    /// The signal of this number asks for the end.
+pub enum ProcessEvent {
+    /// The signal with this number ends the process.
     End(i32),
-    /// SIGTSTP: give the terminal back, and stop.
+    /// SIGTSTP: restore the terminal, and stop.
     Stop,
-    /// SIGCONT: the process was stopped, by itself or by anybody.
-    GoOn,
-    /// A thread has panicked, and the terminal is given back already.
+    /// SIGCONT: the process was stopped, by itself or by another process, and runs again.
+    Continued,
+    /// A thread panicked. The terminal is restored already.
     Panicked,
 }
 
-/// The signals that end a dashboard. SIGQUIT is among them, so that a core dump does not leave the terminal raw.
+/// The signals that end a dashboard. SIGQUIT is one of them, so that a core dump does not leave the terminal in raw mode.
 const ENDING: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 
-/// A shell sends a SIGCONT along with what is to end a stopped program, and in whatever order they arrive, it is to end
-/// before it cares for the terminal.
-const END_FIRST: Duration = Duration::from_millis(20);
+/// How long a SIGCONT is held back. A shell sends one together with the signal that ends a stopped program, in either order,
+/// and the program must end without taking the terminal.
+const CONTINUE_DELAY: Duration = Duration::from_millis(20);
 
-/// From now on these signals come as values, and do nothing by themselves.
+/// Receives the signals as values. From this call on they no longer act by themselves.
 ///
 /// # Errors
-/// The operating system's.
-pub fn signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
+/// The operating system refuses a signal handler.
+pub fn signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     let ending = end_signals()?;
-    let stop = each(Signal::TSTP, Outside::Stop)?;
-    let go_on = each(Signal::CONT, Outside::GoOn)?.then(|go_on| async move {
-        sleep(END_FIRST).await;
-        go_on
+    let stop = each(Signal::TSTP, ProcessEvent::Stop)?;
+    let continued = each(Signal::CONT, ProcessEvent::Continued)?.then(|continued| async move {
+        sleep(CONTINUE_DELAY).await;
+        continued
     });
-    let go_on = go_on.boxed();
-    Ok(end_first(ending, stream::select(stop, go_on)))
+    let continued = continued.boxed();
+    Ok(end_first(ending, stream::select(stop, continued)))
 }
 
-/// The signals that ask for the end; they no longer end the process by themselves. A SIGHUP that was ignored when the
-/// process started, as under nohup, stays ignored.
+/// Receives the signals that end the process, which no longer do so by themselves. A SIGHUP that was ignored when the process
+/// started, as under nohup, stays ignored.
 ///
 /// # Errors
-/// The operating system's.
-pub fn end_signals() -> io::Result<impl Stream<Item = Outside> + Unpin> {
+/// The operating system refuses a signal handler.
+pub fn end_signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let heeded = ENDING.into_iter().filter(|signal| *signal != Signal::HUP || !is_ignored(*signal, &status));
-    let ending: Vec<_> = heeded.map(|signal| each(signal, Outside::End(signal.as_raw()))).collect::<io::Result<_>>()?;
+    let handled = ENDING.into_iter().filter(|signal| *signal != Signal::HUP || !is_ignored(*signal, &status));
+    let ending: Vec<_> =
+        handled.map(|signal| each(signal, ProcessEvent::End(signal.as_raw()))).collect::<io::Result<_>>()?;
     Ok(stream::select_all(ending))
 }
 
-/// Whether the process ignores a signal, by the text of `/proc/self/status`. Systems without that file do not tell.
+/// Whether the process ignores a signal, read from the text of `/proc/self/status`. Without that file it counts as not ignored.
 fn is_ignored(signal: Signal, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
     let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();
@@ -67,20 +68,20 @@ fn is_ignored(signal: Signal, status: &str) -> bool {
     mask.checked_shr(bit).is_some_and(|rest| rest & 1 == 1)
 }
 
-/// What asks for the end comes before all else that is there, however long nobody has looked.
+/// Both streams in one. Signals that end the process come first if both streams have items.
 fn end_first(
-    ending: impl Stream<Item = Outside> + Unpin,
-    others: impl Stream<Item = Outside> + Unpin,
-) -> impl Stream<Item = Outside> + Unpin {
+    ending: impl Stream<Item = ProcessEvent> + Unpin,
+    others: impl Stream<Item = ProcessEvent> + Unpin,
+) -> impl Stream<Item = ProcessEvent> + Unpin {
     stream::select_with_strategy(ending, others, |(): &mut ()| PollNext::Left)
 }
 
-/// A value for each signal of this number.
-pub(super) fn each<T: Copy + Send + 'static>(number: Signal, outside: T) -> io::Result<BoxStream<'static, T>> {
+/// Yields `value` for each signal with this number.
+pub(super) fn each<T: Copy + Send + 'static>(number: Signal, value: T) -> io::Result<BoxStream<'static, T>> {
     let signal = signal(SignalKind::from_raw(number.as_raw()))?;
     let each = stream::unfold(signal, move |mut signal| async move {
         signal.recv().await?;
-        Some((outside, signal))
+        Some((value, signal))
     });
     Ok(each.boxed())
 }
@@ -99,9 +100,9 @@ mod tests {
     /// A process that goes on under load finds both at once; taking the terminal first would stop it again, for good.
     #[tokio::test]
     async fn an_end_that_is_there_comes_before_the_going_on() {
-        let others = stream::iter([Outside::Stop, Outside::GoOn, Outside::GoOn]);
-        let both = end_first(stream::iter([Outside::End(15)]), others);
+        let others = stream::iter([ProcessEvent::Stop, ProcessEvent::Continued, ProcessEvent::Continued]);
+        let both = end_first(stream::iter([ProcessEvent::End(15)]), others);
         let all: Vec<_> = both.collect().await;
-        assert_eq!(all, [Outside::End(15), Outside::Stop, Outside::GoOn, Outside::GoOn]);
+        assert_eq!(all, [ProcessEvent::End(15), ProcessEvent::Stop, ProcessEvent::Continued, ProcessEvent::Continued]);
     }
 }

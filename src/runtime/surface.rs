@@ -1,119 +1,122 @@
-//! What the event loop needs of a terminal. A screen in memory is one too, so that a test runs the whole dashboard.
+//! What the event loop needs from a terminal. A screen in memory implements it too, so that tests run the whole dashboard.
 
 use std::{fmt, io};
 
 use futures::{FutureExt, future::BoxFuture};
 use ratatui::{Terminal, backend::Backend, layout::Size};
 
-use super::clipboard::Place;
+use super::clipboard::CopyEnvironment;
 use crate::{app::App, ui};
 
-/// The longest text that goes into the clipboard, in bytes: what terminals take at most once it is in base 64.
-pub const LONGEST_COPY: usize = 74_994;
+/// Maximum number of bytes of a text for the clipboard. Terminals accept at most 100,000 bytes of base 64.
+pub const MAX_COPY_BYTES: usize = 74_994;
 
-/// Who asks for a stop.
+/// What caused a stop of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// The person at the keyboard, who needs a shell to go on.
+pub enum StopCause {
+    /// A key. The user then needs a shell to continue the process.
     Key,
-    /// Another process, which can send a SIGCONT as well.
+    /// A signal of another process, which can send SIGCONT too.
     Signal,
 }
 
-/// Why something was not done to the terminal.
+/// Why an operation on the terminal did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    #[error("{bytes} bytes are too many for the clipboard of a terminal, which takes {LONGEST_COPY}")]
+    /// The text is longer than [`MAX_COPY_BYTES`].
+    #[error("{bytes} bytes are too many for the clipboard of a terminal; the limit is {MAX_COPY_BYTES}")]
     TooLong { bytes: usize },
-    #[error("not stopped: no shell waits here that could bring the dashboard back with fg")]
+    /// No shell with job control could continue the process.
+    #[error("not stopped: no shell here could continue the dashboard with fg")]
     NoShell,
-    #[error("the terminal does not do it: {0}")]
+    /// The terminal could not be written or set.
+    #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
 }
 
-/// Where the cursor is after the probe of its width, if each symbol took one column.
+/// Column of the cursor after the width probe if each symbol took one column, counted from 1.
 pub const NARROW_COLUMN: u16 = 3;
 
+/// A terminal, or a screen in memory.
 pub trait Surface {
-    /// Where texts can be copied to besides [`Surface::copy`]; `None`: nowhere.
-    fn place(&self) -> Option<Place> {
+    /// Where copy programs run, which are tried before [`Surface::copy`]. `None`: no program is tried.
+    fn copy_environment(&self) -> Option<CopyEnvironment> {
         None
     }
 
-    /// Draws a frame, where the screen is ours.
+    /// Draws a frame, unless the terminal is released.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The frame cannot be written.
     fn draw(&mut self, app: &App) -> io::Result<()>;
 
-    /// Columns and rows.
+    /// Size in columns and rows.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The size cannot be read.
     fn size(&self) -> io::Result<Size>;
 
-    /// Whether the terminal has not taken the last frame yet. A frame that is drawn now would only wait.
+    /// Whether the terminal has not yet accepted the last frame. Another frame would only queue up.
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// Resolves when [`Surface::is_busy`] has become false.
+    /// Resolves when [`Surface::is_busy`] is false.
     fn idle(&self) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()
     }
 
-    /// Gives the terminal back and stops the process. Nothing is to be drawn until [`Surface::retake`].
+    /// Restores the terminal and stops the process. Nothing must be drawn until [`Surface::retake`].
     ///
     /// # Errors
-    /// [`Refused`]: it was not stopped, and the screen is still ours.
-    fn stop(&mut self, _ask: Ask) -> Result<(), Refused> {
+    /// [`Refused`] if the process was not stopped. The terminal is then still taken.
+    fn stop(&mut self, _cause: StopCause) -> Result<(), Refused> {
         Err(Refused::NoShell)
     }
 
-    /// Takes the terminal again, whatever happened to it; the next frame is drawn whole. `false`: another program has
-    /// it, and this one was stopped once more, so nothing is to be drawn still.
+    /// Takes the terminal again after a stop, and draws the next frame in full. `false`: another program uses the terminal, and
+    /// this process was stopped again, so nothing must be drawn yet.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal cannot be set up.
     fn retake(&mut self) -> io::Result<bool> {
         Ok(true)
     }
 
-    /// Puts a text into the clipboard of the terminal, which is that of the person in front of it (OSC 52). Terminals
-    /// do not say whether they did.
+    /// Asks the terminal to put a text into its clipboard (OSC 52). Terminals do not report whether they did.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`Refused`] if the text is too long or cannot be written.
     fn copy(&mut self, _text: &str) -> Result<(), Refused> {
         Ok(())
     }
 
-    /// The terminal knows the kitty keyboard protocol: asks it to report held keys, layouts and text.
+    /// Switches the kitty keyboard protocol on, which reports held keys, layouts and text.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal cannot be written.
     fn report_keys(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Draws the whole of the next frame.
+    /// Draws the next frame in full.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal cannot be written.
     fn repaint(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Whether clicks and the wheel are reported; then text cannot be selected with the mouse.
+    /// Switches reports of clicks and of the wheel on or off. While they are on, the mouse cannot select text.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal cannot be written.
     fn mouse(&mut self, _on: bool) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// A screen of any kind that has nothing else to give.
+/// A screen without input, clipboard or job control.
 impl<B: Backend<Error: fmt::Display>> Surface for Terminal<B> {
     fn draw(&mut self, app: &App) -> io::Result<()> {
         let drawn = Terminal::draw(self, |frame| ui::draw(frame, app));

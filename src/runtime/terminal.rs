@@ -1,6 +1,8 @@
-//! The one owner of the terminal: takes it, gives it back, stops and goes on, copies into its clipboard. A panic on any
-//! thread gives it back before a word of the panic is written. Must not know what is drawn. Writing never blocks the
-//! caller: a terminal that takes nothing must not keep keys and signals waiting.
+//! Owns the terminal: takes and restores it, stops and continues the process, copies into its clipboard. A panic on any thread
+//! restores it before the panic message is written.
+//!
+//! Must not know what is drawn. Writing never blocks the caller, because a terminal that accepts no bytes must not delay keys
+//! and signals.
 
 use std::{
     fs::File,
@@ -35,43 +37,43 @@ use rustix::{
 use tokio::sync::Notify;
 
 use super::{
-    clipboard::Place,
+    clipboard::CopyEnvironment,
     output::Output,
-    surface::{Ask, LONGEST_COPY, Refused, Surface},
+    surface::{MAX_COPY_BYTES, Refused, StopCause, Surface},
 };
 use crate::{app::App, ui};
 
-/// Clicks and the wheel, as SGR reports. Crossterm's own command asks for every movement of the pointer too, which
-/// would keep a remote line busy for nothing.
+/// Requests clicks and the wheel as SGR reports. Crossterm's own command requests every movement of the pointer too, which
+/// would load a remote connection for nothing.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
-/// Asks whether the terminal knows the kitty keyboard protocol. Others do not answer.
+/// Queries the kitty keyboard protocol. Terminals without it do not answer.
 const KEYBOARD_QUERY: &str = "\x1b[?u";
 
-/// The kitty protocol with all that it reports, and back.
+/// Switch all reports of the kitty keyboard protocol on, and off.
 const KEYBOARD_ON: &str = "\x1b[>31u";
 const KEYBOARD_OFF: &str = "\x1b[<u";
 
-/// Two symbols of ambiguous width, and where the cursor is after them. The row is one that no F key has in its report.
+/// Draws two symbols of ambiguous width and queries the cursor's position. The row is one that no report of an F key contains.
 const WIDTH_PROBE: &str = "\x1b[2;1H\u{2502}\u{25cf}\x1b[6n\x1b[2;1H\x1b[2K";
 
-/// How long giving the terminal back may take. One that takes no bytes is left as it is.
-const GIVE_BACK_LIMIT: Duration = Duration::from_millis(120);
+/// Maximum time for restoring the terminal. A terminal that accepts no bytes is left as it is.
+const RESTORE_TIMEOUT: Duration = Duration::from_millis(120);
 
-/// The size of a terminal that reports none, as a serial line does.
+/// Size of a terminal that reports none, such as a serial line.
 const UNKNOWN_SIZE: Size = Size { width: 80, height: 24 };
 
-/// The terminal, as long as it is ours. Dropped, it is given back.
+/// The taken terminal. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Tty {
-    screen: Terminal<CrosstermBackend<Gate>>,
-    hold: Arc<Hold>,
+    screen: Terminal<CrosstermBackend<FrameBuffer>>,
+    shared: Arc<Shared>,
 }
 
-/// What is known of the terminal, shared with the panic hook.
+/// The state of the terminal, shared with the panic hook.
 #[derive(Debug)]
-struct Hold {
+struct Shared {
     state: Mutex<State>,
     panicked: Notify,
 }
@@ -82,79 +84,79 @@ struct State {
     output: Output,
     /// The alternate screen and the raw mode are on.
     taken: bool,
-    /// A thread has panicked: the terminal is not taken again.
+    /// A thread panicked: the terminal is not taken again.
     over: bool,
     mouse: bool,
-    /// It knows the kitty keyboard protocol, which is on while it is taken.
+    /// The terminal has the kitty keyboard protocol, which is on while the terminal is taken.
     reports_keys: bool,
 }
 
 impl Tty {
-    /// Takes the terminal, and sees to it that a panic gives it back.
+    /// Takes the terminal, and installs a panic hook that restores it.
     ///
     /// # Errors
-    /// The operating system's; the terminal is as it was.
+    /// The terminal cannot be read, set or written, or no thread can be started. The terminal is unchanged then.
     pub fn take() -> io::Result<Self> {
-        // Crossterm obeys NO_COLOR by leaving every colour out, also those of a theme that somebody has named. What it
-        // means here is decided with the settings.
+        // With NO_COLOR, crossterm leaves out every colour, also those of a theme that the user chose. The settings decide what
+        // NO_COLOR means here.
         force_color_output(true);
-        let output = Output::begin(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
+        let output = Output::start(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
         let state = State { output, taken: false, over: false, mouse: false, reports_keys: false };
-        let hold = Arc::new(Hold { state: Mutex::new(state), panicked: Notify::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(state), panicked: Notify::new() });
         let viewport = Viewport::Fixed(Rect::from((ratatui::layout::Position::ORIGIN, size())));
-        let backend = CrosstermBackend::new(Gate { frame: Vec::new(), hold: Arc::clone(&hold) });
+        let backend = CrosstermBackend::new(FrameBuffer { frame: Vec::new(), shared: Arc::clone(&shared) });
         let screen = Terminal::with_options(backend, TerminalOptions { viewport })?;
-        let tty = Self { screen, hold };
-        tty.give_back_at_a_panic();
-        tty.hold.lock().take()?;
+        let tty = Self { screen, shared };
+        tty.restore_on_panic();
+        tty.shared.lock().take()?;
         Ok(tty)
     }
 
-    /// Gives the terminal back as it was found. Once is enough.
-    pub fn give_back(&self) {
-        self.hold.lock().give_back();
+    /// Restores the terminal. Further calls do nothing.
+    pub fn restore(&self) {
+        self.shared.lock().restore();
     }
 
-    /// Asks how wide symbols are that some terminals draw in two columns. The answer comes with the keys.
+    /// Measures symbols that some terminals draw in two columns. The answer arrives with the keys.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal cannot be written.
     pub fn probe_width(&self) -> io::Result<()> {
-        let state = self.hold.lock();
+        let state = self.shared.lock();
         if state.taken { state.output.send(WIDTH_PROBE.as_bytes()) } else { Ok(()) }
     }
 
-    /// Resolves when a thread has panicked.
+    /// Resolves when a thread panics.
     pub fn panicked(&self) -> impl Future<Output = ()> + use<> {
-        let hold = Arc::clone(&self.hold);
-        async move { hold.panicked.notified().await }
+        let shared = Arc::clone(&self.shared);
+        async move { shared.panicked.notified().await }
     }
 
-    /// The hook stays for the life of the process; without a terminal to give back it only writes to the log.
-    fn give_back_at_a_panic(&self) {
-        let hold = Arc::clone(&self.hold);
+    /// Installs the hook, which stays until the process ends. Without a terminal to restore it only writes to the log.
+    fn restore_on_panic(&self) {
+        let shared = Arc::clone(&self.shared);
         let report = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             {
-                let mut state = hold.lock();
-                state.give_back();
+                let mut state = shared.lock();
+                state.restore();
                 state.over = true;
             }
             report(panic);
-            tracing::error!("a thread has panicked, which is a defect of this program: {panic}");
-            hold.panicked.notify_one();
+            tracing::error!("a thread panicked, which is a bug in this program: {panic}");
+            shared.panicked.notify_one();
         }));
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        self.give_back();
+        self.restore();
     }
 }
 
-impl Hold {
-    /// A thread that panicked with the lock held has left nothing half done that matters.
+impl Shared {
+    /// Ignores poisoning: no field depends on another one that a panic could have left unset.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,22 +171,21 @@ impl State {
         }
         enable_raw_mode()?;
         self.taken = true;
-        // A program that was killed may have left its own alternate screen as it was. (Ratatui's own way to clear asks
-        // the terminal where its cursor is, and not every terminal answers.)
+        // A program that was killed may have left its alternate screen. Ratatui's own way to clear it queries the cursor's
+        // position, which not every terminal answers.
         let mut bytes = Vec::new();
         let entered = queue!(bytes, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
             .and_then(|()| if self.mouse { queue!(bytes, Print(MOUSE_ON)) } else { Ok(()) })
             .and_then(|()| queue!(bytes, Print(if self.reports_keys { KEYBOARD_ON } else { KEYBOARD_QUERY })))
             .and_then(|()| self.output.send(&bytes));
         if entered.is_err() {
-            self.give_back();
+            self.restore();
         }
         entered
     }
 
-    /// Each step is tried whatever came of the one before. A terminal that has gone, or takes no bytes, cannot be given
-    /// back.
-    fn give_back(&mut self) {
+    /// Tries every step, also after one that failed. A terminal that is closed, or accepts no bytes, cannot be restored.
+    fn restore(&mut self) {
         if !std::mem::take(&mut self.taken) {
             return;
         }
@@ -194,27 +195,26 @@ impl State {
         let written =
             queue!(bytes, Print(keyboard), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show)
                 .and_then(|()| self.output.send(&bytes));
-        let taken = self.output.drain(GIVE_BACK_LIMIT);
-        // In the background the modes are another program's by now, and touching them would stop us here.
+        let taken = self.output.drain(RESTORE_TIMEOUT);
+        // In the background the modes belong to another program, and setting them would stop this process here.
         let cooked = if in_background() { Ok(()) } else { disable_raw_mode() };
         if let Err(error) = written.and(cooked) {
-            tracing::debug!(%error, "the terminal could not be given back");
+            tracing::debug!(%error, "could not restore the terminal");
         }
         if !taken {
-            tracing::warn!("the terminal takes no output, so its screen could not be restored");
+            tracing::warn!("the terminal accepts no output, so its screen could not be restored");
         }
     }
 }
 
-/// Collects a frame, and writes it in one piece: a terminal never shows half of it, and nothing is written while the
-/// terminal is not ours.
+/// Collects a frame and writes it as one synchronized update. Nothing is written while the terminal is released.
 #[derive(Debug)]
-struct Gate {
+struct FrameBuffer {
     frame: Vec<u8>,
-    hold: Arc<Hold>,
+    shared: Arc<Shared>,
 }
 
-impl Write for Gate {
+impl Write for FrameBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.frame.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -224,16 +224,16 @@ impl Write for Gate {
         if self.frame.is_empty() {
             return Ok(());
         }
-        let state = self.hold.lock();
-        let sent = if state.taken { state.output.send(&whole(&self.frame)?) } else { Ok(()) };
+        let state = self.shared.lock();
+        let sent = if state.taken { state.output.send(&synchronized(&self.frame)?) } else { Ok(()) };
         drop(state);
         self.frame.clear();
         sent
     }
 }
 
-/// A frame that the terminal shows at once.
-fn whole(frame: &[u8]) -> io::Result<Vec<u8>> {
+/// A frame that the terminal shows as a whole.
+fn synchronized(frame: &[u8]) -> io::Result<Vec<u8>> {
     let mut piece = Vec::with_capacity(frame.len() + 16);
     queue!(piece, BeginSynchronizedUpdate)?;
     piece.extend_from_slice(frame);
@@ -242,8 +242,8 @@ fn whole(frame: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 impl Surface for Tty {
-    fn place(&self) -> Option<Place> {
-        Some(Place::of_process())
+    fn copy_environment(&self) -> Option<CopyEnvironment> {
+        Some(CopyEnvironment::of_process())
     }
 
     fn draw(&mut self, app: &App) -> io::Result<()> {
@@ -259,57 +259,57 @@ impl Surface for Tty {
     }
 
     fn is_busy(&self) -> bool {
-        self.hold.lock().output.is_busy()
+        self.shared.lock().output.is_busy()
     }
 
     fn idle(&self) -> BoxFuture<'static, ()> {
-        self.hold.lock().output.idle().boxed()
+        self.shared.lock().output.idle().boxed()
     }
 
-    /// The whole process group stops, as at a Ctrl-Z that the terminal itself answers: a `cargo run` above us has to
-    /// stop too, or its shell would wait for it for ever.
-    fn stop(&mut self, ask: Ask) -> Result<(), Refused> {
-        let can_stop = !getpid().is_init() && (ask == Ask::Signal || has_shell()?);
+    /// Stops the whole process group, as a Ctrl-Z in cooked mode does. A `cargo run` above this process has to stop too, or its
+    /// shell would wait for it for ever.
+    fn stop(&mut self, cause: StopCause) -> Result<(), Refused> {
+        let can_stop = !getpid().is_init() && (cause == StopCause::Signal || has_shell()?);
         if !can_stop {
             return Err(Refused::NoShell);
         }
-        self.give_back();
+        self.restore();
         kill_current_process_group(Signal::STOP).map_err(|error| {
-            // Still here: the caller is told why, on the screen.
-            let retaken = self.hold.lock().take();
+            // The process still runs, and the caller shows the error on the screen.
+            let retaken = self.shared.lock().take();
             retaken.err().unwrap_or_else(|| error.into()).into()
         })
     }
 
-    /// Whatever happened to it meanwhile: a shell sets its own modes, and another program may have drawn over it.
+    /// Sets every mode again, since a shell sets its own modes and another program may have drawn on the screen.
     fn retake(&mut self) -> io::Result<bool> {
         if stop_in_background() {
             return Ok(false);
         }
-        let mut state = self.hold.lock();
-        state.give_back();
+        let mut state = self.shared.lock();
+        state.restore();
         state.take()?;
         drop(state);
-        // What ratatui believes to be on the screen is gone; the next frame is drawn whole.
+        // The screen no longer shows ratatui's last frame, so the next one is drawn in full.
         self.screen.swap_buffers();
         Ok(true)
     }
 
     fn copy(&mut self, text: &str) -> Result<(), Refused> {
-        if text.len() > LONGEST_COPY {
+        if text.len() > MAX_COPY_BYTES {
             return Err(Refused::TooLong { bytes: text.len() });
         }
-        let state = self.hold.lock();
+        let state = self.shared.lock();
         if state.taken {
             let mut bytes = Vec::new();
             queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
-            state.output.send(Place::of_process().wrap(&String::from_utf8_lossy(&bytes)).as_bytes())?;
+            state.output.send(CopyEnvironment::of_process().wrap(&String::from_utf8_lossy(&bytes)).as_bytes())?;
         }
         Ok(())
     }
 
     fn report_keys(&mut self) -> io::Result<()> {
-        let mut state = self.hold.lock();
+        let mut state = self.shared.lock();
         if !state.taken || std::mem::replace(&mut state.reports_keys, true) {
             return Ok(());
         }
@@ -322,7 +322,7 @@ impl Surface for Tty {
     }
 
     fn mouse(&mut self, on: bool) -> io::Result<()> {
-        let mut state = self.hold.lock();
+        let mut state = self.shared.lock();
         state.mouse = on;
         if state.taken {
             state.output.send(if on { MOUSE_ON } else { MOUSE_OFF }.as_bytes())?;
@@ -331,13 +331,13 @@ impl Surface for Tty {
     }
 }
 
-/// Whether a shell with job control waits above us. In the session's own first process group there is none, as where a
-/// terminal window or a multiplexer runs nothing but us: nobody would ever send the SIGCONT.
+/// Whether a shell with job control is above this process. The session's first process group has none, for example if a
+/// terminal window or a multiplexer runs only this program: no process would then send the SIGCONT.
 fn has_shell() -> io::Result<bool> {
     Ok(getsid(None)? != getpgrp())
 }
 
-/// The size of the terminal, also of one that reports none.
+/// The size of the terminal, or [`UNKNOWN_SIZE`] if it reports none.
 pub(super) fn size() -> Size {
     let reported = tcgetwinsize(io::stdout()).map(|size| (size.ws_col, size.ws_row));
     match reported {
@@ -346,13 +346,13 @@ pub(super) fn size() -> Size {
     }
 }
 
-/// Whether another process group has the terminal.
+/// Whether another process group owns the terminal.
 fn in_background() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground != getpgrp())
 }
 
-/// Stops in the background, as the terminal itself does with whoever touches its modes there, and says whether it did.
-/// That stop would be for good: the system call starts again at every SIGCONT, and no SIGTERM is ever heard of.
+/// Stops the process group if it is in the background, and returns whether it did. Without this, setting the terminal's modes
+/// would stop it for good: the system call restarts at every SIGCONT, and a SIGTERM is never handled.
 pub(super) fn stop_in_background() -> bool {
     in_background() && kill_current_process_group(Signal::TTOU).is_ok()
 }

@@ -1,5 +1,5 @@
-//! The worker as a process of its own, so that killing it is a real SIGKILL. It ends with its parent: it watches the
-//! pipe that is its standard input.
+//! The worker as a process of its own, so that killing it is a real SIGKILL. It ends with its parent, because it watches the pipe
+//! at its standard input.
 
 use std::{
     ffi::OsString,
@@ -16,25 +16,29 @@ use tokio::{
 
 use crate::{config::Settings, domain::sanitize};
 
-/// How the line begins with which a worker says that it polls. Any other line says why it ends.
+/// Prefix of the line that a worker prints when it polls. Any other line is the reason of its end.
 pub const READY: &str = "worker ";
 
-/// glibc's setting for one arena instead of one per thread, unless the environment has another value. What a worker frees
-/// is then used again by each of its threads: over 16,000 orders it grew by 8 MB without this, and by less than 1 MB with it.
+/// glibc's setting for one memory arena in place of one per thread, unless the environment sets it. All threads of a worker then
+/// reuse freed memory: over 16,000 orders a worker grew by 8 MB without this, and by less than 1 MB with it.
 pub const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
-/// What a worker process is started with.
+/// How to start a worker process.
 #[derive(Debug, Clone)]
 pub struct WorkerCommand {
-    /// Our own program.
+    /// Path of this program.
     pub program: PathBuf,
+    /// `host:port` of the server.
     pub address: String,
+    /// Namespace on the server.
     pub namespace: String,
+    /// Task queue that the worker polls.
     pub task_queue: String,
-    /// How to connect beyond where, as flags. What the environment and the files say, the child reads itself.
+    /// Further connection settings as flags. The child reads the environment and the settings files itself.
     pub connection_flags: Vec<OsString>,
+    /// Path of the database.
     pub database: PathBuf,
-    /// Where its log lines go; `None`: nowhere.
+    /// File of its log; `None`: no log.
     pub log: Option<PathBuf>,
 }
 
@@ -42,7 +46,7 @@ impl WorkerCommand {
     /// A worker under `settings`.
     ///
     /// # Errors
-    /// The operating system's, where this program's own path is not known.
+    /// The path of this program is unknown.
     pub fn new(settings: &Settings, log: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
@@ -58,7 +62,7 @@ impl WorkerCommand {
     /// Starts the process.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The log cannot be opened, or the process cannot be started.
     pub fn spawn(&self) -> io::Result<WorkerChild> {
         let log = match &self.log {
             Some(log) => OpenOptions::new().create(true).append(true).open(log)?.into(),
@@ -78,77 +82,78 @@ impl WorkerCommand {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // A Ctrl-C in the terminal is the parent's to answer.
+            // The parent handles a Ctrl-C in the terminal.
             .process_group(0)
             .spawn()?;
         let stdin = child.stdin.take();
         let first_line = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
         let pid = child.id().unwrap_or_default();
-        Ok(WorkerChild { child, stdin, first_line, complaint: None, pid })
+        Ok(WorkerChild { child, stdin, first_line, reason: None, pid })
     }
 }
 
-/// What happens to a worker process.
+/// An event of a worker process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildEvent {
-    /// It polls.
+    /// It polls its task queue.
     Ready,
-    /// It has ended, and this is why.
+    /// It has ended; the string is the reason.
     Ended(String),
 }
 
-/// A running worker process. Dropped, it finishes what runs and ends.
+/// A running worker process. Dropping it lets the worker finish its running activities and end.
 #[derive(Debug)]
 pub struct WorkerChild {
     child: Child,
     stdin: Option<ChildStdin>,
-    /// Until the line came with which the worker says that it polls.
+    /// `None` after the first line has been read.
     first_line: Option<Lines<BufReader<ChildStdout>>>,
-    /// Why it did not come up, in its own words.
-    complaint: Option<String>,
+    /// The reason that the worker itself printed.
+    reason: Option<String>,
     pid: u32,
 }
 
 impl WorkerChild {
+    /// Process id; 0 if it had ended at once.
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Waits for the next thing that happens to it. Cancel safe.
+    /// Waits for the next event. Cancel safe.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The process cannot be waited for.
     pub async fn next(&mut self) -> io::Result<ChildEvent> {
         if let Some(lines) = &mut self.first_line {
-            let said = lines.next_line().await;
+            let line = lines.next_line().await;
             self.first_line = None;
-            match said {
+            match line {
                 Ok(Some(line)) if line.starts_with(READY) => return Ok(ChildEvent::Ready),
-                Ok(Some(line)) => self.complaint = Some(sanitize(&line, 300)),
+                Ok(Some(line)) => self.reason = Some(sanitize(&line, 300)),
                 Ok(None) | Err(_) => {}
             }
         }
-        // Tokio closes a child's standard input before it waits, which would end this one; it was taken out above.
+        // Tokio closes a child's standard input before it waits, which would end the worker. `spawn` has taken it out.
         let status = self.child.wait().await?;
-        Ok(ChildEvent::Ended(self.complaint.take().unwrap_or_else(|| describe_exit(status))))
+        Ok(ChildEvent::Ended(self.reason.take().unwrap_or_else(|| describe_exit(status))))
     }
 
-    /// SIGKILL, at once.
+    /// Sends SIGKILL.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The process has ended already.
     pub fn kill(&mut self) -> io::Result<()> {
         self.child.start_kill()
     }
 
-    /// Asks it to finish what runs and to end.
+    /// Lets the worker finish its running activities and end.
     pub fn stop(&mut self) {
         self.stdin = None;
     }
 }
 
-/// How a process ended, in words.
+/// Describes how a process ended.
 fn describe_exit(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {

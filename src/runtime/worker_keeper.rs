@@ -1,5 +1,5 @@
-//! Keeps one worker process for the dashboard: starts it when the server is there and nobody else polls, starts it
-//! anew when it crashes, and stops or kills it when told. Every change is told as a message.
+//! Keeps one worker process for the dashboard. It starts the worker if no other one polls, restarts it after a crash, and stops
+//! or kills it on request. Every change is sent as a message.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    messages,
     presence::{CurrentPresence, Presence},
     worker_child::{ChildEvent, WorkerChild, WorkerCommand},
 };
@@ -19,37 +20,38 @@ use crate::{
     temporal::backoff,
 };
 
-/// A worker that lived longer than this and then died is started again at once.
-const STEADY: Duration = Duration::from_secs(10);
+/// A worker that crashes after at least this time is restarted with the shortest delay.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// What the person at the keyboard wants.
+/// A request of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerRequest {
+    /// Start a worker.
     Start,
-    /// Finish what runs, then end.
+    /// Let the worker finish its running activities and end.
     Stop,
-    /// SIGKILL.
+    /// Kill the worker with SIGKILL.
     Kill,
 }
 
-/// Runs until no more orders can come. `presence`: starts a worker without an order, as soon as no other one polls.
+/// Runs until the sender of requests is dropped. `presence`: starts a worker without a request, as soon as no other one polls.
 pub async fn keep(
     command: WorkerCommand,
     presence: Option<CurrentPresence>,
-    mut orders: mpsc::Receiver<WorkerRequest>,
+    mut requests: mpsc::Receiver<WorkerRequest>,
     messages: mpsc::Sender<Message>,
 ) {
     let mut keeper = Keeper { command, messages, crashes: 0 };
-    let mut next = presence.map_or(Next::WaitForOrder(Worker::Absent), Next::LookAround);
+    let mut next = presence.map_or(Next::WaitForRequest(Worker::Absent), Next::CheckOthers);
     loop {
         next = match next {
-            Next::LookAround(mut presence) => keeper.look_around(&mut presence, &mut orders).await,
-            Next::WaitForOrder(state) => {
-                keeper.tell(state).await;
-                keeper.wait_for_start(&mut orders).await
+            Next::CheckOthers(mut presence) => keeper.check_others(&mut presence, &mut requests).await,
+            Next::WaitForRequest(state) => {
+                keeper.report(state).await;
+                keeper.wait_for_start(&mut requests).await
             }
-            Next::Run => keeper.run(&mut orders).await,
-            Next::RunAfter(wait) => keeper.wait_then_run(wait, &mut orders).await,
+            Next::Run => keeper.run(&mut requests).await,
+            Next::RunAfter(wait) => keeper.wait_then_run(wait, &mut requests).await,
             Next::End => return,
         };
     }
@@ -57,8 +59,8 @@ pub async fn keep(
 
 enum Next {
     /// Start unless another worker polls.
-    LookAround(CurrentPresence),
-    WaitForOrder(Worker),
+    CheckOthers(CurrentPresence),
+    WaitForRequest(Worker),
     Run,
     RunAfter(Duration),
     End,
@@ -71,13 +73,12 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn tell(&self, worker: Worker) {
-        // A dashboard that has gone needs to be told nothing.
-        let _gone = self.messages.send(Message::Worker(worker)).await;
+    async fn report(&self, worker: Worker) {
+        messages::send(&self.messages, Message::Worker(worker)).await;
     }
 
-    /// Waits until it is known that no other worker polls, or that this cannot be known.
-    async fn look_around(&self, presence: &mut CurrentPresence, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+    /// Waits until no other worker polls, or until the server turns out not to report workers.
+    async fn check_others(&self, presence: &mut CurrentPresence, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let mut elsewhere = false;
         loop {
             let known = presence.borrow_and_update().clone();
@@ -86,13 +87,12 @@ impl Keeper {
                 Presence::Known(identities) if identities.is_empty() => return Next::Run,
                 Presence::Known(_) => {
                     if !std::mem::replace(&mut elsewhere, true) {
-                        self.tell(Worker::Elsewhere).await;
+                        self.report(Worker::Elsewhere).await;
                     }
                 }
-                Presence::CannotTell(cause) => {
-                    let text = format!("the server does not say whether another worker polls ({cause}); starting one");
-                    // A dashboard that has ended needs no message.
-                    let _gone = self.messages.send(Message::Notice { text, tone: Tone::Plain }).await;
+                Presence::Unknown(cause) => {
+                    let text = format!("the server does not report other workers ({cause}); starting one");
+                    messages::send(&self.messages, Message::Notice { text, tone: Tone::Plain }).await;
                     return Next::Run;
                 }
             }
@@ -100,67 +100,67 @@ impl Keeper {
                 changed = presence.changed() => if changed.is_err() {
                     return Next::End;
                 },
-                order = orders.recv() => match order {
+                request = requests.recv() => match request {
                     Some(WorkerRequest::Start) => return Next::Run,
                     Some(_) if elsewhere => {}
-                    Some(_) => return Next::WaitForOrder(Worker::Stopped),
+                    Some(_) => return Next::WaitForRequest(Worker::Stopped),
                     None => return Next::End,
                 },
             }
         }
     }
 
-    async fn wait_for_start(&mut self, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+    async fn wait_for_start(&mut self, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         self.crashes = 0;
-        while let Some(order) = orders.recv().await {
-            if order == WorkerRequest::Start {
+        while let Some(request) = requests.recv().await {
+            if request == WorkerRequest::Start {
                 return Next::Run;
             }
         }
         Next::End
     }
 
-    async fn wait_then_run(&self, wait: Duration, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+    async fn wait_then_run(&self, wait: Duration, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         tokio::select! {
             () = sleep(wait) => Next::Run,
-            order = orders.recv() => match order {
+            request = requests.recv() => match request {
                 Some(WorkerRequest::Start) => Next::Run,
-                Some(_) => Next::WaitForOrder(Worker::Stopped),
+                Some(_) => Next::WaitForRequest(Worker::Stopped),
                 None => Next::End,
             },
         }
     }
 
-    async fn run(&mut self, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
-        self.tell(Worker::Starting).await;
+    async fn run(&mut self, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+        self.report(Worker::Starting).await;
         match self.command.spawn() {
-            Ok(child) => self.attend(child, orders).await,
+            Ok(child) => self.monitor(child, requests).await,
             Err(error) => self.crashed(format!("could not be started: {error}"), Instant::now()).await,
         }
     }
 
-    /// Stays with a running worker until it has ended.
-    async fn attend(&mut self, mut child: WorkerChild, orders: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+    /// Monitors a running worker until it has ended.
+    async fn monitor(&mut self, mut child: WorkerChild, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let started = Instant::now();
-        let mut asked: Option<WorkerRequest> = None;
-        // A start that comes while one ends is for the next one.
-        let mut again = false;
+        let mut ending: Option<WorkerRequest> = None;
+        // A start request while the worker ends is for the next worker.
+        let mut start_next = false;
         loop {
             tokio::select! {
                 event = child.next() => match event {
-                    Ok(ChildEvent::Ready) => self.tell(Worker::Ready { pid: child.pid() }).await,
-                    Ok(ChildEvent::Ended(how)) => return self.ended(how, asked, again, started).await,
-                    Err(error) => return self.ended(error.to_string(), asked, again, started).await,
+                    Ok(ChildEvent::Ready) => self.report(Worker::Ready { pid: child.pid() }).await,
+                    Ok(ChildEvent::Ended(how)) => return self.ended(how, ending, start_next, started).await,
+                    Err(error) => return self.ended(error.to_string(), ending, start_next, started).await,
                 },
-                order = orders.recv() => match order {
-                    Some(WorkerRequest::Start) => again = asked.is_some(),
+                request = requests.recv() => match request {
+                    Some(WorkerRequest::Start) => start_next = ending.is_some(),
                     Some(WorkerRequest::Stop) => {
-                        (asked, again) = (asked.or(order), false);
+                        (ending, start_next) = (ending.or(request), false);
                         child.stop();
-                        self.tell(Worker::Stopping).await;
+                        self.report(Worker::Stopping).await;
                     }
                     Some(WorkerRequest::Kill) => {
-                        (asked, again) = (order, false);
+                        (ending, start_next) = (request, false);
                         if let Err(error) = child.kill() {
                             tracing::warn!(%error, "could not kill the worker");
                         }
@@ -171,27 +171,26 @@ impl Keeper {
         }
     }
 
-    async fn ended(&mut self, how: String, asked: Option<WorkerRequest>, again: bool, started: Instant) -> Next {
-        let state = match asked {
+    async fn ended(&mut self, how: String, ending: Option<WorkerRequest>, start_next: bool, started: Instant) -> Next {
+        let state = match ending {
             Some(WorkerRequest::Kill) => Worker::Killed,
             Some(_) => Worker::Stopped,
             None => return self.crashed(how, started).await,
         };
-        if again {
-            self.tell(state).await;
+        if start_next {
+            self.report(state).await;
             Next::Run
         } else {
-            Next::WaitForOrder(state)
+            Next::WaitForRequest(state)
         }
     }
 
-    /// Says that the worker died by itself, and when the next one starts: at once after a steady life, later and
-    /// later when they die young.
+    /// Reports a crash and when the next worker starts. The delay grows with each crash soon after a start.
     async fn crashed(&mut self, cause: String, started: Instant) -> Next {
-        self.crashes = if started.elapsed() > STEADY { 1 } else { self.crashes.saturating_add(1) };
+        self.crashes = if started.elapsed() > STABLE_AFTER { 1 } else { self.crashes.saturating_add(1) };
         let wait = backoff(self.crashes);
         let restart_at = UnixMillis(now().0 + u64::try_from(wait.as_millis()).unwrap_or_default());
-        self.tell(Worker::Exited { cause, restart_at: Some(restart_at) }).await;
+        self.report(Worker::Exited { cause, restart_at: Some(restart_at) }).await;
         Next::RunAfter(wait)
     }
 }

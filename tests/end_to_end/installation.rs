@@ -34,9 +34,9 @@ fn an_installation_that_failed_is_repeated_only_when_a_key_asks_for_it() {
     command.env("PATH", &folder);
     command.env("XDG_CACHE_HOME", sandbox.folder.path());
     let mut screen = Screen::run(command, 160, 40);
-    screen.wait_for("press X to repeat the installation");
+    screen.wait_for("press X to retry the installation");
     thread::sleep(WATCHED);
-    let text = screen.wait_for("press X to repeat the installation");
+    let text = screen.wait_for("press X to retry the installation");
     assert_eq!(runs(&log), 1, "{text}");
     screen.press("X");
     let since = Instant::now();

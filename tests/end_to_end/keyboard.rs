@@ -205,7 +205,7 @@ fn a_key_that_is_held_without_that_protocol_acts_once() {
         screen.press("X");
         thread::sleep(Duration::from_millis(33));
     }
-    screen.wait_for("held does it once");
+    screen.wait_for("a held key acts once");
     screen.press("q");
     assert!(ends_at_once(screen).success());
 }

@@ -213,7 +213,7 @@ fn copying_and_the_mouse_are_asked_of_the_terminal() {
     screen.press("fffo");
     screen.wait_for("completed");
     screen.press("y");
-    let text = screen.wait_for("copied, where the terminal allows it: order-");
+    let text = screen.wait_for("sent to the clipboard (needs OSC 52 support): order-");
     let id = text.split("allows it: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
     screen.press("m");
     screen.wait_for("mouse on");

@@ -16,7 +16,7 @@ use idempotence::{
     faults::{Point, Preset},
     runtime::{
         session,
-        surface::{Ask, LONGEST_COPY, Refused, Surface},
+        surface::{MAX_COPY_BYTES, Refused, StopCause, Surface},
         terminal::Tty,
     },
     store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store},
@@ -405,7 +405,7 @@ fn session_that(goes_wrong: fn()) {
             goes_wrong();
             ControlFlow::Continue(())
         };
-        let played = session::run(async |session| session.play(App::new(setup()), &mut messages, execute).await);
+        let played = session::run(async |session| session.run(App::new(setup()), &mut messages, execute).await);
         Box::pin(played).await.unwrap()
     });
     assert_eq!(ended.map(|(_, ending)| ending).exit_code(), 1);
@@ -445,7 +445,7 @@ fn a_copy_reaches_the_clipboard_of_the_terminal_and_the_mouse_goes_on_and_off() 
         "{bytes:?}"
     );
     assert!(bytes.contains("\u{1b}[?1000h\u{1b}[?1006h"), "{bytes:?}");
-    assert!(bytes.len() < LONGEST_COPY, "what is too long is not cut and sent");
+    assert!(bytes.len() < MAX_COPY_BYTES, "what is too long is not cut and sent");
     let (_, after) = bytes.rsplit_once(RESTORED[1]).unwrap();
     let given_back = bytes.len() - after.len();
     assert!(
@@ -461,11 +461,11 @@ fn copies_and_uses_the_mouse() {
     let mut tty = Tty::take().unwrap();
     tty.mouse(true).unwrap();
     tty.copy("order-A12").unwrap();
-    let too_long = tty.copy(&"x".repeat(LONGEST_COPY + 1));
+    let too_long = tty.copy(&"x".repeat(MAX_COPY_BYTES + 1));
     // This program leads its session, so nothing could bring it back.
-    let no_shell = tty.stop(Ask::Key);
+    let no_shell = tty.stop(StopCause::Key);
     tty.retake().unwrap();
-    tty.give_back();
+    tty.restore();
     tty.copy("later").unwrap();
     assert!(matches!(too_long, Err(Refused::TooLong { .. })));
     assert!(matches!(no_shell, Err(Refused::NoShell)));

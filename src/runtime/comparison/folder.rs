@@ -1,5 +1,5 @@
-//! The databases of a comparison: a folder under the state folder that goes when the comparison does. What a process left
-//! behind that was killed goes when the next comparison begins.
+//! The folder of a comparison's databases, under the state folder. The end of the comparison removes it. If the process was
+//! killed, the start of the next comparison removes it.
 
 use std::{
     fs, io,
@@ -13,46 +13,49 @@ use rustix::{
 
 use crate::domain::Guard;
 
-/// Why there is no place for the databases.
+/// The folder cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the folder {} for the databases of a comparison ({source}); give the state folder room and rights", path.display())]
+#[error("cannot create the folder {} for the databases of a comparison ({source}); check the space and the rights of the state folder", path.display())]
 pub struct FolderError {
     path: PathBuf,
     source: io::Error,
 }
 
+/// The folder of one comparison.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes the folder of comparison `number` of this process, empty.
+    /// Creates the empty folder of comparison `number` of this process.
     ///
     /// # Errors
-    /// [`FolderError`].
-    pub async fn make(state_dir: &Path, number: u64) -> Result<Self, FolderError> {
+    /// [`FolderError`] if it cannot be created or emptied.
+    pub async fn create(state_dir: &Path, number: u64) -> Result<Self, FolderError> {
         let root = state_dir.join("comparison");
         let path = root.join(format!("{}-{number}", std::process::id()));
         let failed = |source| FolderError { path: path.clone(), source };
         let folder = Self { path: path.clone() };
-        let made = tokio::task::spawn_blocking(move || {
+        let created = tokio::task::spawn_blocking(move || {
             remove_dead(&root);
-            folder.make_empty().map(|()| folder)
+            folder.create_empty().map(|()| folder)
         });
-        made.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+        created.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
     }
 
+    /// Path of the database with this guard.
     #[must_use]
     pub fn database(&self, guard: Guard) -> PathBuf {
         self.path.join(guard.name()).join("inventory.json")
     }
 
-    fn make_empty(&self) -> io::Result<()> {
+    fn create_empty(&self) -> io::Result<()> {
         remove(&self.path)?;
         Guard::ALL.into_iter().try_for_each(|guard| fs::create_dir_all(self.path.join(guard.name())))
     }
 
+    /// Removes the folder. A failure is logged.
     pub async fn remove(self) {
         let removed = tokio::task::spawn_blocking(move || remove(&self.path).map_err(|error| (error, self.path)));
         match removed.await {
@@ -74,7 +77,7 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 /// Removes the folders of processes that no longer run.
 fn remove_dead(root: &Path) {
-    // Where there is no such folder yet, nothing was left behind.
+    // Without the folder there is nothing to remove.
     let Ok(entries) = fs::read_dir(root) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_dead(path)) {
         if let Err(error) = remove(&path) {
@@ -83,7 +86,7 @@ fn remove_dead(root: &Path) {
     }
 }
 
-/// Whether a folder is named after a process that no longer runs. What has another name is not ours to remove.
+/// Whether a folder is named after a process that no longer runs. Folders with other names belong to other programs.
 fn is_dead(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str());
     let owner = name.and_then(|name| name.split_once('-')).and_then(|(pid, number)| {
@@ -97,7 +100,7 @@ fn is_dead(folder: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// The id of a process that was ours and has ended.
+    /// The id of a child process that has ended.
     fn dead() -> u32 {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
@@ -105,13 +108,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_begins_empty_and_goes() {
+    async fn a_folder_is_created_empty_and_removed() {
         let state = tempfile::tempdir().unwrap();
-        let folder = Folder::make(state.path(), 3).await.unwrap();
+        let folder = Folder::create(state.path(), 3).await.unwrap();
         let database = folder.database(Guard::LastOrder);
         assert!(database.ends_with(format!("comparison/{}-3/last-order/inventory.json", std::process::id())));
         fs::write(&database, "{}").unwrap();
-        let folder = Folder::make(state.path(), 3).await.unwrap();
+        let folder = Folder::create(state.path(), 3).await.unwrap();
         assert!(!database.exists() && database.parent().unwrap().is_dir());
         let path = folder.path.clone();
         folder.remove().await;
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_dead_left_goes_and_all_else_stays() {
+    async fn folders_of_dead_processes_are_removed_and_all_others_stay() {
         let state = tempfile::tempdir().unwrap();
         let root = state.path().join("comparison");
         let own = format!("{}-1", std::process::id());
@@ -128,15 +131,15 @@ mod tests {
         for name in others.into_iter().chain([own.as_str(), left.as_str()]) {
             fs::create_dir_all(root.join(name).join("off")).unwrap();
         }
-        Folder::make(state.path(), 2).await.unwrap();
+        Folder::create(state.path(), 2).await.unwrap();
         assert!(!root.join(left).exists());
         assert!(others.into_iter().chain([own.as_str()]).all(|name| root.join(name).is_dir()));
     }
 
     #[tokio::test]
-    async fn a_state_folder_that_cannot_hold_it_is_named() {
+    async fn an_unusable_state_folder_is_named_in_the_error() {
         let state = tempfile::NamedTempFile::new().unwrap();
-        let error = Folder::make(state.path(), 1).await.unwrap_err().to_string();
+        let error = Folder::create(state.path(), 1).await.unwrap_err().to_string();
         assert!(error.contains(&state.path().display().to_string()) && error.contains("rights"), "{error}");
     }
 }

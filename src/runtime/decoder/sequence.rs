@@ -1,17 +1,17 @@
-//! Control sequences: what follows ESC [, as keys, mouse events and answers. Also the kitty keyboard protocol.
+//! Decodes control sequences (ESC [ ...) into keys, mouse events and answers. Includes the kitty keyboard protocol.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::Decoded;
 use crate::runtime::input::Reply;
 
-/// Caps Lock, in the modifiers of the kitty protocol.
+/// The bit of Caps Lock in the modifiers of the kitty protocol.
 const CAPS_LOCK: u32 = 64;
 
-/// The row in which the cursor is asked for. A first parameter of 1 is F3 with a modifier.
+/// Row of the cursor at the width probe. It must not be 1: a report with a first parameter of 1 is F3 with a modifier.
 pub const PROBE_ROW: u16 = 2;
 
-/// The meaning of a whole sequence; `None`: it has none here.
+/// Decodes a complete sequence. `None`: this program does not use it.
 pub fn decode(parameters: &[u8], last: u8) -> Option<Decoded> {
     let text = std::str::from_utf8(parameters).ok()?;
     match (text.as_bytes().first(), last) {
@@ -42,7 +42,7 @@ pub fn decode(parameters: &[u8], last: u8) -> Option<Decoded> {
     }
 }
 
-/// Keys that a letter names, after ESC O or ESC [.
+/// The key of a final letter after ESC O or ESC [.
 pub const fn letter(byte: u8) -> Option<KeyCode> {
     Some(match byte {
         b'A' => KeyCode::Up,
@@ -57,7 +57,7 @@ pub const fn letter(byte: u8) -> Option<KeyCode> {
     })
 }
 
-/// Keys that a number names, before `~`.
+/// The key of a number before `~`.
 fn numbered(number: u32) -> Option<KeyCode> {
     let function = |first: u32, place: u32| u8::try_from(number - first + place).ok().map(KeyCode::F);
     match number {
@@ -76,7 +76,7 @@ fn numbered(number: u32) -> Option<KeyCode> {
     }
 }
 
-/// Parameters between `;`, each with parts between `:`.
+/// Parameters separated by `;`, each with parts separated by `:`.
 #[derive(Debug, Default)]
 struct Fields(Vec<Vec<Option<u32>>>);
 
@@ -125,10 +125,11 @@ fn key(code: KeyCode, fields: &Fields) -> Decoded {
     Decoded::Key { typed: key, command: key }
 }
 
-/// A key in the kitty protocol: its character, that with Shift, that of a Latin layout; modifiers and kind; its text.
+/// Decodes a key of the kitty protocol. Field 0 has its character, the one with Shift and the one on a Latin layout; field 1 has
+/// the modifiers and the kind; field 2 has its text.
 fn kitty(fields: &Fields) -> Option<Decoded> {
     let number = match (fields.number(0)?, fields.number(2)) {
-        // Composed of several keys: only a text.
+        // A text that several keys composed.
         (0, Some(text)) => text,
         (number, _) => number,
     };
@@ -158,7 +159,7 @@ fn kitty(fields: &Fields) -> Option<Decoded> {
     Some(Decoded::Key { typed: event(typed), command: event(command) })
 }
 
-/// Keys of the kitty protocol that have no text, and those of the keypad.
+/// Keys of the kitty protocol without a text, and those of the keypad.
 fn functional(number: u32) -> Option<KeyCode> {
     const KEYPAD: [KeyCode; 28] = [
         KeyCode::Char('0'),
@@ -201,19 +202,19 @@ fn functional(number: u32) -> Option<KeyCode> {
     }
 }
 
-/// Where the protocol has its keys without characters.
+/// Whether a character is in the range that the protocol uses for keys without characters.
 fn is_private(character: char) -> bool {
     ('\u{e000}'..='\u{f8ff}').contains(&character)
 }
 
-/// A report in the SGR form.
+/// Decodes a mouse report in the SGR form.
 fn mouse(text: &str, released: bool) -> Option<Decoded> {
     let fields = Fields::of(text);
     let place = |field| fields.number(field).and_then(|place| u16::try_from(place.saturating_sub(1)).ok());
     report(fields.number(0)?, place(1)?, place(2)?, released)
 }
 
-/// A report in the old form: button, column and row, each plus 32.
+/// Decodes a mouse report in the old form: button, column and row, each plus 32.
 pub fn old_mouse([button, column, row]: [u8; 3]) -> Option<Decoded> {
     let button = u32::from(button.checked_sub(32)?);
     let place = |byte: u8| byte.checked_sub(33).map(u16::from);

@@ -1,4 +1,4 @@
-//! What comes from the terminal, as messages to the core: keys that count, text for a line, clicks, answers.
+//! Translates input from the terminal into messages to the core.
 
 use std::ops::ControlFlow;
 
@@ -18,38 +18,39 @@ use crate::{
 
 use super::{Dashboard, LoopError};
 
-/// The most characters that a paste puts into an edited line.
-const LONGEST_PASTE: usize = 1_000;
+/// Maximum number of characters that a paste inserts into a line.
+const MAX_PASTE_CHARS: usize = 1_000;
 
-/// What is worth saying once.
+/// Notices that are shown once per session.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ShownNotices {
     held: bool,
     burst: bool,
 }
 
 impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C, P> {
-    pub(super) fn take_in(&mut self, input: Input) {
+    pub(super) fn on_input(&mut self, input: Input) {
         match input {
             Input::Key(press) => self.press(press),
             Input::Burst(keys) => self.burst(&keys),
             Input::Reply(reply) => self.reply(reply),
             Input::Event(event) => {
                 for message in self.translate(&event) {
-                    self.intend(message);
+                    self.apply_intent(message);
                 }
             }
         }
     }
 
-    fn intend(&mut self, message: Message) {
+    /// Applies a message. Scrolling needs the current limits first.
+    fn apply_intent(&mut self, message: Message) {
         if matches!(message, Message::Intent(Intent::Select(_))) {
             self.note_limits();
         }
-        self.tell(message);
+        self.apply(message);
     }
 
-    /// A key counts, unless it is only still being held.
+    /// Handles a key press. A repetition of a held key counts only for some keys.
     pub(super) fn press(&mut self, press: Press) {
         if press.typed.kind == KeyEventKind::Release {
             return;
@@ -59,12 +60,12 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         for press in outcome.count {
             self.count(press);
         }
-        if outcome.left_out && !std::mem::replace(&mut self.said.held, true) {
-            self.notice("a key that is held does it once; press it again");
+        if outcome.left_out && !std::mem::replace(&mut self.shown.held, true) {
+            self.notice("a held key acts once; press it again");
         }
     }
 
-    /// The press that was kept back, as it may have been a repetition, was none.
+    /// Handles the press that was held back: it was not a repetition, since none followed.
     pub(super) fn release(&mut self) -> Result<(), LoopError> {
         self.tick();
         if let Some(press) = self.repeats.release() {
@@ -75,7 +76,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
 
     fn count(&mut self, press: Press) {
         match self.intent(press) {
-            Some(intent) => self.intend(Message::Intent(intent)),
+            Some(intent) => self.apply_intent(Message::Intent(intent)),
             None => {
                 if let Some(text) = keymap::unknown(press.command, self.core.overlay()) {
                     self.notice(&text);
@@ -84,8 +85,8 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// Keys that were not typed one by one: text for a line that is edited, or that the first of them opens; else only
-    /// movements count.
+    /// Handles keys that were not typed one by one. They are text for a line that is being edited, or that the first key
+    /// opens; outside a line only movements count.
     fn burst(&mut self, keys: &[Press]) {
         let moves = |press: &Press| self.intent(*press).is_some_and(|intent| matches!(intent, Intent::Select(_)));
         let all_move = keys.iter().all(moves);
@@ -97,7 +98,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
                 return self.ignore(keys.len() - place);
             }
             if let Some(intent) = self.intent(*press) {
-                self.intend(Message::Intent(intent));
+                self.apply_intent(Message::Intent(intent));
             }
         }
     }
@@ -106,16 +107,16 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter)
     }
 
-    /// Says once why pasted text does nothing.
+    /// Shows once why pasted text does nothing.
     fn ignore(&mut self, count: usize) {
-        if !std::mem::replace(&mut self.said.burst, true) {
-            self.notice(&format!("ignored {count} characters that came at once: pasted text presses no keys"));
+        if !std::mem::replace(&mut self.shown.burst, true) {
+            self.notice(&format!("ignored {count} characters that arrived at once: pasted text presses no keys"));
         }
     }
 
     fn notice(&mut self, text: &str) {
-        // A walkthrough shows no other tone.
-        self.tell(Message::Notice { text: text.to_owned(), tone: Tone::Bad });
+        // A walkthrough shows notices of this tone only.
+        self.apply(Message::Notice { text: text.to_owned(), tone: Tone::Bad });
     }
 
     fn reply(&mut self, reply: Reply) {
@@ -127,18 +128,18 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
             Reply::Column(column) if column > NARROW_COLUMN && !self.core.app().look().ascii => {
                 self.core.use_ascii();
                 self.notice(
-                    "this terminal draws symbols two columns wide: shown in ASCII (--ascii=false: as they are)",
+                    "this terminal draws symbols two columns wide, so ASCII is used (--ascii=false keeps the symbols)",
                 );
                 self.surface.repaint()
             }
             Reply::Column(_) => Ok(()),
         };
         if let Err(error) = done {
-            tracing::warn!(%error, "the terminal could not be set");
+            tracing::warn!(%error, "could not change a mode of the terminal");
         }
     }
 
-    /// What an event of the terminal means to the core; nothing, where it means nothing.
+    /// The messages for an event of the terminal. Some events have none.
     pub(super) fn translate(&mut self, event: &Event) -> Vec<Message> {
         match event {
             Event::Mouse(mouse) => self.mouse(*mouse).into_iter().collect(),
@@ -148,11 +149,12 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// In a line, the key as it is typed; else the command that it is on any keyboard.
+    /// The intent of a key: in a line, of the typed character; elsewhere, of the key on a Latin layout.
     fn intent(&self, press: Press) -> Option<Intent> {
         let is_text = self.is_typing() && !press.command.modifiers.contains(KeyModifiers::CONTROL);
         let intent = keymap::intent(if is_text { press.typed } else { press.command }, self.core.overlay());
-        // A clicker's b, after its talk was left: it is meant for the screen, and not for ten orders.
+        // A presenter's clicker sends b to blank the screen, also while a dashboard is above the walkthrough. It must not
+        // start ten orders.
         let in_a_talk = self.core.app().walkthrough().is_some();
         intent.map(|intent| if intent == Intent::Burst && in_a_talk { Intent::Blank } else { intent })
     }
@@ -161,7 +163,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         keymap::intent(key, self.core.overlay()).map(Message::Intent)
     }
 
-    /// The wheel is the arrow keys; a click is what lies under it.
+    /// The wheel acts as the arrow keys, and a click as the element under it.
     fn mouse(&self, mouse: MouseEvent) -> Option<Message> {
         match mouse.kind {
             MouseEventKind::ScrollUp => self.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)),
@@ -175,14 +177,14 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// A paste is text for the line that is edited. Over the dashboard it would be a row of keys that were not pressed,
-    /// so it is nothing.
+    /// Inserts a paste into the line that is being edited. Without such a line the paste is ignored, since its characters are
+    /// not key presses.
     fn paste(&mut self, text: &str) -> Vec<Message> {
         if !self.is_typing() {
             self.ignore(text.chars().count());
             return Vec::new();
         }
-        let characters = text.chars().filter(|character| !character.is_control()).take(LONGEST_PASTE);
+        let characters = text.chars().filter(|character| !character.is_control()).take(MAX_PASTE_CHARS);
         characters.map(|character| Message::Intent(Intent::Edit(InputRequest::InsertChar(character)))).collect()
     }
 }
