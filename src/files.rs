@@ -1,4 +1,4 @@
-//! Opening files by names that may lead anywhere: nothing blocks, and nothing but a regular file is read.
+//! Opening files by untrusted paths without blocking, and refusing everything except regular files.
 
 use std::{
     fmt,
@@ -10,30 +10,53 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 
-/// Why a path cannot be used as a file. Travels inside an [`io::Error`]; [`unusable`] finds it there.
+/// Reason why a path cannot be used as a file. [`unusable`] extracts it from an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
+    /// The path names a folder, a pipe, a socket, a device or another special file.
     #[error("it is {kind}, not a regular file; {}", kind.remedy())]
-    Special { kind: SpecialFile },
-    #[error("its symbolic links lead in a circle; remove one of them")]
+    Special {
+        /// What the path names.
+        kind: SpecialFile,
+    },
+    /// The symbolic links of the path form a loop.
+    #[error("its symbolic links form a loop; remove one of them")]
     LinkLoop,
+    /// The path is a symbolic link without a target.
     #[error(
         "it is a symbolic link to {}, which does not exist; restore the target or remove the link", .target.display()
     )]
-    DanglingLink { target: PathBuf },
+    DanglingLink {
+        /// Path of the missing target, as written in the link.
+        target: PathBuf,
+    },
+    /// The file is a mount point, so a rename cannot replace it.
     #[error("it is mounted as a single file, so it cannot be replaced; mount its folder instead")]
     Mounted,
-    #[error("its name has {bytes} bytes, and at most {most} leave room for the files beside it; choose a shorter name")]
-    NameTooLong { bytes: usize, most: usize },
+    /// The names of the files next to it, which have longer names, exceed the limit of the file system.
+    #[error(
+        "its name has {bytes} bytes; choose one of at most {max} bytes, because the files next to it have longer names"
+    )]
+    NameTooLong {
+        /// Length of the file name, in bytes.
+        bytes: usize,
+        /// Maximum length, in bytes.
+        max: usize,
+    },
 }
 
-/// What is not a regular file.
+/// Kind of a file that is not a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecialFile {
+    /// A folder.
     Folder,
+    /// A named pipe.
     Fifo,
+    /// A Unix socket.
     Socket,
+    /// A character or block device.
     Device,
+    /// Anything else.
     Other,
 }
 
@@ -52,7 +75,7 @@ impl SpecialFile {
         }
     }
 
-    /// The devices of a system must stay where they are.
+    /// What to do about the file. A device must not be moved.
     const fn remedy(self) -> &'static str {
         match self {
             Self::Device => "choose another path",
@@ -79,54 +102,63 @@ impl From<Unusable> for io::Error {
     }
 }
 
-/// The [`Unusable`] inside an error.
+/// The [`Unusable`] inside an error, if it contains one.
 #[must_use]
 pub fn unusable(error: &io::Error) -> Option<&Unusable> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-/// The metadata of the file that `path` leads to; `None` if nothing has this name.
+/// Metadata of the file that `path` resolves to; `None` if the path does not exist.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`], [`Unusable::LinkLoop`], and the operating system's.
-pub fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
+/// [`Unusable::DanglingLink`] if the path is a link without a target, [`Unusable::LinkLoop`] if its links form a loop, and
+/// any other error of the operating system.
+pub fn stat(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
             Ok(target) => Err(Unusable::DanglingLink { target }.into()),
             Err(_) => Ok(None),
         },
-        Err(error) => Err(named_loop(error)),
+        Err(error) => Err(with_link_loop(error)),
     }
 }
 
-/// The operating system's error, with a remedy if links lead in a circle.
-fn named_loop(error: io::Error) -> io::Error {
+/// The operating system's error, or [`Unusable::LinkLoop`] if that is what it means.
+fn with_link_loop(error: io::Error) -> io::Error {
     if Errno::from_io_error(&error) == Some(Errno::LOOP) { Unusable::LinkLoop.into() } else { error }
 }
 
-/// As [`look_at`], and refuses what is not a regular file.
+/// Metadata of the regular file that `path` resolves to; `None` if the path does not exist.
 ///
 /// # Errors
-/// [`Unusable::Special`], and those of [`look_at`].
-pub fn look_at_regular(path: &Path) -> io::Result<Option<Metadata>> {
-    let found = look_at(path)?;
+/// [`Unusable::Special`] if the file is not a regular file, and the errors of [`stat`].
+pub fn stat_regular(path: &Path) -> io::Result<Option<Metadata>> {
+    let found = stat(path)?;
     if let Some(found) = &found {
         refuse_special(found)?;
     }
     Ok(found)
 }
 
-/// Opens a regular file without waiting for anything, such as the other end of a named pipe.
+/// Opens a file without waiting for anything, such as the other end of a named pipe. The file may be of any kind.
 ///
 /// # Errors
-/// [`Unusable`], and the operating system's.
+/// The error of the operating system if the file cannot be opened.
+pub fn open_nonblocking(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path)
+}
+
+/// Opens a regular file without waiting for anything.
+///
+/// # Errors
+/// [`Unusable`] if the path is a dangling link, a loop of links, or not a regular file, and any other error of the
+/// operating system.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    // Before the open: opening some devices acts on them.
-    look_at_regular(path)?;
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = options.custom_flags(flags).open(path)?;
-    // After the open: the name may lead to another file by now.
+    // Checks before opening, because opening some devices has side effects.
+    stat_regular(path)?;
+    let file = open_nonblocking(path, options)?;
+    // Checks again, because the name may refer to another file by now.
     refuse_special(&file.metadata()?)?;
     Ok(file)
 }
@@ -135,21 +167,20 @@ fn refuse_special(found: &Metadata) -> io::Result<()> {
     if found.is_file() { Ok(()) } else { Err(Unusable::Special { kind: SpecialFile::of(found.file_type()) }.into()) }
 }
 
-/// The file that `path` leads to through symbolic links, whether or not it exists; then two ways to one file give
-/// one path.
+/// Resolves symbolic links, so that different paths to one file give one path. The file need not exist.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`] if the folder of a link's target is missing, [`Unusable::LinkLoop`], and the operating
-/// system's.
+/// [`Unusable::DanglingLink`] if the folder of a link's target is missing, [`Unusable::LinkLoop`] if the links form a
+/// loop, and any other error of the operating system.
 pub fn resolve(path: &Path) -> io::Result<PathBuf> {
-    /// As many links as Linux follows.
+    /// Maximum number of links to follow, as in Linux.
     const MAX_LINKS: usize = 40;
     let mut current = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::canonicalize(&current) {
             Ok(real) => return Ok(real),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(named_loop(error)),
+            Err(error) => return Err(with_link_loop(error)),
         }
         let Ok(target) = fs::read_link(&current) else { return Ok(in_real_folder(&current)) };
         let next = folder_of(&current).join(&target);
@@ -168,7 +199,7 @@ fn in_real_folder(path: &Path) -> PathBuf {
     }
 }
 
-/// The folder of a file: `.` for a bare name.
+/// The folder of a file; `.` for a bare name.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -177,24 +208,24 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Refuses a file that is a mount point of its own: a rename over it fails.
+/// Refuses a file that is a mount point, because a rename over it fails.
 ///
 /// # Errors
-/// [`Unusable::Mounted`].
+/// [`Unusable::Mounted`] if the file is a mount point.
 #[cfg(target_os = "linux")]
 pub fn refuse_mounted(path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    // Kernels before 5.8 do not report it; then the rename does.
+    // Kernels before 5.8 do not report mount points; with them, the later rename fails.
     match statx(CWD, path, AtFlags::empty(), StatxFlags::TYPE) {
         Ok(found) if found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) => Err(Unusable::Mounted.into()),
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-/// Other systems have no mounts of single files.
+/// Accepts every file, because other systems cannot mount single files.
 ///
 /// # Errors
-/// None.
+/// Never fails.
 #[cfg(not(target_os = "linux"))]
 pub fn refuse_mounted(_path: &Path) -> io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! Durability of directory entries: `fsync` of a folder, on file systems that have it and on those that do not.
+//! Durability of directory entries: `fsync` of a folder, also on file systems that do not support it.
 
 use std::{fs::File, io};
 
@@ -9,15 +9,15 @@ use rustix::io::Errno;
 pub(crate) enum FolderSync {
     /// New and renamed entries survive a loss of power.
     Durable,
-    /// The file system has no `fsync` for folders (FUSE, SMB, some shared folders). The entries are there; whether they
-    /// survive a loss of power depends on that file system. git and `RocksDB` go on as well.
+    /// The file system has no `fsync` for folders (FUSE, SMB, some shared folders), so the entries may not survive a loss
+    /// of power. git and `RocksDB` accept this as well.
     Unsupported,
 }
 
 /// Syncs an open folder.
 ///
 /// # Errors
-/// The operating system's, except those that mean "not supported".
+/// The error of the operating system if the sync fails, except an error that means "not supported".
 pub(crate) fn sync_folder(folder: &File) -> io::Result<FolderSync> {
     match folder.sync_all() {
         Ok(()) => Ok(FolderSync::Durable),
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_synced_and_only_a_missing_fsync_is_forgiven() {
+    fn a_folder_is_synced_and_only_an_unsupported_fsync_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(sync_folder(&File::open(folder.path()).unwrap()).unwrap(), FolderSync::Durable);
         let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());

@@ -1,4 +1,4 @@
-//! An address to listen at, as people write it: a port of this machine, or a host and a port.
+//! Parsing and resolving listen addresses: a port on this machine, or a host and a port.
 
 use std::{
     fmt, io,
@@ -8,23 +8,29 @@ use std::{
 
 use tokio::net::lookup_host;
 
-/// A host and a port to listen at. The host may be a name, which only [`ListenAddress::resolve`] looks up.
+/// Host and port to listen on. The host may be a name; only [`ListenAddress::resolve`] looks it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress(String);
 
-/// Why a text is not an address to listen at.
+/// Reason why a text is not a listen address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ListenAddressError {
+    /// The text begins with a scheme such as `http:`.
     #[error("it has a scheme")]
     Scheme,
-    #[error("it has a placeholder that nothing replaced")]
+    /// The text contains an unreplaced placeholder such as `${PORT}`.
+    #[error("it contains an unreplaced placeholder")]
     Placeholder,
+    /// The text has more than one port.
     #[error("it has more than one port")]
     Ports,
-    #[error("it has no port")]
+    /// The text has no valid port.
+    #[error("it has no valid port")]
     NoPort,
+    /// The host is empty or has a character that neither a name nor an address can have.
     #[error("its host is not a name or an address")]
     Host,
+    /// An IPv6 address without brackets, or without a port.
     #[error("an IPv6 address needs brackets and a port, as in [::1]:8081")]
     Brackets,
 }
@@ -69,10 +75,10 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// The address. Of several, an IPv4 one is preferred, since most programs try that first for `localhost`.
+    /// Looks up the address. Prefers IPv4, which most programs try first for `localhost`.
     ///
     /// # Errors
-    /// The name has no address.
+    /// The name cannot be looked up or has no address.
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
         let found: Vec<_> = lookup_host(&self.0).await?.collect();
         let preferred = found.iter().find(|address| address.is_ipv4()).or(found.first());
@@ -85,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_name_or_a_port_is_an_address_to_listen_at() {
+    async fn a_name_or_a_port_is_a_listen_address() {
         for (text, address) in [
             ("127.0.0.1:8081", "127.0.0.1:8081"),
             ("localhost:8081", "127.0.0.1:8081"),
@@ -100,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_is_named() {
+    fn the_mistake_in_an_address_is_named() {
         use ListenAddressError::{Brackets, Host, NoPort, Placeholder, Ports, Scheme};
 
         for (text, error) in [

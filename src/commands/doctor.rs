@@ -119,7 +119,7 @@ fn mend(error: &SettingsError) -> String {
     match error {
         SettingsError::NoKey { add, .. } => add.clone(),
         SettingsError::NoKeyId => "export DATACONVERTER_ENCRYPTION_KEY_ID=NAME".to_owned(),
-        SettingsError::KeyFile(KeyFileError::Open { advice, .. }) => {
+        SettingsError::KeyFile(KeyFileError::TooPermissive { advice, .. }) => {
             advice.strip_prefix("run: ").unwrap_or(advice).to_owned()
         }
         SettingsError::RemoteCodec { .. } => "export ENCRYPT_PAYLOAD=true".to_owned(),

@@ -1,6 +1,6 @@
-//! One key, its id, and how both are written in an environment variable and in a key file.
+//! A key, its id, and their text forms in an environment variable and in a key file.
 //!
-//! No error of this file carries the text that it is about: what was taken for an id may be a key that slipped.
+//! No error here contains the text that it is about: a user may have pasted a key in the place of an id.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -14,10 +14,10 @@ use base64::{
 use rand::{TryRng as _, rngs::SysRng};
 use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 
-/// The length of an AES-256 key, in bytes.
+/// Length of an AES-256 key, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
 
-/// Base64 as programs write it: also for URLs, or without its padding.
+/// The accepted forms of base64: the standard and the URL-safe alphabet, with or without padding.
 const ANY_BASE64: [GeneralPurpose; 2] = {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     [GeneralPurpose::new(&alphabet::STANDARD, config), GeneralPurpose::new(&alphabet::URL_SAFE, config)]
@@ -26,10 +26,10 @@ const ANY_BASE64: [GeneralPurpose; 2] = {
 /// The key of Temporal's public samples.
 const SAMPLE: &[u8; KEY_BYTES] = b"test-key-test-key-test-key-test!";
 
-/// The keys at hand, by their ids.
+/// Keys by id.
 pub type Keys = BTreeMap<KeyId, Key>;
 
-/// An AES-256 key. Wiped when dropped; `Debug` shows no byte of it, and there is no `Display`.
+/// An AES-256 key. It is wiped on drop; `Debug` does not show its bytes, and it has no `Display`.
 pub struct Key(SecretBox<[u8; KEY_BYTES]>);
 
 impl fmt::Debug for Key {
@@ -38,42 +38,44 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why a text is no key.
+/// Reason why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not base64 at all.
+    /// The text is not base64.
     #[error("the key is not base64; make one with: openssl rand -base64 32")]
     NotBase64,
-    /// 64 hexadecimal digits.
+    /// The text has 64 hexadecimal digits.
     #[error("the key is hexadecimal; write its {KEY_BYTES} bytes as base64: xxd -r -p FILE | base64")]
     Hexadecimal,
-    /// Of another length.
-    #[error("the key has {bytes} bytes, but AES-256 takes {KEY_BYTES}; make one with: openssl rand -base64 32")]
+    /// The base64 decodes to the wrong number of bytes.
+    #[error("the key has {bytes} bytes, but AES-256 needs {KEY_BYTES}; make one with: openssl rand -base64 32")]
     Length {
-        /// Bytes that the base64 stands for.
+        /// Number of decoded bytes.
         bytes: usize,
     },
-    /// The system gave no random bytes to make a key of.
-    #[error("the operating system gave no random bytes for a key ({cause}); try again")]
+    /// The operating system returned no random bytes.
+    #[error("the operating system returned no random bytes for a key ({cause}); try again")]
     Random {
-        /// What the operating system said.
+        /// Error of the operating system.
         cause: String,
     },
 }
 
 impl Key {
-    /// The key with these bytes.
+    /// Makes a key from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
         Self(SecretBox::init_with_mut(|secret: &mut [u8; KEY_BYTES]| secret.copy_from_slice(bytes)))
     }
 
-    /// Reads 32 bytes of base64, standard or for URLs. Its padding may be missing, and blanks and line ends do not count.
+    /// Decodes 32 bytes of base64 in the standard or the URL-safe alphabet. Padding is optional, and ASCII whitespace is
+    /// ignored.
     ///
     /// # Errors
-    /// [`KeyError::NotBase64`], [`KeyError::Hexadecimal`], [`KeyError::Length`].
+    /// [`KeyError::NotBase64`] if the text is not base64, [`KeyError::Hexadecimal`] if it has 64 hexadecimal digits, and
+    /// [`KeyError::Length`] if it decodes to another number of bytes than 32.
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        // Room for all of it at once: a buffer that grows leaves copies behind.
+        // Allocated once in full: a growing buffer leaves copies of the key in memory.
         let mut plain = Zeroizing::new(String::with_capacity(text.len()));
         plain.extend(text.chars().filter(|letter| !letter.is_ascii_whitespace()));
         let decoded = ANY_BASE64.iter().find_map(|engine| {
@@ -89,10 +91,10 @@ impl Key {
         }
     }
 
-    /// A new key of random bytes from the operating system.
+    /// Makes a new key of random bytes from the operating system.
     ///
     /// # Errors
-    /// [`KeyError::Random`].
+    /// [`KeyError::Random`] if the operating system returns no random bytes.
     pub(super) fn random() -> Result<Self, KeyError> {
         let mut key = Self(SecretBox::init_with_mut(|_: &mut [u8; KEY_BYTES]| ()));
         let bytes = secrecy::ExposeSecretMut::expose_secret_mut(&mut key.0);
@@ -100,11 +102,12 @@ impl Key {
         Ok(key)
     }
 
+    /// The bytes of the key.
     pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
         self.0.expose_secret()
     }
 
-    /// As [`from_base64`](Self::from_base64) reads it; wiped when dropped.
+    /// The text that [`from_base64`](Self::from_base64) reads, wiped on drop.
     pub(super) fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(self.bytes()))
     }
@@ -112,42 +115,42 @@ impl Key {
 
 /// The key of Temporal's public samples, ASCII `test-key-test-key-test-key-test!`.
 ///
-/// **Insecure**: everybody knows it. It is for trying things out against the samples, and hides nothing.
+/// **Insecure**: the key is public and hides nothing. Use it only for experiments with the samples.
 #[must_use]
 pub fn sample_key() -> Key {
     Key::from_bytes(SAMPLE)
 }
 
-/// A key's name: it travels in clear beside every payload. 1 to 128 printable ASCII characters without quotes, and
-/// without a space at either end.
+/// Name of a key, which is stored unencrypted next to every payload: 1 to 128 printable ASCII characters without quotes
+/// and without a space at either end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(String);
 
-/// Why a text is no key id.
+/// Reason why a text is not a key id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyIdError {
-    /// Nothing.
+    /// The text is empty.
     #[error("the key id is empty; give it a name such as mykey-2")]
     Empty,
-    /// Too long.
-    #[error("the key id is longer than {} bytes; give it a shorter name such as mykey-2", KeyId::LONGEST)]
+    /// The text is longer than [`KeyId::MAX_BYTES`].
+    #[error("the key id is longer than {} bytes; give it a shorter name such as mykey-2", KeyId::MAX_BYTES)]
     TooLong,
-    /// A character that an id cannot have.
+    /// The text has a character that an id cannot have.
     #[error(
-        "the key id has a character that is not printable ASCII, a quote, or a space at an end; \
+        "the key id contains a quote or a character that is not printable ASCII, or begins or ends with a space; \
          give it a plain name such as mykey-2"
     )]
     Character,
-    /// Most likely a key in the place of its id, which travels in clear.
-    #[error("the key id looks like a key or has one in it, and an id is no secret; give it a name such as mykey-2")]
+    /// The text looks like a key, and an id is stored unencrypted.
+    #[error("the key id looks like a key or contains one, and an id is not secret; give it a name such as mykey-2")]
     IsKey,
 }
 
 impl KeyId {
-    /// The most bytes of an id.
-    pub const LONGEST: usize = 128;
+    /// Maximum length of an id, in bytes.
+    pub const MAX_BYTES: usize = 128;
 
-    /// Its text.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -161,7 +164,7 @@ impl FromStr for KeyId {
         if text.is_empty() {
             return Err(KeyIdError::Empty);
         }
-        if text.len() > Self::LONGEST {
+        if text.len() > Self::MAX_BYTES {
             return Err(KeyIdError::TooLong);
         }
         let fits = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !matches!(byte, b'"' | b'\'' | b'`');
@@ -187,13 +190,13 @@ impl std::borrow::Borrow<str> for KeyId {
     }
 }
 
-/// Whether a part of the text is 32 bytes in base64 of any kind, or in hexadecimal.
+/// Whether a part of the text is 32 bytes in base64 of any form, or in hexadecimal.
 fn has_key(text: &str) -> bool {
-    // Neither the padding nor what separates a key from its id is part of base64.
+    // Splits at padding and at separators between a key and its id: base64 contains neither.
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"+/-_".contains(letter)).any(is_key)
 }
 
-/// Whether the text, which has no padding, is a key.
+/// Whether the text is a key. The text has no padding.
 fn is_key(text: &str) -> bool {
     let is_base64 = || {
         let mut engines = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].into_iter();
@@ -207,67 +210,68 @@ fn is_hexadecimal(text: &str) -> bool {
     text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The ids in a sentence.
+/// The ids as a list for an error message, or `none`.
 pub(super) fn listed<'k>(ids: impl Iterator<Item = &'k KeyId>) -> String {
     let ids: Vec<_> = ids.map(|id| format!("'{id}'")).collect();
     if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
-/// Why a list of keys cannot be used. Entries are counted from 1.
+/// Reason why a list of keys is invalid. Entries are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyListError {
-    /// No `id:` before the key.
-    #[error("entry {entry} of the keys has no colon; write ID:BASE64, and a comma between two of them")]
+    /// The entry has no `ID:` before the key.
+    #[error("entry {entry} of the keys has no colon; write ID:BASE64, and separate entries with commas")]
     NoColon {
-        /// Which one.
+        /// Number of the entry.
         entry: usize,
     },
-    /// Most likely two keys without a comma between them.
+    /// The id contains a separator: most likely two entries without a comma between them.
     #[error(
-        "entry {entry} of the keys has more before its key than an id; write ID:BASE64, and separate keys with commas. \
-         A key whose id has a colon, a semicolon, a bar, an equals sign or a space must be in a key file"
+        "entry {entry} of the keys has a separator in its id; write ID:BASE64, and separate entries with commas. \
+         Put a key whose id has a colon, a semicolon, a bar, an equals sign or a space into a key file"
     )]
     Separator {
-        /// Which one.
+        /// Number of the entry.
         entry: usize,
     },
-    /// A bad id.
+    /// The id is invalid.
     #[error("entry {entry} of the keys: {cause}")]
     Id {
-        /// Which one.
+        /// Number of the entry.
         entry: usize,
-        /// What is wrong with it.
+        /// What is wrong with the id.
         cause: KeyIdError,
     },
-    /// A bad key. Its id is left out: where the two were swapped, that is the key.
+    /// The key is invalid. The error omits the id: if the user swapped the two, the id is the key.
     #[error("entry {entry} of the keys: {cause}")]
     Key {
-        /// Which one.
+        /// Number of the entry.
         entry: usize,
-        /// What is wrong with it.
+        /// What is wrong with the key.
         cause: KeyError,
     },
-    /// One id twice.
-    #[error("entry {entry} of the keys has the id '{id}' a second time; give every key its own id")]
-    Twice {
-        /// The second one.
+    /// Two entries have the same id.
+    #[error("entry {entry} of the keys repeats the id '{id}'; give every key its own id")]
+    DuplicateId {
+        /// Number of the second entry.
         entry: usize,
-        /// Its id.
+        /// The id of both.
         id: KeyId,
     },
 }
 
-/// Reads `ID:BASE64,ID:BASE64`, as an environment variable holds keys. Spaces around an entry do not count; a comma at
-/// the end is allowed, and an empty text has no keys. An id with a comma or another separator must be in a key file.
+/// Reads the keys of an environment variable: `ID:BASE64,ID:BASE64`. Spaces around an entry are ignored, a comma at the
+/// end is allowed, and an empty text has no keys. Only a key file can have an id with a comma or another separator.
 ///
 /// # Errors
-/// [`KeyListError`], about the first entry that is wrong.
+/// [`KeyListError`] for the first entry without a colon, with a separator in its id, with an invalid id or key, or with
+/// the id of an earlier entry.
 pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
     let mut keys = Keys::new();
     let text = text.trim();
     let entries = text.strip_suffix(',').unwrap_or(text);
     for (entry, part) in (1..).zip(entries.split(',')).filter(|_| !entries.is_empty()) {
-        // Base64 has no colon, so the last one ends the id.
+        // Base64 has no colon, so the last colon ends the id.
         let (id, key) = part.trim().rsplit_once(':').ok_or(KeyListError::NoColon { entry })?;
         let id = id.trim();
         if id.contains(|letter: char| ":;|=".contains(letter) || letter.is_whitespace()) {
@@ -276,7 +280,7 @@ pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
         let id: KeyId = id.parse().map_err(|cause| KeyListError::Id { entry, cause })?;
         let key = Key::from_base64(key.trim()).map_err(|cause| KeyListError::Key { entry, cause })?;
         if keys.contains_key(&id) {
-            return Err(KeyListError::Twice { entry, id });
+            return Err(KeyListError::DuplicateId { entry, id });
         }
         keys.insert(id, key);
     }
@@ -292,7 +296,7 @@ mod tests {
     const BASE64: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE=";
 
     #[test]
-    fn a_key_is_read_as_it_is_written_and_shows_nothing() {
+    fn a_key_is_read_as_it_is_written_and_debug_hides_it() {
         let key = Key::from_base64(BASE64).unwrap();
         assert_eq!((key.bytes(), key.to_base64().as_str()), (SAMPLE, BASE64));
         assert_eq!(format!("{key:?} {:?}", sample_key()), "Key(not shown) Key(not shown)");
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_without_its_text() {
+    fn an_invalid_key_is_refused_without_its_text() {
         assert_eq!(Key::from_base64("c2hvcnQtc2VjcmV0").unwrap_err(), KeyError::Length { bytes: 12 });
         assert_eq!(Key::from_base64("").unwrap_err(), KeyError::Length { bytes: 0 });
         let long = STANDARD.encode([7; 33]);
@@ -316,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_in_every_spelling_of_base64() {
+    fn a_key_is_read_in_every_form_of_base64() {
         let bytes = [0xfb; KEY_BYTES];
         let standard = STANDARD.encode(bytes);
         let spellings = [
@@ -365,7 +369,7 @@ mod tests {
         assert_eq!(refused(&format!("a:{BASE64},,")), KeyListError::NoColon { entry: 2 });
         assert_eq!(refused(&format!("a:{BASE64},:{BASE64}")), KeyListError::Id { entry: 2, cause: KeyIdError::Empty });
         assert_eq!(refused("a:c2hvcnQ="), KeyListError::Key { entry: 1, cause: KeyError::Length { bytes: 5 } });
-        assert_eq!(refused(&format!("a:{BASE64},a:{BASE64}")), KeyListError::Twice { entry: 2, id: id() });
+        assert_eq!(refused(&format!("a:{BASE64},a:{BASE64}")), KeyListError::DuplicateId { entry: 2, id: id() });
     }
 
     #[test]
@@ -377,12 +381,12 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_of_a_list_shows_what_may_be_a_key() {
+    fn no_error_about_a_list_contains_a_possible_key() {
         let secret = "dGhlLXNlY3JldC10aGF0LW11c3QtbmV2ZXItYmUtc2hvd24h";
         for text in [secret.to_owned(), format!("{secret}:a"), format!("a:{secret}!"), format!("a:{secret}")] {
             let Err(refused) = parse_keys(&text) else { continue };
-            let told = format!("{refused} {refused:?}");
-            assert!(!told.contains(&secret[..8]), "{told}");
+            let shown = format!("{refused} {refused:?}");
+            assert!(!shown.contains(&secret[..8]), "{shown}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The file of keys: TOML, one line `name = "BASE64 of 32 bytes"` per key. Only its owner may read it.
+//! The key file: TOML, one line `name = "BASE64 of 32 bytes"` per key, readable only by its owner.
 //!
-//! It is replaced as a whole, never changed in place, and two that add to it at the same time wait for each other.
+//! A change replaces the whole file, and processes that add keys at the same time wait for each other.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -11,190 +11,197 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::io::Errno;
 use secrecy::zeroize::Zeroizing;
 
 use super::{
     key::{Key, KeyError, KeyId, KeyIdError, Keys},
-    permissions::{Privacy, TooOpen, keep_access},
+    permissions::{Privacy, TooPermissive, keep_access},
 };
 use crate::{
+    files::{folder_of, open_nonblocking},
     folder_sync::{FolderSync, sync_folder},
     source_text::{Position, Source},
     toml_table::Document,
 };
 
-/// The most bytes of a key file; thousands of keys.
-const LARGEST: u64 = 1024 * 1024;
+/// Maximum size of a key file, in bytes: room for thousands of keys.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// How long to wait for another that adds a key.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time to wait for another process that adds a key.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a new file begins with.
-const HEADER: &str = "# Keys that encrypt what Temporal stores: name = \"32 bytes as base64\". Whoever has this file can \
-                      read all of it;\n# whoever loses it can read none of it. Old keys stay, to read what is old.\n";
+/// First lines of a new file.
+const HEADER: &str = "# Keys for the data that Temporal stores: name = \"32 bytes as base64\". This file decrypts that data;\n# \
+                      if it is lost, the data cannot be read. Keep old keys: they decrypt old data.\n";
 
-/// A file of keys, which need not be there.
+/// A key file, which may not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
     path: PathBuf,
 }
 
-/// Why a key file cannot be used. Never shows a key, nor what may be one.
+/// Reason why a key file cannot be used. It never shows a key or a text that may be one.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// It cannot be read, or is not there.
+    /// The file is missing or cannot be read.
     #[error("the key file {path:?} cannot be read: {error}; {}", readable_advice(.error))]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// A folder, a pipe, a device.
-    #[error("the key file {path:?} is no regular file; name a file of lines such as mykey = \"BASE64\"")]
-    NoFile {
-        /// The path.
+    /// The path is a folder, a pipe or a device.
+    #[error("the key file {path:?} is not a regular file; name a file of lines such as mykey = \"BASE64\"")]
+    NotRegular {
+        /// Path of the file.
         path: PathBuf,
     },
-    /// Others than its owner may read or write it.
-    #[error("others than you may read or change the key file {path:?} (mode {mode:03o}); {advice}")]
-    Open {
-        /// The file.
+    /// Other users can read or change the file.
+    #[error("other users can read or change the key file {path:?} (mode {mode:03o}); {advice}")]
+    TooPermissive {
+        /// Path of the file.
         path: PathBuf,
-        /// Its permissions.
+        /// Permission bits.
         mode: u32,
-        /// What helps where the file is.
+        /// What to do, for the kind of file system and owner.
         advice: String,
     },
-    /// More than 1 MiB.
+    /// The file is larger than 1 MiB.
     #[error(
-        "the key file {path:?} is larger than 1 MiB, so it is none; name a file of lines such as mykey = \"BASE64\""
+        "the key file {path:?} is larger than 1 MiB, the maximum of a key file; name a file of lines such as \
+         mykey = \"BASE64\""
     )]
     TooLarge {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// Not UTF-8.
-    #[error("the key file {path:?} is no text; name a file of lines such as mykey = \"BASE64\"")]
-    NoText {
-        /// The file.
+    /// The file is not UTF-8.
+    #[error("the key file {path:?} is not a text file; name a file of lines such as mykey = \"BASE64\"")]
+    NotText {
+        /// Path of the file.
         path: PathBuf,
     },
-    /// A line that is no key.
+    /// A line is not a valid key.
     #[error("the key file {path:?}, {at}: {problem}")]
     BadLine {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where.
+        /// Position of the mistake.
         at: Position,
-        /// What is wrong and what to write instead.
+        /// The mistake, and what to write instead.
         problem: LineProblem,
     },
-    /// The id to add is there already.
+    /// The file already has a key with the new id.
     #[error(
-        "the key file {path:?} has a key '{id}' already, and what it encrypted needs it; give the new one another name"
+        "the key file {path:?} already has a key '{id}', which is needed to decrypt old data; give the new key another \
+         name"
     )]
     Exists {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The id.
+        /// Id of the existing key.
         id: KeyId,
     },
-    /// Somebody else adds a key and does not come to an end.
-    #[error("the folder of the key file {path:?} is held by another process for more than {} s; nothing was changed. Try again", PATIENCE.as_secs())]
+    /// Another process has locked the folder for longer than the timeout.
+    #[error(
+        "another process has locked the folder of the key file {path:?} for more than {} s; nothing was changed. Try again",
+        LOCK_TIMEOUT.as_secs()
+    )]
     Busy {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// Its folder cannot be changed, as that of a mounted secret.
+    /// The folder cannot be changed, for example that of a mounted secret.
     #[error(
-        "the key file {path:?} cannot be changed here ({error}); make the key in a file of your own, then put that in its \
-         place: IDEMPOTENCE_ENCRYPTION_KEY_FILE=./keys.toml idempotence keys add NAME"
+        "the key file {path:?} cannot be changed here ({error}); make the key in a file of your own, then replace the key \
+         file with it: IDEMPOTENCE_ENCRYPTION_KEY_FILE=./keys.toml idempotence keys add NAME"
     )]
     ReadOnly {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The error of the operating system.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// A new file of this user cannot have the owner and group of the old one, so they could no longer read the keys.
+    /// This user cannot give a new file the owner and group of the old one, who could then no longer read the keys.
     #[error(
         "the key file {path:?} belongs to user {owner} and group {group}, and this user cannot replace it for them; let its \
          owner run: idempotence keys add NAME"
     )]
-    Foreign {
-        /// The file.
+    ForeignOwner {
+        /// Path of the file.
         path: PathBuf,
-        /// The user id of its owner.
+        /// User id of its owner.
         owner: u32,
-        /// Its group id.
+        /// Id of its group.
         group: u32,
     },
-    /// It could not be written.
+    /// The file could not be written.
     #[error("could not {operation} for the key file {path:?}: {error}; correct that and try again")]
     Unwritable {
-        /// What was done.
+        /// The operation that failed.
         operation: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// No new key could be made.
+    /// The new key could not be generated.
     #[error("no key was added to {path:?}: {error}")]
-    NoKey {
-        /// The file.
+    KeyGeneration {
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason for the failure.
         error: KeyError,
     },
 }
 
-/// What is wrong with a line.
+/// Mistake in a line of a key file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineProblem {
-    /// Not TOML. The parser's own words are left out: they may quote the line.
-    #[error("this is not TOML, or a name comes twice; write name = \"BASE64\", one key per line")]
+    /// The line is not TOML. The parser's own message is omitted because it may quote the line.
+    #[error("this is not TOML, or a name is repeated; write name = \"BASE64\", one key per line")]
     NotToml,
-    /// A bad id.
+    /// The name is not a valid id.
     #[error(transparent)]
     Id(KeyIdError),
-    /// A bad key.
+    /// The value is not a valid key.
     #[error(transparent)]
     Key(KeyError),
-    /// A value that is not a string.
+    /// The value is not a string.
     #[error("{0}; write name = \"BASE64\"")]
     Kind(String),
 }
 
 impl KeyFile {
-    /// The key file at that path. Nothing is read yet.
+    /// Names the key file at `path`; it does not read the file yet.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its keys; none where it has no line.
+    /// Reads the keys. An empty file has none.
     ///
     /// # Errors
-    /// [`KeyFileError`]; one that is not there is [`Unreadable`](KeyFileError::Unreadable).
+    /// [`KeyFileError`] if the file is missing or unreadable ([`Unreadable`](KeyFileError::Unreadable)), not a regular
+    /// text file of at most 1 MiB, accessible to other users, or has an invalid line.
     pub fn read(&self) -> Result<Keys, KeyFileError> {
         keys(&self.path, &self.text()?)
     }
 
-    /// Makes a key of random bytes and adds it under `id`; the folder and the file are made where they are missing, for
-    /// their owner alone. What was in the file stays as it is, and so do its owner, group and permissions. On disk when
-    /// this returns, if the result does not say otherwise.
+    /// Adds a random key under `id`. Creates a missing folder and file for their owner alone, and otherwise keeps the
+    /// content, owner, group and permissions of the file.
     ///
     /// # Errors
-    /// [`KeyFileError`]; then the file is as it was.
+    /// [`KeyFileError`] if the existing file is invalid ([`read`](Self::read)) or already has a key `id`, if another
+    /// process keeps the folder locked, or if the new file cannot be written. The old file is then unchanged.
     pub fn add(&self, id: &KeyId) -> Result<Added, KeyFileError> {
         let unwritable = |operation| {
             move |error: io::Error| match error.kind() {
@@ -204,14 +211,11 @@ impl KeyFile {
                 _ => KeyFileError::Unwritable { operation, path: self.path.clone(), error },
             }
         };
-        // The file that a link leads to is replaced, not the link.
+        // Replaces the target of a symbolic link, not the link.
         let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let folder = match target.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unwritable("make the folder"))?;
-        let folder_file = File::open(&folder).map_err(unwritable("open the folder"))?;
+        let folder = folder_of(&target);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable("make the folder"))?;
+        let folder_file = File::open(folder).map_err(unwritable("open the folder"))?;
         let _lock = Self::lock(&folder_file, &target, wait_for_lock).map_err(|error| match error {
             LockError::Busy => KeyFileError::Busy { path: self.path.clone() },
             LockError::Io(error) => unwritable("lock the folder")(error),
@@ -226,17 +230,21 @@ impl KeyFile {
         if keys(&self.path, &text)?.contains_key(id) {
             return Err(KeyFileError::Exists { path: self.path.clone(), id: id.clone() });
         }
-        let key = Key::random().map_err(|error| KeyFileError::NoKey { path: self.path.clone(), error })?;
+        let key = Key::random().map_err(|error| KeyFileError::KeyGeneration { path: self.path.clone(), error })?;
         text = with_line(&text, id, &key);
-        if text.len() as u64 > LARGEST {
+        if text.len() as u64 > MAX_FILE_BYTES {
             return Err(KeyFileError::TooLarge { path: self.path.clone() });
         }
         let mut file =
-            tempfile::Builder::new().prefix(".keys-").tempfile_in(&folder).map_err(unwritable("make a file"))?;
+            tempfile::Builder::new().prefix(".keys-").tempfile_in(folder).map_err(unwritable("make a file"))?;
         file.write_all(text.as_bytes()).map_err(unwritable("write a file"))?;
         if let Ok(old) = fs::metadata(&target) {
             let (path, owner, group) = (self.path.clone(), old.uid(), old.gid());
-            keep_access(file.as_file(), &old).map_err(|_not_allowed| KeyFileError::Foreign { path, owner, group })?;
+            keep_access(file.as_file(), &old).map_err(|_not_allowed| KeyFileError::ForeignOwner {
+                path,
+                owner,
+                group,
+            })?;
         }
         file.as_file().sync_all().map_err(unwritable("write a file to the disk"))?;
         file.persist(&target).map_err(|error| unwritable("put the new file in place")(error.error))?;
@@ -244,41 +252,39 @@ impl KeyFile {
         Ok(Added { durable: synced == FolderSync::Durable })
     }
 
-    /// The whole text of the file, which only its owner can have written.
+    /// Reads the whole file, after checking that no other user can have changed it.
     fn text(&self) -> Result<Zeroizing<String>, KeyFileError> {
         let path = || self.path.clone();
         let unreadable = |error| KeyFileError::Unreadable { path: path(), error };
-        // A named pipe without a writer would hold an ordinary open forever.
-        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path).map_err(unreadable)?;
-        // Asked of the open file: its name may mean another one by now.
+        let file = open_nonblocking(&self.path, OpenOptions::new().read(true)).map_err(unreadable)?;
+        // Describes the open file, because its name may already refer to another file.
         let about = file.metadata().map_err(unreadable)?;
         if !about.is_file() {
-            return Err(KeyFileError::NoFile { path: path() });
+            return Err(KeyFileError::NotRegular { path: path() });
         }
         let privacy = Privacy::of(&file, &about, &self.path).map_err(unreadable)?;
-        privacy.check(&self.path).map_err(|TooOpen { mode, advice }| KeyFileError::Open {
+        privacy.check(&self.path).map_err(|TooPermissive { mode, advice }| KeyFileError::TooPermissive {
             path: path(),
             mode,
             advice,
         })?;
-        if about.len() > LARGEST {
+        if about.len() > MAX_FILE_BYTES {
             return Err(KeyFileError::TooLarge { path: path() });
         }
         let room = usize::try_from(about.len()).unwrap_or_default() + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > LARGEST {
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(KeyFileError::TooLarge { path: path() });
         }
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-            Err(_) => Err(KeyFileError::NoText { path: path() }),
+            Err(_) => Err(KeyFileError::NotText { path: path() }),
         }
     }
 
-    /// Waits for the folder, which two that add keys lock one after the other. Locked until the result is dropped. NFS
-    /// locks only what is open for writing, which a folder cannot be: there a file beside the keys takes its place.
+    /// Locks the folder against other processes that add keys, until the result is dropped. NFS locks only what is open
+    /// for writing, which a folder cannot be, so there a lock file next to the keys is locked instead.
     fn lock<'f>(
         folder: &'f File,
         target: &Path,
@@ -292,26 +298,26 @@ impl KeyFile {
                 options.write(true).create(true).truncate(false).mode(0o600);
                 let file = options.open(target.with_file_name(name)).map_err(LockError::Io)?;
                 wait(&file)?;
-                Ok(Lock::Beside(file))
+                Ok(Lock::LockFile(file))
             }
             locked => locked.map(|()| Lock::Folder(folder)),
         }
     }
 }
 
-/// What [`KeyFile::add`] did.
+/// Result of [`KeyFile::add`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Added {
-    /// Whether the new file survives a loss of power. False on a file system that cannot sync a folder.
+    /// Whether the new file survives a loss of power. False if the file system cannot sync a folder.
     pub durable: bool,
 }
 
-/// What is locked, as long as it is kept.
-#[expect(dead_code, reason = "kept for the lock on it")]
+/// The locked file, which stays locked until this value is dropped.
+#[expect(dead_code, reason = "kept because dropping the file unlocks it")]
 #[derive(Debug)]
 enum Lock<'f> {
     Folder(&'f File),
-    Beside(File),
+    LockFile(File),
 }
 
 #[derive(Debug)]
@@ -320,19 +326,20 @@ enum LockError {
     Io(io::Error),
 }
 
+/// Locks a file, and waits up to [`LOCK_TIMEOUT`] for another process.
 fn wait_for_lock(file: &File) -> Result<(), LockError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(fs::TryLockError::Error(error)) => return Err(LockError::Io(error)),
-            Err(fs::TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Err(LockError::Busy),
+            Err(fs::TryLockError::WouldBlock) if started.elapsed() > LOCK_TIMEOUT => return Err(LockError::Busy),
             Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
         }
     }
 }
 
-/// Whether a file system cannot lock a folder: NFS (EBADF), SMB and FUSE.
+/// Whether the error means that the file system cannot lock folders: NFS (EBADF), SMB and FUSE.
 fn is_not_lockable(error: &io::Error) -> bool {
     let not_lockable =
         [Errno::BADF, Errno::INVAL, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS, Errno::ISDIR];
@@ -341,15 +348,15 @@ fn is_not_lockable(error: &io::Error) -> bool {
 
 fn readable_advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::NotFound => "name a file that is there, or make one: idempotence keys add NAME",
+        io::ErrorKind::NotFound => "name an existing file, or create one: idempotence keys add NAME",
         io::ErrorKind::PermissionDenied => {
-            "name a file that you can read; users of one group share a file of root: chown root:GROUP, chmod 640"
+            "name a file that you can read; to share a file of root with a group, run: chown root:GROUP, chmod 640"
         }
-        _ => "name a file that you can read, or make one with a new key",
+        _ => "name a file that you can read, or create one: idempotence keys add NAME",
     }
 }
 
-/// Reads the keys of a text.
+/// Reads the keys of a key file's text.
 fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
     let source = Source::new("", text);
     let bad = |at, problem| KeyFileError::BadLine { path: path.to_owned(), at, problem };
@@ -366,15 +373,15 @@ fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
     Ok(keys)
 }
 
-/// The text and one more line.
+/// The text with one more line for the new key.
 fn with_line(text: &str, id: &KeyId, key: &Key) -> Zeroizing<String> {
     let bare = id.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    // An id has no quotes, and in single ones nothing else has a meaning.
+    // An id has no quotes, and nothing else is special within single quotes.
     let name = if bare { id.to_string() } else { format!("'{id}'") };
     let key = key.to_base64();
     let feed = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let parts = [text, feed, &name, " = \"", &key, "\"\n"];
-    // Room for all of it at once: a text that grows leaves copies behind.
+    // Allocated once in full: a growing text leaves copies of the keys in memory.
     let mut all = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
     for part in parts {
         all.push_str(part);
@@ -394,7 +401,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A file with that text for its owner alone.
+    /// A file with that text, for its owner alone.
     fn file(folder: &Path, text: &str) -> KeyFile {
         let path = folder.join("keys.toml");
         fs::write(&path, text).unwrap();
@@ -412,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_told_by_its_line_and_never_by_its_text() {
+    fn an_error_about_a_damaged_file_names_the_line_and_never_quotes_it() {
         let folder = tempfile::tempdir().unwrap();
         let secret = "c2VjcmV0LXRoYXQtbXVzdC1ub3QtYmUtc2hvd24tMTI";
         let cases = [
@@ -430,17 +437,17 @@ mod tests {
         ];
         for (text, line, part) in cases {
             let refused = file(folder.path(), &text).read().unwrap_err();
-            let told = format!("{refused} {refused:?}");
-            assert!(told.contains(&format!("line {line},")) && told.contains(part), "{text}: {told}");
-            assert!(!told.contains("c2VjcmV0"), "{told}");
+            let shown = format!("{refused} {refused:?}");
+            assert!(shown.contains(&format!("line {line},")) && shown.contains(part), "{text}: {shown}");
+            assert!(!shown.contains("c2VjcmV0"), "{shown}");
         }
         let path = folder.path().join("keys.toml");
         fs::write(&path, [0xff, 0xfe]).unwrap();
-        assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NoText { .. })));
+        assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NotText { .. })));
     }
 
     #[test]
-    fn a_file_that_others_may_read_or_write_is_refused_with_the_command_that_helps() {
+    fn a_file_that_other_users_can_read_or_write_is_refused_with_the_command_that_helps() {
         let folder = tempfile::tempdir().unwrap();
         let keys = file(folder.path(), &format!("a = \"{BASE64}\""));
         for mode in [0o604, 0o620, 0o602, 0o601, 0o644, 0o777] {
@@ -456,12 +463,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once() {
+    fn a_path_that_is_not_a_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         for path in [folder.path(), &pipe, Path::new("/dev/null")] {
-            assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NoFile { .. })), "{path:?}");
+            assert!(matches!(KeyFile::at(path).read(), Err(KeyFileError::NotRegular { .. })), "{path:?}");
         }
         let missing = KeyFile::at(folder.path().join("missing"));
         assert!(matches!(missing.read(), Err(KeyFileError::Unreadable { .. })));
@@ -470,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_added_to_what_is_there() {
+    fn a_key_is_added_to_the_existing_ones() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFile::at(folder.path().join("new/deeper/keys.toml"));
         for name in ["a", "b c/d\\e"] {
@@ -495,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_as_kubernetes_mounts_it_is_read_and_keeps_its_permissions() {
+    fn a_secret_mounted_by_kubernetes_is_read_and_keeps_its_permissions() {
         let folder = tempfile::tempdir().unwrap();
         let version = folder.path().join("..2026_01_01");
         fs::create_dir(&version).unwrap();
@@ -515,11 +522,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_system_cannot_lock_is_told_from_a_failure() {
+    fn a_file_system_without_folder_locks_is_distinguished_from_a_failure() {
         let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
         assert!(is_not_lockable(&error(Errno::BADF)) && is_not_lockable(&error(Errno::OPNOTSUPP)));
         assert!(!is_not_lockable(&error(Errno::IO)) && !is_not_lockable(&error(Errno::ACCESS)));
-        // As NFS: no lock on what is not open for writing.
+        // Behaves like NFS, which does not lock what is not open for writing.
         let folder = tempfile::tempdir().unwrap();
         let (folder_file, target) = (File::open(folder.path()).unwrap(), folder.path().join("keys.toml"));
         let as_nfs = |file: &File| {
@@ -530,7 +537,7 @@ mod tests {
             }
         };
         let first = KeyFile::lock(&folder_file, &target, as_nfs).unwrap();
-        assert!(matches!(first, Lock::Beside(_)));
+        assert!(matches!(first, Lock::LockFile(_)));
         assert!(matches!(KeyFile::lock(&folder_file, &target, as_nfs), Err(LockError::Busy)));
         drop(first);
         KeyFile::lock(&folder_file, &target, as_nfs).unwrap();
@@ -545,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_added_at_the_same_time_are_all_there() {
+    fn keys_added_at_the_same_time_are_all_kept() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFile::at(folder.path().join("keys.toml"));
         let names: BTreeSet<_> = (0..16).map(|number| id(&format!("key-{number}"))).collect();

@@ -1,19 +1,21 @@
-//! Keys, and the cipher that they are for: AES-256-GCM in the form of Temporal's public encryption samples.
+//! Payload encryption: keys and their cipher, AES-256-GCM in the format of Temporal's public encryption samples.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `key` | one key, its id, and how both are written |
-//! | `ring` | the key that encrypts and the ones that still decrypt; sealing, opening, pseudonyms |
-//! | `key_file` | the file of keys: reading it, adding to it |
-//! | `permissions` | who else may read or change it |
+//! | `key` | a key, its id, and their text forms |
+//! | `ring` | the active key and the decryption keys; sealing, opening, pseudonyms |
+//! | `key_file` | the key file: reading it and adding keys |
+//! | `permissions` | which other users can read or change the key file |
 //!
-//! Knows neither Temporal nor the settings. Key bytes live in a box that is wiped when it is dropped; no error, no
-//! `Debug` and no log line shows one, and nothing here writes one anywhere but into the key file.
+//! The module depends neither on Temporal nor on the settings. Key bytes are wiped on drop, and no error, `Debug` output
+//! or log line shows them; the key file is the only place to which this module writes them.
 
 mod key;
 mod key_file;
 mod permissions;
 mod ring;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use key::{Key, KeyError, KeyId, KeyIdError, KeyListError, Keys, parse_keys, sample_key};
 pub use key_file::{Added, KeyFile, KeyFileError, LineProblem};

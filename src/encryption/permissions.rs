@@ -1,5 +1,5 @@
-//! Who else may read or change a key file, and whether that is the user's mistake or how secrets are mounted; and how a
-//! new file keeps the access of the one that it replaces.
+//! Access to a key file by other users: distinguishes a user's mistake from a mounted secret, and copies owner,
+//! group and permissions to a replacement.
 
 use std::{
     fs::{self, File, Metadata},
@@ -10,27 +10,34 @@ use std::{
 
 use rustix::fs::{Gid, StatVfsMountFlags, Uid, fchown};
 
-/// What decides whether a key file is private enough.
+/// Facts that decide whether a key file is private enough.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Privacy {
+    /// Permission bits.
     mode: u32,
+    /// User id of the owner.
     owner: u32,
-    /// The user of this process.
+    /// Effective user id of this process.
     user: u32,
     read_only_mount: bool,
-    /// In a volume as Kubernetes mounts it: `keys.toml -> ..data/keys.toml`, `..data -> ..2026_01_01_...`.
+    /// The file is in a Kubernetes volume: `keys.toml -> ..data/keys.toml`, `..data -> ..2026_01_01_...`.
     kubernetes: bool,
 }
 
-/// Why a key file is refused, with the command that helps in this place.
+/// Refusal of a key file that other users can read or change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TooOpen {
+pub(super) struct TooPermissive {
+    /// Permission bits of the file.
     pub(super) mode: u32,
+    /// What to do, for the kind of file system and owner.
     pub(super) advice: String,
 }
 
 impl Privacy {
-    /// Reads what decides about the open `file` that was named by `path`.
+    /// Reads the facts about the open `file`, which was opened as `path`.
+    ///
+    /// # Errors
+    /// The error of the operating system if it does not describe the file system of the file.
     pub(super) fn of(file: &File, metadata: &Metadata, path: &Path) -> io::Result<Self> {
         Ok(Self {
             mode: metadata.mode() & 0o777,
@@ -44,19 +51,21 @@ impl Privacy {
         })
     }
 
-    /// Accepts what only the owner can use, and what another user arranged: an administrator's file, a
-    /// mounted secret. `ssh` does the same with private keys.
-    pub(super) fn check(self, path: &Path) -> Result<(), TooOpen> {
+    /// Accepts a file that only its owner can use, and a file whose permissions another user chose: an administrator's
+    /// file or a mounted secret. `ssh` does the same with private keys.
+    ///
+    /// # Errors
+    /// [`TooPermissive`] if other users can read or change the file and the user can correct that.
+    pub(super) fn check(self, path: &Path) -> Result<(), TooPermissive> {
         let others_read = self.mode & 0o055 != 0;
         let others_write = self.mode & 0o022 != 0;
-        // A file of root that no user can write (0440, 0444), or that root opened for one group (0640), is an installed
-        // secret.
+        // An installed secret is a file of root that no user can write (0440, 0444) or that only one group can read (0640).
         let installed = self.owner == 0 && (self.mode & 0o222 == 0 || self.mode & 0o005 == 0);
         let arranged = self.owner != self.user || self.kubernetes || installed;
         if self.read_only_mount || (!others_write && (!others_read || arranged)) {
             return Ok(());
         }
-        Err(TooOpen { mode: self.mode, advice: self.advice(path) })
+        Err(TooPermissive { mode: self.mode, advice: self.advice(path) })
     }
 
     fn advice(self, path: &Path) -> String {
@@ -73,18 +82,21 @@ impl Privacy {
     }
 }
 
-/// Gives the new file the owner, group and permissions of the one that it replaces, so that all who could read the keys
-/// still can.
+/// Copies owner, group and permissions of the replaced file to the new one, so that the same users can read the keys.
+///
+/// # Errors
+/// The error of the operating system if this user cannot give the file that owner, or a group that could read the old
+/// file.
 pub(super) fn keep_access(new: &File, old: &Metadata) -> io::Result<()> {
     let found = new.metadata()?;
     let owner = (found.uid() != old.uid()).then(|| Uid::from_raw(old.uid()));
     let group = (found.gid() != old.gid()).then(|| Gid::from_raw(old.gid()));
-    let given = fchown(new, owner, group);
+    let changed = fchown(new, owner, group);
     // A group that could not read the old file does not need to own the new one.
     if owner.is_some() || old.mode() & 0o070 != 0 {
-        given?;
+        changed?;
     }
-    // Fails only on a file system without permissions.
+    // This fails only on a file system without permissions.
     let _ = new.set_permissions(old.permissions());
     Ok(())
 }
@@ -120,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_an_administrator_installed_is_taken() {
+    fn a_secret_that_an_administrator_installed_is_accepted() {
         for mode in [0o440, 0o444, 0o640, 0o644] {
             assert!(accepts(privacy(mode, ROOT, ME)), "{mode:o}");
             assert!(accepts(privacy(mode, OTHER, ME)), "{mode:o}");
         }
-        // As root in a container: Docker's /run/secrets and a file for one group.
+        // Root in a container: Docker's /run/secrets, and a file for one group.
         for mode in [0o440, 0o444, 0o640] {
             assert!(accepts(privacy(mode, ROOT, ROOT)), "{mode:o}");
         }
@@ -136,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mounted_secret_is_taken_and_the_advice_fits_its_place() {
+    fn a_mounted_secret_is_accepted_and_the_advice_fits_its_mount() {
         for mode in [0o440, 0o444, 0o640, 0o644, 0o666, 0o777] {
             assert!(accepts(Privacy { read_only_mount: true, ..privacy(mode, ME, ME) }), "{mode:o}");
         }

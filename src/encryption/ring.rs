@@ -1,8 +1,8 @@
-//! The key that encrypts, the keys that still decrypt, and what they do to bytes.
+//! The key ring: the active key encrypts, and every key decrypts.
 //!
-//! A sealed message is a fresh nonce of 96 bits, the ciphertext and the tag of 128 bits, one after the other, with no
-//! associated data: what Temporal's public Go and Python encryption samples write. A nonce is random, so one key is good
-//! for some four thousand million messages (NIST SP 800-38D, 8.3); put a new one in front long before that.
+//! A sealed message is a random nonce of 96 bits, the ciphertext and the tag of 128 bits, without associated data, as in
+//! Temporal's public Go and Python encryption samples. Random nonces limit one key to 2^32 messages (NIST SP 800-38D,
+//! 8.3); activate a new key long before that.
 
 use aes_gcm::{Aes256Gcm, KeyInit as _, aead::Aead as _};
 use hmac::{Hmac, Mac as _};
@@ -13,55 +13,55 @@ use sha2::Sha256;
 use super::key::{KEY_BYTES, Key, KeyId, KeyIdError, Keys, listed};
 use crate::error_text::quoted;
 
-/// The length of a nonce, in bytes.
-const NONCE: usize = 12;
+/// Length of a nonce, in bytes.
+const NONCE_BYTES: usize = 12;
 
-/// The length of a tag, in bytes.
-const TAG: usize = 16;
+/// Length of an authentication tag, in bytes.
+const TAG_BYTES: usize = 16;
 
-/// The length of a block of SHA-256, in bytes.
-const BLOCK: usize = 64;
+/// Length of a block of SHA-256, in bytes.
+const HASH_BLOCK_BYTES: usize = 64;
 
-/// What the key for pseudonyms is made for, so that it is no other key.
-const PSEUDONYM: &[u8] = b"idempotence workflow id";
+/// Context from which the key for pseudonyms is derived, so that it differs from every other derived key.
+const PSEUDONYM_CONTEXT: &[u8] = b"idempotence workflow id";
 
-/// The letters of a pseudonym: RFC 4648 base32 in lower case. No two of them look alike.
-const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// RFC 4648 base32 in lower case, in which no two characters look alike.
+const BASE32_LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// A pseudonym's length in characters of 5 bits.
-const PSEUDONYM_LETTERS: usize = 26;
+/// Length of a pseudonym, in characters of 5 bits.
+const PSEUDONYM_CHARS: usize = 26;
 
-/// The keys of a process: one that encrypts, and all that decrypt.
+/// The keys of a process: one encrypts, and all decrypt.
 #[derive(Debug)]
 pub struct KeyRing {
     active: KeyId,
-    /// Also among `keys`; here so that it is there whatever happens to them.
+    /// The active key. `keys` contains it too; this copy makes [`KeyRing::seal`] work without a lookup.
     key: Key,
     keys: Keys,
 }
 
-/// Why keys make no ring. Shows ids, never keys.
+/// Reason why keys do not form a ring. It shows ids, never keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
-    /// What names the active key is no id.
-    #[error("the key that is to encrypt: {0}")]
+    /// The id of the active key is invalid.
+    #[error("the active key: {0}")]
     Id(#[from] KeyIdError),
     /// The active key is not among the keys.
-    #[error("there is no key '{active}' to encrypt with; the keys at hand are: {there}. Name one of them, or add it")]
+    #[error("there is no key '{active}' to encrypt with; available keys: {available}. Name one of them, or add it")]
     NoActive {
-        /// What was asked for.
+        /// The requested id.
         active: KeyId,
-        /// The ids that there are.
-        there: String,
+        /// The ids of the keys.
+        available: String,
     },
 }
 
 /// A sealed message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The key that opens it.
+    /// Id of the key that opens it.
     pub key_id: KeyId,
-    /// Nonce, ciphertext, tag.
+    /// Nonce, ciphertext and tag.
     pub bytes: Vec<u8>,
 }
 
@@ -71,45 +71,45 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// Why a message was not sealed.
+/// Reason why a message was not sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// No nonce.
-    #[error("the operating system gave no random bytes to encrypt with ({cause}); nothing was encrypted. Try again")]
+    /// There are no random bytes for a nonce.
+    #[error("the operating system returned no random bytes for encryption ({cause}); nothing was encrypted. Try again")]
     Random {
-        /// What the operating system said.
+        /// Error of the operating system.
         cause: String,
     },
-    /// More than 64 GiB.
-    #[error("the message is too long to be encrypted at once; send a shorter one")]
+    /// The message is longer than the 64 GiB limit of AES-GCM.
+    #[error("the message is longer than 64 GiB and cannot be encrypted; send a shorter one")]
     TooLong,
 }
 
-/// Why a sealed message stays shut. Holds no byte of it.
+/// Reason why a sealed message was not opened. It contains no byte of the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Sealed with a key that is not at hand.
-    #[error("it is encrypted with the key {id}, which is not at hand (there are: {there}); add that key")]
+    /// The key is not in the ring.
+    #[error("it is encrypted with the key {id}, which is missing here (available: {available}); add that key")]
     UnknownKey {
         /// The key's id, quoted.
         id: String,
-        /// The ids that there are.
-        there: String,
+        /// The ids of the keys.
+        available: String,
     },
-    /// Not even a nonce and a tag.
+    /// The message is shorter than a nonce and a tag.
     #[error(
-        "it is said to be encrypted with the key '{id}', but has {bytes} bytes, fewer than any encrypted message; \
-         it is damaged, or was never encrypted. Send it again"
+        "its metadata says that it is encrypted with the key '{id}', but it has only {bytes} bytes, fewer than any \
+         encrypted message; it is damaged, or was never encrypted. Send it again"
     )]
     TooShort {
         /// The key's id.
         id: KeyId,
-        /// Its length.
+        /// Length of the message, in bytes.
         bytes: usize,
     },
-    /// The tag does not fit: another key under this id, or another message.
+    /// The tag does not match: the message was changed, or encrypted with a different key under this id.
     #[error(
-        "the key '{id}' does not open it: it is damaged, or was encrypted with another key of that id. \
+        "the key '{id}' does not decrypt it: it is damaged, or was encrypted with a different key of the same id. \
          Compare the keys of both sides"
     )]
     NotAuthentic {
@@ -119,15 +119,15 @@ pub enum OpenError {
 }
 
 impl KeyRing {
-    /// The ring of `keys` in which `active` is the id of the one that encrypts.
+    /// Makes a ring of `keys`. `active` is the id of the key that encrypts.
     ///
     /// # Errors
-    /// [`KeyRingError`].
+    /// [`KeyRingError::Id`] if `active` is not a valid id, and [`KeyRingError::NoActive`] if no key has that id.
     pub fn new(active: &str, keys: Keys) -> Result<Self, KeyRingError> {
         let active: KeyId = active.parse()?;
         match keys.get(&active).map(|key| Key::from_bytes(key.bytes())) {
             Some(key) => Ok(Self { active, key, keys }),
-            None => Err(KeyRingError::NoActive { active, there: listed(keys.keys()) }),
+            None => Err(KeyRingError::NoActive { active, available: listed(keys.keys()) }),
         }
     }
 
@@ -137,74 +137,76 @@ impl KeyRing {
         &self.active
     }
 
-    /// The ids of all keys, in order.
+    /// The ids of all keys, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
         self.keys.keys()
     }
 
-    /// Encrypts with the active key.
+    /// Encrypts with the active key and a random nonce.
     ///
     /// # Errors
-    /// [`SealError`].
+    /// [`SealError::Random`] if the operating system returns no random bytes, and [`SealError::TooLong`] if the plaintext
+    /// is longer than 64 GiB.
     pub fn seal(&self, plaintext: &[u8]) -> Result<Sealed, SealError> {
-        let mut nonce = [0; NONCE];
+        let mut nonce = [0; NONCE_BYTES];
         SysRng.try_fill_bytes(&mut nonce).map_err(|error| SealError::Random { cause: error.to_string() })?;
         Ok(Sealed { key_id: self.active.clone(), bytes: seal_with(&self.key, &nonce, plaintext)? })
     }
 
-    /// Decrypts with the key of that id.
+    /// Decrypts with the key of that id. The plaintext is wiped on drop.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError::UnknownKey`] if the ring has no such key, [`OpenError::TooShort`] if `bytes` cannot contain a nonce
+    /// and a tag, and [`OpenError::NotAuthentic`] if the tag does not match.
     pub fn open(&self, key_id: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let Some((id, key)) = self.keys.get_key_value(key_id) else {
-            return Err(OpenError::UnknownKey { id: quoted(key_id), there: listed(self.keys.keys()) });
+            return Err(OpenError::UnknownKey { id: quoted(key_id), available: listed(self.keys.keys()) });
         };
-        match bytes.split_first_chunk::<NONCE>() {
-            Some((nonce, sealed)) if sealed.len() >= TAG => {
+        match bytes.split_first_chunk::<NONCE_BYTES>() {
+            Some((nonce, sealed)) if sealed.len() >= TAG_BYTES => {
                 open_with(key, nonce, sealed).ok_or_else(|| OpenError::NotAuthentic { id: id.clone() })
             }
             _ => Err(OpenError::TooShort { id: id.clone(), bytes: bytes.len() }),
         }
     }
 
-    /// A name of 26 letters and digits that stands for `text` and does not tell it. The same text has the same name as
-    /// long as the same key is active, and another one after that; two texts share one with a chance of 1 in 2^130.
+    /// A pseudonym of 26 letters and digits that does not reveal `text`. It depends only on the text and the active key;
+    /// two texts share a pseudonym with a probability of 2^-130.
     #[must_use]
     pub fn pseudonym(&self, text: &str) -> String {
-        let mut key = Zeroizing::new([0; BLOCK]);
+        let mut key = Zeroizing::new([0; HASH_BLOCK_BYTES]);
         key[..KEY_BYTES].copy_from_slice(self.key.bytes());
-        let derived = Zeroizing::new(keyed_hash(&key, PSEUDONYM));
-        // Zeros up to a whole block are how HMAC lengthens a short key.
-        let mut key = Zeroizing::new([0; BLOCK]);
+        let derived = Zeroizing::new(keyed_hash(&key, PSEUDONYM_CONTEXT));
+        // HMAC pads a short key with zeros to a whole block.
+        let mut key = Zeroizing::new([0; HASH_BLOCK_BYTES]);
         key[..KEY_BYTES].copy_from_slice(derived.as_slice());
         base32(&keyed_hash(&key, text.as_bytes()))
     }
 }
 
-/// The cipher is made for each message: between two of them, only the secret box holds key bytes.
-fn seal_with(key: &Key, nonce: &[u8; NONCE], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+/// Encrypts one message. The cipher is not kept, so that between messages the key bytes exist only in [`Key`].
+fn seal_with(key: &Key, nonce: &[u8; NONCE_BYTES], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
     let cipher = Aes256Gcm::new(key.bytes().into());
     let sealed = cipher.encrypt(nonce.into(), plaintext).map_err(|_| SealError::TooLong)?;
     Ok([nonce, sealed.as_slice()].concat())
 }
 
-/// `None` where the tag does not fit.
-fn open_with(key: &Key, nonce: &[u8; NONCE], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// Decrypts one message. Returns `None` if the tag does not match.
+fn open_with(key: &Key, nonce: &[u8; NONCE_BYTES], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = Aes256Gcm::new(key.bytes().into());
     cipher.decrypt(nonce.into(), sealed).ok().map(Zeroizing::new)
 }
 
-/// HMAC-SHA-256.
-fn keyed_hash(key: &[u8; BLOCK], text: &[u8]) -> [u8; 32] {
+/// The HMAC-SHA-256 of a text.
+fn keyed_hash(key: &[u8; HASH_BLOCK_BYTES], text: &[u8]) -> [u8; 32] {
     Hmac::<Sha256>::new(key.into()).chain_update(text).finalize().into_bytes().into()
 }
 
-/// The first 130 bits.
+/// The first 130 bits in base32.
 fn base32(bytes: &[u8; 32]) -> String {
     let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
     let letter = |index: usize| (0..5).fold(0, |value, offset| value << 1 | bit(index * 5 + offset));
-    (0..PSEUDONYM_LETTERS).map(|index| char::from(LETTERS[letter(index)])).collect()
+    (0..PSEUDONYM_CHARS).map(|index| char::from(BASE32_LETTERS[letter(index)])).collect()
 }
 
 #[cfg(test)]
@@ -213,12 +215,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::key::sample_key;
+    use super::super::{key::sample_key, testing::hex};
     use super::*;
-
-    fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-    }
 
     fn key(byte: u8) -> Key {
         Key::from_bytes(&[byte; KEY_BYTES])
@@ -231,7 +229,7 @@ mod tests {
     /// `McGrew` and Viega, "The Galois/Counter Mode of Operation", test cases 13 to 15: key, nonce, plaintext, ciphertext
     /// and tag.
     #[test]
-    fn the_cipher_gives_the_published_vectors() {
+    fn the_cipher_matches_the_published_vectors() {
         let zeros = "00".repeat(KEY_BYTES);
         let plaintext = "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525\
                          b16aedf5aa0de657ba637b391aafd255";
@@ -254,7 +252,7 @@ mod tests {
         ];
         for (key, nonce, plaintext, sealed) in cases {
             let key = Key::from_bytes(&hex(key).try_into().unwrap());
-            let nonce: [u8; NONCE] = hex(nonce).try_into().unwrap();
+            let nonce: [u8; NONCE_BYTES] = hex(nonce).try_into().unwrap();
             let bytes = [nonce.to_vec(), hex(sealed)].concat();
             assert_eq!(seal_with(&key, &nonce, &hex(plaintext)).unwrap(), bytes);
             assert_eq!(*ring("k", [("k", key)]).open("k", &bytes).unwrap(), hex(plaintext));
@@ -266,16 +264,16 @@ mod tests {
         fn what_is_sealed_is_opened(plaintext in prop::collection::vec(any::<u8>(), 0..2_000), byte in any::<u8>()) {
             let ring = ring("k", [("k", key(byte))]);
             let sealed = ring.seal(&plaintext).unwrap();
-            prop_assert_eq!(sealed.bytes.len(), NONCE + plaintext.len() + TAG);
+            prop_assert_eq!(sealed.bytes.len(), NONCE_BYTES + plaintext.len() + TAG_BYTES);
             prop_assert_eq!(&*ring.open("k", &sealed.bytes).unwrap(), &plaintext);
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), id in ".{0,200}") {
+        fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), id in ".{0,200}") {
             let ring = ring("k", [("k", key(1))]);
             prop_assert!(ring.open("k", &bytes).is_err());
             prop_assert!(ring.open(&id, &bytes).is_err());
-            prop_assert_eq!(ring.pseudonym(&id).len(), PSEUDONYM_LETTERS);
+            prop_assert_eq!(ring.pseudonym(&id).len(), PSEUDONYM_CHARS);
         }
     }
 
@@ -293,7 +291,7 @@ mod tests {
         }
         for length in 0..sealed.len() {
             let opened = ring.open("k", &sealed[..length]);
-            if length < NONCE + TAG {
+            if length < NONCE_BYTES + TAG_BYTES {
                 assert_eq!(opened, Err(OpenError::TooShort { id: "k".parse().unwrap(), bytes: length }));
             } else {
                 assert_eq!(opened, not_authentic, "{length}");
@@ -303,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_decrypts_and_another_one_does_not() {
+    fn an_old_key_decrypts_and_a_different_one_does_not() {
         let old = ring("old", [("old", key(1))]).seal(b"an order").unwrap();
         let rotated = ring("new", [("old", key(1)), ("new", key(2))]);
         assert_eq!(*rotated.open(old.key_id.as_str(), &old.bytes).unwrap(), b"an order");
@@ -327,27 +325,27 @@ mod tests {
     }
 
     #[test]
-    fn no_nonce_comes_twice() {
+    fn no_nonce_is_used_twice() {
         let ring = ring("k", [("k", key(1))]);
-        let nonces: BTreeSet<_> = (0..10_000).map(|_| ring.seal(b"").unwrap().bytes[..NONCE].to_vec()).collect();
+        let nonces: BTreeSet<_> = (0..10_000).map(|_| ring.seal(b"").unwrap().bytes[..NONCE_BYTES].to_vec()).collect();
         assert_eq!(nonces.len(), 10_000);
     }
 
     #[test]
-    fn nothing_that_is_shown_holds_key_bytes_or_plaintext() {
+    fn no_error_or_debug_output_contains_key_bytes_or_plaintext() {
         let ring = ring("k", [("k", sample_key())]);
         let sealed = ring.seal(b"an order").unwrap();
         let refused = [ring.open("x", &[]), ring.open("k", &[]), ring.open("k", &[7; 40])].map(Result::unwrap_err);
-        let told = refused.each_ref().map(ToString::to_string);
-        let shown = format!("{ring:?} {sealed:?} {refused:?} {told:?}");
+        let messages = refused.each_ref().map(ToString::to_string);
+        let shown = format!("{ring:?} {sealed:?} {refused:?} {messages:?}");
         for part in ["test", "116", "7, 7", "an order"] {
             assert!(!shown.contains(part), "{shown}");
         }
     }
 
     #[test]
-    fn a_pseudonym_is_the_keyed_hash_and_hangs_on_the_active_key() {
-        // Made by Python's hmac and base64.b32encode.
+    fn a_pseudonym_is_the_keyed_hash_and_depends_on_the_active_key() {
+        // Computed with Python's hmac and base64.b32encode.
         let one = ring("k", [("k", sample_key())]);
         assert_eq!(one.pseudonym("A12"), "fuqkvwmxc4yqaklurp762myg6c");
         assert_eq!(one.pseudonym(""), "wnvb2uwsley5zvsgcwpnj6abxl");

@@ -115,7 +115,7 @@ fn seq_of(shown: &Shown) -> Option<u64> {
 
 /// A database that no worker has opened yet is its document alone.
 fn without_journal(paths: &Paths, shown: Shown) -> Result<Option<Examination>, StoreError> {
-    if crate::files::look_at(&paths.journal).map_err(|source| failed("look at", &paths.journal, source))?.is_some() {
+    if crate::files::stat(&paths.journal).map_err(|source| failed("look at", &paths.journal, source))?.is_some() {
         let (path, cause) = (paths.journal.clone(), Damage::Empty);
         return Err(StoreError::DamagedJournal { path, offset: 0, cause });
     }

@@ -17,7 +17,7 @@ use super::{
     record::Record,
     replay::{Position, read_lines},
 };
-use crate::files::{look_at_regular, open_regular};
+use crate::files::{open_regular, stat_regular};
 
 /// What a journal holds that was not seen before.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -177,7 +177,7 @@ impl JournalReader {
 
     /// Opens the file that the name stands for, unless it is the one that is open.
     fn open(&mut self) -> Result<bool, StoreError> {
-        let metadata = match look_at_regular(&self.path) {
+        let metadata = match stat_regular(&self.path) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => {
                 self.file = None;

@@ -259,7 +259,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::encryption::{Key, Keys, sample_key};
+    use crate::encryption::{Key, Keys, sample_key, testing::hex};
 
     const NONE: SerializationContextData = SerializationContextData::None;
 
@@ -281,10 +281,6 @@ mod tests {
         let metadata =
             [(ENCODING.to_owned(), ENCRYPTED.to_vec()), (KEY_ID.to_owned(), key_id.as_bytes().to_vec())].into();
         Payload { metadata, data, ..Payload::default() }
-    }
-
-    fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     }
 
     /// Made by Python's `temporalio` and `cryptography` as the public sample does it: `nonce +
@@ -394,7 +390,7 @@ mod tests {
         let mut renamed = sealed.clone();
         renamed.metadata.insert(KEY_ID.to_owned(), b"test-key-id".to_vec());
         let refused = sample().decode_one(renamed).unwrap_err().to_string();
-        assert!(refused.contains("another key"), "{refused}");
+        assert!(refused.contains("different key"), "{refused}");
         let mut nameless = sealed;
         nameless.metadata.remove(KEY_ID);
         assert_eq!(sample().decode_one(nameless), Err(DecodeError::NoKeyId));

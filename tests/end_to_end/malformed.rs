@@ -217,9 +217,9 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
     let nameless = vec![payload("binary/encrypted", b"without the id of a key")];
     let mut first = None;
     for (payloads, part) in [
-        (unknown, "the key \"other\", which is not at hand"),
+        (unknown, "the key \"other\", which is missing here"),
         (short, "it is damaged, or was never encrypted"),
-        (damaged, "the key 'sandbox' does not open it"),
+        (damaged, "the key 'sandbox' does not decrypt it"),
         (nameless, "does not say with which key"),
     ] {
         let (workflow, run) = start_with(&sandbox, &link, "InventoryWorkflow", payloads).await;

@@ -102,8 +102,8 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     let (output, log) = encrypted_start(&sandbox, &settings);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let (_, problem) = text(&output);
-    assert!(problem.contains("the key 'stagekey' does not open it"), "{problem}");
-    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("does not open it")), "{log}");
+    assert!(problem.contains("the key 'stagekey' does not decrypt it"), "{problem}");
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains("does not decrypt it")), "{log}");
 }
 
 #[test]

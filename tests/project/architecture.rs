@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
     ("faults", &["domain"]),
-    ("encryption", &["error_text", "folder_sync", "source_text", "toml_table"]),
+    ("encryption", &["error_text", "files", "folder_sync", "source_text", "toml_table"]),
     ("store", &["clock", "domain", "faults", "files", "folder_sync", "rounded"]),
     ("scenario", &["domain", "error_text", "faults", "source_text", "store", "toml_table"]),
     ("temporal", &["domain", "encryption", "error_text", "faults", "rounded", "source_text", "store", "toml_table"]),

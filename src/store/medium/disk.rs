@@ -17,7 +17,7 @@ use super::{
     paths::{Paths, with_suffix},
 };
 use crate::{
-    files::{SpecialFile, Unusable, look_at, open_regular},
+    files::{SpecialFile, Unusable, open_regular, stat},
     folder_sync::{FolderSync, sync_folder},
     store::{document::MAX_DOCUMENT_BYTES, engine::failed, error::StoreError},
 };
@@ -207,7 +207,7 @@ impl Medium for Disk {
     }
 
     fn journal(&mut self) -> io::Result<Option<JournalFile>> {
-        let metadata = look_at(&self.paths.journal)?;
+        let metadata = stat(&self.paths.journal)?;
         Ok(metadata.map(|metadata| JournalFile { id: file_id(&metadata), bytes: metadata.len() }))
     }
 
@@ -251,7 +251,7 @@ impl Medium for Disk {
     }
 
     fn stamp(&mut self) -> io::Result<Option<Stamp>> {
-        look_at(&self.paths.document)?.map(|file| stamp_of(&file)).transpose()
+        stat(&self.paths.document)?.map(|file| stamp_of(&file)).transpose()
     }
 
     fn document_is_newer(&mut self) -> io::Result<bool> {
@@ -274,7 +274,7 @@ impl Medium for Disk {
 
     fn stage_current(&mut self, part: Part) -> io::Result<Option<Staged>> {
         let path = self.path(part);
-        if look_at(path)?.is_none() {
+        if stat(path)?.is_none() {
             return Ok(None);
         }
         Staged::second_name(path, &self.paths.folder).map(Some)
@@ -309,7 +309,7 @@ impl Medium for Disk {
 
 /// Whether the document came to its name after the last change of the journal.
 pub(crate) fn document_is_newer(paths: &Paths) -> io::Result<bool> {
-    let (document, journal) = (look_at(&paths.document)?, look_at(&paths.journal)?);
+    let (document, journal) = (stat(&paths.document)?, stat(&paths.journal)?);
     let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
     Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
 }

@@ -9,7 +9,7 @@ use std::{
 use rustix::fs::statvfs;
 
 use crate::{
-    files::{Unusable, folder_of, look_at_regular, refuse_mounted, resolve},
+    files::{Unusable, folder_of, refuse_mounted, resolve, stat_regular},
     store::{engine::failed, error::StoreError},
 };
 
@@ -62,7 +62,7 @@ impl Paths {
         let paths = Self::of(document).map_err(unusable(document))?;
         refuse_long_name(&paths.document).map_err(unusable(&paths.document))?;
         for path in [&paths.document, &paths.journal, &paths.lock] {
-            look_at_regular(path).map_err(unusable(path))?;
+            stat_regular(path).map_err(unusable(path))?;
         }
         for path in [&paths.document, &paths.journal] {
             refuse_mounted(path).map_err(unusable(path))?;
@@ -85,7 +85,7 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(folder)?;
     for ancestor in absolute.ancestors() {
-        match crate::files::look_at(ancestor)? {
+        match crate::files::stat(ancestor)? {
             Some(found) if found.is_dir() => return Ok(ancestor.to_owned()),
             Some(_) => return Err(io::ErrorKind::NotADirectory.into()),
             None => {}
@@ -104,5 +104,5 @@ fn refuse_long_name(document: &Path) -> io::Result<()> {
         Ok(_) | Err(_) => 255,
     };
     let most = limit.saturating_sub(MAX_SUFFIX_BYTES);
-    if bytes > most { Err(Unusable::NameTooLong { bytes, most }.into()) } else { Ok(()) }
+    if bytes > most { Err(Unusable::NameTooLong { bytes, max: most }.into()) } else { Ok(()) }
 }
