@@ -1,7 +1,7 @@
-//! Connections that come to an end, and not too many of them.
+//! A limited number of connections, each with an idle timeout.
 //!
-//! The HTTP library's own limit on the time of a header cannot be reached through `axum::serve`, so the limit is here,
-//! below it, and covers more: header, body, the reading of the answer, and the rest between two requests.
+//! `axum::serve` does not expose the header timeout of its HTTP library, so the timeout is here, one layer below. It
+//! covers header, body, the client's reading of the response, and the pause between two requests.
 
 use std::{
     future::Future as _,
@@ -21,20 +21,20 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// The most connections at once; more wait until one ends. A browser opens six.
-const PLACES: usize = 64;
+/// Maximum number of connections at once; further clients wait until one ends. A browser opens six.
+const MAX_CONNECTIONS: usize = 64;
 
-/// Connections as they come.
+/// Accepts connections.
 pub(super) struct Connections {
     listener: TcpListener,
-    places: Arc<Semaphore>,
-    patience: Duration,
+    permits: Arc<Semaphore>,
+    idle_timeout: Duration,
 }
 
 impl Connections {
-    /// Closes each connection on which nothing was answered for `patience`.
-    pub(super) fn new(listener: TcpListener, patience: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(PLACES)), patience }
+    /// Accepts connections from `listener`. A connection to which nothing was written for `idle_timeout` fails.
+    pub(super) fn new(listener: TcpListener, idle_timeout: Duration) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), idle_timeout }
     }
 }
 
@@ -43,11 +43,15 @@ impl Listener for Connections {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // The semaphore is never closed; were it, there would merely be no limit.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        // The semaphore is never closed. If it were, connections would be unlimited.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        let connection =
-            Connection { stream, end: Box::pin(sleep(self.patience)), patience: self.patience, _place: place };
+        let connection = Connection {
+            stream,
+            deadline: Box::pin(sleep(self.idle_timeout)),
+            idle_timeout: self.idle_timeout,
+            _permit: permit,
+        };
         (connection, address)
     }
 
@@ -56,27 +60,28 @@ impl Listener for Connections {
     }
 }
 
-/// A connection that fails where nothing was written to it for too long, whatever comes in: a client that sends one
-/// byte at a time holds a place no longer than one that sends nothing.
+/// A connection that fails if nothing is written to it for the idle timeout. Received bytes do not extend the deadline,
+/// so that a client that sends one byte at a time cannot keep its connection.
 pub(super) struct Connection {
     stream: TcpStream,
-    end: Pin<Box<Sleep>>,
-    patience: Duration,
-    _place: Option<OwnedSemaphorePermit>,
+    deadline: Pin<Box<Sleep>>,
+    idle_timeout: Duration,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
-    fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.end.as_mut().poll(context) {
+    fn check_deadline(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.deadline.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
         }
     }
 
-    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Extends the deadline after a successful write.
+    fn after_write(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(written, Poll::Ready(Ok(_))) {
-            let end = Instant::now() + self.patience;
-            self.end.as_mut().reset(end);
+            let deadline = Instant::now() + self.idle_timeout;
+            self.deadline.as_mut().reset(deadline);
         }
         written
     }
@@ -88,16 +93,16 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.in_time(context)?;
+        self.check_deadline(context)?;
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.in_time(context)?;
+        self.check_deadline(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(written)
+        self.after_write(written)
     }
 
     fn poll_write_vectored(
@@ -105,9 +110,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.in_time(context)?;
+        self.check_deadline(context)?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.written(written)
+        self.after_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,8 +1,8 @@
-//! Requests and answers of a codec server.
+//! Requests and responses of a codec server.
 //!
-//! A request passes, in this order: its origin must be one of the named ones or none (403), a preflight is answered, the
-//! token must fit (401), path and method must be known (404, 405), the body must fit (413) and be payloads that can be
-//! read (400). Every refusal is `{"error":"a sentence"}`, and one of an origin or a token is logged.
+//! Checks, in this order: the origin is allowed or absent (403), a preflight is answered, the token is correct (401), path
+//! and method are known (404, 405), the body is not too large (413) and contains readable payloads (400). Every error
+//! response is `{"error":"MESSAGE"}`, and every refusal is logged.
 
 use std::{
     collections::BTreeSet,
@@ -31,25 +31,25 @@ use crate::{
 
 use super::options::CodecServerOptions;
 
-/// The most bytes of a body: what Temporal takes in one message.
-pub(super) const LARGEST: usize = 4 * 1024 * 1024;
+/// Maximum size of a body, in bytes: the maximum of one Temporal message.
+pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// How many bodies are converted at once.
-const TURNS: usize = 4;
+/// Maximum number of bodies that are converted at once.
+const MAX_CONVERSIONS: usize = 4;
 
-/// The longest origin in a message, in characters.
+/// Maximum length of an origin in a message, in characters.
 const MAX_ORIGIN_CHARS: usize = 200;
 
-/// The most refused origins that are logged, each once.
+/// Maximum number of refused origins that are logged, each once.
 const MAX_LOGGED_ORIGINS: usize = 100;
 
-/// What all requests share.
+/// State that all requests share.
 struct Shared {
     options: CodecServerOptions,
     codec: Codec,
-    /// Conversions that may be under way at once.
-    turns: Semaphore,
-    /// Refused origins that were logged.
+    /// Permits for conversions.
+    conversions: Semaphore,
+    /// Refused origins that were already logged.
     logged: Mutex<BTreeSet<String>>,
 }
 
@@ -58,35 +58,36 @@ impl Shared {
     fn log_refused(&self, origin: &str) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.len() < MAX_LOGGED_ORIGINS && logged.insert(origin.to_owned()) {
-            tracing::warn!("refused a page of {origin}; if it is your Web UI, restart with --ui-origin {origin}");
+            tracing::warn!("refused a page from {origin}; if it is your Web UI, restart with --ui-origin {origin}");
         }
     }
 }
 
-/// The whole server but for its connections.
+/// The HTTP service of a codec server.
 pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(options.origins().to_vec())
         .allow_methods([Method::POST, Method::OPTIONS])
-        // The named pages may send what they like, such as Authorization-Extras; only Authorization means something here.
+        // Allowed pages may send any header, such as Authorization-Extras; only Authorization is used.
         .allow_headers(AllowHeaders::mirror_request())
-        // Temporal's pages may send their cookies along.
+        // Temporal's Web UI may send cookies.
         .allow_credentials(true)
-        // Browsers ask this before a page of another network, such as Temporal Cloud's, reaches this computer.
+        // Browsers require this before a page of another network, such as Temporal Cloud's, reaches this machine.
         .allow_private_network(true);
-    let shared = Arc::new(Shared { options, codec, turns: Semaphore::new(TURNS), logged: Mutex::default() });
-    // The last layer is the first that a request meets.
+    let shared =
+        Arc::new(Shared { options, codec, conversions: Semaphore::new(MAX_CONVERSIONS), logged: Mutex::default() });
+    // A request passes the last layer first.
     Router::new()
         .fallback(answer)
-        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&shared), check_token))
         .layer(cors)
         .layer(from_fn_with_state(Arc::clone(&shared), check_origin))
         .with_state(shared)
 }
 
-/// A page that is not named must not ask, not even where it got this server's address under its own name (DNS
-/// rebinding): browsers send the origin with every POST.
+/// Refuses pages of other origins, even if DNS rebinding maps their name to this server's address: browsers send the
+/// origin with every POST.
 async fn check_origin(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut origins = request.headers().get_all(ORIGIN).iter();
     let Some(refused) = origins.find(|origin| !shared.options.origins().contains(origin)) else {
@@ -94,35 +95,38 @@ async fn check_origin(State(shared): State<Arc<Shared>>, request: Request, next:
     };
     let origin = sanitize(&String::from_utf8_lossy(refused.as_bytes()), MAX_ORIGIN_CHARS);
     shared.log_refused(&origin);
-    let sentence = format!("pages of {origin} may not ask this codec server; start it with --ui-origin {origin}");
-    refuse(StatusCode::FORBIDDEN, &sentence)
+    let message =
+        format!("pages from {origin} may not use this codec server; to allow them, start it with --ui-origin {origin}");
+    refuse(StatusCode::FORBIDDEN, &message)
 }
 
+/// Refuses a request without the token, if the server has one.
 async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if shared.options.admits(request.headers().get(AUTHORIZATION)) {
         return next.run(request).await;
     }
     tracing::warn!("refused a request without the token of this codec server");
-    let sentence = "this codec server needs its token, sent as 'Authorization: Bearer TOKEN'. The Web UI sends the user's own \
-                    access token instead: put a proxy between them that verifies that and sends this server's token";
-    let mut response = refuse(StatusCode::UNAUTHORIZED, sentence);
+    let message = "this codec server requires its token as 'Authorization: Bearer TOKEN'. The Web UI sends the user's own access \
+                   token instead: put a proxy in front that verifies that token and sends this server's token";
+    let mut response = refuse(StatusCode::UNAUTHORIZED, message);
     let challenge = HeaderValue::from_static("Bearer realm=\"codec server\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }
 
+/// Answers one request that passed the checks of origin and token.
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let direction = match request.uri().path().rsplit('/').next() {
         Some("encode") => CodecDirection::Encode,
         Some("decode") => CodecDirection::Decode,
-        // What the Web UI asks for payloads that were moved to external storage. Ours never are.
+        // The Web UI requests this for payloads in external storage, which this program does not use.
         Some("download") => {
             return refuse(
                 StatusCode::BAD_REQUEST,
-                "this codec server has no external storage, so there is nothing to download; ask for /decode",
+                "this codec server has no external storage, so there is nothing to download; send the payloads to /decode",
             );
         }
-        _ => return refuse(StatusCode::NOT_FOUND, "there is nothing here; ask for /encode or /decode"),
+        _ => return refuse(StatusCode::NOT_FOUND, "unknown path; send the payloads to /encode or /decode"),
     };
     if request.method() != Method::POST {
         let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "send the payloads with POST");
@@ -134,38 +138,45 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Err(refusal) => refusal,
     };
     if !response.status().is_success() {
-        tracing::info!(?direction, status = response.status().as_u16(), "the codec server refused");
+        tracing::info!(?direction, status = response.status().as_u16(), "the codec server refused a request");
     }
     response
 }
 
-/// The body, of at most 4 MiB. One that says that it is larger is not even read.
+/// Reads the body, of at most 4 MiB. A body with a larger declared length is not read at all.
 async fn body(request: Request) -> Result<Bytes, Response> {
     let too_large =
-        || refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; ask for fewer payloads at once");
-    if request.body().size_hint().lower() > LARGEST as u64 {
+        || refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; send fewer payloads at once");
+    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(too_large());
     }
     Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        status => refuse(status, "the body did not arrive whole; send it again"),
+        status => refuse(status, "the body is incomplete; send it again"),
     })
 }
 
-/// A large body keeps a thread busy for a while, which must be none of those that serve connections, and few at once.
+/// Converts a body on a blocking thread, because a large body would block the threads that serve connections.
 async fn converted(shared: &Arc<Shared>, direction: CodecDirection, body: Bytes) -> Response {
-    let turn = shared.turns.acquire().await;
-    let of_thread = Arc::clone(shared);
-    let response = tokio::task::spawn_blocking(move || convert(&of_thread.codec, direction, &body)).await;
-    drop(turn);
-    response.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the payloads could not be converted"))
+    let permit = shared.conversions.acquire().await;
+    let for_thread = Arc::clone(shared);
+    let response = tokio::task::spawn_blocking(move || convert(&for_thread.codec, direction, &body)).await;
+    drop(permit);
+    response.unwrap_or_else(|_| {
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "the payloads could not be converted; send them again")
+    })
 }
 
 fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
     match codec_json(codec, direction, body) {
         Ok(answer) => {
             let payloads = answer.count;
-            tracing::info!(?direction, payloads, status = StatusCode::OK.as_u16(), "the codec server answered");
+            tracing::info!(
+                ?direction,
+                payloads,
+                status = StatusCode::OK.as_u16(),
+                "the codec server answered a request"
+            );
             respond(StatusCode::OK, answer.body)
         }
         Err(problem) => {
@@ -181,11 +192,12 @@ fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
     }
 }
 
-fn refuse(status: StatusCode, sentence: &str) -> Response {
-    respond(status, json!({ "error": sentence }).to_string().into_bytes())
+/// A response with an error message.
+fn refuse(status: StatusCode, message: &str) -> Response {
+    respond(status, json!({ "error": message }).to_string().into_bytes())
 }
 
-/// What was decrypted is for the one who asked, and for no cache.
+/// A JSON response that must not be cached, because it may contain decrypted data.
 fn respond(status: StatusCode, body: Vec<u8>) -> Response {
     (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
 }

@@ -1,14 +1,14 @@
-//! A codec server: decrypts payloads for Temporal's pages and commands, which never have the keys themselves.
+//! A codec server: decrypts payloads for Temporal's Web UI and CLI, which do not have the keys.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `options` | where to listen, which pages may ask, and the token |
-//! | `connection` | connections that come to an end, and not too many of them |
-//! | `http` | requests and answers |
+//! | `options` | listen address, allowed pages and token |
+//! | `connection` | connection limit and idle timeout |
+//! | `http` | requests and responses |
 //!
-//! Whoever may ask this server can read everything, so: it listens on this computer only unless there is a token, it
-//! answers no page but those that were named, and neither its log nor an error holds anything of a payload. It speaks
-//! plain HTTP; put a proxy with TLS in front of one that is asked from elsewhere.
+//! A client of this server can read every payload. Therefore it listens only on loopback addresses unless it has a token,
+//! it answers only pages of allowed origins, and neither its log nor an error contains any part of a payload. It serves
+//! plain HTTP; clients on other machines need a TLS proxy in front of it.
 
 mod connection;
 mod http;
@@ -30,83 +30,85 @@ use crate::temporal::Codec;
 use self::connection::Connections;
 pub use self::options::{CodecServerOptions, OptionsError, resolve_listen};
 
-/// How long one answer may follow another on a connection, before it is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time between two responses on a connection, before it is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a stop leaves requests that are under way.
-const GRACE: Duration = Duration::from_secs(2);
+/// Maximum time for a stop to finish open requests.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a codec server does not run.
+/// Reason why a codec server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecServerError {
-    /// The address is taken, or not of this computer.
-    #[error("the codec server cannot listen at {address}: {error}; name another address, or stop what listens there")]
+    /// The address is in use, or does not belong to this machine.
+    #[error("the codec server cannot listen on {address}: {error}; name another address, or stop what listens there")]
     Bind {
-        /// Where.
+        /// The listen address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// A listener that others reach, without a token.
-    #[error("the codec server listens at {address}, which other computers reach, so it needs a token; set one")]
-    Open {
-        /// Where it listens.
+    /// Other machines can reach the listener, and there is no token.
+    #[error("the codec server listens on {address}, which other machines can reach, so it needs a token; set one")]
+    TokenRequired {
+        /// The listen address.
         address: SocketAddr,
     },
-    /// The listener does not work.
+    /// The listener failed.
     #[error("the codec server stopped: {0}; start it again")]
     Stopped(io::Error),
 }
 
-/// Listens where the options say. Port 0 takes a free one.
+/// Listens on the address of the options. Port 0 selects a free port.
 ///
 /// # Errors
-/// [`CodecServerError::Bind`].
+/// [`CodecServerError::Bind`] if the address is in use or does not belong to this machine.
 pub async fn bind(options: &CodecServerOptions) -> Result<TcpListener, CodecServerError> {
     let address = options.listen();
     TcpListener::bind(address).await.map_err(|error| CodecServerError::Bind { address, error })
 }
 
-/// Answers `POST /encode` and `POST /decode`, also below any path, until `stop` resolves; then it takes no more and
-/// finishes what it has begun (2 s at most).
+/// Answers `POST /encode` and `POST /decode`, also below any path, until `stop` resolves. It then accepts no more requests
+/// and finishes the open ones, for at most 2 s.
 ///
 /// # Errors
-/// [`CodecServerError::Open`], [`CodecServerError::Stopped`].
+/// [`CodecServerError::TokenRequired`] if other machines can reach the listener and the options have no token, and
+/// [`CodecServerError::Stopped`] if the listener fails.
 pub async fn serve(
     listener: TcpListener,
     options: CodecServerOptions,
     codec: Codec,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CodecServerError> {
-    serve_with(listener, options, codec, stop, PATIENCE).await
+    serve_with(listener, options, codec, stop, IDLE_TIMEOUT).await
 }
 
+/// [`serve`] with the given idle timeout.
 async fn serve_with(
     listener: TcpListener,
     options: CodecServerOptions,
     codec: Codec,
     stop: impl Future<Output = ()> + Send + 'static,
-    patience: Duration,
+    idle_timeout: Duration,
 ) -> Result<(), CodecServerError> {
     let address = listener.local_addr().map_err(CodecServerError::Stopped)?;
     if !options.allows(address) {
-        return Err(CodecServerError::Open { address });
+        return Err(CodecServerError::TokenRequired { address });
     }
-    let (tell, told) = oneshot::channel();
+    let (stopping, stop_began) = oneshot::channel();
     let stop = async move {
         stop.await;
-        // Nobody listens any more where the server has stopped by itself.
-        let _ = tell.send(());
+        // The receiver is gone if the server has already stopped by itself.
+        let _ = stopping.send(());
     };
-    let too_late = async {
-        if told.await.is_err() {
+    let stop_timeout = async {
+        if stop_began.await.is_err() {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(STOP_TIMEOUT).await;
     };
-    let serving = axum::serve(Connections::new(listener, patience), http::router(options, codec));
+    let serving = axum::serve(Connections::new(listener, idle_timeout), http::router(options, codec));
     tokio::select! {
         ended = serving.with_graceful_shutdown(stop).into_future() => ended.map_err(CodecServerError::Stopped),
-        () = too_late => Ok(()),
+        () = stop_timeout => Ok(()),
     }
 }

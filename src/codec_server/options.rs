@@ -1,4 +1,4 @@
-//! Where a codec server listens, which pages may ask it, and the token that everybody must show.
+//! Options of a codec server: its listen address, the pages that may use it, and the token that clients must send.
 
 use std::{fmt, net::SocketAddr};
 
@@ -12,7 +12,7 @@ use crate::{
     listen::{ListenAddress, ListenAddressError},
 };
 
-/// What a codec server needs to know.
+/// Options of a codec server.
 pub struct CodecServerOptions {
     listen: SocketAddr,
     origins: Vec<HeaderValue>,
@@ -23,51 +23,49 @@ impl fmt::Debug for CodecServerOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { listen, origins, token } = self;
         let token = token.as_ref().map(|_| "not shown");
-        let mut shown = out.debug_struct("CodecServerOptions");
-        shown.field("listen", listen).field("origins", origins).field("token", &token).finish()
+        let mut fields = out.debug_struct("CodecServerOptions");
+        fields.field("listen", listen).field("origins", origins).field("token", &token).finish()
     }
 }
 
-/// Why options make no codec server. Never holds the token.
+/// Reason why the options are invalid. It never contains the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// Other computers could ask without a token.
+    /// Other machines could use the server without a token.
     #[error(
-        "a codec server at {listen} would decrypt for every computer that reaches it; let it listen at 127.0.0.1, or set \
-         a token"
+        "a codec server on {listen} would decrypt for every machine that can reach it; listen on 127.0.0.1, or set a token"
     )]
-    Open {
-        /// Where it would listen.
+    TokenRequired {
+        /// The listen address.
         listen: SocketAddr,
     },
-    /// Not an address to listen at.
+    /// The text is not a listen address.
     #[error(
-        "{listen} is not an address to listen at ({problem}); write it as in 127.0.0.1:8081, localhost:8081 or 8081"
+        "{listen} is not a listen address ({problem}); use an address such as 127.0.0.1:8081, localhost:8081 or 8081"
     )]
     Listen {
-        /// What was given, quoted.
+        /// The text, quoted.
         listen: String,
-        /// What is wrong with it.
+        /// What is wrong with the text.
         problem: String,
     },
-    /// Not where a page can come from.
+    /// The text is not an origin of a page.
     #[error(
-        "{origin} is not where a page comes from; write it as in http://localhost:8233, without a path or a wildcard, once \
-         for each host"
+        "{origin} is not an origin; write one origin per host, such as http://localhost:8233, without a path or a wildcard"
     )]
     Origin {
-        /// What was given, quoted.
+        /// The text, quoted.
         origin: String,
     },
-    /// Not what a header can carry.
-    #[error("the codec server's token is empty, or has a space or a character that is not ASCII; set another one")]
+    /// The token cannot be sent in a header.
+    #[error("the codec server's token is empty, or contains a space or a non-ASCII character; set another one")]
     Token,
 }
 
-/// The address to listen at.
+/// Parses a listen address and looks up its host.
 ///
 /// # Errors
-/// [`OptionsError::Listen`].
+/// [`OptionsError::Listen`] if the text is not a listen address, or its host has no address.
 pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
     let refused = |problem: String| OptionsError::Listen { listen: quoted(text.trim()), problem };
     let listen: ListenAddress = text.parse().map_err(|error: ListenAddressError| refused(error.to_string()))?;
@@ -75,64 +73,65 @@ pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
 }
 
 impl CodecServerOptions {
-    /// `origins` are the pages that may ask, such as `http://localhost:8233`; a request without an origin comes from no
-    /// page. With a `token`, every request must bring it as `Authorization: Bearer`.
+    /// Checks the options. `origins` are the pages that may use the server, such as `http://localhost:8233`; a request
+    /// without an origin does not come from a page. Every request must send the `token` as `Authorization: Bearer`.
     ///
     /// # Errors
-    /// [`OptionsError`].
+    /// [`OptionsError::Origin`] if a text is not an origin, [`OptionsError::Token`] if the token cannot be sent in a
+    /// header, and [`OptionsError::TokenRequired`] if other machines can reach `listen` and there is no token.
     pub fn new(
         listen: SocketAddr,
         origins: impl IntoIterator<Item = impl AsRef<str>>,
         token: Option<SecretString>,
     ) -> Result<Self, OptionsError> {
         let origins = origins.into_iter().map(|text| origin(text.as_ref())).collect::<Result<_, _>>()?;
-        let can_travel = |token: &SecretString| {
+        let is_sendable = |token: &SecretString| {
             let token = token.expose_secret();
             !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        if token.as_ref().is_some_and(|token| !can_travel(token)) {
+        if token.as_ref().is_some_and(|token| !is_sendable(token)) {
             return Err(OptionsError::Token);
         }
         let options = Self { listen, origins, token };
-        if options.allows(listen) { Ok(options) } else { Err(OptionsError::Open { listen }) }
+        if options.allows(listen) { Ok(options) } else { Err(OptionsError::TokenRequired { listen }) }
     }
 
-    /// Where it is to listen.
+    /// The listen address. Port 0 selects a free port.
     #[must_use]
     pub const fn listen(&self) -> SocketAddr {
         self.listen
     }
 
-    /// Whether it may listen there: other computers need a token.
+    /// Whether the server may listen on `address`: a non-loopback address requires a token.
     pub(super) const fn allows(&self, address: SocketAddr) -> bool {
         address.ip().is_loopback() || self.token.is_some()
     }
 
-    /// As browsers send them.
+    /// The allowed origins, in the form in which browsers send them.
     pub(super) fn origins(&self) -> &[HeaderValue] {
         &self.origins
     }
 
-    /// Whether a request with this `Authorization` may go on. Takes the same time whatever the token's letters are.
+    /// Whether a request with this `Authorization` header is allowed. The comparison takes constant time.
     pub(super) fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
         let Some(token) = &self.token else { return true };
-        let shown = authorization.map(HeaderValue::as_bytes).and_then(|value| {
-            let (scheme, shown) = value.split_at_checked("Bearer ".len())?;
-            scheme.eq_ignore_ascii_case(b"Bearer ").then_some(shown)
+        let sent = authorization.map(HeaderValue::as_bytes).and_then(|value| {
+            let (scheme, sent) = value.split_at_checked("Bearer ".len())?;
+            scheme.eq_ignore_ascii_case(b"Bearer ").then_some(sent)
         });
-        shown.is_some_and(|shown| bool::from(shown.ct_eq(token.expose_secret().as_bytes())))
+        sent.is_some_and(|sent| bool::from(sent.ct_eq(token.expose_secret().as_bytes())))
     }
 }
 
-/// An origin in the form in which browsers send it.
+/// Parses an origin into the form in which browsers send it.
 fn origin(text: &str) -> Result<HeaderValue, OptionsError> {
     let refused = || OptionsError::Origin { origin: quoted(text) };
     let url = Url::parse(text).map_err(|_| refused())?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let has_user = !url.username().is_empty() || url.password().is_some();
-    // A browser sends the name of a host, so a pattern never matches.
-    let is_pattern = url.host_str().is_none_or(|host| host.contains('*'));
-    if !matches!(url.scheme(), "http" | "https") || !is_bare || has_user || is_pattern {
+    // Browsers send the name of a host, so a wildcard would never match.
+    let has_wildcard = url.host_str().is_none_or(|host| host.contains('*'));
+    if !matches!(url.scheme(), "http" | "https") || !is_bare || has_user || has_wildcard {
         return Err(refused());
     }
     HeaderValue::try_from(url.origin().ascii_serialization()).map_err(|_| refused())
@@ -147,19 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn other_computers_need_a_token() {
+    fn other_machines_need_a_token() {
         for listen in ["127.0.0.1:8888", "[::1]:0", "127.8.9.1:1"] {
             assert!(options(listen, &[], None).is_ok(), "{listen}");
         }
         for listen in ["0.0.0.0:8888", "[::]:8888", "192.168.1.2:1"] {
             let refused = options(listen, &[], None).unwrap_err();
-            assert_eq!(refused, OptionsError::Open { listen: listen.parse().unwrap() });
+            assert_eq!(refused, OptionsError::TokenRequired { listen: listen.parse().unwrap() });
             assert!(options(listen, &[], Some("secret")).is_ok(), "{listen}");
         }
     }
 
     #[test]
-    fn an_origin_is_taken_as_browsers_send_it() {
+    fn an_origin_is_normalised_as_browsers_send_it() {
         let good = [
             "http://localhost:8233",
             "HTTP://Localhost:8233/",
@@ -167,7 +166,7 @@ mod tests {
             "http://[::1]:80",
             "https://ünï.de",
         ];
-        let taken = options("127.0.0.1:0", &good, None).unwrap();
+        let accepted = options("127.0.0.1:0", &good, None).unwrap();
         let sent = [
             "http://localhost:8233",
             "http://localhost:8233",
@@ -175,7 +174,7 @@ mod tests {
             "http://[::1]",
             "https://xn--n-nga1b.de",
         ];
-        assert_eq!(taken.origins(), sent);
+        assert_eq!(accepted.origins(), sent);
         let bad = [
             "*",
             "https://*.example",
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_address_is_quoted_with_what_is_wrong_and_how_to_write_it() {
+    async fn an_invalid_address_is_quoted_with_the_mistake_and_an_example() {
         assert_eq!(resolve_listen("localhost:8081").await, Ok("127.0.0.1:8081".parse().unwrap()));
         for text in ["", "localhost", "http://localhost:8081", "name.invalid:1"] {
             let refused = resolve_listen(text).await.unwrap_err().to_string();

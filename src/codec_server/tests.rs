@@ -1,4 +1,4 @@
-//! A real server, asked over real connections.
+//! Tests of a real server over real connections.
 
 use std::{
     net::SocketAddr,
@@ -22,8 +22,8 @@ use crate::encryption::{Key, KeyRing, sample_key};
 const PAGE: &str = "http://localhost:8233";
 const PLAIN: &str = r#"{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"InNlY3JldCI="}]}"#;
 
-/// Long enough for a loaded machine, short enough to notice a hang.
-const HANG: Duration = Duration::from_secs(20);
+/// Long enough for a busy machine, short enough to detect a hang.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 struct Server {
     address: SocketAddr,
@@ -41,7 +41,7 @@ fn codec(active: &str, key: Key) -> Codec {
     Codec::new(Arc::new(KeyRing::new(active, keys).unwrap()), false)
 }
 
-async fn start(token: Option<&str>, patience: Duration) -> Server {
+async fn start(token: Option<&str>, idle_timeout: Duration) -> Server {
     let options = options(token);
     let listener = bind(&options).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -50,19 +50,19 @@ async fn start(token: Option<&str>, patience: Duration) -> Server {
         let _ = stopped.await;
     };
     let codec = codec("test-key-id", sample_key());
-    let task = tokio::spawn(serve_with(listener, options, codec, stopped, patience));
+    let task = tokio::spawn(serve_with(listener, options, codec, stopped, idle_timeout));
     Server { address, stop: Some(stop), task }
 }
 
-/// A status, the lines of the header in lower case, and the body.
+/// A response: its status, the header in lower case, and the body.
 #[derive(Debug)]
-struct Answer {
+struct Reply {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Answer {
+impl Reply {
     fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
@@ -79,37 +79,37 @@ impl Server {
     }
 
     /// Sends these bytes and reads until the server closes the connection.
-    async fn send(&self, text: &str) -> Answer {
+    async fn send(&self, text: &str) -> Reply {
         let mut stream = self.connect().await;
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut read = Vec::new();
-        timeout(HANG, stream.read_to_end(&mut read)).await.unwrap().unwrap();
+        timeout(TEST_TIMEOUT, stream.read_to_end(&mut read)).await.unwrap().unwrap();
         let read = String::from_utf8(read).unwrap();
         let (head, body) = read.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+        Reply { status, head: head.to_lowercase(), body: body.to_owned() }
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let length = body.len();
         let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
         let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n");
         self.send(&format!("{head}{headers}\r\n{body}")).await
     }
 
-    async fn post(&self, path: &str, body: &str) -> Answer {
+    async fn post(&self, path: &str, body: &str) -> Reply {
         self.ask("POST", path, &[], body).await
     }
 
     async fn end(mut self) {
         drop(self.stop.take());
-        timeout(HANG, self.task).await.unwrap().unwrap().unwrap();
+        timeout(TEST_TIMEOUT, self.task).await.unwrap().unwrap().unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_is_encoded_is_decoded_below_any_path() {
-    let server = start(None, PATIENCE).await;
+async fn encoded_payloads_are_decoded_below_any_path() {
+    let server = start(None, IDLE_TIMEOUT).await;
     for path in ["", "/", "/default", "/a/b%20c"] {
         let sealed = server.post(&format!("{}/encode", path.trim_end_matches('/')), PLAIN).await;
         assert_eq!((sealed.status, sealed.header("content-type")), (200, Some("application/json")));
@@ -124,8 +124,8 @@ async fn what_is_encoded_is_decoded_below_any_path() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_is_refused_in_a_sentence_without_content() {
-    let server = start(None, PATIENCE).await;
+async fn an_invalid_request_is_refused_with_a_message_without_content() {
+    let server = start(None, IDLE_TIMEOUT).await;
     let get = server.ask("GET", "/decode", &[], "").await;
     assert_eq!((get.status, get.header("allow")), (405, Some("post, options")));
     let download = server.post("/default/download?preserveStorageRefs=true", PLAIN).await;
@@ -143,8 +143,8 @@ async fn what_cannot_be_answered_is_refused_in_a_sentence_without_content() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_there_is_named_and_nothing_is_sent_back() {
-    let server = start(None, PATIENCE).await;
+async fn a_missing_key_is_named_and_nothing_is_decoded() {
+    let server = start(None, IDLE_TIMEOUT).await;
     let other = codec("other", Key::from_bytes(&[1; 32]));
     let sealed =
         crate::temporal::codec_json(&other, crate::temporal::CodecDirection::Encode, PLAIN.as_bytes()).unwrap();
@@ -160,24 +160,24 @@ async fn a_key_that_is_not_there_is_named_and_nothing_is_sent_back() {
 
 #[tokio::test]
 async fn a_body_of_more_than_4_mib_is_refused_before_it_is_read() {
-    let server = start(None, PATIENCE).await;
+    let server = start(None, IDLE_TIMEOUT).await;
     let head = "POST /decode HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
-    let declared = server.send(&format!("{head}content-length: {}\r\n\r\n", http::LARGEST + 1)).await;
+    let declared = server.send(&format!("{head}content-length: {}\r\n\r\n", http::MAX_BODY_BYTES + 1)).await;
     assert_eq!(declared.status, 413);
     assert!(declared.error().contains("4 MiB"), "{declared:?}");
-    // In parts that do not say how many they are; this one byte over the limit is the last that is sent.
-    let part = http::LARGEST + 1;
+    // A chunked body does not declare its length. This chunk ends one byte over the limit.
+    let part = http::MAX_BODY_BYTES + 1;
     let chunked =
         server.send(&format!("{head}transfer-encoding: chunked\r\n\r\n{part:x}\r\n{}", "x".repeat(part))).await;
     assert_eq!(chunked.status, 413);
-    let filled = format!(r#"{{"payloads":[{{"data":"{}"}}]}}"#, "A".repeat(http::LARGEST - 100));
+    let filled = format!(r#"{{"payloads":[{{"data":"{}"}}]}}"#, "A".repeat(http::MAX_BODY_BYTES - 100));
     assert_eq!(server.post("/decode", &filled).await.status, 200);
     server.end().await;
 }
 
 #[tokio::test]
-async fn only_the_named_pages_may_ask() {
-    let server = start(Some("s3cret"), PATIENCE).await;
+async fn only_allowed_pages_may_use_the_server() {
+    let server = start(Some("s3cret"), IDLE_TIMEOUT).await;
     let asks = [
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "authorization,authorization-extras,content-type,x-namespace"),
@@ -194,7 +194,7 @@ async fn only_the_named_pages_may_ask() {
     let token = ("authorization", "Bearer s3cret");
     let allowed = server.ask("POST", "/encode", &[("origin", PAGE), token], PLAIN).await;
     assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, Some(PAGE)));
-    // A page must be able to read that it lacks the token.
+    // A page must be able to read the error about the missing token.
     let refused = server.ask("POST", "/encode", &[("origin", PAGE)], PLAIN).await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(PAGE)));
 
@@ -211,8 +211,8 @@ async fn only_the_named_pages_may_ask() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_of_everybody() {
-    let server = start(Some("s3cret"), PATIENCE).await;
+async fn every_request_needs_the_token() {
+    let server = start(Some("s3cret"), IDLE_TIMEOUT).await;
     for headers in [&[][..], &[("authorization", "Bearer s3cres")], &[("authorization", "Basic s3cret")]] {
         let refused = server.ask("POST", "/decode", headers, PLAIN).await;
         assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("bearer realm=\"codec server\"")));
@@ -224,9 +224,9 @@ async fn a_token_is_asked_of_everybody() {
 }
 
 #[tokio::test]
-async fn a_connection_that_asks_nothing_is_closed_however_it_drags_on() {
-    let patience = Duration::from_millis(400);
-    let server = start(None, patience).await;
+async fn a_connection_without_a_complete_request_is_closed_after_the_timeout() {
+    let idle_timeout = Duration::from_millis(400);
+    let server = start(None, idle_timeout).await;
     let begun = Instant::now();
     let mut silent = server.connect().await;
     let mut dripping = server.connect().await;
@@ -243,14 +243,14 @@ async fn a_connection_that_asks_nothing_is_closed_however_it_drags_on() {
         let read = silent.read(&mut [0; 1]).await;
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     };
-    timeout(HANG, async { tokio::join!(drip, nothing) }).await.unwrap();
-    assert!(begun.elapsed() >= patience);
+    timeout(TEST_TIMEOUT, async { tokio::join!(drip, nothing) }).await.unwrap();
+    assert!(begun.elapsed() >= idle_timeout);
     assert_eq!(server.post("/encode", PLAIN).await.status, 200);
     server.end().await;
 }
 
 #[tokio::test]
-async fn connections_without_end_do_not_keep_others_out() {
+async fn idle_connections_do_not_block_others() {
     let server = start(None, Duration::from_millis(400)).await;
     let mut idle = Vec::new();
     for _ in 0..100 {
@@ -261,24 +261,24 @@ async fn connections_without_end_do_not_keep_others_out() {
 }
 
 #[tokio::test]
-async fn a_stop_closes_connections_that_wait_and_leaves_hanging_ones() {
-    let server = start(None, PATIENCE).await;
+async fn a_stop_closes_idle_connections_and_does_not_wait_for_hanging_ones() {
+    let server = start(None, IDLE_TIMEOUT).await;
     let mut hanging = server.connect().await;
     hanging.write_all(b"POST /decode HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{").await.unwrap();
     let _idle = server.connect().await;
     assert_eq!(server.post("/encode", PLAIN).await.status, 200);
     let begun = Instant::now();
     server.end().await;
-    assert!(begun.elapsed() < PATIENCE / 2);
+    assert!(begun.elapsed() < IDLE_TIMEOUT / 2);
 }
 
 #[tokio::test]
-async fn a_listener_that_others_reach_is_refused_whatever_the_options_say() {
+async fn a_listener_that_other_machines_can_reach_is_refused_without_a_token() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let codec = codec("test-key-id", sample_key());
     let refused = serve(listener, options(None), codec, std::future::pending()).await;
-    assert!(matches!(refused, Err(CodecServerError::Open { .. })));
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = CodecServerOptions::new(taken.local_addr().unwrap(), [PAGE], None).unwrap();
+    assert!(matches!(refused, Err(CodecServerError::TokenRequired { .. })));
+    let occupied = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = CodecServerOptions::new(occupied.local_addr().unwrap(), [PAGE], None).unwrap();
     assert!(matches!(bind(&options).await, Err(CodecServerError::Bind { .. })));
 }
