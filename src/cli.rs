@@ -1,4 +1,4 @@
-//! The command line, as data. Decides nothing but what this program is called.
+//! The command line, as data.
 
 #![expect(clippy::doc_markdown, reason = "doc comments are the help text here, where backticks would show")]
 
@@ -28,25 +28,27 @@ pub use start::StartArgs;
 
 use values::{seconds, seed};
 
-/// See retries hit a shared database, live, and the stock stay right.
+/// Watch Temporal retry activities, and an idempotency key keep the stock right
 #[derive(Debug, Parser)]
-#[command(name = "idempotence", version, about, long_about = None, max_term_width = 100)]
+#[command(name = "idempotence", version, long_about = None, max_term_width = 100)]
 #[command(long_version = version::LONG.as_str())]
 pub struct Cli {
+    /// The settings that flags override.
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// The command; `None` is [`CommandArgs::Dashboard`].
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
 }
 
-/// The name under which the Temporal CLI finds an extension command, and how people call that one then.
+/// The file name by which the Temporal CLI finds this program as an extension, and the command that runs it then.
 const EXTENSION: (&str, &str) = ("temporal-idempotence", "temporal idempotence");
 
 impl Cli {
-    /// The command line of this process.
+    /// Parses the command line of this process. Help and errors name the program as it was called.
     ///
     /// # Errors
-    /// The answer to a request for help or the version, or to a wrong command line. It names the program as it was called.
+    /// The command line is wrong, or asks for help or the version; the error is the answer.
     pub fn of_process() -> Result<Self, clap::Error> {
         Self::of(std::env::args_os())
     }
@@ -62,247 +64,282 @@ impl Cli {
     }
 }
 
+/// A command and its arguments.
 #[derive(Debug, Subcommand)]
 pub enum CommandArgs {
-    /// The dashboard; what runs without a command too. Without a terminal it runs `demo`
+    /// Open the dashboard (the default); without a terminal, run `demo`
     Dashboard(DashboardArgs),
-    /// A worker, until SIGINT, SIGTERM or SIGHUP
+    /// Run a worker until SIGINT, SIGTERM or SIGHUP
     Worker(WorkerArgs),
-    /// The embedded Temporal dev server alone, until SIGINT, SIGTERM or SIGHUP
+    /// Run only the embedded Temporal dev server, until a signal
     Server(ServerArgs),
-    /// Decrypt payloads for Temporal's own pages and commands, until SIGINT, SIGTERM or SIGHUP
+    /// Decrypt payloads for Temporal's Web UI and CLI, until a signal
     CodecServer(CodecServerArgs),
-    /// Start one order and wait for it
+    /// Send one order and wait for it
     Start(StartArgs),
-    /// Play a scenario without a terminal, and judge it
+    /// Run a scenario without the UI and check the result
     Demo(DemoArgs),
-    /// Tell the whole story in steps, a key for each; for a talk
+    /// Present the story step by step, one key per step
     Walkthrough(WalkthroughArgs),
-    /// Show a recording again: no server, no worker, no database
+    /// Play back a recording; needs no server, worker or database
     Replay(ReplayArgs),
-    /// Make pictures of a recording: a screen as SVG, or all as an asciinema cast
+    /// Export a recording: one screen as SVG or everything as a cast
     Export(ExportArgs),
     /// Check the database against its journal
     Audit(AuditArgs),
-    /// Put the seed's starting document back; the old journal is kept under another name
+    /// Reset the database; the old journal is renamed, not deleted
     Reset(ResetArgs),
-    /// Show every setting and where it comes from
+    /// Show every setting and its source
     Config(ConfigArgs),
-    /// Name the keys of payload encryption, or make one
+    /// List or create payload-encryption keys
     Keys(KeysArgs),
-    /// Look whether all is as it must be, and say what mends what is not
+    /// Check the setup and suggest fixes
     Doctor(DoctorArgs),
     /// Run a program that ends when standard input closes
     #[command(hide = true)]
     Supervise(SuperviseArgs),
 }
 
+/// Arguments of `dashboard`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DashboardArgs {
-    /// Do not start a worker; `w` starts one
+    /// Do not start a worker; the key `w` starts one
     #[arg(long)]
     pub no_worker: bool,
-    /// Seed of the fault plan [default: drawn]
+    /// Seed of the fault plan [default: random]
     #[arg(long, value_name = "NUMBER", value_parser = seed)]
     pub seed: Option<Seed>,
-    /// Allow planned faults on a server that is not on this machine
+    /// Allow planned faults on a server of another machine
     #[arg(long)]
     pub remote_faults: bool,
-    /// Write down what happens, for `replay`
+    /// Record to FILE for `replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }
 
+/// Arguments of `worker`.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
-    /// Fault plan for orders that bring none
+    /// Fault plan for orders that specify none
     #[arg(long, value_name = "PLAN", default_value_t = FaultPlan::none())]
     pub faults: FaultPlan,
-    /// Guard for orders that bring none: ledger, last-order or off
-    #[arg(long, default_value_t = Guard::Ledger)]
+    /// Guard for orders that specify none: ledger, last-order
+    /// or off
+    #[arg(long, default_value_t = Guard::Ledger, verbatim_doc_comment)]
     pub guard: Guard,
-    /// Seed of the fault plan for orders that bring none
+    /// Fault seed for orders that specify none
     #[arg(long, value_name = "NUMBER", value_parser = seed, default_value_t = 0)]
     pub seed: Seed,
-    /// Allow planned faults on a server that is not on this machine
+    /// Allow planned faults on a server of another machine
     #[arg(long)]
     pub remote_faults: bool,
-    /// End when standard input closes, as it does when the parent dies
+    /// Exit when standard input closes, which it does when the parent dies
     #[arg(long, hide = true)]
     pub with_parent: bool,
 }
 
+/// Arguments of `server`.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// End when standard input closes, as it does when the parent dies
+    /// Exit when standard input closes, which it does when the parent dies
     #[arg(long, hide = true)]
     pub with_parent: bool,
 }
 
-/// How an order is treated by our workers.
+/// How our workers process an order.
 #[derive(Debug, Clone, Default, Args)]
-pub struct TermsArgs {
-    /// Fault plan: a preset (seed, after-commit-once, crash-after-commit, none) or rules [default: seed on this
-    /// machine, none elsewhere, or as the scenario says]
-    #[arg(long, value_name = "PLAN")]
+pub struct ProcessingArgs {
+    /// Fault plan: a preset (seed, after-commit-once,
+    /// crash-after-commit, none) or rules [default: from
+    /// the scenario, or seed on this machine and none on
+    /// others]
+    #[arg(long, value_name = "PLAN", verbatim_doc_comment)]
     pub faults: Option<FaultPlan>,
-    /// ledger, last-order or off [default: ledger, or as the scenario says]
-    #[arg(long)]
+    /// Guard: ledger, last-order or off [default: from the
+    /// scenario, or ledger]
+    #[arg(long, verbatim_doc_comment)]
     pub guard: Option<Guard>,
-    /// Seed of the fault plan [default: drawn, or as the scenario says]
-    #[arg(long, value_name = "NUMBER", value_parser = seed)]
+    /// Seed of the fault plan [default: from the scenario,
+    /// or random]
+    #[arg(long, value_name = "NUMBER", value_parser = seed, verbatim_doc_comment)]
     pub seed: Option<Seed>,
-    /// Allow planned faults on a server that is not on this machine
+    /// Allow planned faults on a server of another machine
     #[arg(long)]
     pub remote_faults: bool,
 }
 
+/// Arguments of `demo`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DemoArgs {
     /// Name or file of the scenario [default: seed]
     pub scenario: Option<String>,
-    /// Name the scenarios that are built in
+    /// List the built-in scenarios
     #[arg(long, conflicts_with_all = ["scenario", "all"])]
     pub list: bool,
-    /// Play every scenario that is built in, and print a table
+    /// Run every built-in scenario and print a table
     #[arg(long, conflicts_with_all = ["scenario", "record", "faults", "guard", "seed"])]
     pub all: bool,
+    /// How the orders are processed.
     #[command(flatten)]
-    pub terms: TermsArgs,
-    /// Write down what happens, for `replay`
+    pub processing: ProcessingArgs,
+    /// Record to FILE for `replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// Arguments of `walkthrough`.
 #[derive(Debug, Clone, Args)]
 pub struct WalkthroughArgs {
-    /// A walkthrough of your own, in Markdown [default: the one that is built in]
+    /// Markdown file of a walkthrough [default: the built-in one]
     pub file: Option<PathBuf>,
-    /// Show the speaker's notes of a walkthrough that runs in another terminal
+    /// Show the notes of the walkthrough in another terminal
     #[arg(long, conflicts_with_all = ["file", "record"])]
     pub notes: bool,
-    /// How fast the screen shows what happens: live, calm or slow; the key P changes it
-    #[arg(long, default_value_t = Pace::default())]
+    /// How fast the screen changes: live, calm or slow; the
+    /// key `P` changes it
+    #[arg(long, default_value_t = Pace::default(), verbatim_doc_comment)]
     pub pace: Pace,
-    /// Allow planned faults on a server that is not on this machine
+    /// Allow planned faults on a server of another machine
     #[arg(long)]
     pub remote_faults: bool,
-    /// Write down what happens, for `replay`
+    /// Record to FILE for `replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }
 
+/// Arguments of `replay`.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
-    /// File of a recording, or the name of one that is built in [default: walkthrough]
+    /// File or built-in recording [default: walkthrough]
     pub recording: Option<String>,
 }
 
+/// Arguments of `export`.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// File of a recording, or the name of one that is built in; - reads standard input [default: walkthrough]
+    /// File or built-in recording; - is standard input
+    /// [default: walkthrough]
+    #[arg(verbatim_doc_comment)]
     pub recording: Option<String>,
-    /// Write one screen to this file; - is standard output, and the default when that is not a terminal
-    #[arg(long, value_name = "FILE")]
+    /// Write one screen to FILE; - is standard output,
+    /// which is the default if it is not a terminal
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     pub svg: Option<PathBuf>,
-    /// Write all screens to this file, for asciinema's player; - is standard output
-    #[arg(long, value_name = "FILE")]
+    /// Write an asciinema cast to FILE; - is standard
+    /// output
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     pub cast: Option<PathBuf>,
-    /// Which screen: the first that shows this text
+    /// Select the first screen that shows TEXT
     #[arg(long, value_name = "TEXT")]
     pub when: Option<String>,
-    /// Which screen: seconds since the beginning, or behind --when [default: the last]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Select the screen at this time, from the start or
+    /// after the --when match [default: the last screen]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, verbatim_doc_comment)]
     pub at: Option<Duration>,
-    /// Columns and rows
+    /// Columns and rows of the screen
     #[arg(long, value_name = "COLUMNSxROWS", default_value = "100x30")]
     pub size: ScreenSize,
 }
 
-/// Columns and rows of a terminal.
+/// The size of a screen, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScreenSize {
+    /// Columns.
     pub width: u16,
+    /// Rows.
     pub height: u16,
 }
 
-/// The largest screen that is drawn, in columns and in rows.
-const LARGEST: u16 = 500;
+/// The largest width and height of a screen, in cells.
+const MAX_CELLS: u16 = 500;
 
 impl FromStr for ScreenSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().ok().filter(|number| (1..=LARGEST).contains(number));
+        let number = |text: &str| text.parse().ok().filter(|number| (1..=MAX_CELLS).contains(number));
         let parts = text.split_once('x').and_then(|(width, height)| Some((number(width)?, number(height)?)));
-        let (width, height) = parts.ok_or_else(|| format!("give columns and rows up to {LARGEST}, as in 80x24"))?;
+        let (width, height) = parts.ok_or_else(|| format!("give columns and rows up to {MAX_CELLS}, e.g. 80x24"))?;
         Ok(Self { width, height })
     }
 }
 
+/// Arguments of `audit`.
 #[derive(Debug, Clone, Args)]
 pub struct AuditArgs {
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// Arguments of `reset`.
 #[derive(Debug, Clone, Args)]
 pub struct ResetArgs {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub yes: bool,
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// Arguments of `config`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// Arguments of `codec-server`.
 #[derive(Debug, Clone, Args)]
 pub struct CodecServerArgs {
-    /// Where to listen; elsewhere than on this machine it needs IDEMPOTENCE_CODEC_TOKEN
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081")]
+    /// Where to listen; a non-loopback address requires
+    /// IDEMPOTENCE_CODEC_TOKEN
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081", verbatim_doc_comment)]
     pub listen: String,
-    /// A Web UI that may ask, as https://HOST; may be repeated [default: those of the dev server and of Docker Compose,
-    /// http://localhost:8233 and http://localhost:8080]
-    #[arg(long, value_name = "URL")]
+    /// Allowed Web UI origin, e.g. https://HOST; can be
+    /// repeated [default: http://localhost:8233 (dev
+    /// server) and http://localhost:8080 (Docker Compose)]
+    #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub ui_origin: Vec<String>,
 }
 
+/// Arguments of `keys`.
 #[derive(Debug, Clone, Args)]
 pub struct KeysArgs {
+    /// `None` lists the keys.
     #[command(subcommand)]
     pub command: Option<KeysCommand>,
 }
 
+/// What to do with the keys.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key of 32 random bytes and put it into the key file
+    /// Create a key of 32 random bytes in the key file
     Add {
-        /// Its name, which is no secret [default: DATACONVERTER_ENCRYPTION_KEY_ID]
+        /// Key name (not secret) [default: DATACONVERTER_ENCRYPTION_KEY_ID]
         id: Option<String>,
     },
 }
 
+/// Arguments of `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// One JSON object on standard output
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+/// Arguments of `supervise`.
 #[derive(Debug, Clone, Args)]
 pub struct SuperviseArgs {
+    /// The program
     pub program: OsString,
+    /// Its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
 }

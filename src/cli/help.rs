@@ -1,10 +1,10 @@
-//! A command's help shows the settings that the command uses; it accepts the others all the same.
+//! Help of a command, which shows only the settings that the command uses. The command accepts the others too.
 
 use clap::{Arg, Command};
 
 use crate::config::Area;
 
-/// The parts of the settings that the command `name` uses.
+/// Returns the parts of the settings that the command `name` uses.
 fn used_by(name: &str) -> &'static [Area] {
     match name {
         "worker" => Area::WORKER,
@@ -19,7 +19,7 @@ fn used_by(name: &str) -> &'static [Area] {
     }
 }
 
-/// Hides the settings that a command does not use in its help.
+/// Hides the settings that a command does not use from its help.
 pub(super) fn tailored(command: Command) -> Command {
     let settings: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     command.mut_subcommands(|subcommand| {
@@ -33,6 +33,8 @@ pub(super) fn tailored(command: Command) -> Command {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+
+    use clap::CommandFactory as _;
 
     use crate::cli::Cli;
 
@@ -60,6 +62,19 @@ mod tests {
             }
             for flag in hidden {
                 assert!(!help.contains(flag), "{command} shows {flag}:\n{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        let mut commands: Vec<_> =
+            Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        commands.extend([String::new(), "keys add".to_owned()]);
+        for command in commands {
+            let help = answer(&format!("idempotence {command} --help").replace("  ", " "));
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{command}: {line}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The flags that are settings.
+//! The flags that override settings.
 
 use std::path::PathBuf;
 
@@ -6,64 +6,78 @@ use clap::Args;
 
 use crate::config::Flags;
 
-/// Settings; each has a name in the environment and in `.env` too, and a key in the settings file.
+/// Flags that override settings. Each setting also has a name in the environment and in `.env`, and a key in the settings
+/// file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// Temporal server, host:port [TEMPORAL_ADDRESS; default localhost:7233]
+    /// Temporal server [TEMPORAL_ADDRESS; default: localhost:7233]
     #[arg(long, global = true, value_name = "HOST:PORT")]
     address: Option<String>,
-    /// Temporal namespace [TEMPORAL_NAMESPACE; default default]
+    /// Temporal namespace [TEMPORAL_NAMESPACE; default: default]
     #[arg(long, global = true)]
     namespace: Option<String>,
-    /// Profile in Temporal's own temporal.toml to take the rest from [TEMPORAL_PROFILE; default default]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Profile in Temporal's temporal.toml that supplies everything not
+    /// set here [TEMPORAL_PROFILE; default: default]
+    #[arg(long, global = true, value_name = "NAME", verbatim_doc_comment)]
     profile: Option<String>,
-    /// Connect with TLS; certificates and an API key mean it too [TEMPORAL_TLS]
+    /// Connect with TLS; implied by certificates or an API key [TEMPORAL_TLS]
     #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tls: Option<String>,
-    /// Client certificate, for mutual TLS [TEMPORAL_TLS_CERT]
+    /// Client certificate for mutual TLS [TEMPORAL_TLS_CERT]
     #[arg(long, global = true, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
     /// Private key of the client certificate [TEMPORAL_TLS_KEY]
     #[arg(long, global = true, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Authority that signs the server's certificate [TEMPORAL_SERVER_ROOT_CA_CERT; default: those of the system]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Authority that signs the server's certificate
+    /// [TEMPORAL_SERVER_ROOT_CA_CERT; default: those of the system]
+    #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     server_root_ca_cert: Option<PathBuf>,
-    /// Name to verify in the server's certificate [TEMPORAL_SERVER_NAME; default: the host]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Name to verify in the server's certificate
+    /// [TEMPORAL_SERVER_NAME; default: the host]
+    #[arg(long, global = true, value_name = "NAME", verbatim_doc_comment)]
     server_name: Option<String>,
-    /// Take any certificate of the server: only for tests [TEMPORAL_INSECURE_SKIP_VERIFY]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Accept any server certificate (testing only)
+    /// [TEMPORAL_INSECURE_SKIP_VERIFY]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true", verbatim_doc_comment)]
     insecure_skip_verify: Option<String>,
-    /// Encrypt what Temporal stores [ENCRYPT_PAYLOAD, with DATACONVERTER_ENCRYPTION_KEY_ID]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Encrypt what Temporal stores
+    /// [ENCRYPT_PAYLOAD, with the key whose id is
+    /// DATACONVERTER_ENCRYPTION_KEY_ID]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true", verbatim_doc_comment)]
     encrypt_payload: Option<String>,
-    /// Temporal task queue [TASKQUEUE; default inventory-task-queue]
+    /// Temporal task queue [TASKQUEUE; default: inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
-    /// The JSON database [DATABASE; default database/inventory.json in this project's checkout or where it already is,
-    /// else inventory.json in the user's state folder]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// JSON database [DATABASE; default:
+    /// database/inventory.json in this project's checkout or
+    /// if it exists, otherwise inventory.json in the user's
+    /// state folder]
+    #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     database: Option<PathBuf>,
-    /// The `temporal` program for the embedded server [TEMPORAL_CLI]
+    /// `temporal` program that runs the embedded server [TEMPORAL_CLI]
     #[arg(long, global = true, value_name = "FILE")]
     temporal_cli: Option<PathBuf>,
-    /// Colours: terminal, contrast, colour-blind or mono [IDEMPOTENCE_THEME; NO_COLOR means mono]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Colours: terminal, contrast, colour-blind or mono
+    /// [IDEMPOTENCE_THEME; NO_COLOR means mono]
+    #[arg(long, global = true, value_name = "NAME", verbatim_doc_comment)]
     theme: Option<String>,
-    /// ASCII characters only, or with `=false` all characters [IDEMPOTENCE_ASCII; default: as locale and TERM say]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// ASCII characters only; `=false` allows all characters
+    /// [IDEMPOTENCE_ASCII; default: from locale and TERM]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true", verbatim_doc_comment)]
     ascii: Option<String>,
-    /// Nothing moves without need [IDEMPOTENCE_STILL]
+    /// Reduce motion [IDEMPOTENCE_STILL]
     #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     still: Option<String>,
-    /// One line per event instead of a screen, as for a screen reader [IDEMPOTENCE_PLAIN; default: as TERM says]
-    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Print one line per event instead of a screen, e.g.
+    /// for a screen reader
+    /// [IDEMPOTENCE_PLAIN; default: from TERM]
+    #[arg(long, global = true, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true", verbatim_doc_comment)]
     plain: Option<String>,
-    /// Do not read the file .env of the current folder [IDEMPOTENCE_NO_ENV_FILE]
-    #[arg(long, global = true)]
+    /// Do not read .env in the current folder
+    /// [IDEMPOTENCE_NO_ENV_FILE]
+    #[arg(long, global = true, verbatim_doc_comment)]
     no_env_file: bool,
 }
 

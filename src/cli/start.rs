@@ -4,9 +4,10 @@ use std::{convert::Infallible, time::Duration};
 
 use clap::Args;
 
-use super::{TermsArgs, values};
+use super::{ProcessingArgs, values};
 use crate::domain::{OrderId, ProductId};
 
+/// Arguments of `start`.
 #[derive(Debug, Clone, Args)]
 pub struct StartArgs {
     /// 1 to 128 printable ASCII characters
@@ -15,35 +16,37 @@ pub struct StartArgs {
     /// 1 to 128 printable ASCII characters
     #[arg(default_value = "123456")]
     pub product_id: ProductId,
-    /// Units, from 1 on
+    /// Number of units, 1 or more
     #[arg(default_value_t = 999, allow_negative_numbers = true, value_parser = values::quantity)]
     pub quantity: i64,
-    /// Taken, as the original demo's starter took one, and forgotten at once
-    #[arg(value_parser = forget)]
-    pub payment: Option<Forgotten>,
-    /// [default: order-<ORDER_ID>]
+    /// Accepted for compatibility; ignored
+    #[arg(value_parser = ignore)]
+    pub payment: Option<Ignored>,
+    /// Workflow id [default: order-<ORDER_ID>]
     #[arg(long, value_name = "ID", value_parser = values::workflow_id)]
     pub workflow_id: Option<String>,
-    /// Stop waiting after this long, as in 30s, 2m or 1h; the order stays open
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    /// Stop waiting after this time, e.g. 30s, 2m or 1h;
+    /// the order stays open
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, verbatim_doc_comment)]
     pub timeout: Option<Duration>,
-    /// Start the order, print its workflow id and run id, and do not wait
+    /// Print the workflow id and run id, and do not wait
     #[arg(long, conflicts_with = "timeout")]
     pub no_wait: bool,
+    /// How the order is processed.
     #[command(flatten)]
-    pub terms: TermsArgs,
-    /// One JSON object on standard output
+    pub processing: ProcessingArgs,
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// What was said, and is not kept: nothing can log or show it.
+/// A value that is not kept, so that nothing can log or show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forgotten;
+pub struct Ignored;
 
-#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
-const fn forget(_: &str) -> Result<Forgotten, Infallible> {
-    Ok(Forgotten)
+#[expect(clippy::unnecessary_wraps, reason = "clap requires a parser that returns a result")]
+const fn ignore(_: &str) -> Result<Ignored, Infallible> {
+    Ok(Ignored)
 }
 
 #[cfg(test)]
@@ -62,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_is_taken_and_forgotten() {
+    fn a_payment_is_accepted_and_ignored() {
         let args = start(&["11235", "123456", "999", "VISA-12345", "--faults", "none"]).unwrap();
-        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Forgotten)));
+        assert_eq!((args.order_id.as_str(), args.quantity, args.payment), ("11235", 999, Some(Ignored)));
         assert!(!format!("{args:?}").contains("VISA"), "{args:?}");
         assert!(start(&["11235", "123456", "999", "VISA-12345", "more"]).is_err());
         assert!(start(&["A12", "--no-wait", "--timeout", "3s"]).is_err());

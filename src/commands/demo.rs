@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{App, Beginning, Core, Link, Message, Programme, ScenarioRun, Worker},
-    cli::{DemoArgs, TermsArgs},
+    cli::{DemoArgs, ProcessingArgs},
     config::Settings,
     domain::Guard,
     faults::FaultPlan,
@@ -86,7 +86,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
 async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result<ExitCode, Failure> {
     let all = scenarios::all()?;
     for scenario in &all {
-        allowed(settings, scenario, args.terms.remote_faults)?;
+        allowed(settings, scenario, args.processing.remote_faults)?;
     }
     let backend = backend(settings, args.json).await?;
     let mut reports = Vec::with_capacity(all.len());
@@ -118,7 +118,7 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
 
 /// The scenario as the command line wants it. What it says of attempts does not hold for other faults.
 fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result<Scenario, Failure> {
-    let TermsArgs { faults, guard, seed, remote_faults } = &args.terms;
+    let ProcessingArgs { faults, guard, seed, remote_faults } = &args.processing;
     // The demo of somebody who only has a server elsewhere goes without faults.
     let unasked = args.scenario.is_none() && faults.is_none() && !remote_faults && !settings.address.is_loopback();
     let faults = if unasked { Some(FaultPlan::none()) } else { faults.clone() };

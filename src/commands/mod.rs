@@ -35,7 +35,7 @@ pub use failure::Failure;
 pub use print::{answer, finish};
 
 use crate::{
-    cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, TermsArgs},
+    cli::{Cli, CommandArgs, DashboardArgs, DemoArgs, ProcessingArgs},
     config::{Area, Effective, Flags, Settings, private as make_private},
     faults::{FaultPlan, Preset},
     temporal::Transport,
@@ -146,8 +146,8 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
         return Box::pin(dashboard::run(settings, args)).await;
     };
     print::problem(&format!("{why}, so this runs: idempotence demo"));
-    let terms = TermsArgs { seed: args.seed, remote_faults: args.remote_faults, ..TermsArgs::default() };
-    let demo = DemoArgs { terms, ..DemoArgs::default() };
+    let processing = ProcessingArgs { seed: args.seed, remote_faults: args.remote_faults, ..ProcessingArgs::default() };
+    let demo = DemoArgs { processing, ..DemoArgs::default() };
     Box::pin(demo::run(settings, demo)).await
 }
 

@@ -22,9 +22,9 @@ use crate::{
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
     let limit = args.timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
     let _log = log::to_file(&settings);
-    let faults = faults_for(&settings, args.terms.faults.as_ref(), args.terms.remote_faults)?;
-    let seed = args.terms.seed.unwrap_or_else(drawn_seed);
-    let guard = args.terms.guard.unwrap_or_default();
+    let faults = faults_for(&settings, args.processing.faults.as_ref(), args.processing.remote_faults)?;
+    let seed = args.processing.seed.unwrap_or_else(drawn_seed);
+    let guard = args.processing.guard.unwrap_or_default();
     let endpoint = endpoint(&settings, "starter");
     let connecting = Link::connect(&endpoint, Patience::Retries);
     let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
