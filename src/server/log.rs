@@ -1,26 +1,28 @@
-//! The file that the server's output goes to, and its last lines for an error message.
+//! The log file of the server's output, and its last lines for error messages.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// At most this much of the end is read for [`Log::tail`].
+/// Bytes of the end that [`Log::tail`] reads.
 const TAIL_BYTES: u64 = 4096;
-/// At most this much of the beginning is read for [`Log::line_with`].
+/// Bytes of the beginning that [`Log::line_with`] reads.
 const HEAD_BYTES: u64 = 1 << 16;
+/// Lines in an error message.
 const TAIL_LINES: usize = 3;
+/// Maximum characters of one of these lines.
 const LINE_CHARS: usize = 200;
 
-/// A log that is appended to.
+/// A log to which the server's output is appended.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
-    /// Its length at the start, as what earlier servers said explains nothing about this one.
+    /// Its length when it was opened, to skip the output of earlier servers.
     start: u64,
 }
 
 impl Log {
-    /// Opens the log, made with its folder if missing; the file is for the server to write.
+    /// Opens the log and returns it with the file for the server's output. Creates the log and its folder if missing.
     pub(super) fn open(path: &Path) -> io::Result<(Self, File)> {
         create_folder_of(path)?;
         let file = File::options().create(true).append(true).open(path)?;
@@ -32,7 +34,7 @@ impl Log {
         &self.path
     }
 
-    /// The last few lines of this server, as one line; "nothing" if it was silent.
+    /// The last lines of this server as one line, or "nothing" if there are none.
     pub(super) fn tail(&self) -> String {
         self.read_tail().unwrap_or_else(|error| format!("the log cannot be read: {error}"))
     }

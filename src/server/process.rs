@@ -1,4 +1,4 @@
-//! A running dev server, and its end. Must not ask whether it serves: that it takes connections is all this file knows.
+//! A running dev server, and its end. It is started once it accepts connections; the caller checks whether it answers.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -18,53 +18,53 @@ use super::failure::{Ended, PORT_IN_USE, StartError};
 use super::log::{self, Log};
 use super::{flags, ports, supervise, withhold_secrets};
 
-/// How long a start may take; usual is a tenth of a second, a cold disk and a busy machine make it some.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a server is started, if another program takes one of its ports meanwhile: its Web UI's, or one of those that it
-/// chooses by itself for its parts.
-const STARTS: u32 = 3;
-/// Between two attempts to connect to a starting server.
-const POLL: Duration = Duration::from_millis(20);
-/// How long a stop may take: the supervisor's two seconds and a margin.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// Maximum duration of a start; 0.1 s is usual, several seconds on a cold disk or a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum number of tries if another program takes one of the server's ports: the Web UI's, or one of those that the
+/// server selects for its services.
+const MAX_STARTS: u32 = 3;
+/// Pause between two connection attempts during the start.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Maximum duration of a stop: the supervisor's two seconds and a margin.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What to start, where.
+/// Which server to start, and where.
 #[derive(Debug, Clone)]
 pub struct DevServerOptions {
     /// The `temporal` executable, from [`super::obtain`].
     pub executable: PathBuf,
-    /// Our own binary, which knows the command `supervise`.
+    /// This program's binary, which has the command `supervise`.
     pub supervisor: PathBuf,
-    /// On loopback; 0 means some free port. The Web UI is a thousand above, or on some free port if that is taken.
+    /// Port on loopback; 0 selects a free one. The Web UI's port is 1000 higher, or a free one if that is taken.
     pub port: u16,
-    /// Made beside `default`.
+    /// Namespace to create in addition to `default`.
     pub namespace: String,
-    /// The server's state, kept over restarts, and made with its folder if missing.
+    /// The server's database, kept across restarts. Created with its folder if missing.
     pub database: PathBuf,
-    /// The server's output is appended here; made with its folder if missing.
+    /// File to which the server's output is appended. Created with its folder if missing.
     pub log: PathBuf,
 }
 
-/// A dev server that we started. It ends when this is dropped, and when this process ends in whatever way.
+/// A dev server that this process started. It ends when this is dropped and when this process ends, even by SIGKILL.
 #[derive(Debug)]
 pub struct DevServer {
     address: SocketAddr,
     web_ui: SocketAddr,
-    /// Our end of the supervisor's standard input: closed is "stop", a byte is "kill".
+    /// The writing end of the supervisor's standard input: closing it stops the server, a byte kills it.
     pipe: File,
-    /// The supervisor leads a process group of its own, with the server in it.
+    /// The process group of the supervisor and the server.
     group: Option<Pid>,
     ended: watch::Receiver<Option<Ended>>,
 }
 
 impl DevServer {
-    /// Starts the server and waits until it takes connections, for 30 s at most. Whether it serves yet (some 0.1 s
-    /// later) is for the caller to ask. Dropping the future ends the server.
+    /// Starts the server and waits until it accepts connections, for at most 30 s. It answers calls about 0.1 s later; the
+    /// caller checks that. Dropping the future ends the server.
     ///
     /// # Errors
-    /// [`StartError`]; nothing is left running.
+    /// [`StartError`] if the server cannot be started or does not accept connections. No process is left running.
     pub async fn start(options: DevServerOptions) -> Result<Self, StartError> {
-        for start in 1..STARTS {
+        for start in 1..MAX_STARTS {
             match Self::start_once(options.clone()).await {
                 Err(StartError::PortLost { said, .. }) => {
                     tracing::warn!(start, "the dev server lost a port to another program and is started again: {said}");
@@ -85,7 +85,7 @@ impl DevServer {
             .map_err(|source| StartError::Supervisor { path: options.supervisor, source })?;
         let started = tokio::select! {
             ended = server.wait() => Err(Some(ended)),
-            answered = timeout(PATIENCE, answers(address)) => answered.map_err(|_| None),
+            answered = timeout(START_TIMEOUT, answers(address)) => answered.map_err(|_| None),
         };
         match started {
             Ok(()) => Ok(server),
@@ -111,7 +111,7 @@ impl DevServer {
             .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
-            // Out of the terminal's foreground group, so that Ctrl-C reaches us alone and we decide.
+            // Outside the terminal's foreground group, so that Ctrl-C reaches this process only.
             .process_group(0)
             .spawn()?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?.into();
@@ -120,7 +120,7 @@ impl DevServer {
         let log = log.to_path_buf();
         tokio::spawn(async move {
             let code = reap(child, group).await;
-            // Closing alone would not do while a process that another thread just forked still has a copy.
+            // A byte is needed, because a process that another thread just forked may still have a copy of the pipe.
             if let Some(lock) = lock {
                 let _ = lock.unlock();
             }
@@ -130,7 +130,7 @@ impl DevServer {
         Ok(Self { address, web_ui, pipe, group, ended })
     }
 
-    /// Where the server takes gRPC.
+    /// The server's gRPC address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -142,43 +142,42 @@ impl DevServer {
         format!("http://{}", self.web_ui)
     }
 
-    /// Waits until the server has ended, for whatever reason; its ports and database are free then. Cancel safe, and
-    /// may be called again.
+    /// Waits until the server has ended; its ports and database are then free. Cancel safe; may be called repeatedly.
     pub async fn wait(&self) -> Ended {
         let mut ended = self.ended.clone();
-        // The sender goes without a word only when the runtime shuts down, and then nothing polls this either.
+        // The sender is dropped without a value only when the runtime shuts down, and then this is not polled either.
         match ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) {
             Ok(Some(ended)) => ended,
             _ => std::future::pending().await,
         }
     }
 
-    /// Stops the server and waits for its end: mostly one second, at most three.
+    /// Stops the server and waits for its end: usually one second, at most three.
     pub async fn stop(self) {
         let Self { pipe, group, ended, .. } = self;
         drop(pipe);
         let mut ended = ended;
-        if timeout(STOP_PATIENCE, ended.wait_for(Option::is_some)).await.is_err() {
+        if timeout(STOP_TIMEOUT, ended.wait_for(Option::is_some)).await.is_err() {
             tracing::warn!("the dev server did not stop in time and is killed");
             kill_group(group);
         }
     }
 
-    /// Kills the server at once, as a crash would; [`DevServer::wait`] tells when it is gone. After its end, nothing.
+    /// Kills the server at once, like a crash; [`DevServer::wait`] resolves when it has ended. No effect after its end.
     pub fn kill(&self) {
-        // One byte into an empty pipe does not block; a broken pipe means that the server has ended.
+        // Writing one byte to an empty pipe does not block; a broken pipe means that the server has ended.
         let _ = (&self.pipe).write_all(b"k");
     }
 }
 
-/// Waits for the supervisor. If it was itself killed, the server in its group runs on, and is killed here.
+/// Waits for the supervisor, and kills the rest of its process group if the supervisor itself was killed.
 async fn reap(mut supervisor: Child, group: Option<Pid>) -> u8 {
     let status = supervisor.wait().await;
     kill_group(group);
     status.map_or(1, supervise::exit_code)
 }
 
-/// A group that has ended already is no failure.
+/// Kills a process group; a group that has already ended is not an error.
 fn kill_group(group: Option<Pid>) {
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
@@ -205,8 +204,8 @@ fn claim_ports(port: u16) -> Result<(SocketAddr, SocketAddr), StartError> {
     Ok((address, web_ui))
 }
 
-/// Locks `<database>.lock` until the server has ended; `None` on a file system without locks. The server itself does
-/// not notice a second one on its database.
+/// Locks `<database>.lock` until the server has ended; `None` on a file system without locks. The server itself does not
+/// detect a second server on its database.
 fn lock(database: &Path) -> Result<Option<File>, StartError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
@@ -232,7 +231,7 @@ fn unwritable(path: &Path, source: io::Error) -> StartError {
 
 async fn answers(address: SocketAddr) {
     while TcpStream::connect(address).await.is_err() {
-        sleep(POLL).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -242,7 +241,7 @@ mod tests {
     use std::net::TcpListener;
     use tempfile::TempDir;
 
-    /// `cat` stands in for the supervisor: it complains that no file is named `supervise`, and ends with exit code 1.
+    /// Uses `cat` as the supervisor: it prints that there is no file `supervise` and ends with exit code 1.
     fn options(folder: &TempDir, port: u16) -> DevServerOptions {
         DevServerOptions {
             executable: "/bin/temporal".into(),
@@ -254,7 +253,7 @@ mod tests {
         }
     }
 
-    /// A "server" that runs until its pipe says something, as `sh` sees it.
+    /// A "server" in `sh` that runs until it reads from its pipe.
     fn spawn(folder: &TempDir, script: &str) -> DevServer {
         let (log, output) = Log::open(&folder.path().join("log")).unwrap();
         let mut command = Command::new("sh");
@@ -286,13 +285,13 @@ mod tests {
     async fn a_server_that_lost_a_port_is_started_again() {
         let folder = tempfile::tempdir().unwrap();
         let (supervisor, starts) = (folder.path().join("supervisor"), folder.path().join("starts"));
-        // What `temporal` 1.9.1 prints, with exit code 2, after it lost a port; the trace is longer than the log's tail.
+        // Output of `temporal` 1.9.1, with exit code 2, if a port is taken; the trace is longer than the log's tail.
         let script = format!(
             "#!/bin/sh\necho start >> {}\necho 'Failed to start gRPC listener: bind: address already in use'\n\
              echo 'panic: runtime error'\nseq 1 5000\nexit 2\n",
             starts.display()
         );
-        // Written by another process: one that has it open for writing keeps it from being run.
+        // Another process writes it, because a file that is open for writing cannot be executed.
         let write = "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"";
         let written = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(&supervisor).arg(script).status();
         assert!(written.unwrap().success());
@@ -326,7 +325,7 @@ mod tests {
         let server = spawn(&folder, "read -r line; exit 9");
         assert_eq!(server.web_ui(), "http://127.0.0.1:1007");
         server.kill();
-        // `read` sees the end of input only after the byte and the close, so a newline helps it along here.
+        // `read` returns only after a newline or the end of input.
         (&server.pipe).write_all(b"\n").unwrap();
         assert_eq!(server.wait().await.code, 9);
         assert_eq!(server.wait().await.to_string(), server.wait().await.to_string());

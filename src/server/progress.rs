@@ -1,19 +1,19 @@
-//! How far the preparation of a server is.
+//! Progress of preparing a server.
 
 use std::{fmt, path::PathBuf};
 
-/// What a dashboard may show while the server is on its way. Displays as a short phrase.
+/// A stage of preparing a server, for the screen. Displays as a short phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// For an executable on this machine.
+    /// Searching for an executable on this machine.
     Looking,
-    /// The last line of the program that installs it.
+    /// Last line of the installer.
     Downloading(String),
-    /// The executable on the PATH has an old server; `is_used`: there is no other one.
+    /// The executable on the PATH has an old server; `is_used` if there is no other one.
     OldServer { executable: PathBuf, server: String, is_used: bool },
-    /// For the caller to show around [`super::DevServer::start`].
+    /// The caller reports this while [`super::DevServer::start`] runs.
     Starting,
-    /// For the caller to show once the server serves.
+    /// The caller reports this when the server answers.
     Ready,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Progress {
             Self::OldServer { executable, server, is_used } => {
                 let path = executable.display();
                 let then = if *is_used {
-                    "it is used all the same; a newer one can be named in TEMPORAL_CLI"
+                    "it is used anyway; set a newer one in TEMPORAL_CLI"
                 } else {
                     "this program's own installation is used"
                 };

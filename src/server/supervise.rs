@@ -1,6 +1,7 @@
-//! The body of the hidden command `idempotence supervise -- PROGRAM ARGS`: a process between the dashboard and the
-//! server. Its standard input is a pipe that only the dashboard holds, so it closes even when SIGKILL ends the
-//! dashboard, and then the server must end. Must not print: standard output and error are the server's log.
+//! The hidden command `idempotence supervise -- PROGRAM ARGS`: a process between the dashboard and the server. Its standard
+//! input is a pipe from the dashboard, which closes even if SIGKILL ends the dashboard; then the server is ended.
+//!
+//! It prints nothing, because its standard output and error are the server's log.
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -16,49 +17,49 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How long the server may take to end after SIGTERM; the dev server needs about one second.
+/// Time for the server to end after SIGTERM; the dev server needs about one second.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Nothing was supervised.
+/// The program could not be supervised, and does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// The program does not start.
-    #[error("{} cannot be started ({source}); check that it is an executable for this machine", program.display())]
+    #[error("cannot start {}: {source}; check that it is an executable for this machine", program.display())]
     Start {
-        /// What was to be started.
+        /// The program.
         program: OsString,
         /// What the system says.
         source: io::Error,
     },
-    /// Signals, the thread that watches the pipe, or the wait for the program.
-    #[error("the supervisor of {} failed ({source}); start it again", program.display())]
+    /// Signal handlers, the thread that reads the pipe, or waiting for the program failed.
+    #[error("the supervisor of {} failed: {source}; start it again", program.display())]
     Watch {
-        /// What was supervised.
+        /// The program.
         program: OsString,
         /// What the system says.
         source: io::Error,
     },
 }
 
-/// What the process above asks for through the pipe.
+/// Request of the parent process through the pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     /// The pipe is closed: SIGTERM, and SIGKILL after [`GRACE`].
     Stop,
-    /// A byte came: SIGKILL at once.
+    /// A byte was received: SIGKILL at once.
     Kill,
 }
 
-/// Runs `program` until it ends, standard input closes or SIGTERM comes. Survives SIGINT and SIGHUP, which a terminal
-/// sends to everything that runs in it. A byte on standard input kills the program at once.
+/// Runs `program` until it ends, standard input closes or SIGTERM arrives. Ignores SIGINT and SIGHUP, which a terminal
+/// sends to all its processes. A byte on standard input kills the program at once.
 ///
 /// Returns the exit code for this process: the program's own (128 + signal if one killed it), or 0 after a stop.
 ///
 /// # Errors
-/// [`SuperviseError`]: the program or the watch over it does not start. The program does not run on.
+/// [`SuperviseError`] if the program or its supervision cannot be started; the program does not continue to run.
 pub async fn supervise(program: OsString, args: Vec<OsString>) -> Result<u8, SuperviseError> {
     let watch = |source| SuperviseError::Watch { program: program.clone(), source };
-    // A handler, once installed, stays for the life of the process; nobody has to listen.
+    // A handler stays installed for the life of the process, even if its stream is dropped.
     for survived in [SignalKind::interrupt(), SignalKind::hangup()] {
         let _ = signal(survived).map_err(watch)?;
     }
@@ -79,7 +80,7 @@ pub async fn supervise(program: OsString, args: Vec<OsString>) -> Result<u8, Sup
     run(child, order, GRACE).await.map_err(watch)
 }
 
-/// A thread of its own and not `tokio::io::stdin`, whose read would keep the runtime from ending after the program.
+/// Reads on a thread instead of `tokio::io::stdin`, whose pending read would keep the runtime from shutting down.
 fn order_from_standard_input() -> io::Result<oneshot::Receiver<Order>> {
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new().name("supervise".to_owned()).spawn(move || {
@@ -87,7 +88,7 @@ fn order_from_standard_input() -> io::Result<oneshot::Receiver<Order>> {
             Ok(()) => Order::Kill,
             Err(_) => Order::Stop,
         };
-        // Nobody listens once the program has ended by itself.
+        // The receiver is gone if the program has ended by itself.
         let _ = sender.send(order);
     })?;
     Ok(receiver)
@@ -109,7 +110,7 @@ async fn run(mut child: Child, order: impl Future<Output = Order>, grace: Durati
     Ok(0)
 }
 
-/// SIGTERM. A failure means that the child has just ended, which the wait that follows sees.
+/// Sends SIGTERM. A failure means that the child has just ended, which the following wait detects.
 fn terminate(child: &Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
@@ -117,7 +118,7 @@ fn terminate(child: &Child) {
     }
 }
 
-/// The shell's convention: the exit code, or 128 + the signal that ended the process.
+/// The exit code, or 128 + the signal that ended the process, as in shells.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
@@ -149,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_kills_what_ignores_sigterm() {
         let mut child = shell("trap '' TERM; echo armed; exec sleep 60");
-        // The trap must be set before the stop.
+        // The trap must be set before the process is stopped.
         let mut armed = [0; 5];
         child.stdout.as_mut().unwrap().read_exact(&mut armed).await.unwrap();
         assert_eq!(run(child, ready(Order::Stop), Duration::from_millis(20)).await.unwrap(), 0);

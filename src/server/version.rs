@@ -6,10 +6,10 @@ use tokio::{process::Command, time::timeout};
 
 use super::withhold_secrets;
 
-/// How long `temporal --version` may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum duration of `temporal --version`.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The oldest server that this program is tested with: older ones do not list workers.
+/// The oldest tested server; older ones do not list workers.
 const OLDEST: ServerVersion = ServerVersion { major: 1, minor: 30 };
 
 /// Major and minor version of the server.
@@ -25,9 +25,9 @@ impl std::fmt::Display for ServerVersion {
     }
 }
 
-/// The server version of `executable` if it is too old; `None` if it is not, or does not say.
+/// The server version of `executable` if it is too old; `None` if it is new enough or unknown.
 pub(super) async fn too_old(executable: &Path) -> Option<ServerVersion> {
-    too_old_within(executable, PATIENCE).await
+    too_old_within(executable, VERSION_TIMEOUT).await
 }
 
 async fn too_old_within(executable: &Path, limit: Duration) -> Option<ServerVersion> {
@@ -37,7 +37,7 @@ async fn too_old_within(executable: &Path, limit: Duration) -> Option<ServerVers
     read(&String::from_utf8_lossy(&output.stdout)).filter(|version| *version < OLDEST)
 }
 
-/// From `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`.
+/// Parses the server version in `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`.
 fn read(text: &str) -> Option<ServerVersion> {
     let (_, rest) = text.split_once("(Server ")?;
     let mut numbers = rest.split(['.', ',', '-', ')']).map(str::parse::<u32>);
@@ -65,7 +65,7 @@ mod tests {
             ("exit 1", None),
         ] {
             let path = folder.path().join("temporal");
-            // Another process writes it: one that has it open for writing keeps it from being run.
+            // Another process writes it, because a file that is open for writing cannot be executed.
             let write = format!("printf '#!/bin/sh\\n%s\\n' \"$1\" > {0}; chmod 755 {0}", path.display());
             let written = std::process::Command::new("sh").args(["-c", &write, "sh", script]).status().unwrap();
             assert!(written.success());
