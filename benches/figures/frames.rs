@@ -6,8 +6,8 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Beginning, Description, Link, LogLevel, Look, Message, NotesPage, Programme, RetryWaits, Security, Server,
-        Setup, Theme, Tone, Worker, parse_script,
+        App, Appearance, Description, InitialStock, Link, LogLevel, Message, NotesPage, Options, RetryWaits, Security,
+        Server, StartMode, Theme, Tone, Worker, parse_script,
     },
     domain::{
         Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, PendingActivity, PendingFailure, PendingState,
@@ -49,8 +49,8 @@ pub fn measure() -> Vec<Figure> {
     ]
 }
 
-fn setup(look: Look) -> Setup {
-    Setup {
+fn setup(look: Appearance) -> Options {
+    Options {
         server: "localhost:7233".to_owned(),
         namespace: "default".to_owned(),
         task_queue: "inventory-task-queue".to_owned(),
@@ -65,12 +65,12 @@ fn setup(look: Look) -> Setup {
         security: Security::default(),
         encrypted: false,
         retry: RetryWaits::default(),
-        look,
+        appearance: look,
         version: "0".into(),
         now: UnixMillis(BEGIN),
         web_ui: None,
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }
 
@@ -86,7 +86,7 @@ fn origin(order: &str, number: u64, activity: Activity, attempt: u32) -> Origin 
 
 /// Seconds per frame, with the newest rows or the middle of the list on screen.
 fn large_frame() -> f64 {
-    let mut app = App::new(setup(Look::default()));
+    let mut app = App::new(setup(Appearance::default()));
     let records = (1..=10_000).map(|number| {
         let origin = origin("A12", number, Activity::UpdateInventory, 3);
         let fact = Fact::Attempt(AttemptEvent { origin, phase: Phase::Started });
@@ -122,14 +122,14 @@ fn random_frames() {
     let (seed, frames) = (asked("SEED").unwrap_or_else(rand::random), asked("FRAMES").unwrap_or(FRAMES));
     println!("{frames} random frames: SEED={seed}");
     let mut chaos = Chaos { random: StdRng::seed_from_u64(seed), now: BEGIN, seq: 0 };
-    let mut app = App::new(setup(Look::default()));
+    let mut app = App::new(setup(Appearance::default()));
     let small = (0..=40).flat_map(|height| (0..=60).map(move |width| (width, height)));
     let mut sizes = small.collect::<Vec<(u16, u16)>>();
     for index in 0..frames {
         // Occasionally a new session with another appearance.
         if index % 5_000 == 0 {
-            let look = Look { theme: chaos.one_of(&Theme::ALL), ascii: chaos.coin(), still: chaos.coin() };
-            (app, chaos.seq) = (App::new(Setup { programme: chaos.programme(), ..setup(look) }), 0);
+            let look = Appearance { theme: chaos.one_of(&Theme::ALL), ascii: chaos.coin(), still: chaos.coin() };
+            (app, chaos.seq) = (App::new(Options { start_mode: chaos.start_mode(), ..setup(look) }), 0);
         }
         for _ in 0..chaos.random.random_range(0..3) {
             let (code, modifiers) = chaos.key();
@@ -205,21 +205,21 @@ impl Chaos {
     }
 
     /// Mostly sessions with keyboard input; also scenarios and walkthroughs.
-    fn programme(&mut self) -> Programme {
+    fn start_mode(&mut self) -> StartMode {
         let built_in = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
         match self.random.random_range(0..5) {
             0 => {
                 let (name, _) = self.one_of(scenario::BUILT_IN);
                 let scenario = Box::new(built_in(name).expect("a scenario that ships"));
-                Programme::Scenario { scenario, beginning: Beginning::Fresh }
+                StartMode::Scenario { scenario, initial_stock: InitialStock::Fresh }
             }
             1 => {
                 let text = include_str!("../../assets/walkthrough.md");
                 let script = parse_script("walkthrough.md", text, built_in).expect("the walkthrough that ships");
-                Programme::Walkthrough(Box::new(script))
+                StartMode::Walkthrough(Box::new(script))
             }
-            2 => Programme::Notes,
-            _ => Programme::Keyboard,
+            2 => StartMode::Notes,
+            _ => StartMode::Dashboard,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::domain::UnixMillis;
 
 use super::{
-    composer::Composer, connections::Connections, derive::journal_view::Account, options::Setup, orders::Orders,
+    composer::Composer, connections::Connections, derive::journal_view::JournalView, options::Options, orders::Orders,
 };
 
 /// The facts, borrowed from the application. They contain nothing about the screen.
@@ -12,11 +12,11 @@ pub struct Facts<'a> {
     /// The time of the last tick.
     pub now: UnixMillis,
     /// The options of the session.
-    pub options: &'a Setup,
+    pub options: &'a Options,
     /// All orders.
     pub orders: &'a Orders,
     /// The journal and the document.
-    pub journal: &'a Account,
+    pub journal: &'a JournalView,
     /// The connections.
     pub connections: &'a Connections,
     /// What the next orders are sent with.

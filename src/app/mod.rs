@@ -61,9 +61,9 @@ pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use derive::effects::{Effect, EffectKind, Effects};
 pub use derive::explain::explain;
 pub use derive::explanation::{Explanation, Kind};
-pub use derive::history::{Stretch, Strip, What, history};
+pub use derive::history::{ActivityHistory, Segment, SegmentKind, history};
 pub use derive::instructions::{Instruction, instructions};
-pub use derive::journal_view::{Account, Judgement, Source};
+pub use derive::journal_view::{JournalView, Source, StockVerdict};
 pub use derive::obstacle::{Advice, Obstacle};
 pub use derive::statistics::{MOST_ATTEMPTS, Rate, Statistics};
 pub use derive::summary::summary;
@@ -75,7 +75,7 @@ pub use intent::{Echo, Intent, Move, Overlay, Panel, Question, Seek};
 pub use log::{Line as LogLine, Log};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
-pub use options::{Programme, Security, Setup};
+pub use options::{Options, Security, StartMode};
 pub use orders::activity_attempts::Seen;
 pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Failure, ReportedAttempt};
 pub use orders::attempt_id::AttemptId;
@@ -83,10 +83,10 @@ pub use orders::description::{Description, FailingTask};
 pub use orders::execution::{Execution, OrderDetails, OrderVerdict};
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
-pub use replay_bar::{ReplayBar, Standing};
-pub use scenario_run::initial_stock::Beginning;
-pub use scenario_run::{Check, Figures, Judged, Part, Placed, ScenarioRun};
-pub use update::appearance::{Look, NoSuchTheme, Theme};
+pub use replay_bar::{ReplayBar, ReplayState};
+pub use scenario_run::initial_stock::InitialStock;
+pub use scenario_run::{Check, CheckResult, RunCounts, RunState, ScenarioRun, SentOrder};
+pub use update::appearance::{Appearance, NoSuchTheme, Theme};
 pub use update::filter::Rows;
 pub use update::pace::{NoSuchPace, Pace};
 pub use update::scroll::Scroll;
@@ -97,11 +97,11 @@ pub use walkthrough::{
 /// The whole state of the dashboard.
 #[derive(Debug, Clone)]
 pub struct App {
-    options: Setup,
+    options: Options,
     /// The time of the last tick.
     now: UnixMillis,
     orders: Orders,
-    journal: Account,
+    journal: JournalView,
     connections: Connections,
     composer: Composer,
     mode: Mode,
@@ -113,19 +113,19 @@ pub struct App {
 impl App {
     /// A session with these options, before the first message.
     #[must_use]
-    pub fn new(mut options: Setup) -> Self {
-        let programme = std::mem::take(&mut options.programme);
-        let (mode, scenario) = match programme {
-            Programme::Keyboard => (Mode::Dashboard, None),
+    pub fn new(mut options: Options) -> Self {
+        let start_mode = std::mem::take(&mut options.start_mode);
+        let (mode, scenario) = match start_mode {
+            StartMode::Dashboard => (Mode::Dashboard, None),
             // A new session has nothing to reset.
-            Programme::Scenario { scenario, beginning: Beginning::Anew } => {
-                (Mode::Dashboard, Some((scenario, Beginning::Fresh)))
+            StartMode::Scenario { scenario, initial_stock: InitialStock::Reset } => {
+                (Mode::Dashboard, Some((scenario, InitialStock::Fresh)))
             }
-            Programme::Scenario { scenario, beginning } => (Mode::Dashboard, Some((scenario, beginning))),
-            Programme::Walkthrough(script) => {
+            StartMode::Scenario { scenario, initial_stock } => (Mode::Dashboard, Some((scenario, initial_stock))),
+            StartMode::Walkthrough(script) => {
                 (Mode::Walkthrough(Box::new(Walkthrough::new(*script, options.now))), None)
             }
-            Programme::Notes => (Mode::Notes(None), None),
+            StartMode::Notes => (Mode::Notes(None), None),
         };
         let base = match &mode {
             Mode::Dashboard | Mode::Scenario(_) => Overlay::None,
@@ -136,25 +136,25 @@ impl App {
         let mut app = Self {
             now: options.now,
             orders: Orders::default(),
-            journal: Account::default(),
+            journal: JournalView::default(),
             connections: Connections::new(options.host.clone(), options.now),
             composer: Composer::new(options.session.clone(), options.guard, plan),
             mode,
             comparisons: Comparisons::default(),
-            view: ViewState::new(options.look, base),
+            view: ViewState::new(options.appearance, base),
             log: Log::new(options.now),
             options,
         };
-        if let Some((scenario, beginning)) = scenario {
+        if let Some((scenario, initial_stock)) = scenario {
             // Nothing was ended on request, so there is nothing to start again.
-            let _none = app.begin_run(*scenario, beginning);
+            let _none = app.begin_run(*scenario, initial_stock);
         }
         app
     }
 
     /// The options of the session.
     #[must_use]
-    pub const fn setup(&self) -> &Setup {
+    pub const fn options(&self) -> &Options {
         &self.options
     }
 
@@ -166,7 +166,7 @@ impl App {
 
     /// The journal and the document.
     #[must_use]
-    pub const fn account(&self) -> &Account {
+    pub const fn journal(&self) -> &JournalView {
         &self.journal
     }
 
@@ -283,8 +283,8 @@ impl App {
 
     /// The appearance of the screen.
     #[must_use]
-    pub const fn look(&self) -> Look {
-        self.view.look()
+    pub const fn appearance(&self) -> Appearance {
+        self.view.appearance()
     }
 
     /// The log of the session.
@@ -301,10 +301,10 @@ impl App {
 
     /// The verdict on the stock, as of the time that the screen shows.
     #[must_use]
-    pub fn judgement(&self) -> Judgement {
-        match self.journal.judgement(self.shown_now()) {
-            Judgement::Right if self.orders.unsettled() > 0 => Judgement::Pending,
-            judgement => judgement,
+    pub fn stock_verdict(&self) -> StockVerdict {
+        match self.journal.stock_verdict(self.shown_now()) {
+            StockVerdict::Right if self.orders.unsettled() > 0 => StockVerdict::Pending,
+            stock_verdict => stock_verdict,
         }
     }
 

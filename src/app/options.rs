@@ -8,10 +8,10 @@ use crate::{
     scenario::Scenario,
 };
 
-use super::{Beginning, Look, Script};
+use super::{Appearance, InitialStock, Script};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setup {
+pub struct Options {
     pub server: String,
     /// Absent in recordings of before it was known.
     #[serde(default)]
@@ -34,7 +34,8 @@ pub struct Setup {
     /// False where the server is not on loopback.
     pub faults_allowed: bool,
     pub retry: RetryWaits,
-    pub look: Look,
+    #[serde(rename = "look")]
+    pub appearance: Appearance,
     /// The address of Temporal's Web UI, if it is set. Absent in older recordings.
     #[serde(default)]
     pub web_ui: Option<String>,
@@ -43,7 +44,8 @@ pub struct Setup {
     /// A dashboard opened this walkthrough and continues after it. Absent in older recordings.
     #[serde(default)]
     pub above_dashboard: bool,
-    pub programme: Programme,
+    #[serde(rename = "programme")]
+    pub start_mode: StartMode,
 }
 
 /// Who can read and change what goes between here and the server.
@@ -64,7 +66,7 @@ pub enum Security {
 /// The longest text that is shown of a setup.
 const LONGEST: usize = 400;
 
-impl Setup {
+impl Options {
     /// The same with nothing in it that could not have been begun with: for one that comes from a file.
     #[must_use]
     pub fn cleaned(self) -> Self {
@@ -79,11 +81,11 @@ impl Setup {
             session: clean(self.session),
             version: clean(self.version),
             retry: self.retry.within_bounds(),
-            programme: match self.programme {
-                Programme::Scenario { scenario, beginning } => {
-                    Programme::Scenario { scenario: Box::new(scenario.cleaned()), beginning }
+            start_mode: match self.start_mode {
+                StartMode::Scenario { scenario, initial_stock } => {
+                    StartMode::Scenario { scenario: Box::new(scenario.cleaned()), initial_stock }
                 }
-                Programme::Walkthrough(script) => Programme::Walkthrough(Box::new(script.cleaned())),
+                StartMode::Walkthrough(script) => StartMode::Walkthrough(Box::new(script.cleaned())),
                 other => other,
             },
             ..self
@@ -91,17 +93,24 @@ impl Setup {
     }
 }
 
-/// What is done without a key for each order.
+/// What a session is started for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Programme {
-    /// Nothing: the keyboard decides.
+pub enum StartMode {
+    /// Orders by keys.
     #[default]
-    Keyboard,
+    #[serde(rename = "keyboard")]
+    Dashboard,
     /// One scenario, at once.
-    Scenario { scenario: Box<Scenario>, beginning: Beginning },
-    /// One after the other, a key for each step.
+    Scenario {
+        /// The scenario.
+        scenario: Box<Scenario>,
+        /// The stock that it begins with.
+        #[serde(rename = "beginning")]
+        initial_stock: InitialStock,
+    },
+    /// A walkthrough.
     Walkthrough(Box<Script>),
-    /// What a walkthrough in another terminal has for its speaker.
+    /// The notes of a walkthrough in another terminal.
     Notes,
 }

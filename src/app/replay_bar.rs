@@ -2,7 +2,7 @@
 
 /// What a replay does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ReplayState {
     Playing,
     Paused,
     /// It waits for the key that the speaker pressed here.
@@ -19,7 +19,7 @@ pub enum Standing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayBar {
-    pub standing: Standing,
+    pub state: ReplayState,
     /// How many times as fast as it was, in quarters.
     pub speed: u64,
     /// In milliseconds since the beginning.

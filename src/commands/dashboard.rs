@@ -13,7 +13,7 @@ use super::{
     walkthrough,
 };
 use crate::{
-    app::{Core, Message, Setup, Tone},
+    app::{Core, Message, Options, Tone},
     cli::DashboardArgs,
     config::Settings,
     faults::Preset,
@@ -65,9 +65,9 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     Ok(conclude(ended.map(|(core, ending)| (core.end().0, ending))))
 }
 
-fn setup(settings: &Settings, args: &DashboardArgs, log: &LogFile) -> Setup {
+fn setup(settings: &Settings, args: &DashboardArgs, log: &LogFile) -> Options {
     let faults_allowed = settings.address.is_loopback() || args.remote_faults;
-    Setup {
+    Options {
         seed: args.seed.unwrap_or_else(drawn_seed),
         preset: if faults_allowed { Preset::Seed } else { Preset::None },
         faults_allowed,

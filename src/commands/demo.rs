@@ -20,7 +20,7 @@ use super::{
     session::MESSAGE_QUEUE_LEN,
 };
 use crate::{
-    app::{App, Beginning, Core, Link, Message, Programme, ScenarioRun, Worker},
+    app::{App, Core, InitialStock, Link, Message, ScenarioRun, StartMode, Worker},
     cli::{DemoArgs, ProcessingArgs},
     config::Settings,
     domain::Guard,
@@ -195,13 +195,13 @@ async fn play(
     let worker =
         WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
     let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.path)?;
-    let beginning = if used { Beginning::AsItStands } else { Beginning::Fresh };
+    let initial_stock = if used { InitialStock::Keep } else { InitialStock::Fresh };
     if used {
         lines.say("this database was used before: orders may be known to it, and only the verdict is checked");
     }
     reasons.begin(&scenario.name);
-    let programme = Programme::Scenario { scenario: Box::new(scenario), beginning };
-    let core = Recorded::new(sandbox.setup(log, programme), recorder);
+    let start_mode = StartMode::Scenario { scenario: Box::new(scenario), initial_stock };
+    let core = Recorded::new(sandbox.setup(log, start_mode), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let heard = |message: &Message, core: &Recorded| {
@@ -259,7 +259,7 @@ pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
             Some(Failure::Other(cause.clone()))
         }
         Message::Worker(Worker::Exited { cause, .. }) => {
-            let log = &app.setup().log;
+            let log = &app.options().log;
             Some(Failure::Other(format!("the worker ended before it was ready: {cause}; its log is {log}")))
         }
         _ => None,

@@ -15,7 +15,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{Core, Look},
+    app::{Appearance, Core},
     cli::{ExportArgs, ScreenSize},
     picture::{Cast, svg},
     recording::Player,
@@ -46,7 +46,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     }
     let name = args.recording.as_deref().unwrap_or(replay::FIRST);
     // The look of the file, whatever terminal it is made in.
-    let mut player = Player::without_bar(replay::read(name)?, Look::default());
+    let mut player = Player::without_bar(replay::read(name)?, Appearance::default());
     let title = format!("idempotence: {}", replay::shown(name));
     if let Some(file) = targets.svg {
         counted("looking for the screen", |counter| seek(&mut player, args, counter))?;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::{Failure, log::LogFile, session_letters};
 use crate::{
-    app::{Programme, RetryWaits, Security, Setup},
+    app::{Options, RetryWaits, Security, StartMode},
     clock::now,
     config::{AddressError, Settings, temporary},
     domain::Guard,
@@ -76,9 +76,9 @@ impl Sandbox {
 
     /// What the core starts with in this sandbox.
     #[must_use]
-    pub fn setup(&self, log: &LogFile, programme: Programme) -> Setup {
-        Setup {
-            programme,
+    pub fn setup(&self, log: &LogFile, start_mode: StartMode) -> Options {
+        Options {
+            start_mode,
             // The path of a temporary folder has no meaning to the user.
             database: match &self.folder {
                 Some(_) => "a database of its own".to_owned(),
@@ -95,8 +95,8 @@ fn folder(prefix: &str) -> Result<TempDir, Failure> {
 
 /// What every core starts with. `letters`: the number of random letters in its order ids.
 #[must_use]
-pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Setup {
-    Setup {
+pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Options {
+    Options {
         server: settings.address.to_string(),
         security: match &settings.transport {
             Transport::Tls(tls) if tls.skip_verify => Security::Unverified,
@@ -116,11 +116,11 @@ pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Setup 
         guard: Guard::default(),
         faults_allowed: true,
         retry: RetryWaits::default(),
-        look: settings.look,
+        appearance: settings.look,
         web_ui: settings.web_ui.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: now(),
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }

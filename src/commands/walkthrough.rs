@@ -21,7 +21,7 @@ use super::{
     session::{MESSAGE_QUEUE_LEN, conclude, quit_only},
 };
 use crate::{
-    app::{App, Pace, Programme, Script, Setup, Step, parse_script},
+    app::{App, Options, Pace, Script, StartMode, Step, parse_script},
     cli::WalkthroughArgs,
     config::Settings,
     recording::{Paced, Recorded, Recorder},
@@ -138,8 +138,8 @@ pub async fn play(
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
-    let setup = sandbox.setup(log, Programme::Walkthrough(Box::new(script)));
-    let mut core = Recorded::new(Setup { above_dashboard, ..setup }, recorder);
+    let setup = sandbox.setup(log, StartMode::Walkthrough(Box::new(script)));
+    let mut core = Recorded::new(Options { above_dashboard, ..setup }, recorder);
     core.set_pace(pace);
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
@@ -157,7 +157,7 @@ pub async fn play(
 /// Shows what a walkthrough in another terminal has for its speaker.
 async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
     let log = log::to_file(&settings);
-    let setup = Setup { programme: Programme::Notes, ..basic_setup(&settings, &log, 1) };
+    let setup = Options { start_mode: StartMode::Notes, ..basic_setup(&settings, &log, 1) };
     let ended = session::run(async |session| {
         if settings.probe_width {
             session.probe_width()?;

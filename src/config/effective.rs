@@ -19,7 +19,7 @@ use super::proxy::ProxyChoice;
 use super::security::Security;
 use super::sourced::{Layer, Sourced};
 use super::{Database, Settings, look};
-use crate::app::{Look, Theme};
+use crate::app::{Appearance, Theme};
 use crate::listen::ListenAddress;
 
 /// What is shown, and how.
@@ -140,7 +140,7 @@ impl Effective {
             web_ui: self.screen.web_ui.map(|url| url.value),
             temporal_cli: self.temporal_cli.value,
             probe_width: !self.screen.ascii.value && !look::is_chosen(&self.screen.ascii),
-            look: Look {
+            look: Appearance {
                 theme: self.screen.theme.value,
                 ascii: self.screen.ascii.value,
                 still: self.screen.still.value,

@@ -56,7 +56,7 @@ use secrecy::SecretString;
 use tracing::Level;
 
 use crate::{
-    app::Look,
+    app::Appearance,
     listen::ListenAddress,
     temporal::{Codec, Proxy, Transport},
 };
@@ -111,7 +111,7 @@ pub struct Settings {
     /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
     pub web_ui: Option<String>,
     /// How the screen is to look at first.
-    pub look: Look,
+    pub look: Appearance,
     /// No setting says whether to use ASCII, and the locale allows more: the terminal is asked.
     pub probe_width: bool,
     /// This program's folder for state, not yet made.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::{Intent, Message, Setup},
+    app::{Intent, Message, Options},
     domain::sanitize,
     store::line::{self, LineError},
 };
@@ -41,7 +41,7 @@ pub struct Entry {
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     /// A core begins, over the one before.
-    Begin(Box<Setup>),
+    Begin(Box<Options>),
     Message(Box<Message>),
     /// The core that began last ends.
     End(End),
@@ -83,7 +83,7 @@ pub enum RecordingError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
     /// What the first core begins with.
-    pub setup: Box<Setup>,
+    pub setup: Box<Options>,
     /// What comes after that.
     pub entries: Vec<Entry>,
 }

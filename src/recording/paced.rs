@@ -250,7 +250,7 @@ mod tests {
         while paced.delayed.is_some() {
             now += 50;
             paced.update(Message::Tick { now: UnixMillis(now) });
-            let stock = paced.app().account().stock(paced.app().shown_now()).unwrap();
+            let stock = paced.app().journal().stock(paced.app().shown_now()).unwrap();
             if stocks.last() != Some(&stock) {
                 stocks.push(stock);
             }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::{
     app::{
-        App, Command, Core, Intent, Look, Message, NotesPage, Overlay, Pace, Question, ReplayBar, Seek, Setup, Standing,
+        App, Appearance, Command, Core, Intent, Message, NotesPage, Options, Overlay, Pace, Question, ReplayBar,
+        ReplayState, Seek,
     },
     domain::UnixMillis,
 };
@@ -39,7 +40,7 @@ pub struct Player {
     /// Those that it lies over, the last one begun last.
     beneath: Vec<App>,
     /// How the screen looks here, whatever it looked like there.
-    look: Look,
+    look: Appearance,
     /// The entry that is told next.
     next: usize,
     /// Where it stands, in milliseconds since the beginning.
@@ -84,13 +85,13 @@ fn due(entry: &Entry) -> (u64, bool) {
 }
 
 /// A core that begins, with the look of the screen here, and nothing in it that only a made-up file could have.
-fn begin(setup: &Setup, look: Look) -> App {
-    App::new(Setup { look, ..setup.clone().cleaned() })
+fn begin(setup: &Options, look: Appearance) -> App {
+    App::new(Options { appearance: look, ..setup.clone().cleaned() })
 }
 
 impl Player {
     #[must_use]
-    pub fn new(recording: Recording, look: Look) -> Self {
+    pub fn new(recording: Recording, look: Appearance) -> Self {
         let stops = recording.entries.iter().any(Entry::goes_on);
         let app = begin(&recording.setup, look);
         let mut player = Self {
@@ -116,7 +117,7 @@ impl Player {
 
     /// The same for pictures: the screens as they were, with the keys in their place.
     #[must_use]
-    pub fn without_bar(recording: Recording, look: Look) -> Self {
+    pub fn without_bar(recording: Recording, look: Appearance) -> Self {
         let mut player = Self::new(recording, look);
         player.foot = Foot::Keys;
         player.rewind();
@@ -317,15 +318,15 @@ impl Player {
         let (at, length, speed) = (self.at, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
         let (told, entries) = (self.next, self.recording.entries.len());
         let standing = match self.recording.entries.last() {
-            _ if self.above == Above::Question => Standing::Asking,
-            _ if self.above == Above::Blank => Standing::Blank,
-            Some(Entry { what: What::End(_), .. }) if self.is_over() => Standing::Over,
-            _ if self.is_over() => Standing::CutOff,
-            _ if self.waits() => Standing::Waiting,
-            _ if self.paused => Standing::Paused,
-            _ => Standing::Playing,
+            _ if self.above == Above::Question => ReplayState::Asking,
+            _ if self.above == Above::Blank => ReplayState::Blank,
+            Some(Entry { what: What::End(_), .. }) if self.is_over() => ReplayState::Over,
+            _ if self.is_over() => ReplayState::CutOff,
+            _ if self.waits() => ReplayState::Waiting,
+            _ if self.paused => ReplayState::Paused,
+            _ => ReplayState::Playing,
         };
-        let bar = ReplayBar { standing, speed, at, length, told, entries };
+        let bar = ReplayBar { state: standing, speed, at, length, told, entries };
         if self.foot == Foot::Bar {
             self.app.view_mut().show_replay(bar);
         }
@@ -392,7 +393,7 @@ mod tests {
 
     use crate::{
         app::{
-            Programme, ScenarioRun,
+            ScenarioRun, StartMode,
             testing::headless::{World, performance, scenario, walkthrough},
         },
         recording::{Recorder, RecordingError},
@@ -419,10 +420,10 @@ mod tests {
         }
     }
 
-    fn world(programme: Programme) -> (World, Shelf) {
+    fn world(start_mode: StartMode) -> (World, Shelf) {
         let shelf = Shelf::default();
         let recorder = Recorder::new(Box::new(shelf.clone()), Some("/home/somebody".into())).unwrap();
-        (World::recorded(programme, Some(recorder)), shelf)
+        (World::recorded(start_mode, Some(recorder)), shelf)
     }
 
     /// What is on the screen, but for the last row, which is the bar's.
@@ -458,7 +459,7 @@ mod tests {
     #[test]
     fn the_speaker_reads_times_of_the_clock_here() {
         let bytes = crate::recording::built_in("walkthrough").unwrap();
-        let mut player = Player::new(Recording::read("walkthrough", bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("walkthrough", bytes).unwrap(), Appearance::default());
         let mut now = UnixMillis(4_000_000_000_000);
         let begun = now;
         let mut pages = Vec::new();
@@ -482,7 +483,7 @@ mod tests {
     fn a_replay_gives_the_same_frames() {
         let (frames, bytes) = recorded_walkthrough();
         assert!(bytes.len() < 200_000, "small: {}", bytes.len());
-        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         for (told, expected) in &frames {
             while player.next < *told {
                 assert!(player.step());
@@ -505,7 +506,7 @@ mod tests {
     #[test]
     fn it_waits_where_the_speaker_pressed_the_key_and_one_key_leads_to_the_end() {
         let (_, bytes) = recorded_walkthrough();
-        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
         tick(&mut player, now);
         for press in 0..16 {
@@ -515,18 +516,18 @@ mod tests {
                 tick(&mut player, now);
             }
             assert!(player.waits(), "press {press}");
-            let state = player.app().walkthrough().unwrap().step().map(|(_, state)| state.holds());
+            let state = player.app().walkthrough().unwrap().step().map(|(_, state)| state.passed());
             assert_ne!(state, Some(Some(false)), "each check is green");
             seek(&mut player, Seek::Next);
         }
         assert!(player.app().walkthrough().unwrap().step().is_none(), "the summary");
-        assert!(player.app().walkthrough().unwrap().figures().unwrap().1);
+        assert!(player.app().walkthrough().unwrap().counts().unwrap().1);
     }
 
     #[test]
     fn a_step_back_and_on_again_is_where_it_was() {
         let (_, bytes) = recorded_walkthrough();
-        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         seek(&mut player, Seek::Tenths(5));
         seek(&mut player, Seek::EventBack);
         let there = (player.next, frame(player.app()));
@@ -544,7 +545,7 @@ mod tests {
     #[test]
     fn a_clickers_escape_asks_and_b_makes_the_screen_black() {
         let (_, bytes) = recorded_walkthrough();
-        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let rows = |player: &Player| {
             let text = ui::tests::text(&ui::tests::frame(player.app(), 100, 30));
             text.lines().map(str::to_owned).collect::<Vec<_>>()
@@ -578,7 +579,7 @@ mod tests {
         assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over));
         let recording = Recording::read("it", &shelf.bytes()).unwrap();
         let length = recording.length();
-        let mut player = Player::new(recording, Look::default());
+        let mut player = Player::new(recording, Appearance::default());
         tick(&mut player, 0);
         seek(&mut player, Seek::Faster);
         tick(&mut player, length / 4);
@@ -594,7 +595,7 @@ mod tests {
     #[test]
     fn a_replayed_walkthrough_shows_its_events_apart_however_fast_they_were() {
         let (_, bytes) = recorded_walkthrough();
-        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
         while !player.waits() {
             now += 500;
@@ -605,7 +606,7 @@ mod tests {
         while !player.waits() {
             now += 50;
             tick(&mut player, now);
-            let stock = player.app().account().stock(player.app().shown_now()).unwrap();
+            let stock = player.app().journal().stock(player.app().shown_now()).unwrap();
             if stocks.last() != Some(&stock) {
                 stocks.push(stock);
             }
@@ -616,14 +617,14 @@ mod tests {
 
     #[test]
     fn a_core_over_another_ends_where_that_one_goes_on() {
-        let (mut world, shelf) = world(Programme::Keyboard);
+        let (mut world, shelf) = world(StartMode::Dashboard);
         let mut recorder = world.core.take_recorder();
         let begun = recorder.as_mut().unwrap();
-        begun.begin(&crate::app::Setup { programme: walkthrough(), ..crate::app::testing::fixture::setup() });
+        begun.begin(&crate::app::Options { start_mode: walkthrough(), ..crate::app::testing::fixture::setup() });
         begun.end();
         world.core.put_recorder(recorder);
         world.tell(Message::Intent(Intent::Help));
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
         while player.app().walkthrough().is_none() {
             assert!(player.step());
         }
@@ -633,7 +634,7 @@ mod tests {
 
     #[test]
     fn the_home_folder_is_nobodys_business() {
-        let (mut world, shelf) = world(Programme::Keyboard);
+        let (mut world, shelf) = world(StartMode::Dashboard);
         let text = "/home/somebody/database/inventory.json, /home/somebody and /home/somebodyelse/x".to_owned();
         world.tell(Message::Notice { text, tone: crate::app::Tone::Good });
         let bytes = String::from_utf8(shelf.bytes()).unwrap();
@@ -646,7 +647,7 @@ mod tests {
         for home in ["up", "/", ""] {
             let shelf = Shelf::default();
             let recorder = Recorder::new(Box::new(shelf.clone()), Some(home.into())).unwrap();
-            World::recorded(Programme::Keyboard, Some(recorder));
+            World::recorded(StartMode::Dashboard, Some(recorder));
             assert!(!String::from_utf8(shelf.bytes()).unwrap().contains('~'), "{home}");
             assert!(Recording::read("it", &shelf.bytes()).is_ok());
         }
@@ -662,9 +663,9 @@ mod tests {
         if let crate::scenario::What::Order(placing) = &mut placing.acts[0].what {
             placing.copies = u32::MAX;
         }
-        let (mut world, shelf) = world(Programme::Walkthrough(Box::new(hostile)));
+        let (mut world, shelf) = world(StartMode::Walkthrough(Box::new(hostile)));
         world.tell(Message::Notice { text: "x".into(), tone: crate::app::Tone::Plain });
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
         player.seek(u64::MAX);
         player.update(Message::Intent(Intent::Seek(Seek::Last)));
         let shown = frame(player.app()).concat();
@@ -679,7 +680,7 @@ mod tests {
     fn a_replay_that_was_stopped_for_an_hour_goes_on_where_it_was() {
         let (mut world, shelf) = world(performance(scenario("fail-once")));
         world.settle();
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Look::default());
+        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
         tick(&mut player, 5_000);
         tick(&mut player, 3_605_000);
         assert_eq!(player.at(), 1_000.min(player.length()));
@@ -708,7 +709,7 @@ mod tests {
 
     #[test]
     fn a_damaged_recording_is_refused_with_the_line() {
-        let (_, shelf) = world(Programme::Keyboard);
+        let (_, shelf) = world(StartMode::Dashboard);
         let text = String::from_utf8(shelf.bytes()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() >= 5, "{}", lines.len());

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    app::{App, Command, Core, Message, Pace, Setup, Tone},
+    app::{App, Command, Core, Message, Options, Pace, Tone},
     domain::UnixMillis,
 };
 
@@ -43,7 +43,7 @@ impl Recorder {
     }
 
     /// A core begins, over the one before.
-    pub fn begin(&mut self, setup: &Setup) {
+    pub fn begin(&mut self, setup: &Options) {
         self.begun = self.begun.or(Some(setup.now));
         self.now = self.now.max(setup.now);
         self.write(What::Begin(Box::new(setup.clone())));
@@ -126,7 +126,7 @@ pub struct Recorded {
 
 impl Recorded {
     #[must_use]
-    pub fn new(setup: Setup, mut recorder: Option<Recorder>) -> Self {
+    pub fn new(setup: Options, mut recorder: Option<Recorder>) -> Self {
         if let Some(recorder) = &mut recorder {
             recorder.begin(&setup);
         }

@@ -8,14 +8,14 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{Look, Theme};
+use crate::app::{Appearance, Theme};
 
 /// Black and white of the 256-colour palette: unlike the first 16, no terminal changes what they are.
 const BLACK: Color = Color::Indexed(16);
 const WHITE: Color = Color::Indexed(231);
 
 /// Gives the cells of `area` the look.
-pub fn apply(buffer: &mut Buffer, area: Rect, look: Look) {
+pub fn apply(buffer: &mut Buffer, area: Rect, look: Appearance) {
     if look.theme == Theme::Terminal && !look.ascii {
         return;
     }
@@ -167,12 +167,12 @@ mod tests {
     use super::*;
 
     use crate::{
-        app::{App, Setup, testing::fixture},
+        app::{App, Options, testing::fixture},
         ui::{glyphs, tests as frames, theme},
     };
 
     /// Every scene at both sizes, as drawn and with `look`.
-    fn scenes(look: Look) -> Vec<(String, Buffer, Buffer)> {
+    fn scenes(look: Appearance) -> Vec<(String, Buffer, Buffer)> {
         let mut all = Vec::new();
         for (name, app) in frames::scenes() {
             for (width, height) in [(80, 24), (120, 40)] {
@@ -185,14 +185,14 @@ mod tests {
         all
     }
 
-    fn with(theme: Theme) -> Look {
-        Look { theme, ..Look::default() }
+    fn with(theme: Theme) -> Appearance {
+        Appearance { theme, ..Appearance::default() }
     }
 
-    const ASCII: Look = Look { theme: Theme::Terminal, ascii: true, still: false };
+    const ASCII: Appearance = Appearance { theme: Theme::Terminal, ascii: true, still: false };
 
     /// One cell of `text` in `style`, finished.
-    fn cell(text: &str, style: Style, look: Look) -> Cell {
+    fn cell(text: &str, style: Style, look: Appearance) -> Cell {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
         buffer.set_string(0, 0, text, style);
         apply(&mut buffer, Rect::new(0, 0, 4, 1), look);
@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn the_screen_is_drawn_in_the_look_that_was_set_at_every_size() {
-        let look = Look { theme: Theme::Mono, ascii: true, still: false };
-        let mut app = App::new(Setup { look, ..fixture::setup() });
+        let look = Appearance { theme: Theme::Mono, ascii: true, still: false };
+        let mut app = App::new(Options { appearance: look, ..fixture::setup() });
         for (width, height) in [(20, 5), (60, 16), (200, 60)] {
             let frame = frames::frame(&app, width, height);
             assert!(frames::text(&frame).is_ascii());

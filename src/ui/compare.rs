@@ -181,7 +181,7 @@ fn verdict(side: &Side, room: Room, width: usize) -> Line<'static> {
         (None, SideStage::Failed(_)) => (" FAILED ", theme::badge(theme::BAD)),
         (None, _) => (" PENDING ", theme::badge(theme::WARN)),
     };
-    let expected = side.account().audit.expected;
+    let expected = side.journal().audit.expected;
     let mut spans = Vec::new();
     if !room.letters || side.verdict().is_none() {
         spans.push(Span::styled(word, style));
@@ -212,7 +212,7 @@ fn note(side: &Side, width: usize) -> Line<'static> {
 }
 
 fn applied_twice(side: &Side) -> String {
-    let audit = &side.account().audit;
+    let audit = &side.journal().audit;
     match audit.applied_twice.as_slice() {
         [] => "the sum is wrong".to_owned(),
         [key, more @ ..] => {
@@ -247,7 +247,7 @@ fn draw_attempts(buffer: &mut Buffer, area: Rect, room: Room, app: &App, compari
         buffer.set_line(gutter.x, place.y, &label(row, room), gutter.width);
         for (cell, column) in row.cells.iter().zip(columns) {
             if let Some(cell) = cell {
-                let line = line_up::cell(cell, app.look(), usize::from(column.width), app.shown_now());
+                let line = line_up::cell(cell, app.appearance(), usize::from(column.width), app.shown_now());
                 pane::lines(buffer, Rect { y: place.y, height: 1, ..column }, [line]);
             }
         }

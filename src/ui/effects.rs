@@ -7,20 +7,20 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Effect, EffectKind, Look, Panel},
+    app::{App, Appearance, Effect, EffectKind, Panel},
     text::column,
 };
 
 use super::{glyphs, pane, theme, words};
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let effects = &app.account().effects;
+    let effects = &app.journal().effects;
     let title = Line::from(vec![Span::styled("effects", theme::BOLD), Span::raw(format!(" {}", effects.total()))]);
     let area = pane::titled(buffer, area, title, "newest first", app.view().panel() == Panel::Effects);
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     let from = app.view().scroll().effects.min(effects.kept().saturating_sub(height));
     let mut lines: Vec<_> =
-        effects.newest_first().skip(from).take(height).map(|effect| line(effect, app.look(), width)).collect();
+        effects.newest_first().skip(from).take(height).map(|effect| line(effect, app.appearance(), width)).collect();
     if lines.is_empty() {
         lines.push(Line::styled("none yet: no stock was changed", theme::FAINT));
     }
@@ -30,11 +30,11 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 /// How many lines do not fit, where the panel stands at `area`.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
-    app.account().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
+    app.journal().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
 }
 
 /// `✓ order:A12   1000 → 1 (-999)  #2`, and the word for it where there is room.
-fn line(effect: &Effect, look: Look, width: usize) -> Line<'static> {
+fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
     let mark = glyphs::of_effect(effect.kind);
     let attempt = effect.attempt.map_or_else(String::new, |number| format!("#{number}"));
     let word = match effect.kind {

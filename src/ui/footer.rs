@@ -125,7 +125,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
         (Intent::Close, _) if matches!(app.overlay(), Overlay::Plan | Overlay::Filter) => "cancel",
-        (Intent::Quit, _) if app.setup().above_dashboard => "leave",
+        (Intent::Quit, _) if app.options().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.view().queued().is_some() => "resume",
         _ => binding.short,

@@ -32,7 +32,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 }
 
 fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
-    let setup = app.setup();
+    let setup = app.options();
     let (link, link_style) = link(app);
     let (worker, worker_style) = words::current_worker(app);
     let mut spans = vec![Span::raw(" ")];
@@ -81,7 +81,7 @@ fn link(app: &App) -> (String, Style) {
 }
 
 fn terms(app: &App, width: usize) -> Line<'_> {
-    let setup = app.setup();
+    let setup = app.options();
     let style = words::guard(app.guard());
     let (guard, guard_style) = match app.guard() {
         Guard::Ledger => ("guard ledger", style),
@@ -122,13 +122,13 @@ fn terms(app: &App, width: usize) -> Line<'_> {
 
 /// How old what is shown is.
 fn freshness(app: &App, narrow: bool) -> (String, Style) {
-    let account = app.account();
+    let account = app.journal();
     let now = app.shown_now();
-    let broken = account.journal.broken.as_ref().or(account.document_source.broken.as_ref());
+    let broken = account.journal_source.broken.as_ref().or(account.document_source.broken.as_ref());
     if let Some((_, since)) = broken {
         return (format!(" STALE {} ", age(*since, now)), theme::badge(theme::BAD));
     }
-    match account.journal.heard.max(account.document_source.heard) {
+    match account.journal_source.heard.max(account.document_source.heard) {
         Some(at) if narrow => (format!("{} ago ", age(at, now)), theme::FAINT),
         Some(at) => (format!("changed {} ago ", age(at, now)), theme::FAINT),
         None => ("no change yet ".to_owned(), theme::FAINT),

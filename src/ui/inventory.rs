@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Judgement, Panel},
+    app::{App, Panel, StockVerdict},
     domain::Activity,
     text::{first_fitting, truncate, wrap},
 };
@@ -42,9 +42,9 @@ enum Detail {
 fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let title = Line::from(vec![Span::styled("stock", theme::BOLD)]);
     let everything = detail == Detail::Everything;
-    let note = if everything { app.setup().database.as_str() } else { "" };
+    let note = if everything { app.options().database.as_str() } else { "" };
     let area = pane::titled(buffer, area, title, note, app.view().panel() == Panel::Stock);
-    let stock = app.account().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
+    let stock = app.journal().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = match area.height {
         // No room for blocks.
@@ -59,11 +59,11 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
         Constraint::Min(0),
         Constraint::Length(json),
     ]));
-    digits::draw(buffer, number, &stock, judged(app.judgement()));
+    digits::draw(buffer, number, &stock, judged(app.stock_verdict()));
     let below = digits::HEIGHT.saturating_add(1);
     if number.height >= below.saturating_add(digits::HEIGHT) {
         let number = Rect { y: number.y.saturating_add(below), height: digits::HEIGHT, ..number };
-        digits::draw(buffer, number, word(app.judgement()), judged(app.judgement()));
+        digits::draw(buffer, number, word(app.stock_verdict()), judged(app.stock_verdict()));
     }
     let width = usize::from(facts.width);
     let mut rows = lines(app, width);
@@ -78,17 +78,17 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     }
 }
 
-fn judged(judgement: Judgement) -> Style {
-    match judgement {
-        Judgement::Wrong => theme::BAD,
-        Judgement::Right => theme::GOOD,
-        Judgement::Pending | Judgement::Edited { .. } => theme::WARN,
-        Judgement::None => theme::PLAIN,
+fn judged(stock_verdict: StockVerdict) -> Style {
+    match stock_verdict {
+        StockVerdict::Wrong => theme::BAD,
+        StockVerdict::Right => theme::GOOD,
+        StockVerdict::Pending | StockVerdict::Edited { .. } => theme::WARN,
+        StockVerdict::None => theme::PLAIN,
     }
 }
 
 fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
-    let account = app.account();
+    let account = app.journal();
     let audit = &account.audit;
     let mut verdict = vec![badge(app), Span::raw(" ")];
     let room = width.saturating_sub(Line::from(verdict.clone()).width());
@@ -97,9 +97,9 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     let mut lines = vec![Line::from(verdict)];
     if audit.seq > 0 {
         let actual = account.stock(app.shown_now()).unwrap_or(audit.actual);
-        let differs = if app.look().ascii { "!=" } else { "≠" };
+        let differs = if app.appearance().ascii { "!=" } else { "≠" };
         let sign = if audit.expected == actual { "=" } else { differs };
-        let style = judged(app.judgement()).patch(theme::BOLD);
+        let style = judged(app.stock_verdict()).patch(theme::BOLD);
         let mut spans = pane::pair("expected ", audit.expected.to_string(), theme::BOLD).to_vec();
         spans.push(Span::styled(format!(" {sign} "), style));
         spans.extend(pane::pair("actual ", actual.to_string(), style));
@@ -120,7 +120,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
 }
 
 fn applied<'a>(app: &App, orders: &'a str, others: &'a str) -> Line<'a> {
-    let audit = &app.account().audit;
+    let audit = &app.journal().audit;
     let mut spans = pane::pair(orders, audit.orders.to_string(), theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
     if audit.applied_twice.is_empty() {
@@ -152,41 +152,43 @@ fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
 }
 
 /// The verdict in letters that `digits` knows.
-const fn word(judgement: Judgement) -> &'static str {
-    match judgement {
-        Judgement::Right => "RIGHT",
-        Judgement::Pending => "PENDING",
-        Judgement::Wrong => "WRONG",
-        Judgement::Edited { .. } | Judgement::None => "",
+const fn word(stock_verdict: StockVerdict) -> &'static str {
+    match stock_verdict {
+        StockVerdict::Right => "RIGHT",
+        StockVerdict::Pending => "PENDING",
+        StockVerdict::Wrong => "WRONG",
+        StockVerdict::Edited { .. } | StockVerdict::None => "",
     }
 }
 
 /// The verdict: a block of colour and a word.
 fn badge(app: &App) -> Span<'static> {
-    match app.judgement() {
-        Judgement::Right => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
-        Judgement::Pending => Span::styled(" PENDING ", theme::badge(theme::WARN)),
-        Judgement::Wrong => Span::styled(" WRONG ", theme::badge(theme::BAD)),
-        Judgement::Edited { .. } => Span::styled(" EDITED ", theme::badge(theme::WARN)),
-        Judgement::None => Span::styled(" NO VERDICT YET ", theme::FAINT),
+    match app.stock_verdict() {
+        StockVerdict::Right => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
+        StockVerdict::Pending => Span::styled(" PENDING ", theme::badge(theme::WARN)),
+        StockVerdict::Wrong => Span::styled(" WRONG ", theme::badge(theme::BAD)),
+        StockVerdict::Edited { .. } => Span::styled(" EDITED ", theme::badge(theme::WARN)),
+        StockVerdict::None => Span::styled(" NO VERDICT YET ", theme::FAINT),
     }
 }
 
 fn sentence(app: &App, room: usize) -> (String, Style) {
-    let audit = &app.account().audit;
-    match (app.judgement(), audit.applied_twice.as_slice()) {
-        (Judgement::None, _) => (String::new(), theme::PLAIN),
-        (Judgement::Edited { .. }, _) => (first_fitting(["by another program", "elsewhere"], room), theme::WARN),
-        (Judgement::Right, _) if app.orders().open() > 0 => {
+    let audit = &app.journal().audit;
+    match (app.stock_verdict(), audit.applied_twice.as_slice()) {
+        (StockVerdict::None, _) => (String::new(), theme::PLAIN),
+        (StockVerdict::Edited { .. }, _) => (first_fitting(["by another program", "elsewhere"], room), theme::WARN),
+        (StockVerdict::Right, _) if app.orders().open() > 0 => {
             (format!("so far; {} open", app.orders().open()), theme::PLAIN)
         }
-        (Judgement::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
-        (Judgement::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
-        (Judgement::Right, _) => (first_fitting(["each effect applied once", "each effect once"], room), theme::PLAIN),
-        (Judgement::Wrong, []) => {
+        (StockVerdict::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
+        (StockVerdict::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
+        (StockVerdict::Right, _) => {
+            (first_fitting(["each effect applied once", "each effect once"], room), theme::PLAIN)
+        }
+        (StockVerdict::Wrong, []) => {
             (first_fitting(["the effects do not add up", "it does not add up"], room), theme::BAD)
         }
-        (Judgement::Wrong, [key, more @ ..]) => {
+        (StockVerdict::Wrong, [key, more @ ..]) => {
             let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
             let key = crate::domain::sanitize(key.as_str(), 60);
             let texts = [format!("applied twice: {key}{more}"), format!("twice: {key}{more}")];
@@ -197,7 +199,7 @@ fn sentence(app: &App, room: usize) -> (String, Style) {
 
 /// The document as it stands on disk, the stock in bold.
 fn json_lines(app: &App, width: usize) -> Vec<Line<'static>> {
-    let Some(document) = &app.account().document else {
+    let Some(document) = &app.journal().document else {
         return vec![Line::styled("no document on disk yet", theme::FAINT)];
     };
     let text = document.render().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();

@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{AttemptState, Committed, LineUpCell, Look, Seen, until},
+    app::{Appearance, AttemptState, Committed, LineUpCell, Seen, until},
     domain::UnixMillis,
     store::Outcome,
     text::truncate,
@@ -14,7 +14,7 @@ use crate::{
 
 use super::{glyphs, theme, words};
 
-pub fn cell(cell: &LineUpCell<'_>, look: Look, width: usize, now: UnixMillis) -> Line<'static> {
+pub fn cell(cell: &LineUpCell<'_>, look: Appearance, width: usize, now: UnixMillis) -> Line<'static> {
     match cell {
         LineUpCell::Attempt(seen) => attempt(seen, look, width),
         LineUpCell::Due(at) => {
@@ -25,7 +25,7 @@ pub fn cell(cell: &LineUpCell<'_>, look: Look, width: usize, now: UnixMillis) ->
     }
 }
 
-fn attempt(seen: &Seen<'_>, look: Look, width: usize) -> Line<'static> {
+fn attempt(seen: &Seen<'_>, look: Appearance, width: usize) -> Line<'static> {
     let mark = glyphs::of_attempt(seen);
     let again = seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some();
     let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
@@ -50,7 +50,7 @@ fn attempt(seen: &Seen<'_>, look: Look, width: usize) -> Line<'static> {
 }
 
 /// What it did to the stock, the longest text first; none if it had no effect, or that is not known.
-fn effects(seen: &Seen<'_>, look: Look) -> Vec<String> {
+fn effects(seen: &Seen<'_>, look: Appearance) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
         (Some(Committed { delta, stock, .. }), _) if delta != 0 => {
             vec![words::change(look, delta, stock), words::from_to(look, delta, stock)]

@@ -48,7 +48,7 @@ pub(crate) mod tests;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, text::Line};
 
-use crate::app::{App, Overlay, Scroll, Standing};
+use crate::app::{App, Overlay, ReplayState, Scroll};
 
 pub use hit::hit;
 pub use regions::{Regions, SMALLEST, regions};
@@ -66,7 +66,7 @@ pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     } else {
         draw_regions(buffer, area, app);
     }
-    appearance::apply(buffer, area, app.look());
+    appearance::apply(buffer, area, app.appearance());
 }
 
 fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -81,7 +81,7 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     overlay::draw(buffer, area, app);
     match app.view().replay() {
-        Some(bar) if bar.standing == Standing::Blank => overlay::blank(buffer, area),
+        Some(bar) if bar.state == ReplayState::Blank => overlay::blank(buffer, area),
         Some(bar) => replay_bar::draw(buffer, regions.keys, app, bar),
         None => {}
     }

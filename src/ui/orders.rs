@@ -170,7 +170,7 @@ fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -
 fn welcome(app: &App) -> Vec<Line<'static>> {
     let step = match (app.server(), app.link()) {
         (Server::Preparing { step }, _) => format!("The embedded Temporal server is on its way: {step}"),
-        (_, Link::Connecting { .. }) => format!("Connecting to Temporal at {} ..", app.setup().server),
+        (_, Link::Connecting { .. }) => format!("Connecting to Temporal at {} ..", app.options().server),
         (_, Link::Down { .. }) => {
             "No connection to Temporal. It is tried again by itself; the line below says when.".into()
         }

@@ -63,7 +63,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
 /// The page that is asked for, where it is one of text.
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
-        Overlay::Help => Some((format!(" idempotence {} ", app.setup().version), help::lines(inner_width(area)))),
+        Overlay::Help => Some((format!(" idempotence {} ", app.options().version), help::lines(inner_width(area)))),
         Overlay::Statistics => Some((" statistics ".to_owned(), figures::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {
             let order = app.selected()?;

@@ -21,8 +21,8 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Execution, Judged, Link, Overlay, Paragraph, Part, Piece, PieceKind, ScenarioRun, Step, StepPanel,
-        StepState, Tone, Walkthrough, trouble,
+        App, CheckResult, Execution, Link, Overlay, Paragraph, Piece, PieceKind, RunState, ScenarioRun, Step,
+        StepPanel, StepState, Tone, Walkthrough, trouble,
     },
     keymap::KEYMAP,
     text::{truncate, wrap},
@@ -75,7 +75,7 @@ const fn mark(place: usize, at: usize, state: &StepState) -> char {
         StepState::Seen(_) | StepState::Read => '●',
         StepState::GivenUp(_) => '✗',
         _ if place == at => '○',
-        StepState::Skipped | StepState::Told | StepState::Playing => '·',
+        StepState::Skipped | StepState::Ready | StepState::Playing => '·',
     }
 }
 
@@ -105,7 +105,7 @@ fn draw_step(
     pane::lines(buffer, indented(words), text);
     let missing = if is_on_stage(app, walkthrough, state) {
         None
-    } else if *state == StepState::Told || *state == StepState::Playing {
+    } else if *state == StepState::Ready || *state == StepState::Playing {
         Some("the starting stock is put back for this step ..")
     } else {
         Some("another step is on the stage; r plays this one again")
@@ -117,11 +117,11 @@ fn draw_step(
 
 /// Whether what the panels would show belongs to this step.
 fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
-    let is_prepared = |part: &Part| !matches!(part, Part::Clearing { .. } | Part::Resetting);
+    let is_prepared = |part: &RunState| !matches!(part, RunState::Clearing { .. } | RunState::Resetting);
     walkthrough.has_the_stage()
         && match state {
-            StepState::Told => app.is_untouched(),
-            StepState::Playing => app.scenario_run().is_none_or(|played| is_prepared(played.part())),
+            StepState::Ready => app.is_untouched(),
+            StepState::Playing => app.scenario_run().is_none_or(|played| is_prepared(played.state())),
             _ => true,
         }
 }
@@ -252,11 +252,11 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         (notice.text.clone(), style)
     });
     let (badge, style, paragraphs, more) = match state {
-        StepState::Told | StepState::Read if step.scenario.is_none() => return Vec::new(),
-        StepState::Told | StepState::Read => (" NEXT ", theme::PLAIN, &step.before, None),
+        StepState::Ready | StepState::Read if step.scenario.is_none() => return Vec::new(),
+        StepState::Ready | StepState::Read => (" NEXT ", theme::PLAIN, &step.before, None),
         StepState::Skipped => (" SKIPPED ", theme::WARN, &step.before, None),
         StepState::Playing => (" PLAYING ", theme::KNOWN, &step.before, Some((playing(app), theme::PLAIN))),
-        StepState::Seen(judged) if judged.holds() => {
+        StepState::Seen(judged) if judged.passed() => {
             (" ✓ SEEN ", theme::GOOD, &step.after, Some((evidence(judged, width), theme::GOOD)))
         }
         StepState::Seen(judged) => {
@@ -281,7 +281,7 @@ fn plain(badge: &'static str, text: &str, width: usize) -> Vec<Line<'static>> {
 }
 
 /// What the step stands or falls by, in one line: as much as fits.
-fn evidence(judged: &Judged, width: usize) -> String {
+fn evidence(judged: &CheckResult, width: usize) -> String {
     let mut text = String::from("checked:");
     for (place, check) in judged.checks.iter().enumerate() {
         let left = judged.checks.len().saturating_sub(place);
@@ -317,15 +317,15 @@ fn playing(app: &App) -> String {
         let link = if *app.link() == Link::Up { "connected" } else { "connecting" };
         format!("the stage is prepared: {link}, worker {}", words::current_worker(app).0)
     };
-    match app.scenario_run().map(ScenarioRun::part) {
-        Some(Part::Acting) => {
+    match app.scenario_run().map(ScenarioRun::state) {
+        Some(RunState::Running) => {
             // What is wrong says why the order waits for it.
             let why = trouble(app).filter(|trouble| !trouble.passes).map(|trouble| trouble.text);
             app.selected().map(under_way(app)).into_iter().chain(why).collect::<Vec<_>>().join("; ")
         }
-        Some(Part::Clearing { .. } | Part::Resetting) if *app.link() != Link::Up => gathering(),
-        Some(Part::Clearing { .. }) => "what the step before has left is cleared away".to_owned(),
-        Some(Part::Resetting) => "the starting stock is put back".to_owned(),
+        Some(RunState::Clearing { .. } | RunState::Resetting) if *app.link() != Link::Up => gathering(),
+        Some(RunState::Clearing { .. }) => "what the step before has left is cleared away".to_owned(),
+        Some(RunState::Resetting) => "the starting stock is put back".to_owned(),
         _ => gathering(),
     }
 }
@@ -350,7 +350,7 @@ mod tests {
 
     use crate::{
         app::{
-            Intent, Message, NotesPage, Programme, Setup,
+            Intent, Message, NotesPage, Options, StartMode,
             testing::{
                 fixture,
                 headless::{World, walkthrough},
@@ -458,8 +458,8 @@ mod tests {
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
         // The open order is ended first.
         world.press(Intent::RepeatStep);
-        let part = world.app().scenario_run().map(ScenarioRun::part);
-        assert!(matches!(part, Some(Part::Clearing { .. })), "{part:?}");
+        let part = world.app().scenario_run().map(ScenarioRun::state);
+        assert!(matches!(part, Some(RunState::Clearing { .. })), "{part:?}");
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
     }
 
@@ -477,7 +477,7 @@ mod tests {
     fn what_did_not_come_as_told_is_said_in_red_with_the_way_out() {
         let mut script = crate::app::testing::headless::shipped();
         script.steps[0].scenario.as_mut().unwrap().expect.stock = Some(1002);
-        let mut world = World::new(Programme::Walkthrough(Box::new(script)));
+        let mut world = World::new(StartMode::Walkthrough(Box::new(script)));
         world.press(Intent::GoOn);
         world.settle();
         let seen = frame(world.app(), 80, 24);
@@ -517,7 +517,7 @@ mod tests {
             crate::app::Command::Present(page) => Some(page.clone()),
             _ => None,
         });
-        let mut notes = App::new(Setup { programme: Programme::Notes, ..fixture::setup() });
+        let mut notes = App::new(Options { start_mode: StartMode::Notes, ..fixture::setup() });
         find(&frame(&notes, 80, 24), "idempotence walkthrough");
         let page: NotesPage = page.unwrap();
         let now = UnixMillis(page.since.0 + 61_000);

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Intent, Overlay, Question, ReplayBar, Standing},
+    app::{App, Intent, Overlay, Question, ReplayBar, ReplayState},
     keymap::Binding,
     text::truncate,
 };
@@ -20,15 +20,15 @@ const BAR: u16 = 24;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     Clear.render(area, buffer);
-    let (word, style) = match bar.standing {
-        Standing::Playing => (" REPLAY ", theme::KNOWN),
-        Standing::Paused => (" PAUSED ", theme::WARN),
-        Standing::Waiting => (" → GOES ON ", theme::GOOD),
-        Standing::Asking => (" LEAVE THE REPLAY? ", theme::WARN),
+    let (word, style) = match bar.state {
+        ReplayState::Playing => (" REPLAY ", theme::KNOWN),
+        ReplayState::Paused => (" PAUSED ", theme::WARN),
+        ReplayState::Waiting => (" → GOES ON ", theme::GOOD),
+        ReplayState::Asking => (" LEAVE THE REPLAY? ", theme::WARN),
         // The whole screen is black.
-        Standing::Blank => return,
-        Standing::Over => (" ■ END ", theme::PLAIN),
-        Standing::CutOff => (" ■ CUT OFF ", theme::WARN),
+        ReplayState::Blank => return,
+        ReplayState::Over => (" ■ END ", theme::PLAIN),
+        ReplayState::CutOff => (" ■ CUT OFF ", theme::WARN),
     };
     let mut spans = vec![Span::styled(word, theme::badge(style))];
     if let Some(note) = app.view().replay_note() {
@@ -42,8 +42,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
     spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
-    let overlay = match bar.standing {
-        Standing::Asking => Overlay::Confirm(Question::LeaveReplay),
+    let overlay = match bar.state {
+        ReplayState::Asking => Overlay::Confirm(Question::LeaveReplay),
         _ => Overlay::Replay,
     };
     let room = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());
@@ -78,13 +78,13 @@ mod tests {
     fn it_says_where_it_stands_and_what_moves_it() {
         let mut scene = Scene::right();
         let bar =
-            ReplayBar { standing: Standing::Playing, speed: 2, at: 61_500, length: 123_000, told: 5, entries: 10 };
+            ReplayBar { state: ReplayState::Playing, speed: 2, at: 61_500, length: 123_000, told: 5, entries: 10 };
         for (bar, words) in [
             (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
-            (ReplayBar { standing: Standing::Paused, ..bar }, " PAUSED "),
-            (ReplayBar { standing: Standing::Waiting, speed: 16, ..bar }, " → GOES ON  x4 "),
-            (ReplayBar { standing: Standing::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
-            (ReplayBar { standing: Standing::CutOff, ..bar }, " ■ CUT OFF "),
+            (ReplayBar { state: ReplayState::Paused, ..bar }, " PAUSED "),
+            (ReplayBar { state: ReplayState::Waiting, speed: 16, ..bar }, " → GOES ON  x4 "),
+            (ReplayBar { state: ReplayState::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
+            (ReplayBar { state: ReplayState::CutOff, ..bar }, " ■ CUT OFF "),
         ] {
             scene.app.view_mut().show_replay(bar);
             let shown = frame(&scene.app, 80, 24);

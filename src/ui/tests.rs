@@ -11,7 +11,7 @@ use tui_input::InputRequest;
 
 use crate::{
     app::{
-        App, Command, Intent, Link, Look, Message, Move, Overlay, Panel, Security, Server, Setup, Tone, Worker,
+        App, Appearance, Command, Intent, Link, Message, Move, Options, Overlay, Panel, Security, Server, Tone, Worker,
         testing::fixture::{self, SUPPLIER, Scene, UPDATE},
     },
     domain::UnixMillis,
@@ -197,9 +197,9 @@ fn how_many_starts_joined_is_never_cut() {
 
 #[test]
 fn ascii_writes_changes_and_differences_as_people_do() {
-    let look = Look { ascii: true, ..Look::default() };
+    let look = Appearance { ascii: true, ..Appearance::default() };
     let mut scene = Scene::wrong();
-    let mut app = App::new(Setup { look, ..fixture::setup() });
+    let mut app = App::new(Options { appearance: look, ..fixture::setup() });
     let records = std::mem::take(&mut scene.records);
     app.update(Message::Journal(News { restarted: true, records, more: false }));
     for words in ["1000 -> 1 (-999)", "expected 1001 != actual 2"] {
@@ -366,7 +366,7 @@ fn how_the_connection_is_secured_is_in_the_header_at_every_width() {
     ];
     for (security, words) in cases {
         let server = "myns.abcdf.tmprl.cloud:7233".to_owned();
-        let mut app = App::new(Setup { security, server, encrypted: true, ..fixture::setup() });
+        let mut app = App::new(Options { security, server, encrypted: true, ..fixture::setup() });
         app.update(Message::Link(Link::Up));
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let text = text(&frame(&app, width, height));

@@ -54,7 +54,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     };
     let title = title(order);
     let room = usize::from(area.width).saturating_sub(title.width() + 10);
-    let area = pane::titled(buffer, area, title, &policy(&app.setup().retry, order, room), focused);
+    let area = pane::titled(buffer, area, title, &policy(&app.options().retry, order, room), focused);
     let mut lines = above_list(app, order, area);
     let room = usize::from(area.height).saturating_sub(lines.len());
     lines.extend(list::visible(app, order, usize::from(area.width), room, scroll));

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{App, Link, Look, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
+    app::{App, Appearance, Link, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
     domain::{Activity, Guard, Stock},
 };
 
@@ -71,13 +71,13 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
 
 /// A change of the stock: `1000 → 1 (-999)`.
 #[must_use]
-pub fn change(look: Look, delta: i64, stock: Stock) -> String {
+pub fn change(look: Appearance, delta: i64, stock: Stock) -> String {
     format!("{} ({delta:+})", from_to(look, delta, stock))
 }
 
 /// A change of the stock where there is little room: `1000 → 1`.
 #[must_use]
-pub fn from_to(look: Look, delta: i64, stock: Stock) -> String {
+pub fn from_to(look: Appearance, delta: i64, stock: Stock) -> String {
     let arrow = if look.ascii { "->" } else { "→" };
     format!("{} {arrow} {stock}", stock.saturating_sub(delta))
 }

@@ -8,8 +8,8 @@ use std::{
 
 use idempotence::{
     app::{
-        App, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Look, Message, Programme, RetryWaits,
-        Security, Setup, SideStage, Worker,
+        App, Appearance, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Message, Options, RetryWaits,
+        Security, SideStage, StartMode, Worker,
     },
     config::{Flags, Settings},
     domain::Guard,
@@ -180,8 +180,8 @@ fn settings(sandbox: &Sandbox) -> Settings {
     Settings::load(&flags, environment, "none.env".as_ref(), sandbox.folder.path()).unwrap()
 }
 
-fn setup(sandbox: &Sandbox, preset: Preset) -> Setup {
-    Setup {
+fn setup(sandbox: &Sandbox, preset: Preset) -> Options {
+    Options {
         server: address().to_owned(),
         namespace: "default".to_owned(),
         task_queue: sandbox.queue.clone(),
@@ -196,12 +196,12 @@ fn setup(sandbox: &Sandbox, preset: Preset) -> Setup {
         security: Security::default(),
         encrypted: false,
         retry: RetryWaits::default(),
-        look: Look::default(),
+        appearance: Appearance::default(),
         web_ui: None,
         version: "0".into(),
         now: idempotence::clock::now(),
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }
 

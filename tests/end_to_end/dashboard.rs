@@ -10,7 +10,7 @@ use std::{
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use idempotence::{
-    app::{App, Command, Look, Message, Programme, RetryWaits, Security, Setup},
+    app::{App, Appearance, Command, Message, Options, RetryWaits, Security, StartMode},
     config::{Flags, Settings},
     domain::{Activity, Guard},
     faults::Preset,
@@ -162,8 +162,8 @@ pub fn settings(sandbox: &Sandbox) -> Settings {
     Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), sandbox.folder.path()).unwrap()
 }
 
-pub fn setup(sandbox: &Sandbox) -> Setup {
-    Setup {
+pub fn setup(sandbox: &Sandbox) -> Options {
+    Options {
         server: address().to_owned(),
         namespace: "default".to_owned(),
         task_queue: sandbox.queue.clone(),
@@ -178,12 +178,12 @@ pub fn setup(sandbox: &Sandbox) -> Setup {
         security: Security::default(),
         encrypted: false,
         retry: RetryWaits::default(),
-        look: Look::default(),
+        appearance: Appearance::default(),
         web_ui: None,
         version: "0".into(),
         now: idempotence::clock::now(),
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use idempotence::{
-    app::{App, Description, Instruction, Intent, Link, Message, Setup, instructions},
+    app::{App, Description, Instruction, Intent, Link, Message, Options, instructions},
     domain::{Activity, PendingActivity, PendingState, RunEnd},
     faults::Preset,
     server::{Installation, Search, obtain},
@@ -290,7 +290,7 @@ async fn the_commands_that_are_shown_work() {
 
     // The core as the dashboard has it once the order was sent: nothing else starts it here.
     let mut app =
-        App::new(Setup { preset: Preset::AfterCommitOnce, session: sandbox.queue.clone(), ..setup(&sandbox) });
+        App::new(Options { preset: Preset::AfterCommitOnce, session: sandbox.queue.clone(), ..setup(&sandbox) });
     app.update(Message::Link(Link::Up));
     app.update(Message::Intent(Intent::FreshOrder));
     let told = instructions(&app, app.selected().unwrap());

@@ -75,11 +75,13 @@ fn a_file_of_ones_own_is_played_and_recorded() {
     let recording = std::fs::read_to_string(state.path().join("run.jsonl")).unwrap();
     assert!(!recording.contains("hunter2") && !recording.contains(state.path().to_str().unwrap()), "{recording}");
     let read = idempotence::recording::Recording::read("run.jsonl", recording.as_bytes()).unwrap();
-    let mut player = idempotence::recording::Player::new(read, idempotence::app::Look::default());
+    let mut player = idempotence::recording::Player::new(read, idempotence::app::Appearance::default());
     player.seek(u64::MAX);
     let app = idempotence::app::Core::app(&player);
-    assert_eq!(app.account().audit.actual, 998);
-    assert!(matches!(app.scenario_run().unwrap().part(), idempotence::app::Part::Over(judged) if judged.holds()));
+    assert_eq!(app.journal().audit.actual, 998);
+    assert!(
+        matches!(app.scenario_run().unwrap().state(), idempotence::app::RunState::Finished(judged) if judged.passed())
+    );
 }
 
 #[test]

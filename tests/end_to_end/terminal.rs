@@ -10,7 +10,7 @@ use std::{
 };
 
 use idempotence::{
-    app::{App, Look, Message, Programme, RetryWaits, Security, Setup},
+    app::{App, Appearance, Message, Options, RetryWaits, Security, StartMode},
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, WorkflowId},
     faults::{Point, Preset},
@@ -371,8 +371,8 @@ fn assert_panic_is_readable(test: &str) {
     assert!(!after.contains('\u{1b}') || after.rfind('\u{1b}') < after.find("panicked"), "nothing is drawn: {after:?}");
 }
 
-fn setup() -> Setup {
-    Setup {
+fn setup() -> Options {
+    Options {
         server: "nowhere".to_owned(),
         namespace: "default".to_owned(),
         task_queue: "queue".to_owned(),
@@ -387,12 +387,12 @@ fn setup() -> Setup {
         security: Security::default(),
         encrypted: false,
         retry: RetryWaits::default(),
-        look: Look::default(),
+        appearance: Appearance::default(),
         web_ui: None,
         version: "0".into(),
         now: now(),
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }
 

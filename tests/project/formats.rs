@@ -10,7 +10,7 @@ use std::{
 };
 
 use idempotence::{
-    app::{ComparisonEvent, Core, Intent, Link, Look, Message, Move, Panel, Programme, Seek, Server, Worker},
+    app::{Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, Worker},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
     recording::{Entry, Player, Recording, What},
     scenario,
@@ -58,7 +58,7 @@ macro_rules! variants {
 
 variants! {
     see_what, What { Begin, Message, End }
-    see_programme, Programme { Keyboard, Scenario, Walkthrough, Notes }
+    see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes }
     see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
     see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
     see_message, Message {
@@ -90,8 +90,8 @@ impl Seen {
         self.see_what(&entry.what);
         match &entry.what {
             What::Begin(setup) => {
-                self.see_programme(&setup.programme);
-                if let Programme::Scenario { scenario, .. } = &setup.programme {
+                self.see_start_mode(&setup.start_mode);
+                if let StartMode::Scenario { scenario, .. } = &setup.start_mode {
                     for act in &scenario.acts {
                         self.see_when(&act.when);
                         self.see_act(&act.what);
@@ -138,7 +138,7 @@ fn every_line_of_a_recording_keeps_its_form() {
     for entry in unchanged("recording.jsonl") {
         seen.see_entry(&entry);
     }
-    let types = "What Programme scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker RunEnd \
+    let types = "What StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker RunEnd \
                  ComparisonEvent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }
@@ -159,12 +159,12 @@ fn what_the_first_version_recorded_is_replayed() {
     let bytes = fs::read(file("first-version/walkthrough.jsonl")).unwrap();
     let recording = Recording::read("walkthrough.jsonl", &bytes).unwrap();
     assert_eq!(recording.entries.len(), 200);
-    let mut player = Player::new(recording, Look::default());
+    let mut player = Player::new(recording, Appearance::default());
     player.seek(u64::MAX);
     let walkthrough = player.app().walkthrough().unwrap();
     assert_eq!(walkthrough.unseen(), 0);
-    assert!(walkthrough.steps().all(|(_, state)| state.holds() != Some(false)), "{walkthrough:?}");
-    assert!(walkthrough.steps().filter(|(_, state)| state.holds() == Some(true)).count() >= 6, "{walkthrough:?}");
+    assert!(walkthrough.steps().all(|(_, state)| state.passed() != Some(false)), "{walkthrough:?}");
+    assert!(walkthrough.steps().filter(|(_, state)| state.passed() == Some(true)).count() >= 6, "{walkthrough:?}");
 }
 
 #[test]

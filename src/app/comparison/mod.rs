@@ -24,7 +24,7 @@ use crate::{
 use super::{
     command::Comparison,
     connections::sanitized_worker,
-    derive::journal_view::Account,
+    derive::journal_view::JournalView,
     message::{ComparisonEvent, ComparisonNews, Worker},
     orders::{Orders, execution::Execution, ingest},
     sanitized,
@@ -89,7 +89,7 @@ pub struct Side {
     guard: Guard,
     worker: Worker,
     orders: Orders,
-    account: Account,
+    journal: JournalView,
     failure: Option<String>,
     /// How many orders it is given.
     due: usize,
@@ -101,7 +101,7 @@ impl Side {
             guard,
             worker: Worker::Absent,
             orders: Orders::default(),
-            account: Account::default(),
+            journal: JournalView::default(),
             failure: None,
             due,
         }
@@ -118,8 +118,8 @@ impl Side {
     }
 
     #[must_use]
-    pub const fn account(&self) -> &Account {
-        &self.account
+    pub const fn journal(&self) -> &JournalView {
+        &self.journal
     }
 
     #[must_use]
@@ -138,13 +138,13 @@ impl Side {
     /// The stock by its journal; `None` before that has begun.
     #[must_use]
     pub fn stock(&self) -> Option<Stock> {
-        (self.account.audit.seq > 0).then_some(self.account.audit.actual)
+        (self.journal.audit.seq > 0).then_some(self.journal.audit.actual)
     }
 
     /// `None` while it is open: right so far may become wrong, and wrong stays wrong.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        match self.account.audit.verdict() {
+        match self.journal.audit.verdict() {
             Verdict::Wrong => Some(Verdict::Wrong),
             Verdict::Right => (self.stage() == SideStage::Done).then_some(Verdict::Right),
         }
@@ -168,7 +168,7 @@ impl Side {
                 self.orders.started(0, key, &sanitized::id(&order), false, now);
             }
             ComparisonEvent::Journal(news) => {
-                let _applied = ingest::apply_news(&mut self.account, &mut self.orders, news, now);
+                let _applied = ingest::apply_news(&mut self.journal, &mut self.orders, news, now);
             }
             ComparisonEvent::Ended { workflow, run, end } => {
                 ingest::apply_end(&mut self.orders, &workflow, &run, end, now);
@@ -325,8 +325,8 @@ mod tests {
         assert!(comparison.is_done() && comparison.is_over());
         let lucky = Guard::ALL.map(|guard| comparison.side(guard).is_lucky());
         assert_eq!(lucky, [false, true, false]);
-        assert!(comparison.sides().iter().all(|side| side.account().audit.expected == 1001));
-        let twice = &comparison.side(Guard::Off).account().audit.applied_twice;
+        assert!(comparison.sides().iter().all(|side| side.journal().audit.expected == 1001));
+        let twice = &comparison.side(Guard::Off).journal().audit.applied_twice;
         assert_eq!(twice.as_slice(), [key(A12)]);
     }
 
@@ -335,7 +335,7 @@ mod tests {
         let play = Play::over(true);
         assert_eq!((play.stocks(), verdicts(&play)), ([1001, 3, 3], [RIGHT, WRONG, WRONG]));
         let comparison = play.app.comparison().unwrap();
-        assert!(comparison.sides().iter().all(|side| side.account().audit.expected == 1001));
+        assert!(comparison.sides().iter().all(|side| side.journal().audit.expected == 1001));
     }
 
     #[test]
@@ -351,7 +351,7 @@ mod tests {
         play.end(A12);
         play.end(B7);
         assert_eq!((play.stocks(), verdicts(&play)), ([1001, 3, 3], [RIGHT, WRONG, WRONG]));
-        assert!(play.app.comparison().unwrap().sides().iter().all(|side| side.account().audit.expected == 1001));
+        assert!(play.app.comparison().unwrap().sides().iter().all(|side| side.journal().audit.expected == 1001));
     }
 
     #[test]
@@ -450,7 +450,7 @@ mod tests {
         assert_eq!((play.app.end_comparison(), play.app.comparison()), (Vec::new(), None));
         let mut unconnected = App::new(setup());
         assert!(unconnected.begin_comparison(false).is_empty() && unconnected.notice().is_some());
-        let mut remote = App::new(crate::app::Setup { faults_allowed: false, ..setup() });
+        let mut remote = App::new(crate::app::Options { faults_allowed: false, ..setup() });
         remote.update(Message::Link(Link::Up));
         remote.update(Message::Server(Server::Foreign));
         assert!(remote.begin_comparison(false).is_empty() && remote.notice().is_some());

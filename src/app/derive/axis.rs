@@ -12,7 +12,7 @@ pub struct Piece {
 
 /// From one knot to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Segment {
+struct AxisSegment {
     from: u64,
     to: u64,
     must_show: bool,
@@ -24,7 +24,7 @@ struct Segment {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Axis {
-    segments: Vec<Segment>,
+    segments: Vec<AxisSegment>,
 }
 
 /// A column is divided into so many parts, so that whole numbers are enough.
@@ -51,7 +51,7 @@ impl Axis {
             .filter_map(|pair| {
                 let [from, to] = *<&[u64; 2]>::try_from(pair).ok()?;
                 let must_show = must.contains(&from);
-                Some(Segment { from, to, must_show, compressed: false, start: first, end: first })
+                Some(AxisSegment { from, to, must_show, compressed: false, start: first, end: first })
             })
             .collect();
         let longest = longest(&segments, short, plain);
@@ -108,13 +108,13 @@ impl Axis {
 }
 
 /// The most milliseconds that a segment is drawn for.
-fn longest(segments: &[Segment], short: u64, plain: u64) -> u64 {
+fn longest(segments: &[AxisSegment], short: u64, plain: u64) -> u64 {
     let lengths = segments.iter().map(|segment| segment.to - segment.from);
     let shortest = lengths.filter(|millis| *millis >= short.max(1)).min().unwrap_or(u64::MAX);
     shortest.saturating_mul(STEEPEST).max(plain).max(1)
 }
 
-fn place(segments: &mut [Segment], longest: u64, first: u16, end: u16) {
+fn place(segments: &mut [AxisSegment], longest: u64, first: u16, end: u16) {
     let weights: Vec<_> = segments.iter().map(|segment| u128::from((segment.to - segment.from).min(longest))).collect();
     let must: Vec<_> = segments.iter().map(|segment| segment.must_show).collect();
     let room = u128::from(end.saturating_sub(first)) * PARTS;

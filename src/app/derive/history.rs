@@ -23,22 +23,22 @@ const NOTICEABLE: u64 = 1_000;
 
 /// What one activity of an order did, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strip<'a> {
+pub struct ActivityHistory<'a> {
     pub activity: Activity,
     /// Attempts that are too old to be kept.
     pub forgotten: u64,
-    pub stretches: Vec<Stretch<'a>>,
+    pub segments: Vec<Segment<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch<'a> {
+pub struct Segment<'a> {
     pub from: UnixMillis,
     /// After `from`. Ahead of now where it is expected to last until then.
     pub to: UnixMillis,
-    pub what: What<'a>,
+    pub kind: SegmentKind<'a>,
 }
 
-impl Stretch<'_> {
+impl Segment<'_> {
     #[must_use]
     pub const fn millis(&self) -> u64 {
         self.to.0.saturating_sub(self.from.0)
@@ -46,7 +46,7 @@ impl Stretch<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What<'a> {
+pub enum SegmentKind<'a> {
     /// Nobody had taken the first attempt yet. `open`: nobody has.
     Queue { open: bool },
     Attempt {
@@ -75,17 +75,21 @@ pub enum What<'a> {
 
 /// Both activities, in the order in which they run.
 #[must_use]
-pub fn history<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis) -> [Strip<'a>; Activity::ALL.len()] {
+pub fn history<'a>(
+    execution: &'a Execution,
+    waits: &RetryWaits,
+    now: UnixMillis,
+) -> [ActivityHistory<'a>; Activity::ALL.len()] {
     let now = now.0.min(LATEST);
     let begun = execution.begun().0.min(LATEST);
     let told = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
     let origin = Activity::ALL.into_iter().flat_map(told).min().map_or(begun, |first| first.min(begun));
     let [update, supplier] = Activity::ALL;
     let view = View { execution, waits, now, activity: update };
-    let update = view.strip(origin, Some(begun));
-    let end = update.stretches.last().map(|stretch| stretch.to.0);
+    let update = view.history(origin, Some(begun));
+    let end = update.segments.last().map(|segment| segment.to.0);
     let free = end.filter(|_| execution.has_succeeded(Activity::UpdateInventory));
-    [update, View { activity: supplier, ..view }.strip(end.unwrap_or(origin), free)]
+    [update, View { activity: supplier, ..view }.history(end.unwrap_or(origin), free)]
 }
 
 fn known_begin(seen: &Seen<'_>) -> Option<u64> {
@@ -102,21 +106,21 @@ struct View<'a, 'b> {
 
 impl<'a> View<'a, '_> {
     /// `origin`: nothing of it came before. `free`: from then on a worker could have taken the first attempt.
-    fn strip(&self, origin: u64, free: Option<u64>) -> Strip<'a> {
+    fn history(&self, origin: u64, free: Option<u64>) -> ActivityHistory<'a> {
         let seen: Vec<_> = self.execution.attempts(self.activity).collect();
         let begins = self.begins(&seen, origin);
-        let mut stretches = Vec::with_capacity(seen.len() * 2 + 2);
-        stretches.extend(self.queue(&seen, begins.first().copied(), free));
+        let mut segments = Vec::with_capacity(seen.len() * 2 + 2);
+        segments.extend(self.queue(&seen, begins.first().copied(), free));
         for (index, (seen, begin)) in seen.iter().zip(&begins).enumerate() {
-            if let Some(before) = stretches.last().copied() {
-                stretches.extend(self.wait(&before, seen, *begin));
+            if let Some(before) = segments.last().copied() {
+                segments.extend(self.wait(&before, seen, *begin));
             }
-            stretches.push(self.attempt(seen, *begin, begins.get(index.saturating_add(1)).copied()));
+            segments.push(self.attempt(seen, *begin, begins.get(index.saturating_add(1)).copied()));
         }
-        let end = stretches.last().map_or(origin, |stretch| stretch.to.0);
-        stretches.extend(self.ahead(seen.last(), end).into_iter().flatten());
+        let end = segments.last().map_or(origin, |segment| segment.to.0);
+        segments.extend(self.ahead(seen.last(), end).into_iter().flatten());
         let forgotten = self.execution.activity(self.activity).total().saturating_sub(seen.len() as u64);
-        Strip { activity: self.activity, forgotten, stretches }
+        ActivityHistory { activity: self.activity, forgotten, segments }
     }
 
     /// When the attempts began, each after the one before. Those of unknown time are spread between their neighbours.
@@ -137,7 +141,7 @@ impl<'a> View<'a, '_> {
         !self.execution.is_over() && self.execution.current() == self.activity
     }
 
-    fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Stretch<'a>> {
+    fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Segment<'a>> {
         let from = free?;
         // Another program's workflow may never come to it, and while a workflow task fails, nothing schedules it.
         let is_blocked = self.execution.failing.is_some() && self.execution.pending(self.activity).is_none();
@@ -150,24 +154,24 @@ impl<'a> View<'a, '_> {
             None if self.execution.is_over() || self.now.saturating_sub(from) < NOTICEABLE => return None,
             None => self.now,
         };
-        (to > from).then(|| stretch(from, to, What::Queue { open: first.is_none() }))
+        (to > from).then(|| segment(from, to, SegmentKind::Queue { open: first.is_none() }))
     }
 
-    fn wait(&self, before: &Stretch<'a>, next: &Seen<'_>, begin: u64) -> Option<Stretch<'a>> {
-        let What::Attempt { seen, exact, .. } = before.what else { return None };
+    fn wait(&self, before: &Segment<'a>, next: &Seen<'_>, begin: u64) -> Option<Segment<'a>> {
+        let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
         let from = before.to.0;
         let real = (exact && known_begin(next).is_some()).then(|| begin.saturating_sub(from));
         let policy = (next.round == seen.round).then(|| self.waits.after(seen.number));
-        (begin > from).then(|| stretch(from, begin, What::Wait { real, policy, due: None }))
+        (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
     }
 
-    fn attempt(&self, seen: &Seen<'a>, begin: u64, next: Option<u64>) -> Stretch<'a> {
+    fn attempt(&self, seen: &Seen<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
         let given_up = begin.saturating_add(self.waits.start_to_close).min(LATEST);
         let limit = next.unwrap_or(LATEST);
         let closed = |to: u64, late| {
-            let what = What::Attempt { seen: *seen, open: false, timeout: None, late, exact };
-            stretch(begin, to.min(limit).max(begin + 1), what)
+            let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
+            segment(begin, to.min(limit).max(begin + 1), kind)
         };
         let ended = seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(LATEST));
         // A success behind which there is another attempt came when Temporal had given this one up.
@@ -186,15 +190,15 @@ impl<'a> View<'a, '_> {
 
     /// The latest attempt, which has not ended. One that will not answer lasts until Temporal gives it up; so does one
     /// that has run for a while, because that is the only end that can be foreseen.
-    fn unfinished(&self, seen: &Seen<'a>, begin: u64, given_up: Option<u64>) -> Stretch<'a> {
+    fn unfinished(&self, seen: &Seen<'a>, begin: u64, given_up: Option<u64>) -> Segment<'a> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
         let long = self.now.saturating_sub(begin) >= NOTICEABLE;
         let timeout = given_up.filter(|at| *at > self.now && (!answers || long));
         let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
         let timeout = timeout.map(UnixMillis);
-        let what = What::Attempt { seen: *seen, open: true, timeout, late: None, exact: given_up.is_some() };
-        stretch(begin, to, what)
+        let kind = SegmentKind::Attempt { seen: *seen, open: true, timeout, late: None, exact: given_up.is_some() };
+        segment(begin, to, kind)
     }
 
     fn next(&self) -> Option<NextAttempt> {
@@ -202,26 +206,26 @@ impl<'a> View<'a, '_> {
     }
 
     /// The wait of a paused activity, which lasts until now.
-    fn paused(&self, end: u64) -> Option<Stretch<'a>> {
+    fn paused(&self, end: u64) -> Option<Segment<'a>> {
         let pending = self.execution.pending(self.activity).filter(|_| self.is_at_work())?;
         let waits = pending.state == PendingState::Paused && !pending.runs() && self.now > end;
-        waits.then(|| stretch(end, self.now, What::Wait { real: None, policy: None, due: None }))
+        waits.then(|| segment(end, self.now, SegmentKind::Wait { real: None, policy: None, due: None }))
     }
 
     /// The wait that is not over, and the attempt behind it. `end`: of what came before.
-    fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Stretch<'a>>; 2] {
+    fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Segment<'a>>; 2] {
         let Some(next) = self.next() else { return [self.paused(end), None] };
         let due = next.due.0.min(LATEST);
         let to = due.max(self.now).max(end);
         let told = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
         let policy = told.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
-        let wait = What::Wait { real: None, policy, due: Some(UnixMillis(due)) };
-        [(to > end).then(|| stretch(end, to, wait)), Some(stretch(to, to + 1, What::Next(next)))]
+        let wait = SegmentKind::Wait { real: None, policy, due: Some(UnixMillis(due)) };
+        [(to > end).then(|| segment(end, to, wait)), Some(segment(to, to + 1, SegmentKind::Next(next)))]
     }
 }
 
-const fn stretch(from: u64, to: u64, what: What<'_>) -> Stretch<'_> {
-    Stretch { from: UnixMillis(from), to: UnixMillis(to), what }
+const fn segment(from: u64, to: u64, kind: SegmentKind<'_>) -> Segment<'_> {
+    Segment { from: UnixMillis(from), to: UnixMillis(to), kind }
 }
 
 /// The time of the last thing that is known of an attempt without an end.

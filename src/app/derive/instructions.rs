@@ -33,7 +33,7 @@ impl Instruction {
 /// What to type for `order`, the start first where what it ordered is known.
 #[must_use]
 pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
-    let setup = app.setup();
+    let setup = app.options();
     let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
     let mut place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
     // Certificates and keys are the environment's; Temporal's command has the same names for them.
@@ -73,7 +73,7 @@ fn input(app: &App, order: &Execution) -> Option<String> {
         json!({ "OrderID": order.order, "Item": terms.product.as_str(), "Quantity": terms.quantity, "Demo": {} });
     // A start that joined another one's run did not decide on its faults.
     let demo = match order.submission.as_ref().filter(|asked| !asked.joined) {
-        Some(asked) => json!({ "Faults": asked.faults.to_string(), "Seed": app.setup().seed, "Guard": terms.guard }),
+        Some(asked) => json!({ "Faults": asked.faults.to_string(), "Seed": app.options().seed, "Guard": terms.guard }),
         None => json!({ "Guard": terms.guard }),
     };
     input["Demo"] = demo;

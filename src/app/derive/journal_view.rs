@@ -37,11 +37,11 @@ impl Source {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Account {
+pub struct JournalView {
     pub audit: Audit,
     pub document: Option<Document>,
     pub effects: Effects,
-    pub journal: Source,
+    pub journal_source: Source,
     pub document_source: Source,
     /// The first record of the journal, by which another journal is recognised.
     first: Option<Box<Record>>,
@@ -72,7 +72,7 @@ pub enum Reread {
 
 /// What the screen says about the stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
+pub enum StockVerdict {
     /// No journal yet, or not all of it has been read, so there is nothing to judge.
     None,
     Right,
@@ -85,7 +85,7 @@ pub enum Judgement {
     },
 }
 
-impl Account {
+impl JournalView {
     /// Puts a record in its turn. Gives back those whose turn has come: none for a repetition, many where a gap closes.
     pub fn admit(&mut self, record: Record) -> Vec<Record> {
         let next = self.audit.seq.saturating_add(1);
@@ -159,7 +159,7 @@ impl Account {
     }
 
     pub fn heard(&mut self, now: UnixMillis) {
-        self.journal.works(now);
+        self.journal_source.works(now);
     }
 
     pub fn shows(&mut self, document: Document, now: UnixMillis) {
@@ -185,22 +185,22 @@ impl Account {
     }
 
     fn has_settled(&self, now: UnixMillis) -> bool {
-        let latest = self.journal.heard.max(self.document_source.heard).unwrap_or_default();
+        let latest = self.journal_source.heard.max(self.document_source.heard).unwrap_or_default();
         !self.is_reading() && now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
     }
 
     #[must_use]
-    pub fn judgement(&self, now: UnixMillis) -> Judgement {
+    pub fn stock_verdict(&self, now: UnixMillis) -> StockVerdict {
         if self.audit.seq == 0 || self.is_reading() {
-            return Judgement::None;
+            return StockVerdict::None;
         }
         let settled = self.has_settled(now);
         match (&self.document, self.audit.verdict()) {
-            (_, Verdict::Wrong) => Judgement::Wrong,
+            (_, Verdict::Wrong) => StockVerdict::Wrong,
             (Some(document), Verdict::Right) if settled && document.stock != self.audit.actual => {
-                Judgement::Edited { document: document.stock }
+                StockVerdict::Edited { document: document.stock }
             }
-            (_, Verdict::Right) => Judgement::Right,
+            (_, Verdict::Right) => StockVerdict::Right,
         }
     }
 

@@ -217,7 +217,7 @@ fn files(facts: &Facts<'_>) -> Option<Obstacle> {
     let stale = |what, broken: &Option<(String, UnixMillis)>| {
         broken.clone().map(|(cause, since)| Obstacle::Stale { what, cause, since })
     };
-    stale("the journal", &account.journal.broken)
+    stale("the journal", &account.journal_source.broken)
         .or_else(|| stale("the document", &account.document_source.broken))
         .or_else(|| account.reading.map(|(read, of)| Obstacle::Reading { read, of }))
 }

@@ -13,7 +13,7 @@ pub fn summary(app: &App) -> String {
     if let Some(walkthrough) = app.walkthrough() {
         return of_walkthrough(app, walkthrough);
     }
-    let (orders, audit) = (app.orders(), &app.account().audit);
+    let (orders, audit) = (app.orders(), &app.journal().audit);
     let [update, supplier] = Activity::ALL.map(|activity| orders.retries(activity));
     let counts = format!(
         "idempotence: orders {} (open {}), attempts {}, retries {} (update {update}, supplier {supplier})",
@@ -24,7 +24,7 @@ pub fn summary(app: &App) -> String {
     );
     let verdict = match (audit.seq, audit.verdict()) {
         (0, _) => "verdict none: no journal was seen".to_owned(),
-        _ if app.account().is_reading() => "verdict none: the journal was not read to its end".to_owned(),
+        _ if app.journal().is_reading() => "verdict none: the journal was not read to its end".to_owned(),
         (_, Verdict::Right) if orders.unsettled() > 0 => {
             format!("verdict PENDING: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
         }
@@ -35,22 +35,22 @@ pub fn summary(app: &App) -> String {
         (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
     };
     let mut lines = vec![counts, verdict];
-    lines.extend(app.account().earlier.sentence());
+    lines.extend(app.journal().earlier.sentence());
     if orders.open() > 0 {
         lines.push("Temporal keeps the open ones, and the next worker goes on with them".to_owned());
     }
     if orders.forgotten() > 0 {
         lines.push(format!("{} older orders were no longer shown", orders.forgotten()));
     }
-    lines.push(format!("database {}", app.setup().database));
-    lines.push(format!("log {}", app.setup().log));
+    lines.push(format!("database {}", app.options().database));
+    lines.push(format!("log {}", app.options().log));
     lines.join("\n") + "\n"
 }
 
 /// Its stage is gone, database and all; what it has shown stays.
 fn of_walkthrough(app: &App, walkthrough: &Walkthrough) -> String {
     let (steps, unseen) = (walkthrough.position().1, walkthrough.unseen());
-    let shown = walkthrough.figures().map_or_else(
+    let shown = walkthrough.counts().map_or_else(
         || "no step was played".to_owned(),
         |(sum, holds)| {
             let how = if holds { "as told" } else { "NOT all as told" };
@@ -64,6 +64,6 @@ fn of_walkthrough(app: &App, walkthrough: &Walkthrough) -> String {
     format!(
         "idempotence: walkthrough '{}', {steps} steps{unseen}: {shown}\nlog {}\n",
         walkthrough.title(),
-        app.setup().log
+        app.options().log
     )
 }

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     axis::{Axis, Piece},
-    history::{Stretch, Strip, What, history},
+    history::{ActivityHistory, Segment, SegmentKind, history},
 };
 
 /// A wait of so many milliseconds gets a column, however much else there is to see.
@@ -58,7 +58,7 @@ pub struct Span<'a> {
     pub passed: u16,
     /// It is drawn shorter than it is.
     pub compressed: bool,
-    pub stretch: Stretch<'a>,
+    pub segment: Segment<'a>,
 }
 
 /// The effect is in the stock, and Temporal does not know it: columns `from..to`, up to now where it is open.
@@ -79,18 +79,18 @@ pub struct Tick {
 /// `columns`: the width of the picture.
 #[must_use]
 pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis, columns: u16) -> Timeline<'a> {
-    let mut strips = history(execution, waits, now);
-    let origin = strips.iter().filter_map(|strip| strip.stretches.first()).map(|first| first.from.0).min();
+    let mut histories = history(execution, waits, now);
+    let origin = histories.iter().filter_map(|history| history.segments.first()).map(|first| first.from.0).min();
     let mut first = 0;
-    let mut earlier = leave_out(&mut strips, columns);
+    let mut earlier = leave_out(&mut histories, columns);
     if earlier.iter().any(|earlier| *earlier > 0) {
         first = note_columns(columns);
-        let more = leave_out(&mut strips, columns.saturating_sub(first));
+        let more = leave_out(&mut histories, columns.saturating_sub(first));
         earlier.iter_mut().zip(more).for_each(|(earlier, more)| *earlier = earlier.saturating_add(more));
     }
-    let axis = axis(&strips, waits, first, columns);
+    let axis = axis(&histories, waits, first, columns);
     let ticks = ticks(&axis, origin.unwrap_or(0), first, columns);
-    let ([update, supplier], [earlier_updates, earlier_supplies]) = (strips, earlier);
+    let ([update, supplier], [earlier_updates, earlier_supplies]) = (histories, earlier);
     let pictures = [
         picture(execution, update, earlier_updates, &axis, now),
         picture(execution, supplier, earlier_supplies, &axis, now),
@@ -98,8 +98,8 @@ pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMilli
     Timeline { first, pictures, ticks, gaps: axis.gaps().collect() }
 }
 
-fn axis(strips: &[Strip<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
-    let mut pieces: Vec<_> = strips.iter().flat_map(|strip| &strip.stretches).map(piece).collect();
+fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
+    let mut pieces: Vec<_> = histories.iter().flat_map(|history| &history.segments).map(piece).collect();
     // Short orders share a scale, so that the picture stays where it is when the first wait begins.
     let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
     if let (Some(start), Some(end)) = (start, end)
@@ -121,70 +121,76 @@ const fn note_columns(columns: u16) -> u16 {
     }
 }
 
-fn piece(stretch: &Stretch<'_>) -> Piece {
-    Piece { from: stretch.from.0, to: stretch.to.0, must_show: must_show(stretch) }
+fn piece(segment: &Segment<'_>) -> Piece {
+    Piece { from: segment.from.0, to: segment.to.0, must_show: must_show(segment) }
 }
 
-const fn must_show(stretch: &Stretch<'_>) -> bool {
-    match stretch.what {
-        What::Attempt { .. } | What::Next(_) => true,
-        What::Wait { .. } => stretch.millis() >= LEAST_WAIT,
-        What::Queue { .. } => false,
+const fn must_show(segment: &Segment<'_>) -> bool {
+    match segment.kind {
+        SegmentKind::Attempt { .. } | SegmentKind::Next(_) => true,
+        SegmentKind::Wait { .. } => segment.millis() >= LEAST_WAIT,
+        SegmentKind::Queue { .. } => false,
     }
 }
 
 /// Leaves the oldest attempts out where the columns do not suffice; says how many of each activity.
-fn leave_out(strips: &mut [Strip<'_>; 2], columns: u16) -> [u64; 2] {
-    let mut all: Vec<_> = strips.iter().flat_map(|strip| strip.stretches.iter().copied()).collect();
-    all.sort_by_key(|stretch| stretch.from);
-    let mut needed = all.iter().filter(|stretch| must_show(stretch)).count();
+fn leave_out(histories: &mut [ActivityHistory<'_>; 2], columns: u16) -> [u64; 2] {
+    let mut all: Vec<_> = histories.iter().flat_map(|history| history.segments.iter().copied()).collect();
+    all.sort_by_key(|segment| segment.from);
+    let mut needed = all.iter().filter(|segment| must_show(segment)).count();
     let mut left_out: usize = 0;
     // The picture begins with an attempt, and not with the wait behind one that is not there.
-    while let Some(stretch) = all.get(left_out)
-        && (needed > usize::from(columns) || left_out > 0 && !is_attempt(stretch))
+    while let Some(segment) = all.get(left_out)
+        && (needed > usize::from(columns) || left_out > 0 && !is_attempt(segment))
     {
-        needed = needed.saturating_sub(usize::from(must_show(stretch)));
+        needed = needed.saturating_sub(usize::from(must_show(segment)));
         left_out += 1;
     }
     let begin =
         if left_out == 0 { UnixMillis(0) } else { all.get(left_out).map_or(UnixMillis(u64::MAX), |at| at.from) };
-    strips.each_mut().map(|strip| {
-        let before = strip.stretches.iter().filter(|stretch| stretch.from < begin && is_attempt(stretch)).count();
-        strip.stretches.retain(|stretch| stretch.from >= begin);
-        std::mem::take(&mut strip.forgotten).saturating_add(before as u64)
+    histories.each_mut().map(|history| {
+        let before = history.segments.iter().filter(|segment| segment.from < begin && is_attempt(segment)).count();
+        history.segments.retain(|segment| segment.from >= begin);
+        std::mem::take(&mut history.forgotten).saturating_add(before as u64)
     })
 }
 
-const fn is_attempt(stretch: &Stretch<'_>) -> bool {
-    matches!(stretch.what, What::Attempt { .. })
+const fn is_attempt(segment: &Segment<'_>) -> bool {
+    matches!(segment.kind, SegmentKind::Attempt { .. })
 }
 
-fn picture<'a>(execution: &Execution, strip: Strip<'a>, earlier: u64, axis: &Axis, now: UnixMillis) -> Picture<'a> {
+fn picture<'a>(
+    execution: &Execution,
+    history: ActivityHistory<'a>,
+    earlier: u64,
+    axis: &Axis,
+    now: UnixMillis,
+) -> Picture<'a> {
     let column = |time: UnixMillis| axis.column(time.0);
-    let spans = strip.stretches.into_iter().map(|stretch| Span {
-        from: column(stretch.from),
-        to: column(stretch.to),
-        passed: column(now.clamp(stretch.from, stretch.to)),
-        compressed: axis.compresses(stretch.from.0, stretch.to.0),
-        stretch,
+    let spans = history.segments.into_iter().map(|segment| Span {
+        from: column(segment.from),
+        to: column(segment.to),
+        passed: column(now.clamp(segment.from, segment.to)),
+        compressed: axis.compresses(segment.from.0, segment.to.0),
+        segment,
     });
-    let window = execution.crash_window(strip.activity).map(|(commit, answer)| {
+    let window = execution.crash_window(history.activity).map(|(commit, answer)| {
         let (from, end) = (column(commit), answer.unwrap_or(now));
         let open = answer.is_none() && !execution.is_over();
         Window { from, to: column(end).max(from), open }
     });
     let spans: Vec<_> = spans.filter(is_worth_columns).collect();
-    let late = spans.iter().filter_map(|span| match span.stretch.what {
-        What::Attempt { seen, late: Some(late), .. } => Some((axis.column(span.stretch.from.0 + late), seen)),
+    let late = spans.iter().filter_map(|span| match span.segment.kind {
+        SegmentKind::Attempt { seen, late: Some(late), .. } => Some((axis.column(span.segment.from.0 + late), seen)),
         _ => None,
     });
     let late = late.collect();
-    Picture { activity: strip.activity, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
+    Picture { activity: history.activity, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
 }
 
 /// A gap of a few milliseconds may happen to touch a column.
 fn is_worth_columns(span: &Span<'_>) -> bool {
-    span.to > span.from && (must_show(&span.stretch) || span.stretch.millis() >= LEAST_WAIT)
+    span.to > span.from && (must_show(&span.segment) || span.segment.millis() >= LEAST_WAIT)
 }
 
 /// Round times where the axis is to scale, so far apart that their labels do not touch.
@@ -233,7 +239,7 @@ mod tests {
     use crate::{
         app::{
             Description, Execution, Intent, Message,
-            derive::history::What,
+            derive::history::SegmentKind,
             testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
         },
         domain::{PendingActivity, PendingState},
@@ -249,12 +255,12 @@ mod tests {
     fn drawn(picture: &Picture<'_>, columns: u16) -> String {
         let mut text = vec![' '; usize::from(columns)];
         for span in &picture.spans {
-            let letter = match span.stretch.what {
-                What::Queue { .. } => 'q',
-                What::Attempt { .. } => 'A',
-                What::Wait { due: Some(_), .. } => 'w',
-                What::Wait { .. } => 'W',
-                What::Next(_) => 'o',
+            let letter = match span.segment.kind {
+                SegmentKind::Queue { .. } => 'q',
+                SegmentKind::Attempt { .. } => 'A',
+                SegmentKind::Wait { due: Some(_), .. } => 'w',
+                SegmentKind::Wait { .. } => 'W',
+                SegmentKind::Next(_) => 'o',
             };
             text[usize::from(span.from)..usize::from(span.to)].fill(letter);
         }
@@ -297,9 +303,9 @@ mod tests {
         scene.wait(3_000);
         let shown = shown(&scene, 80);
         let hang = shown.pictures[0].spans[2];
-        assert_eq!(hang.stretch.millis(), RetryWaits::default().start_to_close);
+        assert_eq!(hang.segment.millis(), RetryWaits::default().start_to_close);
         assert!(hang.compressed && shown.gaps.len() == 1 && hang.from < shown.gaps[0] && shown.gaps[0] < hang.to);
-        assert!(matches!(hang.stretch.what, What::Attempt { open: true, timeout: Some(_), .. }));
+        assert!(matches!(hang.segment.kind, SegmentKind::Attempt { open: true, timeout: Some(_), .. }));
         assert!(!shown.pictures[0].spans[1].compressed);
     }
 
@@ -314,8 +320,8 @@ mod tests {
         scene.done(UPDATE, 1, Outcome::Applied);
         let shown = shown(&scene, 80);
         let [zombie, wait, second] = shown.pictures[0].spans[..] else { panic!("{:?}", shown.pictures[0]) };
-        assert!(matches!(zombie.stretch.what, What::Attempt { late: Some(11_512), .. }), "{zombie:?}");
-        assert_eq!((zombie.stretch.millis(), wait.stretch.millis()), (10_000, 1_008));
+        assert!(matches!(zombie.segment.kind, SegmentKind::Attempt { late: Some(11_512), .. }), "{zombie:?}");
+        assert_eq!((zombie.segment.millis(), wait.segment.millis()), (10_000, 1_008));
         let (column, seen) = shown.pictures[0].late[0];
         assert!(seen.number == 1 && second.from <= column && column <= second.to);
     }
@@ -331,7 +337,7 @@ mod tests {
         for columns in [0, 1, 2, 19, 46, 71, 111, 300] {
             let shown = shown(&scene, columns);
             let picture = &shown.pictures[0];
-            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
+            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.segment)).count();
             assert_eq!(picture.earlier + attempts as u64, 70, "{columns}");
             assert!(columns < 300 || attempts == 64);
         }
@@ -387,10 +393,10 @@ mod tests {
             for span in &picture.spans {
                 assert!(end <= span.from && span.from < span.to && span.to <= columns, "{picture:?}");
                 assert!(span.from <= span.passed && span.passed <= span.to, "{span:?}");
-                assert!(last <= Some(span.stretch.from) && span.stretch.from < span.stretch.to, "{picture:?}");
-                (end, last) = (span.to, Some(span.stretch.to));
+                assert!(last <= Some(span.segment.from) && span.segment.from < span.segment.to, "{picture:?}");
+                (end, last) = (span.to, Some(span.segment.to));
             }
-            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.stretch)).count();
+            let attempts = picture.spans.iter().filter(|span| is_attempt(&span.segment)).count();
             assert_eq!(attempts as u64 + picture.earlier, execution.activity(picture.activity).total());
             if let Some(window) = picture.window {
                 assert!(window.from <= window.to && window.to <= columns, "{window:?}");

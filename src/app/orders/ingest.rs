@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        derive::journal_view::Account,
+        derive::journal_view::JournalView,
         sanitized::{id, text},
     },
     domain::{
@@ -31,7 +31,7 @@ pub struct Applied {
 }
 
 /// Applies new journal records to the journal's view and to the orders.
-pub fn apply_news(journal: &mut Account, orders: &mut Orders, news: News, now: UnixMillis) -> Applied {
+pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, now: UnixMillis) -> Applied {
     if let Some(which) = journal.reread(&news) {
         orders.journal_begins(which);
     }

@@ -3,9 +3,10 @@
 use crate::{app::derive::journal_view::Reread, domain::UnixMillis};
 
 use super::{
-    Orders, Tally,
+    Orders,
     execution::{Execution, JournalPosition},
     replacement::{Left, Replacement, RunKey},
+    tally::Tally,
 };
 
 impl Orders {

@@ -11,6 +11,7 @@ pub(super) mod poll_schedule;
 pub(super) mod progress;
 mod replacement;
 pub(super) mod server_reports;
+mod tally;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -21,6 +22,8 @@ use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
 
 use description::Description;
 use execution::{Execution, Submission};
+
+use tally::Tally;
 
 pub use replacement::{Left, RunKey};
 
@@ -361,26 +364,6 @@ impl Orders {
     #[must_use]
     pub fn of_ticket(&self, ticket: u64) -> Option<Slot> {
         self.by_ticket.get(&ticket).copied()
-    }
-}
-
-/// What of an execution goes into the counts.
-#[derive(Debug, Default)]
-struct Tally {
-    open: bool,
-    unsettled: bool,
-    failing: bool,
-    attempts: u64,
-    journaled: [u64; Activity::ALL.len()],
-}
-
-impl Tally {
-    fn of(execution: &Execution) -> Self {
-        let attempts = Activity::ALL.iter().map(|activity| execution.activity(*activity).total()).sum();
-        let journaled = Activity::ALL.map(|activity| execution.activity(activity).total_journaled());
-        let open = !execution.is_over();
-        let unsettled = open && execution.activities.iter().any(|attempts| attempts.times() > 0);
-        Self { open, unsettled, failing: open && execution.failing.is_some(), attempts, journaled }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     store,
 };
 
-use super::{Placed, ScenarioRun, attempts};
+use super::{ScenarioRun, SentOrder, attempts};
 
 /// One thing that was expected, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +32,14 @@ impl Check {
     }
 
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.expected == self.found
     }
 }
 
 /// What all orders of a scenario add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub struct RunCounts {
     /// Starts that were asked for.
     pub starts: u64,
     pub attempts: u64,
@@ -54,7 +54,7 @@ pub struct Figures {
     pub millis: u64,
 }
 
-impl Figures {
+impl RunCounts {
     /// Adds what another scenario came to; the stock, which began anew, is the later one's.
     pub fn add(&mut self, other: &Self) {
         *self = Self {
@@ -70,30 +70,30 @@ impl Figures {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct CheckResult {
     /// Those that matter most come first.
     pub checks: Vec<Check>,
-    pub figures: Figures,
+    pub counts: RunCounts,
 }
 
-impl Judged {
+impl CheckResult {
     /// Everything came as it was expected.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        self.checks.iter().all(Check::holds)
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(Check::passed)
     }
 
     /// What did not, in a sentence.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
-        let wrong = self.checks.iter().filter(|check| !check.holds());
+        let wrong = self.checks.iter().filter(|check| !check.passed());
         let parts: Vec<_> =
             wrong.map(|check| format!("{} {} instead of {}", check.what, check.found, check.expected)).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
 
-impl Placed {
+impl SentOrder {
     /// The outcome of the order.
     ///
     /// # Errors
@@ -134,18 +134,18 @@ impl Placed {
 
 impl ScenarioRun {
     /// Checks the result.
-    pub(super) fn check(&self, facts: &Facts<'_>) -> Judged {
-        let figures = self.figures(facts);
+    pub(super) fn check(&self, facts: &Facts<'_>) -> CheckResult {
+        let counts = self.counts(facts);
         let (expect, audit) = (&self.scenario.expect, &facts.journal.audit);
         let mut checks = vec![Check::new("verdict", &expect.verdict.name(), &audit.verdict().name())];
         // In a database that was used before, an order may be recorded, and the stock can be anything.
         let Some(stock) = expect.stock.filter(|_| self.from_start) else {
-            checks.extend(self.placed.iter().filter_map(|placed| placed.end_check(facts.orders)));
-            return Judged { checks, figures };
+            checks.extend(self.sent.iter().filter_map(|sent| sent.end_check(facts.orders)));
+            return CheckResult { checks, counts };
         };
         checks.insert(0, Check::new("stock", &stock, &audit.actual));
-        for placed in &self.placed {
-            checks.extend(self.order_checks(placed, facts.orders));
+        for sent in &self.sent {
+            checks.extend(self.order_checks(sent, facts.orders));
         }
         for activity in Activity::ALL {
             if let Some(expected) = expect.attempts[activity as usize] {
@@ -159,19 +159,19 @@ impl ScenarioRun {
         if let Some(expected) = expect.late {
             checks.push(Check::new("attempts that woke up late", &expected, &self.late(facts.orders)));
         }
-        Judged { checks, figures }
+        CheckResult { checks, counts }
     }
 
-    fn order_checks(&self, placed: &Placed, orders: &Orders) -> Vec<Check> {
-        let Some(placing) = self.placing(placed) else { return Vec::new() };
+    fn order_checks(&self, sent: &SentOrder, orders: &Orders) -> Vec<Check> {
+        let Some(placing) = self.placing(sent) else { return Vec::new() };
         let mut checks = Vec::new();
         if let Some(outcome) = placing.outcome {
-            checks.push(Check::new(placed.order.as_str(), &outcome, &placed.outcome_text(orders)));
+            checks.push(Check::new(sent.order.as_str(), &outcome, &sent.outcome_text(orders)));
         }
         for activity in Activity::ALL {
             if let Some(expected) = placing.attempts[activity as usize] {
-                let what = format!("{} {} attempts", placed.order, activity.short_name());
-                checks.push(Check::new(what, &expected, &placed.attempts(activity, orders)));
+                let what = format!("{} {} attempts", sent.order, activity.short_name());
+                checks.push(Check::new(what, &expected, &sent.attempts(activity, orders)));
             }
         }
         checks
@@ -180,8 +180,8 @@ impl ScenarioRun {
     /// Each run once, however many starts joined it.
     fn executions<'a>(&'a self, orders: &'a Orders) -> impl Iterator<Item = &'a Execution> {
         let mut seen = BTreeSet::new();
-        let placed = self.placed.iter().filter(move |placed| seen.insert((&placed.workflow, &placed.run)));
-        placed.filter_map(|placed| placed.execution(orders))
+        let sent = self.sent.iter().filter(move |sent| seen.insert((&sent.workflow, &sent.run)));
+        sent.filter_map(|sent| sent.execution(orders))
     }
 
     fn total(&self, activity: Activity, orders: &Orders) -> u64 {
@@ -193,7 +193,7 @@ impl ScenarioRun {
         self.executions(orders).flat_map(attempts).filter(hung).filter(|facts| facts.end.is_some()).count()
     }
 
-    fn figures(&self, facts: &Facts<'_>) -> Figures {
+    fn counts(&self, facts: &Facts<'_>) -> RunCounts {
         let orders = facts.orders;
         let totals = Activity::ALL.map(|activity| self.total(activity, orders));
         let begun = |activity| self.executions(orders).filter(move |of| highest(of, activity) > 0).count();
@@ -203,8 +203,8 @@ impl ScenarioRun {
         };
         let replays = self.executions(orders).flat_map(attempts).filter(replayed).count();
         let attempts: u64 = totals.iter().sum();
-        Figures {
-            starts: self.placed.len() as u64,
+        RunCounts {
+            starts: self.sent.len() as u64,
             attempts,
             retries: attempts.saturating_sub(first as u64),
             replays: replays as u64,

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 /// The stock that a run begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Beginning {
-    /// Reset: another scenario may have run on this database.
-    Anew,
+pub enum InitialStock {
+    /// The starting stock, because another scenario may have run on this database.
+    #[serde(rename = "anew")]
+    Reset,
     /// As it is, because the database is new.
     Fresh,
     /// As it is, because the user named the database. The expected stock is not known.
-    AsItStands,
+    #[serde(rename = "as-it-stands")]
+    Keep,
 }

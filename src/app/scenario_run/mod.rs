@@ -20,14 +20,14 @@ use super::{
     sanitized,
 };
 
-use initial_stock::Beginning;
+use initial_stock::InitialStock;
 
-pub use checks::{Check, Figures, Judged};
+pub use checks::{Check, CheckResult, RunCounts};
 pub use request::{OrderRequest, Request};
 
 /// The state of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum RunState {
     /// What an earlier run has left is ended: its worker, which may sleep in an attempt, then its open orders.
     Clearing {
         /// The server was asked to end them.
@@ -36,20 +36,20 @@ pub enum Part {
     /// The starting stock was requested.
     Resetting,
     /// The link, the worker or the stock is not ready.
-    Gathering,
+    Preparing,
     /// The steps run, or their orders have not ended.
-    Acting,
+    Running,
     /// Everything has ended, and was checked.
-    Over(Judged),
+    Finished(CheckResult),
     /// It did not end, with the reason.
-    GivenUp(String),
+    Abandoned(String),
 }
 
 /// An order that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct SentOrder {
     /// Index of the step that sent it.
-    pub act: usize,
+    pub step: usize,
     /// The order.
     pub order: OrderId,
     /// The workflow id of the start.
@@ -64,7 +64,7 @@ pub struct Placed {
     pub start_failure: Option<String>,
 }
 
-impl Placed {
+impl SentOrder {
     /// The run of the order, if it is still kept.
     #[must_use]
     pub fn execution<'a>(&self, orders: &'a Orders) -> Option<&'a Execution> {
@@ -76,7 +76,7 @@ impl Placed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScenarioRun {
     scenario: Scenario,
-    part: Part,
+    state: RunState,
     /// The time since which the preparation is not complete although the server answers.
     waits_since: Option<UnixMillis>,
     /// The time since which the preparation is not complete, whether or not the server answers.
@@ -84,8 +84,8 @@ pub struct ScenarioRun {
     /// The time of the first step.
     since: Option<UnixMillis>,
     /// Number of steps that are done.
-    played: usize,
-    placed: Vec<Placed>,
+    done: usize,
+    sent: Vec<SentOrder>,
     /// Workers that exited without a request.
     deaths: u32,
     /// The latest time at which a worker exited.
@@ -101,22 +101,22 @@ impl ScenarioRun {
     #[must_use]
     pub fn begin(
         scenario: Scenario,
-        beginning: Beginning,
+        initial_stock: InitialStock,
         before: Option<&Self>,
         facts: &Facts<'_>,
     ) -> (Self, Vec<Request>) {
-        let (part, requests) = setup::first_part(beginning, before, facts);
+        let (state, requests) = setup::first_state(initial_stock, before, facts);
         let run = Self {
             scenario,
-            part,
+            state,
             waits_since: None,
             unready_since: None,
             since: None,
-            played: 0,
-            placed: Vec::new(),
+            done: 0,
+            sent: Vec::new(),
             deaths: 0,
             gone: before.and_then(|before| before.gone),
-            from_start: beginning != Beginning::AsItStands,
+            from_start: initial_stock != InitialStock::Keep,
             held: false,
         };
         (run, requests)
@@ -140,8 +140,8 @@ impl ScenarioRun {
 
     /// The state.
     #[must_use]
-    pub const fn part(&self) -> &Part {
-        &self.part
+    pub const fn state(&self) -> &RunState {
+        &self.state
     }
 
     /// Whether it began with the starting stock, so that the expected stock is known.
@@ -152,14 +152,14 @@ impl ScenarioRun {
 
     /// The orders that were sent.
     #[must_use]
-    pub fn placed(&self) -> &[Placed] {
-        &self.placed
+    pub fn sent_orders(&self) -> &[SentOrder] {
+        &self.sent
     }
 
     /// Whether nothing more will happen.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.part, Part::Over(_) | Part::GivenUp(_))
+        matches!(self.state, RunState::Finished(_) | RunState::Abandoned(_))
     }
 
     /// Whether the steps have begun.
@@ -170,13 +170,13 @@ impl ScenarioRun {
 
     /// Whether a step is not done yet.
     #[must_use]
-    pub const fn has_acts_left(&self) -> bool {
-        self.played < self.scenario.acts.len()
+    pub const fn has_steps_left(&self) -> bool {
+        self.done < self.scenario.acts.len()
     }
 
     /// The step that sent an order.
-    fn placing(&self, placed: &Placed) -> Option<&Placing> {
-        match &self.scenario.acts.get(placed.act)?.what {
+    fn placing(&self, sent: &SentOrder) -> Option<&Placing> {
+        match &self.scenario.acts.get(sent.step)?.what {
             What::Order(placing) => Some(placing),
             _ => None,
         }
@@ -186,40 +186,42 @@ impl ScenarioRun {
     pub fn note(&mut self, noted: &Noted, now: UnixMillis) {
         match noted {
             Noted::Started { ticket, run, joined } => {
-                if let Some(placed) = self.placed.iter_mut().find(|placed| placed.ticket == *ticket) {
-                    (placed.run, placed.joined) = (Some(run.clone()), *joined);
+                if let Some(sent) = self.sent.iter_mut().find(|sent| sent.ticket == *ticket) {
+                    (sent.run, sent.joined) = (Some(run.clone()), *joined);
                 }
             }
             Noted::NotStarted { ticket, cause } => {
-                if let Some(placed) = self.placed.iter_mut().find(|placed| placed.ticket == *ticket) {
-                    placed.start_failure = Some(cause.clone());
+                if let Some(sent) = self.sent.iter_mut().find(|sent| sent.ticket == *ticket) {
+                    sent.start_failure = Some(cause.clone());
                 }
             }
             Noted::Gone { unasked } => {
                 self.gone = Some(now);
                 self.deaths = self.deaths.saturating_add(u32::from(*unasked && self.has_begun()));
             }
-            Noted::Reset(Ok(())) if self.part == Part::Resetting => self.part = Part::Gathering,
-            Noted::Reset(Err(cause)) if self.part == Part::Resetting => self.part = Part::GivenUp(cause.clone()),
+            Noted::Reset(Ok(())) if self.state == RunState::Resetting => self.state = RunState::Preparing,
+            Noted::Reset(Err(cause)) if self.state == RunState::Resetting => {
+                self.state = RunState::Abandoned(cause.clone());
+            }
             Noted::Reset(_) => {}
         }
     }
 
     /// Goes as far as the facts allow, and returns what to do for it.
     pub fn advance(&mut self, facts: &Facts<'_>) -> Vec<Request> {
-        let requests = match self.part {
-            Part::Clearing { asked } => self.clear_away(asked, facts),
-            Part::Gathering if !self.held && self.is_ready(facts) => {
-                self.part = Part::Acting;
+        let requests = match self.state {
+            RunState::Clearing { asked } => self.clear_away(asked, facts),
+            RunState::Preparing if !self.held && self.is_ready(facts) => {
+                self.state = RunState::Running;
                 self.since = Some(facts.now);
                 self.run_steps(facts)
             }
-            Part::Acting => self.run_steps(facts),
-            Part::Gathering | Part::Resetting | Part::Over(_) | Part::GivenUp(_) => Vec::new(),
+            RunState::Running => self.run_steps(facts),
+            RunState::Preparing | RunState::Resetting | RunState::Finished(_) | RunState::Abandoned(_) => Vec::new(),
         };
         if self.held && self.is_ready(facts) {
             (self.waits_since, self.unready_since) = (None, None);
-        } else if matches!(self.part, Part::Clearing { .. } | Part::Resetting | Part::Gathering) {
+        } else if matches!(self.state, RunState::Clearing { .. } | RunState::Resetting | RunState::Preparing) {
             self.limit_preparation(facts);
         }
         requests

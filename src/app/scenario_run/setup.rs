@@ -11,7 +11,7 @@ use crate::{
     domain::UnixMillis,
 };
 
-use super::{Beginning, Part, Request, ScenarioRun, attempts};
+use super::{InitialStock, Request, RunState, ScenarioRun, attempts};
 
 /// Milliseconds that the preparation may take while the server answers.
 const READY_TIMEOUT: u64 = 60_000;
@@ -20,23 +20,23 @@ const READY_TIMEOUT: u64 = 60_000;
 const READY_TIMEOUT_IN_ALL: u64 = 180_000;
 
 /// The first state of a run after `before`, and the requests for it.
-pub(super) fn first_part(
-    beginning: Beginning,
+pub(super) fn first_state(
+    initial_stock: InitialStock,
     before: Option<&ScenarioRun>,
     facts: &Facts<'_>,
-) -> (Part, Vec<Request>) {
-    match (beginning, before.map(|before| before.part.clone())) {
-        (Beginning::Fresh | Beginning::AsItStands, _) => (Part::Gathering, call_in(facts)),
+) -> (RunState, Vec<Request>) {
+    match (initial_stock, before.map(|before| before.state.clone())) {
+        (InitialStock::Fresh | InitialStock::Keep, _) => (RunState::Preparing, call_in(facts)),
         // The requests of the run before are on their way, and once is enough.
-        (Beginning::Anew, Some(part @ (Part::Clearing { .. } | Part::Resetting))) => (part, Vec::new()),
-        (Beginning::Anew, _) if has_leftovers(before, facts) => {
+        (InitialStock::Reset, Some(part @ (RunState::Clearing { .. } | RunState::Resetting))) => (part, Vec::new()),
+        (InitialStock::Reset, _) if has_leftovers(before, facts) => {
             let kill = (!facts.connections.is_without_worker()).then_some(Request::Command(Command::KillWorker));
-            (Part::Clearing { asked: false }, kill.into_iter().collect())
+            (RunState::Clearing { asked: false }, kill.into_iter().collect())
         }
-        (Beginning::Anew, _) => {
+        (InitialStock::Reset, _) => {
             let mut requests = call_in(facts);
             requests.push(Request::ResetStock);
-            (Part::Resetting, requests)
+            (RunState::Resetting, requests)
         }
     }
 }
@@ -61,7 +61,7 @@ impl ScenarioRun {
     pub(super) fn clear_away(&mut self, asked: bool, facts: &Facts<'_>) -> Vec<Request> {
         let up = facts.connections.is_up();
         // A server that was down may not have received the requests.
-        self.part = Part::Clearing { asked: asked && up };
+        self.state = RunState::Clearing { asked: asked && up };
         if !facts.connections.is_without_worker() {
             return Vec::new();
         }
@@ -69,7 +69,7 @@ impl ScenarioRun {
         let runs = open.iter().filter_map(|order| Some((order.workflow.clone(), order.run.clone()?)));
         let runs: Vec<_> = runs.map(|(workflow, run)| Run { workflow, run }).collect();
         if open.is_empty() {
-            self.part = Part::Resetting;
+            self.state = RunState::Resetting;
             let mut requests = call_in(facts);
             requests.push(Request::ResetStock);
             return requests;
@@ -78,7 +78,7 @@ impl ScenarioRun {
         if asked || !up || runs.len() < open.len() {
             return Vec::new();
         }
-        self.part = Part::Clearing { asked: true };
+        self.state = RunState::Clearing { asked: true };
         runs.into_iter().map(|run| Request::Command(Command::Terminate(run))).collect()
     }
 
@@ -110,16 +110,16 @@ impl ScenarioRun {
             return;
         };
         let (seconds, missing) = (limit / 1_000, self.missing(facts));
-        self.part = Part::GivenUp(format!("the stage is not ready after {seconds} s: {missing}"));
+        self.state = RunState::Abandoned(format!("the stage is not ready after {seconds} s: {missing}"));
     }
 
     /// What is missing for the first step.
     fn missing(&self, facts: &Facts<'_>) -> String {
         let obstacle = Obstacle::first(*facts).map(|obstacle| obstacle.cause());
-        let missing = match (&self.part, obstacle) {
+        let missing = match (&self.state, obstacle) {
             (_, Some(cause)) if !facts.connections.is_up() => return cause,
-            (Part::Clearing { .. }, _) => "what was ordered before has not ended",
-            (Part::Resetting, _) => "the starting stock is not back",
+            (RunState::Clearing { .. }, _) => "what was ordered before has not ended",
+            (RunState::Resetting, _) => "the starting stock is not back",
             (_, Some(cause)) => return cause,
             (_, None) => "the database does not show the starting stock",
         };

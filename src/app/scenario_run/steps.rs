@@ -15,7 +15,7 @@ use crate::{
     scenario::{Placing, What, When},
 };
 
-use super::{OrderRequest, Part, Placed, Request, ScenarioRun, setup::sleeps};
+use super::{OrderRequest, Request, RunState, ScenarioRun, SentOrder, setup::sleeps};
 
 /// Milliseconds that an order may exceed its scenario's limit on the server. Nothing polls its task queue after the run.
 const ORDER_TIMEOUT_AFTER_LIMIT: u64 = 60_000;
@@ -25,7 +25,7 @@ impl ScenarioRun {
     pub(super) fn run_steps(&mut self, facts: &Facts<'_>) -> Vec<Request> {
         let mut requests = Vec::new();
         let mut ticket = facts.composer.next_ticket();
-        while let Some(act) = self.scenario.acts.get(self.played) {
+        while let Some(act) = self.scenario.acts.get(self.done) {
             if !self.is_met(&act.when, facts) {
                 break;
             }
@@ -40,7 +40,7 @@ impl ScenarioRun {
                 What::KillServer => requests.push(Request::Command(Command::KillServer)),
                 What::StartServer => requests.push(Request::Command(Command::StartServer)),
             }
-            self.played = self.played.saturating_add(1);
+            self.done = self.done.saturating_add(1);
         }
         requests.extend(self.finish_when_done(facts));
         requests
@@ -48,14 +48,14 @@ impl ScenarioRun {
 
     fn is_met(&self, when: &When, facts: &Facts<'_>) -> bool {
         let any = |order: &OrderId, is: fn(&AttemptFacts) -> bool| {
-            self.placed.iter().filter(|placed| placed.order == *order).any(|placed| {
-                let execution = placed.execution(facts.orders);
+            self.sent.iter().filter(|sent| sent.order == *order).any(|sent| {
+                let execution = sent.execution(facts.orders);
                 execution.is_some_and(|execution| updates(execution).any(is))
             })
         };
         match when {
             When::AtOnce => true,
-            When::Ended => self.placed.iter().all(|placed| has_ended(placed, facts)),
+            When::Ended => self.sent.iter().all(|sent| has_ended(sent, facts)),
             When::Committed(order) => any(order, |attempt| attempt.committed.is_some()),
             When::Failed(order) => any(order, |attempt| matches!(attempt.end, Some(AttemptEnd::Failed(_)))),
             When::ServerDown => *facts.connections.server() == Server::Killed,
@@ -72,7 +72,7 @@ impl ScenarioRun {
         let mut requests = Vec::new();
         for order in placing.ids() {
             let workflow = self.workflow_of(&order, placing.new_workflow, facts);
-            let act = self.played;
+            let step = self.done;
             requests.push(Request::Send(Box::new(OrderRequest {
                 order: order.clone(),
                 workflow: workflow.clone(),
@@ -84,7 +84,7 @@ impl ScenarioRun {
                 limit: Some(self.scenario.limit.saturating_add(ORDER_TIMEOUT_AFTER_LIMIT)),
             })));
             let (run, joined, start_failure) = (None, false, None);
-            self.placed.push(Placed { act, order, workflow, ticket: *ticket, run, joined, start_failure });
+            self.sent.push(SentOrder { step, order, workflow, ticket: *ticket, run, joined, start_failure });
             *ticket = ticket.saturating_add(1);
         }
         Some(requests)
@@ -94,30 +94,29 @@ impl ScenarioRun {
     fn is_unanswered(&self, placing: &Placing, facts: &Facts<'_>) -> bool {
         let workflows: Vec<_> =
             placing.ids().map(|order| self.workflow_of(&order, placing.new_workflow, facts)).collect();
-        let waits = |placed: &&Placed| placed.run.is_none() && placed.start_failure.is_none();
-        self.placed.iter().filter(waits).any(|placed| workflows.contains(&placed.workflow))
+        let waits = |sent: &&SentOrder| sent.run.is_none() && sent.start_failure.is_none();
+        self.sent.iter().filter(waits).any(|sent| workflows.contains(&sent.workflow))
     }
 
     /// The order's own workflow id with this session's letters, which keep it apart from other databases' orders on the
     /// same server; or one that no start has had.
     fn workflow_of(&self, order: &OrderId, new: bool, facts: &Facts<'_>) -> String {
         let own = WorkflowId::of_order(order.as_str()).with_suffix(&facts.options.session);
-        let taken = self.placed.iter().filter(|placed| placed.workflow.starts_with(own.as_str())).count();
+        let taken = self.sent.iter().filter(|sent| sent.workflow.starts_with(own.as_str())).count();
         String::from(if new { own.with_suffix(&format!("again-{taken}")) } else { own })
     }
 
     /// Whether an attempt still sleeps in a planned hang.
     fn sleeps(&self, facts: &Facts<'_>) -> bool {
-        let mut executions = self.placed.iter().filter_map(|placed| placed.execution(facts.orders));
+        let mut executions = self.sent.iter().filter_map(|sent| sent.execution(facts.orders));
         executions.any(|execution| sleeps(execution, self.gone))
     }
 
     /// Checks the result, once all steps are done and nothing more can come of them.
     fn finish_when_done(&mut self, facts: &Facts<'_>) -> Option<Request> {
-        let done =
-            !self.has_acts_left() && self.placed.iter().all(|placed| has_ended(placed, facts)) && !self.sleeps(facts);
+        let done = !self.has_steps_left() && self.sent.iter().all(|sent| has_ended(sent, facts)) && !self.sleeps(facts);
         if done && facts.journal.document_agrees() && facts.connections.is_up() {
-            self.part = Part::Over(self.check(facts));
+            self.state = RunState::Finished(self.check(facts));
             return None;
         }
         let since = self.since.unwrap_or(facts.now);
@@ -127,23 +126,23 @@ impl ScenarioRun {
         let waits = self.waits_for(facts);
         let seconds = self.scenario.limit / 1_000;
         let text = format!("not over after {seconds} s: it waits for {waits}");
-        self.part = Part::GivenUp(text.clone());
+        self.state = RunState::Abandoned(text.clone());
         Some(Request::Complain(text))
     }
 
     /// What is missing for the end.
     fn waits_for(&self, facts: &Facts<'_>) -> String {
-        let open = self.placed.iter().find(|placed| !has_ended(placed, facts));
+        let open = self.sent.iter().find(|sent| !has_ended(sent, facts));
         match open {
-            Some(placed) => {
-                let failing = placed.execution(facts.orders).and_then(|execution| execution.failing.as_ref());
+            Some(sent) => {
+                let failing = sent.execution(facts.orders).and_then(|execution| execution.failing.as_ref());
                 let failing = failing.map(|failing| failing.explanation.clone());
                 let why = failing.or_else(|| Obstacle::first(*facts).map(|obstacle| obstacle.cause()));
                 let why = why.map_or_else(String::new, |why| format!(", but {why}"));
-                format!("the end of {}{why}", placed.order)
+                format!("the end of {}{why}", sent.order)
             }
-            None if self.has_acts_left() => {
-                format!("the time of act {}", self.played.saturating_add(1))
+            None if self.has_steps_left() => {
+                format!("the time of act {}", self.done.saturating_add(1))
             }
             None if self.sleeps(facts) => "an attempt to wake up".to_owned(),
             None if !facts.connections.is_up() => "the server".to_owned(),
@@ -153,9 +152,9 @@ impl ScenarioRun {
 }
 
 /// Whether nothing more comes of an order: the server has reported its end, and the journal what led to it.
-fn has_ended(placed: &Placed, facts: &Facts<'_>) -> bool {
-    placed.start_failure.is_some()
-        || placed.execution(facts.orders).is_some_and(|execution| match &execution.end {
+fn has_ended(sent: &SentOrder, facts: &Facts<'_>) -> bool {
+    sent.start_failure.is_some()
+        || sent.execution(facts.orders).is_some_and(|execution| match &execution.end {
             Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
             Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
                 execution.refused.is_some() || updates(execution).any(failed_for_good)

@@ -18,8 +18,8 @@ pub const T0: u64 = 1_700_000_000_000;
 pub const UPDATE: Activity = Activity::UpdateInventory;
 pub const SUPPLIER: Activity = Activity::SupplierOrder;
 
-pub fn setup() -> Setup {
-    Setup {
+pub fn setup() -> Options {
+    Options {
         server: "localhost:7233".into(),
         namespace: "default".into(),
         task_queue: "inventory-task-queue".into(),
@@ -34,12 +34,12 @@ pub fn setup() -> Setup {
         security: Security::default(),
         encrypted: false,
         retry: RetryWaits::default(),
-        look: Look::default(),
+        appearance: Appearance::default(),
         web_ui: None,
         version: "0.1.0".into(),
         now: UnixMillis(T0),
         above_dashboard: false,
-        programme: Programme::Keyboard,
+        start_mode: StartMode::Dashboard,
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use crate::{
     app::{
-        App, Beginning, Command, Core, Intent, Link, Message, Programme, Script, Server, Setup, StartOrder, Worker,
-        parse_script,
+        App, Command, Core, InitialStock, Intent, Link, Message, Options, Script, Server, StartMode, StartOrder,
+        Worker, parse_script,
     },
     domain::{
         Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
@@ -70,23 +70,23 @@ pub fn shipped() -> Script {
     parse_script("walkthrough.md", include_str!("../../../assets/walkthrough.md"), find).unwrap()
 }
 
-pub fn walkthrough() -> Programme {
-    Programme::Walkthrough(Box::new(shipped()))
+pub fn walkthrough() -> StartMode {
+    StartMode::Walkthrough(Box::new(shipped()))
 }
 
-pub fn performance(scenario: Scenario) -> Programme {
-    Programme::Scenario { scenario: Box::new(scenario), beginning: Beginning::Fresh }
+pub fn performance(scenario: Scenario) -> StartMode {
+    StartMode::Scenario { scenario: Box::new(scenario), initial_stock: InitialStock::Fresh }
 }
 
 impl World {
     /// Connected, with a worker and a new database.
-    pub fn new(programme: Programme) -> Self {
-        Self::recorded(programme, None)
+    pub fn new(start_mode: StartMode) -> Self {
+        Self::recorded(start_mode, None)
     }
 
-    pub fn recorded(programme: Programme, recorder: Option<Recorder>) -> Self {
+    pub fn recorded(start_mode: StartMode, recorder: Option<Recorder>) -> Self {
         let mut world = Self {
-            core: Recorded::new(Setup { programme, ..setup() }, recorder),
+            core: Recorded::new(Options { start_mode, ..setup() }, recorder),
             now: T0,
             asked: Vec::new(),
             heard: Vec::new(),
@@ -108,9 +108,9 @@ impl World {
     }
 
     /// Another session on the same database.
-    pub fn again(self, programme: Programme) -> Self {
+    pub fn again(self, start_mode: StartMode) -> Self {
         let (inventory, records, runs) = (self.inventory, self.records, self.runs);
-        let mut world = Self::new(programme);
+        let mut world = Self::new(start_mode);
         (world.inventory, world.runs) = (inventory, runs);
         world.records.clone_from(&records);
         world.tell(Message::Journal(News { restarted: true, records, more: false }));

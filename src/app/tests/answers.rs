@@ -284,7 +284,10 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     assert!(text.contains("charge_card and 1 more are pending, attempt 3") && text.contains("declined"), "{text}");
     let waits = history(order, &RetryWaits::default(), scene.app.shown_now());
     assert!(
-        waits.iter().flat_map(|strip| &strip.stretches).all(|part| !matches!(part.what, What::Queue { open: true }))
+        waits
+            .iter()
+            .flat_map(|history| &history.segments)
+            .all(|part| !matches!(part.kind, SegmentKind::Queue { open: true }))
     );
     assert_eq!(scene.press(Intent::RetryNow), []);
     // Once it was another program's workflow, it stays that.

@@ -40,14 +40,14 @@ fn picture(app: &App) -> String {
         writeln!(
             text,
             "{:?} {:?}",
-            execution.next_attempt(&app.setup().retry),
+            execution.next_attempt(&app.options().retry),
             explain(execution, app.stage(execution))
         )
         .unwrap();
         assert!(app.orders().position(slot).is_some());
     }
     writeln!(text, "{} open, {} attempts", app.orders().open(), app.orders().attempts()).unwrap();
-    writeln!(text, "{:?} {:?}", app.judgement(), app.account().effects).unwrap();
+    writeln!(text, "{:?} {:?}", app.stock_verdict(), app.journal().effects).unwrap();
     text
 }
 
@@ -139,7 +139,7 @@ proptest! {
 fn the_seed_scenario_is_right_at_1001() {
     let scene = Scene::right();
     let app = &scene.app;
-    assert_eq!((app.account().stock(app.shown_now()), app.judgement()), (Some(1001), Judgement::Right));
+    assert_eq!((app.journal().stock(app.shown_now()), app.stock_verdict()), (Some(1001), StockVerdict::Right));
     let order = app.selected().unwrap();
     assert_eq!((app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::AppliedOnce));
     assert_eq!((app.orders().open(), app.orders().retries(UPDATE)), (0, 2));
@@ -162,7 +162,7 @@ fn mid_retry_counts_down_and_says_indefinite() {
 fn without_a_guard_the_order_is_applied_twice() {
     let scene = Scene::wrong();
     let order = scene.app.selected().unwrap();
-    assert_eq!((scene.app.judgement(), order.verdict()), (Judgement::Wrong, OrderVerdict::Applied(2)));
+    assert_eq!((scene.app.stock_verdict(), order.verdict()), (StockVerdict::Wrong, OrderVerdict::Applied(2)));
     assert_eq!(order.attempts(UPDATE).last().unwrap().facts.unwrap().repeated(), Some(2));
 }
 
@@ -224,7 +224,7 @@ fn a_reset_asks_and_forgets_what_has_ended() {
     scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
     scene.tell(Message::ResetDone(Ok(Some("journal.1".into()))));
     assert!(scene.app.orders().is_empty());
-    assert_eq!(scene.app.judgement(), Judgement::Right);
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::Right);
 }
 
 /// The first record of the journal that a reset creates.
@@ -261,7 +261,7 @@ fn a_notice_goes_by_itself_and_an_idle_tick_draws_nothing() {
 
 #[test]
 fn faults_stay_off_where_they_are_not_allowed() {
-    let mut app = App::new(Setup { faults_allowed: false, ..fixture::setup() });
+    let mut app = App::new(Options { faults_allowed: false, ..fixture::setup() });
     app.update(Message::Intent(Intent::NextFaults));
     assert!(app.plan().is_none());
     assert!(app.notice().unwrap().text.contains("loopback"));

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Command, Description, FailingTask, Intent, Message, Overlay, Part, Question, ScenarioRun, Setup,
+        App, Command, Description, FailingTask, Intent, Message, Options, Overlay, Question, RunState, ScenarioRun,
         StepState,
         testing::{
             fixture::setup,
@@ -24,8 +24,8 @@ fn played(name: &str) -> World {
 fn every_scenario_that_is_built_in_comes_as_it_says() {
     for (name, _) in BUILT_IN {
         let world = played(name);
-        let part = world.app().scenario_run().map(ScenarioRun::part);
-        let Some(Part::Over(judged)) = part else { panic!("{name}: {part:?}") };
+        let part = world.app().scenario_run().map(ScenarioRun::state);
+        let Some(RunState::Finished(judged)) = part else { panic!("{name}: {part:?}") };
         assert_eq!(judged.complaint(), None, "{name}");
         assert!(judged.checks.len() >= 2, "{name}");
     }
@@ -37,10 +37,10 @@ fn what_does_not_come_as_expected_is_named() {
     unguarded.guard = Guard::Off;
     let mut world = World::new(performance(unguarded));
     world.settle();
-    let Some(Part::Over(judged)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
-    assert!(!judged.holds());
+    let Some(RunState::Finished(judged)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
+    assert!(!judged.passed());
     assert_eq!(judged.complaint().unwrap(), "stock 2 instead of 1001; verdict wrong instead of right");
-    assert_eq!(world.app().account().audit.verdict(), Verdict::Wrong);
+    assert_eq!(world.app().journal().audit.verdict(), Verdict::Wrong);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
     world.wait(59_000);
     assert!(!world.app().scenario_run().unwrap().is_over());
     world.wait(2_000);
-    let Some(Part::GivenUp(why)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
+    let Some(RunState::Abandoned(why)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
     assert_eq!(why, "not over after 60 s: it waits for the end of A12");
 }
 
@@ -80,7 +80,7 @@ fn a_failing_workflow_task_is_named_as_the_cause_at_the_limit() {
     let answer = Ok(Description { at, open: true, pending, failing: Some(failing), others: Vec::new() });
     world.tell(Message::Described { workflow, run, answer });
     world.wait(61_000);
-    let Some(Part::GivenUp(why)) = world.app().scenario_run().map(ScenarioRun::part) else { panic!() };
+    let Some(RunState::Abandoned(why)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
     assert_eq!(why, "not over after 60 s: it waits for the end of A12, but the worker has no key");
 }
 
@@ -97,19 +97,19 @@ fn one_key_leads_from_the_first_step_to_the_last_and_every_check_holds() {
         assert_eq!(world.app().walkthrough().unwrap().position().0, step);
         let plays = world.app().walkthrough().unwrap().step().unwrap().0.scenario.is_some();
         if plays {
-            assert_eq!(*state(&world), StepState::Told);
+            assert_eq!(*state(&world), StepState::Ready);
             world.press(Intent::GoOn);
             assert_eq!(*state(&world), StepState::Playing);
             world.press(Intent::GoOn);
             assert_eq!(*state(&world), StepState::Playing, "it is not left while it is played");
             world.settle();
-            assert_eq!(state(&world).holds(), Some(true), "step {step}: {:?}", state(&world));
+            assert_eq!(state(&world).passed(), Some(true), "step {step}: {:?}", state(&world));
         }
         world.press(Intent::GoOn);
     }
     let walkthrough = world.app().walkthrough().unwrap();
     assert!(walkthrough.step().is_none(), "the summary");
-    let (figures, holds) = walkthrough.figures().unwrap();
+    let (figures, holds) = walkthrough.counts().unwrap();
     assert!(
         holds && figures.starts >= 11 && figures.retries >= 4 && figures.replays >= 4 && figures.deaths == 1,
         "{figures:?}"
@@ -127,11 +127,11 @@ fn a_step_can_be_gone_back_to_repeated_and_skipped() {
     world.press(Intent::GoBack);
     assert_eq!(*state(&world), StepState::Skipped);
     world.press(Intent::GoBack);
-    assert_eq!(state(&world).holds(), Some(true), "what was seen stays seen");
+    assert_eq!(state(&world).passed(), Some(true), "what was seen stays seen");
     world.press(Intent::RepeatStep);
     assert_eq!(*state(&world), StepState::Playing);
     world.settle();
-    assert_eq!(state(&world).holds(), Some(true), "from a fresh stock");
+    assert_eq!(state(&world).passed(), Some(true), "from a fresh stock");
     world.press(Intent::GoBack);
     assert_eq!(world.app().walkthrough().unwrap().position().0, 0);
 }
@@ -154,7 +154,7 @@ fn what_a_skipped_step_has_left_is_cleared_away_before_the_next() {
             names.iter().filter(|name| !name.starts_with("Present") && !name.starts_with("Describe")).collect();
         assert!(found[place].starts_with(wanted), "{found:#?}");
     }
-    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+    assert_eq!(state(&world).passed(), Some(true), "{:?}", state(&world));
 }
 
 #[test]
@@ -186,17 +186,17 @@ fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_s
     assert!(world.app().notice().is_some_and(|notice| notice.text.contains("s skips the rest")));
     world.press(Intent::SkipStep);
     assert_eq!(world.app().notice(), None, "it was skipped");
-    let mut dashboard = World::new(crate::app::Programme::Keyboard);
+    let mut dashboard = World::new(crate::app::StartMode::Dashboard);
     dashboard.press(Intent::Walkthrough);
     assert!(dashboard.asked.contains(&Command::Walkthrough));
 }
 
 #[test]
 fn control_c_ends_the_program_even_if_q_returns_to_the_dashboard() {
-    let programme = walkthrough();
-    let mut alone = App::new(Setup { programme: programme.clone(), ..setup() });
+    let start_mode = walkthrough();
+    let mut alone = App::new(Options { start_mode: start_mode.clone(), ..setup() });
     assert!(alone.update(Message::Intent(Intent::Quit)).contains(&Command::Quit));
-    let mut above = App::new(Setup { above_dashboard: true, programme, ..setup() });
+    let mut above = App::new(Options { above_dashboard: true, start_mode, ..setup() });
     for leaves_the_talk in [false, true] {
         if leaves_the_talk {
             above.update(Message::Intent(Intent::Close));
@@ -242,7 +242,7 @@ fn a_worker_or_a_server_that_somebody_has_ended_is_brought_back_for_the_next_ste
         world.press(Intent::GoOn);
         world.settle();
         assert!(world.asked.contains(&back), "{:?}", world.asked);
-        assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+        assert_eq!(state(&world).passed(), Some(true), "{:?}", state(&world));
     }
 }
 
@@ -256,7 +256,7 @@ fn an_order_by_hand_before_the_first_step_does_not_hold_it_up() {
     world.press(Intent::Walkthrough);
     world.press(Intent::GoOn);
     world.settle();
-    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+    assert_eq!(state(&world).passed(), Some(true), "{:?}", state(&world));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_key_that_is_held_puts_the_stock_back_once() {
     }
     world.settle();
     assert_eq!(world.asked.iter().filter(|command| **command == Command::Reset).count(), 1);
-    assert_eq!(state(&world).holds(), Some(true), "{:?}", state(&world));
+    assert_eq!(state(&world).passed(), Some(true), "{:?}", state(&world));
 }
 
 #[test]
@@ -292,16 +292,16 @@ fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
 fn on_a_database_that_somebody_has_used_only_the_verdict_counts() {
     let mut world = World::new(performance(scenario("happy-path")));
     world.settle();
-    let programme = crate::app::Programme::Scenario {
+    let start_mode = crate::app::StartMode::Scenario {
         scenario: Box::new(scenario("happy-path")),
-        beginning: crate::app::Beginning::AsItStands,
+        initial_stock: crate::app::InitialStock::Keep,
     };
-    let mut again = world.again(programme);
+    let mut again = world.again(start_mode);
     again.settle();
-    let Some(Part::Over(judged)) = again.app().scenario_run().map(ScenarioRun::part) else { panic!() };
-    assert!(judged.holds(), "{:?}", judged.checks);
+    let Some(RunState::Finished(judged)) = again.app().scenario_run().map(ScenarioRun::state) else { panic!() };
+    assert!(judged.passed(), "{:?}", judged.checks);
     assert_eq!(
-        again.app().scenario_run().unwrap().placed()[0].outcome(again.app().orders()),
+        again.app().scenario_run().unwrap().sent_orders()[0].outcome(again.app().orders()),
         Ok(OrderOutcome::Replayed)
     );
 }
@@ -315,7 +315,7 @@ fn orders_of_a_stage_do_not_stay_on_the_server_for_ever_and_those_of_a_person_do
         })
     };
     assert_eq!(limit(&played("happy-path")), Some(Some(120_000)));
-    let mut keyboard = World::new(crate::app::Programme::Keyboard);
+    let mut keyboard = World::new(crate::app::StartMode::Dashboard);
     keyboard.press(Intent::FreshOrder);
     assert_eq!(limit(&keyboard), Some(None));
 }

@@ -17,13 +17,13 @@ fn while_a_journal_is_read_its_progress_is_shown_and_nothing_is_judged() {
     let mut scene = Scene::right();
     scene.wait(60_000);
     let now = scene.app.shown_now();
-    assert_eq!(scene.app.account().judgement(now), Judgement::Right);
+    assert_eq!(scene.app.journal().stock_verdict(now), StockVerdict::Right);
     scene.tell(Message::ReadingJournal { read: 131_000_000, of: 310_000_000 });
     let shown = crate::app::trouble(&scene.app).unwrap();
     assert!(shown.passes && shown.text == "reading the journal, 42 % of 310 MB", "{shown:?}");
-    assert_eq!(scene.app.account().judgement(now), Judgement::None);
+    assert_eq!(scene.app.journal().stock_verdict(now), StockVerdict::None);
     scene.tell(Message::ReadingJournal { read: 310_000_000, of: 310_000_000 });
-    assert_eq!(scene.app.account().judgement(now), Judgement::Right);
+    assert_eq!(scene.app.journal().stock_verdict(now), StockVerdict::Right);
     assert_eq!(crate::app::trouble(&scene.app), None);
 }
 
@@ -64,7 +64,7 @@ fn an_ended_order_that_only_a_later_part_of_a_new_journal_mentions_stays() {
     scene.wait(1_000);
     tell(&mut scene, true, &journal[..7], true);
     assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (2, "nothing"));
-    assert_eq!(scene.app.judgement(), Judgement::None);
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::None);
     tell(&mut scene, false, &journal[7..], false);
     assert_eq!(scene.app.orders().len(), 2);
     let kept = scene.app.orders().of_run(&("order-A12".into(), "0198f1a2-6b1f-7c3e".into())).unwrap();
@@ -148,7 +148,7 @@ fn a_journal_that_breaks_before_its_end_is_judged_once_it_was_read() {
         tell(&mut scene, true, &journal[..9], true);
         scene.tell(Message::JournalUnreadable { cause: "damaged".into() });
         scene.tell(Message::ReadingJournal { read: 0, of: 0 });
-        assert_eq!((scene.app.judgement(), before_the_reset(&scene).as_str()), (Judgement::None, "nothing"));
+        assert_eq!((scene.app.stock_verdict(), before_the_reset(&scene).as_str()), (StockVerdict::None, "nothing"));
         assert!(summary(&scene.app).contains("verdict none: the journal was not read to its end"));
         tell(&mut scene, from_the_start, &journal[if from_the_start { 0 } else { 9 }..], false);
         assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Link, Message, Part, ScenarioRun, Setup, Worker,
+        App, Link, Message, Options, RunState, ScenarioRun, Worker,
         testing::{
             fixture,
             headless::{performance, scenario},
@@ -21,7 +21,7 @@ struct Stage {
 
 impl Stage {
     fn new(link: Link, worker: Worker) -> Self {
-        let setup = Setup { programme: performance(scenario("happy-path")), ..fixture::setup() };
+        let setup = Options { start_mode: performance(scenario("happy-path")), ..fixture::setup() };
         let mut stage = Self { app: App::new(setup), now: fixture::T0 };
         stage.tell(Message::Link(link));
         stage.tell(Message::Pollers { identities: vec![POLLER.to_owned()] });
@@ -40,8 +40,8 @@ impl Stage {
     }
 
     fn given_up(&self) -> Option<&str> {
-        match self.app.scenario_run().map(ScenarioRun::part) {
-            Some(Part::GivenUp(why)) => Some(why),
+        match self.app.scenario_run().map(ScenarioRun::state) {
+            Some(RunState::Abandoned(why)) => Some(why),
             _ => None,
         }
     }

@@ -14,21 +14,25 @@ use super::{after_reset, picture};
 
 #[test]
 fn no_stock_is_right_while_the_effect_of_an_open_order_is_in_it() {
-    assert_eq!(Scene::new().app.judgement(), Judgement::Right);
+    assert_eq!(Scene::new().app.stock_verdict(), StockVerdict::Right);
     let mut scene = Scene::new();
     scene.started(UPDATE, 1);
-    assert_eq!((scene.app.judgement(), scene.app.orders().unsettled()), (Judgement::Right, 0), "nothing is in yet");
+    assert_eq!(
+        (scene.app.stock_verdict(), scene.app.orders().unsettled()),
+        (StockVerdict::Right, 0),
+        "nothing is in yet"
+    );
     let mut scene = Scene::mid_retry();
-    assert_eq!(scene.app.judgement(), Judgement::Pending);
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::Pending);
     assert!(summary(&scene.app).contains("verdict PENDING: "), "{}", summary(&scene.app));
     scene.started(UPDATE, 3);
     scene.done(UPDATE, 3, Outcome::Replayed);
-    assert_eq!(scene.app.judgement(), Judgement::Pending, "the supplier is still to come");
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::Pending, "the supplier is still to come");
     scene.ended(OrderOutcome::Applied);
-    assert_eq!(scene.app.judgement(), Judgement::Right);
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::Right);
     let mut scene = Scene::mid_retry();
     scene.commit(UPDATE, 3, -999);
-    assert_eq!(scene.app.judgement(), Judgement::Wrong, "what is wrong is said at once");
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::Wrong, "what is wrong is said at once");
 }
 
 #[test]
@@ -64,7 +68,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
             scene.tell(Message::Journal(News { restarted: true, records, more: false }));
         }
         let app = &scene.app;
-        assert_eq!((app.judgement(), app.orders().len(), app.orders().open()), (Judgement::Right, 1, 1));
+        assert_eq!((app.stock_verdict(), app.orders().len(), app.orders().open()), (StockVerdict::Right, 1, 1));
         assert!(app.notice().unwrap().text.contains("2 ended orders left the table"), "{:?}", app.notice());
         let summary = summary(app);
         let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";

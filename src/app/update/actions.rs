@@ -213,7 +213,7 @@ impl App {
 
     fn select_next_theme(&mut self) {
         self.view.next_theme();
-        self.notify(&format!("theme {}", self.look().theme), Tone::Plain);
+        self.notify(&format!("theme {}", self.appearance().theme), Tone::Plain);
     }
 
     fn select_next_pace(&mut self) {

@@ -64,7 +64,7 @@ impl FromStr for Theme {
 
 /// The whole choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Look {
+pub struct Appearance {
     pub theme: Theme,
     /// Only characters that every terminal has.
     pub ascii: bool,
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn the_theme_goes_round_from_the_one_that_was_set() {
-        let look = Look { theme: Theme::ColourBlind, ascii: true, still: true };
-        let mut app = App::new(crate::app::Setup { look, ..fixture::setup() });
-        assert_eq!(app.look(), look);
+        let look = Appearance { theme: Theme::ColourBlind, ascii: true, still: true };
+        let mut app = App::new(crate::app::Options { appearance: look, ..fixture::setup() });
+        assert_eq!(app.appearance(), look);
         app.take_dirty();
         for expected in [Theme::Mono, Theme::Terminal, Theme::Contrast, Theme::ColourBlind] {
             app.view_mut().next_theme();
-            assert_eq!(app.look(), Look { theme: expected, ..look });
+            assert_eq!(app.appearance(), Appearance { theme: expected, ..look });
             assert!(app.take_dirty());
         }
     }

@@ -20,7 +20,7 @@ impl App {
     pub(super) fn apply(&mut self, message: Message) {
         match message {
             Message::Journal(news) => self.on_news(news),
-            Message::JournalUnreadable { cause } => self.journal.journal.breaks(&cause, self.now),
+            Message::JournalUnreadable { cause } => self.journal.journal_source.breaks(&cause, self.now),
             Message::ReadingJournal { read, of } => self.journal.reading = (read < of).then_some((read, of)),
             Message::Document { document } => self.journal.shows(document, self.now),
             Message::DocumentUnreadable { cause } => self.journal.document_source.breaks(&cause, self.now),

@@ -117,12 +117,12 @@ impl App {
 
     /// Whether the selected order's countdown and running attempts move in tenths of a second.
     fn shows_tenths(&self) -> bool {
-        !self.look().still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
+        !self.appearance().still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
     }
 
     /// Whether something on the screen moves with the clock alone: a countdown, or an age in seconds.
     fn shows_time(&self, before: UnixMillis) -> bool {
-        let sources = [&self.journal.journal, &self.journal.document_source];
+        let sources = [&self.journal.journal_source, &self.journal.document_source];
         let ages = sources.into_iter().filter_map(|source| source.heard);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
         let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());

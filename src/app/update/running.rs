@@ -5,7 +5,7 @@ use crate::{
         App,
         command::Command,
         notice::Tone,
-        scenario_run::{Noted, Request, ScenarioRun, initial_stock::Beginning},
+        scenario_run::{Noted, Request, ScenarioRun, initial_stock::InitialStock},
     },
     scenario::Scenario,
 };
@@ -13,13 +13,13 @@ use crate::{
 impl App {
     /// Begins a scenario in place of the one before. Orders are sent under its guard, plan, seed and retry policy from now
     /// on, and the screen says so.
-    pub(in crate::app) fn begin_run(&mut self, scenario: Scenario, beginning: Beginning) -> Vec<Command> {
+    pub(in crate::app) fn begin_run(&mut self, scenario: Scenario, initial_stock: InitialStock) -> Vec<Command> {
         self.composer.set_guard(scenario.guard);
         self.composer.set_plan(scenario.faults.clone());
         (self.options.seed, self.options.retry) = (scenario.seed, scenario.retry);
         self.view.reset_focus();
         self.resume();
-        let (run, requests) = ScenarioRun::begin(scenario, beginning, self.mode.run(), &self.facts());
+        let (run, requests) = ScenarioRun::begin(scenario, initial_stock, self.mode.run(), &self.facts());
         self.mode.set_run(run);
         self.carry_out(requests)
     }

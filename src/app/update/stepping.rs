@@ -5,7 +5,7 @@ use crate::app::{
     command::Command,
     intent::Overlay,
     notice::Tone,
-    scenario_run::initial_stock::Beginning,
+    scenario_run::initial_stock::InitialStock,
     walkthrough::{Next, Play, Walkthrough},
 };
 
@@ -59,7 +59,7 @@ impl App {
     fn prepare_step(&mut self) -> Vec<Command> {
         let scenario = self.mode.walkthrough_mut().and_then(Walkthrough::prepare);
         let Some(scenario) = scenario else { return Vec::new() };
-        let commands = self.begin_run(scenario, Beginning::Anew);
+        let commands = self.begin_run(scenario, InitialStock::Reset);
         if let Some(run) = self.mode.run_mut() {
             run.hold();
         }
@@ -70,12 +70,12 @@ impl App {
     pub(super) fn play_step(&mut self) -> Vec<Command> {
         self.log.clear_advice();
         let untouched = self.scenario_run().is_none() && self.is_untouched();
-        let beginning = if untouched { Beginning::Fresh } else { Beginning::Anew };
+        let initial_stock = if untouched { InitialStock::Fresh } else { InitialStock::Reset };
         let Some(walkthrough) = self.mode.walkthrough_mut() else { return Vec::new() };
         match walkthrough.play() {
             Play::Nothing => self.refuse("this step has nothing to play"),
             Play::Released => Vec::new(),
-            Play::Begin(scenario) => self.begin_run(*scenario, beginning),
+            Play::Begin(scenario) => self.begin_run(*scenario, initial_stock),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    appearance::Look,
+    appearance::Appearance,
     filter::{Filter, Rows},
     pace::Pace,
     scroll::Scroll,
@@ -45,7 +45,7 @@ pub struct ViewState {
     /// The line that is edited in [`Overlay::Plan`] and [`Overlay::Filter`].
     input: Input,
     filter: Filter,
-    look: Look,
+    appearance: Appearance,
     frozen: Option<Frozen>,
     /// `None`: the newest order.
     selection: Option<Slot>,
@@ -69,13 +69,13 @@ pub struct ViewState {
 impl ViewState {
     /// A screen over `base`.
     #[must_use]
-    pub fn new(look: Look, base: Overlay) -> Self {
+    pub fn new(appearance: Appearance, base: Overlay) -> Self {
         Self {
             overlay: base,
             base,
             input: Input::default(),
             filter: Filter::default(),
-            look,
+            appearance,
             frozen: None,
             selection: None,
             panel: Panel::default(),
@@ -164,19 +164,19 @@ impl ViewState {
 
     /// The appearance.
     #[must_use]
-    pub const fn look(&self) -> Look {
-        self.look
+    pub const fn appearance(&self) -> Appearance {
+        self.appearance
     }
 
     /// Draws only ASCII characters from now on.
     pub const fn use_ascii(&mut self) {
-        self.look.ascii = true;
+        self.appearance.ascii = true;
         self.dirty = true;
     }
 
     /// Selects the next theme, from the last to the first.
     pub const fn next_theme(&mut self) {
-        self.look.theme = self.look.theme.next();
+        self.appearance.theme = self.appearance.theme.next();
         self.dirty = true;
     }
 

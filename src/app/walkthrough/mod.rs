@@ -7,7 +7,7 @@ pub(super) mod script;
 
 use crate::{domain::UnixMillis, scenario::Scenario};
 
-use super::scenario_run::{Figures, Judged, Part, ScenarioRun};
+use super::scenario_run::{CheckResult, RunCounts, RunState, ScenarioRun};
 
 pub use notes_page::NotesPage;
 pub use reading::parse;
@@ -18,10 +18,10 @@ pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 pub enum StepState {
     /// Its text is on the screen; the next key plays it.
     #[default]
-    Told,
+    Ready,
     Playing,
     /// It was played to its end.
-    Seen(Judged),
+    Seen(CheckResult),
     /// It came to no end.
     GivenUp(String),
     Skipped,
@@ -32,11 +32,11 @@ pub enum StepState {
 impl StepState {
     /// Whether it happened as the text says; `None` where nothing was played.
     #[must_use]
-    pub fn holds(&self) -> Option<bool> {
+    pub fn passed(&self) -> Option<bool> {
         match self {
-            Self::Seen(judged) => Some(judged.holds()),
+            Self::Seen(judged) => Some(judged.passed()),
             Self::GivenUp(_) => Some(false),
-            Self::Told | Self::Playing | Self::Skipped | Self::Read => None,
+            Self::Ready | Self::Playing | Self::Skipped | Self::Read => None,
         }
     }
 }
@@ -97,7 +97,7 @@ impl Walkthrough {
     /// How many steps have something to play that was not seen.
     #[must_use]
     pub fn unseen(&self) -> usize {
-        self.steps().filter(|(step, state)| step.scenario.is_some() && state.holds().is_none()).count()
+        self.steps().filter(|(step, state)| step.scenario.is_some() && state.passed().is_none()).count()
     }
 
     /// The number of the step from 0, and how many there are.
@@ -124,14 +124,14 @@ impl Walkthrough {
     /// What all steps that were played add up to, but for the stock, and whether all was as the text says. `None` where
     /// nothing was played.
     #[must_use]
-    pub fn figures(&self) -> Option<(Figures, bool)> {
+    pub fn counts(&self) -> Option<(RunCounts, bool)> {
         let mut sum = None;
         for state in &self.states {
-            let Some(holds) = state.holds() else { continue };
-            let (figures, all): &mut (Figures, bool) = sum.get_or_insert((Figures::default(), true));
+            let Some(holds) = state.passed() else { continue };
+            let (counts, all): &mut (RunCounts, bool) = sum.get_or_insert((RunCounts::default(), true));
             *all &= holds;
             if let StepState::Seen(judged) = state {
-                figures.add(&judged.figures);
+                counts.add(&judged.counts);
             }
         }
         sum
@@ -159,10 +159,10 @@ impl Walkthrough {
         let has_scenario = self.script.steps.get(at).is_some_and(|step| step.scenario.is_some());
         match self.states.get_mut(at) {
             None => Next::AtEnd,
-            Some(StepState::Told) if has_scenario => Next::Play,
+            Some(StepState::Ready) if has_scenario => Next::Play,
             Some(StepState::Playing) => Next::Playing,
             Some(state) => {
-                if *state == StepState::Told {
+                if *state == StepState::Ready {
                     *state = StepState::Read;
                 }
                 self.turn_to(at.saturating_add(1), now);
@@ -181,7 +181,7 @@ impl Walkthrough {
         let at = self.at;
         self.playing.take_if(|playing| *playing == at);
         let state = self.states.get_mut(at);
-        if let Some(state) = state.filter(|state| matches!(state, StepState::Told | StepState::Playing)) {
+        if let Some(state) = state.filter(|state| matches!(state, StepState::Ready | StepState::Playing)) {
             *state = StepState::Skipped;
         }
         self.turn_to(at.saturating_add(1), now);
@@ -190,7 +190,7 @@ impl Walkthrough {
     /// The scenario of a step that waits for its key, if its stock can be prepared for its panels: a run was there before,
     /// and none is playing.
     pub fn prepare(&mut self) -> Option<Scenario> {
-        let waits = self.states.get(self.at) == Some(&StepState::Told) && self.playing.is_none();
+        let waits = self.states.get(self.at) == Some(&StepState::Ready) && self.playing.is_none();
         let scenario = self.script.steps.get(self.at)?.scenario.clone()?;
         if !waits || self.run.is_none() {
             return None;
@@ -209,7 +209,7 @@ impl Walkthrough {
         if let Some(interrupted) = self.playing.replace(self.at)
             && let Some(state) = self.states.get_mut(interrupted)
         {
-            *state = StepState::Told;
+            *state = StepState::Ready;
         }
         if let Some(state) = self.states.get_mut(self.at) {
             *state = StepState::Playing;
@@ -222,10 +222,10 @@ impl Walkthrough {
 
     /// Records the end of a step's run. Returns the page for the speaker's screen if it has changed.
     pub fn follow(&mut self) -> Option<NotesPage> {
-        let part = self.run.as_deref().filter(|_| self.playing.is_some()).map(ScenarioRun::part);
+        let part = self.run.as_deref().filter(|_| self.playing.is_some()).map(ScenarioRun::state);
         let seen = match part {
-            Some(Part::Over(judged)) => Some(StepState::Seen(judged.clone())),
-            Some(Part::GivenUp(why)) => Some(StepState::GivenUp(why.clone())),
+            Some(RunState::Finished(judged)) => Some(StepState::Seen(judged.clone())),
+            Some(RunState::Abandoned(why)) => Some(StepState::GivenUp(why.clone())),
             _ => None,
         };
         if let Some(seen) = seen
@@ -234,7 +234,7 @@ impl Walkthrough {
         {
             *state = seen;
         }
-        let now = Some((self.at, self.since, self.stands()));
+        let now = Some((self.at, self.since, self.state_text()));
         if self.presented == now {
             return None;
         }
@@ -247,13 +247,13 @@ impl Walkthrough {
     }
 
     /// Where the step on the screen stands, in words for the speaker.
-    fn stands(&self) -> &'static str {
+    fn state_text(&self) -> &'static str {
         let step = self.script.steps.get(self.at);
         match self.states.get(self.at) {
-            Some(StepState::Told) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
+            Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
             Some(StepState::Playing) => "it is being played",
             Some(StepState::GivenUp(_)) => "it came to no end",
-            Some(state) if state.holds() == Some(false) => "NOT as the text says: repeat it, or go on",
+            Some(state) if state.passed() == Some(false) => "NOT as the text says: repeat it, or go on",
             Some(_) => "the next key goes on",
             None => "the end",
         }
@@ -268,7 +268,7 @@ impl Walkthrough {
             position: self.position(),
             title: title(self.at).unwrap_or_else(|| "Summary".to_owned()),
             next: title(self.at.saturating_add(1)),
-            stands: self.stands().to_owned(),
+            stands: self.state_text().to_owned(),
             notes: step.map_or_else(Vec::new, |step| step.notes.clone()),
             begun: self.begun,
             since: self.since,

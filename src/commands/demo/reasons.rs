@@ -71,7 +71,7 @@ impl Reasons {
 
 /// What the scenario waits for against its plan. An act that is still to come may end what an act before it did.
 fn obstacle(app: &App) -> Option<Obstacle> {
-    let is_planned = app.scenario_run().is_some_and(ScenarioRun::has_acts_left);
+    let is_planned = app.scenario_run().is_some_and(ScenarioRun::has_steps_left);
     Obstacle::first(app.facts()).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, Judged, Part, Placed},
+    app::{App, CheckResult, RunState, SentOrder},
     commands::{Failure, print},
     domain::Activity,
     scenario::Scenario,
@@ -34,7 +34,7 @@ pub struct Report {
     /// The database was used before, so that most of what the scenario expects was not checked.
     used: bool,
     /// Why it came to no end.
-    judged: Result<Judged, String>,
+    judged: Result<CheckResult, String>,
 }
 
 impl Report {
@@ -45,12 +45,12 @@ impl Report {
     pub fn of(app: &App) -> Result<Self, Failure> {
         let nothing = || Failure::Other("no scenario was played".to_owned());
         let run = app.scenario_run().ok_or_else(nothing)?;
-        let judged = match run.part() {
-            Part::Over(judged) => Ok(judged.clone()),
-            Part::GivenUp(why) => Err(why.clone()),
+        let judged = match run.state() {
+            RunState::Finished(judged) => Ok(judged.clone()),
+            RunState::Abandoned(why) => Err(why.clone()),
             _ => return Err(nothing()),
         };
-        let order = |placed: &Placed| {
+        let order = |placed: &SentOrder| {
             let (workflow, run) =
                 placed.run.clone().map_or_else(|| (placed.workflow.clone(), None), |(id, run)| (id, Some(run)));
             let outcome = placed.outcome_text(app.orders());
@@ -59,9 +59,9 @@ impl Report {
         };
         Ok(Self {
             scenario: run.scenario().clone(),
-            orders: run.placed().iter().map(order).collect(),
-            audit: app.account().audit.clone(),
-            last_order: app.account().document.as_ref().map(|document| document.last_order.clone()).unwrap_or_default(),
+            orders: run.sent_orders().iter().map(order).collect(),
+            audit: app.journal().audit.clone(),
+            last_order: app.journal().document.as_ref().map(|document| document.last_order.clone()).unwrap_or_default(),
             used: !run.is_from_start(),
             judged,
         })
@@ -69,7 +69,7 @@ impl Report {
 
     #[must_use]
     pub fn as_expected(&self) -> bool {
-        self.judged.as_ref().is_ok_and(Judged::holds)
+        self.judged.as_ref().is_ok_and(CheckResult::passed)
     }
 
     /// What did not come as expected; `None` where all did.
@@ -103,7 +103,7 @@ impl Report {
             None => ("ok  ", String::new()),
             Some(complaint) => ("FAIL", format!("  {complaint}")),
         };
-        let figures = self.judged.as_ref().map(|judged| judged.figures).unwrap_or_default();
+        let figures = self.judged.as_ref().map(|judged| judged.counts).unwrap_or_default();
         print::line(&format!(
             "{mark} {:<20} stock {:>5}  verdict {:<5}  attempts {:>3}  retries {:>3}  replays {:>3}  {:>3}.{} s{more}",
             self.scenario.name,
@@ -139,7 +139,7 @@ impl Report {
     }
 }
 
-fn attempts(app: &App, placed: &Placed) -> BTreeMap<&'static str, u32> {
+fn attempts(app: &App, placed: &SentOrder) -> BTreeMap<&'static str, u32> {
     let counts = Activity::ALL.map(|activity| (activity.name(), placed.attempts(activity, app.orders())));
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }

@@ -2,13 +2,13 @@
 //! sequence, and nothing is waited for.
 
 use crate::{
-    app::{App, Core, Link, Look, Message, Paragraph, StepState, Worker, summary},
+    app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
     commands::{demo::lines::describe, print},
     recording::{Player, Recording, What},
 };
 
 /// Prints everything that happens in a recording, from its beginning to its end.
-pub fn print_all(recording: Recording, look: Look) {
+pub fn print_all(recording: Recording, look: Appearance) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
     let mut shown = None;
@@ -75,7 +75,7 @@ pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'sta
 
 const fn word(state: &StepState) -> &'static str {
     match state {
-        StepState::Told | StepState::Read => "",
+        StepState::Ready | StepState::Read => "",
         StepState::Playing => "playing:",
         StepState::Seen(_) => "seen:",
         StepState::GivenUp(_) => "no end:",

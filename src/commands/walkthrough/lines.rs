@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Prepared;
 use crate::{
-    app::{App, Core, Intent, Message, Programme, StepState, summary},
+    app::{App, Core, Intent, Message, StartMode, StepState, summary},
     commands::{
         Failure,
         demo::{SHUTDOWN_TIMEOUT, backend, end, end_signal, hopeless},
@@ -30,7 +30,7 @@ pub(super) async fn play(
     recorder: Option<Recorder>,
 ) -> Result<ExitCode, Failure> {
     let backend = backend(&sandbox.settings, false).await?;
-    let core = Recorded::new(sandbox.setup(log, Programme::Walkthrough(Box::new(script))), recorder);
+    let core = Recorded::new(sandbox.setup(log, StartMode::Walkthrough(Box::new(script))), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender.clone());
     let (mut shown, mut turner) = (None, PageTurner { sender, turned: None });
@@ -58,7 +58,7 @@ pub(super) async fn play(
     print::line(&summary(&app));
     let holds = app
         .walkthrough()
-        .is_some_and(|walkthrough| walkthrough.unseen() == 0 && walkthrough.figures().is_none_or(|(_, holds)| holds));
+        .is_some_and(|walkthrough| walkthrough.unseen() == 0 && walkthrough.counts().is_none_or(|(_, holds)| holds));
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -73,7 +73,7 @@ impl PageTurner {
     fn turn(&mut self, app: &App) -> ControlFlow<Result<(), Failure>> {
         let Some(walkthrough) = app.walkthrough() else { return ControlFlow::Continue(()) };
         let Some((_, state)) = walkthrough.step() else { return ControlFlow::Break(Ok(())) };
-        let here = (walkthrough.position().0, *state != StepState::Told);
+        let here = (walkthrough.position().0, *state != StepState::Ready);
         let is_due = *state != StepState::Playing && self.turned != Some(here);
         if is_due && self.sender.try_send(Message::Intent(Intent::GoOn)).is_ok() {
             self.turned = Some(here);

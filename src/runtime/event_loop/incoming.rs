@@ -125,7 +125,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
                 self.repeats.trust_terminal();
                 self.surface.report_keys()
             }
-            Reply::Column(column) if column > NARROW_COLUMN && !self.core.app().look().ascii => {
+            Reply::Column(column) if column > NARROW_COLUMN && !self.core.app().appearance().ascii => {
                 self.core.use_ascii();
                 self.notice(
                     "this terminal draws symbols two columns wide, so ASCII is used (--ascii=false keeps the symbols)",

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{Figures, StepState, Walkthrough},
+    app::{RunCounts, StepState, Walkthrough},
     text::{column, wrap},
     ui::{pane, theme, times},
 };
@@ -47,11 +47,11 @@ fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, b
 
 fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'static> {
     let (mark, style, note) = match state {
-        StepState::Seen(judged) if judged.holds() => ("✓", theme::GOOD, figures(&judged.figures, width)),
+        StepState::Seen(judged) if judged.passed() => ("✓", theme::GOOD, figures(&judged.counts, width)),
         StepState::Seen(judged) => ("✗", theme::BAD, judged.complaint().unwrap_or_default()),
         StepState::GivenUp(why) => ("✗", theme::BAD, why.clone()),
         StepState::Skipped => ("·", theme::WARN, "skipped".to_owned()),
-        StepState::Told => ("·", theme::WARN, "not played".to_owned()),
+        StepState::Ready => ("·", theme::WARN, "not played".to_owned()),
         StepState::Playing => ("○", theme::KNOWN, "being played".to_owned()),
         StepState::Read => ("·", theme::FAINT, String::new()),
     };
@@ -62,7 +62,7 @@ fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'stati
     ])
 }
 
-fn figures(figures: &Figures, width: usize) -> String {
+fn figures(figures: &RunCounts, width: usize) -> String {
     let texts = [
         figures.starts.to_string(),
         figures.attempts.to_string(),
@@ -78,7 +78,7 @@ fn figures(figures: &Figures, width: usize) -> String {
 }
 
 fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
-    let Some((sum, holds)) = walkthrough.figures() else {
+    let Some((sum, holds)) = walkthrough.counts() else {
         return vec![Line::styled("No step was played.", theme::WARN)];
     };
     let text = format!(

@@ -7,7 +7,8 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, AttemptFacts, AttemptId, AttemptState, Execution, Link, Look, NextAttempt, Seen, Stretch, What, history,
+        App, Appearance, AttemptFacts, AttemptId, AttemptState, Execution, Link, NextAttempt, Seen, Segment,
+        SegmentKind, history,
     },
     domain::{Activity, UnixMillis},
     faults::{Action, Point},
@@ -73,25 +74,26 @@ fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'st
     if all.len() <= room || room > LITTLE_ROOM {
         return all;
     }
-    let attempts = lines(app, order, width, |what| !matches!(what, What::Wait { .. } | What::Queue { .. }));
+    let attempts =
+        lines(app, order, width, |what| !matches!(what, SegmentKind::Wait { .. } | SegmentKind::Queue { .. }));
     if attempts.len() <= room { attempts } else { all }
 }
 
-fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&What<'_>) -> bool) -> Vec<Line<'static>> {
-    let strips = history(order, &app.setup().retry, app.shown_now());
+fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&SegmentKind<'_>) -> bool) -> Vec<Line<'static>> {
+    let histories = history(order, &app.options().retry, app.shown_now());
     let mut lines = Vec::new();
-    for strip in &strips {
-        if strip.forgotten > 0 {
-            let text = format!("… {} earlier, which are not kept", strip.forgotten);
-            lines.push(Row::new(strip.activity.short_name()).say(&text, theme::FAINT).line);
+    for history in &histories {
+        if history.forgotten > 0 {
+            let text = format!("… {} earlier, which are not kept", history.forgotten);
+            lines.push(Row::new(history.activity.short_name()).say(&text, theme::FAINT).line);
         }
-        let (activity, stretches) = (strip.activity, strip.stretches.as_slice());
+        let (activity, segments) = (history.activity, history.segments.as_slice());
         let list =
-            List { app, order, activity, stretches, width, names: names_width(order.maximum(activity), stretches) };
+            List { app, order, activity, segments, width, names: names_width(order.maximum(activity), segments) };
         let mut before = None;
-        for stretch in &strip.stretches {
-            lines.extend(list.row(stretch, before).filter(|_| wanted(&stretch.what)));
-            before = Some(stretch);
+        for segment in &history.segments {
+            lines.extend(list.row(segment, before).filter(|_| wanted(&segment.kind)));
+            before = Some(segment);
         }
     }
     lines
@@ -104,19 +106,19 @@ fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
 }
 
 /// The columns that the longest name of a strip takes.
-fn names_width(maximum: Option<u32>, stretches: &[Stretch<'_>]) -> usize {
-    let names = stretches.iter().filter_map(|stretch| match stretch.what {
-        What::Attempt { seen, .. } => Some(name(seen.number, seen.round, maximum)),
-        What::Next(next) => Some(name(next.number, round_of_next(stretches, &next), maximum)),
+fn names_width(maximum: Option<u32>, segments: &[Segment<'_>]) -> usize {
+    let names = segments.iter().filter_map(|segment| match segment.kind {
+        SegmentKind::Attempt { seen, .. } => Some(name(seen.number, seen.round, maximum)),
+        SegmentKind::Next(next) => Some(name(next.number, round_of_next(segments, &next), maximum)),
         _ => None,
     });
     names.map(|name| name.chars().count()).max().unwrap_or(0).max("#1".len())
 }
 
 /// A number that is not higher than the latest one begins a round.
-fn round_of_next(stretches: &[Stretch<'_>], next: &NextAttempt) -> u32 {
-    let latest = stretches.iter().rev().find_map(|stretch| match stretch.what {
-        What::Attempt { seen, .. } => Some(seen),
+fn round_of_next(segments: &[Segment<'_>], next: &NextAttempt) -> u32 {
+    let latest = segments.iter().rev().find_map(|segment| match segment.kind {
+        SegmentKind::Attempt { seen, .. } => Some(seen),
         _ => None,
     });
     latest.map_or(1, |latest| latest.round + u32::from(latest.number >= next.number))
@@ -153,35 +155,35 @@ struct List<'a> {
     app: &'a App,
     order: &'a Execution,
     activity: Activity,
-    stretches: &'a [Stretch<'a>],
+    segments: &'a [Segment<'a>],
     width: usize,
     names: usize,
 }
 
 impl List<'_> {
-    fn row(&self, stretch: &Stretch<'_>, before: Option<&Stretch<'_>>) -> Option<Line<'static>> {
-        match stretch.what {
-            What::Attempt { seen, timeout, late, exact, .. } => {
-                let time = self.time(stretch, &seen, timeout, late, exact);
+    fn row(&self, segment: &Segment<'_>, before: Option<&Segment<'_>>) -> Option<Line<'static>> {
+        match segment.kind {
+            SegmentKind::Attempt { seen, timeout, late, exact, .. } => {
+                let time = self.time(segment, &seen, timeout, late, exact);
                 Some(self.attempt(&seen, time))
             }
-            What::Wait { real: Some(real), policy, .. } => {
+            SegmentKind::Wait { real: Some(real), policy, .. } => {
                 let policy = policy.map_or_else(
                     || ", then it was reset".to_owned(),
                     |policy| format!(" (policy {})", times::round(policy)),
                 );
                 Some(self.between(&format!("waited {}{policy}", times::exact(real))))
             }
-            What::Queue { open } if stretch.millis() >= LEAST_QUEUE => {
-                let took = times::exact(stretch.millis());
+            SegmentKind::Queue { open } if segment.millis() >= LEAST_QUEUE => {
+                let took = times::exact(segment.millis());
                 Some(self.between(&if open {
                     format!("waits for a worker, {took} so far")
                 } else {
                     format!("waited {took} for a worker")
                 }))
             }
-            What::Next(next) => Some(self.next(&next, before)),
-            What::Wait { .. } | What::Queue { .. } => None,
+            SegmentKind::Next(next) => Some(self.next(&next, before)),
+            SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => None,
         }
     }
 
@@ -203,7 +205,7 @@ impl List<'_> {
         let row = Row::new(self.activity.short_name())
             .say(&column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
-            .add(effect(seen, self.app.look()), effect_style, width)
+            .add(effect(seen, self.app.appearance()), effect_style, width)
             .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
             .add(time, time_style, width)
             .add(planned(seen), theme::FAINT, width);
@@ -239,7 +241,7 @@ impl List<'_> {
     /// How long it took, or how long Temporal goes on waiting for it.
     fn time(
         &self,
-        stretch: &Stretch<'_>,
+        segment: &Segment<'_>,
         seen: &Seen<'_>,
         timeout: Option<UnixMillis>,
         late: Option<u64>,
@@ -253,35 +255,35 @@ impl List<'_> {
         }
         if let Some((died, begun)) = seen.facts.and_then(|facts| facts.orphaned.zip(facts.begun())) {
             let died = died.0.saturating_sub(begun.0);
-            let timeout = self.timeout(stretch).filter(|_| stretch.millis() > died);
+            let timeout = self.timeout(segment).filter(|_| segment.millis() > died);
             let timeout = timeout.map_or_else(String::new, |timeout| format!(", {timeout}"));
             return Some((format!("after {}{timeout}", times::exact(died)), theme::FAINT));
         }
         let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
         if lost {
-            let silent = || format!("no answer in {}", times::exact(stretch.millis()));
-            return exact.then(|| (self.timeout(stretch).unwrap_or_else(silent), theme::FAINT));
+            let silent = || format!("no answer in {}", times::exact(segment.millis()));
+            return exact.then(|| (self.timeout(segment).unwrap_or_else(silent), theme::FAINT));
         }
         if seen.state == AttemptState::Running && exact {
-            let so_far = self.app.shown_now().0.saturating_sub(stretch.from.0);
+            let so_far = self.app.shown_now().0.saturating_sub(segment.from.0);
             return (so_far >= LEAST_RUNNING).then(|| (format!("for {}", times::short(so_far)), theme::PLAIN));
         }
         seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
     }
 
     /// That Temporal gave the attempt up at its timeout, which explains the wait for the next one.
-    fn timeout(&self, stretch: &Stretch<'_>) -> Option<String> {
-        let limit = self.app.setup().retry.start_to_close;
-        (stretch.millis() >= limit).then(|| format!("timeout after {}", times::exact(stretch.millis())))
+    fn timeout(&self, segment: &Segment<'_>) -> Option<String> {
+        let limit = self.app.options().retry.start_to_close;
+        (segment.millis() >= limit).then(|| format!("timeout after {}", times::exact(segment.millis())))
     }
 
     fn countdown(&self, due: UnixMillis) -> String {
-        times::countdown(due, self.app.shown_now(), self.app.look().still)
+        times::countdown(due, self.app.shown_now(), self.app.appearance().still)
     }
 
-    fn next(&self, next: &NextAttempt, before: Option<&Stretch<'_>>) -> Line<'static> {
-        let policy = before.and_then(|before| match before.what {
-            What::Wait { policy, .. } => policy,
+    fn next(&self, next: &NextAttempt, before: Option<&Segment<'_>>) -> Line<'static> {
+        let policy = before.and_then(|before| match before.kind {
+            SegmentKind::Wait { policy, .. } => policy,
             _ => None,
         });
         let from = if next.known { "server" } else { "policy" };
@@ -294,7 +296,7 @@ impl List<'_> {
             (true, true, false) => "waits for a worker".to_owned(),
             _ => self.countdown(next.due),
         };
-        let name = self.name(next.number, round_of_next(self.stretches, next));
+        let name = self.name(next.number, round_of_next(self.segments, next));
         let row = Row::new(self.activity.short_name())
             .say(&column(&name, self.names), theme::PLAIN)
             .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);
@@ -310,7 +312,7 @@ fn message(seen: &Seen<'_>) -> Option<String> {
     failure.point.is_none().then(|| failure.message.clone())
 }
 
-fn effect(seen: &Seen<'_>, look: Look) -> Option<String> {
+fn effect(seen: &Seen<'_>, look: Appearance) -> Option<String> {
     let committed = seen.facts?.committed?;
     match committed.delta {
         0 => Some("not needed".to_owned()),

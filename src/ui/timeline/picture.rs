@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use crate::{
-    app::{App, AttemptState, Execution, Picture, Seen, Span, Timeline, What, Window, timeline},
+    app::{App, AttemptState, Execution, Picture, Seen, SegmentKind, Span, Timeline, Window, timeline},
     domain::{Activity, UnixMillis},
     text::truncate,
 };
@@ -30,7 +30,7 @@ pub enum Lanes {
 /// The activities' rows, and the axis where asked for.
 pub fn lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
     let columns = width.saturating_sub(NAME);
-    let shown = timeline(order, &app.setup().retry, app.shown_now(), columns);
+    let shown = timeline(order, &app.options().retry, app.shown_now(), columns);
     let is_shown = |picture: &&Picture<'_>| match rows {
         Lanes::Current => picture.activity == order.current(),
         Lanes::Begun => picture.activity == Activity::UpdateInventory || !picture.spans.is_empty(),
@@ -101,14 +101,14 @@ const fn is_silent(seen: &Seen<'_>, late: Option<u64>) -> bool {
 
 /// What is drawn where there is neither a glyph nor a word: faint where it is only expected.
 fn line(canvas: &mut Canvas, span: &Span<'_>) {
-    let (bar, style) = match span.stretch.what {
-        What::Attempt { seen, late, .. } if is_silent(&seen, late) => ('╌', mark_of(&seen, late).style),
-        What::Attempt { seen, .. } => ('━', glyphs::of_attempt(&seen).style),
-        What::Wait { due: Some(_), .. } => ('─', theme::PLAIN),
-        What::Wait { real: Some(_), .. } if !span.compressed => ('─', theme::FAINT),
-        What::Wait { .. } => ('╌', theme::FAINT),
-        What::Queue { .. } => ('┄', theme::FAINT),
-        What::Next(_) => return,
+    let (bar, style) = match span.segment.kind {
+        SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => ('╌', mark_of(&seen, late).style),
+        SegmentKind::Attempt { seen, .. } => ('━', glyphs::of_attempt(&seen).style),
+        SegmentKind::Wait { due: Some(_), .. } => ('─', theme::PLAIN),
+        SegmentKind::Wait { real: Some(_), .. } if !span.compressed => ('─', theme::FAINT),
+        SegmentKind::Wait { .. } => ('╌', theme::FAINT),
+        SegmentKind::Queue { .. } => ('┄', theme::FAINT),
+        SegmentKind::Next(_) => return,
     };
     canvas.fill(span.from, span.passed, bar, style);
     canvas.fill(span.passed, span.to, '╌', theme::FAINT);
@@ -120,7 +120,7 @@ fn mark_of(seen: &Seen<'_>, late: Option<u64>) -> glyphs::Mark {
 }
 
 const fn is_attempt(span: &Span<'_>) -> bool {
-    matches!(span.stretch.what, What::Attempt { .. } | What::Next(_))
+    matches!(span.segment.kind, SegmentKind::Attempt { .. } | SegmentKind::Next(_))
 }
 
 /// Where an attempt that ended too late shows what it did, and how. It may not hide another attempt: it moves aside, at
@@ -128,35 +128,37 @@ const fn is_attempt(span: &Span<'_>) -> bool {
 fn late(picture: &Picture<'_>, column: u16, seen: &Seen<'_>) -> (u16, glyphs::Mark) {
     let end = picture.spans.last().map_or(column, |span| span.to);
     let is_taken = |column: u16| picture.spans.iter().any(|span| is_attempt(span) && glyph_column(span) == column);
-    let own =
-        picture.spans.iter().find(|span| matches!(span.stretch.what, What::Attempt { seen: own, .. } if own == *seen));
+    let own = picture
+        .spans
+        .iter()
+        .find(|span| matches!(span.segment.kind, SegmentKind::Attempt { seen: own, .. } if own == *seen));
     let beside = (column..column.saturating_add(4).min(end)).find(|column| !is_taken(*column));
     (beside.or_else(|| Some(own?.from)).unwrap_or(column), glyphs::of_attempt(seen))
 }
 
 /// The columns of a span that hold no glyph.
 fn free(span: &Span<'_>) -> (u16, u16) {
-    match span.stretch.what {
-        What::Attempt { seen, late, .. } if is_silent(&seen, late) => (span.from.saturating_add(1), span.to),
-        What::Attempt { .. } => (span.from, glyph_column(span)),
-        What::Next(_) => (span.to, span.to),
-        What::Wait { .. } | What::Queue { .. } => (span.from, span.to),
+    match span.segment.kind {
+        SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => (span.from.saturating_add(1), span.to),
+        SegmentKind::Attempt { .. } => (span.from, glyph_column(span)),
+        SegmentKind::Next(_) => (span.to, span.to),
+        SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => (span.from, span.to),
     }
 }
 
 fn glyph_column(span: &Span<'_>) -> u16 {
-    match span.stretch.what {
-        What::Attempt { seen, late, .. } if is_silent(&seen, late) => span.from,
-        What::Attempt { .. } => span.passed.min(span.to.saturating_sub(1)),
+    match span.segment.kind {
+        SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => span.from,
+        SegmentKind::Attempt { .. } => span.passed.min(span.to.saturating_sub(1)),
         _ => span.from,
     }
 }
 
 fn glyph(canvas: &mut Canvas, span: &Span<'_>) {
-    let mark = match span.stretch.what {
-        What::Attempt { seen, late, .. } => mark_of(&seen, late),
-        What::Next(_) => glyphs::WAITING,
-        What::Wait { .. } | What::Queue { .. } => return,
+    let mark = match span.segment.kind {
+        SegmentKind::Attempt { seen, late, .. } => mark_of(&seen, late),
+        SegmentKind::Next(_) => glyphs::WAITING,
+        SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => return,
     };
     canvas.put(glyph_column(span), mark.glyph, mark.style);
 }
@@ -227,22 +229,24 @@ fn columns_of(text: &str) -> u16 {
 
 /// What could be said of a span, the longest first; and whether that belongs to its end.
 fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
-    let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.look().still);
-    let passed = app.shown_now().min(span.stretch.to).0.saturating_sub(span.stretch.from.0);
+    let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.appearance().still);
+    let passed = app.shown_now().min(span.segment.to).0.saturating_sub(span.segment.from.0);
     let took = times::short(passed);
-    match span.stretch.what {
-        What::Attempt { timeout: Some(due), .. } => {
+    match span.segment.kind {
+        SegmentKind::Attempt { timeout: Some(due), .. } => {
             (vec![format!(" timeout {} ", countdown(due)), format!(" {} ", countdown(due))], true)
         }
-        What::Attempt { seen, late, exact: true, .. } if is_silent(&seen, late) => {
+        SegmentKind::Attempt { seen, late, exact: true, .. } if is_silent(&seen, late) => {
             (vec![format!(" no answer {took} "), format!(" {took} ")], false)
         }
-        What::Wait { due: Some(_), policy: Some(policy), .. } if span.stretch.from > app.shown_now() => {
+        SegmentKind::Wait { due: Some(_), policy: Some(policy), .. } if span.segment.from > app.shown_now() => {
             (vec![format!(" {} ", times::round(policy))], false)
         }
-        What::Wait { due: Some(due), .. } => (vec![format!(" {} ", countdown(due))], true),
-        What::Attempt { exact: true, .. } | What::Wait { real: Some(_), .. } => (vec![format!(" {took} ")], false),
-        What::Queue { .. } => (vec![format!(" queued {took} "), format!(" {took} ")], false),
-        What::Attempt { .. } | What::Wait { .. } | What::Next(_) => (Vec::new(), false),
+        SegmentKind::Wait { due: Some(due), .. } => (vec![format!(" {} ", countdown(due))], true),
+        SegmentKind::Attempt { exact: true, .. } | SegmentKind::Wait { real: Some(_), .. } => {
+            (vec![format!(" {took} ")], false)
+        }
+        SegmentKind::Queue { .. } => (vec![format!(" queued {took} "), format!(" {took} ")], false),
+        SegmentKind::Attempt { .. } | SegmentKind::Wait { .. } | SegmentKind::Next(_) => (Vec::new(), false),
     }
 }

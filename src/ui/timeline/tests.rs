@@ -261,7 +261,7 @@ fn no_size_makes_it_panic_and_rows_never_jump() {
 #[test]
 fn a_still_screen_counts_in_whole_seconds() {
     let mut setup = crate::app::testing::fixture::setup();
-    setup.look.still = true;
+    setup.appearance.still = true;
     let mut scene = Scene { app: App::new(setup), ..Scene::new() };
     let records = std::mem::take(&mut scene.records);
     scene.tell(Message::Journal(crate::store::News { restarted: true, records, more: false }));
