@@ -1,4 +1,4 @@
-//! Checks the database against its journal. Reads only.
+//! Checks the database against its journal, without changing it.
 
 use std::process::ExitCode;
 

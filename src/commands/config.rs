@@ -1,5 +1,5 @@
-//! Shows every setting and where it comes from. Reads only. A mistake in a setting does not stop it: the value is shown as
-//! not valid, the mistake goes to standard error, and the exit code is that of wrong settings.
+//! Shows every setting and its source. A wrong setting does not stop it: the value is shown as not valid, the problem goes
+//! to standard error, and the exit code is that of wrong settings.
 
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ fn text(effective: &Effective) -> String {
             settings_file.map_or_else(|| "no folder for it: HOME names none".to_owned(), place)
         ),
         format!("profiles       {}", profiles(effective)),
-        // Not empty, which would print nothing.
+        // An empty value would print nothing.
         " ".to_owned(),
     ];
     let rows: Vec<_> = effective.shown().iter().map(row).collect();

@@ -1,4 +1,4 @@
-//! The dashboard: a session at the terminal with everything behind it, and a short summary that stays.
+//! The dashboard: a session at the terminal with its server and worker, and a short summary after it.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
     runtime::{event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
 };
 
-/// Letters that tell this session's orders from those of others.
+/// Number of random letters in the order ids of a session.
 const LETTERS: usize = 3;
 
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
@@ -36,7 +36,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
             session.probe_width()?;
         }
         let mut core = Recorded::new(begin, recorder);
-        // The first frame needs neither server nor worker; they begin behind it.
+        // The first frame needs neither server nor worker; they start after it.
         let executor = Executor::start(Arc::clone(&settings), worker, !args.no_worker, sender);
         loop {
             let (mut played, ending) = session.run(core, &mut messages, |command| executor.execute(command)).await?;

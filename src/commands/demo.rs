@@ -1,4 +1,4 @@
-//! A scenario without a terminal: server, worker, orders, a line per attempt and effect, and whether it came as expected.
+//! Runs a scenario without a terminal: server, worker, orders, a line per attempt and effect, and the checks of the result.
 
 pub(super) mod lines;
 mod reasons;
@@ -43,13 +43,13 @@ use lines::Lines;
 use reasons::Reasons;
 use report::Report;
 
-/// The one that is played where none is named.
+/// The default scenario.
 pub(super) const FIRST: &str = "seed";
 
-/// More than this is longer than the journal of a reset.
+/// Maximum size of a journal after a reset, in bytes.
 const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
-/// Maximum time for the worker and the server to end. The worker finishes what it runs.
+/// Maximum time for the worker and the server to end. The worker finishes its running attempts.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure> {
@@ -65,7 +65,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     let scenario = under(&settings, scenario, &args)?;
     let recorder = record::begin(args.record.as_deref())?;
     let sandbox = Sandbox::of(&settings, &scenario, true)?;
-    // A server that the scenario kills is the sandbox's own, and comes and goes with it.
+    // A server that the scenario kills belongs to the sandbox and ends with it.
     let backend = if scenario.needs_own_server() { None } else { Some(backend(&sandbox.settings, args.json).await?) };
     let mut lines = Lines::new(&scenario, args.json);
     lines.begin(&sandbox.settings, &log);
@@ -82,7 +82,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     Ok(if report.as_expected() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One after the other on one server, a row of a table for each.
+/// Runs all scenarios in sequence on one server, and prints a row of a table for each.
 async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result<ExitCode, Failure> {
     let all = scenarios::all()?;
     for scenario in &all {
@@ -116,18 +116,18 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
     Ok(if right == reports.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The scenario as the command line wants it. What it says of attempts does not hold for other faults.
+/// The scenario with the options of the command line. Its expected attempts do not apply to other faults.
 fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result<Scenario, Failure> {
     let ProcessingArgs { faults, guard, seed, remote_faults } = &args.processing;
-    // The demo of somebody who only has a server elsewhere goes without faults.
+    // On a server of another machine, the default is no faults.
     let unasked = args.scenario.is_none() && faults.is_none() && !remote_faults && !settings.address.is_loopback();
     let faults = if unasked { Some(FaultPlan::none()) } else { faults.clone() };
     if faults.is_some() || guard.is_some() || seed.is_some() {
         forget_attempts(&mut scenario);
-        "What was asked for on the command line leaves the stock right.".clone_into(&mut scenario.why);
+        "The stock is right with the options of the command line.".clone_into(&mut scenario.why);
     }
     if let Some(guard) = guard {
-        // What is right is right under every guard; what a scenario of another guard comes to was not foreseen.
+        // The expected stock is correct under every guard, but a scenario for another guard expects a wrong one.
         scenario.expect.stock = scenario.expect.stock.filter(|_| scenario.guard == Guard::Ledger);
         (scenario.guard, scenario.expect.verdict) = (*guard, Verdict::Right);
     }
@@ -147,13 +147,13 @@ fn forget_attempts(scenario: &mut Scenario) {
     }
 }
 
-/// Planned faults on somebody else's server need to be asked for.
+/// Refuses planned faults on another machine's server unless they are requested.
 fn allowed(settings: &Settings, scenario: &Scenario, remote_faults: bool) -> Result<(), Failure> {
     if settings.address.is_loopback() || remote_faults || !scenario.has_faults() || scenario.needs_own_server() {
         return Ok(());
     }
     Err(Failure::Usage(format!(
-        "{} is not this machine; to inject the faults of '{}' there all the same, add --remote-faults",
+        "{} is not this machine; to inject the faults of '{}' there anyway, add --remote-faults",
         settings.address, scenario.name
     )))
 }
@@ -168,14 +168,14 @@ pub(super) async fn backend(settings: &Settings, quiet: bool) -> Result<Backend,
     Ok(awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?)
 }
 
-/// Ends a server of ours.
+/// Stops a server that this program started.
 pub(super) async fn end(backend: Backend) {
     if let Some(server) = backend.server {
         server.stop().await;
     }
 }
 
-/// Whether the database at `path` is as a reset leaves it, or does not exist yet.
+/// Whether the database at `path` is as after a reset, or does not exist yet.
 fn is_untouched(path: &Path) -> Result<bool, StoreError> {
     let (news, progress) = JournalReader::new(path).read_some(MAX_UNTOUCHED_BYTES)?;
     let document = read_document(path)?;
@@ -184,7 +184,7 @@ fn is_untouched(path: &Path) -> Result<bool, StoreError> {
     Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
 }
 
-/// Plays a scenario on its sandbox, to its end.
+/// Runs a scenario in its sandbox to its end.
 async fn play(
     sandbox: &Sandbox,
     scenario: Scenario,
@@ -215,7 +215,7 @@ async fn play(
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
-    // Nobody waits for a worker of a sandbox that goes.
+    // The worker of a removed sandbox is not waited for.
     let last = if played.is_ok() { WorkerRequest::Stop } else { WorkerRequest::Kill };
     awaited("the worker finishes what it runs".to_owned(), executor.finish(last, SHUTDOWN_TIMEOUT)).await;
     let (core, why) = played?;
@@ -223,11 +223,11 @@ async fn play(
     match why {
         Some(Ok(())) => Report::of(&app),
         Some(Err(failure)) => Err(failure),
-        None => Err(Failure::Other("what is behind the demo has ended before it".to_owned())),
+        None => Err(Failure::Other("the tasks of the demo ended before the scenario; see the log".to_owned())),
     }
 }
 
-/// The signal that asks for the end, when it comes: the sandbox is cleared away before.
+/// Resolves with the signal that requests the end; the sandbox is removed before the process ends.
 pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
     let signals = signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
@@ -249,7 +249,7 @@ fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {
     }
 }
 
-/// Before the first order, nobody waits for a server or a worker to come up some day.
+/// The failure of the server or the worker, which ends the command if it occurs before the first order.
 pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
     if app.scenario_run().is_none_or(ScenarioRun::has_begun) {
         return None;

@@ -1,5 +1,4 @@
-//! Whether everything is as it must be for an order to be placed, and for what is not, the command that mends it. Changes
-//! nothing.
+//! Checks everything that an order needs, and names a command that fixes each problem. Changes nothing.
 
 mod database;
 mod server;
@@ -19,26 +18,26 @@ use crate::{
 /// The command that shows where each setting comes from.
 const CONFIG: &str = "idempotence config";
 
-/// How one thing stands.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
     Right,
-    /// Could not be looked at, because of another check.
+    /// Not checked, because of another check's result.
     Skipped,
-    /// Works, and deserves a thought.
+    /// Works, but needs attention.
     Warning,
     Wrong,
 }
 
-/// One thing that was looked at.
+/// One check with its result.
 #[derive(Debug, Serialize)]
 struct Check {
     #[serde(rename = "check")]
     name: &'static str,
     state: State,
     says: String,
-    /// The command that mends it.
+    /// Command that fixes the problem.
     mend: Option<String>,
 }
 
@@ -60,7 +59,7 @@ impl Check {
     }
 }
 
-/// Exits 0 where nothing is wrong, 2 where the settings are, else 1.
+/// Exits with 0 if nothing is wrong, with 2 if the settings are, otherwise with 1.
 pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
     let mut checks = notices(&effective);
     checks.extend(effective.problems().map(wrong_settings));
@@ -96,7 +95,7 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     checks
 }
 
-/// What the settings say about themselves.
+/// Checks the settings.
 fn notices(effective: &Effective) -> Vec<Check> {
     let notices = effective.notices().into_iter();
     notices.map(|notice| Check::warning("settings", notice, Some(CONFIG.to_owned()))).collect()

@@ -1,5 +1,5 @@
-//! Makes pictures of a recording: a screen as SVG, or all of them as an asciinema cast. Draws what the dashboard would
-//! draw; needs neither a terminal nor a server.
+//! Exports a recording: one screen as SVG, or all as an asciinema cast. Draws with the dashboard's code; needs neither a
+//! terminal nor a server.
 
 use std::{
     fs,
@@ -28,13 +28,13 @@ use super::{
     replay,
 };
 
-/// The name of standard output.
+/// File name that means standard output.
 const STANDARD: &str = "-";
 
-/// A pause of more than this is one step, in milliseconds.
+/// Maximum pause between two steps, in milliseconds.
 const STILL: u64 = 10_000;
 
-/// Between two screens of a cast, in milliseconds: as often as a countdown moves.
+/// Interval between two screens of a cast, in milliseconds: that of a countdown.
 const STEP: u64 = 100;
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
@@ -45,7 +45,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(format!("{columns}x{rows} is too small: the smallest screen is {width}x{height}")));
     }
     let name = args.recording.as_deref().unwrap_or(replay::FIRST);
-    // The look of the file, whatever terminal it is made in.
+    // The appearance of the file does not depend on this terminal.
     let mut player = Player::without_bar(replay::read(name)?, Appearance::default());
     let title = format!("idempotence: {}", replay::shown(name));
     if let Some(file) = targets.svg {
@@ -59,7 +59,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is written, and where.
+/// Format and file of the export.
 struct Targets<'a> {
     svg: Option<&'a Path>,
     cast: Option<&'a Path>,
@@ -83,7 +83,7 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// Moves to the screen that was asked for.
+/// Seeks to the requested screen.
 fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(), Failure> {
     let since = args.when.as_deref().map_or(Ok(0), |text| first_with(player, args.size, text, counter))?;
     let last = if args.when.is_some() { 0 } else { u64::MAX };
@@ -97,7 +97,7 @@ fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(),
     Ok(())
 }
 
-/// When the screen shows `text` for the first time, in milliseconds since the beginning.
+/// Time at which the screen first shows `text`, in milliseconds since the beginning.
 fn first_with(player: &mut Player, size: ScreenSize, text: &str, counter: &Counter) -> Result<u64, Failure> {
     loop {
         counter.set(player.at(), player.length());
@@ -130,14 +130,14 @@ fn cast(player: &mut Player, size: ScreenSize, title: &str, counter: &Counter) -
         if at >= length {
             return cast.finish();
         }
-        // Where nothing happens for long, nobody needs to see it not happen.
+        // Long times without an event are shortened.
         let next = player.next_at().unwrap_or(length);
         let still = next.saturating_sub(at) > STILL;
         at = if still { next } else { at.saturating_add(STEP) }.min(length);
     }
 }
 
-/// Messages go to standard error, because `file` may be standard output under one of its names.
+/// Reports the file on standard error, because `file` may be a name of standard output.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let unwritable = |source| Failure::Unwritable { file: file.to_owned(), source };
     if file == Path::new(STANDARD) {

@@ -67,7 +67,7 @@ pub enum Failure {
     CodecServer(#[from] CodecServerError),
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// The command ran without an error, and its result is a failure: a rejected order, a server that went away.
+    /// The command ran, but its result is a failure, for example a rejected order or a lost server.
     #[error("{0}")]
     Other(String),
 }
@@ -84,7 +84,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            // The convention of shells.
+            // As in shells.
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Settings(_)
             | Self::Usage(_)

@@ -1,4 +1,4 @@
-//! Makes keys for payload encryption, and names those that are there. Never shows one.
+//! Creates and lists keys for payload encryption. Key material is never printed.
 
 use std::{path::Path, process::ExitCode};
 
@@ -33,7 +33,7 @@ fn id_to_add(typed: Option<&str>, active: Option<&str>, known: &KeyIds) -> Resul
         )
     })?;
     let id: KeyId = id.parse().map_err(|problem| Failure::Usage(format!("ID: {problem}")))?;
-    // An id that the settings name, such as that of another program's keys, is taken as it is.
+    // An id from the settings, such as that of another program's key, is used unchanged.
     if active != Some(id.as_str()) && !is_plain(id.as_str()) {
         return Err(Failure::Usage(format!(
             "'{id}' is not a plain key id; use letters, digits and - _ . / @ only, one id per command, as in mykey-2"
@@ -60,7 +60,7 @@ fn add(file: &KeyFile, id: &KeyId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether an id can be typed and listed everywhere without quotes.
+/// Whether an id can be used everywhere without quotes.
 fn is_plain(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! Where log lines go: never to a screen that somebody looks at.
+//! Destinations of log lines; never a screen that shows the dashboard.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ use crate::{
     temporal,
 };
 
-/// The file that log lines go to, if it can be written.
+/// The log file, if it can be written.
 #[derive(Debug, Clone)]
 pub struct LogFile(Option<PathBuf>);
 
@@ -45,7 +45,7 @@ impl fmt::Display for LogFile {
     }
 }
 
-/// Logs to a file in the state folder, and says which. Without one nothing is lost but the log, so the command goes on.
+/// Logs to a file in the state folder and returns its path. If the file cannot be written, the command runs without a log.
 pub fn to_file(settings: &Settings) -> LogFile {
     let (opened, unwritable) = open(settings);
     announce(settings);
@@ -59,7 +59,7 @@ pub fn to_file(settings: &Settings) -> LogFile {
     LogFile(path)
 }
 
-/// As [`to_file`], and what is of interest to somebody at the dashboard goes to its core too.
+/// As [`to_file`]; lines for the dashboard are also sent to its core.
 pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> LogFile {
     let (opened, unwritable) = open(settings);
     let (path, file) = opened.unzip();
@@ -72,14 +72,14 @@ pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> Lo
     LogFile(path)
 }
 
-/// Writes what is worth knowing of the settings to standard error.
+/// Prints the notices of the settings on standard error.
 pub fn announce(settings: &Settings) {
     for notice in &settings.notices {
         print::problem(notice);
     }
 }
 
-/// The log's path and file, or why there is none.
+/// The log's path and file, or why it cannot be written.
 fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
     let folder = &settings.state_dir;
     let path = folder.join("idempotence.log");
@@ -94,21 +94,21 @@ fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
     }
 }
 
-/// Logs to standard error: for commands whose output is a log anyway.
+/// Logs to standard error, for commands whose output is a log.
 pub fn to_stderr(settings: &Settings) {
     install(settings, lines(settings, io::stderr));
 }
 
-/// As [`to_stderr`], and workflow tasks that the SDK fails are logged with their cause.
+/// As [`to_stderr`]; workflow tasks that the SDK fails are logged with their cause.
 pub fn of_worker(settings: &Settings) {
     let (layer, found) = temporal::failed_tasks();
     install(settings, vec![lines(settings, io::stderr).boxed(), layer.boxed()]);
     tokio::spawn(temporal::log_failed_tasks(found));
 }
 
-/// Several layers come as a list: if two with filters are joined by `and_then`, each hides lines of the other.
+/// Installs the layers as a list: with `and_then`, two filtered layers hide each other's lines.
 fn install(settings: &Settings, layer: impl Layer<Registry> + Send + Sync) {
-    // A second subscriber in one process is a test's; the first stays.
+    // Only tests install a second subscriber; the first stays.
     let _already_set = tracing_subscriber::registry().with(layer).try_init();
     for notice in &settings.notices {
         tracing::warn!("{notice}");
@@ -122,17 +122,17 @@ fn lines(
     tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(settings.log_level))
 }
 
-/// Our own lines, from `info` on.
+/// Lines of this program at `info` and above.
 fn to_core(core: mpsc::Sender<Message>) -> impl Layer<Registry> + Send + Sync {
     let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_level(false).with_target(false);
     layer.with_writer(Core(core)).with_filter(ours)
 }
 
-/// Where lines for the dashboard go.
+/// Sends lines to the dashboard.
 struct Core(mpsc::Sender<Message>);
 
-/// One line on its way.
+/// A line being written.
 struct Line<'a> {
     core: &'a mpsc::Sender<Message>,
     level: app::LogLevel,
@@ -157,8 +157,8 @@ impl<'a> MakeWriter<'a> for Core {
 }
 
 impl io::Write for Line<'_> {
-    /// A line comes in one piece. It never waits, and goes lost rather than in front of what the dashboard is for: half
-    /// of the queue is left to that. Nothing on this way logs.
+    /// Sends a whole line without waiting. If half of the queue is full, the line is dropped, so that messages about orders
+    /// have room. Logs nothing itself.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.core.capacity() > self.core.max_capacity() / 2 {
             let text = String::from_utf8_lossy(line).trim_end().to_owned();
@@ -172,8 +172,8 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// Ours at the level that was asked for; the SDK, which warns of every lost poll, only from errors on unless the level
-/// is for looking into things.
+/// This program's lines at the configured level. The SDK warns about each lost poll, so it logs only errors unless the level
+/// is `debug` or `trace`.
 fn filter(level: Level) -> Targets {
     let ours = LevelFilter::from_level(level);
     let (others, retries) = if level >= Level::DEBUG { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };

@@ -1,5 +1,5 @@
-//! One file per command. Each says what it does on standard output, its problems on standard error, and its end with
-//! an exit code: 0 right, 1 failed or the verdict wrong, 2 wrong usage or settings.
+//! One file per command. Results go to standard output, problems to standard error. Exit codes: 0 success, 1 failure or a
+//! wrong verdict, 2 wrong usage or settings.
 
 mod audit;
 mod codec_server;
@@ -41,16 +41,16 @@ use crate::{
     temporal::Transport,
 };
 
-/// Runs what the command line asks for.
+/// Runs the command of the command line.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`Failure`] if the command fails before it reports a result of its own.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     if let Some(CommandArgs::Supervise(args)) = cli.command {
         return supervise::run(args).await;
     }
     match cli.command {
-        // It needs no settings at all.
+        // It needs no settings.
         Some(CommandArgs::Export(args)) => export::run(&args),
         command => Box::pin(with_settings(command, Flags::from(cli.settings))).await,
     }
@@ -59,14 +59,14 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
 async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result<ExitCode, Failure> {
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
     if matches!(command, Some(CommandArgs::CodecServer(_))) {
-        // It does nothing else.
+        // The codec server only decrypts, so it always needs the keys.
         flags.encrypt_payload = Some("true".to_owned());
     }
     let effective = Effective::read(&flags, std::env::vars_os(), Path::new(".env"), &current);
     let command = command.unwrap_or_else(|| CommandArgs::Dashboard(DashboardArgs::default()));
     let needed = needed(&command);
     match command {
-        // These two are for invalid settings, too.
+        // These two also run with invalid settings.
         CommandArgs::Config(args) => Ok(config::run(&effective, &args)),
         CommandArgs::Doctor(args) => Ok(doctor::run(effective, &args).await),
         CommandArgs::Keys(args) => keys::run(&effective.valid_for(needed)?, args),
@@ -85,7 +85,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
     }
 }
 
-/// The parts of the settings without which a command cannot do what it is for.
+/// The settings that a command requires.
 fn needed(command: &CommandArgs) -> &'static [Area] {
     match command {
         CommandArgs::Walkthrough(args) if args.notes => &[Area::Look],
@@ -103,13 +103,13 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
     }
 }
 
-/// The settings, with the keys that they need, and with what is worth saying of the certificates.
+/// The settings with their encryption keys and the notices about certificates.
 fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
     let mut settings = effective.settings(needed)?;
     if needed.contains(&Area::Connection) {
         settings.notices.extend(expiring(&settings));
     }
-    // The log does without its folder, if that cannot be used.
+    // If the log's folder cannot be used, the command runs without a log.
     let used = [
         (Area::Database, &settings.database.path),
         (Area::Program, &settings.state_dir),
@@ -123,13 +123,13 @@ fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// The same, after its notices are on standard error: for commands without a log.
+/// As [`settings`], with the notices on standard error: for commands without a log.
 fn announced(settings: Settings) -> Settings {
     log::announce(&settings);
     settings
 }
 
-/// Certificates of the settings that end soon. Those that cannot be used are told by the connection that needs them.
+/// Notices about certificates that expire soon. The connection reports unusable ones.
 fn expiring(settings: &Settings) -> Vec<String> {
     match &settings.transport {
         Transport::Plaintext => Vec::new(),
@@ -140,7 +140,7 @@ fn expiring(settings: &Settings) -> Vec<String> {
     }
 }
 
-/// A dashboard needs a screen; without one, the same thing can still be shown line by line.
+/// The dashboard, or without a screen the demo.
 async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
     let Some(why) = no_screen(&settings) else {
         return Box::pin(dashboard::run(settings, args)).await;
@@ -151,7 +151,7 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
     Box::pin(demo::run(settings, demo)).await
 }
 
-/// Why there is no screen to draw on, or no keyboard.
+/// Why there is no usable screen or keyboard.
 fn no_screen(settings: &Settings) -> Option<&'static str> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Some("standard input or output is no terminal");
@@ -159,7 +159,7 @@ fn no_screen(settings: &Settings) -> Option<&'static str> {
     settings.plain.then_some("lines are wanted, or TERM is dumb or not set (--plain=false draws a screen)")
 }
 
-/// Whether there is a screen and a keyboard.
+/// Whether there are a screen and a keyboard.
 fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
     let Some(why) = no_screen(settings) else { return Ok(()) };
     let lines = "idempotence demo NAME plays a scenario line by line, walkthrough --plain and replay \
@@ -167,7 +167,7 @@ fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
     Err(Failure::Usage(format!("{command} needs a terminal with a screen, and {why}; {lines}")))
 }
 
-/// The plan to send. Planned faults on somebody else's server need to be asked for.
+/// The fault plan to send. Planned faults on another machine's server must be requested.
 fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bool) -> Result<FaultPlan, Failure> {
     let here = settings.address.is_loopback();
     match asked {
@@ -181,18 +181,18 @@ fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bo
     }
 }
 
-/// Letters that tell orders from those of others. None that look alike.
+/// Random letters for unique order ids, without letters that look alike.
 fn session_letters(count: usize) -> String {
     let mut random = rand::rng();
     (0..count).filter_map(|_| b"BCDFGHJKMNPQRSTVWXZ".choose(&mut random)).map(|letter| char::from(*letter)).collect()
 }
 
-/// A seed that Temporal's Web UI shows exactly.
+/// A random seed that Temporal's Web UI displays without rounding.
 fn drawn_seed() -> crate::faults::Seed {
     u64::from(rand::random::<u32>())
 }
 
-/// Says why a command gave up, and gives its exit code.
+/// Prints why a command failed and returns its exit code.
 #[must_use]
 pub fn report(failure: &Failure) -> ExitCode {
     print::problem(&failure.to_string());

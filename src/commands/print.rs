@@ -1,5 +1,5 @@
-//! The only file that writes to standard output and standard error. Whatever came from elsewhere is made harmless here.
-//! It remembers the first output that could not be written, and [`finish`] makes a failure of it.
+//! The only file that writes to standard output and standard error. Foreign text is sanitized here. The first output that
+//! could not be written is remembered, and [`finish`] reports it as a failure.
 
 use std::{
     io::{self, Write},
@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::domain::sanitize;
 
-/// The longest line that is shown whole.
+/// Maximum characters of a line.
 const LONGEST: usize = 2_000;
 
-/// Why standard output could not be written, the first time.
+/// The first error of standard output.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
-/// Remembers a failed write. A reader that stops reading, as `head` does, is not a failure.
+/// Remembers a failed write. A closed pipe, as by `head`, is not a failure.
 fn keep(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -28,8 +28,8 @@ fn keep(written: io::Result<()>) {
     }
 }
 
-/// The exit code of the process: `code`, or a failure if standard output could not be written, which is reported. Takes no
-/// lock: a thread may still write to a terminal that takes no output.
+/// The exit code of the process: `code`, or a failure if standard output could not be written. Takes no lock, because a
+/// thread may still be blocked in a write to the terminal.
 #[must_use]
 pub fn finish(code: ExitCode) -> ExitCode {
     let Some(cause) = FAILURE.get() else { return code };
@@ -37,7 +37,7 @@ pub fn finish(code: ExitCode) -> ExitCode {
     if code == ExitCode::SUCCESS { ExitCode::FAILURE } else { code }
 }
 
-/// Prints the answer of the command line's parser, which is help, a version or an error, and gives its exit code.
+/// Prints the parser's help, version or error, and returns the exit code.
 #[must_use]
 pub fn answer(answer: &clap::Error) -> ExitCode {
     if answer.use_stderr() {
@@ -48,14 +48,14 @@ pub fn answer(answer: &clap::Error) -> ExitCode {
     finish(u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Prints why the command line is wrong, without colours: its quotes of the command line may have escape sequences.
+/// Prints an error of the command line without colours, because its quotes may contain escape sequences.
 fn refusal(answer: &clap::Error) {
     let text = answer.to_string();
     let lines: Vec<_> = text.lines().map(|line| sanitize(line, LONGEST)).collect();
     let _gone = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
-/// Text for people.
+/// Prints a text.
 pub fn line(text: &str) {
     let mut out = io::stdout().lock();
     for line in text.lines() {
@@ -63,10 +63,10 @@ pub fn line(text: &str) {
     }
 }
 
-/// A file on standard output, byte by byte as it is.
+/// Writes bytes to standard output unchanged.
 ///
 /// # Errors
-/// The output could not be written, and its reader has not gone away.
+/// The operating system's error if the output cannot be written; a closed pipe is not an error.
 pub fn file(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -75,10 +75,10 @@ pub fn file(text: &str) -> io::Result<()> {
     }
 }
 
-/// How long the last lines of a session may take.
+/// Maximum time for writing the last lines of a session.
 const LAST_LINES_LIMIT: Duration = Duration::from_millis(100);
 
-/// As [`line`], for the end of a session: a terminal that takes no output does not hold up the end.
+/// As [`line`], for the end of a session: a blocked terminal does not delay the end.
 pub fn last_lines(text: String) {
     let (done, wait) = mpsc::channel();
     let print = move || {
@@ -93,18 +93,18 @@ pub fn last_lines(text: String) {
     }
 }
 
-/// A line about what went wrong or is worth knowing.
+/// Prints a problem or a notice on standard error.
 pub fn problem(text: &str) {
     let _gone = writeln!(io::stderr().lock(), "idempotence: {}", sanitize(text, LONGEST));
 }
 
-/// A question, without a line feed.
+/// Prints a question without a line feed.
 pub fn question(text: &str) {
     let mut out = io::stdout().lock();
     keep(write!(out, "{} ", sanitize(text, LONGEST)).and_then(|()| out.flush()));
 }
 
-/// One object on standard output.
+/// Prints one JSON object on standard output.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => keep(writeln!(io::stdout().lock(), "{text}")),

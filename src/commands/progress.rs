@@ -1,4 +1,4 @@
-//! What a command is busy with, on standard error, if that takes longer than a second.
+//! Reports on standard error what a command is doing, if that takes longer than a second.
 
 use std::{
     fs::File,
@@ -18,14 +18,14 @@ use tokio::time::{Instant, sleep};
 use super::print;
 use crate::store;
 
-/// When the first line comes. Each pause after it is twice as long as the one before, up to the maximum.
+/// Time before the first line. Each following pause is twice as long, up to the maximum.
 const FIRST_LINE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// The part of a file that is read at a time.
+/// Bytes read at a time.
 const CHUNK_BYTES: u64 = 1 << 16;
 
-/// The longest scenario or walkthrough.
+/// Maximum size of a scenario or walkthrough, in bytes.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
 
 fn longer(pause: Duration) -> Duration {
@@ -36,7 +36,7 @@ fn line(what: &str, since: Instant) -> String {
     format!("{what}, {} s so far", since.elapsed().as_secs())
 }
 
-/// Waits for `work`, and says `what` takes so long.
+/// Waits for `work` and reports `what` if it takes long.
 pub fn awaited<T>(what: String, work: impl Future<Output = T>) -> impl Future<Output = T> {
     let mut work = Box::pin(work);
     async move {
@@ -51,7 +51,7 @@ pub fn awaited<T>(what: String, work: impl Future<Output = T>) -> impl Future<Ou
     }
 }
 
-/// How far something has come: a part of a whole, which is 0 while it is not known.
+/// Progress as part of a whole; the whole is 0 while it is unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<[AtomicU64; 2]>);
 
@@ -74,7 +74,7 @@ impl Counter {
     }
 }
 
-/// Does `work` that blocks, and says `what` takes so long and how far it is.
+/// Runs blocking `work` and reports `what` and its progress if it takes long.
 pub fn counted<T>(what: &str, work: impl FnOnce(&Counter) -> T) -> T {
     let counter = Counter::default();
     let (done, wait) = mpsc::channel::<()>();
@@ -89,7 +89,7 @@ pub fn counted<T>(what: &str, work: impl FnOnce(&Counter) -> T) -> T {
     let reporter = thread::Builder::new().name("progress".to_owned()).spawn(report);
     let result = work(&counter);
     drop(done);
-    // No line follows the result.
+    // Waits, so that no line follows the result.
     match reporter.map(thread::JoinHandle::join) {
         Ok(_ended) => {}
         Err(error) => tracing::debug!(%error, "the progress was not reported"),
@@ -97,20 +97,20 @@ pub fn counted<T>(what: &str, work: impl FnOnce(&Counter) -> T) -> T {
     result
 }
 
-/// Does `work` that reads the journal of the document at `database`.
+/// Runs `work` that reads the journal of the document at `database`.
 pub fn reading_journal<T>(database: &Path, work: impl FnOnce(&dyn Fn(store::Progress)) -> T) -> T {
     let what = format!("reading the journal of {}", database.display());
     counted(&what, |counter| work(&|progress: store::Progress| counter.set(progress.read, progress.of)))
 }
 
-/// Reads standard input, if there is no `file`, or a file of at most `max` bytes. A longer one is cut after one byte more.
+/// Reads `file`, or standard input if it is `None`, up to `max` + 1 bytes.
 ///
 /// # Errors
-/// The operating system's.
+/// The operating system's error if it cannot be opened or read.
 pub fn read_limited(name: &str, file: Option<&Path>, max: u64) -> io::Result<Vec<u8>> {
     counted(&format!("reading {name}"), |counter| match file {
         None => read_counted(io::stdin().lock(), max, counter),
-        // Opening waits too, if it is a named pipe.
+        // Opening a named pipe waits too.
         Some(file) => read_counted(File::open(file)?, max, counter),
     })
 }
@@ -118,7 +118,7 @@ pub fn read_limited(name: &str, file: Option<&Path>, max: u64) -> io::Result<Vec
 /// Reads a text file of at most [`MAX_TEXT_BYTES`].
 ///
 /// # Errors
-/// The operating system's, or that it is too long or not text.
+/// The operating system's error, or `FileTooLarge`, or `InvalidData` if the file is not UTF-8.
 pub fn read_text(file: &Path) -> io::Result<String> {
     let bytes = read_limited(&file.display().to_string(), Some(file), MAX_TEXT_BYTES)?;
     if bytes.len() as u64 > MAX_TEXT_BYTES {

@@ -1,15 +1,14 @@
-//! Where a recording goes that was asked for.
+//! Starts a requested recording.
 
 use std::{fs::File, path::Path};
 
 use super::Failure;
 use crate::recording::Recorder;
 
-/// Begins the recording in `file`, where one was asked for. A file that is there already is left alone: it may be a talk
-/// that was given once.
+/// Starts recording to `file`, if there is one. An existing file is not overwritten: it may be the recording of a talk.
 ///
 /// # Errors
-/// [`Failure::Recording`].
+/// [`Failure::Recording`] if the file exists or cannot be created.
 pub fn begin(file: Option<&Path>) -> Result<Option<Recorder>, Failure> {
     let Some(file) = file else { return Ok(None) };
     let failed = |source| Failure::Recording { file: file.to_owned(), source };

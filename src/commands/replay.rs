@@ -1,4 +1,4 @@
-//! Shows a recording again, in the same interface, with no server, worker or database.
+//! Plays back a recording in the same interface, without server, worker or database.
 
 pub(super) mod lines;
 
@@ -15,7 +15,7 @@ use crate::{
     runtime::{notes::NotesWriter, session},
 };
 
-/// The one that is shown where none is named.
+/// The default recording.
 pub(super) const FIRST: &str = "walkthrough";
 
 pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
@@ -36,7 +36,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
         if settings.probe_width {
             session.probe_width()?;
         }
-        // Nothing is told but keys and the time.
+        // The only messages are keys and the time.
         let (_silent, mut messages) = mpsc::channel(1);
         let notes = NotesWriter::new(&settings.state_dir);
         let execute = |command| {
@@ -52,18 +52,18 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))
 }
 
-/// The name of standard input.
+/// File name that means standard input.
 const STANDARD: &str = "-";
 
-/// What messages call the recording of that name.
+/// The recording's name in messages.
 pub fn shown(name: &str) -> &str {
     if name == STANDARD { "standard input" } else { name }
 }
 
-/// The recording of that name, in that file, or on standard input.
+/// Reads the built-in recording `name`, the file `name`, or standard input.
 ///
 /// # Errors
-/// [`Failure::Unreadable`], [`Failure::Recorded`].
+/// [`Failure::Unreadable`] if it cannot be read, [`Failure::Recorded`] if it is not a valid recording.
 pub fn read(name: &str) -> Result<Recording, Failure> {
     if let Some(bytes) = recording::built_in(name) {
         return Ok(Recording::read(name, bytes)?);

@@ -1,4 +1,4 @@
-//! Puts the seed's starting document back, and keeps the old journal.
+//! Resets the database to the starting document, and renames the old journal.
 
 use std::{
     io::{self, IsTerminal},

@@ -1,4 +1,4 @@
-//! Finds scenarios by name or file, and names those that are built in.
+//! Finds scenarios by name or file, and lists the built-in ones.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{print, progress::read_text};
 use crate::scenario::{self, NoScenario, Scenario, ScenarioError};
 
-/// Why there is no scenario.
+/// Why a scenario cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioProblem {
     #[error(transparent)]
@@ -21,11 +21,10 @@ pub enum ScenarioProblem {
     Unreadable { file: PathBuf, source: io::Error },
 }
 
-/// The scenario of that name, or in that file: whatever has a `/` or ends with `.toml` is a file, looked for `beside` a
-/// walkthrough first.
+/// Loads the scenario `name`. A name with a `/` or the ending `.toml` is a file, searched for `beside` a walkthrough first.
 ///
 /// # Errors
-/// [`ScenarioProblem`].
+/// [`ScenarioProblem`] if there is no such scenario, or its file cannot be read or is not valid.
 pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProblem> {
     let path = Path::new(name);
     let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
@@ -38,18 +37,18 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProbl
     Ok(scenario::parse(&stem, &file.display().to_string(), &text)?)
 }
 
-/// All that are built in, in the order in which they are played.
+/// The built-in scenarios, in the order in which `demo --all` runs them.
 ///
 /// # Errors
-/// None that can happen: a test reads them all.
+/// If a built-in scenario is not valid, which a test excludes.
 pub fn all() -> Result<Vec<Scenario>, ScenarioProblem> {
     scenario::BUILT_IN.iter().map(|(name, _)| Ok(scenario::built_in(name)?)).collect()
 }
 
-/// Prints a line for each.
+/// Prints a line for each built-in scenario.
 ///
 /// # Errors
-/// As [`all`].
+/// Those of [`all`].
 pub fn list(as_json: bool) -> Result<(), ScenarioProblem> {
     let all = all()?;
     if as_json {

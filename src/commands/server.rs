@@ -1,4 +1,4 @@
-//! The embedded Temporal dev server alone, until SIGINT, SIGTERM or SIGHUP.
+//! Runs only the embedded Temporal dev server, until SIGINT, SIGTERM or SIGHUP.
 
 use std::process::ExitCode;
 

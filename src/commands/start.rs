@@ -1,4 +1,4 @@
-//! The seed's starter: stock before, start, wait, stock after.
+//! The original demo's starter: prints the stock, starts an order, waits, and prints the stock again.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! When a command that runs until it is told to stop is told to stop.
+//! Waits for the request to stop a command.
 
 use std::future::Future;
 
@@ -8,8 +8,8 @@ use tokio::io::AsyncReadExt;
 use super::Failure;
 use crate::runtime::signals::end_signals;
 
-/// Resolves at SIGINT, SIGTERM, SIGHUP or SIGQUIT, or when the parent has gone. A SIGHUP that is ignored from the start,
-/// as under nohup, stays ignored.
+/// Resolves on SIGINT, SIGTERM, SIGHUP or SIGQUIT, or when the parent process has ended. SIGHUP stays ignored if it was
+/// ignored at the start, as under nohup.
 pub fn asked_to_stop(with_parent: bool) -> Result<impl Future<Output = ()>, Failure> {
     let mut signals = end_signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
@@ -27,8 +27,8 @@ pub fn asked_to_stop(with_parent: bool) -> Result<impl Future<Output = ()>, Fail
     })
 }
 
-/// The parent holds the other end of our standard input and writes nothing to it: any end of reading means that it
-/// is gone, or wants us to go.
+/// The parent keeps the writing end of standard input open and writes nothing. The end of input means that it has ended, or
+/// requests a stop.
 async fn parent_gone() {
     let mut buffer = [0; 64];
     let mut stdin = tokio::io::stdin();

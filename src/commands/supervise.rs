@@ -1,4 +1,4 @@
-//! The hidden command between us and the embedded server: it ends the server when we end.
+//! The hidden command that runs the embedded server and ends it with this program.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! How `start` waits for the end of an order: it says what it waits for, one line per change on standard error, and ends
-//! where waiting cannot help.
+//! Waits for the end of an order for `start`. Each change of the cause is one line on standard error; the wait ends if it
+//! cannot help.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::{
     temporal::{Described, FailingTask, Link, Presence, Started, Watch, describe, look_for_worker},
 };
 
-/// Between two looks at the order.
+/// Interval between two checks of the order.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long one look may take.
+/// Maximum duration of one check.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A workflow task that fails for so long, or so often, fails for good: another worker would have had its turn.
+/// A workflow task that has failed for this long, or this often, is considered permanently failing.
 const FAILS_FOR_GOOD: Duration = Duration::from_secs(15);
 const FAILS_FOR_GOOD_ATTEMPTS: u32 = 3;
 
@@ -30,7 +30,7 @@ enum Reason {
     },
     Task(FailingTask),
     Activity(String),
-    /// It is under way.
+    /// An attempt runs, or the next step is not known to be blocked.
     Nothing,
 }
 
@@ -47,7 +47,7 @@ impl Reason {
         }
     }
 
-    /// The same cause, whatever its count of attempts.
+    /// Whether the cause is the same, ignoring the number of attempts.
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Task(one), Self::Task(other)) => (&one.cause, &one.key) == (&other.cause, &other.key),
@@ -56,28 +56,28 @@ impl Reason {
     }
 }
 
-/// An order that is waited for.
+/// A wait for an order.
 pub struct Waiting<'a> {
     pub link: &'a Link,
     pub started: &'a Started,
     pub task_queue: &'a str,
-    /// When to give up, and how long that is after the command's start.
+    /// When to give up, and the duration of the wait since the command's start.
     pub limit: Option<(Instant, Duration)>,
 }
 
-/// How a wait ended.
+/// Result of a wait.
 #[derive(Debug)]
 pub enum Waited {
     Ended(RunEnd),
-    /// The order is still open, and this is why it was not waited for any longer.
+    /// The order is still open; the reason for ending the wait.
     GivenUp(String),
 }
 
 impl Waiting<'_> {
-    /// Waits for the end.
+    /// Waits for the order's end.
     ///
     /// # Errors
-    /// The server does not let this client wait.
+    /// If the server refuses this client's wait, for example for lack of permission.
     pub async fn wait(&self, watch: &Watch) -> Result<Waited, Failure> {
         let end = watch.end_or_refusal();
         tokio::pin!(end);
@@ -136,7 +136,7 @@ impl Waiting<'_> {
     }
 }
 
-/// Whether the next step is one of a worker of our task queue. Activities of other programs can have other queues.
+/// Whether a worker of this task queue has to act next. Activities of other programs can use other queues.
 fn needs_worker(described: &Described) -> bool {
     let Described { open, pending, failing, others } = described;
     let waits = match pending.first() {
@@ -163,12 +163,12 @@ fn reason(described: Described) -> Reason {
     }
 }
 
-/// `attempt`: the one that runs or comes next.
+/// `attempt` is the running or the next one.
 fn failed(name: &str, attempt: u32, message: &str) -> Reason {
     Reason::Activity(format!("{name}: attempt {} failed: {message}", attempt.saturating_sub(1).max(1)))
 }
 
-/// What is worth saying of an activity that has not ended.
+/// Describes an activity that has not ended.
 fn activity(pending: &PendingActivity) -> Reason {
     let name = pending.activity;
     match (&pending.failure, pending.state) {

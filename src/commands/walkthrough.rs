@@ -1,4 +1,4 @@
-//! The walkthrough: a talk in steps, each played for real on a sandbox of its own. On a second terminal, the speaker's notes.
+//! The walkthrough: a talk in steps that run on a real server in a sandbox, and the speaker notes for a second terminal.
 
 mod lines;
 
@@ -36,10 +36,10 @@ use crate::{
     scenario::Scenario,
 };
 
-/// The walkthrough that is compiled in, and what it is called.
+/// The built-in walkthrough and its name.
 const BUILT_IN: (&str, &str) = ("assets/walkthrough.md", include_str!("../../assets/walkthrough.md"));
 
-/// Maximum time for the worker and the server to end. Nothing that they do is needed any more.
+/// Maximum time for the worker and the server to end. Their results are no longer needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(150);
 
 pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
@@ -66,7 +66,7 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
     Ok(conclude(ended.map(|(app, _recorder, ending)| (app, ending))))
 }
 
-/// A walkthrough and its sandbox, ready to begin.
+/// A walkthrough and its sandbox, ready to start.
 #[derive(Debug)]
 pub struct Prepared {
     script: Script,
@@ -77,17 +77,17 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The same, opened from a dashboard that continues after it.
+    /// Marks it as opened from a dashboard, which continues after it.
     #[must_use]
     pub fn above_dashboard(self) -> Self {
         Self { above_dashboard: true, ..self }
     }
 }
 
-/// Reads the walkthrough and makes its sandbox. `file`: the one to read; else the one that is compiled in.
+/// Reads the walkthrough `file`, or the built-in one, and makes its sandbox.
 ///
 /// # Errors
-/// [`Failure`]: a walkthrough with mistakes, or no place for it.
+/// [`Failure`] if the walkthrough cannot be read or is not valid, or the sandbox cannot be created.
 pub fn prepare(
     settings: &Settings,
     log: &LogFile,
@@ -128,10 +128,10 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
     Ok(parse_script(&name, &text, find)?)
 }
 
-/// Plays a walkthrough at the terminal. Gives back its last state, the recording, and what ended it.
+/// Runs a walkthrough at the terminal and returns its last state, the recording, and the cause of its end.
 ///
 /// # Errors
-/// [`LoopError`].
+/// [`LoopError`] if the terminal fails.
 pub async fn play(
     session: &mut Session,
     Prepared { script, sandbox, worker, pace, above_dashboard }: Prepared,
@@ -146,7 +146,7 @@ pub async fn play(
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let played = session.run(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
-    // The sandbox goes, so nothing is lost by not letting the worker finish.
+    // The sandbox is removed, so the worker need not finish.
     executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;
     NotesWriter::remove(&sandbox.settings.state_dir);
     let (core, ending) = played?;
@@ -154,7 +154,7 @@ pub async fn play(
     Ok((app, recorder, ending))
 }
 
-/// Shows what a walkthrough in another terminal has for its speaker.
+/// Shows the speaker notes of a walkthrough in another terminal.
 async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
     let log = log::to_file(&settings);
     let setup = Options { start_mode: StartMode::Notes, ..basic_setup(&settings, &log, 1) };

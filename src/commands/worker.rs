@@ -1,4 +1,4 @@
-//! A worker until SIGINT, SIGTERM or SIGHUP; finishes running activities, then ends.
+//! Runs a worker until SIGINT, SIGTERM or SIGHUP; then finishes running activities and ends.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
     let with_parent = args.with_parent;
     let ended = work(settings, args).await;
     if let (true, Err(failure)) = (with_parent, &ended) {
-        // The parent reads this line, and shows it.
+        // The parent reads and shows this line.
         print::line(&failure.to_string());
     }
     ended
@@ -72,7 +72,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-/// The Prometheus page. A worker that cannot serve it works all the same.
+/// Serves the Prometheus page. If that fails, the worker runs without it.
 async fn exporter(listen: &ListenAddress) -> Option<Exporter> {
     let address = listen.resolve().await.inspect_err(|error| tracing::warn!("no metrics at {listen}: {error}")).ok()?;
     let exporter = Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok()?;
@@ -80,7 +80,7 @@ async fn exporter(listen: &ListenAddress) -> Option<Exporter> {
     Some(exporter)
 }
 
-/// Logs when the server stops answering and when it answers again. The SDK repeats its polls and says neither.
+/// Logs when the server stops answering and when it answers again. The SDK repeats its polls and logs neither.
 async fn log_losses(link: &Link) {
     let mut lost: Option<String> = None;
     loop {

@@ -1,4 +1,4 @@
-//! What happens in a scenario, as lines: one per attempt and effect, and what becomes of worker and server.
+//! Prints the events of a scenario: a line per attempt and effect, and the changes of worker and server.
 
 use crate::{
     app::{App, Link, Message, ScenarioRun, Server, Worker},
@@ -9,14 +9,14 @@ use crate::{
     store::{Fact, Phase, Record},
 };
 
-/// Prints what is heard, or nothing where it is quiet.
+/// Prints messages as lines, or nothing if it is quiet.
 pub struct Lines {
     quiet: bool,
     title: String,
     terms: String,
-    /// Several orders are told apart by their ids.
+    /// Whether lines contain the order's id, because there are several orders.
     several: bool,
-    /// The journal's line that was printed last, and the time of the first.
+    /// The last printed journal line, and the time of the first one.
     shown: u64,
     first: Option<u64>,
     server_was_down: bool,
@@ -38,7 +38,7 @@ impl Lines {
         }
     }
 
-    /// Says what is played, where.
+    /// Prints the scenario and where it runs.
     pub fn begin(&self, settings: &Settings, log: &LogFile) {
         self.say(&self.title);
         self.say(&format!("server {}, task queue {}", settings.address, settings.task_queue));
@@ -54,7 +54,7 @@ impl Lines {
                 }
                 let begun = app.scenario_run().is_some_and(ScenarioRun::has_begun);
                 for record in &news.records {
-                    // What was there before is not what happens now.
+                    // Earlier lines of a database that already existed are not events of this run.
                     if begun || matches!(record.fact, Fact::Init(_)) {
                         self.record(record);
                     }
@@ -100,12 +100,12 @@ impl Lines {
     }
 }
 
-/// A change of the stock, in ASCII, because the output may go anywhere.
+/// A change of the stock in ASCII, because the encoding of the output is unknown.
 fn change(delta: i64, stock: Stock) -> String {
     format!("stock {} -> {stock} ({delta:+})", stock.saturating_sub(delta))
 }
 
-/// A line per attempt and effect, and whose it is.
+/// A line for an attempt or effect, with its order.
 pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
     Some(match fact {
         Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),

@@ -1,4 +1,4 @@
-//! What a scenario waits for, on standard error: one line when the cause changes, also if nothing else is printed.
+//! Prints what a scenario waits for on standard error, one line per change, even if nothing else is printed.
 
 use crate::{
     app::{Advice, App, Message, Obstacle, ScenarioRun, Tone},
@@ -6,29 +6,29 @@ use crate::{
     domain::UnixMillis,
 };
 
-/// How long something must be missing before it is reported, in milliseconds. A worker or a server that the scenario
-/// itself restarts takes 0.5 s, and 1.8 s beside eight busy processes on two cores.
+/// Time before a missing worker or server is reported, in milliseconds. A restart by the scenario takes 0.5 s, and 1.8 s next
+/// to eight busy processes on two cores.
 const REPORTED_AFTER: u64 = 3_000;
 
-/// What was reported, so that nothing is repeated.
+/// The reported causes, so that none is repeated.
 #[derive(Debug, Default)]
 pub struct Reasons {
     scenario: String,
-    /// Since when something is missing.
+    /// Time since which something is missing.
     since: Option<UnixMillis>,
-    /// What is missing. The next try says less than the failure of the one before, which stays here then.
+    /// What is missing. A new try has no failure yet, so the failure of the previous try stays here.
     current: Option<Obstacle>,
     reported: Option<Obstacle>,
     notices: Vec<String>,
 }
 
 impl Reasons {
-    /// Forgets the obstacles of the scenario before.
+    /// Forgets the causes of the previous scenario.
     pub fn begin(&mut self, scenario: &str) {
         *self = Self { scenario: scenario.to_owned(), notices: std::mem::take(&mut self.notices), ..Self::default() };
     }
 
-    /// Reports what is worth knowing after a message that `app` has received.
+    /// Reports a changed cause after a message to `app`.
     pub fn report(&mut self, message: &Message, app: &App) {
         let notice = self.notice(message);
         let reason = self.reason(obstacle(app), app.shown_now());
@@ -37,7 +37,7 @@ impl Reasons {
         }
     }
 
-    /// A notice about nothing wrong, once. The lines of the scenario have the others.
+    /// Reports a notice that is not a problem once. The scenario's lines contain the others.
     fn notice(&mut self, message: &Message) -> Option<String> {
         let Message::Notice { text, tone: Tone::Plain } = message else { return None };
         if self.notices.contains(text) {
@@ -69,7 +69,7 @@ impl Reasons {
     }
 }
 
-/// What the scenario waits for against its plan. An act that is still to come may end what an act before it did.
+/// What the scenario waits for although it did not plan to. A later step may undo what an earlier one caused.
 fn obstacle(app: &App) -> Option<Obstacle> {
     let is_planned = app.scenario_run().is_some_and(ScenarioRun::has_steps_left);
     Obstacle::first(app.facts()).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))

@@ -1,4 +1,4 @@
-//! What a scenario came to, for people and for programs.
+//! The result of a scenario, as text and as JSON.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     store::Audit,
 };
 
-/// What became of one start.
+/// Result of one started order.
 struct OrderReport {
     order: String,
     workflow: String,
@@ -21,7 +21,7 @@ struct OrderReport {
     attempts: BTreeMap<&'static str, u32>,
 }
 
-/// What is said instead of "as expected" on a database that was used before.
+/// Printed instead of "as expected" for a database that was used before.
 const USED: &str = "not judged: this database was used before, so only the verdict was checked; for the whole scenario \
                     run reset first, or leave DATABASE unset";
 
@@ -29,19 +29,19 @@ pub struct Report {
     scenario: Scenario,
     orders: Vec<OrderReport>,
     audit: Audit,
-    /// As the document shows it.
+    /// Last order in the document.
     last_order: String,
-    /// The database was used before, so that most of what the scenario expects was not checked.
+    /// The database was used before, so most expectations were not checked.
     used: bool,
-    /// Why it came to no end.
+    /// Why it did not finish.
     judged: Result<CheckResult, String>,
 }
 
 impl Report {
-    /// What the performance of `app` came to.
+    /// The result of the scenario that `app` ran.
     ///
     /// # Errors
-    /// [`Failure::Other`] where there was none, or none to its end.
+    /// [`Failure::Other`] if there was no run, or it did not finish.
     pub fn of(app: &App) -> Result<Self, Failure> {
         let nothing = || Failure::Other("no scenario was played".to_owned());
         let run = app.scenario_run().ok_or_else(nothing)?;
@@ -72,7 +72,7 @@ impl Report {
         self.judged.as_ref().is_ok_and(CheckResult::passed)
     }
 
-    /// What did not come as expected; `None` where all did.
+    /// The unexpected results; `None` if there are none.
     fn complaint(&self) -> Option<String> {
         match &self.judged {
             Ok(judged) => judged.complaint(),
@@ -81,7 +81,7 @@ impl Report {
     }
 
     pub fn print(&self) {
-        // A burst has too many to name each.
+        // A burst has too many orders to list each.
         for order in self.orders.iter().filter(|_| self.orders.len() <= 10) {
             let attempts: Vec<_> =
                 order.attempts.iter().map(|(activity, count)| format!("{activity} {count}")).collect();
@@ -97,7 +97,7 @@ impl Report {
         }
     }
 
-    /// A row of the table of all scenarios.
+    /// Prints a row of the table of all scenarios.
     pub fn print_row(&self) {
         let (mark, more) = match self.complaint() {
             None => ("ok  ", String::new()),
@@ -144,7 +144,7 @@ fn attempts(app: &App, placed: &SentOrder) -> BTreeMap<&'static str, u32> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// All scenarios as one object.
+/// The results of all scenarios as one object.
 #[must_use]
 pub fn table(reports: &[Report]) -> Value {
     let right = reports.iter().all(Report::as_expected);

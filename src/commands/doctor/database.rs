@@ -1,4 +1,4 @@
-//! The database: can a worker use it, and is it right?
+//! Checks whether a worker can use the database, and whether it is right.
 
 use std::{
     io::{self, ErrorKind},
@@ -14,7 +14,7 @@ use crate::{
     store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
 };
 
-/// The command that starts anew where nothing else helps.
+/// Command that resets the database if nothing else helps.
 const RESET: &str = "idempotence reset";
 
 pub fn examine(settings: &Settings) -> Vec<Check> {
@@ -54,7 +54,7 @@ fn stock(settings: &Settings) -> Check {
         }
         Some(problem) => Check::warning("stock", problem.to_string(), Some(remedy(&problem).to_owned())),
         None if verdict == Verdict::Right => Check::right("stock", audit.sentence()),
-        // What orders without a guard are meant to show.
+        // Orders without a guard cause this on purpose.
         None => Check::warning("stock", audit.sentence(), Some(RESET.to_owned())),
     }
 }
@@ -66,7 +66,7 @@ const fn remedy(problem: &Problem) -> &'static str {
     }
 }
 
-/// The command that chooses another place.
+/// Command that sets another path.
 const ANOTHER_PLACE: &str = "export DATABASE=FILE";
 
 fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
@@ -87,7 +87,7 @@ fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
     }
 }
 
-/// For a file that the operating system or the protocol refuses.
+/// Fix for a file that the operating system or the store refuses.
 fn mend_file(document: &Path, path: &Path, source: &io::Error) -> Option<String> {
     match (unusable(source), source.kind()) {
         (Some(Unusable::Mounted), _) => None,
@@ -115,7 +115,7 @@ fn is_ours(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
 
-/// In single quotes, for a shell.
+/// Quotes a text for a shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -1,4 +1,4 @@
-//! The server and who works for it: is it reached, is what secures the connection good for long, does a worker poll?
+//! Checks the server, the certificates of the connection, and whether a worker polls.
 
 use std::{
     path::Path,
@@ -20,11 +20,11 @@ use crate::{
     },
 };
 
-/// How long a worker may take to report for the first time, and how often that is looked for.
+/// Maximum time for a worker's first report, and the interval of the checks.
 const FIRST_REPORT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// The most open orders that are looked at.
+/// Maximum number of open orders that are checked.
 const MAX_ORDERS: usize = 20;
 
 pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
@@ -47,11 +47,11 @@ pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check>
     checks
 }
 
-/// Those that the settings name.
+/// Checks the certificates of the settings.
 fn certificates(settings: &Settings) -> Vec<Check> {
     let Transport::Tls(tls) = &settings.transport else { return Vec::new() };
     match tls.expiring(SystemTime::now()) {
-        // What cannot be used is said by the connection, which is not made then.
+        // The check of the connection reports unusable certificates.
         Err(_) => Vec::new(),
         Ok(soon) => {
             let check = |expiring: &crate::temporal::Expiring| {
@@ -62,7 +62,7 @@ fn certificates(settings: &Settings) -> Vec<Check> {
     }
 }
 
-/// What goes with every call, and what the connection goes through.
+/// The metadata of every call and the proxy of the connection.
 fn with_every_call(settings: &Settings) -> String {
     let names: Vec<_> = settings.metadata.iter().map(|(name, _)| name.as_str()).collect();
     let metadata = if names.is_empty() { String::new() } else { format!(", with metadata {}", names.join(", ")) };
@@ -109,7 +109,7 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
     let queue = &settings.task_queue;
     let since = Instant::now();
     let mut found = look_for_worker(link, queue).await;
-    // One that has just been started reports within a second.
+    // A worker that has just started reports within a second.
     while matches!(found, Ok(Presence::Nobody)) && since.elapsed() < FIRST_REPORT {
         sleep(LOOK_AGAIN).await;
         found = look_for_worker(link, queue).await;
@@ -120,13 +120,13 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
             let says = format!("nobody reports from '{queue}'; the dashboard starts one by itself");
             Check::wrong("worker", says, Some("idempotence worker".to_owned()))
         }
-        // Servers before 1.29, and some permissions, do not tell.
+        // Servers before 1.29 do not report workers, nor does a server without the permission.
         Err(status) => Check::warning("worker", format!("the server does not tell ({})", status.message()), None),
     }
 }
 
-/// Whether the workers can process the open orders: one that encrypts with another key, or not at all, fails their workflow
-/// tasks again and again without any sign to the caller that waits.
+/// Checks whether the workers can process the open orders. A worker with another key, or without encryption, fails their
+/// workflow tasks repeatedly, and the waiting caller does not see that.
 async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Check {
     let queue = &settings.task_queue;
     let open = match open_runs(link, queue).await {
@@ -137,7 +137,7 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     };
     let looked_at = open.len().min(MAX_ORDERS);
     let described = open.iter().take(MAX_ORDERS).map(|run| async {
-        // One that ended meanwhile is no finding.
+        // An order that has ended meanwhile is not a problem.
         let failing = describe(link, &run.workflow, &run.run).await.ok()?.failing?;
         Some((run.workflow.clone(), failing))
     });
@@ -152,7 +152,7 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     }
 }
 
-/// The command that starts a worker with the key of the order, if its lack may be why the task fails and it is here.
+/// Command that starts a worker with the order's key, if a missing key may be the cause and the key is available.
 fn worker_with_key(failing: &FailingTask, key_file: Option<&Path>) -> Option<String> {
     let key = failing.key_that_may_lack().filter(|key| key.here)?;
     let id = shlex::try_quote(&key.id).ok()?;
@@ -177,7 +177,7 @@ async fn metrics(settings: &Settings) -> Option<Check> {
     })
 }
 
-/// The program of the embedded server, which is needed only where nothing answers on this machine.
+/// Checks the program of the embedded server, which is needed only if no server answers on this machine.
 pub fn program(settings: &Settings) -> Check {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     match locate(&search) {
@@ -196,7 +196,7 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         E::NoNamespace { address, namespace } => {
             return Some(format!("temporal operator namespace create -n '{namespace}' --address {address}"));
         }
-        // Elsewhere, whoever answers in the clear could want just that.
+        // On another machine, a server that answers without TLS may be an attacker's.
         E::NotTls { .. } if settings.address.is_loopback() => "export TEMPORAL_TLS=false",
         E::NotTls { .. }
         | E::WrongName { .. }

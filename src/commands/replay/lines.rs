@@ -1,5 +1,5 @@
-//! A recording as lines, one per event: for a terminal without a cursor, and for people with a screen reader. No escape
-//! sequence, and nothing is waited for.
+//! Prints a recording as lines, one per event, for a terminal without a cursor or a screen reader. Prints no escape sequences
+//! and does not wait.
 
 use crate::{
     app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
@@ -7,7 +7,7 @@ use crate::{
     recording::{Player, Recording, What},
 };
 
-/// Prints everything that happens in a recording, from its beginning to its end.
+/// Prints all events of a recording.
 pub fn print_all(recording: Recording, look: Appearance) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
@@ -25,7 +25,7 @@ pub fn print_all(recording: Recording, look: Appearance) {
     print::line(&summary(player.app()));
 }
 
-/// What a message says, in as many lines as it has records.
+/// The lines of a message, one per record.
 pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
     match message {
         Message::Journal(news) => {
@@ -43,7 +43,7 @@ pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
     }
 }
 
-/// The step of a walkthrough, when another one comes, and how it ends.
+/// Prints each new step of a walkthrough and its result.
 pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'static str)>) {
     let Some(walkthrough) = app.walkthrough() else { return };
     let Some((step, state)) = walkthrough.step() else { return };

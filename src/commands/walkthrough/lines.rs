@@ -1,5 +1,5 @@
-//! The walkthrough as lines, for a terminal without a cursor and for a screen reader: each step is played in its turn, without
-//! a key, and checked. No escape sequence is printed.
+//! Prints the walkthrough as lines, for a terminal without a cursor or a screen reader. Each step runs and is checked without
+//! a key. Prints no escape sequences.
 
 use std::{ops::ControlFlow, process::ExitCode, sync::Arc};
 
@@ -20,10 +20,10 @@ use crate::{
     runtime::{executor::Executor, headless, worker_keeper::WorkerRequest},
 };
 
-/// Plays every step, and prints its text, its events and whether it happened as the text says.
+/// Runs every step, and prints its text, its events and the result of its checks.
 ///
 /// # Errors
-/// [`Failure`]: there is no server or worker to play with.
+/// [`Failure`] if no server or worker becomes available.
 pub(super) async fn play(
     Prepared { script, sandbox, worker, .. }: Prepared,
     log: &LogFile,
@@ -62,10 +62,10 @@ pub(super) async fn play(
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Presses the one key of a walkthrough, once for each text and each end of a step.
+/// Sends the walkthrough's one key, once for each text and each end of a step.
 struct PageTurner {
     sender: mpsc::Sender<Message>,
-    /// The step for which it was pressed last, and whether that was after its end.
+    /// The step of the last key, and whether the key came after its end.
     turned: Option<(usize, bool)>,
 }
 
