@@ -5,7 +5,7 @@ use std::{fs, ops::Range, path::Path};
 use idempotence::{
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder},
-    store::{AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, medium::Disk},
+    store::{AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, storage::Disk},
 };
 
 /// Journal lines per order without faults.

@@ -11,7 +11,7 @@ use futures::{executor::block_on, future::join_all};
 use idempotence::{
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW},
-    store::{CommitRequest, Engine, JsonStore, Publication, Request, Store, medium::Disk},
+    store::{CommitRequest, Engine, JsonStore, Publication, Request, Store, storage::Disk},
 };
 
 use crate::{Figure, mean, median};

@@ -168,7 +168,7 @@ mod tests {
     use crate::{
         clock::now,
         domain::{Activity, Attempt, OrderId, Origin},
-        store::{AttemptEvent, Engine, Phase, Publication, Request, medium::Disk},
+        store::{AttemptEvent, Engine, Phase, Publication, Request, storage::Disk},
     };
 
     fn attempts(count: usize) -> Vec<Request> {

@@ -1,4 +1,4 @@
-//! The commit protocol on one medium: lock, catch up, look up, validate, append, sync, publish, unlock. The caller
+//! The commit protocol on one storage: lock, catch up, look up, validate, append, sync, publish, unlock. The caller
 //! acknowledges. One engine per process; it does not know threads.
 //!
 //! Opening, and what happens to a document that somebody else changed, is in `recovery`.
@@ -12,10 +12,10 @@ use crate::domain::{Change, Decision, Effect, Guard, Inventory, Origin, Receipt,
 use super::{
     document::Document,
     error::{Damage, StoreError},
-    medium::{FileId, Medium, Stamp},
     reader::Progress,
     record::{AttemptEvent, Commit, Fact, Outcome, Record, Refused},
     replay::{Position, fold},
+    storage::{FileId, Stamp, Storage},
 };
 
 /// How long a process waits for the lock before it answers `Busy`.
@@ -131,7 +131,7 @@ fn unwritable(error: &serde_json::Error) -> super::line::LineError {
 /// The store of one process.
 #[derive(Debug)]
 pub struct Engine<M> {
-    pub(super) medium: M,
+    pub(super) storage: M,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) reorder_below: i64,
     /// `None`: what is in memory may differ from the journal, so it is read again.
@@ -148,18 +148,18 @@ pub struct Engine<M> {
     pub(super) poisoned: Option<(FileId, String)>,
 }
 
-impl<M: Medium> Engine<M> {
-    pub(super) const fn new(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
+impl<M: Storage> Engine<M> {
+    pub(super) const fn new(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
         let (loaded, published, seen, poisoned) = (None, None, None, None);
-        Self { medium, clock, reorder_below, loaded, unwritten: false, published, published_of: None, seen, poisoned }
+        Self { storage, clock, reorder_below, loaded, unwritten: false, published, published_of: None, seen, poisoned }
     }
 
     /// Opens the database, makes it where there is none, repairs a torn end, and publishes the document.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed where the files are damaged.
-    pub fn open(medium: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
-        Self::open_observed(medium, clock, reorder_below, &|_| {})
+    pub fn open(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
+        Self::open_observed(storage, clock, reorder_below, &|_| {})
     }
 
     /// As [`Self::open`]; `seen` is called as a long journal is read.
@@ -167,12 +167,12 @@ impl<M: Medium> Engine<M> {
     /// # Errors
     /// Those of [`Self::open`].
     pub fn open_observed(
-        medium: M,
+        storage: M,
         clock: fn() -> UnixMillis,
         reorder_below: i64,
         seen: &dyn Fn(Progress),
     ) -> Result<Self, StoreError> {
-        let mut engine = Self::new(medium, clock, reorder_below);
+        let mut engine = Self::new(storage, clock, reorder_below);
         engine.read_ahead(seen)?;
         engine.locked(|engine| {
             engine.start_up()?;
@@ -201,14 +201,14 @@ impl<M: Medium> Engine<M> {
         &mut self,
         action: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let path = self.medium.lock_path().to_owned();
-        match self.medium.lock(LOCK_WAIT) {
+        let path = self.storage.lock_path().to_owned();
+        match self.storage.lock(LOCK_WAIT) {
             Ok(true) => {}
             Ok(false) => return Err(StoreError::Busy { path, waited_ms: LOCK_WAIT.as_millis() }),
             Err(source) => return Err(failed("lock", &path, source).before_writing()),
         }
         let result = action(self);
-        let unlocked = self.medium.unlock().map_err(|source| failed("unlock", &path, source));
+        let unlocked = self.storage.unlock().map_err(|source| failed("unlock", &path, source));
         result.and_then(|value| unlocked.map(|()| value))
     }
 
@@ -280,7 +280,7 @@ impl<M: Medium> Engine<M> {
     /// Gives a fact its number and time, takes it in, and adds its line to what will be written.
     pub(super) fn add(&mut self, fact: Fact, lines: &mut Vec<u8>) -> Result<(), StoreError> {
         let at = (self.clock)();
-        let path = self.medium.journal_path().to_owned();
+        let path = self.storage.journal_path().to_owned();
         self.unwritten = true;
         let loaded = self.state_mut()?;
         let record = Record { seq: loaded.position.seq + 1, at, fact };
@@ -302,7 +302,7 @@ impl<M: Medium> Engine<M> {
             return Ok(());
         }
         let at = self.state()?.position.offset - lines.len() as u64;
-        let Err(source) = self.medium.append(at, lines) else {
+        let Err(source) = self.storage.append(at, lines) else {
             let loaded = self.state()?;
             self.seen = Some((loaded.file, loaded.position));
             self.unwritten = false;
@@ -310,10 +310,10 @@ impl<M: Medium> Engine<M> {
         };
         // Cut back what a short write left. Where that fails too, the next one to lock finds a torn end, or lines that
         // nobody was told of; both are sound.
-        if let Err(error) = self.medium.truncate(at) {
+        if let Err(error) = self.storage.truncate(at) {
             tracing::warn!(%error, "could not cut back a failed write to the journal");
         }
-        Err(failed("write", self.medium.journal_path(), source))
+        Err(failed("write", self.storage.journal_path(), source))
     }
 
     /// Syncs unless everything read or written so far is durable already. Lines of another process count: it may have
@@ -323,11 +323,11 @@ impl<M: Medium> Engine<M> {
         if loaded.durable == loaded.position.offset {
             return Ok(());
         }
-        if let Err(error) = self.medium.sync_journal() {
+        if let Err(error) = self.storage.sync_journal() {
             // The kernel reports such a failure once and then forgets it. A second sync would say that all is well.
-            let reason = format!("sync of {}: {error}", self.medium.journal_path().display());
+            let reason = format!("sync of {}: {error}", self.storage.journal_path().display());
             self.poisoned = Some((self.state()?.file, reason.clone()));
-            if let Err(error) = self.medium.set_poison(&reason) {
+            if let Err(error) = self.storage.set_poison(&reason) {
                 tracing::error!(%error, "could not mark the database as poisoned");
             }
             return Err(StoreError::Poisoned { reason });
@@ -338,7 +338,7 @@ impl<M: Medium> Engine<M> {
     }
 
     pub(super) fn damaged(&self, offset: u64, cause: Damage) -> StoreError {
-        StoreError::DamagedJournal { path: self.medium.journal_path().to_owned(), offset, cause }
+        StoreError::DamagedJournal { path: self.storage.journal_path().to_owned(), offset, cause }
     }
 
     pub(super) fn state(&self) -> Result<&Loaded, StoreError> {

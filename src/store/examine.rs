@@ -7,9 +7,9 @@ use super::{
     document::{Document, DocumentError},
     engine::failed,
     error::{Damage, StoreError, Witness},
-    medium::{Paths, document_is_newer, poison_reason, read_document_bytes},
     reader::{CHUNK_BYTES, JournalReader, Progress},
     record::{Fact, Record},
+    storage::{Paths, document_is_newer, poison_reason, read_document_bytes},
 };
 use crate::domain::{ProductId, Stock};
 

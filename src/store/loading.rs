@@ -5,10 +5,10 @@ use std::io;
 use super::{
     engine::{Engine, Loaded, failed},
     error::StoreError,
-    medium::{FileId, JournalFile, Medium},
     reader::Progress,
     record::Record,
     replay::{Position, read_lines},
+    storage::{FileId, JournalFile, Storage},
 };
 
 /// How much of a journal is in memory at a time, besides what its lines add up to.
@@ -17,11 +17,11 @@ const CHUNK_BYTES: u64 = 1 << 20;
 /// More than this is read without the lock first. Reading it takes some 5 ms.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
-impl<M: Medium> Engine<M> {
+impl<M: Storage> Engine<M> {
     /// Reads what other processes have written since the last commit.
     pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
-        let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
         let known = found.filter(|found| {
             let loaded = self.loaded.as_ref().filter(|loaded| loaded.checked && loaded.file == found.id);
             // A shorter one was cut by another program: `load` says what is lost.
@@ -37,12 +37,12 @@ impl<M: Medium> Engine<M> {
     /// Reads without the lock what the journal holds, unless little is missing: the other processes need not wait
     /// until a long one is read. What comes after it is read under the lock.
     pub(super) fn read_ahead(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
-        let path = self.medium.journal_path().to_owned();
+        let path = self.storage.journal_path().to_owned();
         let unread = |engine: &Self, found: JournalFile| {
             let known = engine.loaded.as_ref().filter(|loaded| loaded.file == found.id);
             found.bytes.checked_sub(known.map_or(0, |loaded| loaded.position.offset)).unwrap_or(found.bytes)
         };
-        let found = self.medium.journal().map_err(|source| failed("find", &path, source))?;
+        let found = self.storage.journal().map_err(|source| failed("find", &path, source))?;
         if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
             return Ok(());
         }
@@ -58,9 +58,9 @@ impl<M: Medium> Engine<M> {
 
     /// Opens the journal that the name stands for now. The caller holds the lock.
     pub(super) fn open_journal(&mut self) -> Result<JournalFile, StoreError> {
-        let path = self.medium.journal_path().to_owned();
-        self.medium.open_journal().map_err(|source| failed("open", &path, source))?;
-        let found = self.medium.journal().map_err(|source| failed("find", &path, source))?;
+        let path = self.storage.journal_path().to_owned();
+        self.storage.open_journal().map_err(|source| failed("open", &path, source))?;
+        let found = self.storage.journal().map_err(|source| failed("find", &path, source))?;
         found.ok_or_else(|| failed("find", &path, io::ErrorKind::NotFound.into()))
     }
 
@@ -79,8 +79,8 @@ impl<M: Medium> Engine<M> {
             if wanted == 0 {
                 return Ok(position.offset);
             }
-            let read = self.medium.read_journal(position.offset, wanted);
-            let bytes = read.map_err(|source| failed("read", self.medium.journal_path(), source))?;
+            let read = self.storage.read_journal(position.offset, wanted);
+            let bytes = read.map_err(|source| failed("read", self.storage.journal_path(), source))?;
             let read_to = position.offset + bytes.len() as u64;
             let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
             // A line that is longer than a chunk takes more than one.
@@ -116,7 +116,7 @@ impl<M: Medium> Engine<M> {
             return Ok(());
         }
         tracing::warn!(from = complete, to = read_to, "cutting a torn line off the journal");
-        self.medium.truncate(complete).map_err(|source| failed("repair", self.medium.journal_path(), source))?;
+        self.storage.truncate(complete).map_err(|source| failed("repair", self.storage.journal_path(), source))?;
         // The cut must be durable before anything is written there: half of the old and half of the new line could
         // be what a loss of power leaves.
         self.state_mut()?.durable = 0;

@@ -7,7 +7,7 @@
 //! | `engine`, `loading` | the commit protocol, and how the journal is read |
 //! | `recovery`, `reset` | how a database is opened, and how it starts again |
 //! | `writer` | group commit: many callers, one sync |
-//! | `medium` | the disk, and a simulated one that loses power |
+//! | `storage` | the disk, and a simulated one that loses power |
 //! | `reader`, `audit` | following a journal without its lock, and judging it |
 //! | `probe`, `examine` | whether a worker could use a database, and what is in it |
 
@@ -18,13 +18,13 @@ mod error;
 mod examine;
 pub mod line;
 mod loading;
-pub mod medium;
 mod probe;
 mod reader;
 pub mod record;
 mod recovery;
 mod replay;
 mod reset;
+pub mod storage;
 mod writer;
 
 use std::path::Path;
@@ -76,5 +76,5 @@ pub trait Store: Send + Sync + 'static {
 /// # Errors
 /// As [`Engine::reset`].
 pub fn reset(path: &Path) -> Result<Kept, StoreError> {
-    Engine::reset(medium::Disk::open(path)?, clock::now)
+    Engine::reset(storage::Disk::open(path)?, clock::now)
 }

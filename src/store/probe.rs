@@ -16,7 +16,7 @@ use rustix::{
 use super::{
     engine::failed,
     error::StoreError,
-    medium::{Disk, Medium, Paths, nearest_folder, poison_reason},
+    storage::{Disk, Paths, Storage, nearest_folder, poison_reason},
 };
 use crate::files::open_regular;
 

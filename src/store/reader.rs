@@ -13,9 +13,9 @@ use super::{
     document::Document,
     engine::failed,
     error::{Damage, StoreError, Witness},
-    medium::{FileId, Paths, file_id, read_document_bytes},
     record::Record,
     replay::{Position, read_lines},
+    storage::{FileId, Paths, file_id, read_document_bytes},
 };
 use crate::files::{open_regular, stat_regular};
 

@@ -5,16 +5,16 @@ use super::{
     document::{Document, STARTING_DOCUMENT},
     engine::{Engine, Loaded, failed},
     error::{Damage, StoreError, Witness, damaged_alone},
-    medium::{Medium, Part},
     record::{Adjustment, Aside, Fact, Init, Record},
     replay::Position,
+    storage::{Part, Storage},
 };
 
-impl<M: Medium> Engine<M> {
+impl<M: Storage> Engine<M> {
     /// Reads the whole journal, or begins one. The caller holds the lock.
     pub(super) fn start_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
-        let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+        let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
         if found.is_none() {
             self.refuse_lost_journal()?;
             self.begin_journal()?;
@@ -26,29 +26,29 @@ impl<M: Medium> Engine<M> {
 
     pub(super) fn refuse_poison(&mut self) -> Result<(), StoreError> {
         if let Some((file, reason)) = &self.poisoned {
-            let found = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
+            let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
             if found.map(|found| found.id) == Some(*file) {
                 return Err(StoreError::Poisoned { reason: reason.clone() });
             }
             // A reset has put another journal in its place.
             self.poisoned = None;
         }
-        match self.medium.poison() {
+        match self.storage.poison() {
             Ok(None) => Ok(()),
             Ok(Some(reason)) => Err(StoreError::Poisoned { reason }),
-            Err(source) => Err(failed("read", self.medium.poison_path(), source)),
+            Err(source) => Err(failed("read", self.storage.poison_path(), source)),
         }
     }
 
     /// Refuses to begin a second journal in one process: a reset never leaves the name free, so the first was deleted.
     fn refuse_lost_journal(&self) -> Result<(), StoreError> {
         let Some((_, Position { seq: line, .. })) = self.seen else { return Ok(()) };
-        Err(StoreError::JournalGone { path: self.medium.journal_path().to_owned(), line })
+        Err(StoreError::JournalGone { path: self.storage.journal_path().to_owned(), line })
     }
 
     /// No journal: the document says where the stock begins, and the seed's where there is none.
     fn begin_journal(&mut self) -> Result<(), StoreError> {
-        let path = self.medium.document_path().to_owned();
+        let path = self.storage.document_path().to_owned();
         let found = self.read_document()?.unwrap_or_else(|| STARTING_DOCUMENT.as_bytes().to_vec());
         let document = Document::parse(&found).map_err(|cause| damaged_alone(&path, cause))?;
         if document.seq.is_some() {
@@ -60,15 +60,15 @@ impl<M: Medium> Engine<M> {
 
     /// Makes a journal of one line.
     fn create_journal(&mut self, init: Init) -> Result<(), StoreError> {
-        let path = self.medium.journal_path().to_owned();
+        let path = self.storage.journal_path().to_owned();
         let line = self.first_line(init)?;
-        let staged = self.medium.stage(Part::Journal, &line).map_err(|source| failed("create", &path, source))?;
-        self.medium.place(Part::Journal, staged).map_err(|source| failed("create", &path, source))
+        let staged = self.storage.stage(Part::Journal, &line).map_err(|source| failed("create", &path, source))?;
+        self.storage.place(Part::Journal, staged).map_err(|source| failed("create", &path, source))
     }
 
     pub(super) fn first_line(&self, init: Init) -> Result<Vec<u8>, StoreError> {
         let first = Record { seq: 1, at: (self.clock)(), fact: Fact::Init(init) };
-        first.encode().map_err(|error| failed("write", self.medium.journal_path(), error.into()))
+        first.encode().map_err(|error| failed("write", self.storage.journal_path(), error.into()))
     }
 
     /// Reads what is left to read of the journal, and checks its end. The caller holds the lock.
@@ -110,10 +110,10 @@ impl<M: Medium> Engine<M> {
         let loaded = self.state()?;
         if let Some(line) = loaded.line_shown_by(&bytes) {
             let is_old = line < loaded.document_seq;
-            let path = self.medium.document_path().to_owned();
+            let path = self.storage.document_path().to_owned();
             // One that a crash left is older than the journal.
             let was_put_there =
-                is_old && self.medium.document_is_newer().map_err(|source| failed("look at", &path, source))?;
+                is_old && self.storage.document_is_newer().map_err(|source| failed("look at", &path, source))?;
             return if was_put_there { self.keep_old_document_aside(line) } else { Ok(()) };
         }
         let edited = match Document::parse(&bytes) {
@@ -134,8 +134,8 @@ impl<M: Medium> Engine<M> {
         if says_the_same {
             return Ok(());
         }
-        let path = self.medium.journal_path().to_owned();
-        if !self.medium.is_alone().map_err(|source| failed("look who uses", &path, source))? {
+        let path = self.storage.journal_path().to_owned();
+        if !self.storage.is_alone().map_err(|source| failed("look who uses", &path, source))? {
             return self.keep_aside("edited", "it was changed while a worker ran");
         }
         match delta {
@@ -162,9 +162,9 @@ impl<M: Medium> Engine<M> {
     /// Makes the document show the last state, where it does not. The caller holds the lock, so that two processes
     /// cannot move their documents into place in the wrong order.
     pub(super) fn publish(&mut self) -> Result<(), StoreError> {
-        let path = self.medium.document_path().to_owned();
+        let path = self.storage.document_path().to_owned();
         let seq = self.state()?.document_seq;
-        let stamp = self.medium.stamp().map_err(|source| failed("look at", &path, source))?;
+        let stamp = self.storage.stamp().map_err(|source| failed("look at", &path, source))?;
         if stamp.is_some() && self.published == stamp.map(|stamp| (seq, stamp)) {
             return Ok(());
         }
@@ -197,14 +197,14 @@ impl<M: Medium> Engine<M> {
         // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
         // line alone. Notes are otherwise not synced, and the document shows the retries that they count.
         self.make_durable()?;
-        let written = self.medium.replace_document(&bytes, durable);
+        let written = self.storage.replace_document(&bytes, durable);
         self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
         self.published_of = Some(self.state()?.file);
         Ok(())
     }
 
     pub(super) fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.medium.read_document().map_err(|source| failed("read", self.medium.document_path(), source))
+        self.storage.read_document().map_err(|source| failed("read", self.storage.document_path(), source))
     }
 
     /// Another program put a document back that ours have replaced: a copy of a backup, or of the starting document.
@@ -222,7 +222,7 @@ impl<M: Medium> Engine<M> {
     /// every process can show it.
     fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
         let suffix = self.keep_under_free_name(Part::Document, why)?;
-        let document = self.medium.document_path().display();
+        let document = self.storage.document_path().display();
         tracing::warn!(%document, kept_as = suffix, reason, "putting the journal's document in place");
         let mut line = Vec::new();
         let aside = Aside { suffix, reason: reason.to_owned() };

@@ -10,8 +10,8 @@ use super::{
     document::{Document, STARTING_DOCUMENT},
     engine::{Engine, failed},
     error::{StoreError, damaged_alone},
-    medium::{FileId, Medium, Part, Stamp},
     record::Init,
+    storage::{FileId, Part, Stamp, Storage},
 };
 
 /// How many names are tried for one kept file: two resets may share a millisecond.
@@ -44,14 +44,14 @@ struct Before {
     document: Option<Stamp>,
 }
 
-impl<M: Medium> Engine<M> {
+impl<M: Storage> Engine<M> {
     /// Starts again from the original's document. Works on a damaged or poisoned database too.
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Io`] and [`StoreError::DamagedDocument`], and then the old database is
     /// unchanged; [`StoreError::HalfReset`] if it could not be put back.
-    pub fn reset(medium: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
-        Self::new(medium, clock, REORDER_BELOW).locked(Self::reset_locked)
+    pub fn reset(storage: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
+        Self::new(storage, clock, REORDER_BELOW).locked(Self::reset_locked)
     }
 
     fn reset_locked(&mut self) -> Result<Kept, StoreError> {
@@ -74,8 +74,9 @@ impl<M: Medium> Engine<M> {
     }
 
     fn before(&mut self) -> Result<Before, StoreError> {
-        let journal = self.medium.journal().map_err(|source| failed("find", self.medium.journal_path(), source))?;
-        let document = self.medium.stamp().map_err(|source| failed("look at", self.medium.document_path(), source))?;
+        let journal = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
+        let document =
+            self.storage.stamp().map_err(|source| failed("look at", self.storage.document_path(), source))?;
         Ok(Before { journal: journal.map(|found| found.id), document })
     }
 
@@ -85,24 +86,24 @@ impl<M: Medium> Engine<M> {
             Ok(_) => Ok(false),
             // Beside a journal it is our document, damaged. Alone it is another program's file.
             Err(_) if before.journal.is_some() => Ok(true),
-            Err(cause) => Err(damaged_alone(self.medium.document_path(), cause)),
+            Err(cause) => Err(damaged_alone(self.storage.document_path(), cause)),
         }
     }
 
     fn prepare(&mut self) -> Result<Prepared<M::Staged>, StoreError> {
-        let path = self.medium.document_path().to_owned();
+        let path = self.storage.document_path().to_owned();
         let start = Document::parse(STARTING_DOCUMENT.as_bytes()).map_err(|cause| damaged_alone(&path, cause))?;
         let between = Document { seq: Some(0), ..start.clone() };
         let between = between.render().map_err(|error| failed("write", &path, error.into()))?;
         let init = Init { product: start.product, stock: start.stock, last_order: start.last_order };
         let line = self.first_line(init)?;
-        let medium = &mut self.medium;
+        let storage = &mut self.storage;
         let mut stage =
-            |part, bytes: &[u8]| medium.stage(part, bytes).map_err(|source| failed("prepare", &path, source));
+            |part, bytes: &[u8]| storage.stage(part, bytes).map_err(|source| failed("prepare", &path, source));
         let between = stage(Part::Document, &between)?;
         let document = stage(Part::Document, STARTING_DOCUMENT.as_bytes())?;
         let journal = stage(Part::Journal, &line)?;
-        let old = self.medium.stage_current(Part::Document).map_err(|source| failed("copy", &path, source))?;
+        let old = self.storage.stage_current(Part::Document).map_err(|source| failed("copy", &path, source))?;
         Ok(Prepared { old, between, journal, document })
     }
 
@@ -123,7 +124,7 @@ impl<M: Medium> Engine<M> {
         let at = (self.clock)().0;
         let mut suffix = format!(".{why}-{at}");
         for number in 2..=MAX_NAMES {
-            match self.medium.keep(part, &suffix) {
+            match self.storage.keep(part, &suffix) {
                 Ok(()) => return Ok(suffix),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => suffix = format!(".{why}-{at}-{number}"),
                 Err(source) => {
@@ -143,7 +144,7 @@ impl<M: Medium> Engine<M> {
             .and_then(|()| self.place(Part::Journal, journal))
             .and_then(|()| self.place(Part::Document, document))
             .and_then(|()| {
-                self.medium.clear_poison().map_err(|source| failed("remove", self.medium.poison_path(), source))
+                self.storage.clear_poison().map_err(|source| failed("remove", self.storage.poison_path(), source))
             });
         let Err(error) = placed else { return Ok(()) };
         match self.undo(old, before, kept) {
@@ -153,7 +154,7 @@ impl<M: Medium> Engine<M> {
     }
 
     fn place(&mut self, part: Part, staged: M::Staged) -> Result<(), StoreError> {
-        self.medium.place(part, staged).map_err(|source| failed("replace", self.path(part), source))
+        self.storage.place(part, staged).map_err(|source| failed("replace", self.path(part), source))
     }
 
     /// Puts back what was replaced: first the journal, since without its document it is still a database.
@@ -161,15 +162,15 @@ impl<M: Medium> Engine<M> {
         let now = self.before()?;
         if now.journal != before.journal {
             let undone = match &kept.journal {
-                Some(suffix) => self.medium.restore(Part::Journal, suffix),
-                None => self.medium.discard(Part::Journal),
+                Some(suffix) => self.storage.restore(Part::Journal, suffix),
+                None => self.storage.discard(Part::Journal),
             };
             undone.map_err(|source| failed("put back", self.path(Part::Journal), source))?;
         }
         if now.document != before.document {
             let undone = match old {
-                Some(old) => self.medium.place(Part::Document, old),
-                None => self.medium.discard(Part::Document),
+                Some(old) => self.storage.place(Part::Document, old),
+                None => self.storage.discard(Part::Document),
             };
             undone.map_err(|source| failed("put back", self.path(Part::Document), source))?;
         }
@@ -186,15 +187,15 @@ impl<M: Medium> Engine<M> {
     }
 
     fn remove_kept(&mut self, part: Part, suffix: &str) {
-        if let Err(error) = self.medium.forget(part, suffix) {
+        if let Err(error) = self.storage.forget(part, suffix) {
             tracing::warn!(%error, suffix, "could not remove the copy of a reset that failed");
         }
     }
 
     fn path(&self, part: Part) -> &std::path::Path {
         match part {
-            Part::Document => self.medium.document_path(),
-            Part::Journal => self.medium.journal_path(),
+            Part::Document => self.storage.document_path(),
+            Part::Journal => self.storage.journal_path(),
         }
     }
 }

@@ -20,8 +20,8 @@ use super::{
     CommitRequest, Note, Store,
     engine::{Answer, Committed, Engine, Publication, Request, failed},
     error::StoreError,
-    medium::{Disk, Medium},
     reader::Progress,
+    storage::{Disk, Storage},
 };
 use crate::domain::REORDER_BELOW;
 
@@ -84,16 +84,16 @@ impl JsonStore {
     /// # Errors
     /// Those of [`Self::open`].
     pub fn open_observed(path: &Path, seen: &dyn Fn(Progress)) -> Result<Self, StoreError> {
-        let medium = Disk::open(path)?;
-        medium.remove_leftovers();
-        Self::on(Engine::open_observed(medium, crate::clock::now, REORDER_BELOW, seen)?)
+        let storage = Disk::open(path)?;
+        storage.remove_leftovers();
+        Self::on(Engine::open_observed(storage, crate::clock::now, REORDER_BELOW, seen)?)
     }
 
-    /// Serves an engine that is open already, on any medium.
+    /// Serves an engine that is open already, on any storage.
     ///
     /// # Errors
     /// [`StoreError::Io`] where the operating system gives no thread.
-    pub fn on<M: Medium>(engine: Engine<M>) -> Result<Self, StoreError> {
+    pub fn on<M: Storage>(engine: Engine<M>) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel();
         let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, &jobs));
         let no_thread = |source: io::Error| failed("start the writer of", Path::new("the store"), source);
@@ -131,7 +131,7 @@ impl Store for JsonStore {
     }
 }
 
-fn serve<M: Medium>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
+fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
     // Opening has published; nothing has come fast since.
     let mut due = Instant::now();
     let mut pause = PUBLISH_EVERY;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::simulated::Simulated;
 use idempotence::{
     domain::{
         Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder,
@@ -9,7 +10,7 @@ use idempotence::{
     },
     store::{
         Audit, Committed, Document, Engine, Outcome, Publication, Record, Request, StoreError, Verdict,
-        medium::{Medium, Simulated},
+        storage::Storage,
     },
 };
 
@@ -72,11 +73,11 @@ pub fn open(machine: &Simulated) -> Engine<Simulated> {
     Engine::open(machine.another(), clock, REORDER_BELOW).unwrap()
 }
 
-pub fn commit<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Result<Committed, StoreError> {
+pub fn commit<M: Storage>(engine: &mut Engine<M>, effect: Effect) -> Result<Committed, StoreError> {
     commit_under(engine, effect, Guard::Ledger)
 }
 
-pub fn commit_under<M: Medium>(engine: &mut Engine<M>, effect: Effect, guard: Guard) -> Result<Committed, StoreError> {
+pub fn commit_under<M: Storage>(engine: &mut Engine<M>, effect: Effect, guard: Guard) -> Result<Committed, StoreError> {
     let answer = engine.commit(&[request(effect, guard)], Publication::Now)?.remove(0)?;
     Ok(answer.expect("a commit has a receipt"))
 }
@@ -86,7 +87,7 @@ pub fn found_poison(answer: Result<Committed, StoreError>) -> bool {
     matches!(answer, Err(StoreError::NotWritten(error)) if matches!(*error, StoreError::Poisoned { .. }))
 }
 
-pub fn outcome<M: Medium>(engine: &mut Engine<M>, effect: Effect) -> Outcome {
+pub fn outcome<M: Storage>(engine: &mut Engine<M>, effect: Effect) -> Outcome {
     commit(engine, effect).unwrap().outcome
 }
 

@@ -7,7 +7,7 @@ use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
         AttemptEvent, CommitRequest, Engine, JournalReader, JsonStore, Note, Outcome, Phase, Store, StoreError,
-        Verdict, medium::Disk, read_document,
+        Verdict, read_document, storage::Disk,
     },
 };
 

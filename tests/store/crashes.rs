@@ -2,15 +2,13 @@
 
 use idempotence::{
     domain::REORDER_BELOW,
-    store::{
-        Engine, Outcome, Publication, StoreError,
-        medium::{DocumentFate, Fault, Operation, PowerCut, Simulated},
-    },
+    store::{Engine, Outcome, Publication, StoreError},
 };
 
 use crate::bench::{
     assert_right, clock, commit, document, engine, found_poison, open, order, outcome, stock, supplier,
 };
+use crate::simulated::{DocumentFate, InjectedFault, Operation, PowerCut, Simulated};
 
 /// Applies three orders and a supplier order, reopening after every failure, until all are acknowledged.
 fn work(machine: &Simulated) {
@@ -46,16 +44,16 @@ fn every_failure_at_every_operation_converges() {
     let mut met = 0;
     for at in 0..clean.operations().len() {
         for fault in [
-            Fault::Die,
-            Fault::DieAfter,
-            Fault::Short(0),
-            Fault::Short(1),
-            Fault::Short(150),
-            Fault::Error(std::io::ErrorKind::StorageFull),
-            Fault::Error(std::io::ErrorKind::Interrupted),
+            InjectedFault::Die,
+            InjectedFault::DieAfter,
+            InjectedFault::Short(0),
+            InjectedFault::Short(1),
+            InjectedFault::Short(150),
+            InjectedFault::Error(std::io::ErrorKind::StorageFull),
+            InjectedFault::Error(std::io::ErrorKind::Interrupted),
         ] {
             // A sync that fails poisons the database; that is `a_failed_sync_poisons` below.
-            if clean.operations()[at] == Operation::SyncJournal && matches!(fault, Fault::Error(_)) {
+            if clean.operations()[at] == Operation::SyncJournal && matches!(fault, InjectedFault::Error(_)) {
                 continue;
             }
             let machine = fresh();
@@ -75,7 +73,7 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
     let mut images = 0;
     for at in 0..clean.operations().len() {
         let machine = fresh();
-        machine.fail_at(at, Fault::DieAfter);
+        machine.fail_at(at, InjectedFault::DieAfter);
         let mut acknowledged = Vec::new();
         if let Ok(mut store) = Engine::open(machine.another(), clock, REORDER_BELOW) {
             for effect in [order("A", 10), order("B", 989), supplier("B", 1000)] {
@@ -108,7 +106,7 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
 fn a_failed_sync_poisons_the_database_for_every_process() {
     let (machine, mut store) = engine(1000);
     let mut other = open(&machine);
-    machine.fail_next(Operation::SyncJournal, Fault::Error(std::io::ErrorKind::Other));
+    machine.fail_next(Operation::SyncJournal, InjectedFault::Error(std::io::ErrorKind::Other));
     let failed = commit(&mut store, order("A", 10)).unwrap_err();
     assert!(matches!(failed, StoreError::Poisoned { .. }), "its line is written: {failed}");
     for _ in 0..3 {
@@ -126,7 +124,7 @@ fn a_replay_of_what_another_process_wrote_is_synced_before_it_is_acknowledged() 
     let (machine, mut first) = engine(1000);
     let mut second = open(&machine);
     // The first process dies between its append and its sync.
-    machine.fail_next(Operation::Append, Fault::DieAfter);
+    machine.fail_next(Operation::Append, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert!(machine.unsynced() > 0);
     assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
@@ -138,7 +136,7 @@ fn a_replay_publishes_the_document_that_a_dead_process_left_old() {
     let (machine, mut first) = engine(1000);
     let mut second = open(&machine);
     // It dies between its sync and its publication.
-    machine.fail_next(Operation::SyncJournal, Fault::DieAfter);
+    machine.fail_next(Operation::SyncJournal, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert_eq!(stock(&machine), 1000);
     assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);

@@ -2,15 +2,13 @@
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{
-        Engine, JsonStore, Outcome, Store, StoreError,
-        medium::{Disk, DocumentFate, Fault, Operation, PowerCut, Simulated},
-    },
+    store::{Engine, JsonStore, Outcome, Store, StoreError, storage::Disk},
 };
 
 use crate::bench::{
     self, assert_right, clock, commit, commit_under, document, engine, open, order, order_for, outcome, stock, supplier,
 };
+use crate::simulated::{DocumentFate, InjectedFault, Operation, PowerCut, Simulated};
 
 #[test]
 fn d1_an_order_is_known_even_when_another_came_after_it() {
@@ -59,7 +57,7 @@ fn d4_a_read_error_is_not_taken_for_not_yet_applied() {
     let mut supplying = Engine::open(machine.another(), clock, 10).unwrap();
     commit(&mut supplying, supplier("B", 1000)).unwrap();
     // The retry's read fails: that is an error, never "not processed yet".
-    machine.fail_next(Operation::ReadJournal, Fault::Error(std::io::ErrorKind::Interrupted));
+    machine.fail_next(Operation::ReadJournal, InjectedFault::Error(std::io::ErrorKind::Interrupted));
     let error = commit(&mut store, order("A", 1)).unwrap_err();
     assert!(matches!(error, StoreError::NotWritten { .. }) && error.is_retryable(), "{error}");
     assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Replayed);
@@ -74,7 +72,7 @@ fn d5_a_kill_in_the_middle_of_a_write_leaves_a_readable_database() {
         machine.operations().len()
     };
     for at in 0..clean {
-        for fault in [Fault::Die, Fault::DieAfter, Fault::Short(10), Fault::Short(0)] {
+        for fault in [InjectedFault::Die, InjectedFault::DieAfter, InjectedFault::Short(10), InjectedFault::Short(0)] {
             let machine = Simulated::with_document(&document(1000, "000"));
             machine.fail_at(at, fault);
             let dying = Engine::open(machine.another(), clock, REORDER_BELOW);
@@ -97,7 +95,7 @@ fn d6_a_file_that_cannot_be_written_is_a_retryable_error_and_the_stock_is_kept()
         (Operation::ReplaceDocument, PermissionDenied),
     ] {
         let (machine, mut store) = engine(1000);
-        machine.fail_next(operation, Fault::Error(kind));
+        machine.fail_next(operation, InjectedFault::Error(kind));
         let error = commit(&mut store, order("A", 10)).unwrap_err();
         assert!(error.is_retryable(), "{error}");
         assert_eq!(stock(&machine), 1000, "{operation:?}");
@@ -229,7 +227,7 @@ fn d16_what_was_acknowledged_outlasts_a_loss_of_power() {
 #[test]
 fn d16_the_test_would_see_a_sync_that_is_missing() {
     let (machine, mut store) = engine(1000);
-    machine.fail_next(Operation::SyncJournal, Fault::Pretend);
+    machine.fail_next(Operation::SyncJournal, InjectedFault::Pretend);
     commit(&mut store, order("A", 10)).unwrap();
     assert!(machine.unsynced() > 0);
     let after = machine.after_power_cut(PowerCut { journal_bytes: 0, document: DocumentFate::Old });

@@ -4,7 +4,7 @@ use std::fs;
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{Difference, Engine, Examination, Problem, Publication, Verdict, examine, medium::Disk},
+    store::{Difference, Engine, Examination, Problem, Publication, Verdict, examine, storage::Disk},
 };
 
 use crate::bench::{clock, commit, order, request};

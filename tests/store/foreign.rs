@@ -2,14 +2,11 @@
 
 use idempotence::{
     domain::REORDER_BELOW,
-    store::{
-        Document, Engine, StoreError, Verdict,
-        medium::{Disk, Simulated},
-        read_document,
-    },
+    store::{Document, Engine, StoreError, Verdict, read_document, storage::Disk},
 };
 
 use crate::bench::{SEED, audit, clock, commit, document, engine, open, order, stock};
+use crate::simulated::Simulated;
 
 #[test]
 fn at_the_start_the_document_is_the_seeds_byte_for_byte() {

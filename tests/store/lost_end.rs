@@ -4,11 +4,12 @@ use idempotence::{
     domain::{Effect, REORDER_BELOW},
     store::{
         AttemptEvent, Damage, Engine, JournalReader, Outcome, Phase, Publication, Request, StoreError, Witness,
-        medium::{Disk, DocumentFate, PowerCut, Simulated},
+        storage::Disk,
     },
 };
 
 use crate::bench::{SEED, assert_right, clock, commit, engine, open, order, origin, outcome, supplier};
+use crate::simulated::{DocumentFate, PowerCut, Simulated};
 
 /// Where each line of `journal` ends.
 fn line_ends(journal: &[u8]) -> Vec<usize> {

@@ -18,4 +18,5 @@ mod opening;
 mod processes;
 mod recovery;
 mod resets;
+mod simulated;
 mod special_files;

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{
-        Engine, Publication, Request, StoreError,
-        medium::{Fault, Simulated},
-    },
+    store::{Engine, Publication, Request, StoreError},
 };
 use proptest::prelude::*;
 
 use crate::bench::{assert_right, clock, document, order, origin, supplier};
+use crate::simulated::{InjectedFault, Simulated};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -78,7 +76,7 @@ fn run(steps: &[Step]) {
     for (number, step) in steps.iter().enumerate() {
         let (process, effect) = match step {
             Step::Kill { within } => {
-                machine.fail_at(machine.operations().len() + within, Fault::DieAfter);
+                machine.fail_at(machine.operations().len() + within, InjectedFault::DieAfter);
                 continue;
             }
             Step::Order { process, id, quantity } => (*process, order(&format!("A{id}"), *quantity)),

@@ -1,4 +1,4 @@
-//! A medium that does something odd at a moment that a test sets.
+//! A storage that does something odd at a moment that a test sets.
 
 use std::{
     io,
@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
-use idempotence::store::medium::{JournalFile, Medium, Part, Simulated, Stamp};
+use crate::simulated::Simulated;
+use idempotence::store::storage::{JournalFile, Part, Stamp, Storage};
 
-/// A medium whose odd moments a test can set.
+/// A storage whose odd moments a test can set.
 pub struct Odd<M> {
     pub inner: M,
     pub poison_fails: bool,
@@ -38,7 +39,7 @@ pub enum Moment {
     Killed,
 }
 
-impl<M: Medium> Odd<M> {
+impl<M: Storage> Odd<M> {
     fn step<T>(&mut self, act: impl FnOnce(&mut M) -> io::Result<T>) -> io::Result<T> {
         let failed = || io::Error::other("an injected failure");
         match &mut self.fails_after {
@@ -73,7 +74,7 @@ pub fn odd<M>(inner: M) -> Odd<M> {
     }
 }
 
-impl<M: Medium> Medium for Odd<M> {
+impl<M: Storage> Storage for Odd<M> {
     type Staged = M::Staged;
 
     fn document_path(&self) -> &Path {
@@ -147,7 +148,7 @@ impl<M: Medium> Medium for Odd<M> {
         self.inner.document_is_newer()
     }
     fn clear_poison(&mut self) -> io::Result<()> {
-        self.step(Medium::clear_poison)
+        self.step(Storage::clear_poison)
     }
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<M::Staged> {
         self.step(|inner| inner.stage(part, bytes))

@@ -13,13 +13,14 @@ use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
         CommitRequest, Engine, JsonStore, Outcome, Progress, Publication, Store, StoreError, Verdict, examine,
-        medium::{Disk, Fault, Operation, Simulated},
+        storage::Disk,
     },
 };
 
 use crate::{
     bench::{assert_right, clock, commit, engine, open, order, origin, outcome, request, stock, supplier},
     odd::{Odd, odd},
+    simulated::{InjectedFault, Operation, Simulated},
 };
 
 const ORDERS: usize = 6_000;
@@ -36,16 +37,16 @@ fn long_journal() -> Simulated {
     machine
 }
 
-fn open_odd(medium: Odd<Simulated>) -> Engine<Odd<Simulated>> {
-    Engine::open(medium, clock, REORDER_BELOW).unwrap()
+fn open_odd(storage: Odd<Simulated>) -> Engine<Odd<Simulated>> {
+    Engine::open(storage, clock, REORDER_BELOW).unwrap()
 }
 
 #[test]
 fn a_second_worker_reads_a_long_journal_without_the_lock() {
     let machine = long_journal();
-    let medium = odd(machine.another());
-    let read_under_lock = medium.read_under_lock.clone();
-    let mut store = open_odd(medium);
+    let storage = odd(machine.another());
+    let read_under_lock = storage.read_under_lock.clone();
+    let mut store = open_odd(storage);
     assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
     assert_eq!(outcome(&mut store, order("A5999", 1)), Outcome::Replayed);
     assert_right(&machine, 94_000);
@@ -74,19 +75,19 @@ fn a_long_journal_is_read_and_examined_with_its_progress() {
 #[test]
 fn what_others_do_while_it_is_read_is_seen() {
     let machine = long_journal();
-    let mut medium = odd(machine.another());
+    let mut storage = odd(machine.another());
     let other = machine.another();
-    medium.while_unlocked = Some(Box::new(move || {
+    storage.while_unlocked = Some(Box::new(move || {
         commit(&mut Engine::open(other, clock, REORDER_BELOW).unwrap(), order("B", 1)).unwrap();
     }));
-    let mut store = open_odd(medium);
+    let mut store = open_odd(storage);
     assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Replayed);
     assert_right(&machine, 93_999);
 
-    let mut medium = odd(machine.another());
+    let mut storage = odd(machine.another());
     let other = machine.another();
-    medium.while_unlocked = Some(Box::new(move || drop(Engine::reset(other, clock).unwrap())));
-    let mut store = open_odd(medium);
+    storage.while_unlocked = Some(Box::new(move || drop(Engine::reset(other, clock).unwrap())));
+    let mut store = open_odd(storage);
     assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Applied);
     assert_right(&machine, 999);
 }
@@ -96,11 +97,11 @@ fn lines_that_are_cut_back_while_it_is_read_leave_nothing() {
     let machine = long_journal();
     let whole = machine.journal_bytes();
     // A writer of another process meets a full disk in the middle of its batch, and cuts back what it wrote.
-    let mut medium = odd(machine.another());
+    let mut storage = odd(machine.another());
     let (other, torn) = (machine.another(), [&whole[..], &whole[whole.len() - 300..whole.len() - 20]].concat());
     machine.write_journal(&torn);
-    medium.while_unlocked = Some(Box::new(move || other.write_journal(&whole)));
-    let mut store = open_odd(medium);
+    storage.while_unlocked = Some(Box::new(move || other.write_journal(&whole)));
+    let mut store = open_odd(storage);
     assert_eq!(outcome(&mut store, order("C", 1)), Outcome::Applied);
     assert_right(&machine, 93_999);
 }
@@ -128,12 +129,12 @@ fn a_long_journal_is_examined_to_its_end() {
 #[test]
 fn a_failed_publication_costs_no_second_reading() {
     let machine = long_journal();
-    let medium = odd(machine.another());
-    let (reads, read_under_lock) = (medium.reads.clone(), medium.read_under_lock.clone());
-    let mut store = open_odd(medium);
+    let storage = odd(machine.another());
+    let (reads, read_under_lock) = (storage.reads.clone(), storage.read_under_lock.clone());
+    let mut store = open_odd(storage);
     reads.lock().unwrap().clear();
     for id in ["B", "C", "D"] {
-        machine.fail_next(Operation::ReplaceDocument, Fault::Error(ErrorKind::StorageFull));
+        machine.fail_next(Operation::ReplaceDocument, InjectedFault::Error(ErrorKind::StorageFull));
         assert!(commit(&mut store, order(id, 1)).is_err());
         assert!(store.is_behind(), "the writer must try again");
         assert_eq!(outcome(&mut store, order(id, 1)), Outcome::Replayed, "it is in the journal");
@@ -142,7 +143,7 @@ fn a_failed_publication_costs_no_second_reading() {
     assert_right(&machine, 93_997);
     // After a failed write memory is ahead, so the journal is read again, and the others need not wait for it.
     read_under_lock.store(0, Ordering::Relaxed);
-    machine.fail_next(Operation::Append, Fault::Error(ErrorKind::StorageFull));
+    machine.fail_next(Operation::Append, InjectedFault::Error(ErrorKind::StorageFull));
     assert!(commit(&mut store, order("E", 1)).is_err());
     assert_eq!(outcome(&mut store, order("E", 1)), Outcome::Applied);
     assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
@@ -153,7 +154,7 @@ fn a_failed_publication_costs_no_second_reading() {
 fn a_publication_that_failed_is_tried_again_when_nothing_else_is_to_do() {
     let (machine, engine) = engine(1000);
     let store = JsonStore::on(engine).unwrap();
-    machine.fail_next(Operation::ReplaceDocument, Fault::Error(ErrorKind::StorageFull));
+    machine.fail_next(Operation::ReplaceDocument, InjectedFault::Error(ErrorKind::StorageFull));
     let effect = order("A", 10);
     let origin = origin(&effect, "run-1", 1);
     let answer = block_on(store.commit(CommitRequest { effect, guard: Guard::Ledger, origin }));

@@ -6,7 +6,7 @@ use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
         Engine, JournalReader, Outcome, Publication, Record, Request, StoreError, Verdict,
-        medium::{Disk, Fault, Medium, Operation, Simulated},
+        storage::{Disk, Storage},
     },
 };
 
@@ -16,15 +16,16 @@ use crate::{
         outcome, supplier,
     },
     odd::odd,
+    simulated::{InjectedFault, Operation, Simulated},
 };
 
 #[test]
 fn a_failed_sync_stops_this_process_even_when_the_poison_cannot_be_written() {
     let machine = Simulated::with_document(&document(1000, "000"));
-    let mut medium = odd(machine.another());
-    medium.poison_fails = true;
-    let mut store = Engine::open(medium, clock, REORDER_BELOW).unwrap();
-    machine.fail_next(Operation::SyncJournal, Fault::Error(std::io::ErrorKind::Other));
+    let mut storage = odd(machine.another());
+    storage.poison_fails = true;
+    let mut store = Engine::open(storage, clock, REORDER_BELOW).unwrap();
+    machine.fail_next(Operation::SyncJournal, InjectedFault::Error(std::io::ErrorKind::Other));
     assert!(matches!(commit(&mut store, order("A", 10)), Err(StoreError::Poisoned { .. })));
     // The kernel has forgotten the error: this sync would "succeed".
     assert!(found_poison(commit(&mut store, order("A", 10))));
@@ -105,9 +106,9 @@ fn an_attempt_that_wakes_up_after_the_run_was_told_no_applies_nothing() {
 #[test]
 fn a_busy_lock_does_not_cost_the_whole_journal() {
     let machine = Simulated::with_document(SEED.as_bytes());
-    let medium = odd(machine.another());
-    let reads = Arc::clone(&medium.reads);
-    let mut store = Engine::open(medium, clock, REORDER_BELOW).unwrap();
+    let storage = odd(machine.another());
+    let reads = Arc::clone(&storage.reads);
+    let mut store = Engine::open(storage, clock, REORDER_BELOW).unwrap();
     commit(&mut store, order("A", 10)).unwrap();
     let mut holder = machine.another();
     assert!(holder.lock(Duration::ZERO).unwrap());
@@ -220,7 +221,7 @@ fn a_reader_beside_resets_ends_with_what_the_journal_holds() {
 #[test]
 fn a_replay_by_a_process_that_starts_later_is_synced_too() {
     let (machine, mut first) = engine(1000);
-    machine.fail_next(Operation::Append, Fault::DieAfter);
+    machine.fail_next(Operation::Append, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert!(machine.unsynced() > 0);
     assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Replayed);
@@ -330,7 +331,7 @@ fn only_an_error_before_the_write_says_that_nothing_was_written() {
         (Operation::ReplaceDocument, StorageFull, "StoreIo"),
     ] {
         let (machine, mut store) = engine(1000);
-        machine.fail_next(operation, Fault::Error(kind));
+        machine.fail_next(operation, InjectedFault::Error(kind));
         let error = commit(&mut store, order("A", 10)).unwrap_err();
         assert_eq!(error.type_name(), type_name, "{operation:?}: {error}");
         assert_eq!(StoreError::is_before_writing(error.type_name()), type_name == "StoreUnavailable");

@@ -2,10 +2,7 @@
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{
-        Engine, Fact, Outcome, Publication, Record, StoreError, Verdict,
-        medium::{Disk, DocumentFate, Fault, Operation, PowerCut, Simulated},
-    },
+    store::{Engine, Fact, Outcome, Publication, Record, StoreError, Verdict, storage::Disk},
 };
 
 use crate::{
@@ -14,6 +11,7 @@ use crate::{
         request, stock,
     },
     odd::odd,
+    simulated::{DocumentFate, InjectedFault, Operation, PowerCut, Simulated},
 };
 
 const COMPACT: &[u8] = br#"{"orderID":"000","productID":"123456","inStock":1000}"#;
@@ -126,9 +124,9 @@ fn an_edit_of_the_product_alone_is_kept_aside() {
 #[test]
 fn an_edit_just_after_a_publication_is_kept_aside() {
     let machine = Simulated::with_document(SEED.as_bytes());
-    let mut medium = odd(machine.another());
-    medium.after_publication = Some((machine.another(), document(7, "E")));
-    let mut store = Engine::open(medium, clock, REORDER_BELOW).unwrap();
+    let mut storage = odd(machine.another());
+    storage.after_publication = Some((machine.another(), document(7, "E")));
+    let mut store = Engine::open(storage, clock, REORDER_BELOW).unwrap();
     commit(&mut store, order("A", 10)).unwrap();
     assert_eq!(stock(&machine), 7, "the edit stands");
     commit(&mut store, order("B", 10)).unwrap();
@@ -158,7 +156,7 @@ fn a_reset_killed_halfway_is_the_old_database_or_the_new_one() {
     let rehearsal = machine.after_power_cut(PowerCut { journal_bytes: 0, document: DocumentFate::New });
     Engine::reset(rehearsal.another(), clock).unwrap();
     let place = rehearsal.operations().iter().position(|done| *done == Operation::ReplaceJournal).unwrap();
-    machine.fail_at(machine.operations().len() + place, Fault::DieAfter);
+    machine.fail_at(machine.operations().len() + place, InjectedFault::DieAfter);
     assert!(Engine::reset(machine.another(), clock).is_err());
     drop(open(&machine));
     assert_right(&machine, 1000);
@@ -167,12 +165,12 @@ fn a_reset_killed_halfway_is_the_old_database_or_the_new_one() {
 #[test]
 fn a_reset_killed_at_any_operation_is_the_old_database_or_the_new_one() {
     for at in 0..8 {
-        for fault in [Fault::Die, Fault::DieAfter] {
+        for fault in [InjectedFault::Die, InjectedFault::DieAfter] {
             let machine = Simulated::with_document(&document(500, "000"));
             commit(&mut open(&machine), order("A", 10)).unwrap();
             machine.fail_at(machine.operations().len() + at, fault);
             let _ = Engine::reset(machine.another(), clock);
-            machine.fail_at(usize::MAX, Fault::Die);
+            machine.fail_at(usize::MAX, InjectedFault::Die);
             drop(open(&machine));
             let actual = stock(&machine);
             assert!([490, 1000].contains(&actual), "{at} {fault:?}: {actual}");

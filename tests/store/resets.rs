@@ -9,7 +9,7 @@ use std::{
 
 use idempotence::{
     domain::{REORDER_BELOW, UnixMillis},
-    store::{Engine, JsonStore, StoreError, Verdict, examine, medium::Disk, read_document, reset},
+    store::{Engine, JsonStore, StoreError, Verdict, examine, read_document, reset, storage::Disk},
 };
 
 use crate::{
@@ -51,9 +51,9 @@ fn a_reset_that_fails_at_any_step_changes_nothing() {
                 let poison = folder.path().join("inventory.json.poisoned");
                 fs::write(&poison, "no space").unwrap();
                 let before = files(folder.path());
-                let mut medium = odd(Disk::open(&path).unwrap());
-                medium.fails_after = Some((steps, moment));
-                match Engine::reset(medium, clock) {
+                let mut storage = odd(Disk::open(&path).unwrap());
+                storage.fails_after = Some((steps, moment));
+                match Engine::reset(storage, clock) {
                     // The marker's end is the last step: nothing is left to fail.
                     Ok(_) => break,
                     Err(_) if !poison.exists() => assert_eq!(moment, Moment::After),
@@ -73,9 +73,9 @@ fn a_first_reset_that_fails_leaves_no_database() {
     for steps in 0.. {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inventory.json");
-        let mut medium = odd(Disk::open(&path).unwrap());
-        medium.fails_after = Some((steps, Moment::Before));
-        if Engine::reset(medium, clock).is_ok() {
+        let mut storage = odd(Disk::open(&path).unwrap());
+        storage.fails_after = Some((steps, Moment::Before));
+        if Engine::reset(storage, clock).is_ok() {
             assert!(steps > 5);
             return;
         }
@@ -89,9 +89,9 @@ fn a_reset_killed_at_any_step_on_a_real_disk_is_the_old_database_or_the_new_one(
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inventory.json");
         used(&path, None);
-        let mut medium = odd(Disk::open(&path).unwrap());
-        medium.fails_after = Some((steps, Moment::Killed));
-        let ended = Engine::reset(medium, clock).is_ok();
+        let mut storage = odd(Disk::open(&path).unwrap());
+        storage.fails_after = Some((steps, Moment::Killed));
+        let ended = Engine::reset(storage, clock).is_ok();
         drop(JsonStore::open(&path).unwrap());
         let found = examine(&path, &|_| {}).unwrap().unwrap();
         assert_eq!(found.verdict(), Verdict::Right, "{steps}");

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// What a medium can be asked to do, for naming the place of a fault.
+/// What a storage can be asked to do, for naming the place of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     Lock,
@@ -23,7 +23,7 @@ pub enum Operation {
 
 /// What happens at an operation instead of its success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// It fails and has done nothing.
     Error(io::ErrorKind),
     /// An append writes this many bytes, then fails as a full disk does.

@@ -1,20 +1,16 @@
-//! The seam between the commit protocol and the disk: what the protocol needs of three files in one folder, and no
-//! more. [`Disk`] is the real one; [`Simulated`] can lose power at any byte, which killing processes never tests.
+//! The seam between the commit protocol and the disk: what the protocol needs of the files of a database, and nothing
+//! else. [`Disk`] is the only implementation in the program. The tests have another one in memory, which fails, is killed
+//! and loses power where a test says.
 
 mod copies;
 mod disk;
-mod machine;
-mod mishap;
 mod paths;
-mod simulated;
 
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
 pub(crate) use disk::{document_is_newer, file_id, poison_reason, read_document_bytes};
-pub use mishap::{DocumentFate, Fault, Operation, PowerCut};
 pub(crate) use paths::{Paths, nearest_folder};
-pub use simulated::Simulated;
 
 /// Tells one journal file from another under the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +41,7 @@ pub enum Part {
 /// Three files: the document, its journal, its lock. Every error is the operating system's own; the protocol adds
 /// what it was doing.
 #[expect(clippy::missing_errors_doc, reason = "each error is the operating system's own, as said above")]
-pub trait Medium: Send + 'static {
+pub trait Storage: Send + 'static {
     /// A durable file under a temporary name; removed when it is dropped without being placed.
     type Staged: std::fmt::Debug;
 

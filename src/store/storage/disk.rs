@@ -12,7 +12,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::{
-    FileId, JournalFile, Medium, Part, Stamp,
+    FileId, JournalFile, Part, Stamp, Storage,
     copies::{Staged, found, keep_access, remove_leftovers, second_name, temporary_file},
     paths::{Paths, with_suffix},
 };
@@ -142,7 +142,7 @@ fn stamp_of(file: &Metadata) -> io::Result<Stamp> {
     Ok(Stamp { file: file_id(file), bytes: file.len(), modified_nanos: since_epoch.as_nanos() })
 }
 
-impl Medium for Disk {
+impl Storage for Disk {
     type Staged = Staged;
 
     fn document_path(&self) -> &Path {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Part,
-    mishap::{Fault, Operation},
-};
+use idempotence::store::storage::Part;
+
+use super::fault_injection::{InjectedFault, Operation};
 
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(super) struct Machine {
     /// Another program wrote the document after the last change of the journal.
     pub(super) document_is_newer: bool,
     pub(super) operations: Vec<Operation>,
-    pub(super) fault: Option<(Place, Fault)>,
+    pub(super) fault: Option<(Place, InjectedFault)>,
 }
 
 pub(super) fn kept_name(part: Part, suffix: &str) -> String {

@@ -3,6 +3,9 @@
 //! What was written is in the `current` contents, as the page cache would hold it; what a sync has reached is in the
 //! `durable` ones. A power cut keeps the durable ones, and of the rest as much as the test says.
 
+mod fault_injection;
+mod machine;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -11,11 +14,11 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    FileId, JournalFile, Medium, Part, Stamp,
-    machine::{Journal, Machine, Place, kept_name},
-    mishap::{DocumentFate, Fault, Operation, PowerCut},
-};
+use idempotence::store::storage::{FileId, JournalFile, Part, Stamp, Storage};
+
+use machine::{Journal, Machine, Place, kept_name};
+
+pub use fault_injection::{DocumentFate, InjectedFault, Operation, PowerCut};
 
 /// One process's view of a simulated machine.
 #[derive(Debug)]
@@ -38,7 +41,6 @@ fn killed() -> io::Error {
 
 impl Simulated {
     /// A machine with `document` on its disk and no journal.
-    #[must_use]
     pub fn with_document(document: &[u8]) -> Self {
         let machine = Machine {
             document: Some(document.to_vec()),
@@ -53,7 +55,6 @@ impl Simulated {
     }
 
     /// Another process on the same machine.
-    #[must_use]
     pub fn another(&self) -> Self {
         let mut machine = self.machine();
         machine.handles += 1;
@@ -63,29 +64,26 @@ impl Simulated {
     }
 
     /// Lets `fault` happen at the operation with this number, counted from the start of the machine.
-    pub fn fail_at(&self, operation: usize, fault: Fault) {
+    pub fn fail_at(&self, operation: usize, fault: InjectedFault) {
         self.machine().fault = Some((Place::Number(operation), fault));
     }
 
     /// Lets `fault` happen at the next such operation.
-    pub fn fail_next(&self, operation: Operation, fault: Fault) {
+    pub fn fail_next(&self, operation: Operation, fault: InjectedFault) {
         self.machine().fault = Some((Place::Next(operation), fault));
     }
 
     /// Every operation so far, whoever asked for it.
-    #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         self.machine().operations.clone()
     }
 
     /// The journal's bytes that are not synced.
-    #[must_use]
     pub fn unsynced(&self) -> usize {
         self.machine().journal.as_ref().map_or(0, |journal| journal.current.len().saturating_sub(journal.durable.len()))
     }
 
     /// What the document's name stands for.
-    #[must_use]
     pub fn document(&self) -> Option<Vec<u8>> {
         self.machine().document.clone()
     }
@@ -99,7 +97,6 @@ impl Simulated {
     }
 
     /// The journal as a reader sees it.
-    #[must_use]
     pub fn journal_bytes(&self) -> Vec<u8> {
         self.machine().journal.as_ref().map(|journal| journal.current.clone()).unwrap_or_default()
     }
@@ -113,14 +110,12 @@ impl Simulated {
     }
 
     /// What was kept aside, by suffix.
-    #[must_use]
     pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         self.machine().kept.clone()
     }
 
     /// The machine as it is found after a loss of power now. This one goes on as if nothing had happened, so that a
     /// test can look at every cut of one moment.
-    #[must_use]
     pub fn after_power_cut(&self, cut: PowerCut) -> Self {
         let machine = self.machine();
         let journal = machine.journal.as_ref().map(|journal| {
@@ -148,22 +143,22 @@ impl Simulated {
     }
 
     /// Counts the operation, and says what is to happen instead of it.
-    fn begin(&mut self, operation: Operation) -> io::Result<Option<Fault>> {
+    fn begin(&mut self, operation: Operation) -> io::Result<Option<InjectedFault>> {
         if self.dead {
             return Err(killed());
         }
         let mut machine = self.machine();
         let number = machine.operations.len();
         machine.operations.push(operation);
-        let strikes = |(place, _): &mut (Place, Fault)| match place {
+        let strikes = |(place, _): &mut (Place, InjectedFault)| match place {
             Place::Number(at) => *at == number,
             Place::Next(next) => *next == operation,
         };
         let fault = machine.fault.take_if(strikes).map(|(_, fault)| fault);
         drop(machine);
         match fault {
-            Some(Fault::Error(kind)) => Err(io::Error::new(kind, "simulated")),
-            Some(Fault::Die) => Err(self.die()),
+            Some(InjectedFault::Error(kind)) => Err(io::Error::new(kind, "simulated")),
+            Some(InjectedFault::Die) => Err(self.die()),
             other => Ok(other),
         }
     }
@@ -179,8 +174,8 @@ impl Simulated {
         killed()
     }
 
-    fn end(&mut self, fault: Option<Fault>) -> io::Result<()> {
-        if fault == Some(Fault::DieAfter) { Err(self.die()) } else { Ok(()) }
+    fn end(&mut self, fault: Option<InjectedFault>) -> io::Result<()> {
+        if fault == Some(InjectedFault::DieAfter) { Err(self.die()) } else { Ok(()) }
     }
 
     fn with_journal<T>(&self, action: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
@@ -188,7 +183,7 @@ impl Simulated {
     }
 }
 
-impl Medium for Simulated {
+impl Storage for Simulated {
     type Staged = Vec<u8>;
 
     fn document_path(&self) -> &Path {
@@ -275,7 +270,8 @@ impl Medium for Simulated {
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let fault = self.begin(Operation::Append)?;
         self.machine().document_is_newer = false;
-        let written = if let Some(Fault::Short(most)) = fault { &bytes[..most.min(bytes.len())] } else { bytes };
+        let written =
+            if let Some(InjectedFault::Short(most)) = fault { &bytes[..most.min(bytes.len())] } else { bytes };
         self.with_journal(|journal| {
             journal.current.resize(usize::try_from(at).unwrap_or(usize::MAX), 0);
             journal.current.extend_from_slice(written);
@@ -291,7 +287,7 @@ impl Medium for Simulated {
 
     fn sync_journal(&mut self) -> io::Result<()> {
         let fault = self.begin(Operation::SyncJournal)?;
-        if fault != Some(Fault::Pretend) {
+        if fault != Some(InjectedFault::Pretend) {
             self.with_journal(|journal| journal.durable.clone_from(&journal.current))?;
         }
         self.end(fault)
