@@ -1,7 +1,9 @@
 //! Planned faults: which attempt fails, where and how. Seeded, so that a run can be repeated exactly.
 
-mod decision;
+mod draw;
+mod fault;
 mod plan;
 
-pub use decision::{Draw, Seed};
-pub use plan::{Action, Fault, FaultPlan, PlanError, Point, Preset};
+pub use draw::{Draw, Seed};
+pub use fault::{Action, Fault, Point};
+pub use plan::{FaultPlan, PlanError, Preset};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Act, OrderOutcome, Placing, ScenarioError, What, When,
-    file::{Places, attempts, faults, guard},
+    fields::{Places, attempts, faults, guard},
     predict::Field,
 };
 use crate::{

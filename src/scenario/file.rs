@@ -36,23 +36,19 @@
 //! late = 0                 # attempts that wake up after Temporal has given them up
 //! ~~~
 
-use std::collections::HashMap;
-
 use super::{
     Act, Expectation, Scenario, ScenarioError,
     acts::Acts,
+    fields::{Places, attempts, faults, guard},
     predict::{self, Field},
 };
 use crate::{
-    domain::{Activity, Guard, RetryWaits},
-    faults::{FaultPlan, Seed},
+    domain::RetryWaits,
+    faults::Seed,
     source_text::Source,
     store::Verdict,
-    toml_table::{Document, Quoted, Table},
+    toml_table::{Document, Table},
 };
-
-/// Where the values stand that only the whole scenario can be held against.
-pub(super) type Places = HashMap<Field, usize>;
 
 /// The largest seed: Temporal's Web UI shows it exactly.
 const MOST_SEED: i64 = (1 << 53) - 1;
@@ -129,19 +125,6 @@ fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, ScenarioError>
     Ok(acts.done)
 }
 
-pub(super) fn guard(table: Table<'_>) -> Result<Option<Guard>, ScenarioError> {
-    Ok(table.word("guard", &Guard::ALL.map(|guard| (guard.name(), guard)))?.map(|guard| guard.value))
-}
-
-/// A fault plan. Where it is wrong, the place is the very character.
-pub(super) fn faults(table: Table<'_>) -> Result<Option<FaultPlan>, ScenarioError> {
-    let Some(plan) = table.text("faults")? else { return Ok(None) };
-    let wrong = |plan: &Quoted<'_>, problem: crate::faults::PlanError| {
-        table.source.wrong(plan.at(table.source, problem.column), problem.to_string())
-    };
-    plan.text.parse().map(Some).map_err(|problem| wrong(&plan, problem))
-}
-
 /// Reads a table `[retry]`. What it leaves out has the default value.
 ///
 /// # Errors
@@ -189,21 +172,4 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Scen
     };
     let (deaths, late) = (count("deaths", Field::Deaths)?, count("late", Field::Late)?);
     Ok(Expectation { stock: Some(stock.value), verdict: verdict.value, attempts, deaths, late })
-}
-
-/// How many attempts each activity must take, in the order of [`Activity::ALL`]: those of an act, or all together.
-pub(super) fn attempts(
-    table: Table<'_>,
-    act: Option<usize>,
-    places: &mut Places,
-) -> Result<[Option<u32>; Activity::ALL.len()], ScenarioError> {
-    let mut attempts = [None; Activity::ALL.len()];
-    let Some(table) = table.table("attempts", "attempts")? else { return Ok(attempts) };
-    table.allow(&Activity::ALL.map(Activity::short_name))?;
-    for activity in Activity::ALL {
-        let Some(count) = table.count(activity.short_name())? else { continue };
-        places.insert(Field::Attempts(act, activity), count.at);
-        attempts[activity as usize] = Some(count.value);
-    }
-    Ok(attempts)
 }

@@ -9,6 +9,7 @@
 //! | `library` | the scenarios that are compiled in, from `assets/scenarios` |
 
 mod acts;
+mod fields;
 mod file;
 mod library;
 mod predict;

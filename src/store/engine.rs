@@ -3,26 +3,21 @@
 //!
 //! Opening, and what happens to a document that somebody else changed, is in `recovery`.
 
-use std::{collections::VecDeque, io, path::Path, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use crate::domain::{Change, Decision, Effect, Guard, Inventory, Origin, Receipt, UnixMillis};
+use crate::domain::{Change, Decision, Effect, Guard, Origin, Receipt, UnixMillis};
 
 use super::{
-    document::Document,
-    error::{Damage, StoreError},
-    reader::Progress,
-    record::{AttemptEvent, Commit, Fact, Outcome, Record, Refused},
-    replay::{Position, fold},
-    storage::{FileId, Stamp, Storage},
+    error::{Damage, StoreError, failed},
+    loaded::Loaded,
+    progress::Progress,
+    record::{Aside, AttemptEvent, Commit, Fact, Outcome, Record, Refused},
+    replay::Position,
+    storage::{FileId, Part, Stamp, Storage},
 };
 
 /// How long a process waits for the lock before it answers `Busy`.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
-
-/// How many documents of the past are recognised as ours when a slower process published them last.
-const DOCUMENTS_REMEMBERED: usize = 4096;
 
 /// What a caller asks the store to do.
 #[derive(Debug, Clone)]
@@ -55,78 +50,6 @@ pub enum Publication {
 
 /// What one request came to. `None` for a note, which has no receipt.
 pub type Answer = Result<Option<Committed>, StoreError>;
-
-/// A digest of document bytes.
-pub(super) type Digest32 = [u8; 32];
-
-/// What this process knows of the journal.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) file: FileId,
-    pub(super) inventory: Inventory,
-    pub(super) position: Position,
-    /// The journal is known to be durable up to this byte.
-    pub(super) durable: u64,
-    /// The last line that changed the document.
-    pub(super) document_seq: u64,
-    /// Documents that some process of ours may have published.
-    pub(super) documents: VecDeque<(u64, Digest32)>,
-    /// It was compared with the document and cut where it was torn, under the lock.
-    pub(super) checked: bool,
-}
-
-impl Loaded {
-    /// The state after a journal's first line, which begins the stock.
-    pub(super) fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
-        let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
-        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
-        let position = Position { offset: 0, seq: 0 };
-        let documents = VecDeque::new();
-        let mut loaded = Self { file, inventory, position, durable: 0, document_seq: 1, documents, checked: false };
-        let document = loaded.document()?;
-        loaded.remember(digest(&document));
-        Ok(loaded)
-    }
-
-    /// Takes in records that stand in the journal.
-    pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
-        for record in records {
-            if fold(&mut self.inventory, record)? {
-                self.document_seq = record.seq;
-                let digest = digest(&self.document()?);
-                self.remember(digest);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn remember(&mut self, digest: Digest32) {
-        self.documents.push_back((self.document_seq, digest));
-        if self.documents.len() > DOCUMENTS_REMEMBERED {
-            // Never the first: it has no `seq`, so nothing else tells it from what another program writes.
-            self.documents.remove(1);
-        }
-    }
-
-    /// The document's bytes as they should be.
-    pub(super) fn document(&self) -> Result<Vec<u8>, Damage> {
-        Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
-    }
-
-    /// The line that a document of ours shows; `None` if none of our processes has published it.
-    pub(super) fn line_shown_by(&self, bytes: &[u8]) -> Option<u64> {
-        let found = digest(bytes);
-        self.documents.iter().find(|(_, known)| *known == found).map(|(seq, _)| *seq)
-    }
-}
-
-pub(super) fn digest(bytes: &[u8]) -> Digest32 {
-    Sha256::digest(bytes).into()
-}
-
-fn unwritable(error: &serde_json::Error) -> super::line::LineError {
-    super::line::LineError::NoRecord(error.to_string())
-}
 
 /// The store of one process.
 #[derive(Debug)]
@@ -337,6 +260,81 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
+    /// Makes the document show the last state, where it does not. The caller holds the lock, so that two processes
+    /// cannot move their documents into place in the wrong order.
+    pub(super) fn publish(&mut self) -> Result<(), StoreError> {
+        let path = self.storage.document_path().to_owned();
+        let seq = self.state()?.document_seq;
+        let stamp = self.storage.stamp().map_err(|source| failed("look at", &path, source))?;
+        if stamp.is_some() && self.published == stamp.map(|stamp| (seq, stamp)) {
+            return Ok(());
+        }
+        let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
+        // Where it replaces what is not ours, a loss of power must not bring that back: it would be taken over, again or
+        // after all, and undo what was acknowledged since.
+        let mut durable = stamp.is_none();
+        // Where the stamp is ours, nobody else has touched it since.
+        let changed = stamp != self.published.map(|(_, stamp)| stamp);
+        if changed && let Some(found) = self.read_document()? {
+            if found == bytes {
+                self.published = stamp.map(|stamp| (seq, stamp));
+                self.published_of = Some(self.state()?.file);
+                return Ok(());
+            }
+            let line = self.state()?.line_shown_by(&found);
+            durable = line.is_none();
+            // At start-up, `reconcile_document` has looked at it already.
+            match (line, self.published) {
+                (_, None) => {}
+                (None, Some(_)) => self.keep_aside("edited", "it was changed while a worker ran")?,
+                // Documents only go forward, so it was not one of our processes that put an older one back.
+                (Some(line), Some((last, _))) => {
+                    if line < last && self.published_of == Some(self.state()?.file) {
+                        self.keep_old_document_aside(line)?;
+                    }
+                }
+            }
+        }
+        // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
+        // line alone. Notes are otherwise not synced, and the document shows the retries that they count.
+        self.make_durable()?;
+        let written = self.storage.replace_document(&bytes, durable);
+        self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
+        self.published_of = Some(self.state()?.file);
+        Ok(())
+    }
+
+    pub(super) fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.storage.read_document().map_err(|source| failed("read", self.storage.document_path(), source))
+    }
+
+    /// Another program put a document back that ours have replaced: a copy of a backup, or of the starting document.
+    pub(super) fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
+        let reason = if line == 1 {
+            "it is the starting document, and the journal has gone on; to start again, run: idempotence reset"
+                .to_owned()
+        } else {
+            format!("it is the document of line {line}, and the journal has gone on")
+        };
+        self.keep_aside("replaced", &reason)
+    }
+
+    /// Keeps a copy of the document under a name that says why and when, and records that in the journal, so that
+    /// every process can show it.
+    pub(super) fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
+        let suffix = self.keep_under_free_name(Part::Document, why)?;
+        let document = self.storage.document_path().display();
+        tracing::warn!(%document, kept_as = suffix, reason, "putting the journal's document in place");
+        let mut line = Vec::new();
+        let aside = Aside { suffix, reason: reason.to_owned() };
+        let recorded = self.add(Fact::Aside(aside), &mut line).and_then(|()| self.write(&line));
+        if recorded.is_err() {
+            // Memory is ahead of the journal.
+            self.loaded = None;
+        }
+        recorded
+    }
+
     pub(super) fn damaged(&self, offset: u64, cause: Damage) -> StoreError {
         StoreError::DamagedJournal { path: self.storage.journal_path().to_owned(), offset, cause }
     }
@@ -357,8 +355,4 @@ fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fa
         Effect::Order(_) => Fact::Order(commit),
         Effect::Supplier(_) => Fact::Supplier(commit),
     }
-}
-
-pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
 }

@@ -167,6 +167,11 @@ pub(super) fn damaged_alone(path: &Path, cause: DocumentError) -> StoreError {
     StoreError::DamagedDocument { path: path.to_owned(), cause, has_journal: false }
 }
 
+/// An error of the operating system, while doing `operation` to `path`.
+pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
+}
+
 /// What to do about an error of the operating system, if its kind says that.
 fn advice(error: &io::Error) -> &'static str {
     use io::ErrorKind as K;

@@ -5,9 +5,9 @@ use std::{path::Path, thread, time::Duration};
 use super::{
     audit::{Audit, Verdict},
     document::{Document, DocumentError},
-    engine::failed,
-    error::{Damage, StoreError, Witness},
-    reader::{CHUNK_BYTES, JournalReader, Progress},
+    error::{Damage, StoreError, Witness, failed},
+    progress::Progress,
+    reader::{CHUNK_BYTES, JournalReader},
     record::{Fact, Record},
     storage::{Paths, document_is_newer, poison_reason, read_document_bytes},
 };

@@ -14,8 +14,7 @@ use rustix::{
 };
 
 use super::{
-    engine::failed,
-    error::StoreError,
+    error::{StoreError, failed},
     storage::{Disk, Paths, Storage, nearest_folder, poison_reason},
 };
 use crate::files::open_regular;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     document::Document,
-    engine::failed,
-    error::{Damage, StoreError, Witness},
+    error::{Damage, StoreError, Witness, failed},
+    progress::Progress,
     record::Record,
     replay::{Position, read_lines},
     storage::{FileId, Paths, file_id, read_document_bytes},
@@ -28,20 +28,6 @@ pub struct News {
     /// The journal is longer than this: the rest follows, and until then no record can be said to be absent from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
-}
-
-/// How much of the journal has been read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    pub read: u64,
-    pub of: u64,
-}
-
-impl Progress {
-    #[must_use]
-    pub const fn is_complete(self) -> bool {
-        self.read >= self.of
-    }
 }
 
 /// How much of a journal is read at a time if nothing else is to be done meanwhile.

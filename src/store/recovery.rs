@@ -1,14 +1,24 @@
 //! Opening a database, and the document's life beside the journal: published after a commit, adopted where
 //! somebody changed it while nobody of ours was at work, kept aside where somebody changed it meanwhile.
 
+use std::io;
+
 use super::{
     document::{Document, STARTING_DOCUMENT},
-    engine::{Engine, Loaded, failed},
-    error::{Damage, StoreError, Witness, damaged_alone},
-    record::{Adjustment, Aside, Fact, Init, Record},
-    replay::Position,
-    storage::{Part, Storage},
+    engine::Engine,
+    error::{Damage, StoreError, Witness, damaged_alone, failed},
+    loaded::Loaded,
+    progress::Progress,
+    record::{Adjustment, Fact, Init, Record},
+    replay::{Position, read_lines},
+    storage::{FileId, JournalFile, Part, Storage},
 };
+
+/// How much of a journal is in memory at a time, besides what its lines add up to.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// More than this is read without the lock first. Reading it takes some 5 ms.
+const READ_AHEAD_BYTES: u64 = 1 << 20;
 
 impl<M: Storage> Engine<M> {
     /// Reads the whole journal, or begins one. The caller holds the lock.
@@ -159,78 +169,108 @@ impl<M: Storage> Engine<M> {
         self.make_durable()
     }
 
-    /// Makes the document show the last state, where it does not. The caller holds the lock, so that two processes
-    /// cannot move their documents into place in the wrong order.
-    pub(super) fn publish(&mut self) -> Result<(), StoreError> {
-        let path = self.storage.document_path().to_owned();
-        let seq = self.state()?.document_seq;
-        let stamp = self.storage.stamp().map_err(|source| failed("look at", &path, source))?;
-        if stamp.is_some() && self.published == stamp.map(|stamp| (seq, stamp)) {
+    /// Reads what other processes have written since the last commit.
+    pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.refuse_poison()?;
+        let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
+        let known = found.filter(|found| {
+            let loaded = self.loaded.as_ref().filter(|loaded| loaded.checked && loaded.file == found.id);
+            // A shorter one was cut by another program: `load` says what is lost.
+            loaded.is_some_and(|loaded| loaded.position.offset <= found.bytes)
+        });
+        let Some(found) = known else { return self.start_up() };
+        let read_to = self.read_on(found, &|_| {})?;
+        let loaded = self.state()?;
+        self.seen = Some((loaded.file, loaded.position));
+        self.cut_torn_end(read_to)
+    }
+
+    /// Reads without the lock what the journal holds, unless little is missing: the other processes need not wait
+    /// until a long one is read. What comes after it is read under the lock.
+    pub(super) fn read_ahead(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
+        let path = self.storage.journal_path().to_owned();
+        let unread = |engine: &Self, found: JournalFile| {
+            let known = engine.loaded.as_ref().filter(|loaded| loaded.file == found.id);
+            found.bytes.checked_sub(known.map_or(0, |loaded| loaded.position.offset)).unwrap_or(found.bytes)
+        };
+        let found = self.storage.journal().map_err(|source| failed("find", &path, source))?;
+        if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
             return Ok(());
         }
-        let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
-        // Where it replaces what is not ours, a loss of power must not bring that back: it would be taken over, again or
-        // after all, and undo what was acknowledged since.
-        let mut durable = stamp.is_none();
-        // Where the stamp is ours, nobody else has touched it since.
-        let changed = stamp != self.published.map(|(_, stamp)| stamp);
-        if changed && let Some(found) = self.read_document()? {
-            if found == bytes {
-                self.published = stamp.map(|stamp| (seq, stamp));
-                self.published_of = Some(self.state()?.file);
-                return Ok(());
+        // Complete lines before the end that is found under the lock are never changed again. Those of a write that is
+        // under way may be: a full disk makes the writer cut them back.
+        let found = self.locked(|engine| {
+            engine.refuse_poison()?;
+            engine.open_journal()
+        })?;
+        self.forget_other_than(found);
+        self.read_on(found, seen).map(drop)
+    }
+
+    /// Opens the journal that the name stands for now. The caller holds the lock.
+    pub(super) fn open_journal(&mut self) -> Result<JournalFile, StoreError> {
+        let path = self.storage.journal_path().to_owned();
+        self.storage.open_journal().map_err(|source| failed("open", &path, source))?;
+        let found = self.storage.journal().map_err(|source| failed("find", &path, source))?;
+        found.ok_or_else(|| failed("find", &path, io::ErrorKind::NotFound.into()))
+    }
+
+    /// Keeps what was read of this journal only; nothing if it is shorter now.
+    pub(super) fn forget_other_than(&mut self, found: JournalFile) {
+        self.loaded.take_if(|loaded| loaded.file != found.id || loaded.position.offset > found.bytes);
+    }
+
+    /// Reads the lines between what is known and the end that was found, and takes them in. The answer is the byte up
+    /// to which it has read: a torn line may be between the last complete one and it. `seen` is called after each chunk.
+    pub(super) fn read_on(&mut self, found: JournalFile, seen: &dyn Fn(Progress)) -> Result<u64, StoreError> {
+        let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
+        let mut most = CHUNK_BYTES;
+        loop {
+            let wanted = most.min(found.bytes.saturating_sub(position.offset));
+            if wanted == 0 {
+                return Ok(position.offset);
             }
-            let line = self.state()?.line_shown_by(&found);
-            durable = line.is_none();
-            // At start-up, `reconcile_document` has looked at it already.
-            match (line, self.published) {
-                (_, None) => {}
-                (None, Some(_)) => self.keep_aside("edited", "it was changed while a worker ran")?,
-                // Documents only go forward, so it was not one of our processes that put an older one back.
-                (Some(line), Some((last, _))) => {
-                    if line < last && self.published_of == Some(self.state()?.file) {
-                        self.keep_old_document_aside(line)?;
-                    }
-                }
+            let read = self.storage.read_journal(position.offset, wanted);
+            let bytes = read.map_err(|source| failed("read", self.storage.journal_path(), source))?;
+            let read_to = position.offset + bytes.len() as u64;
+            let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
+            // A line that is longer than a chunk takes more than one.
+            most = if records.is_empty() { most.saturating_mul(2) } else { CHUNK_BYTES };
+            self.take_in(found.id, &records, position)?;
+            seen(Progress { read: read_to, of: found.bytes });
+            if read_to >= found.bytes || (bytes.len() as u64) < wanted {
+                return Ok(read_to);
             }
         }
-        // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
-        // line alone. Notes are otherwise not synced, and the document shows the retries that they count.
-        self.make_durable()?;
-        let written = self.storage.replace_document(&bytes, durable);
-        self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
-        self.published_of = Some(self.state()?.file);
+    }
+
+    fn take_in(&mut self, file: FileId, records: &[Record], position: Position) -> Result<(), StoreError> {
+        let offset = self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset);
+        let taken = match (self.loaded.take(), records.split_first()) {
+            (Some(mut loaded), _) => loaded.take_in(records).map(|()| Some(loaded)),
+            (None, None) => Ok(None),
+            (None, Some((first, rest))) => Loaded::begin(file, first, self.reorder_below)
+                .and_then(|mut loaded| loaded.take_in(rest).map(|()| Some(loaded))),
+        };
+        // A record that does not follow leaves nothing behind that could be relied on.
+        self.loaded = taken.map_err(|cause| self.damaged(offset, cause))?;
+        if let Some(loaded) = &mut self.loaded {
+            loaded.position = position;
+        }
         Ok(())
     }
 
-    pub(super) fn read_document(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.storage.read_document().map_err(|source| failed("read", self.storage.document_path(), source))
-    }
-
-    /// Another program put a document back that ours have replaced: a copy of a backup, or of the starting document.
-    fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
-        let reason = if line == 1 {
-            "it is the starting document, and the journal has gone on; to start again, run: idempotence reset"
-                .to_owned()
-        } else {
-            format!("it is the document of line {line}, and the journal has gone on")
-        };
-        self.keep_aside("replaced", &reason)
-    }
-
-    /// Keeps a copy of the document under a name that says why and when, and records that in the journal, so that
-    /// every process can show it.
-    fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
-        let suffix = self.keep_under_free_name(Part::Document, why)?;
-        let document = self.storage.document_path().display();
-        tracing::warn!(%document, kept_as = suffix, reason, "putting the journal's document in place");
-        let mut line = Vec::new();
-        let aside = Aside { suffix, reason: reason.to_owned() };
-        let recorded = self.add(Fact::Aside(aside), &mut line).and_then(|()| self.write(&line));
-        if recorded.is_err() {
-            // Memory is ahead of the journal.
-            self.loaded = None;
+    /// Removes what follows the last line feed, where the journal was read up to `read_to`: it was never acknowledged.
+    pub(super) fn cut_torn_end(&mut self, read_to: u64) -> Result<(), StoreError> {
+        let complete = self.state()?.position.offset;
+        if read_to == complete {
+            return Ok(());
         }
-        recorded
+        tracing::warn!(from = complete, to = read_to, "cutting a torn line off the journal");
+        self.storage.truncate(complete).map_err(|source| failed("repair", self.storage.journal_path(), source))?;
+        // The cut must be durable before anything is written there: half of the old and half of the new line could
+        // be what a loss of power leaves.
+        self.state_mut()?.durable = 0;
+        self.make_durable()
     }
 }

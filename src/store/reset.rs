@@ -8,8 +8,8 @@ use crate::domain::{REORDER_BELOW, UnixMillis};
 
 use super::{
     document::{Document, STARTING_DOCUMENT},
-    engine::{Engine, failed},
-    error::{StoreError, damaged_alone},
+    engine::Engine,
+    error::{StoreError, damaged_alone, failed},
     record::Init,
     storage::{FileId, Part, Stamp, Storage},
 };

@@ -18,9 +18,9 @@ use futures::{
 
 use super::{
     CommitRequest, Note, Store,
-    engine::{Answer, Committed, Engine, Publication, Request, failed},
-    error::StoreError,
-    reader::Progress,
+    engine::{Answer, Committed, Engine, Publication, Request},
+    error::{StoreError, failed},
+    progress::Progress,
     storage::{Disk, Storage},
 };
 use crate::domain::REORDER_BELOW;

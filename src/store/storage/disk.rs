@@ -19,7 +19,10 @@ use super::{
 use crate::{
     files::{SpecialFile, Unusable, open_regular, stat},
     folder_sync::{FolderSync, sync_folder},
-    store::{document::MAX_DOCUMENT_BYTES, engine::failed, error::StoreError},
+    store::{
+        document::MAX_DOCUMENT_BYTES,
+        error::{StoreError, failed},
+    },
 };
 
 /// Pause between two attempts at a lock that another process holds.

@@ -10,7 +10,7 @@ use rustix::fs::statvfs;
 
 use crate::{
     files::{Unusable, folder_of, refuse_mounted, resolve, stat_regular},
-    store::{engine::failed, error::StoreError},
+    store::error::{StoreError, failed},
 };
 
 /// Room for the longest suffix of a file beside the document: `.journal.until-1795561664939-999`.

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use sha2::{Digest, Sha256};
 
-use super::Point;
+use super::fault::Point;
 use crate::domain::{Activity, Attempt};
 
 /// The seed of a run. At most 2^53 - 1, so that Temporal's Web UI shows it exactly.

@@ -1,0 +1,91 @@
+//! What a process keeps in memory of a journal that it has read.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::Inventory;
+
+use super::{
+    document::Document,
+    error::Damage,
+    line::LineError,
+    record::{Fact, Record},
+    replay::{Position, fold},
+    storage::FileId,
+};
+
+/// How many documents of the past are recognised as ours when a slower process published them last.
+const DOCUMENTS_REMEMBERED: usize = 4096;
+
+/// A digest of document bytes.
+type Digest32 = [u8; 32];
+
+/// What this process knows of the journal.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) file: FileId,
+    pub(super) inventory: Inventory,
+    pub(super) position: Position,
+    /// The journal is known to be durable up to this byte.
+    pub(super) durable: u64,
+    /// The last line that changed the document.
+    pub(super) document_seq: u64,
+    /// Documents that some process of ours may have published.
+    pub(super) documents: VecDeque<(u64, Digest32)>,
+    /// It was compared with the document and cut where it was torn, under the lock.
+    pub(super) checked: bool,
+}
+
+impl Loaded {
+    /// The state after a journal's first line, which begins the stock.
+    pub(super) fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
+        let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
+        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
+        let position = Position { offset: 0, seq: 0 };
+        let documents = VecDeque::new();
+        let mut loaded = Self { file, inventory, position, durable: 0, document_seq: 1, documents, checked: false };
+        let document = loaded.document()?;
+        loaded.remember(digest(&document));
+        Ok(loaded)
+    }
+
+    /// Takes in records that stand in the journal.
+    pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
+        for record in records {
+            if fold(&mut self.inventory, record)? {
+                self.document_seq = record.seq;
+                let digest = digest(&self.document()?);
+                self.remember(digest);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remember(&mut self, digest: Digest32) {
+        self.documents.push_back((self.document_seq, digest));
+        if self.documents.len() > DOCUMENTS_REMEMBERED {
+            // Never the first: it has no `seq`, so nothing else tells it from what another program writes.
+            self.documents.remove(1);
+        }
+    }
+
+    /// The document's bytes as they should be.
+    pub(super) fn document(&self) -> Result<Vec<u8>, Damage> {
+        Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
+    }
+
+    /// The line that a document of ours shows; `None` if none of our processes has published it.
+    pub(super) fn line_shown_by(&self, bytes: &[u8]) -> Option<u64> {
+        let found = digest(bytes);
+        self.documents.iter().find(|(_, known)| *known == found).map(|(seq, _)| *seq)
+    }
+}
+
+fn digest(bytes: &[u8]) -> Digest32 {
+    Sha256::digest(bytes).into()
+}
+
+fn unwritable(error: &serde_json::Error) -> LineError {
+    LineError::NoRecord(error.to_string())
+}
