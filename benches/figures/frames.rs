@@ -10,8 +10,8 @@ use idempotence::{
         Server, StartMode, Theme, Tone, Worker, parse_script,
     },
     domain::{
-        Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, PendingActivity, PendingFailure, PendingState,
-        ProductId, Receipt, RunEnd, UnixMillis,
+        Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, Payload, PendingActivity, PendingFailure,
+        PendingState, ProductId, Receipt, RunEnd, UnixMillis,
     },
     faults::{Action, Point, Preset},
     keymap, scenario,
@@ -289,7 +289,7 @@ impl Chaos {
                 Activity::SupplierOrder => IdempotencyKey::supplier(&origin.order),
             };
             let guard = self.one_of(&[Guard::Ledger, Guard::LastOrder, Guard::Off]);
-            Fact::Order(Commit { key, payload: "1 x 123456".to_owned(), receipt, guard, origin })
+            Fact::Order(Commit { key, payload: Payload::from("1 x 123456".to_owned()), receipt, guard, origin })
         } else {
             Fact::Attempt(AttemptEvent { origin, phase: self.phase() })
         };

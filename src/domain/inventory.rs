@@ -5,89 +5,103 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, ProductId, Rejection, Stock,
+    Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, Payload, ProductId, Rejection, Stock,
     fingerprint::{Fingerprint, Fingerprints},
 };
 
-/// How many activity executions that have ended are remembered, in case a line of an earlier attempt comes late.
-const KEPT_ENDED: usize = 16_384;
+/// Number of ended activity executions that are remembered, in case a line of an earlier attempt comes late.
+const MAX_ENDED_EXECUTIONS: usize = 16_384;
 
-/// What a committed effect did. A repetition gets the same receipt back.
+/// The recorded result of a committed effect. A repetition gets the same receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The change of the stock: negative for an order, positive for a supplier credit, 0 where none was needed.
+    /// The change of the stock: negative for an order, positive for a supplier credit, 0 if none was needed.
     pub delta: i64,
     /// The stock after it.
     pub stock: Stock,
 }
 
-/// A change of the stock that was decided and not yet taken in.
+/// A change of the stock that was decided and not applied yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// The key of its effect.
     pub key: IdempotencyKey,
-    pub payload: String,
+    /// The payload of its effect.
+    pub payload: Payload,
+    /// Its result.
     pub receipt: Receipt,
 }
 
-/// What [`Inventory::decide`] says about an effect.
+/// What to do with an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Commit this.
     Apply(Change),
-    /// The ledger knows this effect: give its receipt back. `same_run` when the very workflow run that asks made it.
-    Replay { receipt: Receipt, same_run: bool },
-    /// The `last-order` guard takes the order for known, because it is the last one.
+    /// The ledger has this effect: return its receipt.
+    Replay {
+        /// The recorded result.
+        receipt: Receipt,
+        /// Whether the workflow run that asks made the effect itself.
+        same_run: bool,
+    },
+    /// The `last-order` guard takes the order for a repetition, because it is the last one. Nothing changes.
     Skip(Receipt),
 }
 
-/// Why an effect is refused for good.
+/// Why an effect is refused permanently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// The rules do not allow it.
     Rejected(Rejection),
-    /// The key is known with another payload: not a repetition but a mistake.
+    /// The key is recorded with another payload, so this is a mistake and not a repetition.
     Conflict {
+        /// The key.
         key: IdempotencyKey,
-        recorded: String,
-        asked: String,
+        /// The payload in the ledger.
+        recorded: Payload,
+        /// The payload of the refused effect.
+        asked: Payload,
     },
 }
 
-/// The ledger's record of one effect. About 120 bytes with its key and the table's free places; nothing else of an
-/// order is kept for ever.
+/// The ledger's record of one effect: about 120 bytes with its key and the table's free places. Nothing else of an order
+/// stays in memory.
 #[derive(Debug, Clone)]
 struct Entry {
-    payload: Payload,
+    payload: CompactPayload,
     receipt: Receipt,
     run: Option<Fingerprint>,
 }
 
-/// What an effect was asked to do.
+/// A payload as the ledger keeps it in memory.
 #[derive(Debug, Clone)]
-enum Payload {
+enum CompactPayload {
     /// The effect is older than the ledger: an order that the starting document names.
     Unknown,
-    /// So many units of this inventory's product.
+    /// Units of this inventory's product.
     Units(i64),
-    /// A payload of another form, or of another product.
-    Text(Box<str>),
+    /// Any other payload.
+    Other(Box<Payload>),
 }
 
-/// The state that the journal's lines add up to.
+/// The state after the journal's lines.
 #[derive(Debug, Clone)]
 pub struct Inventory {
+    /// Its only product.
     pub product: ProductId,
+    /// Units in stock.
     pub stock: Stock,
-    /// As the document shows it; "000" before the first order.
+    /// The id of the last order, as the document shows it; "000" before the first order.
     pub last_order: String,
     retries: [u64; Activity::ALL.len()],
     fingerprints: Fingerprints,
-    /// By run and activity: those that have not ended, and the latest that have.
+    /// Attempt numbers by run and activity, of executions that have not ended and of the latest that have.
     attempts_seen: HashMap<(Fingerprint, Activity), Numbers>,
-    /// Those that have ended, oldest first.
+    /// Executions that have ended, oldest first.
     ended: VecDeque<(Fingerprint, Activity)>,
     /// By idempotency key.
     ledger: HashMap<Fingerprint, Entry>,
-    /// By idempotency key and run: runs whose order was refused because the stock did not suffice, and what it was.
+    /// The stock at which an order was refused as too large, by idempotency key and run.
     too_little: HashMap<(Fingerprint, Fingerprint), Stock>,
     reorder_below: Stock,
 }
@@ -96,7 +110,8 @@ impl Inventory {
     /// The order id that means "none yet" in a starting document, and is an ordinary id in an order.
     pub const NO_ORDER: &'static str = "000";
 
-    /// `last_order` counts as applied, unless it is [`Self::NO_ORDER`] or no id at all.
+    /// An inventory with nothing in its ledger but `last_order`, which counts as applied unless it is
+    /// [`Self::NO_ORDER`] or not an id. A supplier order is needed below `reorder_below` units.
     #[must_use]
     pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
         let mut inventory = Self {
@@ -111,30 +126,30 @@ impl Inventory {
             too_little: HashMap::new(),
             reorder_below,
         };
-        inventory.know_before(last_order);
+        inventory.record_earlier(last_order);
         inventory
     }
 
-    /// Takes it that the order which a document from outside names was applied before.
-    fn know_before(&mut self, last_order: &str) {
+    /// Records the order that a document from another program names as applied.
+    fn record_earlier(&mut self, last_order: &str) {
         if let Some(key) = Self::applied_before(last_order) {
             let receipt = Receipt { delta: 0, stock: self.stock };
-            let entry = Entry { payload: Payload::Unknown, receipt, run: None };
+            let entry = Entry { payload: CompactPayload::Unknown, receipt, run: None };
             self.ledger.entry(self.fingerprints.of(&key)).or_insert(entry);
         }
     }
 
-    /// What `effect` would do now. Changes nothing.
+    /// Returns what `effect` would do now in workflow run `run`. Changes nothing.
     ///
     /// # Errors
-    /// [`Refusal`] when the rules forbid it or its key is known with another payload.
+    /// [`Refusal`] if the rules forbid the effect, or if its key is recorded with another payload.
     pub fn decide(&self, effect: &Effect, guard: Guard, run: &str) -> Result<Decision, Refusal> {
         match guard {
             Guard::Ledger => {
-                if let Some(known) = self.look_up(effect, run)? {
-                    return Ok(known);
+                if let Some(replay) = self.look_up(effect, run)? {
+                    return Ok(replay);
                 }
-                // The run has ended with this answer. An attempt of it that wakes up later changes nothing.
+                // This refusal ended the run. A late attempt of the run must not change anything.
                 let refused = (self.fingerprints.of(effect.key()), self.fingerprints.of(run));
                 if let Some(stock) = self.too_little.get(&refused) {
                     let quantity = effect.quantity();
@@ -149,7 +164,7 @@ impl Inventory {
             Guard::Off => {}
         }
         let delta = self.validate(effect, guard).map_err(Refusal::Rejected)?;
-        // Only a document from outside can bring the stock that near to its lowest number.
+        // Only a document from another program can bring the stock so close to the lowest number.
         let quantity = effect.quantity();
         let too_little = Rejection::InsufficientStock { quantity, stock: self.stock };
         let stock = self.stock.checked_add(delta).ok_or(Refusal::Rejected(too_little))?;
@@ -162,9 +177,11 @@ impl Inventory {
         let Some(entry) = self.ledger.get(&self.fingerprints.of(&key)) else { return Ok(None) };
         let asked = effect.payload();
         let recorded = match &entry.payload {
-            Payload::Unknown => None,
-            Payload::Units(quantity) => Some(Effect::payload_of(*quantity, &self.product)),
-            Payload::Text(text) => Some(text.to_string()),
+            CompactPayload::Unknown => None,
+            CompactPayload::Units(quantity) => {
+                Some(Payload::Units { quantity: *quantity, product: self.product.clone() })
+            }
+            CompactPayload::Other(payload) => Some(payload.as_ref().clone()),
         };
         if let Some(recorded) = recorded.filter(|recorded| *recorded != asked) {
             return Err(Refusal::Conflict { key, recorded, asked });
@@ -173,7 +190,7 @@ impl Inventory {
         Ok(Some(Decision::Replay { receipt: entry.receipt.clone(), same_run }))
     }
 
-    /// The change of the stock that the rules allow.
+    /// Returns the change of the stock if the rules allow the effect.
     fn validate(&self, effect: &Effect, guard: Guard) -> Result<i64, Rejection> {
         let quantity = effect.quantity();
         if *effect.product() != self.product {
@@ -184,7 +201,7 @@ impl Inventory {
             return Err(Rejection::InvalidQuantity { quantity });
         }
         match effect {
-            // Without a ledger the original has no such check, and it would hide half of what goes wrong.
+            // The original demo has no such check. It would hide half of what goes wrong without a ledger.
             Effect::Order(_) if guard == Guard::Ledger && quantity > self.stock => {
                 Err(Rejection::InsufficientStock { quantity, stock: self.stock })
             }
@@ -194,8 +211,8 @@ impl Inventory {
         }
     }
 
-    /// Takes a committed effect in. The first commit of a key stays in the ledger; what an unguarded order does after
-    /// it changes the stock only.
+    /// Applies a committed effect. The ledger keeps the first commit of a key; later commits of an unguarded order change
+    /// only the stock.
     pub fn apply(&mut self, change: Change, origin: &Origin) {
         self.stock = change.receipt.stock;
         if origin.activity == Activity::UpdateInventory {
@@ -206,29 +223,27 @@ impl Inventory {
         self.ledger.entry(self.fingerprints.of(&change.key)).or_insert(entry);
     }
 
-    /// The payload without the product, if it comes out of it byte for byte again.
-    fn compact(&self, payload: String) -> Payload {
-        let quantity = payload.split_once(' ').and_then(|(quantity, _)| quantity.parse().ok());
-        match quantity.filter(|quantity| Effect::payload_of(*quantity, &self.product) == payload) {
-            Some(quantity) => Payload::Units(quantity),
-            None => Payload::Text(payload.into_boxed_str()),
+    fn compact(&self, payload: Payload) -> CompactPayload {
+        match payload {
+            Payload::Units { quantity, product } if product == self.product => CompactPayload::Units(quantity),
+            other => CompactPayload::Other(Box::new(other)),
         }
     }
 
-    /// Takes in that a run was refused for want of stock.
+    /// Records that a run was refused because its order was larger than the stock.
     pub fn refuse(&mut self, key: &IdempotencyKey, run: &str) {
         let refused = (self.fingerprints.of(key), self.fingerprints.of(run));
         self.too_little.entry(refused).or_insert(self.stock);
     }
 
-    /// Sets the stock to what somebody else wrote into the document.
+    /// Sets the stock and the last order to those that another program wrote into the document.
     pub fn adjust(&mut self, stock: Stock, last_order: &str) {
         self.stock = stock;
         last_order.clone_into(&mut self.last_order);
-        self.know_before(last_order);
+        self.record_earlier(last_order);
     }
 
-    /// The order that a document from outside names: it was applied, by whoever wrote the document.
+    /// Returns the key of the order that a document from another program names: it was applied before.
     #[must_use]
     pub fn applied_before(last_order: &str) -> Option<IdempotencyKey> {
         if last_order == Self::NO_ORDER {
@@ -238,9 +253,9 @@ impl Inventory {
         }
     }
 
-    /// Counts the retries that an attempt's number tells: those of an activity execution are its last attempt - 1, and
-    /// one more for each number that begins again, as after Temporal's activity reset. `begins`: this is the attempt's
-    /// beginning. Says whether the sum has changed.
+    /// Counts retries from attempt numbers: an execution has its highest number - 1, and one more for each number that
+    /// starts again, as after Temporal's activity reset. `begins` marks the start of the attempt. Returns whether the
+    /// count changed.
     pub fn observe_attempt(&mut self, origin: &Origin, begins: bool) -> bool {
         let execution = (self.fingerprints.of(origin.run.as_str()), origin.activity);
         let seen = self.attempts_seen.entry(execution).or_default();
@@ -249,18 +264,18 @@ impl Inventory {
         more > 0
     }
 
-    /// An activity execution has ended. Its numbers are kept for a while: a line of an earlier attempt may come late, from
-    /// a worker that stalled. Counted in executions, not in time, so that every process counts the same retries.
+    /// Records the end of an activity execution. Its numbers are kept until enough other executions have ended, because a
+    /// stalled worker may write late. The limit is a count and not a time, so that every process counts the same retries.
     pub fn end_execution(&mut self, origin: &Origin) {
         self.ended.push_back((self.fingerprints.of(origin.run.as_str()), origin.activity));
-        if self.ended.len() > KEPT_ENDED
+        if self.ended.len() > MAX_ENDED_EXECUTIONS
             && let Some(oldest) = self.ended.pop_front()
         {
             self.attempts_seen.remove(&oldest);
         }
     }
 
-    /// Retries of an activity: the sum over its executions of (attempts - 1), those after a reset included.
+    /// Number of retries of an activity: the sum over its executions of (attempts - 1), attempts after a reset included.
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
@@ -282,7 +297,7 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    /// How many attempts more than before are known.
+    /// Returns the number of attempts that were not known before.
     fn observe(&mut self, number: u32, begins: bool) -> u32 {
         let (more, back) = (number.saturating_sub(self.highest), self.highest.saturating_sub(number));
         if more > 0 {
@@ -294,7 +309,7 @@ impl Numbers {
                 self.begun |= bit;
                 more
             }
-            // The number has begun before, or is so far back that this is no latecomer.
+            // The number has started before, or is too old for a late line: the count starts again.
             _ => {
                 *self = Self { highest: number, begun: 1 };
                 1
@@ -325,10 +340,7 @@ mod tests {
     }
 
     fn origin(effect: &Effect, attempt: u32) -> Origin {
-        let activity = match effect {
-            Effect::Order(_) => Activity::UpdateInventory,
-            Effect::Supplier(_) => Activity::SupplierOrder,
-        };
+        let activity = effect.activity();
         Origin {
             order: effect.order_id().clone(),
             workflow: format!("order-{}", effect.order_id()),
@@ -355,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_gets_the_recorded_receipt_even_when_the_stock_has_moved_on() {
+    fn a_repetition_gets_the_recorded_receipt_even_when_the_stock_has_moved_on() {
         let mut stock = inventory(1000);
         run(&mut stock, &order("A", 10), Guard::Ledger).unwrap();
         run(&mut stock, &order("B", 10), Guard::Ledger).unwrap();
@@ -365,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn last_order_knows_only_the_last_and_off_knows_nothing() {
+    fn last_order_remembers_only_the_last_and_off_remembers_nothing() {
         let mut stock = inventory(1000);
         run(&mut stock, &order("A", 10), Guard::LastOrder).unwrap();
         assert!(matches!(run(&mut stock, &order("A", 10), Guard::LastOrder), Ok(Decision::Skip(_))));
@@ -397,7 +409,7 @@ mod tests {
         assert_eq!(stock.retries(Activity::SupplierOrder), 0);
     }
 
-    /// How many retries attempts tell that begin with these numbers, one after the other.
+    /// Number of retries after attempts with these numbers have started one after the other.
     fn retries(numbers: impl IntoIterator<Item = u32>) -> u64 {
         let mut stock = inventory(1000);
         for number in numbers {
@@ -419,7 +431,7 @@ mod tests {
     fn executions_that_have_ended_are_forgotten_and_their_retries_are_not() {
         let mut stock = inventory(1000);
         let origin = |run: usize, attempt| Origin { run: format!("run-{run}"), ..origin(&order("A", 1), attempt) };
-        let executions = KEPT_ENDED + 100;
+        let executions = MAX_ENDED_EXECUTIONS + 100;
         for run in 0..executions {
             for attempt in 1..=2 {
                 stock.observe_attempt(&origin(run, attempt), true);
@@ -433,7 +445,7 @@ mod tests {
         }
         assert!(!stock.observe_attempt(&origin(executions, 3), false));
         assert_eq!(stock.retries(Activity::UpdateInventory), executions as u64 + 2);
-        assert!(stock.attempts_seen.len() <= KEPT_ENDED + 1 && stock.ended.len() <= KEPT_ENDED);
+        assert!(stock.attempts_seen.len() <= MAX_ENDED_EXECUTIONS + 1 && stock.ended.len() <= MAX_ENDED_EXECUTIONS);
     }
 
     #[test]
@@ -447,13 +459,13 @@ mod tests {
         for (id, payload) in [("A", "010 x 123456"), ("B", "10 x 654321"), ("C", "10 x 123456")] {
             let change = Change {
                 key: order(id, 10).key(),
-                payload: payload.to_owned(),
+                payload: Payload::from(payload.to_owned()),
                 receipt: Receipt { delta: -10, stock: stock.stock - 10 },
             };
             stock.apply(change, &origin(&order(id, 10), 1));
             match stock.decide(&order(id, 10), Guard::Ledger, "run-1") {
                 Ok(Decision::Replay { same_run: true, .. }) => assert_eq!(payload, "10 x 123456"),
-                Err(Refusal::Conflict { recorded, .. }) => assert_eq!(recorded, payload),
+                Err(Refusal::Conflict { recorded, .. }) => assert_eq!(recorded.to_string(), payload),
                 other => panic!("{other:?}"),
             }
         }

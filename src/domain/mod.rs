@@ -1,7 +1,7 @@
-//! What an order is, and what it does to the stock. Pure: no clock, no file, no network, and no crate but serde.
+//! Orders and what they do to the stock. Pure: no clock, no file, no network, and no crate but serde.
 //!
-//! The heart is [`Inventory`]: `decide` says what an effect would do, `apply` takes a decided change in. Both the store
-//! (under its lock) and the audit (from the journal) use the same two functions, so they cannot disagree.
+//! The main type is [`Inventory`]: `decide` returns what an effect would do, `apply` executes a decided change. The store
+//! uses them under its lock, and every reader of a journal uses them to replay it, so the two cannot disagree.
 
 mod attempt;
 mod fingerprint;
@@ -11,6 +11,7 @@ mod ids;
 mod inventory;
 mod order;
 mod outcome;
+mod payload;
 mod pending;
 mod retry;
 mod sanitize;
@@ -25,6 +26,7 @@ pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,
 };
 pub use outcome::{OrderOutcome, RunEnd, RunResult};
+pub use payload::Payload;
 pub use pending::{OtherActivity, PendingActivity, PendingFailure, PendingState};
 pub use retry::RetryWaits;
 pub use sanitize::sanitize;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, IdempotencyKey, OrderId, ProductId};
+use super::{Activity, IdempotencyKey, OrderId, Payload, ProductId};
 
 /// Units in stock. Signed: without a guard the stock can go below zero, and the audience must see it.
 pub type Stock = i64;
@@ -90,16 +90,10 @@ impl Effect {
         }
     }
 
-    /// What must be the same for a repetition to be the same effect: everything but the key. Kept whole and not
-    /// hashed, so that two payloads can never look alike and a person can read the journal.
+    /// What must be the same for a repetition to be the same effect: everything except the key.
     #[must_use]
-    pub fn payload(&self) -> String {
-        Self::payload_of(self.quantity(), self.product())
-    }
-
-    /// The payload of an effect of `quantity` units of `product`.
-    pub(super) fn payload_of(quantity: i64, product: &ProductId) -> String {
-        format!("{quantity} x {product}")
+    pub fn payload(&self) -> Payload {
+        Payload::Units { quantity: self.quantity(), product: self.product().clone() }
     }
 }
 

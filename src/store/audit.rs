@@ -150,7 +150,7 @@ impl Audit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Activity, Attempt, Guard, OrderId, Origin, ProductId, Receipt, UnixMillis};
+    use crate::domain::{Activity, Attempt, Guard, OrderId, Origin, Payload, ProductId, Receipt, UnixMillis};
 
     fn record(seq: u64, fact: Fact) -> Record {
         Record { seq, at: UnixMillis(0), fact }
@@ -171,8 +171,13 @@ mod tests {
             attempt: Attempt::FIRST,
         };
         let key = IdempotencyKey::order(&order);
-        let commit =
-            Commit { key, payload: String::new(), receipt: Receipt { delta, stock }, guard: Guard::Off, origin };
+        let commit = Commit {
+            key,
+            payload: Payload::from(String::new()),
+            receipt: Receipt { delta, stock },
+            guard: Guard::Off,
+            origin,
+        };
         record(seq, Fact::Order(commit))
     }
 

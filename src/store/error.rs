@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::domain::{IdempotencyKey, Refusal, Rejection};
+use crate::domain::{IdempotencyKey, Payload, Refusal, Rejection};
 
 use super::{document::DocumentError, line::LineError};
 
@@ -16,7 +16,7 @@ pub enum StoreError {
     #[error("{0}")]
     Rejected(Rejection),
     #[error("{key} is known with '{recorded}', but now came with '{asked}'; an order id belongs to one order only")]
-    Conflict { key: IdempotencyKey, recorded: String, asked: String },
+    Conflict { key: IdempotencyKey, recorded: Payload, asked: Payload },
     #[error("{} is held by another process for more than {waited_ms} ms; try again", .path.display())]
     Busy { path: PathBuf, waited_ms: u128 },
     #[error("could not {operation} {}: {source}{}", .path.display(), advice(.source))]

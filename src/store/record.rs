@@ -7,7 +7,7 @@ use super::{
     line::{self, LineError},
 };
 use crate::{
-    domain::{Effect, Guard, IdempotencyKey, OrderOutcome, Origin, ProductId, Receipt, Stock, UnixMillis},
+    domain::{Effect, Guard, IdempotencyKey, OrderOutcome, Origin, Payload, ProductId, Receipt, Stock, UnixMillis},
     faults::{Action, Point},
 };
 
@@ -52,7 +52,7 @@ pub struct Init {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     pub key: IdempotencyKey,
-    pub payload: String,
+    pub payload: Payload,
     #[serde(flatten)]
     pub receipt: Receipt,
     pub guard: Guard,
@@ -209,7 +209,7 @@ mod tests {
     fn commit() -> Record {
         let fact = Fact::Order(Commit {
             key: IdempotencyKey::order(&origin().order),
-            payload: "999 x 123456".into(),
+            payload: "999 x 123456".parse().unwrap(),
             receipt: Receipt { delta: -999, stock: 1 },
             guard: Guard::Ledger,
             origin: origin(),

@@ -6,7 +6,7 @@ use crate::{
         sanitized::{id, text},
     },
     domain::{
-        Activity, OtherActivity, PendingActivity, PendingFailure, ProductId, RunEnd, RunResult, UnixMillis, sanitize,
+        Activity, OtherActivity, Payload, PendingActivity, PendingFailure, RunEnd, RunResult, UnixMillis, sanitize,
     },
     store::{AttemptEvent, Fact, News, Phase, Record, record::Commit},
 };
@@ -114,9 +114,9 @@ fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) 
     orders.journaled(key, record.at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
         if origin.activity == Activity::UpdateInventory
-            && let Some((quantity, product)) = payload(&commit.payload)
+            && let Payload::Units { quantity, product } = &commit.payload
         {
-            execution.journaled = Some(OrderDetails { product, quantity, guard: *guard });
+            execution.journaled = Some(OrderDetails { product: product.clone(), quantity: *quantity, guard: *guard });
         }
         let attempts = &mut execution.activities[origin.activity as usize];
         let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
@@ -151,10 +151,4 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
             }
         }
     });
-}
-
-/// The quantity and the product in an order's payload.
-fn payload(text: &str) -> Option<(i64, ProductId)> {
-    let (quantity, product) = text.split_once(" x ")?;
-    Some((quantity.parse().ok()?, product.parse().ok()?))
 }

@@ -163,7 +163,7 @@ impl Scene {
         self.stock += delta;
         let origin = self.origin(activity, attempt);
         let receipt = Receipt { delta, stock: self.stock };
-        let payload = format!("{} x 123456", delta.abs());
+        let payload = format!("{} x 123456", delta.abs()).into();
         let guard = self.guard;
         let (key, supplier) = match activity {
             Activity::UpdateInventory => (IdempotencyKey::order(&origin.order), false),
