@@ -16,7 +16,7 @@ use idempotence::{
     faults::FaultPlan,
     store::JsonStore,
     temporal::{
-        ATTEMPTS_PER_SDK_WORKER, Demo, Endpoint, Link, OrderInput, Patience, StartRequest, WorkerSetup, run_worker,
+        ATTEMPTS_PER_SDK_WORKER, CallRetries, Demo, Endpoint, Link, OrderInput, StartRequest, WorkerSetup, run_worker,
         start,
     },
 };
@@ -57,7 +57,7 @@ pub fn serve(state: &Path) -> (Child, String) {
 
 pub async fn link(address: &str) -> Link {
     let endpoint = Endpoint::plain(address, "default", "bench");
-    Link::connect(&endpoint, Patience::Retries).await.unwrap()
+    Link::connect(&endpoint, CallRetries::Sdk).await.unwrap()
 }
 
 /// Alternates between the two, so that both see the same noise; the best round of each counts.

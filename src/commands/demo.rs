@@ -36,7 +36,7 @@ use crate::{
     },
     scenario::{Scenario, What},
     store::{Document, JournalReader, STARTING_DOCUMENT, StoreError, Verdict, read_document},
-    temporal::Patience,
+    temporal::CallRetries,
 };
 
 use lines::Lines;
@@ -164,7 +164,7 @@ pub(super) async fn backend(settings: &Settings, quiet: bool) -> Result<Backend,
             print::line(&step.to_string());
         }
     };
-    let bring_up = bring_up(settings, "demo", Patience::Retries, &progress);
+    let bring_up = bring_up(settings, "demo", CallRetries::Sdk, &progress);
     Ok(awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?)
 }
 

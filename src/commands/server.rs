@@ -7,7 +7,7 @@ use crate::{
     cli::ServerArgs,
     config::Settings,
     runtime::backend::{Backend, bring_up, server_log},
-    temporal::Patience,
+    temporal::CallRetries,
 };
 
 pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failure> {
@@ -18,7 +18,7 @@ pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failu
         return Err(Failure::Usage(format!("{address} is not this machine; the embedded server listens on it only")));
     }
     let progress = |step: crate::server::Progress| print::problem(&step.to_string());
-    let bring_up = bring_up(&settings, "server", Patience::None, &progress);
+    let bring_up = bring_up(&settings, "server", CallRetries::None, &progress);
     let Backend { server, .. } = awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?;
     let Some(server) = server else {
         print::line(&format!("a Temporal server answers at {} already", settings.address));

@@ -16,7 +16,7 @@ use crate::{
     domain::{OrderOutcome, RunEnd, RunResult, WorkflowId},
     runtime::backend::endpoint,
     store::read_document,
-    temporal::{Demo, Link, OrderInput, Patience, StartRequest, Started, start},
+    temporal::{CallRetries, Demo, Link, OrderInput, StartRequest, Started, start},
 };
 
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let seed = args.processing.seed.unwrap_or_else(drawn_seed);
     let guard = args.processing.guard.unwrap_or_default();
     let endpoint = endpoint(&settings, "starter");
-    let connecting = Link::connect(&endpoint, Patience::Retries);
+    let connecting = Link::connect(&endpoint, CallRetries::Sdk);
     let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
     let document = read_document(&settings.database.path)?;
     if let Some(known) = document.as_ref().map(|document| &document.product).filter(|known| **known != args.product_id)

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::{Failure, print};
 use crate::{
     domain::{PendingActivity, PendingState, RunEnd},
-    temporal::{Described, FailingTask, Link, Presence, Started, Watch, describe, look_for_worker},
+    temporal::{Described, FailingTask, Link, Presence, Started, Watch, describe, find_worker},
 };
 
 /// Interval between two checks of the order.
@@ -128,8 +128,7 @@ impl Waiting<'_> {
             Ok(described) => described,
             Err(error) => return Reason::Server(error.to_string()),
         };
-        if needs_worker(&described) && matches!(look_for_worker(self.link, self.task_queue).await, Ok(Presence::Nobody))
-        {
+        if needs_worker(&described) && matches!(find_worker(self.link, self.task_queue).await, Ok(Presence::Absent)) {
             return Reason::Worker { task_queue: self.task_queue.to_owned() };
         }
         reason(described)

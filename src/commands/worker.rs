@@ -15,7 +15,7 @@ use crate::{
     listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
     store::JsonStore,
-    temporal::{ATTEMPTS_PER_SDK_WORKER, Exporter, Link, METRICS_PATH, Patience, WorkerSetup, run_worker},
+    temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, WorkerSetup, run_worker},
 };
 
 /// How often a worker checks whether its server answers.
@@ -42,7 +42,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         None => None,
     };
     let endpoint = endpoint(&settings, "worker");
-    let connecting = Link::connect_counted(&endpoint, Patience::Retries, metrics.as_ref());
+    let connecting = Link::connect_counted(&endpoint, CallRetries::Sdk, metrics.as_ref());
     let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
     let setup = WorkerSetup {
         client: link.client().clone(),

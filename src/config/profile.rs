@@ -134,7 +134,7 @@ fn layer(profile: temporal::Profile, file: &Path, name: &str) -> ProfileLayer {
     let layer = Layer::Profile { file: file.to_owned(), profile: name.to_owned() };
     let mut read = ProfileLayer { metadata: profile.metadata, ..ProfileLayer::default() };
     let slip = |(written, meant)| format!("{written:?} {layer} (did you mean {meant}?)");
-    read.unknown.extend(profile.slips.into_iter().map(slip));
+    read.unknown.extend(profile.misspelled.into_iter().map(slip));
     for (name, text) in profile.values.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
         let origin = Origin { name, layer: layer.clone() };
         match names::known(name) {

@@ -13,7 +13,7 @@ use crate::{
     config::Settings,
     domain::process_identity,
     server::{self, DevServer, DevServerOptions, Installation, Progress},
-    temporal::{ConnectError, Endpoint, Link, Patience},
+    temporal::{CallRetries, ConnectError, Endpoint, Link},
 };
 
 /// Maximum time from the start of a server until it serves.
@@ -84,11 +84,11 @@ pub fn server_log(settings: &Settings) -> PathBuf {
 pub async fn bring_up(
     settings: &Settings,
     role: &str,
-    patience: Patience,
+    retries: CallRetries,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Backend, BackendError> {
     let program = std::env::current_exe().map_err(BackendError::OwnPath)?;
-    bring_up_with(&program, settings, role, patience, Installation::Allowed, progress).await
+    bring_up_with(&program, settings, role, retries, Installation::Allowed, progress).await
 }
 
 /// As [`bring_up`], for a process that is not this program, such as a test. `program`: the path of this program, which
@@ -100,12 +100,12 @@ pub async fn bring_up_with(
     program: &Path,
     settings: &Settings,
     role: &str,
-    patience: Patience,
+    retries: CallRetries,
     installation: Installation,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Backend, BackendError> {
     let endpoint = endpoint(settings, role);
-    let refused = match Link::connect(&endpoint, patience).await {
+    let refused = match Link::connect(&endpoint, retries).await {
         Ok(link) => return Ok(Backend { link, server: None }),
         Err(error) => error,
     };
@@ -115,13 +115,13 @@ pub async fn bring_up_with(
                 Ok(server) => server,
                 // Another process of this program may have started one at the same time.
                 Err(error) => {
-                    let Ok(link) = connect_soon(&endpoint, patience, Duration::from_secs(2)).await else {
+                    let Ok(link) = connect_soon(&endpoint, retries, Duration::from_secs(2)).await else {
                         return Err(error);
                     };
                     return Ok(Backend { link, server: None });
                 }
             };
-            let link = connect_soon(&endpoint, patience, START_TIMEOUT).await?;
+            let link = connect_soon(&endpoint, retries, START_TIMEOUT).await?;
             progress(Progress::Ready);
             Ok(Backend { link, server: Some(server) })
         }
@@ -156,10 +156,10 @@ fn server_database(state_dir: &Path, port: u16) -> PathBuf {
 }
 
 /// Connects to a server that may still be starting.
-async fn connect_soon(endpoint: &Endpoint, patience: Patience, within: Duration) -> Result<Link, ConnectError> {
+async fn connect_soon(endpoint: &Endpoint, retries: CallRetries, within: Duration) -> Result<Link, ConnectError> {
     let since = Instant::now();
     loop {
-        match Link::connect(endpoint, patience).await {
+        match Link::connect(endpoint, retries).await {
             Ok(link) => return Ok(link),
             Err(error) if since.elapsed() > within => return Err(error),
             Err(_) => sleep(RETRY_DELAY).await,

@@ -18,7 +18,7 @@ use crate::{
     config::Settings,
     domain::UnixMillis,
     server::{DevServer, Installation, ObtainError, Progress},
-    temporal::{Link, Patience, backoff},
+    temporal::{CallRetries, Link, backoff},
 };
 
 /// Interval of health checks of a working link.
@@ -124,7 +124,7 @@ impl LinkKeeper {
         let progress = progress(&self.messages);
         let installation =
             if self.failed_installation.is_some() { Installation::Withheld } else { Installation::Allowed };
-        let bring_up = bring_up_with(&program, &settings, "dashboard", Patience::None, installation, &progress);
+        let bring_up = bring_up_with(&program, &settings, "dashboard", CallRetries::None, installation, &progress);
         tokio::pin!(bring_up);
         loop {
             tokio::select! {

@@ -12,7 +12,7 @@ pub(super) async fn send(messages: &mpsc::Sender<Message>, message: Message) {
 /// Waits for the end of a run, also while the server is away, and reports it.
 pub(super) async fn report_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
     let end = tokio::select! {
-        end = watch.end_at_last() => end,
+        end = watch.end_despite_errors() => end,
         () = messages.closed() => return,
     };
     send(messages, Message::Ended { workflow, run, end }).await;

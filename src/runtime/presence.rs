@@ -47,7 +47,7 @@ pub async fn keep(
     let mut last_sent: Option<Vec<String>> = None;
     loop {
         let Ok(Some(linked)) = link.wait_for(Option::is_some).await.map(|link| link.clone()) else { return };
-        let (found, pause) = match poller_watch.look(&linked, &task_queue).await {
+        let (found, pause) = match poller_watch.query(&linked, &task_queue).await {
             Ok(Pollers { identities, unsettled }) => {
                 failing = None;
                 if last_sent.as_ref() != Some(&identities) {

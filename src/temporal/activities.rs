@@ -1,4 +1,4 @@
-//! The two activities. Thin: a fault, the store, a fault, the report. What is right is decided in the store.
+//! The two activities: a fault, a commit in the store, a fault, a record in the journal. The store makes all decisions.
 
 use std::{
     sync::Arc,
@@ -24,13 +24,13 @@ use crate::{
     store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
 };
 
-/// How long a hanging attempt stalls beyond its deadline, so that the next attempt is under way when it wakes up.
+/// How long a hanging attempt sleeps beyond its deadline, so that the next attempt runs when it resumes.
 const HANG_BEYOND: Duration = Duration::from_millis(1500);
 
-/// The original's text for an injected error.
+/// Message of an injected error, as in the original demo.
 const RANDOM_ERROR: &str = "RANDOM ERROR";
 
-/// The database, and what holds for an order that brings no `Demo` field.
+/// The store, and the settings for orders without a `Demo` field.
 pub struct InventoryActivities {
     pub(super) store: Arc<dyn Store>,
     pub(super) faults: FaultPlan,
@@ -78,7 +78,7 @@ impl InventoryActivities {
         };
         let order = match &input.order {
             Some(order) => order.order.clone(),
-            None => order_behind(&ctx),
+            None => order_of_caller(&ctx),
         };
         let demo = input.order.as_ref().and_then(|order| order.demo.as_ref());
         let execution = match self.execution(&ctx, &order, demo, Activity::SupplierOrder) {
@@ -93,7 +93,7 @@ impl InventoryActivities {
         execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
     }
 
-    /// Records an input that the workflow has found not to be an order.
+    /// Records an input that the workflow found to be an invalid order.
     #[activity(name = "RecordInvalidOrderActivity")]
     pub async fn record_invalid_order(
         self: Arc<Self>,
@@ -112,8 +112,9 @@ impl InventoryActivities {
     }
 }
 
-/// The original's two arguments name no order, so the workflow does, or the activity where there is no workflow.
-fn order_behind(ctx: &ActivityContext) -> String {
+/// The order of the original's two arguments, which do not name it: taken from the workflow id, or from the activity id without
+/// a workflow.
+fn order_of_caller(ctx: &ActivityContext) -> String {
     let info = ctx.info();
     info.workflow_id.as_deref().map_or_else(|| info.activity_id.clone(), order_of_workflow)
 }
@@ -137,7 +138,7 @@ fn product(item: &str, execution: &Execution) -> Result<ProductId, InvalidOrder>
 }
 
 impl InventoryActivities {
-    /// Reads who asks and under which conditions.
+    /// Collects the origin and the settings of an attempt.
     fn execution(
         &self,
         ctx: &ActivityContext,
@@ -173,7 +174,7 @@ impl InventoryActivities {
         })
     }
 
-    /// An order that cannot even be an effect: recorded, and never tried again.
+    /// Records an invalid order and returns a failure that Temporal does not retry.
     async fn refuse(&self, ctx: &ActivityContext, activity: Activity, invalid: InvalidOrder) -> ActivityError {
         let error = StoreError::Rejected(invalid.rejection());
         self.figures.attempt(activity, attempt_of(ctx), false);
@@ -243,8 +244,8 @@ impl Execution {
             },
         };
         if let Err(error) = self.note(phase).await {
-            // The effect stands or falls without this line, and Temporal has the attempt's end too.
-            tracing::warn!(%error, "could not write the end of an attempt into the journal");
+            // The effect does not depend on this line, and Temporal has the end of the attempt too.
+            tracing::warn!(%error, "could not record the end of an attempt in the journal");
         }
         match result {
             Ok(committed) => Ok(EffectResult {
@@ -296,7 +297,7 @@ impl Execution {
             return Err(Stopped::Injected(point));
         }
         if let Err(error) = self.note(Phase::Fault { point, action }).await {
-            // After the commit, the type of this error would say that nothing was written.
+            // Not returned: after the commit, the type of this error would mean that nothing was written.
             tracing::warn!(%error, "could not record a planned fault in the journal");
         }
         match action {
@@ -314,7 +315,7 @@ impl Execution {
     }
 }
 
-/// Whether this workflow run made the effect, in this attempt or in one before it.
+/// Whether this workflow run applied the effect, in this or an earlier attempt.
 fn made_here(committed: &Committed) -> bool {
     committed.outcome == Outcome::Applied || committed.same_run
 }
@@ -331,8 +332,7 @@ fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
     }
 }
 
-/// An application failure with a stable type. Always made here: the SDK's own conversion of an error would make it
-/// retryable and leave it without a type.
+/// An application failure with a stable type. The SDK's own conversion of an error would make it retryable and without a type.
 fn failure(message: &dyn std::fmt::Display, type_name: &str, retryable: bool) -> ActivityError {
     ApplicationFailure::builder(message.to_string())
         .type_name(type_name.to_owned())
@@ -346,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workflow_id_tells_its_order() {
+    fn a_workflow_id_has_its_order() {
         for (workflow, order) in
             [("order-A12", "A12"), ("ordermanagement-wkfl-11235", "11235"), ("5f3c-uuid", "5f3c-uuid")]
         {

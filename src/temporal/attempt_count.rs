@@ -7,14 +7,14 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-/// If something always runs, the other one takes over after so many times more attempts, 14 MB of them. Orders whose
-/// workflow task is under way then wait for its timeout of 10 s.
-const MAX_OVERTIME: u64 = 10;
+/// If attempts are always running, the next worker takes over after this many times the limit, which is 14 MB. Orders with a
+/// running workflow task then wait for its timeout of 10 s.
+const MAX_LIMIT_FACTOR: u64 = 10;
 
-/// For how long nothing must have begun before a worker of the SDK counts as idle.
-const IDLE: Duration = Duration::from_secs(2);
+/// A worker counts as idle if no attempt started for this time.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
 
-/// Counts the attempts of one worker of the SDK.
+/// Counts the attempts of one SDK worker.
 #[derive(Debug)]
 pub(super) struct AttemptCount {
     begun: AtomicU64,
@@ -23,7 +23,7 @@ pub(super) struct AttemptCount {
     limit_reached: Notify,
 }
 
-/// An attempt that runs until this is dropped.
+/// A running attempt. Dropping it counts the attempt as ended.
 #[derive(Debug)]
 pub(super) struct CountedAttempt<'a>(&'a AttemptCount);
 
@@ -34,12 +34,13 @@ impl Drop for CountedAttempt<'_> {
 }
 
 impl AttemptCount {
+    /// `limit`: the number of attempts after which the worker is used up.
     pub(super) const fn new(limit: u64) -> Self {
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { begun, ended, limit, limit_reached: Notify::const_new() }
     }
 
-    /// An attempt begins.
+    /// Counts an attempt that starts.
     pub(super) fn begin(&self) -> CountedAttempt<'_> {
         if self.begun.fetch_add(1, Ordering::Relaxed) + 1 == self.limit {
             self.limit_reached.notify_one();
@@ -47,15 +48,15 @@ impl AttemptCount {
         CountedAttempt(self)
     }
 
-    /// Waits until the limit is reached and nothing runs, or the limit is exceeded by far.
+    /// Waits until the limit is reached and no attempt runs, or the limit is exceeded by [`MAX_LIMIT_FACTOR`].
     pub(super) async fn used_up(&self) {
         self.limit_reached.notified().await;
         loop {
             let begun = self.begun.load(Ordering::Relaxed);
-            if begun >= self.limit.saturating_mul(MAX_OVERTIME) {
+            if begun >= self.limit.saturating_mul(MAX_LIMIT_FACTOR) {
                 return;
             }
-            sleep(IDLE).await;
+            sleep(IDLE_AFTER).await;
             if [&self.begun, &self.ended].iter().all(|count| count.load(Ordering::Relaxed) == begun) {
                 return;
             }

@@ -1,9 +1,9 @@
-//! Encryption of what Temporal stores: every payload as a whole, and the words of failures.
+//! Encrypts what Temporal stores: every payload as a whole, and the messages of failures.
 //!
-//! The form is that of Temporal's public encryption samples: the payload's protobuf message, sealed, as the data of a
-//! payload with the metadata `encoding: binary/encrypted` and `encryption-key-id`. In clear stay workflow ids, types,
-//! task queues, times, the types of failures, and what the SDK sends past its codec: the workflow's static summary, which
-//! [`starter`](super::starter) therefore leaves out.
+//! The form is that of Temporal's public encryption samples: the encrypted protobuf message is the data of a payload with the
+//! metadata `encoding: binary/encrypted` and `encryption-key-id`. Not encrypted are workflow ids, types, task queues, times, the
+//! types of failures, and the workflow's static summary. The SDK does not encode the summary, so [`starter`](super::starter)
+//! omits it.
 
 use std::{io::Read as _, sync::Arc};
 
@@ -25,25 +25,25 @@ use crate::{
     error_text::quoted,
 };
 
-/// The metadata that says how a payload is encoded.
+/// Metadata key of a payload's encoding.
 const ENCODING: &str = "encoding";
 
-/// Its value for one that is encrypted.
+/// Encoding of an encrypted payload.
 const ENCRYPTED: &[u8] = b"binary/encrypted";
 
-/// Its value for one that is compressed, as the Go sample does before it encrypts.
+/// Encoding of a compressed payload. The Go sample compresses before it encrypts.
 const COMPRESSED: &[u8] = b"binary/zlib";
 
-/// The most bytes that a compressed payload may come to: four times what Temporal takes in one message.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// Maximum size of an inflated payload: four times Temporal's limit for one message.
+const MAX_INFLATED_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The metadata that says with which key.
+/// Metadata key of the encryption key's id.
 const KEY_ID: &str = "encryption-key-id";
 
-/// The message of a failure whose words are encoded.
+/// The message of an encoded failure.
 const ENCODED_FAILURE: &str = "Encoded failure";
 
-/// Encrypts payloads with the ring's active key, and decrypts them with the key that they name. Cheap to clone.
+/// Encrypts payloads with the ring's active key, and decrypts each with the key that it names. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Codec {
     ring: Arc<KeyRing>,
@@ -55,27 +55,27 @@ pub struct Codec {
 #[error("the payload was not sent: {0}")]
 pub struct EncodeError(#[from] SealError);
 
-/// Why a payload cannot be read. Holds nothing of what is in it.
+/// Why a payload cannot be read. Contains nothing of the payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Plaintext, where only encrypted payloads are to be believed.
+    /// It is plaintext, and the codec is strict.
     #[error(
-        "the payload is not encrypted (its encoding is {encoding}), and this client is set to refuse such ones; let its \
+        "the payload is not encrypted (its encoding is {encoding}), and this client is set to refuse plaintext; let the \
          sender encrypt, or allow plaintext"
     )]
     Plaintext {
         /// The payload's encoding, quoted.
         encoding: String,
     },
-    /// Encrypted, but by whom knows what.
-    #[error("the payload is encrypted but does not say with which key; its sender must set '{KEY_ID}'")]
+    /// It is encrypted, and has no key id.
+    #[error("the payload is encrypted but has no key id; its sender must set '{KEY_ID}'")]
     NoKeyId,
-    /// The key is missing or does not fit.
+    /// The key is missing or wrong.
     #[error("the payload cannot be decrypted: {0}")]
     Shut(#[from] OpenError),
-    /// The key fits, and what it opened is no payload.
+    /// The key is right, and the decrypted data is not a payload.
     #[error(
-        "the payload was decrypted with the key '{id}', but holds no Temporal payload; its sender uses another form"
+        "the payload was decrypted with the key '{id}', but is not a Temporal payload; its sender uses another form"
     )]
     NoPayload {
         /// The key's id.
@@ -84,27 +84,26 @@ pub enum DecodeError {
 }
 
 impl Codec {
-    /// A codec with these keys. A `strict` one refuses payloads that are not encrypted, so nobody without a key can slip
-    /// one in; another passes them through, so runs from before the encryption stay readable.
+    /// A codec with these keys. A `strict` codec refuses plaintext, so that only senders with a key are accepted. Any other codec
+    /// passes plaintext through, so that runs from before the encryption stay readable.
     #[must_use]
     pub const fn new(ring: Arc<KeyRing>, strict: bool) -> Self {
         Self { ring, strict }
     }
 
-    /// Its keys.
+    /// The keys.
     #[must_use]
     pub fn ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// What a client is to be made with, so that it and its workers encrypt all payloads, and the message and the stack
-    /// of every failure.
+    /// The converter with which a client and its workers encrypt all payloads, and the message and the stack of every failure.
     #[must_use]
     pub fn data_converter(&self) -> DataConverter {
         DataConverter::new(PayloadConverter::default(), Failures(DefaultFailureConverter::new(true)), self.clone())
     }
 
-    /// Encrypts one payload, whatever is in it.
+    /// Encrypts one payload with any content.
     pub(super) fn encode_one(&self, payload: &Payload) -> Result<Payload, EncodeError> {
         let sealed = self.ring.seal(&payload.encode_to_vec())?;
         let metadata = [
@@ -114,11 +113,11 @@ impl Codec {
         Ok(Payload { metadata: metadata.into(), data: sealed.bytes, ..Payload::default() })
     }
 
-    /// Decrypts one payload, once: what was encrypted twice comes out encrypted.
+    /// Decrypts one layer of a payload.
     pub(super) fn decode_one(&self, payload: Payload) -> Result<Payload, DecodeError> {
         let encoding = payload.metadata.get(ENCODING).map(Vec::as_slice).unwrap_or_default();
         if encoding != ENCRYPTED {
-            // An empty payload is how the SDK writes that there is none, such as the result of a run without one.
+            // The SDK sends an empty payload for "none", such as the result of a run without a result.
             return if self.strict && payload != Payload::default() {
                 Err(DecodeError::Plaintext { encoding: quoted(&String::from_utf8_lossy(encoding)) })
             } else {
@@ -133,22 +132,22 @@ impl Codec {
     }
 }
 
-/// The id of the key that a payload is encrypted with; `None` if it is not encrypted or does not say.
+/// The id of the key that encrypts a payload; `None` if it is not encrypted or has no key id.
 pub(super) fn encrypted_with(payload: &Payload) -> Option<String> {
     let encoding = payload.metadata.get(ENCODING)?;
     let id = payload.metadata.get(KEY_ID).filter(|id| encoding == ENCRYPTED && !id.is_empty())?;
     Some(String::from_utf8_lossy(id).into_owned())
 }
 
-/// What is inside where the Go sample has compressed it before it encrypted; the payload itself where it has not. `None`: it
-/// cannot be inflated, or not within [`LARGEST`].
+/// Inflates a payload that the Go sample compressed, and returns any other one unchanged. `None`: it cannot be inflated, or is
+/// larger than [`MAX_INFLATED_BYTES`].
 fn inflated(payload: Payload) -> Option<Payload> {
     if payload.metadata.get(ENCODING).map(Vec::as_slice) != Some(COMPRESSED) {
         return Some(payload);
     }
     let mut bytes = Vec::new();
-    ZlibDecoder::new(payload.data.as_slice()).take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST);
+    ZlibDecoder::new(payload.data.as_slice()).take(MAX_INFLATED_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_INFLATED_BYTES);
     fits.then(|| Payload::decode(bytes.as_slice()).ok())?
 }
 
@@ -172,7 +171,7 @@ impl PayloadCodec for Codec {
     }
 }
 
-/// A payload is small, and the processor encrypts gigabytes a second: nothing to wait for.
+/// Encrypts without yielding: a payload is small, and a processor encrypts gigabytes per second.
 fn ready<E>(result: Result<Vec<Payload>, E>) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>>
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -181,9 +180,9 @@ where
     std::future::ready(result).boxed()
 }
 
-/// The SDK's converter of failures, which moves their words into payloads, with one repair: its own reading (1.1.1) puts
-/// the words back into the outermost failure only. A workflow that hands on the failure of an activity would then encode
-/// "Encoded failure" over the words of its cause, and nobody could read them again.
+/// The SDK's converter of failures, which moves their messages into payloads, with one fix: the SDK (1.1.1) decodes only the
+/// outermost failure. A workflow that passes on the failure of an activity would then encode "Encoded failure" over the message
+/// of the cause, and that message would be lost.
 struct Failures(DefaultFailureConverter);
 
 impl FailureConverter for Failures {
@@ -202,13 +201,13 @@ impl FailureConverter for Failures {
         converter: &PayloadConverter,
         context: &SerializationContextData,
     ) -> Result<IncomingError, PayloadConversionError> {
-        // The codec has been over it.
-        spell_out(None, &mut failure);
+        // The codec has decoded it already.
+        decode_messages(None, &mut failure);
         self.0.to_error(failure, converter, context)
     }
 }
 
-/// The words of a failure as SDKs encode them.
+/// The encoded attributes of a failure.
 #[derive(Deserialize)]
 struct Words {
     #[serde(default)]
@@ -217,9 +216,9 @@ struct Words {
     stack_trace: String,
 }
 
-/// Puts the words of a failure as the server keeps it, and of all its causes, back where they are read. Where they stay
-/// encrypted, the message says why; without a codec it stays "Encoded failure".
-pub(super) fn spell_out(codec: Option<&Codec>, failure: &mut Failure) {
+/// Decodes the messages of a failure of the server and of all its causes. If one cannot be decrypted, the message has the reason;
+/// without a codec it stays "Encoded failure".
+pub(super) fn decode_messages(codec: Option<&Codec>, failure: &mut Failure) {
     let mut current = Some(failure);
     while let Some(failure) = current {
         if let Some(encoded) = failure.encoded_attributes.take() {
@@ -231,7 +230,7 @@ pub(super) fn spell_out(codec: Option<&Codec>, failure: &mut Failure) {
                 Ok(None) => failure.encoded_attributes = Some(encoded),
                 Err(problem) => {
                     if failure.message == ENCODED_FAILURE {
-                        failure.message = format!("what the failure says is hidden: {problem}");
+                        failure.message = format!("the failure's message cannot be decrypted: {problem}");
                     }
                     failure.encoded_attributes = Some(encoded);
                 }
@@ -241,7 +240,7 @@ pub(super) fn spell_out(codec: Option<&Codec>, failure: &mut Failure) {
     }
 }
 
-/// `None` where the payload is nothing that this client reads.
+/// `None` if the payload has another form.
 fn words(codec: Option<&Codec>, encoded: Payload) -> Result<Option<Words>, DecodeError> {
     let decoded = match codec {
         Some(codec) => codec.decode_one(encoded)?,
@@ -286,7 +285,7 @@ mod tests {
     /// Made by Python's `temporalio` and `cryptography` as the public sample does it: `nonce +
     /// AESGCM(key).encrypt(nonce, payload.SerializeToString(), None)`.
     #[test]
-    fn what_the_go_sample_compresses_before_it_encrypts_is_read_and_a_bomb_is_not() {
+    fn a_compressed_payload_of_the_go_sample_is_read_and_a_bomb_is_refused() {
         let codec = codec("sample", [("sample", sample_key())], false);
         let compressed = |inside: &[u8]| {
             let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
@@ -301,14 +300,14 @@ mod tests {
             ..Payload::default()
         };
         assert_eq!(codec.decode_one(compressed(&plain.encode_to_vec())).unwrap(), plain);
-        let bomb = vec![0; usize::try_from(LARGEST).unwrap() + 1];
+        let bomb = vec![0; usize::try_from(MAX_INFLATED_BYTES).unwrap() + 1];
         for refused in [compressed(&bomb), compressed(b"no payload")] {
             assert!(matches!(codec.decode_one(refused).unwrap_err(), DecodeError::NoPayload { .. }));
         }
     }
 
     #[test]
-    fn what_the_public_sample_encrypted_is_read() {
+    fn a_payload_of_the_public_sample_is_decrypted() {
         let cases = [
             (
                 "000102030405060708090a0bf92b89da276861d2657395a2a3f7f7d1e8a45622938592d067d4fa4258ff40887dd6510d649b3a0d\
@@ -332,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_payload_has_the_samples_form_and_comes_back_whole() {
+    fn an_encrypted_payload_has_the_samples_form_and_decrypts_unchanged() {
         let external = vec![temporalio_common::protos::temporal::api::common::v1::payload::ExternalPayloadDetails {
             size_bytes: 7,
         }];
@@ -379,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_stays_shut_says_why_and_what_to_do() {
+    fn a_payload_that_cannot_be_decrypted_has_a_reason_and_advice() {
         let other = codec("other", [("other", Key::from_bytes(&[1; 32]))], false);
         let sealed = other.encode_one(&json("\"secret\"")).unwrap();
         let refused = sample().decode_one(sealed.clone()).unwrap_err().to_string();
@@ -410,7 +409,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_converter_encrypts_what_the_sdk_gives_it() {
+    async fn the_converter_encrypts_the_payloads_of_the_sdk() {
         let converter = sample().data_converter();
         let sealed = converter.to_payload(&NONE, &"secret".to_owned()).await.unwrap();
         assert_eq!(sealed.metadata[ENCODING], ENCRYPTED);
@@ -436,24 +435,24 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_cause_survive_being_handed_on() {
+    fn the_message_of_a_cause_survives_a_second_encoding() {
         let mut failure = handed_on(&sample().data_converter());
         assert_eq!(
             (failure.message.as_str(), failure.cause.as_ref().unwrap().message.as_str()),
             (ENCODED_FAILURE, ENCODED_FAILURE)
         );
-        spell_out(None, &mut failure);
+        decode_messages(None, &mut failure);
         assert_eq!(failure.message, "activity failed");
         assert_eq!(failure.cause.unwrap().message, "RANDOM ERROR");
         // Where this fails, the SDK does so by itself, and `Failures` can go.
         let plain = DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), sample());
         let mut lost = handed_on(&plain);
-        spell_out(None, &mut lost);
+        decode_messages(None, &mut lost);
         assert_eq!(lost.cause.unwrap().message, ENCODED_FAILURE);
     }
 
     #[test]
-    fn a_failures_words_are_read_by_who_has_the_key() {
+    fn a_failures_message_is_read_with_the_key_only() {
         let sealed = |text: &str| Some(sample().encode_one(&json(text)).unwrap());
         let failure = |encoded| Failure {
             message: ENCODED_FAILURE.to_owned(),
@@ -463,7 +462,7 @@ mod tests {
         let inner = failure(sealed(r#"{"message":"RANDOM ERROR","stack_trace":"at 1"}"#));
         let outer = Failure { cause: Some(Box::new(inner)), ..failure(sealed(r#"{"message":"outer"}"#)) };
         let mut read = outer.clone();
-        spell_out(Some(&sample()), &mut read);
+        decode_messages(Some(&sample()), &mut read);
         let cause = read.cause.as_deref().unwrap();
         assert_eq!(
             (read.message.as_str(), cause.message.as_str(), cause.stack_trace.as_str()),
@@ -471,20 +470,20 @@ mod tests {
         );
 
         let mut unread = outer.clone();
-        spell_out(None, &mut unread);
+        decode_messages(None, &mut unread);
         assert_eq!(unread, outer);
         let mut hidden = outer;
-        spell_out(Some(&codec("other", [("other", Key::from_bytes(&[1; 32]))], false)), &mut hidden);
+        decode_messages(Some(&codec("other", [("other", Key::from_bytes(&[1; 32]))], false)), &mut hidden);
         assert!(
-            hidden.message.contains("is hidden") && hidden.message.contains("\"test-key-id\""),
+            hidden.message.contains("cannot be decrypted") && hidden.message.contains("\"test-key-id\""),
             "{}",
             hidden.message
         );
         let mut odd = failure(sealed("[1]"));
-        spell_out(Some(&sample()), &mut odd);
+        decode_messages(Some(&sample()), &mut odd);
         assert_eq!(odd.message, ENCODED_FAILURE);
         let mut plain = Failure { message: "in clear".to_owned(), ..Failure::default() };
-        spell_out(Some(&sample()), &mut plain);
+        decode_messages(Some(&sample()), &mut plain);
         assert_eq!(plain.message, "in clear");
     }
 }

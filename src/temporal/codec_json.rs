@@ -1,14 +1,14 @@
-//! Temporal's remote codec protocol, as JSON in and JSON out: what its pages and its commands send to a codec server.
+//! Temporal's remote codec protocol, from JSON to JSON: the requests of its Web UI and CLI to a codec server.
 //!
 //! The body is the proto3 JSON of a list of payloads, `{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}`.
-//! No error repeats anything of a body.
+//! No error contains a part of a body.
 
 use serde_json::Value;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 
 use super::codec::{Codec, DecodeError, EncodeError};
 
-/// What a codec server is asked to do.
+/// Operation of a codec server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodecDirection {
     /// Encrypt.
@@ -17,12 +17,12 @@ pub enum CodecDirection {
     Decode,
 }
 
-/// A codec server's answer.
+/// Response of a codec server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecAnswer {
-    /// The payloads, in the form and the order of the question.
+    /// The payloads as JSON, in the order of the request.
     pub body: Vec<u8>,
-    /// How many they are.
+    /// Number of payloads.
     pub count: usize,
 }
 
@@ -32,65 +32,65 @@ impl std::fmt::Debug for CodecAnswer {
     }
 }
 
-/// Why a codec server cannot do it.
+/// Why a codec server cannot process a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecJsonError {
     /// Not JSON.
     #[error("the body is not JSON (line {line}, column {column}); send {FORM}")]
     NotJson {
-        /// From 1; 0 where there is no line.
+        /// Counted from 1; 0 if the body has no line.
         line: usize,
-        /// From 1; 0 where the line is empty.
+        /// Counted from 1; 0 if the line is empty.
         column: usize,
     },
     /// JSON of another form.
     #[error("the body is not a list of payloads; send {FORM}")]
     NotPayloads,
     /// More payloads than one body may have.
-    #[error("the body has {count} payloads, and {MOST} are the most; ask for fewer at once")]
+    #[error("the body has {count} payloads, and the maximum is {MAX_PAYLOADS}; send fewer at once")]
     TooMany {
-        /// How many.
+        /// Number of payloads.
         count: usize,
     },
-    /// One payload cannot be decrypted; then none of them is sent back.
+    /// One payload cannot be decrypted. None is returned then.
     #[error("payload {number}: {cause}")]
     Decode {
-        /// Which one, from 1.
+        /// Position of the payload, counted from 1.
         number: usize,
-        /// Why.
+        /// Why it cannot be processed.
         cause: DecodeError,
     },
     /// One payload cannot be encrypted.
     #[error("payload {number}: {cause}")]
     Encode {
-        /// Which one, from 1.
+        /// Position of the payload, counted from 1.
         number: usize,
-        /// Why.
+        /// Why it cannot be processed.
         cause: EncodeError,
     },
-    /// The answer cannot be written; a defect of this program.
-    #[error("the answer could not be written as JSON; report this")]
+    /// The response cannot be written, which is a bug in this program.
+    #[error("could not write the response as JSON; please report this bug")]
     Answer,
 }
 
-/// The most payloads of a body. A page of history has a few hundred; an empty one takes three bytes of a body and many times
-/// that in memory.
-const MOST: usize = 10_000;
+/// Maximum number of payloads per body. A page of history has a few hundred. An empty payload takes three bytes of a body and
+/// many times that in memory.
+const MAX_PAYLOADS: usize = 10_000;
 
-/// What a body must be.
+/// Form of a body.
 const FORM: &str = r#"{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}"#;
 
 /// Encrypts or decrypts the payloads of a body. Base64 may be of the standard or the URL-safe alphabet, with or without
-/// padding; `data` and `metadata` may be missing or null, as proto3 JSON has it.
+/// padding. `data` and `metadata` may be missing or null, as in proto3 JSON.
 ///
 /// # Errors
-/// [`CodecJsonError`]; all but [`Encode`](CodecJsonError::Encode) and [`Answer`](CodecJsonError::Answer) are the
-/// sender's.
+/// [`CodecJsonError`] if the body is invalid or a payload cannot be processed. The sender caused all variants but
+/// [`Encode`](CodecJsonError::Encode) and [`Answer`](CodecJsonError::Answer).
 pub fn codec_json(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Result<CodecAnswer, CodecJsonError> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| CodecJsonError::NotJson { line: error.line(), column: error.column() })?;
     let count = body.get("payloads").and_then(Value::as_array).map_or(0, Vec::len);
-    if count > MOST {
+    if count > MAX_PAYLOADS {
         return Err(CodecJsonError::TooMany { count });
     }
     let payloads = read(body).ok_or(CodecJsonError::NotPayloads)?;
@@ -112,7 +112,7 @@ pub fn codec_json(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Resu
     Ok(CodecAnswer { body, count })
 }
 
-/// The payloads of a body. The generated reader takes no null, where proto3 JSON means "not there" by it.
+/// Reads the payloads of a body. The generated deserializer rejects null, which proto3 JSON allows for a missing value.
 fn read(body: Value) -> Option<Vec<Payload>> {
     let Value::Object(mut body) = body else { return None };
     body.retain(|_, value| !value.is_null());
@@ -145,13 +145,13 @@ mod tests {
     #[test]
     fn more_payloads_than_a_page_has_are_refused() {
         let body = |count: usize| format!("{{\"payloads\":[{}]}}", vec!["{}"; count].join(","));
-        assert!(ask(CodecDirection::Encode, &body(MOST)).is_ok());
-        let refused = ask(CodecDirection::Encode, &body(MOST + 1)).unwrap_err();
-        assert_eq!(refused, CodecJsonError::TooMany { count: MOST + 1 });
+        assert!(ask(CodecDirection::Encode, &body(MAX_PAYLOADS)).is_ok());
+        let refused = ask(CodecDirection::Encode, &body(MAX_PAYLOADS + 1)).unwrap_err();
+        assert_eq!(refused, CodecJsonError::TooMany { count: MAX_PAYLOADS + 1 });
     }
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn encoded_payloads_are_decoded() {
         let plain = r#"{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"InNlY3JldCI="},{}]}"#;
         let sealed = ask(CodecDirection::Encode, plain).unwrap();
         assert!(sealed.contains("YmluYXJ5L2VuY3J5cHRlZA==") && !sealed.contains("InNlY3JldCI="), "{sealed}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_payload_is_read() {
+    fn every_json_form_of_a_payload_is_read() {
         for body in ["{}", r#"{"payloads":[]}"#, r#"{"payloads":null}"#] {
             for direction in [CodecDirection::Encode, CodecDirection::Decode] {
                 let answer = ask(direction, body).unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_payloads_is_refused_without_its_text() {
+    fn a_body_of_another_form_is_refused_without_its_text() {
         let bodies = [
             ("", "line 1, column 0"),
             ("secret", "line 1, column 1"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_stays_shut_is_told_by_its_number() {
+    fn a_payload_that_cannot_be_decrypted_is_named_by_its_number() {
         let body =
             r#"{"payloads":[{},{"metadata":{"encoding":"YmluYXJ5L2VuY3J5cHRlZA==","encryption-key-id":"b2xk"}}]}"#;
         let refused = ask(CodecDirection::Decode, body).unwrap_err().to_string();

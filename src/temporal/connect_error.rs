@@ -1,4 +1,4 @@
-//! Why there is no connection: each cause its own sentence, with what to do about it.
+//! Why there is no connection. Each cause has its own message, which says what to do.
 
 use std::{error::Error, io};
 
@@ -11,15 +11,16 @@ use super::{
 };
 use crate::domain::sanitize;
 
-/// The longest cause in a message.
+/// Maximum length of a cause in a message.
 pub(super) const MAX_CAUSE_CHARS: usize = 200;
 
+/// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
     Unreachable { address: String, cause: io::Error },
-    /// As [`Self::Unreachable`], if a server of ours is not what was asked for.
+    /// As [`Self::Unreachable`], if an embedded server would not replace the server.
     #[error("nothing answers at {address} ({cause}); {}", advice(cause))]
     Absent { address: String, cause: io::Error },
     #[error(
@@ -27,107 +28,107 @@ pub enum ConnectError {
          this machine, or set HTTPS_PROXY if servers are reached through a proxy"
     )]
     UnknownHost { address: String, host: String, cause: io::Error },
-    /// A direct connection failed that was to go through a proxy.
+    /// A direct connection failed, and a proxy that is set was not used.
     #[error("{error}. {notice}")]
     WithoutProxy { error: Box<Self>, notice: String },
-    /// The tunnel was made, and what answers in it may be the proxy.
+    /// The tunnel was made, and the error may be the proxy's.
     #[error(
         "{error}. The connection goes through the proxy {proxy} ({origin}), which may be the cause: correct it, or add the \
          server's host to NO_PROXY"
     )]
     ThroughProxy { error: Box<Self>, proxy: String, origin: String },
-    /// The tunnel was made, and no server answers in it.
+    /// The tunnel was made, and no server answers through it.
     #[error(
         "the proxy {proxy} ({origin}) agreed to connect to {address}, but no Temporal server answers through it ({cause}); \
          check the address, correct the proxy, or add the server's host to NO_PROXY"
     )]
     DeadTunnel { proxy: String, origin: String, address: String, cause: String },
     #[error(
-        "something listens at {address} that is not a Temporal server ({cause}); stop it, or name another address \
-         with TEMPORAL_ADDRESS or --address. {}", if *secured { BROKEN_OFF } else { WANTS_TLS }
+        "the program at {address} is not a Temporal server ({cause}); stop it, or set another address \
+         with TEMPORAL_ADDRESS or --address. {}", if *secured { FIREWALL_ADVICE } else { TLS_ADVICE }
     )]
     NotTemporal { address: String, cause: String, secured: bool },
     #[error(
-        "what listens at {address} is not a Temporal server, or hangs (no answer in {seconds} s); stop it, or name another \
+        "the program at {address} is not a Temporal server, or hangs (no answer in {seconds} s); stop it, or set another \
          address with TEMPORAL_ADDRESS or --address"
     )]
     Silent { address: String, seconds: u64 },
-    #[error("the server at {address} has gone or hangs ({cause})")]
+    #[error("the server at {address} is gone or hangs ({cause})")]
     Lost { address: String, cause: String },
     #[error(
         "the server at {address} has no namespace '{namespace}'; create it with: temporal operator namespace create \
-         -n '{namespace}', or name another with TEMPORAL_NAMESPACE"
+         -n '{namespace}', or set another with TEMPORAL_NAMESPACE"
     )]
     NoNamespace { address: String, namespace: String },
-    #[error("the server at {address} refuses: {cause}")]
+    #[error("the server at {address} refuses the connection: {cause}")]
     Refused { address: String, cause: String },
     #[error(
         "the proxy {proxy} ({origin}) does not connect to {address}: {cause}; correct the proxy, or add the server's host \
          to NO_PROXY"
     )]
     Proxy { proxy: String, origin: String, address: String, cause: ProxyError },
-    #[error("'{address}' is no address: {cause}")]
+    #[error("'{address}' is not a valid address: {cause}")]
     Address { address: String, cause: String },
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(
-        "what listens at {address} does not speak TLS; check the address. Only where you know it for a server without TLS, set \
-         TEMPORAL_TLS=false, and remove the certificates and the API key that are set beside it"
+        "the program at {address} does not use TLS; check the address. Only if you know that this server has no TLS, set \
+         TEMPORAL_TLS=false, and remove the certificates and the API key from the settings"
     )]
     NotTls { address: String },
     #[error(
-        "the certificate of {address} is signed by '{issuer}', which is not trusted here; if it is your server, set \
+        "the certificate of {address} is signed by '{issuer}', which this machine does not trust; if it is your server, set \
          TEMPORAL_SERVER_ROOT_CA_CERT to the certificate file of that authority"
     )]
     UnknownIssuer { address: String, issuer: String },
     #[error(
         "the certificate of {address} is for {names}, not for '{asked}'; correct the address, or set TEMPORAL_SERVER_NAME \
-         to the name that it has"
+         to the name in the certificate"
     )]
     WrongName { address: String, asked: String, names: String },
     #[error("the certificate of {address} expired on {until}; the server needs a new one")]
     ServerExpired { address: String, until: String },
-    #[error("the certificate of {address} is valid only from {from} on; check the clocks of both machines")]
+    #[error("the certificate of {address} is not valid before {from}; check the clocks of both machines")]
     ServerNotYetValid { address: String, from: String },
     #[error(
-        "the certificate of {address} says that it is an authority's (CA:TRUE), and is not one that is trusted here; if it \
+        "the certificate of {address} is an authority's (CA:TRUE), and this machine does not trust it; if it \
          is your server, set TEMPORAL_SERVER_ROOT_CA_CERT to exactly this certificate, or make another: openssl req -x509 \
          -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.pem -subj /CN={host} -addext \
          subjectAltName={kind}:{host} -addext basicConstraints=critical,CA:FALSE"
     )]
     AuthorityAsServer { address: String, host: String, kind: &'static str },
     #[error(
-        "what listens at {address} speaks TLS but does not agree to HTTP/2 (ALPN h2), which Temporal needs; let what ends the \
-         TLS there offer it (stunnel: alpn = h2; HAProxy: bind ... alpn h2; nginx: a server of http2 with grpc_pass)"
+        "the program at {address} uses TLS but does not offer HTTP/2 (ALPN h2), which Temporal needs; configure the TLS \
+         endpoint there to offer it (stunnel: alpn = h2; HAProxy: bind ... alpn h2; nginx: a server of http2 with grpc_pass)"
     )]
     NoHttp2 { address: String },
-    #[error("the certificate of {address} is refused: {cause}; the server needs another one")]
+    #[error("the certificate of {address} is invalid: {cause}; the server needs another one")]
     BadServerCertificate { address: String, cause: String },
     #[error(
-        "the server at {address} asks for a client certificate; set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to its files"
+        "the server at {address} requires a client certificate; set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to its files"
     )]
     IdentityWanted { address: String },
     #[error(
-        "the server at {address} does not take the client certificate ({cause}); name one with TEMPORAL_TLS_CERT and \
-         TEMPORAL_TLS_KEY that an authority of the namespace has signed"
+        "the server at {address} rejects the client certificate ({cause}); set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to \
+         one that an authority of the namespace has signed"
     )]
     IdentityRefused { address: String, cause: String },
-    #[error("there is no TLS with {address}: {cause}")]
+    #[error("TLS with {address} failed: {cause}")]
     Tls { address: String, cause: String },
     #[error(
-        "the server at {address} does not know who asks ({cause}); set TEMPORAL_API_KEY to a key that is valid, or \
-         TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"
+        "the server at {address} does not accept the credentials ({cause}); set TEMPORAL_API_KEY to a valid key, or \
+         set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"
     )]
     Unauthenticated { address: String, cause: String },
     #[error(
-        "the server at {address} does not permit us namespace '{namespace}' ({cause}); check that TEMPORAL_NAMESPACE is its \
+        "the server at {address} does not permit access to namespace '{namespace}' ({cause}); check that TEMPORAL_NAMESPACE is its \
          full name, as in myns.abcdf, and that the API key or the client certificate belongs to it"
     )]
     NotPermitted { address: String, namespace: String, cause: String },
 }
 
 impl ConnectError {
-    /// The same, for a connection that goes through the proxy.
+    /// The error of a connection that goes through the proxy, which may be the cause.
     pub(super) fn through(self, proxy: Option<&Proxy>) -> Self {
         let Some(Proxy { address: proxy, origin, .. }) = proxy else { return self };
         let (proxy, origin) = (proxy.clone(), origin.clone());
@@ -136,7 +137,7 @@ impl ConnectError {
             Self::Silent { address, seconds } => {
                 Self::DeadTunnel { proxy, origin, address, cause: format!("no answer in {seconds} s") }
             }
-            // A proxy that opens TLS shows its own certificate.
+            // A proxy that intercepts TLS presents its own certificate.
             Self::NotTls { .. }
             | Self::Tls { .. }
             | Self::NoHttp2 { .. }
@@ -148,17 +149,17 @@ impl ConnectError {
     }
 }
 
-/// More advice about what is not a Temporal server, without TLS and with it.
-const WANTS_TLS: &str = "If it wants TLS, set TEMPORAL_TLS=true";
-const BROKEN_OFF: &str = "A firewall or a load balancer in the way may end the connection too";
+/// Further advice if the program is not a Temporal server, without TLS and with it.
+const TLS_ADVICE: &str = "If it requires TLS, set TEMPORAL_TLS=true";
+const FIREWALL_ADVICE: &str = "A firewall or a load balancer in between may close the connection too";
 
-/// What is at the endpoint's address speaks something else.
+/// The program at the endpoint's address uses another protocol.
 pub(super) fn not_temporal(endpoint: &Endpoint, cause: String) -> ConnectError {
     let secured = matches!(endpoint.transport, Transport::Tls(_));
     ConnectError::NotTemporal { address: endpoint.address.clone(), cause, secured }
 }
 
-/// What to do about a connection that cannot be opened.
+/// Advice for a connection that cannot be opened.
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -169,13 +170,13 @@ fn advice(cause: &io::Error) -> &'static str {
              through a proxy, set HTTPS_PROXY"
         }
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
-            "this machine has no way there; check its network and VPN, and the address"
+            "this machine has no route to it; check its network and VPN, and the address"
         }
         _ => "check the address, the network and whether the server runs",
     }
 }
 
-/// What a status of the server says of who asks.
+/// The error of a status that the server returned.
 pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
     let (address, namespace) = (endpoint.address.clone(), endpoint.namespace.clone());
     let cause = status_cause(status);
@@ -183,23 +184,23 @@ pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
         Code::NotFound => ConnectError::NoNamespace { address, namespace },
         Code::Unauthenticated => ConnectError::Unauthenticated { address, cause },
         Code::PermissionDenied => ConnectError::NotPermitted { address, namespace, cause },
-        // A server that answered before, and is slow or hangs.
+        // The server answered before, so it is slow or hangs.
         _ if is_late(status) => {
             ConnectError::Lost { address, cause: format!("no answer in {} s", endpoint.timeout.as_secs()) }
         }
-        // A status of the SDK's own making, where the server did not answer as one.
+        // The SDK made this status itself: the answer was not gRPC.
         _ if status.source().is_some() => not_temporal(endpoint, cause),
         _ => ConnectError::Refused { address, cause },
     }
 }
 
-/// Whether the time for a call was up, so that the server may have done what was asked.
+/// Whether a call timed out, so that the server may still have executed it.
 pub(super) fn is_late(status: &Status) -> bool {
     let mut causes = std::iter::successors(status.source(), |&error| error.source());
     status.code() == Code::DeadlineExceeded || causes.any(<dyn Error>::is::<TimeoutExpired>)
 }
 
-/// The SDK shows its errors with all their insides; a person needs the last cause.
+/// The last cause of a status, or its message. The SDK's own text has the whole chain.
 pub(super) fn status_cause(status: &Status) -> String {
     status.source().map_or_else(|| sanitize(status.message(), MAX_CAUSE_CHARS), last_cause)
 }
@@ -222,31 +223,31 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_late_is_not_taken_for_another_program() {
+    fn a_slow_server_is_not_reported_as_another_program() {
         let expired = Status::from_error(Box::new(TimeoutExpired(())));
         for status in [Status::deadline_exceeded("Deadline Exceeded"), expired] {
             let said = of_status(&status, &endpoint()).to_string();
-            assert_eq!(said, "the server at far:7233 has gone or hangs (no answer in 5 s)");
+            assert_eq!(said, "the server at far:7233 is gone or hangs (no answer in 5 s)");
         }
         assert!(!is_late(&Status::unavailable("no healthy upstream")));
     }
 
     #[test]
-    fn tls_is_advised_only_where_it_is_not_spoken() {
+    fn tls_is_suggested_only_without_tls() {
         let said = not_temporal(&endpoint(), "closed".to_owned()).to_string();
-        assert!(said.ends_with("If it wants TLS, set TEMPORAL_TLS=true"), "{said}");
+        assert!(said.ends_with("If it requires TLS, set TEMPORAL_TLS=true"), "{said}");
         let secured = Endpoint { transport: Transport::Tls(Tls::default()), ..endpoint() };
         let said = not_temporal(&secured, "closed".to_owned()).to_string();
         assert!(!said.contains("TEMPORAL_TLS"), "{said}");
     }
 
     #[test]
-    fn each_kind_of_failure_has_the_advice_that_can_help() {
+    fn each_kind_of_failure_has_its_own_advice() {
         for (kind, advised) in [
             (io::ErrorKind::ConnectionRefused, "no program listens at this port"),
             (io::ErrorKind::TimedOut, "a firewall"),
-            (io::ErrorKind::NetworkUnreachable, "this machine has no way there"),
-            (io::ErrorKind::HostUnreachable, "this machine has no way there"),
+            (io::ErrorKind::NetworkUnreachable, "this machine has no route to it"),
+            (io::ErrorKind::HostUnreachable, "this machine has no route to it"),
             (io::ErrorKind::Other, "check the address"),
         ] {
             assert!(advice(&kind.into()).contains(advised), "{kind}");

@@ -1,5 +1,5 @@
-//! What the server itself knows of a workflow run: open or closed, and its pending activities. It answers for every
-//! run, whoever's worker works at it and whatever database that worker writes.
+//! Describes a workflow run as the server knows it: open or closed, and its pending activities. This works for the runs of any
+//! worker with any database.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,45 +14,47 @@ use temporalio_common::protos::temporal::api::{
 use tonic::{Code, Status};
 
 use super::{
-    codec::spell_out,
+    codec::decode_messages,
     failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
 use crate::domain::{Activity, OtherActivity, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
 
-/// The longest text that is passed on.
-const LONGEST: usize = 300;
+/// Maximum length of a text of the server in a message.
+const MAX_TEXT_CHARS: usize = 300;
 
-/// The server's answer.
+/// A description of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
     /// The run has not ended.
     pub open: bool,
-    /// Those of our two types, in the order of the workflow. None where the run has ended: an attempt that still runs
-    /// somewhere answers to nobody.
+    /// Pending activities of the two types of the Inventory Workflow, in its order. Empty if the run has ended: the server then
+    /// ignores the result of an attempt that still runs.
     pub pending: Vec<PendingActivity>,
-    /// Its workflow task fails, so nothing goes on.
+    /// Its workflow task fails, so the run makes no progress.
     pub failing: Option<FailingTask>,
     /// Pending activities of all other types, by type.
     pub others: Vec<OtherActivity>,
 }
 
+/// Why a run was not described.
 #[derive(Debug, thiserror::Error)]
 pub enum DescribeError {
-    #[error("this server does not know run '{run}' of '{workflow}'; it ran elsewhere, or was deleted here")]
+    #[error("this server does not know run '{run}' of '{workflow}'; it ran on another server, or was deleted")]
     NotFound { workflow: String, run: String },
-    #[error("the server did not say how '{workflow}' stands: {cause}; it is asked again")]
+    #[error("the server did not describe '{workflow}': {cause}; retrying")]
     Unanswered { workflow: String, cause: String },
 }
 
-/// Asks about one run. One small call; one more where its workflow task fails.
+/// Describes a run with one small call, or with two or three if its workflow task fails.
 ///
 /// # Errors
-/// [`DescribeError`].
+/// [`DescribeError`] if the server does not know the run or does not answer.
 pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Described, DescribeError> {
-    let not_found = || DescribeError::NotFound { workflow: sanitize(workflow, LONGEST), run: sanitize(run, LONGEST) };
+    let not_found =
+        || DescribeError::NotFound { workflow: sanitize(workflow, MAX_TEXT_CHARS), run: sanitize(run, MAX_TEXT_CHARS) };
     if run.is_empty() {
-        // The server would take that for the latest run of the workflow.
+        // With an empty id the server would describe the latest run of the workflow.
         return Err(not_found());
     }
     let execution = WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() };
@@ -60,15 +62,15 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
         DescribeWorkflowExecutionRequest { namespace: link.client().namespace(), execution: Some(execution.clone()) };
     let answer = link.service().describe_workflow_execution(limited(request)).await.map_err(|status| {
         match status.code() {
-            // An id that no run can have is a run that this server cannot know.
+            // The server rejects an id that no run can have.
             Code::NotFound | Code::InvalidArgument => not_found(),
-            _ => DescribeError::Unanswered { workflow: sanitize(workflow, LONGEST), cause: cause(&status) },
+            _ => DescribeError::Unanswered { workflow: sanitize(workflow, MAX_TEXT_CHARS), cause: cause(&status) },
         }
     })?;
     let mut answer = answer.into_inner();
-    // This answer comes past the SDK's converter.
+    // The SDK's converter does not decode this response.
     for failure in answer.pending_activities.iter_mut().filter_map(|info| info.last_failure.as_mut()) {
-        spell_out(link.codec(), failure);
+        decode_messages(link.codec(), failure);
     }
     let status = answer.workflow_execution_info.map_or(WorkflowExecutionStatus::Unspecified, |info| info.status());
     let open = matches!(
@@ -86,23 +88,23 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
     Ok(Described { open, pending, failing, others })
 }
 
-/// What a person needs of a status.
+/// The message of a status.
 pub(super) fn cause(status: &Status) -> String {
-    sanitize(status.message(), LONGEST)
+    sanitize(status.message(), MAX_TEXT_CHARS)
 }
 
-/// `None` for a type of activity that we have.
+/// `None` for a type of the Inventory Workflow.
 fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
     let name = &info.activity_type.as_ref()?.name;
     let is_ours = Activity::ALL.into_iter().any(|activity| activity.name() == name);
     (!is_ours).then(|| OtherActivity {
-        name: sanitize(name, LONGEST),
+        name: sanitize(name, MAX_TEXT_CHARS),
         attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
         failure: info.last_failure.as_ref().map(|outermost| failure(outermost).message),
     })
 }
 
-/// `None` for a type of activity that we do not know.
+/// `None` for a type of another workflow.
 fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     let name = &info.activity_type.as_ref()?.name;
     let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name)?;
@@ -117,12 +119,12 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
         next: millis(info.next_attempt_schedule_time),
         interval: interval(info),
         failure: info.last_failure.as_ref().map(failure),
-        worker: sanitize(&info.last_worker_identity, LONGEST),
+        worker: sanitize(&info.last_worker_identity, MAX_TEXT_CHARS),
     })
 }
 
-/// The wait before the next attempt, in milliseconds. Where no attempt was completed, because its worker died, the server (1.32.0) counts
-/// the wait from the epoch on; then it is not known.
+/// The delay before the next attempt, in milliseconds. Unknown if no attempt has completed because its worker died: the server
+/// (1.32.0) then counts the delay from the epoch.
 fn interval(info: &PendingActivityInfo) -> Option<u64> {
     millis(info.last_attempt_complete_time)?;
     let interval = Duration::try_from(info.current_retry_interval?).ok()?;
@@ -139,7 +141,7 @@ fn state(info: &PendingActivityInfo) -> PendingState {
     }
 }
 
-/// A time of the wire. Some versions of the server write "none" as the epoch.
+/// A time of the server. Some server versions send the epoch for "none".
 fn millis<T>(time: Option<T>) -> Option<UnixMillis>
 where
     SystemTime: TryFrom<T>,
@@ -149,26 +151,25 @@ where
     u64::try_from(since.as_millis()).ok().filter(|millis| *millis > 0).map(UnixMillis)
 }
 
-/// The innermost failure that says something gives the words, the outermost decides about the retry, as it does for
-/// the server.
+/// Takes the message from the innermost failure with a reason. The outermost failure decides about the retry, as on the server.
 fn failure(outermost: &Failure) -> PendingFailure {
-    let mut told = outermost;
+    let mut reason = outermost;
     let mut current = Some(outermost);
     while let Some(failure) = current {
-        if tells(failure) {
-            told = failure;
+        if has_reason(failure) {
+            reason = failure;
         }
         current = failure.cause.as_deref();
     }
     PendingFailure {
-        code: sanitize(&code(told), LONGEST),
-        message: sanitize(&message(told), LONGEST),
+        code: sanitize(&code(reason), MAX_TEXT_CHARS),
+        message: sanitize(&message(reason), MAX_TEXT_CHARS),
         retryable: is_retryable(outermost),
     }
 }
 
-/// Whether it says why, and not only where.
-fn tells(failure: &Failure) -> bool {
+/// Whether a failure has a reason of its own, and is not only a wrapper.
+fn has_reason(failure: &Failure) -> bool {
     match &failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(info)) => !(info.r#type.is_empty() && failure.message.is_empty()),
         Some(
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_the_server_counts_from_the_epoch_is_not_known() {
+    fn a_delay_that_the_server_counts_from_the_epoch_is_unknown() {
         let time = Duration::from_secs(1_795_559_014);
         let info = PendingActivityInfo { current_retry_interval: time.try_into().ok(), ..Default::default() };
         assert_eq!(interval(&info), None);
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_failure_that_says_something_is_told() {
+    fn the_innermost_failure_with_a_reason_is_reported() {
         let inner = application("RandomError", "RANDOM ERROR", false);
         assert_eq!(failure(&around(inner.clone())), told("RandomError", "RANDOM ERROR", true));
         let mut silent = inner;
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_tells_its_kind() {
+    fn a_timeout_has_its_kind() {
         let info = TimeoutFailureInfo { timeout_type: TimeoutType::StartToClose.into(), ..Default::default() };
         let failure_info = Some(FailureInfo::TimeoutFailureInfo(info));
         let timeout =
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_activity_of_another_type_is_told_apart() {
+    fn an_activity_of_another_type_is_listed_separately() {
         let info = |name: &str| PendingActivityInfo {
             activity_type: Some(ActivityType { name: name.to_owned() }),
             ..Default::default()
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn pausing_wins_over_what_runs() {
+    fn a_pause_takes_precedence_over_a_running_attempt() {
         let info = |state: PendingActivityState, paused| {
             super::state(&PendingActivityInfo { state: state.into(), paused, ..Default::default() })
         };

@@ -1,4 +1,4 @@
-//! Why the SDK could not connect: what the judge of the certificate found, and what TLS reports.
+//! Finds out why the SDK could not connect, from its error, the verdict on the certificate and the TLS alert.
 
 use std::{error::Error, io};
 
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::domain::sanitize;
 
-/// Why the SDK could not connect, given who judged the server's certificate. Where that stays in the dark, the server is asked
-/// once more.
+/// Why the SDK could not connect. `judge`: verified the server's certificate. If neither it nor the error has the cause, this
+/// connects once more.
 pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, judge: Option<&Judge>) -> ConnectError {
     let address = endpoint.address.clone();
     let plain = || match error {
@@ -25,7 +25,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
         return refused;
     }
-    // The status that carries the cause hides it from whoever asks the error itself.
+    // The outer error does not return the cause that its status carries.
     let cause = match error {
         ClientConnectError::SystemInfoCallError(status) => tls_cause(status),
         other => tls_cause(other),
@@ -35,7 +35,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
         Some(rustls::Error::InvalidMessage(_)) => return ConnectError::NotTls { address },
         Some(error) => return ConnectError::Tls { address, cause: sanitize(&error.to_string(), MAX_CAUSE_CHARS) },
         None if is_answer(error) => return plain(),
-        None => match find_out(endpoint, tls, judge).await {
+        None => match probe_again(endpoint, tls, judge).await {
             Some(Finding::NoHttp2 | Finding::Alert(AlertDescription::NoApplicationProtocol)) => {
                 return ConnectError::NoHttp2 { address };
             }
@@ -46,11 +46,11 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     match alert {
         Some(AlertDescription::NoApplicationProtocol) => ConnectError::NoHttp2 { address },
         Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
-        // The server gave up before it showed a certificate, so it is not about the client's.
+        // The server ended the handshake before its certificate, so the client's certificate is not the cause.
         Some(AlertDescription::HandshakeFailure) if judge.last().is_none() => {
-            ConnectError::Tls { address, cause: NOTHING_IN_COMMON.to_owned() }
+            ConnectError::Tls { address, cause: NO_COMMON_METHOD.to_owned() }
         }
-        // Before TLS 1.3 there was no alert of its own for that.
+        // TLS before 1.3 has no alert for a missing client certificate.
         Some(AlertDescription::HandshakeFailure | AlertDescription::BadCertificate) if tls.identity.is_none() => {
             ConnectError::IdentityWanted { address }
         }
@@ -62,18 +62,18 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     }
 }
 
-/// Why a handshake fails before any certificate.
-const NOTHING_IN_COMMON: &str = "the two sides have no method in common; supported are TLS 1.2 and 1.3, and a server \
+/// The cause of a handshake that fails before any certificate.
+const NO_COMMON_METHOD: &str = "the two sides have no method in common; supported are TLS 1.2 and 1.3, and a server \
                                  certificate whose key is ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
 
-/// Asks the server once more, on a connection of its own.
-async fn find_out(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
+/// Connects once more to find the cause.
+async fn probe_again(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
     let limit = endpoint.timeout;
     let stream = dial(endpoint).await.ok()?;
     probe(stream, endpoint.host(), tls, judge, limit).await
 }
 
-/// Whether the server itself answered, so that the connection is not what is wrong.
+/// Whether the server itself answered, so that the connection works.
 fn is_answer(error: &ClientConnectError) -> bool {
     matches!(error, ClientConnectError::SystemInfoCallError(status) if status.source().is_none())
 }
@@ -88,10 +88,10 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
     Some(match verdict {
         Verdict::UnknownIssuer => ConnectError::UnknownIssuer { address, issuer: shown.issuer.clone() },
         Verdict::NotValidForName | Verdict::NotValidForNameContext { .. } => {
-            let names = if shown.names.is_empty() { "no name at all".to_owned() } else { shown.names.join(", ") };
+            let names = if shown.names.is_empty() { "no name".to_owned() } else { shown.names.join(", ") };
             ConnectError::WrongName {
                 address,
-                asked: judgement.asked.clone(),
+                asked: judgement.expected.clone(),
                 names: sanitize(&names, MAX_CAUSE_CHARS),
             }
         }
@@ -102,14 +102,14 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
             ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
         }
         Verdict::Other(_) if shown.is_authority => {
-            let kind = if judgement.asked.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
-            ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.asked, MAX_CAUSE_CHARS), kind }
+            let kind = if judgement.expected.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+            ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.expected, MAX_CAUSE_CHARS), kind }
         }
         _ => ConnectError::BadServerCertificate { address, cause: cause() },
     })
 }
 
-/// Alerts with which a server refuses a client's certificate.
+/// Alerts that reject a client's certificate.
 const fn is_about_identity(alert: AlertDescription) -> bool {
     matches!(
         alert,
@@ -127,14 +127,14 @@ const fn is_about_identity(alert: AlertDescription) -> bool {
 
 fn words(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::UnknownCA => "it does not know the authority that signed it".to_owned(),
-        AlertDescription::CertificateExpired => "it says that it has expired".to_owned(),
-        AlertDescription::CertificateRevoked => "it says that it was revoked".to_owned(),
+        AlertDescription::UnknownCA => "it does not trust the authority that signed it".to_owned(),
+        AlertDescription::CertificateExpired => "expired".to_owned(),
+        AlertDescription::CertificateRevoked => "revoked".to_owned(),
         other => format!("{other:?}"),
     }
 }
 
-/// What TLS itself says, wherever in the chain of causes. An I/O error hides its inside from [`Error::source`].
+/// The TLS error in a chain of causes. [`Error::source`] of an I/O error skips the error inside it.
 fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,5 +1,4 @@
-//! The way to the server: its name is resolved and a connection is opened, directly or through the proxy. Each stage has
-//! its own limit on time and its own error.
+//! Opens a connection to an endpoint, directly or through its proxy. Each stage has its own time limit and its own error.
 
 use std::{io, net::IpAddr};
 
@@ -12,16 +11,18 @@ use super::{
     socket::{open, resolve},
 };
 
-/// Why no connection can be made, before anything was said on it.
+/// Why no connection was opened.
 #[derive(Debug)]
 pub(super) enum DialError {
-    /// The name has no address.
+    /// The name was not resolved.
     Name(io::Error),
+    /// The direct connection failed.
     Direct(io::Error),
+    /// The proxy made no tunnel.
     Proxy(Proxy, ProxyError),
 }
 
-/// A connection to the server, within the endpoint's timeout for each stage.
+/// Opens a connection, within the endpoint's timeout for each stage.
 pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
     let limit = endpoint.timeout;
     match &endpoint.proxy {
@@ -36,7 +37,7 @@ pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
     }
 }
 
-/// Distinguishes an address that nothing answers at from one that speaks something else.
+/// Checks that a connection can be opened, so that an unreachable address is not reported as a wrong protocol.
 pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
     let address = endpoint.address.clone();
     let host = endpoint.host().to_owned();
@@ -46,11 +47,11 @@ pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
             return Err(ConnectError::Proxy { proxy, origin, address, cause });
         }
         Err(DialError::Name(cause)) => ConnectError::UnknownHost { address, host, cause },
-        // What resets a connection at once is there.
+        // A program that resets the connection at once listens there.
         Err(DialError::Direct(cause)) if cause.kind() == io::ErrorKind::ConnectionReset => {
             not_temporal(endpoint, cause.to_string())
         }
-        // A server of ours speaks no TLS and runs on this machine, so elsewhere it would not be what was asked for.
+        // The embedded server has no TLS and runs on this machine only, so it would not replace this server.
         Err(DialError::Direct(cause)) => match endpoint.transport {
             Transport::Plaintext if is_this_machine(&host) => ConnectError::Unreachable { address, cause },
             _ => ConnectError::Absent { address, cause },
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_without_an_address_is_no_reason_to_start_a_server() {
+    async fn an_unresolved_name_does_not_suggest_starting_a_server() {
         for transport in [Transport::Plaintext, Transport::Tls(super::super::Tls::default())] {
             let endpoint = Endpoint { transport, ..endpoint("temporal.invalid:7233") };
             let said = refusal(&endpoint).await;
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_of_ours_is_advised_on_this_machine_only() {
+    async fn an_embedded_server_is_suggested_on_this_machine_only() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let near = endpoint(&closed.to_string());
         assert!(refusal(&near).await.contains("start a server there with: idempotence server"));

@@ -6,40 +6,43 @@ use secrecy::SecretString;
 
 use super::{codec::Codec, proxy::Proxy, tls::Tls};
 
-/// Where the server is, and who asks.
+/// A server and the identity of this client.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// `host:port`.
     pub address: String,
+    /// Plaintext or TLS.
     pub transport: Transport,
-    /// Sent with every call. Readable on the way without TLS.
+    /// Sent with every call. Without TLS it can be read on the network.
     pub api_key: Option<SecretString>,
-    /// Sent with every call: names in lower case, as gRPC has them, and values that may be secrets.
+    /// gRPC metadata of every call: names in lower case, and values that may be secrets.
     pub metadata: Vec<(String, SecretString)>,
-    /// What the connection goes through; `None`: it is made directly.
+    /// The proxy of the connection; `None`: a direct connection.
     pub proxy: Option<Proxy>,
-    /// The notice about a proxy that is named and not used.
+    /// A notice about a proxy that is set and not used, for the error of a failed connection.
     pub unused_proxy: Option<String>,
+    /// Namespace on the server.
     pub namespace: String,
-    /// Shown by Temporal beside what this process does.
+    /// Temporal shows it with every action of this process.
     pub identity: String,
-    /// How long a server may take to answer before it counts as silent.
+    /// Maximum time for each stage of connecting.
     pub timeout: Duration,
-    /// Encrypts what the server stores.
+    /// Encrypts the payloads that the server stores; `None`: they are not encrypted.
     pub codec: Option<Codec>,
 }
 
-/// What the connection is made of.
+/// How the connection is secured.
 #[derive(Debug, Clone, Default)]
 pub enum Transport {
-    /// Everybody on the way can read it.
+    /// Not encrypted: anyone on the network can read and alter it.
     #[default]
     Plaintext,
+    /// TLS with these settings.
     Tls(Tls),
 }
 
 impl Endpoint {
-    /// One without TLS, with 5 s to answer.
+    /// An endpoint without TLS and with a timeout of 5 s.
     #[must_use]
     pub fn plain(address: impl Into<String>, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
         Self {

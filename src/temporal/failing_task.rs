@@ -1,6 +1,5 @@
-//! A workflow task that fails again and again: the attempt that the server is at, why the first one failed, and the key
-//! that the order is encrypted with. Temporal retries such a task without end, and neither the workflow nor its result
-//! says so.
+//! A workflow task that fails repeatedly: the server's current attempt, why the task fails, and the key that encrypts the order.
+//! Temporal retries such a task without end, and neither the workflow nor its result reports it.
 
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
@@ -17,36 +16,38 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    codec::{Codec, encrypted_with, spell_out},
+    codec::{Codec, decode_messages, encrypted_with},
     link::{Link, limited},
 };
 use crate::domain::{is_worker_of_ours, sanitize};
 
-/// Characters of a worker's message that are kept.
+/// Maximum length of a worker's message.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// Events that are read from the end of the history. A failed task is among the last three.
-const EVENTS: i32 = 20;
+/// Number of events to read from the end of the history. A failed task is one of the last three.
+const HISTORY_PAGE_LEN: i32 = 20;
 
-/// A workflow task that has failed, and is tried again.
+/// A workflow task that has failed and is retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailingTask {
     /// The attempt that runs or comes next; at least 2.
     pub attempt: u32,
+    /// Why the task fails.
     pub cause: TaskFailure,
     /// `None`: the order is not encrypted, or its input could not be read.
     pub key: Option<OrderKey>,
 }
 
-/// The key that an order's input is encrypted with.
+/// The key that encrypts an order's input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderKey {
+    /// The key's id.
     pub id: String,
     /// Whether this client can decrypt with it.
     pub here: bool,
 }
 
-/// Why the first attempt failed.
+/// Why a workflow task fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskFailure {
     /// The worker's code does not fit the history.
@@ -57,28 +58,28 @@ pub enum TaskFailure {
     Commands { cause: &'static str, message: String, worker: String },
     /// The worker took the task and did not answer.
     TimedOut,
-    /// The server did not say.
+    /// The server does not report the cause.
     Unknown { why: String },
 }
 
 impl FailingTask {
-    /// What fails, why, and what to do, with the attempt that the server is at.
+    /// The message: what fails, why, what to do, and the current attempt.
     #[must_use]
     pub fn explain(&self) -> String {
         format!("{}; Temporal is at attempt {} of this workflow task", self.explain_cause(), self.attempt)
     }
 
-    /// The same without the attempt, so it changes only when the cause does.
+    /// The message without the attempt, so that it changes only with the cause.
     #[must_use]
     pub fn explain_cause(&self) -> String {
         let (text, fix) = self.cause.explain();
-        let key = self.key_that_may_lack().map_or_else(String::new, OrderKey::explain);
+        let key = self.missing_key().map_or_else(String::new, OrderKey::explain);
         format!("{}{key}. {fix}", text.trim_end_matches('.'))
     }
 
-    /// The key whose lack may be why the task fails.
+    /// The key that the worker may lack, if that would explain the failure.
     #[must_use]
-    pub fn key_that_may_lack(&self) -> Option<&OrderKey> {
+    pub fn missing_key(&self) -> Option<&OrderKey> {
         self.key.as_ref().filter(|_| self.cause.may_be_the_key())
     }
 }
@@ -103,22 +104,25 @@ impl TaskFailure {
     fn explain(&self) -> (String, &'static str) {
         match self {
             Self::NonDeterminism { message, worker } => (
-                format!("{worker} cannot go on with the workflow, as its code does not fit the history: {message}"),
-                "Run the version of the worker that began it, or terminate the workflow and start the order again",
+                format!(
+                    "{worker} cannot continue the workflow, because its code does not match the history: {message}"
+                ),
+                "Run the worker version that started it, or terminate the workflow and start the order again",
             ),
-            Self::Worker { message, worker } => {
-                (format!("{worker} cannot process the workflow: {message}"), "The order goes on when a worker can")
-            }
+            Self::Worker { message, worker } => (
+                format!("{worker} cannot process the workflow: {message}"),
+                "The order continues when a worker can process it",
+            ),
             Self::Commands { cause, message, worker } => (
-                format!("the server does not accept what {worker} asks for ({cause}): {message}"),
+                format!("the server does not accept the commands of {worker} ({cause}): {message}"),
                 "Run another version of the worker",
             ),
             Self::TimedOut => (
                 "a worker took the workflow task and did not answer in time".to_owned(),
-                "It crashed, hangs, or fails without a report: see its log",
+                "It crashed, hangs, or fails without a report; see its log",
             ),
             Self::Unknown { why } => {
-                (format!("the workflow task fails, and the server does not say why: {why}"), "See the worker's log")
+                (format!("the workflow task fails, and the server does not report why: {why}"), "See the worker's log")
             }
         }
     }
@@ -126,7 +130,7 @@ impl TaskFailure {
     /// Whether a worker without the key of the order would fail like this.
     fn may_be_the_key(&self) -> bool {
         match self {
-            // How another program's worker gets its key is not known here.
+            // The key settings of another program's worker are unknown.
             Self::Worker { worker, .. } => worker.strip_prefix("worker ").is_none_or(is_worker_of_ours),
             Self::TimedOut | Self::Unknown { .. } => true,
             Self::NonDeterminism { .. } | Self::Commands { .. } => false,
@@ -134,13 +138,13 @@ impl TaskFailure {
     }
 }
 
-/// Reads why the workflow task of a run fails: with one small call, or two if the history has more events than one call
-/// returns. `attempt`: the one that the server is at.
+/// Reads why the workflow task of a run fails, with one small call, or two if the history does not fit in one response.
+/// `attempt`: the server's current attempt.
 pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, attempt: u32) -> FailingTask {
     let request = GetWorkflowExecutionHistoryReverseRequest {
         namespace: link.client().namespace(),
         execution: Some(execution.clone()),
-        maximum_page_size: EVENTS,
+        maximum_page_size: HISTORY_PAGE_LEN,
         ..Default::default()
     };
     let (cause, first) = match link.service().get_workflow_execution_history_reverse(limited(request)).await {
@@ -158,7 +162,7 @@ pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, atte
     FailingTask { attempt, cause, key: first.and_then(|first| order_key(first, link.codec())) }
 }
 
-/// `None`: the server does not say.
+/// Reads the first event of a history. `None`: the server does not return it.
 async fn first_event(link: &Link, execution: WorkflowExecution) -> Option<HistoryEvent> {
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: link.client().namespace(),
@@ -185,19 +189,19 @@ fn last_failure(events: Vec<HistoryEvent>, codec: Option<&Codec>) -> TaskFailure
         match event.attributes {
             Some(Failed(attributes)) => return failure(attributes, codec),
             Some(TimedOut(_)) => return TaskFailure::TimedOut,
-            // What failed after that was not recorded.
+            // A later failure is not in the history.
             Some(WorkflowTaskCompletedEventAttributes(_)) => break,
             _ => {}
         }
     }
-    TaskFailure::Unknown { why: "its history has no failed task".to_owned() }
+    TaskFailure::Unknown { why: "the history has no failed task".to_owned() }
 }
 
 fn failure(attributes: WorkflowTaskFailedEventAttributes, codec: Option<&Codec>) -> TaskFailure {
     let cause = attributes.cause();
     let mut failure = attributes.failure.unwrap_or_default();
-    // This answer does not pass the SDK's converter.
-    spell_out(codec, &mut failure);
+    // The SDK's converter does not decode this response.
+    decode_messages(codec, &mut failure);
     let mut innermost = &failure;
     while let Some(cause) = innermost.cause.as_deref().filter(|cause| !cause.message.is_empty()) {
         innermost = cause;
@@ -300,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_and_a_history_that_does_not_say_are_told_apart() {
+    fn a_timeout_and_a_history_without_a_cause_are_distinguished() {
         let attributes = WorkflowTaskTimedOutEventAttributes::default();
         let timed_out = HistoryEvent { attributes: Some(TimedOut(attributes)), ..Default::default() };
         assert_eq!(last_failure(vec![timed_out, completed()], None), TaskFailure::TimedOut);

@@ -1,4 +1,4 @@
-//! The connection to the server: made with a limit on time, told apart by what is wrong, and asked for its health.
+//! The connection to the server. Connecting has a time limit and a distinct error per cause.
 
 use crate::domain::WorkflowId;
 use std::{
@@ -23,19 +23,19 @@ use super::{
     tls::{Judge, ServerCertificate},
 };
 
-/// The longest wait between two tries to connect.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Maximum delay between two connection attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// What a call does when the server does not answer.
+/// Whether calls are retried when the server does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// Fails at once: somebody watches, and the link says why and tries again.
+pub enum CallRetries {
+    /// A call fails at once. The caller reports the cause and retries.
     None,
-    /// The SDK's own retries, for up to 10 s.
-    Retries,
+    /// The SDK retries a call for up to 10 s.
+    Sdk,
 }
 
-/// A connection that works.
+/// A working connection. Cheap to clone.
 #[derive(Clone)]
 pub struct Link {
     client: Client,
@@ -51,25 +51,25 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects, and makes sure that the namespace is there.
+    /// Connects, and checks that the namespace exists.
     ///
     /// # Errors
-    /// [`ConnectError`], within a few times the endpoint's timeout whatever is at the other end.
-    pub async fn connect(endpoint: &Endpoint, patience: Patience) -> Result<Self, ConnectError> {
-        Self::connect_counted(endpoint, patience, None).await
+    /// [`ConnectError`] for each cause, within a few times the endpoint's timeout.
+    pub async fn connect(endpoint: &Endpoint, call_retries: CallRetries) -> Result<Self, ConnectError> {
+        Self::connect_counted(endpoint, call_retries, None).await
     }
 
-    /// As [`Self::connect`], with its calls counted.
+    /// As [`Self::connect`]. `exporter`: counts the calls of the connection.
     ///
     /// # Errors
     /// Those of [`Self::connect`].
     pub async fn connect_counted(
         endpoint: &Endpoint,
-        patience: Patience,
+        call_retries: CallRetries,
         exporter: Option<&Exporter>,
     ) -> Result<Self, ConnectError> {
         reach(endpoint).await?;
-        let (mut options, judge) = connection_options(endpoint, patience)?;
+        let (mut options, judge) = connection_options(endpoint, call_retries)?;
         options.metrics_meter = exporter.and_then(Exporter::client_meter);
         let converter = endpoint.codec.as_ref().map(Codec::data_converter);
         let client = ClientOptions::new(endpoint.namespace.clone()).maybe_data_converter(converter).build();
@@ -91,44 +91,44 @@ impl Link {
         Ok(link)
     }
 
-    /// A fresh server knows its namespaces a moment after it answers, so its caller may want to ask again.
+    /// Checks that the namespace exists. A new server has its namespaces a moment after it answers, so callers may retry.
     async fn check_namespace(&self, endpoint: &Endpoint) -> Result<(), ConnectError> {
         let request = DescribeNamespaceRequest { namespace: endpoint.namespace.clone(), ..Default::default() };
         let mut request = request.into_request();
         request.set_timeout(endpoint.timeout);
-        let asked = self.service().describe_namespace(request).await;
-        asked.map(drop).map_err(|status| of_status(&status, endpoint))
+        let answer = self.service().describe_namespace(request).await;
+        answer.map(drop).map_err(|status| of_status(&status, endpoint))
     }
 
-    /// The workflow id for one that is `made` from an order's id. Where payloads are encrypted, it has a keyed hash in place of
-    /// what would tell the order: the same one for the same id, so that a second start still joins the first, as long as
-    /// the same key encrypts.
+    /// The workflow id to send for an `id` that was made from an order's id. If payloads are encrypted, it has a keyed hash in
+    /// place of the order's id. Equal ids have equal hashes while the key stays the same, so a second start joins the first.
     #[must_use]
-    pub fn conceal(&self, made: &str) -> String {
+    pub fn conceal(&self, id: &str) -> String {
         match &self.codec {
-            Some(codec) => WorkflowId::of_order(&codec.ring().pseudonym(made)).into(),
-            None => made.to_owned(),
+            Some(codec) => WorkflowId::of_order(&codec.ring().pseudonym(id)).into(),
+            None => id.to_owned(),
         }
     }
 
-    /// What the server showed; `None` without TLS.
+    /// The server's certificate; `None` without TLS.
     #[must_use]
     pub const fn certificate(&self) -> Option<&ServerCertificate> {
         self.certificate.as_ref()
     }
 
+    /// The SDK's client.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What this link's payloads are encrypted with; `None` where they travel in clear.
+    /// The codec that encrypts this link's payloads; `None` if they are not encrypted.
     #[must_use]
     pub const fn codec(&self) -> Option<&Codec> {
         self.codec.as_ref()
     }
 
-    /// The id of the key that this link's payloads are encrypted with; `None` where they travel in clear.
+    /// The id of the key that encrypts this link's payloads; `None` if they are not encrypted.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.codec.as_ref().map(|codec| codec.ring().active().as_str())
@@ -138,18 +138,18 @@ impl Link {
         self.client.connection().workflow_service()
     }
 
-    /// Asks whether the server still answers. One small call.
+    /// Checks that the server still answers, with one small call.
     ///
     /// # Errors
-    /// [`ConnectError::Lost`].
+    /// [`ConnectError::Lost`] if it does not answer within 2 s.
     pub async fn check(&self) -> Result<(), ConnectError> {
-        let asked = self.service().get_system_info(limited(GetSystemInfoRequest::default())).await;
+        let answer = self.service().get_system_info(limited(GetSystemInfoRequest::default())).await;
         let lost = |status| ConnectError::Lost { address: self.address.clone(), cause: status_cause(&status) };
-        asked.map(drop).map_err(lost)
+        answer.map(drop).map_err(lost)
     }
 }
 
-/// A request that the server must answer soon.
+/// A request with a timeout of 2 s.
 pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
     let mut request = request.into_request();
     request.set_timeout(Duration::from_secs(2));
@@ -159,7 +159,7 @@ pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
 /// The SDK's options for an endpoint, and the judge of the certificate that the server presents.
 fn connection_options(
     endpoint: &Endpoint,
-    patience: Patience,
+    call_retries: CallRetries,
 ) -> Result<(ConnectionOptions, Option<Judge>), ConnectError> {
     let (scheme, tls) = match &endpoint.transport {
         Transport::Plaintext => ("http", None),
@@ -167,9 +167,9 @@ fn connection_options(
     };
     let url = Url::parse(&format!("{scheme}://{}", endpoint.address))
         .map_err(|error| ConnectError::Address { address: endpoint.address.clone(), cause: error.to_string() })?;
-    let retries = match patience {
-        Patience::None => RetryOptions::no_retries(),
-        Patience::Retries => RetryOptions::default(),
+    let retries = match call_retries {
+        CallRetries::None => RetryOptions::no_retries(),
+        CallRetries::Sdk => RetryOptions::default(),
     };
     let (tls, judge) = tls.unzip();
     let metadata: HashMap<_, _> =
@@ -184,17 +184,17 @@ fn connection_options(
         .build();
     if let Some(proxy) = &endpoint.proxy {
         options.http_connect_proxy = Some(proxy.options());
-        // The proxy resolves the name; the library refuses to do both.
+        // The proxy resolves the name. The library does not accept both options.
         options.dns_load_balancing = None;
     }
     Ok((options, judge))
 }
 
-/// How long to wait before try number `attempt` (from 1): doubling from a quarter of a second, at most 5 s.
+/// The delay before attempt number `attempt`, counted from 1: doubles from 250 ms, at most 5 s.
 #[must_use]
 pub fn backoff(attempt: u32) -> Duration {
     let doubled = Duration::from_millis(250).saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));
-    doubled.min(LONGEST_WAIT)
+    doubled.min(MAX_BACKOFF)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What a worker counts, and the endpoint where Prometheus fetches it: the SDK's own figures and ours, from one meter.
+//! A worker's metrics, and the endpoint for Prometheus. The SDK's metrics and this program's come from one meter.
 //!
-//! A label holds one of a few words that are known beforehand, never an order's id or an error's text: each value of a
-//! label is a series that Prometheus keeps, and the endpoint asks nobody who he is. A process that a fault kills takes
-//! its figures with it; the journal is what knows them all.
+//! A label has one of a few fixed values, never an order's id or an error's text: Prometheus keeps a series per value, and the
+//! endpoint has no authentication. The metrics of a process that a fault kills are lost; the journal has every attempt.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,31 +17,29 @@ use crate::{
     faults::Point,
 };
 
-/// The path below the address; every other one is answered with 404.
+/// Path of the page. Every other path is answered with 404.
 pub const PATH: &str = "/metrics";
 
-/// A commit is a write and a sync: half a millisecond on a fast disk, and seconds on one that is in trouble.
+/// Buckets of the commit latency. A commit is a write and a sync: 0.5 ms on a fast disk, seconds on a failing one.
 const COMMIT_SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// The exporter puts the unit behind it.
+/// Name of the commit latency. The exporter appends the unit.
 const COMMIT: &str = "idempotence_commit_latency";
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
     #[error(
-        "the metrics cannot be served at {address}: something listens there already, as another worker with the same \
-         setting would; stop it, or give this worker another port (0 takes any that is free)"
+        "the metrics cannot be served at {address}: the port is in use, perhaps by another worker with the same setting; \
+         stop it, or use another port (0 chooses a free one)"
     )]
     InUse { address: SocketAddr },
-    #[error(
-        "the metrics cannot be served at {address}: {cause}; name an address of this machine and a port above 1023"
-    )]
+    #[error("the metrics cannot be served at {address}: {cause}; use an address of this machine and a port above 1023")]
     Address { address: SocketAddr, cause: String },
-    #[error("the metrics cannot be served at {address} before the program's runtime is there; this is a mistake in it")]
+    #[error("the metrics cannot be served at {address} outside of an async runtime; this is a bug in the program")]
     NoRuntime { address: SocketAddr },
 }
 
-/// An endpoint that Prometheus can ask, for as long as this lives.
+/// The endpoint for Prometheus. Dropping it closes the endpoint.
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
@@ -51,14 +48,14 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Listens at `address`, and answers `GET /metrics` there.
+    /// Listens at `address`, and answers `GET /metrics`.
     ///
     /// All names on the page follow Prometheus' conventions: counters end in `_total`, latencies in `_seconds`.
     ///
     /// # Errors
-    /// [`MetricsError`].
+    /// [`MetricsError`] if the address cannot be listened on, or there is no async runtime.
     pub fn start(address: SocketAddr) -> Result<Self, MetricsError> {
-        // The exporter would panic without one.
+        // The exporter panics without a runtime.
         if Handle::try_current().is_err() {
             return Err(MetricsError::NoRuntime { address });
         }
@@ -74,25 +71,25 @@ impl Exporter {
         Ok(Self { address: started.bound_addr, meter: started.meter, listener: started.abort_handle })
     }
 
-    /// Where it listens: with the port that it got, if it was to take any.
+    /// The address, with the actual port if it was 0.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Our own figures, on the same page as the SDK's.
+    /// This program's metrics, on the same page as the SDK's.
     #[must_use]
     pub fn figures(&self) -> Figures {
         Figures(Some(Arc::new(Instruments::new(Arc::clone(&self.meter)))))
     }
 
-    /// For the SDK's worker.
+    /// Telemetry options for the SDK's worker.
     #[must_use]
     pub fn telemetry(&self) -> TelemetryOptions {
         TelemetryOptions::builder().metrics(Arc::clone(&self.meter)).build()
     }
 
-    /// For the SDK's connection: counts and times its calls. A bare meter would leave the `temporal_` off their names.
+    /// Meter for the SDK's connection, which counts and times its calls. A plain meter would omit the prefix `temporal_`.
     #[must_use]
     pub fn client_meter(&self) -> Option<TemporalMeter> {
         telemetry_init(self.telemetry()).ok()?.get_temporal_metric_meter()
@@ -112,8 +109,8 @@ fn refused(address: SocketAddr, error: &anyhow::Error) -> MetricsError {
     }
 }
 
-/// The outcomes that are counted, one for each run of a workflow, as its first activity reports it. An answer that comes
-/// too late for the server counts in addition to the answer of the retry.
+/// The outcomes that are counted once per run of a workflow, as its first activity reports them. A result that is too late for
+/// the server is counted in addition to the result of the retry.
 const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
     OrderOutcome::Applied,
     OrderOutcome::Replayed,
@@ -122,7 +119,7 @@ const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
     OrderOutcome::Conflict,
 ];
 
-/// Our own figures; without an endpoint they are nowhere, and cost nothing.
+/// This program's metrics. Without an endpoint nothing is recorded.
 #[derive(Debug, Clone)]
 pub struct Figures(Option<Arc<Instruments>>);
 
@@ -138,7 +135,7 @@ impl Figures {
         }
     }
 
-    /// An attempt has ended.
+    /// Counts an attempt that has ended.
     pub(super) fn attempt(&self, activity: Activity, attempt: Attempt, completed: bool) {
         if let Some(instruments) = &self.0 {
             instruments.attempt(activity, completed, 1);
@@ -146,7 +143,7 @@ impl Figures {
         }
     }
 
-    /// The ledger knew an effect.
+    /// Counts an effect that the ledger replayed.
     pub(super) fn replay(&self, activity: Activity) {
         if let Some(instruments) = &self.0 {
             instruments.replay(activity, 1);
@@ -159,7 +156,7 @@ impl Figures {
         }
     }
 
-    /// The store took this long to answer, whatever the answer was.
+    /// Records the duration of a commit, also of a failed one.
     pub(super) fn commit(&self, took: Duration) {
         if let Some(Instruments { meter, commits, .. }) = self.0.as_deref() {
             commits.record(took, &meter.new_attributes(NewAttributes::default()));
@@ -187,19 +184,19 @@ impl Instruments {
     fn new(meter: Arc<dyn CoreMeter>) -> Self {
         let counter = |name, description| meter.counter(parameters(name, description));
         let instruments = Self {
-            orders: counter("idempotence_orders", "Orders, by how they came out"),
-            attempts: counter("idempotence_attempts", "Attempts of activities that have ended, by result"),
-            retries: counter("idempotence_retries", "Attempts that have ended and were not an activity's first"),
-            replays: counter("idempotence_replays", "Effects that the ledger knew and did not make again"),
-            faults: counter("idempotence_faults_injected", "Faults that were injected, by where they struck"),
-            commits: meter.histogram_duration(parameters(COMMIT, "How long the store took to answer a commit")),
+            orders: counter("idempotence_orders", "Orders, by outcome"),
+            attempts: counter("idempotence_attempts", "Ended attempts of activities, by result"),
+            retries: counter("idempotence_retries", "Ended attempts that were not the first of their activity"),
+            replays: counter("idempotence_replays", "Effects that the ledger replayed and did not apply again"),
+            faults: counter("idempotence_faults_injected", "Injected faults, by point"),
+            commits: meter.histogram_duration(parameters(COMMIT, "Duration of a commit in the store")),
             meter,
         };
         instruments.show_zeros();
         instruments
     }
 
-    /// A series that begins with its first event hides that event from Prometheus' `rate`.
+    /// Creates every series with 0. Prometheus' `rate` misses the first event of a series that starts with it.
     fn show_zeros(&self) {
         for outcome in COUNTED_OUTCOMES {
             self.order(outcome, 0);
@@ -242,7 +239,7 @@ impl Instruments {
     }
 }
 
-/// The SDK's name for this label, so that its series and ours can be joined.
+/// The label of an activity, with the SDK's name, so that both series can be joined.
 const fn of(activity: Activity) -> (&'static str, &'static str) {
     ("activity_type", activity.name())
 }
@@ -281,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_has_every_series_from_the_start_and_then_what_happened() {
+    async fn a_page_has_every_series_from_the_start_and_then_the_counts() {
         let exporter = Exporter::start(anywhere()).unwrap();
         let figures = exporter.figures();
         let zeros = [
@@ -320,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_in_use_is_said_and_is_free_again_after_the_exporter() {
+    async fn an_address_in_use_is_an_error_and_is_free_after_the_exporter() {
         let first = Exporter::start(anywhere()).unwrap();
         let address = first.address();
         let refused = Exporter::start(address).unwrap_err();
@@ -348,12 +345,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_runtime_it_is_an_error_and_no_panic() {
+    fn without_a_runtime_it_fails_without_a_panic() {
         assert!(matches!(Exporter::start(anywhere()), Err(MetricsError::NoRuntime { .. })));
     }
 
     #[test]
-    fn no_figures_are_counted_where_nobody_asked_for_them() {
+    fn nothing_is_counted_without_an_exporter() {
         let figures = Figures::none();
         figures.order(OrderOutcome::Rejected);
         figures.attempt(Activity::SupplierOrder, Attempt::FIRST, true);

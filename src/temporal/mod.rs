@@ -46,8 +46,8 @@ mod workflow;
 /// The version of the SDK that `Cargo.toml` pins.
 pub const SDK_VERSION: &str = "1.1.1";
 
-/// Where the SDK logs retries of its calls. Each of a worker's 40 polls logs an error for each: 127 MB a day without a
-/// server, whose loss is in a line of ours.
+/// Log target of the SDK's call retries. Without a server a worker's 40 polls would log 127 MB of errors a day; this program logs
+/// the loss of the server itself.
 pub const RETRY_LOG_TARGET: &str = "temporalio_client::retry";
 
 pub use codec::{Codec, DecodeError, EncodeError};
@@ -56,11 +56,11 @@ pub use connect_error::ConnectError;
 pub use describe::{DescribeError, Described, describe};
 pub use endpoint::{Endpoint, Transport};
 pub use failing_task::{FailingTask, TaskFailure};
-pub use link::{Link, Patience, backoff};
+pub use link::{CallRetries, Link, backoff};
 pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
 pub use open_runs::{OpenRun, open_runs};
 pub use operate::{OperateError, cancel, retry_now};
-pub use presence::{PollerWatch, Pollers, Presence, look_for_worker};
+pub use presence::{PollerWatch, Pollers, Presence, find_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
 pub use proxy::{Proxy, ProxyError};
 pub use starter::{StartError, StartRequest, Started, Watch, WatchError, start, start_limited, watch};

@@ -1,4 +1,4 @@
-//! Open runs of our workflows on a task queue, also those that other programs started.
+//! Lists the open runs of the Inventory Workflow on a task queue, also those that other programs started.
 
 use std::time::SystemTime;
 
@@ -9,23 +9,27 @@ use tonic::Status;
 use super::link::{Link, limited};
 use crate::domain::UnixMillis;
 
-/// The newest open runs that one listing returns.
+/// Maximum number of runs per listing.
 const MAX_RUNS: i32 = 200;
 
-/// The workflow types that our workers run.
-const TYPES: [&str; 2] = ["InventoryWorkflow", "InventoryTask"];
+/// Workflow types of the workers.
+const WORKFLOW_TYPES: [&str; 2] = ["InventoryWorkflow", "InventoryTask"];
 
+/// An open run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRun {
+    /// Workflow id.
     pub workflow: String,
+    /// Run id.
     pub run: String,
+    /// When it was started.
     pub started: UnixMillis,
 }
 
-/// Lists the newest open runs. Visibility is eventually consistent: one that has just ended may still be listed.
+/// Lists the newest open runs. Visibility is eventually consistent: a run that has just ended may still be listed.
 ///
 /// # Errors
-/// The server's status.
+/// The server's status, if it does not list them.
 pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, Status> {
     let request = ListWorkflowExecutionsRequest {
         namespace: link.client().namespace(),
@@ -39,8 +43,8 @@ pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, St
         let started = info.start_time.and_then(|time| SystemTime::try_from(time).ok());
         let started = started.and_then(|started| started.duration_since(SystemTime::UNIX_EPOCH).ok());
         let started = started.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default();
-        // A filter on the server that matches too much must not bring strangers in.
-        let is_ours = info.r#type.is_some_and(|kind| TYPES.contains(&kind.name.as_str()));
+        // Check again, in case the filter on the server matches other workflows.
+        let is_ours = info.r#type.is_some_and(|kind| WORKFLOW_TYPES.contains(&kind.name.as_str()));
         let run = OpenRun { workflow: execution.workflow_id, run: execution.run_id, started: UnixMillis(started) };
         is_ours.then_some(run)
     });
@@ -48,7 +52,7 @@ pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, St
 }
 
 fn query(task_queue: &str) -> String {
-    let types = TYPES.map(|name| format!("'{name}'")).join(", ");
+    let types = WORKFLOW_TYPES.map(|name| format!("'{name}'")).join(", ");
     let queue = task_queue.replace('\\', "\\\\").replace('\'', "\\'");
     format!("TaskQueue = '{queue}' AND ExecutionStatus = 'Running' AND WorkflowType IN ({types})")
 }
@@ -58,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quote_in_the_name_of_a_queue_ends_no_string() {
+    fn a_quote_in_the_name_of_a_queue_is_escaped() {
         let wanted = "TaskQueue = 'a\\'b' AND ExecutionStatus = 'Running' AND WorkflowType IN \
                       ('InventoryWorkflow', 'InventoryTask')";
         assert_eq!(query("a'b"), wanted);

@@ -1,4 +1,4 @@
-//! What an operator can do to a workflow run: bring its next attempt forward, and ask it to cancel.
+//! Operations on a workflow run: retry now and cancel.
 
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
@@ -13,39 +13,40 @@ use super::{
 };
 use crate::domain::{Activity, PendingActivity, PendingState, sanitize};
 
-/// The longest id in a message.
-const LONGEST: usize = 200;
+/// Maximum length of an id in a message.
+const MAX_ID_CHARS: usize = 200;
 
+/// Why an operation was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
-    #[error("'{workflow}' has ended; there is nothing left to do about it")]
+    #[error("'{workflow}' has ended already")]
     Ended { workflow: String },
-    #[error("'{workflow}' has no {activity} under way; look again once that has begun")]
+    #[error("'{workflow}' has no pending {activity}; try again when it has started")]
     NotPending { workflow: String, activity: Activity },
     #[error(
-        "attempt {attempt} of {activity} runs, so there is no wait to cut short; a reset now would make Temporal refuse \
-         its answer. Try again when it has failed"
+        "attempt {attempt} of {activity} is running, so there is no delay to skip; Temporal would refuse its result after a \
+         reset. Try again when it has failed"
     )]
     Running { activity: Activity, attempt: u32 },
-    #[error("this server cannot do that ({cause}); it takes one of version 1.28 or newer")]
+    #[error("this server does not support it ({cause}); version 1.28 or newer does")]
     TooOld { cause: String },
-    #[error("the server did not take it: {cause}; try again when it answers")]
+    #[error("the server did not accept the request: {cause}; try again when it answers")]
     Unanswered { cause: String },
     #[error(transparent)]
     Undescribed(#[from] DescribeError),
 }
 
-/// Temporal's activity reset: the next attempt of the activity comes now instead of after its wait. Its number is 1
-/// again, and the waits after it start over. Gives back the number that it would have had.
+/// Resets an activity, so that its next attempt starts now. The attempt's number is 1 again, and the retry delays start over.
+/// Returns the number that the attempt would have had.
 ///
-/// An attempt that runs is left alone. The server would count from 1 all the same, and refuse that attempt's answer,
-/// as its number no longer fits; only its timeout would bring the next one.
+/// A running attempt is not reset. The server would count from 1 and refuse the attempt's result, and only its timeout would
+/// start the next one.
 ///
 /// # Errors
-/// [`OperateError`].
+/// [`OperateError`] if the run has ended, no delay is pending, or the server does not accept the request.
 pub async fn retry_now(link: &Link, workflow: &str, run: &str, activity: Activity) -> Result<u32, OperateError> {
     let pending = open(link, workflow, run).await?.pending.into_iter().find(|pending| pending.activity == activity);
-    let not_pending = || OperateError::NotPending { workflow: sanitize(workflow, LONGEST), activity };
+    let not_pending = || OperateError::NotPending { workflow: sanitize(workflow, MAX_ID_CHARS), activity };
     let PendingActivity { attempt, state, .. } = pending.ok_or_else(not_pending)?;
     if matches!(state, PendingState::Started | PendingState::CancelRequested) {
         return Err(OperateError::Running { activity, attempt });
@@ -59,35 +60,35 @@ pub async fn retry_now(link: &Link, workflow: &str, run: &str, activity: Activit
     };
     match link.service().reset_activity(limited(request)).await {
         Ok(_) => Ok(attempt),
-        // It was there a moment ago.
+        // The activity ended after the description.
         Err(status) if status.code() == Code::NotFound => Err(not_pending()),
         Err(status) => Err(refused(&status)),
     }
 }
 
-/// Asks the workflow to cancel. It ends as cancelled once a worker has told it so; an effect that is committed stays.
+/// Requests the cancellation of a workflow. It ends when a worker has processed the request; committed effects stay.
 ///
 /// # Errors
-/// [`OperateError`].
+/// [`OperateError`] if the run has ended or the server does not accept the request.
 pub async fn cancel(link: &Link, workflow: &str, run: &str) -> Result<(), OperateError> {
-    // The server takes the request for a run that has ended too, and does nothing.
+    // The server accepts the request also for a run that has ended, and ignores it.
     open(link, workflow, run).await?;
     let request = RequestCancelWorkflowExecutionRequest {
         namespace: link.client().namespace(),
         workflow_execution: Some(execution(workflow, run)),
         identity: link.client().identity(),
         request_id: uuid::Uuid::new_v4().to_string(),
-        reason: "asked for at the dashboard".to_owned(),
+        reason: "requested in the dashboard".to_owned(),
         ..Default::default()
     };
     let answer = link.service().request_cancel_workflow_execution(limited(request)).await;
     answer.map(drop).map_err(|status| refused(&status))
 }
 
-/// What the server says of a run that has not ended.
+/// Describes a run, and fails if it has ended.
 async fn open(link: &Link, workflow: &str, run: &str) -> Result<Described, OperateError> {
     let described = describe(link, workflow, run).await?;
-    let ended = || OperateError::Ended { workflow: sanitize(workflow, LONGEST) };
+    let ended = || OperateError::Ended { workflow: sanitize(workflow, MAX_ID_CHARS) };
     described.open.then_some(described).ok_or_else(ended)
 }
 

@@ -1,4 +1,4 @@
-//! The JSON of a payload, or why it has none. An object must not name a field twice, and a number must not be rounded.
+//! Reads the JSON of a payload. An object must not contain a field twice, and a number must not be rounded.
 
 use std::fmt;
 
@@ -11,24 +11,24 @@ use temporalio_common::{data_converters::PayloadConversionError, protos::tempora
 
 use crate::{domain::sanitize, rounded::find_rounded};
 
-/// Characters of a wrong value that a message shows.
+/// Maximum length of a wrong value in a message.
 pub(super) const MAX_SHOWN_CHARS: usize = 40;
 
-/// Characters of a JSON parser's message that are kept.
+/// Maximum length of a JSON parser's message.
 const MAX_PROBLEM_CHARS: usize = 200;
 
-/// What an order's payload is expected to be, as part of a message.
+/// The expected form of an order, as part of a message.
 pub(super) const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
 
-/// The text of a payload as JSON, or what it is instead.
+/// Reads the JSON of a payload. The inner error says what the payload has in place of JSON.
 ///
 /// # Errors
-/// Another worker may be able to read it.
+/// The payload is encrypted or encoded. Another worker may be able to read it, so the workflow task must be retried.
 pub(super) fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionError> {
     let text = |key: &str| payload.metadata.get(key).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let encoding = text("encoding").unwrap_or_default();
     let shut = |message: String| {
-        // The SDK reports only that the workflow could not be created.
+        // The SDK reports only that the workflow could not be created, so the cause is logged here.
         tracing::warn!("{message}");
         Err(PayloadConversionError::EncodingError(message.into()))
     };
@@ -38,17 +38,17 @@ pub(super) fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadCo
         "binary/encrypted" => {
             let key = sanitize(&text("encryption-key-id").unwrap_or_default(), MAX_SHOWN_CHARS);
             shut(if key.is_empty() {
-                "the payload is encrypted and does not say with which key, so no worker of this program can read it; its \
-                 sender has to set 'encryption-key-id' in the payload's metadata"
+                "the payload is encrypted and has no key id, so no worker of this program can read it; its \
+                 sender must set 'encryption-key-id' in the payload's metadata"
                     .to_owned()
             } else {
                 format!(
-                    "the payload is encrypted with the key '{key}', and this worker has no key; start it with \
+                    "the payload is encrypted with the key '{key}', and this worker has no keys; start it with \
                      ENCRYPT_PAYLOAD=true, DATACONVERTER_ENCRYPTION_KEY_ID={key} and the same key"
                 )
             })
         }
-        // What codecs make. Those two are made by converters.
+        // Encodings of codecs. The two exceptions are encodings of converters.
         codec if codec.starts_with("binary/") && !matches!(codec, "binary/plain" | "binary/protobuf") => {
             let codec = sanitize(codec, MAX_SHOWN_CHARS);
             shut(format!("the payload's encoding is '{codec}', which this worker cannot read; its sender has a codec"))
@@ -69,12 +69,12 @@ fn plain_json(text: &[u8]) -> Result<Value, String> {
         None => Ok(value),
         Some(number) => {
             let number = sanitize(number, MAX_SHOWN_CHARS);
-            Err(format!("expected numbers that are kept as they are written, found {number}, which would be rounded"))
+            Err(format!("expected numbers without rounding, found {number}, which would be rounded"))
         }
     }
 }
 
-/// JSON whose objects name no field twice: which of the two would count is anybody's guess.
+/// JSON whose objects contain no field twice, since it would be unclear which value counts.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

@@ -5,10 +5,10 @@
 //! | source | covers | limits |
 //! | --- | --- | --- |
 //! | `ListWorkers` | workers that send heartbeats | the time is the worker's own clock; old servers lack the call |
-//! | `DescribeTaskQueue` | everything that polls, of any SDK | the server lists a poller for minutes after its death |
+//! | `DescribeTaskQueue` | pollers of any SDK | the server lists a poller for minutes after it died |
 //!
-//! No clock of this machine is compared with another one. A worker lives while its time advances between two looks;
-//! how long it may stand still follows from its own interval, measured on our monotonic clock.
+//! Clocks of different machines are never compared. A worker is alive while its reported time advances between two queries. How
+//! long the time may stay unchanged follows from the worker's own interval, measured on the local monotonic clock.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -28,83 +28,86 @@ use tonic::{Code, Status};
 use super::link::{Link, limited};
 use crate::domain::{is_worker_of_ours, sanitize};
 
-/// A worker whose heartbeat is late by this factor counts as dead.
-const LATE: f64 = 2.5;
+/// A worker counts as dead after this many heartbeat intervals without a heartbeat.
+const LATE_FACTOR: f64 = 2.5;
 
-/// Bounds of a worker's heartbeat interval: the fastest that Temporal allows, and the default of its SDKs.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest heartbeat interval that Temporal allows, and the default of its SDKs.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Heartbeats up to this interval are observed before a verdict; slower ones are believed at once.
-const QUICK_INTERVAL: Duration = Duration::from_secs(5);
+/// Heartbeats with at most this interval are observed before a decision. Slower ones count at once.
+const MAX_OBSERVED_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A long poll ends after 60 s at the server, so a living poller asks again within this time.
-const POLL_SILENCE: Duration = Duration::from_secs(75);
+/// Maximum time between two polls of a live poller. The server ends a long poll after 60 s.
+const MAX_POLL_GAP: Duration = Duration::from_secs(75);
 
-/// How long [`look_for_worker`] observes heartbeats that may be a dead worker's, and the pause between two looks.
-const OBSERVE: Duration = Duration::from_millis(2_600);
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Maximum time for which [`find_worker`] observes heartbeats that may be a dead worker's, and its query interval.
+const OBSERVATION_TIMEOUT: Duration = Duration::from_millis(2_600);
+const QUERY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Limits of one listing: workers per page, and pages.
+/// Maximum number of workers per page, and of pages per listing.
 const PAGE_SIZE: i32 = 1_000;
 const MAX_PAGES: usize = 50;
 
+/// Maximum length of an identity.
 const MAX_IDENTITY_CHARS: usize = 120;
 
-/// The workers that poll a task queue.
+/// Whether a worker polls a task queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    Nobody,
-    /// A worker, by its identity.
+    /// No worker polls.
+    Absent,
+    /// A worker polls.
     Polling {
+        /// The worker's identity.
         identity: String,
     },
 }
 
-/// The result of one look.
+/// Result of one query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pollers {
     /// Identities of the workers that poll, sorted.
     pub identities: Vec<String>,
-    /// Some of them are known by an old heartbeat only, which the next looks confirm or refute.
+    /// Some of them have only an old heartbeat, which the next queries confirm or refute.
     pub unsettled: bool,
 }
 
-/// Looks for a worker on `task_queue`. Takes up to 3 s if a dead worker has left a heartbeat.
+/// Returns whether a worker polls `task_queue`. Takes up to 3 s if a dead worker has left a heartbeat.
 ///
 /// # Errors
 /// The server's status, if it answers neither of the two calls.
-pub async fn look_for_worker(link: &Link, task_queue: &str) -> Result<Presence, Status> {
+pub async fn find_worker(link: &Link, task_queue: &str) -> Result<Presence, Status> {
     let since = Instant::now();
     let mut watch = PollerWatch::default();
     loop {
-        let pollers = watch.look(link, task_queue).await?;
-        if !pollers.unsettled || since.elapsed() > OBSERVE {
+        let pollers = watch.query(link, task_queue).await?;
+        if !pollers.unsettled || since.elapsed() > OBSERVATION_TIMEOUT {
             let identity = pollers.identities.into_iter().next();
-            return Ok(identity.map_or(Presence::Nobody, |identity| Presence::Polling { identity }));
+            return Ok(identity.map_or(Presence::Absent, |identity| Presence::Polling { identity }));
         }
-        sleep(LOOK_AGAIN).await;
+        sleep(QUERY_INTERVAL).await;
     }
 }
 
-/// Remembers what earlier looks saw, so that a later one can tell the living from the dead.
+/// Keeps the results of earlier queries, by which live workers are distinguished from dead ones.
 #[derive(Debug, Default)]
 pub struct PollerWatch {
     /// By worker instance.
     heartbeats: HashMap<String, Sign>,
     /// By queue type and identity.
     polls: HashMap<(i32, String), Sign>,
-    /// Whether this server takes heartbeats, once it has said so.
-    takes_heartbeats: Option<bool>,
+    /// Whether this server supports heartbeats; `None`: not known yet.
+    supports_heartbeats: Option<bool>,
 }
 
-/// The latest time that one sender reported on its own clock.
+/// The latest time that a worker or poller reported on its own clock.
 #[derive(Debug, Clone, Copy)]
 struct Sign {
     reported: SystemTime,
-    /// When this value was first seen here.
+    /// When this value was first received.
     since: Instant,
-    /// It has advanced since the first look.
+    /// It has advanced since the first query.
     advanced: bool,
 }
 
@@ -120,7 +123,7 @@ impl Sign {
     }
 }
 
-/// What one heartbeat says.
+/// A worker's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Heartbeat {
     instance: String,
@@ -130,7 +133,7 @@ struct Heartbeat {
     interval: Duration,
 }
 
-/// What the server says of one poller.
+/// A poller, as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Poll {
     /// `TaskQueueType`.
@@ -141,20 +144,20 @@ struct Poll {
 }
 
 impl PollerWatch {
-    /// Asks the server once.
+    /// Queries the server once.
     ///
     /// # Errors
     /// The server's status, if it answers neither of the two calls.
-    pub async fn look(&mut self, link: &Link, task_queue: &str) -> Result<Pollers, Status> {
+    pub async fn query(&mut self, link: &Link, task_queue: &str) -> Result<Pollers, Status> {
         let (heartbeats, polls) = tokio::join!(heartbeats(link, task_queue), polls(link, task_queue));
         if let (Err(status), Err(_)) = (&heartbeats, &polls) {
             return Err(status.clone());
         }
-        if self.takes_heartbeats.is_none() && heartbeats.is_ok() {
-            self.takes_heartbeats = takes_heartbeats(link).await.ok();
+        if self.supports_heartbeats.is_none() && heartbeats.is_ok() {
+            self.supports_heartbeats = supports_heartbeats(link).await.ok();
         }
-        // The other source decides alone.
-        let note = |call: &str, status: &Status| tracing::debug!(%status, call, "no answer about workers");
+        // If one call fails, the other source decides alone.
+        let note = |call: &str, status: &Status| tracing::debug!(%status, call, "the server does not list workers");
         let heartbeats = heartbeats.inspect_err(|status| note("ListWorkers", status)).ok();
         let polls = polls.inspect_err(|status| note("DescribeTaskQueue", status)).ok();
         Ok(self.judge(&heartbeats.unwrap_or_default(), polls.as_deref(), Instant::now()))
@@ -169,37 +172,37 @@ impl PollerWatch {
         for heartbeat in heartbeats {
             let Some(sign) = self.heartbeats.get(&heartbeat.instance) else { continue };
             if !heartbeat.running {
-                // A worker of ours replaces its worker of the SDK, and the next one has yet to send its first heartbeat.
+                // A worker of this program may have replaced its SDK worker, and the new one has not sent a heartbeat yet.
                 let may_be_replaced = sign.advanced && is_worker_of_ours(&heartbeat.identity);
-                if may_be_replaced && now.duration_since(sign.since) <= SHORTEST_INTERVAL.mul_f64(LATE) {
+                if may_be_replaced && now.duration_since(sign.since) <= MIN_INTERVAL.mul_f64(LATE_FACTOR) {
                     alive.insert(heartbeat.identity.clone());
                     unsettled = true;
                 }
                 continue;
             }
-            let is_late = now.duration_since(sign.since) > heartbeat.interval.mul_f64(LATE);
-            // A heartbeat may be the last one of a worker that was killed long ago: then its polls are forgotten.
+            let is_late = now.duration_since(sign.since) > heartbeat.interval.mul_f64(LATE_FACTOR);
+            // The heartbeat may be the last one of a worker that was killed long ago. The server no longer lists its polls then.
             let may_live = sign.advanced || polls.is_none() || polling.contains(heartbeat.identity.as_str());
             if !is_late && may_live {
                 alive.insert(heartbeat.identity.clone());
-                unsettled |= !sign.advanced && heartbeat.interval <= QUICK_INTERVAL;
+                unsettled |= !sign.advanced && heartbeat.interval <= MAX_OBSERVED_INTERVAL;
             }
         }
         let reports: BTreeSet<&str> = heartbeats.iter().map(|heartbeat| heartbeat.identity.as_str()).collect();
         let server = self.server_time(now);
-        // A worker that sends heartbeats is judged by them.
+        // Polls count only for workers without heartbeats.
         for poll in polls.unwrap_or_default().iter().filter(|poll| !reports.contains(poll.identity.as_str())) {
-            // A worker of ours sends the first heartbeat within a second. One that has not was killed before.
-            if self.takes_heartbeats == Some(true) && is_worker_of_ours(&poll.identity) {
+            // A worker of this program sends its first heartbeat within a second. Without one it was killed before.
+            if self.supports_heartbeats == Some(true) && is_worker_of_ours(&poll.identity) {
                 let sign = self.polls.get(&(poll.kind, poll.identity.clone()));
-                if sign.is_some_and(|sign| now.duration_since(sign.since) <= SHORTEST_INTERVAL.mul_f64(LATE)) {
+                if sign.is_some_and(|sign| now.duration_since(sign.since) <= MIN_INTERVAL.mul_f64(LATE_FACTOR)) {
                     alive.insert(poll.identity.clone());
                     unsettled = true;
                 }
                 continue;
             }
             let silent = server.and_then(|server| server.duration_since(poll.last).ok()).unwrap_or_default();
-            if silent <= POLL_SILENCE {
+            if silent <= MAX_POLL_GAP {
                 alive.insert(poll.identity.clone());
             }
         }
@@ -214,13 +217,13 @@ impl PollerWatch {
         observe(&mut self.polls, &polls, now);
     }
 
-    /// The server's time, or some time before: the latest poll that it has reported, and what has passed here since.
+    /// A lower bound of the server's time: its latest reported poll plus the local time since then.
     fn server_time(&self, now: Instant) -> Option<SystemTime> {
         self.polls.values().filter_map(|sign| sign.reported.checked_add(now.duration_since(sign.since))).max()
     }
 }
 
-/// Forgets senders that are no longer reported.
+/// Updates the signs, and removes those that are no longer reported.
 fn observe<K: std::hash::Hash + Eq + Clone>(
     signs: &mut HashMap<K, Sign>,
     reported: &HashMap<K, SystemTime>,
@@ -232,17 +235,17 @@ fn observe<K: std::hash::Hash + Eq + Clone>(
     }
 }
 
-/// The workers of `task_queue` that send heartbeats, from all pages.
+/// Lists the workers of `task_queue` that send heartbeats, from all pages.
 async fn heartbeats(link: &Link, task_queue: &str) -> Result<Vec<Heartbeat>, Status> {
     let filter = format!("TaskQueue = '{task_queue}'");
     match listed(link, task_queue, &filter).await {
-        // A name that the filter cannot express, or a server that knows none.
+        // The filter cannot express the name, or the server does not support filters.
         Err(status) if status.code() == Code::InvalidArgument => listed(link, task_queue, "").await,
         listed => listed,
     }
 }
 
-async fn takes_heartbeats(link: &Link) -> Result<bool, Status> {
+async fn supports_heartbeats(link: &Link) -> Result<bool, Status> {
     let request = DescribeNamespaceRequest { namespace: link.client().namespace(), ..Default::default() };
     let answer = link.service().describe_namespace(limited(request)).await?.into_inner();
     let capabilities = answer.namespace_info.and_then(|info| info.capabilities);
@@ -270,25 +273,25 @@ async fn listed(link: &Link, task_queue: &str, filter: &str) -> Result<Vec<Heart
             return Ok(found);
         }
     }
-    tracing::warn!(task_queue, "more than {MAX_PAGES} pages of workers; the rest is not read");
+    tracing::warn!(task_queue, "more than {MAX_PAGES} pages of workers; the rest is ignored");
     Ok(found)
 }
 
 fn read_heartbeat(heartbeat: &WorkerHeartbeat) -> Option<Heartbeat> {
     let elapsed = heartbeat.elapsed_since_last_heartbeat.and_then(|elapsed| Duration::try_from(elapsed).ok());
-    // The first heartbeat names no interval; our own workers' is known.
-    let ours = is_worker_of_ours(&heartbeat.worker_identity).then_some(SHORTEST_INTERVAL);
+    // The first heartbeat has no interval. The one of this program's workers is known.
+    let ours = is_worker_of_ours(&heartbeat.worker_identity).then_some(MIN_INTERVAL);
     Some(Heartbeat {
         instance: heartbeat.worker_instance_key.clone(),
         identity: sanitize(&heartbeat.worker_identity, MAX_IDENTITY_CHARS),
-        // A worker that shuts down still reports, and takes no more work.
+        // A worker that is shutting down still sends heartbeats, and accepts no work.
         running: matches!(heartbeat.status(), WorkerStatus::Running | WorkerStatus::Unspecified),
         time: heartbeat.heartbeat_time.and_then(|time| SystemTime::try_from(time).ok())?,
-        interval: elapsed.or(ours).unwrap_or(DEFAULT_INTERVAL).clamp(SHORTEST_INTERVAL, DEFAULT_INTERVAL),
+        interval: elapsed.or(ours).unwrap_or(DEFAULT_INTERVAL).clamp(MIN_INTERVAL, DEFAULT_INTERVAL),
     })
 }
 
-/// Pollers of workflow tasks and of activity tasks.
+/// Lists the pollers of workflow tasks and of activity tasks.
 async fn polls(link: &Link, task_queue: &str) -> Result<Vec<Poll>, Status> {
     let kinds = [TaskQueueType::Workflow, TaskQueueType::Activity];
     let [workflow, activity] = kinds.map(|kind| async move {
@@ -369,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_lives_whatever_its_clock_says() {
+    fn a_worker_is_alive_with_any_clock() {
         for clock in [0, 5_000_000] {
             let mut observer = Observer::new();
             let polls = [poll(OURS, 1_000)];
@@ -390,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_of_ours_polls_while_its_worker_of_the_sdk_is_replaced() {
+    fn a_worker_of_this_program_counts_while_its_sdk_worker_is_replaced() {
         let ending = |time| Heartbeat { running: false, ..heartbeat(OURS, time, 1) };
         let next = |time| Heartbeat { instance: "the next".to_owned(), ..heartbeat(OURS, time, 1) };
         let polls = [poll(OURS, 99)];
@@ -424,15 +427,15 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_of_ours_that_was_killed_before_its_first_heartbeat_is_dead() {
+    fn a_worker_of_this_program_killed_before_its_first_heartbeat_is_dead() {
         let polls = [poll(OURS, 50)];
         let mut observer = Observer::new();
-        observer.watch.takes_heartbeats = Some(true);
+        observer.watch.supports_heartbeats = Some(true);
         assert_eq!(observer.after(0, &[], Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(2_600, &[], Some(&polls)), polling(&[]));
         // An old server takes no heartbeats.
         let mut observer = Observer::new();
-        observer.watch.takes_heartbeats = Some(false);
+        observer.watch.supports_heartbeats = Some(false);
         observer.after(0, &[], Some(&polls));
         assert_eq!(observer.after(2_600, &[], Some(&polls)), polling(&[OURS]));
     }

@@ -1,5 +1,5 @@
-//! Temporal's own file of profiles, `temporal.toml`, in which its command line and its SDKs keep how to connect. Reads
-//! text that somebody else has read from the file; its meaning is the SDK's.
+//! Parses Temporal's profile file, `temporal.toml`, which has the connection settings of its CLI and SDKs. The SDK defines its
+//! meaning. The caller reads the file.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,23 @@ use crate::{
     toml_table::{Document, Table},
 };
 
-/// The folder of Temporal's own tools among a user's settings, and its file of profiles.
+/// Folder of Temporal's own tools in the user's configuration folder.
 pub const PROFILE_FOLDER: &str = "temporalio";
+/// Name of the profile file.
 pub const PROFILE_FILE: &str = "temporal.toml";
 
-/// What a profile says. Its values may be secrets.
+/// The settings of a profile. Its values may be secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// By the names of the environment. Relative paths are as they were written.
+    /// Values by the name of their environment variable. Relative paths are not resolved.
     pub values: BTreeMap<&'static str, String>,
-    /// gRPC metadata, by its names.
+    /// gRPC metadata by name.
     pub metadata: BTreeMap<String, String>,
-    /// Keys that are unknown and resemble a known one, which follows.
-    pub slips: Vec<(String, &'static str)>,
+    /// Unknown keys that resemble a known one, with the known one.
+    pub misspelled: Vec<(String, &'static str)>,
 }
 
-/// The keys of a profile, and those of its table for TLS.
+/// The keys of a profile, and of its TLS table.
 const KEYS: [&str; 6] = ["address", "namespace", "api_key", "tls", "codec", "grpc_meta"];
 const TLS_KEYS: [&str; 9] = [
     "disabled",
@@ -48,7 +49,7 @@ impl std::fmt::Debug for Profile {
     }
 }
 
-/// Why a text is no file of profiles. Never carries a value, which may be a secret.
+/// Why a text is not a profile file. Never contains a value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     #[error("{at}: {problem}")]
@@ -57,24 +58,24 @@ pub enum ProfileError {
     Unusable(String),
 }
 
-/// The profiles in `text`, by their names.
+/// Parses the profiles in `text`, by name.
 ///
 /// # Errors
-/// [`ProfileError`].
+/// [`ProfileError`] if the text is not TOML or a value has the wrong type.
 pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
     let config = ClientConfig::from_toml(text.as_bytes(), ClientConfigFromTOMLOptions::default())
         .map_err(|error| problem(text, &error))?;
     let document = Document::parse(Source::new("", text)).ok();
     let tables = document.as_ref().and_then(|document| inner(document.root("the file"), "profile"));
     let profile = |(name, profile): (String, _)| {
-        let slips = tables.and_then(|tables| inner(tables, &name)).map(slips).unwrap_or_default();
-        (name, Profile { slips, ..profile_of(profile) })
+        let misspelled = tables.and_then(|tables| inner(tables, &name)).map(misspelled).unwrap_or_default();
+        (name, Profile { misspelled, ..profile_of(profile) })
     };
     Ok(config.profiles.into_iter().map(profile).collect())
 }
 
-/// Other programs keep keys of their own in a profile, so only those that resemble a known one are slips.
-fn slips(profile: Table<'_>) -> Vec<(String, &'static str)> {
+/// Unknown keys that resemble a known one. Others may belong to other programs, and are ignored.
+fn misspelled(profile: Table<'_>) -> Vec<(String, &'static str)> {
     let of = |table: Table<'_>, known: &[&'static str]| -> Vec<_> {
         let unknown = table.keys().into_iter().map(|key| key.value).filter(|key| !known.contains(key));
         unknown.filter_map(|key| Some((key.to_owned(), nearest(key, known.iter().copied())?))).collect()
@@ -82,7 +83,7 @@ fn slips(profile: Table<'_>) -> Vec<(String, &'static str)> {
     [of(profile, &KEYS), inner(profile, "tls").map(|tls| of(tls, &TLS_KEYS)).unwrap_or_default()].concat()
 }
 
-/// Returns the table `key` in `table`; the SDK reports a value of another kind.
+/// Returns the table `key` in `table`. The SDK reports a value of another type.
 fn inner<'t>(table: Table<'t>, key: &str) -> Option<Table<'t>> {
     table.table(key, "the table").ok().flatten()
 }
@@ -102,10 +103,10 @@ fn profile_of(profile: ClientConfigProfile) -> Profile {
     if let Some(tls) = tls {
         values.extend(tls_of(tls));
     }
-    Profile { values, metadata: grpc_meta.into_iter().collect(), slips: Vec::new() }
+    Profile { values, metadata: grpc_meta.into_iter().collect(), misspelled: Vec::new() }
 }
 
-/// A table for TLS asks for it, unless it says that it does not.
+/// A TLS table enables TLS, unless it sets `disabled`.
 fn tls_of(tls: ClientConfigTLS) -> BTreeMap<&'static str, String> {
     let ClientConfigTLS {
         disabled,
@@ -139,7 +140,7 @@ fn tls_of(tls: ClientConfigTLS) -> BTreeMap<&'static str, String> {
     values
 }
 
-/// The place of the problem and its kind, without the line itself, which the library would show.
+/// The position and the kind of the problem, without the line itself, which the library would show.
 fn problem(text: &str, error: &ConfigError) -> ProfileError {
     let ConfigError::LoadError(cause) = error else { return ProfileError::Unusable(error.to_string()) };
     match cause.downcast_ref::<toml::de::Error>() {
@@ -151,7 +152,7 @@ fn problem(text: &str, error: &ConfigError) -> ProfileError {
     }
 }
 
-/// What is wrong, without the value that serde puts into it: `invalid type: integer `5`, expected a string`.
+/// The problem without the value that serde includes, as in `invalid type: integer `5`, expected a string`.
 fn kind(message: &str) -> String {
     match (message.split_once(':'), message.rsplit_once("expected")) {
         (Some((kind @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
@@ -161,10 +162,10 @@ fn kind(message: &str) -> String {
     }
 }
 
-/// The library names its own types where a table is expected: `struct TomlClientConfigTLS`.
+/// Replaces the library's type names, such as `struct TomlClientConfigTLS`, by the expected table.
 fn without_type_name(expected: &str) -> &str {
     match expected.trim().strip_prefix("struct ") {
-        Some("TomlClientConfigTLS") => " a table, as in [profile.NAME.tls]; an empty one asks for TLS",
+        Some("TomlClientConfigTLS") => " a table, as in [profile.NAME.tls]; an empty one enables TLS",
         Some("TomlClientConfigCodec") => " a table, as in [profile.NAME.codec]",
         Some(_) => " a table, as in [profile.NAME]",
         None => expected,
@@ -200,7 +201,7 @@ client_cert_path = "ignored"
 "#;
 
     #[test]
-    fn a_profile_is_read_in_the_words_of_the_environment() {
+    fn a_profile_is_read_under_the_names_of_the_environment() {
         let found = profiles(CLOUD).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["cloud", "default", "open"]);
         assert_eq!(found["default"].values, BTreeMap::from([("TEMPORAL_ADDRESS", "localhost:7233".to_owned())]));
@@ -225,7 +226,7 @@ client_cert_path = "ignored"
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_its_place_and_without_any_value() {
+    fn a_problem_has_its_position_and_no_value() {
         let cases = [
             ("[profile.x]\napi_key = hunter2", 2),
             ("[profile.x]\napi_key = \"hunter2", 2),

@@ -13,14 +13,14 @@ use tokio::{
 use super::socket::{open, resolve, within};
 use crate::domain::sanitize;
 
-/// The most bytes of a proxy's answer before the tunnel.
-const MAX_ANSWER: usize = 16 * 1024;
+/// Maximum length of the proxy's answer before the tunnel.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
-/// How every answer of HTTP begins.
-const BEGINNING: &[u8] = b"HTTP/";
+/// Prefix of every HTTP response.
+const HTTP_PREFIX: &[u8] = b"HTTP/";
 
-/// The longest status line in a message.
-const LONGEST: usize = 120;
+/// Maximum length of a status line in a message.
+const MAX_STATUS_CHARS: usize = 120;
 
 /// An HTTP proxy that the environment names.
 #[derive(Clone)]
@@ -48,15 +48,15 @@ pub enum ProxyError {
     UnknownHost(io::Error),
     #[error("nothing answers there ({0})")]
     Unreachable(io::Error),
-    #[error("it takes the connection and does not say whether it reaches the server ({0})")]
+    #[error("it accepts the connection but does not answer ({0})")]
     Silent(io::Error),
-    #[error("it broke off ({0})")]
+    #[error("it closed the connection ({0})")]
     Broken(io::Error),
     #[error("it asks for a user name and a password (407); write it as http://USER:PASSWORD@HOST:PORT")]
     LoginWanted,
     #[error(
-        "it wants the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, such \
-         as cntlm"
+        "it requires the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, \
+         such as cntlm"
     )]
     OtherLogin(String),
     #[error("it refuses the user name and the password (407)")]
@@ -68,16 +68,16 @@ pub enum ProxyError {
 }
 
 impl Proxy {
-    /// As the client library takes it.
+    /// The client library's options for this proxy.
     pub(super) fn options(&self) -> HttpConnectProxyOptions {
         let user = self.user.as_ref().map(|(name, password)| (name.clone(), password.expose_secret().to_owned()));
         HttpConnectProxyOptions::new(self.address.clone()).maybe_basic_auth(user).build()
     }
 
-    /// A connection to `target`, a `host:port` that is resolved by the proxy, within `limit` for each stage.
+    /// Opens a tunnel to `target`, a `host:port` that the proxy resolves, within `limit` for each stage.
     ///
     /// # Errors
-    /// [`ProxyError`].
+    /// [`ProxyError`] if the proxy cannot be reached or makes no tunnel.
     pub async fn tunnel(&self, target: &str, limit: Duration) -> Result<TcpStream, ProxyError> {
         let addresses = resolve(&self.address, limit).await.map_err(ProxyError::UnknownHost)?;
         let stream = open(addresses, limit).await.map_err(ProxyError::Unreachable)?;
@@ -103,33 +103,33 @@ impl Proxy {
                 None if self.user.is_some() => ProxyError::LoginRefused,
                 None => ProxyError::LoginWanted,
             }),
-            Some(_) => Err(ProxyError::Refused(sanitize(status, LONGEST))),
+            Some(_) => Err(ProxyError::Refused(sanitize(status, MAX_STATUS_CHARS))),
             None => Err(ProxyError::NotAProxy),
         }
     }
 }
 
-/// The methods of login that the proxy offers, if Basic is not one of them.
+/// The login methods that the proxy offers, if Basic is not one of them.
 fn methods_without_basic(head: &str) -> Option<String> {
     let fields = head.lines().filter_map(|line| line.split_once(':'));
     let offered = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("proxy-authenticate"));
     let methods: Vec<_> = offered.filter_map(|(_, value)| value.split_whitespace().next()).collect();
     let has_basic = methods.iter().any(|method| method.eq_ignore_ascii_case("basic"));
-    (!methods.is_empty() && !has_basic).then(|| sanitize(&methods.join(" or "), LONGEST))
+    (!methods.is_empty() && !has_basic).then(|| sanitize(&methods.join(" or "), MAX_STATUS_CHARS))
 }
 
-/// The answer up to its empty line. Not a byte more, since what follows belongs to the tunnel.
+/// Reads the response up to its empty line. The bytes after it belong to the tunnel and are not read.
 async fn head(stream: &mut TcpStream) -> Result<String, ProxyError> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
-        // A program that waits for more says nothing else, so the first bytes decide.
-        if head.len() == BEGINNING.len() && head != BEGINNING {
+        // Decide by the first bytes, since another protocol may wait for the client after them.
+        if head.len() == HTTP_PREFIX.len() && head != HTTP_PREFIX {
             return Err(ProxyError::NotAProxy);
         }
         match stream.read_u8().await {
-            Ok(byte) if head.len() < MAX_ANSWER => head.push(byte),
+            Ok(byte) if head.len() < MAX_ANSWER_BYTES => head.push(byte),
             Ok(_) => return Err(ProxyError::NotAProxy),
-            Err(_) if !head.is_empty() && !head.starts_with(BEGINNING) => return Err(ProxyError::NotAProxy),
+            Err(_) if !head.is_empty() && !head.starts_with(HTTP_PREFIX) => return Err(ProxyError::NotAProxy),
             Err(error) => return Err(ProxyError::Broken(error)),
         }
     }
@@ -144,7 +144,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    /// A proxy that gives one `answer`, and then echoes; with what it was asked.
+    /// A proxy that sends one `answer`, and the request that it receives.
     async fn proxy(answer: &'static str) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -196,8 +196,8 @@ mod tests {
             ("SSH-2.0-OpenSSH\r\n\r\n", None, "not an HTTP proxy"),
             ("<html><body>Not found</body></html>", None, "not an HTTP proxy"),
             ("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>", None, "400 Bad Request"),
-            ("HTTP/1.1 200", None, "it broke off"),
-            ("", None, "it broke off"),
+            ("HTTP/1.1 200", None, "it closed the connection"),
+            ("", None, "it closed the connection"),
         ];
         for (answer, user, said) in cases {
             let (address, _asked) = proxy(answer).await;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_that_does_not_answer_is_given_up() {
+    async fn a_proxy_that_does_not_answer_times_out() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = named(silent.local_addr().unwrap().to_string(), None);
         let error = proxy.tunnel("a:1", Duration::from_millis(100)).await.unwrap_err();

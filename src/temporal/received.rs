@@ -1,8 +1,8 @@
-//! Reads what other programs send as an order, and says of what is not one which field is wrong and what it expects.
+//! Reads orders of any sender. For an invalid order the error has the field, the expected value and the value found.
 //!
-//! The SDK fails the workflow task where an input does not fit its type, and retries that without end. The types here
-//! accept every input, so that the workflow and the activities can refuse it for good. A payload that is still encrypted
-//! is no malformed order: it stays an error, as a worker with the key can read it.
+//! The SDK fails the workflow task if an input does not fit its type, and retries without end. The types here accept every input,
+//! so that the workflow and the activities can reject it permanently. A payload that is still encrypted is not an invalid order:
+//! it stays an error of the task, since a worker with the key can read it.
 
 use std::fmt;
 
@@ -25,21 +25,21 @@ use crate::{
     faults::{FaultPlan, Seed},
 };
 
-/// The longest wait and timeout of `Demo.Retry`, in milliseconds: 365 days.
+/// Maximum delay and timeout of `Demo.Retry`, in milliseconds: 365 days.
 const MAX_RETRY_MILLIS: u64 = 365 * 24 * 3_600 * 1_000;
 
-/// The most attempts that the server takes; it counts in 32 signed bits.
+/// Maximum number of attempts on the server, which counts in 32 signed bits.
 const MAX_ATTEMPTS: u64 = i32::MAX as u64;
 
-/// From 2^53 on, different whole numbers are the same floating-point number.
+/// 2^53. From this value on, distinct whole numbers have the same floating-point value.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Why an input is not an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidOrder {
-    /// The order's id, if that could be read.
+    /// The order's id, if it could be read.
     pub order: Option<OrderId>,
-    /// The field, what it expects, and what was found.
+    /// The field, the expected value, and the value found.
     pub message: String,
 }
 
@@ -92,7 +92,7 @@ impl TemporalDeserializable for OrderArgument {
     }
 }
 
-/// For a worker that leaves malformed orders to the SDK, as the benchmarks' does.
+/// For a worker that leaves invalid orders to the SDK, as in the benchmarks.
 impl TemporalDeserializable for OrderInput {
     fn from_payload(context: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
         let OrderArgument(read) = OrderArgument::from_payloads(context, vec![payload])?;
@@ -126,13 +126,13 @@ impl TemporalDeserializable for SupplierArguments {
 /// Reads an order.
 ///
 /// # Errors
-/// [`InvalidOrder`].
+/// [`InvalidOrder`] if a field is missing, misspelled or has a wrong value.
 pub(super) fn order(value: &Value) -> Result<OrderInput, InvalidOrder> {
     let Value::Object(fields) = value else {
         return Err(InvalidOrder::new(format!("expected {ORDER}, found {}", shown(value))));
     };
     let fields = Fields { prefix: "", fields };
-    // Other fields are ignored, such as the fork's PaymentInfo.
+    // Unknown fields, such as the fork's PaymentInfo, are ignored.
     fields.check_names(&["OrderID", "Item", "Quantity", "Demo"], false).map_err(InvalidOrder::new)?;
     let order = fields.id("OrderID", OrderId::new).map_err(InvalidOrder::new)?;
     let rest = || -> Result<OrderInput, String> {
@@ -184,7 +184,7 @@ fn read_demo(fields: &Fields<'_>) -> Result<Demo, String> {
     Ok(Demo { faults, seed, guard, retry: retry.unwrap_or_default() })
 }
 
-/// What is refused here would make the server refuse the workflow's command, again and again.
+/// Reads the retry settings. The server would refuse the workflow's command repeatedly with the values that this refuses.
 fn read_retry(fields: &Fields<'_>) -> Result<RetrySettings, String> {
     let [initial, coefficient, maximum, attempts, timeout] = [
         "InitialIntervalMillis",
@@ -219,14 +219,14 @@ fn read_retry(fields: &Fields<'_>) -> Result<RetrySettings, String> {
 
 /// The fields of an object.
 struct Fields<'a> {
-    /// What a message puts before a field's name: empty, or `Demo.`.
+    /// Prefix of a field's name in messages: empty, `Demo.` or `Demo.Retry.`.
     prefix: &'static str,
     fields: &'a Map<String, Value>,
 }
 
 impl<'a> Fields<'a> {
-    /// Refuses names that differ from a known one only in case and separators: their values would be ignored. A
-    /// `strict` check refuses every name that is not known.
+    /// Refuses names that differ from a known one only in case and separators, since their values would be ignored. A `strict`
+    /// check refuses every unknown name.
     fn check_names(&self, known: &[&str], strict: bool) -> Result<(), String> {
         for name in self.fields.keys().filter(|name| !known.contains(&name.as_str())) {
             let shown = format!("{}{}", self.prefix, sanitize(name, MAX_SHOWN_CHARS));
@@ -240,7 +240,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Refuses another name for the product than `Item`, unless it names the same product: it would be ignored.
+    /// Refuses a field `ProductId` and the like, which would be ignored, unless it has the same value as `Item`.
     fn check_product(&self) -> Result<(), String> {
         let Some((name, product)) = self.fields.iter().find(|(name, _)| plain(name) == "productid") else {
             return Ok(());
@@ -253,7 +253,7 @@ impl<'a> Fields<'a> {
         Err(format!("{name}: expected the same as Item, which is {}, found {}", shown(item), shown(product)))
     }
 
-    /// `None` if it is absent or null.
+    /// The value of a field; `None` if it is absent or null.
     fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
@@ -312,12 +312,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field's name without case and separators.
+/// A field's name in lower case and without separators.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// An id as a text. A whole number is one without loss.
+/// An id as a text. A whole number is accepted if it converts without loss.
 fn id_text(name: &str, value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -330,7 +330,7 @@ fn id_text(name: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-/// A whole number, also one that is written as `999.0` or as a text. The store judges whether it is a possible quantity.
+/// A whole number, also in the forms `999.0` and `"999"`. The store checks whether it is a possible quantity.
 fn whole(name: &str, value: &Value) -> Result<i64, String> {
     let number = match value {
         Value::Number(number) => exact(number),
@@ -340,7 +340,7 @@ fn whole(name: &str, value: &Value) -> Result<i64, String> {
     number.ok_or_else(|| format!("{name}: expected {}, found {}", expected_quantity(), shown(value)))
 }
 
-/// The number without loss.
+/// The number, if it converts without loss.
 fn exact(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| {
         let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < FIRST_INEXACT)?;
@@ -348,7 +348,7 @@ fn exact(number: &Number) -> Option<i64> {
     })
 }
 
-/// A value as a message shows it.
+/// A value as shown in a message.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lossless_is_taken_as_it_is_meant() {
+    fn values_that_convert_without_loss_are_accepted() {
         let expected = OrderInput { order: "11235".to_owned(), item: "123456".to_owned(), quantity: 999, demo: None };
         for text in [
             r#"{"OrderID":"11235","Item":"123456","Quantity":999}"#,
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_order_names_the_field_and_what_it_expects() {
+    fn an_invalid_order_names_the_field_and_the_expected_value() {
         for (text, parts) in [
             ("null", &["one JSON object", "found null"][..]),
             (r#"["A","123456",1]"#, &["one JSON object", "an array"]),
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_arguments_and_every_encoding_is_told_apart() {
+    fn every_number_of_arguments_and_every_encoding_is_distinguished() {
         let good = || payload("json/plain", br#"{"OrderID":"A","Item":"1","Quantity":1}"#);
         for (payloads, part) in [
             (vec![], "found 0 arguments"),
@@ -503,13 +503,13 @@ mod tests {
             encrypted.metadata.remove("encryption-key-id");
             encrypted.metadata.extend(nameless.map(|id| ("encryption-key-id".to_owned(), id)));
             let error = read::<OrderArgument>(vec![encrypted.clone()]).unwrap_err().to_string();
-            assert!(error.contains("does not say with which key") && !error.contains("KEY_ID="), "{error}");
+            assert!(error.contains("has no key id") && !error.contains("KEY_ID="), "{error}");
         }
         assert!(read::<OrderArgument>(vec![payload("binary/zlib", b"")]).unwrap_err().to_string().contains("codec"));
     }
 
     #[test]
-    fn the_suppliers_arguments_are_judged_alike() {
+    fn the_suppliers_arguments_are_checked_alike() {
         let text = |text: &str| payload("json/plain", text.as_bytes());
         let read = |texts: &[&str]| {
             read::<SupplierArguments>(texts.iter().map(|argument| text(argument)).collect()).unwrap().0

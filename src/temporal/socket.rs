@@ -8,19 +8,19 @@ use tokio::{
     time::timeout,
 };
 
-/// The addresses of a `host:port`, at least one.
+/// Resolves a `host:port` to at least one address.
 pub(super) async fn resolve(address: &str, limit: Duration) -> io::Result<Vec<SocketAddr>> {
     let found: Vec<_> = within(limit, lookup_host(address)).await?.collect();
     if found.is_empty() { Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address")) } else { Ok(found) }
 }
 
-/// A connection to the first of the addresses that answers: of a name with several, one may lead nowhere.
+/// Connects to the first address that answers. One address of a name can be unreachable while another one works.
 pub(super) async fn open(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
     let connecting = select_ok(addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address))));
     within(limit, connecting).await.map(|(stream, _others)| stream)
 }
 
-/// The result of `work`, or [`io::ErrorKind::TimedOut`].
+/// Runs `work`, or fails with [`io::ErrorKind::TimedOut`] after `limit`.
 pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", limit.as_secs()));
     timeout(limit, work).await.map_err(late).flatten()
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn of_several_addresses_one_that_leads_nowhere_does_not_hold_up_the_others() {
+    async fn an_unreachable_address_does_not_delay_the_others() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (full, _clients) = stuck().await;
         let stuck = full.local_addr().unwrap();
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!((late.kind(), late.to_string().as_str()), (io::ErrorKind::TimedOut, "no answer in 1 s"));
     }
 
-    /// A listener whose backlog is full, so that the next connection gets no answer; with what fills it.
+    /// A listener whose backlog is full, so that the next connection gets no answer, and the connections that fill it.
     async fn stuck() -> (TcpListener, Vec<TcpStream>) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Starting an order, and waiting for what it comes to.
+//! Starts orders and waits for their end.
 
 use std::time::Duration;
 
@@ -21,40 +21,48 @@ use crate::{
 /// An order to start.
 #[derive(Debug, Clone)]
 pub struct StartRequest {
+    /// Workflow id.
     pub workflow: String,
+    /// Task queue of the workers.
     pub task_queue: String,
+    /// Input of the workflow.
     pub input: OrderInput,
 }
 
 /// A workflow run that was started, or joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
+    /// Workflow id.
     pub workflow: String,
+    /// Run id.
     pub run: String,
-    /// The workflow id was running already: this is the other start's run.
+    /// A run with this workflow id was open already, and this is its id.
     pub joined: bool,
 }
 
+/// Why an order was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the server did not take the order: {0}")]
+    /// The server refused the request.
+    #[error("the server did not accept the order: {0}")]
     Refused(String),
+    /// The request timed out, so the order may have been started.
     #[error(
-        "the server does not say whether it took the order ({0}); send it again with the same order id, which joins the order \
+        "the server did not confirm the order ({0}); send it again with the same order id, which joins the order \
          or finds its key"
     )]
     Unanswered(String),
 }
 
-/// Why the end of a run is not known.
+/// Why the end of a run is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
-    /// The server does not answer, or not as one. Asking again may help.
+    /// The server does not answer. Retrying may help.
     #[error("{0}")]
     Away(String),
-    /// The server does not let this client ask any more, as when its API key has expired.
+    /// The server refuses this client, for example because its API key has expired.
     #[error(
-        "the server does not let this client wait for the order any more ({0}); the order goes on. Set TEMPORAL_API_KEY to a \
+        "the server no longer lets this client wait for the order ({0}); the order continues. Set TEMPORAL_API_KEY to a \
          valid key (or renew the client certificate) and run the same command again, which joins the order"
     )]
     Refused(String),
@@ -71,10 +79,10 @@ impl WatchError {
     }
 }
 
-/// Between two tries to hear of an end while the server is away.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Delay between two attempts to wait for an end while the server is away.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Waits for a run's end.
+/// Waits for the end of a run.
 pub struct Watch {
     handle: WorkflowHandle<temporalio_client::Client, InventoryWorkflow>,
 }
@@ -85,31 +93,31 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// Starts an order under its workflow id. A closed run of that id does not stand in the way: the ledger tells whether
-/// the order was applied.
+/// Starts an order under its workflow id, or joins an open run of that id. A closed run of that id does not prevent the start: the
+/// ledger has the record of an order that was applied.
 ///
 /// # Errors
-/// [`StartError`].
+/// [`StartError`] if the server refuses the order or does not answer in time.
 pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch), StartError> {
     start_limited(link, request, None).await
 }
 
-/// As [`start`]; what has not come to an end after `limit` is timed out by the server, whoever still cares for it.
+/// As [`start`]. The server times the run out after `limit`.
 ///
 /// # Errors
-/// [`StartError`].
+/// Those of [`start`].
 pub async fn start_limited(
     link: &Link,
     request: StartRequest,
     limit: Option<Duration>,
 ) -> Result<(Started, Watch), StartError> {
     let StartRequest { workflow, task_queue, input } = request;
-    // The SDK (1.1.1) sends the summary past its codec, so an order that is to be secret has none.
+    // The SDK (1.1.1) does not encode the summary, so an encrypted order has none.
     let summary = || sanitize(&format!("order {}: {} x {}", input.order, input.quantity, input.item), 200);
     let summary = link.codec().is_none().then(summary);
     let options = WorkflowStartOptions::new(task_queue, workflow.clone())
         .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
-        // Asked to fail and then joined, which is "use existing" with the knowledge that it was one.
+        // Fail, and then join the run: unlike "use existing", this shows whether the run existed.
         .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
         .maybe_static_summary(summary)
         .maybe_execution_timeout(limit)
@@ -132,7 +140,7 @@ pub async fn start_limited(
     }
 }
 
-/// Watches for the end of a run that somebody started.
+/// Watches a run that was started before.
 #[must_use]
 pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
     use temporalio_client::NamespacedClient;
@@ -145,11 +153,10 @@ pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
 }
 
 impl Watch {
-    /// Waits until the run is over, however long that takes. A server that goes away is waited for by the caller,
-    /// who calls again.
+    /// Waits for the end of the run without a time limit. The caller retries if the server is away.
     ///
     /// # Errors
-    /// [`WatchError`], when the server did not answer.
+    /// [`WatchError`] if the server does not answer or refuses this client.
     pub async fn end(&self) -> Result<RunEnd, WatchError> {
         match self.handle.get_result(WorkflowGetResultOptions::default()).await {
             Ok(result) => Ok(RunEnd::Completed { result: result.map_or(RunResult::None, RunResult::from) }),
@@ -158,10 +165,10 @@ impl Watch {
             Err(WorkflowGetResultError::Terminated { .. }) => Ok(RunEnd::Terminated),
             Err(WorkflowGetResultError::TimedOut) => Ok(RunEnd::TimedOut),
             Err(WorkflowGetResultError::NotFound(_)) => Ok(RunEnd::Unknown),
-            // It has ended, and asking again would not make it readable.
+            // The run has ended, and a retry would return the same result.
             Err(WorkflowGetResultError::PayloadConversion(problem)) => {
                 let message =
-                    sanitize(&format!("what it came to cannot be read ({problem}); does it need another key?"), 300);
+                    sanitize(&format!("the result cannot be read ({problem}); does it need another key?"), 300);
                 Ok(RunEnd::Failed { message })
             }
             Err(WorkflowGetResultError::Rpc(status)) => Err(WatchError::of(&status)),
@@ -169,42 +176,40 @@ impl Watch {
         }
     }
 
-    /// Waits as long as it takes; a server that goes away is asked again, and so is one that refuses.
-    pub async fn end_at_last(&self) -> RunEnd {
+    /// Waits for the end of the run without a time limit, and retries after every error.
+    pub async fn end_despite_errors(&self) -> RunEnd {
         loop {
             match self.end_or_refusal().await {
                 Ok(end) => return end,
                 Err(refused) => {
-                    tracing::warn!(%refused, run = self.handle.run_id(), "asking again");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::warn!(%refused, run = self.handle.run_id(), "retrying");
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    /// Waits as long as it takes, or until the server refuses to say; one that goes away is asked again.
+    /// Waits for the end of the run without a time limit, and retries if the server is away.
     ///
     /// # Errors
-    /// [`WatchError::Refused`].
+    /// [`WatchError::Refused`] if the server refuses this client.
     pub async fn end_or_refusal(&self) -> Result<RunEnd, WatchError> {
         loop {
             match self.end().await {
                 Err(WatchError::Away(problem)) => {
                     let run = self.handle.run_id();
-                    tracing::warn!(problem, run, "the server does not answer; asking again");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::warn!(problem, run, "the server does not answer; retrying");
+                    tokio::time::sleep(RETRY_DELAY).await;
                 }
                 end_or_refused => return end_or_refused,
             }
         }
     }
-}
 
-impl Watch {
-    /// Ends the run at once, without asking its workers. One that has ended by itself meanwhile is no error.
+    /// Terminates the run, without its workers. A run that has ended already is not an error.
     ///
     /// # Errors
-    /// A sentence, when the server did not answer.
+    /// The message, if the server does not answer or refuses the request.
     pub async fn terminate(&self, reason: &str) -> Result<(), String> {
         let options = WorkflowTerminateOptions::builder().reason(reason.to_owned()).build();
         match self.handle.terminate(options).await {
@@ -214,7 +219,7 @@ impl Watch {
     }
 }
 
-/// The innermost application failure says why; the layers around it only say where.
+/// Takes the reason from the innermost application failure. The failures around it are wrappers.
 fn classify(failure: &IncomingError) -> RunEnd {
     let mut current = Some(failure);
     let mut message = sanitize(&failure.failure().message, 300);
@@ -239,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_ends_a_wait_and_an_absence_does_not() {
+    fn a_refusal_ends_a_wait_and_an_unreachable_server_does_not() {
         for code in [Code::Unauthenticated, Code::PermissionDenied] {
             let refused = WatchError::of(&Status::new(code, "the key has \u{1b}expired"));
             assert!(matches!(&refused, WatchError::Refused(cause) if !cause.contains('\u{1b}')), "{refused:?}");

@@ -1,5 +1,5 @@
-//! Logs each workflow task that this worker fails. The SDK (1.1.1) reports one only in its own log, in the form of its
-//! types, and its interceptors are experimental: so a layer picks those events out and says what they mean.
+//! Logs each workflow task that this worker fails. The SDK (1.1.1) reports these only in its own log, in the debug form of its
+//! types, and its interceptors are experimental. A tracing layer therefore finds those events and logs their meaning.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ use tracing_subscriber::{
 use super::failing_task::{FailingTask, TaskFailure};
 use crate::domain::sanitize;
 
-/// Where the SDK logs it.
-const TARGET: &str = "temporalio_sdk_core::worker::workflow";
+/// Log target of the SDK's events.
+const SDK_TARGET: &str = "temporalio_sdk_core::worker::workflow";
 
-/// Failed tasks that may wait to be logged. What finds no room is one of very many.
-const QUEUE: usize = 64;
+/// Number of failed tasks that can wait to be logged. Further ones are dropped.
+const QUEUE_LEN: usize = 64;
 
-/// Characters of a worker's message that are kept.
+/// Maximum length of a worker's message.
 const MAX_MESSAGE_CHARS: usize = 400;
 
 /// A workflow task that this worker failed.
@@ -31,17 +31,17 @@ pub struct FailedTask {
     cause: TaskFailure,
 }
 
-/// A layer that finds failed workflow tasks, and what it finds: [`log_failed_tasks`] takes it.
+/// A layer that finds failed workflow tasks, and the receiver for [`log_failed_tasks`].
 #[must_use]
 pub fn failed_tasks<S>() -> (impl Layer<S> + Send + Sync, mpsc::Receiver<FailedTask>)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (sender, found) = mpsc::channel(QUEUE);
-    (Finder(sender).with_filter(Targets::new().with_target(TARGET, LevelFilter::WARN)), found)
+    let (sender, found) = mpsc::channel(QUEUE_LEN);
+    (Finder(sender).with_filter(Targets::new().with_target(SDK_TARGET, LevelFilter::WARN)), found)
 }
 
-/// Logs what was found, as long as the layer lives. An event within a layer would be lost, so this is a task of its own.
+/// Logs the failed tasks until the layer is dropped. This runs as a task, since events from inside a layer are lost.
 pub async fn log_failed_tasks(mut found: mpsc::Receiver<FailedTask>) {
     while let Some(FailedTask { run, cause }) = found.recv().await {
         let explanation = FailingTask { attempt: 2, cause, key: None }.explain();
@@ -56,7 +56,7 @@ impl<S: Subscriber> Layer<S> for Finder {
         let mut fields = Fields::default();
         event.record(&mut fields);
         if let (Some(run), Some(failure)) = (fields.run, fields.failure) {
-            let _full_or_gone = self.0.try_send(FailedTask { run, cause: cause(&failure) });
+            let _full_or_closed = self.0.try_send(FailedTask { run, cause: cause(&failure) });
         }
     }
 }
@@ -77,7 +77,7 @@ impl tracing::field::Visit for Fields {
     }
 }
 
-/// `failure`: the SDK's type as its `Debug` shows it.
+/// Parses the cause. `failure`: the debug form of the SDK's type.
 fn cause(failure: &str) -> TaskFailure {
     let worker = "this worker".to_owned();
     let message = message(failure).unwrap_or_else(|| sanitize(failure, MAX_MESSAGE_CHARS));
@@ -88,7 +88,7 @@ fn cause(failure: &str) -> TaskFailure {
     }
 }
 
-/// The first message within it, which is the outermost failure's.
+/// The first message in the text, which is the outermost failure's.
 fn message(failure: &str) -> Option<String> {
     let (_, quoted) = failure.split_once("message: \"")?;
     let mut escaped = false;
@@ -119,8 +119,8 @@ mod tests {
         let (layer, mut found) = failed_tasks();
         let failure = Failure { message: "no \"key\" 'stage'".to_owned(), force_cause: "Unspecified" };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            tracing::warn!(target: TARGET, run_id = %"r-1", failure = ?Some(failure), "Failing workflow task");
-            tracing::warn!(target: TARGET, run_id = %"r-2", "Task not found when completing");
+            tracing::warn!(target: SDK_TARGET, run_id = %"r-1", failure = ?Some(failure), "Failing workflow task");
+            tracing::warn!(target: SDK_TARGET, run_id = %"r-2", "Task not found when completing");
             tracing::warn!(target: "elsewhere", run_id = %"r-3", failure = "x", "Failing workflow task");
         });
         let (worker, message) = ("this worker".to_owned(), "no \"key\" 'stage'".to_owned());

@@ -16,32 +16,40 @@ use crate::{
     store::Outcome,
 };
 
-/// The workflow's input; `received` reads it. Fields that we do not know, such as the fork's `PaymentInfo`, are dropped
-/// there and so can never be stored or logged.
+/// The workflow's input. [`received`](super::received) reads it and drops unknown fields, such as the fork's `PaymentInfo`, which
+/// are therefore never stored or logged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderInput {
+    /// Order id.
     #[serde(rename = "OrderID")]
     pub order: String,
+    /// Product id.
     #[serde(rename = "Item")]
     pub item: String,
+    /// Number of units.
     #[serde(rename = "Quantity")]
     pub quantity: i64,
+    /// Settings of this demo; `None` for an order of another program.
     #[serde(rename = "Demo", skip_serializing_if = "Option::is_none")]
     pub demo: Option<Demo>,
 }
 
-/// How an order is to be treated by our workers, wherever they run.
+/// How workers of this program process an order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Demo {
-    /// A [`FaultPlan`] as text, so that Temporal's own pages show it as people write it.
+    /// A [`FaultPlan`] as text, so that Temporal's Web UI shows it in the form of the command line.
     pub faults: String,
+    /// Seed of the fault plan.
     pub seed: Seed,
+    /// Guard of both effects.
     pub guard: Guard,
+    /// Retry policy and timeout of both activities.
     pub retry: RetrySettings,
 }
 
 impl Demo {
+    /// Settings with the default retry policy.
     #[must_use]
     pub fn new(faults: &FaultPlan, seed: Seed, guard: Guard) -> Self {
         Self { faults: faults.to_string(), seed, guard, retry: RetrySettings::default() }
@@ -52,16 +60,20 @@ impl Demo {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RetrySettings {
+    /// Delay before the first retry.
     pub initial_interval_millis: u64,
+    /// Factor from one delay to the next.
     pub backoff_coefficient: f64,
+    /// Maximum delay.
     pub maximum_interval_millis: u64,
-    /// 0: unlimited.
+    /// Maximum number of attempts; 0: unlimited.
     pub maximum_attempts: u32,
+    /// Timeout of one attempt.
     pub start_to_close_millis: u64,
 }
 
 impl Default for RetrySettings {
-    /// Temporal's own default with a maximum interval of 5 s instead of 100 s, so that a room never waits long.
+    /// Temporal's default with a maximum interval of 5 s in place of 100 s, so that an audience never waits long.
     fn default() -> Self {
         Self {
             initial_interval_millis: 1_000,
@@ -78,7 +90,7 @@ impl From<RetryWaits> for RetrySettings {
         let RetryWaits { initial, coefficient, maximum, start_to_close } = waits;
         Self {
             initial_interval_millis: initial,
-            // A coefficient that a float does not hold exactly makes every wait the maximum anyway.
+            // Any coefficient that is not exact as a float leads to the maximum delay anyway.
             backoff_coefficient: u32::try_from(coefficient).map_or(f64::MAX, f64::from),
             maximum_interval_millis: maximum,
             start_to_close_millis: start_to_close,
@@ -102,30 +114,36 @@ impl RetrySettings {
     }
 }
 
-/// Characters of a message about a result that cannot be read.
+/// Maximum length of a message about an unreadable result.
 const MAX_PROBLEM_CHARS: usize = 300;
 
-/// What an activity returns.
+/// Result of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EffectResult {
+    /// What the store did.
     pub outcome: Outcome,
+    /// Change of the stock when the effect was applied.
     pub delta: i64,
+    /// Stock after that change.
     pub stock: Stock,
-    /// Whether this workflow run made the effect, in this attempt or in one before it.
+    /// Whether this workflow run applied the effect, in this or an earlier attempt.
     pub own: bool,
 }
 
-/// The supplier activity's arguments: the original's two, the item and the quantity, and behind them the order on
-/// whose behalf it asks. A workflow of the original sends two; its worker ignores the third.
+/// The supplier activity's arguments: the original's two, and the order as the third. A workflow of the original sends only two,
+/// and its worker ignores the third.
 #[derive(Debug, Clone)]
 pub struct SupplierInput {
+    /// Product id.
     pub item: String,
+    /// Number of units to order.
     pub quantity: i64,
+    /// The order that caused this; `None` if a workflow of the original sent the arguments.
     pub order: Option<OrderInput>,
 }
 
-/// An [`EffectResult`] on its way in.
+/// An [`EffectResult`] for deserialisation.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Reported {
@@ -136,7 +154,7 @@ struct Reported {
 }
 
 impl TemporalDeserializable for EffectResult {
-    /// As serde reads it, but from an object only: serde takes an array for a struct, too.
+    /// Accepts an object only. Serde alone would accept an array too.
     fn from_payload(_: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
         let value: Value = serde_json::from_slice(&payload.data).map_err(unexpected)?;
         let object = value.is_object().then_some(value).ok_or_else(|| unexpected("it is not an object"))?;
@@ -146,7 +164,7 @@ impl TemporalDeserializable for EffectResult {
 }
 
 fn unexpected(problem: impl std::fmt::Display) -> PayloadConversionError {
-    let message = format!("the activity's result was not made by a worker of this program: {problem}");
+    let message = format!("a worker of another program made the activity's result: {problem}");
     PayloadConversionError::EncodingError(sanitize(&message, MAX_PROBLEM_CHARS).into())
 }
 
@@ -159,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_originals_json_is_written_as_it_is() {
+    fn the_originals_json_is_written_unchanged() {
         let order = OrderInput { order: "A12".to_owned(), item: "123456".to_owned(), quantity: 999, demo: None };
         let text = r#"{"OrderID":"A12","Item":"123456","Quantity":999}"#;
         assert_eq!(serde_json::to_string(&order).unwrap(), text);
@@ -193,7 +211,7 @@ mod tests {
         assert_eq!(read(payload.clone()).unwrap(), result);
         for text in [r#"["applied",-1,9,true]"#, "null", "\"applied\"", "{}", "{"] {
             let payload = Payload { data: text.as_bytes().to_vec(), ..payload.clone() };
-            assert!(read(payload).unwrap_err().to_string().contains("not made by a worker of this program"), "{text}");
+            assert!(read(payload).unwrap_err().to_string().contains("a worker of another program"), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The worker: both workflow names, both activities, until it is told to stop.
+//! The worker: registers both workflow types and the activities, and runs until it is stopped.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -26,40 +26,45 @@ use crate::{
     store::Store,
 };
 
-/// Enough for some twenty orders in flight: more pollers only load the server.
-const POLLERS: usize = 20;
+/// Maximum number of pollers of each kind. Enough for twenty concurrent orders; more only load the server.
+const MAX_POLLERS: usize = 20;
 
-/// What a stop leaves running activities.
-const GRACE: Duration = Duration::from_secs(10);
+/// Time that running activities have to finish after a stop.
+const GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// How long the end of a worker may take in all. While its server does not answer, the SDK takes 30 s.
-const STOP_LIMIT: Duration = Duration::from_secs(12);
+/// Maximum time for a worker to end. If the server does not answer, the SDK takes 30 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How often the server is told that this worker lives; the fastest that Temporal allows.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Interval of heartbeats: the shortest that Temporal allows.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the server waits for the worker that has a workflow in its cache, before it asks any other. After a crash that
-/// one never comes, and the SDK's own 10 s would be spent in front of an audience.
-const STICKY: Duration = Duration::from_secs(1);
+/// How long the server waits for the worker that has a workflow in its cache before it uses another one. After a crash the cached
+/// worker never returns, and an audience would wait for the SDK's default of 10 s.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The SDK's worker never forgets the cancellation token of an attempt (`ActivityHalf::task_tokens_to_cancels` of
-/// temporalio-sdk 1.1.1), which takes some 340 bytes. After this many attempts, 1.4 MB of them, another worker of the SDK
-/// takes over as soon as nothing runs.
+/// Number of attempts after which a new SDK worker takes over as soon as none is running. The SDK's worker never frees the
+/// cancellation token of an attempt, about 340 bytes (`ActivityHalf::task_tokens_to_cancels` of temporalio-sdk 1.1.1), so this
+/// limits them to 1.4 MB.
 pub const ATTEMPTS_PER_SDK_WORKER: u64 = 4_000;
 
-/// What a worker needs.
+/// Settings of a worker.
 pub struct WorkerSetup {
+    /// Connection to the server.
     pub client: Client,
+    /// Task queue to poll.
     pub task_queue: String,
+    /// The database.
     pub store: Arc<dyn Store>,
-    /// For an order that brings no `Demo` field.
+    /// Fault plan for orders without a `Demo` field.
     pub faults: FaultPlan,
+    /// Seed for orders without a `Demo` field.
     pub seed: Seed,
+    /// Guard for orders without a `Demo` field.
     pub guard: Guard,
-    /// Where Prometheus asks, for as long as the worker runs; its client's calls are there too if it was connected with
+    /// Endpoint for Prometheus while the worker runs. It includes the client's calls if the client was connected with
     /// [`Exporter::client_meter`].
     pub metrics: Option<Exporter>,
-    /// How many attempts one worker of the SDK runs before another is to take over: [`ATTEMPTS_PER_SDK_WORKER`].
+    /// Number of attempts per SDK worker: [`ATTEMPTS_PER_SDK_WORKER`], or fewer in tests.
     pub attempts_per_sdk_worker: u64,
 }
 
@@ -69,33 +74,35 @@ impl std::fmt::Debug for WorkerSetup {
     }
 }
 
+/// Why a worker failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error("the worker could not be set up: {0}")]
+    /// The SDK rejected the settings or the connection.
+    #[error("could not set up the worker: {0}")]
     Setup(String),
-    #[error("the worker lost its server for good: {0}; start it again when the server answers")]
+    /// The SDK gave up polling.
+    #[error("the worker lost its server: {0}; start it again when the server answers")]
     Lost(String),
 }
 
-/// Runs a worker until `stop` resolves; then it takes no more work, finishes what runs (10 s at most) and returns, also if
-/// the server does not answer.
-/// `ready` is called once it is about to poll.
+/// Runs a worker until `stop` resolves. It then accepts no more work, finishes running attempts within 10 s, and returns, also if
+/// the server does not answer. Calls `ready` before the first poll.
 ///
 /// # Errors
-/// [`WorkerError`].
+/// [`WorkerError`] if the worker cannot be set up or loses its server.
 pub async fn run_worker(
     mut setup: WorkerSetup,
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
-    // Held until the worker has ended.
+    // Kept until the worker has ended.
     let metrics = setup.metrics.take();
     let unusable = |error: anyhow::Error| WorkerError::Setup(format!("{error:#}"));
     let runtime = runtime(metrics.as_ref()).map_err(unusable)?;
     let figures = metrics.as_ref().map_or_else(Figures::none, Exporter::figures);
     let mut ready = Some(ready);
     let mut stop = std::pin::pin!(stop);
-    // Workers that take no more work and have attempts to finish.
+    // Workers that accept no more work and have attempts to finish.
     let mut finishing = FuturesUnordered::<Running>::new();
     loop {
         let attempts = Arc::new(AttemptCount::new(setup.attempts_per_sdk_worker));
@@ -112,12 +119,12 @@ pub async fn run_worker(
                 () = &mut stop => break true,
                 () = &mut used_up => break false,
                 Some(ended) = finishing.next() => {
-                    // The one that runs meets the same failure if it is one of the server.
-                    let _logged = ended.inspect_err(|error| tracing::warn!(%error, "a replaced worker of the SDK failed"));
+                    // Only logged: a failure of the server reaches the current worker too.
+                    let _logged = ended.inspect_err(|error| tracing::warn!(%error, "a replaced SDK worker failed"));
                 }
             }
         };
-        // It no longer counts as one that polls this task queue, so that the next one may.
+        // After this call it no longer counts as a poller of this task queue, so that the next worker can register.
         shut_down();
         finishing.push(running);
         if stops {
@@ -128,11 +135,11 @@ pub async fn run_worker(
 
 type Running = LocalBoxFuture<'static, Result<(), WorkerError>>;
 
-/// Waits until workers that were asked to stop have ended.
+/// Waits until workers that are shutting down have ended.
 async fn finish(workers: FuturesUnordered<Running>) -> Result<(), WorkerError> {
-    tracing::info!("stopping; attempts that run are finished within {} s", GRACE.as_secs());
-    timeout(STOP_LIMIT, workers.try_collect()).await.unwrap_or_else(|_| {
-        tracing::warn!("the worker did not end within {} s; the server finds that out by itself", STOP_LIMIT.as_secs());
+    tracing::info!("stopping; running attempts have {} s to finish", GRACE_PERIOD.as_secs());
+    timeout(STOP_TIMEOUT, workers.try_collect()).await.unwrap_or_else(|_| {
+        tracing::warn!("the worker did not end within {} s; the server will detect its end", STOP_TIMEOUT.as_secs());
         Ok(())
     })
 }
@@ -144,7 +151,7 @@ fn run(mut worker: Worker) -> Running {
 fn runtime(metrics: Option<&Exporter>) -> anyhow::Result<Runtime> {
     let options = RuntimeOptions::builder()
         .telemetry_options(metrics.map(Exporter::telemetry).unwrap_or_default())
-        .heartbeat_interval(Some(HEARTBEAT))
+        .heartbeat_interval(Some(HEARTBEAT_INTERVAL))
         .build()
         .map_err(anyhow::Error::msg)?;
     Ok(Runtime::from_current_tokio(options)?)
@@ -168,10 +175,10 @@ fn build(
         .register_activities(activities)
         .register_workflow::<InventoryWorkflow>()?
         .register_workflow::<InventoryTask>()?
-        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
-        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
-        .sticky_queue_schedule_to_start_timeout(STICKY)
-        .graceful_shutdown_period(GRACE)
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(MAX_POLLERS))
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(MAX_POLLERS))
+        .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
+        .graceful_shutdown_period(GRACE_PERIOD)
         .build();
     Ok(Worker::new(runtime, setup.client.clone(), options)?)
 }

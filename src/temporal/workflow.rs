@@ -1,4 +1,5 @@
-//! The Inventory Workflow: update the inventory, then ask the supplier. Deterministic: no clock, no random, no I/O.
+//! The Inventory Workflow: update the inventory, then order from the supplier. It is deterministic: no clock, no random numbers,
+//! no I/O.
 
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use super::{
 };
 use crate::{domain::SUPPLIER_QUANTITY, store::Outcome};
 
-/// How long the record of a malformed order may take, and how often it is tried. The workflow fails in any case.
+/// Timeout and maximum number of attempts for recording an invalid order. The workflow fails in any case.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 const RECORD_ATTEMPTS: u32 = 3;
 
-/// Under the name that the original's starter sends.
+/// The workflow under the type that the original's starter sends.
 #[workflow]
 #[derive(Debug, Default)]
 pub struct InventoryWorkflow;
@@ -32,7 +33,7 @@ impl InventoryWorkflow {
     }
 }
 
-/// Under the name that the original's worker registers.
+/// The workflow under the type that the original's worker registers.
 #[workflow]
 #[derive(Debug, Default)]
 pub struct InventoryTask;
@@ -45,7 +46,7 @@ impl InventoryTask {
     }
 }
 
-/// The result is a word, or null where a worker of the original did the work.
+/// Runs both activities. The result is an outcome, or null if a worker of the original ran an activity.
 async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> WorkflowResult<Option<String>> {
     let order = match order.0 {
         Ok(order) => order,
@@ -67,7 +68,7 @@ async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> Wo
     Ok(Some(outcome.name().to_owned()))
 }
 
-/// Fails the workflow for good, with a record in the journal: a local activity writes it, as this worker can and the
+/// Records an invalid order in the journal and fails the workflow permanently. A local activity writes the record, because a
 /// workflow must not.
 async fn refuse<W: 'static>(ctx: &WorkflowContext<W>, invalid: InvalidOrder) -> WorkflowTermination {
     let options = LocalActivityOptions::builder()

@@ -30,7 +30,7 @@ fn a_tls_front_without_http2_is_named_with_what_to_set_there() {
         for arguments in [&["doctor"][..], &["worker"], &["start", "A", "123456", "1", "--faults", "none"]] {
             let (out, problem) = run(arguments);
             let said = format!("{out}{problem}");
-            assert!(said.contains("does not agree to HTTP/2 (ALPN h2)"), "{alpn:?} {arguments:?}: {said}");
+            assert!(said.contains("does not offer HTTP/2 (ALPN h2)"), "{alpn:?} {arguments:?}: {said}");
             assert!(said.contains("stunnel: alpn = h2"), "{alpn:?} {arguments:?}: {said}");
         }
     }

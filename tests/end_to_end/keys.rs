@@ -8,7 +8,7 @@ use idempotence::{
     faults::Preset,
     server::{Installation, Search, obtain},
     store::{AttemptEvent, Fact, News, Outcome, Phase},
-    temporal::{Described, Presence, Started, describe, look_for_worker},
+    temporal::{Described, Presence, Started, describe, find_worker},
 };
 
 use crate::{
@@ -169,7 +169,7 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
     let _worker = theirs.worker();
     // It polls before the server has heard that it lives; a dashboard that looks in between would start one of its own.
     let link = theirs.link().await;
-    while look_for_worker(&link, &theirs.queue).await.unwrap() == Presence::Nobody {
+    while find_worker(&link, &theirs.queue).await.unwrap() == Presence::Absent {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let ours = Sandbox { queue: theirs.queue.clone(), ..ours };
@@ -214,7 +214,7 @@ fn copying_and_the_mouse_are_asked_of_the_terminal() {
     screen.wait_for("completed");
     screen.press("y");
     let text = screen.wait_for("sent to the clipboard (needs OSC 52 support): order-");
-    let id = text.split("allows it: ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
+    let id = text.split("OSC 52 support): ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
     screen.press("m");
     screen.wait_for("mouse on");
     let bytes = String::from_utf8_lossy(&screen.bytes()).into_owned();

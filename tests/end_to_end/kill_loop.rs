@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use idempotence::temporal::{Endpoint, Link, Patience, StartRequest, start};
+use idempotence::temporal::{CallRetries, Endpoint, Link, StartRequest, start};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
@@ -106,7 +106,7 @@ async fn place(link: Link, queue: String, id: String) -> (String, RunEnd) {
     loop {
         // While the server is down, no one accepts it.
         match start(&link, request()).await {
-            Ok((_, watch)) => return (id, watch.end_at_last().await),
+            Ok((_, watch)) => return (id, watch.end_despite_errors().await),
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
@@ -125,7 +125,7 @@ async fn kill_loop() {
     let address = format!("127.0.0.1:{}", free_port());
     let mut serving = server(&sandbox, &address);
     let mut workers: Vec<Child> = (0..WORKERS).map(|_| worker(&sandbox, &address)).collect();
-    let link = Link::connect(&Endpoint::plain(&address, "default", "kill-loop"), Patience::Retries).await.unwrap();
+    let link = Link::connect(&Endpoint::plain(&address, "default", "kill-loop"), CallRetries::Sdk).await.unwrap();
     let (mut orders, mut restarts) = (JoinSet::new(), 0);
     for round in 0..kills {
         for index in 0..=random(&mut sequence, 3) {

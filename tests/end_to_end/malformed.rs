@@ -7,7 +7,7 @@ use idempotence::{
     domain::RunEnd,
     encryption::{KeyRing, parse_keys},
     store::{Fact, Refused},
-    temporal::{Codec, Demo, Endpoint, Link, OrderInput, Patience, RetrySettings, describe, watch},
+    temporal::{CallRetries, Codec, Demo, Endpoint, Link, OrderInput, RetrySettings, describe, watch},
 };
 use temporalio_client::NamespacedClient;
 use temporalio_common::{
@@ -165,7 +165,7 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
     let _worker = sandbox.worker_with(&encrypting(&key));
     let codec = codec(&key);
     let endpoint = Endpoint { codec: Some(codec.clone()), ..Endpoint::plain(address(), "default", "test") };
-    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    let link = Link::connect(&endpoint, CallRetries::Sdk).await.unwrap();
     let nested =
         format!(r#"{{"OrderID":"A","Item":"1","Quantity":1,"x":{}1{}}}"#, "[".repeat(9_999), "]".repeat(9_999));
     let demo = |demo: &str| format!(r#"{{"OrderID":"A","Item":"1","Quantity":1,"Demo":{demo}}}"#);
@@ -220,7 +220,7 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
         (unknown, "the key \"other\", which is missing here"),
         (short, "it is damaged, or was never encrypted"),
         (damaged, "the key 'sandbox' does not decrypt it"),
-        (nameless, "does not say with which key"),
+        (nameless, "has no key id"),
     ] {
         let (workflow, run) = start_with(&sandbox, &link, "InventoryWorkflow", payloads).await;
         let since = Instant::now();
@@ -242,6 +242,6 @@ async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_p
     let (workflow, run) = first.unwrap();
     sandbox.wait_for("the order of the other key", |fact| matches!(fact, Fact::Order(_)));
     let endpoint = Endpoint { codec: Some(codec(&theirs)), ..Endpoint::plain(address(), "default", "test") };
-    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    let link = Link::connect(&endpoint, CallRetries::Sdk).await.unwrap();
     assert_eq!(end(&watch(&link, &workflow, &run)).await, applied());
 }

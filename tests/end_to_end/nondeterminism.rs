@@ -63,7 +63,7 @@ async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter
     let log = sandbox.folder.path().join("worker.log");
     let mut worker = sandbox.worker_logging(&[], &log);
     let since = Instant::now();
-    let parts = ["WARN", "its code does not fit the history", "TMPRL1100"];
+    let parts = ["WARN", "its code does not match the history", "TMPRL1100"];
     let named = |line: &str| parts.iter().all(|part| line.contains(part));
     while !fs::read_to_string(&log).unwrap().lines().any(named) {
         assert!(since.elapsed() < EVENT_TIMEOUT, "{}", fs::read_to_string(&log).unwrap());
@@ -74,13 +74,13 @@ async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter
     let output = start.output().unwrap();
     let (_, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{problem}");
-    for part in ["its code does not fit the history", "terminate the workflow and start the order again"] {
+    for part in ["its code does not match the history", "terminate the workflow and start the order again"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
     let mut screen = Screen::open(&sandbox, address(), 80, 24);
     screen.wait_until("what fails", |text| {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.contains("WORKFLOW TASK FAILS") && text.contains("its code does not fit the history")
+        text.contains("WORKFLOW TASK FAILS") && text.contains("its code does not match the history")
     });
     screen.press("q");
     assert!(screen.end().0.success());

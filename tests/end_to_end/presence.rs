@@ -10,7 +10,7 @@ use idempotence::{
     app::{Command, Message, Run, Worker},
     domain::{WORKER_ROLE, process_identity},
     runtime::backend::host,
-    temporal::{Link, Presence, look_for_worker},
+    temporal::{Link, Presence, find_worker},
 };
 use rustix::process::Signal;
 use temporalio_client::NamespacedClient;
@@ -49,7 +49,7 @@ async fn poll(sandbox: &Sandbox) -> JoinHandle<()> {
 async fn until_polled(link: &Link, queue: &str) -> String {
     let since = Instant::now();
     loop {
-        if let Presence::Polling { identity } = look_for_worker(link, queue).await.unwrap() {
+        if let Presence::Polling { identity } = find_worker(link, queue).await.unwrap() {
             return identity;
         }
         assert!(since.elapsed() < crate::sandbox::EVENT_TIMEOUT, "no poller is reported");

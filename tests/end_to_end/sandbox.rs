@@ -15,7 +15,7 @@ use idempotence::{
     faults::FaultPlan,
     store::{Audit, Document, Fact, JournalReader, JsonStore, Phase, Record, Verdict, read_document},
     temporal::{
-        ATTEMPTS_PER_SDK_WORKER, Demo, Endpoint, Link, OrderInput, Patience, RetrySettings, StartRequest, Started,
+        ATTEMPTS_PER_SDK_WORKER, CallRetries, Demo, Endpoint, Link, OrderInput, RetrySettings, StartRequest, Started,
         Watch, WorkerSetup, start,
     },
 };
@@ -146,7 +146,7 @@ impl Sandbox {
 
     pub async fn link(&self) -> Link {
         let endpoint = Endpoint::plain(address(), "default", "test");
-        Link::connect(&endpoint, Patience::Retries).await.expect("the server answers")
+        Link::connect(&endpoint, CallRetries::Sdk).await.expect("the server answers")
     }
 
     pub async fn start(&self, link: &Link, workflow: &str, input: OrderInput) -> (Started, Watch) {

@@ -361,20 +361,20 @@ fn each_thing_that_can_be_wrong_with_certificates_has_its_own_sentence() {
     room.unset("TEMPORAL_TLS_KEY");
     asserted(&room, 2, &["TEMPORAL_TLS_CERT in the environment is set but TEMPORAL_TLS_KEY is not"]);
     room.unset("TEMPORAL_TLS_CERT");
-    asserted(&room, 1, &["asks for a client certificate", "set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"]);
+    asserted(&room, 1, &["requires a client certificate", "set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"]);
     identity(&mut room, &other.client("stranger", Validity::NOW));
-    asserted(&room, 1, &["does not take the client certificate"]);
+    asserted(&room, 1, &["rejects the client certificate"]);
     let (late, early) = (room.root.client("late", Validity::Expired), room.root.client("early", Validity::NotYet));
     identity(&mut room, &late);
     asserted(&room, 1, &["TEMPORAL_TLS_CERT in the environment expired on "]);
     identity(&mut room, &early);
-    asserted(&room, 1, &["is valid only from ", "check the clock"]);
+    asserted(&room, 1, &["is not valid before ", "check the clock"]);
     files(&mut room, &known.certificate, &other.client("second", Validity::NOW).key);
     asserted(&room, 1, &["do not belong together"]);
     files(&mut room, &known.certificate, &known.certificate);
-    asserted(&room, 1, &["TEMPORAL_TLS_KEY in the environment holds no private key in PEM form"]);
+    asserted(&room, 1, &["TEMPORAL_TLS_KEY in the environment has no private key in PEM form"]);
     files(&mut room, &known.key, &known.key);
-    asserted(&room, 1, &["TEMPORAL_TLS_CERT in the environment holds no certificate in PEM form"]);
+    asserted(&room, 1, &["TEMPORAL_TLS_CERT in the environment has no certificate in PEM form"]);
     files(&mut room, Path::new("/nowhere.pem"), &known.key);
     asserted(&room, 2, &["\"/nowhere.pem\", which cannot be read"]);
     identity(&mut room, &known);
@@ -382,14 +382,14 @@ fn each_thing_that_can_be_wrong_with_certificates_has_its_own_sentence() {
     room.set("TEMPORAL_NAMESPACE", "no-such-namespace");
     asserted(&room, 1, &["has no namespace 'no-such-namespace'", "temporal operator namespace create"]);
     room.set("TEMPORAL_NAMESPACE", "default");
-    for (validity, words) in [(Validity::Expired, "expired on "), (Validity::NotYet, "is valid only from ")] {
+    for (validity, words) in [(Validity::Expired, "expired on "), (Validity::NotYet, "is not valid before ")] {
         let certificate = room.root.server(&[NAME], validity);
         proxy.change(&ProxyOptions { certificate, client_ca: Some(room.root.certificate()), alpn: HTTP2 });
         asserted(&room, 1, &["the certificate of 127.0.0.1:", words]);
     }
     // A server without TLS, asked with it; and the other way round.
     room.set("TEMPORAL_HOST_URL", address());
-    asserted(&room, 1, &["does not speak TLS", "TEMPORAL_TLS=false"]);
+    asserted(&room, 1, &["does not use TLS", "TEMPORAL_TLS=false"]);
     room.settings.retain(|(name, _)| !name.starts_with("TEMPORAL_"));
     room.set("TEMPORAL_HOST_URL", proxy.address());
     asserted(&room, 1, &["TEMPORAL_TLS=true"]);
@@ -408,11 +408,14 @@ fn an_api_key_goes_with_every_call_and_never_without_tls_or_verification() {
     room.on(&proxy.address());
     room.set("TEMPORAL_SERVER_ROOT_CA_CERT", room.root.path());
     let without = room.refusal(1);
-    assert!(without.contains("does not know who asks") && without.contains("set TEMPORAL_API_KEY"), "{without}");
+    assert!(
+        without.contains("does not accept the credentials") && without.contains("set TEMPORAL_API_KEY"),
+        "{without}"
+    );
     let unkeyed = proxy.requests().without_key;
     room.set("TEMPORAL_API_KEY", "the-wrong-key");
     let wrong = room.refusal(1);
-    assert!(wrong.contains("does not know who asks") && !wrong.contains("the-wrong-key"), "{wrong}");
+    assert!(wrong.contains("does not accept the credentials") && !wrong.contains("the-wrong-key"), "{wrong}");
     room.set("TEMPORAL_API_KEY", "the-key");
     let _worker = room.worker();
     let placed = room.succeed(&["start", &room.order(), "123456", "10", "--faults", "none"]);
@@ -432,7 +435,7 @@ fn an_api_key_goes_with_every_call_and_never_without_tls_or_verification() {
     let forbidding = HeaderProxy::start(address(), &options, "the-key", &[list]);
     room.set("TEMPORAL_ADDRESS", forbidding.address());
     let forbidden = room.refusal(1);
-    assert!(forbidden.contains("does not permit us namespace 'default'"), "{forbidden}");
+    assert!(forbidden.contains("does not permit access to namespace 'default'"), "{forbidden}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ async fn a_server_that_is_not_ours_is_not_killed() {
     let mut headless = Headless::new(&sandbox, address(), false);
     headless.is_up().await;
     headless.execute(Command::KillServer);
-    assert_eq!(headless.notice("not started here").await.1, Tone::Bad);
+    assert_eq!(headless.notice("did not start it").await.1, Tone::Bad);
     assert!(sandbox.link().await.check().await.is_ok());
 }
 
@@ -65,7 +65,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
     );
     headless.execute(Command::KillServer);
     headless.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
-    assert!(headless.down().await.contains("killed, as asked"));
+    assert!(headless.down().await.contains("server was killed"));
     assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
     headless.execute(Command::KillServer);
     headless.notice("down already").await;
@@ -86,7 +86,7 @@ async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
     headless.is_up().await;
     kill_process(server_on(port), Signal::KILL).unwrap();
     headless.is_told("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
-    let (text, tone) = headless.notice("started again").await;
+    let (text, tone) = headless.notice("restarted; no orders were lost").await;
     assert!(text.contains("killed by signal 9") && tone == Tone::Bad, "{text}");
 }
 
@@ -121,7 +121,7 @@ async fn a_lost_server_is_told_with_its_address_and_cause() {
     kill_process(server_on(port), Signal::KILL).unwrap();
     server.wait().unwrap();
     let cause = headless.down().await;
-    assert!(cause.contains(&address) && cause.contains("has gone") && cause.contains("refused"), "{cause}");
+    assert!(cause.contains(&address) && cause.contains("is gone") && cause.contains("refused"), "{cause}");
 }
 
 /// What `--version` says of the server is a constant, as the program must not start another to find out.

@@ -20,7 +20,7 @@ use idempotence::{
         terminal::Tty,
     },
     store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store},
-    temporal::{Endpoint, Link, Patience},
+    temporal::{CallRetries, Endpoint, Link},
 };
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
@@ -283,7 +283,7 @@ async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
     send(Signal::TSTP, screen.pid());
     wait_until_stopped(screen.pid());
     let endpoint = Endpoint::plain(address.clone(), "default", "test");
-    let link = Link::connect(&endpoint, Patience::Retries).await.unwrap();
+    let link = Link::connect(&endpoint, CallRetries::Sdk).await.unwrap();
     let input = order("W7", 10, "update.after-commit=1*error");
     let (_, watch) = sandbox.start(&link, WorkflowId::of_order("W7").as_str(), input).await;
     assert_eq!(end(&watch).await, applied());

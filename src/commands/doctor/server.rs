@@ -16,7 +16,7 @@ use crate::{
     runtime::backend::endpoint,
     server::{Search, locate},
     temporal::{
-        ConnectError, FailingTask, Link, Patience, Presence, Tls, Transport, describe, look_for_worker, open_runs,
+        CallRetries, ConnectError, FailingTask, Link, Presence, Tls, Transport, describe, find_worker, open_runs,
     },
 };
 
@@ -29,7 +29,7 @@ const MAX_ORDERS: usize = 20;
 
 pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let mut checks = certificates(settings);
-    match Link::connect(&endpoint(settings, "doctor"), Patience::None).await {
+    match Link::connect(&endpoint(settings, "doctor"), CallRetries::None).await {
         Ok(link) => {
             checks.push(Check::right("server", format!("{} answers", settings.address)));
             checks.extend(security(settings, &link));
@@ -108,15 +108,15 @@ fn security(settings: &Settings, link: &Link) -> Vec<Check> {
 async fn worker(settings: &Settings, link: &Link) -> Check {
     let queue = &settings.task_queue;
     let since = Instant::now();
-    let mut found = look_for_worker(link, queue).await;
+    let mut found = find_worker(link, queue).await;
     // A worker that has just started reports within a second.
-    while matches!(found, Ok(Presence::Nobody)) && since.elapsed() < FIRST_REPORT {
+    while matches!(found, Ok(Presence::Absent)) && since.elapsed() < FIRST_REPORT {
         sleep(LOOK_AGAIN).await;
-        found = look_for_worker(link, queue).await;
+        found = find_worker(link, queue).await;
     }
     match found {
         Ok(Presence::Polling { identity }) => Check::right("worker", format!("{identity} polls '{queue}'")),
-        Ok(Presence::Nobody) => {
+        Ok(Presence::Absent) => {
             let says = format!("nobody reports from '{queue}'; the dashboard starts one by itself");
             Check::wrong("worker", says, Some("idempotence worker".to_owned()))
         }
@@ -154,7 +154,7 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
 
 /// Command that starts a worker with the order's key, if a missing key may be the cause and the key is available.
 fn worker_with_key(failing: &FailingTask, key_file: Option<&Path>) -> Option<String> {
-    let key = failing.key_that_may_lack().filter(|key| key.here)?;
+    let key = failing.missing_key().filter(|key| key.here)?;
     let id = shlex::try_quote(&key.id).ok()?;
     let mut command = vec!["ENCRYPT_PAYLOAD=true".to_owned(), format!("DATACONVERTER_ENCRYPTION_KEY_ID={id}")];
     if let Some(file) = key_file.filter(|file| file.is_file()) {

@@ -209,7 +209,7 @@ async fn run_order(
     let event = ComparisonEvent::Started { workflow: workflow.clone(), run: run.clone(), order: order.to_owned() };
     context.report(guard, event).await;
     tokio::select! {
-        end = watch.end_at_last() => context.report(guard, ComparisonEvent::Ended { workflow, run, end }).await,
+        end = watch.end_despite_errors() => context.report(guard, ComparisonEvent::Ended { workflow, run, end }).await,
         // Nothing is sent on this channel, so it resolves when the sender is dropped.
         _ = open.changed() => {
             if let Err(problem) = watch.terminate("the comparison ended").await {

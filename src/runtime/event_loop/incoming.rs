@@ -127,9 +127,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
             }
             Reply::Column(column) if column > NARROW_COLUMN && !self.core.app().appearance().ascii => {
                 self.core.use_ascii();
-                self.notice(
-                    "this terminal draws symbols two columns wide, so ASCII is used (--ascii=false keeps the symbols)",
-                );
+                self.notice("symbols are two columns wide in this terminal: shown in ASCII (--ascii=false keeps them)");
                 self.surface.repaint()
             }
             Reply::Column(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! Certificates and keys of the settings, and what is wrong with them. No error carries a part of a key.
+//! Reads and checks the certificates and keys of the settings. No error contains a part of a key.
 
 use std::{
     fs::File,
@@ -18,18 +18,19 @@ use x509_parser::{
 };
 
 use super::{
-    ClientIdentity, Expiring, Pem, PemSource, WARNED_AHEAD,
+    ClientIdentity, EXPIRY_WARNING_DAYS, Expiring, Pem, PemSource,
     key_kind::KeyKind,
     pem::{self, Block, PemProblem},
 };
 use crate::domain::sanitize;
 
-/// The largest file that is read, in bytes; a bundle of all public authorities has a quarter of a million.
-const LARGEST: u64 = 1 << 20;
+/// Maximum size of a file. A bundle of all public authorities has 250 kB.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The longest name in a message.
-const LONGEST: usize = 200;
+/// Maximum length of a name in a message.
+const MAX_NAME_CHARS: usize = 200;
 
+/// Seconds per day.
 const DAY: i64 = 24 * 60 * 60;
 
 /// Why a certificate or a key of the settings cannot be used.
@@ -38,9 +39,9 @@ const DAY: i64 = 24 * 60 * 60;
 pub enum CertificateError {
     #[error("{origin} names {path:?}, which cannot be read: {error}; correct the path or its permissions")]
     Unreadable { origin: String, path: PathBuf, error: io::Error },
-    #[error("{origin} holds no certificate in PEM form: {problem}")]
+    #[error("{origin} has no certificate in PEM form: {problem}")]
     NoCertificate { origin: String, problem: PemProblem },
-    #[error("{origin} holds no private key in PEM form: {problem}")]
+    #[error("{origin} has no private key in PEM form: {problem}")]
     NoKey { origin: String, problem: PemProblem },
     #[error(
         "the private key of {origin} is {kind}, which is not supported; use a certificate whose key is ECDSA on P-256 or \
@@ -48,27 +49,27 @@ pub enum CertificateError {
          ec_paramgen_curve:P-256 -out FILE.key"
     )]
     UnsupportedKey { origin: String, kind: KeyKind },
-    #[error(
-        "the private key of {origin} cannot be used as it is written; write it again: openssl pkey -in FILE -out FILE.key"
-    )]
+    #[error("the private key of {origin} has an unusable form; convert it: openssl pkey -in FILE -out FILE.key")]
     OddKey { origin: String },
     #[error(
-        "the private key of {origin} is protected by a password, which nobody could type here; make a copy without one, \
-         readable only for you: openssl pkey -in FILE -out FILE.key"
+        "the private key of {origin} is protected by a password, which cannot be typed here; make a copy without one \
+         that only you can read: openssl pkey -in FILE -out FILE.key"
     )]
     LockedKey { origin: String },
-    #[error("the certificate of {certificate} and the private key of {key} do not belong together; name a pair")]
+    #[error(
+        "the certificate of {certificate} and the private key of {key} do not belong together; use a matching pair"
+    )]
     Mismatch { certificate: String, key: String },
-    #[error("the certificate of {origin} expired on {until}; have it renewed, and put the new one in its place")]
+    #[error("the certificate of {origin} expired on {until}; renew it, and replace the file")]
     Expired { origin: String, until: String },
-    #[error("the certificate of {origin} is valid only from {from} on; check the clock of this machine")]
+    #[error("the certificate of {origin} is not valid before {from}; check the clock of this machine")]
     NotYetValid { origin: String, from: String },
     #[error(
-        "the certificate of {origin} is of X.509 version 1, which is not taken any more; have it made again with an \
+        "the certificate of {origin} is of X.509 version 1, which is no longer accepted; make it again with an \
          extension, which makes it version 3, as in: openssl x509 -req -extfile FILE, with basicConstraints=CA:FALSE in FILE"
     )]
     OldVersion { origin: String },
-    #[error("the certificate of {origin} cannot be used: {cause}; have a new one made")]
+    #[error("the certificate of {origin} cannot be used: {cause}; make a new one")]
     Unusable { origin: String, cause: String },
     #[error(
         "this machine trusts no authority for TLS certificates ({cause}); install its ca-certificates, or set \
@@ -77,27 +78,27 @@ pub enum CertificateError {
     NoAuthorities { cause: String },
 }
 
-/// The bytes of a certificate or key.
+/// Reads the bytes of a certificate or key.
 fn bytes_of(pem: &Pem) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     let path = match &pem.source {
         PemSource::Inline(text) => return Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec())),
         PemSource::File(path) => path,
     };
     let unreadable = |error| CertificateError::Unreadable { origin: pem.origin.clone(), path: path.clone(), error };
-    // The kind is asked first: opening a named pipe would wait for ever.
+    // Check the file type first: opening a named pipe could block for ever.
     let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(unreadable(io::Error::other("it is no regular file")));
+        return Err(unreadable(io::Error::other("it is not a regular file")));
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+    File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
         return Err(unreadable(io::Error::other("it has more than 1 MiB")));
     }
     Ok(bytes)
 }
 
-/// The blocks of a certificate or key file. Text without a block may be a path given by mistake; that is decided here.
+/// Reads the PEM blocks of a certificate or key. A text without a block may be a path by mistake, which gets its own error.
 fn blocks_of(pem: &Pem, instead: &'static str) -> Result<Result<Vec<Block>, PemProblem>, CertificateError> {
     let bytes = bytes_of(pem)?;
     let is_inline = matches!(pem.source, PemSource::Inline(_));
@@ -115,8 +116,8 @@ fn is_path(text: &[u8]) -> bool {
     is_line && (is_named || text.starts_with(b"/") || text.starts_with(b"./") || text.starts_with(b"~/"))
 }
 
-/// The certificates of a file or text, at least one. One in a form that is not read makes all of them an error, since the
-/// first is the client's own.
+/// Reads the certificates of a file or text, at least one. One in an unsupported form is an error for all, since the first one
+/// is the client's own.
 pub(super) fn chain_of(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let missing = |problem| CertificateError::NoCertificate { origin: pem.origin.clone(), problem };
     let blocks =
@@ -129,7 +130,7 @@ pub(super) fn chain_of(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Certif
     Ok(chain)
 }
 
-/// The first private key of a file or text.
+/// Reads the first private key of a file or text.
 pub(super) fn key_of(pem: &Pem) -> Result<PrivateKeyDer<'static>, CertificateError> {
     let missing = |problem| CertificateError::NoKey { origin: pem.origin.clone(), problem };
     let blocks = blocks_of(pem, "TEMPORAL_TLS_KEY")?.map_err(missing)?;
@@ -151,7 +152,7 @@ pub(super) fn key_of(pem: &Pem) -> Result<PrivateKeyDer<'static>, CertificateErr
     key.ok_or_else(|| missing(pem::others(&blocks)))
 }
 
-/// A chain and its key, as the client library takes them.
+/// A chain and its key as PEM, for the client library.
 pub(super) fn written(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> (Vec<u8>, Zeroizing<Vec<u8>>) {
     let label = match key {
         PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
@@ -162,7 +163,7 @@ pub(super) fn written(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> 
     (chain, pem::write(label, key.secret_der()))
 }
 
-/// Whether the key is one that is supported, and that of the certificate.
+/// Checks that the key is supported and belongs to the certificate.
 pub(super) fn check_pair(
     identity: &ClientIdentity,
     chain: Vec<CertificateDer<'static>>,
@@ -186,35 +187,36 @@ pub(super) fn check_pair(
     }
 }
 
-/// What a person wants to know of a certificate.
+/// The parts of a certificate that messages and checks need.
 pub(super) struct Certificate {
-    /// The names that it is good for.
+    /// The names and addresses that it is valid for.
     pub(super) names: Vec<String>,
-    /// Who signed it.
+    /// The authority that signed it.
     pub(super) issuer: String,
     from: ASN1Time,
     until: ASN1Time,
-    /// Of before version 3.
+    /// Its X.509 version is older than 3.
     is_old: bool,
-    /// Says of itself that it is an authority's.
+    /// It is an authority's (CA:TRUE).
     pub(super) is_authority: bool,
-    /// May be a server's, by its extended key usage.
+    /// Its extended key usage allows a server.
     is_for_servers: bool,
 }
 
 impl Certificate {
-    /// One of the settings.
+    /// Parses a certificate of the settings.
     pub(super) fn parse(pem: &Pem, der: &CertificateDer<'_>) -> Result<Self, CertificateError> {
         let read = Self::of(der).map_err(|cause| CertificateError::Unusable { origin: pem.origin.clone(), cause })?;
         if read.is_old { Err(CertificateError::OldVersion { origin: pem.origin.clone() }) } else { Ok(read) }
     }
 
     pub(super) fn of(der: &CertificateDer<'_>) -> Result<Self, String> {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|error| sanitize(&error.to_string(), LONGEST))?;
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|error| sanitize(&error.to_string(), MAX_NAME_CHARS))?;
         let validity = certificate.validity();
         Ok(Self {
             names: names(&certificate),
-            issuer: sanitize(&certificate.issuer().to_string(), LONGEST),
+            issuer: sanitize(&certificate.issuer().to_string(), MAX_NAME_CHARS),
             from: validity.not_before,
             until: validity.not_after,
             is_old: certificate.version() != X509Version::V3,
@@ -227,7 +229,7 @@ impl Certificate {
         })
     }
 
-    /// Whether a server may show it at this time, in seconds since 1970.
+    /// Whether a server may present it at this time, in seconds since 1970.
     pub(super) fn serves_at(&self, seconds: i64) -> bool {
         self.is_for_servers && (self.from.timestamp()..=self.until.timestamp()).contains(&seconds)
     }
@@ -243,10 +245,10 @@ impl Certificate {
         Ok(())
     }
 
-    /// Whether it ends soon, with `what` it is.
+    /// The warning if it expires soon. `what`: names it in the message.
     pub(super) fn expiring(&self, what: &str, now: SystemTime) -> Option<Expiring> {
         let days = (self.until.timestamp() - seconds(now)).div_euclid(DAY);
-        (days < WARNED_AHEAD).then(|| Expiring { what: what.to_owned(), until: self.until(), days })
+        (days < EXPIRY_WARNING_DAYS).then(|| Expiring { what: what.to_owned(), until: self.until(), days })
     }
 
     /// Its last day.
@@ -259,11 +261,11 @@ impl Certificate {
     }
 }
 
-/// The names and addresses that the certificate is good for. Its common name is none of them any more.
+/// The names and addresses that a certificate is valid for. The common name is no longer one of them.
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
     let name = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) => Some(sanitize(name, LONGEST)),
+        GeneralName::DNSName(name) => Some(sanitize(name, MAX_NAME_CHARS)),
         GeneralName::IPAddress(bytes) => match **bytes {
             [a, b, c, d] => Some(std::net::Ipv4Addr::new(a, b, c, d).to_string()),
             _ => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_a_password_is_told_without_it() {
+    fn a_key_with_a_password_is_recognised_without_it() {
         let new = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\naHVudGVyMg==\n\
                    -----END RSA PRIVATE KEY-----\n";
@@ -325,17 +327,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_file_of_certificates_is_refused_at_once() {
+    fn a_file_that_cannot_be_certificates_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let of = |path: PathBuf| Pem { origin: "X".to_owned(), source: PemSource::File(path) };
         let large = folder.path().join("large.pem");
-        std::fs::write(&large, vec![b'x'; usize::try_from(LARGEST).unwrap() + 1]).unwrap();
+        std::fs::write(&large, vec![b'x'; usize::try_from(MAX_FILE_BYTES).unwrap() + 1]).unwrap();
         assert!(chain_of(&of(large)).unwrap_err().to_string().contains("more than 1 MiB"));
-        assert!(chain_of(&of(folder.path().to_owned())).unwrap_err().to_string().contains("no regular file"));
+        assert!(chain_of(&of(folder.path().to_owned())).unwrap_err().to_string().contains("not a regular file"));
     }
 
     #[test]
-    fn what_is_not_wanted_here_is_named() {
+    fn unexpected_content_is_named() {
         let block = |label: &str| format!("-----BEGIN {label}-----\naHVudGVyMg==\n-----END {label}-----\n");
         let trusted = block("TRUSTED CERTIFICATE");
         let certificates = [
@@ -348,7 +350,7 @@ mod tests {
         ];
         for (text, said) in certificates {
             let error = chain_of(&inline("X", &text)).unwrap_err().to_string();
-            assert!(error.starts_with("X holds no certificate in PEM form: ") && error.contains(said), "{error}");
+            assert!(error.starts_with("X has no certificate in PEM form: ") && error.contains(said), "{error}");
         }
         let keys = [
             (VERSION_1.to_owned(), "it has only CERTIFICATE"),
@@ -357,14 +359,14 @@ mod tests {
         ];
         for (text, said) in keys {
             let error = key_of(&inline("X", &text)).unwrap_err().to_string();
-            assert!(error.starts_with("X holds no private key in PEM form: ") && error.contains(said), "{error}");
+            assert!(error.starts_with("X has no private key in PEM form: ") && error.contains(said), "{error}");
         }
         let dsa = key_of(&inline("X", &block("DSA PRIVATE KEY"))).unwrap_err().to_string();
         assert!(dsa.contains("the private key of X is a DSA key") && dsa.contains("P-256"), "{dsa}");
     }
 
     #[test]
-    fn a_pair_in_one_file_is_a_pair_and_comes_out_as_it_went_in() {
+    fn a_pair_in_one_file_is_read_and_written_unchanged() {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(["x".to_owned()]).unwrap().self_signed(&key).unwrap();
         let text = format!("\u{feff}{}{}{VERSION_1}", key.serialize_pem(), certificate.pem());

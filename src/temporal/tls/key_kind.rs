@@ -1,4 +1,4 @@
-//! What kind a private key is of that the TLS library does not take.
+//! Recognises private keys that the TLS library does not support.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum KeyKind {
     Ed448,
     Dsa,
     RsaPss,
-    /// For key exchange only.
+    /// X25519 or X448, for key exchange only.
     Exchange,
     /// RSA of a size that is not supported.
     Rsa,
@@ -31,7 +31,7 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// Object identifiers as DER, with what they mean.
+/// Object identifiers as DER, with their meaning.
 const KINDS: [(&[u8], KeyKind); 11] = [
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], KeyKind::Curve("P-521")),
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a], KeyKind::Curve("secp256k1")),
@@ -46,19 +46,19 @@ const KINDS: [(&[u8], KeyKind); 11] = [
     (&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01], KeyKind::Rsa),
 ];
 
-/// The algorithm of PKCS#8 is within the first bytes, before the key itself.
-const HEAD: usize = 40;
+/// Number of bytes at the start of PKCS#8 that contain the algorithm. The key follows after them.
+const PKCS8_HEAD_BYTES: usize = 40;
 
-/// Where the curve begins in the SEC1 form, at the latest: after the number of a key on P-521.
-const SEC1_HEAD: usize = 96;
+/// Number of bytes at the start of SEC1 that contain the curve, also after a key on P-521.
+const SEC1_HEAD_BYTES: usize = 96;
 
 impl KeyKind {
     /// The kind of a key that is not supported; `None` if it is unknown, or should be supported.
     pub(super) fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let head = match key {
             PrivateKeyDer::Pkcs1(_) => return Some(Self::Rsa),
-            PrivateKeyDer::Sec1(_) => SEC1_HEAD,
-            _ => HEAD,
+            PrivateKeyDer::Sec1(_) => SEC1_HEAD_BYTES,
+            _ => PKCS8_HEAD_BYTES,
         };
         let der = key.secret_der();
         let head = &der[..der.len().min(head)];
@@ -119,7 +119,7 @@ mod tests {
     ];
 
     #[test]
-    fn an_unsupported_key_is_told_by_its_kind() {
+    fn an_unsupported_key_is_named_by_its_kind() {
         for (base64, kind) in KEYS {
             let text = pem_of_text("the key", base64);
             let key = key_of(&text).unwrap_or_else(|error| panic!("{kind}: {error}"));

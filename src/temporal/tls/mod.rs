@@ -1,5 +1,5 @@
-//! What a TLS connection is made with. Certificates are read anew for every connection, so that renewed ones are taken
-//! up, and judged before they are used: what the server would only answer with an alert, a person is told in a sentence.
+//! TLS settings of a connection. Certificates are read for every connection, so that renewed ones are used, and checked before
+//! use: the error then has the reason, which a server's alert would not have.
 
 mod certificates;
 mod key_kind;
@@ -22,14 +22,15 @@ pub(super) use probe::{Finding, probe};
 pub use verifier::ServerCertificate;
 pub(super) use verifier::{Judge, Judgement};
 
-/// How long before its end a certificate is warned of, in days.
-pub const WARNED_AHEAD: i64 = 14;
+/// Number of days before a certificate expires from which on a warning is shown.
+pub const EXPIRY_WARNING_DAYS: i64 = 14;
 
-/// A certificate or a key as the settings name it.
+/// A certificate or a key in the settings.
 #[derive(Debug, Clone)]
 pub struct Pem {
-    /// The setting and where it stands, as part of a sentence: `TEMPORAL_TLS_CERT in the environment`.
+    /// The setting and its layer, as part of a message: `TEMPORAL_TLS_CERT in the environment`.
     pub origin: String,
+    /// The file or the text.
     pub source: PemSource,
 }
 
@@ -47,26 +48,27 @@ pub struct ClientIdentity {
     pub key: Pem,
 }
 
-/// What makes a connection one with TLS.
+/// TLS settings.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
-    /// Who may sign the server's certificate; `None`: whom the operating system trusts.
+    /// Authorities that may sign the server's certificate; `None`: those that the operating system trusts.
     pub root_ca: Option<Pem>,
-    /// The name to look for in the server's certificate, where it is not the address.
+    /// The expected name in the server's certificate; `None`: the host of the address.
     pub server_name: Option<String>,
+    /// The client's certificate and key.
     pub identity: Option<ClientIdentity>,
-    /// Any certificate of the server is taken, so whoever answers can read and change everything.
+    /// Accept any server certificate. Anyone on the network can then read and alter the traffic.
     pub skip_verify: bool,
 }
 
-/// A certificate of ours that ends soon, or has ended.
+/// A certificate that expires soon, or has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiring {
-    /// The setting and where it stands, or the server.
+    /// The setting and its layer, or the server.
     pub what: String,
     /// The last day, as `2026-12-31`.
     pub until: String,
-    /// Whole days left; negative where it has ended.
+    /// Whole days left; negative if it has expired.
     pub days: i64,
 }
 
@@ -83,14 +85,14 @@ impl std::fmt::Display for Expiring {
 }
 
 impl Tls {
-    /// Reads and judges what the settings name. The judge, which the options hold too, keeps what it made of the server's
-    /// certificate.
+    /// Reads and checks the certificates of the settings. The returned judge is also in the options, and keeps its verdict on the
+    /// server's certificate.
     ///
     /// # Errors
-    /// [`CertificateError`].
+    /// [`CertificateError`] if a certificate or key cannot be read, is invalid, or does not fit.
     pub(super) fn options(&self, now: SystemTime) -> Result<(TlsOptions, Judge), CertificateError> {
         let judge = if self.skip_verify {
-            Judge::of_nobody()
+            Judge::accepting_all()
         } else {
             match &self.root_ca {
                 Some(ca) => Judge::trusting(&ca.origin, ca.authorities(now)?)?,
@@ -106,10 +108,10 @@ impl Tls {
         Ok((options, judge))
     }
 
-    /// Certificates that the settings name and that end within `WARNED_AHEAD` days.
+    /// Certificates of the settings that expire within [`EXPIRY_WARNING_DAYS`].
     ///
     /// # Errors
-    /// [`CertificateError`], for what can be read; one that has expired is none here.
+    /// [`CertificateError`] if a certificate cannot be read. An expired one is not an error here.
     pub fn expiring(&self, now: SystemTime) -> Result<Vec<Expiring>, CertificateError> {
         let identity = self.identity.as_ref().map(|identity| &identity.certificate);
         let mut soon = Vec::new();
@@ -125,7 +127,7 @@ impl Tls {
 impl ClientIdentity {
     fn options(&self, now: SystemTime) -> Result<ClientTlsOptions, CertificateError> {
         let (chain, key) = (chain_of(&self.certificate)?, key_of(&self.key)?);
-        // The client's own is the first; the ones after it are the server's to judge.
+        // The first one is the client's own. The server judges the others.
         if let Some(own) = chain.first() {
             Certificate::parse(&self.certificate, own)?.check_time(&self.certificate, now)?;
         }
@@ -136,12 +138,12 @@ impl ClientIdentity {
 }
 
 impl Pem {
-    /// The certificates of authorities that are valid now, at least one.
+    /// Returns the authorities' certificates that are valid now, at least one.
     fn authorities(&self, now: SystemTime) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
         let mut valid = Vec::new();
         let mut useless = None;
         for der in chain_of(self)? {
-            // A bundle may have old ones, which then count for nothing.
+            // A bundle may contain expired ones, which are skipped.
             match Certificate::parse(self, &der)?.check_time(self, now) {
                 Ok(()) => valid.push(der),
                 Err(error) => useless = Some(error),
@@ -154,7 +156,7 @@ impl Pem {
     }
 }
 
-/// A private key of a text, for tests.
+/// Reads a private key from a text, for tests.
 #[cfg(test)]
 fn pem_of_text(origin: &str, text: &str) -> Pem {
     Pem { origin: origin.to_owned(), source: PemSource::Inline(text.to_owned().into()) }

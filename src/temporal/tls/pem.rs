@@ -1,6 +1,6 @@
-//! PEM as RFC 7468 has it and as people and other systems hand it over: bytes before, between and after the blocks, a BOM,
-//! indentation, `\n` as two letters, spaces in place of line ends, the whole text once more in base64, or the bare base64 of
-//! DER. What cannot be read is named, with the command that converts it. No error carries a part of a key.
+//! Reads PEM in the form of RFC 7468 and in the forms that people and other systems produce: text before, between and after the
+//! blocks, a BOM, indentation, `\n` as two letters, spaces in place of line ends, base64 around the whole text, or the bare
+//! base64 of DER. An unsupported form gets an error with the command that converts it. No error contains a part of a key.
 
 use base64::{
     Engine as _, alphabet,
@@ -11,13 +11,13 @@ use rustls::pki_types::PrivateKeyDer;
 use secrecy::zeroize::Zeroizing;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-/// Bytes per line of base64 in what [`write`] makes.
-const LINE: usize = 64;
+/// Bytes per line of base64 in the output of [`write`].
+const LINE_BYTES: usize = 64;
 
-/// How often base64 may be wrapped around the text.
+/// Maximum number of base64 layers around the text.
 const MAX_WRAPPINGS: usize = 2;
 
-/// Base64 around a whole text: programs also write it for URLs, or without its padding.
+/// Both alphabets of base64, with or without padding.
 const ANY_BASE64: [GeneralPurpose; 2] = {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     [GeneralPurpose::new(&alphabet::STANDARD, config), GeneralPurpose::new(&alphabet::URL_SAFE, config)]
@@ -27,11 +27,11 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// One block: its label, such as `CERTIFICATE`, and its content.
+/// A PEM block: its label, such as `CERTIFICATE`, and its content.
 pub(super) struct Block {
     pub(super) label: String,
     pub(super) der: Zeroizing<Vec<u8>>,
-    /// In the old form of OpenSSL, with a password.
+    /// Encrypted with a password, in the old form of OpenSSL.
     pub(super) locked: bool,
 }
 
@@ -44,7 +44,7 @@ pub enum PemProblem {
         "it has no line such as -----BEGIN CERTIFICATE----- and is neither base64 of that nor of DER; copy the PEM file whole"
     )]
     NotPem,
-    #[error("it is a path, where the text itself belongs; set {instead} to the path")]
+    #[error("it is a path, but this setting expects the text; set {instead} to the path")]
     Path { instead: &'static str },
     #[error("it is an OpenSSL TRUSTED CERTIFICATE; convert it: openssl x509 -in FILE -out FILE.pem")]
     Trusted,
@@ -52,7 +52,7 @@ pub enum PemProblem {
     Pkcs7,
     #[error("it is a key in OpenSSH form; convert a copy of it: ssh-keygen -p -m PKCS8 -N '' -f FILE")]
     OpenSsh,
-    #[error("it has only {labels}; name the file that has what is wanted here")]
+    #[error("it has only {labels}; use the file with the expected content")]
     Other { labels: String },
     #[error("it is UTF-16, as PowerShell writes it; convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.pem")]
     Utf16,
@@ -73,7 +73,7 @@ pub enum PemProblem {
     NotBase64 { number: usize, label: String },
 }
 
-/// The blocks of a PEM text, at least one.
+/// Reads the blocks of a PEM text, at least one.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
     let mut bytes = Zeroizing::new(bytes.to_vec());
     for _ in 0..=MAX_WRAPPINGS {
@@ -88,7 +88,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
             return Err(problem);
         }
         let inside = base64_of(text, &ANY_BASE64).ok_or(PemProblem::NotPem)?;
-        // Before it can pass for a key.
+        // Checked before its content could be taken for a key.
         if is_pkcs12(&inside) {
             return Err(PemProblem::Pkcs12);
         }
@@ -106,7 +106,7 @@ impl Block {
     }
 }
 
-/// What blocks are of which none is the wanted one.
+/// The error if no block has the expected label.
 pub(super) fn others(blocks: &[Block]) -> PemProblem {
     let has = |label: &str| blocks.iter().any(|block| block.label == label);
     if has("TRUSTED CERTIFICATE") {
@@ -122,7 +122,7 @@ pub(super) fn others(blocks: &[Block]) -> PemProblem {
     }
 }
 
-/// Whether a value for a path is the content of the file instead: PEM, or base64 of PEM or DER.
+/// Whether a value for a path is the content of a file: PEM, or base64 of PEM or DER.
 pub(crate) fn is_content(text: &str) -> bool {
     const SHORTEST: usize = 60;
     let decoded = || base64_of(text.as_bytes(), &ANY_BASE64).filter(|_| text.trim().len() >= SHORTEST);
@@ -131,13 +131,13 @@ pub(crate) fn is_content(text: &str) -> bool {
     text.contains("-----") || text.contains('\n') || is_base64()
 }
 
-/// PEM of DER.
+/// Writes DER as PEM.
 pub(super) fn write(label: &str, der: &[u8]) -> Zeroizing<Vec<u8>> {
     let base64 = Zeroizing::new(BASE64_STANDARD.encode(der));
-    // Room for all of it at once: a buffer that grows leaves copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(base64.len() + base64.len() / LINE + 2 * label.len() + 40));
+    // Reserve everything at once: a buffer that grows leaves copies of the key in memory.
+    let mut text = Zeroizing::new(Vec::with_capacity(base64.len() + base64.len() / LINE_BYTES + 2 * label.len() + 40));
     text.extend_from_slice(format!("-----BEGIN {label}-----\n").as_bytes());
-    for line in base64.as_bytes().chunks(LINE) {
+    for line in base64.as_bytes().chunks(LINE_BYTES) {
         text.extend_from_slice(line);
         text.push(b'\n');
     }
@@ -153,7 +153,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// What bytes without any block are, if they are known and not text.
+/// The known binary form of bytes without a block.
 fn binary(bytes: &[u8]) -> Option<PemProblem> {
     let dash_16 = [b'-', 0, b'-', 0];
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || find(bytes, &dash_16).is_some() {
@@ -174,12 +174,12 @@ fn binary(bytes: &[u8]) -> Option<PemProblem> {
 /// Whether bytes begin with `SEQUENCE { INTEGER 3, ... }`, in DER or, as with an indefinite length, only in BER.
 fn is_pkcs12(bytes: &[u8]) -> bool {
     let [0x30, length, content @ ..] = bytes else { return false };
-    // With its high bit, it is the number of bytes that the length takes.
+    // With the high bit set, this byte is the number of bytes of the length.
     let width = if *length > 0x80 { usize::from(length & 0x7f) } else { 0 };
     content.get(width..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03]))
 }
 
-/// The blocks between their lines. Whatever is outside of them is a comment.
+/// Splits a text into its blocks. Text outside of the blocks is a comment.
 fn blocks(text: &[u8]) -> Result<Vec<Block>, PemProblem> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -211,8 +211,8 @@ fn is_label(label: &[u8]) -> bool {
     (1..=LONGEST).contains(&label.len()) && label.iter().all(fits)
 }
 
-/// What base64 stands for. Between its characters there may be blanks, line ends, and line ends as the letters `\n` and `\r`,
-/// also with more than one backslash; around it, quotes. The first engine that can read it decides.
+/// Decodes base64 with the first engine that accepts it. Blanks, line ends, quotes, and the letters `\n` and `\r` after one or
+/// more backslashes are skipped.
 fn base64_of(text: &[u8], engines: &[GeneralPurpose]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut after_backslash = false;
@@ -236,7 +236,7 @@ fn base64_of(text: &[u8], engines: &[GeneralPurpose]) -> Option<Zeroizing<Vec<u8
     })
 }
 
-/// The certificates or the key of DER that came as bare base64.
+/// The certificates or the key in DER that was bare base64.
 fn bare(der: &[u8]) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut rest = der;
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_in_every_shape_in_which_variables_carry_it() {
+    fn a_text_is_read_in_every_form_of_a_variable() {
         let (certificate, key) = pair();
         for text in [&certificate, &key] {
             let plain = der(text);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_the_blocks_is_a_comment() {
+    fn text_around_the_blocks_is_a_comment() {
         let (first, second) = (pair().0, pair().0);
         let both = |before: &[u8], between: &[u8], after: &[u8]| {
             [before, first.as_bytes(), between, second.as_bytes(), after].concat()
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_pem_is_named_with_what_converts_it() {
+    fn other_forms_are_named_with_the_command_that_converts_them() {
         let (certificate, key) = pair();
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
         let big_endian = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
@@ -367,14 +367,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_pem_is_read_again() {
         let (_, key) = pair();
         let block = &read(key.as_bytes()).unwrap()[0];
         assert_eq!(String::from_utf8_lossy(&write(&block.label, &block.der)), key);
     }
 
     #[test]
-    fn content_is_told_from_a_path() {
+    fn content_is_distinguished_from_a_path() {
         let (certificate, key) = pair();
         for text in [&certificate, &key] {
             assert!(is_content(text) && is_content(&text.replace('\n', "\\n")));

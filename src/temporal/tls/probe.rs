@@ -1,5 +1,5 @@
-//! Asks a server that broke a connection off why it did. It says so in an alert, which is lost where the client has written
-//! something meanwhile; this writes nothing, and listens.
+//! Finds out why a server closed a TLS connection. The reason is in an alert, which is lost if the client has written something
+//! meanwhile. The probe writes nothing after the handshake, and reads.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -20,17 +20,17 @@ const HTTP2: &[u8] = b"h2";
 pub enum Finding {
     /// The server ended the connection with this alert.
     Alert(AlertDescription),
-    /// TLS works, and the server did not agree to HTTP/2 (ALPN `h2`).
+    /// TLS works, but the server did not offer HTTP/2 (ALPN `h2`).
     NoHttp2,
 }
 
-/// Finds out what is wrong with TLS on a fresh `stream` to `host`; `None` if nothing is found in time.
+/// Tests TLS on a new `stream` to `host`. Returns `None` if it finds no cause within `limit`.
 pub async fn probe(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,
     tls: &Tls,
     judge: &Judge,
-    patience: Duration,
+    limit: Duration,
 ) -> Option<Finding> {
     let config = Arc::new(config(tls, judge)?);
     let name = ServerName::try_from(tls.server_name.as_deref().unwrap_or(host).to_owned()).ok()?;
@@ -44,7 +44,7 @@ pub async fn probe(
             Err(error) => Err(alert(&error)),
         }
     };
-    match timeout(patience, asked).await.ok()? {
+    match timeout(limit, asked).await.ok()? {
         Ok(finding) => Some(finding),
         Err(alert) => alert.map(Finding::Alert),
     }

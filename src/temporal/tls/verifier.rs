@@ -1,5 +1,5 @@
-//! Judges the server's certificate: rustls's own verifier decides, and this keeps what it decided about which certificate,
-//! so that a person can be told. Without verification it takes whatever comes, and keeps that too.
+//! Verifies the server's certificate with rustls's own verifier, and keeps the certificate and the verdict for messages. Without
+//! verification it accepts every certificate, and keeps it too.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -23,46 +23,47 @@ use super::{
     certificates::{Certificate, CertificateError},
 };
 
-/// What the server showed.
+/// A server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerCertificate {
-    /// The names that it is good for.
+    /// The names and addresses that it is valid for.
     pub names: Vec<String>,
-    /// Who signed it.
+    /// The authority that signed it.
     pub issuer: String,
-    /// Says of itself that it is an authority's (CA:TRUE).
+    /// It is an authority's (CA:TRUE).
     pub is_authority: bool,
-    /// Its first and last day.
+    /// Its first day, as `2026-12-31`.
     pub from: String,
+    /// Its last day, as `2026-12-31`.
     pub until: String,
-    /// Where it ends soon.
+    /// The warning if it expires soon.
     pub expiring: Option<Expiring>,
 }
 
-/// What came of a server's certificate.
+/// The verdict on a server's certificate.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    /// `None`: it cannot be read.
+    /// `None`: it cannot be parsed.
     pub certificate: Option<ServerCertificate>,
-    /// The name that was looked for.
-    pub asked: String,
-    /// `None`: it was taken.
+    /// The expected name.
+    pub expected: String,
+    /// Why it was refused; `None`: it was accepted.
     pub refused: Option<rustls::Error>,
 }
 
-/// Judges, and remembers the last judgement.
+/// A verifier that keeps its last verdict.
 #[derive(Debug, Clone)]
 pub struct Judge {
     inner: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates that the settings trust. A server that shows exactly one of them is trusted too.
+    /// The certificates that the settings trust. A server with one of them as its own certificate is trusted too.
     trusted: Arc<[CertificateDer<'static>]>,
     provider: Arc<CryptoProvider>,
     last: Arc<Mutex<Option<Judgement>>>,
 }
 
 impl Judge {
-    /// One that takes every certificate.
-    pub fn of_nobody() -> Self {
+    /// A judge that accepts every certificate.
+    pub fn accepting_all() -> Self {
         Self {
             inner: None,
             trusted: Arc::default(),
@@ -71,18 +72,18 @@ impl Judge {
         }
     }
 
-    /// One that trusts the authorities of the operating system.
+    /// A judge that trusts the authorities of the operating system.
     ///
     /// # Errors
-    /// [`CertificateError::NoAuthorities`].
+    /// [`CertificateError::NoAuthorities`] if the system has none.
     pub fn trusting_the_system() -> Result<Self, CertificateError> {
         Self::of_roots(authorities_of_the_system()?, Arc::default(), |cause| CertificateError::NoAuthorities { cause })
     }
 
-    /// One that trusts these certificates, as authorities and as a server's own.
+    /// A judge that trusts these certificates, as authorities and as a server's own.
     ///
     /// # Errors
-    /// [`CertificateError::Unusable`], for the setting that is called `origin`.
+    /// [`CertificateError::Unusable`] if one cannot be used. `origin`: names the setting in the message.
     pub fn trusting(origin: &str, trusted: Vec<CertificateDer<'static>>) -> Result<Self, CertificateError> {
         let unusable = |cause| CertificateError::Unusable { origin: origin.to_owned(), cause };
         let mut roots = RootCertStore::empty();
@@ -104,8 +105,8 @@ impl Judge {
         Ok(Self { inner: Some(inner), trusted, provider, last: Arc::default() })
     }
 
-    /// Accepts a certificate that is itself one of the trusted, as the clients of Go and OpenSSL do. The library refuses a
-    /// self-signed one that says CA:TRUE, as `openssl req -x509` makes it. Its name, its time and its use still count.
+    /// Accepts a certificate that is itself trusted, as Go and OpenSSL do, if its name, time and usage are valid. The library
+    /// refuses a self-signed one with CA:TRUE, which `openssl req -x509` makes.
     fn accept_trusted_itself(
         &self,
         shown: &CertificateDer<'_>,
@@ -124,11 +125,12 @@ impl Judge {
         Ok(ServerCertVerified::assertion())
     }
 
+    /// The verifier for the client library.
     pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
         Arc::new(self.clone())
     }
 
-    /// What came of the last certificate that was shown.
+    /// The verdict on the last certificate.
     pub fn last(&self) -> Option<Judgement> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -162,7 +164,7 @@ impl ServerCertVerifier for Judge {
         };
         let judgement = Judgement {
             certificate: Certificate::of(end_entity).ok().map(ServerCertificate::from),
-            asked: server_name.to_str().into_owned(),
+            expected: server_name.to_str().into_owned(),
             refused: result.as_ref().err().cloned(),
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(judgement);
@@ -206,7 +208,7 @@ impl From<Certificate> for ServerCertificate {
 }
 
 impl Judgement {
-    /// Why a certificate was refused, where that is about the certificate.
+    /// Why the certificate was refused, if the certificate itself is the cause.
     pub fn verdict(&self) -> Option<&Verdict> {
         match &self.refused {
             Some(rustls::Error::InvalidCertificate(verdict)) => Some(verdict),
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_self_signed_certificate_is_taken_if_it_is_exactly_the_trusted_one() {
+    fn a_self_signed_certificate_is_accepted_if_it_is_the_trusted_one() {
         let own = certificate(&params());
         assert_eq!(judged(&own, &own, "localhost"), None);
         let other = certificate(&params());
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_and_the_use_of_a_trusted_certificate_count() {
+    fn the_time_and_the_usage_of_a_trusted_certificate_are_checked() {
         let mut old = params();
         (old.not_before, old.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
         let old = certificate(&old);
