@@ -1,4 +1,4 @@
-//! Effects as data: what the runtime is asked to do. Answers come back only as a `Message`.
+//! What the application asks the runtime to do. Answers come back only as a `Message`.
 
 use crate::{
     domain::{Activity, Guard, OrderId, ProductId, RetryWaits},
@@ -7,61 +7,70 @@ use crate::{
 
 use super::NotesPage;
 
+/// A request to the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// Start a workflow for an order.
     StartOrder(StartOrder),
+    /// Start a worker process.
     StartWorker,
-    /// Lets it finish what it runs.
+    /// Let the worker finish its attempts and exit.
     StopWorker,
-    /// SIGKILL.
+    /// Kill the worker process (SIGKILL).
     KillWorker,
-    /// SIGKILL to the embedded server; it stays down until it is asked for.
+    /// Kill the embedded server (SIGKILL); it stays down until it is requested again.
     KillServer,
+    /// Start the embedded server.
     StartServer,
-    /// Asks the server about each of these open runs, at most once at a time. `Described` answers for each.
+    /// Ask the server about each of these open runs, at most once at a time. `Described` answers for each.
     Describe(Vec<Run>),
-    /// Temporal's activity reset: the attempts begin at 1 again, the next one now. `Notice` answers.
+    /// Temporal's activity reset: attempts begin at 1 again, the next one now. `Notice` answers.
     RetryNow(Run, Activity),
-    /// Asks Temporal to cancel the run. `Notice` answers.
+    /// Request the cancellation of a run. `Notice` answers.
     Cancel(Run),
-    /// Ends the run at once, without asking a worker. `Ended` answers.
+    /// End a run at once, without its worker. `Ended` answers.
     Terminate(Run),
-    /// Puts the starting document back.
+    /// Put the starting document back. `ResetDone` answers.
     Reset,
-    /// Begins a comparison of the three guards in place of the one before.
+    /// Begin a comparison of the three guards in place of the one before.
     Compare(Comparison),
-    /// Ends the comparison and its workers.
+    /// End the comparison and its workers.
     EndComparison,
-    /// Plays a walkthrough on a stage of its own, then comes back.
+    /// Run a walkthrough on a database of its own, then come back.
     Walkthrough,
-    /// What the speaker's own screen is to show.
+    /// Show this page on the speaker's own screen.
     Present(NotesPage),
-    /// Opens a page in the browser of this machine.
+    /// Open a page in the browser of this machine.
     Open(String),
-    /// Into the clipboard of the terminal (OSC 52).
+    /// Copy a text into the clipboard of the terminal (OSC 52).
     Copy(String),
-    /// Whether the terminal is to report the mouse.
+    /// Let the terminal report the mouse, or not.
     Mouse(bool),
-    /// Gives the terminal back and stops, until `fg`.
+    /// Give the terminal back and stop until `fg`.
     Suspend,
+    /// End the program.
     Quit,
-    /// Ends the walkthrough and shows the dashboard that opened it.
+    /// End the walkthrough and show the dashboard that opened it.
     Return,
 }
 
 /// A workflow run, by its two ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
+    /// The workflow id.
     pub workflow: String,
+    /// The run id.
     pub run: String,
 }
 
 /// One order under one plan, for all three guards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// Counts up, so that what comes late from an earlier one is known.
+    /// Monotonic; messages with an older number are ignored.
     pub number: u64,
+    /// The fault plan.
     pub faults: FaultPlan,
+    /// The seed of its random faults.
     pub seed: Seed,
     /// Another order is sent between the commit and the retry.
     pub interleaved: bool,
@@ -70,18 +79,27 @@ pub struct Comparison {
 /// One start of a workflow. `Started` or `StartFailed` answers with the same ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartOrder {
+    /// Unique within the session.
     pub ticket: u64,
+    /// The order.
     pub order: OrderId,
+    /// The product.
     pub product: ProductId,
+    /// Units of the product.
     pub quantity: i64,
+    /// The workflow id.
     pub workflow: String,
-    /// The workflow id is made from the order's id and new to the server. A server that must not know that one gets another
-    /// instead, which `Started` tells.
+    /// The workflow id was made from the order id and is new to the server. If payloads are encrypted, the runtime replaces
+    /// it by a keyed hash, which `Started` reports.
     pub made: bool,
+    /// The fault plan.
     pub faults: FaultPlan,
+    /// The seed of its random faults.
     pub seed: Seed,
+    /// The guard.
     pub guard: Guard,
+    /// The retry policy of its activities.
     pub retry: RetryWaits,
-    /// After this the server ends it, in milliseconds; `None`: never.
+    /// Execution timeout of the workflow in milliseconds; `None`: none.
     pub limit: Option<u64>,
 }

@@ -125,7 +125,7 @@ impl Connections {
 
     /// The server has answered about a run, or the question has failed.
     pub fn on_answer(&mut self, run: &Run) {
-        self.polls.answered(run);
+        self.polls.on_answer(run);
     }
 
     /// Applies a new state of the link.

@@ -1,36 +1,37 @@
-//! What the event loops run: told what happens, it says what is to be done, and can be drawn.
+//! What the event loops run: the application itself, a recorder around it, or the player of a recording.
 
 use std::time::Duration;
 
 use crate::app::{App, Command, Message, Overlay};
 
-/// How often time itself is worth a look: countdowns tick, notices go.
-const TICK: Duration = Duration::from_secs(1);
+/// Time between two ticks: countdowns move, notices expire.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The same while something on the screen moves in tenths of a second.
-const FAST_TICK: Duration = Duration::from_millis(100);
+const FAST_TICK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// A state that messages change and that can be drawn.
 pub trait Core {
-    /// What is drawn.
+    /// The application to draw.
     fn app(&self) -> &App;
 
-    /// Takes a message in, and says what is to be done about it.
+    /// Applies a message. Returns what to do for it.
     fn update(&mut self, message: Message) -> Vec<Command>;
 
-    /// Whether anything has changed since this was asked last, so that a frame is due.
+    /// Whether the screen has changed since the last call, so that a frame is due.
     fn take_dirty(&mut self) -> bool;
 
-    /// Which keys count.
+    /// The overlay, which decides which keys are active.
     fn overlay(&self) -> Overlay {
         self.app().overlay()
     }
 
-    /// From now on only ASCII is drawn: the terminal does not keep other symbols in their columns.
+    /// Draws only ASCII from now on, because the terminal gives other symbols another width.
     fn use_ascii(&mut self);
 
-    /// How often it wants to be told the time.
+    /// Time between two ticks.
     fn pace(&self) -> Duration {
-        if self.app().wants_fast_ticks() { FAST_TICK } else { TICK }
+        if self.app().wants_fast_ticks() { FAST_TICK_INTERVAL } else { TICK_INTERVAL }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a person can ask for. The key that asks for it is the business of `keymap` alone.
+//! What the user can request. Only `keymap` knows the key for it.
 
 use serde::{Deserialize, Serialize};
 use tui_input::InputRequest;
@@ -7,80 +7,107 @@ use crate::domain::UnixMillis;
 
 use super::orders::Slot;
 
+/// A request of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {
-    /// A fresh id, 1 unit.
+    /// Send an order with a fresh id and 1 unit.
     FreshOrder,
-    /// The seed's own order: A12, 999 units.
+    /// Send the demo order: A12, 999 units.
     SeedOrder,
-    /// The same order under a new workflow id: only the key can tell that it is known.
+    /// Send the selected order under a new workflow id: only the idempotency key recognises it.
     OrderAgain,
-    /// The same start under the same workflow id: it joins the execution where that still runs.
+    /// Send the selected start again: it joins the run if that has not ended.
     SameStart,
+    /// Send ten orders with fresh ids.
     Burst,
+    /// Select the next fault preset.
     NextFaults,
+    /// Edit the fault plan.
     EditPlan,
+    /// Select the next guard.
     NextGuard,
+    /// Kill the worker process.
     KillWorker,
+    /// Stop the worker, or start one.
     ToggleWorker,
-    /// Kills the embedded server, which asks first, or starts it.
+    /// Kill the embedded server, after a question, or start it.
     ToggleServer,
-    /// Temporal's activity reset of the selected order: the next attempt comes now.
+    /// Reset the activity of the selected order: the next attempt comes now.
     RetryNow,
-    /// Cancels the selected order; asks first.
+    /// Cancel the selected order, after a question.
     AskCancel,
+    /// Reset the stock, after a question.
     AskReset,
+    /// Freeze the screen, or resume it.
     Freeze,
+    /// Edit the filter.
     Filter,
+    /// Give the focused panel the whole screen, or take it back.
     Zoom,
+    /// Focus the next panel.
     NextPanel,
+    /// Focus the panel before.
     PreviousPanel,
+    /// Focus a panel.
     Focus(Panel),
-    /// The attempts of the selected order, over the whole screen.
+    /// Show the attempts of the selected order on the whole screen.
     Details,
+    /// Open the selected order in Temporal's Web UI.
     OpenWebUi,
+    /// Copy the selected order's workflow id, or what the overlay shows.
     CopyWorkflowId,
+    /// Show the selected order as `temporal` commands.
     ShowCommand,
+    /// Show the statistics.
     Statistics,
+    /// Show the log.
     Log,
-    /// The same order and faults under the three guards at once.
+    /// Compare the three guards on the same order and faults.
     Compare,
     /// The same, with another order between the commit and the retry.
     CompareInterleaved,
+    /// Select the next theme.
     NextTheme,
+    /// Let the terminal report the mouse, or not.
     Mouse,
+    /// Stop until `fg`.
     Suspend,
+    /// Show the help.
     Help,
-    /// Leaves an overlay, a zoom, a filter.
+    /// Leave an overlay, a zoom, a filter.
     Close,
+    /// Answer a question with yes.
     Yes,
+    /// Answer a question with no.
     No,
-    /// Ends the program, or returns to the dashboard that opened the walkthrough.
+    /// End the program, or return to the dashboard that opened the walkthrough.
     Quit,
-    /// Ends the program.
+    /// End the program.
     Exit,
+    /// Move through a list.
     Select(Move),
-    /// The row at this position on the list, counted from the newest.
+    /// Select the row at this position, counted from the newest.
     SelectRow(usize),
-    /// A key for the line that is being edited.
+    /// Edit the line.
     Edit(InputRequest),
-    /// The edited line is done.
+    /// Apply the line.
     Submit,
-    /// The walkthrough, on a stage of its own.
+    /// Show the walkthrough, or run one on a database of its own.
     Walkthrough,
-    /// Plays the step of the walkthrough, or turns to the next.
+    /// Play the step of the walkthrough, or turn to the next.
     GoOn,
+    /// Turn to the step before.
     GoBack,
-    /// Plays the step once more.
+    /// Play the step again.
     RepeatStep,
-    /// To the next step without playing this one.
+    /// Turn to the next step without playing this one.
     SkipStep,
-    /// A black screen, until any key.
+    /// Show a black screen until any key.
     Blank,
-    /// The next pace of the walkthrough, going round.
+    /// Select the next pace of the walkthrough.
     NextPace,
-    /// Moves through a recording.
+    /// Move through a recording.
     #[serde(rename = "wind")]
     Seek(Seek),
 }
@@ -111,38 +138,48 @@ pub enum Seek {
     Tenths(u8),
 }
 
-/// What was asked for last, and where: the room is shown the key.
+/// The last request and the overlay at that time: a walkthrough shows the key to its audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Echo {
+    /// The request.
     pub intent: Intent,
+    /// The overlay.
     pub overlay: Overlay,
     until: UnixMillis,
 }
 
-/// How long a key is shown, in milliseconds.
-const ECHO: u64 = 2_000;
+/// Milliseconds that a key is shown.
+const ECHO_MILLIS: u64 = 2_000;
 
 impl Echo {
+    /// The echo of a request at `now`.
     #[must_use]
     pub const fn new(intent: Intent, overlay: Overlay, now: UnixMillis) -> Self {
-        Self { intent, overlay, until: UnixMillis(now.0.saturating_add(ECHO)) }
+        Self { intent, overlay, until: UnixMillis(now.0.saturating_add(ECHO_MILLIS)) }
     }
 
+    /// Whether it was shown for long enough.
     #[must_use]
     pub fn has_faded(&self, now: UnixMillis) -> bool {
         now >= self.until
     }
 }
 
-/// A step through the list of orders, newest first, or through whatever else is focused.
+/// A movement through the focused list; the orders are listed newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Move {
+    /// One row up.
     Up,
+    /// One row down.
     Down,
+    /// To the first row.
     First,
+    /// To the last row.
     Last,
+    /// Half a page up.
     HalfPageUp,
+    /// Half a page down.
     HalfPageDown,
 }
 
@@ -150,56 +187,69 @@ pub enum Move {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Panel {
+    /// The list of orders.
     #[default]
     Orders,
+    /// The timeline of the selected order.
     Timeline,
+    /// The effects on the stock.
     Effects,
+    /// The stock and its verdict.
     Stock,
 }
 
 impl Panel {
+    /// All panels, in the order in which the focus moves.
     pub const ALL: [Self; 4] = [Self::Orders, Self::Timeline, Self::Effects, Self::Stock];
 }
 
-/// What lies over the dashboard, and so which keys count.
+/// What lies over the dashboard. It decides which keys are active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overlay {
+    /// Nothing.
     #[default]
     None,
+    /// The keys.
     Help,
+    /// A question.
     Confirm(Question),
     /// A line in which the fault plan is edited.
     Plan,
     /// A line in which the filter is edited.
     Filter,
+    /// Counts over all orders.
     Statistics,
+    /// The log.
     Log,
-    /// What was asked for as `temporal` commands.
+    /// The selected order as `temporal` commands.
     ShowCommand,
+    /// A comparison of the three guards.
     Compare,
+    /// A walkthrough.
     Walkthrough,
-    /// What a walkthrough elsewhere has for its speaker.
+    /// The notes of a walkthrough in another terminal.
     Notes,
-    /// A recording is replayed, whatever lies over the dashboard in it.
+    /// A replay of a recording, whichever overlay the recording shows.
     Replay,
-    /// A black screen, so that the room looks at the speaker.
+    /// A black screen, so that the audience looks at the speaker.
     Blank,
     /// The address of a page that no browser opened.
     Address,
 }
 
-/// What is asked before it is done.
+/// A question before something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// "Put the starting stock back?"
+    /// Reset the stock?
     Reset,
     /// Start a worker on a queue that another one polls?
     StartBeside,
+    /// Kill the embedded server?
     KillServer,
     /// Cancel this order?
     Cancel(Slot),
-    /// "Leave the walkthrough?"
+    /// Leave the walkthrough?
     LeaveWalkthrough,
-    /// "Leave the replay?"
+    /// Leave the replay?
     LeaveReplay,
 }

@@ -1,4 +1,4 @@
-//! Everything that can happen, in one enum. Carries values only: no channel, no handle, no type of the wire.
+//! Everything that can happen, as one enum of plain values: no channel, no handle, no type of the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,99 +9,138 @@ use crate::{
 
 use super::{Description, Intent, NotesPage, Scroll, Tone};
 
-/// What the runtime tells the application.
+/// What the runtime reports to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Message {
-    /// About once a second, and before other messages when time has moved on. The only clock that `app` knows.
+    /// The time: about once a second, and before other messages if it has moved on. `app` has no other clock.
     Tick {
+        /// The time.
         now: UnixMillis,
     },
-    /// A key, already translated by `keymap`.
+    /// A key, translated by `keymap`.
     Intent(Intent),
+    /// The size of the terminal has changed.
     Resized {
+        /// Columns.
         width: u16,
+        /// Rows.
         height: u16,
     },
-    /// How far each list can be scrolled on the screen as it is; comes before a movement.
+    /// How far each list can be scrolled on the screen as it is; sent before a movement.
     Limits(Scroll),
-    /// New lines of the journal. A line may come before the answer to the start that caused it, and again later.
+    /// New records of the journal. A record may come before the answer to the start that caused it, and may come again.
     Journal(News),
-    /// What is shown is stale from now on; it does not become zero.
+    /// The journal cannot be read: what is shown is stale from now on, and does not become zero.
     JournalUnreadable {
+        /// The reason.
         cause: String,
     },
-    /// So many bytes of a long journal have been read. What is known until all are read is not the whole truth.
+    /// Progress in a long journal. The facts are incomplete until all of it is read.
     ReadingJournal {
+        /// Bytes that were read.
         read: u64,
+        /// Bytes of the journal.
         of: u64,
     },
-    /// The document as it stands on disk.
+    /// The document on disk.
     Document {
+        /// Its content.
         document: Document,
     },
+    /// The document cannot be read.
     DocumentUnreadable {
+        /// The reason.
         cause: String,
     },
+    /// The state of the connection.
     Link(Link),
+    /// The state of the server.
     Server(Server),
+    /// The state of this dashboard's worker.
     Worker(Worker),
-    /// The identities of all workers that poll the task queue, this dashboard's included.
+    /// The workers that poll the task queue, those of this dashboard included.
     Pollers {
+        /// Their identities.
         identities: Vec<String>,
     },
-    /// The server took a start. `joined`: it joined an execution that was running already.
+    /// The server took a start.
     Started {
+        /// The ticket of the start.
         ticket: u64,
+        /// The order.
         order: String,
+        /// The workflow id, which may differ from the requested one.
         workflow: String,
+        /// The run id.
         run: String,
+        /// The start joined a run that had not ended.
         joined: bool,
     },
+    /// The server did not take a start.
     StartFailed {
+        /// The ticket of the start.
         ticket: u64,
+        /// The order.
         order: String,
+        /// The workflow id.
         workflow: String,
+        /// The reason.
         cause: String,
     },
     /// Open runs on the task queue, of this program and of others.
     Listed {
+        /// The runs.
         runs: Vec<ListedRun>,
     },
     /// A workflow run has ended.
     Ended {
+        /// The workflow id.
         workflow: String,
+        /// The run id.
         run: String,
+        /// How it ended.
         end: RunEnd,
     },
-    /// The server's answer about an open run, or why there is none.
+    /// The server's answer about an open run.
     Described {
+        /// The workflow id.
         workflow: String,
+        /// The run id.
         run: String,
+        /// The answer, or why there is none.
         answer: Result<Description, String>,
     },
-    /// What happens in a running comparison of guards.
+    /// An event of a comparison of guards.
     Compared(ComparisonNews),
     /// A line of this program's log.
     Logged {
+        /// The time of the event.
         at: UnixMillis,
+        /// Its severity.
         level: LogLevel,
+        /// The line.
         text: String,
     },
-    /// The starting document is back; the old journal is kept under this name.
+    /// The stock was reset, or not. The value is the name under which the old journal is kept.
     ResetDone(Result<Option<String>, String>),
-    /// A walkthrough in another terminal shows this; `None`: it has ended.
+    /// The page that a walkthrough in another terminal shows to its speaker; `None` after its end.
     Presented(Option<NotesPage>),
+    /// A sentence for the screen.
     Notice {
+        /// The sentence.
         text: String,
+        /// Its meaning.
         tone: Tone,
     },
-    /// Where a text was copied to, and the text, which stays for a while so that it can be selected.
+    /// A text was copied.
     Copied {
+        /// Where it was copied to, and the text, which stays for a while so that it can be selected.
         sentence: String,
     },
-    /// No browser opens this page here.
+    /// No browser on this machine opens a page.
     NotOpened {
+        /// The page.
         url: String,
     },
 }
@@ -109,47 +148,68 @@ pub enum Message {
 /// An open run, as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedRun {
+    /// The workflow id.
     pub workflow: String,
+    /// The run id.
     pub run: String,
+    /// Its start.
     pub started: UnixMillis,
 }
 
-/// How much a log line matters.
+/// The severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogLevel {
+    /// Something does not work.
     Error,
+    /// Something needs attention.
     Warn,
+    /// A change of state.
     Info,
+    /// For the log file's readers.
     Detail,
 }
 
-/// What one side of a comparison has to tell.
+/// An event on one side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComparisonNews {
-    /// The comparison that it belongs to.
+    /// The number of the comparison.
     pub number: u64,
+    /// The side.
     pub guard: Guard,
+    /// The event.
     pub event: ComparisonEvent,
 }
 
+/// What can happen on one side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComparisonEvent {
+    /// The state of its worker.
     Worker(Worker),
+    /// The server took one of its starts.
     Started {
+        /// The workflow id.
         workflow: String,
+        /// The run id.
         run: String,
+        /// The order.
         order: String,
     },
+    /// New records of its journal.
     Journal(News),
+    /// One of its runs has ended.
     Ended {
+        /// The workflow id.
         workflow: String,
+        /// The run id.
         run: String,
+        /// How it ended.
         end: RunEnd,
     },
-    /// It goes no further.
+    /// It cannot continue.
     Failed {
+        /// The reason.
         cause: String,
     },
 }
@@ -158,28 +218,47 @@ pub enum ComparisonEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
-    Connecting { attempt: u32 },
+    /// A connection is being made.
+    Connecting {
+        /// From 1.
+        attempt: u32,
+    },
+    /// The server answers.
     Up,
-    Down { cause: String, attempt: u32, next_try: UnixMillis },
+    /// The server does not answer.
+    Down {
+        /// The reason.
+        cause: String,
+        /// The attempt that failed, from 1; 0 if a connection was lost.
+        attempt: u32,
+        /// The time of the next attempt.
+        next_try: UnixMillis,
+    },
 }
 
 /// The server that the link leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Server {
-    /// It answered by itself; somebody else runs it.
+    /// A server that this program did not start.
     Foreign,
+    /// No server has answered yet.
     Unknown,
-    /// Ours, killed on request; it stays down until it is asked for.
+    /// The embedded server, killed on request; it stays down until it is requested again.
     Killed,
-    /// The embedded server is on its way.
+    /// The embedded server is being installed or started.
     Preparing {
+        /// The current step.
         step: String,
     },
+    /// The embedded server runs.
     Running {
+        /// The address of its Web UI.
         web_ui: String,
     },
+    /// The embedded server has exited.
     Ended {
+        /// The reason.
         cause: String,
     },
 }
@@ -188,18 +267,28 @@ pub enum Server {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Worker {
+    /// None was started.
     Absent,
-    /// Somebody else's worker polls the task queue.
+    /// None was started, because another one polls the task queue.
     Elsewhere,
+    /// It was started and does not poll yet.
     Starting,
+    /// It polls.
     Ready {
+        /// Its process id.
         pid: u32,
     },
+    /// It finishes its attempts and takes no new ones.
     Stopping,
+    /// It has stopped on request.
     Stopped,
+    /// It was killed on request.
     Killed,
+    /// It has exited without a request.
     Exited {
+        /// The reason.
         cause: String,
+        /// When it is started again; `None`: not by itself.
         restart_at: Option<UnixMillis>,
     },
 }

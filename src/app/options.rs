@@ -1,4 +1,4 @@
-//! What is settled before the core begins: where it is connected, what it plays, and how it looks.
+//! The options of a session, which are set before its start.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,67 +10,80 @@ use crate::{
 
 use super::{Appearance, InitialStock, Script};
 
+/// The options of a session. Recordings begin with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
+    /// The address of the server, host:port.
     pub server: String,
-    /// Absent in recordings of before it was known.
+    /// The security of the connection. Absent in older recordings.
     #[serde(default)]
     pub security: Security,
-    /// Temporal stores nothing that can be read without a key. Absent in older recordings too.
+    /// Payloads are encrypted. Absent in older recordings.
     #[serde(default)]
     pub encrypted: bool,
+    /// The namespace.
     pub namespace: String,
+    /// The task queue.
     pub task_queue: String,
     /// The name of this host, a part of its workers' identities. Absent in older recordings.
     #[serde(default)]
     pub host: String,
+    /// Path of the database.
     pub database: String,
+    /// Path of the log file.
     pub log: String,
-    /// Short random letters for fresh order ids.
+    /// Random letters of this session, for fresh order ids.
     pub session: String,
+    /// The seed of random faults.
     pub seed: Seed,
+    /// The fault preset at the start.
     pub preset: Preset,
+    /// The guard at the start.
     pub guard: Guard,
-    /// False where the server is not on loopback.
+    /// Planned faults are allowed: the server is on loopback, or the user allowed them.
     pub faults_allowed: bool,
+    /// The retry policy of orders.
     pub retry: RetryWaits,
+    /// The appearance of the screen.
     #[serde(rename = "look")]
     pub appearance: Appearance,
     /// The address of Temporal's Web UI, if it is set. Absent in older recordings.
     #[serde(default)]
     pub web_ui: Option<String>,
+    /// The version of the program.
     pub version: String,
+    /// The time of the start.
     pub now: UnixMillis,
     /// A dashboard opened this walkthrough and continues after it. Absent in older recordings.
     #[serde(default)]
     pub above_dashboard: bool,
+    /// What the session is started for.
     #[serde(rename = "programme")]
     pub start_mode: StartMode,
 }
 
-/// Who can read and change what goes between here and the server.
+/// The security of the connection to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Security {
-    /// It does not leave this machine.
+    /// The connection does not leave this machine.
     #[default]
     Local,
-    /// Everybody on the way.
+    /// Without TLS: anyone on the network can read and change the traffic.
     Open,
-    /// Nobody else.
+    /// TLS with a verified certificate.
     Tls,
-    /// Whoever answers in the server's place.
+    /// TLS without verification: another server can answer in its place.
     Unverified,
 }
 
-/// The longest text that is shown of a setup.
-const LONGEST: usize = 400;
+const MAX_TEXT_CHARS: usize = 400;
 
 impl Options {
-    /// The same with nothing in it that could not have been begun with: for one that comes from a file.
+    /// The same within the bounds of a session's options, for options from a file.
     #[must_use]
     pub fn cleaned(self) -> Self {
-        let clean = |text: String| sanitize(&text, LONGEST);
+        let clean = |text: String| sanitize(&text, MAX_TEXT_CHARS);
         Self {
             server: clean(self.server),
             namespace: clean(self.namespace),

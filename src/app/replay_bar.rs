@@ -1,31 +1,37 @@
-//! Where a replayed recording stands: shown in place of the keys.
+//! The state of a replay, shown in place of the keys.
 
 /// What a replay does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayState {
+    /// It plays.
     Playing,
+    /// It is paused.
     Paused,
     /// It waits for the key that the speaker pressed here.
     Waiting,
     /// It asks whether to leave.
     Asking,
-    /// The screen is black, until any key.
+    /// The screen is black until any key.
     Blank,
-    /// Nothing more is to come.
+    /// It has ended.
     Over,
-    /// Nothing more is to come, because the program that was recorded was killed.
+    /// It has ended, because the recorded program was killed.
     CutOff,
 }
 
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayBar {
+    /// What it does.
     pub state: ReplayState,
-    /// How many times as fast as it was, in quarters.
+    /// Speed in quarters of the recorded speed.
     pub speed: u64,
-    /// In milliseconds since the beginning.
+    /// Milliseconds since the beginning.
     pub at: u64,
+    /// Its length in milliseconds.
     pub length: u64,
-    /// Entries that were told, and how many there are.
+    /// Number of entries that were replayed.
     pub told: usize,
+    /// Number of entries.
     pub entries: usize,
 }

@@ -128,7 +128,7 @@ fn freshness(app: &App, narrow: bool) -> (String, Style) {
     if let Some((_, since)) = broken {
         return (format!(" STALE {} ", age(*since, now)), theme::badge(theme::BAD));
     }
-    match account.journal_source.heard.max(account.document_source.heard) {
+    match account.journal_source.last_read.max(account.document_source.last_read) {
         Some(at) if narrow => (format!("{} ago ", age(at, now)), theme::FAINT),
         Some(at) => (format!("changed {} ago ", age(at, now)), theme::FAINT),
         None => ("no change yet ".to_owned(), theme::FAINT),

@@ -1,4 +1,4 @@
-//! What happened on the three sides, attempt by attempt, side by side. Derived from their orders.
+//! The attempts of the three sides, side by side.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,25 @@ use crate::{
 
 use super::ComparisonState;
 
-/// One attempt, of which each side has its own.
+/// One attempt, with a cell per side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineUpRow<'a> {
+    /// The order.
     pub order: &'a str,
+    /// The activity.
     pub activity: Activity,
+    /// The number of the attempt.
     pub attempt: u32,
-    /// In the order of [`Guard::ALL`]; `None` where a side has no such attempt, or not yet.
+    /// In the order of [`Guard::ALL`]; `None` if a side has no such attempt.
     pub cells: [Option<LineUpCell<'a>>; Guard::ALL.len()],
 }
 
+/// An attempt on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineUpCell<'a> {
+    /// The attempt.
     Attempt(Seen<'a>),
-    /// It comes at this time.
+    /// Not begun; due at this time.
     Due(UnixMillis),
 }
 
@@ -51,7 +56,7 @@ impl ComparisonState {
     }
 }
 
-/// What an order did and will do, with the time of each. Attempts of which no line was seen are left out.
+/// The attempts of an order and the next one, with their times. Unobserved attempts are left out.
 fn cells<'a>(
     execution: &'a Execution,
     waits: &RetryWaits,

@@ -1,15 +1,15 @@
-//! The same order under the same faults with all three guards at once. Each side is built from its own journal, as the
-//! dashboard itself is; what is right follows from that alone.
+//! Comparisons: the same order under the same faults with the three guards at once. Each side has a journal of its own, and
+//! its verdict follows from that alone.
 //!
-//! The stocks that the sides end with, where the first attempt commits and then fails:
+//! The final stocks if the first attempt commits and then fails:
 //!
 //! | | `ledger` | `last-order` | `off` | why |
 //! | --- | --- | --- | --- | --- |
-//! | A12 takes 999 | 1001 | 1001, by luck | 2 | nothing came between, so A12 is still the last order |
+//! | A12 takes 999 | 1001 | 1001, by luck | 2 | no other order came between, so A12 is still the last order |
 //! | A12 takes 998, B7 takes 1 before the retry | 1001 | 3 | 3 | the last order is B7, and A12 is taken again |
 //!
-//! 998 and not 999 for the second: then B7 leaves 1 unit, one supplier order brings 1000, and what is right is 1001 on
-//! every side and in both. It is the same whichever of the two orders asks the supplier first.
+//! The second takes 998: then B7 leaves 1 unit, one supplier order brings 1000, and 1001 is right on every side of both,
+//! whichever order asks the supplier first.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -32,15 +32,17 @@ use super::{
 
 pub use line_up::{LineUpCell, LineUpRow};
 
-/// An attempt from which on a plan that still fails takes too long for a room.
-const PATIENCE: u32 = 4;
+/// Attempts after which a plan that still fails takes too long for an audience.
+const MAX_FAILED_ATTEMPTS: u32 = 4;
 
 impl Comparison {
-    /// The order that every side is given.
+    /// The order of every side.
     pub const ORDER: &'static str = "A12";
+    /// The product.
     pub const PRODUCT: &'static str = "123456";
-    /// The order that comes between, and takes one unit.
+    /// The order that comes between, for one unit.
     pub const OTHER: &'static str = "B7";
+    /// The units that the other order takes.
     pub const OTHER_QUANTITY: i64 = 1;
 
     /// The units that [`Self::ORDER`] takes.
@@ -49,7 +51,7 @@ impl Comparison {
         if self.interleaved { 998 } else { 999 }
     }
 
-    /// How long Temporal waits. The other order needs time to come between; without one nobody needs to wait for it.
+    /// The retry policy. The other order needs time to come between; without one the waits are short.
     #[must_use]
     pub fn waits(&self) -> RetryWaits {
         if self.interleaved {
@@ -59,31 +61,33 @@ impl Comparison {
         }
     }
 
-    /// The plan by its name, where it has one.
+    /// The plan, by its name if it has one.
     #[must_use]
     pub fn plan(&self) -> String {
         Preset::of(&self.faults).map_or_else(|| self.faults.to_string(), |preset| preset.name().to_owned())
     }
 
-    /// How many orders each side is given.
+    /// Number of orders per side.
     #[must_use]
     pub const fn orders(&self) -> usize {
         if self.interleaved { 2 } else { 1 }
     }
 }
 
-/// Where one side stands.
+/// The state of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SideStage<'a> {
-    /// Its worker starts, or waits for the others' so that all begin at once.
+    /// Its worker starts, or waits until all sides can begin.
     Preparing,
+    /// Its orders run.
     Running,
+    /// Its orders have ended.
     Done,
-    /// It goes no further, and this is why.
+    /// It cannot continue, with the reason.
     Failed(&'a str),
 }
 
-/// One guard's database, worker and orders.
+/// The database, worker and orders of one guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
     guard: Guard,
@@ -91,7 +95,7 @@ pub struct Side {
     orders: Orders,
     journal: JournalView,
     failure: Option<String>,
-    /// How many orders it is given.
+    /// Number of orders that it gets.
     due: usize,
 }
 
@@ -107,21 +111,25 @@ impl Side {
         }
     }
 
+    /// The guard.
     #[must_use]
     pub const fn guard(&self) -> Guard {
         self.guard
     }
 
+    /// Its worker.
     #[must_use]
     pub const fn worker(&self) -> &Worker {
         &self.worker
     }
 
+    /// Its journal.
     #[must_use]
     pub const fn journal(&self) -> &JournalView {
         &self.journal
     }
 
+    /// Its state.
     #[must_use]
     pub fn stage(&self) -> SideStage<'_> {
         if let Some(cause) = &self.failure {
@@ -135,13 +143,13 @@ impl Side {
         }
     }
 
-    /// The stock by its journal; `None` before that has begun.
+    /// The stock by its journal; `None` before the first record.
     #[must_use]
     pub fn stock(&self) -> Option<Stock> {
         (self.journal.audit.seq > 0).then_some(self.journal.audit.actual)
     }
 
-    /// `None` while it is open: right so far may become wrong, and wrong stays wrong.
+    /// The verdict; `None` while it is open, because right so far may become wrong.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         match self.journal.audit.verdict() {
@@ -150,7 +158,7 @@ impl Side {
         }
     }
 
-    /// Right without protection: no other order came between, and the guard remembers one.
+    /// Whether it is right without protection: no other order came between, and the guard remembers one.
     #[must_use]
     pub fn is_lucky(&self) -> bool {
         self.guard == Guard::LastOrder && self.verdict() == Some(Verdict::Right)
@@ -178,7 +186,7 @@ impl Side {
     }
 }
 
-/// The server has told the end, and the journal, which is read by another way, all that led to it.
+/// Whether the server has reported the end, and the journal what led to it.
 fn is_done(execution: &Execution) -> bool {
     match &execution.end {
         Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
@@ -187,11 +195,11 @@ fn is_done(execution: &Execution) -> bool {
     }
 }
 
-/// A comparison that was begun.
+/// A comparison, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComparisonState {
     terms: Comparison,
-    /// The name of the plan that was set, where another one was taken.
+    /// The name of the plan that was set, if another one was taken.
     instead_of: Option<String>,
     sides: [Side; Guard::ALL.len()],
 }
@@ -202,43 +210,44 @@ impl ComparisonState {
         Self { terms, instead_of, sides }
     }
 
+    /// The order, plan and seed.
     #[must_use]
     pub const fn terms(&self) -> &Comparison {
         &self.terms
     }
 
-    /// The plan that was set for orders, where it leaves to chance what a comparison must show, and another one was
-    /// taken.
+    /// The plan that was set, if it leaves to chance what a comparison must show and another one was taken.
     #[must_use]
     pub fn instead_of(&self) -> Option<&str> {
         self.instead_of.as_deref()
     }
 
-    /// In the order of [`Guard::ALL`].
+    /// The sides, in the order of [`Guard::ALL`].
     #[must_use]
     pub const fn sides(&self) -> &[Side; Guard::ALL.len()] {
         &self.sides
     }
 
+    /// The side of a guard.
     #[must_use]
     pub fn side(&self, guard: Guard) -> &Side {
         &self.sides[guard as usize]
     }
 
-    /// All three came to their end.
+    /// Whether all three sides have completed.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.sides.iter().all(|side| side.stage() == SideStage::Done)
     }
 
-    /// Nothing more is to come.
+    /// Whether all three sides have completed or failed.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.sides.iter().all(|side| matches!(side.stage(), SideStage::Done | SideStage::Failed(_)))
     }
 }
 
-/// The comparison on the screen, and how many there were: news of an earlier one must not count for a later one.
+/// The comparison on the screen, and the number of comparisons: news of an earlier one is ignored.
 #[derive(Debug, Clone, Default)]
 pub struct Comparisons {
     begun: u64,
@@ -281,7 +290,7 @@ impl Comparisons {
     }
 }
 
-/// Whether `plan` surely lets the update's first attempt commit and then fail, and lets both activities through soon.
+/// Whether `plan` certainly lets the update's first attempt commit and then fail, and lets both activities through soon.
 fn loses_an_acknowledgement(plan: &FaultPlan, seed: Seed) -> bool {
     let update = Activity::UpdateInventory;
     let by_chance = |fault: &Fault| fault.activity.is_none_or(|of| of == update) && fault.percent < 100;
@@ -296,7 +305,7 @@ fn loses_an_acknowledgement(plan: &FaultPlan, seed: Seed) -> bool {
     let passes = |activity, number| !Point::ALL.into_iter().any(|point| fails(activity, number, point));
     !fails(update, 1, Point::BeforeCommit)
         && fails(update, 1, Point::AfterCommit)
-        && Activity::ALL.into_iter().all(|activity| (1..=PATIENCE).any(|number| passes(activity, number)))
+        && Activity::ALL.into_iter().all(|activity| (1..=MAX_FAILED_ATTEMPTS).any(|number| passes(activity, number)))
 }
 
 #[cfg(test)]

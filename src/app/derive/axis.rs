@@ -1,45 +1,47 @@
-//! An axis of time over a row of columns: piecewise linear, monotone, in whole columns. Stretches keep their proportions,
-//! except that what must be seen gets a column at least, and what would leave no room for the rest is compressed.
+//! An axis of time over a row of columns: piecewise linear and monotone. Times keep their proportions, except that pieces that
+//! must be visible get at least one column, and long pieces are compressed.
 
-/// A stretch of time that the axis must show.
+/// A time span that the axis must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
+    /// Its start, in milliseconds.
     pub from: u64,
+    /// Its end, in milliseconds.
     pub to: u64,
-    /// However short it is, it gets a column.
+    /// It gets at least one column.
     pub must_show: bool,
 }
 
-/// From one knot to the next.
+/// The time between two ends of pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct AxisSegment {
     from: u64,
     to: u64,
     must_show: bool,
     compressed: bool,
-    /// In columns from the left edge.
+    /// First column.
     start: u16,
     end: u16,
 }
 
+/// An axis of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Axis {
     segments: Vec<AxisSegment>,
 }
 
-/// A column is divided into so many parts, so that whole numbers are enough.
-const PARTS: u128 = 1_024;
+/// Parts of a column, so that integers suffice.
+const PARTS_PER_COLUMN: u128 = 1_024;
 
-/// A compressed segment must be so wide that a mark fits into it.
-const LEAST_GAP: u16 = 5;
+/// Columns of a compressed segment that has a mark.
+const MIN_MARKED_COLUMNS: u16 = 5;
 
-/// The longest stretch is shown at most so many times as long as the shortest.
-const STEEPEST: u64 = 5;
+/// The longest segment is drawn at most this many times as long as the shortest.
+const MAX_RATIO: u64 = 5;
 
 impl Axis {
-    /// `first..end` are the columns. Stretches shorter than `short` milliseconds say nothing about what is long; none up
-    /// to `plain` milliseconds is compressed. Where there are fewer columns than pieces that must show, the last are
-    /// squeezed into the last column.
+    /// An axis over the columns `first..end`. Pieces shorter than `short` milliseconds do not decide which ones are long; none up
+    /// to `plain` milliseconds is compressed. If there are more pieces that must show than columns, the last ones share a column.
     #[must_use]
     pub fn new(pieces: &[Piece], first: u16, end: u16, short: u64, plain: u64) -> Self {
         let mut knots: Vec<_> = pieces.iter().flat_map(|piece| [piece.from, piece.to]).collect();
@@ -62,7 +64,7 @@ impl Axis {
         Self { segments }
     }
 
-    /// The column at which `time` lies; its left edge.
+    /// The column of a time; its left edge.
     #[must_use]
     pub fn column(&self, time: u64) -> u16 {
         let index = self.segments.partition_point(|segment| segment.to <= time);
@@ -76,30 +78,33 @@ impl Axis {
         }
     }
 
+    /// Whether the axis begins at a time.
     #[must_use]
     pub fn begins_at(&self, time: u64) -> bool {
         self.segments.first().is_some_and(|segment| segment.from == time)
     }
 
-    /// Whether a part of this stretch is drawn shorter than it is.
+    /// Whether a part of this time span is compressed.
     #[must_use]
     pub fn compresses(&self, from: u64, to: u64) -> bool {
         self.segments.iter().any(|segment| segment.compressed && segment.from < to && from < segment.to)
     }
 
-    /// A column near the begin of each compressed segment that is wide enough for a mark.
+    /// One column in each compressed segment that is wide enough for a mark.
     pub fn gaps(&self) -> impl Iterator<Item = u16> {
-        let gaps =
-            self.segments.iter().filter(|segment| segment.compressed && segment.end - segment.start >= LEAST_GAP);
+        let gaps = self
+            .segments
+            .iter()
+            .filter(|segment| segment.compressed && segment.end - segment.start >= MIN_MARKED_COLUMNS);
         gaps.map(|segment| segment.start + 1 + (segment.end - segment.start) / 8)
     }
 
-    /// The stretches that are drawn to scale.
+    /// The time spans that are drawn to scale.
     pub fn to_scale(&self) -> impl Iterator<Item = (u64, u64)> {
         self.segments.iter().filter(|segment| !segment.compressed).map(|segment| (segment.from, segment.to))
     }
 
-    /// How many columns those take.
+    /// Number of columns of those spans.
     #[must_use]
     pub fn columns_to_scale(&self) -> u64 {
         let plain = self.segments.iter().filter(|segment| !segment.compressed);
@@ -107,39 +112,40 @@ impl Axis {
     }
 }
 
-/// The most milliseconds that a segment is drawn for.
+/// Milliseconds above which a segment is compressed.
 fn longest(segments: &[AxisSegment], short: u64, plain: u64) -> u64 {
     let lengths = segments.iter().map(|segment| segment.to - segment.from);
     let shortest = lengths.filter(|millis| *millis >= short.max(1)).min().unwrap_or(u64::MAX);
-    shortest.saturating_mul(STEEPEST).max(plain).max(1)
+    shortest.saturating_mul(MAX_RATIO).max(plain).max(1)
 }
 
 fn place(segments: &mut [AxisSegment], longest: u64, first: u16, end: u16) {
     let weights: Vec<_> = segments.iter().map(|segment| u128::from((segment.to - segment.from).min(longest))).collect();
     let must: Vec<_> = segments.iter().map(|segment| segment.must_show).collect();
-    let room = u128::from(end.saturating_sub(first)) * PARTS;
+    let room = u128::from(end.saturating_sub(first)) * PARTS_PER_COLUMN;
     let mut at = 0;
     for (segment, width) in segments.iter_mut().zip(widths(&weights, &must, room)) {
-        let column = |parts: u128| first.saturating_add(u16::try_from(parts / PARTS).unwrap_or(u16::MAX)).min(end);
+        let column =
+            |parts: u128| first.saturating_add(u16::try_from(parts / PARTS_PER_COLUMN).unwrap_or(u16::MAX)).min(end);
         segment.start = column(at);
         at += width;
         segment.end = column(at);
     }
 }
 
-/// Shares `room` parts out by weight; what must show gets a whole column first. As all widths from a column on hold a
-/// whole one, rounding the edges down leaves each its column.
+/// Distributes `room` parts by weight; pieces that must show get a whole column first. Widths are at least one column from
+/// there on, so rounding the edges down leaves each its column.
 fn widths(weights: &[u128], must: &[bool], room: u128) -> Vec<u128> {
     let mut fixed = vec![false; weights.len()];
     loop {
-        let taken = fixed.iter().filter(|fixed| **fixed).count() as u128 * PARTS;
+        let taken = fixed.iter().filter(|fixed| **fixed).count() as u128 * PARTS_PER_COLUMN;
         let free = room.saturating_sub(taken);
         let loose = weights.iter().zip(&fixed).filter(|(_, fixed)| !**fixed).map(|(weight, _)| weight);
         let total = loose.sum::<u128>().max(1);
         let share = |weight: u128| weight * free / total;
         let mut changed = false;
         for ((weight, must), fixed) in weights.iter().zip(must).zip(&mut fixed) {
-            if *must && !*fixed && share(*weight) < PARTS {
+            if *must && !*fixed && share(*weight) < PARTS_PER_COLUMN {
                 *fixed = true;
                 changed = true;
             }
@@ -147,8 +153,8 @@ fn widths(weights: &[u128], must: &[bool], room: u128) -> Vec<u128> {
         if !changed {
             let widths = weights.iter().zip(&fixed);
             let mut widths: Vec<_> =
-                widths.map(|(weight, fixed)| if *fixed { PARTS } else { share(*weight) }).collect();
-            // What the divisions left over, so that the picture reaches its edge.
+                widths.map(|(weight, fixed)| if *fixed { PARTS_PER_COLUMN } else { share(*weight) }).collect();
+            // The remainder of the divisions, so that the picture reaches its edge.
             let rest = room.saturating_sub(widths.iter().sum());
             if let Some(widest) = widths.iter_mut().max() {
                 *widest += rest;

@@ -2,13 +2,13 @@
 
 use crate::{app::orders::Left, store::Verdict};
 
-/// What is known of journals that were replaced, as by a reset.
+/// Journals that were replaced, and a requested reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Earlier {
     /// A reset was requested, and the journal that it creates has not come yet.
     pub resets: bool,
     journals: u64,
-    /// Journals whose stock was wrong.
+    /// Number of journals whose stock was wrong.
     wrong: u64,
     left: Left,
 }

@@ -1,5 +1,5 @@
-//! The effects as they commit, newest last: a bounded ring. Repetitions that changed nothing are lines too, because
-//! they are what the ledger is for.
+//! The effects in the order of their commits: a bounded ring. Repetitions that changed nothing are lines too, because the
+//! ledger is there for them.
 
 use std::collections::VecDeque;
 
@@ -8,31 +8,41 @@ use crate::{
     store::{Fact, Outcome, Phase, Record, record::Commit},
 };
 
-/// How many lines are kept.
-pub const KEPT_EFFECTS: usize = 2_000;
+/// Lines that are kept.
+pub const MAX_KEPT_EFFECTS: usize = 2_000;
 
-const LONGEST_KEY: usize = 140;
+const MAX_KEY_CHARS: usize = 140;
 
+/// What happened to an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EffectKind {
-    /// How often the effects of this key are in the stock now; 0 where no change was needed.
-    Applied { times: u32 },
-    /// The ledger gave the recorded result back.
+    /// It was committed.
+    Applied {
+        /// How often the effects of this key are in the stock now; 0 if no change was needed.
+        times: u32,
+    },
+    /// The ledger returned the recorded result.
     Replayed,
-    /// The `last-order` guard took it for known.
+    /// The `last-order` guard took it for the last order.
     Skipped,
     /// Another program changed the document.
     Adjusted,
-    /// Refused for good.
+    /// The rules refused it.
     Refused,
 }
 
+/// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
+    /// The sequence number of its record.
     pub seq: u64,
+    /// Its time.
     pub at: UnixMillis,
+    /// The idempotency key, or what stands in its place.
     pub key: String,
+    /// What happened.
     pub kind: EffectKind,
+    /// Change of the stock.
     pub delta: i64,
     /// The stock after it.
     pub stock: Stock,
@@ -40,6 +50,7 @@ pub struct Effect {
     pub attempt: Option<u32>,
 }
 
+/// The latest effects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effects {
     ring: VecDeque<Effect>,
@@ -47,32 +58,34 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Takes a record in. `times`: how often its effect is in the stock; `stock`: what the stock is after it.
+    /// Applies a record. `times`: how often its effect is in the stock; `stock`: the stock after it.
     pub fn observe(&mut self, record: &Record, times: u32, stock: Stock) {
         let Some(effect) = effect_of(record, times, stock) else { return };
-        if self.ring.len() == KEPT_EFFECTS {
+        if self.ring.len() == MAX_KEPT_EFFECTS {
             self.ring.pop_front();
             self.dropped += 1;
         }
         self.ring.push_back(effect);
     }
 
+    /// The lines, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Effect> {
         self.ring.iter().rev()
     }
 
-    /// How many lines are kept.
+    /// Number of lines that are kept.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.ring.len()
     }
 
-    /// All effects, those that are no longer kept too.
+    /// Number of all effects, also those that are not kept.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.dropped + self.ring.len() as u64
     }
 
+    /// Number of lines that are not kept.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
@@ -81,7 +94,7 @@ impl Effects {
 
 fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
     let line = |key: &str, kind, delta, attempt| {
-        let key = sanitize(key, LONGEST_KEY);
+        let key = sanitize(key, MAX_KEY_CHARS);
         Some(Effect { seq: record.seq, at: record.at, key, kind, delta, stock, attempt })
     };
     match &record.fact {

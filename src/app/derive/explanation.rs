@@ -1,23 +1,31 @@
 //! A sentence about an order, and its kind.
 
-/// What kind of sentence it is.
+/// The kind of a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The failure says for sure that the effect did not happen.
+    /// The change certainly did not happen.
     Definite,
-    /// The failure leaves open whether the effect happened.
+    /// The change may have happened.
     Indefinite,
+    /// A success.
     Good,
+    /// A repetition that changed nothing.
     Replayed,
+    /// A change that happened more than once.
     Wrong,
+    /// A refusal or a failure.
     Refused,
+    /// Progress.
     Plain,
 }
 
+/// A sentence about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
+    /// The kind.
     pub kind: Kind,
     /// One or two words in capitals.
     pub head: &'static str,
+    /// The sentence.
     pub text: String,
 }

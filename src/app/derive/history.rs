@@ -1,6 +1,6 @@
-//! The attempts of an order and the waits between them as stretches of time, a strip per activity. What is not known is
-//! worked out: Temporal gives an attempt up at its start-to-close timeout, and waits as the retry policy says.
-//! A pure function of the execution and of now; no stretch overlaps another one of its strip.
+//! The attempts of an order and the waits between them as segments of time, one history per activity. Unknown times are
+//! computed: Temporal gives an attempt up at its start-to-close timeout, and waits as the retry policy says. No two segments of
+//! an activity overlap.
 
 use crate::{
     app::{
@@ -15,73 +15,85 @@ use crate::{
     faults::Action,
 };
 
-/// No later time is taken for true, so that sums of times stay numbers.
-const LATEST: u64 = 1 << 60;
+/// Later times are cut, so that sums of times do not overflow.
+const MAX_TIME: u64 = 1 << 60;
 
-/// Milliseconds after which a queue, or an attempt that runs, is worth a place of its own.
-const NOTICEABLE: u64 = 1_000;
+/// Milliseconds after which a queue, or a running attempt, is shown.
+const NOTICEABLE_MILLIS: u64 = 1_000;
 
-/// What one activity of an order did, oldest first.
+/// The history of one activity of an order, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityHistory<'a> {
+    /// The activity.
     pub activity: Activity,
     /// Attempts that are too old to be kept.
     pub forgotten: u64,
+    /// Its segments.
     pub segments: Vec<Segment<'a>>,
 }
 
+/// A segment of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment<'a> {
+    /// Its start.
     pub from: UnixMillis,
-    /// After `from`. Ahead of now where it is expected to last until then.
+    /// After `from`. Later than now if it is expected to last until then.
     pub to: UnixMillis,
+    /// What happened.
     pub kind: SegmentKind<'a>,
 }
 
 impl Segment<'_> {
+    /// Its length in milliseconds.
     #[must_use]
     pub const fn millis(&self) -> u64 {
         self.to.0.saturating_sub(self.from.0)
     }
 }
 
+/// What happened in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentKind<'a> {
-    /// Nobody had taken the first attempt yet. `open`: nobody has.
-    Queue { open: bool },
+    /// No worker has taken the first attempt yet.
+    Queue {
+        /// It lasts until now.
+        open: bool,
+    },
+    /// An attempt.
     Attempt {
+        /// The attempt.
         seen: Seen<'a>,
         /// It may still answer.
         open: bool,
-        /// When Temporal gives it up, where nothing but that is to be expected.
+        /// When Temporal gives it up, if no other end is expected.
         timeout: Option<UnixMillis>,
-        /// It ended this long after its begin, when Temporal had given it up already.
+        /// Milliseconds from its start to its end, if Temporal had given it up before.
         late: Option<u64>,
-        /// Its begin is known, and not only that it must have begun about then.
+        /// Its start is known, not estimated.
         exact: bool,
     },
     /// Between two attempts.
     Wait {
-        /// How long it took, in milliseconds, where both ends are known.
+        /// Milliseconds that it took, if both ends are known.
         real: Option<u64>,
-        /// What the retry policy says, in milliseconds; `None` where it has no say.
+        /// Milliseconds of the retry policy; `None` if the policy does not apply.
         policy: Option<u64>,
-        /// When the next attempt is due, while it has not begun.
+        /// Due time of the next attempt, while that has not begun.
         due: Option<UnixMillis>,
     },
-    /// The attempt that has not begun. A millisecond long.
+    /// The next attempt; a millisecond long.
     Next(NextAttempt),
 }
 
-/// Both activities, in the order in which they run.
+/// The histories of both activities, in the order in which they run.
 #[must_use]
 pub fn history<'a>(
     execution: &'a Execution,
     waits: &RetryWaits,
     now: UnixMillis,
 ) -> [ActivityHistory<'a>; Activity::ALL.len()] {
-    let now = now.0.min(LATEST);
-    let begun = execution.begun().0.min(LATEST);
+    let now = now.0.min(MAX_TIME);
+    let begun = execution.begun().0.min(MAX_TIME);
     let told = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
     let origin = Activity::ALL.into_iter().flat_map(told).min().map_or(begun, |first| first.min(begun));
     let [update, supplier] = Activity::ALL;
@@ -93,7 +105,7 @@ pub fn history<'a>(
 }
 
 fn known_begin(seen: &Seen<'_>) -> Option<u64> {
-    seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(LATEST))
+    seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
 #[derive(Clone, Copy)]
@@ -105,7 +117,7 @@ struct View<'a, 'b> {
 }
 
 impl<'a> View<'a, '_> {
-    /// `origin`: nothing of it came before. `free`: from then on a worker could have taken the first attempt.
+    /// `origin`: the earliest time. `free`: the time from which a worker could take the first attempt.
     fn history(&self, origin: u64, free: Option<u64>) -> ActivityHistory<'a> {
         let seen: Vec<_> = self.execution.attempts(self.activity).collect();
         let begins = self.begins(&seen, origin);
@@ -123,7 +135,7 @@ impl<'a> View<'a, '_> {
         ActivityHistory { activity: self.activity, forgotten, segments }
     }
 
-    /// When the attempts began, each after the one before. Those of unknown time are spread between their neighbours.
+    /// Starts of the attempts, in order. Unknown starts are spread between their neighbours.
     fn begins(&self, seen: &[Seen<'_>], origin: u64) -> Vec<u64> {
         let mut begins: Vec<u64> = Vec::with_capacity(seen.len());
         for index in 0..seen.len() {
@@ -143,7 +155,7 @@ impl<'a> View<'a, '_> {
 
     fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Segment<'a>> {
         let from = free?;
-        // Another program's workflow may never come to it, and while a workflow task fails, nothing schedules it.
+        // Another program's workflow may not schedule it, and a failing workflow task schedules nothing.
         let is_blocked = self.execution.failing.is_some() && self.execution.pending(self.activity).is_none();
         if seen.is_empty() && (self.execution.foreign || is_blocked) {
             return None;
@@ -151,7 +163,7 @@ impl<'a> View<'a, '_> {
         let to = match seen.first() {
             Some(first) if first.number > 1 || known_begin(first).is_none() => return None,
             Some(_) => first?,
-            None if self.execution.is_over() || self.now.saturating_sub(from) < NOTICEABLE => return None,
+            None if self.execution.is_over() || self.now.saturating_sub(from) < NOTICEABLE_MILLIS => return None,
             None => self.now,
         };
         (to > from).then(|| segment(from, to, SegmentKind::Queue { open: first.is_none() }))
@@ -167,14 +179,14 @@ impl<'a> View<'a, '_> {
 
     fn attempt(&self, seen: &Seen<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
-        let given_up = begin.saturating_add(self.waits.start_to_close).min(LATEST);
-        let limit = next.unwrap_or(LATEST);
+        let given_up = begin.saturating_add(self.waits.start_to_close).min(MAX_TIME);
+        let limit = next.unwrap_or(MAX_TIME);
         let closed = |to: u64, late| {
             let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
             segment(begin, to.min(limit).max(begin + 1), kind)
         };
-        let ended = seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(LATEST));
-        // A success behind which there is another attempt came when Temporal had given this one up.
+        let ended = seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(MAX_TIME));
+        // A success before a further attempt came after Temporal had given this one up.
         let goes_on = next.is_some() || self.next().is_some();
         let is_late = |ended| ended > limit || (goes_on && matches!(seen.state, AttemptState::Succeeded(_)));
         match (ended, next) {
@@ -188,12 +200,12 @@ impl<'a> View<'a, '_> {
         }
     }
 
-    /// The latest attempt, which has not ended. One that will not answer lasts until Temporal gives it up; so does one
-    /// that has run for a while, because that is the only end that can be foreseen.
+    /// The latest attempt, which has not ended. If it will not answer, or has run for a while, it lasts until Temporal gives it up,
+    /// which is the only end that can be predicted.
     fn unfinished(&self, seen: &Seen<'a>, begin: u64, given_up: Option<u64>) -> Segment<'a> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
-        let long = self.now.saturating_sub(begin) >= NOTICEABLE;
+        let long = self.now.saturating_sub(begin) >= NOTICEABLE_MILLIS;
         let timeout = given_up.filter(|at| *at > self.now && (!answers || long));
         let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
         let timeout = timeout.map(UnixMillis);
@@ -212,10 +224,10 @@ impl<'a> View<'a, '_> {
         waits.then(|| segment(end, self.now, SegmentKind::Wait { real: None, policy: None, due: None }))
     }
 
-    /// The wait that is not over, and the attempt behind it. `end`: of what came before.
+    /// The current wait, and the attempt after it. `end`: the end of what came before.
     fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Segment<'a>>; 2] {
         let Some(next) = self.next() else { return [self.paused(end), None] };
-        let due = next.due.0.min(LATEST);
+        let due = next.due.0.min(MAX_TIME);
         let to = due.max(self.now).max(end);
         let told = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
         let policy = told.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
@@ -228,18 +240,18 @@ const fn segment(from: u64, to: u64, kind: SegmentKind<'_>) -> Segment<'_> {
     Segment { from: UnixMillis(from), to: UnixMillis(to), kind }
 }
 
-/// The time of the last thing that is known of an attempt without an end.
+/// The latest known time of an attempt without an end.
 fn last_sign(seen: &Seen<'_>) -> Option<u64> {
     let facts = seen.facts?;
     let strikes = facts.strikes.iter().map(|strike| strike.at.0);
-    strikes.chain(facts.committed.map(|committed| committed.at.0)).max().map(|at| at.min(LATEST))
+    strikes.chain(facts.committed.map(|committed| committed.at.0)).max().map(|at| at.min(MAX_TIME))
 }
 
-/// When a planned delay is over.
+/// The end of a planned delay.
 fn delayed_until(seen: &Seen<'_>) -> Option<u64> {
     let strikes = seen.facts?.strikes.iter();
     let ends = strikes.filter_map(|strike| match strike.action {
-        Action::Delay { millis } => Some(strike.at.0.saturating_add(millis).min(LATEST)),
+        Action::Delay { millis } => Some(strike.at.0.saturating_add(millis).min(MAX_TIME)),
         _ => None,
     });
     ends.max()

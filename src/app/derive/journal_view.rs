@@ -1,4 +1,4 @@
-//! The stock, the document and the verdict: the journal's records in their order, each taken in once, and judged.
+//! The stock, the document and the verdict. Journal records are applied in their order, each once.
 
 use std::collections::BTreeMap;
 
@@ -10,89 +10,99 @@ use crate::{
 
 use super::{earlier::Earlier, effects::Effects};
 
-/// How many records may wait for one that comes before them.
-const MOST_PARKED: usize = 4_096;
+/// Records that are kept while an earlier one is missing.
+const MAX_PARKED_RECORDS: usize = 4_096;
 
-/// For how long document and journal may differ before it is said: they are read one after the other.
-const SETTLES: u64 = 1_500;
+/// Milliseconds for which document and journal may differ: they are read one after the other.
+const SETTLE_MILLIS: u64 = 1_500;
 
-/// Whether a file could be read lately.
+/// Whether a file can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Source {
-    /// The last time that it told something.
-    pub heard: Option<UnixMillis>,
+    /// The time of the last successful read.
+    pub last_read: Option<UnixMillis>,
     /// Why it cannot be read, and since when.
     pub broken: Option<(String, UnixMillis)>,
 }
 
 impl Source {
-    fn works(&mut self, now: UnixMillis) {
-        *self = Self { heard: Some(now), broken: None };
+    fn on_success(&mut self, now: UnixMillis) {
+        *self = Self { last_read: Some(now), broken: None };
     }
 
-    pub fn breaks(&mut self, cause: &str, now: UnixMillis) {
+    /// The file cannot be read.
+    pub fn on_error(&mut self, cause: &str, now: UnixMillis) {
         let since = self.broken.take().map_or(now, |(_, since)| since);
         self.broken = Some((sanitized::text(cause), since));
     }
 }
 
+/// The journal and the document, as far as they were read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalView {
+    /// The audit of the records so far.
     pub audit: Audit,
+    /// The document.
     pub document: Option<Document>,
+    /// The latest effects.
     pub effects: Effects,
+    /// Whether the journal can be read.
     pub journal_source: Source,
+    /// Whether the document can be read.
     pub document_source: Source,
-    /// The first record of the journal, by which another journal is recognised.
+    /// The first record of the journal; another journal has another one.
     first: Option<Box<Record>>,
-    /// The verdict on the stock when the journal was last read to its end, before it is read again.
+    /// The verdict when the journal was last read to its end, before it is read again.
     verdict_before: Option<Verdict>,
     /// The journal is read from its beginning, and its first record has not come yet.
     rereads: bool,
     /// More of the journal follows.
     more: bool,
-    /// How many bytes of a long journal have been read, of how many; `None` once all are.
+    /// Bytes of a long journal that were read, and all its bytes; `None` once all are read.
     pub reading: Option<(u64, u64)>,
-    /// Records that came before their turn.
+    /// Records after a gap.
     parked: BTreeMap<u64, Record>,
-    /// Records that could not even be parked.
+    /// Records after a gap that were too many to keep.
     lost: u64,
     /// Journals that were replaced, and a reset that was requested.
     pub earlier: Earlier,
 }
 
-/// What a journal that is read from its beginning turns out to be.
+/// The journal that is read from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reread {
-    /// The one that was read before.
+    /// The journal that was read before.
     Same,
     /// Another one, as after a reset.
     Replaced,
 }
 
-/// What the screen says about the stock.
+/// The verdict on the stock as the screen shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockVerdict {
-    /// No journal yet, or not all of it has been read, so there is nothing to judge.
+    /// None: there is no journal yet, or it is not read to its end.
     None,
+    /// The stock is right.
     Right,
-    /// Nothing is wrong so far, and an order whose effect is in the stock is still open.
+    /// Right so far, and an open order has its effect in the stock.
     Pending,
+    /// The stock is wrong.
     Wrong,
-    /// Somebody changed the document by hand; the next commit takes it over.
+    /// Another program changed the document; the next commit applies the change.
     Edited {
+        /// The stock in the document.
         document: Stock,
     },
 }
 
 impl JournalView {
-    /// Puts a record in its turn. Gives back those whose turn has come: none for a repetition, many where a gap closes.
-    pub fn admit(&mut self, record: Record) -> Vec<Record> {
+    /// Adds a record. Returns the records whose turn has come: none for a repetition, many if a gap closes.
+    pub fn sequence(&mut self, record: Record) -> Vec<Record> {
         let next = self.audit.seq.saturating_add(1);
         if record.seq < next || self.parked.contains_key(&record.seq) {
             return Vec::new();
         }
-        if record.seq > next && self.parked.len() >= MOST_PARKED {
+        if record.seq > next && self.parked.len() >= MAX_PARKED_RECORDS {
             self.lost = self.lost.saturating_add(1);
             return Vec::new();
         }
@@ -105,8 +115,8 @@ impl JournalView {
         ready
     }
 
-    /// Takes the next record in. Says how often the effect of its key is in the stock now.
-    pub fn observe(&mut self, record: &Record) -> u32 {
+    /// Applies the next record. Returns how often the effect of its key is in the stock now.
+    pub fn apply_record(&mut self, record: &Record) -> u32 {
         self.audit.observe(record);
         let times = match &record.fact {
             Fact::Order(commit) => self.audit.times_applied(&commit.key),
@@ -117,8 +127,8 @@ impl JournalView {
         times
     }
 
-    /// Starts over if `news` does, and says which journal its records belong to; `None` while it is read on, or before
-    /// its first record. A reset of this program may have created it.
+    /// Begins from scratch if `news` does. Returns the journal that its records belong to; `None` before its first record.
+    /// A reset of this program may have created the journal.
     pub fn reread(&mut self, news: &News) -> Option<Reread> {
         let was_partial = std::mem::replace(&mut self.more, news.more);
         if news.restarted {
@@ -146,7 +156,7 @@ impl JournalView {
         self.more || self.rereads
     }
 
-    /// The same, or a recording made before [`News::more`] was part of it shows that its journal was being read.
+    /// The same for recordings that were made before [`News::more`] existed.
     #[must_use]
     pub const fn is_reading(&self) -> bool {
         self.is_partial() || self.reading.is_some()
@@ -158,37 +168,40 @@ impl JournalView {
         self.verdict_before
     }
 
-    pub fn heard(&mut self, now: UnixMillis) {
-        self.journal_source.works(now);
+    /// The journal was read without an error.
+    pub fn on_journal_read(&mut self, now: UnixMillis) {
+        self.journal_source.on_success(now);
     }
 
-    pub fn shows(&mut self, document: Document, now: UnixMillis) {
+    /// Applies the document on disk.
+    pub fn apply_document(&mut self, document: Document, now: UnixMillis) {
         self.document = Some(Document { last_order: sanitized::id(&document.last_order), ..document });
-        self.document_source.works(now);
+        self.document_source.on_success(now);
     }
 
-    /// Whether the document says what its journal does.
+    /// Whether document and journal agree.
     #[must_use]
     pub fn document_agrees(&self) -> bool {
         self.document.as_ref().is_some_and(|document| document.stock == self.audit.actual)
     }
 
-    /// The stock to show: what the document says, which is what everybody else reads. While things happen the document
-    /// may be a moment behind the journal, or the other way round; then what the journal says.
+    /// The stock to show: that of the document, which other programs read. While records arrive, document and journal can
+    /// differ for a moment; then that of the journal.
     #[must_use]
     pub fn stock(&self, now: UnixMillis) -> Option<Stock> {
         let journaled = (self.audit.seq > 0).then_some(self.audit.actual);
         let shown = self.document.as_ref().map(|document| document.stock);
-        // Half of a journal says nothing about the stock.
+        // A part of the journal does not show the stock.
         let shown_first = self.is_reading() || self.has_settled(now);
         if shown_first { shown.or(journaled) } else { journaled.or(shown) }
     }
 
     fn has_settled(&self, now: UnixMillis) -> bool {
-        let latest = self.journal_source.heard.max(self.document_source.heard).unwrap_or_default();
-        !self.is_reading() && now.0.saturating_sub(latest.0) >= SETTLES && self.document_source.broken.is_none()
+        let latest = self.journal_source.last_read.max(self.document_source.last_read).unwrap_or_default();
+        !self.is_reading() && now.0.saturating_sub(latest.0) >= SETTLE_MILLIS && self.document_source.broken.is_none()
     }
 
+    /// The verdict on the stock.
     #[must_use]
     pub fn stock_verdict(&self, now: UnixMillis) -> StockVerdict {
         if self.audit.seq == 0 || self.is_reading() {
@@ -204,7 +217,7 @@ impl JournalView {
         }
     }
 
-    /// Records that wait for an earlier one, or were lost while waiting.
+    /// Records after a gap, kept or not.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.lost.saturating_add(self.parked.len() as u64)

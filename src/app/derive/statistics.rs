@@ -1,5 +1,4 @@
-//! Figures over all orders that are kept: how many attempts their activities took, and how often faults struck beside
-//! how often the plans said. Derived when asked for.
+//! Statistics over all kept orders: attempts per activity, and injected faults compared with planned ones.
 
 use crate::{
     app::{App, AttemptFacts, Execution},
@@ -7,41 +6,45 @@ use crate::{
     faults::Point,
 };
 
-/// Activities that took this many attempts or more share the last bar.
+/// Attempts of the last bar, which counts more attempts too.
 pub const MOST_ATTEMPTS: usize = 6;
 
-/// How often one point of one activity was reached and struck.
+/// How often a point of an activity was reached, and a fault injected there.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rate {
+    /// Times that it was reached.
     pub reached: u32,
+    /// Faults that were injected.
     pub struck: u32,
-    /// The sum of what the plans give for each time that it was reached.
+    /// Sum of the planned probabilities, one per time that it was reached.
     pub expected: f64,
 }
 
 impl Rate {
-    /// From 0 to 1; `None` where the point was never reached.
+    /// Observed rate of faults, 0 to 1; `None` if the point was never reached.
     #[must_use]
     pub fn observed(&self) -> Option<f64> {
         (self.reached > 0).then(|| f64::from(self.struck) / f64::from(self.reached))
     }
 
-    /// From 0 to 1; `None` where the point was never reached.
+    /// Planned rate of faults, 0 to 1; `None` if the point was never reached.
     #[must_use]
     pub fn planned(&self) -> Option<f64> {
         (self.reached > 0).then(|| self.expected / f64::from(self.reached))
     }
 }
 
+/// Statistics over all kept orders.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Statistics {
-    /// Per activity: how many executions took 1, 2, .., [`MOST_ATTEMPTS`] or more attempts.
+    /// Per activity: number of runs that took 1, 2, .., [`MOST_ATTEMPTS`] or more attempts.
     pub attempts: [[u32; MOST_ATTEMPTS]; Activity::ALL.len()],
     /// Per activity and point. Only orders of this dashboard, whose plan is known.
     pub rates: [[Rate; Point::ALL.len()]; Activity::ALL.len()],
 }
 
 impl Statistics {
+    /// The statistics of the orders that are kept.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let mut statistics = Self::default();
@@ -76,7 +79,7 @@ fn struck(facts: &AttemptFacts, point: Point) -> bool {
         || matches!(&facts.end, Some(crate::app::AttemptEnd::Failed(failure)) if failure.point == Some(point))
 }
 
-/// An attempt that is not over may still reach a point; it is not counted for that.
+/// Whether an attempt passed a point; a running attempt may still reach it and does not count.
 fn reached(facts: &AttemptFacts, point: Point) -> bool {
     let over = facts.end.is_some() || !facts.strikes.is_empty();
     match point {

@@ -6,8 +6,9 @@ use crate::{
     store::Verdict,
 };
 
-const LONGEST_SENTENCE: usize = 600;
+const MAX_SENTENCE_CHARS: usize = 600;
 
+/// The lines that stay on the terminal after the session.
 #[must_use]
 pub fn summary(app: &App) -> String {
     if let Some(walkthrough) = app.walkthrough() {
@@ -26,13 +27,13 @@ pub fn summary(app: &App) -> String {
         (0, _) => "verdict none: no journal was seen".to_owned(),
         _ if app.journal().is_reading() => "verdict none: the journal was not read to its end".to_owned(),
         (_, Verdict::Right) if orders.unsettled() > 0 => {
-            format!("verdict PENDING: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
+            format!("verdict PENDING: {}", sanitize(&audit.sentence(), MAX_SENTENCE_CHARS))
         }
         (_, Verdict::Right) if orders.open() > 0 => {
-            format!("verdict RIGHT so far: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE))
+            format!("verdict RIGHT so far: {}", sanitize(&audit.sentence(), MAX_SENTENCE_CHARS))
         }
-        (_, Verdict::Right) => format!("verdict RIGHT: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
-        (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), LONGEST_SENTENCE)),
+        (_, Verdict::Right) => format!("verdict RIGHT: {}", sanitize(&audit.sentence(), MAX_SENTENCE_CHARS)),
+        (_, Verdict::Wrong) => format!("verdict WRONG: {}", sanitize(&audit.sentence(), MAX_SENTENCE_CHARS)),
     };
     let mut lines = vec![counts, verdict];
     lines.extend(app.journal().earlier.sentence());
@@ -47,7 +48,7 @@ pub fn summary(app: &App) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Its stage is gone, database and all; what it has shown stays.
+/// The summary of a walkthrough; its database is deleted with the session.
 fn of_walkthrough(app: &App, walkthrough: &Walkthrough) -> String {
     let (steps, unseen) = (walkthrough.position().1, walkthrough.unseen());
     let shown = walkthrough.counts().map_or_else(

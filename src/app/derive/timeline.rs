@@ -1,5 +1,4 @@
-//! The picture of an order's retries: attempts and waits of both activities as columns over one axis of time.
-//! A pure function of the execution, now and the width; `ui` only paints it.
+//! The timeline of an order: attempts and waits of both activities as columns over one axis of time. `ui` only paints it.
 
 use crate::{
     app::{
@@ -14,69 +13,82 @@ use super::{
     history::{ActivityHistory, Segment, SegmentKind, history},
 };
 
-/// A wait of so many milliseconds gets a column, however much else there is to see.
-const LEAST_WAIT: u64 = 100;
+/// Milliseconds of a wait that gets a column in any case.
+const MIN_VISIBLE_WAIT_MILLIS: u64 = 100;
 
-/// The steps that ticks may have, in milliseconds.
-const STEPS: [u64; 20] = [
+/// Milliseconds between two ticks.
+const TICK_STEPS: [u64; 20] = [
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 300_000, 900_000, 3_600_000,
     21_600_000, 86_400_000,
 ];
 
-/// About so many columns lie between two ticks.
-const BETWEEN_TICKS: u64 = 8;
+/// Columns between two ticks, about.
+const COLUMNS_PER_TICK: u64 = 8;
 
+/// The timeline of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline<'a> {
-    /// The first column of the axis: those before it are for saying how much is left out.
+    /// The first column of the axis; the columns before it are for a note about attempts that are left out.
     pub first: u16,
+    /// Both activities.
     pub pictures: [Picture<'a>; Activity::ALL.len()],
+    /// The ticks of the axis.
     pub ticks: Vec<Tick>,
     /// Columns at which the axis is compressed.
     pub gaps: Vec<u16>,
 }
 
-/// One activity.
+/// One activity in a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture<'a> {
+    /// The activity.
     pub activity: Activity,
-    /// Attempts that came before those that are shown.
+    /// Attempts before those that are shown.
     pub earlier: u64,
-    /// From left to right, without overlap; an attempt has a column at least.
+    /// From left to right, without overlap; an attempt has at least one column.
     pub spans: Vec<Span<'a>>,
+    /// Its crash window.
     pub window: Option<Window>,
-    /// Attempts that ended after Temporal had given them up, and when.
+    /// Attempts that ended after Temporal had given them up, with the column of their end.
     pub late: Vec<(u16, Seen<'a>)>,
 }
 
-/// Columns `from..to`.
+/// A segment in columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span<'a> {
+    /// First column.
     pub from: u16,
+    /// Column after the last.
     pub to: u16,
-    /// Up to this column it has passed; from there on it is only expected.
+    /// Up to this column it is past; from there on it is expected.
     pub passed: u16,
-    /// It is drawn shorter than it is.
+    /// It is drawn shorter than to scale.
     pub compressed: bool,
+    /// The segment.
     pub segment: Segment<'a>,
 }
 
-/// The effect is in the stock, and Temporal does not know it: columns `from..to`, up to now where it is open.
+/// The crash window in columns; an open one ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
+    /// First column.
     pub from: u16,
+    /// Column after the last.
     pub to: u16,
+    /// Temporal still does not know the effect.
     pub open: bool,
 }
 
+/// A tick of the axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
+    /// Its column.
     pub column: u16,
-    /// Since the order began.
+    /// The time since the order began.
     pub label: String,
 }
 
-/// `columns`: the width of the picture.
+/// The timeline of an order on `columns` columns.
 #[must_use]
 pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis, columns: u16) -> Timeline<'a> {
     let mut histories = history(execution, waits, now);
@@ -100,19 +112,19 @@ pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMilli
 
 fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
     let mut pieces: Vec<_> = histories.iter().flat_map(|history| &history.segments).map(piece).collect();
-    // Short orders share a scale, so that the picture stays where it is when the first wait begins.
+    // Short orders share a scale, so that the timeline does not move when the first wait begins.
     let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
     if let (Some(start), Some(end)) = (start, end)
         && end - start < waits.initial
     {
         pieces.push(Piece { from: end, to: start + waits.initial, must_show: false });
     }
-    // What the policy itself asks for is to scale, and a little more: a worker takes a moment to come.
+    // Waits of the policy are to scale, and a little more: a worker takes a moment.
     let plain = waits.maximum.max(waits.initial.saturating_mul(5)).min(waits.initial.saturating_mul(10));
     Axis::new(&pieces, first, columns, waits.initial / 2, plain.saturating_add(plain / 5))
 }
 
-/// Room to say how many attempts are left out.
+/// Columns for a note about attempts that are left out.
 const fn note_columns(columns: u16) -> u16 {
     match columns {
         0..20 => 0,
@@ -128,18 +140,18 @@ fn piece(segment: &Segment<'_>) -> Piece {
 const fn must_show(segment: &Segment<'_>) -> bool {
     match segment.kind {
         SegmentKind::Attempt { .. } | SegmentKind::Next(_) => true,
-        SegmentKind::Wait { .. } => segment.millis() >= LEAST_WAIT,
+        SegmentKind::Wait { .. } => segment.millis() >= MIN_VISIBLE_WAIT_MILLIS,
         SegmentKind::Queue { .. } => false,
     }
 }
 
-/// Leaves the oldest attempts out where the columns do not suffice; says how many of each activity.
+/// Leaves out the oldest attempts if there are too few columns. Returns their number per activity.
 fn leave_out(histories: &mut [ActivityHistory<'_>; 2], columns: u16) -> [u64; 2] {
     let mut all: Vec<_> = histories.iter().flat_map(|history| history.segments.iter().copied()).collect();
     all.sort_by_key(|segment| segment.from);
     let mut needed = all.iter().filter(|segment| must_show(segment)).count();
     let mut left_out: usize = 0;
-    // The picture begins with an attempt, and not with the wait behind one that is not there.
+    // Begin with an attempt, not with the wait after one that is left out.
     while let Some(segment) = all.get(left_out)
         && (needed > usize::from(columns) || left_out > 0 && !is_attempt(segment))
     {
@@ -188,19 +200,19 @@ fn picture<'a>(
     Picture { activity: history.activity, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
 }
 
-/// A gap of a few milliseconds may happen to touch a column.
+/// A short gap may touch a column by chance.
 fn is_worth_columns(span: &Span<'_>) -> bool {
-    span.to > span.from && (must_show(&span.segment) || span.segment.millis() >= LEAST_WAIT)
+    span.to > span.from && (must_show(&span.segment) || span.segment.millis() >= MIN_VISIBLE_WAIT_MILLIS)
 }
 
-/// Round times where the axis is to scale, so far apart that their labels do not touch.
+/// Round times on the parts to scale, so far apart that their labels do not touch.
 fn ticks(axis: &Axis, origin: u64, first: u16, end: u16) -> Vec<Tick> {
     let total: u64 = axis.to_scale().map(|(from, to)| to - from).fold(0, u64::saturating_add);
-    let most = (axis.columns_to_scale() / BETWEEN_TICKS).max(1);
-    let Some(step) = STEPS.into_iter().find(|step| total / step <= most) else { return Vec::new() };
+    let most = (axis.columns_to_scale() / COLUMNS_PER_TICK).max(1);
+    let Some(step) = TICK_STEPS.into_iter().find(|step| total / step <= most) else { return Vec::new() };
     let mut ticks: Vec<Tick> = Vec::new();
     let mut free = first;
-    // The begin has a label even where what begins there is compressed.
+    // The beginning has a label even if its segment is compressed.
     if axis.column(origin) == first && axis.begins_at(origin) && first.saturating_add(2) <= end {
         ticks.push(Tick { column: first, label: label(0, step) });
         free = first.saturating_add(3);

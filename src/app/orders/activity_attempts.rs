@@ -1,5 +1,5 @@
-//! The attempts of one activity of one workflow run: what the journal tells, filled in with what the server tells.
-//! Keeps the latest; says how many it does not.
+//! The attempts of one activity of one workflow run: the journal's records, completed by the server's reports. Keeps the
+//! latest attempts and counts the others.
 
 use crate::domain::{PendingActivity, UnixMillis};
 
@@ -9,33 +9,36 @@ use super::{
     server_reports::{AttributedReport, ServerReports},
 };
 
-/// How many attempts are kept of one activity. Retries have no limit, memory does.
+/// Attempts that are kept per activity. Retries have no limit, memory has.
 pub const MAX_KEPT_ATTEMPTS: u64 = 64;
 
+/// The attempts of one activity of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ActivityAttempts {
-    /// Sorted by place.
+    /// Sorted by id.
     facts: Vec<AttemptFacts>,
-    /// How far the journal tells.
+    /// The attempts that the journal records.
     journaled: Rounds,
-    /// How far journal and server tell.
+    /// The attempts that the journal records or the server reports.
     known: Rounds,
-    /// The attempt that first committed an effect, which may be too old to be kept.
+    /// The attempt that first committed an effect, even if it is too old to be kept.
     first_commit: Option<AttemptId>,
-    /// How often the effect was in the stock after the latest commit of an attempt, which may be too old to be kept.
+    /// How often the effect was in the stock after the latest commit of these attempts.
     times: u32,
-    /// `None` where the server was not asked.
+    /// `None` if the server has reported nothing.
     reports: Option<Box<ServerReports>>,
 }
 
-/// An attempt as it is shown.
+/// One attempt with its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
+    /// As Temporal counts: from 1 in each round.
     pub number: u32,
     /// Activity resets that came before it, plus one.
     pub round: u32,
+    /// Its state.
     pub state: AttemptState<'a>,
-    /// `None` where it was not observed.
+    /// `None` if it was not observed.
     pub facts: Option<&'a AttemptFacts>,
 }
 
@@ -47,56 +50,56 @@ impl Seen<'_> {
     }
 }
 
-/// What is known of an activity as a whole.
+/// The state of an activity as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
     /// An attempt may run.
     Open,
-    /// It is over, and nothing says that it succeeded.
+    /// It has ended, and is not known to have succeeded.
     Over,
-    /// What comes after it has begun.
+    /// It has succeeded: what comes after it has begun.
     Succeeded,
 }
 
 impl ActivityAttempts {
-    /// The journal says that attempt `number` began. One that had begun before begins anew only after a reset.
+    /// The journal records that attempt `number` began. It can begin a second time only after a reset.
     pub fn start(&mut self, number: u32, at: UnixMillis) {
-        let place = AttemptId::new(self.journaled.current(), number);
-        let is_known = match self.find(place) {
+        let id = AttemptId::new(self.journaled.current(), number);
+        let is_known = match self.find(id) {
             Some(facts) => facts.started.is_some(),
-            None => number <= self.journaled.latest() && self.known.position(place) < self.oldest(),
+            None => number <= self.journaled.latest() && self.known.position(id) < self.oldest(),
         };
-        let place = AttemptId { round: place.round.saturating_add(u32::from(is_known)), ..place };
-        self.change(place, |facts| facts.started = Some(at));
+        let id = AttemptId { round: id.round.saturating_add(u32::from(is_known)), ..id };
+        self.change(id, |facts| facts.started = Some(at));
     }
 
-    /// The journal tells more of attempt `number`. Says which one that is: the latest of this number that may still
-    /// run, because a line may come from an attempt that began before a reset.
+    /// The journal records more of attempt `number`. Returns its id: the latest attempt of this number that may still run,
+    /// because a record may come from an attempt that began before a reset.
     pub fn record(&mut self, number: u32, change: impl FnOnce(&mut AttemptFacts)) -> AttemptId {
         let mut named = self.facts.iter().rev().filter(|facts| facts.number == number && facts.is_journaled());
         let may_run = named.clone().find(|facts| facts.end.is_none());
         let found = may_run.or_else(|| named.next()).map(AttemptFacts::id);
-        let place = found.unwrap_or_else(|| AttemptId::new(self.journaled.current(), number));
-        self.change(place, change);
-        place
+        let id = found.unwrap_or_else(|| AttemptId::new(self.journaled.current(), number));
+        self.change(id, change);
+        id
     }
 
-    fn change(&mut self, place: AttemptId, change: impl FnOnce(&mut AttemptFacts)) {
-        self.journaled.reach(place);
-        if let Some(facts) = self.entry(place) {
+    fn change(&mut self, id: AttemptId, change: impl FnOnce(&mut AttemptFacts)) {
+        self.journaled.reach(id);
+        if let Some(facts) = self.entry(id) {
             change(facts);
         }
         self.merge();
     }
 
-    /// `times`: how often the effect is in the stock after it.
-    pub fn on_commit(&mut self, place: AttemptId, times: u32) {
+    /// An attempt has committed its effect. `times`: how often the effect is in the stock after it.
+    pub fn on_commit(&mut self, id: AttemptId, times: u32) {
         self.times = self.times.max(times);
-        self.first_commit = Some(self.first_commit.map_or(place, |first| first.min(place)));
+        self.first_commit = Some(self.first_commit.map_or(id, |first| first.min(id)));
     }
 
-    /// The worker of that identity has died: what it ran has ended. Only the server knows which worker runs
-    /// an attempt; one of which it has not said that yet may be another worker's.
+    /// The worker of that identity has died, and its attempt has ended. Only the server knows which worker runs an attempt; an
+    /// attempt without such a report may be another worker's.
     pub fn orphan(&mut self, identity: &str, at: UnixMillis) {
         if self.latest_report().is_none_or(|(pending, ..)| pending.worker != identity) {
             return;
@@ -107,20 +110,20 @@ impl ActivityAttempts {
         }
     }
 
-    /// The server says where the activity stands at that time.
+    /// Applies the server's report of that time.
     pub fn on_report(&mut self, at: UnixMillis, pending: PendingActivity) {
         self.reports.get_or_insert_default().add(at, pending);
         self.merge();
     }
 
-    /// The journal begins anew: only what the server said stays.
+    /// The journal was replaced: keep only server-reported state.
     pub fn forget_journal(&mut self) {
         *self = Self { reports: self.reports.take(), ..Self::default() };
         self.merge();
     }
 
-    /// Fills in what the server tells. From the beginning each time, because each line of the journal may tell better
-    /// which attempts the answers are about.
+    /// Completes the journal's records by the server's reports. From scratch each time, because each record can show better
+    /// which attempts the reports are about.
     fn merge(&mut self) {
         let Some(mut reports) = self.reports.take() else { return };
         self.facts.retain_mut(|facts| {
@@ -135,17 +138,17 @@ impl ActivityAttempts {
         self.reports = Some(reports);
     }
 
-    /// An answer tells of the attempt that runs, and how the one before it failed.
+    /// A report is about the attempt that runs, and about the failure of the one before.
     fn apply_report(&mut self, report: &AttributedReport<'_>) {
-        let AttributedReport { place, pending, seen } = *report;
+        let AttributedReport { id, pending, seen } = *report;
         if pending.runs() {
-            if let Some(facts) = self.entry(place) {
+            if let Some(facts) = self.entry(id) {
                 facts.on_reported_start(pending.started);
             }
         } else {
-            self.known.reach(AttemptId { number: place.number.saturating_sub(1), ..place });
+            self.known.reach(AttemptId { number: id.number.saturating_sub(1), ..id });
         }
-        if let Some(before) = self.before(place)
+        if let Some(before) = self.before(id)
             && (pending.failure.is_some() || pending.ended().is_some())
             && let Some(facts) = self.entry(before)
         {
@@ -154,37 +157,37 @@ impl ActivityAttempts {
     }
 
     /// The attempt before this one, which may be the last one before a reset.
-    fn before(&self, place: AttemptId) -> Option<AttemptId> {
-        if place.number > 1 {
-            return Some(AttemptId { number: place.number - 1, ..place });
+    fn before(&self, id: AttemptId) -> Option<AttemptId> {
+        if id.number > 1 {
+            return Some(AttemptId { number: id.number - 1, ..id });
         }
-        let round = place.round.checked_sub(1)?;
+        let round = id.round.checked_sub(1)?;
         self.known.top(round).filter(|top| *top > 0).map(|top| AttemptId::new(round, top))
     }
 
-    /// The facts of an attempt, to be added to. `None` where it is too old to be kept.
-    fn entry(&mut self, place: AttemptId) -> Option<&mut AttemptFacts> {
-        self.known.reach(place);
+    /// The facts of an attempt, to change them. `None` if it is too old to be kept.
+    fn entry(&mut self, id: AttemptId) -> Option<&mut AttemptFacts> {
+        self.known.reach(id);
         let oldest = self.oldest();
-        if self.known.position(place) < oldest {
+        if self.known.position(id) < oldest {
             return None;
         }
         let forgotten = self.facts.partition_point(|facts| self.known.position(facts.id()) < oldest);
         self.facts.drain(..forgotten);
-        let index = match self.facts.binary_search_by_key(&place, AttemptFacts::id) {
+        let index = match self.facts.binary_search_by_key(&id, AttemptFacts::id) {
             Ok(index) => index,
             Err(index) => {
                 // Most activities need one attempt; a default growth would keep room for four.
                 self.facts.reserve_exact(1);
-                self.facts.insert(index, AttemptFacts::new(place));
+                self.facts.insert(index, AttemptFacts::new(id));
                 index
             }
         };
         self.facts.get_mut(index)
     }
 
-    fn find(&self, place: AttemptId) -> Option<&AttemptFacts> {
-        let found = self.facts.binary_search_by_key(&place, AttemptFacts::id);
+    fn find(&self, id: AttemptId) -> Option<&AttemptFacts> {
+        let found = self.facts.binary_search_by_key(&id, AttemptFacts::id);
         found.ok().and_then(|index| self.facts.get(index))
     }
 
@@ -193,48 +196,49 @@ impl ActivityAttempts {
         self.total().saturating_sub(MAX_KEPT_ATTEMPTS - 1).max(1)
     }
 
-    /// The attempts that the journal tells of, by their numbers, which is what the document counts retries by.
+    /// Attempts that the journal records, by their numbers, as the document counts retries.
     #[must_use]
     pub fn total_journaled(&self) -> u64 {
         self.journaled.total()
     }
 
-    /// All attempts by their numbers, those that are no longer kept too.
+    /// All attempts by their numbers, also those that are not kept.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.known.total()
     }
 
-    /// How often it was reset.
+    /// Number of activity resets.
     #[must_use]
     pub fn resets(&self) -> u32 {
         self.known.current().saturating_sub(1)
     }
 
-    /// Nothing is known of this activity, not even that it waits.
+    /// Whether nothing is known of this activity, not even that it waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.total() == 0 && self.reports.is_none()
     }
 
+    /// The attempt that first committed an effect.
     #[must_use]
     pub const fn first_commit(&self) -> Option<AttemptId> {
         self.first_commit
     }
 
-    /// How often the effect was in the stock after a commit of these attempts; 0 where none changed it.
+    /// How often the effect was in the stock after a commit of these attempts; 0 if none changed it.
     #[must_use]
     pub const fn times(&self) -> u32 {
         self.times
     }
 
-    /// Whether a line of the journal tells of it.
+    /// Whether the journal records any of them.
     #[must_use]
     pub fn is_journaled(&self) -> bool {
         self.journaled.total() > 0
     }
 
-    /// What the server said last, when, and of which attempt; no attempt where the journal was ahead of it.
+    /// The server's latest report, its time, and its attempt; no attempt if the journal was ahead of it.
     #[must_use]
     pub fn latest_report(&self) -> Option<(&PendingActivity, UnixMillis, Option<AttemptId>)> {
         self.reports.as_ref()?.latest()
@@ -244,8 +248,8 @@ impl ActivityAttempts {
     pub fn seen(&self, closing: Closing) -> impl DoubleEndedIterator<Item = Seen<'_>> {
         let total = self.total();
         (self.oldest()..=total).map(move |position| {
-            let place = self.known.at(position);
-            let facts = self.find(place);
+            let id = self.known.at(position);
+            let facts = self.find(id);
             let is_latest = position == total;
             let superseded = closing != Closing::Open || !is_latest;
             let state = match facts {
@@ -254,7 +258,7 @@ impl ActivityAttempts {
                 }
                 facts => facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded)),
             };
-            Seen { number: place.number, round: place.round, state, facts }
+            Seen { number: id.number, round: id.round, state, facts }
         })
     }
 
@@ -265,7 +269,7 @@ impl ActivityAttempts {
     }
 }
 
-/// Only the server tells of it, and not that it failed.
+/// Whether only the server has reported it, and not its failure.
 fn runs_unwatched(facts: &AttemptFacts) -> bool {
     !facts.is_journaled()
         && facts.reported.as_ref().is_some_and(|reported| reported.ended.is_none() && reported.failure.is_none())

@@ -1,5 +1,5 @@
-//! One attempt of one activity: the facts that are known of it, and the state that they add up to. The journal tells
-//! what its worker did; the server tells what it was told. Where both speak, the journal counts.
+//! One attempt of one activity: the known facts, and the state that follows from them. The journal records what its worker
+//! did, and the server reports what it knows; if they differ, the journal counts.
 
 use crate::{
     domain::{PendingActivity, Stock, UnixMillis},
@@ -9,92 +9,124 @@ use crate::{
 
 use super::attempt_id::AttemptId;
 
-/// A planned fault that struck.
+/// A planned fault that was injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strike {
+    /// Its time.
     pub at: UnixMillis,
+    /// The point at which it was injected.
     pub point: Point,
+    /// What it did.
     pub action: Action,
 }
 
-/// The effect that this very attempt committed.
+/// The effect that this attempt committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
+    /// The time of the commit.
     pub at: UnixMillis,
+    /// Change of the stock.
     pub delta: i64,
+    /// The stock after it.
     pub stock: Stock,
-    /// 1 for the first effect of its key; more is what must never happen. 0 where no change was needed.
+    /// 1 for the first effect of its key; more must never happen. 0 if no change was needed.
     pub times: u32,
 }
 
+/// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// Its time.
     pub at: UnixMillis,
+    /// The type of the application failure, or the server's type.
     pub code: String,
+    /// Its message.
     pub message: String,
+    /// Whether Temporal retries it.
     pub retryable: bool,
+    /// The point of the planned fault that caused it.
     pub point: Option<Point>,
 }
 
 impl Failure {
-    /// What the server calls an attempt that it gave up waiting for.
+    /// The server's type for an attempt that exceeded its timeout.
     pub const TIMEOUT: &'static str = "Timeout";
 }
 
+/// How an attempt ended, by the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptEnd {
-    Succeeded { at: UnixMillis, outcome: Outcome },
+    /// Its worker reported a result.
+    Succeeded {
+        /// The time of the report.
+        at: UnixMillis,
+        /// What it did to the stock.
+        outcome: Outcome,
+    },
+    /// Its worker reported a failure.
     Failed(Box<Failure>),
 }
 
-/// What the server says of an attempt.
+/// The server's report about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportedAttempt {
+    /// Its start.
     pub started: Option<UnixMillis>,
+    /// Its end.
     pub ended: Option<UnixMillis>,
+    /// Its failure.
     pub failure: Option<Failure>,
 }
 
-/// What is known of an attempt: from the journal, but for `told`.
+/// The known facts of an attempt. All but `reported` are from the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptFacts {
+    /// As Temporal counts: from 1 in each round.
     pub number: u32,
     /// Activity resets that came before it, plus one.
     pub round: u32,
+    /// Its start.
     pub started: Option<UnixMillis>,
+    /// The planned faults that were injected.
     pub strikes: Vec<Strike>,
+    /// Its effect.
     pub committed: Option<Committed>,
+    /// Its end.
     pub end: Option<AttemptEnd>,
-    /// The worker process of this dashboard died while it ran.
+    /// The time at which the worker of this dashboard that ran it died.
     pub orphaned: Option<UnixMillis>,
-    /// What the server says.
+    /// The server's report.
     pub reported: Option<Box<ReportedAttempt>>,
 }
 
-/// Where an attempt stands. The wait before the next one belongs to the order, not to an attempt.
+/// The state of an attempt. The wait before the next one belongs to the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptState<'a> {
-    /// A later attempt exists, but neither a line of this one was ever seen nor a word of the server.
+    /// A later attempt exists, but neither the journal nor the server reported this one.
     NotObserved,
+    /// It runs.
     Running,
-    /// It succeeded, which shows in what came after; what it did is not known, because its worker leaves no lines.
+    /// It succeeded, which follows from what came after. Its effect is not known, because its worker writes no records.
     Done,
-    /// A planned fault made it stall; Temporal does not know yet.
+    /// A planned fault stalls it; Temporal does not know yet.
     Hanging,
     /// It stalled, and Temporal gave it up.
     TimedOut,
-    /// A planned fault aborted the worker process in it.
+    /// Its worker process died.
     Crashed(Point),
-    /// A later attempt began, and nothing tells how this one ended.
+    /// A later attempt began, and its own end is not known.
     NoAnswer,
+    /// It failed.
     Failed(&'a Failure),
+    /// It succeeded.
     Succeeded(Outcome),
 }
 
-/// Most strikes that are kept of one attempt; a plan has one rule per point, and two points.
+/// Faults that are kept per attempt; a plan has one rule per point, and there are two points.
 const MAX_STRIKES: usize = 4;
 
 impl AttemptFacts {
+    /// An attempt without any fact.
     #[must_use]
     pub const fn new(place: AttemptId) -> Self {
         let AttemptId { round, number } = place;
@@ -110,24 +142,25 @@ impl AttemptFacts {
         }
     }
 
+    /// Its id.
     #[must_use]
     pub const fn id(&self) -> AttemptId {
         AttemptId::new(self.round, self.number)
     }
 
-    /// Whether a line of the journal tells of it.
+    /// Whether the journal records anything about it.
     #[must_use]
     pub fn is_journaled(&self) -> bool {
         self.started.is_some() || self.committed.is_some() || self.end.is_some() || !self.strikes.is_empty()
     }
 
-    /// The server says that it began.
+    /// The server reports that it began.
     pub fn on_reported_start(&mut self, at: Option<UnixMillis>) {
         let reported = self.reported.get_or_insert_default();
         reported.started = reported.started.or(at);
     }
 
-    /// The server says that it failed, which it said at `seen`.
+    /// The server reports that it failed; the first such report came at `seen`.
     pub fn on_reported_end(&mut self, pending: &PendingActivity, seen: UnixMillis) {
         let ended = pending.ended();
         let reported = self.reported.get_or_insert_default();
@@ -142,30 +175,31 @@ impl AttemptFacts {
         }
     }
 
-    /// How it failed, as the server says.
+    /// Its failure, as the server reports it.
     #[must_use]
     pub fn reported_failure(&self) -> Option<&Failure> {
         self.reported.as_ref()?.failure.as_ref()
     }
 
-    /// Whether Temporal took its success. A success that comes after Temporal gave the attempt up changes nothing.
+    /// Whether Temporal accepted its success. A success after Temporal gave the attempt up changes nothing.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         matches!(self.end, Some(AttemptEnd::Succeeded { .. })) && self.reported_failure().is_none() && !self.overslept()
     }
 
+    /// Adds a planned fault.
     pub fn strike(&mut self, strike: Strike) {
         if self.strikes.len() < MAX_STRIKES {
             self.strikes.push(strike);
         }
     }
 
-    /// `superseded`: something later is known to have begun, so an attempt without an end is lost.
+    /// The state. `superseded`: something later has begun, so an attempt without an end is lost.
     #[must_use]
     pub fn state(&self, superseded: bool) -> AttemptState<'_> {
         let struck = |action| self.strikes.iter().find(|strike| strike.action == action);
         match &self.end {
-            // What it did when it woke up, it did behind Temporal's back.
+            // What it did after it woke up came after Temporal had given it up.
             Some(_) if superseded && self.overslept() => return AttemptState::TimedOut,
             Some(AttemptEnd::Succeeded { outcome, .. }) => return AttemptState::Succeeded(*outcome),
             Some(AttemptEnd::Failed(failure)) => return AttemptState::Failed(failure),
@@ -184,23 +218,23 @@ impl AttemptFacts {
         }
     }
 
-    /// A planned hang stalls an attempt past its timeout, so that whatever it says afterwards comes too late.
+    /// A planned hang stalls an attempt past its timeout, so everything it reports afterwards comes too late.
     fn overslept(&self) -> bool {
         self.strikes.iter().any(|strike| strike.action == Action::Hang)
     }
 
-    /// How far it came, by the journal, which tells of every commit.
+    /// The last point that it passed. The journal records every commit.
     const fn reached(&self) -> Point {
         if self.committed.is_some() { Point::AfterCommit } else { Point::BeforeCommit }
     }
 
-    /// When it began: as the journal says, else as the server says.
+    /// Its start: from the journal, else from the server.
     #[must_use]
     pub fn begun(&self) -> Option<UnixMillis> {
         self.started.or_else(|| self.reported.as_ref()?.started)
     }
 
-    /// When it ended, where that is known: as the journal says, else as the server says.
+    /// Its end if it is known: from the journal, else from the server.
     #[must_use]
     pub fn ended(&self) -> Option<UnixMillis> {
         match &self.end {
@@ -210,19 +244,19 @@ impl AttemptFacts {
         }
     }
 
-    /// From start to end in milliseconds, where both are known.
+    /// Milliseconds from start to end, if both are known.
     #[must_use]
     pub fn duration(&self) -> Option<u64> {
         Some(self.ended()?.0.saturating_sub(self.begun()?.0))
     }
 
-    /// Which application of its key's effect this attempt made, where it was not the first.
+    /// Which application of its key's effect it made, if not the first.
     #[must_use]
     pub fn repeated(&self) -> Option<u32> {
         self.committed.map(|committed| committed.times).filter(|times| *times > 1)
     }
 
-    /// Whether the effect is in the stock although the attempt did not say so to Temporal.
+    /// Whether the effect is in the stock although the attempt did not report so to Temporal.
     #[must_use]
     pub fn effect_unreported(&self) -> bool {
         match &self.end {

@@ -1,15 +1,15 @@
-//! How attempts are named where Temporal counts them anew: after an activity reset they begin at 1 again, in the same
-//! run. A round is what lies between two resets.
+//! The ids of attempts. After an activity reset Temporal counts attempts from 1 again, in the same run; a round is the time
+//! between two resets.
 
 use std::fmt;
 
-/// How many rounds are told apart. Those before them are counted only.
-const KEPT_ROUNDS: usize = 64;
+/// Rounds that are kept; of those before them only the attempts are counted.
+const MAX_KEPT_ROUNDS: usize = 64;
 
-/// From how many resets on the mark of a round is a number.
-const MOST_STROKES: u32 = 3;
+/// Resets that are shown as strokes; more are shown as a number.
+const MAX_STROKES: u32 = 3;
 
-/// The name of an attempt within one activity of one run. Sorted by time.
+/// The id of an attempt within one activity of one run. Sorted by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
     /// From 1; one more after each activity reset.
@@ -19,6 +19,7 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// The id of attempt `number` in `round`.
     #[must_use]
     pub const fn new(round: u32, number: u32) -> Self {
         Self { round, number }
@@ -30,22 +31,22 @@ impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.number)?;
         match self.round.saturating_sub(1) {
-            resets @ 0..=MOST_STROKES => (0..resets).try_for_each(|_| f.write_str("'")),
+            resets @ 0..=MAX_STROKES => (0..resets).try_for_each(|_| f.write_str("'")),
             resets => write!(f, "'{resets}"),
         }
     }
 }
 
-/// How far the attempts of an activity have come.
+/// The highest attempts of an activity, by round.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rounds {
-    /// The highest number of the round that is not over.
+    /// The highest number in the current round.
     latest: u32,
-    /// Rare: there was a reset.
+    /// Rounds that a reset has ended; rare.
     earlier: Option<Box<Earlier>>,
 }
 
-/// The rounds that a reset ended.
+/// The rounds that a reset has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Earlier {
     /// The highest number of each.
@@ -56,7 +57,7 @@ struct Earlier {
 }
 
 impl Rounds {
-    /// The round that is not over, from 1.
+    /// The current round, from 1.
     #[must_use]
     pub fn current(&self) -> u32 {
         let count = |earlier: &Earlier| earlier.folded.saturating_add(u32::try_from(earlier.tops.len()).unwrap_or(0));
@@ -69,41 +70,41 @@ impl Rounds {
         self.latest
     }
 
-    /// The attempts of all rounds.
+    /// Number of attempts in all rounds.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.before(self.current()).unwrap_or(0).saturating_add(u64::from(self.latest))
     }
 
-    /// The highest number of `round`; `None` where it is not known or too old.
+    /// The highest number of `round`; `None` if it is not known or too old.
     #[must_use]
     pub fn top(&self, round: u32) -> Option<u32> {
         if round == self.current() { Some(self.latest) } else { self.tops().get(self.index(round)?).copied() }
     }
 
-    /// The attempt exists, and so does its round.
-    pub fn reach(&mut self, place: AttemptId) {
-        while place.round > self.current() {
+    /// Records that the attempt exists, and so does its round.
+    pub fn reach(&mut self, id: AttemptId) {
+        while id.round > self.current() {
             let earlier = self.earlier.get_or_insert_default();
             earlier.tops.push(std::mem::take(&mut self.latest));
-            if earlier.tops.len() > KEPT_ROUNDS {
+            if earlier.tops.len() > MAX_KEPT_ROUNDS {
                 earlier.folded = earlier.folded.saturating_add(1);
                 earlier.folded_attempts += u64::from(earlier.tops.remove(0));
             }
         }
-        if place.round == self.current() {
-            self.latest = self.latest.max(place.number);
-        } else if let Some(index) = self.index(place.round)
+        if id.round == self.current() {
+            self.latest = self.latest.max(id.number);
+        } else if let Some(index) = self.index(id.round)
             && let Some(top) = self.earlier.as_mut().and_then(|earlier| earlier.tops.get_mut(index))
         {
-            *top = (*top).max(place.number);
+            *top = (*top).max(id.number);
         }
     }
 
-    /// How many attempts come up to this one, itself included; 0 where it is too old.
+    /// Position of an attempt among all rounds, from 1; 0 if it is too old.
     #[must_use]
-    pub fn position(&self, place: AttemptId) -> u64 {
-        self.before(place.round).map_or(0, |before| before.saturating_add(u64::from(place.number)))
+    pub fn position(&self, id: AttemptId) -> u64 {
+        self.before(id.round).map_or(0, |before| before.saturating_add(u64::from(id.number)))
     }
 
     /// The attempt at a position, which counts from 1.
@@ -129,7 +130,7 @@ impl Rounds {
         usize::try_from(round.checked_sub(folded)?.checked_sub(1)?).ok()
     }
 
-    /// The attempts of all rounds before `round`.
+    /// Number of attempts in the rounds before `round`.
     fn before(&self, round: u32) -> Option<u64> {
         let index = self.index(round)?;
         let folded = self.earlier.as_deref().map_or(0, |earlier| earlier.folded_attempts);
@@ -162,7 +163,7 @@ mod tests {
         for round in 1..=500 {
             rounds.reach(AttemptId::new(round, 2));
         }
-        assert_eq!((rounds.current(), rounds.total(), rounds.tops().len()), (500, 1_000, KEPT_ROUNDS));
+        assert_eq!((rounds.current(), rounds.total(), rounds.tops().len()), (500, 1_000, MAX_KEPT_ROUNDS));
         assert_eq!((rounds.at(999), rounds.position(AttemptId::new(499, 2))), (AttemptId::new(500, 1), 998));
         assert_eq!((rounds.position(AttemptId::new(3, 1)), rounds.top(3)), (0, None));
     }

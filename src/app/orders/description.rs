@@ -1,5 +1,4 @@
-//! What the server says of an open workflow run: its pending activities at one moment. Authoritative about the attempt,
-//! its maximum, the last failure and the time of the next attempt, whoever runs the worker.
+//! The server's description of an open workflow run.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +7,13 @@ use crate::domain::{OtherActivity, PendingActivity, UnixMillis};
 /// The server's answer about one workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// When the answer came.
+    /// The time of the answer.
     pub at: UnixMillis,
-    /// The run has not ended. Where it has, its end comes as a message of its own.
+    /// The run has not ended. The end of a run is a message of its own.
     pub open: bool,
-    /// Activities that are scheduled, running or between two attempts. Those of types that we do not know are left out.
+    /// Pending activities of our two types.
     pub pending: Vec<PendingActivity>,
-    /// Its workflow task fails, so nothing goes on.
+    /// Its failing workflow task, because of which nothing continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<FailingTask>,
     /// Pending activities of all other types.
@@ -22,11 +21,11 @@ pub struct Description {
     pub others: Vec<OtherActivity>,
 }
 
-/// A workflow task that has failed, and is tried again without end.
+/// A workflow task that has failed and is retried without limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailingTask {
     /// The attempt that runs or comes next; at least 2.
     pub attempt: u32,
-    /// Why, and what to do. Without the attempt, so it changes only when the cause does.
+    /// The reason and the remedy. It changes only when the cause does.
     pub explanation: String,
 }

@@ -1,5 +1,5 @@
-//! One workflow run as this dashboard knows it: facts from the journal and from the server's answers, side by side.
-//! Views are derived from them; no view is stored, so the order in which facts arrive cannot matter.
+//! One workflow run: facts from the journal and from the server's answers, in separate fields. Everything else is derived, so
+//! the order of arrival does not matter.
 
 use std::sync::Arc;
 
@@ -16,101 +16,123 @@ use super::{
     description::{Description, FailingTask},
 };
 
-/// A start that this dashboard asked for.
+/// A start that this dashboard requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
+    /// The ticket of the start.
     pub ticket: u64,
+    /// The time of the request.
     pub at: UnixMillis,
+    /// What was ordered.
     pub terms: OrderDetails,
-    /// The fault plan that it was sent with.
+    /// The fault plan of the start.
     pub faults: Arc<FaultPlan>,
-    /// The start joined an execution that somebody had started before.
+    /// The start joined a run of an earlier start.
     pub joined: bool,
 }
 
-/// What was ordered, and under which guard.
+/// The product, quantity and guard of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderDetails {
+    /// The product.
     pub product: ProductId,
+    /// Units of the product.
     pub quantity: i64,
+    /// The guard.
     pub guard: Guard,
 }
 
+/// Why the rules refused an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
+    /// The type of the application failure.
     pub code: String,
+    /// Its message.
     pub message: String,
 }
 
-/// Where the journal first tells of an order. Sorted as the journal is, even where a clock went back.
+/// The first journal record about an order. Sorted as the journal is, even if a clock went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JournalPosition {
-    /// The latest time in the journal up to there.
+    /// The latest time in the journal up to that record.
     pub at: UnixMillis,
+    /// Its sequence number.
     pub seq: u64,
 }
 
-/// All texts are sanitized where they came in.
+/// One workflow run. All texts are sanitized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
+    /// The order id.
     pub order: String,
+    /// The workflow id.
     pub workflow: String,
-    /// `None` until the server has answered the start.
+    /// The run id; `None` until the server has answered the start.
     pub run: Option<String>,
+    /// The start of this dashboard that it answers.
     pub submission: Option<Submission>,
-    /// The server told that it took a start of it.
+    /// The server reported that it took a start of it.
     pub taken: bool,
     /// Starts of the same workflow id that joined this run.
     pub joins: u32,
-    /// As the journal tells them; `None` before its first effect.
+    /// As the journal records them; `None` before the first effect.
     pub journaled: Option<OrderDetails>,
+    /// Why the rules refused the order.
     pub refused: Option<Refused>,
+    /// How it ended.
     pub end: Option<RunEnd>,
+    /// Why the server did not take the start.
     pub start_failure: Option<String>,
-    /// As the server's latest answer says.
+    /// The failing workflow task in the server's latest answer.
     pub failing: Option<FailingTask>,
-    /// Pending activities of unknown types, as the server's latest answer says.
+    /// Pending activities of other types in the server's latest answer.
     pub others: Vec<OtherActivity>,
-    /// It has had such activities, so what comes next is not known here.
+    /// It has had such activities, so its next step is not known here.
     pub foreign: bool,
-    /// The time of the first journal line about it.
+    /// Time of the first journal record about it.
     pub first_line: Option<UnixMillis>,
+    /// Its first record in the journal.
     pub position_in_journal: Option<JournalPosition>,
-    /// Another journal took the place of the one that recorded part of it.
+    /// The journal that recorded part of it was replaced by another one.
     pub outlived: bool,
-    /// The time of the server's latest answer about it.
+    /// Time of the server's latest answer about it.
     pub answered: Option<UnixMillis>,
-    /// When it was first heard of; orders the rows of which nothing better is known.
-    pub heard: UnixMillis,
+    /// First sighting; fallback sort key.
+    pub first_seen: UnixMillis,
     pub(in crate::app) activities: [ActivityAttempts; Activity::ALL.len()],
 }
 
-/// What became of an order's effect on the stock.
+/// The effect of an order on the stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderVerdict {
+    /// It has not ended, and has had no effect.
     Pending,
-    /// The effect is in the stock, and Temporal does not know it yet: the window in which a worker may die.
+    /// The effect is in the stock, but Temporal does not know it yet: the crash window.
     Unconfirmed,
+    /// The effect is in the stock, once.
     AppliedOnce,
-    /// The ledger knew it: nothing changed.
+    /// The ledger had its key; nothing changed.
     Replayed,
-    /// The `last-order` guard took it for known.
+    /// The `last-order` guard took it for the last order; nothing changed.
     Skipped,
+    /// The rules do not allow it.
     Rejected,
+    /// Its key is recorded with another payload.
     Conflict,
-    /// More than once: what must never happen.
+    /// Applied this many times, which must never happen.
     Applied(u32),
-    /// It ended well, and nothing more is known: another program's worker.
+    /// Completed by another program's worker; its effect is not known.
     Completed,
     /// It ended without an effect.
     NoEffect,
-    /// It is over, and what became of the effect cannot be known from here: another program's worker, or server.
+    /// It ended, and its effect cannot be known: another program's worker or server handled it.
     Unknown,
 }
 
 impl Execution {
+    /// A run without any fact.
     #[must_use]
-    pub fn new(order: String, workflow: String, run: Option<String>, heard: UnixMillis) -> Self {
+    pub fn new(order: String, workflow: String, run: Option<String>, first_seen: UnixMillis) -> Self {
         Self {
             order,
             workflow,
@@ -129,7 +151,7 @@ impl Execution {
             position_in_journal: None,
             outlived: false,
             answered: None,
-            heard,
+            first_seen,
             activities: [ActivityAttempts::default(), ActivityAttempts::default()],
         }
     }
@@ -140,28 +162,29 @@ impl Execution {
         Some(Run { workflow: self.workflow.clone(), run: self.run.clone()? })
     }
 
-    /// When it began, as far as is known.
+    /// The time of its start, as far as it is known.
     #[must_use]
     pub fn begun(&self) -> UnixMillis {
         match &self.submission {
             Some(asked) if !asked.joined => asked.at,
-            asked => self.first_line.or(asked.as_ref().map(|asked| asked.at)).unwrap_or(self.heard),
+            asked => self.first_line.or(asked.as_ref().map(|asked| asked.at)).unwrap_or(self.first_seen),
         }
     }
 
-    /// What was ordered, where it is known.
+    /// The details of the order, if they are known.
     #[must_use]
     pub fn details(&self) -> Option<&OrderDetails> {
         let asked = |joined| self.submission.as_ref().filter(|asked| asked.joined == joined).map(|asked| &asked.terms);
         asked(false).or(self.journaled.as_ref()).or_else(|| asked(true))
     }
 
+    /// The attempts of an activity, with what is known of it as a whole.
     #[must_use]
     pub const fn activity(&self, activity: Activity) -> &ActivityAttempts {
         &self.activities[activity as usize]
     }
 
-    /// Takes in what the server says. An older answer never counts against a newer one.
+    /// Applies the server's description. An older one never replaces a newer one.
     pub(in crate::app) fn on_description(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
@@ -173,8 +196,8 @@ impl Execution {
         }
     }
 
-    /// Nothing more will be reported of it. The end of an order of this program is still to come when only the journal
-    /// has it.
+    /// Whether no report about it is still to come. The end of an order of this program is still to come if only the journal
+    /// records it.
     #[must_use]
     pub fn has_left(&self) -> bool {
         let ours = self.submission.is_some() || self.taken;
@@ -188,13 +211,13 @@ impl Execution {
         (self.journaled, self.refused) = (None, None);
     }
 
-    /// Another journal took the place of the one that is known.
+    /// The journal was replaced by another one.
     pub(in crate::app) fn outlive_journal(&mut self) {
         self.outlived |= self.is_journaled();
         self.forget_journal();
     }
 
-    /// Nothing more will happen to it.
+    /// Whether it has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let failed_for_good = |attempts: &ActivityAttempts| {
@@ -208,7 +231,7 @@ impl Execution {
             || self.activities.iter().any(failed_for_good)
     }
 
-    /// Whether the latest attempt succeeded. An earlier one may say so too, too late: Temporal had given it up.
+    /// Whether the latest attempt succeeded. The success of an earlier one came too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
         let latest = self.activity(activity).latest(Closing::Open).and_then(|seen| seen.facts);
@@ -231,13 +254,13 @@ impl Execution {
         self.activity(activity).seen(self.closing(activity))
     }
 
-    /// What the server says of an activity; `None` where it is not asked for now, or the journal is ahead.
+    /// The server's report about an activity; `None` if there is none, or the journal is ahead of it.
     #[must_use]
     pub fn pending(&self, activity: Activity) -> Option<&PendingActivity> {
         self.standing(activity).map(|(pending, _)| pending)
     }
 
-    /// The same, and the attempt that runs or comes next.
+    /// The same, with the attempt that runs or comes next.
     pub(in crate::app) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
         let (pending, at, place) = self.activity(activity).latest_report()?;
         let place = place?;
@@ -247,19 +270,19 @@ impl Execution {
         (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, place))
     }
 
-    /// How many attempts the server allows; `None` where there is no limit, or none is known.
+    /// Maximum of attempts; `None` if there is no limit, or none is known.
     #[must_use]
     pub fn maximum(&self, activity: Activity) -> Option<u32> {
         self.activity(activity).latest_report().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
     }
 
-    /// Whether any line of the journal tells of it. Another program's worker leaves none.
+    /// Whether the journal records anything about it. Another program's worker writes no records.
     #[must_use]
     pub const fn is_journaled(&self) -> bool {
         self.first_line.is_some()
     }
 
-    /// The activity that is at work, or was last.
+    /// The activity that runs, or ran last.
     #[must_use]
     pub fn current(&self) -> Activity {
         if self.activity(Activity::SupplierOrder).is_empty() {
@@ -269,13 +292,13 @@ impl Execution {
         }
     }
 
-    /// How often an effect is in the stock that this run repeated; 0 where it repeated none. A run that came before or
-    /// after the repetition has no part in it.
+    /// How often an effect that this run repeated is in the stock; 0 if it repeated none.
     #[must_use]
     pub fn repeated(&self) -> u32 {
         self.activities.iter().map(ActivityAttempts::times).filter(|times| *times > 1).max().unwrap_or(0)
     }
 
+    /// Its effect on the stock.
     #[must_use]
     pub fn verdict(&self) -> OrderVerdict {
         let conflict = |code: &str| code == crate::store::StoreError::CONFLICT;
@@ -302,9 +325,9 @@ impl Execution {
         match (latest, &self.end) {
             (Some(AttemptState::Succeeded(Outcome::Replayed)), _) => OrderVerdict::Replayed,
             (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => OrderVerdict::Skipped,
-            // The commit is in a journal that this one has replaced.
+            // The commit is in a journal that was replaced.
             (Some(AttemptState::Succeeded(Outcome::Applied)), _) if self.is_over() => OrderVerdict::Completed,
-            // The outcome that the workflow reports says nothing about this stock.
+            // The workflow's result says nothing about this stock.
             (_, Some(RunEnd::Completed { .. })) => OrderVerdict::Completed,
             (_, Some(RunEnd::Unknown)) => OrderVerdict::Unknown,
             (_, Some(_)) if self.is_unwatched() => OrderVerdict::Unknown,
@@ -314,14 +337,14 @@ impl Execution {
         }
     }
 
-    /// An attempt at the stock was made of which no line of the journal tells.
+    /// At least one update attempt left no journal record.
     fn is_unwatched(&self) -> bool {
         let unwatched = |seen: Seen<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
         let failed = matches!(self.end, Some(RunEnd::Failed { .. })) && !self.is_journaled();
         failed || self.attempts(Activity::UpdateInventory).any(unwatched)
     }
 
-    /// The latest attempt that has failed or was lost, of the activity at work.
+    /// The latest attempt of the current activity that has failed or was lost.
     #[must_use]
     pub fn last_trouble(&self) -> Option<(Activity, Seen<'_>)> {
         let is_trouble = |seen: &Seen<'_>| {

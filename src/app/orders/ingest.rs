@@ -37,13 +37,13 @@ pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, no
     }
     let mut records = Vec::with_capacity(news.records.len());
     for record in news.records {
-        for record in journal.admit(record) {
-            let times = journal.observe(&record);
+        for record in journal.sequence(record) {
+            let times = journal.apply_record(&record);
             apply_record(orders, &record, times);
             records.push(record);
         }
     }
-    journal.heard(now);
+    journal.on_journal_read(now);
     let left = if journal.is_partial() { None } else { orders.journal_read() };
     Applied { records, left }
 }

@@ -1,4 +1,4 @@
-//! What becomes of the orders when their journal is read again, or another one takes its place.
+//! How the orders change when their journal is read again, or replaced by another one.
 
 use crate::{app::derive::journal_view::Reread, domain::UnixMillis};
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Orders {
-    /// The journal mentions a run.
+    /// Applies a journal record about a run.
     pub fn journaled(&mut self, key: RunKey, at: UnixMillis, seq: u64, change: impl FnOnce(&mut Execution)) {
         self.keep_candidate(&key);
         self.journal_time = self.journal_time.max(at);
@@ -31,7 +31,7 @@ impl Orders {
         self.count_again();
     }
 
-    /// The counts after journal records were forgotten, without candidates for leaving.
+    /// Counts again after journal records were forgotten; candidates for leaving are not counted.
     fn count_again(&mut self) {
         let executions = self.rows.iter().filter_map(|slot| self.get(*slot));
         let counted = executions.filter(|execution| !self.is_candidate(execution));

@@ -1,4 +1,4 @@
-//! All orders that are known, keyed by workflow and run. Takes facts in; keeps the rows sorted and the counts right.
+//! All known orders, by workflow id and run id. Keeps the rows sorted and the counts right as facts arrive.
 
 pub(super) mod activity_attempts;
 pub(super) mod attempt;
@@ -27,31 +27,31 @@ use tally::Tally;
 
 pub use replacement::{Left, RunKey};
 
-/// How many orders are kept. The oldest goes first, and is counted.
+/// Orders that are kept. The oldest is dropped first, and counted.
 pub const MAX_KEPT_ORDERS: usize = 20_000;
 
-/// The name of an order, which stays the same while the rows around it move. No other order ever gets it.
+/// The handle of an order. It stays the same while rows move, and is never used for another order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
     index: usize,
-    /// How many orders were known before this one.
+    /// Number of orders that were added before this one.
     before: u64,
 }
 
-/// What the rows are sorted by: those whose workflow task fails come last, which is the top of the table; the time it began, then what breaks a tie in the same way at every arrival. Orders that
-/// only the journal tells of stand as they do there.
+/// Sort key of the rows: the rank, then ids that break a tie in the same way for every order of arrival. Orders whose
+/// workflow task fails have the highest rank, at the top of the table.
 type SortKey<'a> = (Rank, &'a str, Option<&'a str>);
 
-/// Whether its workflow task fails, the time it began, the ticket, the journal's line.
+/// Whether the workflow task fails, the time of the start, the ticket, and the sequence number in the journal.
 type Rank = (bool, UnixMillis, u64, u64);
 
+/// All known orders.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
     slots: Vec<Option<(Slot, Execution)>>,
     free: Vec<usize>,
     known: u64,
-    /// Oldest first.
-    /// A queue, because the oldest goes for each new one once the list is full.
+    /// Oldest first. A queue, because the oldest is dropped for each new one once the list is full.
     rows: VecDeque<Slot>,
     by_run: HashMap<RunKey, Slot>,
     by_ticket: HashMap<u64, Slot>,
@@ -66,28 +66,30 @@ pub struct Orders {
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
     replacement: Option<Box<replacement::Replacement>>,
-    /// Orders that have changed since this was asked last; `None` while nobody asks.
+    /// Orders that have changed since the last call of [`Self::take_changed`]; `None` if changes are not recorded.
     changed: Option<Vec<Slot>>,
 }
 
 impl Orders {
+    /// Number of orders.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
+    /// Whether no order is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Orders that have not ended.
+    /// Number of orders that have not ended.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// Open orders whose workflow task fails: how many, and the first of them.
+    /// Open orders whose workflow task fails: their number, and the first of them.
     #[must_use]
     pub fn failing(&self) -> Option<(usize, &Execution)> {
         Some((self.failing.len(), self.get(*self.failing.first()?)?))
@@ -99,19 +101,20 @@ impl Orders {
         self.unsettled
     }
 
+    /// Whether the workflow task of an open order fails.
     #[must_use]
     pub fn is_failing(&self, slot: Slot) -> bool {
         self.failing.contains(&slot)
     }
 
-    /// The server lists an open run, which may be known already.
+    /// Adds an open run that the server lists, if it is not known.
     pub fn listed(&mut self, key: RunKey, started: UnixMillis) {
         if !self.by_run.contains_key(&key) {
             self.change(key, started, |execution| execution.taken = true);
         }
     }
 
-    /// The slots of orders that have not ended, those behind `slot` first; each once.
+    /// The slots of open orders, each once, beginning after `slot`.
     pub fn open_after(&self, slot: Option<Slot>) -> impl Iterator<Item = Slot> {
         let (behind, before) = match slot {
             Some(slot) => ((Bound::Excluded(slot), Bound::Unbounded), Some(..=slot)),
@@ -121,7 +124,7 @@ impl Orders {
         self.open.range(behind).chain(before).copied()
     }
 
-    /// The worker process `pid` of this dashboard has died, and the attempts with it that it ran.
+    /// The worker of this dashboard with that identity has died, and with it the attempts that it ran.
     pub fn on_worker_death(&mut self, identity: &str, at: UnixMillis) {
         for slot in self.open.clone() {
             self.change_at(slot, |execution| {
@@ -130,24 +133,24 @@ impl Orders {
         }
     }
 
-    /// Attempts that the journal or the server tells of, by their numbers.
+    /// Attempts that the journal or the server reports, by their numbers.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// The sum over executions of (highest attempt - 1), as the document counts them: by the journal alone.
+    /// Sum over runs of (highest attempt - 1) in the journal, as the document counts retries.
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
     }
 
-    /// Whether changes are to be kept for [`Self::take_changed`].
+    /// Records changes for [`Self::take_changed`], or stops recording them.
     pub fn follow(&mut self, follow: bool) {
         self.changed = follow.then(Vec::new);
     }
 
-    /// The orders that came, changed or went since the last time; one may be there twice.
+    /// The orders that were added, changed or removed since the last call; one may be listed twice.
     pub fn take_changed(&mut self) -> Vec<Slot> {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
@@ -158,6 +161,7 @@ impl Orders {
         self.forgotten
     }
 
+    /// The order in a slot; `None` after it was removed.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&Execution> {
         self.slots.get(slot.index)?.as_ref().filter(|(name, _)| *name == slot).map(|(_, execution)| execution)
@@ -174,34 +178,35 @@ impl Orders {
         self.rows.len().checked_sub(position.checked_add(1)?).and_then(|index| self.rows.get(index)).copied()
     }
 
-    /// Where the row stands, counted from the newest.
+    /// The row of an order, counted from the newest.
     #[must_use]
     pub fn position(&self, slot: Slot) -> Option<usize> {
         Some(self.rows.len().saturating_sub(self.row(slot)? + 1))
     }
 
-    /// The order with this workflow id and run id.
+    /// The run with these ids.
     #[must_use]
     pub fn of_run(&self, key: &RunKey) -> Option<&Execution> {
         self.get(*self.by_run.get(key)?)
     }
 
+    /// Whether a run or start of this workflow id is known.
     #[must_use]
     pub fn knows_workflow(&self, workflow: &str) -> bool {
         self.rows.iter().filter_map(|slot| self.get(*slot)).any(|execution| execution.workflow == workflow)
     }
 
-    /// A start that was asked for and is not answered yet.
-    pub fn submitted(&mut self, order: &str, workflow: &str, asked: Submission) -> Slot {
-        let mut execution = Execution::new(order.to_owned(), workflow.to_owned(), None, asked.at);
-        let ticket = asked.ticket;
-        execution.submission = Some(asked);
+    /// Adds a start that the server has not answered yet.
+    pub fn submitted(&mut self, order: &str, workflow: &str, submission: Submission) -> Slot {
+        let mut execution = Execution::new(order.to_owned(), workflow.to_owned(), None, submission.at);
+        let ticket = submission.ticket;
+        execution.submission = Some(submission);
         let slot = self.insert(execution);
         self.by_ticket.insert(ticket, slot);
         slot
     }
 
-    /// The server took a start. The slot is that of the run, which may have been known from the journal before.
+    /// The server took a start. Returns the slot of the run, which the journal may have recorded before.
     pub fn started(&mut self, ticket: u64, key: RunKey, order: &str, joined: bool, now: UnixMillis) -> Slot {
         let mut asked = None;
         if let Some(provisional) = self.by_ticket.remove(&ticket) {
@@ -211,8 +216,8 @@ impl Orders {
         if let Some(asked) = &mut asked {
             asked.joined = joined;
         }
-        let heard = asked.as_ref().map_or(now, |asked| asked.at);
-        self.change(key, heard, |execution| {
+        let first_seen = asked.as_ref().map_or(now, |asked| asked.at);
+        self.change(key, first_seen, |execution| {
             order.clone_into(&mut execution.order);
             execution.taken = true;
             execution.joins = execution.joins.saturating_add(u32::from(joined));
@@ -225,12 +230,14 @@ impl Orders {
         })
     }
 
+    /// The server did not take a start.
     pub fn start_failed(&mut self, ticket: u64, cause: String) {
         if let Some(slot) = self.by_ticket.remove(&ticket) {
             self.change_at(slot, |execution| execution.start_failure = Some(cause));
         }
     }
 
+    /// Applies the end of a run. That the server does not know a run never replaces a known end.
     pub fn ended(&mut self, key: RunKey, end: RunEnd, now: UnixMillis) -> Slot {
         self.change(key, now, |execution| {
             let is_known = execution.end.as_ref().is_some_and(|known| *known != RunEnd::Unknown);
@@ -240,17 +247,17 @@ impl Orders {
         })
     }
 
-    /// The server answered about a run.
+    /// Applies the server's description of a run.
     pub fn described(&mut self, key: RunKey, description: Description) -> Slot {
         self.change(key, description.at, |execution| execution.on_description(description))
     }
 
-    /// Changes the execution of a workflow run, which is made where it is not known.
-    pub fn change(&mut self, key: RunKey, heard: UnixMillis, change: impl FnOnce(&mut Execution)) -> Slot {
+    /// Changes a run, and adds it if it is not known. `first_seen`: its fallback sort key.
+    pub fn change(&mut self, key: RunKey, first_seen: UnixMillis, change: impl FnOnce(&mut Execution)) -> Slot {
         let slot = self.by_run.get(&key).copied().unwrap_or_else(|| {
             let (workflow, run) = key.clone();
             let order = WorkflowId::order_in(&workflow).unwrap_or(&workflow).to_owned();
-            let slot = self.insert(Execution::new(order, workflow, Some(run), heard));
+            let slot = self.insert(Execution::new(order, workflow, Some(run), first_seen));
             self.by_run.insert(key, slot);
             slot
         });
@@ -258,7 +265,7 @@ impl Orders {
         slot
     }
 
-    /// The one place where an execution changes: the counts and the row's place follow.
+    /// Changes a run, its counts and its row. Every change passes here.
     fn change_at(&mut self, slot: Slot, change: impl FnOnce(&mut Execution)) {
         let Some(row) = self.row(slot) else { return };
         let Some((_, execution)) = self.slots.get_mut(slot.index).and_then(Option::as_mut) else { return };
@@ -286,7 +293,7 @@ impl Orders {
         } else {
             self.failing.remove(&slot);
         }
-        // In this order, because an order that may leave with its journal is not counted and may change nevertheless.
+        // Add first: an order that may leave with its journal is not counted, but may change.
         self.attempts = self.attempts.saturating_add(after.attempts).saturating_sub(before.attempts);
         for activity in Activity::ALL {
             let (old, new) = (before.journaled[activity as usize], after.journaled[activity as usize]);
@@ -301,7 +308,7 @@ impl Orders {
     }
 
     fn insert(&mut self, execution: Execution) -> Slot {
-        // Before and not after, so that a new one is kept even where it is the oldest: it is about to be told of.
+        // Make room first, so that a new order is kept even if it is the oldest.
         if self.rows.len() >= MAX_KEPT_ORDERS
             && let Some(oldest) = self.rows.front().copied()
         {
@@ -321,7 +328,7 @@ impl Orders {
         slot
     }
 
-    /// Where the row stands, counted from the oldest.
+    /// The row of an order, counted from the oldest.
     fn row(&self, slot: Slot) -> Option<usize> {
         let key = sort_key(self.get(slot)?);
         let row = self.rows.partition_point(|other| self.get(*other).map(sort_key) < Some(key));
@@ -360,7 +367,7 @@ impl Orders {
         }
     }
 
-    /// The row of a start that is not answered yet.
+    /// The slot of a start that the server has not answered yet.
     #[must_use]
     pub fn of_ticket(&self, ticket: u64) -> Option<Slot> {
         self.by_ticket.get(&ticket).copied()

@@ -1,5 +1,5 @@
-//! Which open runs the server is asked about, and when: often enough that the screen is right to a blink, and never so
-//! often that thousands of open orders are a load. Pure; the runtime asks.
+//! When the server is asked about which open runs: often enough for a live screen, and not so often that thousands of open
+//! orders are a load.
 
 use std::collections::HashMap;
 
@@ -13,49 +13,49 @@ use crate::{
 
 use super::{Orders, Slot};
 
-/// How often runs are chosen, in milliseconds.
-const EVERY: u64 = 250;
+/// Milliseconds between two rounds.
+const ROUND_MILLIS: u64 = 250;
 
-/// How many runs are asked about at a time.
-const AT_A_TIME: usize = 16;
+/// Runs per round.
+const MAX_RUNS_PER_ROUND: usize = 16;
 
-/// How many of them are the newest, and among how many of the newest rows they are looked for.
-const NEWEST: usize = 8;
-const NEWEST_ROWS: usize = 32;
+/// Runs per round that are among the newest rows, and the number of those rows.
+const MAX_NEWEST: usize = 8;
+const MAX_NEWEST_ROWS: usize = 32;
 
-/// A question that got no answer for this long is asked again, in milliseconds.
-const PATIENCE: u64 = 3_000;
+/// Milliseconds after which an unanswered question is repeated.
+const ANSWER_TIMEOUT_MILLIS: u64 = 3_000;
 
-/// The questions that are on their way, and whose turn is next.
+/// The open questions, and the next turn.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PollSchedule {
     next: UnixMillis,
     asked: HashMap<Run, UnixMillis>,
-    /// The last one whose turn it was.
+    /// The last order in turn.
     turn: Option<Slot>,
 }
 
 impl PollSchedule {
-    /// The runs to ask about now: the selected one, open ones among the newest, and of all others each in its turn.
-    /// Looks at a number of orders that does not grow with all of them. To be called while the link is up.
+    /// The runs to ask about now: the selected one, open ones among the newest, and the others in turn. The work does not grow
+    /// with the number of orders. To be called while the link is up.
     pub fn due(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Vec<Run> {
         if now < self.next {
             return Vec::new();
         }
-        let next = self.next.0.saturating_add(EVERY);
-        self.next = UnixMillis(if next > now.0 { next } else { now.0.saturating_add(EVERY) });
-        self.asked.retain(|_, at| now.0.saturating_sub(at.0) < PATIENCE);
+        let next = self.next.0.saturating_add(ROUND_MILLIS);
+        self.next = UnixMillis(if next > now.0 { next } else { now.0.saturating_add(ROUND_MILLIS) });
+        self.asked.retain(|_, at| now.0.saturating_sub(at.0) < ANSWER_TIMEOUT_MILLIS);
         let mut due = Vec::new();
         self.choose(now, orders, selected, &mut due);
-        for slot in orders.newest_first(0).take(NEWEST_ROWS).map(|(slot, _)| slot) {
-            if due.len() < NEWEST {
+        for slot in orders.newest_first(0).take(MAX_NEWEST_ROWS).map(|(slot, _)| slot) {
+            if due.len() < MAX_NEWEST {
                 self.choose(now, orders, Some(slot), &mut due);
             }
         }
-        // What is on its way already is passed over, but not more than fits into the time in which it stays so.
-        let most = AT_A_TIME + self.asked.len();
+        // Skip open questions, but not more than can be open.
+        let most = MAX_RUNS_PER_ROUND + self.asked.len();
         for slot in orders.open_after(self.turn).take(most) {
-            if due.len() == AT_A_TIME {
+            if due.len() == MAX_RUNS_PER_ROUND {
                 break;
             }
             self.turn = Some(slot);
@@ -64,7 +64,7 @@ impl PollSchedule {
         due
     }
 
-    /// Adds the run of that slot, where it is open and not asked about already.
+    /// Adds the run in that slot if it is open and there is no open question about it.
     fn choose(&mut self, now: UnixMillis, orders: &Orders, slot: Option<Slot>, due: &mut Vec<Run>) {
         let Some(execution) = slot.and_then(|slot| orders.get(slot)).filter(|execution| !execution.is_over()) else {
             return;
@@ -78,12 +78,12 @@ impl PollSchedule {
         }
     }
 
-    /// The answer about a run came, whatever it says.
-    pub fn answered(&mut self, run: &Run) {
+    /// The server has answered about a run, or the question has failed.
+    pub fn on_answer(&mut self, run: &Run) {
         self.asked.remove(run);
     }
 
-    /// The same as a command, where there is anything to ask.
+    /// The same as a command, if there is anything to ask.
     pub fn command(&mut self, now: UnixMillis, orders: &Orders, selected: Option<Slot>) -> Option<Command> {
         let due = self.due(now, orders, selected);
         (!due.is_empty()).then_some(Command::Describe(due))
@@ -114,7 +114,7 @@ mod tests {
 
     fn answer(asking: &mut PollSchedule, due: &[Run]) {
         for run in due {
-            asking.answered(run);
+            asking.on_answer(run);
         }
     }
 
@@ -138,7 +138,7 @@ mod tests {
         let due = asking.due(UnixMillis(1_000), &orders, None);
         assert_eq!(due.len(), 2);
         assert!(asking.due(UnixMillis(1_250), &orders, None).is_empty());
-        asking.answered(&due[0]);
+        asking.on_answer(&due[0]);
         assert_eq!(asking.due(UnixMillis(1_499), &orders, None), []);
         assert_eq!(asking.due(UnixMillis(1_500), &orders, None), [due[0].clone()]);
         assert_eq!(asking.due(UnixMillis(4_000), &orders, None), [due[1].clone()]);
@@ -157,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn everybody_gets_a_turn_while_the_newest_are_asked_each_time() {
+    fn every_order_gets_a_turn_while_the_newest_are_asked_each_time() {
         let orders = orders(1_000, |number| number % 5 == 0);
         let mut asking = PollSchedule::default();
         let mut seen = std::collections::HashSet::new();
         for round in 1..=20 {
             let due = asking.due(UnixMillis(round * 1_000), &orders, orders.at(0));
-            assert!(due.len() <= AT_A_TIME, "{}", due.len());
+            assert!(due.len() <= MAX_RUNS_PER_ROUND, "{}", due.len());
             assert!(names(&due).contains(&"order-995"));
             answer(&mut asking, &due);
             seen.extend(due);

@@ -1,5 +1,4 @@
-//! How far an order is: its stage, its next attempt, and for how long its effect was in the stock without Temporal's
-//! knowing. Derived; stores nothing.
+//! The progress of an order: its stage, its next attempt, and its crash window.
 
 use crate::{
     app::RetryWaits,
@@ -14,51 +13,71 @@ use super::{
     execution::Execution,
 };
 
-/// Where an order stands.
+/// The stage of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage<'a> {
-    /// The server has not answered yet.
+    /// The server has not answered the start.
     Starting,
+    /// The server did not take the start.
     NotStarted(&'a str),
-    /// Started; no attempt was seen.
+    /// Started; no attempt was observed.
     Queued,
-    /// Temporal gives the attempt up at `due`.
+    /// An attempt runs.
     Running {
+        /// The activity.
         activity: Activity,
+        /// The number of the attempt.
         attempt: u32,
+        /// When Temporal gives it up.
         due: UnixMillis,
     },
-    /// An attempt that will not answer; Temporal gives it up at `due`.
+    /// An attempt runs that will not answer.
     Unanswered {
+        /// The activity.
         activity: Activity,
+        /// The number of the attempt.
         attempt: u32,
+        /// When Temporal gives it up.
         due: UnixMillis,
     },
+    /// It waits between two attempts.
     BackingOff {
+        /// The activity.
         activity: Activity,
+        /// The number of the next attempt.
         next: u32,
+        /// Its time.
         due: UnixMillis,
     },
-    /// Somebody paused the activity in Temporal.
+    /// The activity is paused in Temporal.
     Paused {
+        /// The activity.
         activity: Activity,
+        /// The number of the next attempt.
         next: u32,
     },
-    /// Its workflow task fails again and again, so no activity is scheduled.
+    /// Its workflow task fails, so no activity is scheduled.
     TaskFails(&'a FailingTask),
-    /// Another program's workflow: the first pending activity of a type that this program does not have, and how many
-    /// there are. `None`: what it does now is not known here.
+    /// Another program's workflow. Its next step is not known here.
     Elsewhere {
+        /// The first pending activity of a type that this program does not have.
         first: Option<&'a OtherActivity>,
+        /// Number of such activities.
         count: usize,
     },
     /// The first activity is done, the second has not begun.
     Between,
+    /// It completed.
     Completed,
+    /// The rules refused it.
     Refused,
+    /// It failed.
     Failed(&'a str),
+    /// It was cancelled.
     Cancelled,
+    /// It was terminated.
     Terminated,
+    /// Its execution timeout passed.
     TimedOut,
     /// The server does not know the run.
     Unknown,
@@ -67,10 +86,13 @@ pub enum Stage<'a> {
 /// The attempt that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextAttempt {
+    /// The activity.
     pub activity: Activity,
+    /// Its number.
     pub number: u32,
+    /// Its time.
     pub due: UnixMillis,
-    /// The server said so; else it follows from the retry policy that orders of ours are started with.
+    /// The server reported it; else it follows from the retry policy.
     pub known: bool,
 }
 
@@ -79,6 +101,7 @@ const fn after(at: UnixMillis, wait: u64) -> UnixMillis {
 }
 
 impl Execution {
+    /// The stage, by this retry policy.
     #[must_use]
     pub fn stage(&self, waits: &RetryWaits) -> Stage<'_> {
         if let Some(stage) = self.stage_at_end() {
@@ -129,7 +152,7 @@ impl Execution {
         }
     }
 
-    /// The server says that no attempt runs.
+    /// The stage if the server reports that no attempt runs.
     fn stage_between(
         &self,
         activity: Activity,
@@ -146,7 +169,7 @@ impl Execution {
         }
     }
 
-    /// Where it stands if its latest attempt is this one.
+    /// The stage if its latest attempt is this one.
     fn stage_at<'a>(&'a self, activity: Activity, seen: &Seen<'a>, waits: &RetryWaits) -> Stage<'a> {
         let started = seen.facts.and_then(AttemptFacts::begun).unwrap_or_default();
         let (attempt, due) = (seen.number, after(started, waits.start_to_close));
@@ -164,7 +187,7 @@ impl Execution {
         }
     }
 
-    /// The attempt that comes next, where the one before it has failed or will not answer.
+    /// The attempt that comes next, if the one before has failed or will not answer.
     #[must_use]
     pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
         let activity = self.current();
@@ -172,12 +195,12 @@ impl Execution {
             return None;
         }
         match self.standing(activity) {
-            Some((pending, place)) if !pending.runs() => self.told_next(activity, pending, place, waits),
+            Some((pending, place)) if !pending.runs() => self.reported_next(activity, pending, place, waits),
             _ => self.expected_next(activity, waits),
         }
     }
 
-    fn told_next(
+    fn reported_next(
         &self,
         activity: Activity,
         pending: &PendingActivity,
@@ -196,12 +219,12 @@ impl Execution {
         Some(NextAttempt { activity, number: place.number, due: due.unwrap_or_else(expected), known: due.is_some() })
     }
 
-    /// What follows from the retry policy.
+    /// The next attempt by the retry policy.
     fn expected_next(&self, activity: Activity, waits: &RetryWaits) -> Option<NextAttempt> {
         let seen = self.activity(activity).latest(Closing::Open)?;
         let given_up = || {
-            let told = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
-            told.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
+            let reported = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
+            reported.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
         };
         let ended = match seen.state {
             AttemptState::Failed(failure) if failure.retryable => failure.at,
@@ -215,8 +238,8 @@ impl Execution {
         (!is_last).then_some(NextAttempt { activity, number, due, known: false })
     }
 
-    /// From the commit of an effect to the moment in which Temporal was told, where the attempt that committed it did
-    /// not tell so itself; without an end while Temporal does not know. In this window another worker would repeat it.
+    /// The crash window: from the commit of an effect to its acknowledgement, if the attempt that committed it was not
+    /// acknowledged. No end while Temporal does not know; until then another worker would repeat the effect.
     #[must_use]
     pub fn crash_window(&self, activity: Activity) -> Option<(UnixMillis, Option<UnixMillis>)> {
         let mut attempts = self.attempts(activity).skip_while(|seen| effect_at(seen).is_none());
@@ -224,19 +247,19 @@ impl Execution {
         if first.facts.is_some_and(AttemptFacts::is_acknowledged) {
             return None;
         }
-        let told =
+        let acknowledged =
             attempts.filter_map(|seen| seen.facts).find(|facts| facts.is_acknowledged()).and_then(AttemptFacts::ended);
-        Some((effect_at(&first)?, told.or_else(|| self.next_began(activity))))
+        Some((effect_at(&first)?, acknowledged.or_else(|| self.next_began(activity))))
     }
 
-    /// When the activity after this one began, before which this one was done.
+    /// The start of the activity after this one.
     fn next_began(&self, activity: Activity) -> Option<UnixMillis> {
         let mut next = Activity::ALL.into_iter().skip_while(|other| *other != activity).skip(1);
         self.attempts(next.next()?).find_map(|seen| seen.facts?.begun())
     }
 }
 
-/// When an attempt changed the stock.
+/// The time at which an attempt changed the stock.
 fn effect_at(seen: &Seen<'_>) -> Option<UnixMillis> {
     seen.facts?.committed.filter(|committed| committed.delta != 0).map(|committed| committed.at)
 }

@@ -1,15 +1,16 @@
-//! What is known of a journal that replaces another one.
+//! State of a journal that replaces another one.
 
 use std::collections::HashMap;
 
-/// Workflow id and run id, as they are shown.
+/// Workflow id and run id, sanitized.
 pub type RunKey = (String, String);
 
 /// Orders that left the table with the journal that recorded them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Left {
+    /// Number of the orders.
     pub orders: u64,
-    /// Those whose effect was in the stock more than once.
+    /// Number of those whose effect was in the stock more than once.
     pub repeated: u64,
 }
 
@@ -20,7 +21,7 @@ impl Left {
     }
 }
 
-/// What is known of a journal that has replaced another one while it is not read to its end.
+/// State of a journal that replaces another one and is not read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Replacement {
     /// Ended orders that the new journal has not mentioned yet, and whether their effect was repeated. Orders that newer

@@ -1,18 +1,18 @@
-//! What the server has said of one activity of one run, answer by answer: what is left of a question every quarter of a
-//! second. Only what changed is kept, sorted by time, so the order in which answers come in cannot matter.
+//! The server's reports about one activity of one run, polled every quarter of a second. Only changes are kept, sorted by time,
+//! so the order of arrival does not matter.
 
 use crate::domain::{PendingActivity, UnixMillis};
 
 use super::attempt_id::AttemptId;
 
-/// How many different answers are kept. The oldest goes first.
+/// Different reports that are kept; the oldest is dropped first.
 const MAX_REPORTS: usize = 128;
 
-/// The journal may tell of an attempt before an answer that is older comes in. Only an answer that comes this long
-/// after the attempt began, in milliseconds, and still counts lower, tells of a reset that the journal does not show.
-const SETTLES: u64 = 3_000;
+/// Milliseconds. The journal may record an attempt before an older report arrives. A report with a lower number shows a reset
+/// only if it comes this long after the attempt began.
+const LATE_REPORT_MILLIS: u64 = 3_000;
 
-/// The same answer, from its first time to its last.
+/// One report, from its first time to its last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Report {
     first: UnixMillis,
@@ -20,24 +20,28 @@ struct Report {
     pending: PendingActivity,
 }
 
+/// The reports about one activity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerReports {
     /// Sorted by time; neighbours differ.
     reports: Vec<Report>,
-    /// The attempt that the latest answer is about; `None` where the journal was ahead of it.
-    place: Option<AttemptId>,
+    /// The attempt that the latest report is about; `None` if the journal was ahead of it.
+    id: Option<AttemptId>,
 }
 
-/// An answer, and the attempt that it is about: the one that runs, or the next one.
+/// A report and its attempt: the one that runs, or the next one.
 #[derive(Debug, Clone, Copy)]
 pub struct AttributedReport<'a> {
-    pub place: AttemptId,
+    /// The attempt.
+    pub id: AttemptId,
+    /// The report.
     pub pending: &'a PendingActivity,
+    /// Its first time.
     pub seen: UnixMillis,
 }
 
 impl ServerReports {
-    /// Takes in the answer of that time.
+    /// Adds the report of that time.
     pub fn add(&mut self, at: UnixMillis, pending: PendingActivity) {
         let next = self.reports.partition_point(|report| report.last < at);
         if self.reports.get(next).is_some_and(|report| report.first <= at) {
@@ -57,7 +61,7 @@ impl ServerReports {
         self.reports.drain(..excess);
     }
 
-    /// An answer between two that were the same: where it differs, they were two.
+    /// Adds a report between two equal ones; if it differs, they were two.
     fn insert_between(&mut self, index: usize, at: UnixMillis, pending: PendingActivity) {
         let Some(known) = self.reports.get_mut(index) else { return };
         if known.pending == pending || known.first == at || known.last == at {
@@ -70,7 +74,7 @@ impl ServerReports {
         self.reports.extend(behind);
     }
 
-    /// Makes one of a sighting and the one before it, where they are the same.
+    /// Joins a report with the one before it if they are equal.
     fn join(&mut self, index: usize) {
         let [before, after] = self.reports.get_mut(index.saturating_sub(1)..=index).unwrap_or_default() else {
             return;
@@ -81,43 +85,43 @@ impl ServerReports {
         }
     }
 
-    /// The latest answer, its time, and the attempt that it is about.
+    /// The latest report, its time and its attempt.
     #[must_use]
     pub fn latest(&self) -> Option<(&PendingActivity, UnixMillis, Option<AttemptId>)> {
-        self.reports.last().map(|report| (&report.pending, report.last, self.place))
+        self.reports.last().map(|report| (&report.pending, report.last, self.id))
     }
 
-    /// Finds out which attempts the answers are about. `starts`: the attempts that the journal saw begin.
+    /// The reports with their attempts. `starts`: the attempts that the journal records as begun.
     pub fn attributed(&mut self, starts: &[(UnixMillis, AttemptId)]) -> Vec<AttributedReport<'_>> {
         let mut attributed: Vec<AttributedReport<'_>> = Vec::with_capacity(self.reports.len());
-        self.place = None;
+        self.id = None;
         for report in &self.reports {
-            self.place = place(report, attributed.last(), starts);
-            if let Some(place) = self.place {
-                attributed.push(AttributedReport { place, pending: &report.pending, seen: report.first });
+            self.id = attempt_of(report, attributed.last(), starts);
+            if let Some(id) = self.id {
+                attributed.push(AttributedReport { id, pending: &report.pending, seen: report.first });
             }
         }
         attributed
     }
 }
 
-/// Which attempt an answer is about. `before`: the answer before it.
-fn place(
+/// The attempt that a report is about. `before`: the report before it.
+fn attempt_of(
     report: &Report,
     before: Option<&AttributedReport<'_>>,
     starts: &[(UnixMillis, AttemptId)],
 ) -> Option<AttemptId> {
     let pending = &report.pending;
     let reported = before.map_or(AttemptId::new(1, 0), |before| {
-        if restarts_numbers(before.pending, pending) { AttemptId::new(before.place.round + 1, 0) } else { before.place }
+        if restarts_numbers(before.pending, pending) { AttemptId::new(before.id.round + 1, 0) } else { before.id }
     });
     // No attempt can have ended before the first one of the first round.
     let least = AttemptId::new(if pending.attempt == 1 && pending.completed.is_some() { 2 } else { 1 }, 0);
     let reported = reported.max(least);
-    let line = starts.iter().filter(|(at, _)| *at <= report.first).max_by_key(|(_, place)| *place);
+    let line = starts.iter().filter(|(at, _)| *at <= report.first).max_by_key(|(_, id)| *id);
     match line {
         Some((at, line)) if *line > reported => {
-            let is_late = report.last.0 < at.0.saturating_add(SETTLES);
+            let is_late = report.last.0 < at.0.saturating_add(LATE_REPORT_MILLIS);
             match pending.attempt < line.number {
                 true if is_late => None,
                 behind => Some(AttemptId::new(line.round + u32::from(behind), pending.attempt)),
@@ -127,7 +131,7 @@ fn place(
     }
 }
 
-/// Whether there was an activity reset between two answers.
+/// Whether there was an activity reset between two reports.
 fn restarts_numbers(before: &PendingActivity, after: &PendingActivity) -> bool {
     let has_restarted = before.runs() && (!after.runs() || before.started != after.started);
     after.attempt < before.attempt || (after.attempt == before.attempt && has_restarted)
@@ -140,8 +144,8 @@ mod tests {
     use crate::app::testing::fixture::{running, waiting};
 
     fn places(reported: &mut ServerReports, starts: &[(u64, AttemptId)]) -> Vec<AttemptId> {
-        let starts: Vec<_> = starts.iter().map(|(at, place)| (UnixMillis(*at), *place)).collect();
-        reported.attributed(&starts).iter().map(|attributed| attributed.place).collect()
+        let starts: Vec<_> = starts.iter().map(|(at, id)| (UnixMillis(*at), *id)).collect();
+        reported.attributed(&starts).iter().map(|attributed| attributed.id).collect()
     }
 
     fn add(answers: &[(u64, &PendingActivity)]) -> ServerReports {

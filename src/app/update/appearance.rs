@@ -1,4 +1,4 @@
-//! How the screen is to look: a choice of the person, not of the state. Names only; what they mean is in `ui`.
+//! The appearance of the screen, which the user chooses. `ui` defines what the names mean.
 
 use std::{fmt, str::FromStr};
 
@@ -7,20 +7,22 @@ use serde::{Deserialize, Serialize};
 /// The colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Theme {
-    /// The terminal's own 16, which its owner chose to be readable.
+    /// The terminal's own 16 colours.
     #[default]
     Terminal,
     /// Bright colours and no faint text, for a projector.
     Contrast,
-    /// Blue and orange for good and bad, which every eye tells apart.
+    /// Blue and orange for good and bad, which are distinct for every eye.
     ColourBlind,
-    /// No colour at all: bold, reversed and underlined. What `NO_COLOR` asks for.
+    /// No colour: bold, reversed and underlined. `NO_COLOR` selects it.
     Mono,
 }
 
 impl Theme {
+    /// All themes.
     pub const ALL: [Self; 4] = [Self::Terminal, Self::Contrast, Self::ColourBlind, Self::Mono];
 
+    /// The name of a theme.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,7 +33,7 @@ impl Theme {
         }
     }
 
-    /// The next one, going round.
+    /// The next theme, from the last to the first.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
@@ -49,7 +51,7 @@ impl fmt::Display for Theme {
     }
 }
 
-/// A name that no theme has.
+/// The name is not that of a theme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no theme has this name; there are terminal, contrast, colour-blind and mono")]
 pub struct NoSuchTheme;
@@ -62,13 +64,14 @@ impl FromStr for Theme {
     }
 }
 
-/// The whole choice.
+/// All choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Appearance {
+    /// The colours.
     pub theme: Theme,
-    /// Only characters that every terminal has.
+    /// Only ASCII characters.
     pub ascii: bool,
-    /// Countdowns in whole seconds, and nothing that moves for its own sake.
+    /// Countdowns in whole seconds, and no other motion.
     pub still: bool,
 }
 

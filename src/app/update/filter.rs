@@ -1,5 +1,5 @@
-//! The rows of the table: all orders, or those that the filter finds. It looks at each order when it is set, and from then
-//! on at those that change: a frame costs the same with it and without.
+//! The rows of the table: all orders, or those that the filter finds. It searches all orders once, and then only those that
+//! change, so a frame costs the same with and without it.
 
 use crate::{
     app::{
@@ -12,11 +12,14 @@ use crate::{
 /// The orders to show, newest first.
 #[derive(Debug)]
 pub enum Rows<'a> {
+    /// All orders.
     All(&'a Orders),
+    /// The orders that the filter finds.
     Found(&'a Orders, &'a [Slot]),
 }
 
 impl<'a> Rows<'a> {
+    /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -25,6 +28,7 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -39,6 +43,7 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The position of an order.
     #[must_use]
     pub fn position(&self, slot: Slot) -> Option<usize> {
         match self {
@@ -47,7 +52,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// At most `most` rows, from the one at position `from` on.
+    /// At most `most` rows, beginning at position `from`.
     #[must_use]
     pub fn page(&self, from: usize, most: usize) -> Vec<&'a Execution> {
         match self {
@@ -186,7 +191,7 @@ mod tests {
         }
         scene.press(Intent::Freeze);
         assert_eq!(names(&scene), before);
-        // All at once: the journal begins anew with its first half.
+        // All at once: the journal is read again, up to its first half.
         let records = scene.records[..31].to_vec();
         scene.tell(Message::Journal(News { restarted: true, records, more: false }));
         let found = names(&scene);

@@ -20,10 +20,10 @@ impl App {
     pub(super) fn apply(&mut self, message: Message) {
         match message {
             Message::Journal(news) => self.on_news(news),
-            Message::JournalUnreadable { cause } => self.journal.journal_source.breaks(&cause, self.now),
+            Message::JournalUnreadable { cause } => self.journal.journal_source.on_error(&cause, self.now),
             Message::ReadingJournal { read, of } => self.journal.reading = (read < of).then_some((read, of)),
-            Message::Document { document } => self.journal.shows(document, self.now),
-            Message::DocumentUnreadable { cause } => self.journal.document_source.breaks(&cause, self.now),
+            Message::Document { document } => self.journal.apply_document(document, self.now),
+            Message::DocumentUnreadable { cause } => self.journal.document_source.on_error(&cause, self.now),
             Message::Link(link) => self.connections.on_link(link, &mut self.log, self.now),
             Message::Server(server) => self.connections.on_server(server, &mut self.log, self.now),
             Message::Worker(worker) => self.on_worker(worker),

@@ -123,7 +123,7 @@ impl App {
     /// Whether something on the screen moves with the clock alone: a countdown, or an age in seconds.
     fn shows_time(&self, before: UnixMillis) -> bool {
         let sources = [&self.journal.journal_source, &self.journal.document_source];
-        let ages = sources.into_iter().filter_map(|source| source.heard);
+        let ages = sources.into_iter().filter_map(|source| source.last_read);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());
         let compares = self.comparison().is_some_and(|comparison| !comparison.is_over());
         let presents = self.view.base() != Overlay::None;

@@ -1,22 +1,24 @@
-//! How fast a walkthrough shows what happens. What happens is not slowed: only the screen is.
+//! The pace of a walkthrough: how fast the screen shows events. It does not slow the events.
 
 use std::{fmt, str::FromStr};
 
+/// A pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
     /// At once.
     Live,
-    /// So that the eye can follow.
+    /// Slow enough for the eye.
     #[default]
     Calm,
-    /// So that each event can be explained.
+    /// Slow enough to explain each event.
     Slow,
 }
 
 impl Pace {
+    /// All paces.
     pub const ALL: [Self; 3] = [Self::Live, Self::Calm, Self::Slow];
 
-    /// The least time between two events on the screen, in milliseconds.
+    /// Minimum milliseconds between two events on the screen.
     #[must_use]
     pub const fn gap(self) -> u64 {
         match self {
@@ -26,6 +28,7 @@ impl Pace {
         }
     }
 
+    /// The name of a pace.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +55,7 @@ impl fmt::Display for Pace {
     }
 }
 
-/// The name of no pace.
+/// The name is not that of a pace.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the paces are live, calm and slow")]
 pub struct NoSuchPace;

@@ -1,5 +1,5 @@
-//! A walkthrough: steps that are told, played and checked, one key for each. What a step shows is played for real, and
-//! what was seen is only said where it was.
+//! A walkthrough: a presentation in steps, one key for each. A step runs its scenario, and its text after that is shown only if
+//! the result passed the checks.
 
 mod notes_page;
 mod reading;
@@ -13,24 +13,26 @@ pub use notes_page::NotesPage;
 pub use reading::parse;
 pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
-/// Where a step stands.
+/// The state of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StepState {
     /// Its text is on the screen; the next key plays it.
     #[default]
     Ready,
+    /// Its scenario runs.
     Playing,
-    /// It was played to its end.
+    /// It was played, with the result.
     Seen(CheckResult),
-    /// It came to no end.
+    /// It did not end, with the reason.
     GivenUp(String),
+    /// It was skipped.
     Skipped,
-    /// It has nothing to play, and was read.
+    /// It has nothing to play and was read.
     Read,
 }
 
 impl StepState {
-    /// Whether it happened as the text says; `None` where nothing was played.
+    /// Whether its checks passed; `None` if nothing was played.
     #[must_use]
     pub fn passed(&self) -> Option<bool> {
         match self {
@@ -41,26 +43,28 @@ impl StepState {
     }
 }
 
+/// A walkthrough and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walkthrough {
     script: Script,
-    /// The step on the screen; behind the last one, the summary.
+    /// The step on the screen; after the last one, the summary.
     at: usize,
     states: Vec<StepState>,
-    /// The step whose scenario is being played.
+    /// The step whose scenario runs.
     playing: Option<usize>,
     /// The step whose scenario was begun last: the orders on the screen are its.
     on_stage: Option<usize>,
     /// The run of that scenario.
     run: Option<Box<ScenarioRun>>,
     begun: UnixMillis,
-    /// When the step came onto the screen.
+    /// The time at which the step came onto the screen.
     since: UnixMillis,
-    /// Of what the speaker's screen was told last: the step, since when, and where it stands.
+    /// The latest page of notes: its step, that time, and the state in words.
     presented: Option<(usize, UnixMillis, &'static str)>,
 }
 
 impl Walkthrough {
+    /// A walkthrough at its first step.
     #[must_use]
     pub fn new(script: Script, now: UnixMillis) -> Self {
         let states = vec![StepState::default(); script.steps.len()];
@@ -77,52 +81,54 @@ impl Walkthrough {
         }
     }
 
+    /// Its title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.script.title
     }
 
-    /// The step on the screen and where it stands; `None`: the summary.
+    /// The step on the screen and its state; `None`: the summary.
     #[must_use]
     pub fn step(&self) -> Option<(&Step, &StepState)> {
         self.script.steps.get(self.at).zip(self.states.get(self.at))
     }
 
-    /// Whether what is on the stage is what the step on the screen is about: nothing was played yet, or this one last.
+    /// Whether the orders on the screen belong to the step on the screen: none was played yet, or this one last.
     #[must_use]
     pub fn has_the_stage(&self) -> bool {
         self.on_stage.is_none_or(|step| step == self.at)
     }
 
-    /// How many steps have something to play that was not seen.
+    /// Number of steps with a scenario that did not end.
     #[must_use]
     pub fn unseen(&self) -> usize {
         self.steps().filter(|(step, state)| step.scenario.is_some() && state.passed().is_none()).count()
     }
 
-    /// The number of the step from 0, and how many there are.
+    /// The index of the step on the screen, and the number of steps.
     #[must_use]
     pub fn position(&self) -> (usize, usize) {
         (self.at, self.script.steps.len())
     }
 
-    /// All steps, each with where it stands.
+    /// All steps with their states.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepState)> {
         self.script.steps.iter().zip(&self.states)
     }
 
+    /// The time of its start.
     #[must_use]
     pub const fn begun(&self) -> UnixMillis {
         self.begun
     }
 
+    /// The time at which the step came onto the screen.
     #[must_use]
     pub const fn since(&self) -> UnixMillis {
         self.since
     }
 
-    /// What all steps that were played add up to, but for the stock, and whether all was as the text says. `None` where
-    /// nothing was played.
+    /// Sums over all steps that were played, and whether all passed. `None` if none was played. The stock is not a sum.
     #[must_use]
     pub fn counts(&self) -> Option<(RunCounts, bool)> {
         let mut sum = None;
@@ -199,7 +205,7 @@ impl Walkthrough {
         Some(scenario)
     }
 
-    /// Begins to play the step on the screen, also once more.
+    /// Begins to play the step on the screen, also again.
     pub fn play(&mut self) -> Play {
         let Some(scenario) = self.script.steps.get(self.at).and_then(|step| step.scenario.clone()) else {
             return Play::Nothing;
@@ -246,7 +252,7 @@ impl Walkthrough {
         (self.at, self.since) = (at.min(self.script.steps.len()), now);
     }
 
-    /// Where the step on the screen stands, in words for the speaker.
+    /// The state of the step in words for the speaker.
     fn state_text(&self) -> &'static str {
         let step = self.script.steps.get(self.at);
         match self.states.get(self.at) {
@@ -259,7 +265,7 @@ impl Walkthrough {
         }
     }
 
-    /// What the speaker's own screen shows now.
+    /// The page of notes for the step on the screen.
     fn page(&self) -> NotesPage {
         let title = |at: usize| self.script.steps.get(at).map(|step| step.title.clone());
         let step = self.script.steps.get(self.at);

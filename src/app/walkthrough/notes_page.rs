@@ -6,24 +6,29 @@ use crate::{app::sanitized, domain::UnixMillis};
 
 use super::script::Paragraph;
 
-/// What the speaker reads on a second terminal.
+/// The page that a second terminal shows to the speaker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotesPage {
+    /// The title of the walkthrough.
     pub walkthrough: String,
-    /// The number of the step from 0, and how many there are.
+    /// The index of the step, and the number of steps.
     pub position: (usize, usize),
+    /// The title of the step.
     pub title: String,
-    /// What comes after it; `None` where nothing does.
+    /// The title of the next step; `None` if there is none.
     pub next: Option<String>,
-    /// Where the step stands, in words.
+    /// The state of the step, in words.
     pub stands: String,
+    /// The notes.
     pub notes: Vec<Paragraph>,
+    /// The start of the walkthrough.
     pub begun: UnixMillis,
+    /// The time at which the step came onto the screen.
     pub since: UnixMillis,
 }
 
 impl NotesPage {
-    /// Harmless to show: it comes from a file.
+    /// The same, sanitized: it comes from a file.
     pub(in crate::app) fn cleaned(self) -> Self {
         let clean = |text: String| sanitized::text(&text);
         Self {

@@ -1,7 +1,7 @@
-//! The text of a walkthrough: Markdown that reads well by itself. `#` is its title, each `##` a step. Below a step's
-//! heading a block of TOML may name the scenario that it plays and the panels that it shows; then comes what the room
-//! reads, and under `### Before`, `### After` and `### Notes` what is about to happen, what was seen, and what only the
-//! speaker reads. A block of TOML below the title sets the retry policy of all steps.
+//! The file of a walkthrough: Markdown. `#` is its title, each `##` a step. After a step's heading, a block of TOML may name its
+//! scenario and its panels; then follow the text for the audience and, under `### Before`, `### After` and `### Notes`, what is
+//! about to happen, what has happened, and the speaker's notes. A block of TOML after the title sets the retry policy of all
+//! steps.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::{
     toml_table::Document,
 };
 
-use super::script::{LONGEST, MOST_PANELS, Paragraph, Piece, PieceKind, Script, Step, StepPanel};
+use super::script::{MAX_PANELS, MAX_PIECE_CHARS, Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
 /// Reads a walkthrough. `file` names it in errors; `find` gives the scenario of a name, or says why there is none.
 ///
@@ -32,7 +32,7 @@ pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, Str
     reading.finish()
 }
 
-/// Where the text that is read belongs.
+/// The part that the text belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
     Title,
@@ -69,7 +69,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
             }
             Tag::CodeBlock(_) => {
                 let (text, _) = code(events, range.start);
-                let pieces = |line: &str| vec![Piece { text: sanitize(line, LONGEST), kind: PieceKind::Code }];
+                let pieces = |line: &str| vec![Piece { text: sanitize(line, MAX_PIECE_CHARS), kind: PieceKind::Code }];
                 text.lines()
                     .try_for_each(|line| self.add(Paragraph { bullet: false, pieces: pieces(line) }, range.start))
             }
@@ -83,7 +83,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
             }
             Tag::List(_) => Ok(()),
             Tag::HtmlBlock => {
-                // A comment is for whoever edits the file.
+                // A comment is for the editor of the file.
                 events.find(|(event, _)| *event == Event::End(TagEnd::HtmlBlock));
                 Ok(())
             }
@@ -122,7 +122,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
 
     fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), SourceError> {
         let Some(step) = self.steps.last_mut() else {
-            // What stands below the title is for whoever reads the file.
+            // Text after the title is for the reader of the file.
             return if self.title.is_some() {
                 Ok(())
             } else {
@@ -159,8 +159,8 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
             step.scenario = Some(scenario);
         }
         let panels = table.texts("panels")?.unwrap_or_default();
-        if let Some(panel) = panels.get(MOST_PANELS) {
-            return Err(source.wrong(panel.span.start, format!("a step shows at most {MOST_PANELS} panels")));
+        if let Some(panel) = panels.get(MAX_PANELS) {
+            return Err(source.wrong(panel.span.start, format!("a step shows at most {MAX_PANELS} panels")));
         }
         for panel in panels {
             let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.text);
@@ -202,7 +202,7 @@ fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends:
             Event::SoftBreak | Event::HardBreak => (" ".to_owned(), kind),
             _ => continue,
         };
-        let text = sanitize(&text, LONGEST);
+        let text = sanitize(&text, MAX_PIECE_CHARS);
         match pieces.last_mut().filter(|last| last.kind == as_kind) {
             Some(last) => last.text.push_str(&text),
             None => pieces.push(Piece { text, kind: as_kind }),
@@ -211,7 +211,7 @@ fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends:
     Paragraph { bullet: false, pieces }
 }
 
-/// The text of a block of code, and where it begins.
+/// The text of a block of code, and its offset.
 fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start: usize) -> (String, usize) {
     let (mut text, mut offset) = (String::new(), None);
     for (event, range) in events {
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(titles.len(), 9, "{titles:?}");
         for step in &script.steps {
             assert!(!step.notes.is_empty() && !step.text.is_empty(), "{}", step.title);
-            assert!(step.panels.len() <= MOST_PANELS);
+            assert!(step.panels.len() <= MAX_PANELS);
             assert!(step.scenario.is_none() || !step.before.is_empty() && !step.after.is_empty(), "{}", step.title);
         }
         assert_eq!(script.steps.iter().filter(|step| step.scenario.is_some()).count(), 7);

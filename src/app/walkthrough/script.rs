@@ -1,47 +1,56 @@
-//! A walkthrough as data: what the room reads, what is played, what only the speaker reads.
+//! A walkthrough as data: what the audience reads, what is played, and the speaker's notes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{domain::sanitize, scenario::Scenario};
 
-/// The most panels that a step shows: more cannot be looked at while somebody speaks.
-pub const MOST_PANELS: usize = 3;
+/// Panels of a step; the audience cannot follow more while the speaker talks.
+pub const MAX_PANELS: usize = 3;
 
-/// The longest piece of text.
-pub(super) const LONGEST: usize = 2_000;
+pub(super) const MAX_PIECE_CHARS: usize = 2_000;
 
+/// The text of a walkthrough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
+    /// Its title.
     pub title: String,
+    /// Its steps.
     pub steps: Vec<Step>,
 }
 
-/// One step: what the room reads, what is played, and what is said to it.
+/// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Step {
+    /// Its title.
     pub title: String,
+    /// The scenario that it plays.
     pub scenario: Option<Scenario>,
+    /// The panels beside its text.
     pub panels: Vec<StepPanel>,
+    /// What the audience reads.
     pub text: Vec<Paragraph>,
+    /// What is about to happen; shown until it is played.
     pub before: Vec<Paragraph>,
+    /// What has happened; shown after it was played.
     pub after: Vec<Paragraph>,
+    /// The speaker's notes.
     pub notes: Vec<Paragraph>,
 }
 
 impl Script {
-    /// The same as it could have been read, where it comes from a recording.
+    /// The same within the bounds of a file, for a script from a recording.
     pub(in crate::app) fn cleaned(self) -> Self {
         let steps = self.steps.into_iter().map(Step::cleaned).collect();
-        Self { title: sanitize(&self.title, LONGEST), steps }
+        Self { title: sanitize(&self.title, MAX_PIECE_CHARS), steps }
     }
 }
 
 impl Step {
     fn cleaned(mut self) -> Self {
-        self.panels.truncate(MOST_PANELS);
+        self.panels.truncate(MAX_PANELS);
         let clean = |part: Vec<Paragraph>| part.into_iter().map(Paragraph::cleaned).collect();
         Self {
-            title: sanitize(&self.title, LONGEST),
+            title: sanitize(&self.title, MAX_PIECE_CHARS),
             scenario: self.scenario.map(Scenario::cleaned),
             panels: self.panels,
             text: clean(self.text),
@@ -52,18 +61,25 @@ impl Step {
     }
 }
 
+/// A panel that a step can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepPanel {
+    /// The stock and its verdict.
     Stock,
+    /// The list of orders.
     Orders,
+    /// The timeline of the newest order.
     Timeline,
+    /// The effects on the stock.
     Effects,
 }
 
 impl StepPanel {
+    /// All panels.
     pub const ALL: [Self; 4] = [Self::Stock, Self::Orders, Self::Timeline, Self::Effects];
 
+    /// The name in a walkthrough's file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,40 +91,47 @@ impl StepPanel {
     }
 }
 
-/// Text between two blank lines.
+/// Text between two blank lines, or an item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Paragraph {
-    /// One of a list.
+    /// An item of a list.
     pub bullet: bool,
+    /// Its text, by kind.
     pub pieces: Vec<Piece>,
 }
 
 /// Text of one kind. Sanitized.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
+    /// The text.
     pub text: String,
+    /// Its kind.
     pub kind: PieceKind,
 }
 
+/// How a piece of text is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PieceKind {
+    /// Plain text.
     #[default]
     Plain,
+    /// Emphasised text.
     Strong,
+    /// Code.
     Code,
 }
 
 impl Paragraph {
-    /// The same without its kinds.
+    /// The text without its kinds.
     #[must_use]
     pub fn plain(&self) -> String {
         self.pieces.iter().map(|piece| piece.text.as_str()).collect()
     }
 
-    /// Harmless to show, where it comes from a file.
+    /// The same, sanitized, for text from a file.
     pub(in crate::app) fn cleaned(self) -> Self {
-        let clean = |piece: Piece| Piece { text: sanitize(&piece.text, LONGEST), ..piece };
+        let clean = |piece: Piece| Piece { text: sanitize(&piece.text, MAX_PIECE_CHARS), ..piece };
         Self { pieces: self.pieces.into_iter().map(clean).collect(), ..self }
     }
 }
