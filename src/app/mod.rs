@@ -278,7 +278,7 @@ impl App {
     /// The time that the screen shows.
     #[must_use]
     pub fn shown_now(&self) -> UnixMillis {
-        self.view.shown_now(self.now)
+        self.view.freeze().shown_now(self.now)
     }
 
     /// The appearance of the screen.
@@ -347,7 +347,7 @@ impl App {
     /// Whether time is needed every tenth of a second: for countdowns, and to ask the server in time.
     #[must_use]
     pub fn wants_fast_ticks(&self) -> bool {
-        self.orders.open() > 0 && self.connections.is_up() && !self.view.is_frozen()
+        self.orders.open() > 0 && self.connections.is_up() && !self.view.freeze().is_frozen()
     }
 
     /// Whether the screen has changed since the last call.

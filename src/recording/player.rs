@@ -394,7 +394,7 @@ mod tests {
     use crate::{
         app::{
             ScenarioRun, StartMode,
-            testing::headless::{World, performance, scenario, walkthrough},
+            testing::headless::{World, scenario, scenario_mode, walkthrough},
         },
         recording::{Recorder, RecordingError},
         ui,
@@ -574,7 +574,7 @@ mod tests {
 
     #[test]
     fn one_that_nobody_spoke_to_plays_by_itself_as_fast_as_asked() {
-        let (mut world, shelf) = world(performance(scenario("fail-once")));
+        let (mut world, shelf) = world(scenario_mode(scenario("fail-once")));
         world.settle();
         assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over));
         let recording = Recording::read("it", &shelf.bytes()).unwrap();
@@ -678,7 +678,7 @@ mod tests {
 
     #[test]
     fn a_replay_that_was_stopped_for_an_hour_goes_on_where_it_was() {
-        let (mut world, shelf) = world(performance(scenario("fail-once")));
+        let (mut world, shelf) = world(scenario_mode(scenario("fail-once")));
         world.settle();
         let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
         tick(&mut player, 5_000);
@@ -700,7 +700,7 @@ mod tests {
             }
         }
         let recorder = Recorder::new(Box::new(Full(3_000)), None).unwrap();
-        let mut world = World::recorded(performance(scenario("fail-once")), Some(recorder));
+        let mut world = World::recorded(scenario_mode(scenario("fail-once")), Some(recorder));
         world.settle();
         let told = world.app().log().oldest_first().filter(|line| line.text.contains("the recording was given up"));
         assert_eq!(told.count(), 1);

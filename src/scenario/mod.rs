@@ -1,5 +1,5 @@
 //! Scenarios: what is ordered when, what goes wrong on purpose, and what that must come to. Pure: a scenario is played by
-//! `app::performance`, which knows neither files nor a clock either.
+//! `app::scenario_run`, which knows neither files nor a clock either.
 //!
 //! | file | role |
 //! | --- | --- |

@@ -104,7 +104,7 @@ pub fn keys(
 /// Rank of a key in the footer. A key that ends a standstill has the lowest, so that it is always shown.
 fn rank(app: &App, binding: &Binding) -> Option<u8> {
     let ends_standstill = match binding.intent {
-        Intent::Freeze => app.view().queued().is_some(),
+        Intent::Freeze => app.view().freeze().queued().is_some(),
         Intent::ToggleServer => *app.server() == Server::Killed,
         Intent::ToggleWorker => !app.connections().has_worker(),
         _ => false,
@@ -127,7 +127,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::Close, _) if matches!(app.overlay(), Overlay::Plan | Overlay::Filter) => "cancel",
         (Intent::Quit, _) if app.options().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
-        (Intent::Freeze, _) if app.view().queued().is_some() => "resume",
+        (Intent::Freeze, _) if app.view().freeze().queued().is_some() => "resume",
         _ => binding.short,
     }
 }

@@ -36,7 +36,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let (link, link_style) = link(app);
     let (worker, worker_style) = words::current_worker(app);
     let mut spans = vec![Span::raw(" ")];
-    match app.view().queued() {
+    match app.view().freeze().queued() {
         Some(held) => {
             spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)));
         }

@@ -1,5 +1,4 @@
-//! Comparisons for tests, played out by the domain's own rules: what a side's stock comes to is decided here as it is in
-//! the store.
+//! Comparisons for tests. The domain's rules decide about each effect, as they do in the store.
 
 use crate::{
     app::{
@@ -29,7 +28,7 @@ pub struct Play {
 }
 
 impl Play {
-    /// Begun; no worker is there yet.
+    /// A comparison without workers.
     pub fn begin(interleaved: bool) -> Self {
         Self::begin_on(Scene::new().app, interleaved)
     }
@@ -94,7 +93,7 @@ impl Play {
         self.write(guard, Fact::Attempt(AttemptEvent { origin, phase }));
     }
 
-    /// An attempt up to where its effect is in, where the guard lets it. Says what the guard made of it.
+    /// Commits an attempt's effect if the guard allows it. Returns what the guard decided.
     pub fn commit(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32) -> Outcome {
         self.phase(guard, order, activity, attempt, Phase::Started);
         let origin = origin(guard, order, activity, attempt);
@@ -144,7 +143,7 @@ impl Play {
         }
     }
 
-    /// On every side: the attempt comes through.
+    /// On every side: the attempt succeeds.
     pub fn through(&mut self, order: &str, activity: Activity, attempt: u32) {
         for guard in Guard::ALL {
             let outcome = self.commit(guard, order, activity, attempt);

@@ -11,6 +11,7 @@ const CODEC_SERVER: &str = "http://127.0.0.1:8081";
 /// A command, and what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instruction {
+    /// What it does.
     pub does: &'static str,
     /// Words as a shell takes them: quoted where they need it.
     pub words: Vec<String>,

@@ -89,6 +89,7 @@ pub enum Advice {
 }
 
 impl Advice {
+    /// The advice as text.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {

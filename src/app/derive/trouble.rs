@@ -8,6 +8,7 @@ use crate::{
 /// Something that stands in the way, as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
+    /// The sentence.
     pub text: String,
     /// Nothing is wrong: it only takes its time.
     pub passes: bool,

@@ -18,11 +18,14 @@ use crate::{
 
 use super::{ScenarioRun, SentOrder, attempts};
 
-/// One thing that was expected, and what was found.
+/// One expectation and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
+    /// What was checked.
     pub what: String,
+    /// The expected value.
     pub expected: String,
+    /// The value that was found.
     pub found: String,
 }
 
@@ -31,31 +34,34 @@ impl Check {
         Self { what: what.into(), expected: expected.to_string(), found: found.to_string() }
     }
 
+    /// Whether the values are equal.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.expected == self.found
     }
 }
 
-/// What all orders of a scenario add up to.
+/// Counts over all orders of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunCounts {
-    /// Starts that were asked for.
+    /// Starts that were requested.
     pub starts: u64,
+    /// Attempts.
     pub attempts: u64,
-    /// Attempts beyond the first of each activity execution.
+    /// Attempts after the first of each activity.
     pub retries: u64,
-    /// Attempts that the ledger answered.
+    /// Attempts that got a recorded result.
     pub replays: u64,
-    /// Workers that died unasked.
+    /// Workers that exited without a request.
     pub deaths: u64,
+    /// The stock at the end.
     pub stock: Stock,
-    /// From the first act to the end.
+    /// Milliseconds from the first step to the end.
     pub millis: u64,
 }
 
 impl RunCounts {
-    /// Adds what another scenario came to; the stock, which began anew, is the later one's.
+    /// Adds the counts of a later run. The stock is that of the later run, which began from scratch.
     pub fn add(&mut self, other: &Self) {
         *self = Self {
             starts: self.starts.saturating_add(other.starts),
@@ -69,21 +75,23 @@ impl RunCounts {
     }
 }
 
+/// The result of a run: its checks and counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckResult {
-    /// Those that matter most come first.
+    /// The most important checks first.
     pub checks: Vec<Check>,
+    /// The counts.
     pub counts: RunCounts,
 }
 
 impl CheckResult {
-    /// Everything came as it was expected.
+    /// Whether all checks passed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.checks.iter().all(Check::passed)
     }
 
-    /// What did not, in a sentence.
+    /// The checks that failed, as a sentence.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
         let wrong = self.checks.iter().filter(|check| !check.passed());

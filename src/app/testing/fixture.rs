@@ -1,4 +1,4 @@
-//! Scenes for tests: an application, and the journal lines of made-up attempts.
+//! Scenes for tests: an application, and journal records of made-up attempts.
 
 use crate::{
     app::*,
@@ -74,7 +74,7 @@ pub fn waiting(number: u32, completed: u64, next: u64) -> PendingActivity {
     }
 }
 
-/// A journal that is written line by line.
+/// An application with a journal that is written record by record.
 pub struct Scene {
     pub app: App,
     pub records: Vec<Record>,
@@ -210,8 +210,8 @@ impl Scene {
         self.tell(answer);
     }
 
-    /// An order that another program's worker takes: no line of the journal tells of it. Its second attempt has failed
-    /// a moment ago, and the third is due in three seconds.
+    /// An order of another program's worker, which writes no journal records. Its second attempt has just failed, and the third
+    /// is due in three seconds.
     pub fn elsewhere() -> Self {
         let mut scene = Self::new();
         let commands = scene.press(Intent::SeedOrder);
@@ -238,7 +238,7 @@ impl Scene {
         self.tell(Message::Document { document });
     }
 
-    /// The seed's order up to its second failure: one before the commit, one after it, and the wait for the third.
+    /// The demo order up to its second failure: one before the commit, one after it, and the wait for the third attempt.
     pub fn mid_retry() -> Self {
         let mut scene = Self::new();
         scene.wait(2_000);
@@ -255,7 +255,7 @@ impl Scene {
         scene
     }
 
-    /// The seed's order, done and right: 1001.
+    /// The demo order, completed and right: 1001.
     pub fn right() -> Self {
         let mut scene = Self::mid_retry();
         scene.wait(1_700);

@@ -1,5 +1,5 @@
-//! A world for tests: a server, a worker and a database that do what the core asks for by the domain's own rules, one
-//! attempt after the other, on a clock of their own.
+//! A world for tests: a server, a worker and a database that carry out the core's commands by the domain's rules, one attempt
+//! after the other, on a clock of their own.
 
 use std::collections::VecDeque;
 
@@ -26,9 +26,9 @@ use super::fixture::{T0, setup};
 pub struct World {
     pub core: Recorded,
     pub now: u64,
-    /// Everything that the core asked for, oldest first.
+    /// All commands of the core, oldest first.
     pub asked: Vec<Command>,
-    /// Every message that the core has received, with its time.
+    /// All messages to the core, with their times.
     pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
     inventory: Inventory,
@@ -38,11 +38,11 @@ pub struct World {
     runs: u32,
     up: bool,
     pid: u32,
-    /// The effect that was committed or replayed last is one of the run that asked.
+    /// The effect that was committed or replayed last belongs to the run of the attempt.
     own: bool,
 }
 
-/// An order that is under way.
+/// An open order.
 #[derive(Clone)]
 struct Open {
     start: StartOrder,
@@ -50,7 +50,7 @@ struct Open {
     activity: Activity,
     attempt: u32,
     outcome: Outcome,
-    /// When its next attempt comes.
+    /// The time of its next attempt.
     due: u64,
 }
 
@@ -74,7 +74,7 @@ pub fn walkthrough() -> StartMode {
     StartMode::Walkthrough(Box::new(shipped()))
 }
 
-pub fn performance(scenario: Scenario) -> StartMode {
+pub fn scenario_mode(scenario: Scenario) -> StartMode {
     StartMode::Scenario { scenario: Box::new(scenario), initial_stock: InitialStock::Fresh }
 }
 
@@ -140,7 +140,7 @@ impl World {
         self.queue.extend(commands);
     }
 
-    /// Does one thing that is to be done. `false`: there is nothing.
+    /// Does the next thing. `false`: there is nothing to do.
     pub fn go_on(&mut self) -> bool {
         if let Some(command) = self.queue.pop_front() {
             self.obey(command);
@@ -154,7 +154,7 @@ impl World {
         true
     }
 
-    /// Until nothing is left to do.
+    /// Goes on until nothing is left to do.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
             if !self.go_on() {
@@ -164,7 +164,7 @@ impl World {
         panic!("it never settles");
     }
 
-    /// The order whose next attempt comes first.
+    /// The order with the earliest next attempt.
     fn take_due(&mut self) -> Option<Open> {
         let first = self.open.iter().enumerate().filter(|_| self.up).min_by_key(|(_, open)| open.due)?.0;
         self.open.remove(first)
@@ -189,7 +189,7 @@ impl World {
             }
             Command::KillServer => {
                 self.up = false;
-                // The one is told before the other, and in between the link seems to be up.
+                // The server's state is reported first; in between the link seems to be up.
                 self.tell(Message::Server(Server::Killed));
                 let next_try = UnixMillis(self.now);
                 self.tell(Message::Link(Link::Down { cause: "killed".into(), attempt: 0, next_try }));

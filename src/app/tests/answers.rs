@@ -1,4 +1,4 @@
-//! What the server's answers tell, alone and beside the journal.
+//! The server's answers, alone and with the journal.
 
 use crate::{
     app::{

@@ -1,4 +1,4 @@
-//! A long session in fast motion: what the core keeps of it is bounded.
+//! A long session: the memory of the core is bounded.
 
 use std::fmt::{self, Write as _};
 

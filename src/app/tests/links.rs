@@ -1,4 +1,4 @@
-//! What a missing connection means to the screen and to the keys.
+//! The screen and the keys without a connection.
 
 use crate::{
     app::{testing::fixture::Scene, *},

@@ -1,11 +1,11 @@
-//! What the core promises as a whole: scenes, and arrival in any order.
+//! Tests of the core as a whole: scenes, and facts in any order of arrival.
 
 mod answers;
 mod endurance;
 mod links;
-mod performances;
+mod preparation;
 mod reading;
-mod staging;
+mod scenario_runs;
 mod verdicts;
 mod workers;
 
@@ -240,10 +240,10 @@ fn a_frozen_screen_loses_nothing() {
     scene.started(UPDATE, 3);
     scene.done(UPDATE, 3, Outcome::Replayed);
     scene.wait(3_000);
-    assert_eq!((picture(&scene.app), scene.app.view().queued()), (before.clone(), Some(2)));
+    assert_eq!((picture(&scene.app), scene.app.view().freeze().queued()), (before.clone(), Some(2)));
     scene.press(Intent::Freeze);
     assert_ne!(picture(&scene.app), before);
-    assert_eq!(scene.app.view().queued(), None);
+    assert_eq!(scene.app.view().freeze().queued(), None);
 }
 
 #[test]
@@ -343,9 +343,9 @@ fn a_reset_makes_a_frozen_screen_live_again() {
     let mut scene = Scene::right();
     scene.press(Intent::Freeze);
     scene.press(Intent::AskReset);
-    assert!(scene.app.view().queued().is_some());
+    assert!(scene.app.view().freeze().queued().is_some());
     scene.press(Intent::Yes);
-    assert_eq!(scene.app.view().queued(), None);
+    assert_eq!(scene.app.view().freeze().queued(), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Verdicts are as strong as the facts, and no stronger: open orders, journals that were replaced.
+//! Verdicts are as strong as the facts: open orders, journals that were replaced.
 
 use crate::{
     app::{

@@ -1,4 +1,4 @@
-//! What the death and the return of a worker mean to the orders that it ran, and an order that saw neither.
+//! Orders whose worker dies and returns.
 
 use crate::{
     app::{

@@ -204,10 +204,10 @@ impl App {
     }
 
     fn toggle_freeze(&mut self) {
-        if self.view.is_frozen() {
+        if self.view.freeze().is_frozen() {
             self.resume();
         } else {
-            self.view.freeze(self.now);
+            self.view.freeze_mut().begin(self.now);
         }
     }
 

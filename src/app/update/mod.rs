@@ -5,6 +5,8 @@ pub(super) mod appearance;
 mod comparing;
 mod editing;
 pub(super) mod filter;
+pub(super) mod freeze;
+mod line_input;
 mod messages;
 mod operating;
 mod ordering;
@@ -78,10 +80,10 @@ impl App {
     }
 
     fn apply_or_queue(&mut self, fact: Message) {
-        if !self.view.is_frozen() {
+        if !self.view.freeze().is_frozen() {
             return self.apply(fact);
         }
-        if self.view.queue(fact) {
+        if self.view.freeze_mut().queue(fact) {
             self.resume();
             self.notify("the screen is live again: too much happened behind it", Tone::Bad);
         }
@@ -89,14 +91,14 @@ impl App {
 
     /// Applies the queued messages, and makes a frozen screen live.
     fn resume(&mut self) {
-        for message in self.view.resume() {
+        for message in self.view.freeze_mut().end() {
             self.apply(message);
         }
     }
 
     /// Asks the server about open orders; not while the screen is frozen, because nothing would show.
     fn poll(&mut self) -> Option<Command> {
-        if self.view.is_frozen() {
+        if self.view.freeze().is_frozen() {
             return None;
         }
         let selected = self.selected_slot();

@@ -31,7 +31,7 @@ impl App {
             run.note(noted, now);
         }
         // What is queued behind a frozen screen has not happened yet.
-        if self.view.is_frozen() {
+        if self.view.freeze().is_frozen() {
             return Vec::new();
         }
         let mut mode = std::mem::take(&mut self.mode);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::intent::Move;
+
 /// Rows that each list is scrolled away from its beginning: the newest attempt, the newest effect, the top of an overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scroll {
@@ -16,4 +18,31 @@ pub struct Scroll {
 impl Scroll {
     /// The limits for a screen of unknown size.
     pub const WITHOUT_LIMIT: Self = Self { timeline: usize::MAX, effects: usize::MAX, overlay: usize::MAX };
+}
+
+/// The same key in a list whose newest row is its last.
+#[must_use]
+pub const fn upside_down(step: Move) -> Move {
+    match step {
+        Move::Up => Move::Down,
+        Move::Down => Move::Up,
+        Move::First => Move::Last,
+        Move::Last => Move::First,
+        Move::HalfPageUp => Move::HalfPageDown,
+        Move::HalfPageDown => Move::HalfPageUp,
+    }
+}
+
+/// Moves `rows` by a step, within `limit`. `half`: rows of half a page.
+pub fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
+    let from = (*rows).min(limit);
+    let to = match step {
+        Move::Up => from.saturating_sub(1),
+        Move::Down => from.saturating_add(1),
+        Move::First => 0,
+        Move::Last => limit,
+        Move::HalfPageUp => from.saturating_sub(half),
+        Move::HalfPageDown => from.saturating_add(half),
+    };
+    *rows = to.min(limit);
 }

@@ -6,35 +6,23 @@ use tui_input::{Input, InputRequest};
 use crate::{
     app::{
         intent::{Echo, Intent, Move, Overlay, Panel},
-        message::Message,
         orders::{Orders, Slot},
         replay_bar::ReplayBar,
     },
-    domain::{RetryWaits, UnixMillis, sanitize},
+    domain::{RetryWaits, UnixMillis},
 };
 
 use super::{
     appearance::Appearance,
     filter::{Filter, Rows},
+    freeze::Freeze,
+    line_input,
     pace::Pace,
-    scroll::Scroll,
+    scroll::{Scroll, scroll, upside_down},
 };
-
-/// Messages that are queued while the screen is frozen. One more resumes it.
-const MAX_QUEUED_MESSAGES: usize = 5_000;
 
 /// Rows of half a page while the terminal's height is unknown.
 const DEFAULT_HALF_PAGE: usize = 5;
-
-/// The longest line that can be typed.
-const MAX_INPUT_CHARS: usize = 400;
-
-/// The screen shows the state of that time; these messages are applied later.
-#[derive(Debug, Clone, Default)]
-struct Frozen {
-    since: UnixMillis,
-    queue: Vec<Message>,
-}
 
 /// Everything about the screen that does not follow from the facts.
 #[derive(Debug, Clone)]
@@ -46,7 +34,7 @@ pub struct ViewState {
     input: Input,
     filter: Filter,
     appearance: Appearance,
-    frozen: Option<Frozen>,
+    freeze: Freeze,
     /// `None`: the newest order.
     selection: Option<Slot>,
     panel: Panel,
@@ -76,7 +64,7 @@ impl ViewState {
             input: Input::default(),
             filter: Filter::default(),
             appearance,
-            frozen: None,
+            freeze: Freeze::default(),
             selection: None,
             panel: Panel::default(),
             zoomed: false,
@@ -130,12 +118,7 @@ impl ViewState {
 
     /// Applies a key to the line. Returns whether the line may have changed.
     pub fn edit(&mut self, request: InputRequest) -> bool {
-        let full = self.input.value().chars().count() >= MAX_INPUT_CHARS;
-        if matches!(request, InputRequest::InsertChar(character) if full || !is_visible(character)) {
-            return false;
-        }
-        self.input.handle(request);
-        true
+        line_input::edit(&mut self.input, request)
     }
 
     /// The filter.
@@ -213,17 +196,9 @@ impl ViewState {
     fn select(&mut self, step: Move, orders: &Orders) {
         let half = self.half_page();
         let rows = self.rows(orders);
-        let row = self.selected_slot(orders).and_then(|slot| rows.position(slot)).unwrap_or(0);
-        let last = rows.len().saturating_sub(1);
-        let row = match step {
-            Move::Up => row.saturating_sub(1),
-            Move::Down => row.saturating_add(1),
-            Move::First => 0,
-            Move::Last => last,
-            Move::HalfPageUp => row.saturating_sub(half),
-            Move::HalfPageDown => row.saturating_add(half),
-        };
-        let selection = if row == 0 { None } else { rows.at(row.min(last)) };
+        let mut row = self.selected_slot(orders).and_then(|slot| rows.position(slot)).unwrap_or(0);
+        scroll(&mut row, step, half, rows.len().saturating_sub(1));
+        let selection = if row == 0 { None } else { rows.at(row) };
         self.choose(selection);
     }
 
@@ -400,39 +375,15 @@ impl ViewState {
         self.dirty |= self.replay_note.take().is_some();
     }
 
-    /// Whether the screen is frozen.
+    /// Whether the screen is frozen, with the messages that wait.
     #[must_use]
-    pub const fn is_frozen(&self) -> bool {
-        self.frozen.is_some()
+    pub const fn freeze(&self) -> &Freeze {
+        &self.freeze
     }
 
-    /// Number of messages that are queued; `None` if the screen is live.
-    #[must_use]
-    pub fn queued(&self) -> Option<usize> {
-        self.frozen.as_ref().map(|frozen| frozen.queue.len())
-    }
-
-    /// The time that the screen shows.
-    #[must_use]
-    pub fn shown_now(&self, now: UnixMillis) -> UnixMillis {
-        self.frozen.as_ref().map_or(now, |frozen| frozen.since)
-    }
-
-    /// Freezes the screen.
-    pub fn freeze(&mut self, now: UnixMillis) {
-        self.frozen = Some(Frozen { since: now, queue: Vec::new() });
-    }
-
-    /// Makes the screen live. Returns the queued messages, oldest first.
-    pub fn resume(&mut self) -> Vec<Message> {
-        self.frozen.take().map(|frozen| frozen.queue).unwrap_or_default()
-    }
-
-    /// Queues a message while the screen is frozen. Returns whether the queue is too long now.
-    pub fn queue(&mut self, message: Message) -> bool {
-        let Some(frozen) = &mut self.frozen else { return false };
-        frozen.queue.push(message);
-        frozen.queue.len() > MAX_QUEUED_MESSAGES
+    /// The same, to freeze or resume it.
+    pub const fn freeze_mut(&mut self) -> &mut Freeze {
+        &mut self.freeze
     }
 
     /// Marks the screen as changed.
@@ -446,42 +397,10 @@ impl ViewState {
     }
 }
 
-/// Whether the screen shows this character in a line: no line feed of a paste, and nothing invisible.
-fn is_visible(character: char) -> bool {
-    let mut text = [0; 4];
-    let text = character.encode_utf8(&mut text);
-    sanitize(text, 1) == *text
-}
-
-/// The same key in a list whose newest row is its last.
-const fn upside_down(step: Move) -> Move {
-    match step {
-        Move::Up => Move::Down,
-        Move::Down => Move::Up,
-        Move::First => Move::Last,
-        Move::Last => Move::First,
-        Move::HalfPageUp => Move::HalfPageDown,
-        Move::HalfPageDown => Move::HalfPageUp,
-    }
-}
-
-/// Moves by a step, within what can be seen.
-fn scroll(rows: &mut usize, step: Move, half: usize, limit: usize) {
-    let from = (*rows).min(limit);
-    let to = match step {
-        Move::Up => from.saturating_sub(1),
-        Move::Down => from.saturating_add(1),
-        Move::First => 0,
-        Move::Last => limit,
-        Move::HalfPageUp => from.saturating_sub(half),
-        Move::HalfPageDown => from.saturating_add(half),
-    };
-    *rows = to.min(limit);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::message::Message;
 
     use crate::app::testing::fixture::Scene;
 
@@ -537,8 +456,8 @@ mod tests {
     fn an_order_makes_a_frozen_screen_live_again() {
         let mut scene = Scene::mid_retry();
         scene.press(Intent::Freeze);
-        assert!(scene.app.view().queued().is_some());
+        assert!(scene.app.view().freeze().queued().is_some());
         scene.press(Intent::FreshOrder);
-        assert_eq!(scene.app.view().queued(), None);
+        assert_eq!(scene.app.view().freeze().queued(), None);
     }
 }

@@ -82,7 +82,7 @@ mod tests {
     use crate::{
         app::{
             Worker,
-            testing::headless::{World, performance, scenario},
+            testing::headless::{World, scenario, scenario_mode},
         },
         scenario::{Act, What, When},
     };
@@ -158,7 +158,7 @@ mod tests {
         for (more, expected) in [(vec![], Some(Obstacle::WorkerKilled)), (start.to_vec(), None)] {
             let mut scenario = scenario("happy-path");
             scenario.acts.extend(kill.iter().cloned().chain(more));
-            let mut world = World::new(performance(scenario));
+            let mut world = World::new(scenario_mode(scenario));
             while *world.app().worker() != Worker::Killed {
                 assert!(world.go_on());
             }

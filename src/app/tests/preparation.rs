@@ -1,11 +1,11 @@
-//! A stage that does not become ready: when it is given up, and what it says is missing.
+//! A run whose preparation does not complete: when it is given up, and what it reports as missing.
 
 use crate::{
     app::{
         App, Link, Message, Options, RunState, ScenarioRun, Worker,
         testing::{
             fixture,
-            headless::{performance, scenario},
+            headless::{scenario, scenario_mode},
         },
     },
     domain::UnixMillis,
@@ -21,7 +21,7 @@ struct Stage {
 
 impl Stage {
     fn new(link: Link, worker: Worker) -> Self {
-        let setup = Options { start_mode: performance(scenario("happy-path")), ..fixture::setup() };
+        let setup = Options { start_mode: scenario_mode(scenario("happy-path")), ..fixture::setup() };
         let mut stage = Self { app: App::new(setup), now: fixture::T0 };
         stage.tell(Message::Link(link));
         stage.tell(Message::Pollers { identities: vec![POLLER.to_owned()] });

@@ -1,4 +1,4 @@
-//! Scenarios and walkthroughs, played in a world of their own.
+//! Runs of scenarios and walkthroughs in a headless world.
 
 use crate::{
     app::{
@@ -6,7 +6,7 @@ use crate::{
         StepState,
         testing::{
             fixture::setup,
-            headless::{World, performance, scenario, walkthrough},
+            headless::{World, scenario, scenario_mode, walkthrough},
         },
     },
     domain::{Guard, OrderOutcome, UnixMillis},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn played(name: &str) -> World {
-    let mut world = World::new(performance(scenario(name)));
+    let mut world = World::new(scenario_mode(scenario(name)));
     world.settle();
     world
 }
@@ -35,7 +35,7 @@ fn every_scenario_that_is_built_in_comes_as_it_says() {
 fn what_does_not_come_as_expected_is_named() {
     let mut unguarded = scenario("fail-once");
     unguarded.guard = Guard::Off;
-    let mut world = World::new(performance(unguarded));
+    let mut world = World::new(scenario_mode(unguarded));
     world.settle();
     let Some(RunState::Finished(judged)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
     assert!(!judged.passed());
@@ -45,7 +45,7 @@ fn what_does_not_come_as_expected_is_named() {
 
 #[test]
 fn nothing_is_sent_before_server_worker_and_stock_are_there() {
-    let world = World::new(performance(scenario("happy-path")));
+    let world = World::new(scenario_mode(scenario("happy-path")));
     let sent = world.asked.iter().filter(|command| matches!(command, Command::StartOrder(_))).count();
     assert_eq!(sent, 1, "{:?}", world.asked);
     assert!(world.app().scenario_run().is_some_and(ScenarioRun::has_begun));
@@ -53,7 +53,7 @@ fn nothing_is_sent_before_server_worker_and_stock_are_there() {
 
 #[test]
 fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
-    let mut world = World::new(performance(scenario("happy-path")));
+    let mut world = World::new(scenario_mode(scenario("happy-path")));
     world.wait(59_000);
     assert!(!world.app().scenario_run().unwrap().is_over());
     world.wait(2_000);
@@ -63,7 +63,7 @@ fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
 
 #[test]
 fn a_failing_workflow_task_is_named_as_the_cause_at_the_limit() {
-    let mut world = World::new(performance(scenario("happy-path")));
+    let mut world = World::new(scenario_mode(scenario("happy-path")));
     let (workflow, run) = loop {
         let started = world.heard.iter().find_map(|(_, message)| match message {
             Message::Started { workflow, run, .. } => Some((workflow.clone(), run.clone())),
@@ -226,7 +226,7 @@ fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
 }
 
 #[test]
-fn a_worker_or_a_server_that_somebody_has_ended_is_brought_back_for_the_next_step() {
+fn an_ended_worker_or_server_is_started_for_the_next_step() {
     for (intent, back) in [(Intent::KillWorker, Command::StartWorker), (Intent::ToggleServer, Command::StartServer)] {
         let mut world = World::new(walkthrough());
         world.press(Intent::GoOn);
@@ -289,8 +289,8 @@ fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
 }
 
 #[test]
-fn on_a_database_that_somebody_has_used_only_the_verdict_counts() {
-    let mut world = World::new(performance(scenario("happy-path")));
+fn on_a_used_database_only_the_verdict_counts() {
+    let mut world = World::new(scenario_mode(scenario("happy-path")));
     world.settle();
     let start_mode = crate::app::StartMode::Scenario {
         scenario: Box::new(scenario("happy-path")),
