@@ -1,7 +1,8 @@
 //! Reads TOML: typed access to its tables, with an error at the place of whatever is refused.
 //!
-//! Every TOML file of the program is read here, except for what a profile of Temporal's own means, which its SDK decides.
-//! Deriving `Deserialize` would be shorter, but its errors show values, which may be secrets, and suggest no key.
+//! Every TOML file of the program is read here, except for what a profile of Temporal's own means, which its SDK
+//! decides. Deriving `Deserialize` would be shorter, but its errors show values, which may be secrets, and suggest no
+//! key.
 
 use std::ops::{Range, RangeInclusive};
 

@@ -1,4 +1,4 @@
-//! The server's address: parsed once, compared after normalisation. It resolves no name and opens no connection.
+//! The server's address: parsed once, compared after normalisation. Resolves no name and opens no connection.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::foreign;
 
-/// Temporal's own port, meant where none is written.
+/// The port if none is written, which is Temporal's own.
 pub const DEFAULT_PORT: u16 = 7233;
 
 /// The host if none is written.
@@ -21,27 +21,27 @@ pub struct Address {
     port: u16,
 }
 
-/// Why a text is no address. Each message says what to write instead; none repeats the text.
+/// Why a text is not an address. Each message says what to write instead; none repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// Nothing there.
+    /// No host.
     #[error("it names no host; write host:port, such as localhost:7233")]
     NoHost,
     /// A scheme that means another kind of server.
     #[error(
-        "only http://, https://, grpc://, tcp://, dns:/// and passthrough:/// are possible before the host; write host:port, \
-         such as localhost:7233"
+        "before the host, only http://, https://, grpc://, tcp://, dns:/// and passthrough:/// are allowed; write \
+         host:port, such as localhost:7233"
     )]
     Scheme,
     /// `unix:///run/temporal.sock`.
-    #[error("sockets of the file system are not supported; write host:port, such as localhost:7233")]
+    #[error("Unix sockets are not supported; write host:port, such as localhost:7233")]
     UnixSocket,
     /// `a:7233,b:7233`.
     #[error("it names several servers; write one host:port, or a name that resolves to all of them")]
     Several,
     /// `${HOST}:7233`, `{{ host }}:7233`.
-    #[error("it has a placeholder that nothing replaced, since no variable is expanded here; write host:port itself")]
+    #[error("it has a placeholder, and variables are not expanded here; write host:port itself")]
     Placeholder,
     /// `http:localhost:7233`.
     #[error("its scheme needs two slashes; write http://localhost:7233, or only localhost:7233")]
@@ -55,25 +55,27 @@ pub enum AddressError {
     )]
     Comment,
     /// `user:password@host`.
-    #[error("an address takes no user name or password; write host:port only")]
+    #[error("an address has no user name or password; write host:port only")]
     UserInfo,
     /// Something after the port.
     #[error("nothing may follow the port; write host:port without a path")]
     Path,
-    /// A port that is no number from 1 to 65535.
-    #[error("the port is no number from 1 to 65535; write host:port, such as localhost:7233")]
+    /// A port that is not a number from 1 to 65535.
+    #[error("the port must be a number from 1 to 65535; write host:port, such as localhost:7233")]
     Port,
-    /// An IPv6 address without brackets, so that the port cannot be told apart.
+    /// An IPv6 address without brackets, which makes the port ambiguous.
     #[error("an IPv6 address needs brackets; write it as [::1]:7233")]
     Brackets,
     /// Brackets around something else than an IPv6 address.
     #[error("there is no IPv6 address in the brackets; write it as [::1]:7233 (without a zone such as %eth0)")]
     Ipv6,
-    /// A host made of digits that is no IPv4 address, such as a port on its own.
+    /// A host of digits that is not an IPv4 address.
     #[error("the host is neither a name nor an IPv4 address; write host:port, such as localhost:7233")]
     Number,
-    /// Characters or lengths that no host name has.
-    #[error("the host is no host name: letters, digits, '-', '_' and '.' only, at most 63 per label and 253 in all")]
+    /// Characters or lengths that a host name cannot have.
+    #[error(
+        "the host is not a host name: use letters, digits, '-', '_' and '.', at most 63 per label and 253 in total"
+    )]
     HostName,
 }
 
@@ -107,11 +109,11 @@ impl Address {
     }
 }
 
-/// An address as people write it, which may say that it is one with TLS.
+/// An address, and whether it asks for TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Target {
     pub(super) address: Address,
-    /// Written as `https://`, or a host that speaks TLS only.
+    /// Whether it begins with `https://`, or its host accepts only TLS.
     pub(super) https: bool,
 }
 
@@ -134,9 +136,9 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Takes what the tools around Temporal take: `host:port`, `host`, `:port`, `port`, `[ipv6]:port`; before it a scheme of
-    /// HTTP or gRPC, after it a `/`, around it quotes and spaces. No host, or the address that means "every interface", is
-    /// this machine.
+    /// Accepts what Temporal's tools accept: `host:port`, `host`, `:port`, `port`, `[ipv6]:port`, with a scheme of HTTP
+    /// or gRPC before it, a `/` after it, and quotes and spaces around it. No host, or the address that means "every
+    /// interface", is this machine.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         Target::from_str(text).map(|target| target.address)
     }
@@ -146,7 +148,7 @@ impl FromStr for Target {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        // First of all, so that no later message has a reason to show a password.
+        // Checked first, so that no later message can show a password.
         if text.contains('@') {
             return Err(AddressError::UserInfo);
         }
@@ -172,14 +174,14 @@ impl FromStr for Target {
     }
 }
 
-/// Temporal Cloud's hosts, which speak TLS only.
+/// Whether the host is one of Temporal Cloud's, which accept only TLS.
 fn is_cloud(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     [".tmprl.cloud", ".api.temporal.io"].iter().any(|cloud| host.ends_with(cloud))
 }
 
-/// Whether the scheme means TLS, and what follows it. gRPC's own schemes may name a resolver between the second and third
-/// slash, which is not supported.
+/// Returns whether the scheme means TLS, and the text after it. A resolver between the second and third slash of a gRPC
+/// scheme is not supported.
 fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
     let lower = text.to_ascii_lowercase();
     let after = |scheme: &str| lower.starts_with(scheme).then(|| text.get(scheme.len()..).unwrap_or_default());
@@ -206,7 +208,7 @@ fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
     Ok((false, opaque.unwrap_or(text)))
 }
 
-/// Host and port. `has_scheme`: a host must follow.
+/// Splits host and port. `has_scheme`: a host is required.
 fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), AddressError> {
     if let Some(inner) = text.strip_prefix('[') {
         let (ip, after) = inner.split_once(']').ok_or(AddressError::Ipv6)?;
@@ -229,7 +231,7 @@ fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), Address
     }
 }
 
-/// An IPv6 address without brackets, if no part of it can be meant as a port.
+/// Parses an IPv6 address without brackets, if no part of it can be a port.
 fn ipv6_without_port(text: &str) -> Option<Ipv6Addr> {
     let ip = text.parse().ok()?;
     let (before, _) = text.rsplit_once(':')?;
@@ -253,7 +255,7 @@ fn parse_host(text: &str) -> Result<String, AddressError> {
         return Err(AddressError::NoHost);
     }
     if let Some(ip) = text.parse().ok().or_else(|| short_loopback(text)) {
-        // As for IPv6.
+        // See `ipv6_host`.
         return Ok(if ip == Ipv4Addr::UNSPECIFIED { Ipv4Addr::LOCALHOST } else { ip }.to_string());
     }
     let ascii;
@@ -267,7 +269,7 @@ fn parse_host(text: &str) -> Result<String, AddressError> {
     if text.len() > 253 || !labels.split('.').all(is_label) {
         return Err(AddressError::HostName);
     }
-    // Resolvers read `10.1`, `0x7f000001` and `99999` as IPv4 numbers: not what anybody means here.
+    // Resolvers read `10.1`, `0x7f000001` and `99999` as IPv4 numbers, which is hardly what the user means.
     match labels.rsplit('.').next() {
         Some(last) if last.starts_with(|first: char| first.is_ascii_digit()) && is_number(last) => {
             Err(AddressError::Number)
@@ -276,7 +278,7 @@ fn parse_host(text: &str) -> Result<String, AddressError> {
     }
 }
 
-/// `127.1` and the like, which is common.
+/// Parses the common short forms of loopback addresses, such as `127.1`.
 fn short_loopback(text: &str) -> Option<Ipv4Addr> {
     let last: u16 = text.strip_prefix("127.").map(|rest| rest.strip_prefix("0.").unwrap_or(rest))?.parse().ok()?;
     let [high, low] = last.to_be_bytes();
@@ -354,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn what_is_not_an_address_is_refused() {
         use AddressError as E;
         let cases = [
             ("", E::NoHost),

@@ -1,11 +1,11 @@
-//! Where a single setting may come from: a flag, or names that are aliases of each other.
+//! The sources of a single setting: a flag, or names that are aliases of each other.
 
 use super::error::SettingsError;
 use super::layer::Found;
 use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 
-/// Where a value may come from: a flag, else one of the names that are aliases of each other.
+/// The sources of a value: a flag, or if it is not given, names that are aliases of each other.
 pub(super) struct Choice<'a> {
     flag: Option<Found<'a>>,
     names: &'a [&'static str],
@@ -21,12 +21,12 @@ impl<'a> Choice<'a> {
         Self { flag: None, names }
     }
 
-    /// The last of the names.
+    /// Returns the last of the names.
     pub(super) fn last_name(&self) -> &'static str {
         self.names.last().copied().unwrap_or_default()
     }
 
-    /// The value, where anybody gives one.
+    /// Returns the value from the flag or the layers.
     pub(super) fn named<T: PartialEq>(
         self,
         sources: &Sources,
@@ -38,7 +38,7 @@ impl<'a> Choice<'a> {
         }
     }
 
-    /// The value, or the default.
+    /// Returns the value from the flag or the layers, or the default.
     pub(super) fn of<T: PartialEq>(
         self,
         sources: &Sources,

@@ -1,8 +1,8 @@
-//! Reads a `.env` file. The file may belong to another project: a line with another name is skipped whatever its syntax,
-//! and only a setting of ours can be an error. Expands nothing, and no error carries text from the file.
+//! Reads a `.env` file. The file may belong to another project, so a line with another name is skipped whatever its
+//! syntax, and only a setting of ours can be an error. Expands nothing, and no error contains text from the file.
 //!
-//! The syntax is the one that dotenv libraries share: `NAME=value`, optionally after `export`; a value in single quotes is
-//! literal, one in double quotes knows backslash escapes, and both may span lines; ` #` begins a comment.
+//! The syntax is the one that dotenv libraries share: `NAME=value`, optionally after `export`; a value in single quotes
+//! is literal, one in double quotes has backslash escapes, and both may span lines; ` #` begins a comment.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) looks_expanded: bool,
 }
 
-/// Which setting is wrong, on which line (from 1), and what to write instead.
+/// A setting that cannot be read, its line (from 1), and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadLine {
     pub(super) name: &'static str,
@@ -31,11 +31,11 @@ pub(super) struct BadLine {
 /// The content of a file.
 #[derive(Default)]
 pub(super) struct DotEnv {
-    /// In their order, empty values and names of other programs included.
+    /// All entries in order, including empty values and names of other programs.
     pub(super) entries: Vec<Entry>,
     /// Settings of ours that cannot be read.
     pub(super) bad: Vec<BadLine>,
-    /// Lines that set a name of ours inside another value in quotes, and the name.
+    /// Lines that set a name of ours but are inside another value in quotes, and that name.
     pub(super) inside_quotes: Vec<(usize, &'static str)>,
 }
 
@@ -44,7 +44,7 @@ const NO_SETTING: &str = "this is not a setting; write NAME=value";
 const UNCLOSED: &str = "the closing quote is missing; add it";
 const AFTER_QUOTE: &str = "only a comment may follow the closing quote; put the whole value in one pair of quotes";
 
-/// Reads `bytes`: UTF-8, or UTF-16 with a byte order mark, as `PowerShell` writes it.
+/// Parses `bytes`: UTF-8, or UTF-16 with a byte order mark, as `PowerShell` writes it.
 pub(super) fn parse(bytes: &[u8]) -> DotEnv {
     let text = decoded(bytes);
     let mut read = DotEnv::default();
@@ -58,7 +58,7 @@ pub(super) fn parse(bytes: &[u8]) -> DotEnv {
     read
 }
 
-/// The text, in which U+FFFD stands for what cannot be decoded.
+/// Decodes the text, with U+FFFD for what cannot be decoded.
 fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<_> = bytes.as_chunks().0.iter().map(|pair| read(*pair)).collect();
@@ -107,7 +107,7 @@ fn statement(text: &str, line: usize, read: &mut DotEnv) -> usize {
     }
 }
 
-/// The name, and what follows the equals sign and spaces.
+/// Splits a line into the name, and the text after the equals sign and spaces.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = without_export(line.trim_start()).split_once('=')?;
     let name = name.trim_end();
@@ -123,7 +123,8 @@ fn without_export(line: &str) -> &str {
     }
 }
 
-/// A name of ours that begins a line which is not an assignment. A name alone means the environment's, as for Docker.
+/// Returns our name at the beginning of a line that is not an assignment. A name alone means the variable of the
+/// environment, as for Docker.
 fn misspelt(line: &str) -> Option<&'static str> {
     let (name, value) = without_export(line.trim()).split_once([' ', '\t', ':'])?;
     names::known(name).filter(|_| !value.trim().is_empty())
@@ -131,13 +132,13 @@ fn misspelt(line: &str) -> Option<&'static str> {
 
 struct Value {
     text: String,
-    /// Up to the end of the line on which it ends.
+    /// Bytes up to the end of the line on which the value ends.
     length: usize,
-    /// In single quotes.
+    /// Whether it is in single quotes.
     literal: bool,
 }
 
-/// The value at the beginning of `text`, whose first line is `line`.
+/// Reads the value at the beginning of `text`. `line` is the first line of it.
 fn value(text: &str, line: &str) -> Result<Value, &'static str> {
     let Some(quote) = line.chars().next().filter(|first| matches!(first, '\'' | '"')) else {
         let comment = line.char_indices().find(|(at, letter)| {
@@ -160,7 +161,7 @@ fn value(text: &str, line: &str) -> Result<Value, &'static str> {
     Ok(Value { text, length: 1 + close + end, literal: quote == '\'' })
 }
 
-/// The offset of the quote that ends a value.
+/// Finds the quote that ends a value.
 fn closing(inner: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     inner.char_indices().find_map(|(at, letter)| {
@@ -194,7 +195,7 @@ fn holds_variable(value: &str) -> bool {
     after.any(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | '{' | '(')))
 }
 
-/// The settings of ours on the later lines of a statement.
+/// Returns the settings of ours on the later lines of a statement, each with its line.
 fn names_inside(statement: &str, line: usize) -> Vec<(usize, &'static str)> {
     let later = statement.lines().enumerate().skip(1);
     later.filter_map(|(index, text)| Some((line + index, names::known(assignment(text)?.0)?))).collect()

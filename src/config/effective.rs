@@ -1,5 +1,5 @@
-//! The settings in force, each with where it came from: what `idempotence config` shows, and what the rest of the
-//! program gets as [`Settings`] without the origins. Carries no secret.
+//! All settings with their origins, as `idempotence config` shows them. [`Settings`] are the same without the origins,
+//! for the rest of the program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use super::{Database, Settings, look};
 use crate::app::{Appearance, Theme};
 use crate::listen::ListenAddress;
 
-/// What is shown, and how.
+/// The settings of the screen.
 #[derive(Debug)]
 pub(super) struct Screen {
     pub(super) web_ui: Option<Sourced<String>>,
@@ -32,7 +32,7 @@ pub(super) struct Screen {
     pub(super) plain: Sourced<bool>,
 }
 
-/// All settings with their origins. The fields mean what they mean in [`Settings`].
+/// All settings with their origins. The fields mean the same as in [`Settings`].
 #[derive(Debug)]
 pub struct Effective {
     pub(super) address: Sourced<Target>,
@@ -61,9 +61,9 @@ pub struct Effective {
     pub(super) notices: Notices,
     /// The `.env` file.
     pub dot_env: LayerFile,
-    /// The settings file; `None` where there is no folder for it.
+    /// The settings file; `None` if there is no folder for it.
     pub settings_file: Option<LayerFile>,
-    /// Temporal's own file of profiles; `None` where there is no folder for it.
+    /// Temporal's own file of profiles; `None` if there is no folder for it.
     pub profile_file: Option<LayerFile>,
     /// See [`Settings::child_flags`].
     pub(super) connection_flags: [Vec<OsString>; 2],
@@ -71,47 +71,44 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// The file in which keys are kept, and the id of the one that is to encrypt.
+    /// Returns the key file, and the id of the key that encrypts.
     #[must_use]
     pub fn key_file(&self) -> (Option<&Path>, Option<&str>) {
         let Encryption { key_file, key_id, .. } = &self.encryption;
         (key_file.as_ref().map(|file| file.value.as_path()), key_id.as_ref().map(|id| id.value.as_str()))
     }
 
-    /// The ids of the keys that are at hand, whether payload encryption is on or not.
+    /// Returns the ids of the available keys, whether payload encryption is on or not.
     ///
     /// # Errors
-    ///
     /// The key file or the list of keys cannot be used, or both have a key with the same id.
     pub fn key_ids(&self) -> Result<KeyIds, SettingsError> {
         self.encryption.key_ids()
     }
 
-    /// Every notice, whatever the settings are used for; see [`Settings::notices`].
+    /// Returns the notices about all settings; see [`Settings::notices`].
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.notices.about(Area::ALL)
     }
 
-    /// The mistakes in the settings, in the order in which they were found.
+    /// Returns the mistakes in the settings, in the order in which they were found.
     pub fn problems(&self) -> impl Iterator<Item = &SettingsError> {
         self.problems.iter()
     }
 
-    /// The same, if the parts `needed` have no mistake.
+    /// Returns these settings if the parts `needed` have no mistake.
     ///
     /// # Errors
-    ///
     /// The first mistake in one of these parts.
     pub fn valid_for(mut self, needed: &[Area]) -> Result<Self, SettingsError> {
         std::mem::take(&mut self.problems).first_of(needed).map_or(Ok(self), Err)
     }
 
-    /// The settings for a use that needs these parts of them; for the others, defaults may stand.
+    /// Returns the settings for a use that needs these parts of them. A setting of another part may be its default.
     ///
     /// # Errors
-    ///
-    /// The first mistake in one of these parts, or the keys of payload encryption are not at hand.
+    /// The first mistake in one of these parts, or a key of payload encryption is missing.
     pub fn settings(self, needed: &[Area]) -> Result<Settings, SettingsError> {
         self.valid_for(needed)?.into_settings(needed)
     }
@@ -156,7 +153,7 @@ impl Effective {
 impl TryFrom<Effective> for Settings {
     type Error = SettingsError;
 
-    /// The settings for a use that needs all of them.
+    /// Returns the settings for a use that needs all of them.
     fn try_from(effective: Effective) -> Result<Self, SettingsError> {
         effective.settings(Area::ALL)
     }

@@ -1,5 +1,5 @@
-//! Whether and with which key payloads are encrypted, and where the keys are. The keys themselves stay out of messages,
-//! `Debug` output and `idempotence config`.
+//! Payload encryption: whether it is on, the key that encrypts, and where the keys are. No message, no `Debug` output
+//! and not `idempotence config` shows a key.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,35 +15,35 @@ use super::{Flags, paths, values};
 use crate::encryption::{KeyFile, KeyFileError, KeyId, KeyRing, Keys, parse_keys, sample_key};
 use crate::temporal::Codec;
 
-/// The file of keys in this program's folder for settings.
+/// The name of the key file in this program's folder for settings.
 const KEY_FILE: &str = "encryption-keys.toml";
 
 const KEY_ID: &str = "DATACONVERTER_ENCRYPTION_KEY_ID";
 const KEY_FILE_NAME: &str = "IDEMPOTENCE_ENCRYPTION_KEY_FILE";
 
-/// The ids of the keys that are at hand, by the place of the keys.
+/// The ids of the available keys, by the place of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIds {
-    /// Those in the key file; `None` if there is no such file.
+    /// The ids in the key file; `None` if there is no such file.
     pub file: Option<Vec<KeyId>>,
-    /// Those in `IDEMPOTENCE_ENCRYPTION_KEYS`, if it is set.
+    /// The ids in `IDEMPOTENCE_ENCRYPTION_KEYS`, if it is set.
     pub list: Option<(Origin, Vec<KeyId>)>,
 }
 
-/// What the settings say of payload encryption, each with where it comes from.
+/// The settings of payload encryption.
 #[derive(Debug, Clone)]
 pub(super) struct Encryption {
     pub(super) on: Sourced<bool>,
     pub(super) key_id: Option<Sourced<String>>,
     pub(super) keys: Option<Sourced<SecretString>>,
-    /// `None`: nobody names one, and there is no folder for one.
+    /// `None`: no layer names one, and there is no folder for one.
     pub(super) key_file: Option<Sourced<PathBuf>>,
     pub(super) sample_key: Sourced<bool>,
     pub(super) refuse_plaintext: Sourced<bool>,
 }
 
 impl Encryption {
-    /// Reads what is set; `folder` is this program's for settings.
+    /// Reads the settings. `folder` is this program's folder for settings.
     pub(super) fn resolve(
         flags: &Flags,
         sources: &Sources,
@@ -68,7 +68,7 @@ impl Encryption {
         })
     }
 
-    /// Stands for these settings after a mistake in them; nothing is sent with it.
+    /// Replaces these settings after a mistake in them; nothing is sent with it.
     pub(super) fn off() -> Self {
         Self {
             on: Sourced::by_default("ENCRYPT_PAYLOAD", false),
@@ -80,14 +80,14 @@ impl Encryption {
         }
     }
 
-    /// What encrypts and decrypts; `None` where payload encryption is off.
+    /// Returns the codec; `None` if payload encryption is off.
     pub(super) fn codec(&self) -> Result<Option<Codec>, SettingsError> {
         self.on.value.then(|| self.codec_of_keys()).transpose()
     }
 
     fn codec_of_keys(&self) -> Result<Codec, SettingsError> {
         let id = self.key_id.as_ref().ok_or(SettingsError::NoKeyId)?;
-        // What is no id may be a key.
+        // A text that is not an id may be a key.
         let name = if id.value.parse::<KeyId>().is_ok() { id.value.as_str() } else { "NAME" };
         let ring = KeyRing::new(&id.value, self.keys_for(&id.value)?).map_err(|cause| SettingsError::NoKey {
             origin: id.origin.clone(),
@@ -97,10 +97,10 @@ impl Encryption {
         Ok(Codec::new(Arc::new(ring), self.refuse_plaintext.value))
     }
 
-    /// All keys at hand, of which `id` names the one that is to encrypt.
+    /// Returns all available keys. `id` is that of the key that encrypts.
     fn keys_for(&self, id: &str) -> Result<Keys, SettingsError> {
         if self.sample_key.value {
-            // What is no id is said by the ring.
+            // The ring reports a text that is not an id.
             return Ok(id.parse().map(|id: KeyId| Keys::from([(id, sample_key())])).unwrap_or_default());
         }
         let mut keys = self.keys_in_file()?;
@@ -108,7 +108,7 @@ impl Encryption {
         Ok(keys)
     }
 
-    /// The keys of the key file. The usual file need not exist.
+    /// Reads the keys of the key file. The default file need not exist.
     fn keys_in_file(&self) -> Result<Keys, KeyFileError> {
         match &self.key_file {
             Some(file) if file.origin.layer != Layer::Default || file.value.exists() => KeyFile::at(&file.value).read(),
@@ -116,7 +116,7 @@ impl Encryption {
         }
     }
 
-    /// The keys of the list, none of which may have the id of one `in_file`.
+    /// Reads the keys of the list. None may have the id of a key `in_file`.
     fn keys_in_list(&self, in_file: &Keys) -> Result<Keys, SettingsError> {
         let Some(listed) = &self.keys else { return Ok(Keys::new()) };
         let keys = parse_keys(listed.value.expose_secret())
@@ -127,7 +127,7 @@ impl Encryption {
         }
     }
 
-    /// The ids of all keys, by the place of the keys.
+    /// Returns the ids of all keys, by the place of the keys.
     pub(super) fn key_ids(&self) -> Result<KeyIds, SettingsError> {
         let in_file = match self.keys_in_file() {
             Ok(keys) => Some(keys),
@@ -140,7 +140,7 @@ impl Encryption {
         Ok(KeyIds { file: in_file.filter(|_| exists).map(|keys| keys.into_keys().collect()), list })
     }
 
-    /// Sentences about what is dangerous or had no effect.
+    /// Returns sentences about settings that are dangerous or have no effect.
     pub(super) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         if !self.on.value {
@@ -153,7 +153,7 @@ impl Encryption {
             notices.extend(idle.into_iter().flatten().map(without));
         } else if self.sample_key.value {
             notices.push(format!(
-                "INSECURE: payloads are encrypted with the key of Temporal's public samples, which everybody has ({}).",
+                "INSECURE: payloads are encrypted with the key of Temporal's public samples, which is not secret ({}).",
                 self.sample_key.origin
             ));
         }

@@ -1,6 +1,6 @@
-//! What can be wrong with the settings. Each message says what, where it was set and what to do.
+//! Mistakes in the settings. Each message says what is wrong, where it was set and what to do.
 //!
-//! No variant carries the text of a secret (API key, password, private key, a broken line of a `.env` file).
+//! No variant contains the text of a secret: an API key, a password, a private key, a broken line of a `.env` file.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use crate::{
     source_text::SourceError,
 };
 
-/// Why the settings cannot be used. Every variant is a mistake in the settings (exit code 2), never worth a retry.
+/// Why the settings cannot be used. Every variant is a mistake in the settings (exit code 2); a retry does not help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// A value that is not text.
     #[error("{origin} is not valid UTF-8; set it again as plain text")]
     NotUtf8 {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
     },
     /// The `.env` or the settings file is there but cannot be read.
@@ -26,10 +26,10 @@ pub enum SettingsError {
     LayerUnreadable {
         /// The file.
         file: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A line of the `.env` file that is no `NAME=value`. Never holds the line itself, which may be a secret.
+    /// A line of the `.env` file that is not `NAME=value`. Never contains the line itself, which may be a secret.
     #[error("{file:?}, line {line}: {problem}")]
     BadLine {
         /// The file.
@@ -42,7 +42,7 @@ pub enum SettingsError {
     /// A mistake in the settings file. Never contains a value, which may be a secret.
     #[error(transparent)]
     BadEntry(#[from] SourceError),
-    /// One name with two values in one `.env` file. Never holds the values.
+    /// One name with two values in one `.env` file. Never contains the values.
     #[error("{file:?} sets {name} to different values on lines {first} and {second}; keep one of them")]
     SetTwice {
         /// The file.
@@ -54,10 +54,10 @@ pub enum SettingsError {
         /// Second line, from 1.
         second: usize,
     },
-    /// Two names for one thing, with different values, in the same layer.
+    /// Two names of one setting with different values in the same layer.
     #[error(
-        "{first} is {first_value} but {second} is {second_value}, both {layer}, \
-         and they name the same thing; keep one of them"
+        "{first} is {first_value} but {second} is {second_value}, both {layer}, and they are names of the same setting; \
+         keep one of them"
     )]
     Conflict {
         /// The preferred name.
@@ -71,10 +71,10 @@ pub enum SettingsError {
         /// Where both are set.
         layer: Box<Layer>,
     },
-    /// A value outside what its setting takes.
+    /// A value that its setting does not accept.
     #[error("{origin} is {value}: {problem}")]
     Invalid {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
         /// The value, quoted and cut short, or a note that it is not shown.
         value: String,
@@ -84,23 +84,23 @@ pub enum SettingsError {
     /// The database's path is a folder.
     #[error("{origin} is {path:?}, which is a folder; name a file in it, such as {:?}", path.join("inventory.json"))]
     DatabaseIsFolder {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
         /// The folder.
         path: PathBuf,
     },
-    /// The database is another program's: a URL, a connection string or a file. Never holds it: it may have a password.
+    /// The database is another program's: a URL, a connection string or a file. Never contains it: it may have a
+    /// password.
     #[error(
-        "{origin} is a URL or a connection string (not shown, as it may hold a password) or a file of another program, and \
-         the database here is a JSON file; give its path with --database FILE, or unset {} for this program", origin.name
+        "{origin} is a URL or a connection string (not shown, as it may contain a password) or a file of another program, \
+         but the database is a JSON file; name one with --database FILE, or unset {} for this program", origin.name
     )]
     DatabaseOfAnotherProgram {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
     },
     /// A certificate without its key, or a key without its certificate.
-    #[error("{present} is set but {missing} is not, and mutual TLS needs both; \
-         set {missing} too, or remove {}", present.name)]
+    #[error("{present} is set but {missing} is not, and mutual TLS needs both; set {missing} too, or unset {}", present.name)]
     HalfKeyPair {
         /// The half that is set.
         present: Origin,
@@ -108,66 +108,67 @@ pub enum SettingsError {
         missing: &'static str,
     },
     /// A certificate or key file that cannot be read.
-    #[error("{origin} names {path}, which cannot be read: {error}; \
-         correct the path or its permissions, or remove {}", origin.name)]
+    #[error(
+        "{origin} names {path}, which cannot be read: {error}; correct the path or its permissions, or unset {}", origin.name
+    )]
     FileUnreadable {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
         /// The path, quoted, or a note that it is not shown.
         path: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The text of a certificate or key where the path of its file belongs. Never holds the text.
-    #[error("{origin} holds the text itself where the path of its file belongs; name the file, or set {data} instead")]
+    /// The text of a certificate or key instead of the path of its file. Never contains the text.
+    #[error("{origin} is the text itself instead of the path of its file; name the file, or set {data} instead")]
     TextInsteadOfPath {
-        /// Which value.
+        /// The origin of the value.
         origin: Origin,
         /// The name that takes the text.
         data: &'static str,
     },
-    /// One setting denies TLS and another needs it.
-    #[error("{denied} is false, which means no TLS, but {asked} needs TLS; remove one of them")]
+    /// One setting turns TLS off and another one needs it.
+    #[error("{denied} is false, which turns TLS off, but {asked} needs TLS; remove one of them")]
     TlsDenied {
-        /// What denies it.
+        /// The setting that turns it off.
         denied: Origin,
-        /// What needs it.
+        /// The setting that needs it.
         asked: Box<Origin>,
     },
-    /// The API key would go to whoever answers.
+    /// The API key would be sent to an unverified server.
     #[error(
-        "{skip} is true, so whoever answers would get the API key of {api_key}; set {} to false, or remove the key",
+        "{skip} is true, so any server could receive the API key of {api_key}; set {} to false, or remove the key",
         skip.name
     )]
     SkipVerifyWithApiKey {
-        /// What switches verification off.
+        /// The setting that turns verification off.
         skip: Origin,
-        /// The key.
+        /// The API key.
         api_key: Box<Origin>,
     },
-    /// A connection over a network that nobody has said may be open.
+    /// A connection to another machine for which no setting decides about TLS.
     #[error(
-        "{address} is not this machine, and without TLS everybody on the way can read and change what is said; \
-         set TEMPORAL_TLS=true for TLS, or TEMPORAL_TLS=false to go without it all the same"
+        "{address} is not on this machine, and without TLS anyone on the network can read and alter traffic; set \
+         TEMPORAL_TLS=true for TLS, or TEMPORAL_TLS=false to connect without TLS anyway"
     )]
     PlaintextToRemote {
         /// The server.
         address: String,
     },
-    /// A profile is named, and there is no file of profiles.
+    /// A profile is named, but there is no folder for the file of profiles.
     #[error("{origin} names a profile, but there is no folder for Temporal's temporal.toml; set TEMPORAL_CONFIG_FILE")]
     NoProfileFile {
-        /// What names it.
+        /// The setting that names it.
         origin: Origin,
     },
-    /// A profile is named that is not in the file.
+    /// The named profile is not in the file.
     #[error(
-        "{origin} is {profile:?}, and {file:?} {}, or make it with: \
+        "{origin} is {profile:?}, but {file:?} {}, or create it with: \
          temporal config set --profile {profile:?} --prop address --value HOST:PORT",
         missing_profile(known.as_deref())
     )]
     NoProfile {
-        /// What names it.
+        /// The setting that names it.
         origin: Box<Origin>,
         /// The name.
         profile: String,
@@ -176,18 +177,18 @@ pub enum SettingsError {
         /// The profiles that the file has; `None` if the file does not exist.
         known: Option<String>,
     },
-    /// A variable or a profile names a codec server, and payloads would go in the clear.
+    /// A variable or a profile names a codec server, but payloads would be sent unencrypted.
     #[error(
-        "{origin} names a codec server, which this program does not ask, so what it sends would be readable; set \
-         ENCRYPT_PAYLOAD=true and give it the keys of that server, or unset it ({})",
+        "{origin} names a codec server, which this program does not use, so the server could read what it sends; set \
+         ENCRYPT_PAYLOAD=true and add the keys of the codec server, or unset it ({})",
         unset_codec(origin)
     )]
     RemoteCodec {
-        /// Where it stands.
+        /// The origin of the name.
         origin: Origin,
     },
-    /// The file of profiles is none. Never holds a value, which may be a secret.
-    #[error("{file:?}, {problem}; mend it, or name another file with TEMPORAL_CONFIG_FILE")]
+    /// A mistake in the file of profiles. Never contains a value, which may be a secret.
+    #[error("{file:?}, {problem}; correct it, or name another file with TEMPORAL_CONFIG_FILE")]
     BadProfiles {
         /// The file of profiles.
         file: PathBuf,
@@ -196,43 +197,43 @@ pub enum SettingsError {
     },
     /// Payload encryption without the name of a key.
     #[error(
-        "payload encryption needs a key, and nobody says which; set DATACONVERTER_ENCRYPTION_KEY_ID to a name for it, and \
-         make it with: idempotence keys add NAME"
+        "payload encryption needs a key, and none is selected; create one with: idempotence keys add NAME, and set \
+         DATACONVERTER_ENCRYPTION_KEY_ID to its name"
     )]
     NoKeyId,
-    /// The key that is to encrypt is not at hand.
-    #[error("{origin}: {cause}. To make it: {add}")]
+    /// The key that encrypts is missing.
+    #[error("{origin}: {cause}. To create it: {add}")]
     NoKey {
-        /// What names it.
+        /// The setting that names it.
         origin: Origin,
-        /// Why there is none.
+        /// Why it is missing.
         cause: Box<KeyRingError>,
-        /// The command.
+        /// The command that creates it.
         add: String,
     },
-    /// A list of keys that is none.
+    /// A mistake in the list of keys.
     #[error("{origin}: {cause}")]
     BadKeys {
-        /// Where it stands.
+        /// The origin of the list.
         origin: Origin,
-        /// What is wrong; never a key.
+        /// What is wrong; never contains a key.
         cause: KeyListError,
     },
-    /// One id in the list of keys and in their file.
+    /// The same id in the list of keys and in the key file.
     #[error("{origin} has a key '{id}', and the key file has one too; remove one of them")]
     KeyTwice {
-        /// Where the list stands.
+        /// The origin of the list.
         origin: Origin,
         /// The id.
         id: String,
     },
-    /// The file of keys cannot be used.
+    /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
 }
 
 impl SettingsError {
-    /// The one value that is not valid, if it is about one.
+    /// Returns the origin of the value that is not valid, if the mistake is in a single value.
     pub(super) const fn origin(&self) -> Option<&Origin> {
         match self {
             Self::NotUtf8 { origin }
@@ -246,15 +247,15 @@ impl SettingsError {
     }
 }
 
-/// How to do without a codec server.
+/// Returns how to unset the codec server.
 fn unset_codec(origin: &Origin) -> String {
     match &origin.layer {
-        Layer::Profile { .. } => "another profile is named by TEMPORAL_PROFILE".to_owned(),
+        Layer::Profile { .. } => "choose another profile with TEMPORAL_PROFILE".to_owned(),
         _ => format!("env -u {}", origin.name),
     }
 }
 
-/// What a file of profiles lacks, and what to do.
+/// Returns what the file of profiles lacks, and what to do. `known` are the profiles in it.
 fn missing_profile(known: Option<&str>) -> String {
     match known {
         None => "does not exist; name the file in TEMPORAL_CONFIG_FILE, unset the profile".to_owned(),

@@ -1,5 +1,5 @@
-//! The folders for what outlives a run: under the home folder, or without a usable one, in a private folder for temporary
-//! files. Choosing them looks at the file system; only [`private`] makes one.
+//! The folders for files that outlive a run: in the home folder, or without a usable one, in a private temporary
+//! folder. Choosing them reads the file system; only [`private`] creates one.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -18,10 +18,10 @@ use crate::temporal::PROFILE_FOLDER;
 /// The folder of this program under the XDG base folders.
 const PROGRAM: &str = "idempotence";
 
-/// Where temporary files may go if `TMPDIR` does not name a usable folder.
+/// The folders for temporary files if `TMPDIR` does not name a usable one.
 const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
-/// The folders for what outlives a run.
+/// The folders for files that outlive a run.
 pub(super) struct Folders {
     pub(super) state: Sourced<PathBuf>,
     pub(super) cache: Sourced<PathBuf>,
@@ -29,21 +29,21 @@ pub(super) struct Folders {
     pub(super) config: Option<PathBuf>,
     /// The folder of Temporal's own tools, with their profiles.
     pub(super) temporal: Option<PathBuf>,
-    /// The folder around state or cache that must be made private first.
+    /// The folder around state or cache that [`private`] must create first.
     pub(super) private: Option<PathBuf>,
-    /// That state does not last.
+    /// The notice that state does not last.
     pub(super) notice: Option<String>,
 }
 
 impl Folders {
-    /// `idempotence` under `XDG_STATE_HOME`, `XDG_CACHE_HOME` and `XDG_CONFIG_HOME`, else under the home folder's
+    /// Chooses `idempotence` in `XDG_STATE_HOME`, `XDG_CACHE_HOME` and `XDG_CONFIG_HOME`, or in the home folder's
     /// `.local/state`, `.cache` and `.config`, on every system. As the XDG specification says, relative paths count as
     /// unset.
     pub(super) fn of(environment: &[(OsString, OsString)]) -> Self {
         let home = Home::of(environment);
         let folder =
             |name, under_home: &str| home.base(name, under_home).map(|base| base.map(|base| base.join(PROGRAM)));
-        // Where Go's and Rust's libraries have a user's settings, which Temporal's tools ask.
+        // The user's folder for settings of Go's and Rust's libraries, which Temporal's tools use.
         let temporal = if cfg!(target_os = "macos") {
             home.folder.as_ref().map(|home| home.value.join("Library/Application Support"))
         } else {
@@ -85,7 +85,7 @@ impl<'a> Home<'a> {
         Self { environment, folder: folder.filter(|home| home.value.is_absolute() && home.value.is_dir()) }
     }
 
-    /// The folder that the variable names, else one under the home folder.
+    /// Returns the folder that the variable names, or one in the home folder.
     fn base(&self, name: &'static str, under_home: &str) -> Option<Sourced<PathBuf>> {
         let named = variable(self.environment, name).filter(|folder| folder.value.is_absolute());
         named.or_else(|| self.folder.clone().map(|home| home.map(|home| home.join(under_home))))
@@ -97,7 +97,7 @@ fn variable(environment: &[(OsString, OsString)], name: &'static str) -> Option<
     Some(Sourced { value: PathBuf::from(value), origin: Origin { name, layer: Layer::Environment } })
 }
 
-/// The folder if it is there or can be made, else `instead`, with the reason.
+/// Returns the folder if it exists or can be created, and otherwise `instead`, with the reason.
 fn usable(folder: Option<Sourced<PathBuf>>, instead: &Path) -> (Sourced<PathBuf>, Option<String>) {
     let replaced = |origin, reason: String| (Sourced { value: instead.to_owned(), origin }, Some(reason));
     match folder {
@@ -107,12 +107,12 @@ fn usable(folder: Option<Sourced<PathBuf>>, instead: &Path) -> (Sourced<PathBuf>
         }
         Some(folder) if folder.value.is_dir() || can_be_made(&folder.value) => (folder, None),
         Some(Sourced { value, origin }) => {
-            replaced(origin, format!("The folder {} cannot be made", quoted_path(&value)))
+            replaced(origin, format!("The folder {} cannot be created", quoted_path(&value)))
         }
     }
 }
 
-/// Whether the nearest folder above that is there can be written.
+/// Whether the nearest existing folder above is writable.
 fn can_be_made(folder: &Path) -> bool {
     let above = folder.ancestors().find(|above| above.symlink_metadata().is_ok());
     above.is_some_and(is_writable)
@@ -122,7 +122,7 @@ fn is_writable(folder: &Path) -> bool {
     folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
-/// The folder for temporary files: `TMPDIR` if it is usable, else one of the usual ones.
+/// Returns the folder for temporary files: `TMPDIR` if it is usable, or one of the usual ones.
 pub(super) fn temporary_folder(environment: &[(OsString, OsString)]) -> PathBuf {
     let named = variable(environment, "TMPDIR").map(|folder| folder.value).filter(|folder| folder.is_absolute());
     let usual = TEMPORARY.into_iter().map(PathBuf::from);
@@ -130,18 +130,17 @@ pub(super) fn temporary_folder(environment: &[(OsString, OsString)]) -> PathBuf 
     found.unwrap_or_else(|| PathBuf::from(TEMPORARY[0]))
 }
 
-/// The same of this process.
+/// Returns the folder for temporary files of this process.
 #[must_use]
 pub fn temporary() -> PathBuf {
     temporary_folder(&env::vars_os().collect::<Vec<_>>())
 }
 
-/// Makes `folder` for this user alone, or checks that it is. Its name can be foretold, so another user may have made it
-/// first, or a link in its place.
+/// Creates `folder` for this user alone, or checks that it is. Its name is predictable, so another user may have
+/// created it first, or a link in its place.
 ///
 /// # Errors
-///
-/// It cannot be made, or it is not this user's alone.
+/// The folder cannot be created, or other users can use or replace it.
 pub fn private(folder: &Path) -> io::Result<()> {
     let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned()));
     if let Some(above) = folder.parent() {

@@ -1,10 +1,10 @@
-//! What other programs put into the environment that looks like a setting of ours.
+//! Variables of other programs that look like settings of ours.
 
 use super::names;
 
-/// Variables of Temporal's own servers, images and tools that this program has no use for.
+/// Variables of Temporal's own servers, images and tools that this program does not use.
 const OF_TEMPORAL: [&str; 51] = [
-    // What Compose files name versions and folders with.
+    // Versions and folders in Compose files.
     "TEMPORAL_VERSION",
     "TEMPORAL_ADMINTOOLS_VERSION",
     "TEMPORAL_ADMIN_TOOLS_VERSION",
@@ -61,7 +61,7 @@ const OF_TEMPORAL: [&str; 51] = [
     "TEMPORAL_CLOUD_ALLOWED_ACCOUNT_ID",
 ];
 
-/// How families of such variables begin.
+/// Prefixes of families of such variables.
 const FAMILIES_OF_TEMPORAL: [&str; 11] = [
     "TEMPORAL_AUTH_",
     "TEMPORAL_CLI_",
@@ -76,7 +76,7 @@ const FAMILIES_OF_TEMPORAL: [&str; 11] = [
     "TEMPORAL_UI_SERVER_",
 ];
 
-/// Names in Temporal's own tools of what has another name here.
+/// Names in Temporal's own tools, and the names here that mean the same.
 const OTHER_NAMES: [(&str, &str); 6] = [
     ("TEMPORAL_ENV", "TEMPORAL_PROFILE"),
     ("TEMPORAL_TLS_CA", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"),
@@ -86,8 +86,8 @@ const OTHER_NAMES: [(&str, &str); 6] = [
     ("TEMPORAL_TLS_KEY_DATA", "TEMPORAL_TLS_CLIENT_KEY_DATA"),
 ];
 
-/// Whether `name`, which begins like one of ours, was set for another program: by Temporal's images, or by Kubernetes and
-/// Docker for a service whose name begins with `temporal` or `idempotence`.
+/// Whether `name`, which begins like one of ours, is a variable of another program: of Temporal's images, or of
+/// Kubernetes and Docker for a service whose name begins with `temporal` or `idempotence`.
 pub(super) fn is_of_others(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     OF_TEMPORAL.contains(&upper.as_str())
@@ -95,13 +95,13 @@ pub(super) fn is_of_others(name: &str, value: &str) -> bool {
         || is_service_link(&upper, value)
 }
 
-/// The name here of what Temporal's own tools call `name`.
+/// Returns our name for the variable that Temporal's own tools call `name`.
 pub(super) fn our_name_of(name: &str) -> Option<&'static str> {
     OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
 
-/// The variables that Kubernetes and Docker set for every service: `X_SERVICE_HOST`, `X_SERVICE_PORT[_NAME]`, `X_PORT` with
-/// a URL, `X_PORT_7233_TCP[_PROTO|_PORT|_ADDR]`, `X_NAME` with a path, `X_ENV_...`.
+/// Whether Kubernetes or Docker sets such a variable for every service: `X_SERVICE_HOST`, `X_SERVICE_PORT[_NAME]`,
+/// `X_PORT` with a URL, `X_PORT_7233_TCP[_PROTO|_PORT|_ADDR]`, `X_NAME` with a path, `X_ENV_...`.
 fn is_service_link(name: &str, value: &str) -> bool {
     let has_port = |rest: &str| {
         let (number, protocol) = rest.split_once('_').unwrap_or((rest, ""));
@@ -117,7 +117,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || name.split_once("_PORT_").is_some_and(|(_, rest)| has_port(rest))
 }
 
-/// The value inside the quotes around it, which a comment may follow; `None` if there are none.
+/// Returns the value inside quotes, which a comment may follow; `None` if it has no quotes.
 pub(super) fn without_quotes(value: &str) -> Option<&str> {
     let text = value.trim();
     let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
@@ -126,8 +126,8 @@ pub(super) fn without_quotes(value: &str) -> Option<&str> {
     (after.is_empty() || after.starts_with('#')).then_some(inner)
 }
 
-/// Whether the value is a template's word for "not set", in a setting that asks for TLS. Without it, a connection elsewhere
-/// still needs a word about TLS.
+/// Whether the value is a template's word for "not set", in a setting that implies TLS. Ignoring it is safe: a
+/// connection to another machine still requires a decision about TLS.
 pub(super) fn stands_for_nothing(name: &str, value: &str) -> bool {
     let optional = [&names::TLS_CERT[..], &names::TLS_KEY, &names::ROOT_CA, &names::SERVER_NAME, &["TEMPORAL_API_KEY"]];
     let word = value.trim().trim_matches(['<', '>']).to_ascii_lowercase();
@@ -135,8 +135,8 @@ pub(super) fn stands_for_nothing(name: &str, value: &str) -> bool {
         && ["none", "null", "nil", "undefined", "unset", "n/a"].contains(&word.as_str())
 }
 
-/// Whether a secret is still the text that a template has in its place: `$KEY`, `${KEY}`, `$(cat key)`, `%KEY%`,
-/// `{{ key }}`, `<your-key>`, `your-api-key`, `changeme`, `xxxx`. Its last word decides: `Bearer $TOKEN` is one too.
+/// Whether a secret is still the placeholder of a template: `$KEY`, `${KEY}`, `$(cat key)`, `%KEY%`, `{{ key }}`,
+/// `<your-key>`, `your-api-key`, `changeme`, `xxxx`. Only the last word counts: `Bearer $TOKEN` is a placeholder too.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let text = value.trim();
     let enclosed = |start, end| text.len() > 2 && text.starts_with(start) && text.ends_with(end);

@@ -1,4 +1,4 @@
-//! The files that are layers. Each is small and read whole, and no read waits for long.
+//! Reads the files that are layers. Each is small and read as a whole, and no read waits for long.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use super::needs::Area;
 use super::notices::Notices;
 use crate::error_text::quoted_path;
 
-/// The largest file that is read, in bytes; all settings together take a few thousand.
+/// The size of the largest file that is read, in bytes. All settings together take a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// How long a pipe or device may take to deliver its content.
@@ -30,8 +30,8 @@ pub struct LayerFile {
     pub ignored: Option<String>,
 }
 
-/// A file that may belong to another program, and its content. One that cannot be read counts as absent, with a notice.
-/// Programs that keep secrets serve it through a named pipe.
+/// Reads a file that may belong to another program. If it cannot be read, it counts as absent, with a notice. It may be
+/// a named pipe, as programs that manage secrets use it.
 pub(super) fn foreign_file(path: PathBuf, notices: &mut Notices) -> (LayerFile, Vec<u8>) {
     let reason = match read_in_time(&path) {
         Ok(bytes) => return (LayerFile { path, present: true, ignored: None }, bytes),
@@ -43,8 +43,11 @@ pub(super) fn foreign_file(path: PathBuf, notices: &mut Notices) -> (LayerFile, 
     (LayerFile { path, present: false, ignored: reason }, Vec::new())
 }
 
-/// A file of this program's user, and its content, empty if there is no file. One that is there and cannot be read is an
-/// error, as it may ask for protection; one in a folder that may not be searched belongs to another user.
+/// Reads a file of this program; the content is empty if there is no file. A file in a folder of another user counts as
+/// absent, with a notice.
+///
+/// # Errors
+/// The file exists but cannot be read: it may ask for protection.
 pub(super) fn own_file(path: PathBuf, notices: &mut Notices) -> Result<(LayerFile, Vec<u8>), SettingsError> {
     let absent = |ignored| LayerFile { path: path.clone(), present: false, ignored };
     match fs::metadata(&path) {
@@ -65,12 +68,12 @@ pub(super) fn own_file(path: PathBuf, notices: &mut Notices) -> Result<(LayerFil
     }
 }
 
-/// Whether there is no such file; `HOME=/dev/null` makes a path through a file.
+/// Whether there is no such file. `HOME=/dev/null` makes a path that leads through a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads a regular file at once. A pipe or device is read by a thread, which is left behind when it takes too long.
+/// Reads a regular file directly. A pipe or device is read by a thread, which is abandoned after the timeout.
 fn read_in_time(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
@@ -86,7 +89,7 @@ fn read_in_time(path: &Path) -> io::Result<Vec<u8>> {
     })?;
     receiver.recv_timeout(READ_TIMEOUT).unwrap_or_else(|_| {
         let seconds = READ_TIMEOUT.as_secs();
-        Err(io::Error::other(format!("it is a pipe or a device, and nothing came from it within {seconds} seconds")))
+        Err(io::Error::other(format!("it is a pipe or a device and sent nothing within {seconds} seconds")))
     })
 }
 

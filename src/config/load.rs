@@ -205,8 +205,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses a codec server of other programs, unless this program encrypts by itself: the user who named one believes
-    /// that payloads are encrypted.
+    /// Refuses a codec server of other programs, unless this program encrypts by itself: the user who named one
+    /// believes that payloads are encrypted.
     fn refuse_remote_codec(&mut self, encryption: &Encryption) {
         let endpoint = self.sources.find("TEMPORAL_CODEC_ENDPOINT");
         let endpoint = endpoint.filter(|found| !found.text.eq_ignore_ascii_case("none"));
@@ -253,8 +253,8 @@ impl Reader<'_> {
     }
 }
 
-/// The notice that state does not last, for the commands that need it to: for the stock, and for the database of a server
-/// that is started here. The log may be lost.
+/// The notice that state does not last, for the commands that need it to: for the stock, and for the database of a
+/// server that is started here. The log may be lost.
 fn state_notice(folders: &Folders, target: &Target, database: &Path) -> Notices {
     let stock_there = database.starts_with(&folders.state.value).then_some(Area::Database);
     let server_there = target.address.is_loopback().then_some(Area::Program);

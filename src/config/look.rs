@@ -1,4 +1,5 @@
-//! How the screen is to look: the theme, and whether the terminal can be trusted with more than ASCII.
+//! The appearance of the screen: the theme, whether the terminal can show more than ASCII, and whether it is a screen
+//! at all.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -20,18 +21,18 @@ const MONO_TERMINALS: [&str; 2] = ["dumb", "ansi"];
 /// Terminals that cannot place their cursor: Emacs, editors' output panes, and unknown ones.
 const WITHOUT_CURSOR: [&str; 2] = ["dumb", "unknown"];
 
-/// DEC's terminals, such as vt100 and vt220, have neither.
+/// Prefixes of DEC's terminals, such as vt100 and vt220, which have neither the glyphs nor colours.
 const DEC_TERMINALS: [&str; 5] = ["vt1", "vt2", "vt3", "vt4", "vt5"];
 
 fn is_dec(terminal: &str) -> bool {
     DEC_TERMINALS.iter().any(|first| terminal.starts_with(first))
 }
 
-/// The variables of the locale's characters, the strongest first.
+/// The variables of the locale's character set, in order of precedence.
 const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
-/// The theme that somebody names, in whatever layer; else `NO_COLOR` decides, as its convention wants it: the
-/// configuration of a single program, its file included, overrides the wish for all programs.
+/// Returns the theme that any layer names; without one, that of `NO_COLOR`. By the convention of `NO_COLOR`, the
+/// configuration of a single program, its file included, overrides it.
 pub(super) fn theme(
     flags: &Flags,
     sources: &Sources,
@@ -48,7 +49,7 @@ pub(super) fn theme(
     Ok(named.or_else(no_color).or_else(of_terminal).unwrap_or_else(|| Sourced::by_default(NAMES[0], Theme::default())))
 }
 
-/// What somebody asks for, in whatever layer; else what the terminal and the locale of `environment` can show.
+/// Returns the value of any layer; without one, what the terminal and the locale of `environment` can show.
 pub(super) fn ascii(
     flags: &Flags,
     sources: &Sources,
@@ -58,7 +59,7 @@ pub(super) fn ascii(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
 }
 
-/// The setting of any layer; without one, a terminal that cannot place its cursor gets lines.
+/// Returns the value of any layer; without one, true for a terminal that cannot place its cursor.
 pub(super) fn plain(
     flags: &Flags,
     sources: &Sources,
@@ -72,17 +73,18 @@ pub(super) fn plain(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(by_terminal))
 }
 
-/// Whether a setting has chosen it, and not the locale.
+/// Whether a setting or the terminal decided, and not the locale.
 pub(super) fn is_chosen(ascii: &Sourced<bool>) -> bool {
     !LOCALE.contains(&ascii.origin.name)
 }
 
-/// A variable of the environment that is not empty.
+/// Returns a variable of the environment, unless it is empty.
 fn variable<'a>(environment: &'a [(OsString, OsString)], name: &'static str) -> Option<Sourced<Cow<'a, str>>> {
     let (_, value) = environment.iter().find(|(key, value)| key == OsStr::new(name) && !value.is_empty())?;
     Some(Sourced { value: value.to_string_lossy(), origin: Origin { name, layer: Layer::Environment } })
 }
 
+/// Returns whether the terminal and the locale allow only ASCII.
 pub(super) fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<bool> {
     let variable = |name| variable(environment, name);
     let is_plain = |terminal: &str| PLAIN_TERMINALS.contains(&terminal) || is_dec(terminal);
@@ -92,12 +94,12 @@ pub(super) fn from_terminal(environment: &[(OsString, OsString)]) -> Sourced<boo
     }
     match LOCALE.into_iter().find_map(variable) {
         Some(locale) => locale.map(|locale| !is_utf8(&locale)),
-        // The C locale, which knows ASCII and nothing else.
+        // The C locale, which has only ASCII.
         None => Sourced { value: true, origin: Origin { name: "LANG", layer: Layer::Absent } },
     }
 }
 
-/// Whether a locale such as `en_GB.UTF-8@euro` has UTF-8 as its characters. macOS writes the characters alone.
+/// Whether a locale such as `en_GB.UTF-8@euro` uses UTF-8. macOS writes the character set alone.
 fn is_utf8(locale: &str) -> bool {
     let without_modifier = locale.split('@').next().unwrap_or_default();
     let characters = without_modifier.rsplit('.').next().unwrap_or_default();
@@ -118,7 +120,7 @@ mod tests {
     type Case = (&'static [(&'static str, &'static str)], bool, &'static str);
 
     #[test]
-    fn the_strongest_variable_of_the_locale_that_is_not_empty_decides() {
+    fn the_first_variable_of_the_locale_that_is_not_empty_decides() {
         let cases: [Case; 11] = [
             (&[("LANG", "en_GB.UTF-8")], false, "LANG in the environment"),
             (&[("LANG", "C.utf8@x"), ("LC_CTYPE", ""), ("LC_ALL", "")], false, "LANG in the environment"),

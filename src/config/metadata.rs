@@ -1,5 +1,6 @@
-//! gRPC metadata that goes with every call, from `TEMPORAL_GRPC_META_*` and from a profile, by the rules of Temporal's own
-//! tools: `TEMPORAL_GRPC_META_X_TEAM` is `x-team`, and an empty variable removes what the profile says. Values may be secrets.
+//! gRPC metadata of every call, from `TEMPORAL_GRPC_META_*` and from a profile, by the rules of Temporal's own tools:
+//! `TEMPORAL_GRPC_META_X_TEAM` sets `x-team`, and an empty variable removes an entry of the profile. Values may be
+//! secrets.
 
 use std::{
     collections::BTreeMap,
@@ -10,18 +11,18 @@ use secrecy::SecretString;
 
 use super::foreign;
 
-/// How the variables begin.
+/// The prefix of the variables.
 pub(super) const PREFIX: &str = "TEMPORAL_GRPC_META_";
 
 /// The metadata, by its names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Metadata {
     pub(super) entries: BTreeMap<String, SecretString>,
-    /// Why some of it is not sent.
+    /// The reasons why entries are not sent.
     pub(super) notices: Vec<String>,
 }
 
-/// The metadata of the environment over that of the profile.
+/// Collects the metadata; the environment overrides the profile.
 pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<String, String>) -> Metadata {
     let mut metadata = Metadata::default();
     let profile = profile.iter().map(|(name, value)| Entry {
@@ -31,7 +32,7 @@ pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<S
     });
     let mut all = metadata.by_key(profile);
     let mut variables: Vec<_> = environment.iter().filter_map(|(name, value)| variable(name, value)).collect();
-    // Of names that differ only in case, the one in capital letters decides: it is the documented form.
+    // If names differ only in case, the one in capital letters decides: it is the documented form.
     variables.sort_by(|a, b| a.origin.cmp(&b.origin));
     all.extend(metadata.by_key(variables));
     for (key, Entry { origin, value, .. }) in all {
@@ -44,17 +45,17 @@ pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<S
     metadata
 }
 
-/// One name and value as a layer has them.
+/// A name and value of one layer.
 struct Entry<'v> {
-    /// The name that gRPC gets.
+    /// The name that is sent.
     key: String,
     origin: String,
-    /// `None`: it is not text.
+    /// `None`: the value is not text.
     value: Option<&'v str>,
 }
 
 impl Metadata {
-    /// The entries of one layer, the first of each key; a later one with another value gets a notice.
+    /// Returns the first entry of each key in one layer. A later one with another value causes a notice.
     fn by_key<'v>(&mut self, entries: impl IntoIterator<Item = Entry<'v>>) -> BTreeMap<String, Entry<'v>> {
         let mut by_key: BTreeMap<String, Entry<'v>> = BTreeMap::new();
         for entry in entries {
@@ -82,7 +83,7 @@ fn key_of(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Headers that HTTP/2 forbids, and those that the connection itself sets.
+/// Headers that HTTP/2 forbids, and headers that the connection itself sets.
 const OF_THE_CONNECTION: [&str; 11] = [
     "connection",
     "content-encoding",
@@ -97,11 +98,11 @@ const OF_THE_CONNECTION: [&str; 11] = [
     "user-agent",
 ];
 
-/// The value, if gRPC can carry it under that name.
+/// Returns the value if gRPC can send it under that name, or the reason why not.
 fn checked<'v>(key: &str, value: Option<&'v str>) -> Result<&'v str, &'static str> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
     if key.is_empty() || !key.bytes().all(fits) {
-        return Err("its name is not one of gRPC metadata");
+        return Err("its name is not a valid name of gRPC metadata");
     }
     if key.ends_with("-bin") || key.starts_with("grpc-") {
         return Err("metadata that begins with grpc- or ends with -bin is not supported");
@@ -112,7 +113,7 @@ fn checked<'v>(key: &str, value: Option<&'v str>) -> Result<&'v str, &'static st
     let value = value.unwrap_or("\u{fffd}").trim();
     if foreign::is_placeholder(value) {
         return Err(
-            "its value is still the placeholder of a template, such as $TOKEN or <token>, and nothing is expanded",
+            "its value is still a template's placeholder, such as $TOKEN or <token>, and variables are not expanded",
         );
     }
     if value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grpc_cannot_carry_is_told_without_its_value() {
+    fn what_grpc_cannot_carry_is_reported_without_its_value() {
         for (name, value) in
             [("X_BIN", "hunter2"), ("GRPC_TIMEOUT", "hunter2"), ("", "hunter2"), ("Ä", "hunter2"), ("X", "hunter2\n1")]
         {

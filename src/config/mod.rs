@@ -1,12 +1,23 @@
 //! The settings, read once and validated: flags over environment over a `.env` file over the settings
 //! file over a profile of Temporal's own over defaults.
 //!
-//! Nothing here changes the environment, writes a file or opens a connection, and no message or `Debug` output carries
-//! a secret. The rest of the program takes [`Settings`] and never reads a variable itself.
+//! | file | role |
+//! | --- | --- |
+//! | `load` | loads the layers, one step each, then every setting |
+//! | `sources`, `layer`, `layer_files` | the layers, and which of them decides |
+//! | `dot_env`, `settings_file`, `profile` | one layer each |
+//! | `choice`, `values`, `names` | the sources of one setting, its value, its names |
+//! | `address`, `security`, `encryption`, `proxy`, `metadata`, `paths`, `folders`, `look` | groups of settings |
+//! | `foreign` | what other programs put into the environment |
+//! | `effective`, `shown`, `sourced` | all settings with their origins, and how `config` shows them |
+//! | `needs`, `notices`, `error` | the settings that a command needs; notices and mistakes about them |
 //!
-//! Two names for the same thing must agree within a layer; a higher layer overrides a lower one as a whole; an empty
-//! variable is unset. What is understood but impossible in this version is an error where ignoring it would weaken
-//! protection, and a notice otherwise.
+//! Nothing here changes the environment, writes a file or opens a connection, and no message or `Debug` output contains
+//! a secret. The rest of the program uses [`Settings`] and never reads a variable itself.
+//!
+//! Two names of the same setting must agree within a layer; a higher layer overrides a lower one as a whole; an empty
+//! variable is unset. A setting that this version cannot follow is an error if ignoring it would weaken protection, and
+//! a notice otherwise.
 
 mod address;
 mod choice;
@@ -61,75 +72,75 @@ use crate::{
     temporal::{Codec, Proxy, Transport},
 };
 
-/// The namespace where nobody names one.
+/// The default namespace.
 pub const DEFAULT_NAMESPACE: &str = "default";
-/// The task queue where nobody names one.
+/// The default task queue.
 pub const DEFAULT_TASK_QUEUE: &str = "inventory-task-queue";
-/// The check interval where nobody names one.
+/// The default time between checks of a database that cannot be watched.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a server may take to answer where nobody says.
+/// The default time to wait for the server's answer.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Everything that can be set from outside, valid.
+/// All settings, valid.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The Temporal server.
     pub address: Address,
-    /// Whether the connection is one with TLS, and by which certificates.
+    /// Whether the connection uses TLS, and with which certificates.
     pub transport: Transport,
-    /// Sent with every call.
+    /// The API key that is sent with every call.
     pub api_key: Option<SecretString>,
-    /// gRPC metadata that is sent with every call, by its names.
+    /// The names and values of gRPC metadata that is sent with every call.
     pub metadata: Vec<(String, SecretString)>,
-    /// The HTTP proxy that the server is reached through; `None` on this machine.
+    /// The HTTP proxy of the connection; always `None` for a server on this machine.
     pub proxy: Option<Proxy>,
-    /// The notice about a proxy that is named and not used.
+    /// The notice about a proxy that is named but not used.
     pub unused_proxy: Option<String>,
-    /// How long a server may take to answer: 1 second to a day.
+    /// The time to wait for the server's answer: 1 second to a day.
     pub connect_timeout: Duration,
-    /// Encrypts what Temporal stores; `None`: it is stored as it is.
+    /// Encrypts what Temporal stores; `None`: payloads are stored in plain text.
     pub codec: Option<Codec>,
-    /// What callers of the codec server must know.
+    /// The token that callers of the codec server must send.
     pub codec_token: Option<SecretString>,
-    /// Where a worker's Prometheus page is.
+    /// The address of a worker's Prometheus endpoint.
     pub metrics: Option<ListenAddress>,
     /// The namespace: not empty, at most 1000 bytes, no control characters.
     pub namespace: String,
     /// The task queue, with the limits of the namespace.
     pub task_queue: String,
-    /// Where the stock is kept.
+    /// The database of the stock.
     pub database: Database,
-    /// The time between looks at a database that cannot be watched: 1 second to a day.
+    /// The time between checks of a database that cannot be watched: 1 second to a day.
     pub check_interval: Duration,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.
     pub temporal_cli: Option<PathBuf>,
-    /// One line per event instead of a screen.
+    /// Whether to print one line per event instead of a screen.
     pub plain: bool,
     /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
     pub web_ui: Option<String>,
-    /// How the screen is to look at first.
+    /// The initial appearance of the screen.
     pub look: Appearance,
-    /// No setting says whether to use ASCII, and the locale allows more: the terminal is asked.
+    /// Whether to ask the terminal if it needs ASCII: no setting decides, and the locale allows more.
     pub probe_width: bool,
-    /// This program's folder for state, not yet made.
+    /// This program's folder for state, not yet created.
     pub state_dir: PathBuf,
-    /// This program's folder for what can be fetched again, not yet made.
+    /// This program's folder for files that can be downloaded again, not yet created.
     pub cache_dir: PathBuf,
-    /// A folder for state and cache in a folder for temporary files, when there is no usable home folder. Make it with
-    /// [`private`] before anything is written to it.
+    /// The temporary folder for state and cache, if there is no usable home folder. Create it with [`private`] before
+    /// writing to it.
     pub private_folder: Option<PathBuf>,
-    /// Sentences for the log and standard error: what is dangerous, or was understood but has no effect.
+    /// Sentences for the log and standard error about settings that are dangerous or have no effect.
     pub notices: Vec<String>,
     /// See [`Settings::child_flags`].
     connection_flags: [Vec<OsString>; 2],
-    /// A layer below the flags says that there is no TLS, so a child reads it there, with what is beside it.
+    /// Whether a layer below the flags turns TLS off. A child reads that layer itself.
     plaintext_is_set: bool,
 }
 
-/// What the command line says; every field overrides all other layers. An empty flag is an error, not unset.
+/// The flags of the command line, which override all layers. An empty flag is an error, not unset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--address`
@@ -171,7 +182,8 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Those that say how to connect beyond where, as they were written: in general, and with TLS.
+    /// Returns the flags of the connection except its address, as they were written: the general ones, and those for
+    /// TLS.
     fn of_connection(&self) -> [Vec<OsString>; 2] {
         let texts = [("--server-name=", &self.server_name), ("--insecure-skip-verify=", &self.insecure_skip_verify)];
         let paths = [
@@ -194,11 +206,10 @@ fn joined(flag: &str, value: &OsStr) -> OsString {
 }
 
 impl Settings {
-    /// The settings without their origins; see [`Effective::load`].
+    /// Loads the settings without their origins; see [`Effective::load`].
     ///
     /// # Errors
-    ///
-    /// Those of [`Effective::load`], and the keys of payload encryption are not at hand.
+    /// The first mistake in a setting, or a key of payload encryption is missing.
     pub fn load(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -208,21 +219,21 @@ impl Settings {
         Effective::load(flags, environment, dot_env, current_dir)?.try_into()
     }
 
-    /// The private folder, if `path` is in it: it must be made before `path` is used.
+    /// Returns the private folder if `path` is in it. It must be created before `path` is used.
     #[must_use]
     pub fn private_folder_around(&self, path: &Path) -> Option<&Path> {
         self.private_folder.as_deref().filter(|folder| path.starts_with(folder))
     }
 
-    /// The flags that a child of this process needs to connect as this one does, beyond where. What the environment and the
-    /// files say, it reads itself; what that came to here is said once more, as a flag for the address overrides what was
-    /// written beside it there.
+    /// Returns the flags that a child process needs to connect as this one does, except the address. It reads the
+    /// environment and the files itself. TLS and encryption are repeated as flags, because the child's flag for the
+    /// address overrides what depends on the address in the files.
     #[must_use]
     pub fn child_flags(&self) -> Vec<OsString> {
         let [general, of_tls] = &self.connection_flags;
         let encrypt = OsString::from(format!("--encrypt-payload={}", self.codec.is_some()));
         let tls = match &self.transport {
-            // A flag would override the API key that is beside the refusal.
+            // A flag would override the API key of the layer that turns TLS off.
             Transport::Plaintext if self.plaintext_is_set => Vec::new(),
             Transport::Plaintext => vec![OsString::from("--tls=false")],
             Transport::Tls(_) => [vec![OsString::from("--tls=true")], of_tls.clone()].concat(),

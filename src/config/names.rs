@@ -1,17 +1,17 @@
-//! The names of the settings: one table that lookup, messages, help and tests share. It reads nothing.
+//! The names of the settings: one table for lookup, messages, help and tests.
 
-/// A setting that the environment or a `.env` file may carry.
+/// A setting of the environment or a `.env` file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     /// The name as it is written in the environment.
     pub name: &'static str,
-    /// What it means, in one line without a full stop.
+    /// Its meaning, in one line without a full stop.
     pub meaning: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
 }
 
-/// What a key of the settings file takes.
+/// The kind of value that a key of the settings file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -23,34 +23,36 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileKey {
     pub(super) key: &'static str,
-    /// The same in the environment.
+    /// The name in the environment.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
 }
 
-/// Names of the server's address, most preferred first. They are aliases: set in one layer, they must agree.
+/// Names of the server's address, most preferred first. They are aliases: if one layer sets several, they must agree.
 pub const SERVER: [&str; 4] = ["TEMPORAL_ADDRESS", "TEMPORAL_URL", "TEMPORAL_HOST_URL", "TEMPORAL_HOST"];
-/// Names of the task queue; the last is left over from a sibling demo.
+/// Names of the task queue. The last is left over from a sibling demo.
 pub const QUEUE: [&str; 3] = ["TASKQUEUE", "TEMPORAL_TASK_QUEUE", "TRANSFER_MONEY_TASK_QUEUE"];
-/// Names the wish not to read a `.env` file; obeyed in the environment only.
+/// Name of the setting that excludes the `.env` file. It has an effect only in the environment.
 pub(super) const NO_ENV_FILE: &str = "IDEMPOTENCE_NO_ENV_FILE";
-/// Names that describe the `MySQL` store.
+/// Names of the `MySQL` store's settings.
 pub const MYSQL: [&str; 4] = ["MYSQL_HOST", "MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"];
 
-/// Names of the client certificate's file, of its key's, and of that of the authority that signs the server's: ours, those
-/// of Temporal's own tools, and last the names that hold the text itself instead of a path.
+/// Names of the client certificate: ours, then those of Temporal's own tools; the last is for the text itself instead
+/// of the path of its file.
 pub const TLS_CERT: [&str; 3] = ["TEMPORAL_TLS_CERT", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA"];
+/// Names of the client certificate's key, in the same order.
 pub const TLS_KEY: [&str; 3] = ["TEMPORAL_TLS_KEY", "TEMPORAL_TLS_CLIENT_KEY_PATH", "TEMPORAL_TLS_CLIENT_KEY_DATA"];
+/// Names of the certificate of the authority that signs the server's, in the same order.
 pub const ROOT_CA: [&str; 3] =
     ["TEMPORAL_SERVER_ROOT_CA_CERT", "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_SERVER_CA_CERT_DATA"];
-/// Names of the name in the server's certificate.
+/// Names of the host name to verify in the server's certificate.
 pub const SERVER_NAME: [&str; 2] = ["TEMPORAL_SERVER_NAME", "TEMPORAL_TLS_SERVER_NAME"];
-/// Names of the wish to take any certificate.
+/// Names of the setting that accepts any certificate.
 pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"];
-/// All names of which several mean one thing.
+/// All groups of names that are aliases of each other.
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
-/// What the settings file may hold, in the order in which `idempotence config` prints it.
+/// The keys of the settings file, in the order in which `idempotence config` prints them.
 pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
@@ -77,7 +79,7 @@ pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("plain", "IDEMPOTENCE_PLAIN", Kind::Truth),
 ];
 
-/// Every name that this program understands, in the order in which help prints them.
+/// Every name that this program understands, grouped by topic.
 pub const NAMES: [Name; 51] = [
     Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
     Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
@@ -89,10 +91,10 @@ pub const NAMES: [Name; 51] = [
     Name::new("TRANSFER_MONEY_TASK_QUEUE", "the same as TASKQUEUE, left over from a sibling demo"),
     Name::new(
         "TEMPORAL_PROFILE",
-        "the profile in Temporal's own temporal.toml to take the rest from (default \"default\")",
+        "the profile in Temporal's own temporal.toml that supplies everything not set (default \"default\")",
     ),
-    Name::new("TEMPORAL_CONFIG_FILE", "Temporal's own temporal.toml, where it is not in its usual folder"),
-    Name::new("TEMPORAL_TLS", "true for TLS, false for none; a certificate or an API key means true"),
+    Name::new("TEMPORAL_CONFIG_FILE", "the path of Temporal's own temporal.toml (default: in its usual folder)"),
+    Name::new("TEMPORAL_TLS", "true to use TLS, false for none; a certificate or an API key implies true"),
     Name::new("TEMPORAL_TLS_CERT", "file of the client certificate for mutual TLS"),
     Name::new("TEMPORAL_TLS_CLIENT_CERT_PATH", "the same as TEMPORAL_TLS_CERT"),
     Name::new("TEMPORAL_TLS_CLIENT_CERT_DATA", "the client certificate itself"),
@@ -104,40 +106,43 @@ pub const NAMES: [Name; 51] = [
     Name::new("TEMPORAL_TLS_SERVER_CA_CERT_DATA", "the authority's certificate itself"),
     Name::new("TEMPORAL_SERVER_NAME", "the name to verify in the server's certificate (default: the host)"),
     Name::new("TEMPORAL_TLS_SERVER_NAME", "the same as TEMPORAL_SERVER_NAME"),
-    Name::new("TEMPORAL_INSECURE_SKIP_VERIFY", "true to take any certificate of the server; never with an API key"),
+    Name::new(
+        "TEMPORAL_INSECURE_SKIP_VERIFY",
+        "true to accept any server certificate (testing only); never with an API key",
+    ),
     Name::new("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "the same as TEMPORAL_INSECURE_SKIP_VERIFY"),
-    Name::secret("TEMPORAL_API_KEY", "the API key for Temporal Cloud; means TLS"),
-    Name::new("IDEMPOTENCE_CONNECT_TIMEOUT", "seconds that a server may take to answer (default 5)"),
+    Name::secret("TEMPORAL_API_KEY", "the API key for Temporal Cloud; implies TLS"),
+    Name::new("IDEMPOTENCE_CONNECT_TIMEOUT", "seconds to wait for the server's answer (default 5)"),
     Name::new("ENCRYPT_PAYLOAD", "true to encrypt what Temporal stores (default false)"),
-    Name::new("DATACONVERTER_ENCRYPTION_KEY_ID", "id of the key that encrypts; an id, never the key itself"),
-    Name::secret("IDEMPOTENCE_ENCRYPTION_KEYS", "the keys as ID:BASE64, several with commas between"),
+    Name::new("DATACONVERTER_ENCRYPTION_KEY_ID", "id of the key that encrypts; never the key itself"),
+    Name::secret("IDEMPOTENCE_ENCRYPTION_KEYS", "the keys as ID:BASE64, separated by commas"),
     Name::new(
         "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
         "the file of the keys (default: encryption-keys.toml beside the settings file)",
     ),
-    Name::new("IDEMPOTENCE_REFUSE_PLAINTEXT", "true to read no payload that is not encrypted (default false)"),
+    Name::new("IDEMPOTENCE_REFUSE_PLAINTEXT", "true to reject payloads that are not encrypted (default false)"),
     Name::new(
         "IDEMPOTENCE_INSECURE_SAMPLE_KEY",
-        "true for the key of Temporal's public samples, which protects nothing",
+        "true to use the key of Temporal's public samples, which protects nothing",
     ),
-    Name::new("TEMPORAL_CODEC_ENDPOINT", "a codec server of other programs; refused unless ENCRYPT_PAYLOAD is true"),
-    Name::secret("TEMPORAL_CODEC_AUTH", "what that codec server must be told; not used"),
-    Name::secret("IDEMPOTENCE_CODEC_TOKEN", "what callers of the codec server must know"),
+    Name::new("TEMPORAL_CODEC_ENDPOINT", "the codec server of other programs; refused unless ENCRYPT_PAYLOAD is true"),
+    Name::secret("TEMPORAL_CODEC_AUTH", "the authorization for that codec server; not used"),
+    Name::secret("IDEMPOTENCE_CODEC_TOKEN", "the token that callers of the codec server must send"),
     Name::new("IDEMPOTENCE_METRICS", "a worker's Prometheus endpoint, as PORT (of this machine only) or HOST:PORT"),
-    Name::new("DATABASE", "the JSON file that holds the stock"),
+    Name::new("DATABASE", "the JSON file of the stock"),
     Name::new(
         "CHECK_TRANSFER_TASKQUEUE_TIMER",
-        "seconds between looks at a database that cannot be watched (default 1)",
+        "seconds between checks of a database that cannot be watched (default 1)",
     ),
     Name::new("LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
-    Name::new("TEMPORAL_CLI", "the Temporal command-line program that serves as the embedded server"),
-    Name::new(NO_ENV_FILE, "true to read no .env file; obeyed in the environment only (default false)"),
+    Name::new("TEMPORAL_CLI", "the temporal program that runs the embedded server"),
+    Name::new(NO_ENV_FILE, "true to skip the .env file; only in the environment (default false)"),
     Name::new("TEMPORAL_UI_URL", "the address of Temporal's Web UI (default: the dev server's or Temporal Cloud's)"),
     Name::new("IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
-    Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: as the locale and the terminal are)"),
-    Name::new("IDEMPOTENCE_STILL", "true for a screen on which nothing moves without need (default false)"),
-    Name::new("IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: as TERM says)"),
-    Name::new("NO_COLOR", "anything: the theme mono, where no other is named"),
+    Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: from the locale and the terminal)"),
+    Name::new("IDEMPOTENCE_STILL", "true to reduce motion (default false)"),
+    Name::new("IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: from TERM)"),
+    Name::new("NO_COLOR", "any value: the theme mono, unless another is named"),
     Name::new("MYSQL_HOST", "host of the MySQL store (not available yet)"),
     Name::new("MYSQL_DATABASE", "database of the MySQL store (not available yet)"),
     Name::new("MYSQL_USER", "user of the MySQL store (not available yet)"),
@@ -160,12 +165,12 @@ impl FileKey {
     }
 }
 
-/// The table's own copy of `name`, or `None` for a name that this program does not know.
+/// Returns the name in [`NAMES`] that equals `name`; `None` if it is unknown.
 pub(super) fn known(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|entry| entry.name == name).map(|entry| entry.name)
 }
 
-/// Whether `name`, a variable, a flag or a key of the settings file, sets what is shown as `key`.
+/// Whether `name`, a variable, a flag or a key of the settings file, sets the setting `key`.
 pub(super) fn is_key_of(key: &str, name: &str) -> bool {
     let variable = KEYS.iter().find(|entry| entry.key == key).map_or(key, |entry| entry.name);
     let is_flag = || name.strip_prefix("--").is_some_and(|flag| flag.replace('-', "_") == key);
@@ -173,7 +178,7 @@ pub(super) fn is_key_of(key: &str, name: &str) -> bool {
     name == key || name == variable || is_flag() || is_alias()
 }
 
-/// The names of secrets, which no other program needs to get.
+/// Returns the names of secrets, which are removed from the environment of child processes.
 pub fn secrets() -> impl Iterator<Item = &'static str> {
     NAMES.iter().filter(|entry| entry.secret).map(|entry| entry.name)
 }

@@ -1,4 +1,4 @@
-//! Which settings a command needs. A mistake in one that it does not need must not stop it.
+//! The parts of the settings that a command needs. A mistake in another part must not stop it.
 
 use super::error::SettingsError;
 use super::names::{KEYS, QUEUE};
@@ -10,45 +10,45 @@ use Area::{CodecServer, Connection, Database, Encryption, Files, Look, Program, 
 pub enum Area {
     /// The settings file as a whole.
     Files,
-    /// The server, and how to connect to it.
+    /// The connection to the server.
     Connection,
     /// The task queue.
     TaskQueue,
     /// Payload encryption and its keys.
     Encryption,
-    /// What only a codec server uses.
+    /// Settings of the codec server.
     CodecServer,
     /// The database.
     Database,
     /// The program of the embedded server.
     Program,
-    /// What only workers obey.
+    /// Settings of workers.
     Worker,
-    /// How the screen looks.
+    /// The screen and the log.
     Look,
 }
 
 impl Area {
     /// Every part.
     pub const ALL: &[Self] = &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Look];
-    /// What the dashboard needs.
+    /// The parts that the dashboard needs.
     pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Look];
-    /// What a demo needs: it has no screen.
+    /// The parts that a demo needs, which has no screen.
     pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker];
-    /// What a worker needs.
+    /// The parts that a worker needs.
     pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker];
-    /// What the start of an order needs.
+    /// The parts that sending an order needs.
     pub const START: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database];
-    /// What the embedded server needs: it sends no payload.
+    /// The parts that the embedded server needs, which sends no payload.
     pub const SERVER: &[Self] = &[Files, Connection, Program];
-    /// What a codec server needs: it connects to no Temporal server.
+    /// The parts that a codec server needs, which does not connect to a Temporal server.
     pub const CODEC_SERVER: &[Self] = &[Files, Encryption, CodecServer];
-    /// What a command for the database alone needs.
+    /// The parts that a command for the database alone needs.
     pub const STORE: &[Self] = &[Files, Database];
-    /// What a command for keys needs.
+    /// The parts that a command for keys needs.
     pub const KEYS: &[Self] = &[Files, Encryption];
 
-    /// The part that the setting `name` belongs to.
+    /// Returns the part that the setting `name` belongs to.
     pub(super) fn of(name: &str) -> Self {
         match name {
             "IDEMPOTENCE_NO_ENV_FILE" => Files,
@@ -71,15 +71,15 @@ impl Area {
         }
     }
 
-    /// The part that the flag of this name belongs to, written with underscores as in the settings file.
+    /// Returns the part that a flag belongs to. The flag is written with underscores, as in the settings file.
     #[must_use]
     pub fn of_flag(flag: &str) -> Self {
-        // The only other flag is that for the file `.env`.
+        // The only other flag is `--no-env-file`.
         KEYS.iter().find(|key| key.key == flag).map_or(Files, |key| Self::of(key.name))
     }
 }
 
-/// The mistakes found while the settings are read, in that order.
+/// The mistakes in the settings, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<(Area, SettingsError)>);
 
@@ -88,7 +88,7 @@ impl Problems {
         self.0.push((area, error));
     }
 
-    /// The value; after a mistake, what stands for it in commands that do not need it.
+    /// Returns the value. After a mistake, returns the default, for commands that do not need the value.
     pub(super) fn or_else<T>(&mut self, area: Area, value: Result<T, SettingsError>, default: impl FnOnce() -> T) -> T {
         value.unwrap_or_else(|error| {
             self.add(area, error);
@@ -104,7 +104,7 @@ impl Problems {
         self.0.iter().map(|(_, error)| error)
     }
 
-    /// The first mistake in one of the parts `needed`.
+    /// Returns the first mistake in one of the parts `needed`.
     pub(super) fn first_of(self, needed: &[Area]) -> Option<SettingsError> {
         self.0.into_iter().find(|(area, _)| needed.contains(area)).map(|(_, error)| error)
     }

@@ -1,9 +1,9 @@
-//! Sentences about settings that are dangerous, or were understood but change nothing. Names only, never the values of
-//! settings that may be secret.
+//! Notices: sentences about settings that are dangerous or have no effect. They never contain the value of a setting
+//! that may be a secret.
 
 use super::needs::Area;
 
-/// Notices, each with the parts of the settings that it is about: a command that needs none of them does not show it.
+/// Notices, each with the parts of the settings that it is about. A command that needs none of these does not show it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notices(Vec<(Vec<Area>, String)>);
 
@@ -20,14 +20,14 @@ impl Notices {
         self.0.extend(other.0);
     }
 
-    /// One about several parts; none if it is about none.
+    /// Adds a notice about several parts, unless `areas` is empty.
     pub(super) fn add_about(&mut self, areas: Vec<Area>, text: String) {
         if !areas.is_empty() {
             self.0.push((areas, text));
         }
     }
 
-    /// Those about one of the parts `needed`.
+    /// Returns the notices about the parts `needed`.
     pub(super) fn about(&self, needed: &[Area]) -> Vec<String> {
         let is_needed = |areas: &[Area]| areas.iter().any(|area| needed.contains(area));
         self.0.iter().filter(|(areas, _)| is_needed(areas)).map(|(_, text)| text.clone()).collect()

@@ -1,5 +1,4 @@
-//! Paths among the settings: the database and the Temporal program. Looks at the file system to choose, but changes
-//! nothing.
+//! The paths among the settings: the database and the Temporal program. Reads the file system but changes nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +9,21 @@ use super::sources::Sources;
 use crate::error_text::quoted;
 use crate::store;
 
-/// The document's name in its folder.
+/// The file name of the document.
 const DOCUMENT: &str = "inventory.json";
-/// A larger file is not a document of ours.
+/// The size of the largest document, in bytes. A larger file is not ours.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
-/// Where the stock is kept.
+/// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
     /// The JSON document; the file itself need not exist.
     pub path: PathBuf,
-    /// Whether somebody named it, so that it is not the default.
+    /// Whether a layer names it; otherwise it is the default.
     pub explicit: bool,
 }
 
-/// The database that `flag` or `DATABASE` names, else the usual one.
+/// Returns the database that `flag` or `DATABASE` names, or the usual one.
 pub(super) fn database(
     flag: Option<&Path>,
     sources: &Sources,
@@ -46,7 +45,7 @@ pub(super) fn database(
     Ok(file)
 }
 
-/// Refuses a folder. A trailing slash says folder too, whether or not there is one yet.
+/// Refuses a folder. A trailing slash means a folder, whether or not it exists.
 fn a_file(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
     let says_folder = path.value.as_os_str().as_encoded_bytes().ends_with(b"/") || path.value.file_name().is_none();
     if says_folder || path.value.is_dir() {
@@ -55,8 +54,8 @@ fn a_file(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
     Ok(path)
 }
 
-/// Whether the text is a URL or a connection string, which may hold a password. Taken for a path, it would become folders
-/// in whatever project the current folder belongs to.
+/// Whether the text is a URL or a connection string, which may contain a password. As a path, it would create folders
+/// in the current folder, whatever project that belongs to.
 fn is_connection_string(text: &str) -> bool {
     const PASSWORDS: [&str; 4] = ["password=", "passwd=", "pass=", "pwd="];
     let compact = text.to_ascii_lowercase().replace(' ', "");
@@ -66,7 +65,7 @@ fn is_connection_string(text: &str) -> bool {
     text.contains("://") || holds_password || (has_marks && !is_clearly_a_path(text))
 }
 
-/// Whether the text begins as only a path does.
+/// Whether the text begins like a path and like nothing else.
 fn is_clearly_a_path(text: &str) -> bool {
     text.starts_with(['~', '$'])
         || (text.starts_with('/') && !text.starts_with("//"))
@@ -74,10 +73,10 @@ fn is_clearly_a_path(text: &str) -> bool {
         || text.starts_with("../")
 }
 
-/// Refuses what a variable with a name as common as `DATABASE` holds for other programs: a bare name, or a file of their
-/// own form.
+/// Refuses values that other programs expect in a variable with a common name such as `DATABASE`: a bare name, or a
+/// file in their own format.
 fn not_of_another_program(text: &str, origin: &Origin) -> Result<(), SettingsError> {
-    const FORMS: [&str; 6] = ["db", "db3", "sqlite", "sqlite3", "duckdb", "mdb"];
+    const EXTENSIONS: [&str; 6] = ["db", "db3", "sqlite", "sqlite3", "duckdb", "mdb"];
     let extension = Path::new(text).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let has_dot = Path::new(text).file_name().is_some_and(|name| name.to_string_lossy().contains('.'));
     let is_name = !has_dot && !is_clearly_a_path(text);
@@ -86,22 +85,22 @@ fn not_of_another_program(text: &str, origin: &Origin) -> Result<(), SettingsErr
             origin: origin.clone(),
             value: quoted(text),
             problem: format!(
-                "a bare name is what other programs call a database; for a file of that name in the current folder write \
-                 {}, else unset {} for this program or give --database FILE",
+                "a bare name usually means another program's database; for a file of that name in the current folder \
+                 write {}, otherwise unset {} for this program or use --database FILE",
                 quoted(&format!("./{text}")),
                 origin.name
             ),
         });
     }
-    let has_their_form = extension.is_some_and(|extension| FORMS.contains(&extension.as_str()));
-    if is_name || has_their_form || text.contains('?') {
+    let has_their_extension = extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()));
+    if is_name || has_their_extension || text.contains('?') {
         return Err(SettingsError::DatabaseOfAnotherProgram { origin: origin.clone() });
     }
     Ok(())
 }
 
-/// What a relative path is relative to: the settings file's own folder, so that it means the same wherever the program
-/// is started, and the current folder for everything else.
+/// Returns the folder that a relative path starts at: the folder of the settings file for a path in it, so that the
+/// path does not depend on the current folder, and the current folder for any other.
 pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     match &origin.layer {
         Layer::SettingsFile { file, .. } => file.parent().unwrap_or(current_dir),
@@ -109,14 +108,16 @@ pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     }
 }
 
-/// `database/inventory.json` if the current folder is a checkout of this project or already has such a database, else the
-/// one in the user's state folder: a folder `database` of another project is no place for files of ours.
+/// Returns `database/inventory.json` if the current folder is a checkout of this project or already has such a
+/// database, and otherwise the one in the user's state folder. A folder `database` of another project is not ours to
+/// write to.
 pub(super) fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
     let here = current_dir.join("database").join(DOCUMENT);
     if is_checkout(current_dir) || is_database(&here) { here } else { state_dir.join(DOCUMENT) }
 }
 
-/// Whether a database of this program is there: its journal, or a document of its form, which the original demo writes too.
+/// Whether a database of this program exists: its journal, or a document in its format, which the original demo writes
+/// too.
 fn is_database(document: &Path) -> bool {
     let mut journal = document.as_os_str().to_owned();
     journal.push(".journal");
@@ -124,15 +125,15 @@ fn is_database(document: &Path) -> bool {
     Path::new(&journal).is_file() || (small() && matches!(store::read_document(document), Ok(Some(_))))
 }
 
-/// Whether this is the project's own folder, with its folder `database`.
+/// Whether this is a checkout of this project, with its folder `database`.
 fn is_checkout(folder: &Path) -> bool {
     let manifest = || fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
     let ours = format!("name = \"{}\"", env!("CARGO_PKG_NAME"));
     folder.join("database").is_dir() && manifest().lines().any(|line| line.trim() == ours)
 }
 
-/// The Temporal program that `flag` or `TEMPORAL_CLI` names. A bare name is kept as it is, to be looked up in `PATH`;
-/// any other relative path is taken from where [`base`] says. Whether it exists is seen when it is needed.
+/// Returns the Temporal program that `flag` or `TEMPORAL_CLI` names. A bare name is kept, to be looked up in `PATH`;
+/// any other relative path starts at its [`base`]. Whether the program exists is checked when it is needed.
 pub(super) fn temporal_cli(
     flag: Option<&Path>,
     sources: &Sources,
@@ -146,7 +147,7 @@ pub(super) fn temporal_cli(
     Ok(Sourced { value: Some(path), origin })
 }
 
-/// The file that the setting `name` names, which has no flag.
+/// Returns the file that the setting `name` names, which has no flag.
 pub(super) fn named_file(
     sources: &Sources,
     name: &'static str,
@@ -156,7 +157,7 @@ pub(super) fn named_file(
     Ok(named.map(|Sourced { value, origin }| Sourced { value: base(&origin, current_dir).join(value), origin }))
 }
 
-/// The path that the flag or else the variable gives, checked but not yet absolute.
+/// Returns the path that the flag or the layers give, checked but not yet absolute.
 fn named(
     flag: Option<&Path>,
     flag_name: &'static str,
@@ -189,16 +190,16 @@ fn checked(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
     }
 }
 
-/// Why the text cannot be used as a path, whatever the setting.
+/// Returns why the text cannot be a path, whatever the setting.
 pub(super) fn problem_of(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         Some("it must not be empty; give a path or leave it unset")
     } else if text.contains(char::is_control) {
-        Some("it holds a control character; remove it")
+        Some("it contains a control character; remove it")
     } else if text.starts_with('~') {
-        Some("only a shell, and only without quotes, turns ~ into the home folder; write the path in full")
+        Some("~ is expanded only by a shell, and only without quotes; write the path in full")
     } else if text.starts_with('$') || ["${", "$(", "/$"].iter().any(|mark| text.contains(mark)) {
-        Some("only a shell expands variables, and here none did; write the path in full")
+        Some("variables are expanded only by a shell; write the path in full")
     } else if text.to_ascii_lowercase().starts_with("file:/") {
         Some("it is a URL; write the path without file://")
     } else {

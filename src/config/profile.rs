@@ -1,5 +1,5 @@
-//! The lowest layer: a profile of Temporal's own `temporal.toml`, which its command line and SDKs share. Which profile, and
-//! in which file, the layers above say.
+//! The lowest layer: a profile in Temporal's own `temporal.toml`, which its command line and SDKs share. The layers
+//! above name the profile and the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use super::{Address, Flags, names, paths, values};
 use crate::error_text::quoted_path;
 use crate::temporal;
 
-/// The profile that is taken where nobody names one, and that need not be there.
+/// The profile that is used if no layer names one. It need not exist.
 const DEFAULT: &str = "default";
 
-/// What the profile says, its file, and its name.
+/// The content of the profile, its file, and its name.
 #[derive(Default)]
 pub(super) struct ProfileLayer {
     values: Values,
@@ -28,22 +28,22 @@ pub(super) struct ProfileLayer {
     pub(super) metadata: BTreeMap<String, String>,
     /// `None`: there is no folder for it.
     pub(super) file: Option<LayerFile>,
-    /// `None`: nobody names one.
+    /// `None`: no layer names one.
     named: Option<Sourced<String>>,
 }
 
-/// What a profile says of security.
+/// Prefixes of a profile's settings of security.
 const SECURITY: [&str; 3] = ["TEMPORAL_TLS", "TEMPORAL_API_KEY", "TEMPORAL_CODEC_"];
 
 impl ProfileLayer {
-    /// Its name, whoever chose it.
+    /// Returns its name, which may be the default.
     pub(super) fn name(&self) -> Sourced<String> {
         let default = || Sourced::by_default("TEMPORAL_PROFILE", DEFAULT.to_owned());
         self.named.clone().unwrap_or_else(default)
     }
 
-    /// Leaves out what the profile says of security, where nobody asked for the profile and a layer above it names another
-    /// server: a key is for the server that it was written beside.
+    /// Removes the profile's settings of security if no layer names the profile but one names another server: a key
+    /// belongs to the server that it is listed with.
     fn keep_to_its_server(&mut self, sources: &Sources, flags: &Flags) -> Result<(), SettingsError> {
         let above =
             Choice::new(flags.address.as_deref(), "--address", &names::SERVER).named(sources, values::address)?;
@@ -105,7 +105,8 @@ fn read(
             let (known, origin) = (file.present.then(known), Box::new(origin));
             Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known })
         }
-        // Temporal's own tools need neither the file nor the profile "default"; but a file that is named was meant to be used.
+        // Temporal's own tools need neither the file nor the profile "default"; but a file that is named was meant to
+        // be used.
         (None, named) => {
             let unused = explicit.filter(|_| file.ignored.is_none()).map(|origin| unused(&origin, &file, &known()));
             sources.notices.extend(Area::Connection, unused);
@@ -114,7 +115,7 @@ fn read(
     }
 }
 
-/// Why nothing in the file that `origin` names is used.
+/// Returns the notice that nothing in the file that `origin` names is used.
 fn unused(origin: &Origin, file: &LayerFile, known: &str) -> String {
     let path = quoted_path(&file.path);
     if !file.present {

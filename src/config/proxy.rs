@@ -1,5 +1,5 @@
-//! The HTTP proxy that the environment names, by the rules of Temporal's own CLI: `HTTPS_PROXY` for every server beyond
-//! this machine, except those that `NO_PROXY` names. `ALL_PROXY` stands in for it. No message shows a proxy's password.
+//! The HTTP proxy that the environment names, by the rules of Temporal's own CLI: `HTTPS_PROXY`, or `ALL_PROXY`, for
+//! every server on another machine, except those that `NO_PROXY` names. No message shows a proxy's password.
 
 use std::{
     ffi::OsString,
@@ -19,14 +19,14 @@ use crate::temporal::Proxy;
 /// Names of the proxy, most preferred first.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Names of the hosts that are reached without it.
+/// Names of the list of hosts that need no proxy.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// The proxy for one server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProxyChoice {
     pub(super) proxy: Option<Sourced<Proxy>>,
-    /// Why one that is named is not used.
+    /// Why a named proxy is not used.
     pub(super) notice: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn choose(environment: &[(OsString, OsString)], address: &Address) ->
     }
 }
 
-/// The first of the names that is set to something, without quotes around it.
+/// Returns the first of the names that is set, and its value without quotes.
 fn first_of<'e>(environment: &'e [(OsString, OsString)], names: &[&'static str]) -> Option<(&'static str, &'e str)> {
     names.iter().find_map(|name| {
         let (_, value) = environment.iter().find(|(known, _)| known.as_os_str() == *name)?;
@@ -59,12 +59,12 @@ fn first_of<'e>(environment: &'e [(OsString, OsString)], names: &[&'static str])
 }
 
 fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
-    const FORM: &str = "it is not a proxy's address, as in http://HOST:PORT";
+    const FORM: &str = "it is not a proxy's address, such as http://HOST:PORT";
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     if !scheme.eq_ignore_ascii_case("http") {
-        return Err("only proxies of http:// are supported, which tunnel with CONNECT");
+        return Err("only http:// proxies are supported, which tunnel with CONNECT");
     }
-    // People write `\`, `#` and `/` in a login as they are, so the address begins after the last `@`.
+    // Users write `\`, `#` and `/` in a login unescaped, so the address begins after the last `@`.
     let (login, address) = rest.rsplit_once('@').map_or((None, rest), |(login, address)| (Some(login), address));
     let url = Url::parse(&format!("http://{address}")).map_err(|_| FORM)?;
     let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(FORM)?;
@@ -77,8 +77,8 @@ fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
     Ok(Proxy { origin: origin.to_string(), address: format!("{host}:{port}"), user })
 }
 
-/// Whether `NO_PROXY` names the host: by its name, a domain that it is in, its address, a network, or `*`; with a port, only
-/// that port.
+/// Whether `NO_PROXY` names the host: by its name, its domain, its address, its network, or `*`. An entry with a port
+/// is only for that port.
 fn is_excepted(list: &str, host: &str, port: u16) -> bool {
     let is_separator = |char: char| char.is_whitespace() || matches!(char, ',' | ';');
     list.split(is_separator).filter(|entry| !entry.is_empty()).any(|entry| {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_for_servers_beyond_this_machine() {
+    fn a_proxy_is_for_servers_on_other_machines() {
         let far = "myns.abcdf.tmprl.cloud:7233";
         for name in PROXIES {
             for (text, address) in [

@@ -1,8 +1,7 @@
-//! How the connection is secured: whether with TLS, by which certificates, and with which API key. Reads no content of any
-//! file; checks only that it could.
+//! The security of the connection: TLS, certificates and the API key. Checks that files can be opened, but reads none.
 //!
-//! Whatever needs TLS asks for it. A refusal (`TEMPORAL_TLS=false`) beside such a wish is a contradiction, and above it
-//! overrides it, so that a single command can be run without TLS on a machine whose files ask for it.
+//! A setting that needs TLS turns it on. `TEMPORAL_TLS=false` in the same layer or below contradicts such a setting,
+//! and in a layer above overrides it: so a single command can run without TLS although files turn it on.
 
 use std::fs::File;
 use std::io;
@@ -22,17 +21,17 @@ use crate::temporal::{ClientIdentity, Pem, PemSource, Tls, Transport, is_content
 
 const API_KEY: &str = "TEMPORAL_API_KEY";
 
-/// A certificate or key: the file that holds it, or the text itself.
+/// A certificate or key: its file, or the text itself.
 #[derive(Debug, Clone)]
 pub(super) enum Credential {
     File(PathBuf),
     Inline(SecretString),
 }
 
-/// What the settings say of security, each with where it comes from.
+/// The settings of security.
 #[derive(Debug, Clone)]
 pub(super) struct Security {
-    /// Whether the connection is one with TLS; the origin is what decided.
+    /// Whether the connection uses TLS. The origin is the setting that decided.
     pub(super) tls: Sourced<bool>,
     pub(super) cert: Option<Sourced<Credential>>,
     pub(super) key: Option<Sourced<Credential>>,
@@ -40,12 +39,12 @@ pub(super) struct Security {
     pub(super) server_name: Option<Sourced<String>>,
     pub(super) skip_verify: Sourced<bool>,
     pub(super) api_key: Option<Sourced<SecretString>>,
-    /// What was set, and is overridden by a refusal above it.
+    /// The settings that TLS being turned off in a layer above overrides.
     pub(super) overridden: Vec<Origin>,
 }
 
 impl Security {
-    /// Stands for these settings after a mistake in them; no connection is made with it.
+    /// Replaces these settings after a mistake in them; no connection is made with it.
     pub(super) fn off() -> Self {
         Self {
             tls: Sourced::by_default("TEMPORAL_TLS", false),
@@ -59,7 +58,11 @@ impl Security {
         }
     }
 
-    /// Reads and judges what is set, for a server at `target`.
+    /// Reads and checks the settings, for a server at `target`.
+    ///
+    /// # Errors
+    /// A value is wrong, two settings contradict each other, a file cannot be opened, or a remote server would be used
+    /// without a decision about TLS.
     pub(super) fn resolve(
         flags: &Flags,
         sources: &Sources,
@@ -73,12 +76,12 @@ impl Security {
         let truth = |flag: Option<&str>, flag_name, names: &[&'static str]| {
             Choice::new(flag, flag_name, names).named(sources, values::boolean)
         };
-        let refusal = truth(flags.tls.as_deref(), "--tls", &["TEMPORAL_TLS"])?;
+        let explicit = truth(flags.tls.as_deref(), "--tls", &["TEMPORAL_TLS"])?;
         let skip = truth(flags.insecure_skip_verify.as_deref(), "--insecure-skip-verify", &names::SKIP_VERIFY)?;
         let name = Choice::new(flags.server_name.as_deref(), "--server-name", &names::SERVER_NAME);
         let api_key = Choice::without_flag(&[API_KEY]).named(sources, values::api_key)?;
         let mut security = Self {
-            tls: refusal.clone().unwrap_or(Sourced::by_default("TEMPORAL_TLS", false)),
+            tls: explicit.clone().unwrap_or(Sourced::by_default("TEMPORAL_TLS", false)),
             cert: credential(flags.tls_cert.as_deref(), "--tls-cert", &names::TLS_CERT)?,
             key: credential(flags.tls_key.as_deref(), "--tls-key", &names::TLS_KEY)?,
             root_ca: credential(flags.server_root_ca_cert.as_deref(), "--server-root-ca-cert", &names::ROOT_CA)?,
@@ -87,19 +90,19 @@ impl Security {
             api_key: api_key.map(|key| key.map(SecretString::from)),
             overridden: Vec::new(),
         };
-        security.decide(refusal, target)?;
-        security.judge(target)?;
+        security.decide(explicit, target)?;
+        security.check(target)?;
         Ok(security)
     }
 
-    /// Whether a layer below the flags says that there is no TLS.
+    /// Whether a layer below the flags turns TLS off.
     pub(super) fn plaintext_is_set(&self) -> bool {
         !self.tls.value && !matches!(self.tls.origin.layer, Layer::Flag | Layer::Default)
     }
 
-    /// What needs TLS, most telling first. An API key asks for it too, and can do without: on this machine, where a service
-    /// mesh does the TLS, or where the user takes the risk.
-    fn wishes(&self, target: &Sourced<Target>) -> Vec<Origin> {
+    /// Returns the settings that turn TLS on, the clearest first. An API key is among them, although it can be sent
+    /// without TLS: on this machine, in a service mesh that adds TLS, or at the user's risk.
+    fn wanting_tls(&self, target: &Sourced<Target>) -> Vec<Origin> {
         fn origin<T>(set: Option<&Sourced<T>>) -> Option<Origin> {
             set.map(|set| set.origin.clone())
         }
@@ -110,23 +113,24 @@ impl Security {
         files.into_iter().chain(others).flatten().collect()
     }
 
-    fn decide(&mut self, said: Option<Sourced<bool>>, target: &Sourced<Target>) -> Result<(), SettingsError> {
-        let wishes = self.wishes(target);
-        match said {
+    /// Decides about TLS. `explicit` is the value of the setting itself.
+    fn decide(&mut self, explicit: Option<Sourced<bool>>, target: &Sourced<Target>) -> Result<(), SettingsError> {
+        let wanting = self.wanting_tls(target);
+        match explicit {
             Some(Sourced { value: false, origin: denied }) => {
-                let needs = |wish: &&Origin| wish.name != API_KEY && !denied.layer.is_above(&wish.layer);
-                if let Some(asked) = wishes.iter().find(needs) {
+                let contradicts = |origin: &&Origin| origin.name != API_KEY && !denied.layer.is_above(&origin.layer);
+                if let Some(asked) = wanting.iter().find(contradicts) {
                     return Err(SettingsError::TlsDenied { denied, asked: Box::new(asked.clone()) });
                 }
                 (self.cert, self.key, self.root_ca, self.server_name) = (None, None, None, None);
-                // A key that was written with TLS in mind does not go without it because of a refusal above.
+                // An API key of a layer below was set for a connection with TLS, so it is not sent without.
                 self.api_key.take_if(|key| denied.layer.is_above(&key.origin.layer));
                 self.skip_verify.value = false;
-                self.overridden = wishes.into_iter().filter(|wish| denied.layer.is_above(&wish.layer)).collect();
+                self.overridden = wanting.into_iter().filter(|origin| denied.layer.is_above(&origin.layer)).collect();
             }
             Some(_) => {}
             None => {
-                if let Some(origin) = wishes.into_iter().next() {
+                if let Some(origin) = wanting.into_iter().next() {
                     self.tls = Sourced { value: true, origin };
                 }
             }
@@ -134,7 +138,7 @@ impl Security {
         Ok(())
     }
 
-    fn judge(&self, target: &Sourced<Target>) -> Result<(), SettingsError> {
+    fn check(&self, target: &Sourced<Target>) -> Result<(), SettingsError> {
         let half = match (&self.cert, &self.key) {
             (Some(cert), None) => Some((cert, names::TLS_KEY[0])),
             (None, Some(key)) => Some((key, names::TLS_CERT[0])),
@@ -158,25 +162,25 @@ impl Security {
         }
     }
 
-    /// Sentences about what is dangerous or had no effect.
+    /// Returns sentences about settings that are dangerous or have no effect.
     pub(super) fn notices(&self, target: &Target) -> Vec<String> {
         let address = &target.address;
         let mut notices = Vec::new();
         if self.skip_verify.value {
             notices.push(format!(
-                "INSECURE: the certificate of {address} is not verified ({}), so whoever answers there can read and change \
-                 everything.",
+                "INSECURE: the certificate of {address} is not verified ({}), so any server that answers there can read and \
+                 alter all traffic.",
                 self.skip_verify.origin
             ));
             if let Some(root_ca) = &self.root_ca {
-                notices.push(format!("{} had no effect: nothing is verified.", root_ca.origin));
+                notices.push(format!("{} had no effect: the certificate is not verified.", root_ca.origin));
             }
         }
         if !self.tls.value && !address.is_loopback() {
             notices.push(format!("The connection to {address} is not encrypted: {} is false.", self.tls.origin));
             if let Some(key) = &self.api_key {
                 notices.push(format!(
-                    "INSECURE: everybody on the way to {address} can read the API key ({}), since {} is false.",
+                    "INSECURE: anyone on the network can read the API key that is sent to {address} ({}), since {} is false.",
                     key.origin, self.tls.origin
                 ));
             }
@@ -188,7 +192,7 @@ impl Security {
         notices
     }
 
-    /// What the connection is made of.
+    /// Returns the transport of the connection.
     pub(super) fn transport(&self) -> Transport {
         if !self.tls.value {
             return Transport::Plaintext;
@@ -211,7 +215,7 @@ fn pem(credential: &Sourced<Credential>) -> Pem {
     Pem { origin: credential.origin.to_string(), source }
 }
 
-/// The path that is named, or under a name of data the text itself.
+/// Returns the path that is named, or the text itself under a name for data.
 fn credential(
     choice: Choice<'_>,
     sources: &Sources,
@@ -233,7 +237,7 @@ fn is_data(name: &str) -> bool {
     name.ends_with("_DATA")
 }
 
-/// The value, unless it is the text itself instead of its path, or not a path.
+/// Returns the value, unless it is the text itself under a name for a path, or not a path.
 fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> {
     if is_data(found.origin.name) {
         return Ok(found.text.to_owned());
@@ -243,7 +247,7 @@ fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> 
     }
     match paths::problem_of(found.text) {
         None => Ok(found.text.to_owned()),
-        // The path of a key may be the key itself, cut into one line.
+        // The path of a key may be the key itself, in one line.
         Some(problem) if names::TLS_KEY.contains(&data) => {
             let value = "set (not shown)".to_owned();
             Err(SettingsError::Invalid { origin: found.origin.clone(), value, problem: problem.to_owned() })
@@ -252,12 +256,13 @@ fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> 
     }
 }
 
-/// `shows`: the path may stand in a message. That of a key may be the key itself, cut into one line.
+/// Checks that the file can be opened. `shows`: the path may appear in a message; the path of a key may be the key
+/// itself, in one line.
 fn readable(credential: &Sourced<Credential>, shows: bool) -> Result<(), SettingsError> {
     let Credential::File(path) = &credential.value else { return Ok(()) };
-    // The kind is asked first: opening a named pipe would wait for ever.
+    // The kind is checked first: opening a named pipe would block forever.
     let opened = path.metadata().and_then(|metadata| {
-        if metadata.is_file() { File::open(path).map(drop) } else { Err(io::Error::other("it is no regular file")) }
+        if metadata.is_file() { File::open(path).map(drop) } else { Err(io::Error::other("it is not a regular file")) }
     });
     let for_message = || {
         if shows {

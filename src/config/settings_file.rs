@@ -1,5 +1,5 @@
-//! Reads the settings file, which is TOML. Checks keys and types; what the values mean is the business of `values`, as
-//! for every layer. No error carries a value.
+//! Reads the settings file. Checks keys and types; `values` decides what the values mean, as for every layer. No error
+//! contains a value.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::{
     toml_table::{Document, Table},
 };
 
-/// Words in a key that speak of a secret.
-const SECRETS: [&str; 7] = ["key", "password", "passwd", "secret", "token", "credential", "credentials"];
+/// Words in the key of a secret.
+const SECRET_WORDS: [&str; 7] = ["key", "password", "passwd", "secret", "token", "credential", "credentials"];
 
 /// Reads the settings in `bytes`, the content of `file`.
 ///
@@ -49,15 +49,15 @@ fn value(table: Table<'_>, key: &FileKey) -> Result<Option<(String, usize)>, Sou
     })
 }
 
-/// The key that is written so, or what to write instead.
+/// Returns the key that is written so, or what to write instead.
 fn known(written: &str) -> Result<&'static FileKey, String> {
     if let Some(key) = KEYS.iter().find(|key| key.key == written) {
         return Ok(key);
     }
     let (shown, plain) = (quoted(written), written.to_lowercase().replace('-', "_"));
-    if plain.split('_').any(|word| SECRETS.contains(&word)) {
+    if plain.split('_').any(|word| SECRET_WORDS.contains(&word)) {
         return Err(format!(
-            "{shown} looks like a secret, and secrets do not belong in this file; set it in the environment, such as \
+            "{shown} looks like a secret, and secrets are not accepted in this file; set it in the environment, e.g. \
              TEMPORAL_API_KEY"
         ));
     }
@@ -68,7 +68,7 @@ fn known(written: &str) -> Result<&'static FileKey, String> {
     Err(format!("there is no key {shown}; the keys are {}", all.join(", ")))
 }
 
-/// The key that was most likely meant: by its name in the environment, else by its letters.
+/// Returns the key that was most likely meant, by its name in the environment or else by its letters.
 fn nearest(written: &str, plain: &str) -> Option<&'static FileKey> {
     let written = written.to_uppercase();
     let name = names::ALIASES.into_iter().find(|names| names.contains(&written.as_str()));

@@ -1,4 +1,4 @@
-//! The settings as `idempotence config` shows them: by their keys, with their origins, and without any secret.
+//! The settings as `idempotence config` shows them: by their keys, with their origins, and without secrets.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use super::security::Credential;
 use super::sourced::{Layer, Origin, Sourced};
 use crate::encryption::KeyId;
 
-/// What stands for a secret.
+/// Replaces a secret.
 const NOT_SHOWN: &str = "set, not shown";
 
-/// What stands for a value that is not valid, and may be a secret.
+/// Replaces a value that is not valid, and may be a secret.
 const NOT_VALID: &str = "set, not valid";
 
 /// A setting as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// The key in the settings file; for what cannot stand there, a name of its own.
+    /// The key in the settings file, or the name in the environment if the file has no key for it.
     pub key: &'static str,
-    /// The value; null where nothing is set, and a note in place of a secret.
+    /// The value; null if it is not set, and a note instead of a secret.
     pub value: Value,
     /// What set it.
     pub origin: Origin,
@@ -56,13 +56,13 @@ fn credential(credential: &Credential) -> Value {
     }
 }
 
-/// What is no id may be a key, put into the wrong place.
+/// Shows the id of a key. A text that is not an id may be a key in the wrong place.
 fn key_id(id: &str) -> Value {
     if id.parse::<KeyId>().is_ok() { json!(id) } else { json!(NOT_SHOWN) }
 }
 
 impl Effective {
-    /// Every setting, in the order of the settings file's keys, then what cannot stand there.
+    /// Returns every setting: the keys of the settings file in their order, then the others.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
         let text = |text: &String| json!(text);
@@ -107,7 +107,7 @@ impl Effective {
         all
     }
 
-    /// What is a secret, or belongs to one.
+    /// Returns the settings that are secret or belong to a secret.
     fn shown_beside_the_file(&self) -> Vec<Shown> {
         let encryption = &self.encryption;
         let secret =

@@ -161,8 +161,8 @@ impl Sources {
         self.layers.iter().find_map(|values| Found::of(values, name))
     }
 
-    /// Returns the one value that `names`, aliases of each other, have in the highest layer that sets any of them. That layer
-    /// overrides the lower ones as a whole.
+    /// Returns the one value that `names`, aliases of each other, have in the highest layer that sets any of them. That
+    /// layer overrides the lower ones as a whole.
     ///
     /// # Errors
     /// The names have different values in that layer, or a value cannot be parsed.
@@ -188,7 +188,8 @@ impl Sources {
         Ok(None)
     }
 
-    /// Returns the values that are set but have no effect in this version. `None` replaces a value that may be a secret.
+    /// Returns the values that are set but have no effect in this version. `None` replaces a value that may be a
+    /// secret.
     pub(super) fn without_effect(&self) -> Vec<(&'static str, Sourced<Option<String>>)> {
         let set = names::MYSQL.into_iter().filter_map(|name| Some((name, self.find(name)?)));
         set.map(|(name, found)| {

@@ -1,5 +1,5 @@
-//! What the single values mean: names, booleans, seconds, the log level. Pure; a value that is not understood is an
-//! error, never a default.
+//! Parses single values: names, booleans, seconds, the log level. Pure. A value that cannot be parsed is an error,
+//! never a default.
 
 use std::time::Duration;
 
@@ -16,45 +16,46 @@ use crate::app::Theme;
 use crate::error_text::quoted;
 use crate::listen::{ListenAddress, ListenAddressError};
 
-/// The server's address.
+/// Parses the server's address.
 pub(super) fn address(found: &Found<'_>) -> Result<Target, SettingsError> {
     found.text.parse().map_err(|error| match error {
         AddressError::UserInfo => SettingsError::Invalid {
             origin: found.origin.clone(),
-            value: "not shown, as it may hold a password".to_owned(),
+            value: "not shown, as it may contain a password".to_owned(),
             problem: error.to_string(),
         },
         _ => found.invalid(error.to_string()),
     })
 }
 
-/// A name to look for in a certificate.
+/// Parses a name to verify in a certificate.
 pub(super) fn server_name(found: &Found<'_>) -> Result<String, SettingsError> {
     let name = found.text.trim();
     match ServerName::try_from(name) {
         Ok(_) => Ok(name.to_owned()),
-        Err(_) => Err(found.invalid("it must be a host name or an IP address, as it stands in the certificate")),
+        Err(_) => Err(found.invalid("it must be a host name or an IP address, as in the certificate")),
     }
 }
 
-/// What callers must know: long enough not to be guessed, and in characters that a header can carry. Never shown.
+/// Parses the token of the codec server: too long to be guessed, and in characters that a header can contain. Never
+/// shown.
 pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
-    const SHORTEST: usize = 16;
+    const MIN_TOKEN_BYTES: usize = 16;
     let text = found.text.trim();
     refuse_placeholder(found)?;
-    if text.len() >= SHORTEST && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.len() >= MIN_TOKEN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
     Err(SettingsError::Invalid {
         origin: found.origin.clone(),
         value: "not shown, as it is a secret".to_owned(),
         problem: format!(
-            "it must have at least {SHORTEST} printable ASCII characters without spaces; make one with: openssl rand -hex 32"
+            "it must have at least {MIN_TOKEN_BYTES} printable ASCII characters without spaces; make one with: openssl rand -hex 32"
         ),
     })
 }
 
-/// The text of a template is not a secret, but it is not shown either, as part of it may be one.
+/// Refuses a template's placeholder. It is not shown, as a part of it may be a secret.
 fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
     if !foreign::is_placeholder(found.text) {
         return Ok(());
@@ -63,13 +64,13 @@ fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
         origin: found.origin.clone(),
         value: "not shown, as it is a secret".to_owned(),
         problem:
-            "it is still the placeholder of a template, such as $KEY or <your-key>, and nothing is expanded; put the \
-                  secret itself there, or remove it"
+            "it is still the placeholder of a template, such as $KEY or <your-key>, and variables are not expanded; set the \
+             secret itself, or unset it"
                 .to_owned(),
     })
 }
 
-/// An API key, as a header can carry it. Never shown.
+/// Parses an API key, in characters that a header can contain. Never shown.
 pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     let text = found.text.trim();
     refuse_placeholder(found)?;
@@ -79,21 +80,21 @@ pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     Err(SettingsError::Invalid {
         origin: found.origin.clone(),
         value: "not shown, as it is a secret".to_owned(),
-        problem: "it holds a space or another character that no key has; copy the key alone".to_owned(),
+        problem: "it contains a space or another character that no key has; copy the key alone".to_owned(),
     })
 }
 
-/// Where a worker's Prometheus page is: a port of this machine, or a host and a port.
+/// Parses the address of a worker's Prometheus endpoint: a port of this machine, or a host and a port.
 pub(super) fn metrics(found: &Found<'_>) -> Result<ListenAddress, SettingsError> {
     found.text.parse().map_err(|problem: ListenAddressError| {
         found.invalid(format!(
-            "{problem}; it must be a port, as in 9464, or a host of this machine with one, as in localhost:9464 or \
+            "{problem}; it must be a port, such as 9464, or a host of this machine and a port, such as localhost:9464 or \
              0.0.0.0:9464"
         ))
     })
 }
 
-/// The address of a Web UI.
+/// Parses the address of a Web UI.
 pub(super) fn web_ui(found: &Found<'_>) -> Result<String, SettingsError> {
     let text = found.text.trim();
     match url::Url::parse(text) {
@@ -104,23 +105,25 @@ pub(super) fn web_ui(found: &Found<'_>) -> Result<String, SettingsError> {
     }
 }
 
-/// A namespace or task queue: not empty, at most 1000 bytes (the server's own limit), no control characters.
+/// Parses a namespace or a task queue: not empty, within the server's limit, no control characters.
 pub(super) fn label(found: &Found<'_>) -> Result<String, SettingsError> {
-    const LONGEST: usize = 1000;
+    /// The server's limit.
+    const MAX_LABEL_BYTES: usize = 1000;
     let text = found.text.trim();
     if text.is_empty() {
-        return Err(found.invalid("it must not be empty; give a name or leave it unset for the default"));
+        return Err(found.invalid("it must not be empty; set a name, or unset it for the default"));
     }
-    if text.len() > LONGEST {
-        return Err(found.invalid(format!("it has {} bytes and {LONGEST} is the most; shorten it", text.len())));
+    if text.len() > MAX_LABEL_BYTES {
+        return Err(found
+            .invalid(format!("it has {} bytes, but at most {MAX_LABEL_BYTES} are allowed; shorten it", text.len())));
     }
     if text.contains(char::is_control) {
-        return Err(found.invalid("it holds a control character; remove it"));
+        return Err(found.invalid("it contains a control character; remove it"));
     }
     Ok(text.to_owned())
 }
 
-/// A boolean. Anything else than the words listed is an error: a typo must not switch protection off.
+/// Parses a boolean. Any word that is not listed is an error: a typo must not turn protection off.
 pub(super) fn boolean(found: &Found<'_>) -> Result<bool, SettingsError> {
     match found.text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" | "t" | "y" | "enabled" => Ok(true),
@@ -129,17 +132,18 @@ pub(super) fn boolean(found: &Found<'_>) -> Result<bool, SettingsError> {
     }
 }
 
-/// Whole seconds from 1 to a day.
+/// Parses whole seconds from 1 to a day.
 pub(super) fn seconds(found: &Found<'_>) -> Result<Duration, SettingsError> {
     let text = found.text.trim();
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(seconds @ 1..=86_400) if digits => Ok(Duration::from_secs(seconds)),
-        _ => Err(found.invalid("it must be whole seconds from 1 to 86400, without a unit; write 20, for example")),
+        _ => Err(found.invalid("it must be whole seconds from 1 to 86400 without a unit, e.g. 20")),
     }
 }
 
-/// Returns the log level. Many programs read `LOG_LEVEL`, so an unknown value counts as the nearest level, with a notice.
+/// Returns the log level. Many programs read `LOG_LEVEL`, so an unknown value counts as the nearest level, with a
+/// notice.
 pub(super) fn log_level(sources: &Sources) -> (Sourced<Level>, Option<String>) {
     const LEVELS: [Level; 5] = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
     let Some(Found { text, origin }) = sources.find("LOG_LEVEL") else {
@@ -158,7 +162,8 @@ pub(super) fn log_level(sources: &Sources) -> (Sourced<Level>, Option<String>) {
     (Sourced { value, origin }, Some(notice))
 }
 
-/// Returns the level that `text` means to other programs: words, Python's numbers, and filters such as `info,sqlx=warn`.
+/// Returns the level that `text` means to other programs: words, Python's numbers, and filters such as
+/// `info,sqlx=warn`.
 fn nearest_level(text: &str) -> Level {
     let lower = text.to_ascii_lowercase();
     let directives = lower.split(',').map(str::trim);
@@ -174,7 +179,7 @@ fn nearest_level(text: &str) -> Level {
     }
 }
 
-/// A theme by its name.
+/// Parses the name of a theme.
 pub(super) fn theme(found: &Found<'_>) -> Result<Theme, SettingsError> {
     let text = found.text.trim().to_ascii_lowercase();
     text.parse().map_err(|_| found.invalid("it must be terminal, contrast, colour-blind or mono"))
@@ -257,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_no_secret() {
+    fn a_placeholder_is_not_a_secret() {
         for text in ["$TEMPORAL_API_KEY", "${TEMPORAL_API_KEY}", "<your-key-of-some-length>"] {
             for error in [api_key(&found(text)).unwrap_err(), token(&found(text)).unwrap_err()] {
                 let message = error.to_string();

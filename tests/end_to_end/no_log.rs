@@ -57,6 +57,6 @@ fn a_read_only_home_is_named_once_and_the_demo_runs() {
     let demo = mounts.inside(&command).output().unwrap();
     let (out, problem) = text(&demo);
     assert!(demo.status.success() && out.contains("verdict right"), "{out}{problem}");
-    assert_eq!(problem.matches("cannot be made, so state is kept in").count(), 1, "{problem}");
+    assert_eq!(problem.matches("cannot be created, so state is kept in").count(), 1, "{problem}");
     assert_eq!(problem.lines().count(), 1, "{problem}");
 }

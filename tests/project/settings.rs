@@ -98,7 +98,7 @@ fn wrong_settings_end_the_commands_that_need_them_with_2_and_config_shows_the_re
         ("adress = 'x'", true, "line 1, column 1: there is no key \"adress\"; the nearest is address"),
         ("database = 'a://hunter2'", true, "is a URL or a connection string (not shown"),
         ("theme = 'dark'", false, "line 1, column 9 is \"dark\": it must be terminal, contrast, colour-blind or mono"),
-        ("api_key = 'hunter2'", true, "secrets do not belong in this file"),
+        ("api_key = 'hunter2'", true, "secrets are not accepted in this file"),
     ] {
         fs::write(&file, text).unwrap();
         let (code, out, problem) = run(&mut config(&home));

@@ -1,4 +1,4 @@
-//! Payload encryption: where keys come from, and what is said where there are none.
+//! Payload encryption: the places of keys, and the errors without one.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -33,9 +33,9 @@ fn it_is_off_unless_asked_for() {
     ]);
     let settings = idle.settings();
     assert!(settings.codec.is_none());
-    let told = ["DATACONVERTER_ENCRYPTION_KEY_ID", "IDEMPOTENCE_REFUSE_PLAINTEXT"];
-    assert_eq!(settings.notices.len(), told.len());
-    for (notice, name) in settings.notices.iter().zip(told) {
+    let names = ["DATACONVERTER_ENCRYPTION_KEY_ID", "IDEMPOTENCE_REFUSE_PLAINTEXT"];
+    assert_eq!(settings.notices.len(), names.len());
+    for (notice, name) in settings.notices.iter().zip(names) {
         assert_eq!(*notice, format!("{name} in the environment had no effect: payload encryption is off."));
     }
 }
@@ -55,7 +55,7 @@ fn keys_come_from_the_file_the_environment_or_both() {
 }
 
 #[test]
-fn without_a_key_nothing_starts_and_the_remedy_is_told() {
+fn without_a_key_nothing_starts_and_the_error_says_how_to_create_one() {
     let unnamed = Place::new().env("ENCRYPT_PAYLOAD", "true").error().to_string();
     assert!(unnamed.contains("set DATACONVERTER_ENCRYPTION_KEY_ID"), "{unnamed}");
     let absent = on().error().to_string();

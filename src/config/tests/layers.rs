@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn d15_temporal_url_is_obeyed() {
-    // Elsewhere than on this machine, going without TLS needs to be said.
+    // On another machine, connecting without TLS must be requested.
     let remote = Place::open;
     let by_environment = remote().env("TEMPORAL_URL", "temporal.example.com:7234").settings();
     assert_eq!(by_environment.address.to_string(), "temporal.example.com:7234");
@@ -45,7 +45,7 @@ fn every_name_of_the_server_and_the_queue_is_obeyed_in_both_layers() {
 #[test]
 fn flags_override_environment_overrides_file_overrides_defaults() {
     let lowest = Place::new().settings_file("address = 'lowest:0'").error();
-    assert!(lowest.to_string().contains("the port is no number"), "{lowest}");
+    assert!(lowest.to_string().contains("the port must be a number"), "{lowest}");
     let lowest = || Place::open().settings_file("address = 'lowest:9'\nnamespace = 'lowest'\ncheck_interval = 9");
     let settings = lowest().settings();
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("lowest:9", "lowest"));
@@ -84,15 +84,15 @@ fn two_names_with_different_values_in_one_layer_are_an_error() {
         ("TASKQUEUE", "one", "TRANSFER_MONEY_TASK_QUEUE", "two"),
     ];
     for (first, one, second, two) in cases {
-        let told = |place: Place, layer: &str| {
+        let reported = |place: Place, layer: &str| {
             let message = place.error().to_string();
-            let told = format!("{first} is \"{one}\" but {second} is \"{two}\", both in {layer}");
-            assert!(message.starts_with(&told), "{message}");
+            let expected = format!("{first} is \"{one}\" but {second} is \"{two}\", both in {layer}");
+            assert!(message.starts_with(&expected), "{message}");
         };
-        told(Place::new().envs(&[(second, two), (first, one)]), "the environment");
+        reported(Place::new().envs(&[(second, two), (first, one)]), "the environment");
         let place = Place::new().dot_env(&format!("{first}={one}\n{second}={two}"));
         let file = format!("{:?}", place.here().join(".env"));
-        told(place, &file);
+        reported(place, &file);
     }
 }
 

@@ -27,7 +27,7 @@ struct Place {
 }
 
 impl Place {
-    /// Where `TEMPORAL_TLS` says that addresses elsewhere are wanted without TLS.
+    /// A place whose environment allows other machines without TLS.
     fn open() -> Self {
         Self::new().env("TEMPORAL_TLS", "false")
     }

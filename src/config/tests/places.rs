@@ -148,9 +148,9 @@ fn no_path_is_expanded_and_each_says_so() {
         for (value, problem) in [
             ("~/x.json", "write the path in full"),
             ("~nobody/x.json", "write the path in full"),
-            ("$HOME/x.json", "only a shell expands variables"),
-            ("${HOME}/x.json", "only a shell expands variables"),
-            ("/home/$USER/x.json", "only a shell expands variables"),
+            ("$HOME/x.json", "expanded only by a shell"),
+            ("${HOME}/x.json", "expanded only by a shell"),
+            ("/home/$USER/x.json", "expanded only by a shell"),
         ] {
             let error = Place::new().env(name, value).error().to_string();
             assert!(error.starts_with(name) && error.contains(problem), "{name} {value}: {error}");

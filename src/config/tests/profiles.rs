@@ -39,9 +39,9 @@ fn a_profile_is_chosen_by_flag_environment_and_settings_file() {
 }
 
 #[test]
-fn a_profile_that_is_named_must_be_there() {
+fn a_named_profile_must_exist() {
     let error = Place::new().profiles(CLOUD).env("TEMPORAL_PROFILE", "clod").error().to_string();
-    assert!(error.starts_with("TEMPORAL_PROFILE in the environment is \"clod\", and "), "{error}");
+    assert!(error.starts_with("TEMPORAL_PROFILE in the environment is \"clod\", but "), "{error}");
     assert!(error.contains("it has: cloud, default"), "{error}");
     let error = Place::new().env("TEMPORAL_PROFILE", "cloud").error().to_string();
     assert!(error.contains("temporal.toml\" does not exist; "), "{error}");
@@ -79,7 +79,7 @@ fn a_misspelled_key_of_the_profile_is_reported_and_a_key_of_others_is_not() {
 }
 
 #[test]
-fn a_damaged_file_of_profiles_is_told_by_its_place() {
+fn a_damaged_file_of_profiles_is_reported_with_its_place() {
     let place = Place::new().profiles("[profile.default]\naddress = 5\n");
     let error = place.error().to_string();
     let start = format!("{:?}, line 2, column 11: ", place.profiles_path());
@@ -105,7 +105,7 @@ fn a_codec_that_would_be_passed_over_is_refused_wherever_it_is_named() {
     for (place, origin, remedy) in both {
         let error = place.error().to_string();
         assert!(error.starts_with(&format!("TEMPORAL_CODEC_ENDPOINT {origin}")), "{error}");
-        assert!(error.contains("would be readable") && error.contains(remedy), "{error}");
+        assert!(error.contains("could read what it sends") && error.contains(remedy), "{error}");
         let sealed = place.envs(&[
             ("ENCRYPT_PAYLOAD", "true"),
             ("DATACONVERTER_ENCRYPTION_KEY_ID", "a"),

@@ -92,7 +92,7 @@ fn no_message_and_no_debug_output_carries_a_secret() {
 }
 
 #[test]
-fn a_bad_env_file_is_told_by_file_and_line() {
+fn a_bad_env_file_is_reported_with_file_and_line() {
     let place = Place::new().dot_env("# mine\nTASKQUEUE=q\nTEMPORAL_API_KEY 'x'\n");
     let start = format!("{:?}, line 3: this is not a setting", place.here().join(".env"));
     let message = place.error().to_string();

@@ -73,7 +73,7 @@ fn half_a_pair_and_files_that_cannot_be_read_are_refused() {
     assert!(matches!(&absent, SettingsError::FileUnreadable { origin, .. } if origin.name == "TEMPORAL_TLS_CERT"));
     assert!(absent.to_string().contains("c.pem\", which cannot be read"), "{absent}");
     let folder = two().file("c.pem", "").file("c.key/x", "").error();
-    assert!(folder.to_string().contains("it is no regular file"), "{folder}");
+    assert!(folder.to_string().contains("it is not a regular file"), "{folder}");
     tls(&two().file("c.pem", "").file("c.key", ""));
     let text = pair().env("TEMPORAL_TLS_CERT", "-----BEGIN CERTIFICATE-----").error().to_string();
     assert!(text.ends_with("name the file, or set TEMPORAL_TLS_CLIENT_CERT_DATA instead"), "{text}");
@@ -101,9 +101,12 @@ fn an_api_key_is_what_a_header_can_carry() {
 }
 
 #[test]
-fn without_tls_only_this_machine_is_reached_unless_that_is_said() {
+fn a_remote_server_without_tls_must_be_requested() {
     let error = Place::new().env("TEMPORAL_URL", "temporal:7233").error().to_string();
-    assert!(error.starts_with("temporal:7233 is not this machine") && error.contains("TEMPORAL_TLS=false"), "{error}");
+    assert!(
+        error.starts_with("temporal:7233 is not on this machine") && error.contains("TEMPORAL_TLS=false"),
+        "{error}"
+    );
     for place in [Place::open(), Place::new().flags(Flags { tls: Some("false".into()), ..Flags::default() })] {
         let settings = place.env("TEMPORAL_URL", "temporal:7233").settings();
         assert!(settings.notices[0].contains("temporal:7233 is not encrypted"), "{:?}", settings.notices);
@@ -113,8 +116,8 @@ fn without_tls_only_this_machine_is_reached_unless_that_is_said() {
 #[test]
 fn a_denial_contradicts_its_own_layer_and_overrides_those_below() {
     let beside = pair().envs(&[("TEMPORAL_TLS", "false"), ("TEMPORAL_SERVER_NAME", "x")]).error();
-    let told = "TEMPORAL_TLS in the environment is false, which means no TLS, but TEMPORAL_SERVER_NAME in the environment needs";
-    assert!(beside.to_string().starts_with(told), "{beside}");
+    let expected = "TEMPORAL_TLS in the environment is false, which turns TLS off, but TEMPORAL_SERVER_NAME in the environment needs";
+    assert!(beside.to_string().starts_with(expected), "{beside}");
     let below = Place::new().dot_env("TEMPORAL_TLS=false").env("TEMPORAL_SERVER_NAME", "x").error();
     assert!(matches!(below, SettingsError::TlsDenied { .. }), "{below}");
     let above = Place::open().dot_env("TEMPORAL_API_KEY=k\nTEMPORAL_SERVER_NAME=x").settings();
@@ -123,19 +126,21 @@ fn a_denial_contradicts_its_own_layer_and_overrides_those_below() {
 }
 
 #[test]
-fn an_api_key_goes_without_tls_where_that_is_said_beside_it_and_loudly_beyond_this_machine() {
+fn an_api_key_is_sent_without_tls_if_its_own_layer_says_so_and_to_another_machine_with_a_notice() {
     let mesh = [("TEMPORAL_TLS", "false"), ("TEMPORAL_API_KEY", "hunter2")];
     let near = Place::new().envs(&mesh).settings();
     assert!(near.api_key.is_some() && matches!(near.transport, Transport::Plaintext));
     assert!(near.notices.is_empty(), "{:?}", near.notices);
-    // A child reads the refusal beside the key, as a flag above it would take the key away.
+    // A child reads the layer itself: a flag above it would remove the key.
     assert_eq!(near.child_flags(), ["--encrypt-payload=false"]);
     let far = Place::new().envs(&mesh).env("TEMPORAL_URL", "mesh:7233").settings();
-    let loud = far.notices.iter().find(|notice| notice.starts_with("INSECURE: everybody on the way to mesh:7233"));
+    let loud = far.notices.iter().find(|notice| {
+        notice.starts_with("INSECURE: anyone on the network can read the API key that is sent to mesh:7233")
+    });
     assert!(far.api_key.is_some() && loud.is_some_and(|notice| !notice.contains("hunter2")), "{:?}", far.notices);
     let profile = "[profile.default]\naddress = 'localhost:9'\napi_key = 'k'\n[profile.default.tls]\ndisabled = true\n";
     assert!(Place::new().profiles(profile).settings().api_key.is_some());
-    // Without a refusal, the key means TLS.
+    // Otherwise the key turns TLS on.
     tls(&Place::new().env("TEMPORAL_API_KEY", "k"));
 }
 

@@ -1,4 +1,4 @@
-//! What the settings file may hold, and in which words the rest is refused.
+//! The content of the settings file, and the errors about it.
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn every_key_is_obeyed() {
 }
 
 #[test]
-fn an_unknown_key_is_told_with_its_place_and_the_nearest_known_one() {
+fn an_unknown_key_is_reported_with_its_place_and_the_nearest_known_one() {
     for (text, expected) in [
         ("adress = 'a'", "line 1, column 1: there is no key \"adress\"; the nearest is address"),
         (
@@ -60,7 +60,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_known_one() {
 }
 
 #[test]
-fn a_wrong_type_is_told_with_its_place() {
+fn a_wrong_type_is_reported_with_its_place() {
     for (text, expected) in [
         ("address = 7233", "line 1, column 11: address must be a text in quotes, and this is a whole number"),
         ("ascii = 'yes'", "line 1, column 9: ascii must be true or false, without quotes, and this is a text"),
@@ -106,7 +106,7 @@ fn a_secret_belongs_in_the_environment() {
 }
 
 #[test]
-fn what_is_not_toml_is_told_with_its_place() {
+fn what_is_not_toml_is_reported_with_its_place() {
     for (text, place) in [
         ("theme = mono", "line 1, column 9: this is not TOML: "),
         ("still = true\nascii =", "line 2, column 8: this is not TOML: "),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_has_no_effect_is_told() {
+fn a_setting_without_effect_is_reported() {
     let mysql = Place::new().env("MYSQL_HOST", "localhost").env("MYSQL_USER", "me").settings();
     let path = format!("{:?}", mysql.database.path);
     assert_eq!(mysql.notices.len(), 1);
@@ -17,9 +17,9 @@ fn what_has_no_effect_is_told() {
     let typos = Place::new().envs(&[("TEMPORAL_ADRESS", "a:1"), ("IDEMPOTENCE_THEM", "x"), ("PATH", "/bin")]);
     let typos = typos.dot_env("\nTASKQUEU=q").settings();
     assert_eq!(typos.notices.len(), 1);
-    let told = "TEMPORAL_ADRESS in the environment (did you mean TEMPORAL_ADDRESS?), IDEMPOTENCE_THEM in the environment (did \
+    let expected = "TEMPORAL_ADRESS in the environment (did you mean TEMPORAL_ADDRESS?), IDEMPOTENCE_THEM in the environment (did \
                 you mean IDEMPOTENCE_THEME?), TASKQUEU on line 2 of ";
-    assert!(typos.notices[0].contains(told), "{:?}", typos.notices);
+    assert!(typos.notices[0].contains(expected), "{:?}", typos.notices);
     assert!(!typos.notices[0].contains("PATH"));
 }
 
