@@ -25,7 +25,10 @@ pub enum StopCause {
 pub enum Refused {
     /// The text is longer than [`MAX_COPY_BYTES`].
     #[error("{bytes} bytes are too many for the clipboard of a terminal; the limit is {MAX_COPY_BYTES}")]
-    TooLong { bytes: usize },
+    TooLong {
+        /// Size of the text.
+        bytes: usize,
+    },
     /// No shell with job control could continue the process.
     #[error("not stopped: no shell here could continue the dashboard with fg")]
     NoShell,

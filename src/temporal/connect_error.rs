@@ -15,14 +15,17 @@ use crate::domain::sanitize;
 pub(super) const MAX_CAUSE_CHARS: usize = 200;
 
 /// Why there is no connection.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
+    /// Nothing listens at the address on this machine.
     #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
     Unreachable { address: String, cause: io::Error },
     /// As [`Self::Unreachable`], if an embedded server would not replace the server.
     #[error("nothing answers at {address} ({cause}); {}", advice(cause))]
     Absent { address: String, cause: io::Error },
+    /// The host name cannot be resolved.
     #[error(
         "the host name '{host}' of {address} has no address here ({cause}); correct it, check the DNS and the network of \
          this machine, or set HTTPS_PROXY if servers are reached through a proxy"
@@ -43,53 +46,67 @@ pub enum ConnectError {
          check the address, correct the proxy, or add the server's host to NO_PROXY"
     )]
     DeadTunnel { proxy: String, origin: String, address: String, cause: String },
+    /// A program of another protocol listens at the address.
     #[error(
         "the program at {address} is not a Temporal server ({cause}); stop it, or set another address \
          with TEMPORAL_ADDRESS or --address. {}", if *secured { FIREWALL_ADVICE } else { TLS_ADVICE }
     )]
     NotTemporal { address: String, cause: String, secured: bool },
+    /// The program at the address does not answer.
     #[error(
         "the program at {address} is not a Temporal server, or hangs (no answer in {seconds} s); stop it, or set another \
          address with TEMPORAL_ADDRESS or --address"
     )]
     Silent { address: String, seconds: u64 },
+    /// A server that answered before does not answer.
     #[error("the server at {address} is gone or hangs ({cause})")]
     Lost { address: String, cause: String },
+    /// The server does not have the namespace.
     #[error(
         "the server at {address} has no namespace '{namespace}'; create it with: temporal operator namespace create \
          -n '{namespace}', or set another with TEMPORAL_NAMESPACE"
     )]
     NoNamespace { address: String, namespace: String },
+    /// The server returned another status.
     #[error("the server at {address} refuses the connection: {cause}")]
     Refused { address: String, cause: String },
+    /// The proxy made no tunnel.
     #[error(
         "the proxy {proxy} ({origin}) does not connect to {address}: {cause}; correct the proxy, or add the server's host \
          to NO_PROXY"
     )]
     Proxy { proxy: String, origin: String, address: String, cause: ProxyError },
+    /// The address cannot be parsed.
     #[error("'{address}' is not a valid address: {cause}")]
     Address { address: String, cause: String },
+    /// A certificate or key of the settings cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The program at the address does not use TLS.
     #[error(
         "the program at {address} does not use TLS; check the address. Only if you know that this server has no TLS, set \
          TEMPORAL_TLS=false, and remove the certificates and the API key from the settings"
     )]
     NotTls { address: String },
+    /// The authority of the server's certificate is not trusted.
     #[error(
         "the certificate of {address} is signed by '{issuer}', which this machine does not trust; if it is your server, set \
          TEMPORAL_SERVER_ROOT_CA_CERT to the certificate file of that authority"
     )]
     UnknownIssuer { address: String, issuer: String },
+    /// The server's certificate is for other names.
     #[error(
         "the certificate of {address} is for {names}, not for '{asked}'; correct the address, or set TEMPORAL_SERVER_NAME \
          to the name in the certificate"
     )]
     WrongName { address: String, asked: String, names: String },
+    /// The server's certificate has expired.
     #[error("the certificate of {address} expired on {until}; the server needs a new one")]
     ServerExpired { address: String, until: String },
+    /// The server's certificate is not valid yet.
     #[error("the certificate of {address} is not valid before {from}; check the clocks of both machines")]
     ServerNotYetValid { address: String, from: String },
+    /// The server's certificate is an authority's.
     #[error(
         "the certificate of {address} is an authority's (CA:TRUE), and this machine does not trust it; if it \
          is your server, set TEMPORAL_SERVER_ROOT_CA_CERT to exactly this certificate, or make another: openssl req -x509 \
@@ -97,29 +114,36 @@ pub enum ConnectError {
          subjectAltName={kind}:{host} -addext basicConstraints=critical,CA:FALSE"
     )]
     AuthorityAsServer { address: String, host: String, kind: &'static str },
+    /// The server does not offer HTTP/2.
     #[error(
         "the program at {address} uses TLS but does not offer HTTP/2 (ALPN h2), which Temporal needs; configure the TLS \
          endpoint there to offer it (stunnel: alpn = h2; HAProxy: bind ... alpn h2; nginx: a server of http2 with grpc_pass)"
     )]
     NoHttp2 { address: String },
+    /// The server's certificate is invalid for another reason.
     #[error("the certificate of {address} is invalid: {cause}; the server needs another one")]
     BadServerCertificate { address: String, cause: String },
+    /// The server requires a client certificate.
     #[error(
         "the server at {address} requires a client certificate; set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to its files"
     )]
     IdentityWanted { address: String },
+    /// The server rejects the client certificate.
     #[error(
         "the server at {address} rejects the client certificate ({cause}); set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY to \
          one that an authority of the namespace has signed"
     )]
     IdentityRefused { address: String, cause: String },
+    /// TLS failed for another reason.
     #[error("TLS with {address} failed: {cause}")]
     Tls { address: String, cause: String },
+    /// The server does not accept the credentials.
     #[error(
         "the server at {address} does not accept the credentials ({cause}); set TEMPORAL_API_KEY to a valid key, or \
          set TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY"
     )]
     Unauthenticated { address: String, cause: String },
+    /// The credentials have no access to the namespace.
     #[error(
         "the server at {address} does not permit access to namespace '{namespace}' ({cause}); check that TEMPORAL_NAMESPACE is its \
          full name, as in myns.abcdf, and that the API key or the client certificate belongs to it"

@@ -38,10 +38,13 @@ pub struct Described {
 }
 
 /// Why a run was not described.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, thiserror::Error)]
 pub enum DescribeError {
+    /// The server does not know the run.
     #[error("this server does not know run '{run}' of '{workflow}'; it ran on another server, or was deleted")]
     NotFound { workflow: String, run: String },
+    /// The server did not answer, or refused.
     #[error("the server did not describe '{workflow}': {cause}; retrying")]
     Unanswered { workflow: String, cause: String },
 }

@@ -48,6 +48,7 @@ pub struct OrderKey {
 }
 
 /// Why a workflow task fails.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskFailure {
     /// The worker's code does not fit the history.

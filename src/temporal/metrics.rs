@@ -26,15 +26,20 @@ const COMMIT_SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 /// Name of the commit latency. The exporter appends the unit.
 const COMMIT: &str = "idempotence_commit_latency";
 
+/// Why the metrics cannot be served.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
+    /// The port is in use.
     #[error(
         "the metrics cannot be served at {address}: the port is in use, perhaps by another worker with the same setting; \
          stop it, or use another port (0 chooses a free one)"
     )]
     InUse { address: SocketAddr },
+    /// The address cannot be listened on.
     #[error("the metrics cannot be served at {address}: {cause}; use an address of this machine and a port above 1023")]
     Address { address: SocketAddr, cause: String },
+    /// There is no async runtime.
     #[error("the metrics cannot be served at {address} outside of an async runtime; this is a bug in the program")]
     NoRuntime { address: SocketAddr },
 }
@@ -124,6 +129,7 @@ const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
 pub struct Figures(Option<Arc<Instruments>>);
 
 impl Figures {
+    /// Metrics that record nothing.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)

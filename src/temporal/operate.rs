@@ -17,21 +17,28 @@ use crate::domain::{Activity, PendingActivity, PendingState, sanitize};
 const MAX_ID_CHARS: usize = 200;
 
 /// Why an operation was not executed.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
+    /// The run has ended.
     #[error("'{workflow}' has ended already")]
     Ended { workflow: String },
+    /// The activity is not pending.
     #[error("'{workflow}' has no pending {activity}; try again when it has started")]
     NotPending { workflow: String, activity: Activity },
+    /// An attempt is running.
     #[error(
         "attempt {attempt} of {activity} is running, so there is no delay to skip; Temporal would refuse its result after a \
          reset. Try again when it has failed"
     )]
     Running { activity: Activity, attempt: u32 },
+    /// The server does not support the call.
     #[error("this server does not support it ({cause}); version 1.28 or newer does")]
     TooOld { cause: String },
+    /// The server did not answer, or refused.
     #[error("the server did not accept the request: {cause}; try again when it answers")]
     Unanswered { cause: String },
+    /// The run could not be described first.
     #[error(transparent)]
     Undescribed(#[from] DescribeError),
 }

@@ -50,10 +50,13 @@ impl std::fmt::Debug for Profile {
 }
 
 /// Why a text is not a profile file. Never contains a value, which may be a secret.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
+    /// A mistake at a position of the file.
     #[error("{at}: {problem}")]
     Malformed { at: Position, problem: String },
+    /// The SDK does not accept the file.
     #[error("{0}")]
     Unusable(String),
 }

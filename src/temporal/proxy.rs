@@ -44,25 +44,34 @@ impl fmt::Debug for Proxy {
 /// Why a proxy makes no tunnel.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
+    /// The proxy's host name cannot be resolved.
     #[error("its host name has no address here ({0})")]
     UnknownHost(io::Error),
+    /// The proxy cannot be reached.
     #[error("nothing answers there ({0})")]
     Unreachable(io::Error),
+    /// The proxy does not answer the request.
     #[error("it accepts the connection but does not answer ({0})")]
     Silent(io::Error),
+    /// The proxy closed the connection.
     #[error("it closed the connection ({0})")]
     Broken(io::Error),
+    /// The proxy requires a login.
     #[error("it asks for a user name and a password (407); write it as http://USER:PASSWORD@HOST:PORT")]
     LoginWanted,
+    /// The proxy requires a login method other than Basic.
     #[error(
         "it requires the login method {0}, and only Basic is supported; use a proxy on this machine that logs in there, \
          such as cntlm"
     )]
     OtherLogin(String),
+    /// The proxy rejects the login.
     #[error("it refuses the user name and the password (407)")]
     LoginRefused,
+    /// The proxy answers with another status.
     #[error("it answers: {0}")]
     Refused(String),
+    /// The program is not an HTTP proxy.
     #[error("it is not an HTTP proxy: its answer has no status")]
     NotAProxy,
 }

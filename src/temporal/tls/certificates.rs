@@ -34,43 +34,56 @@ const MAX_NAME_CHARS: usize = 200;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Why a certificate or a key of the settings cannot be used.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
+    /// The file cannot be read.
     #[error("{origin} names {path:?}, which cannot be read: {error}; correct the path or its permissions")]
     Unreadable { origin: String, path: PathBuf, error: io::Error },
+    /// The file or text has no certificate.
     #[error("{origin} has no certificate in PEM form: {problem}")]
     NoCertificate { origin: String, problem: PemProblem },
+    /// The file or text has no private key.
     #[error("{origin} has no private key in PEM form: {problem}")]
     NoKey { origin: String, problem: PemProblem },
+    /// The TLS library does not support the kind of key.
     #[error(
         "the private key of {origin} is {kind}, which is not supported; use a certificate whose key is ECDSA on P-256 or \
          P-384, Ed25519, or RSA of 2048 to 4096 bits, as made by: openssl genpkey -algorithm EC -pkeyopt \
          ec_paramgen_curve:P-256 -out FILE.key"
     )]
     UnsupportedKey { origin: String, kind: KeyKind },
+    /// The key has an unusual form.
     #[error("the private key of {origin} has an unusable form; convert it: openssl pkey -in FILE -out FILE.key")]
     OddKey { origin: String },
+    /// The key is encrypted with a password.
     #[error(
         "the private key of {origin} is protected by a password, which cannot be typed here; make a copy without one \
          that only you can read: openssl pkey -in FILE -out FILE.key"
     )]
     LockedKey { origin: String },
+    /// The key is not the certificate's.
     #[error(
         "the certificate of {certificate} and the private key of {key} do not belong together; use a matching pair"
     )]
     Mismatch { certificate: String, key: String },
+    /// The certificate has expired.
     #[error("the certificate of {origin} expired on {until}; renew it, and replace the file")]
     Expired { origin: String, until: String },
+    /// The certificate is not valid yet.
     #[error("the certificate of {origin} is not valid before {from}; check the clock of this machine")]
     NotYetValid { origin: String, from: String },
+    /// The certificate has X.509 version 1.
     #[error(
         "the certificate of {origin} is of X.509 version 1, which is no longer accepted; make it again with an \
          extension, which makes it version 3, as in: openssl x509 -req -extfile FILE, with basicConstraints=CA:FALSE in FILE"
     )]
     OldVersion { origin: String },
+    /// The certificate is invalid for another reason.
     #[error("the certificate of {origin} cannot be used: {cause}; make a new one")]
     Unusable { origin: String, cause: String },
+    /// The operating system has no trusted authorities.
     #[error(
         "this machine trusts no authority for TLS certificates ({cause}); install its ca-certificates, or set \
          TEMPORAL_SERVER_ROOT_CA_CERT to the file of the one that signed the server's"

@@ -9,8 +9,11 @@ use rustls::pki_types::PrivateKeyDer;
 pub enum KeyKind {
     /// ECDSA on this curve.
     Curve(&'static str),
+    /// Ed448.
     Ed448,
+    /// DSA.
     Dsa,
+    /// RSA for PSS signatures only.
     RsaPss,
     /// X25519 or X448, for key exchange only.
     Exchange,

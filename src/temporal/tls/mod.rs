@@ -34,8 +34,10 @@ pub struct Pem {
     pub source: PemSource,
 }
 
+/// Where the PEM text is.
 #[derive(Debug, Clone)]
 pub enum PemSource {
+    /// In this file.
     File(PathBuf),
     /// The text itself, which may be a private key.
     Inline(SecretString),
@@ -44,7 +46,9 @@ pub enum PemSource {
 /// The client's certificate and its key.
 #[derive(Debug, Clone)]
 pub struct ClientIdentity {
+    /// The certificate, optionally with its chain.
     pub certificate: Pem,
+    /// The private key.
     pub key: Pem,
 }
 

@@ -36,39 +36,54 @@ pub(super) struct Block {
 }
 
 /// Why bytes are not PEM.
+#[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PemProblem {
+    /// Empty.
     #[error("it is empty")]
     Empty,
+    /// Neither PEM nor base64.
     #[error(
         "it has no line such as -----BEGIN CERTIFICATE----- and is neither base64 of that nor of DER; copy the PEM file whole"
     )]
     NotPem,
+    /// A path in place of the text.
     #[error("it is a path, but this setting expects the text; set {instead} to the path")]
     Path { instead: &'static str },
+    /// An OpenSSL `TRUSTED CERTIFICATE`.
     #[error("it is an OpenSSL TRUSTED CERTIFICATE; convert it: openssl x509 -in FILE -out FILE.pem")]
     Trusted,
+    /// PKCS#7.
     #[error("it is a PKCS#7 file; convert it: openssl pkcs7 -print_certs -in FILE -out FILE.pem")]
     Pkcs7,
+    /// A key in OpenSSH form.
     #[error("it is a key in OpenSSH form; convert a copy of it: ssh-keygen -p -m PKCS8 -N '' -f FILE")]
     OpenSsh,
+    /// Only blocks with other labels.
     #[error("it has only {labels}; use the file with the expected content")]
     Other { labels: String },
+    /// UTF-16.
     #[error("it is UTF-16, as PowerShell writes it; convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.pem")]
     Utf16,
+    /// A certificate in DER form.
     #[error("it is a certificate in DER form; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
     DerCertificate,
+    /// A private key in DER form.
     #[error("it is a private key in DER form; convert it: openssl pkey -inform der -in FILE -out FILE.pem")]
     DerKey,
+    /// PKCS#12.
     #[error("it is a PKCS#12 file; convert it: openssl pkcs12 -in FILE -nodes -out FILE.pem")]
     Pkcs12,
+    /// A Java key store.
     #[error(
         "it is a Java key store; convert it: keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 \
              -deststoretype PKCS12, then: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem"
     )]
     JavaKeyStore,
+    /// A block without its end line.
     #[error("its block {number} ({label}) has no end line, so it was cut off; copy the file whole")]
     CutOff { number: usize, label: String },
+    /// A block that is not base64.
     #[error("its block {number} ({label}) is not base64; copy the file whole")]
     NotBase64 { number: usize, label: String },
 }
