@@ -18,53 +18,106 @@ use crate::{
 /// Why a command failed. The message is for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
+    /// The database refused an operation.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Neither a server nor a worker could be prepared.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// The connection failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The worker failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// The order could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The end of the order could not be awaited.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The embedded server could not be supervised.
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
+    /// The session at the terminal failed.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The scenario could not be loaded.
     #[error(transparent)]
     Scenario(#[from] ScenarioProblem),
+    /// The walkthrough is not valid.
     #[error(transparent)]
     Script(#[from] SourceError),
+    /// The recording is not valid.
     #[error(transparent)]
     Recorded(#[from] RecordingError),
+    /// The recording cannot be written.
     #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]
-    Recording { file: PathBuf, source: io::Error },
+    Recording {
+        /// The file.
+        file: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A file cannot be written.
     #[error("could not write {}: {source}", .file.display())]
-    Unwritable { file: PathBuf, source: io::Error },
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// The folder of a file does not exist.
     #[error("could not write {}: there is no folder {}; create it first", .file.display(), .folder.display())]
-    NoFolder { file: PathBuf, folder: PathBuf },
+    NoFolder {
+        /// The file.
+        file: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file cannot be read.
     #[error("could not read {}: {source}", .file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A private folder cannot be used.
     #[error(
         "the folder {} for state and temporary files cannot be used: {source}; remove it, or set XDG_STATE_HOME and \
          XDG_CACHE_HOME to folders of your own", .folder.display()
     )]
-    PrivateFolder { folder: PathBuf, source: io::Error },
+    PrivateFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// An operation of the operating system failed.
     #[error("could not {what}: {source}")]
-    Io { what: &'static str, source: io::Error },
+    Io {
+        /// The operation, as the end of "could not".
+        what: &'static str,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// A signal ended the command.
     #[error("ended by signal {0}")]
     Signal(i32),
+    /// The options of the codec server are wrong.
     #[error(transparent)]
     CodecOptions(#[from] OptionsError),
+    /// The codec server failed.
     #[error(transparent)]
     CodecServer(#[from] CodecServerError),
+    /// The key file cannot be read or written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     /// The command ran, but its result is a failure, for example a rejected order or a lost server.

@@ -9,8 +9,15 @@ pub enum Progress {
     Looking,
     /// Last line of the installer.
     Downloading(String),
-    /// The executable on the PATH has an old server; `is_used` if there is no other one.
-    OldServer { executable: PathBuf, server: String, is_used: bool },
+    /// The executable on the PATH has an old server.
+    OldServer {
+        /// The executable.
+        executable: PathBuf,
+        /// Version of its server.
+        server: String,
+        /// Whether it is used, because there is no other one.
+        is_used: bool,
+    },
     /// The caller reports this while [`super::DevServer::start`] runs.
     Starting,
     /// The caller reports this when the server answers.
