@@ -1,23 +1,54 @@
 //! A terminal dashboard that shows how Temporal retries activities, and how an idempotency key per effect keeps the
-//! stock right while they are.
+//! stock right.
+//!
+//! # Modules
+//!
+//! A module uses only modules above it in this table; `tests/project/architecture.rs` has the exact list.
 //!
 //! | module | role |
 //! | --- | --- |
-//! | [`clock`] | the current time |
-//! | [`domain`] | orders, effects, and the decision about them; pure |
-//! | [`store`] | the effect and its key in one commit: the JSON database |
-//! | [`faults`] | which attempt fails, where and how |
-//! | [`scenario`] | what is ordered when, what goes wrong on purpose, and what that must come to; pure |
-//! | [`encryption`] | keys, and the cipher that they are for |
-//! | [`temporal`] | worker and client: the only place that names wire types |
-//! | [`listen`] | an address to listen at |
-//! | [`codec_server`] | decrypts payloads for Temporal's own pages and commands |
-//! | [`server`] | the embedded Temporal dev server |
-//! | [`app`], [`keymap`], [`ui`] | the dashboard: pure core, keys, drawing |
-//! | [`recording`] | what the core was told, written down and told again |
-//! | [`picture`] | frames as files: SVG, asciinema |
-//! | [`runtime`] | the event loop, and everything that happens behind the core |
-//! | [`cli`], [`config`], [`commands`] | arguments, settings, one file per command |
+//! | [`domain`] | orders, effects and their keys, and the decision whether an effect is applied; pure |
+//! | [`faults`] | the fault plan: which attempt fails, at which point, and how |
+//! | [`encryption`] | payload-encryption keys and the cipher |
+//! | [`store`] | the JSON database: an effect and its key in one commit, the journal, the audit |
+//! | [`scenario`] | scenario files: orders, faults and the expected result; pure |
+//! | [`temporal`] | worker, workflow, activities and client: the only module that uses Temporal's types |
+//! | [`app`] | the dashboard's pure core: state, one `update`, commands as data |
+//! | [`keymap`], [`ui`], [`picture`] | keys, drawing, and frames as files |
+//! | [`config`] | settings from flags, environment and files |
+//! | [`server`], [`codec_server`] | the embedded Temporal dev server; decryption for Temporal's Web UI and CLI |
+//! | [`runtime`] | the event loop, and the tasks that execute the core's commands |
+//! | [`recording`] | the core's messages, recorded and played back |
+//! | [`cli`], [`commands`] | the command line, and one file per command |
+//!
+//! The other files are helpers that several modules share, for example [`clock`], [`listen`] and [`source_text`].
+//!
+//! # Where to look
+//!
+//! | question | files below `src` |
+//! | --- | --- |
+//! | How does a key start a workflow in Temporal? | `keymap.rs` maps the key to an `Intent`, `app/update/actions.rs` and `app/update/ordering.rs` to a `Command`; `runtime/executor.rs` executes it with `temporal/starter.rs` |
+//! | How does a journal line become a row on the screen? | `store/record.rs` decodes it, `runtime/follow.rs` sends it, `app/orders/ingest.rs` applies it, `ui/orders.rs` draws it |
+//! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the events that `app/orders/activity_attempts.rs` collects per activity |
+//! | Where is a verdict computed? | of the stock: `store/audit.rs`; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
+//! | Where is an effect applied, repeated or rejected? | `domain/inventory.rs` decides, `store/engine.rs` commits |
+//! | Where do I add a key? | `keymap.rs`, an `Intent` in `app/intent.rs`, and its action in `app/update/actions.rs` |
+//! | Where do I add a setting? | `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its flag in `cli/settings.rs` |
+//! | Where do I add an error? | the error enum of the operation: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `commands/failure.rs` |
+//!
+//! # Glossary
+//!
+//! - **Effect**: one change of the stock, by a customer's order or a supplier's delivery.
+//! - **Idempotency key**: the name of an effect, such as `order:A12`; the same in every attempt and run.
+//! - **Guard**: how repetitions of an effect are recognised: `ledger`, `last-order` or `off`.
+//! - **Ledger**: the keys and results of all applied effects, committed together with the stock.
+//! - **Receipt**: the recorded result of an effect, which a repetition receives again.
+//! - **Journal**: the append-only file of records. **Document**: the JSON file with the current stock.
+//! - **Attempt**: one execution of an activity by a worker. Temporal starts another if it does not learn the result.
+//! - **Crash window**: the time between an effect's commit and its acknowledgement by Temporal.
+//! - **Definite failure**: the effect was certainly not applied. **Indefinite failure**: the outcome is unknown.
+//! - **Verdict**: whether the stock equals the initial stock plus each effect counted once.
+//! - **Keeper**: a task that keeps a connection, a worker or a server running and reports its state.
 
 pub mod app;
 pub mod cli;

@@ -64,3 +64,15 @@ fn every_local_link_of_a_page_leads_to_a_file() {
         assert!(page != "README.md" || PAGES[1..].iter().all(|page| local.contains(page)), "{local:?}");
     }
 }
+
+#[test]
+fn every_file_that_the_map_of_the_code_names_exists() {
+    let source = file("src/lib.rs");
+    let named = source.lines().filter(|line| line.starts_with("//! |")).flat_map(|line| line.split('`'));
+    let named: Vec<_> =
+        named.filter_map(|name| name.strip_suffix(".rs")).filter(|name| !name.starts_with("tests/")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{name}.rs")).exists(), "src/{name}.rs");
+    }
+}
