@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Number of lines kept.
-pub const KEPT_LINES: usize = 1_000;
+pub const MAX_KEPT_LINES: usize = 1_000;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Log {
 
     /// Appends a line.
     pub fn write(&mut self, at: UnixMillis, level: LogLevel, text: &str) {
-        if self.lines.len() == KEPT_LINES {
+        if self.lines.len() == MAX_KEPT_LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(Line { at, level, text: sanitized::text(text) });
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn the_oldest_lines_go_first_and_times_count_from_the_beginning() {
         let mut log = Log::new(UnixMillis(1_000));
-        for number in 0..KEPT_LINES as u64 + 5 {
+        for number in 0..MAX_KEPT_LINES as u64 + 5 {
             log.write(UnixMillis(1_000 + number * 1_000), LogLevel::Info, &format!("line {number}"));
         }
         let first = log.oldest_first().next().unwrap();
-        assert_eq!((log.len(), first.text.as_str(), log.clock(first).as_str()), (KEPT_LINES, "line 5", "0:05"));
+        assert_eq!((log.len(), first.text.as_str(), log.clock(first).as_str()), (MAX_KEPT_LINES, "line 5", "0:05"));
         let late = Line { at: UnixMillis(3_788_000), ..first.clone() };
         assert_eq!(log.clock(&late), "1:03:07");
     }

@@ -10,7 +10,7 @@ pub enum ReplayState {
     /// It waits for the key that the speaker pressed here.
     Waiting,
     /// It asks whether to leave.
-    Asking,
+    Confirming,
     /// The screen is black until any key.
     Blank,
     /// It has ended.
@@ -31,7 +31,7 @@ pub struct ReplayBar {
     /// Its length in milliseconds.
     pub length: u64,
     /// Number of entries that were replayed.
-    pub told: usize,
+    pub replayed: usize,
     /// Number of entries.
     pub entries: usize,
 }

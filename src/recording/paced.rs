@@ -243,7 +243,7 @@ mod tests {
             paced.update(Message::Tick { now: UnixMillis(at) });
             paced.update(message);
         }
-        assert!(matches!(state(paced.core.app()), StepState::Seen(_)), "it is over");
+        assert!(matches!(state(paced.core.app()), StepState::Played(_)), "it is over");
         assert_eq!(state(paced.app()), StepState::Playing, "and the room has not seen it");
         let mut stocks = Vec::new();
         let began = now;
@@ -270,7 +270,7 @@ mod tests {
             paced.update(message);
         }
         assert!(paced.update(Message::Intent(Intent::GoOn)).is_empty());
-        assert!(matches!(state(paced.app()), StepState::Seen(_)));
+        assert!(matches!(state(paced.app()), StepState::Played(_)));
         assert_eq!(paced.app().walkthrough().unwrap().position().0, 0);
         assert!(paced.take_dirty());
     }
@@ -286,6 +286,6 @@ mod tests {
             paced.update(message);
             assert!(paced.delayed.is_none());
         }
-        assert!(matches!(state(paced.app()), StepState::Seen(_)));
+        assert!(matches!(state(paced.app()), StepState::Played(_)));
     }
 }

@@ -318,7 +318,7 @@ impl Player {
         let (at, length, speed) = (self.at, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
         let (told, entries) = (self.next, self.recording.entries.len());
         let standing = match self.recording.entries.last() {
-            _ if self.above == Above::Question => ReplayState::Asking,
+            _ if self.above == Above::Question => ReplayState::Confirming,
             _ if self.above == Above::Blank => ReplayState::Blank,
             Some(Entry { what: What::End(_), .. }) if self.is_over() => ReplayState::Over,
             _ if self.is_over() => ReplayState::CutOff,
@@ -326,7 +326,7 @@ impl Player {
             _ if self.paused => ReplayState::Paused,
             _ => ReplayState::Playing,
         };
-        let bar = ReplayBar { state: standing, speed, at, length, told, entries };
+        let bar = ReplayBar { state: standing, speed, at, length, replayed: told, entries };
         if self.foot == Foot::Bar {
             self.app.view_mut().show_replay(bar);
         }

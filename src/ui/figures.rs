@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::{
-    app::{App, MOST_ATTEMPTS, Rate, Statistics},
+    app::{App, MAX_ATTEMPTS_BAR, Rate, Statistics},
     domain::Activity,
     faults::Point,
     text::column,
@@ -48,17 +48,17 @@ fn heading(text: &str) -> Line<'static> {
 fn attempts(statistics: &Statistics, half: usize) -> Vec<Line<'static>> {
     let names = Activity::ALL.map(|activity| column(&format!("       {}", activity.short_name()), half));
     let mut lines = vec![Line::styled(names.concat(), theme::FAINT)];
-    lines.extend((0..MOST_ATTEMPTS).map(|index| {
+    lines.extend((0..MAX_ATTEMPTS_BAR).map(|index| {
         let bars = Activity::ALL.iter().flat_map(|activity| bar(&statistics.attempts[*activity as usize], index, half));
         bars.collect()
     }));
     lines
 }
 
-fn bar(counts: &[u32; MOST_ATTEMPTS], index: usize, half: usize) -> [Span<'static>; 3] {
+fn bar(counts: &[u32; MAX_ATTEMPTS_BAR], index: usize, half: usize) -> [Span<'static>; 3] {
     let count = counts.get(index).copied().unwrap_or(0);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let more = if index + 1 == MOST_ATTEMPTS { "or more" } else { "" };
+    let more = if index + 1 == MAX_ATTEMPTS_BAR { "or more" } else { "" };
     // The shortest bar that is not nothing is one column.
     let longest = u32::try_from(half.saturating_sub(LABEL + COUNT)).unwrap_or(BAR).min(BAR);
     let length = count.saturating_mul(longest).div_ceil(most) as usize;

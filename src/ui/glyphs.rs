@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{AttemptState, EffectKind, Seen},
+    app::{AttemptState, AttemptView, EffectKind},
     faults::Point,
     store::Outcome,
 };
@@ -62,7 +62,7 @@ pub const LEGEND: &[(Mark, &str)] = &[
 
 /// The mark of an attempt. One that applied an effect again shows how often, whatever else it came to.
 #[must_use]
-pub fn of_attempt(seen: &Seen<'_>) -> Mark {
+pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     if let Some(times) = seen.facts.and_then(crate::app::AttemptFacts::repeated) {
         return again(times);
     }

@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{Appearance, AttemptState, Committed, LineUpCell, Seen, until},
+    app::{Appearance, AttemptState, AttemptView, Committed, LineUpCell, until},
     domain::UnixMillis,
     store::Outcome,
     text::truncate,
@@ -25,7 +25,7 @@ pub fn cell(cell: &LineUpCell<'_>, look: Appearance, width: usize, now: UnixMill
     }
 }
 
-fn attempt(seen: &Seen<'_>, look: Appearance, width: usize) -> Line<'static> {
+fn attempt(seen: &AttemptView<'_>, look: Appearance, width: usize) -> Line<'static> {
     let mark = glyphs::of_attempt(seen);
     let again = seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some();
     let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
@@ -50,7 +50,7 @@ fn attempt(seen: &Seen<'_>, look: Appearance, width: usize) -> Line<'static> {
 }
 
 /// What it did to the stock, the longest text first; none if it had no effect, or that is not known.
-fn effects(seen: &Seen<'_>, look: Appearance) -> Vec<String> {
+fn effects(seen: &AttemptView<'_>, look: Appearance) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
         (Some(Committed { delta, stock, .. }), _) if delta != 0 => {
             vec![words::change(look, delta, stock), words::from_to(look, delta, stock)]
@@ -61,7 +61,7 @@ fn effects(seen: &Seen<'_>, look: Appearance) -> Vec<String> {
 }
 
 /// A word or two; the glyphs have longer ones, for wider places.
-fn word(seen: &Seen<'_>) -> Option<&'static str> {
+fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
     if seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some() {
         return Some("AGAIN");
     }

@@ -72,8 +72,8 @@ fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -
 
 const fn mark(place: usize, at: usize, state: &StepState) -> char {
     match state {
-        StepState::Seen(_) | StepState::Read => '●',
-        StepState::GivenUp(_) => '✗',
+        StepState::Played(_) | StepState::Read => '●',
+        StepState::Abandoned(_) => '✗',
         _ if place == at => '○',
         StepState::Skipped | StepState::Ready | StepState::Playing => '·',
     }
@@ -118,7 +118,7 @@ fn draw_step(
 /// Whether what the panels would show belongs to this step.
 fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
     let is_prepared = |part: &RunState| !matches!(part, RunState::Clearing { .. } | RunState::Resetting);
-    walkthrough.has_the_stage()
+    walkthrough.owns_orders()
         && match state {
             StepState::Ready => app.is_untouched(),
             StepState::Playing => app.scenario_run().is_none_or(|played| is_prepared(played.state())),
@@ -256,14 +256,14 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         StepState::Ready | StepState::Read => (" NEXT ", theme::PLAIN, &step.before, None),
         StepState::Skipped => (" SKIPPED ", theme::WARN, &step.before, None),
         StepState::Playing => (" PLAYING ", theme::KNOWN, &step.before, Some((playing(app), theme::PLAIN))),
-        StepState::Seen(judged) if judged.passed() => {
+        StepState::Played(judged) if judged.passed() => {
             (" ✓ SEEN ", theme::GOOD, &step.after, Some((evidence(judged, width), theme::GOOD)))
         }
-        StepState::Seen(judged) => {
+        StepState::Played(judged) => {
             let complaint = judged.complaint().unwrap_or_default();
             return plain(" ✗ NOT AS TOLD ", &format!("{complaint}. r plays it once more."), width);
         }
-        StepState::GivenUp(why) => return plain(" ✗ NO END ", &format!("{why}. r plays it once more."), width),
+        StepState::Abandoned(why) => return plain(" ✗ NO END ", &format!("{why}. r plays it once more."), width),
     };
     let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
     let more = notice.or(more);

@@ -24,7 +24,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
         ReplayState::Playing => (" REPLAY ", theme::KNOWN),
         ReplayState::Paused => (" PAUSED ", theme::WARN),
         ReplayState::Waiting => (" → GOES ON ", theme::GOOD),
-        ReplayState::Asking => (" LEAVE THE REPLAY? ", theme::WARN),
+        ReplayState::Confirming => (" LEAVE THE REPLAY? ", theme::WARN),
         // The whole screen is black.
         ReplayState::Blank => return,
         ReplayState::Over => (" ■ END ", theme::PLAIN),
@@ -43,7 +43,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
     spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
     let overlay = match bar.state {
-        ReplayState::Asking => Overlay::Confirm(Question::LeaveReplay),
+        ReplayState::Confirming => Overlay::Confirm(Question::LeaveReplay),
         _ => Overlay::Replay,
     };
     let room = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());
@@ -78,7 +78,7 @@ mod tests {
     fn it_says_where_it_stands_and_what_moves_it() {
         let mut scene = Scene::right();
         let bar =
-            ReplayBar { state: ReplayState::Playing, speed: 2, at: 61_500, length: 123_000, told: 5, entries: 10 };
+            ReplayBar { state: ReplayState::Playing, speed: 2, at: 61_500, length: 123_000, replayed: 5, entries: 10 };
         for (bar, words) in [
             (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
             (ReplayBar { state: ReplayState::Paused, ..bar }, " PAUSED "),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    app::orders::{activity_attempts::Seen, execution::Execution, progress::Stage},
+    app::orders::{activity_attempts::AttemptView, execution::Execution, progress::Stage},
     domain::{Activity, Guard, RetryWaits, UnixMillis},
 };
 
@@ -26,7 +26,7 @@ pub struct LineUpRow<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineUpCell<'a> {
     /// The attempt.
-    Attempt(Seen<'a>),
+    Attempt(AttemptView<'a>),
     /// Not begun; due at this time.
     Due(UnixMillis),
 }

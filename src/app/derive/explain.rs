@@ -2,7 +2,7 @@
 
 use crate::{
     app::orders::{
-        activity_attempts::Closing,
+        activity_attempts::ActivityState,
         attempt::AttemptState,
         description::FailingTask,
         execution::{Execution, OrderVerdict},
@@ -85,11 +85,11 @@ fn sentence(text: &str) -> String {
 }
 
 fn refusal(execution: &Execution) -> String {
-    let told = match &execution.end {
+    let reported = match &execution.end {
         Some(RunEnd::Rejected { message, .. } | RunEnd::Conflict { message }) => message.clone(),
         _ => String::new(),
     };
-    let message = execution.refused.as_ref().map_or(told, |refused| refused.message.clone());
+    let message = execution.refused.as_ref().map_or(reported, |refused| refused.message.clone());
     format!("{} Trying again changes nothing, so Temporal does not.", sentence(&message))
 }
 
@@ -117,7 +117,7 @@ fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
     let retries: u64 =
         Activity::ALL.iter().map(|activity| execution.activity(*activity).total().saturating_sub(1)).sum();
-    let told = match retries {
+    let progress = match retries {
         0 => "no attempt failed".to_owned(),
         1 => "1 retry".to_owned(),
         _ => format!("{retries} retries"),
@@ -140,7 +140,7 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(Outcome::Skipped)), None) => {
             say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{told}, and each effect is in once.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{progress}, and each effect is in once.")),
         _ if execution.outlived => say(
             Kind::Plain,
             "COMPLETED",
@@ -160,7 +160,7 @@ fn underway(execution: &Execution) -> Explanation {
     if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {
         return doubt(execution, activity, &seen);
     }
-    match execution.activity(activity).latest(Closing::Open) {
+    match execution.activity(activity).latest(ActivityState::Open) {
         Some(seen)
             if seen.state == AttemptState::Running
                 && !seen.facts.is_some_and(crate::app::AttemptFacts::is_journaled) =>

@@ -4,7 +4,7 @@
 
 use crate::{
     app::orders::{
-        activity_attempts::Seen,
+        activity_attempts::AttemptView,
         attempt::{AttemptFacts, AttemptState, Failure},
         attempt_id::AttemptId,
         execution::Execution,
@@ -46,7 +46,7 @@ enum Effect {
 
 /// The sentences about an attempt that has failed or does not answer.
 #[must_use]
-pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Explanation {
+pub fn doubt(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) -> Explanation {
     let first = execution.activity(activity).first_commit().filter(|first| *first < seen.id());
     let found_no_need = |first: &AttemptId| {
         let made = execution.attempts(activity).find(|seen| seen.id() == *first);
@@ -65,14 +65,15 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Expl
 }
 
 /// The latest of the attempts before this one of which nobody knows whether it made the effect.
-fn left_open(execution: &Execution, activity: Activity, seen: &Seen<'_>) -> Option<AttemptId> {
+fn left_open(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) -> Option<AttemptId> {
     let earlier = execution.attempts(activity).take_while(|earlier| earlier.id() < seen.id());
-    let is_open =
-        |earlier: &Seen<'_>| matches!(effect(earlier, None), Effect::Stalls | Effect::Unseen | Effect::Unwatched);
+    let is_open = |earlier: &AttemptView<'_>| {
+        matches!(effect(earlier, None), Effect::Stalls | Effect::Unseen | Effect::Unwatched)
+    };
     earlier.filter(is_open).last().map(|earlier| earlier.id())
 }
 
-fn effect(seen: &Seen<'_>, first: Option<AttemptId>) -> Effect {
+fn effect(seen: &AttemptView<'_>, first: Option<AttemptId>) -> Effect {
     let facts = seen.facts;
     let is_after = facts.is_some_and(AttemptFacts::effect_unreported);
     match (facts.and_then(|facts| facts.committed), first, seen.state) {
@@ -95,7 +96,7 @@ fn failed_before_commit(failure: &Failure) -> bool {
 }
 
 /// What happened, in one sentence.
-fn happened(seen: &Seen<'_>, effect: &Effect) -> String {
+fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
     let place = seen.id();
     match (effect, seen.state) {
         (Effect::Made, AttemptState::Crashed(_)) => {

@@ -6,7 +6,7 @@ use crate::{
     app::{
         NextAttempt, RetryWaits,
         orders::{
-            activity_attempts::Seen,
+            activity_attempts::AttemptView,
             attempt::{AttemptFacts, AttemptState},
             execution::Execution,
         },
@@ -62,7 +62,7 @@ pub enum SegmentKind<'a> {
     /// An attempt.
     Attempt {
         /// The attempt.
-        seen: Seen<'a>,
+        seen: AttemptView<'a>,
         /// It may still answer.
         open: bool,
         /// When Temporal gives it up, if no other end is expected.
@@ -94,8 +94,8 @@ pub fn history<'a>(
 ) -> [ActivityHistory<'a>; Activity::ALL.len()] {
     let now = now.0.min(MAX_TIME);
     let begun = execution.begun().0.min(MAX_TIME);
-    let told = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
-    let origin = Activity::ALL.into_iter().flat_map(told).min().map_or(begun, |first| first.min(begun));
+    let begins = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
+    let origin = Activity::ALL.into_iter().flat_map(begins).min().map_or(begun, |first| first.min(begun));
     let [update, supplier] = Activity::ALL;
     let view = View { execution, waits, now, activity: update };
     let update = view.history(origin, Some(begun));
@@ -104,7 +104,7 @@ pub fn history<'a>(
     [update, View { activity: supplier, ..view }.history(end.unwrap_or(origin), free)]
 }
 
-fn known_begin(seen: &Seen<'_>) -> Option<u64> {
+fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {
     seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
@@ -136,7 +136,7 @@ impl<'a> View<'a, '_> {
     }
 
     /// Starts of the attempts, in order. Unknown starts are spread between their neighbours.
-    fn begins(&self, seen: &[Seen<'_>], origin: u64) -> Vec<u64> {
+    fn begins(&self, seen: &[AttemptView<'_>], origin: u64) -> Vec<u64> {
         let mut begins: Vec<u64> = Vec::with_capacity(seen.len());
         for index in 0..seen.len() {
             let ahead = seen.iter().skip(index);
@@ -153,7 +153,7 @@ impl<'a> View<'a, '_> {
         !self.execution.is_over() && self.execution.current() == self.activity
     }
 
-    fn queue(&self, seen: &[Seen<'_>], first: Option<u64>, free: Option<u64>) -> Option<Segment<'a>> {
+    fn queue(&self, seen: &[AttemptView<'_>], first: Option<u64>, free: Option<u64>) -> Option<Segment<'a>> {
         let from = free?;
         // Another program's workflow may not schedule it, and a failing workflow task schedules nothing.
         let is_blocked = self.execution.failing.is_some() && self.execution.pending(self.activity).is_none();
@@ -169,7 +169,7 @@ impl<'a> View<'a, '_> {
         (to > from).then(|| segment(from, to, SegmentKind::Queue { open: first.is_none() }))
     }
 
-    fn wait(&self, before: &Segment<'a>, next: &Seen<'_>, begin: u64) -> Option<Segment<'a>> {
+    fn wait(&self, before: &Segment<'a>, next: &AttemptView<'_>, begin: u64) -> Option<Segment<'a>> {
         let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
         let from = before.to.0;
         let real = (exact && known_begin(next).is_some()).then(|| begin.saturating_sub(from));
@@ -177,7 +177,7 @@ impl<'a> View<'a, '_> {
         (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
     }
 
-    fn attempt(&self, seen: &Seen<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
+    fn attempt(&self, seen: &AttemptView<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
         let given_up = begin.saturating_add(self.waits.start_to_close).min(MAX_TIME);
         let limit = next.unwrap_or(MAX_TIME);
@@ -202,7 +202,7 @@ impl<'a> View<'a, '_> {
 
     /// The latest attempt, which has not ended. If it will not answer, or has run for a while, it lasts until Temporal gives it up,
     /// which is the only end that can be predicted.
-    fn unfinished(&self, seen: &Seen<'a>, begin: u64, given_up: Option<u64>) -> Segment<'a> {
+    fn unfinished(&self, seen: &AttemptView<'a>, begin: u64, given_up: Option<u64>) -> Segment<'a> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
         let long = self.now.saturating_sub(begin) >= NOTICEABLE_MILLIS;
@@ -225,12 +225,12 @@ impl<'a> View<'a, '_> {
     }
 
     /// The current wait, and the attempt after it. `end`: the end of what came before.
-    fn ahead(&self, last: Option<&Seen<'_>>, end: u64) -> [Option<Segment<'a>>; 2] {
+    fn ahead(&self, last: Option<&AttemptView<'_>>, end: u64) -> [Option<Segment<'a>>; 2] {
         let Some(next) = self.next() else { return [self.paused(end), None] };
         let due = next.due.0.min(MAX_TIME);
         let to = due.max(self.now).max(end);
-        let told = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
-        let policy = told.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
+        let reported = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
+        let policy = reported.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
         let wait = SegmentKind::Wait { real: None, policy, due: Some(UnixMillis(due)) };
         [(to > end).then(|| segment(end, to, wait)), Some(segment(to, to + 1, SegmentKind::Next(next)))]
     }
@@ -241,14 +241,14 @@ const fn segment(from: u64, to: u64, kind: SegmentKind<'_>) -> Segment<'_> {
 }
 
 /// The latest known time of an attempt without an end.
-fn last_sign(seen: &Seen<'_>) -> Option<u64> {
+fn last_sign(seen: &AttemptView<'_>) -> Option<u64> {
     let facts = seen.facts?;
     let strikes = facts.strikes.iter().map(|strike| strike.at.0);
     strikes.chain(facts.committed.map(|committed| committed.at.0)).max().map(|at| at.min(MAX_TIME))
 }
 
 /// The end of a planned delay.
-fn delayed_until(seen: &Seen<'_>) -> Option<u64> {
+fn delayed_until(seen: &AttemptView<'_>) -> Option<u64> {
     let strikes = seen.facts?.strikes.iter();
     let ends = strikes.filter_map(|strike| match strike.action {
         Action::Delay { millis } => Some(strike.at.0.saturating_add(millis).min(MAX_TIME)),

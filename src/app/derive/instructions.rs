@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn an_order_is_told_as_commands() {
         let scene = Scene::mid_retry();
-        let told = instructions(&scene.app, scene.app.selected().unwrap());
-        let lines: Vec<_> = told.iter().map(Instruction::line).collect();
+        let shown = instructions(&scene.app, scene.app.selected().unwrap());
+        let lines: Vec<_> = shown.iter().map(Instruction::line).collect();
         assert_eq!(
             lines[0],
             "temporal workflow start --address localhost:7233 --namespace default --task-queue inventory-task-queue \
@@ -104,7 +104,7 @@ mod tests {
              '{\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999,\"Demo\":{\"Faults\":\"before-commit=34%error;\
              after-commit=34%error\",\"Seed\":42,\"Guard\":\"ledger\"}}'"
         );
-        assert!(lines[2].starts_with("temporal workflow cancel") && told.len() == 3);
+        assert!(lines[2].starts_with("temporal workflow cancel") && shown.len() == 3);
         let over = Scene::right();
         assert_eq!(instructions(&over.app, over.app.selected().unwrap()).len(), 2);
     }
@@ -119,8 +119,8 @@ mod tests {
         let (ticket, order) = (start.ticket, start.order.to_string());
         let (workflow, run) = (scene.workflow.clone(), scene.run.clone());
         scene.tell(crate::app::Message::Started { ticket, order, workflow, run, joined: true });
-        let told = instructions(&scene.app, scene.app.selected().unwrap());
-        assert!(told[0].line().ends_with("\"Demo\":{\"Guard\":\"ledger\"}}'"), "{}", told[0].line());
+        let shown = instructions(&scene.app, scene.app.selected().unwrap());
+        assert!(shown[0].line().ends_with("\"Demo\":{\"Guard\":\"ledger\"}}'"), "{}", shown[0].line());
     }
 
     #[test]
@@ -128,8 +128,8 @@ mod tests {
         let mut scene = Scene::mid_retry();
         let now = scene.now;
         scene.described(vec![waiting(3, now - 300, now + 1_700)]);
-        let told = instructions(&scene.app, scene.app.selected().unwrap());
-        assert!(told[2].line().starts_with("temporal activity reset") && told[2].line().ends_with("--activity-id 1"));
+        let shown = instructions(&scene.app, scene.app.selected().unwrap());
+        assert!(shown[2].line().starts_with("temporal activity reset") && shown[2].line().ends_with("--activity-id 1"));
     }
 
     #[test]
@@ -137,8 +137,8 @@ mod tests {
         let mut scene = Scene::new();
         scene.workflow = "order-'; rm -rf / #".into();
         scene.started(crate::app::testing::fixture::UPDATE, 1);
-        let told = instructions(&scene.app, scene.app.selected().unwrap());
-        for instruction in told {
+        let shown = instructions(&scene.app, scene.app.selected().unwrap());
+        for instruction in shown {
             let words = shlex::split(&instruction.line()).unwrap();
             assert!(words.contains(&scene.workflow), "{words:?}");
         }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Attempts of the last bar, which counts more attempts too.
-pub const MOST_ATTEMPTS: usize = 6;
+pub const MAX_ATTEMPTS_BAR: usize = 6;
 
 /// How often a point of an activity was reached, and a fault injected there.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -37,8 +37,8 @@ impl Rate {
 /// Statistics over all kept orders.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Statistics {
-    /// Per activity: number of runs that took 1, 2, .., [`MOST_ATTEMPTS`] or more attempts.
-    pub attempts: [[u32; MOST_ATTEMPTS]; Activity::ALL.len()],
+    /// Per activity: number of runs that took 1, 2, .., [`MAX_ATTEMPTS_BAR`] or more attempts.
+    pub attempts: [[u32; MAX_ATTEMPTS_BAR]; Activity::ALL.len()],
     /// Per activity and point. Only orders of this dashboard, whose plan is known.
     pub rates: [[Rate; Point::ALL.len()]; Activity::ALL.len()],
 }
@@ -59,7 +59,7 @@ impl Statistics {
     fn count(&mut self, order: &Execution, activity: Activity) {
         let total = usize::try_from(order.activity(activity).total()).unwrap_or(usize::MAX);
         if let Some(bar) = total.checked_sub(1) {
-            self.attempts[activity as usize][bar.min(MOST_ATTEMPTS - 1)] += 1;
+            self.attempts[activity as usize][bar.min(MAX_ATTEMPTS_BAR - 1)] += 1;
         }
         let Some(asked) = order.submission.as_ref().filter(|asked| !asked.joined) else { return };
         for facts in order.attempts(activity).filter_map(|seen| seen.facts).filter(|facts| facts.started.is_some()) {

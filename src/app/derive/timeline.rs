@@ -3,7 +3,7 @@
 use crate::{
     app::{
         RetryWaits,
-        orders::{activity_attempts::Seen, execution::Execution},
+        orders::{activity_attempts::AttemptView, execution::Execution},
     },
     domain::{Activity, UnixMillis},
 };
@@ -50,7 +50,7 @@ pub struct Picture<'a> {
     /// Its crash window.
     pub window: Option<Window>,
     /// Attempts that ended after Temporal had given them up, with the column of their end.
-    pub late: Vec<(u16, Seen<'a>)>,
+    pub late: Vec<(u16, AttemptView<'a>)>,
 }
 
 /// A segment in columns.

@@ -31,7 +31,7 @@ pub struct ActivityAttempts {
 
 /// One attempt with its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct AttemptView<'a> {
     /// As Temporal counts: from 1 in each round.
     pub number: u32,
     /// Activity resets that came before it, plus one.
@@ -42,7 +42,7 @@ pub struct Seen<'a> {
     pub facts: Option<&'a AttemptFacts>,
 }
 
-impl Seen<'_> {
+impl AttemptView<'_> {
     /// Its name: `#2`, or `#2'` after a reset.
     #[must_use]
     pub const fn id(&self) -> AttemptId {
@@ -52,7 +52,7 @@ impl Seen<'_> {
 
 /// The state of an activity as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
+pub enum ActivityState {
     /// An attempt may run.
     Open,
     /// It has ended, and is not known to have succeeded.
@@ -245,27 +245,27 @@ impl ActivityAttempts {
     }
 
     /// The attempts that are kept, oldest first.
-    pub fn seen(&self, closing: Closing) -> impl DoubleEndedIterator<Item = Seen<'_>> {
+    pub fn seen(&self, activity_state: ActivityState) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
         let total = self.total();
         (self.oldest()..=total).map(move |position| {
             let id = self.known.at(position);
             let facts = self.find(id);
             let is_latest = position == total;
-            let superseded = closing != Closing::Open || !is_latest;
+            let superseded = activity_state != ActivityState::Open || !is_latest;
             let state = match facts {
-                Some(facts) if is_latest && closing == Closing::Succeeded && runs_unwatched(facts) => {
+                Some(facts) if is_latest && activity_state == ActivityState::Succeeded && runs_unwatched(facts) => {
                     AttemptState::Done
                 }
                 facts => facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded)),
             };
-            Seen { number: id.number, round: id.round, state, facts }
+            AttemptView { number: id.number, round: id.round, state, facts }
         })
     }
 
     /// The latest attempt.
     #[must_use]
-    pub fn latest(&self, closing: Closing) -> Option<Seen<'_>> {
-        self.seen(closing).next_back()
+    pub fn latest(&self, activity_state: ActivityState) -> Option<AttemptView<'_>> {
+        self.seen(activity_state).next_back()
     }
 }
 
@@ -288,11 +288,11 @@ mod tests {
     };
 
     fn states(attempts: &ActivityAttempts) -> Vec<(String, AttemptState<'_>)> {
-        attempts.seen(Closing::Open).map(|seen| (seen.id().to_string(), seen.state)).collect()
+        attempts.seen(ActivityState::Open).map(|seen| (seen.id().to_string(), seen.state)).collect()
     }
 
-    fn state(attempts: &ActivityAttempts, closing: Closing) -> AttemptState<'_> {
-        attempts.latest(closing).unwrap().state
+    fn state(attempts: &ActivityAttempts, activity_state: ActivityState) -> AttemptState<'_> {
+        attempts.latest(activity_state).unwrap().state
     }
 
     /// The line that says that the attempt failed.
@@ -311,7 +311,7 @@ mod tests {
         for number in [3, 1] {
             attempts.start(number, UnixMillis(5));
         }
-        let states: Vec<_> = attempts.seen(Closing::Open).map(|seen| seen.state).collect();
+        let states: Vec<_> = attempts.seen(ActivityState::Open).map(|seen| seen.state).collect();
         assert_eq!(states, [AttemptState::NoAnswer, AttemptState::NotObserved, AttemptState::Running]);
     }
 
@@ -322,9 +322,9 @@ mod tests {
             fail(&mut attempts, number, 1);
         }
         assert_eq!((attempts.facts.len(), attempts.oldest(), attempts.known.latest()), (64, 437, 500));
-        assert_eq!(attempts.seen(Closing::Open).count(), 64);
+        assert_eq!(attempts.seen(ActivityState::Open).count(), 64);
         fail(&mut attempts, u32::MAX, 1);
-        assert_eq!((attempts.facts.len(), attempts.seen(Closing::Open).count()), (1, 64));
+        assert_eq!((attempts.facts.len(), attempts.seen(ActivityState::Open).count()), (1, 64));
     }
 
     #[test]
@@ -332,14 +332,14 @@ mod tests {
         let mut attempts = ActivityAttempts::default();
         attempts.start(1, UnixMillis(100));
         attempts.on_report(UnixMillis(3_000), waiting(3, 2_000, 4_000));
-        let seen: Vec<_> = attempts.seen(Closing::Open).collect();
+        let seen: Vec<_> = attempts.seen(ActivityState::Open).collect();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].state, AttemptState::NoAnswer);
         let AttemptState::Failed(failure) = seen[1].state else { panic!("{:?}", seen[1]) };
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(2_000)));
         assert_eq!((attempts.total(), attempts.total_journaled()), (2, 1));
         fail(&mut attempts, 2, 1_999);
-        let AttemptState::Failed(failure) = attempts.latest(Closing::Open).unwrap().state else { panic!() };
+        let AttemptState::Failed(failure) = attempts.latest(ActivityState::Open).unwrap().state else { panic!() };
         assert_eq!(failure.message, "journal");
     }
 
@@ -347,11 +347,11 @@ mod tests {
     fn the_last_attempt_that_only_the_server_saw_is_done_when_the_activity_is() {
         let mut attempts = ActivityAttempts::default();
         attempts.on_report(UnixMillis(3_100), running(2, 3_000));
-        assert_eq!(state(&attempts, Closing::Open), AttemptState::Running);
-        assert_eq!(state(&attempts, Closing::Over), AttemptState::NoAnswer);
-        assert_eq!(state(&attempts, Closing::Succeeded), AttemptState::Done);
+        assert_eq!(state(&attempts, ActivityState::Open), AttemptState::Running);
+        assert_eq!(state(&attempts, ActivityState::Over), AttemptState::NoAnswer);
+        assert_eq!(state(&attempts, ActivityState::Succeeded), AttemptState::Done);
         attempts.start(2, UnixMillis(3_001));
-        assert_eq!(state(&attempts, Closing::Succeeded), AttemptState::NoAnswer);
+        assert_eq!(state(&attempts, ActivityState::Succeeded), AttemptState::NoAnswer);
     }
 
     #[test]

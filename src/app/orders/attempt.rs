@@ -128,8 +128,8 @@ const MAX_STRIKES: usize = 4;
 impl AttemptFacts {
     /// An attempt without any fact.
     #[must_use]
-    pub const fn new(place: AttemptId) -> Self {
-        let AttemptId { round, number } = place;
+    pub const fn new(id: AttemptId) -> Self {
+        let AttemptId { round, number } = id;
         Self {
             number,
             round,

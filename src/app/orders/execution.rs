@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    activity_attempts::{ActivityAttempts, Closing, Seen},
+    activity_attempts::{ActivityAttempts, ActivityState, AttemptView},
     attempt::{AttemptEnd, AttemptState},
     attempt_id::AttemptId,
     description::{Description, FailingTask},
@@ -221,7 +221,7 @@ impl Execution {
     #[must_use]
     pub fn is_over(&self) -> bool {
         let failed_for_good = |attempts: &ActivityAttempts| {
-            let latest = attempts.latest(Closing::Open).and_then(|seen| seen.facts?.end.as_ref());
+            let latest = attempts.latest(ActivityState::Open).and_then(|seen| seen.facts?.end.as_ref());
             matches!(latest, Some(AttemptEnd::Failed(failure)) if !failure.retryable)
         };
         self.end.is_some()
@@ -234,40 +234,40 @@ impl Execution {
     /// Whether the latest attempt succeeded. The success of an earlier one came too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
-        let latest = self.activity(activity).latest(Closing::Open).and_then(|seen| seen.facts);
+        let latest = self.activity(activity).latest(ActivityState::Open).and_then(|seen| seen.facts);
         latest.is_some_and(crate::app::AttemptFacts::is_acknowledged)
     }
 
-    pub(in crate::app) fn closing(&self, activity: Activity) -> Closing {
+    pub(in crate::app) fn activity_state(&self, activity: Activity) -> ActivityState {
         let next_began = activity == Activity::UpdateInventory && !self.activity(Activity::SupplierOrder).is_empty();
         match &self.end {
-            Some(RunEnd::Completed { .. }) => Closing::Succeeded,
-            _ if next_began => Closing::Succeeded,
-            _ if self.is_over() => Closing::Over,
-            _ => Closing::Open,
+            Some(RunEnd::Completed { .. }) => ActivityState::Succeeded,
+            _ if next_began => ActivityState::Succeeded,
+            _ if self.is_over() => ActivityState::Over,
+            _ => ActivityState::Open,
         }
     }
 
     /// The attempts of an activity, oldest first.
     #[must_use]
-    pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = Seen<'_>> {
-        self.activity(activity).seen(self.closing(activity))
+    pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
+        self.activity(activity).seen(self.activity_state(activity))
     }
 
     /// The server's report about an activity; `None` if there is none, or the journal is ahead of it.
     #[must_use]
     pub fn pending(&self, activity: Activity) -> Option<&PendingActivity> {
-        self.standing(activity).map(|(pending, _)| pending)
+        self.pending_attempt(activity).map(|(pending, _)| pending)
     }
 
     /// The same, with the attempt that runs or comes next.
-    pub(in crate::app) fn standing(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
-        let (pending, at, place) = self.activity(activity).latest_report()?;
-        let place = place?;
-        let latest = self.activity(activity).latest(Closing::Open).map(|seen| seen.id());
-        let is_behind = if pending.runs() { latest > Some(place) } else { latest >= Some(place) };
-        let is_over = self.closing(activity) != Closing::Open || self.has_succeeded(activity);
-        (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, place))
+    pub(in crate::app) fn pending_attempt(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
+        let (pending, at, id) = self.activity(activity).latest_report()?;
+        let id = id?;
+        let latest = self.activity(activity).latest(ActivityState::Open).map(|seen| seen.id());
+        let is_behind = if pending.runs() { latest > Some(id) } else { latest >= Some(id) };
+        let is_over = self.activity_state(activity) != ActivityState::Open || self.has_succeeded(activity);
+        (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, id))
     }
 
     /// Maximum of attempts; `None` if there is no limit, or none is known.
@@ -313,8 +313,8 @@ impl Execution {
             times => return OrderVerdict::Applied(times),
         }
         if self.activity(Activity::UpdateInventory).first_commit().is_some() {
-            let told = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
-            return if told { OrderVerdict::AppliedOnce } else { OrderVerdict::Unconfirmed };
+            let acknowledged = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
+            return if acknowledged { OrderVerdict::AppliedOnce } else { OrderVerdict::Unconfirmed };
         }
         self.verdict_without_commit()
     }
@@ -339,15 +339,15 @@ impl Execution {
 
     /// At least one update attempt left no journal record.
     fn is_unwatched(&self) -> bool {
-        let unwatched = |seen: Seen<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
+        let unwatched = |seen: AttemptView<'_>| seen.facts.is_none_or(|facts| !facts.is_journaled());
         let failed = matches!(self.end, Some(RunEnd::Failed { .. })) && !self.is_journaled();
         failed || self.attempts(Activity::UpdateInventory).any(unwatched)
     }
 
     /// The latest attempt of the current activity that has failed or was lost.
     #[must_use]
-    pub fn last_trouble(&self) -> Option<(Activity, Seen<'_>)> {
-        let is_trouble = |seen: &Seen<'_>| {
+    pub fn last_trouble(&self) -> Option<(Activity, AttemptView<'_>)> {
+        let is_trouble = |seen: &AttemptView<'_>| {
             !matches!(
                 seen.state,
                 AttemptState::Running | AttemptState::Done | AttemptState::Succeeded(_) | AttemptState::NotObserved

@@ -120,8 +120,8 @@ fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) 
         }
         let attempts = &mut execution.activities[origin.activity as usize];
         let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
-        let place = attempts.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
-        attempts.on_commit(place, times);
+        let id = attempts.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
+        attempts.on_commit(id, times);
     });
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    activity_attempts::{Closing, Seen},
+    activity_attempts::{ActivityState, AttemptView},
     attempt::{AttemptFacts, AttemptState},
     attempt_id::AttemptId,
     description::FailingTask,
@@ -111,7 +111,7 @@ impl Execution {
             return Stage::TaskFails(failing);
         }
         let activity = self.current();
-        if let (Some(first), None) = (self.others.first(), self.standing(activity)) {
+        if let (Some(first), None) = (self.others.first(), self.pending_attempt(activity)) {
             return Stage::Elsewhere { first: Some(first), count: self.others.len() };
         }
         match self.stage_of_ours(activity, waits) {
@@ -121,12 +121,12 @@ impl Execution {
     }
 
     fn stage_of_ours(&self, activity: Activity, waits: &RetryWaits) -> Stage<'_> {
-        if let Some((pending, place)) = self.standing(activity)
+        if let Some((pending, id)) = self.pending_attempt(activity)
             && !pending.runs()
         {
-            return self.stage_between(activity, pending, place, waits);
+            return self.stage_between(activity, pending, id, waits);
         }
-        match self.activity(activity).latest(Closing::Open) {
+        match self.activity(activity).latest(ActivityState::Open) {
             None if activity == Activity::SupplierOrder => Stage::Between,
             None if self.run.is_none() => Stage::Starting,
             None => Stage::Queued,
@@ -157,10 +157,10 @@ impl Execution {
         &self,
         activity: Activity,
         pending: &PendingActivity,
-        place: AttemptId,
+        id: AttemptId,
         waits: &RetryWaits,
     ) -> Stage<'static> {
-        let next = place.number;
+        let next = id.number;
         match self.next_attempt(waits) {
             _ if pending.state == PendingState::Paused => Stage::Paused { activity, next },
             Some(NextAttempt { due, .. }) => Stage::BackingOff { activity, next, due },
@@ -170,7 +170,7 @@ impl Execution {
     }
 
     /// The stage if its latest attempt is this one.
-    fn stage_at<'a>(&'a self, activity: Activity, seen: &Seen<'a>, waits: &RetryWaits) -> Stage<'a> {
+    fn stage_at<'a>(&'a self, activity: Activity, seen: &AttemptView<'a>, waits: &RetryWaits) -> Stage<'a> {
         let started = seen.facts.and_then(AttemptFacts::begun).unwrap_or_default();
         let (attempt, due) = (seen.number, after(started, waits.start_to_close));
         match seen.state {
@@ -191,11 +191,11 @@ impl Execution {
     #[must_use]
     pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
         let activity = self.current();
-        if self.closing(activity) != Closing::Open {
+        if self.activity_state(activity) != ActivityState::Open {
             return None;
         }
-        match self.standing(activity) {
-            Some((pending, place)) if !pending.runs() => self.reported_next(activity, pending, place, waits),
+        match self.pending_attempt(activity) {
+            Some((pending, id)) if !pending.runs() => self.reported_next(activity, pending, id, waits),
             _ => self.expected_next(activity, waits),
         }
     }
@@ -204,24 +204,24 @@ impl Execution {
         &self,
         activity: Activity,
         pending: &PendingActivity,
-        place: AttemptId,
+        id: AttemptId,
         waits: &RetryWaits,
     ) -> Option<NextAttempt> {
-        if pending.state == PendingState::Paused || place == AttemptId::new(1, 1) {
+        if pending.state == PendingState::Paused || id == AttemptId::new(1, 1) {
             return None;
         }
-        let latest = self.activity(activity).latest(Closing::Open);
+        let latest = self.activity(activity).latest(ActivityState::Open);
         let ended = pending.ended().or_else(|| latest.and_then(|seen| seen.facts?.ended()));
         // After a reset the next attempt comes at once.
-        let wait = if place.number == 1 { 0 } else { waits.after(place.number - 1) };
+        let wait = if id.number == 1 { 0 } else { waits.after(id.number - 1) };
         let expected = || ended.map(|ended| after(ended, wait)).or(self.answered).unwrap_or_default();
         let due = pending.due();
-        Some(NextAttempt { activity, number: place.number, due: due.unwrap_or_else(expected), known: due.is_some() })
+        Some(NextAttempt { activity, number: id.number, due: due.unwrap_or_else(expected), known: due.is_some() })
     }
 
     /// The next attempt by the retry policy.
     fn expected_next(&self, activity: Activity, waits: &RetryWaits) -> Option<NextAttempt> {
-        let seen = self.activity(activity).latest(Closing::Open)?;
+        let seen = self.activity(activity).latest(ActivityState::Open)?;
         let given_up = || {
             let reported = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
             reported.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
@@ -260,6 +260,6 @@ impl Execution {
 }
 
 /// The time at which an attempt changed the stock.
-fn effect_at(seen: &Seen<'_>) -> Option<UnixMillis> {
+fn effect_at(seen: &AttemptView<'_>) -> Option<UnixMillis> {
     seen.facts?.committed.filter(|committed| committed.delta != 0).map(|committed| committed.at)
 }

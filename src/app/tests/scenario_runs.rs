@@ -284,7 +284,7 @@ fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
     world.wait(59_000);
     assert_eq!(*state(&world), StepState::Playing);
     world.wait(2_000);
-    let StepState::GivenUp(why) = state(&world) else { panic!("{:?}", state(&world)) };
+    let StepState::Abandoned(why) = state(&world) else { panic!("{:?}", state(&world)) };
     assert_eq!(why, "the stage is not ready after 60 s: the starting stock is not back");
 }
 

@@ -22,9 +22,9 @@ pub enum StepState {
     /// Its scenario runs.
     Playing,
     /// It was played, with the result.
-    Seen(CheckResult),
+    Played(CheckResult),
     /// It did not end, with the reason.
-    GivenUp(String),
+    Abandoned(String),
     /// It was skipped.
     Skipped,
     /// It has nothing to play and was read.
@@ -36,8 +36,8 @@ impl StepState {
     #[must_use]
     pub fn passed(&self) -> Option<bool> {
         match self {
-            Self::Seen(judged) => Some(judged.passed()),
-            Self::GivenUp(_) => Some(false),
+            Self::Played(judged) => Some(judged.passed()),
+            Self::Abandoned(_) => Some(false),
             Self::Ready | Self::Playing | Self::Skipped | Self::Read => None,
         }
     }
@@ -53,7 +53,7 @@ pub struct Walkthrough {
     /// The step whose scenario runs.
     playing: Option<usize>,
     /// The step whose scenario was begun last: the orders on the screen are its.
-    on_stage: Option<usize>,
+    last_begun: Option<usize>,
     /// The run of that scenario.
     run: Option<Box<ScenarioRun>>,
     begun: UnixMillis,
@@ -73,7 +73,7 @@ impl Walkthrough {
             at: 0,
             states,
             playing: None,
-            on_stage: None,
+            last_begun: None,
             run: None,
             begun: now,
             since: now,
@@ -95,8 +95,8 @@ impl Walkthrough {
 
     /// Whether the orders on the screen belong to the step on the screen: none was played yet, or this one last.
     #[must_use]
-    pub fn has_the_stage(&self) -> bool {
-        self.on_stage.is_none_or(|step| step == self.at)
+    pub fn owns_orders(&self) -> bool {
+        self.last_begun.is_none_or(|step| step == self.at)
     }
 
     /// Number of steps with a scenario that did not end.
@@ -136,7 +136,7 @@ impl Walkthrough {
             let Some(holds) = state.passed() else { continue };
             let (counts, all): &mut (RunCounts, bool) = sum.get_or_insert((RunCounts::default(), true));
             *all &= holds;
-            if let StepState::Seen(judged) = state {
+            if let StepState::Played(judged) = state {
                 counts.add(&judged.counts);
             }
         }
@@ -201,7 +201,7 @@ impl Walkthrough {
         if !waits || self.run.is_none() {
             return None;
         }
-        self.on_stage = Some(self.at);
+        self.last_begun = Some(self.at);
         Some(scenario)
     }
 
@@ -210,7 +210,7 @@ impl Walkthrough {
         let Some(scenario) = self.script.steps.get(self.at).and_then(|step| step.scenario.clone()) else {
             return Play::Nothing;
         };
-        let is_prepared = self.on_stage.replace(self.at) == Some(self.at);
+        let is_prepared = self.last_begun.replace(self.at) == Some(self.at);
         // An interrupted step begins with its text again.
         if let Some(interrupted) = self.playing.replace(self.at)
             && let Some(state) = self.states.get_mut(interrupted)
@@ -229,16 +229,16 @@ impl Walkthrough {
     /// Records the end of a step's run. Returns the page for the speaker's screen if it has changed.
     pub fn follow(&mut self) -> Option<NotesPage> {
         let part = self.run.as_deref().filter(|_| self.playing.is_some()).map(ScenarioRun::state);
-        let seen = match part {
-            Some(RunState::Finished(judged)) => Some(StepState::Seen(judged.clone())),
-            Some(RunState::Abandoned(why)) => Some(StepState::GivenUp(why.clone())),
+        let ended = match part {
+            Some(RunState::Finished(judged)) => Some(StepState::Played(judged.clone())),
+            Some(RunState::Abandoned(why)) => Some(StepState::Abandoned(why.clone())),
             _ => None,
         };
-        if let Some(seen) = seen
+        if let Some(ended) = ended
             && let Some(at) = self.playing.take()
             && let Some(state) = self.states.get_mut(at)
         {
-            *state = seen;
+            *state = ended;
         }
         let now = Some((self.at, self.since, self.state_text()));
         if self.presented == now {
@@ -258,7 +258,7 @@ impl Walkthrough {
         match self.states.get(self.at) {
             Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
             Some(StepState::Playing) => "it is being played",
-            Some(StepState::GivenUp(_)) => "it came to no end",
+            Some(StepState::Abandoned(_)) => "it came to no end",
             Some(state) if state.passed() == Some(false) => "NOT as the text says: repeat it, or go on",
             Some(_) => "the next key goes on",
             None => "the end",

@@ -62,13 +62,13 @@ pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'sta
         print::line(word);
     }
     match state {
-        StepState::Seen(judged) => {
+        StepState::Played(judged) => {
             step.after.iter().for_each(tell);
             if let Some(complaint) = judged.complaint() {
                 print::line(&complaint);
             }
         }
-        StepState::GivenUp(why) => print::line(why),
+        StepState::Abandoned(why) => print::line(why),
         _ => {}
     }
 }
@@ -77,8 +77,8 @@ const fn word(state: &StepState) -> &'static str {
     match state {
         StepState::Ready | StepState::Read => "",
         StepState::Playing => "playing:",
-        StepState::Seen(_) => "seen:",
-        StepState::GivenUp(_) => "no end:",
+        StepState::Played(_) => "seen:",
+        StepState::Abandoned(_) => "no end:",
         StepState::Skipped => "skipped",
     }
 }

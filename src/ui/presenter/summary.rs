@@ -47,9 +47,9 @@ fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, b
 
 fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'static> {
     let (mark, style, note) = match state {
-        StepState::Seen(judged) if judged.passed() => ("✓", theme::GOOD, figures(&judged.counts, width)),
-        StepState::Seen(judged) => ("✗", theme::BAD, judged.complaint().unwrap_or_default()),
-        StepState::GivenUp(why) => ("✗", theme::BAD, why.clone()),
+        StepState::Played(judged) if judged.passed() => ("✓", theme::GOOD, figures(&judged.counts, width)),
+        StepState::Played(judged) => ("✗", theme::BAD, judged.complaint().unwrap_or_default()),
+        StepState::Abandoned(why) => ("✗", theme::BAD, why.clone()),
         StepState::Skipped => ("·", theme::WARN, "skipped".to_owned()),
         StepState::Ready => ("·", theme::WARN, "not played".to_owned()),
         StepState::Playing => ("○", theme::KNOWN, "being played".to_owned()),

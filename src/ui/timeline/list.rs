@@ -7,7 +7,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Appearance, AttemptFacts, AttemptId, AttemptState, Execution, Link, NextAttempt, Seen, Segment,
+        App, Appearance, AttemptFacts, AttemptId, AttemptState, AttemptView, Execution, Link, NextAttempt, Segment,
         SegmentKind, history,
     },
     domain::{Activity, UnixMillis},
@@ -195,7 +195,7 @@ impl List<'_> {
         Row::new("").say(&" ".repeat(self.names + 1), theme::PLAIN).say(text, theme::FAINT).line
     }
 
-    fn attempt(&self, seen: &Seen<'_>, time: Option<(String, Style)>) -> Line<'static> {
+    fn attempt(&self, seen: &AttemptView<'_>, time: Option<(String, Style)>) -> Line<'static> {
         let mark = glyphs::of_attempt(seen);
         let repeats = seen.facts.and_then(AttemptFacts::repeated).is_some();
         let effect_style = if repeats { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
@@ -215,7 +215,7 @@ impl List<'_> {
     }
 
     /// What it came to. An attempt that rests on another one names it.
-    fn words(&self, seen: &Seen<'_>, word: &str) -> String {
+    fn words(&self, seen: &AttemptView<'_>, word: &str) -> String {
         if let Some(times) = seen.facts.and_then(AttemptFacts::repeated) {
             return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
         }
@@ -228,8 +228,9 @@ impl List<'_> {
     /// The attempt that made the effect for the first, second, .. time.
     fn which_applied(&self, times: u32) -> String {
         let mut attempts = self.order.attempts(self.activity);
-        let is_it =
-            |seen: &Seen<'_>| seen.facts.and_then(|facts| facts.committed).is_some_and(|by| by.times.max(1) == times);
+        let is_it = |seen: &AttemptView<'_>| {
+            seen.facts.and_then(|facts| facts.committed).is_some_and(|by| by.times.max(1) == times)
+        };
         let is_complete = attempts.next().is_some_and(|first| (first.number, first.round) == (1, 1));
         match self.order.attempts(self.activity).find(is_it) {
             Some(seen) => name(seen.number, seen.round, None),
@@ -242,7 +243,7 @@ impl List<'_> {
     fn time(
         &self,
         segment: &Segment<'_>,
-        seen: &Seen<'_>,
+        seen: &AttemptView<'_>,
         timeout: Option<UnixMillis>,
         late: Option<u64>,
         exact: bool,
@@ -307,12 +308,12 @@ impl List<'_> {
 }
 
 /// The message of a failure that was not planned.
-fn message(seen: &Seen<'_>) -> Option<String> {
+fn message(seen: &AttemptView<'_>) -> Option<String> {
     let AttemptState::Failed(failure) = seen.state else { return None };
     failure.point.is_none().then(|| failure.message.clone())
 }
 
-fn effect(seen: &Seen<'_>, look: Appearance) -> Option<String> {
+fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
     let committed = seen.facts?.committed?;
     match committed.delta {
         0 => Some("not needed".to_owned()),
@@ -321,7 +322,7 @@ fn effect(seen: &Seen<'_>, look: Appearance) -> Option<String> {
 }
 
 /// The planned fault that struck, where its point is not said already.
-fn planned(seen: &Seen<'_>) -> Option<String> {
+fn planned(seen: &AttemptView<'_>) -> Option<String> {
     let facts = seen.facts?;
     let point = |point: Point| match point {
         Point::BeforeCommit => "before commit",

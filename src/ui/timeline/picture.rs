@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use crate::{
-    app::{App, AttemptState, Execution, Picture, Seen, SegmentKind, Span, Timeline, Window, timeline},
+    app::{App, AttemptState, AttemptView, Execution, Picture, SegmentKind, Span, Timeline, Window, timeline},
     domain::{Activity, UnixMillis},
     text::truncate,
 };
@@ -91,7 +91,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
 }
 
 /// Temporal gets no answer from it. What struck it shows at its begin; the end of any other attempt shows at its end.
-const fn is_silent(seen: &Seen<'_>, late: Option<u64>) -> bool {
+const fn is_silent(seen: &AttemptView<'_>, late: Option<u64>) -> bool {
     late.is_some()
         || matches!(
             seen.state,
@@ -115,7 +115,7 @@ fn line(canvas: &mut Canvas, span: &Span<'_>) {
 }
 
 /// An attempt that ended too late shows here what Temporal saw of it.
-fn mark_of(seen: &Seen<'_>, late: Option<u64>) -> glyphs::Mark {
+fn mark_of(seen: &AttemptView<'_>, late: Option<u64>) -> glyphs::Mark {
     if late.is_some() { glyphs::TIMED_OUT } else { glyphs::of_attempt(seen) }
 }
 
@@ -125,7 +125,7 @@ const fn is_attempt(span: &Span<'_>) -> bool {
 
 /// Where an attempt that ended too late shows what it did, and how. It may not hide another attempt: it moves aside, at
 /// worst onto its own begin.
-fn late(picture: &Picture<'_>, column: u16, seen: &Seen<'_>) -> (u16, glyphs::Mark) {
+fn late(picture: &Picture<'_>, column: u16, seen: &AttemptView<'_>) -> (u16, glyphs::Mark) {
     let end = picture.spans.last().map_or(column, |span| span.to);
     let is_taken = |column: u16| picture.spans.iter().any(|span| is_attempt(span) && glyph_column(span) == column);
     let own = picture
