@@ -169,7 +169,9 @@ impl Connections {
         let server = sanitized_server(server);
         let line = match &server {
             _ if server == self.server => None,
-            Server::Foreign => Some((LogLevel::Info, "the server is not ours; it stays when this ends".to_owned())),
+            Server::Foreign => {
+                Some((LogLevel::Info, "this dashboard did not start the server; it keeps running at exit".to_owned()))
+            }
             Server::Running { web_ui } => Some((LogLevel::Info, format!("the embedded server runs; Web UI {web_ui}"))),
             Server::Killed => Some((LogLevel::Warn, "the embedded server was killed, as asked".to_owned())),
             Server::Ended { cause } => Some((LogLevel::Error, format!("the embedded server has ended: {cause}"))),
@@ -186,8 +188,8 @@ impl Connections {
         let worker = sanitized_worker(worker);
         let line = match &worker {
             _ if worker == self.worker => None,
-            Worker::Ready { pid } => Some((LogLevel::Info, format!("worker {pid} polls"))),
-            Worker::Elsewhere => Some((LogLevel::Info, "a worker that is not ours polls".to_owned())),
+            Worker::Ready { pid } => Some((LogLevel::Info, format!("worker {pid} is polling"))),
+            Worker::Elsewhere => Some((LogLevel::Info, "another worker is polling".to_owned())),
             Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
             Worker::Killed => Some((LogLevel::Warn, "the worker was killed, as asked".to_owned())),
             Worker::Exited { cause, .. } => Some((LogLevel::Error, format!("the worker is gone: {cause}"))),
@@ -204,7 +206,7 @@ impl Connections {
             Worker::Elsewhere if self.worker != Worker::Elsewhere => {
                 let other = self.other_worker().unwrap_or("another worker");
                 let text =
-                    format!("{other} polls the task queue, so no worker is started here; w starts one beside it");
+                    format!("{other} is polling the task queue, so no worker is started here; w starts another one");
                 log.notify(&text, Tone::Plain, now);
             }
             Worker::Ready { pid } => {
@@ -227,7 +229,7 @@ impl Connections {
         }
         let after: Vec<_> = self.others().map(str::to_owned).collect();
         for (identities, without, verb) in
-            [(&after, &before, "polls the task queue"), (&before, &after, "no longer polls")]
+            [(&after, &before, "is polling the task queue"), (&before, &after, "has stopped polling")]
         {
             for identity in identities.iter().filter(|identity| !without.contains(identity)) {
                 log.write(now, LogLevel::Info, &format!("{identity} {verb}"));

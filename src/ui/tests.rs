@@ -289,7 +289,7 @@ fn a_wrong_plan_shows_where_it_is_wrong() {
 fn each_page_shows_what_it_is_for() {
     for (intent, words) in [
         (Intent::Statistics, vec!["struck  33 %   planned  34 %   1 of 3", "activities by their number of attempts"]),
-        (Intent::Log, vec!["worker 4242 polls", "connected"]),
+        (Intent::Log, vec!["worker 4242 is polling", "connected"]),
         (Intent::ShowCommand, vec!["temporal workflow start", "--workflow-id order-A12", "temporal workflow describe"]),
     ] {
         let mut scene = Scene::right();

@@ -110,7 +110,7 @@ impl ScenarioRun {
             return;
         };
         let (seconds, missing) = (limit / 1_000, self.missing(facts));
-        self.state = RunState::Abandoned(format!("the stage is not ready after {seconds} s: {missing}"));
+        self.state = RunState::Abandoned(format!("not ready after {seconds} s: {missing}"));
     }
 
     /// What is missing for the first step.

@@ -125,7 +125,7 @@ impl ScenarioRun {
         }
         let waits = self.waits_for(facts);
         let seconds = self.scenario.limit / 1_000;
-        let text = format!("not over after {seconds} s: it waits for {waits}");
+        let text = format!("not over after {seconds} s: waiting for {waits}");
         self.state = RunState::Abandoned(text.clone());
         Some(Request::Complain(text))
     }
@@ -142,7 +142,7 @@ impl ScenarioRun {
                 format!("the end of {}{why}", sent.order)
             }
             None if self.has_steps_left() => {
-                format!("the time of act {}", self.done.saturating_add(1))
+                format!("the condition of step {}", self.done.saturating_add(1))
             }
             None if self.sleeps(facts) => "an attempt to wake up".to_owned(),
             None if !facts.connections.is_up() => "the server".to_owned(),

@@ -64,7 +64,7 @@ fn a_stage_without_a_ready_worker_says_which_state_the_worker_is_in() {
         stage.wait(60_000);
         assert_eq!(stage.given_up(), None);
         stage.wait(1);
-        assert_eq!(stage.given_up(), Some(format!("the stage is not ready after 60 s: {expected}").as_str()));
+        assert_eq!(stage.given_up(), Some(format!("not ready after 60 s: {expected}").as_str()));
     }
 }
 
@@ -80,5 +80,5 @@ fn a_stage_whose_server_comes_and_goes_is_given_up_too() {
     assert_eq!(stage.given_up(), None);
     stage.tell(Message::Link(down()));
     stage.wait(1_000);
-    assert_eq!(stage.given_up(), Some("the stage is not ready after 180 s: no connection: refused"));
+    assert_eq!(stage.given_up(), Some("not ready after 180 s: no connection: refused"));
 }

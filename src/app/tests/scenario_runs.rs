@@ -58,7 +58,7 @@ fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
     assert!(!world.app().scenario_run().unwrap().is_over());
     world.wait(2_000);
     let Some(RunState::Abandoned(why)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
-    assert_eq!(why, "not over after 60 s: it waits for the end of A12");
+    assert_eq!(why, "not over after 60 s: waiting for the end of A12");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_failing_workflow_task_is_named_as_the_cause_at_the_limit() {
     world.tell(Message::Described { workflow, run, answer });
     world.wait(61_000);
     let Some(RunState::Abandoned(why)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
-    assert_eq!(why, "not over after 60 s: it waits for the end of A12, but the worker has no key");
+    assert_eq!(why, "not over after 60 s: waiting for the end of A12, but the worker has no key");
 }
 
 fn state(world: &World) -> &StepState {
@@ -285,7 +285,7 @@ fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
     assert_eq!(*state(&world), StepState::Playing);
     world.wait(2_000);
     let StepState::Abandoned(why) = state(&world) else { panic!("{:?}", state(&world)) };
-    assert_eq!(why, "the stage is not ready after 60 s: the starting stock is not back");
+    assert_eq!(why, "not ready after 60 s: the starting stock is not back");
 }
 
 #[test]

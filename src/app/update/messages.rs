@@ -50,7 +50,7 @@ impl App {
             Message::Copied { sentence } => self.log.notify_lasting(&sentence, self.now),
             Message::NotOpened { url } => {
                 let url = sanitized::text(&url);
-                self.notify(&format!("no browser opens here; the address is {url}"), Tone::Bad);
+                self.notify(&format!("could not open a browser; open {url}"), Tone::Bad);
                 self.view.show_address(url);
             }
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
@@ -128,11 +128,11 @@ impl App {
                     self.log.write(self.now, LogLevel::Info, &format!("the old journal is kept as {name}"));
                 }
                 let kept = if kept.is_some() { "; the old journal is kept" } else { "" };
-                self.notify(&format!("the starting stock is back{kept}"), Tone::Good);
+                self.notify(&format!("stock reset{kept}"), Tone::Good);
             }
             Err(cause) => {
                 self.journal.earlier.resets = false;
-                self.notify(&format!("the stock was not put back: {cause}"), Tone::Bad);
+                self.notify(&format!("stock not reset: {cause}"), Tone::Bad);
             }
         }
     }

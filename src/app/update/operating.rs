@@ -73,7 +73,7 @@ impl App {
             Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is on its way already"),
             Server::Unknown => return self.refuse("no server answers yet; the connection is tried again by itself"),
             Server::Foreign => {
-                return self.refuse("this server is not this dashboard's own: it can neither be killed nor started");
+                return self.refuse("this dashboard did not start the server, so it cannot stop or start it");
             }
         }
         Vec::new()
@@ -82,7 +82,7 @@ impl App {
     /// Brings the next attempt of the selected order forward.
     pub(super) fn retry_now(&mut self) -> Vec<Command> {
         if let Some(Stage::Elsewhere { first: Some(first), .. }) = self.selected().map(|order| self.stage(order)) {
-            let why = format!("{} is no activity of this program, so it is not retried from here", first.name);
+            let why = format!("{} is not an activity of this program, so it cannot be retried here", first.name);
             return self.refuse(&why);
         }
         match self.open_run() {
@@ -126,7 +126,7 @@ impl App {
                 self.notify(&format!("opening {page}"), Tone::Plain);
                 vec![Command::Open(page)]
             }
-            None => self.refuse("the Web UI's address is unknown: set TEMPORAL_UI_URL, or see the commands with t"),
+            None => self.refuse("Web UI address unknown: set TEMPORAL_UI_URL, or press t for CLI commands"),
         }
     }
 

@@ -258,7 +258,7 @@ impl Walkthrough {
         match self.states.get(self.at) {
             Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
             Some(StepState::Playing) => "it is being played",
-            Some(StepState::Abandoned(_)) => "it came to no end",
+            Some(StepState::Abandoned(_)) => "it did not end",
             Some(state) if state.passed() == Some(false) => "NOT as the text says: repeat it, or go on",
             Some(_) => "the next key goes on",
             None => "the end",
