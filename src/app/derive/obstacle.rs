@@ -13,68 +13,98 @@ use crate::{
 pub enum Obstacle {
     /// A file of the database cannot be read, and what is known of it is old.
     Stale {
+        /// The file.
         what: &'static str,
+        /// Why it cannot be read.
         cause: String,
+        /// The time of the first failure.
         since: UnixMillis,
     },
     /// A long journal is being read; in bytes.
     Reading {
+        /// Bytes that were read.
         read: u64,
+        /// Bytes of the journal.
         of: u64,
     },
+    /// The embedded server has exited.
     ServerEnded {
+        /// The reason.
         cause: String,
     },
+    /// The embedded server is being installed or started.
     ServerPreparing {
+        /// The current step.
         step: String,
     },
     /// As asked.
     ServerKilled,
+    /// The connection is being made.
     Connecting {
+        /// The address of the server.
         address: String,
+        /// From 1.
         attempt: u32,
     },
+    /// The server does not answer.
     NoLink {
+        /// The reason.
         cause: String,
+        /// The time of the next attempt.
         next_try: UnixMillis,
     },
+    /// The worker has exited without a request.
     WorkerExited {
+        /// The reason.
         cause: String,
+        /// When it is started again; `None`: not by itself.
         restart_at: Option<UnixMillis>,
     },
     /// The worker was killed, as asked, and no other one polls.
     WorkerKilled,
     /// The worker was stopped, as asked, and no other one polls.
     WorkerStopped,
+    /// No worker polls the task queue.
     NoWorker,
     /// No worker runs here, and whether another one polls is not known.
     WorkersUnknown,
     /// No worker runs here, as `state` says; another one polls.
     OtherWorker {
+        /// The state of this dashboard's worker.
         state: &'static str,
+        /// The identity of the other one.
         identity: String,
     },
     /// A worker polls, so none was started here. `foreign`: it is another program.
     Elsewhere {
+        /// Its identity.
         identity: String,
+        /// It is a worker of another program.
         foreign: bool,
     },
     /// No worker can process this order; nor `more` others.
     OrdersFail {
+        /// The first such order.
         order: String,
+        /// Number of further ones.
         more: usize,
+        /// The attempt of its workflow task.
         attempt: u32,
+        /// The reason and the remedy.
         explanation: String,
     },
     /// Of the journal: `later` lines wait for it.
     LineMissing {
+        /// Number of later records.
         later: u64,
     },
     /// It does not poll yet.
     WorkerStarting,
+    /// The worker finishes its attempts.
     WorkerStopping,
     /// Another program polls too and may take orders.
     Beside {
+        /// Its identity.
         identity: String,
     },
 }
