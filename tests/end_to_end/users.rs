@@ -145,7 +145,7 @@ fn a_key_file_keeps_its_owner_and_group_or_is_not_changed() {
     assert_eq!(access(&keys), (ANNE, GROUP, 0o600));
     let unreadable = office.run(BERT, "002", &["keys"]);
     assert_eq!(unreadable.status.code(), Some(2));
-    assert!(text(&unreadable).1.contains("a file of root: chown root:GROUP, chmod 640"), "{unreadable:?}");
+    assert!(text(&unreadable).1.contains("run: chown root:GROUP, chmod 640"), "{unreadable:?}");
     // The superuser's own command must not lock its owner out.
     assert_succeeds(&office.run(0, "002", &["keys", "add", "two"]));
     assert_eq!(access(&keys), (ANNE, GROUP, 0o600));

@@ -64,8 +64,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Top-level modules whose files still depend on each other in a cycle. An entry without a cycle is an error.
-const MODULES_WITH_CYCLES: &[&str] = &[];
+/// Maximum number of lines of a file, without its tests.
+const MAX_FILE_LINES: usize = 500;
 
 fn graph() -> Graph {
     Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
@@ -128,20 +128,13 @@ fn no_files_depend_on_each_other_in_a_cycle() {
         edges.entry(user).or_default().insert(used);
     }
     let reachable: BTreeMap<_, _> = edges.keys().map(|file| (*file, reachable(file, &edges))).collect();
-    let mut cyclic = BTreeMap::<String, String>::new();
-    for ((user, used), uses) in
-        uses.iter().filter(|((user, used), _)| reachable.get(used).is_some_and(|reached| reached.contains(user)))
-    {
-        let module = user.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
-        let text = cyclic.entry(module).or_default();
-        let _infallible = write!(text, "{} uses {}:\n{}", user.display(), used.display(), places(uses));
+    let mut cycles = String::new();
+    for ((user, used), uses) in &uses {
+        if reachable.get(used).is_some_and(|reached| reached.contains(user)) {
+            let _infallible = write!(cycles, "{} uses {}:\n{}", user.display(), used.display(), places(uses));
+        }
     }
-    for (module, cycles) in &cyclic {
-        assert!(MODULES_WITH_CYCLES.contains(&module.as_str()), "files of {module} depend on each other:\n{cycles}");
-    }
-    for module in MODULES_WITH_CYCLES {
-        assert!(cyclic.contains_key(*module), "{module} has no cycle any more: remove it from MODULES_WITH_CYCLES");
-    }
+    assert!(cycles.is_empty(), "files depend on each other in a cycle:\n{cycles}");
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -237,11 +230,11 @@ fn only_one_file_prints() {
 }
 
 #[test]
-fn no_file_is_longer_than_400_lines_of_production_code() {
+fn no_file_is_longer_than_500_lines_of_production_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for path in sources(&root) {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().lines().count();
-        assert!(lines <= 400, "{} has {lines} lines", path.display());
+        assert!(lines <= MAX_FILE_LINES, "{} has {lines} lines", path.display());
     }
 }
