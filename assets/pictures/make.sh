@@ -10,7 +10,7 @@ export_picture() {
     else cargo run --quiet --manifest-path "$here/../../Cargo.toml" -- export "$@"
     fi
 }
-export_picture dashboard --when 'in, not acknowledged' --at 0.6 --size 100x30 --svg "$out/dashboard.svg"
-export_picture dashboard --when 'replayed: the result of #1' --size 100x18 --svg "$out/timeline.svg"
-export_picture dashboard --when 'B7 came between' --size 100x30 --svg "$out/guards.svg"
+export_picture dashboard --when 'written, not acknowledged' --at 0.6 --size 100x30 --svg "$out/dashboard.svg"
+export_picture dashboard --when 'replayed the result of #1' --size 100x18 --svg "$out/timeline.svg"
+export_picture dashboard --when 'B7 came in between' --size 100x30 --svg "$out/guards.svg"
 export_picture walkthrough --when 'The retry took the 999 units' --size 100x30 --svg "$out/walkthrough.svg"

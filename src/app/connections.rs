@@ -169,10 +169,13 @@ impl Connections {
         let server = sanitized_server(server);
         let line = match &server {
             _ if server == self.server => None,
-            Server::Foreign => {
-                Some((LogLevel::Info, "this dashboard did not start the server; it keeps running at exit".to_owned()))
+            Server::Foreign => Some((
+                LogLevel::Info,
+                "the server does not belong to this dashboard and keeps running after it".to_owned(),
+            )),
+            Server::Running { web_ui } => {
+                Some((LogLevel::Info, format!("the embedded server is running; Web UI {web_ui}")))
             }
-            Server::Running { web_ui } => Some((LogLevel::Info, format!("the embedded server runs; Web UI {web_ui}"))),
             Server::Killed => Some((LogLevel::Warn, "the embedded server was killed, as asked".to_owned())),
             Server::Ended { cause } => Some((LogLevel::Error, format!("the embedded server has ended: {cause}"))),
             Server::Preparing { .. } | Server::Unknown => None,
@@ -205,8 +208,9 @@ impl Connections {
         match &worker {
             Worker::Elsewhere if self.worker != Worker::Elsewhere => {
                 let other = self.other_worker().unwrap_or("another worker");
-                let text =
-                    format!("{other} is polling the task queue, so no worker is started here; w starts another one");
+                let text = format!(
+                    "{other} is polling the task queue, so no worker is started here; press w to start one beside it"
+                );
                 log.notify(&text, Tone::Plain, now);
             }
             Worker::Ready { pid } => {
@@ -229,7 +233,7 @@ impl Connections {
         }
         let after: Vec<_> = self.others().map(str::to_owned).collect();
         for (identities, without, verb) in
-            [(&after, &before, "is polling the task queue"), (&before, &after, "has stopped polling")]
+            [(&after, &before, "is polling the task queue"), (&before, &after, "is no longer polling")]
         {
             for identity in identities.iter().filter(|identity| !without.contains(identity)) {
                 log.write(now, LogLevel::Info, &format!("{identity} {verb}"));

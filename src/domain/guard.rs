@@ -45,8 +45,8 @@ impl Guard {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ledger => "the key commits with the effect",
-            Self::LastOrder => "only the last order is remembered, as in the original",
-            Self::Off => "nothing remembers what was done",
+            Self::LastOrder => "remembers only the last order, as the original demo did",
+            Self::Off => "no record of completed work",
         }
     }
 

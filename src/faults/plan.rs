@@ -112,6 +112,15 @@ impl Preset {
         }
     }
 
+    /// Name on the screen, where "seed" means the random seed only.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Seed => "original",
+            _ => self.name(),
+        }
+    }
+
     /// What it does, in a few words.
     #[must_use]
     pub const fn meaning(self) -> &'static str {

@@ -102,7 +102,7 @@ impl Copied {
     pub fn sentence(self, text: &str) -> String {
         match self {
             Self::By(program) => format!("copied with {program}: {text}"),
-            Self::Tmux => format!("copied into tmux's buffer (prefix ] pastes it): {text}"),
+            Self::Tmux => format!("copied to the tmux buffer (paste with prefix ]): {text}"),
             Self::AskTerminal => format!("sent to the clipboard (needs OSC 52 support): {text}"),
         }
     }

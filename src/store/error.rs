@@ -15,7 +15,7 @@ use super::{document::DocumentError, line::LineError};
 pub enum StoreError {
     #[error("{0}")]
     Rejected(Rejection),
-    #[error("{key} is known with '{recorded}', but now came with '{asked}'; an order id belongs to one order only")]
+    #[error("{key} was recorded as {recorded} but now asks for {asked}; an order id belongs to one order only")]
     Conflict { key: IdempotencyKey, recorded: Payload, asked: Payload },
     #[error("{} is held by another process for more than {waited_ms} ms; try again", .path.display())]
     Busy { path: PathBuf, waited_ms: u128 },

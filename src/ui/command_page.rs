@@ -17,7 +17,7 @@ pub fn lines(app: &App, order: &Execution, columns: usize) -> Vec<Line<'static>>
     let width = columns.saturating_sub(MARGIN).min(WIDTH);
     let told = instructions(app, order);
     let mut lines: Vec<_> = told.iter().flat_map(|instruction| written(instruction, width)).collect();
-    lines.push(Line::styled(" y copies the first of them", theme::FAINT));
+    lines.push(Line::styled(" y copies the first command", theme::FAINT));
     lines
 }
 

@@ -63,7 +63,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Constraint::Length(1),
     ]));
     draw_head(buffer, head, comparison);
-    draw_columns(buffer, guards, room, comparison, &["guard"], |buffer, area, side| {
+    draw_columns(buffer, guards, room, comparison, &["guard", "remembers"], |buffer, area, side| {
         pane::lines(buffer, area, [Line::styled(side.guard().name(), theme::BOLD), meaning(side.guard())]);
     });
     draw_columns(buffer, stocks, room, comparison, &["", "", "stock"], |buffer, area, side| {
@@ -92,12 +92,12 @@ fn draw_head(buffer: &mut Buffer, area: Rect, comparison: &ComparisonState) {
     spans.push(Span::raw("  "));
     spans.push(Span::styled(format!(" FAULTS {} ", terms.plan()), theme::badge(theme::WARN)));
     if let Some(set) = comparison.instead_of() {
-        spans.push(Span::styled(format!(" instead of {set}"), theme::FAINT));
+        spans.push(Span::styled(format!(" replaces {set}"), theme::FAINT));
     }
-    let random = Span::styled(format!(" random {}", terms.seed), theme::FAINT);
+    let seed = Span::styled(format!(" seed {}", terms.seed), theme::FAINT);
     // Half a number is another number, and this one matters least.
     let used: usize = spans.iter().map(Span::width).sum();
-    spans.extend((used + random.width() <= usize::from(area.width)).then_some(random));
+    spans.extend((used + seed.width() <= usize::from(area.width)).then_some(seed));
     pane::lines(buffer, area, [Line::from(spans)]);
 }
 
@@ -132,9 +132,9 @@ fn draw_columns(
 
 fn meaning(guard: Guard) -> Line<'static> {
     let text = match guard {
-        Guard::Ledger => "knows every effect",
-        Guard::LastOrder => "knows the last order",
-        Guard::Off => "knows nothing",
+        Guard::Ledger => "every effect",
+        Guard::LastOrder => "the last order",
+        Guard::Off => "nothing",
     };
     Line::styled(text, theme::FAINT)
 }
@@ -302,14 +302,14 @@ fn moral(comparison: &ComparisonState) -> Vec<&'static str> {
     match (comparison.terms().interleaved, comparison.side(Guard::LastOrder).verdict()) {
         (true, Some(Verdict::Wrong)) => vec![
             "Same orders, same faults: only the guard differs.",
-            "B7 came between, and last-order no longer knew A12.",
+            "B7 came in between, and last-order forgot A12.",
             retried,
         ],
-        (true, _) => vec!["Same orders, same faults: only the guard differs.", "B7 came too late to come between."],
+        (true, _) => vec!["Same orders, same faults: only the guard differs.", "B7 came too late to be in between."],
         (false, Some(Verdict::Right)) => vec![
             "Same order, same faults: only the guard differs.",
             retried,
-            "last-order was lucky: B sends another order between.",
+            "last-order was lucky. Press B to send another order in between.",
         ],
         (false, _) => vec!["Same order, same faults: only the guard differs.", retried],
     }
@@ -324,13 +324,16 @@ fn happening(comparison: &ComparisonState) -> Vec<&'static str> {
         _ => false,
     };
     if attempt(2).is_some_and(|row| row.cells.iter().any(has_begun)) {
-        vec!["Temporal ran it again.", "What the retry does to the stock is up to the guard alone."]
+        vec!["Temporal ran it again.", "Only the guard decides what the retry does to the stock."]
     } else if attempt(1).is_some_and(|row| row.cells.iter().any(is_unreported)) {
-        vec!["The effect is in, but its acknowledgement is lost.", "Temporal cannot know, and will run it again."]
+        vec![
+            "The change is written, but its acknowledgement is lost.",
+            "Temporal cannot know, so it will run it again.",
+        ]
     } else if comparison.sides().iter().any(|side| side.stage() == SideStage::Preparing) {
-        vec!["Three workers start, each with a stock of its own."]
+        vec!["Three workers are starting, each with its own stock."]
     } else {
-        vec!["The same order is on its way three times."]
+        vec!["The same order was sent to all three."]
     }
 }
 
@@ -402,9 +405,9 @@ mod tests {
     fn at_80_columns_the_whole_story_is_on_the_screen() {
         let buffer = frame(&Play::over(false), 80, 24);
         let rows = rows(&buffer);
-        assert_eq!(rows[1], " A12 999 x 123456   FAULTS after-commit-once  instead of seed random 42");
+        assert_eq!(rows[1], " A12 999 x 123456   FAULTS after-commit-once  replaces original seed 42");
         assert_eq!(rows[2], " guard          ledger               last-order            off");
-        assert_eq!(rows[3], "                knows every effect   knows the last order  knows nothing");
+        assert_eq!(rows[3], " remembers      every effect         the last order        nothing");
         assert_eq!(rows[5], "                 ██  ████ ████  ██    ██  ████ ████  ██    ████");
         assert_eq!(rows[7], " stock           ██  █  █ █  █  ██    ██  █  █ █  █  ██    ████");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  RIGHT expected 1001   WRONG expected 1001");
@@ -413,7 +416,7 @@ mod tests {
         assert_eq!(rows[16], " A12 update 2   ↺ +0 replayed        = +0 skipped          2 1 → -998 AGAIN");
         assert_eq!(rows[18], " A12 supplier 1 ✓ 1 → 1001 (+1000)   ✓ 1 → 1001 (+1000)    ✓ -998 → 2 (+1000)");
         assert_eq!(rows[21], " Same order, same faults: only the guard differs. Temporal retried all three.");
-        assert_eq!(rows[22], " last-order was lucky: B sends another order between.");
+        assert_eq!(rows[22], " last-order was lucky. Press B to send another order in between.");
         assert_eq!(rows[23], " v again B with another order between Esc back ? help q quit");
     }
 
@@ -421,13 +424,16 @@ mod tests {
     fn at_80_columns_another_order_between_fits_too() {
         let buffer = frame(&Play::over(true), 80, 24);
         let rows = rows(&buffer);
-        assert_eq!(rows[1], " A12 998 x 123456, then B7   FAULTS after-commit-once  instead of seed random 42");
+        assert_eq!(rows[1], " A12 998 x 123456, then B7   FAULTS after-commit-once  replaces original seed 42");
         assert_eq!(rows[11], " verdict         RIGHT expected 1001  WRONG expected 1001   WRONG expected 1001");
         assert_eq!(rows[14], " A12 update 1   ! 1000 → 2 ack lost  ! 1000 → 2 ack lost   ! 1000 → 2 ack lost");
         assert_eq!(rows[15], " B7  update 1   ✓ 2 → 1 (-1)         ✓ 2 → 1 (-1)          ✓ 2 → 1 (-1)");
         assert_eq!(rows[17], " A12 update 2   ↺ +0 replayed        2 1001 → 3 AGAIN      2 1001 → 3 AGAIN");
         assert_eq!(rows[18], " A12 supplier 1 ✓ +0 not needed      ✓ +0 not needed       ✓ +0 not needed");
-        assert!(rows[21].contains("B7 came between") && rows[22].contains("Temporal retried all three."), "{rows:#?}");
+        assert!(
+            rows[21].contains("B7 came in between") && rows[22].contains("Temporal retried all three."),
+            "{rows:#?}"
+        );
     }
 
     #[test]

@@ -18,12 +18,12 @@ use super::{dialog::dialog, pane, theme};
 
 /// The grammar by examples, each with what it does.
 const EXAMPLES: [(&str, &str); 6] = [
-    ("update.after-commit=1*error", "applied, then an error"),
-    ("after-commit=2*crash", "dies twice after commit"),
-    ("supplier.before-commit=50%error", "half of them fail"),
-    ("update.after-commit=1*hang", "no answer, then timeout"),
-    ("before-commit=delay(2000)", "2 s more each time"),
-    ("A;B", "the first that strikes"),
+    ("update.after-commit=1*error", "change written, then an error"),
+    ("after-commit=2*crash", "the worker dies twice after the commit"),
+    ("supplier.before-commit=50%error", "half of the attempts fail"),
+    ("update.after-commit=1*hang", "no answer until the timeout"),
+    ("before-commit=delay(2000)", "each attempt takes 2 s more"),
+    ("A;B", "the first matching rule that fires"),
 ];
 
 pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -33,8 +33,8 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut lines = vec![Line::raw(""), line];
     match app.edited_plan() {
         Ok(plan) => {
-            let preset = Preset::of(&plan).map_or_else(String::new, |preset| format!("  preset {preset}"));
-            lines.extend([Line::raw(""), Line::styled(format!(" ✓ right{preset}"), theme::GOOD)]);
+            let preset = Preset::of(&plan).map_or_else(String::new, |preset| format!(": preset {}", preset.label()));
+            lines.extend([Line::raw(""), Line::styled(format!(" ✓ valid{preset}"), theme::GOOD)]);
         }
         Err(error) => {
             let column = error.column.saturating_sub(1).saturating_sub(offset).min(width.saturating_sub(2));
@@ -49,7 +49,7 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
     lines.extend(EXAMPLES.iter().map(|(rule, does)| {
         Line::from(vec![Span::styled(format!(" {rule:<32}"), theme::BOLD), Span::styled(*does, theme::FAINT)])
     }));
-    lines.extend([Line::raw(""), Line::styled(" Enter takes it, Esc leaves it, Ctrl-u clears the line", theme::FAINT)]);
+    lines.extend([Line::raw(""), Line::styled(" Enter applies, Esc cancels, Ctrl-u clears the line", theme::FAINT)]);
     pane::lines(buffer, inner, lines);
 }
 
@@ -61,7 +61,7 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
     let left = usize::from(row.width).saturating_sub(spans.clone().map(|span| span.width()).sum());
-    let hints = ["  words from id, state, verdict; Enter keeps, Esc clears", "  Enter keeps, Esc clears", ""];
+    let hints = ["  words of id, state, verdict; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
     let hint = Span::styled(first_fitting(hints, left), theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }

@@ -22,7 +22,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut lines: Vec<_> =
         effects.newest_first().skip(from).take(height).map(|effect| line(effect, app.appearance(), width)).collect();
     if lines.is_empty() {
-        lines.push(Line::styled("none yet: no stock was changed", theme::FAINT));
+        lines.push(Line::styled("none yet: the stock has not changed", theme::FAINT));
     }
     pane::lines(buffer, area, lines);
 }
@@ -44,7 +44,7 @@ fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
         EffectKind::Adjusted => "adjusted",
         EffectKind::Applied { times: 0 } => mark.word,
         EffectKind::Applied { .. } => "AGAIN",
-        EffectKind::Refused => "refused",
+        EffectKind::Refused => "rejected",
     };
     let change = match effect.delta {
         0 => format!("{} (±0)", effect.stock),

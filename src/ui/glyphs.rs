@@ -23,13 +23,13 @@ const fn mark(glyph: char, style: Style, word: &'static str) -> Mark {
 }
 
 pub const APPLIED: Mark = mark('✓', theme::GOOD, "done");
-pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect not known");
+pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect unknown");
 pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
 pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
 pub const FAILED_AFTER: Mark = mark('!', theme::WARN, "failed after commit");
 pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
-pub const REFUSED: Mark = mark('◆', theme::BAD, "refused for good");
+pub const REFUSED: Mark = mark('◆', theme::BAD, "rejected permanently");
 pub const CRASHED_BEFORE: Mark = mark('†', theme::BAD, "worker died before commit");
 pub const CRASHED_AFTER: Mark = mark('†', theme::WARN, "worker died after commit");
 pub const HANGING: Mark = mark('~', theme::WARN, "hangs");
@@ -52,9 +52,9 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (AGAIN, "applied again"),
     (RUNNING, "running"),
     (CRASHED_AFTER, "worker died"),
-    (WAITING, "waits"),
+    (WAITING, "waiting"),
     (HANGING, "hangs"),
-    (REFUSED, "refused"),
+    (REFUSED, "rejected"),
     (SKIPPED, "skipped"),
     (NO_ANSWER, "no answer"),
     (NOT_OBSERVED, "not observed"),

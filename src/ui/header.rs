@@ -7,6 +7,8 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::{
     app::{App, Link, Security, Server, age},
     domain::Guard,
@@ -16,15 +18,20 @@ use crate::{
 
 use super::{pane, theme, words};
 
+/// Draws both rows. If the first has too little room, the age gives way before the address of the server does.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let narrow = area.width < 76;
-    let (fresh, style) = freshness(app, narrow);
-    let right = u16::try_from(fresh.len()).unwrap_or(u16::MAX).min(area.width);
     let mut rows = area.rows();
     if let Some(row) = rows.next() {
+        let width = usize::from(row.width);
+        let needed = connection(app, usize::MAX, narrow).width();
+        let (texts, style) = freshness(app);
+        let fits = |text: &&String| needed + 1 + text.width() <= width;
+        let fresh = texts.iter().find(fits).or(texts.last()).map_or("", String::as_str);
+        let right = u16::try_from(fresh.width()).unwrap_or(u16::MAX).min(row.width);
         let room = row.width.saturating_sub(right).saturating_sub(1);
         buffer.set_line(row.x, row.y, &connection(app, usize::from(room), narrow), room);
-        buffer.set_stringn(row.right().saturating_sub(right), row.y, &fresh, usize::from(right), style);
+        buffer.set_stringn(row.right().saturating_sub(right), row.y, fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
         pane::lines(buffer, row, [terms(app, usize::from(row.width))]);
@@ -38,7 +45,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
     let mut spans = vec![Span::raw(" ")];
     match app.view().freeze().queued() {
         Some(held) => {
-            spans.push(Span::styled(format!(" FROZEN, space goes on: {held} news "), theme::badge(theme::WARN)));
+            spans.push(Span::styled(format!(" FROZEN, {held} new; space resumes "), theme::badge(theme::WARN)));
         }
         None if narrow => {}
         None => spans.push(Span::styled("idempotence", theme::BOLD)),
@@ -91,7 +98,7 @@ fn terms(app: &App, width: usize) -> Line<'_> {
     let plan = app.plan();
     let (faults, faults_style) = match Preset::of(plan) {
         Some(Preset::None) => ("faults none".to_owned(), theme::GOOD),
-        Some(preset) => (format!(" FAULTS {preset} "), theme::badge(theme::WARN)),
+        Some(preset) => (format!(" FAULTS {} ", preset.label()), theme::badge(theme::WARN)),
         None => (format!(" FAULTS {} ", truncate(&plan.to_string(), width / 2)), theme::badge(theme::WARN)),
     };
     let mut spans = vec![
@@ -99,7 +106,7 @@ fn terms(app: &App, width: usize) -> Line<'_> {
         Span::styled(guard, guard_style),
         Span::raw("  "),
         Span::styled(faults, faults_style),
-        Span::styled(format!(" random {}", setup.seed), theme::FAINT),
+        Span::styled(format!(" seed {}", setup.seed), theme::FAINT),
     ];
     if setup.encrypted {
         spans.push(Span::styled("  encrypted", theme::GOOD));
@@ -120,17 +127,20 @@ fn terms(app: &App, width: usize) -> Line<'_> {
     Line::from(spans)
 }
 
-/// How old what is shown is.
-fn freshness(app: &App, narrow: bool) -> (String, Style) {
+/// How old the data on the screen is: the texts for it, the longest first. That it is stale never gives way.
+fn freshness(app: &App) -> (Vec<String>, Style) {
     let account = app.journal();
     let now = app.shown_now();
     let broken = account.journal_source.broken.as_ref().or(account.document_source.broken.as_ref());
     if let Some((_, since)) = broken {
-        return (format!(" STALE {} ", age(*since, now)), theme::badge(theme::BAD));
+        return (vec![format!(" STALE {} ", age(*since, now))], theme::badge(theme::BAD));
     }
-    match account.journal_source.last_read.max(account.document_source.last_read) {
-        Some(at) if narrow => (format!("{} ago ", age(at, now)), theme::FAINT),
-        Some(at) => (format!("changed {} ago ", age(at, now)), theme::FAINT),
-        None => ("no change yet ".to_owned(), theme::FAINT),
-    }
+    let texts = match account.journal_source.last_read.max(account.document_source.last_read) {
+        Some(at) => {
+            let age = age(at, now);
+            ["database changed ", "db changed ", "changed ", ""].map(|what| format!("{what}{age} ago ")).to_vec()
+        }
+        None => vec!["no database change yet ".to_owned(), "no change yet ".to_owned()],
+    };
+    (texts.into_iter().chain([String::new()]).collect(), theme::FAINT)
 }

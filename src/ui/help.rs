@@ -19,22 +19,22 @@ const TWO_COLUMNS: usize = 76;
 
 /// What to press to see each thing happen.
 const TRY: [(&str, &str); 5] = [
-    ("a retry", "f until after-commit-once, then o"),
-    ("a crash after the effect", "f until crash-after-commit, then o"),
-    ("a replay from the ledger ↺", "the ↺ behind either failure; or d"),
-    ("an order applied twice", "i until GUARD OFF, then as for a retry"),
-    ("all three guards at once", "v"),
+    ("a retry", "press f until FAULTS shows after-commit-once, then o"),
+    ("a crash after the commit", "press f until FAULTS shows crash-after-commit, then o"),
+    ("a replay from the ledger ↺", "the ↺ after either failure above, or press d"),
+    ("an order applied twice", "press i until GUARD OFF, then as for a retry"),
+    ("all three guards at once", "press v"),
 ];
 
 const WORDS: [(&str, &str, Style); 8] = [
-    ("DEFINITE", "it is sure that the effect did not happen", theme::BAD),
-    ("INDEFINITE", "the effect may have happened: the failure does not tell", theme::WARN),
-    ("in, unconfirmed", "in the stock, and Temporal does not know it yet", theme::WARN),
-    ("replayed", "the key was known: its recorded result, and no effect", theme::KNOWN),
-    ("RIGHT, WRONG", "is the stock: start - orders + supplier credits, each once?", theme::GOOD),
-    ("supplier", "second activity: credits 1000 where the stock is below 2", theme::PLAIN),
-    ("#1'", "counted from 1 again, after an activity reset (n)", theme::PLAIN),
-    ("random 42", "what the percentages of a plan are drawn from", theme::PLAIN),
+    ("NOT APPLIED", "the change certainly did not happen", theme::BAD),
+    ("OUTCOME UNKNOWN", "the change may have happened; the failure does not say", theme::WARN),
+    ("not confirmed", "written to the stock, but Temporal does not know it yet", theme::WARN),
+    ("replayed", "key found: recorded result returned, nothing changed", theme::KNOWN),
+    ("RIGHT, WRONG", "does stock = start - orders + supplier credits, each counted once?", theme::GOOD),
+    ("supplier", "second activity: credits 1000 units if the stock is below 2", theme::PLAIN),
+    ("#1'", "attempt numbers restart at 1 after an activity reset (n)", theme::PLAIN),
+    ("seed 42", "random seed: decides which percentages of a plan fire", theme::PLAIN),
 ];
 
 /// The page's lines, for an inside of `width` columns.
@@ -52,7 +52,7 @@ pub fn lines(width: usize) -> Vec<Line<'static>> {
     lines.extend(Guard::ALL.iter().flat_map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD, width)));
     lines.extend([Line::raw(""), heading("fault presets (f)")]);
     lines.extend(
-        Preset::ALL.iter().flat_map(|preset| explained(preset.name(), preset.meaning(), 20, theme::BOLD, width)),
+        Preset::ALL.iter().flat_map(|preset| explained(preset.label(), preset.meaning(), 20, theme::BOLD, width)),
     );
     lines
 }

@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::{
     app::{App, Panel, StockVerdict},
-    domain::Activity,
+    domain::{Activity, Inventory},
     text::{first_fitting, truncate, wrap},
 };
 
@@ -106,7 +106,11 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
         lines.push(Line::from(spans));
     }
     if let Some(document) = &account.document {
-        let mut spans = pane::pair("last order ", document.last_order.as_str(), theme::BOLD).to_vec();
+        let last_order = match document.last_order.as_str() {
+            Inventory::NO_ORDER if audit.orders == 0 => "none yet",
+            order => order,
+        };
+        let mut spans = pane::pair("last order: ", last_order, theme::BOLD).to_vec();
         spans.extend(pane::pair("  product ", document.product.as_str(), theme::PLAIN));
         lines.push(Line::from(spans));
     }
@@ -114,28 +118,28 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
     let mut spans = pane::pair("retries: update ", update, theme::BOLD).to_vec();
     spans.extend(pane::pair("  supplier ", supplier, theme::BOLD));
     lines.push(Line::from(spans));
-    let all = applied(app, "applied: orders ", "  by others ");
-    lines.push(if all.width() <= width { all } else { applied(app, "orders ", "  others ") });
+    let all = applied(app, "applied: ", "; edited by others: ");
+    lines.push(if all.width() <= width { all } else { applied(app, "", ", edits ") });
     lines
 }
 
-fn applied<'a>(app: &App, orders: &'a str, others: &'a str) -> Line<'a> {
+fn applied<'a>(app: &App, label: &'a str, edits: &'a str) -> Line<'a> {
     let audit = &app.journal().audit;
-    let mut spans = pane::pair(orders, audit.orders.to_string(), theme::BOLD).to_vec();
-    spans.extend(pane::pair("  supplier ", audit.supplier_orders.to_string(), theme::BOLD));
-    if audit.applied_twice.is_empty() {
-        spans.extend(pane::pair(others, audit.adjustments.to_string(), theme::PLAIN));
-    } else {
-        let again = audit.applied_twice.len().to_string();
-        spans.extend(pane::pair("  AGAIN ", again, theme::BAD.patch(theme::BOLD)));
+    let orders = if audit.orders == 1 { "order" } else { "orders" };
+    let mut spans = pane::pair(label, format!("{} {orders}", audit.orders), theme::BOLD).to_vec();
+    spans.push(Span::styled(format!(", {} supplier", audit.supplier_orders), theme::BOLD));
+    match audit.applied_twice.len() {
+        0 => spans.extend(pane::pair(edits, audit.adjustments.to_string(), theme::PLAIN)),
+        1 => spans.push(Span::styled(", 1 duplicate", theme::BAD.patch(theme::BOLD))),
+        duplicates => spans.push(Span::styled(format!(", {duplicates} duplicates"), theme::BAD.patch(theme::BOLD))),
     }
     Line::from(spans)
 }
 
-/// What the next order is sent with, rule by rule; seen only where there is room below the rest.
+/// Guard and fault plan of the next order, rule by rule; seen only where there is room below the rest.
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
     let guard = format!("{}: {}", app.guard(), app.guard().meaning());
-    let mut lines = vec![Line::raw(""), Line::styled("the next order is sent with", theme::FAINT)];
+    let mut lines = vec![Line::raw(""), Line::styled("next order", theme::FAINT)];
     for (index, text) in wrap(&guard, width.saturating_sub(7), 0, 2).into_iter().enumerate() {
         let label = if index == 0 { "guard  " } else { "       " };
         lines.push(Line::from(pane::pair(label, text, words::guard(app.guard())).to_vec()));
@@ -176,12 +180,12 @@ fn sentence(app: &App, room: usize) -> (String, Style) {
     let audit = &app.journal().audit;
     match (app.stock_verdict(), audit.applied_twice.as_slice()) {
         (StockVerdict::None, _) => (String::new(), theme::PLAIN),
-        (StockVerdict::Edited { .. }, _) => (first_fitting(["by another program", "elsewhere"], room), theme::WARN),
+        (StockVerdict::Edited { .. }, _) => (first_fitting(["by another program", "by others"], room), theme::WARN),
         (StockVerdict::Right, _) if app.orders().open() > 0 => {
             (format!("so far; {} open", app.orders().open()), theme::PLAIN)
         }
         (StockVerdict::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
-        (StockVerdict::Right, _) if audit.orders == 0 => ("nothing ordered yet".to_owned(), theme::PLAIN),
+        (StockVerdict::Right, _) if audit.orders == 0 => ("no order yet".to_owned(), theme::PLAIN),
         (StockVerdict::Right, _) => {
             (first_fitting(["each effect applied once", "each effect once"], room), theme::PLAIN)
         }

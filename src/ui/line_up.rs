@@ -73,7 +73,7 @@ fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
             let needed = seen.facts.and_then(|facts| facts.committed).is_none_or(|committed| committed.delta != 0);
             return (!needed).then_some("not needed");
         }
-        AttemptState::Failed(failure) if !failure.retryable => "refused",
+        AttemptState::Failed(failure) if !failure.retryable => "rejected",
         AttemptState::Failed(_) if unreported => "ack lost",
         AttemptState::Failed(failure) if failure.point.is_some() => "before commit",
         AttemptState::Failed(_) => "failed",

@@ -21,7 +21,7 @@ const MOST_ROWS: usize = 4;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let count = app.log().len();
-    let full = format!(" log: the last {count} lines; the program's own also in {} ", app.options().log);
+    let full = format!(" log: the last {count} lines; also in {} ", app.options().log);
     let place = place(area);
     let title =
         first_fitting([&full, &format!(" log: the last {count} lines ")], usize::from(place.width.saturating_sub(2)));

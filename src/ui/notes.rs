@@ -26,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(page) = app.notes() else {
         let lines = [
             Line::raw(""),
-            Line::raw(" No walkthrough has begun yet. In the terminal that the room sees:"),
+            Line::raw(" No walkthrough has started yet. Start it in the audience's terminal:"),
             Line::raw(""),
             Line::styled("     idempotence walkthrough", theme::BOLD),
         ];
@@ -40,7 +40,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut lines = vec![
         Line::raw(""),
         Line::styled(page.title.to_uppercase(), theme::BOLD),
-        Line::styled(format!("{}; here for {}", page.stands, elapsed(app, page.since)), theme::FAINT),
+        Line::styled(format!("{} On this step for {}.", page.stands, elapsed(app, page.since)), theme::FAINT),
         Line::raw(""),
     ];
     let notes = notes(page, body.width);

@@ -21,15 +21,20 @@ struct Widths {
     update: usize,
     supplier: usize,
     waits: usize,
+    verdict: usize,
 }
 
 impl Widths {
     fn of(width: u16) -> Self {
-        match width {
-            0..76 => Self { order: 9, state: 9, update: 7, supplier: 8, waits: 0 },
-            76..110 => Self { order: 12, state: 11, update: 10, supplier: 9, waits: 16 },
-            _ => Self { order: 20, state: 12, update: 20, supplier: 14, waits: 20 },
-        }
+        let [order, state, update, supplier, waits] = match width {
+            0..76 => [9, 9, 7, 8, 0],
+            76..110 => [12, 11, 10, 9, 16],
+            _ => [20, 12, 20, 14, 20],
+        };
+        // The pointer takes two columns, and a gap follows each column that is shown.
+        let gaps = if waits > 0 { 5 } else { 4 };
+        let verdict = usize::from(width).saturating_sub(2 + order + state + update + supplier + waits + gaps);
+        Self { order, state, update, supplier, waits, verdict }
     }
 }
 
@@ -45,7 +50,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         return pane::lines(buffer, area, welcome(app));
     }
     if rows.is_empty() {
-        let text = format!("  No order fits the filter \"{}\". Esc shows all again.", app.filter());
+        let text = format!("  No order matches the filter \"{}\". Press Esc to show all.", app.filter());
         return pane::lines(buffer, area, [Line::raw(""), Line::styled(text, theme::BOLD)]);
     }
     let widths = Widths::of(area.width);
@@ -85,7 +90,7 @@ fn title(app: &App, rows: &Rows<'_>) -> Line<'static> {
         spans.extend([Span::raw("  "), Span::styled(filter, theme::badge(theme::KNOWN))]);
     }
     if orders.forgotten() > 0 {
-        spans.push(Span::styled(format!("  {} older not kept", orders.forgotten()), theme::WARN));
+        spans.push(Span::styled(format!("  {} older dropped", orders.forgotten()), theme::WARN));
     }
     Line::from(spans)
 }
@@ -103,7 +108,7 @@ fn heading(widths: &Widths) -> Line<'static> {
         ("state", widths.state),
         ("update", widths.update),
         ("supplier", widths.supplier),
-        ("waits for", widths.waits),
+        ("waiting for", widths.waits),
     ];
     let mut text: String =
         columns.into_iter().filter(|(_, width)| *width > 0).map(|(name, width)| column(name, width) + " ").collect();
@@ -114,7 +119,7 @@ fn heading(widths: &Widths) -> Line<'static> {
 fn row<'a>(app: &'a App, order: &'a Execution, widths: &Widths, selected: bool) -> Line<'a> {
     let stage = app.stage(order);
     let (word, style_of_word) = words::stage(stage);
-    let (verdict, verdict_style) = words::verdict(order.verdict());
+    let (verdict, verdict_style) = words::verdict(order.verdict(), widths.verdict);
     let name = name(order, widths.order);
     let (pointer, style) = if selected { ("▌ ", theme::BOLD) } else { ("  ", theme::PLAIN) };
     let mut spans = vec![Span::styled(pointer, style), Span::styled(column(&name, widths.order), style)];
@@ -139,7 +144,7 @@ fn name(order: &Execution, width: usize) -> String {
         0 => return order.order.clone(),
         joins => format!(" +{joins}"),
     };
-    let long = format!("{}{joins} joined", order.order);
+    let long = format!("{}{joins} dup", order.order);
     if long.chars().count() <= width {
         long
     } else {
@@ -169,18 +174,19 @@ fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -
 /// What to do, or to wait for, while there is no order.
 fn welcome(app: &App) -> Vec<Line<'static>> {
     let step = match (app.server(), app.link()) {
-        (Server::Preparing { step }, _) => format!("The embedded Temporal server is on its way: {step}"),
+        (Server::Preparing { step }, _) => format!("Starting the embedded Temporal server: {step}"),
         (_, Link::Connecting { .. }) => format!("Connecting to Temporal at {} ..", app.options().server),
-        (_, Link::Down { .. }) => {
-            "No connection to Temporal. It is tried again by itself; the line below says when.".into()
-        }
+        (_, Link::Down { .. }) => "No connection to Temporal. The line below says when it is tried again.".into(),
         (_, Link::Up) if app.overlay() == Overlay::Walkthrough => "No order was sent yet.".into(),
-        (_, Link::Up) => "Press  s  to send the seed's order: A12, 999 of the 1000 units in stock.".into(),
+        (_, Link::Up) => "Press  s  to send the demo order A12: 999 of the 1000 units in stock.".into(),
     };
     vec![
         Line::raw(""),
         Line::styled(format!("  {step}"), theme::BOLD),
-        Line::styled("  Every attempt shows here, and what it does to the stock. An order counts once,", theme::PLAIN),
-        Line::styled("  however often Temporal runs it. Press  ?  for all keys.", theme::PLAIN),
+        Line::styled(
+            "  This list shows every attempt and what it does to the stock. An order must count",
+            theme::PLAIN,
+        ),
+        Line::styled("  once, however often Temporal runs it. Press  ?  for all keys.", theme::PLAIN),
     ]
 }

@@ -13,7 +13,7 @@ use crate::{
     text::truncate,
 };
 
-use super::{command_page, dialog::dialog, editor, figures, help, log, notes, pane, regions::regions, theme};
+use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme};
 
 /// The columns of a page.
 const PAGE: u16 = 84;
@@ -64,16 +64,16 @@ pub fn hidden(area: Rect, app: &App) -> usize {
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
         Overlay::Help => Some((format!(" idempotence {} ", app.options().version), help::lines(inner_width(area)))),
-        Overlay::Statistics => Some((" statistics ".to_owned(), figures::lines(app, inner_width(area)))),
+        Overlay::Statistics => Some((" statistics ".to_owned(), statistics::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {
             let order = app.selected()?;
             Some((
-                format!(" {} as temporal commands ", order.order),
+                format!(" temporal CLI commands for {} ", order.order),
                 command_page::lines(app, order, inner_width(area)),
             ))
         }
         Overlay::Address => {
-            Some((" no browser opens here; y copies the address ".to_owned(), address(area, app.view().address()?)))
+            Some((" could not open a browser; y copies the address ".to_owned(), address(area, app.view().address()?)))
         }
         _ => None,
     }
@@ -120,23 +120,23 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     let (title, asked, consequence) = match question {
         Question::Reset => (
             " reset ",
-            "Put the starting stock of 1000 units back?".to_owned(),
+            "Reset the stock to 1000 units?".to_owned(),
             "The journal is kept; finished orders leave the list.".to_owned(),
         ),
         Question::StartBeside => (
             " worker ",
             format!("Start a worker beside {}?", app.connections().other_worker().unwrap_or("another one")),
-            "Temporal gives each task to one of them, by chance.".to_owned(),
+            "Temporal gives each task to either of them.".to_owned(),
         ),
         Question::KillServer => (
             " server ",
             "Kill the embedded Temporal server (SIGKILL)?".to_owned(),
-            "What it knows is on disk; X starts it again.".to_owned(),
+            "Its data is on disk. Press X to start it again.".to_owned(),
         ),
         Question::Cancel(slot) => (
             " cancel ",
             format!("Cancel {}?", app.orders().get(slot).map_or("the order", |order| order.order.as_str())),
-            "An effect that is in the stock stays there.".to_owned(),
+            "A change that is in the stock stays there.".to_owned(),
         ),
         Question::LeaveWalkthrough => (
             " walkthrough ",
@@ -171,15 +171,15 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
 /// What it means for the orders that are under way.
 fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
-        Question::Reset => "in the new stock",
-        Question::KillServer => "when it is back",
+        Question::Reset => "with the new stock",
+        Question::KillServer => "when it is restarted",
         Question::StartBeside | Question::Cancel(_) | Question::LeaveWalkthrough | Question::LeaveReplay => {
             return None;
         }
     };
     Some(match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),
-        1 => Line::styled(format!("  1 order is open, and goes on {becomes}."), theme::BAD),
-        open => Line::styled(format!("  {open} orders are open, and go on {becomes}."), theme::BAD),
+        1 => Line::styled(format!("  1 order is open and continues {becomes}."), theme::BAD),
+        open => Line::styled(format!("  {open} orders are open and continue {becomes}."), theme::BAD),
     })
 }

@@ -106,9 +106,9 @@ fn draw_step(
     let missing = if is_on_stage(app, walkthrough, state) {
         None
     } else if *state == StepState::Ready || *state == StepState::Playing {
-        Some("the starting stock is put back for this step ..")
+        Some("resetting the stock for this step ..")
     } else {
-        Some("another step is on the stage; r plays this one again")
+        Some("another step uses the database; press r to play this step again")
     };
     draw_panels(buffer, panels, app, &step.panels, missing);
     let said = std::iter::repeat_n(Line::raw(""), usize::from(apart)).chain(said);
@@ -133,7 +133,7 @@ fn said_rows(step: &Step, width: usize) -> u16 {
         return 0;
     }
     let longest = |badge: &'static str, paragraphs| rows(&prose_after(Span::raw(badge), paragraphs, width));
-    let (before, after) = (longest(" PLAYING ", &step.before), longest(" ✓ SEEN ", &step.after));
+    let (before, after) = (longest(" PLAYING ", &step.before), longest(" ✓ RESULT ", &step.after));
     before.max(after).saturating_add(1)
 }
 
@@ -257,13 +257,15 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
         StepState::Skipped => (" SKIPPED ", theme::WARN, &step.before, None),
         StepState::Playing => (" PLAYING ", theme::KNOWN, &step.before, Some((playing(app), theme::PLAIN))),
         StepState::Played(judged) if judged.passed() => {
-            (" ✓ SEEN ", theme::GOOD, &step.after, Some((evidence(judged, width), theme::GOOD)))
+            (" ✓ RESULT ", theme::GOOD, &step.after, Some((evidence(judged, width), theme::GOOD)))
         }
         StepState::Played(judged) => {
             let complaint = judged.complaint().unwrap_or_default();
-            return plain(" ✗ NOT AS TOLD ", &format!("{complaint}. r plays it once more."), width);
+            return plain(" ✗ NOT AS DESCRIBED ", &format!("{complaint}. Press r to play it again."), width);
         }
-        StepState::Abandoned(why) => return plain(" ✗ NO END ", &format!("{why}. r plays it once more."), width),
+        StepState::Abandoned(why) => {
+            return plain(" ✗ NOT FINISHED ", &format!("{why}. Press r to play it again."), width);
+        }
     };
     let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
     let more = notice.or(more);
@@ -280,13 +282,13 @@ fn plain(badge: &'static str, text: &str, width: usize) -> Vec<Line<'static>> {
     prose_after(lead, &[text], width).into_iter().map(|line| line.patch_style(theme::BAD)).collect()
 }
 
-/// What the step stands or falls by, in one line: as much as fits.
+/// The checks that the step passed, in one line: as many as fit, and the number of the others.
 fn evidence(judged: &CheckResult, width: usize) -> String {
     let mut text = String::from("checked:");
-    for (place, check) in judged.checks.iter().enumerate() {
-        let left = judged.checks.len().saturating_sub(place);
-        let next = format!("{} {} {}", if place == 0 { "" } else { "," }, check.what, check.found);
-        let more = format!(", and {left} more");
+    for (index, check) in judged.checks.iter().enumerate() {
+        let left = judged.checks.len().saturating_sub(index);
+        let next = format!("{} {} {}", if index == 0 { "" } else { "," }, check.what, check.found);
+        let more = format!("; {left} more {} passed", if left == 1 { "check" } else { "checks" });
         if text.len() + next.len() + if left > 1 { more.len() } else { 0 } > width {
             return text + &more;
         }
@@ -303,7 +305,7 @@ fn under_way(app: &App) -> impl Fn(&Execution) -> String {
         if waits.is_empty() {
             format!("{}: {word}", order.order)
         } else {
-            format!("{}: {word}, waits for {waits}", order.order)
+            format!("{}: {word}, waiting for {waits}", order.order)
         }
     }
 }
@@ -315,7 +317,7 @@ fn playing(app: &App) -> String {
             return trouble.text;
         }
         let link = if *app.link() == Link::Up { "connected" } else { "connecting" };
-        format!("the stage is prepared: {link}, worker {}", words::current_worker(app).0)
+        format!("preparing: {link}, worker {}", words::current_worker(app).0)
     };
     match app.scenario_run().map(ScenarioRun::state) {
         Some(RunState::Running) => {
@@ -324,8 +326,8 @@ fn playing(app: &App) -> String {
             app.selected().map(under_way(app)).into_iter().chain(why).collect::<Vec<_>>().join("; ")
         }
         Some(RunState::Clearing { .. } | RunState::Resetting) if *app.link() != Link::Up => gathering(),
-        Some(RunState::Clearing { .. }) => "what the step before has left is cleared away".to_owned(),
-        Some(RunState::Resetting) => "the starting stock is put back".to_owned(),
+        Some(RunState::Clearing { .. }) => "cleaning up after the previous step".to_owned(),
+        Some(RunState::Resetting) => "resetting the stock".to_owned(),
         _ => gathering(),
     }
 }
@@ -376,7 +378,7 @@ mod tests {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let mut world = at_step(2);
             let told = frame(world.app(), width, height);
-            let of_this_step = ["stock ──", "selected order ──", "RIGHT", "nothing ordered yet"];
+            let of_this_step = ["stock ──", "selected order ──", "RIGHT", "no order yet"];
             for words in of_this_step {
                 find(&told, words);
             }
@@ -398,11 +400,11 @@ mod tests {
             world.settle();
             let seen = frame(world.app(), width, height);
             assert_eq!(titles(&seen), places, "{}", text(&seen));
-            for words in ["✓ SEEN", "The retry took the 999 units", "checked: stock 2, verdict wrong", " WRONG "] {
+            for words in ["✓ RESULT", "The retry took the 999 units", "checked: stock 2, verdict wrong", " WRONG "] {
                 find(&seen, words);
             }
             let badge = Modifier::BOLD | Modifier::REVERSED;
-            assert_style(&seen, " ✓ SEEN", Color::Green, badge);
+            assert_style(&seen, " ✓ RESULT", Color::Green, badge);
             assert_style(&seen, " WRONG ", Color::Red, badge);
             assert!(!text(&seen).contains('…') || width < 80, "{}", text(&seen));
         }
@@ -441,7 +443,7 @@ mod tests {
         let mut world = at_step(2);
         world.press(Intent::GoBack);
         let back = frame(world.app(), 80, 24);
-        find(&back, "another step is on the stage");
+        find(&back, "another step uses the database");
         assert!(!text(&back).contains("expected 1000"), "{}", text(&back));
         assert_eq!(places_of_titles(&back).len(), 2);
     }
@@ -481,8 +483,8 @@ mod tests {
         world.press(Intent::GoOn);
         world.settle();
         let seen = frame(world.app(), 80, 24);
-        assert_style(&seen, " ✗ NOT AS TOLD", Color::Red, Modifier::BOLD | Modifier::REVERSED);
-        find(&seen, "stock 1001 instead of 1002. r plays it once more.");
+        assert_style(&seen, " ✗ NOT AS DESCRIBED", Color::Red, Modifier::BOLD | Modifier::REVERSED);
+        find(&seen, "stock 1001 instead of 1002. Press r to play it again.");
     }
 
     #[test]
@@ -491,7 +493,7 @@ mod tests {
         world.press(Intent::GoOn);
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let summary = frame(world.app(), width, height);
-            for words in ["✓ One order", "✓ Without a key", "✓ ALL AS TOLD", "Orders sent: 11."] {
+            for words in ["✓ One order", "✓ Without a key", "✓ EVERYTHING AS DESCRIBED", "11 orders sent."] {
                 find(&summary, words);
             }
             assert!(!text(&summary).contains("→ next"), "there is nothing to go on to");
@@ -526,7 +528,7 @@ mod tests {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let shown = frame(&notes, width, height);
             for words in
-                ["step 3 of 9", "it is being played; here for 1:0", "Let the number sink in", "next: With the key"]
+                ["step 3 of 9", "Press s to skip. On this step for 1:0", "Let the number sink in", "next: With the key"]
             {
                 find(&shown, words);
             }

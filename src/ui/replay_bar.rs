@@ -23,7 +23,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     let (word, style) = match bar.state {
         ReplayState::Playing => (" REPLAY ", theme::KNOWN),
         ReplayState::Paused => (" PAUSED ", theme::WARN),
-        ReplayState::Waiting => (" → GOES ON ", theme::GOOD),
+        ReplayState::Waiting => (" PRESS → ", theme::GOOD),
         ReplayState::Confirming => (" LEAVE THE REPLAY? ", theme::WARN),
         // The whole screen is black.
         ReplayState::Blank => return,
@@ -82,7 +82,7 @@ mod tests {
         for (bar, words) in [
             (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
             (ReplayBar { state: ReplayState::Paused, ..bar }, " PAUSED "),
-            (ReplayBar { state: ReplayState::Waiting, speed: 16, ..bar }, " → GOES ON  x4 "),
+            (ReplayBar { state: ReplayState::Waiting, speed: 16, ..bar }, " PRESS →  x4 "),
             (ReplayBar { state: ReplayState::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
             (ReplayBar { state: ReplayState::CutOff, ..bar }, " ■ CUT OFF "),
         ] {

@@ -151,14 +151,14 @@ fn mid_retry_is_told_at_both_sizes() {
             "localhost:7233 ● connected",
             "● ready 4242",
             "guard ledger",
-            "FAULTS seed",
-            "random 42",
+            "FAULTS original",
+            "seed 42",
             "A12",
             "retrying",
             "✗!○",
             "attempt 3 in 2 s",
-            "in, unconfirmed",
-            "INDEFINITE",
+            "not confirmed",
+            "OUTCOME UNKNOWN",
             "failed after commit",
             "1000 → 1 (-999)",
             "retries: update 1",
@@ -167,8 +167,8 @@ fn mid_retry_is_told_at_both_sizes() {
             find(&frame, words);
         }
         assert_style(&frame, " PENDING ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
-        assert_style(&frame, "in, unconfirmed", Color::Magenta, Modifier::empty());
-        assert_style(&frame, " INDEFINITE ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
+        assert_style(&frame, "not confirmed", Color::Magenta, Modifier::empty());
+        assert_style(&frame, " OUTCOME UNKNOWN ", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
     }
 }
 
@@ -189,7 +189,7 @@ fn how_many_starts_joined_is_never_cut() {
     let Command::StartOrder(start) = &commands[0] else { panic!("{commands:?}") };
     let (ticket, order, workflow) = (start.ticket, start.order.to_string(), start.workflow.clone());
     scene.tell(Message::Started { ticket, order, workflow, run: scene.run.clone(), joined: true });
-    find(&frame(&scene.app, 120, 40), "A12 +1 joined ");
+    find(&frame(&scene.app, 120, 40), "A12 +1 dup ");
     for width in [60, 80] {
         find(&frame(&scene.app, width, 24), "A12 +1 ");
     }
@@ -254,7 +254,9 @@ fn the_help_can_be_read_to_its_end() {
         for binding in KEYMAP {
             assert!(shown.contains(&format!("{}  {}", binding.shown, binding.long)), "{}\n{shown}", binding.shown);
         }
-        for words in ["a replay from the ledger", "INDEFINITE", "last-order", "crash-after-commit", "! after commit"] {
+        for words in
+            ["a replay from the ledger", "OUTCOME UNKNOWN", "last-order", "crash-after-commit", "! after commit"]
+        {
             assert!(shown.contains(words), "{words}\n{shown}");
         }
     }
@@ -288,7 +290,7 @@ fn a_wrong_plan_shows_where_it_is_wrong() {
 #[test]
 fn each_page_shows_what_it_is_for() {
     for (intent, words) in [
-        (Intent::Statistics, vec!["struck  33 %   planned  34 %   1 of 3", "activities by their number of attempts"]),
+        (Intent::Statistics, vec!["injected  33 %   planned  34 %   1 of 3", "activities by their number of attempts"]),
         (Intent::Log, vec!["worker 4242 is polling", "connected"]),
         (Intent::ShowCommand, vec!["temporal workflow start", "--workflow-id order-A12", "temporal workflow describe"]),
     ] {

@@ -1,15 +1,15 @@
 //! The selected order's retries: a sentence, a picture in time, and a list of all attempts and waits. Changes nothing.
 //!
 //! ~~~text
-//! ── A12 999 x 123456, guard ledger ─────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
-//!  INDEFINITE  #2 failed after the commit. The effect happened; a retry must not repeat it.
-//! update   ✗──────── 1.0 s ────────!═══ in, not acknowledged ════════════════════════ in 1.4 s ○
+//! ── A12 999 x 123456, guard ledger ── retry after 1 s, then x2 up to 5 s, unlimited; attempt timeout 10 s ──
+//!  OUTCOME UNKNOWN  #2 failed after the commit: written, but not acknowledged. The retry is safe: ..
+//! update   ✗──────── 1.0 s ────────!═══ written, not acknowledged ═══════════════════ in 1.4 s ○
 //! supplier
 //!          0s                      1s                     2s                     3s
-//! update   #1 ✗ failed before commit  4 ms  planned error
-//!             waited 1.00 s (policy 1 s)
-//! update   #2 ! failed after commit  1000 → 1 (-999)  8 ms  planned error
-//! update   #3 ○ in 1.4 s (policy 2 s)
+//! update   #1 ✗ failed before commit  4 ms  injected error
+//!             backoff 1.00 s (policy: 1 s)
+//! update   #2 ! failed after commit  1000 → 1 (-999)  8 ms  injected error
+//! update   #3 ○ in 1.4 s (policy: 2 s)
 //! ~~~
 
 mod canvas;
@@ -50,7 +50,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     let Some(order) = app.selected() else {
         let title = Line::styled("selected order", theme::BOLD);
         let area = pane::titled(buffer, area, title, "", focused);
-        return pane::lines(buffer, area, [Line::styled(" no order was sent yet", theme::FAINT)]);
+        return pane::lines(buffer, area, [Line::styled(" no order sent yet", theme::FAINT)]);
     };
     let title = title(order);
     let room = usize::from(area.width).saturating_sub(title.width() + 10);
@@ -109,13 +109,13 @@ fn policy(waits: &RetryWaits, order: &Execution, room: usize) -> String {
     let RetryWaits { initial, coefficient, maximum, start_to_close } = *waits;
     let [initial, maximum, timeout] = [initial, maximum, start_to_close].map(times::round);
     let limit = Activity::ALL.into_iter().find_map(|activity| order.maximum(activity));
-    let limit = limit.map_or_else(|| "no limit".to_owned(), |limit| format!("{limit} attempts"));
+    let limit = limit.map_or_else(|| "unlimited".to_owned(), |limit| format!("{limit} attempts"));
     let texts = [
-        format!("retry {initial} x{coefficient}, at most {maximum}, {limit}, timeout {timeout}"),
-        format!("retry {initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
+        format!("retry after {initial}, then x{coefficient} up to {maximum}, {limit}; attempt timeout {timeout}"),
+        format!("retry after {initial}, x{coefficient} up to {maximum}, {limit}, timeout {timeout}"),
         format!("{initial} x{coefficient} to {maximum}, {limit}, timeout {timeout}"),
-        format!("retry {initial} x{coefficient} to {maximum}, {limit}"),
-        format!("retry {initial} x{coefficient} to {maximum}"),
+        format!("retry after {initial}, x{coefficient} up to {maximum}, {limit}"),
+        format!("retry after {initial}, x{coefficient} up to {maximum}"),
     ];
     texts.into_iter().find(|text| text.chars().count() <= room).unwrap_or_default()
 }
@@ -145,6 +145,6 @@ fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line
 }
 
 fn names(order: &Execution, width: usize) -> Line<'static> {
-    let run = order.run.as_deref().unwrap_or("not known yet");
+    let run = order.run.as_deref().unwrap_or("not yet known");
     Line::styled(truncate(&format!(" workflow {}  run {run}", order.workflow), width), theme::FAINT)
 }

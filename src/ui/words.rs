@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use crate::{
     app::{App, Appearance, Link, OrderVerdict, Stage, Worker, stage_word, until, verdict_word},
     domain::{Activity, Guard, Stock},
+    text::first_fitting,
 };
 
 use super::theme;
@@ -95,9 +96,9 @@ const fn stage_is_open(stage: Stage<'_>) -> bool {
     )
 }
 
-/// The verdict on an order, and its style.
+/// The verdict on an order in at most `width` columns, and its style.
 #[must_use]
-pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
+pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
     let style = match verdict {
         OrderVerdict::Pending | OrderVerdict::NoEffect => theme::FAINT,
         OrderVerdict::Unconfirmed | OrderVerdict::Unknown => theme::WARN,
@@ -106,7 +107,10 @@ pub fn verdict(verdict: OrderVerdict) -> (String, Style) {
         OrderVerdict::Rejected | OrderVerdict::Conflict => theme::BAD,
         OrderVerdict::Applied(_) => theme::badge(theme::BAD),
     };
-    (verdict_word(verdict), style)
+    let word = verdict_word(verdict);
+    // That it is written is the part that the timeline shows, too.
+    let short = word.strip_prefix("written, ").unwrap_or(&word);
+    (first_fitting([&word, short], width), style)
 }
 
 /// How much a guard is to be trusted.

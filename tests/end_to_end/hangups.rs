@@ -70,7 +70,7 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
     let cases: [(Make, &str, [i32; 2]); 4] = [
         (&server, "Temporal at ", [0, 0]),
         (&codec_server, "codec server at ", [0, 0]),
-        (&demo, "polls", [129, 143]),
+        (&demo, "is polling", [129, 143]),
         (&start, "workflow ", [129, 143]),
     ];
     for (command, ready, codes) in cases {

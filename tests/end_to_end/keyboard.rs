@@ -153,10 +153,10 @@ fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is
     // A q that is only held, or released, does not quit; the place of a Cyrillic letter is that of the Latin one.
     screen.press("\u{1b}[113;1:2;113u\u{1b}[113;1:3u");
     screen.press("\u{1b}[1082:1050:114;2;1050u");
-    screen.wait_for("Put the starting stock");
+    screen.wait_for("Reset the stock to");
     assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[>31u"), "it is switched on");
     screen.press("\u{1b}[27u");
-    screen.wait_until("the dashboard", |text| !text.contains("Put the starting stock"));
+    screen.wait_until("the dashboard", |text| !text.contains("Reset the stock to"));
     screen.press("\u{1b}[1089::99;5u");
     let left = screen.leave();
     assert!(left.status.success() && String::from_utf8_lossy(&left.bytes).contains("\u{1b}[<u"), "and off");

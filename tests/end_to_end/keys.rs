@@ -25,7 +25,7 @@ fn with_plan(sandbox: &Sandbox, plan: &str, columns: u16, rows: u16) -> Screen {
     screen.wait_for("fault plan for the next orders");
     screen.press("\u{15}");
     screen.press(plan);
-    screen.wait_for("✓ right");
+    screen.wait_for("✓ valid");
     screen.press("\r");
     screen.wait_until("the editor to go", |text| !text.contains("fault plan for the next orders"));
     screen
@@ -95,7 +95,7 @@ fn a_cancelled_order_ends_and_its_effect_stays() {
     let sandbox = Sandbox::new();
     let mut screen = with_plan(&sandbox, "update.after-commit=error", 80, 24);
     screen.press("o");
-    screen.wait_for("in, unconfirmed");
+    screen.wait_for("not confirmed");
     screen.press("c");
     screen.wait_for("stays there");
     screen.press("y");
@@ -113,11 +113,11 @@ fn a_killed_server_is_started_again_and_the_order_goes_on() {
     let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 120, 40);
     screen.wait_for("worker ● ready");
     screen.press("fo");
-    screen.wait_for("in, unconfirmed");
+    screen.wait_for("not confirmed");
     screen.press("X");
     screen.wait_for("Kill the embedded Temporal server");
     screen.press("y");
-    screen.wait_for("the embedded server was killed; X starts it again");
+    screen.wait_for("the embedded server was killed; press X to start it again");
     screen.press("X");
     screen.wait_for("● connected");
     screen.wait_for("expected 999 = actual 999");
@@ -136,7 +136,7 @@ fn the_filter_finds_and_escape_shows_all() {
     screen.press("fffb");
     screen.wait_for("orders 10");
     screen.press("/nothing-like-this\r");
-    screen.wait_for("No order fits the filter");
+    screen.wait_for("No order matches the filter");
     screen.press("\u{1b}");
     screen.wait_for("1 of 10");
     quit(screen);
@@ -153,7 +153,7 @@ fn the_same_start_joins_the_order_that_runs() {
     screen.wait_for("orders 1");
     sandbox.wait_for("the attempt", |fact| matches!(fact, Fact::Attempt(_)));
     screen.press("D");
-    screen.wait_for("+1 joined");
+    screen.wait_for("+1 dup");
     screen.wait_for("completed");
     quit(screen);
     sandbox.assert_right(999);
@@ -197,7 +197,7 @@ fn an_attempt_whose_worker_is_killed_is_shown_to_have_died() {
     screen.wait_for("changed 1 s ago");
     screen.press("x");
     let text = screen.wait_for("† worker died before commit");
-    assert!(text.contains(" DEFINITE ") && text.contains("no answer"), "{text}");
+    assert!(text.contains(" NOT APPLIED ") && text.contains("no answer"), "{text}");
     screen.press("q");
     assert!(screen.end().0.success());
 }

@@ -129,7 +129,7 @@ fn a_worker_without_the_key_is_named_once_and_at_the_limit() {
     let other = Sandbox { queue: queue.to_owned(), ..Sandbox::new() };
     let _without_key = other.worker();
     let reasons: Vec<_> = demo.reasons.by_ref().lines().map_while(Result::ok).collect();
-    let said = reasons.iter().filter(|line| line.contains("A12 cannot go on: worker idempotence-worker@"));
+    let said = reasons.iter().filter(|line| line.contains("A12 cannot continue: worker idempotence-worker@"));
     assert_eq!(said.count(), 1, "{reasons:#?}");
     let complaint = line_with(&mut demo.lines, "NOT as expected");
     assert!(complaint.contains("the end of A12, but worker "), "{complaint}");

@@ -272,7 +272,7 @@ async fn the_seeds_environment_block_drives_worker_starter_and_dashboard_and_the
     screen.wait_for("✓ applied once");
     // The same start once more, before the server has answered the first.
     screen.press("fffoD");
-    screen.wait_for("+1 joined");
+    screen.wait_for("+1 dup");
     screen.press("q");
     assert!(screen.leave().status.success());
     assert!(room.succeed(&["audit"]).starts_with("right"));

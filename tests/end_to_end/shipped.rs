@@ -65,11 +65,11 @@ fn record_walkthrough(mut screen: Screen) {
         let told = screen.wait_for(&format!("step {step} of 9"));
         thread::sleep(READS);
         if told.contains(" NEXT ") {
-            press_and_read(&mut screen, "\u{1b}[C", "✓ SEEN");
+            press_and_read(&mut screen, "\u{1b}[C", "✓ RESULT");
         }
         screen.press("\u{1b}[C");
     }
-    screen.wait_for("✓ ALL AS TOLD");
+    screen.wait_for("✓ EVERYTHING AS DESCRIBED");
     thread::sleep(READS);
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
@@ -90,7 +90,7 @@ fn record_dashboard(mut screen: Screen) {
     thread::sleep(READS);
     screen.press("f");
     screen.wait_for("faults none");
-    press_and_read(&mut screen, "f", "FAULTS seed");
+    press_and_read(&mut screen, "f", "FAULTS original");
     screen.press("b");
     screen.wait_until("the burst", |text| text.contains("each effect applied once"));
     thread::sleep(READS);
@@ -142,7 +142,7 @@ fn a_recording_becomes_a_cast_and_a_screen_that_nobody_saw_is_refused() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         parser.process(event[2].as_str().unwrap().as_bytes());
     }
-    assert!(parser.screen().contents().contains("✓ ALL AS TOLD"), "{}", parser.screen().contents());
+    assert!(parser.screen().contents().contains("✓ EVERYTHING AS DESCRIBED"), "{}", parser.screen().contents());
     for (arguments, words) in [
         (vec!["walkthrough", "--svg", "x.svg", "--when", "nobody ever saw this"], "no screen of this recording"),
         (vec!["walkthrough", "--cast", "x.cast", "--at", "1"], "--cast has all screens"),

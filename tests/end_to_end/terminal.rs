@@ -358,7 +358,7 @@ fn assert_panic_is_readable(test: &str) {
     let mut screen = again(test);
     screen.wait_for("selected order");
     screen.press("R");
-    screen.wait_for("Put the starting stock");
+    screen.wait_for("Reset the stock to");
     screen.press("y");
     let Left { bytes, text, alternate, status } = screen.leave();
     assert!(status.success(), "the session's exit code was 1: {text}");

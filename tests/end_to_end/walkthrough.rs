@@ -28,13 +28,13 @@ fn walk(screen: &mut Screen) -> String {
         if told.contains(" NEXT ") {
             screen.press(ON);
             let seen = screen.wait_until("its end", |screen| {
-                screen.contains("✓ SEEN") || screen.contains("NOT AS TOLD") || screen.contains("NO END")
+                screen.contains("✓ RESULT") || screen.contains("NOT AS DESCRIBED") || screen.contains("NOT FINISHED")
             });
-            assert!(seen.contains("✓ SEEN") && seen.contains(&here), "{seen}");
+            assert!(seen.contains("✓ RESULT") && seen.contains(&here), "{seen}");
         }
         screen.press(ON);
     }
-    screen.wait_for("✓ ALL AS TOLD")
+    screen.wait_for("✓ EVERYTHING AS DESCRIBED")
 }
 
 /// Plays a recording four times as fast.
@@ -58,7 +58,7 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     }
     let sandbox = Sandbox::new();
     let mut notes = Screen::run(command(&sandbox, &["walkthrough", "--notes"]), 80, 24);
-    notes.wait_for("No walkthrough has begun yet");
+    notes.wait_for("No walkthrough has started yet");
     let mut screen =
         Screen::run(command(&sandbox, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
     screen.wait_for("ONE ORDER");
@@ -80,13 +80,13 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     replay.env("LC_ALL", "C.UTF-8");
     replay.cwd(sandbox.folder.path());
     let mut replayed = Screen::run(replay, 80, 24);
-    replayed.wait_for("→ GOES ON");
+    replayed.wait_for("PRESS →");
     speed_up(&mut replayed);
     let again = walk(&mut replayed);
     replayed.press("G");
     let end = replayed.wait_for("■ END");
     assert_eq!(above_the_keys(&again)[3..14], above_the_keys(&summary)[3..14], "the figures are those of that run");
-    assert!(end.contains("✓ ALL AS TOLD"));
+    assert!(end.contains("✓ EVERYTHING AS DESCRIBED"));
     replayed.press("q");
     let (status, bytes) = replayed.end();
     assert_eq!(status.exit_code(), 0);
@@ -101,7 +101,7 @@ fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without
     // Nothing to find, nothing to install: only the binary.
     command.env("PATH", "/nonexistent");
     let mut screen = Screen::run(command, 80, 24);
-    screen.wait_for("→ GOES ON");
+    screen.wait_for("PRESS →");
     speed_up(&mut screen);
     walk(&mut screen);
     screen.press("q");
@@ -122,16 +122,16 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
     screen.press("p");
     screen.wait_for("ONE ORDER");
     screen.press(ON);
-    screen.wait_for("✓ SEEN");
+    screen.wait_for("✓ RESULT");
     // As a clicker: a black screen and back, and an Esc that asks.
     screen.press("b");
     screen.wait_until("the black screen", |text| text.trim().is_empty());
     screen.press("\u{1b}[6~");
-    screen.wait_for("✓ SEEN");
+    screen.wait_for("✓ RESULT");
     screen.press("\u{1b}");
     screen.wait_for("Leave the walkthrough");
     screen.press("\u{1b}[15~");
-    screen.wait_until("the same step", |text| !text.contains("Leave the walkthrough") && text.contains("✓ SEEN"));
+    screen.wait_until("the same step", |text| !text.contains("Leave the walkthrough") && text.contains("✓ RESULT"));
     screen.press("\u{1b}");
     screen.wait_for("Leave the walkthrough");
     screen.press("y");
@@ -141,7 +141,7 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
     screen.press("b");
     screen.wait_until("one order still", |text| text.contains("orders 1") && text.contains("expected 1001"));
     screen.press("\u{1b}[15~");
-    screen.wait_for("✓ SEEN");
+    screen.wait_for("✓ RESULT");
     screen.press("q");
     screen.wait_for("expected 999 = actual 999");
     screen.press("p");

@@ -64,7 +64,7 @@ impl Comparison {
     /// The plan, by its name if it has one.
     #[must_use]
     pub fn plan(&self) -> String {
-        Preset::of(&self.faults).map_or_else(|| self.faults.to_string(), |preset| preset.name().to_owned())
+        Preset::of(&self.faults).map_or_else(|| self.faults.to_string(), |preset| preset.label().to_owned())
     }
 
     /// Number of orders per side.
@@ -267,7 +267,7 @@ impl Comparisons {
         let (faults, instead_of) = if loses_an_acknowledgement(plan, seed) {
             (plan.clone(), None)
         } else {
-            (Preset::AfterCommitOnce.plan(), Some(Preset::of(plan).map_or("yours", Preset::name).to_owned()))
+            (Preset::AfterCommitOnce.plan(), Some(Preset::of(plan).map_or("yours", Preset::label).to_owned()))
         };
         self.begun = self.begun.saturating_add(1);
         let terms = Comparison { number: self.begun, faults, seed, interleaved };
@@ -486,7 +486,7 @@ mod tests {
         }
         let play = Play::begin(false);
         let comparison = play.app.comparison().unwrap();
-        assert_eq!(comparison.instead_of(), Some("seed"));
+        assert_eq!(comparison.instead_of(), Some("original"));
         assert_eq!(comparison.terms().faults, Preset::AfterCommitOnce.plan());
     }
 

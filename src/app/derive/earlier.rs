@@ -28,7 +28,7 @@ impl Earlier {
         let Left { orders, repeated } = self.left;
         let verdict = if self.wrong == 0 { "RIGHT" } else { "WRONG" };
         (self.journals > 0).then(|| {
-            format!("before the last reset: orders {orders}, applied more than once {repeated}, verdict {verdict}")
+            format!("before the last reset: {orders} orders, {repeated} applied more than once, verdict {verdict}")
         })
     }
 }

@@ -33,21 +33,21 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
     let at_end = |what: &str| format!("{what} {}", effect_at_end(execution));
     match stage {
         Stage::NotStarted(cause) => say(Kind::Refused, "NOT STARTED", cause),
-        Stage::Starting => say(Kind::Plain, "STARTING", "the server has not answered the start yet."),
-        Stage::Queued => say(Kind::Plain, "QUEUED", "Temporal holds the order until a worker takes it."),
+        Stage::Starting => say(Kind::Plain, "STARTING", "The server has not answered the start yet."),
+        Stage::Queued => say(Kind::Plain, "QUEUED", "Temporal keeps the order until a worker takes it."),
         Stage::Completed => completed(execution),
         Stage::Failed(message) => say(Kind::Refused, "FAILED", at_end(&sentence(message))),
-        Stage::Cancelled => say(Kind::Plain, "CANCELLED", at_end("nothing more will happen.")),
-        Stage::Terminated => say(Kind::Plain, "TERMINATED", at_end("nothing more will happen.")),
-        Stage::TimedOut => say(Kind::Plain, "TIMED OUT", at_end("nothing more will happen.")),
+        Stage::Cancelled => say(Kind::Plain, "CANCELLED", at_end("Nothing more will happen.")),
+        Stage::Terminated => say(Kind::Plain, "TERMINATED", at_end("Nothing more will happen.")),
+        Stage::TimedOut => say(Kind::Plain, "TIMED OUT", at_end("Nothing more will happen.")),
         Stage::Unknown => {
-            say(Kind::Plain, "NOT KNOWN", at_end("this server does not know the run: it ran elsewhere, or long ago."))
+            say(Kind::Plain, "UNKNOWN", at_end("This server does not know the run: it ran elsewhere, or long ago."))
         }
-        Stage::Refused => say(Kind::Refused, "REFUSED", refusal(execution)),
+        Stage::Refused => say(Kind::Refused, "REJECTED", refusal(execution)),
         Stage::TaskFails(failing) => say(Kind::Refused, "WORKFLOW TASK FAILS", failing_task(failing)),
-        Stage::Elsewhere { first: Some(first), count } => say(Kind::Plain, "UNDER WAY", elsewhere(first, count)),
+        Stage::Elsewhere { first: Some(first), count } => say(Kind::Plain, "IN PROGRESS", elsewhere(first, count)),
         Stage::Paused { .. } => {
-            say(Kind::Plain, "PAUSED", "somebody paused the activity in Temporal; unpaused, it goes on.")
+            say(Kind::Plain, "PAUSED", "The activity is paused in Temporal and continues when unpaused.")
         }
         Stage::Running { .. }
         | Stage::Elsewhere { first: None, .. }
@@ -70,7 +70,7 @@ fn elsewhere(first: &OtherActivity, count: usize) -> String {
         .as_ref()
         .map_or_else(String::new, |failure| format!(" The latest failure says: {}", sentence(failure)));
     format!(
-        "{}{verb} pending, attempt {}: no activity of this program, so its effect is not known here.{failure}",
+        "{}{verb} pending, attempt {}. It is not an activity of this program, so its effect is unknown here.{failure}",
         first.name, first.attempt
     )
 }
@@ -90,26 +90,29 @@ fn refusal(execution: &Execution) -> String {
         _ => String::new(),
     };
     let message = execution.refused.as_ref().map_or(reported, |refused| refused.message.clone());
-    format!("{} Trying again changes nothing, so Temporal does not.", sentence(&message))
+    format!("{} Retrying cannot help, so Temporal does not retry.", sentence(&message))
 }
 
 fn applied_again(execution: &Execution, times: u32) -> Explanation {
-    let head = if times == 2 { "APPLIED TWICE" } else { "APPLIED AGAIN" };
-    let why = match execution.details().map(|terms| terms.guard) {
-        Some(Guard::Off) => "no guard remembered it",
-        Some(Guard::LastOrder) => "last-order remembers one order only",
-        Some(Guard::Ledger) | None => "its key was not in the ledger",
+    let (head, often) = match times {
+        2 => ("APPLIED TWICE", "twice".to_owned()),
+        times => ("APPLIED AGAIN", format!("{times} times")),
     };
-    say(Kind::Wrong, head, format!("its effect is in the stock {times} times: {why}."))
+    let why = match execution.details().map(|terms| terms.guard) {
+        Some(Guard::Off) => "No guard recorded the first attempt",
+        Some(Guard::LastOrder) => "The guard last-order remembers only the last order",
+        Some(Guard::Ledger) | None => "Its key was not in the ledger",
+    };
+    say(Kind::Wrong, head, format!("{why}, so the stock was changed {often}."))
 }
 
 /// What an order that did not complete has left in the stock.
 fn effect_at_end(execution: &Execution) -> &'static str {
     match execution.verdict() {
-        OrderVerdict::AppliedOnce | OrderVerdict::Unconfirmed => "Its effect is in the stock, once.",
-        OrderVerdict::Replayed | OrderVerdict::Skipped => "The stock did not move.",
-        OrderVerdict::NoEffect => "The journal shows no effect of it.",
-        _ => "No journal line tells whether its effect is in the stock.",
+        OrderVerdict::AppliedOnce | OrderVerdict::Unconfirmed => "Its change is in the stock, once.",
+        OrderVerdict::Replayed | OrderVerdict::Skipped => "The stock did not change.",
+        OrderVerdict::NoEffect => "The journal shows no change by it.",
+        _ => "The journal does not show whether its change is in the stock.",
     }
 }
 
@@ -117,39 +120,41 @@ fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
     let retries: u64 =
         Activity::ALL.iter().map(|activity| execution.activity(*activity).total().saturating_sub(1)).sum();
-    let progress = match retries {
-        0 => "no attempt failed".to_owned(),
+    let retries = match retries {
+        0 => "No attempt failed".to_owned(),
         1 => "1 retry".to_owned(),
         _ => format!("{retries} retries"),
     };
     let committed = execution.activity(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
-        (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => {
-            say(Kind::Good, "APPLIED ONCE", format!("{first} made the effect; the retry got the recorded result back."))
-        }
+        (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => say(
+            Kind::Good,
+            "APPLIED ONCE",
+            format!("Attempt {first} changed the stock; the retry got the recorded result."),
+        ),
         (Some(AttemptState::Succeeded(Outcome::Replayed)), None) => say(
             Kind::Replayed,
             "REPLAYED",
-            "the ledger knew this order: it gave the recorded result back, and the stock did not move.",
+            "The ledger knew this order and returned the recorded result. The stock did not change.",
         ),
         (Some(AttemptState::Succeeded(Outcome::Skipped)), Some(first)) => say(
             Kind::Good,
             "APPLIED ONCE",
-            format!("{first} made the effect; last-order saw that it was the last order."),
+            format!("Attempt {first} changed the stock; last-order saw that it was the last order."),
         ),
         (Some(AttemptState::Succeeded(Outcome::Skipped)), None) => {
-            say(Kind::Replayed, "SKIPPED", "the guard last-order saw that it was the last order.")
+            say(Kind::Replayed, "SKIPPED", "The guard last-order saw that it was the last order.")
         }
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{progress}, and each effect is in once.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retries}; every change was applied once.")),
         _ if execution.outlived => say(
             Kind::Plain,
             "COMPLETED",
-            "the journal was replaced while it ran, as by a reset: this stock does not show its effect.",
+            "The journal was replaced while it ran, as a reset does. This stock does not include its change.",
         ),
         _ => say(
             Kind::Good,
             "COMPLETED",
-            "Temporal says so. Its worker leaves no lines in this journal: its effect on the stock is not known.",
+            "Completed according to Temporal. Its worker does not write to this journal, so the effect on stock is unknown.",
         ),
     }
 }
@@ -168,20 +173,22 @@ fn underway(execution: &Execution) -> Explanation {
             let place = seen.id();
             say(
                 Kind::Plain,
-                "UNDER WAY",
-                format!("{place} runs, says the server. No journal line tells yet what it does to the stock."),
+                "IN PROGRESS",
+                format!(
+                    "The server says that attempt {place} runs. The journal does not show yet what it does to the stock."
+                ),
             )
         }
         _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
             let text = if execution.foreign {
-                "the update is done. Another program's workflow runs it: what comes next is not known here."
+                "The update is done. Another program's workflow runs it, so the next step is unknown here."
             } else if execution.activity(Activity::UpdateInventory).is_journaled() {
-                "the stock is updated; the supplier is next."
+                "The stock is updated; the supplier is next."
             } else {
-                "the update is done, and no journal line tells what it did; the supplier is next."
+                "The update is done, but the journal does not show what it did. The supplier is next."
             };
-            say(Kind::Plain, "UNDER WAY", text)
+            say(Kind::Plain, "IN PROGRESS", text)
         }
-        _ => say(Kind::Plain, "UNDER WAY", "the first attempt runs."),
+        _ => say(Kind::Plain, "IN PROGRESS", "The first attempt runs."),
     }
 }

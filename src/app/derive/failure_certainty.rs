@@ -59,8 +59,8 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) 
     };
     let text = format!("{} {}", happened(seen, &effect), retry(execution, activity, &effect));
     match effect {
-        Effect::None => Explanation { kind: Kind::Definite, head: "DEFINITE", text },
-        _ => Explanation { kind: Kind::Indefinite, head: "INDEFINITE", text },
+        Effect::None => Explanation { kind: Kind::Definite, head: "NOT APPLIED", text },
+        _ => Explanation { kind: Kind::Indefinite, head: "OUTCOME UNKNOWN", text },
     }
 }
 
@@ -100,51 +100,53 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
     let place = seen.id();
     match (effect, seen.state) {
         (Effect::Made, AttemptState::Crashed(_)) => {
-            format!("{place}: the worker died after the commit. The effect is in, and Temporal cannot know.")
+            format!("{place}: the worker died after the commit: written, but not acknowledged.")
         }
         (Effect::Made, AttemptState::Failed(_)) => {
-            format!("{place} failed after the commit: the effect is in, the acknowledgement is lost.")
+            format!("{place} failed after the commit: written, but not acknowledged.")
         }
         (Effect::Made, _) => {
-            format!("{place} gave no answer after its commit: the effect is in, Temporal cannot know.")
+            format!("{place} gave no answer after its commit: written, not acknowledged.")
         }
-        (Effect::NotNeeded, _) => format!("{place} found that no units are needed, and that answer is lost."),
+        (Effect::NotNeeded, _) => format!("{place} found that no units are needed, but its reply was lost."),
         (Effect::Repeated, _) => {
-            format!("{place} found the effect in already, and its answer is lost: the stock stands.")
+            format!("{place} found it already applied, but its reply was lost.")
         }
         (Effect::MadeBy(first), AttemptState::Failed(failure)) if failure.point.is_none() => {
-            format!("{place} failed too: {}. {first} made the effect, and it is in.", quote(&failure.message))
+            format!("{place} failed too: {}. {first} had already changed the stock.", quote(&failure.message))
         }
         (Effect::MadeBy(first), _) => {
-            format!("{place} did not get through either, but {first} made the effect: it is in.")
+            format!("{place} failed too, but {first} had already changed the stock.")
         }
         (Effect::NotNeededBy(first), _) => {
-            format!("{place} did not get through either, but {first} found that no units are needed.")
+            format!("{place} failed too, but {first} found that no units are needed.")
         }
         (Effect::None, AttemptState::Crashed(_)) => {
-            format!("{place}: the worker died before the commit. No effect, though Temporal sees only a timeout.")
+            format!("{place}: the worker died before the commit, though Temporal sees only a timeout.")
         }
         (Effect::None, AttemptState::Failed(Failure { point: None, message, .. })) => {
             format!("{place} wrote nothing: {}.", quote(message))
         }
-        (Effect::None, _) => format!("{place} failed before the commit: no effect."),
+        (Effect::None, _) => format!("{place} failed before the commit."),
         (Effect::LeftOpenBy(earlier), _) => {
-            format!("{place} made no effect, but {earlier} gave no answer: its effect may be in, or still come.")
+            format!("{place} wrote nothing, but {earlier} gave no answer and may have written, or may still write.")
         }
         (Effect::Stalls, _) => format!("{place} stalls before the commit, and may still wake up and commit."),
         (Effect::Unseen, AttemptState::Failed(failure)) => {
-            format!("{place} failed: {}. The journal shows no effect of it.", quote(&failure.message))
+            format!("{place} failed: {}. The journal shows no change by it.", quote(&failure.message))
         }
-        (Effect::Unseen, _) => format!("{place} gave no answer. The journal shows no effect; Temporal cannot know."),
+        (Effect::Unseen, _) => {
+            format!("{place} gave no answer. The journal shows no change; Temporal cannot know.")
+        }
         (Effect::Unwatched, AttemptState::Failed(failure)) => {
             let message = quote(&failure.message);
-            format!("{place} failed: {message}. Nobody can tell from here whether the effect happened.")
+            format!("{place} failed: {message}. Whether its change was written is unknown here.")
         }
         (Effect::Unwatched, AttemptState::TimedOut) => {
-            format!("{place} timed out. Nobody can tell from here whether the effect happened.")
+            format!("{place} timed out. Whether its change was written is unknown here.")
         }
         (Effect::Unwatched, _) => {
-            format!("{place} is over without a word. Nobody can tell from here whether the effect happened.")
+            format!("{place} ended without a result. Whether its change was written is unknown here.")
         }
     }
 }
@@ -153,36 +155,32 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
 fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
     let guard = execution.details().map(|terms| terms.guard);
     let text = match (effect, guard, activity) {
-        (Effect::None, _, _) => "The retry is safe: there is nothing that it could repeat.",
-        (Effect::Unwatched, Some(Guard::Ledger), _) => {
-            "Retrying is safe only because the key is recorded with the effect."
-        }
-        (Effect::Unwatched, _, _) | (_, None, _) => {
-            "Retrying is safe only if its worker records a key with the effect."
-        }
+        (Effect::None, _, _) => "The retry is safe: nothing was written, so nothing can repeat.",
+        (Effect::Unwatched, Some(Guard::Ledger), _) => "Retry safe only because the key is recorded with the change.",
+        (Effect::Unwatched, _, _) | (_, None, _) => "Retry safe only if its worker records a key with the change.",
         (
             Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded | Effect::NotNeededBy(_),
             Some(Guard::Ledger),
             _,
         ) => {
             let key = key(execution, activity);
-            return format!("The retry is safe: the ledger has {key}, and gives its result.");
+            return format!("The retry is safe: the ledger returns the result of {key}.");
         }
         (Effect::Stalls, Some(Guard::Ledger), _) => {
             "The retry is safe: whichever commits second finds the key in the ledger."
         }
         (Effect::Unseen | Effect::LeftOpenBy(_), Some(Guard::Ledger), _) => {
-            "The retry is safe: if the effect is in, its key is in the ledger with it."
+            "The retry is safe: a written change has its key in the ledger."
         }
         (_, Some(_), Activity::SupplierOrder) => {
-            "The retry is NOT safe: nothing remembers the credit, so a low stock is credited again."
+            "The retry is NOT safe: nothing recorded the credit, so a low stock is credited again."
         }
         (Effect::Stalls, Some(_), _) => "The retry is NOT safe: if both commit, the units are taken twice.",
         (Effect::Unseen | Effect::LeftOpenBy(_), Some(Guard::Off), _) => {
-            "The retry is NOT safe: if the effect is in, it is made again."
+            "The retry is NOT safe: a written change is made again."
         }
-        (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing remembers it, the units go again.",
-        (_, Some(Guard::LastOrder), _) => "The retry is NOT safe: after another order, the units go again.",
+        (_, Some(Guard::Off), _) => "The retry is NOT safe: nothing recorded it, so the units are taken again.",
+        (_, Some(Guard::LastOrder), _) => "The retry is NOT safe: after another order, the units are taken again.",
     };
     text.to_owned()
 }
@@ -239,7 +237,7 @@ mod tests {
         let sentences: Vec<_> = said.text.split_inclusive(". ").collect();
         assert!(sentences.iter().all(|sentence| sentence.chars().count() <= 115), "{sentences:?}");
         let fits = said.text.chars().count() + said.head.len() + 3 <= 3 * 76;
-        assert!(fits && (sentences.len() >= 2 || said.head == "UNDER WAY"), "{}", said.text);
+        assert!(fits && (sentences.len() >= 2 || said.head == "IN PROGRESS"), "{}", said.text);
         said
     }
 
@@ -284,18 +282,25 @@ mod tests {
         ];
         for (happen, guard) in happenings.iter().flat_map(|happen| GUARDS.map(|guard| (happen, guard))) {
             let said = words(guard, happen);
-            assert_eq!((said.kind, said.head), (Kind::Definite, "DEFINITE"), "{}", said.text);
-            assert!(said.text.ends_with("The retry is safe: there is nothing that it could repeat."), "{}", said.text);
+            assert_eq!((said.kind, said.head), (Kind::Definite, "NOT APPLIED"), "{}", said.text);
+            assert!(
+                said.text.ends_with("The retry is safe: nothing was written, so nothing can repeat."),
+                "{}",
+                said.text
+            );
         }
     }
 
     #[test]
     fn a_failure_after_the_commit_is_indefinite_and_safe_by_the_key_alone() {
         let said = GUARDS.map(|guard| words(guard, lost_after_commit));
-        assert!(said.iter().all(|said| said.kind == Kind::Indefinite && said.text.contains("the effect is in")));
-        assert!(said[0].text.ends_with("safe: the ledger has order:A12, and gives its result."));
+        assert!(
+            said.iter()
+                .all(|said| said.kind == Kind::Indefinite && said.text.contains("written, but not acknowledged"))
+        );
+        assert!(said[0].text.ends_with("safe: the ledger returns the result of order:A12."));
         assert!(said[1].text.contains("NOT safe: after another order"), "{}", said[1].text);
-        assert!(said[2].text.contains("NOT safe: nothing remembers it"), "{}", said[2].text);
+        assert!(said[2].text.contains("NOT safe: nothing recorded it"), "{}", said[2].text);
     }
 
     #[test]
@@ -330,8 +335,8 @@ mod tests {
                 scene.described(vec![pending]);
             });
             assert_eq!(said.kind, Kind::Indefinite);
-            assert!(said.text.contains("Nobody can tell from here whether the effect happened."), "{}", said.text);
-            assert!(said.text.ends_with("only because the key is recorded with the effect."), "{}", said.text);
+            assert!(said.text.contains("Whether its change was written is unknown here."), "{}", said.text);
+            assert!(said.text.ends_with("only because the key is recorded with the change."), "{}", said.text);
         }
     }
 
@@ -346,7 +351,7 @@ mod tests {
                 scene.commit(SUPPLIER, 1, 1000);
                 scene.crash(SUPPLIER, 1, Point::AfterCommit);
             });
-            assert!(said.text.starts_with("#1: the worker died after the commit."), "{}", said.text);
+            assert!(said.text.starts_with("#1: the worker died after the commit:"), "{}", said.text);
             assert_eq!(said.text.contains("supplier:A12"), guard == Guard::Ledger, "{}", said.text);
             assert_eq!(said.text.contains("NOT safe"), guard != Guard::Ledger, "{}", said.text);
         }
@@ -360,13 +365,13 @@ mod tests {
             scene.failed(UPDATE, 2, Point::BeforeCommit);
         });
         assert_eq!(said.kind, Kind::Indefinite);
-        assert!(said.text.contains("#1 made the effect: it is in."), "{}", said.text);
+        assert!(said.text.contains("#1 had already changed the stock."), "{}", said.text);
         let said = words(Guard::Ledger, |scene| {
             lost_after_commit(scene);
             scene.started(UPDATE, 2);
             scene.failed(UPDATE, 2, Point::AfterCommit);
         });
-        assert!(said.text.contains("found the effect in already"), "{}", said.text);
+        assert!(said.text.contains("found it already applied"), "{}", said.text);
     }
 
     #[test]

@@ -55,13 +55,13 @@ pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
             ("--workflow-id", &order.workflow),
             ("--input", input),
         ];
-        Instruction::new("start it", &["workflow", "start"], &place, &start)
+        Instruction::new("start the order", &["workflow", "start"], &place, &start)
     });
-    let look = Instruction::new("see its pending activities", &["workflow", "describe"], &place, one);
-    let cancel = Instruction::new("cancel it", &["workflow", "cancel"], &place, one);
+    let look = Instruction::new("show its pending activities", &["workflow", "describe"], &place, one);
+    let cancel = Instruction::new("cancel the order", &["workflow", "cancel"], &place, one);
     let reset = order.pending(order.current()).map(|pending| {
         let reset = [one, &[("--activity-id", pending.id.as_str())]].concat();
-        Instruction::new("retry now: its attempts begin at 1", &["activity", "reset"], &place, &reset)
+        Instruction::new("retry now (attempt numbers restart at 1)", &["activity", "reset"], &place, &reset)
     });
     let open = !order.is_over();
     start.into_iter().chain([look]).chain(reset).chain(open.then_some(cancel)).collect()

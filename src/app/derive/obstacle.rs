@@ -189,27 +189,27 @@ impl Obstacle {
         let text = match self {
             Self::Stale { what, .. } => return format!("{what} cannot be read"),
             Self::Connecting { address, .. } => return format!("connecting to {address}"),
-            Self::OtherWorker { state, identity } => return format!("{state}; {identity} polls the task queue"),
+            Self::OtherWorker { state, identity } => return format!("{state}; {identity} is polling the task queue"),
             Self::Elsewhere { identity, foreign: true } => {
-                return format!("{identity} polls the task queue and is another program");
+                return format!("{identity} is another program that polls the task queue");
             }
-            Self::Elsewhere { identity, foreign: false } => return format!("{identity} polls the task queue"),
+            Self::Elsewhere { identity, foreign: false } => return format!("{identity} is polling the task queue"),
             Self::Beside { identity } => {
-                return format!("{identity} polls the task queue too, is another program, and may take orders");
+                return format!("{identity} is another program that polls the task queue too and may take orders");
             }
-            Self::OrdersFail { order, .. } => return format!("{order} cannot go on"),
-            Self::LineMissing { .. } => "a line of the journal has not come",
+            Self::OrdersFail { order, .. } => return format!("{order} cannot continue"),
+            Self::LineMissing { .. } => "a line of the journal is missing",
             Self::Reading { .. } => "reading the journal",
             Self::ServerEnded { .. } => "the embedded server has ended",
-            Self::ServerPreparing { .. } => "the embedded server is on its way",
+            Self::ServerPreparing { .. } => "the embedded server is starting",
             Self::ServerKilled => "the embedded server was killed",
             Self::NoLink { .. } => "no connection",
             Self::WorkerExited { .. } => "the worker is gone",
             Self::WorkerKilled => "the worker was killed; orders wait in Temporal",
             Self::WorkerStopped => "the worker is stopped; orders wait in Temporal",
-            Self::NoWorker => "no worker polls the task queue",
-            Self::WorkersUnknown => "no worker runs here; whether another one polls is not known yet",
-            Self::WorkerStarting => "the worker has been started and does not poll yet",
+            Self::NoWorker => "no worker is polling the task queue",
+            Self::WorkersUnknown => "no worker runs here; checking whether another one is polling",
+            Self::WorkerStarting => "the worker is starting and is not polling yet",
             Self::WorkerStopping => "the worker is stopping",
         };
         text.to_owned()
@@ -232,12 +232,14 @@ impl Obstacle {
     #[must_use]
     pub const fn advice(&self) -> Option<Advice> {
         Some(match self {
-            Self::NoLink { .. } => Advice::Command("idempotence config shows the settings"),
-            Self::ServerKilled => Advice::Key("X starts it again"),
-            Self::WorkerExited { restart_at: None, .. } | Self::WorkerKilled => Advice::Key("w starts it again"),
-            Self::WorkerStopped => Advice::Key("w starts it"),
-            Self::NoWorker => Advice::Key("w starts one"),
-            Self::Elsewhere { .. } => Advice::Key("w starts a worker beside it"),
+            Self::NoLink { .. } => Advice::Command("run idempotence config to see the settings"),
+            Self::ServerKilled => Advice::Key("press X to start it again"),
+            Self::WorkerExited { restart_at: None, .. } | Self::WorkerKilled => {
+                Advice::Key("press w to start it again")
+            }
+            Self::WorkerStopped => Advice::Key("press w to start it"),
+            Self::NoWorker => Advice::Key("press w to start one"),
+            Self::Elsewhere { .. } => Advice::Key("press w to start a worker beside it"),
             _ => return None,
         })
     }

@@ -24,8 +24,8 @@ pub fn summary(app: &App) -> String {
         update.saturating_add(supplier)
     );
     let verdict = match (audit.seq, audit.verdict()) {
-        (0, _) => "verdict none: no journal was seen".to_owned(),
-        _ if app.journal().is_reading() => "verdict none: the journal was not read to its end".to_owned(),
+        (0, _) => "no verdict: no journal was found".to_owned(),
+        _ if app.journal().is_reading() => "no verdict: the journal was not read to its end".to_owned(),
         (_, Verdict::Right) if orders.unsettled() > 0 => {
             format!("verdict PENDING: {}", sanitize(&audit.sentence(), MAX_SENTENCE_CHARS))
         }
@@ -38,10 +38,10 @@ pub fn summary(app: &App) -> String {
     let mut lines = vec![counts, verdict];
     lines.extend(app.journal().earlier.sentence());
     if orders.open() > 0 {
-        lines.push("Temporal keeps the open ones, and the next worker goes on with them".to_owned());
+        lines.push("Temporal keeps the open orders; the next worker continues them".to_owned());
     }
     if orders.forgotten() > 0 {
-        lines.push(format!("{} older orders were no longer shown", orders.forgotten()));
+        lines.push(format!("{} older orders were dropped from the list", orders.forgotten()));
     }
     lines.push(format!("database {}", app.options().database));
     lines.push(format!("log {}", app.options().log));
@@ -54,14 +54,14 @@ fn of_walkthrough(app: &App, walkthrough: &Walkthrough) -> String {
     let shown = walkthrough.counts().map_or_else(
         || "no step was played".to_owned(),
         |(sum, holds)| {
-            let how = if holds { "as told" } else { "NOT all as told" };
+            let how = if holds { "all as described" } else { "NOT all as described" };
             format!(
-                "{how}; orders {}, attempts {}, retries {}, answered from the ledger {}",
+                "{how}; {} orders, {} attempts, {} retries, {} answered from the ledger",
                 sum.starts, sum.attempts, sum.retries, sum.replays
             )
         },
     );
-    let unseen = if unseen == 0 { String::new() } else { format!(", {unseen} of them not played to their end") };
+    let unseen = if unseen == 0 { String::new() } else { format!(", {unseen} of them not played to the end") };
     format!(
         "idempotence: walkthrough '{}', {steps} steps{unseen}: {shown}\nlog {}\n",
         walkthrough.title(),

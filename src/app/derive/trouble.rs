@@ -50,17 +50,17 @@ fn sentence(obstacle: &Obstacle, now: UnixMillis) -> String {
 /// The part of the sentence that changes with time: an age, a countdown, a progress, a number of attempts.
 fn figures(obstacle: &Obstacle, now: UnixMillis) -> Option<String> {
     match obstacle {
-        Obstacle::Stale { since, .. } => Some(format!("what you see is {} old", age(*since, now))),
+        Obstacle::Stale { since, .. } => Some(format!("the screen shows data that is {} old", age(*since, now))),
         Obstacle::Reading { read, of } => {
             let percent = read.saturating_mul(100) / (*of).max(1);
             Some(format!("{percent} % of {} MB", of.div_ceil(1_000_000)))
         }
         Obstacle::Connecting { attempt, .. } => (*attempt > 1).then(|| format!("attempt {attempt}")),
         Obstacle::NoLink { next_try, .. } => Some(format!("next try {}", until(*next_try, now))),
-        Obstacle::WorkerExited { restart_at, .. } => restart_at.map(|at| format!("it starts again {}", until(at, now))),
+        Obstacle::WorkerExited { restart_at, .. } => restart_at.map(|at| format!("it restarts {}", until(at, now))),
         Obstacle::OrdersFail { more: 0, attempt, .. } => Some(format!("attempt {attempt} of its workflow task")),
-        Obstacle::OrdersFail { more, .. } => Some(format!("nor can {more} more")),
-        Obstacle::LineMissing { later } => Some(format!("{later} later ones wait for it")),
+        Obstacle::OrdersFail { more, .. } => Some(format!("and {more} more orders cannot continue either")),
+        Obstacle::LineMissing { later } => Some(format!("{later} later lines wait for it")),
         _ => None,
     }
 }

@@ -14,13 +14,13 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
         Stage::BackingOff { .. } => "retrying",
         Stage::TaskFails(_) => "stuck",
         Stage::Completed => "completed",
-        Stage::Refused => "refused",
+        Stage::Refused => "rejected",
         Stage::Failed(_) => "failed",
         Stage::Cancelled => "cancelled",
         Stage::Terminated => "terminated",
         Stage::TimedOut => "timed out",
         Stage::Paused { .. } => "paused",
-        Stage::Unknown => "not known",
+        Stage::Unknown => "unknown",
     }
 }
 
@@ -29,7 +29,7 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
 pub fn verdict_word(verdict: OrderVerdict) -> String {
     match verdict {
         OrderVerdict::Pending => "",
-        OrderVerdict::Unconfirmed => "in, unconfirmed",
+        OrderVerdict::Unconfirmed => "written, not confirmed",
         OrderVerdict::AppliedOnce => "✓ applied once",
         OrderVerdict::Replayed => "↺ replayed",
         OrderVerdict::Skipped => "= skipped",
@@ -39,7 +39,7 @@ pub fn verdict_word(verdict: OrderVerdict) -> String {
         OrderVerdict::Applied(times) => return format!("APPLIED {times} TIMES"),
         OrderVerdict::Completed => "✓ completed",
         OrderVerdict::NoEffect => "no effect",
-        OrderVerdict::Unknown => "effect not known",
+        OrderVerdict::Unknown => "effect unknown",
     }
     .to_owned()
 }

@@ -118,10 +118,10 @@ impl ScenarioRun {
         let obstacle = Obstacle::first(*facts).map(|obstacle| obstacle.cause());
         let missing = match (&self.state, obstacle) {
             (_, Some(cause)) if !facts.connections.is_up() => return cause,
-            (RunState::Clearing { .. }, _) => "what was ordered before has not ended",
-            (RunState::Resetting, _) => "the starting stock is not back",
+            (RunState::Clearing { .. }, _) => "earlier orders have not ended",
+            (RunState::Resetting, _) => "the stock is not reset",
             (_, Some(cause)) => return cause,
-            (_, None) => "the database does not show the starting stock",
+            (_, None) => "the database does not have the starting stock",
         };
         missing.to_owned()
     }

@@ -25,8 +25,8 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     );
     assert_eq!((order.verdict(), order.last_trouble().unwrap().1.number), (OrderVerdict::Pending, 2));
     let words = explain(order, scene.app.stage(order));
-    assert_eq!((words.kind, words.head), (Kind::Indefinite, "INDEFINITE"));
-    assert!(words.text.contains("RANDOM ERROR. Nobody can tell from here"), "{}", words.text);
+    assert_eq!((words.kind, words.head), (Kind::Indefinite, "OUTCOME UNKNOWN"));
+    assert!(words.text.contains("RANDOM ERROR. Whether its change was written is unknown here"), "{}", words.text);
 
     scene.wait(3_250);
     scene.described(vec![running(3, fixture::T0 + 4_600)]);
@@ -41,7 +41,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::Completed));
     assert!(order.pending(SUPPLIER).is_none());
-    assert!(explain(order, Stage::Completed).text.contains("effect on the stock is not known"));
+    assert!(explain(order, Stage::Completed).text.contains("effect on stock is unknown"));
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 0));
 }
 
@@ -53,7 +53,7 @@ fn an_order_that_failed_elsewhere_has_no_known_effect() {
     let order = scene.app.selected().unwrap();
     assert_eq!(order.verdict(), OrderVerdict::Unknown);
     let words = explain(order, scene.app.stage(order));
-    assert_eq!(words.text, "no more attempts. No journal line tells whether its effect is in the stock.");
+    assert_eq!(words.text, "no more attempts. The journal does not show whether its change is in the stock.");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
     app.update(Message::Ended { workflow: "order-A12".into(), run: "0198f1a2-6b1f-7c3e".into(), end: RunEnd::Unknown });
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
     assert_eq!((app.stage(first), app.orders().open()), (Stage::Unknown, 1));
-    assert!(explain(first, Stage::Unknown).text.ends_with("Its effect is in the stock, once."));
+    assert!(explain(first, Stage::Unknown).text.ends_with("Its change is in the stock, once."));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn a_workflow_task_that_fails_is_shown_until_it_no_longer_does() {
     assert_eq!(words.head, "WORKFLOW TASK FAILS");
     assert!(words.text.contains("worker w@1\\u{202e} has no key"), "{}", words.text);
     let text = trouble(&scene.app).unwrap().text;
-    assert!(text.contains(&order.order) && text.contains("cannot go on") && text.contains("has no key"), "{text}");
+    assert!(text.contains(&order.order) && text.contains("cannot continue") && text.contains("has no key"), "{text}");
 
     let late = failing(&scene, "an answer that comes late");
     scene.wait(250);
@@ -296,5 +296,5 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     let order = scene.app.selected().unwrap();
     assert_eq!(scene.app.stage(order), Stage::Elsewhere { first: None, count: 0 });
     let text = explain(order, scene.app.stage(order)).text;
-    assert!(text.contains("not known here") && !text.contains("supplier"), "{text}");
+    assert!(text.contains("unknown here") && !text.contains("supplier"), "{text}");
 }

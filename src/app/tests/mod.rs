@@ -155,7 +155,7 @@ fn mid_retry_counts_down_and_says_indefinite() {
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));
     assert_eq!(order.verdict(), OrderVerdict::Unconfirmed);
     let words = explain(order, scene.app.stage(order));
-    assert_eq!((words.kind, words.head), (Kind::Indefinite, "INDEFINITE"));
+    assert_eq!((words.kind, words.head), (Kind::Indefinite, "OUTCOME UNKNOWN"));
 }
 
 #[test]

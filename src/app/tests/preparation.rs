@@ -55,8 +55,8 @@ fn down() -> Link {
 fn a_stage_without_a_ready_worker_says_which_state_the_worker_is_in() {
     let crashed = Worker::Exited { cause: "exited with code 1".to_owned(), restart_at: None };
     for (worker, expected) in [
-        (Worker::Starting, "the worker has been started and does not poll yet"),
-        (Worker::Elsewhere, "31@there polls the task queue and is another program"),
+        (Worker::Starting, "the worker is starting and is not polling yet"),
+        (Worker::Elsewhere, "31@there is another program that polls the task queue"),
         (crashed, "the worker is gone: exited with code 1"),
         (Worker::Stopping, "the worker is stopping"),
     ] {

@@ -70,7 +70,7 @@ fn an_ended_order_that_only_a_later_part_of_a_new_journal_mentions_stays() {
     let kept = scene.app.orders().of_run(&("order-A12".into(), "0198f1a2-6b1f-7c3e".into())).unwrap();
     assert_eq!((kept.verdict(), kept.outlived), (OrderVerdict::AppliedOnce, false));
     assert_eq!(kept.end, Some(RunEnd::completed(OrderOutcome::Applied)));
-    assert_eq!(before_the_reset(&scene), "orders 0, applied more than once 0, verdict RIGHT");
+    assert_eq!(before_the_reset(&scene), "0 orders, 0 applied more than once, verdict RIGHT");
     assert_eq!(scene.app.orders().attempts(), 6);
 }
 
@@ -97,7 +97,7 @@ fn replaced() -> (Scene, Vec<Record>) {
     (scene, journal)
 }
 
-const REPLACED: &str = "orders 2, applied more than once 1, verdict WRONG";
+const REPLACED: &str = "2 orders, 1 applied more than once, verdict WRONG";
 
 #[test]
 fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
@@ -135,7 +135,7 @@ fn a_journal_that_is_replaced_before_its_end_counts_no_order_twice() {
         }
         let third = new_journal(&scene, []);
         tell(&mut scene, !second, &third, false);
-        assert_eq!(before_the_reset(&scene), "orders 4, applied more than once 1, verdict WRONG");
+        assert_eq!(before_the_reset(&scene), "4 orders, 1 applied more than once, verdict WRONG");
         assert_eq!((scene.app.orders().len(), scene.app.orders().open()), (1, 1));
         assert_eq!(scene.app.orders().attempts(), 0);
     }
@@ -149,7 +149,7 @@ fn a_journal_that_breaks_before_its_end_is_judged_once_it_was_read() {
         scene.tell(Message::JournalUnreadable { cause: "damaged".into() });
         scene.tell(Message::ReadingJournal { read: 0, of: 0 });
         assert_eq!((scene.app.stock_verdict(), before_the_reset(&scene).as_str()), (StockVerdict::None, "nothing"));
-        assert!(summary(&scene.app).contains("verdict none: the journal was not read to its end"));
+        assert!(summary(&scene.app).contains("no verdict: the journal was not read to its end"));
         tell(&mut scene, from_the_start, &journal[if from_the_start { 0 } else { 9 }..], false);
         assert_eq!((scene.app.orders().len(), before_the_reset(&scene).as_str()), (3, REPLACED));
     }
@@ -171,7 +171,7 @@ fn an_order_that_newer_ones_push_out_leaves_with_its_journal() {
     tell(&mut scene, true, first, true);
     tell(&mut scene, false, rest, false);
     assert_eq!((scene.app.orders().len(), scene.app.orders().forgotten()), (orders::MAX_KEPT_ORDERS, 0));
-    assert_eq!(before_the_reset(&scene), "orders 1, applied more than once 0, verdict RIGHT");
+    assert_eq!(before_the_reset(&scene), "1 orders, 0 applied more than once, verdict RIGHT");
 }
 
 #[test]

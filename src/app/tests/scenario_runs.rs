@@ -183,7 +183,7 @@ fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_s
     assert_eq!(world.app().notice(), None, "it no longer waits");
     world.press(Intent::GoOn);
     world.press(Intent::GoOn);
-    assert!(world.app().notice().is_some_and(|notice| notice.text.contains("s skips the rest")));
+    assert!(world.app().notice().is_some_and(|notice| notice.text.contains("press s to skip")));
     world.press(Intent::SkipStep);
     assert_eq!(world.app().notice(), None, "it was skipped");
     let mut dashboard = World::new(crate::app::StartMode::Dashboard);
@@ -221,8 +221,11 @@ fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
         _ => None,
     });
     let pages: Vec<_> = pages.collect();
-    let plays = "the next key plays it";
-    assert_eq!(pages, [(0, plays), (0, "it is being played"), (0, "the next key goes on"), (1, plays)]);
+    let plays = "Next key plays this step.";
+    assert_eq!(
+        pages,
+        [(0, plays), (0, "Still playing. Press s to skip."), (0, "Next key goes to the next step."), (1, plays)]
+    );
 }
 
 #[test]
@@ -285,7 +288,7 @@ fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
     assert_eq!(*state(&world), StepState::Playing);
     world.wait(2_000);
     let StepState::Abandoned(why) = state(&world) else { panic!("{:?}", state(&world)) };
-    assert_eq!(why, "not ready after 60 s: the starting stock is not back");
+    assert_eq!(why, "not ready after 60 s: the stock is not reset");
 }
 
 #[test]

@@ -71,12 +71,12 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         assert_eq!((app.stock_verdict(), app.orders().len(), app.orders().open()), (StockVerdict::Right, 1, 1));
         assert!(app.notice().unwrap().text.contains("2 ended orders left the table"), "{:?}", app.notice());
         let summary = summary(app);
-        let expected = "before the last reset: orders 2, applied more than once 1, verdict WRONG";
+        let expected = "before the last reset: 2 orders, 1 applied more than once, verdict WRONG";
         assert!(summary.contains("orders 1 (open 1), attempts 0") && summary.contains(expected), "{summary}");
         scene.ended(OrderOutcome::Applied);
         let order = scene.app.selected().unwrap();
         assert_eq!((order.order.as_str(), order.verdict()), ("C8", OrderVerdict::Completed));
-        assert!(explain(order, scene.app.stage(order)).text.contains("this stock does not show its effect"));
+        assert!(explain(order, scene.app.stage(order)).text.contains("This stock does not include its change"));
     }
 }
 

@@ -33,7 +33,7 @@ fn an_attempt_dies_with_the_worker_that_runs_it() {
             assert_eq!(seen.state, AttemptState::Crashed(point));
             explain(order, scene.app.stage(order)).head
         };
-        assert_eq!(state(&scene), if committed { "INDEFINITE" } else { "DEFINITE" });
+        assert_eq!(state(&scene), if committed { "OUTCOME UNKNOWN" } else { "NOT APPLIED" });
         scene.tell(Message::Worker(Worker::Ready { pid: 4343 }));
         scene.wait(9_000);
         scene.started(UPDATE, 2);
@@ -76,5 +76,5 @@ fn what_is_said_of_an_order_without_a_failure_speaks_of_no_retry() {
     }
     scene.ended(OrderOutcome::Applied);
     let order = scene.app.selected().unwrap();
-    assert_eq!(explain(order, scene.app.stage(order)).text, "no attempt failed, and each effect is in once.");
+    assert_eq!(explain(order, scene.app.stage(order)).text, "No attempt failed; every change was applied once.");
 }

@@ -185,7 +185,7 @@ impl App {
             Question::LeaveWalkthrough => {
                 self.view.set_base(Overlay::None);
                 self.view.show(self.beneath());
-                self.notify("the walkthrough waits: p or F5 returns to it", Tone::Plain);
+                self.notify("the walkthrough waits; press p or F5 to return to it", Tone::Plain);
                 Vec::new()
             }
             Question::Reset => {

@@ -35,7 +35,7 @@ impl App {
     pub(super) fn submit(&mut self) {
         match (self.overlay(), self.edited_plan()) {
             (Overlay::Plan, Ok(plan)) => {
-                self.notify(&format!("next orders: faults {plan}"), Tone::Plain);
+                self.notify(&format!("faults for new orders: {plan}"), Tone::Plain);
                 self.composer.set_plan(plan);
             }
             (Overlay::Plan, Err(_)) => return,

@@ -155,7 +155,7 @@ mod tests {
             scene.app.filter_by(text);
             scene.app.rows().len()
         };
-        for (text, rows) in [("a12", 1), ("A1 retry", 1), ("open", 1), ("unconfirmed", 1), ("completed", 0), ("b", 0)] {
+        for (text, rows) in [("a12", 1), ("A1 retry", 1), ("open", 1), ("confirmed", 1), ("completed", 0), ("b", 0)] {
             assert_eq!(found(&mut scene, text), rows, "{text}");
         }
         let mut wrong = Scene::wrong();

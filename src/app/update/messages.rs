@@ -50,7 +50,7 @@ impl App {
             Message::Copied { sentence } => self.log.notify_lasting(&sentence, self.now),
             Message::NotOpened { url } => {
                 let url = sanitized::text(&url);
-                self.notify(&format!("could not open a browser; open {url}"), Tone::Bad);
+                self.notify(&format!("could not open a browser. Open: {url}"), Tone::Bad);
                 self.view.show_address(url);
             }
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
@@ -111,7 +111,10 @@ impl App {
         let slot = self.orders.started(ticket, key, &sanitized::id(order), joined, self.now);
         self.view.follow_slot(provisional, slot);
         if joined {
-            self.notify(&format!("{workflow} is running already: the start joined it, no second run"), Tone::Good);
+            self.notify(
+                &format!("{workflow} is already running: the start joined it, so there is no second run"),
+                Tone::Good,
+            );
         }
     }
 
@@ -125,14 +128,13 @@ impl App {
         match result {
             Ok(kept) => {
                 if let Some(name) = &kept {
-                    self.log.write(self.now, LogLevel::Info, &format!("the old journal is kept as {name}"));
+                    self.log.write(self.now, LogLevel::Info, &format!("the old journal was renamed to {name}"));
                 }
-                let kept = if kept.is_some() { "; the old journal is kept" } else { "" };
-                self.notify(&format!("stock reset{kept}"), Tone::Good);
+                self.notify("stock reset", Tone::Good);
             }
             Err(cause) => {
                 self.journal.earlier.resets = false;
-                self.notify(&format!("stock not reset: {cause}"), Tone::Bad);
+                self.notify(&format!("the stock was not reset: {cause}"), Tone::Bad);
             }
         }
     }

@@ -85,7 +85,7 @@ impl App {
         }
         if self.view.freeze_mut().queue(fact) {
             self.resume();
-            self.notify("the screen is live again: too many messages were waiting", Tone::Bad);
+            self.notify("the screen is live again: too many updates were waiting", Tone::Bad);
         }
     }
 

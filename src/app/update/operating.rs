@@ -15,8 +15,7 @@ const CLOUD: [&str; 2] = [".tmprl.cloud", ".api.temporal.io"];
 const CLOUD_WEB_UI: &str = "https://cloud.temporal.io";
 
 /// Why there are no planned faults.
-pub(super) const FAULTS_NOT_ALLOWED: &str =
-    "this server is not on loopback: planned faults are for a server of your own";
+pub(super) const FAULTS_NOT_ALLOWED: &str = "this server is not on loopback: planned faults need a server of your own";
 
 impl App {
     /// Selects the next fault preset.
@@ -25,7 +24,7 @@ impl App {
             return self.refuse(FAULTS_NOT_ALLOWED);
         }
         let preset = self.composer.next_preset();
-        self.notify(&format!("next orders: faults {preset}, {}", preset.meaning()), Tone::Plain);
+        self.notify(&format!("faults for new orders: {}, {}", preset.label(), preset.meaning()), Tone::Plain);
         Vec::new()
     }
 
@@ -41,9 +40,9 @@ impl App {
     pub(super) fn kill_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } | Worker::Stopping => vec![Command::KillWorker],
-            Worker::Elsewhere => self.refuse("the worker is another program's: this dashboard cannot kill it"),
+            Worker::Elsewhere => self.refuse("the worker belongs to another program, so this dashboard cannot kill it"),
             Worker::Absent | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
-                self.refuse("no worker is running; w starts one")
+                self.refuse("no worker is running; press w to start one")
             }
         }
     }
@@ -52,7 +51,7 @@ impl App {
     pub(super) fn toggle_worker(&mut self) -> Vec<Command> {
         match self.worker() {
             Worker::Starting | Worker::Ready { .. } => vec![Command::StopWorker],
-            Worker::Stopping => self.refuse("the worker is stopping: it finishes what it runs"),
+            Worker::Stopping => self.refuse("the worker is stopping and finishes its running attempts"),
             _ if self.connections.other_worker().is_some() || *self.worker() == Worker::Elsewhere => {
                 self.view.show(Overlay::Confirm(Question::StartBeside));
                 Vec::new()
@@ -70,8 +69,8 @@ impl App {
             Server::Killed => return vec![Command::StartServer],
             // Tries at once, and repeats an installation that failed.
             Server::Unknown if matches!(self.link(), Link::Down { .. }) => return vec![Command::StartServer],
-            Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is on its way already"),
-            Server::Unknown => return self.refuse("no server answers yet; the connection is tried again by itself"),
+            Server::Preparing { .. } | Server::Ended { .. } => return self.refuse("the server is already starting"),
+            Server::Unknown => return self.refuse("no server answers yet; the dashboard keeps trying to connect"),
             Server::Foreign => {
                 return self.refuse("this dashboard did not start the server, so it cannot stop or start it");
             }
@@ -126,7 +125,7 @@ impl App {
                 self.notify(&format!("opening {page}"), Tone::Plain);
                 vec![Command::Open(page)]
             }
-            None => self.refuse("Web UI address unknown: set TEMPORAL_UI_URL, or press t for CLI commands"),
+            None => self.refuse("Web UI address unknown; set TEMPORAL_UI_URL, or press t for CLI commands"),
         }
     }
 

@@ -26,7 +26,7 @@ impl App {
         let mut commands = Vec::with_capacity(count);
         for _ in 0..count {
             let Some(order) = self.composer.fresh_order() else {
-                return self.refuse("the session's letters make no order id");
+                return self.refuse("this session's letters do not make an order id");
             };
             let workflow = WorkflowId::of_order(order.as_str()).into();
             let Some(command) = self.compose(order, workflow, true, product.clone(), 1) else { break };
@@ -51,7 +51,8 @@ impl App {
     pub(super) fn send_again(&mut self, new_workflow: bool) -> Vec<Command> {
         let Some(execution) = self.selected() else { return self.refuse("there is no order yet to send again") };
         let (Some(terms), Ok(order)) = (execution.details().cloned(), execution.order.parse::<OrderId>()) else {
-            let text = format!("what {} ordered is not known, so it cannot be sent again", execution.order);
+            let text =
+                format!("the product and quantity of {} are unknown, so it cannot be sent again", execution.order);
             return self.refuse(&text);
         };
         // The server does not know the workflow id of a start that it has not taken.

@@ -28,10 +28,10 @@ impl App {
         match walkthrough.go_on(now) {
             Next::Play => return self.play_step(),
             Next::Turned => return self.prepare_step(),
-            Next::Playing => self.notify("still playing; s skips the rest of it", Tone::Plain),
+            Next::Playing => self.notify("still playing; press s to skip", Tone::Plain),
             Next::AtEnd => {
                 let quits = if self.options.above_dashboard { "returns to the dashboard" } else { "quits" };
-                self.notify(&format!("this is the end; the arrow to the left goes back, q {quits}"), Tone::Plain);
+                self.notify(&format!("this is the end; press ← to go back, q {quits}"), Tone::Plain);
             }
         }
         Vec::new()

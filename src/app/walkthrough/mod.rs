@@ -256,12 +256,14 @@ impl Walkthrough {
     fn state_text(&self) -> &'static str {
         let step = self.script.steps.get(self.at);
         match self.states.get(self.at) {
-            Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "the next key plays it",
-            Some(StepState::Playing) => "it is being played",
-            Some(StepState::Abandoned(_)) => "it did not end",
-            Some(state) if state.passed() == Some(false) => "NOT as the text says: repeat it, or go on",
-            Some(_) => "the next key goes on",
-            None => "the end",
+            Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "Next key plays this step.",
+            Some(StepState::Playing) => "Still playing. Press s to skip.",
+            Some(StepState::Abandoned(_)) => "The step did not finish.",
+            Some(state) if state.passed() == Some(false) => {
+                "NOT as described. Press r to play it again, or → to continue."
+            }
+            Some(_) => "Next key goes to the next step.",
+            None => "This is the end.",
         }
     }
 

@@ -66,7 +66,7 @@ impl Lines {
             }
             Message::Worker(Worker::Exited { cause, .. }) => self.say(&format!("worker   {cause}; starting a new one")),
             Message::Worker(Worker::Ready { pid }) if self.first.is_some() => {
-                self.say(&format!("worker   {pid} polls"));
+                self.say(&format!("worker   {pid} is polling"));
             }
             Message::Server(Server::Preparing { step }) => self.say(step),
             Message::Server(Server::Killed) => {

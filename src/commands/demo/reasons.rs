@@ -120,7 +120,7 @@ mod tests {
             (20, Some(no_link("no permission", 25))),
             (23, Some(no_link("no permission", 28))),
         ]);
-        let line = |cause: &str| format!("no connection: {cause}; idempotence config shows the settings");
+        let line = |cause: &str| format!("no connection: {cause}; run idempotence config to see the settings");
         assert_eq!(lines, [(3, line("refused")), (9, line("no permission")), (23, line("no permission"))]);
     }
 
@@ -176,9 +176,9 @@ mod tests {
             explanation: "the worker has no key".to_owned(),
         };
         let lines = reported(&[(0, Some(failing(2))), (3, Some(failing(3))), (4, Some(failing(4)))]);
-        assert_eq!(lines, [(3, "A12 cannot go on: the worker has no key".to_owned())]);
+        assert_eq!(lines, [(3, "A12 cannot continue: the worker has no key".to_owned())]);
         let lines = reported(&[(0, Some(Obstacle::NoWorker)), (3, Some(Obstacle::NoWorker))]);
-        assert_eq!(lines, [(3, "no worker polls the task queue".to_owned())]);
+        assert_eq!(lines, [(3, "no worker is polling the task queue".to_owned())]);
     }
 
     #[test]

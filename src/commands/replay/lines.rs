@@ -34,7 +34,7 @@ pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
         }
         Message::Started { order, workflow, .. } => vec![format!("{order:<8} started: workflow {workflow}")],
         Message::StartFailed { order, cause, .. } => vec![format!("{order:<8} not started: {cause}")],
-        Message::Worker(Worker::Ready { pid }) => vec![format!("worker {pid} polls")],
+        Message::Worker(Worker::Ready { pid }) => vec![format!("worker {pid} is polling")],
         Message::Worker(Worker::Killed) => vec!["worker killed".to_owned()],
         Message::Worker(Worker::Exited { cause, .. }) => vec![format!("worker ended: {cause}")],
         Message::Link(Link::Up) => vec!["connected to the server".to_owned()],

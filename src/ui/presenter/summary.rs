@@ -32,7 +32,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     let taken: usize = columns(width).map(|(_, (_, columns, _))| columns).sum();
     let title = width.saturating_sub(taken).max(12);
     let heads: Vec<_> = columns(width).map(|(_, (head, columns, _))| format!("{head:>columns$}")).collect();
-    let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS VERY RUN HAS SHOWN", theme::BOLD)];
+    let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS RUN SHOWED", theme::BOLD)];
     lines.extend(total(walkthrough, width));
     lines.push(Line::raw(""));
     lines.push(Line::styled(format!("{}{}", column("", title), heads.concat()), theme::FAINT));
@@ -52,7 +52,7 @@ fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'stati
         StepState::Abandoned(why) => ("✗", theme::BAD, why.clone()),
         StepState::Skipped => ("·", theme::WARN, "skipped".to_owned()),
         StepState::Ready => ("·", theme::WARN, "not played".to_owned()),
-        StepState::Playing => ("○", theme::KNOWN, "being played".to_owned()),
+        StepState::Playing => ("○", theme::KNOWN, "playing".to_owned()),
         StepState::Read => ("·", theme::FAINT, String::new()),
     };
     Line::from(vec![
@@ -82,8 +82,7 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
         return vec![Line::styled("No step was played.", theme::WARN)];
     };
     let text = format!(
-        "Orders sent: {}. Attempts: {}, of which retries: {}. Answered from the ledger: {}. Workers that died: {}. \
-         Time: {}.",
+        "{} orders sent. {} attempts, {} of them retries. {} answered from the ledger. Workers that died: {}. Time: {}.",
         sum.starts,
         sum.attempts,
         sum.retries,
@@ -93,9 +92,9 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
     );
     let unseen = walkthrough.unseen();
     let (badge, style) = match (holds, unseen) {
-        (false, _) => (" ✗ NOT ALL AS TOLD ".to_owned(), theme::BAD),
-        (true, 0) => (" ✓ ALL AS TOLD ".to_owned(), theme::GOOD),
-        (true, unseen) => (format!(" AS TOLD, BUT {unseen} NOT PLAYED "), theme::WARN),
+        (false, _) => (" ✗ NOT EVERYTHING AS DESCRIBED ".to_owned(), theme::BAD),
+        (true, 0) => (" ✓ EVERYTHING AS DESCRIBED ".to_owned(), theme::GOOD),
+        (true, unseen) => (format!(" AS DESCRIBED, {unseen} NOT PLAYED "), theme::WARN),
     };
     let mut lines = vec![Line::styled(badge, theme::badge(style))];
     lines.extend(wrap(&text, width, 0, 4).into_iter().map(Line::raw));

@@ -84,7 +84,7 @@ fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&SegmentKin
     let mut lines = Vec::new();
     for history in &histories {
         if history.forgotten > 0 {
-            let text = format!("… {} earlier, which are not kept", history.forgotten);
+            let text = format!("… {} earlier attempts dropped", history.forgotten);
             lines.push(Row::new(history.activity.short_name()).say(&text, theme::FAINT).line);
         }
         let (activity, segments) = (history.activity, history.segments.as_slice());
@@ -168,16 +168,14 @@ impl List<'_> {
                 Some(self.attempt(&seen, time))
             }
             SegmentKind::Wait { real: Some(real), policy, .. } => {
-                let policy = policy.map_or_else(
-                    || ", then it was reset".to_owned(),
-                    |policy| format!(" (policy {})", times::round(policy)),
-                );
-                Some(self.between(&format!("waited {}{policy}", times::exact(real))))
+                let policy = policy
+                    .map_or_else(|| ", then reset".to_owned(), |policy| format!(" (policy: {})", times::round(policy)));
+                Some(self.between(&format!("backoff {}{policy}", times::exact(real))))
             }
             SegmentKind::Queue { open } if segment.millis() >= LEAST_QUEUE => {
                 let took = times::exact(segment.millis());
                 Some(self.between(&if open {
-                    format!("waits for a worker, {took} so far")
+                    format!("waiting for a worker for {took}")
                 } else {
                     format!("waited {took} for a worker")
                 }))
@@ -220,7 +218,7 @@ impl List<'_> {
             return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
         }
         match seen.state {
-            AttemptState::Succeeded(Outcome::Replayed) => format!("replayed: the result of {}", self.which_applied(1)),
+            AttemptState::Succeeded(Outcome::Replayed) => format!("replayed the result of {}", self.which_applied(1)),
             _ => word.to_owned(),
         }
     }
@@ -290,11 +288,11 @@ impl List<'_> {
         let from = if next.known { "server" } else { "policy" };
         let is_later = before.is_some_and(|before| before.from > self.app.shown_now());
         let after = if is_later { " after the timeout" } else { "" };
-        let words = |after: &str| policy.map(|policy| format!(" ({from} {}{after})", times::round(policy)));
+        let words = |after: &str| policy.map(|policy| format!(" ({from}: {}{after})", times::round(policy)));
         let overdue = next.due <= self.app.shown_now();
         let text = match (overdue, *self.app.link() == Link::Up, self.app.connections().is_served()) {
-            (true, false, _) => "waits for the server".to_owned(),
-            (true, true, false) => "waits for a worker".to_owned(),
+            (true, false, _) => "waiting for the server".to_owned(),
+            (true, true, false) => "waiting for a worker".to_owned(),
             _ => self.countdown(next.due),
         };
         let name = self.name(next.number, round_of_next(self.segments, next));
@@ -332,15 +330,15 @@ fn planned(seen: &AttemptView<'_>) -> Option<String> {
         .strikes
         .iter()
         .map(|strike| match strike.action {
-            Action::Error => "planned error".to_owned(),
-            Action::Crash => "planned crash".to_owned(),
-            Action::Hang => format!("planned hang {}", point(strike.point)),
-            Action::Delay { millis } => format!("planned delay {} {}", times::round(millis), point(strike.point)),
+            Action::Error => "injected error".to_owned(),
+            Action::Crash => "injected crash".to_owned(),
+            Action::Hang => format!("injected hang {}", point(strike.point)),
+            Action::Delay { millis } => format!("injected delay {} {}", times::round(millis), point(strike.point)),
         })
         .collect();
     let is_told = facts.strikes.iter().any(|strike| strike.action == Action::Error);
     if matches!(seen.state, AttemptState::Failed(failure) if failure.point.is_some()) && !is_told {
-        words.push("planned error".to_owned());
+        words.push("injected error".to_owned());
     }
     (!words.is_empty()).then(|| words.join(", "))
 }

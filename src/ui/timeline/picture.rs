@@ -211,8 +211,8 @@ fn label(
     }
     let mut middle = if at_end { Vec::new() } else { texts };
     if tells_window {
-        let both = middle.first().map(|text| format!(" in, not acknowledged {}", text.trim_start()));
-        let words = [" in, not acknowledged ", " not acknowledged "].map(str::to_owned);
+        let both = middle.first().map(|text| format!(" written, not acknowledged {}", text.trim_start()));
+        let words = [" written, not acknowledged ", " not acknowledged "].map(str::to_owned);
         middle = both.into_iter().chain(words).chain(middle).collect();
     }
     // Something of the window itself must show on both sides of the words about it.

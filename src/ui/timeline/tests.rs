@@ -44,25 +44,25 @@ fn mid_retry_reads_at_a_glance() {
         &scene,
         (80, 8),
         "
-── A12 999 x 123456, guard ledger ───── 1 s x2 to 5 s, no limit, timeout 10 s ──
-update   ✗─────── 1.0 s ────────!═══════ in, not acknowledged ═══════ in 1.7 s ○
+── A12 999 x 123456, guard ledger ──── 1 s x2 to 5 s, unlimited, timeout 10 s ──
+update   ✗─────── 1.0 s ────────!════ written, not acknowledged ═════ in 1.7 s ○
 supplier
          0s         0.5s       1.0s         1.5s       2.0s        2.5s
-update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  planned err… ↑ 2 more
-update   #3 ○ in 1.7 s (policy 2 s)",
+update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  injected er… ↑ 2 more
+update   #3 ○ in 1.7 s (policy: 2 s)",
     );
     assert_reads(
         &scene,
         (120, 14),
         "
-── A12 999 x 123456, guard ledger ───────────────────────────────── retry 1 s x2, at most 5 s, no limit, timeout 10 s ──
-update   ✗────────────── 1.0 s ───────────────!════════════════════ in, not acknowledged ════════════════════ in 1.7 s ○
+── A12 999 x 123456, guard ledger ─────────────── retry after 1 s, then x2 up to 5 s, unlimited; attempt timeout 10 s ──
+update   ✗────────────── 1.0 s ───────────────!═════════════════ written, not acknowledged ══════════════════ in 1.7 s ○
 supplier
          0s                0.5s              1.0s               1.5s              2.0s              2.5s
-update   #1 ✗ failed before commit  4 ms  planned error
-            waited 1.00 s (policy 1 s)
-update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  planned error
-update   #3 ○ in 1.7 s (policy 2 s)",
+update   #1 ✗ failed before commit  4 ms  injected error
+            backoff 1.00 s (policy: 1 s)
+update   #2 ! failed after commit  1000 → 1 (-999)  12 ms  injected error
+update   #3 ○ in 1.7 s (policy: 2 s)",
     );
 }
 
@@ -73,7 +73,7 @@ fn the_open_window_is_loud_up_to_now_and_marked_ahead_of_it() {
     assert_eq!((shown[(x, y)].fg, shown[(x, y)].modifier), (Color::Magenta, Modifier::empty()));
     let loud = Modifier::BOLD | Modifier::REVERSED;
     assert_eq!((shown[(x + 1, y)].fg, shown[(x + 1, y)].modifier), (Color::Magenta, loud));
-    assert_style(&shown, " in, not ack", Color::Magenta, Modifier::empty());
+    assert_style(&shown, " written, not ack", Color::Magenta, Modifier::empty());
     let shown = panel(&Scene::right().app, 120, 14, 0);
     assert_style(&shown, "═══", Color::Magenta, Modifier::empty());
     assert_style(&shown, "↺", Color::Cyan, Modifier::empty());
@@ -84,9 +84,9 @@ fn a_replay_names_the_attempt_that_made_the_effect() {
     let scene = Scene::right();
     let shown = panel(&scene.app, 120, 14, 0);
     for words in [
-        "!═════════════════════ in, not acknowledged 2.0 s ══════════════════════↺",
-        "update   #3 ↺ replayed: the result of #2  4 ms",
-        "            waited 2.00 s (policy 2 s)",
+        "!═══════════════════ written, not acknowledged 2.0 s ═══════════════════↺",
+        "update   #3 ↺ replayed the result of #2  4 ms",
+        "            backoff 2.00 s (policy: 2 s)",
         "supplier #1 ✓ done  1 → 1001 (+1000)  12 ms",
     ] {
         find(&shown, words);
@@ -113,20 +113,20 @@ fn a_crash_after_the_commit_counts_down_to_the_timeout_with_the_window_open() {
         &scene,
         (80, 8),
         "
-── A12 999 x 123456, guard ledger ───── 1 s x2 to 5 s, no limit, timeout 10 s ──
-update   †═══════//═════ in, not acknowledged ═════ timeout in 6.2 s ══ 1 s ═══○
+── A12 999 x 123456, guard ledger ──── 1 s x2 to 5 s, unlimited, timeout 10 s ──
+update   †═══════//══ written, not acknowledged ═══ timeout in 6.2 s ══ 1 s ═══○
 supplier
          0s      //                                                  10s
 update   #1 † worker died after commit  1000 → 1 (-999)  timeout in 6.2 s
-update   #2 ○ in 7.2 s (policy 1 s after the timeout)",
+update   #2 ○ in 7.2 s (policy: 1 s after the timeout)",
     );
     let shown = panel(&scene.app, 120, 14, 0);
     assert_style(&shown, "═══", Color::Magenta, Modifier::BOLD | Modifier::REVERSED);
-    find(&shown, "planned crash");
+    find(&shown, "injected crash");
     scene.wait(6_600);
     let shown = panel(&scene.app, 120, 14, 0);
     find(&shown, "#1 † worker died after commit  1000 → 1 (-999)  timeout after 10.0 s");
-    find(&shown, "#2 ○ in 0.6 s (policy 1 s)");
+    find(&shown, "#2 ○ in 0.6 s (policy: 1 s)");
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn a_hang_counts_down_and_says_where_it_was_planned() {
     let shown = panel(&hang().app, 120, 14, 0);
     find(&shown, "~╌╌╌");
     find(&shown, "╌ timeout in 8.0 s ╌");
-    find(&shown, "#2 ~ hangs  timeout in 8.0 s  planned hang before commit");
-    find(&shown, "#3 ○ in 10.0 s (policy 2 s after the timeout)");
+    find(&shown, "#2 ~ hangs  timeout in 8.0 s  injected hang before commit");
+    find(&shown, "#3 ○ in 10.0 s (policy: 2 s after the timeout)");
     find(&panel(&hang().app, 80, 8, 0), "#2 ~ hangs  timeout in 8.0 s");
 }
 
@@ -183,7 +183,7 @@ fn thirty_attempts_fit_and_seventy_say_how_many_came_before() {
     find(&panel(&thirty.app, 46, 5, 0), "update   …15   ✗─✗");
     find(&panel(&failing(70).app, 80, 8, 0), "update   … 42 earlier  ✗─✗");
     let oldest = panel(&failing(70).app, 120, 14, usize::MAX);
-    find(&oldest, "… 6 earlier, which are not kept");
+    find(&oldest, "… 6 earlier attempts dropped");
     find(&oldest, "more");
 }
 
@@ -193,12 +193,12 @@ fn the_supplier_follows_on_the_same_axis() {
         &supplier_retry(),
         (80, 8),
         "
-── A12 999 x 123456, guard ledger ───── 1 s x2 to 5 s, no limit, timeout 10 s ──
+── A12 999 x 123456, guard ledger ──── 1 s x2 to 5 s, unlimited, timeout 10 s ──
 update   ✗─ 1.0 s ──!══ not acknowledged ══↺
 supplier                                    !══ 1.0 s ══✗════════════ in 1.5 s ○
          0s        1s          2s         3s           4s          5s         6s
-supplier #2 ✗ failed before commit  4 ms  planned error                 ↑ 7 more
-supplier #3 ○ in 1.5 s (policy 2 s)",
+supplier #2 ✗ failed before commit  4 ms  injected error                ↑ 7 more
+supplier #3 ○ in 1.5 s (policy: 2 s)",
     );
 }
 
@@ -206,9 +206,9 @@ supplier #3 ○ in 1.5 s (policy 2 s)",
 fn what_only_the_server_knows_is_marked_and_its_limit_is_told() {
     for (width, height) in [(80, 8), (120, 14)] {
         let shown = panel(&told_by_the_server().app, width, height, 0);
-        find(&shown, "5 attempts, timeout 10 s");
+        find(&shown, if width < 100 { "5 attempts, timeout 10 s" } else { "5 attempts; attempt timeout 10 s" });
         find(&shown, "#3 of 5 ✗ failed  (server)  20 ms  try later");
-        find(&shown, "#4 of 5 ○ in 3.4 s (server 4 s)");
+        find(&shown, "#4 of 5 ○ in 3.4 s (server: 4 s)");
     }
 }
 
@@ -216,7 +216,7 @@ fn what_only_the_server_knows_is_marked_and_its_limit_is_told() {
 fn an_order_without_a_worker_shows_that_it_is_queued() {
     let shown = panel(&waiting_for_a_worker().app, 80, 8, 0);
     find(&shown, "┄ queued 12 s ┄");
-    find(&shown, "waits for a worker, 12.0 s so far");
+    find(&shown, "waiting for a worker for 12.0 s");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn an_activity_that_a_failing_workflow_task_has_not_scheduled_is_not_queued() {
     let answer = Ok(Description { failing: Some(failing), ..description });
     scene.tell(Message::Described { workflow, run, answer });
     let shown = text(&panel(&scene.app, 80, 8, 0));
-    assert!(!shown.contains("queued") && !shown.contains("waits for a worker"), "{shown}");
+    assert!(!shown.contains("queued") && !shown.contains("waiting for a worker"), "{shown}");
 }
 
 #[test]
@@ -268,20 +268,20 @@ fn a_still_screen_counts_in_whole_seconds() {
     scene.started(UPDATE, 1);
     scene.failed(UPDATE, 1, Point::BeforeCommit);
     scene.wait(300);
-    find(&panel(&scene.app, 80, 8, 0), "#2 ○ in 1 s (policy 1 s)");
+    find(&panel(&scene.app, 80, 8, 0), "#2 ○ in 1 s (policy: 1 s)");
 }
 
 #[test]
 fn an_attempt_that_runs_tells_for_how_long_and_why() {
     let shown = panel(&delayed().app, 80, 8, 0);
     find(&shown, "━ 0.7 s ━");
-    find(&shown, "#1 ● running  for 0.7 s  planned delay 3 s before commit");
+    find(&shown, "#1 ● running  for 0.7 s  injected delay 3 s before commit");
 }
 
 #[test]
 fn after_a_reset_the_numbers_begin_anew_and_that_shows() {
     let shown = panel(&reset().app, 120, 14, 0);
-    find(&shown, "waited 2.02 s, then it was reset");
+    find(&shown, "backoff 2.02 s, then reset");
     find(&shown, "update   #1' ✗ failed before commit");
     find(&shown, "update   #2' ○");
 }

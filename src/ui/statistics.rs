@@ -27,7 +27,7 @@ pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading("activities by their number of attempts")];
     lines.extend(attempts(&statistics, (width / 2).min(MOST_HALF)));
     lines.push(Line::raw(""));
-    lines.push(heading("faults: struck beside planned, for orders of this dashboard"));
+    lines.push(heading("faults injected vs. planned (orders sent from here)"));
     for activity in Activity::ALL {
         for point in Point::ALL {
             lines.push(rate(activity, point, &statistics.rates[activity as usize][point as usize], width));
@@ -35,7 +35,7 @@ pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::raw(""));
     let forgotten = app.orders().forgotten();
-    let kept = format!(" {} orders are counted; {forgotten} older ones are not kept", app.orders().len());
+    let kept = format!(" {} orders counted; {forgotten} older ones dropped", app.orders().len());
     lines.push(Line::styled(kept, theme::FAINT));
     lines
 }
@@ -76,7 +76,7 @@ fn rate(activity: Activity, point: Point, rate: &Rate, width: usize) -> Line<'st
     let percent = |part: f64| format!("{:>3.0} %", part * 100.0);
     let mut line = Line::from(vec![
         Span::raw(label),
-        Span::styled(format!("struck {}", percent(observed)), theme::BOLD),
+        Span::styled(format!("injected {}", percent(observed)), theme::BOLD),
         Span::raw(format!("   planned {}", percent(planned))),
     ]);
     let counts = Span::styled(format!("   {} of {}", rate.struck, rate.reached), theme::FAINT);
