@@ -8,7 +8,10 @@ use std::{
 use serde_json::json;
 
 use super::{print, progress::read_text};
-use crate::scenario::{self, NoScenario, Scenario, ScenarioError};
+use crate::{
+    scenario::{self, NoScenario, Scenario},
+    source_text::SourceError,
+};
 
 /// Why a scenario cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +19,7 @@ pub enum ScenarioProblem {
     #[error(transparent)]
     BuiltIn(#[from] NoScenario),
     #[error(transparent)]
-    Wrong(#[from] ScenarioError),
+    Wrong(#[from] SourceError),
     #[error("could not read {}: {source}", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
 }

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use super::{
-    Act, OrderOutcome, Placing, ScenarioError, What, When,
+    Act, OrderOutcome, Placing, What, When,
     fields::{Places, attempts, faults, guard},
     predict::Field,
 };
 use crate::{
     domain::{InvalidId, OrderId, ProductId},
+    source_text::SourceError,
     toml_table::{Quoted, Table},
 };
 
@@ -30,7 +31,7 @@ impl Acts {
         Self { done: Vec::new(), orders: HashSet::new(), faults }
     }
 
-    pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), ScenarioError> {
+    pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), SourceError> {
         const DO: [&str; 2] = ["after", "do"];
         const ORDER: [&str; 10] =
             ["after", "order", "product", "quantity", "copies", "workflow", "guard", "faults", "outcome", "attempts"];
@@ -62,7 +63,7 @@ impl Acts {
         Ok(())
     }
 
-    fn when(&self, table: Table<'_>) -> Result<When, ScenarioError> {
+    fn when(&self, table: Table<'_>) -> Result<When, SourceError> {
         let Some(after) = table.text("after")? else { return Ok(When::AtOnce) };
         let wrong = |problem: String| table.source.wrong(after.span.start, problem);
         match after.text {
@@ -91,7 +92,7 @@ impl Acts {
         )))
     }
 
-    fn placing(&self, table: Table<'_>, order: &Quoted<'_>, places: &mut Places) -> Result<Placing, ScenarioError> {
+    fn placing(&self, table: Table<'_>, order: &Quoted<'_>, places: &mut Places) -> Result<Placing, SourceError> {
         let act = self.done.len();
         let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
         let copies = table.number("copies", MOST_COPIES)?.map_or(1, |copies| copies.value);
@@ -119,14 +120,14 @@ impl Acts {
     }
 }
 
-fn product(table: Table<'_>) -> Result<ProductId, ScenarioError> {
+fn product(table: Table<'_>) -> Result<ProductId, SourceError> {
     let product = table.text("product")?;
     let at = product.as_ref().map_or(table.at, |product| product.span.start);
     ProductId::new(product.map_or(DEFAULT_PRODUCT, |product| product.text))
         .map_err(|problem| table.source.wrong(at, problem.to_string()))
 }
 
-fn deed(table: Table<'_>) -> Result<Option<What>, ScenarioError> {
+fn deed(table: Table<'_>) -> Result<Option<What>, SourceError> {
     let deeds = [What::KillWorker, What::StartWorker, What::KillServer, What::StartServer];
     let names = ["kill-worker", "start-worker", "kill-server", "start-server"];
     let words: Vec<_> = names.into_iter().zip(&deeds).collect();

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{ScenarioError, predict::Field};
+use super::predict::Field;
 use crate::{
     domain::{Activity, Guard},
     faults::{FaultPlan, PlanError},
+    source_text::SourceError,
     toml_table::{Quoted, Table},
 };
 
@@ -13,12 +14,12 @@ use crate::{
 pub(super) type Places = HashMap<Field, usize>;
 
 /// Reads the guard.
-pub(super) fn guard(table: Table<'_>) -> Result<Option<Guard>, ScenarioError> {
+pub(super) fn guard(table: Table<'_>) -> Result<Option<Guard>, SourceError> {
     Ok(table.word("guard", &Guard::ALL.map(|guard| (guard.name(), guard)))?.map(|guard| guard.value))
 }
 
 /// Reads a fault plan. An error is reported at the character of the plan that is wrong.
-pub(super) fn faults(table: Table<'_>) -> Result<Option<FaultPlan>, ScenarioError> {
+pub(super) fn faults(table: Table<'_>) -> Result<Option<FaultPlan>, SourceError> {
     let Some(plan) = table.text("faults")? else { return Ok(None) };
     let wrong = |plan: &Quoted<'_>, problem: PlanError| {
         table.source.wrong(plan.at(table.source, problem.column), problem.to_string())
@@ -31,7 +32,7 @@ pub(super) fn attempts(
     table: Table<'_>,
     act: Option<usize>,
     places: &mut Places,
-) -> Result<[Option<u32>; Activity::ALL.len()], ScenarioError> {
+) -> Result<[Option<u32>; Activity::ALL.len()], SourceError> {
     let mut attempts = [None; Activity::ALL.len()];
     let Some(table) = table.table("attempts", "attempts")? else { return Ok(attempts) };
     table.allow(&Activity::ALL.map(Activity::short_name))?;

@@ -37,7 +37,7 @@
 //! ~~~
 
 use super::{
-    Act, Expectation, Scenario, ScenarioError,
+    Act, Expectation, Scenario,
     acts::Acts,
     fields::{Places, attempts, faults, guard},
     predict::{self, Field},
@@ -45,7 +45,7 @@ use super::{
 use crate::{
     domain::RetryWaits,
     faults::Seed,
-    source_text::Source,
+    source_text::{Source, SourceError},
     store::Verdict,
     toml_table::{Document, Table},
 };
@@ -62,8 +62,8 @@ const LARGEST_COEFFICIENT: i64 = RetryWaits::LARGEST_COEFFICIENT.cast_signed();
 /// Reads a scenario. `file` names it in errors; `name` is its own.
 ///
 /// # Errors
-/// [`ScenarioError`] if the text is not a scenario, or if its expectations cannot come true.
-pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, ScenarioError> {
+/// [`SourceError`] if the text is not a scenario, or if its expectations cannot come true.
+pub fn parse(name: &str, file: &str, text: &str) -> Result<Scenario, SourceError> {
     let source = Source::new(file, text);
     let (scenario, places) = read(name, source)?;
     match predict::check(&scenario) {
@@ -84,14 +84,14 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// Reads a scenario without asking whether it can come true.
-pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places), ScenarioError> {
+pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places), SourceError> {
     let document = Document::parse(source)?;
     let mut places = Places::new();
     let scenario = scenario(name, document.root("the scenario"), &mut places)?;
     Ok((scenario, places))
 }
 
-fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario, ScenarioError> {
+fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario, SourceError> {
     root.allow(&["title", "why", "guard", "faults", "seed", "limit_seconds", "retry", "acts", "expect"])?;
     let seed = root.number("seed", 0..=MOST_SEED)?;
     let limit = root.number("limit_seconds", 1..=MOST_SECONDS)?;
@@ -112,7 +112,7 @@ fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario
     })
 }
 
-fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, ScenarioError> {
+fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {
     let tables = root.required("acts", root.tables("acts", "the act")?)?;
     if tables.is_empty() {
         let at = root.key("acts").unwrap_or_default();
@@ -129,7 +129,7 @@ fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, ScenarioError>
 ///
 /// # Errors
 /// A value is out of bounds, or the first wait is longer than the longest.
-pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
+pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, SourceError> {
     table.allow(&["initial_ms", "coefficient", "maximum_ms", "start_to_close_ms"])?;
     let default = RetryWaits::default();
     let number = |key, most, default: u64| {
@@ -156,7 +156,7 @@ pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, ScenarioError> {
     Ok(retry)
 }
 
-fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, ScenarioError> {
+fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, SourceError> {
     let table = root.required("expect", root.table("expect", "[expect]")?)?;
     table.allow(&["stock", "verdict", "attempts", "deaths", "late"])?;
     let verdicts = [Verdict::Right, Verdict::Wrong].map(|verdict| (verdict.name(), verdict));
@@ -165,7 +165,7 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Scen
     let verdict = table.required("verdict", table.word("verdict", &verdicts)?)?;
     places.insert(Field::Stock, stock.at);
     places.insert(Field::Verdict, verdict.at);
-    let mut count = |key, about| -> Result<Option<u32>, ScenarioError> {
+    let mut count = |key, about| -> Result<Option<u32>, SourceError> {
         let Some(count) = table.count(key)? else { return Ok(None) };
         places.insert(about, count.at);
         Ok(Some(count.value))

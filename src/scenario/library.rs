@@ -1,6 +1,7 @@
 //! The scenarios that are compiled in.
 
-use super::{Scenario, ScenarioError, parse};
+use super::{Scenario, parse};
+use crate::source_text::SourceError;
 
 macro_rules! built_in {
     ($($name:literal),+ $(,)?) => {
@@ -55,7 +56,7 @@ pub enum NoScenario {
     Unknown(#[from] UnknownScenario),
     /// The compiled-in text is wrong, which the tests rule out.
     #[error(transparent)]
-    Unreadable(#[from] ScenarioError),
+    Unreadable(#[from] SourceError),
 }
 
 /// The compiled-in scenario of that name.

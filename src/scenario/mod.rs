@@ -18,8 +18,6 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::source_text::SourceError as ScenarioError;
-
 use crate::{
     domain::{
         Activity, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits, SUPPLIER_QUANTITY,
