@@ -30,7 +30,7 @@ impl<'t> Document<'t> {
     /// The text is not TOML, or has a key twice.
     pub(crate) fn parse(source: Source<'t>) -> Result<Self, SourceError> {
         let entries = DeTable::parse(source.text).map_err(|error| {
-            let problem = format!("this is not TOML: {}; write key = value, a text in quotes", error.message());
+            let problem = format!("this is not TOML: {}; write key = value, with strings in quotes", error.message());
             source.wrong(error.span().map_or(0, |span| span.start), problem)
         })?;
         Ok(Self { source, entries: entries.into_inner() })
@@ -88,7 +88,7 @@ pub(crate) struct Table<'t> {
 type Found<T> = Result<Option<T>, SourceError>;
 
 impl<'t> Table<'t> {
-    /// Refuses the first key that is none of `keys`.
+    /// Refuses the first key that is not one of `keys`.
     pub(crate) fn allow(&self, keys: &[&str]) -> Result<(), SourceError> {
         let unknown = self.entries.keys().filter(|key| !keys.contains(&key.get_ref().as_ref()));
         let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
@@ -123,21 +123,21 @@ impl<'t> Table<'t> {
     }
 
     fn not(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> SourceError {
-        let problem = format!("{key} must be {wanted}, and this is {}", kind_of(value.get_ref()));
+        let problem = format!("{key} must be {wanted}, but this is {}", kind_of(value.get_ref()));
         self.source.wrong(value.span().start, problem)
     }
 
     /// Returns a string.
     pub(crate) fn text(&self, key: &str) -> Found<Quoted<'t>> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        let DeValue::String(text) = value.get_ref() else { return Err(self.not(key, value, "a text in quotes")) };
+        let DeValue::String(text) = value.get_ref() else { return Err(self.not(key, value, "a string in quotes")) };
         Ok(Some(Quoted { text, span: value.span() }))
     }
 
     /// Returns the strings of a list.
     pub(crate) fn texts(&self, key: &str) -> Found<Vec<Quoted<'t>>> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        let not = |value| self.not(key, value, "a list of texts in quotes");
+        let not = |value| self.not(key, value, "a list of strings in quotes");
         let DeValue::Array(list) = value.get_ref() else { return Err(not(value)) };
         let text = |value: &'t Spanned<DeValue<'t>>| match value.get_ref() {
             DeValue::String(text) => Ok(Quoted { text, span: value.span() }),
@@ -221,7 +221,7 @@ impl<'t> Table<'t> {
     pub(crate) fn tables(&self, key: &str, name: &'static str) -> Found<Vec<Table<'t>>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let DeValue::Array(list) = value.get_ref() else {
-            return Err(self.not(key, value, &format!("a list of tables, each begun with [[{key}]]")));
+            return Err(self.not(key, value, &format!("a list of tables, each starting with [[{key}]]")));
         };
         list.iter().map(|value| self.inner(key, value, name)).collect::<Result<_, _>>().map(Some)
     }
@@ -241,7 +241,7 @@ fn parsed(integer: &DeInteger<'_>) -> Option<i64> {
 /// What a value is, as part of a sentence.
 const fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(_) => "true or false",

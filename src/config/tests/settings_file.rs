@@ -62,17 +62,17 @@ fn an_unknown_key_is_reported_with_its_place_and_the_nearest_known_one() {
 #[test]
 fn a_wrong_type_is_reported_with_its_place() {
     for (text, expected) in [
-        ("address = 7233", "line 1, column 11: address must be a text in quotes, and this is a whole number"),
-        ("ascii = 'yes'", "line 1, column 9: ascii must be true or false, without quotes, and this is a text"),
-        ("# ö\nstill = 1", "line 2, column 9: still must be true or false, without quotes, and this is a whole number"),
+        ("address = 7233", "line 1, column 11: address must be a string in quotes, but this is a whole number"),
+        ("ascii = 'yes'", "line 1, column 9: ascii must be true or false, without quotes, but this is a string"),
+        ("# ö\nstill = 1", "line 2, column 9: still must be true or false, without quotes, but this is a whole number"),
         (
             "check_interval = '20'",
             "line 1, column 18: check_interval must be a whole number of seconds, without quotes, ",
         ),
         ("check_interval = 1.5", "line 1, column 18: check_interval must be a whole number of seconds"),
-        ("theme.name = 'x'", "line 1, column 1: theme must be a text in quotes, and this is a table"),
-        ("theme = ['x']", "line 1, column 9: theme must be a text in quotes, and this is a list"),
-        ("theme = 2020-01-01", "line 1, column 9: theme must be a text in quotes, and this is a date or a time"),
+        ("theme.name = 'x'", "line 1, column 1: theme must be a string in quotes, but this is a table"),
+        ("theme = ['x']", "line 1, column 9: theme must be a string in quotes, but this is a list"),
+        ("theme = 2020-01-01", "line 1, column 9: theme must be a string in quotes, but this is a date or a time"),
     ] {
         let message = refused(text);
         assert!(message.starts_with(expected), "{message}");

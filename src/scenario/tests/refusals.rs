@@ -27,7 +27,7 @@ fn what_is_wrong_with_the_whole_is_told_with_its_place() {
         ("[[acts]]", "[[zzzzzzz]]", "line 3, column 3: the scenario has no key \"zzzzzzz\"; the keys are title, why, "),
         ("title = 't'", "title = ' '", "line 1, column 9: title must be one line with something in it"),
         ("why = 'w'", "why = \"a\\nb\"", "line 2, column 7: why must be one line"),
-        ("why = 'w'", "why = 3", "line 2, column 7: why must be a text in quotes, and this is a whole number"),
+        ("why = 'w'", "why = 3", "line 2, column 7: why must be a string in quotes, but this is a whole number"),
         (
             "why = 'w'",
             "why = 'w'\nguard = 'of'",
@@ -41,14 +41,14 @@ fn what_is_wrong_with_the_whole_is_told_with_its_place() {
         (
             "why = 'w'",
             "why = 'w'\nseed = '1'",
-            "line 3, column 8: seed must be a whole number, without quotes, and this is a text",
+            "line 3, column 8: seed must be a whole number, without quotes, but this is a string",
         ),
         (
             "why = 'w'",
             "why = 'w'\nlimit_seconds = 0",
             "line 3, column 17: limit_seconds must be a whole number from 1 to 3600",
         ),
-        ("why = 'w'", "why = 'w'\nretry = 3", "line 3, column 9: retry must be a table, and this is a whole number"),
+        ("why = 'w'", "why = 'w'\nretry = 3", "line 3, column 9: retry must be a table, but this is a whole number"),
         (
             "[[acts]]",
             "[retry]\ninitial = 3\n[[acts]]",
@@ -70,7 +70,7 @@ fn what_is_wrong_with_the_whole_is_told_with_its_place() {
         (
             "[[acts]]",
             "[acts]",
-            "line 3, column 1: acts must be a list of tables, each begun with [[acts]], and this is a table",
+            "line 3, column 1: acts must be a list of tables, each starting with [[acts]], but this is a table",
         ),
         ("[[acts]]\norder = 'A12'\nquantity = 999\n", "acts = [3]\n", "line 3, column 9: acts must be a table"),
     ]);
@@ -106,7 +106,7 @@ fn what_is_wrong_with_an_act_is_told_with_its_place() {
         (
             "quantity = 999",
             "quantity = 9.5",
-            "line 5, column 12: quantity must be a whole number, without quotes, and this is a number with",
+            "line 5, column 12: quantity must be a whole number, without quotes, but this is a number with",
         ),
         ("order = 'A12'", "order = ' A'", "line 4, column 9: the id ' A' begins or ends with a space"),
         ("order = 'A12'", "order = ''", "line 4, column 9: the id is empty"),
