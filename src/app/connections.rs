@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_worker_of_this_dashboard_is_no_other_worker() {
+    fn a_dead_worker_of_this_dashboard_does_not_count_as_another() {
         let mut scene = Scene::new();
         polled_by(&mut scene, &["idempotence-worker@4242@here"]);
         scene.tell(Message::Worker(Worker::Killed));

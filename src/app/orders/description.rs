@@ -13,7 +13,7 @@ pub struct Description {
     pub open: bool,
     /// Pending activities of our two types.
     pub pending: Vec<PendingActivity>,
-    /// Its failing workflow task, because of which nothing continues.
+    /// Its failing workflow task, which blocks the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<FailingTask>,
     /// Pending activities of all other types.

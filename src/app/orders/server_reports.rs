@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_is_no_reset_and_a_lasting_one_is() {
+    fn a_late_answer_is_not_a_reset_and_a_lasting_one_is() {
         let starts = [(100, AttemptId::new(1, 1)), (1_100, AttemptId::new(1, 2)), (3_100, AttemptId::new(1, 3))];
         let late = waiting(2, 105, 1_100);
         let mut reported = add(&[(3_200, &late)]);

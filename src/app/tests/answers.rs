@@ -180,7 +180,7 @@ fn a_new_journal_leaves_what_the_server_said() {
 }
 
 #[test]
-fn a_pause_is_no_reset_and_has_no_countdown() {
+fn a_pause_is_not_a_reset_and_has_no_countdown() {
     let mut scene = Scene::elsewhere();
     let now = scene.now;
     scene.wait(100);

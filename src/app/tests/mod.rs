@@ -201,7 +201,7 @@ fn the_same_order_again_has_a_new_workflow_id_and_the_same_start_has_not() {
 }
 
 #[test]
-fn a_start_that_joined_is_no_second_row() {
+fn a_start_that_joined_adds_no_row() {
     let mut scene = Scene::mid_retry();
     let commands = scene.press(Intent::SameStart);
     let Command::StartOrder(start) = &commands[0] else { panic!() };

@@ -52,7 +52,7 @@ fn nothing_is_sent_before_server_worker_and_stock_are_there() {
 }
 
 #[test]
-fn what_comes_to_no_end_is_given_up_at_its_limit_and_says_what_it_waits_for() {
+fn a_run_that_does_not_end_is_given_up_at_its_limit_with_the_reason() {
     let mut world = World::new(scenario_mode(scenario("happy-path")));
     world.wait(59_000);
     assert!(!world.app().scenario_run().unwrap().is_over());

@@ -236,10 +236,10 @@ mod tests {
         parse("talk.md", text, |name| scenario::built_in(name).map_err(|error| error.to_string()))
     }
 
-    const TALK: &str = "# A talk\n\nFor whoever reads the file.\n\n```toml\n[retry]\ninitial_ms = 700\n```\n\n## One\n\n\
+    const TALK: &str = "# A talk\n\nFor the reader of the file.\n\n```toml\n[retry]\ninitial_ms = 700\n```\n\n## One\n\n\
                         ```toml\nscenario = \"happy-path\"\npanels = [\"stock\", \"effects\"]\n```\n\nSome **bold** and \
                         `code`\non two lines.\n\n- an item\n- and another\n\n### Before\n\nIt comes.\n\n### After\n\nIt came.\n\n\
-                        ### Notes\n\nBreathe.\n\n<!-- nobody sees this -->\n\n## Two\n\nOnly text.\n";
+                        ### Notes\n\nBreathe.\n\n<!-- not shown -->\n\n## Two\n\nOnly text.\n";
 
     #[test]
     fn a_talk_is_read_whole() {
