@@ -11,7 +11,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use super::{
     attempt_count::AttemptCount,
-    metrics::Figures,
+    metrics::WorkerMetrics,
     received::{InvalidOrder, OrderArgument, SupplierArguments},
     wire::{Demo, EffectResult},
 };
@@ -36,7 +36,7 @@ pub struct InventoryActivities {
     pub(super) faults: FaultPlan,
     pub(super) seed: Seed,
     pub(super) guard: Guard,
-    pub(super) figures: Figures,
+    pub(super) worker_metrics: WorkerMetrics,
     pub(super) attempts: Arc<AttemptCount>,
 }
 
@@ -104,7 +104,7 @@ impl InventoryActivities {
         let key = invalid.order.as_ref().map(IdempotencyKey::order);
         match self.record_refusal(&ctx, key, &StoreError::Rejected(invalid.rejection())).await {
             Ok(()) => {
-                self.figures.order(OrderOutcome::Rejected);
+                self.worker_metrics.order(OrderOutcome::Rejected);
                 Ok(())
             }
             Err(unwritten) => Err(failure(&unwritten, unwritten.type_name(), unwritten.is_retryable())),
@@ -170,14 +170,14 @@ impl InventoryActivities {
             seed: demo.map_or(self.seed, |demo| demo.seed),
             guard: demo.map_or(self.guard, |demo| demo.guard),
             deadline: info.deadline,
-            figures: self.figures.clone(),
+            worker_metrics: self.worker_metrics.clone(),
         })
     }
 
     /// Records an invalid order and returns a failure that Temporal does not retry.
     async fn refuse(&self, ctx: &ActivityContext, activity: Activity, invalid: InvalidOrder) -> ActivityError {
         let error = StoreError::Rejected(invalid.rejection());
-        self.figures.attempt(activity, attempt_of(ctx), false);
+        self.worker_metrics.attempt(activity, attempt_of(ctx), false);
         let key = invalid.order.as_ref().map(match activity {
             Activity::UpdateInventory => IdempotencyKey::order,
             Activity::SupplierOrder => IdempotencyKey::supplier,
@@ -185,7 +185,7 @@ impl InventoryActivities {
         match self.record_refusal(ctx, key, &error).await {
             Ok(()) => {
                 if activity == Activity::UpdateInventory {
-                    self.figures.order(OrderOutcome::Rejected);
+                    self.worker_metrics.order(OrderOutcome::Rejected);
                 }
                 failure(&error, error.type_name(), false)
             }
@@ -215,7 +215,7 @@ struct Execution {
     seed: Seed,
     guard: Guard,
     deadline: Option<SystemTime>,
-    figures: Figures,
+    worker_metrics: WorkerMetrics,
 }
 
 /// Why an attempt ends without a result.
@@ -265,10 +265,10 @@ impl Execution {
         let request = CommitRequest { effect, guard: self.guard, origin: self.origin.clone() };
         let asked = Instant::now();
         let answer = self.store.commit(request).await;
-        self.figures.commit(asked.elapsed());
+        self.worker_metrics.commit(asked.elapsed());
         let committed = answer.map_err(Stopped::Store)?;
         if committed.outcome == Outcome::Replayed {
-            self.figures.replay(self.origin.activity);
+            self.worker_metrics.replay(self.origin.activity);
         }
         self.fault(Point::AfterCommit).await?;
         Ok(committed)
@@ -276,11 +276,11 @@ impl Execution {
 
     fn count(&self, result: &Result<Committed, Stopped>) {
         let Origin { activity, attempt, .. } = self.origin;
-        self.figures.attempt(activity, attempt, result.is_ok());
+        self.worker_metrics.attempt(activity, attempt, result.is_ok());
         if activity == Activity::UpdateInventory
             && let Some(outcome) = order_outcome(result)
         {
-            self.figures.order(outcome);
+            self.worker_metrics.order(outcome);
         }
     }
 
@@ -292,7 +292,7 @@ impl Execution {
         let Origin { order, activity, attempt, .. } = &self.origin;
         let draw = Draw { seed: self.seed, order: order.as_str(), activity: *activity, attempt: *attempt, point };
         let Some(action) = self.faults.strike(&draw) else { return Ok(()) };
-        self.figures.fault(point);
+        self.worker_metrics.fault(point);
         if action == Action::Error {
             return Err(Stopped::Injected(point));
         }

@@ -84,8 +84,8 @@ impl Exporter {
 
     /// This program's metrics, on the same page as the SDK's.
     #[must_use]
-    pub fn figures(&self) -> Figures {
-        Figures(Some(Arc::new(Instruments::new(Arc::clone(&self.meter)))))
+    pub fn worker_metrics(&self) -> WorkerMetrics {
+        WorkerMetrics(Some(Arc::new(Instruments::new(Arc::clone(&self.meter)))))
     }
 
     /// Telemetry options for the SDK's worker.
@@ -126,9 +126,9 @@ const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
 
 /// This program's metrics. Without an endpoint nothing is recorded.
 #[derive(Debug, Clone)]
-pub struct Figures(Option<Arc<Instruments>>);
+pub struct WorkerMetrics(Option<Arc<Instruments>>);
 
-impl Figures {
+impl WorkerMetrics {
     /// Metrics that record nothing.
     #[must_use]
     pub const fn none() -> Self {
@@ -286,7 +286,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_has_every_series_from_the_start_and_then_the_counts() {
         let exporter = Exporter::start(anywhere()).unwrap();
-        let figures = exporter.figures();
+        let worker_metrics = exporter.worker_metrics();
         let zeros = [
             r#"idempotence_orders_total{outcome="conflict"} 0"#,
             r#"idempotence_attempts_total{activity_type="SupplierOrderActivity",result="failed"} 0"#,
@@ -295,12 +295,12 @@ mod tests {
         assert_lines(&get(exporter.address(), PATH).await, &zeros);
 
         let second = Attempt::new(2).unwrap();
-        figures.fault(Point::AfterCommit);
-        figures.attempt(Activity::UpdateInventory, Attempt::FIRST, false);
-        figures.replay(Activity::UpdateInventory);
-        figures.attempt(Activity::UpdateInventory, second, true);
-        figures.order(OrderOutcome::Applied);
-        figures.commit(Duration::from_micros(700));
+        worker_metrics.fault(Point::AfterCommit);
+        worker_metrics.attempt(Activity::UpdateInventory, Attempt::FIRST, false);
+        worker_metrics.replay(Activity::UpdateInventory);
+        worker_metrics.attempt(Activity::UpdateInventory, second, true);
+        worker_metrics.order(OrderOutcome::Applied);
+        worker_metrics.commit(Duration::from_micros(700));
         let page = get(exporter.address(), PATH).await;
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
         let happened = [
@@ -357,9 +357,9 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_without_an_exporter() {
-        let figures = Figures::none();
-        figures.order(OrderOutcome::Rejected);
-        figures.attempt(Activity::SupplierOrder, Attempt::FIRST, true);
-        figures.commit(Duration::ZERO);
+        let worker_metrics = WorkerMetrics::none();
+        worker_metrics.order(OrderOutcome::Rejected);
+        worker_metrics.attempt(Activity::SupplierOrder, Attempt::FIRST, true);
+        worker_metrics.commit(Duration::ZERO);
     }
 }

@@ -57,7 +57,7 @@ pub use describe::{DescribeError, Described, describe};
 pub use endpoint::{Endpoint, Transport};
 pub use failing_task::{FailingTask, TaskFailure};
 pub use link::{CallRetries, Link, backoff};
-pub use metrics::{Exporter, Figures, MetricsError, PATH as METRICS_PATH};
+pub use metrics::{Exporter, MetricsError, PATH as METRICS_PATH, WorkerMetrics};
 pub use open_runs::{OpenRun, open_runs};
 pub use operate::{OperateError, cancel, retry_now};
 pub use presence::{PollerWatch, Pollers, Presence, find_worker};

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::{
     activities::InventoryActivities,
     attempt_count::AttemptCount,
-    metrics::{Exporter, Figures},
+    metrics::{Exporter, WorkerMetrics},
     workflow::{InventoryTask, InventoryWorkflow},
 };
 use crate::{
@@ -99,14 +99,14 @@ pub async fn run_worker(
     let metrics = setup.metrics.take();
     let unusable = |error: anyhow::Error| WorkerError::Setup(format!("{error:#}"));
     let runtime = runtime(metrics.as_ref()).map_err(unusable)?;
-    let figures = metrics.as_ref().map_or_else(Figures::none, Exporter::figures);
+    let worker_metrics = metrics.as_ref().map_or_else(WorkerMetrics::none, Exporter::worker_metrics);
     let mut ready = Some(ready);
     let mut stop = std::pin::pin!(stop);
     // Workers that accept no more work and have attempts to finish.
     let mut finishing = FuturesUnordered::<Running>::new();
     loop {
         let attempts = Arc::new(AttemptCount::new(setup.attempts_per_sdk_worker));
-        let worker = build(&setup, &runtime, &figures, &attempts).map_err(unusable)?;
+        let worker = build(&setup, &runtime, &worker_metrics, &attempts).map_err(unusable)?;
         let shut_down = worker.shutdown_handle();
         if let Some(ready) = ready.take() {
             ready();
@@ -160,7 +160,7 @@ fn runtime(metrics: Option<&Exporter>) -> anyhow::Result<Runtime> {
 fn build(
     setup: &WorkerSetup,
     runtime: &Runtime,
-    figures: &Figures,
+    worker_metrics: &WorkerMetrics,
     attempts: &Arc<AttemptCount>,
 ) -> anyhow::Result<Worker> {
     let activities = InventoryActivities {
@@ -168,7 +168,7 @@ fn build(
         faults: setup.faults.clone(),
         seed: setup.seed,
         guard: setup.guard,
-        figures: figures.clone(),
+        worker_metrics: worker_metrics.clone(),
         attempts: Arc::clone(attempts),
     };
     let options = WorkerOptions::new(setup.task_queue.clone())

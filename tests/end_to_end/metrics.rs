@@ -1,4 +1,4 @@
-//! What a worker counts, as Prometheus gets it: the SDK's figures and ours, on one page.
+//! A worker's metrics, as Prometheus gets them: the SDK's and this program's, on one page.
 
 use idempotence::domain::{RunEnd, WorkflowId};
 use std::net::SocketAddr;

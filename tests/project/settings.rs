@@ -1,5 +1,5 @@
-//! `idempotence config`, as people and scripts use it. No server is needed, and no setting of whoever runs the tests is
-//! seen.
+//! `idempotence config`, as people and scripts use it. They need no server, and hide the
+//! settings of the user who runs them.
 
 use std::{
     fs,

@@ -220,10 +220,10 @@ fn blocks(text: &[u8]) -> Result<Vec<Block>, PemProblem> {
 }
 
 fn is_label(label: &[u8]) -> bool {
-    const LONGEST: usize = 40;
+    const MAX_LABEL_BYTES: usize = 40;
     let fits =
         |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b'#' | b'-');
-    (1..=LONGEST).contains(&label.len()) && label.iter().all(fits)
+    (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.iter().all(fits)
 }
 
 /// Decodes base64 with the first engine that accepts it. Blanks, line ends, quotes, and the letters `\n` and `\r` after one or
