@@ -1,4 +1,4 @@
-//! The draw behind a percentage: a function of the seed and of the place, never of what was drawn before.
+//! Random draws for percentages. A draw depends only on the seed and the place, not on earlier draws.
 
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use sha2::{Digest, Sha256};
@@ -6,22 +6,27 @@ use sha2::{Digest, Sha256};
 use super::fault::Point;
 use crate::domain::{Activity, Attempt};
 
-/// The seed of a run. At most 2^53 - 1, so that Temporal's Web UI shows it exactly.
+/// Seed of a run: at most 2^53 - 1, so that Temporal's Web UI shows it exactly.
 pub type Seed = u64;
 
-/// A place where a fault may strike.
+/// A place where a fault may fire.
 #[derive(Debug, Clone, Copy)]
 pub struct Draw<'a> {
+    /// Seed of the run.
     pub seed: Seed,
-    /// The order's id as text.
+    /// Id of the order.
     pub order: &'a str,
+    /// Activity of the attempt.
     pub activity: Activity,
+    /// Number of the attempt.
     pub attempt: Attempt,
+    /// Before or after the commit.
     pub point: Point,
 }
 
 impl Draw<'_> {
-    /// A number from 0 to 99, uniform over seeds, the same on every machine and at every repetition.
+    /// Draws a number from 0 to 99 for the rule with this index. It is uniform over seeds, and the same on every machine
+    /// and in every repetition.
     #[must_use]
     pub fn percentile(&self, rule: usize) -> u8 {
         let place = format!(
@@ -47,10 +52,10 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_plan_strikes_in_34_percent() {
+    fn the_seed_plan_fires_in_34_percent() {
         let plan = Preset::Seed.plan();
         let strikes = (0..20_000).filter(|seed| plan.strike(&draw(*seed, 1, Point::BeforeCommit)).is_some()).count();
-        // The standard deviation is 67; five of them.
+        // Allows five standard deviations of 67.
         assert!((6_465..=7_135).contains(&strikes), "{strikes} of 20000");
     }
 
@@ -65,14 +70,14 @@ mod tests {
             Draw { order: "A13", ..same },
             Draw { activity: Activity::SupplierOrder, ..same },
         ];
-        // Each differs for some rule number, so no part is left out of the draw.
+        // Each differs for some rule, so every part influences the draw.
         for other in others {
             assert!((0..20).any(|rule| other.percentile(rule) != same.percentile(rule)), "{other:?}");
         }
     }
 
     #[test]
-    fn only_the_first_attempts_fail_where_the_plan_says_so() {
+    fn a_limited_rule_fires_only_in_the_first_attempts() {
         let plan = Preset::AfterCommitOnce.plan();
         assert_eq!(plan.strike(&draw(5, 1, Point::AfterCommit)), Some(Action::Error));
         assert_eq!(plan.strike(&draw(5, 2, Point::AfterCommit)), None);

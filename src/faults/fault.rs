@@ -1,4 +1,4 @@
-//! One planned fault: where it strikes, in which attempts, and what it does.
+//! One planned fault: where it fires, in which attempts, and what it does.
 
 use std::fmt;
 
@@ -6,17 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Activity;
 
-/// Where in an activity a fault strikes: before or after the commit of its effect.
+/// Point of an activity at which a fault fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Point {
+    /// Before the commit of the effect: nothing is written.
     BeforeCommit,
+    /// Between the commit of the effect and its acknowledgement.
     AfterCommit,
 }
 
 impl Point {
+    /// Both points, in order.
     pub const ALL: [Self; 2] = [Self::BeforeCommit, Self::AfterCommit];
 
+    /// Name in a fault plan.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,18 +36,21 @@ impl fmt::Display for Point {
     }
 }
 
-/// What a fault does.
+/// Action of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// A retryable failure, `RANDOM ERROR`.
+    /// The attempt fails with the retryable error `RANDOM ERROR`.
     Error,
-    /// The attempt stalls past its start-to-close timeout, then goes on.
+    /// The attempt stalls past its start-to-close timeout, then continues.
     Hang,
     /// The worker process aborts.
     Crash,
-    /// The attempt pauses and goes on.
-    Delay { millis: u64 },
+    /// The attempt pauses, then continues.
+    Delay {
+        /// Length of the pause, in milliseconds.
+        millis: u64,
+    },
 }
 
 impl fmt::Display for Action {
@@ -57,19 +64,21 @@ impl fmt::Display for Action {
     }
 }
 
-/// The longest `delay`: an hour.
+/// Maximum `delay`, in milliseconds: one hour.
 pub(super) const MAX_DELAY_MILLIS: u64 = 3_600_000;
 
-/// One rule of a plan.
+/// One rule of a fault plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fault {
-    /// `None`: both activities.
+    /// Activity of the rule; `None` for both.
     pub activity: Option<Activity>,
+    /// Point at which the rule fires.
     pub point: Point,
-    /// How often it strikes, in percent; 100 where the plan gives none.
+    /// Probability, in percent from 1 to 100. A plan without a percentage means 100.
     pub percent: u8,
-    /// Only in the first N attempts; `None`: in every one.
+    /// Number of first attempts to which the rule is limited; `None` for no limit.
     pub first: Option<u32>,
+    /// What happens to the attempt.
     pub action: Action,
 }
 

@@ -1,4 +1,4 @@
-//! Planned faults: which attempt fails, where and how. Seeded, so that a run can be repeated exactly.
+//! Planned faults: which attempt fails, where and how. Draws are seeded, so that a run can be repeated exactly.
 
 mod draw;
 mod fault;

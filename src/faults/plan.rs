@@ -1,4 +1,5 @@
-//! The grammar: `[update.|supplier.]POINT=[P%][N*]ACTION[(ARG)]`, joined by `;`. `Display` and `FromStr` round-trip.
+//! Fault plans and their grammar: rules `[update.|supplier.]POINT=[P%][N*]ACTION[(ARG)]`, separated by `;`. Formatting
+//! and parsing round-trip.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::domain::{Activity, Attempt};
 
-/// Rules, of which the first that fits and strikes decides. Serialised as the text that people write.
+/// A list of rules. The first matching rule that fires decides; a plan is serialised as its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FaultPlan {
@@ -18,22 +19,25 @@ pub struct FaultPlan {
 }
 
 impl FaultPlan {
+    /// The plan without rules.
     #[must_use]
     pub const fn none() -> Self {
         Self { faults: Vec::new() }
     }
 
+    /// Whether the plan has no rules.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.faults.is_empty()
     }
 
+    /// The rules, in order.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// What strikes at this place, if anything does.
+    /// Action of the first rule that matches the place and fires, if one does.
     #[must_use]
     pub fn strike(&self, draw: &Draw<'_>) -> Option<Action> {
         self.faults
@@ -45,16 +49,16 @@ impl FaultPlan {
             .map(|(_, fault)| fault.action)
     }
 
-    /// How likely this place is to be struck, from 0 to 1: the rules that fit are drawn one by one. A delay strikes like
-    /// any other action.
+    /// Probability, from 0 to 1, that a rule fires at this place. The matching rules are drawn one by one, and a delay
+    /// counts like every other action.
     #[must_use]
     pub fn chance(&self, activity: Activity, point: Point, attempt: Attempt) -> f64 {
-        let fits = |fault: &&Fault| {
+        let matches = |fault: &&Fault| {
             fault.point == point
                 && fault.activity.is_none_or(|scope| scope == activity)
                 && fault.first.is_none_or(|first| attempt.number() <= first)
         };
-        1.0 - self.faults.iter().filter(fits).map(|fault| 1.0 - f64::from(fault.percent) / 100.0).product::<f64>()
+        1.0 - self.faults.iter().filter(matches).map(|fault| 1.0 - f64::from(fault.percent) / 100.0).product::<f64>()
     }
 }
 
@@ -85,23 +89,26 @@ impl fmt::Display for FaultPlan {
     }
 }
 
-/// Plans with a name.
+/// A fault plan with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// The original's: 34 % errors at both points of both activities.
+    /// The plan of the original demo: 34 % errors at both points of both activities.
     #[default]
     Seed,
-    /// The lesson in one retry.
+    /// The first attempt of the update fails after its commit: one retry shows the problem.
     AfterCommitOnce,
-    /// The worker dies between the effect and its acknowledgement.
+    /// The worker process aborts in the first attempt of the update, after its commit.
     CrashAfterCommit,
+    /// No faults.
     None,
 }
 
 impl Preset {
+    /// All presets, in the order of [`next`](Self::next).
     pub const ALL: [Self; 4] = [Self::Seed, Self::AfterCommitOnce, Self::CrashAfterCommit, Self::None];
 
+    /// Name in the grammar.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -112,7 +119,7 @@ impl Preset {
         }
     }
 
-    /// Name on the screen, where "seed" means the random seed only.
+    /// Name on the screen, on which "seed" means only the random seed.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -121,7 +128,7 @@ impl Preset {
         }
     }
 
-    /// What it does, in a few words.
+    /// Description for users.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -132,13 +139,13 @@ impl Preset {
         }
     }
 
-    /// The preset that a plan is, if it is one.
+    /// The preset with this plan, if there is one.
     #[must_use]
     pub fn of(plan: &FaultPlan) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.plan() == *plan)
     }
 
-    /// The next one, going round.
+    /// The next preset; the first one follows the last.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
@@ -149,6 +156,7 @@ impl Preset {
         }
     }
 
+    /// The rules of the preset.
     #[must_use]
     pub fn plan(self) -> FaultPlan {
         let both = |percent, action| Fault { activity: None, point: Point::BeforeCommit, percent, first: None, action };
@@ -170,17 +178,19 @@ impl fmt::Display for Preset {
     }
 }
 
-/// Why a text is no plan: what was expected, and at which character (from 1).
+/// Reason why a text is not a fault plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the fault plan is wrong at character {column}: {expected}")]
 pub struct PlanError {
+    /// Number of the character, from 1.
     pub column: usize,
+    /// What the grammar allows there.
     pub expected: &'static str,
 }
 
 const POINTS: &str = "expected before-commit= or after-commit=, with update. or supplier. before it for one activity; or \
-                      alone a preset: seed, after-commit-once, crash-after-commit, none";
-const END: &str = "expected nothing more behind the action, or ; and another rule";
+                      only a preset: seed, after-commit-once, crash-after-commit, none";
+const END: &str = "expected the end of the rule, or ';' and another rule";
 const PERCENT: &str = "expected a whole percentage from 1 to 100 before '%'";
 const FIRST: &str = "expected a number of attempts from 1 before '*'";
 const ACTIONS: &str = "expected an action: error, hang, crash or delay(MILLISECONDS)";
@@ -203,23 +213,28 @@ impl FromStr for FaultPlan {
     }
 }
 
-/// Walks one rule and knows its place in the whole text.
+/// Parses one rule and tracks its position in the whole text.
 struct Parser<'a> {
+    /// The whole plan.
     text: &'a str,
+    /// Position of the parser in the plan, in bytes.
     offset: usize,
 }
 
 impl Parser<'_> {
+    /// An error at the current position.
     fn error(&self, expected: &'static str) -> PlanError {
         let before = self.text.get(..self.offset).unwrap_or(self.text);
         PlanError { column: before.chars().count() + 1, expected }
     }
 
+    /// Moves past the part of `text` before `rest`, and returns `rest`.
     fn skip<'t>(&mut self, text: &'t str, rest: &'t str) -> &'t str {
         self.offset += text.len() - rest.len();
         rest
     }
 
+    /// Parses a whole rule.
     fn rule(mut self, rule: &str) -> Result<Fault, PlanError> {
         let mut rest = self.skip(rule, rule.trim_start()).trim_end();
         let mut activity = None;
@@ -244,19 +259,20 @@ impl Parser<'_> {
         Ok(Fault { activity, point, percent, first, action })
     }
 
-    /// The number before `sign`, where there is that sign.
+    /// The number from 1 to `max` before `sign`, if the text has that sign.
     fn number_before<'t>(
         &self,
         text: &'t str,
         sign: char,
         expected: &'static str,
-        most: u32,
+        max: u32,
     ) -> Result<(Option<u32>, &'t str), PlanError> {
         let Some((digits, tail)) = text.split_once(sign) else { return Ok((None, text)) };
-        let number = digits.parse().ok().filter(|number| (1..=most).contains(number));
+        let number = digits.parse().ok().filter(|number| (1..=max).contains(number));
         number.map(|number| (Some(number), tail)).ok_or_else(|| self.error(expected))
     }
 
+    /// Parses the action at the end of a rule.
     fn action(&mut self, text: &str) -> Result<Action, PlanError> {
         let plain = [("error", Action::Error), ("hang", Action::Hang), ("crash", Action::Crash)];
         for (name, action) in plain {
@@ -272,7 +288,7 @@ impl Parser<'_> {
         self.end(argument, rest).map(|()| Action::Delay { millis })
     }
 
-    /// Nothing may follow an action.
+    /// Checks that nothing follows an action.
     fn end(&mut self, text: &str, rest: &str) -> Result<(), PlanError> {
         let rest = self.skip(text, rest.trim_start());
         if rest.is_empty() { Ok(()) } else { Err(self.error(END)) }
@@ -286,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presets_are_what_they_say() {
+    fn presets_have_their_rules() {
         let text = |preset: Preset| preset.plan().to_string();
         assert_eq!(text(Preset::Seed), "before-commit=34%error;after-commit=34%error");
         assert_eq!(text(Preset::AfterCommitOnce), "update.after-commit=1*error");
@@ -340,7 +356,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in ".{0,60}") {
+        fn no_text_causes_a_panic(text in ".{0,60}") {
             let _ = text.parse::<FaultPlan>();
         }
     }
