@@ -100,11 +100,11 @@ fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(),
 /// Time at which the screen first shows `text`, in milliseconds since the beginning.
 fn first_with(player: &mut Player, size: ScreenSize, text: &str, counter: &Counter) -> Result<u64, Failure> {
     loop {
-        counter.set(player.at(), player.length());
+        counter.set(player.position(), player.length());
         let buffer = screen(player, size);
         let mut rows = buffer.content().chunks(usize::from(size.width));
         if rows.any(|row| row.iter().map(Cell::symbol).collect::<String>().contains(text)) {
-            return Ok(player.at());
+            return Ok(player.position());
         }
         if !player.step() {
             return Err(Failure::Usage(format!("no screen of this recording shows '{text}'")));

@@ -1,18 +1,18 @@
-//! Recordings: everything that the pure core was told, with its times, so that the same screens come again without a
-//! server, a worker or a database. Knows neither a clock nor a terminal.
+//! Recordings: every message that a core received, with its time, so that a replay shows the same screens without a
+//! server, a worker or a database. The module uses neither a clock nor a terminal.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `format` | the lines of a recording, written and read |
-//! | `recorder` | writes down what a core is told |
-//! | `player` | a core that is told it again: stops, steps, seeks |
-//! | `paced` | a live core that is shown no faster than a room can follow |
-//! | `library` | the recordings that are compiled in, from `assets/recordings` |
+//! | `format` | the lines of a recording: writing and reading |
+//! | `recorder` | writes the messages that a core receives |
+//! | `player` | plays a recording back: stops, steps, seeks |
+//! | `paced` | shows a live core no faster than an audience can follow |
+//! | `library` | the built-in recordings from `assets/recordings` |
 //!
-//! A recording is JSON Lines in the form of [`crate::store::line`]. The first line names format and version. Each other
-//! one has its number `n` from 1, the time `at` in milliseconds since the beginning, and one of: `begin` with the setup of
-//! a core, which lies over the one before until `end`, or `message`. That a tick with the line's time comes before it, as
-//! the event loop has it, is not written down.
+//! A recording is JSON Lines in the form of [`crate::store::line`]. The first line names format and version. Every other
+//! line has its number `n` from 1, the time `at` in milliseconds since the beginning, and one of: `begin` with the options
+//! of a new core, `message` for the newest core, or `end` of the newest core, after which the previous one continues.
+//! The player sends a tick with the line's time before each message, as the event loop does, so ticks are not recorded.
 
 mod format;
 mod library;
@@ -20,7 +20,7 @@ mod paced;
 mod player;
 mod recorder;
 
-pub use format::{Entry, MAX_RECORDING_BYTES, Recording, RecordingError, What};
+pub use format::{Entry, EntryKind, MAX_RECORDING_BYTES, Recording, RecordingError};
 pub use library::{BUILT_IN, built_in};
 pub use paced::Paced;
 pub use player::Player;

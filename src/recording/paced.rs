@@ -1,6 +1,8 @@
-//! A core whose screen is slower than what happens. The core itself runs at full speed; a copy of its state receives the
-//! same messages later, so that two events are never closer together than the pace allows. What the copy asks for was
-//! done already. Waits keep their length, because the copy's clock stands still between two events that are held apart.
+//! A core whose screen shows events no faster than an audience can follow.
+//!
+//! The core itself runs at full speed. A copy of its state receives the same messages later, so that the screen shows
+//! events at least the pace's gap apart; the copy's commands are ignored. The copy's clock stops while an event is
+//! delayed, so recorded waits keep their length.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,68 +12,73 @@ use crate::{
     store::{Fact, News},
 };
 
-/// How often the copy receives the time.
-const TICK: Duration = Duration::from_millis(50);
+/// Interval between ticks while the screen is delayed.
+const DELAYED_TICK: Duration = Duration::from_millis(50);
 
-/// The most messages that wait; with one more, the screen is live again.
-const MAX_WAITING: usize = 5_000;
+/// Maximum number of delayed messages; with one more, the screen shows the core itself again.
+const MAX_QUEUED_MESSAGES: usize = 5_000;
 
+/// A core with a delayed screen.
 #[derive(Debug)]
 pub struct Paced<C> {
     core: C,
     now: UnixMillis,
-    /// The state on the screen while that is behind the core's.
+    /// The delayed state on the screen; `None` if the screen shows the core itself.
     delayed: Option<Box<Delayed>>,
     dirty: bool,
 }
 
+/// A delayed copy of the state.
 #[derive(Debug)]
 struct Delayed {
     app: App,
-    /// Each with the time at which it came.
-    waiting: VecDeque<(UnixMillis, Message)>,
-    /// The time that the screen shows.
+    /// The delayed messages, each with the time at which the core received it.
+    queue: VecDeque<(UnixMillis, Message)>,
+    /// Time of the copy's clock.
     at: UnixMillis,
-    /// When the last event was shown.
+    /// Time at which the last event was shown.
     shown: UnixMillis,
 }
 
 impl<C: Core> Paced<C> {
+    /// Wraps a core. The screen is not delayed until a step of a walkthrough plays.
     #[must_use]
     pub const fn new(core: C) -> Self {
         Self { core, now: UnixMillis(0), delayed: None, dirty: false }
     }
 
+    /// The core itself.
     #[must_use]
     pub fn into_inner(self) -> C {
         self.core
     }
 
-    /// A key. The one that goes on shows at once what the screen is behind.
+    /// Applies a key. The key that continues shows all delayed messages at once instead.
     fn press(&mut self, intent: Intent) -> Vec<Command> {
         if self.delayed.is_some() && intent == Intent::GoOn {
             self.catch_up();
             return Vec::new();
         }
-        let played = self.plays();
+        let was_playing = self.is_playing();
         let commands = self.core.update(Message::Intent(intent));
         match &mut self.delayed {
-            Some(delayed) if is_of_the_screen(intent) => {
+            Some(delayed) if changes_only_the_view(intent) => {
                 delayed.app.update(Message::Intent(intent));
             }
             Some(_) => self.catch_up(),
             None => {}
         }
-        let begins = self.plays() && (!played || intent == Intent::RepeatStep);
-        if begins && self.core.app().view().pace().gap() > 0 {
+        let starts = self.is_playing() && (!was_playing || intent == Intent::RepeatStep);
+        if starts && self.core.app().view().pace().gap() > 0 {
             let app = self.core.app().clone();
             let (at, shown) = (self.now, UnixMillis(0));
-            self.delayed = Some(Box::new(Delayed { app, waiting: VecDeque::new(), at, shown }));
+            self.delayed = Some(Box::new(Delayed { app, queue: VecDeque::new(), at, shown }));
         }
         commands
     }
 
-    fn plays(&self) -> bool {
+    /// Whether a step of a walkthrough plays.
+    fn is_playing(&self) -> bool {
         let step = self.core.app().walkthrough().and_then(Walkthrough::step);
         step.is_some_and(|(_, state)| *state == StepState::Playing)
     }
@@ -82,64 +89,67 @@ impl<C: Core> Paced<C> {
         self.dirty = true;
     }
 
+    /// Advances the delayed screen, and ends the delay when nothing is left to show.
     fn tick(&mut self, now: UnixMillis) {
         let passed = now.0.saturating_sub(self.now.0);
         self.now = self.now.max(now);
-        let (gap, plays) = (self.core.app().view().pace().gap(), self.plays());
+        let (gap, is_playing) = (self.core.app().view().pace().gap(), self.is_playing());
         let Some(delayed) = &mut self.delayed else { return };
         delayed.run(passed, now, gap);
-        let is_over = delayed.waiting.is_empty() && !plays;
-        if is_over || gap == 0 || delayed.waiting.len() > MAX_WAITING {
+        let is_over = delayed.queue.is_empty() && !is_playing;
+        if is_over || gap == 0 || delayed.queue.len() > MAX_QUEUED_MESSAGES {
             self.catch_up();
         }
     }
 }
 
 impl Delayed {
-    /// Sends the copy what is due, `passed` milliseconds after the last time.
+    /// Sends the due messages to the copy, `passed` milliseconds after the last tick. `gap` is the minimum time between
+    /// two events, in milliseconds.
     fn run(&mut self, mut passed: u64, now: UnixMillis, gap: u64) {
-        while let Some((came, message)) = self.waiting.front() {
+        while let Some((received, message)) = self.queue.front() {
             let until = self.at.0.saturating_add(passed);
-            let apart = is_event(message);
-            let is_due = until >= came.0 && (!apart || now.0 >= self.shown.0.saturating_add(gap));
+            let is_spaced = is_event(message);
+            let is_due = until >= received.0 && (!is_spaced || now.0 >= self.shown.0.saturating_add(gap));
             if !is_due {
-                self.at = UnixMillis(until.min(came.0).max(self.at.0));
+                self.at = UnixMillis(until.min(received.0).max(self.at.0));
                 break;
             }
-            passed = passed.saturating_sub(came.0.saturating_sub(self.at.0));
-            self.at = self.at.max(*came);
-            if apart {
+            passed = passed.saturating_sub(received.0.saturating_sub(self.at.0));
+            self.at = self.at.max(*received);
+            if is_spaced {
                 self.shown = now;
             }
-            let Some((_, message)) = self.waiting.pop_front() else { break };
+            let Some((_, message)) = self.queue.pop_front() else { break };
             self.app.update(Message::Tick { now: self.at });
             self.app.update(message);
         }
-        if self.waiting.is_empty() {
+        if self.queue.is_empty() {
             self.at = UnixMillis(self.at.0.saturating_add(passed).min(now.0).max(self.at.0));
         }
         self.app.update(Message::Tick { now: self.at });
     }
 
-    fn hold(&mut self, now: UnixMillis, message: Message) {
+    /// Queues a message, and splits several records into one message each.
+    fn enqueue(&mut self, now: UnixMillis, message: Message) {
         match message {
             Message::Journal(News { mut restarted, records, more }) if records.len() > 1 => {
-                // A journal that begins must not be judged by its first record; live records are judged one by one.
+                // Records of a new journal are marked as incomplete until the last one; live records are complete one by one.
                 let (last, parts) = (records.len() - 1, more || restarted);
                 for (index, record) in records.into_iter().enumerate() {
                     let more = if index == last { more } else { parts };
                     let news = News { restarted: std::mem::take(&mut restarted), records: vec![record], more };
-                    self.waiting.push_back((now, Message::Journal(news)));
+                    self.queue.push_back((now, Message::Journal(news)));
                 }
             }
-            message => self.waiting.push_back((now, message)),
+            message => self.queue.push_back((now, message)),
         }
     }
 }
 
-/// What the room is to see happen, one after the other.
+/// Whether the audience must be able to see the message's effect on its own.
 #[must_use]
-pub fn is_event(message: &Message) -> bool {
+pub(super) fn is_event(message: &Message) -> bool {
     match message {
         Message::Journal(news) => news.records.iter().any(|record| !matches!(record.fact, Fact::Init(_))),
         Message::Started { .. } | Message::Ended { .. } => true,
@@ -148,8 +158,8 @@ pub fn is_event(message: &Message) -> bool {
     }
 }
 
-/// A key that changes only how the screen looks.
-const fn is_of_the_screen(intent: Intent) -> bool {
+/// Whether a key changes only the view.
+const fn changes_only_the_view(intent: Intent) -> bool {
     matches!(
         intent,
         Intent::Help
@@ -181,11 +191,11 @@ impl<C: Core> Core for Paced<C> {
                 }
                 self.core.update(message)
             }
-            fact => {
+            message => {
                 if let Some(delayed) = &mut self.delayed {
-                    delayed.hold(self.now, fact.clone());
+                    delayed.enqueue(self.now, message.clone());
                 }
-                self.core.update(fact)
+                self.core.update(message)
             }
         }
     }
@@ -199,13 +209,13 @@ impl<C: Core> Core for Paced<C> {
 
     fn take_dirty(&mut self) -> bool {
         let delayed = self.delayed.as_mut().is_some_and(|delayed| delayed.app.take_dirty());
-        // What the core has to show is not on the screen yet.
+        // While the screen is delayed, changes of the core are not visible yet.
         let core = self.core.take_dirty() && self.delayed.is_none();
         std::mem::take(&mut self.dirty) | delayed | core
     }
 
     fn pace(&self) -> Duration {
-        if self.delayed.is_some() { TICK } else { self.core.pace() }
+        if self.delayed.is_some() { DELAYED_TICK } else { self.core.pace() }
     }
 }
 
@@ -218,7 +228,7 @@ mod tests {
         testing::headless::{World, walkthrough},
     };
 
-    /// The messages of a step that is played at once, each with the time at which it came.
+    /// A step played without delay: its messages, each with the time at which the core received it.
     fn first_step() -> (World, Paced<App>, Vec<(u64, Message)>) {
         let world = World::new(walkthrough());
         let paced = Paced::new(world.app().clone());
@@ -235,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_shown_apart_and_what_is_shown_last_is_what_happened() {
+    fn events_are_shown_one_by_one_and_the_screen_ends_in_the_state_of_the_core() {
         let (playing, mut paced, heard) = first_step();
         let mut now = 0;
         for (at, message) in heard {
@@ -244,7 +254,7 @@ mod tests {
             paced.update(message);
         }
         assert!(matches!(state(paced.core.app()), StepState::Played(_)), "it is over");
-        assert_eq!(state(paced.app()), StepState::Playing, "and the room has not seen it");
+        assert_eq!(state(paced.app()), StepState::Playing, "and the screen does not show it yet");
         let mut stocks = Vec::new();
         let began = now;
         while paced.delayed.is_some() {
@@ -263,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_goes_on_shows_the_rest_at_once_and_goes_no_further() {
+    fn the_key_that_continues_shows_the_rest_at_once_and_stays_on_the_step() {
         let (_, mut paced, heard) = first_step();
         for (at, message) in heard {
             paced.update(Message::Tick { now: UnixMillis(at) });
@@ -276,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn live_holds_nothing_back() {
+    fn the_live_pace_delays_nothing() {
         let (_, mut paced, heard) = first_step();
         paced.update(Message::Intent(Intent::NextPace));
         paced.update(Message::Intent(Intent::NextPace));

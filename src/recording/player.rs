@@ -1,6 +1,7 @@
-//! A core that is told again what another one was told. Time runs as it did, faster, slower or not at all, and goes back
-//! by beginning anew; what the core asks for is not done, since what came of it is in the recording. A recording of a
-//! walkthrough waits wherever its speaker pressed the key that goes on.
+//! Plays a recording back by sending its messages to a core again, at any speed. Seeking back restarts from the first
+//! entry, and the core's commands are ignored because the recording contains their results.
+//!
+//! A recorded walkthrough waits for a key at every place where the speaker pressed the key that continues.
 
 use std::time::Duration;
 
@@ -14,267 +15,275 @@ use crate::{
 
 use super::{
     Recording,
-    format::{Entry, What},
+    format::{Entry, EntryKind},
     paced::is_event,
 };
 
-/// How many times as fast as it was, in quarters.
+/// Speeds in quarters of the original speed.
 const SPEEDS: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
-/// As fast as it was.
-const AS_IT_WAS: usize = 2;
+/// Index of the original speed in [`SPEEDS`].
+const ORIGINAL_SPEED: usize = 2;
 
-/// While it plays, time is told so often that nothing on the screen jumps.
-const PLAYING: Duration = Duration::from_millis(33);
+/// Interval between ticks while the replay plays: short enough for smooth motion on the screen.
+const PLAYING_TICK: Duration = Duration::from_millis(33);
 
-/// The most that passes at once, in milliseconds: a program that was stopped for a while goes on where it was.
-const MOST_AT_ONCE: u64 = 1_000;
+/// Maximum time that one tick advances the replay, in milliseconds, so that a suspended program resumes where it was.
+const MAX_TICK_MILLIS: u64 = 1_000;
 
-const STANDING: Duration = Duration::from_secs(1);
+/// Interval between ticks while the replay is paused or at its end.
+const IDLE_TICK: Duration = Duration::from_secs(1);
 
+/// Replay of a recording.
 #[derive(Debug)]
 pub struct Player {
     recording: Recording,
-    /// The core on the screen.
+    /// The current core, which is on the screen.
     app: App,
-    /// Those that it lies over, the last one begun last.
-    beneath: Vec<App>,
-    /// How the screen looks here, whatever it looked like there.
-    look: Appearance,
-    /// The entry that is told next.
-    next: usize,
-    /// Where it stands, in milliseconds since the beginning.
-    at: u64,
-    /// The time of day when that was so.
-    clock: Option<UnixMillis>,
-    /// The time of day when an event was shown last.
-    shown: UnixMillis,
+    /// The interrupted cores, the newest last.
+    interrupted: Vec<App>,
+    /// Appearance of the screen here, which replaces the recorded one.
+    appearance: Appearance,
+    /// Index of the entry that is applied next.
+    next_entry: usize,
+    /// Milliseconds since the beginning.
+    position: u64,
+    /// Wall-clock time of the last tick.
+    now: Option<UnixMillis>,
+    /// Wall-clock time at which the last event was shown.
+    event_shown: UnixMillis,
     paused: bool,
-    /// An index of [`SPEEDS`].
+    /// Index of the speed in [`SPEEDS`].
     speed: usize,
-    /// It waits for a key wherever the speaker pressed one.
-    stops: bool,
-    foot: Foot,
-    above: Above,
-    /// What the speaker reads, where that has changed.
-    page: Option<NotesPage>,
+    /// Whether the replay waits for a key at every place where the speaker pressed one.
+    waits_for_keys: bool,
+    last_row: LastRow,
+    overlay: ReplayOverlay,
+    /// The speaker notes, if they changed since the last update.
+    notes: Option<NotesPage>,
     dirty: bool,
 }
 
-/// What the last row shows.
+/// Content of the last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Foot {
-    /// Where the replay stands.
+enum LastRow {
+    /// The state of the replay.
     Bar,
-    /// The keys, as it was.
+    /// The keys, as recorded.
     Keys,
 }
 
-/// What lies over the replay. Meanwhile it stands still.
+/// Overlay on the replay, which does not advance meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Above {
-    Nothing,
-    /// A clicker's Esc must not end the show.
-    Question,
+enum ReplayOverlay {
+    None,
+    /// Asks before leaving, so that the Esc of a clicker does not end a talk.
+    ConfirmLeave,
+    /// A black screen.
     Blank,
 }
 
-/// When an entry is due, and whether it is an event.
+/// The time at which an entry is due, and whether it is an event.
 fn due(entry: &Entry) -> (u64, bool) {
-    (entry.at, matches!(&entry.what, What::Message(message) if is_event(message)))
+    (entry.at, matches!(&entry.kind, EntryKind::Message(message) if is_event(message)))
 }
 
-/// A core that begins, with the look of the screen here, and nothing in it that only a made-up file could have.
-fn begin(setup: &Options, look: Appearance) -> App {
-    App::new(Options { appearance: look, ..setup.clone().cleaned() })
+/// A new core with the appearance of this screen. The options are sanitised, because the file may be forged.
+fn new_core(options: &Options, appearance: Appearance) -> App {
+    App::new(Options { appearance, ..options.clone().cleaned() })
 }
 
 impl Player {
+    /// Plays a recording from its beginning, with the state of the replay in the last row.
     #[must_use]
-    pub fn new(recording: Recording, look: Appearance) -> Self {
-        let stops = recording.entries.iter().any(Entry::goes_on);
-        let app = begin(&recording.setup, look);
+    pub fn new(recording: Recording, appearance: Appearance) -> Self {
+        let waits_for_keys = recording.entries.iter().any(Entry::is_continue_key);
+        let app = new_core(&recording.options, appearance);
         let mut player = Self {
             recording,
             app,
-            beneath: Vec::new(),
-            look,
-            next: 0,
-            at: 0,
-            clock: None,
-            shown: UnixMillis(0),
+            interrupted: Vec::new(),
+            appearance,
+            next_entry: 0,
+            position: 0,
+            now: None,
+            event_shown: UnixMillis(0),
             paused: false,
-            speed: AS_IT_WAS,
-            stops,
-            foot: Foot::Bar,
-            above: Above::Nothing,
-            page: None,
+            speed: ORIGINAL_SPEED,
+            waits_for_keys,
+            last_row: LastRow::Bar,
+            overlay: ReplayOverlay::None,
+            notes: None,
             dirty: true,
         };
         player.show_bar();
         player
     }
 
-    /// The same for pictures: the screens as they were, with the keys in their place.
+    /// Plays a recording for pictures, with the recorded keys in the last row.
     #[must_use]
-    pub fn without_bar(recording: Recording, look: Appearance) -> Self {
-        let mut player = Self::new(recording, look);
-        player.foot = Foot::Keys;
+    pub fn without_bar(recording: Recording, appearance: Appearance) -> Self {
+        let mut player = Self::new(recording, appearance);
+        player.last_row = LastRow::Keys;
         player.rewind();
         player
     }
 
-    /// From the beginning to the end, in milliseconds.
+    /// Length of the recording, in milliseconds.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.recording.length()
     }
 
-    /// Where it stands, in milliseconds since the beginning.
+    /// Position in the recording, in milliseconds since the beginning.
     #[must_use]
-    pub const fn at(&self) -> u64 {
-        self.at
+    pub const fn position(&self) -> u64 {
+        self.position
     }
 
-    /// When the next entry is told, in milliseconds since the beginning.
+    /// Time of the next entry, in milliseconds since the beginning; `None` at the end.
     #[must_use]
     pub fn next_at(&self) -> Option<u64> {
-        self.entry().map(|entry| entry.at)
+        self.upcoming().map(|entry| entry.at)
     }
 
-    /// Nothing more is to be told.
+    /// Whether every entry has been applied.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.next >= self.recording.entries.len()
+        self.next_entry >= self.recording.entries.len()
     }
 
-    /// It stands before the key that goes on, and nothing but time lies between.
+    /// Whether the next entry is a key for which the replay waits.
     #[must_use]
-    pub fn waits(&self) -> bool {
-        self.stops && self.entry().is_some_and(Entry::goes_on)
+    pub fn is_waiting(&self) -> bool {
+        self.waits_for_keys && self.upcoming().is_some_and(Entry::is_continue_key)
     }
 
-    /// To `at`, in milliseconds: the state after all that had happened by then.
-    pub fn seek(&mut self, at: u64) {
-        let at = at.min(self.recording.length());
-        if at < self.at {
+    /// Seeks to `position`, in milliseconds since the beginning, and applies every entry up to that time.
+    pub fn seek(&mut self, position: u64) {
+        let position = position.min(self.recording.length());
+        if position < self.position {
             self.rewind();
         }
-        while self.entry().is_some_and(|entry| entry.at <= at) {
-            self.tell_next();
+        while self.upcoming().is_some_and(|entry| entry.at <= position) {
+            self.apply_next();
         }
-        self.at = at;
+        self.position = position;
         self.tick();
         self.show_bar();
     }
 
-    /// Tells one entry, and stands at its time. `false` where there is none.
+    /// Applies one entry and moves to its time. Returns `false` at the end.
     pub fn step(&mut self) -> bool {
-        let Some(entry) = self.entry() else { return false };
-        self.at = self.at.max(entry.at);
-        self.tell_next();
+        let Some(entry) = self.upcoming() else { return false };
+        self.position = self.position.max(entry.at);
+        self.apply_next();
         self.show_bar();
         true
     }
 
-    fn entry(&self) -> Option<&Entry> {
-        self.recording.entries.get(self.next)
+    /// The entry that is applied next.
+    fn upcoming(&self) -> Option<&Entry> {
+        self.recording.entries.get(self.next_entry)
     }
 
-    /// Begins anew, with the first core on the screen.
+    /// Restarts from the first core.
     fn rewind(&mut self) {
-        (self.app, self.dirty) = (begin(&self.recording.setup, self.look), true);
-        self.beneath.clear();
-        (self.next, self.at) = (0, 0);
+        (self.app, self.dirty) = (new_core(&self.recording.options, self.appearance), true);
+        self.interrupted.clear();
+        (self.next_entry, self.position) = (0, 0);
     }
 
-    fn tell_next(&mut self) {
-        let Some(entry) = self.entry().cloned() else { return };
-        self.next = self.next.saturating_add(1);
+    /// Applies the next entry.
+    fn apply_next(&mut self) {
+        let Some(entry) = self.upcoming().cloned() else { return };
+        self.next_entry = self.next_entry.saturating_add(1);
         self.dirty = true;
-        match entry.what {
-            What::Begin(setup) => {
-                self.beneath.push(std::mem::replace(&mut self.app, begin(&setup, self.look)));
+        match entry.kind {
+            EntryKind::Begin(options) => {
+                self.interrupted.push(std::mem::replace(&mut self.app, new_core(&options, self.appearance)));
             }
-            // The last screen stays.
-            What::End(_) => {
-                if let Some(app) = self.beneath.pop() {
+            // The last screen stays after the first core ends.
+            EntryKind::End(_) => {
+                if let Some(app) = self.interrupted.pop() {
                     self.app = app;
                 }
             }
-            What::Message(message) => {
-                // As the event loop did: first the time, then what happened.
+            EntryKind::Message(message) => {
+                // Like the event loop, sends the time before the message.
                 let now = self.time_of(entry.at);
-                self.tell(Message::Tick { now });
-                self.tell(*message);
+                self.apply(Message::Tick { now });
+                self.apply(*message);
             }
         }
     }
 
-    /// The time of day that it was there.
-    fn time_of(&self, at: u64) -> UnixMillis {
-        UnixMillis(self.recording.setup.now.0.saturating_add(at))
+    /// The recorded wall-clock time of a position.
+    fn time_of(&self, position: u64) -> UnixMillis {
+        UnixMillis(self.recording.options.now.0.saturating_add(position))
     }
 
+    /// Sends the recorded time of the position to the core.
     fn tick(&mut self) {
-        let now = self.time_of(self.at);
-        self.tell(Message::Tick { now });
+        let now = self.time_of(self.position);
+        self.apply(Message::Tick { now });
     }
 
-    /// What is asked for was done then, but for what the speaker reads now.
-    fn tell(&mut self, message: Message) {
+    /// Sends a message to the core. Ignores its commands except new speaker notes: the recording contains their results.
+    fn apply(&mut self, message: Message) {
         let present = |command| if let Command::Present(page) = command { Some(page) } else { None };
-        let page = self.app.update(message).into_iter().filter_map(present).next_back();
-        self.page = page.or(self.page.take());
+        let notes = self.app.update(message).into_iter().filter_map(present).next_back();
+        self.notes = notes.or(self.notes.take());
     }
 
-    /// The speaker's notes with times of the clock here, `now`, as their reader compares them with it.
-    fn notes_of_today(&self, page: NotesPage, now: UnixMillis) -> NotesPage {
-        let there = self.time_of(self.at);
-        let here = |at: UnixMillis| UnixMillis(now.0.saturating_sub(there.0.saturating_sub(at.0)));
-        NotesPage { begun: here(page.begun), since: here(page.since), ..page }
+    /// Converts the times of the speaker notes from the recorded clock to this machine's clock, which shows `now`.
+    fn with_local_times(&self, page: NotesPage, now: UnixMillis) -> NotesPage {
+        let recorded_now = self.time_of(self.position);
+        let local = |at: UnixMillis| UnixMillis(now.0.saturating_sub(recorded_now.0.saturating_sub(at.0)));
+        NotesPage { begun: local(page.begun), since: local(page.since), ..page }
     }
 
-    /// Time has passed here, and passes there.
-    fn run(&mut self, now: UnixMillis) {
-        let passed = self.clock.replace(now).map_or(0, |before| now.0.saturating_sub(before.0).min(MOST_AT_ONCE));
-        if self.paused || self.is_over() || self.above != Above::Nothing {
+    /// Advances the replay by the time since the last tick, times the speed.
+    fn advance(&mut self, now: UnixMillis) {
+        let passed = self.now.replace(now).map_or(0, |before| now.0.saturating_sub(before.0).min(MAX_TICK_MILLIS));
+        if self.paused || self.is_over() || self.overlay != ReplayOverlay::None {
             return;
         }
-        let speed = SPEEDS.get(self.speed).copied().unwrap_or(SPEEDS[AS_IT_WAS]);
-        let mut until = self.at.saturating_add(passed.saturating_mul(speed) / SPEEDS[AS_IT_WAS]);
-        let gap = Pace::default().gap().saturating_mul(SPEEDS[AS_IT_WAS]) / speed.max(1);
-        while let Some((at, is_event)) = self.entry().filter(|entry| entry.at <= until).map(due)
-            && !self.waits()
+        let speed = SPEEDS.get(self.speed).copied().unwrap_or(SPEEDS[ORIGINAL_SPEED]);
+        let mut until = self.position.saturating_add(passed.saturating_mul(speed) / SPEEDS[ORIGINAL_SPEED]);
+        let gap = Pace::default().gap().saturating_mul(SPEEDS[ORIGINAL_SPEED]) / speed.max(1);
+        while let Some((at, is_event)) = self.upcoming().filter(|entry| entry.at <= until).map(due)
+            && !self.is_waiting()
         {
-            // A walkthrough is shown at the pace of a room, however fast it was.
-            if self.stops && is_event {
-                if now.0 < self.shown.0.saturating_add(gap) {
+            // Shows the events of a walkthrough no faster than an audience can follow.
+            if self.waits_for_keys && is_event {
+                if now.0 < self.event_shown.0.saturating_add(gap) {
                     until = until.min(at);
                     break;
                 }
-                self.shown = now;
+                self.event_shown = now;
             }
-            self.tell_next();
+            self.apply_next();
         }
-        let held = if self.waits() { self.entry().map(|entry| entry.at) } else { None };
-        self.at = until.min(held.unwrap_or(u64::MAX)).min(self.recording.length()).max(self.at);
+        let waiting_at = if self.is_waiting() { self.upcoming().map(|entry| entry.at) } else { None };
+        self.position = until.min(waiting_at.unwrap_or(u64::MAX)).min(self.recording.length()).max(self.position);
         self.tick();
     }
 
+    /// Applies a key that moves through the recording.
     fn on_seek(&mut self, seek: Seek) {
         match seek {
-            Seek::Pause if self.waits() => self.press(),
+            Seek::Pause if self.is_waiting() => self.seek_next_key(),
             Seek::Pause => self.paused = !self.paused,
-            Seek::Next => self.press(),
-            Seek::Previous => self.seek_key_before(),
+            Seek::Next => self.seek_next_key(),
+            Seek::Previous => self.seek_previous_key(),
             Seek::Event => {
                 self.paused = true;
                 self.step();
             }
             Seek::EventBack => {
                 self.paused = true;
-                self.seek_entry(self.next.saturating_sub(1));
+                self.seek_entry(self.next_entry.saturating_sub(1));
             }
             Seek::Faster => self.speed = self.speed.saturating_add(1).min(SPEEDS.len() - 1),
             Seek::Slower => self.speed = self.speed.saturating_sub(1),
@@ -285,49 +294,51 @@ impl Player {
         self.dirty = true;
     }
 
-    /// Whether a key is pressed there that somebody moves by: in a walkthrough the speaker's one, else any.
+    /// Whether seeking by keys stops at the entry: in a walkthrough at the key that continues, otherwise at any key.
     fn is_key(&self, entry: &Entry) -> bool {
-        if self.stops { entry.goes_on() } else { entry.is_key() }
+        if self.waits_for_keys { entry.is_continue_key() } else { entry.is_key() }
     }
 
-    /// The key that was pressed next, and whatever comes before it.
-    fn press(&mut self) {
-        let ahead = self.recording.entries.get(self.next..).unwrap_or_default();
-        let to = ahead.iter().position(|entry| self.is_key(entry));
-        self.seek_entry(to.map_or(usize::MAX, |place| self.next.saturating_add(place).saturating_add(1)));
-        self.paused &= !self.stops;
+    /// Applies every entry up to and including the next key.
+    fn seek_next_key(&mut self) {
+        let ahead = self.recording.entries.get(self.next_entry..).unwrap_or_default();
+        let key = ahead.iter().position(|entry| self.is_key(entry));
+        self.seek_entry(key.map_or(usize::MAX, |offset| self.next_entry.saturating_add(offset).saturating_add(1)));
+        self.paused &= !self.waits_for_keys;
     }
 
-    /// To before the key that was pressed last, or where it stands there already, the one before.
-    fn seek_key_before(&mut self) {
-        let told = self.recording.entries.get(..self.next).unwrap_or_default();
-        let place = told.iter().rposition(|entry| self.is_key(entry));
-        self.seek_entry(place.unwrap_or(0));
+    /// Seeks to the state before the last applied key.
+    fn seek_previous_key(&mut self) {
+        let applied = self.recording.entries.get(..self.next_entry).unwrap_or_default();
+        let key = applied.iter().rposition(|entry| self.is_key(entry));
+        self.seek_entry(key.unwrap_or(0));
     }
 
-    /// To the state before the entry at `place`, and the time of the one that was told last.
-    fn seek_entry(&mut self, place: usize) {
-        let place = place.min(self.recording.entries.len());
-        if place < self.next {
+    /// Seeks to the state before the entry with this index, at the time of the entry before it.
+    fn seek_entry(&mut self, index: usize) {
+        let index = index.min(self.recording.entries.len());
+        if index < self.next_entry {
             self.rewind();
         }
-        while self.next < place && self.step() {}
+        while self.next_entry < index && self.step() {}
     }
 
+    /// Updates the state of the replay in the last row.
     fn show_bar(&mut self) {
-        let (at, length, speed) = (self.at, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
-        let (told, entries) = (self.next, self.recording.entries.len());
-        let standing = match self.recording.entries.last() {
-            _ if self.above == Above::Question => ReplayState::Confirming,
-            _ if self.above == Above::Blank => ReplayState::Blank,
-            Some(Entry { what: What::End(_), .. }) if self.is_over() => ReplayState::Over,
+        let (at, length, speed) =
+            (self.position, self.recording.length(), SPEEDS.get(self.speed).copied().unwrap_or(4));
+        let (replayed, entries) = (self.next_entry, self.recording.entries.len());
+        let state = match self.recording.entries.last() {
+            _ if self.overlay == ReplayOverlay::ConfirmLeave => ReplayState::Confirming,
+            _ if self.overlay == ReplayOverlay::Blank => ReplayState::Blank,
+            Some(Entry { kind: EntryKind::End(_), .. }) if self.is_over() => ReplayState::Over,
             _ if self.is_over() => ReplayState::CutOff,
-            _ if self.waits() => ReplayState::Waiting,
+            _ if self.is_waiting() => ReplayState::Waiting,
             _ if self.paused => ReplayState::Paused,
             _ => ReplayState::Playing,
         };
-        let bar = ReplayBar { state: standing, speed, at, length, replayed: told, entries };
-        if self.foot == Foot::Bar {
+        let bar = ReplayBar { state, speed, at, length, replayed, entries };
+        if self.last_row == LastRow::Bar {
             self.app.view_mut().show_replay(bar);
         }
     }
@@ -340,24 +351,26 @@ impl Core for Player {
 
     fn update(&mut self, message: Message) -> Vec<Command> {
         match message {
-            Message::Tick { now } => self.run(now),
+            Message::Tick { now } => self.advance(now),
             Message::Intent(Intent::Seek(seek)) => {
                 self.app.view_mut().clear_replay_note();
                 self.on_seek(seek);
             }
             Message::Intent(Intent::Quit | Intent::Exit | Intent::Yes) => return vec![Command::Quit],
-            Message::Intent(Intent::Close) if self.above == Above::Nothing => self.above = Above::Question,
-            Message::Intent(Intent::Close | Intent::No) => self.above = Above::Nothing,
-            Message::Intent(Intent::Blank) => self.above = Above::Blank,
+            Message::Intent(Intent::Close) if self.overlay == ReplayOverlay::None => {
+                self.overlay = ReplayOverlay::ConfirmLeave;
+            }
+            Message::Intent(Intent::Close | Intent::No) => self.overlay = ReplayOverlay::None,
+            Message::Intent(Intent::Blank) => self.overlay = ReplayOverlay::Blank,
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
             Message::Notice { text, .. } => self.app.view_mut().show_replay_note(&text),
-            // Of the screen here, which is none of the recording's.
+            // Other messages only concern this screen, for example its size.
             _ => self.dirty = true,
         }
         self.show_bar();
-        let Some(now) = self.clock else { return Vec::new() };
-        let page = self.page.take().map(|page| self.notes_of_today(page, now));
-        page.map(Command::Present).into_iter().collect()
+        let Some(now) = self.now else { return Vec::new() };
+        let notes = self.notes.take().map(|notes| self.with_local_times(notes, now));
+        notes.map(Command::Present).into_iter().collect()
     }
 
     fn take_dirty(&mut self) -> bool {
@@ -365,21 +378,21 @@ impl Core for Player {
     }
 
     fn use_ascii(&mut self) {
-        self.look.ascii = true;
+        self.appearance.ascii = true;
         self.app.view_mut().use_ascii();
-        self.beneath.iter_mut().for_each(|app| app.view_mut().use_ascii());
+        self.interrupted.iter_mut().for_each(|app| app.view_mut().use_ascii());
     }
 
     fn overlay(&self) -> Overlay {
-        match self.above {
-            Above::Nothing => Overlay::Replay,
-            Above::Question => Overlay::Confirm(Question::LeaveReplay),
-            Above::Blank => Overlay::Blank,
+        match self.overlay {
+            ReplayOverlay::None => Overlay::Replay,
+            ReplayOverlay::ConfirmLeave => Overlay::Confirm(Question::LeaveReplay),
+            ReplayOverlay::Blank => Overlay::Blank,
         }
     }
 
     fn pace(&self) -> Duration {
-        if self.paused || self.is_over() { STANDING } else { PLAYING }
+        if self.paused || self.is_over() { IDLE_TICK } else { PLAYING_TICK }
     }
 }
 
@@ -401,9 +414,9 @@ mod tests {
     };
 
     #[derive(Clone, Default)]
-    struct Shelf(Arc<Mutex<Vec<u8>>>);
+    struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Shelf {
+    impl std::io::Write for SharedBuffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -414,19 +427,19 @@ mod tests {
         }
     }
 
-    impl Shelf {
+    impl SharedBuffer {
         fn bytes(&self) -> Vec<u8> {
             self.0.lock().unwrap().clone()
         }
     }
 
-    fn world(start_mode: StartMode) -> (World, Shelf) {
-        let shelf = Shelf::default();
-        let recorder = Recorder::new(Box::new(shelf.clone()), Some("/home/somebody".into())).unwrap();
-        (World::recorded(start_mode, Some(recorder)), shelf)
+    fn world(start_mode: StartMode) -> (World, SharedBuffer) {
+        let buffer = SharedBuffer::default();
+        let recorder = Recorder::new(Box::new(buffer.clone()), Some("/home/user".into())).unwrap();
+        (World::recorded(start_mode, Some(recorder)), buffer)
     }
 
-    /// What is on the screen, but for the last row, which is the bar's.
+    /// The screen without the last row, which shows the state of the replay.
     fn frame(app: &App) -> Vec<String> {
         let area = Rect::new(0, 0, 100, 30);
         let mut buffer = Buffer::empty(area);
@@ -438,26 +451,26 @@ mod tests {
         .collect()
     }
 
-    /// A whole walkthrough, and its frames, each with how many entries had been told.
+    /// A whole recorded walkthrough: its frames, each with the number of entries before it, and the recording.
     fn recorded_walkthrough() -> (Vec<(usize, Vec<String>)>, Vec<u8>) {
-        let (mut world, shelf) = world(walkthrough());
+        let (mut world, buffer) = world(walkthrough());
         let mut frames = Vec::new();
-        // All lines but the format's and the beginning's.
-        let told = |shelf: &Shelf| shelf.bytes().split(|byte| *byte == b'\n').count() - 3;
+        // Counts all lines except the header, the options and the empty one after the last line feed.
+        let entries = |buffer: &SharedBuffer| buffer.bytes().split(|byte| *byte == b'\n').count() - 3;
         for _ in 0..20 {
             world.press(Intent::GoOn);
-            frames.push((told(&shelf), frame(world.app())));
+            frames.push((entries(&buffer), frame(world.app())));
             while world.go_on() {
-                frames.push((told(&shelf), frame(world.app())));
+                frames.push((entries(&buffer), frame(world.app())));
             }
         }
         assert!(world.app().walkthrough().unwrap().step().is_none());
         let _ended = world.core.end();
-        (frames, shelf.bytes())
+        (frames, buffer.bytes())
     }
 
     #[test]
-    fn the_speaker_reads_times_of_the_clock_here() {
+    fn speaker_notes_have_times_of_the_local_clock() {
         let bytes = crate::recording::built_in("walkthrough").unwrap();
         let mut player = Player::new(Recording::read("walkthrough", bytes).unwrap(), Appearance::default());
         let mut now = UnixMillis(4_000_000_000_000);
@@ -480,17 +493,17 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_gives_the_same_frames() {
+    fn a_replay_shows_the_same_frames() {
         let (frames, bytes) = recorded_walkthrough();
         assert!(bytes.len() < 200_000, "small: {}", bytes.len());
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
-        for (told, expected) in &frames {
-            while player.next < *told {
+        for (entries, expected) in &frames {
+            while player.next_entry < *entries {
                 assert!(player.step());
             }
             let found = frame(player.app());
             let differs = (0..found.len()).find(|row| found[*row] != expected[*row]);
-            assert_eq!(differs.map(|row| (told, &found[row], &expected[row])), None);
+            assert_eq!(differs.map(|row| (entries, &found[row], &expected[row])), None);
         }
         assert!(frames.len() > 60, "{}", frames.len());
     }
@@ -504,18 +517,18 @@ mod tests {
     }
 
     #[test]
-    fn it_waits_where_the_speaker_pressed_the_key_and_one_key_leads_to_the_end() {
+    fn a_replay_waits_at_each_key_of_the_speaker_and_one_key_leads_to_the_end() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
         tick(&mut player, now);
         for press in 0..16 {
-            // However long the speaker takes.
+            // Waits however long the speaker takes.
             for _ in 0..400 {
                 now += 500;
                 tick(&mut player, now);
             }
-            assert!(player.waits(), "press {press}");
+            assert!(player.is_waiting(), "press {press}");
             let state = player.app().walkthrough().unwrap().step().map(|(_, state)| state.passed());
             assert_ne!(state, Some(Some(false)), "each check is green");
             seek(&mut player, Seek::Next);
@@ -525,25 +538,25 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_and_on_again_is_where_it_was() {
+    fn a_step_back_and_forward_returns_to_the_same_state() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         seek(&mut player, Seek::Tenths(5));
         seek(&mut player, Seek::EventBack);
-        let there = (player.next, frame(player.app()));
+        let before = (player.next_entry, frame(player.app()));
         seek(&mut player, Seek::Event);
         seek(&mut player, Seek::EventBack);
-        assert_eq!((player.next, frame(player.app())), there);
+        assert_eq!((player.next_entry, frame(player.app())), before);
         seek(&mut player, Seek::First);
-        assert_eq!((player.at(), player.app().overlay()), (0, Overlay::Walkthrough));
+        assert_eq!((player.position(), player.app().overlay()), (0, Overlay::Walkthrough));
         seek(&mut player, Seek::Last);
         assert!(player.is_over());
         seek(&mut player, Seek::Previous);
-        assert!(player.waits(), "before the last key");
+        assert!(player.is_waiting(), "before the last key");
     }
 
     #[test]
-    fn a_clickers_escape_asks_and_b_makes_the_screen_black() {
+    fn escape_asks_before_leaving_and_b_blanks_the_screen() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let rows = |player: &Player| {
@@ -557,7 +570,7 @@ mod tests {
             let bar = rows(&player).pop().unwrap();
             assert!(bar.contains("LEAVE THE REPLAY?") && bar.contains("y yes") && bar.contains("n no"), "{bar}");
             tick(&mut player, 900);
-            assert_eq!(player.at(), 0, "it stands still");
+            assert_eq!(player.position(), 0, "it does not advance");
             assert_eq!(player.update(Message::Intent(answer)), []);
             assert_eq!(player.overlay(), Overlay::Replay);
         }
@@ -573,37 +586,37 @@ mod tests {
     }
 
     #[test]
-    fn one_that_nobody_spoke_to_plays_by_itself_as_fast_as_asked() {
-        let (mut world, shelf) = world(scenario_mode(scenario("fail-once")));
+    fn a_recording_without_a_speaker_plays_at_the_requested_speed() {
+        let (mut world, buffer) = world(scenario_mode(scenario("fail-once")));
         world.settle();
         assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over));
-        let recording = Recording::read("it", &shelf.bytes()).unwrap();
+        let recording = Recording::read("it", &buffer.bytes()).unwrap();
         let length = recording.length();
         let mut player = Player::new(recording, Appearance::default());
         tick(&mut player, 0);
         seek(&mut player, Seek::Faster);
         tick(&mut player, length / 4);
-        assert_eq!(player.at(), length / 4 * 2);
+        assert_eq!(player.position(), length / 4 * 2);
         seek(&mut player, Seek::Pause);
         tick(&mut player, length);
-        assert_eq!(player.at(), length / 4 * 2, "it stands");
+        assert_eq!(player.position(), length / 4 * 2, "it is paused");
         seek(&mut player, Seek::Pause);
         tick(&mut player, 3 * length);
         assert!(player.is_over() && player.app().scenario_run().is_some_and(ScenarioRun::is_over));
     }
 
     #[test]
-    fn a_replayed_walkthrough_shows_its_events_apart_however_fast_they_were() {
+    fn a_replayed_walkthrough_shows_its_events_one_by_one() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
-        while !player.waits() {
+        while !player.is_waiting() {
             now += 500;
             tick(&mut player, now);
         }
         seek(&mut player, Seek::Next);
         let (began, mut stocks) = (now, Vec::new());
-        while !player.waits() {
+        while !player.is_waiting() {
             now += 50;
             tick(&mut player, now);
             let stock = player.app().journal().stock(player.app().shown_now()).unwrap();
@@ -616,15 +629,15 @@ mod tests {
     }
 
     #[test]
-    fn a_core_over_another_ends_where_that_one_goes_on() {
-        let (mut world, shelf) = world(StartMode::Dashboard);
+    fn an_interrupted_core_continues_after_the_interrupting_one_ends() {
+        let (mut world, buffer) = world(StartMode::Dashboard);
         let mut recorder = world.core.take_recorder();
-        let begun = recorder.as_mut().unwrap();
-        begun.begin(&crate::app::Options { start_mode: walkthrough(), ..crate::app::testing::fixture::setup() });
-        begun.end();
+        let active = recorder.as_mut().unwrap();
+        active.begin(&crate::app::Options { start_mode: walkthrough(), ..crate::app::testing::fixture::setup() });
+        active.end();
         world.core.put_recorder(recorder);
         world.tell(Message::Intent(Intent::Help));
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
+        let mut player = Player::new(Recording::read("it", &buffer.bytes()).unwrap(), Appearance::default());
         while player.app().walkthrough().is_none() {
             assert!(player.step());
         }
@@ -633,28 +646,28 @@ mod tests {
     }
 
     #[test]
-    fn the_home_folder_is_nobodys_business() {
-        let (mut world, shelf) = world(StartMode::Dashboard);
-        let text = "/home/somebody/database/inventory.json, /home/somebody and /home/somebodyelse/x".to_owned();
+    fn the_home_folder_is_not_recorded() {
+        let (mut world, buffer) = world(StartMode::Dashboard);
+        let text = "/home/user/database/inventory.json, /home/user and /home/usertwo/x".to_owned();
         world.tell(Message::Notice { text, tone: crate::app::Tone::Good });
-        let bytes = String::from_utf8(shelf.bytes()).unwrap();
-        assert!(bytes.contains("~/database/inventory.json, ~ and /home/somebodyelse/x"), "{bytes}");
-        assert!(Recording::read("it", bytes.as_bytes()).is_ok(), "and its sums are right");
+        let bytes = String::from_utf8(buffer.bytes()).unwrap();
+        assert!(bytes.contains("~/database/inventory.json, ~ and /home/usertwo/x"), "{bytes}");
+        assert!(Recording::read("it", bytes.as_bytes()).is_ok(), "its checksums are right");
     }
 
     #[test]
-    fn a_home_that_is_no_folder_hides_nothing() {
+    fn a_home_that_is_not_an_absolute_folder_is_not_replaced() {
         for home in ["up", "/", ""] {
-            let shelf = Shelf::default();
-            let recorder = Recorder::new(Box::new(shelf.clone()), Some(home.into())).unwrap();
+            let buffer = SharedBuffer::default();
+            let recorder = Recorder::new(Box::new(buffer.clone()), Some(home.into())).unwrap();
             World::recorded(StartMode::Dashboard, Some(recorder));
-            assert!(!String::from_utf8(shelf.bytes()).unwrap().contains('~'), "{home}");
-            assert!(Recording::read("it", &shelf.bytes()).is_ok());
+            assert!(!String::from_utf8(buffer.bytes()).unwrap().contains('~'), "{home}");
+            assert!(Recording::read("it", &buffer.bytes()).is_ok());
         }
     }
 
     #[test]
-    fn a_recording_that_nobody_could_have_made_does_no_harm() {
+    fn a_forged_recording_does_no_harm() {
         let mut hostile = crate::app::testing::headless::shipped();
         hostile.title = "a\u{202e}b".into();
         hostile.steps[0].panels = vec![crate::app::StepPanel::Stock; 20_000];
@@ -663,31 +676,31 @@ mod tests {
         if let crate::scenario::What::Order(placing) = &mut placing.acts[0].what {
             placing.copies = u32::MAX;
         }
-        let (mut world, shelf) = world(StartMode::Walkthrough(Box::new(hostile)));
+        let (mut world, buffer) = world(StartMode::Walkthrough(Box::new(hostile)));
         world.tell(Message::Notice { text: "x".into(), tone: crate::app::Tone::Plain });
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
+        let mut player = Player::new(Recording::read("it", &buffer.bytes()).unwrap(), Appearance::default());
         player.seek(u64::MAX);
         player.update(Message::Intent(Intent::Seek(Seek::Last)));
         let shown = frame(player.app()).concat();
         assert!(!shown.contains('\u{202e}'));
-        let text = String::from_utf8(shelf.bytes()).unwrap();
+        let text = String::from_utf8(buffer.bytes()).unwrap();
         let nested: Vec<_> = text.lines().nth(1).into_iter().collect();
         assert_eq!(nested.len(), 1);
         assert!(player.app().walkthrough().unwrap().step().unwrap().0.panels.len() <= 3);
     }
 
     #[test]
-    fn a_replay_that_was_stopped_for_an_hour_goes_on_where_it_was() {
-        let (mut world, shelf) = world(scenario_mode(scenario("fail-once")));
+    fn a_replay_that_was_suspended_for_an_hour_resumes_where_it_was() {
+        let (mut world, buffer) = world(scenario_mode(scenario("fail-once")));
         world.settle();
-        let mut player = Player::new(Recording::read("it", &shelf.bytes()).unwrap(), Appearance::default());
+        let mut player = Player::new(Recording::read("it", &buffer.bytes()).unwrap(), Appearance::default());
         tick(&mut player, 5_000);
         tick(&mut player, 3_605_000);
-        assert_eq!(player.at(), 1_000.min(player.length()));
+        assert_eq!(player.position(), 1_000.min(player.length()));
     }
 
     #[test]
-    fn a_recording_that_cannot_be_written_is_given_up_and_that_is_said() {
+    fn a_write_error_stops_the_recording_with_a_notice() {
         struct Full(usize);
         impl std::io::Write for Full {
             fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -702,15 +715,15 @@ mod tests {
         let recorder = Recorder::new(Box::new(Full(3_000)), None).unwrap();
         let mut world = World::recorded(scenario_mode(scenario("fail-once")), Some(recorder));
         world.settle();
-        let told = world.app().log().oldest_first().filter(|line| line.text.contains("the recording was given up"));
-        assert_eq!(told.count(), 1);
-        assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over), "the run goes on");
+        let notices = world.app().log().oldest_first().filter(|line| line.text.contains("recording stopped"));
+        assert_eq!(notices.count(), 1);
+        assert!(world.app().scenario_run().is_some_and(ScenarioRun::is_over), "the run continues");
     }
 
     #[test]
     fn a_damaged_recording_is_refused_with_the_line() {
-        let (_, shelf) = world(StartMode::Dashboard);
-        let text = String::from_utf8(shelf.bytes()).unwrap();
+        let (_, buffer) = world(StartMode::Dashboard);
+        let text = String::from_utf8(buffer.bytes()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() >= 5, "{}", lines.len());
         let with = |change: &dyn Fn(&mut Vec<String>)| {
@@ -734,9 +747,10 @@ mod tests {
         assert_eq!(line(with(&|lines| assert_eq!(lines[last - 1].pop(), Some('\n')))), last);
         for (bytes, word) in [(&b""[..], "empty"), (b"hello\n", "checksum"), (b"\xff\xfe", "cut off")] {
             let error = Recording::read("it", bytes).unwrap_err().to_string();
-            assert!(error.contains(word) && error.contains("no recording"), "{error}");
+            assert!(error.contains(word) && error.contains("is not a recording"), "{error}");
         }
-        let error = with(&|lines| lines[0] = String::from_utf8(super::super::format::tests::header_of(7)).unwrap());
-        assert!(error.unwrap_err().to_string().contains("version 7 of the format"));
+        let error =
+            with(&|lines| lines[0] = String::from_utf8(super::super::format::tests::header_of_version(7)).unwrap());
+        assert!(error.unwrap_err().to_string().contains("format version 7"));
     }
 }

@@ -1,4 +1,4 @@
-//! Writes down what a core is told. Where that fails, the run goes on and says so.
+//! Records the messages that a core receives. If writing fails, recording stops with a notice and the run continues.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,20 @@ use crate::{
     domain::UnixMillis,
 };
 
-use super::format::{self, End, Entry, MAX_RECORDING_BYTES, What};
+use super::format::{self, End, Entry, EntryKind, MAX_RECORDING_BYTES};
 
-/// Where a recording goes.
+/// Writer of a recording.
 pub struct Recorder {
     out: Box<dyn Write + Send>,
-    /// The user's own folder, which is nobody else's business: it is written as `~`.
+    /// Path of the user's home folder, which is recorded as `~` to keep it private.
     home: Option<String>,
-    begun: Option<UnixMillis>,
+    /// Time of the first core's start.
+    started: Option<UnixMillis>,
     now: UnixMillis,
+    /// Number of the last entry.
     number: u64,
-    /// In bytes.
-    written: usize,
+    written_bytes: usize,
+    /// The write error that stopped the recording, until it is reported.
     failure: Option<io::Error>,
 }
 
@@ -29,49 +31,50 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. Each line is written at once, so that a crash cuts off the last one at most.
+    /// Starts a recording. Each entry is written at once, so that a crash can damage only the last line. `home` is
+    /// replaced by `~` if it is an absolute path other than `/`.
     ///
     /// # Errors
-    /// The writer's.
+    /// The error of `out` if the first line cannot be written.
     pub fn new(mut out: Box<dyn Write + Send>, home: Option<String>) -> io::Result<Self> {
         let header = format::header()?;
         out.write_all(&header)?;
         let home = home.map(|home| home.trim_end_matches('/').to_owned());
         let home = home.filter(|home| home.starts_with('/'));
-        let written = header.len();
-        Ok(Self { out, home, begun: None, now: UnixMillis(0), number: 0, written, failure: None })
+        let written_bytes = header.len();
+        Ok(Self { out, home, started: None, now: UnixMillis(0), number: 0, written_bytes, failure: None })
     }
 
-    /// A core begins, over the one before.
-    pub fn begin(&mut self, setup: &Options) {
-        self.begun = self.begun.or(Some(setup.now));
-        self.now = self.now.max(setup.now);
-        self.write(What::Begin(Box::new(setup.clone())));
+    /// Records the start of a core, which interrupts the current one.
+    pub fn begin(&mut self, options: &Options) {
+        self.started = self.started.or(Some(options.now));
+        self.now = self.now.max(options.now);
+        self.write(EntryKind::Begin(Box::new(options.clone())));
     }
 
-    /// The core that began last ends.
+    /// Records the end of the current core.
     pub fn end(&mut self) {
-        self.write(What::End(End {}));
+        self.write(EntryKind::End(End {}));
     }
 
-    fn note(&mut self, message: &Message) {
+    fn record(&mut self, message: &Message) {
         match message {
             Message::Tick { now } => self.now = self.now.max(*now),
-            message => self.write(What::Message(Box::new(message.clone()))),
+            message => self.write(EntryKind::Message(Box::new(message.clone()))),
         }
     }
 
-    fn write(&mut self, what: What) {
+    fn write(&mut self, kind: EntryKind) {
         if self.failure.is_some() {
             return;
         }
         self.number = self.number.saturating_add(1);
-        let at = self.now.0.saturating_sub(self.begun.unwrap_or(self.now).0);
-        let entry = Entry { n: self.number, at, what };
+        let at = self.now.0.saturating_sub(self.started.unwrap_or(self.now).0);
+        let entry = Entry { number: self.number, at, kind };
         let written = self.encode(&entry).and_then(|line| {
-            self.written = self.written.saturating_add(line.len());
-            if self.written > MAX_RECORDING_BYTES {
-                return Err(io::Error::other("it would be longer than 64 MiB, which nobody replays"));
+            self.written_bytes = self.written_bytes.saturating_add(line.len());
+            if self.written_bytes > MAX_RECORDING_BYTES {
+                return Err(io::Error::other("it would be larger than 64 MiB, the maximum of a recording"));
             }
             self.out.write_all(&line)
         });
@@ -81,43 +84,44 @@ impl Recorder {
     fn encode(&self, entry: &Entry) -> io::Result<Vec<u8>> {
         let Some(home) = &self.home else { return Ok(format::encode(entry)?) };
         let mut value = serde_json::to_value(entry)?;
-        hide(&mut value, home);
+        hide_home(&mut value, home);
         Ok(format::encode(&value)?)
     }
 
-    /// Why it was given up; once.
-    fn complaint(&mut self) -> Option<String> {
+    /// Reports once that the recording stopped, and why.
+    fn take_failure(&mut self) -> Option<String> {
         let error = self.failure.as_ref()?;
-        let text = format!("the recording was given up: {error}");
-        // Nothing more is written, and nothing more said.
+        let text = format!("recording stopped: {error}");
+        // Later entries are discarded without another error.
         self.out = Box::new(io::sink());
         self.failure = None;
         Some(text)
     }
 }
 
-/// `text` with `~` for the folder, and for nothing that only begins like it.
+/// Replaces the home folder in `text` by `~`, except in longer names that begin with it.
 fn without_home(text: &str, home: &str) -> String {
     let mut parts = text.split(home);
-    let mut hidden = parts.next().unwrap_or_default().to_owned();
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let goes_on = part.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.'));
-        hidden.push_str(if goes_on { home } else { "~" });
-        hidden.push_str(part);
+        let is_longer_name = part.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.'));
+        replaced.push_str(if is_longer_name { home } else { "~" });
+        replaced.push_str(part);
     }
-    hidden
+    replaced
 }
 
-fn hide(value: &mut serde_json::Value, home: &str) {
+/// Replaces the home folder by `~` in every text of a JSON value, except in keys.
+fn hide_home(value: &mut serde_json::Value, home: &str) {
     match value {
         serde_json::Value::String(text) if text.contains(home) => *text = without_home(text, home),
-        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| hide(value, home)),
-        serde_json::Value::Object(values) => values.values_mut().for_each(|value| hide(value, home)),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| hide_home(value, home)),
+        serde_json::Value::Object(values) => values.values_mut().for_each(|value| hide_home(value, home)),
         _ => {}
     }
 }
 
-/// A core, and the recording that is made of it where one was asked for.
+/// A core whose messages are recorded if it has a recorder.
 #[derive(Debug)]
 pub struct Recorded {
     app: App,
@@ -125,31 +129,32 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// Makes a core and records its start.
     #[must_use]
-    pub fn new(setup: Options, mut recorder: Option<Recorder>) -> Self {
+    pub fn new(options: Options, mut recorder: Option<Recorder>) -> Self {
         if let Some(recorder) = &mut recorder {
-            recorder.begin(&setup);
+            recorder.begin(&options);
         }
-        Self { app: App::new(setup), recorder }
+        Self { app: App::new(options), recorder }
     }
 
-    /// Sets the pace of the walkthrough, which is not a part of the recording.
+    /// Sets the pace of the walkthrough. The recording does not contain it.
     pub const fn set_pace(&mut self, pace: Pace) {
         self.app.view_mut().set_pace(pace);
     }
 
-    /// The recording, to go on elsewhere.
+    /// Takes the recorder, to record another core that interrupts this one.
     #[must_use]
     pub const fn take_recorder(&mut self) -> Option<Recorder> {
         self.recorder.take()
     }
 
-    /// Goes on with a recording that was elsewhere meanwhile.
+    /// Returns the recorder that [`take_recorder`](Self::take_recorder) took.
     pub fn put_recorder(&mut self, recorder: Option<Recorder>) {
         self.recorder = recorder;
     }
 
-    /// The core, and its recording, to which its end is written.
+    /// Records the end of the core, and returns the core and the recorder.
     #[must_use]
     pub fn end(mut self) -> (App, Option<Recorder>) {
         if let Some(recorder) = &mut self.recorder {
@@ -166,8 +171,8 @@ impl Core for Recorded {
 
     fn update(&mut self, message: Message) -> Vec<Command> {
         if let Some(recorder) = &mut self.recorder {
-            recorder.note(&message);
-            if let Some(text) = recorder.complaint() {
+            recorder.record(&message);
+            if let Some(text) = recorder.take_failure() {
                 let mut commands = self.app.update(Message::Notice { text, tone: Tone::Bad });
                 commands.extend(self.app.update(message));
                 return commands;
@@ -180,7 +185,7 @@ impl Core for Recorded {
         self.app.take_dirty()
     }
 
-    // How the screen looks is no part of what happened.
+    // The appearance of the screen is not recorded.
     fn use_ascii(&mut self) {
         self.app.view_mut().use_ascii();
     }

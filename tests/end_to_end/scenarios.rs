@@ -101,7 +101,7 @@ fn what_is_wrong_with_a_scenario_or_a_recording_is_said_with_its_place() {
         (vec!["demo", "unreachable.toml"], vec!["unreachable.toml, line 16, column 9", "998"]),
         (vec!["demo", "--all", "--seed", "5"], vec!["cannot be used with"]),
         (vec!["walkthrough", "talk.md"], vec!["talk.md, line 6, column 12", "the nearest is zombie"]),
-        (vec!["replay", "damaged.jsonl"], vec!["damaged.jsonl is no recording", "checksum"]),
+        (vec!["replay", "damaged.jsonl"], vec!["damaged.jsonl is not a recording", "checksum"]),
         (vec!["replay", "nothing.jsonl"], vec!["no recording nothing.jsonl", "walkthrough and dashboard"]),
     ] {
         let output = program(state.path()).args(&arguments).output().unwrap();

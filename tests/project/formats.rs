@@ -12,7 +12,7 @@ use std::{
 use idempotence::{
     app::{Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, Worker},
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
-    recording::{Entry, Player, Recording, What},
+    recording::{Entry, EntryKind, Player, Recording},
     scenario,
     store::{self, CommitRequest, Fact, JsonStore, Outcome, Phase, Record, Store, Verdict},
 };
@@ -57,7 +57,7 @@ macro_rules! variants {
 }
 
 variants! {
-    see_what, What { Begin, Message, End }
+    see_kind, EntryKind { Begin, Message, End }
     see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes }
     see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
     see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
@@ -87,9 +87,9 @@ variants! {
 
 impl Seen {
     fn see_entry(&mut self, entry: &Entry) {
-        self.see_what(&entry.what);
-        match &entry.what {
-            What::Begin(setup) => {
+        self.see_kind(&entry.kind);
+        match &entry.kind {
+            EntryKind::Begin(setup) => {
                 self.see_start_mode(&setup.start_mode);
                 if let StartMode::Scenario { scenario, .. } = &setup.start_mode {
                     for act in &scenario.acts {
@@ -98,8 +98,8 @@ impl Seen {
                     }
                 }
             }
-            What::Message(message) => self.see_all_of(message),
-            What::End(_) => {}
+            EntryKind::Message(message) => self.see_all_of(message),
+            EntryKind::End(_) => {}
         }
     }
 
@@ -138,8 +138,8 @@ fn every_line_of_a_recording_keeps_its_form() {
     for entry in unchanged("recording.jsonl") {
         seen.see_entry(&entry);
     }
-    let types = "What StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker RunEnd \
-                 ComparisonEvent";
+    let types = "EntryKind StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker \
+                 RunEnd ComparisonEvent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }
 

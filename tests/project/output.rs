@@ -165,7 +165,7 @@ fn input_that_does_not_come_is_named_and_input_without_end_is_refused() {
 
     std::os::unix::fs::symlink("/dev/zero", home.path().join("endless.toml")).unwrap();
     for (line, expected) in [
-        ("export /dev/zero --svg a.svg", "/dev/zero has more than 64 MiB"),
+        ("export /dev/zero --svg a.svg", "/dev/zero is larger than 64 MiB"),
         ("demo ./endless.toml", "could not read ./endless.toml: it has more than 1 MiB"),
         ("walkthrough /dev/zero", "could not read /dev/zero: it has more than 1 MiB"),
     ] {

@@ -4,7 +4,7 @@
 use crate::{
     app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
     commands::{demo::lines::describe, print},
-    recording::{Player, Recording, What},
+    recording::{EntryKind, Player, Recording},
 };
 
 /// Prints all events of a recording.
@@ -15,7 +15,7 @@ pub fn print_all(recording: Recording, look: Appearance) {
     tell_step(player.app(), &mut shown);
     for entry in &entries {
         player.step();
-        if let What::Message(message) = &entry.what {
+        if let EntryKind::Message(message) = &entry.kind {
             for text in sentences(message) {
                 print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
             }
