@@ -130,7 +130,7 @@ impl Advice {
 
 impl Obstacle {
     /// All obstacles, the most important one first.
-    pub(in crate::app) fn all(facts: Facts<'_>) -> impl Iterator<Item = Self> {
+    pub(super) fn all(facts: Facts<'_>) -> impl Iterator<Item = Self> {
         let find: [fn(&Facts<'_>) -> Option<Self>; 8] =
             [files, server, link, worker, failing, missing, changing, other];
         find.into_iter().filter_map(move |find| find(&facts))
@@ -185,7 +185,7 @@ impl Obstacle {
     }
 
     /// What is wrong, in a few words.
-    pub(in crate::app) fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         let text = match self {
             Self::Stale { what, .. } => return format!("{what} cannot be read"),
             Self::Connecting { address, .. } => return format!("connecting to {address}"),
@@ -216,7 +216,7 @@ impl Obstacle {
     }
 
     /// Why, as the part that failed says it.
-    pub(in crate::app) fn detail(&self) -> Option<&str> {
+    pub(super) fn detail(&self) -> Option<&str> {
         match self {
             Self::Stale { cause, .. }
             | Self::ServerEnded { cause }

@@ -99,7 +99,7 @@ pub struct Execution {
     pub answered: Option<UnixMillis>,
     /// First sighting; fallback sort key.
     pub first_seen: UnixMillis,
-    pub(in crate::app) activities: [ActivityAttempts; Activity::ALL.len()],
+    pub(super) activities: [ActivityAttempts; Activity::ALL.len()],
 }
 
 /// The effect of an order on the stock.
@@ -185,7 +185,7 @@ impl Execution {
     }
 
     /// Applies the server's description. An older one never replaces a newer one.
-    pub(in crate::app) fn on_description(&mut self, description: Description) {
+    pub(super) fn on_description(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
             self.foreign |= !description.others.is_empty();
@@ -205,14 +205,14 @@ impl Execution {
     }
 
     /// Forgets what only the journal recorded.
-    pub(in crate::app) fn forget_journal(&mut self) {
+    pub(super) fn forget_journal(&mut self) {
         self.activities.iter_mut().for_each(ActivityAttempts::forget_journal);
         (self.first_line, self.position_in_journal) = (None, None);
         (self.journaled, self.refused) = (None, None);
     }
 
     /// The journal was replaced by another one.
-    pub(in crate::app) fn outlive_journal(&mut self) {
+    pub(super) fn outlive_journal(&mut self) {
         self.outlived |= self.is_journaled();
         self.forget_journal();
     }
@@ -238,7 +238,7 @@ impl Execution {
         latest.is_some_and(crate::app::AttemptFacts::is_acknowledged)
     }
 
-    pub(in crate::app) fn activity_state(&self, activity: Activity) -> ActivityState {
+    pub(super) fn activity_state(&self, activity: Activity) -> ActivityState {
         let next_began = activity == Activity::UpdateInventory && !self.activity(Activity::SupplierOrder).is_empty();
         match &self.end {
             Some(RunEnd::Completed { .. }) => ActivityState::Succeeded,
@@ -261,7 +261,7 @@ impl Execution {
     }
 
     /// The same, with the attempt that runs or comes next.
-    pub(in crate::app) fn pending_attempt(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
+    pub(super) fn pending_attempt(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
         let (pending, at, id) = self.activity(activity).latest_report()?;
         let id = id?;
         let latest = self.activity(activity).latest(ActivityState::Open).map(|seen| seen.id());
