@@ -211,13 +211,13 @@ impl<'t> Table<'t> {
         Ok(number.map(|number| number.map(|count| u32::try_from(count).unwrap_or(u32::MAX))))
     }
 
-    /// Returns a table, which errors call `name`.
+    /// Returns a table. Errors call it `name`.
     pub(crate) fn table(&self, key: &str, name: &'static str) -> Found<Table<'t>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         self.inner(key, value, name).map(Some)
     }
 
-    /// Returns the tables of a list, each of which errors call `name`.
+    /// Returns the tables of a list. Errors call each of them `name`.
     pub(crate) fn tables(&self, key: &str, name: &'static str) -> Found<Vec<Table<'t>>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let DeValue::Array(list) = value.get_ref() else {

@@ -13,7 +13,7 @@ fn used_by(name: &str) -> &'static [Area] {
         "start" => Area::START,
         "audit" | "reset" => Area::STORE,
         "keys" => Area::KEYS,
-        "replay" => &[Area::Files, Area::Look],
+        "replay" => &[Area::Files, Area::Screen],
         "export" | "supervise" => &[],
         _ => Area::ALL,
     }

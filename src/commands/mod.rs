@@ -88,7 +88,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
 /// The settings that a command requires.
 fn needed(command: &CommandArgs) -> &'static [Area] {
     match command {
-        CommandArgs::Walkthrough(args) if args.notes => &[Area::Look],
+        CommandArgs::Walkthrough(args) if args.notes => &[Area::Screen],
         CommandArgs::Demo(args) if args.list => &[],
         CommandArgs::Dashboard(_) | CommandArgs::Walkthrough(_) => Area::DASHBOARD,
         CommandArgs::Demo(_) => Area::DEMO,
@@ -98,7 +98,7 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
         CommandArgs::Start(_) => Area::START,
         CommandArgs::Audit(_) | CommandArgs::Reset(_) => Area::STORE,
         CommandArgs::Keys(_) => Area::KEYS,
-        CommandArgs::Replay(_) => &[Area::Look],
+        CommandArgs::Replay(_) => &[Area::Screen],
         CommandArgs::Export(_) | CommandArgs::Config(_) | CommandArgs::Doctor(_) | CommandArgs::Supervise(_) => &[],
     }
 }

@@ -26,10 +26,10 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
     }
     let recording = read(name)?;
     if settings.plain {
-        lines::print_all(recording, settings.look);
+        lines::print_all(recording, settings.appearance);
         return Ok(ExitCode::SUCCESS);
     }
-    let player = Player::new(recording, settings.look);
+    let player = Player::new(recording, settings.appearance);
     needs_terminal(&settings, "replay")?;
     let _log = log::to_file(&settings);
     let ended = session::run(async |session| {

@@ -116,7 +116,7 @@ pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Option
         guard: Guard::default(),
         faults_allowed: true,
         retry: RetryWaits::default(),
-        appearance: settings.look,
+        appearance: settings.appearance,
         web_ui: settings.web_ui.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: now(),

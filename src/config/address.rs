@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_without_a_lookup() {
+    fn loopback_is_recognised_without_a_lookup() {
         let cases = [
             ("localhost:7233", true),
             ("LocalHost.:7233", true),

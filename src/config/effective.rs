@@ -18,7 +18,7 @@ use super::notices::Notices;
 use super::proxy::ProxyChoice;
 use super::security::Security;
 use super::sourced::{Layer, Sourced};
-use super::{Database, Settings, look};
+use super::{Database, Settings, appearance};
 use crate::app::{Appearance, Theme};
 use crate::listen::ListenAddress;
 
@@ -136,8 +136,8 @@ impl Effective {
             plain: self.screen.plain.value,
             web_ui: self.screen.web_ui.map(|url| url.value),
             temporal_cli: self.temporal_cli.value,
-            probe_width: !self.screen.ascii.value && !look::is_chosen(&self.screen.ascii),
-            look: Appearance {
+            probe_width: !self.screen.ascii.value && !appearance::is_chosen(&self.screen.ascii),
+            appearance: Appearance {
                 theme: self.screen.theme.value,
                 ascii: self.screen.ascii.value,
                 still: self.screen.still.value,

@@ -23,8 +23,8 @@ use super::security::Security;
 use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use super::{
-    DEFAULT_CHECK_INTERVAL, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Flags, look, names, paths,
-    values,
+    DEFAULT_CHECK_INTERVAL, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Flags, appearance, names,
+    paths, values,
 };
 use crate::app::Theme;
 use crate::error_text::quoted_path;
@@ -193,15 +193,15 @@ impl Reader<'_> {
         let no_theme = || Sourced::by_default("IDEMPOTENCE_THEME", Theme::default());
         let not_plain = || Sourced::by_default("IDEMPOTENCE_PLAIN", false);
         Screen {
-            web_ui: self.unflagged(Area::Look, "TEMPORAL_UI_URL", values::web_ui),
-            theme: self.problems.or_else(Area::Look, look::theme(flags, sources, environment), no_theme),
-            ascii: self
-                .problems
-                .or_else(Area::Look, look::ascii(flags, sources, environment), || look::from_terminal(environment)),
+            web_ui: self.unflagged(Area::Screen, "TEMPORAL_UI_URL", values::web_ui),
+            theme: self.problems.or_else(Area::Screen, appearance::theme(flags, sources, environment), no_theme),
+            ascii: self.problems.or_else(Area::Screen, appearance::ascii(flags, sources, environment), || {
+                appearance::from_terminal(environment)
+            }),
             still: self
-                .flagged(Area::Look, still, &["IDEMPOTENCE_STILL"], values::boolean)
+                .flagged(Area::Screen, still, &["IDEMPOTENCE_STILL"], values::boolean)
                 .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_STILL", false)),
-            plain: self.problems.or_else(Area::Look, look::plain(flags, sources, environment), not_plain),
+            plain: self.problems.or_else(Area::Screen, appearance::plain(flags, sources, environment), not_plain),
         }
     }
 

@@ -7,7 +7,7 @@
 //! | `sources`, `layer`, `layer_files` | the layers, and which of them decides |
 //! | `dot_env`, `settings_file`, `profile` | one layer each |
 //! | `choice`, `values`, `names` | the sources of one setting, its value, its names |
-//! | `address`, `security`, `encryption`, `proxy`, `metadata`, `paths`, `folders`, `look` | groups of settings |
+//! | `address`, `security`, `encryption`, `proxy`, `metadata`, `paths`, `folders`, `appearance` | groups of settings |
 //! | `foreign` | what other programs put into the environment |
 //! | `effective`, `shown`, `sourced` | all settings with their origins, and how `config` shows them |
 //! | `needs`, `notices`, `error` | the settings that a command needs; notices and mistakes about them |
@@ -20,6 +20,7 @@
 //! a notice otherwise.
 
 mod address;
+mod appearance;
 mod choice;
 mod dot_env;
 mod effective;
@@ -30,7 +31,6 @@ mod foreign;
 mod layer;
 mod layer_files;
 mod load;
-mod look;
 mod metadata;
 mod names;
 mod needs;
@@ -122,7 +122,7 @@ pub struct Settings {
     /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
     pub web_ui: Option<String>,
     /// The initial appearance of the screen.
-    pub look: Appearance,
+    pub appearance: Appearance,
     /// Whether to ask the terminal if it needs ASCII: no setting decides, and the locale allows more.
     pub probe_width: bool,
     /// This program's folder for state, not yet created.

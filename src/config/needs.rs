@@ -3,7 +3,7 @@
 use super::error::SettingsError;
 use super::names::{KEYS, QUEUE};
 
-use Area::{CodecServer, Connection, Database, Encryption, Files, Look, Program, TaskQueue, Worker};
+use Area::{CodecServer, Connection, Database, Encryption, Files, Program, Screen, TaskQueue, Worker};
 
 /// A part of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +25,15 @@ pub enum Area {
     /// Settings of workers.
     Worker,
     /// The screen and the log.
-    Look,
+    Screen,
 }
 
 impl Area {
     /// Every part.
-    pub const ALL: &[Self] = &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Look];
+    pub const ALL: &[Self] =
+        &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Screen];
     /// The parts that the dashboard needs.
-    pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Look];
+    pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Screen];
     /// The parts that a demo needs, which has no screen.
     pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker];
     /// The parts that a worker needs.
@@ -66,7 +67,7 @@ impl Area {
             "TEMPORAL_CLI" => Program,
             "CHECK_TRANSFER_TASKQUEUE_TIMER" | "IDEMPOTENCE_METRICS" => Worker,
             "IDEMPOTENCE_THEME" | "IDEMPOTENCE_ASCII" | "IDEMPOTENCE_STILL" | "NO_COLOR" | "LOG_LEVEL"
-            | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Look,
+            | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Screen,
             _ => Connection,
         }
     }

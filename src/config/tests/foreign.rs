@@ -216,7 +216,7 @@ fn a_mistake_stops_only_what_needs_the_setting() {
     assert_eq!(errors.len(), 3, "{errors:?}");
     assert!(place.read().settings(&[Area::Files, Area::Program, Area::Worker]).is_ok());
     for (area, name) in
-        [(Area::Look, "IDEMPOTENCE_THEME"), (Area::Connection, "TEMPORAL_TLS"), (Area::Database, "DATABASE")]
+        [(Area::Screen, "IDEMPOTENCE_THEME"), (Area::Connection, "TEMPORAL_TLS"), (Area::Database, "DATABASE")]
     {
         let error = place.read().settings(&[area]).unwrap_err().to_string();
         assert!(error.starts_with(name), "{error}");
@@ -225,7 +225,7 @@ fn a_mistake_stops_only_what_needs_the_setting() {
     assert!(no_key.read().settings(&[Area::Database]).is_ok());
     assert!(matches!(no_key.error(), SettingsError::NoKeyId));
     let broken_file = Place::new().settings_file("theme = ");
-    assert!(broken_file.read().settings(&[Area::Look]).is_ok());
+    assert!(broken_file.read().settings(&[Area::Screen]).is_ok());
     assert!(broken_file.read().settings(&[Area::Files]).is_err());
 }
 

@@ -24,7 +24,10 @@ fn without_anything_the_defaults_hold() {
     let stock = Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false };
     assert_eq!((settings.database, settings.check_interval), (stock, Duration::from_secs(1)));
     assert_eq!((settings.connect_timeout, settings.metrics), (Duration::from_secs(5), None));
-    assert_eq!((settings.log_level, settings.temporal_cli, settings.look), (Level::INFO, None, Appearance::default()));
+    assert_eq!(
+        (settings.log_level, settings.temporal_cli, settings.appearance),
+        (Level::INFO, None, Appearance::default())
+    );
     assert_eq!(settings.state_dir, home.join(".local/state/idempotence"));
     assert_eq!(settings.cache_dir, home.join(".cache/idempotence"));
     assert_eq!(settings.notices, Vec::<String>::new());

@@ -1,9 +1,9 @@
 //! Tests of the settings as a whole, and the place that they share.
 
+mod appearance;
 mod encryption;
 mod foreign;
 mod layers;
-mod looks;
 mod origins;
 mod places;
 mod profiles;

@@ -147,7 +147,7 @@ fn no_path_is_expanded_and_each_says_so() {
     for name in PATHS {
         for (value, problem) in [
             ("~/x.json", "write the path in full"),
-            ("~nobody/x.json", "write the path in full"),
+            ("~other/x.json", "write the path in full"),
             ("$HOME/x.json", "expanded only by a shell"),
             ("${HOME}/x.json", "expanded only by a shell"),
             ("/home/$USER/x.json", "expanded only by a shell"),
@@ -223,7 +223,7 @@ fn a_notice_is_for_those_who_need_its_setting() {
         (Some("./x.json"), "localhost", &audit, true),
         (Some("./x.json"), "localhost", &server, false),
         (Some("./x.json"), "h:1", &server, true),
-        (None, "h:1", &[Area::Look], true),
+        (None, "h:1", &[Area::Screen], true),
     ] {
         let found = notices(database, address, needed);
         assert_eq!(!says(&found, "does not last"), lasting, "{database:?} {address} {needed:?}: {found:?}");

@@ -33,7 +33,7 @@ fn every_key_is_obeyed() {
     assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
     assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), Level::WARN));
     assert_eq!(settings.check_interval, Duration::from_secs(10));
-    assert_eq!(settings.look, Appearance { theme: crate::app::Theme::Mono, ascii: true, still: true });
+    assert_eq!(settings.appearance, Appearance { theme: crate::app::Theme::Mono, ascii: true, still: true });
     let place = Place::new();
     let defaults = format!("{:?}", place.settings());
     assert_eq!(format!("{:?}", place.settings_file("").settings()), defaults);

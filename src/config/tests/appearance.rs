@@ -4,7 +4,7 @@ use super::*;
 use crate::app::Theme;
 
 fn theme(place: &Place) -> (Theme, String) {
-    (place.settings().look.theme, place.origin("theme"))
+    (place.settings().appearance.theme, place.origin("theme"))
 }
 
 #[test]
@@ -12,9 +12,9 @@ fn every_layer_can_name_the_theme() {
     let place = Place::new();
     assert_eq!(theme(&place), (Theme::Terminal, "IDEMPOTENCE_THEME by default".to_owned()));
     let place = place.settings_file("theme = 'contrast'");
-    assert_eq!(place.settings().look.theme, Theme::Contrast);
+    assert_eq!(place.settings().appearance.theme, Theme::Contrast);
     let place = place.dot_env("IDEMPOTENCE_THEME=colour-blind");
-    assert_eq!(place.settings().look.theme, Theme::ColourBlind);
+    assert_eq!(place.settings().appearance.theme, Theme::ColourBlind);
     let place = place.env("IDEMPOTENCE_THEME", " Mono ");
     assert_eq!(theme(&place), (Theme::Mono, "IDEMPOTENCE_THEME in the environment".to_owned()));
     let place = place.flags(Flags { theme: Some("terminal".to_owned()), ..Flags::default() });
@@ -26,9 +26,9 @@ fn a_terminal_without_colours_gets_none_unless_a_theme_is_named() {
     for terminal in ["vt100", "vt220", "ansi", "dumb"] {
         let place = || Place::new().env("TERM", terminal);
         assert_eq!(theme(&place()), (Theme::Mono, "TERM in the environment".to_owned()), "{terminal}");
-        assert_eq!(place().dot_env("IDEMPOTENCE_THEME=contrast").settings().look.theme, Theme::Contrast);
+        assert_eq!(place().dot_env("IDEMPOTENCE_THEME=contrast").settings().appearance.theme, Theme::Contrast);
     }
-    assert_eq!(Place::new().env("TERM", "xterm").settings().look.theme, Theme::Terminal);
+    assert_eq!(Place::new().env("TERM", "xterm").settings().appearance.theme, Theme::Terminal);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_terminal_without_a_cursor_gets_lines_unless_it_was_refused() {
 fn no_color_means_mono_unless_a_theme_is_named() {
     let place = || Place::new().env("NO_COLOR", "0");
     assert_eq!(theme(&place()), (Theme::Mono, "NO_COLOR in the environment".to_owned()));
-    assert_eq!(Place::new().env("NO_COLOR", "").settings().look.theme, Theme::Terminal);
+    assert_eq!(Place::new().env("NO_COLOR", "").settings().appearance.theme, Theme::Terminal);
     let named = [
         place().env("IDEMPOTENCE_THEME", "contrast"),
         place().dot_env("IDEMPOTENCE_THEME=contrast"),
@@ -56,30 +56,33 @@ fn no_color_means_mono_unless_a_theme_is_named() {
         place().flags(Flags { theme: Some("contrast".to_owned()), ..Flags::default() }),
     ];
     for place in named {
-        assert_eq!(place.settings().look.theme, Theme::Contrast, "{}", place.origin("theme"));
+        assert_eq!(place.settings().appearance.theme, Theme::Contrast, "{}", place.origin("theme"));
     }
 }
 
 #[test]
 fn ascii_follows_the_locale_and_the_terminal_unless_it_is_set() {
     let place = Place::new();
-    assert_eq!((place.settings().look.ascii, place.origin("ascii").as_str()), (false, "LANG in the environment"));
+    assert_eq!((place.settings().appearance.ascii, place.origin("ascii").as_str()), (false, "LANG in the environment"));
     let place = place.env("LC_ALL", "C");
-    assert_eq!((place.settings().look.ascii, place.origin("ascii").as_str()), (true, "LC_ALL in the environment"));
+    assert_eq!(
+        (place.settings().appearance.ascii, place.origin("ascii").as_str()),
+        (true, "LC_ALL in the environment")
+    );
     let place = place.settings_file("# mine\nascii = false");
     let origin = format!("ascii in {:?}, line 2, column 9", place.settings_path());
-    assert_eq!((place.settings().look.ascii, place.origin("ascii")), (false, origin));
+    assert_eq!((place.settings().appearance.ascii, place.origin("ascii")), (false, origin));
     let place = place.env("IDEMPOTENCE_ASCII", "on");
-    assert!(place.settings().look.ascii);
+    assert!(place.settings().appearance.ascii);
     let place = place.flags(Flags { ascii: Some("false".to_owned()), ..Flags::default() });
-    assert!(!place.settings().look.ascii);
+    assert!(!place.settings().appearance.ascii);
 }
 
 #[test]
 fn stillness_is_asked_for_by_flag_variable_or_file() {
-    assert!(!Place::new().settings().look.still);
-    assert!(Place::new().settings_file("still = true").settings().look.still);
+    assert!(!Place::new().settings().appearance.still);
+    assert!(Place::new().settings_file("still = true").settings().appearance.still);
     let place = Place::new().env("IDEMPOTENCE_STILL", "1");
-    assert!(place.settings().look.still);
-    assert!(!place.flags(Flags { still: Some("no".to_owned()), ..Flags::default() }).settings().look.still);
+    assert!(place.settings().appearance.still);
+    assert!(!place.flags(Flags { still: Some("no".to_owned()), ..Flags::default() }).settings().appearance.still);
 }
