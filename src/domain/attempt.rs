@@ -1,4 +1,4 @@
-//! Who asks for an effect: one attempt of one activity of one workflow run.
+//! The origin of an effect: one attempt of one activity of one workflow run.
 
 use std::{fmt, num::NonZeroU32};
 
@@ -6,20 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{IdempotencyKey, OrderId};
 
-/// Milliseconds since the Unix epoch. Time comes in as a value; nothing in `domain` reads a clock.
+/// Milliseconds since the Unix epoch. Callers pass times as values; nothing in `domain` reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
 
-/// The number of an attempt as Temporal counts: the first is 1.
+/// The number of an attempt as Temporal counts it. The first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attempt(NonZeroU32);
 
 impl Attempt {
+    /// Attempt 1.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// `None` for 0, which Temporal never gives.
+    /// Returns `None` for 0, which Temporal never uses.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
         match NonZeroU32::new(number) {
@@ -28,12 +29,13 @@ impl Attempt {
         }
     }
 
+    /// The number, from 1.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0.get()
     }
 
-    /// How many attempts came before this one.
+    /// Number of attempts before this one.
     #[must_use]
     pub const fn retries(self) -> u32 {
         self.0.get() - 1
@@ -46,19 +48,22 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// The two activities, in the order in which the workflow runs them.
+/// The activities of the workflow, in the order in which it runs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Activity {
+    /// Takes the ordered units out of the stock.
     #[serde(rename = "UpdateInventoryActivity")]
     UpdateInventory,
+    /// Adds units of the supplier if the stock is low.
     #[serde(rename = "SupplierOrderActivity")]
     SupplierOrder,
 }
 
 impl Activity {
+    /// Both, in the order in which the workflow runs them.
     pub const ALL: [Self; 2] = [Self::UpdateInventory, Self::SupplierOrder];
 
-    /// The type name on the wire.
+    /// The activity type in Temporal.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,7 +72,7 @@ impl Activity {
         }
     }
 
-    /// The word that scopes a fault to this activity, and a short label.
+    /// The name in fault plans and scenario files, and a short label.
     #[must_use]
     pub const fn short_name(self) -> &'static str {
         match self {
@@ -83,16 +88,21 @@ impl fmt::Display for Activity {
     }
 }
 
-/// One attempt, named so that it can be found again in Temporal and in the journal.
+/// The ids of one attempt in Temporal and in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
+    /// The order that it works on.
     #[serde(rename = "orderID")]
     pub order: OrderId,
+    /// Temporal's workflow id.
     #[serde(rename = "workflowID")]
     pub workflow: String,
+    /// Temporal's run id.
     #[serde(rename = "runID")]
     pub run: String,
+    /// The activity.
     pub activity: Activity,
+    /// The number of the attempt.
     pub attempt: Attempt,
 }
 

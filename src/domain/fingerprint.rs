@@ -1,13 +1,13 @@
-//! Fixed-size names for long ids: what a ledger of many orders needs of them is only whether two are the same.
+//! Fixed-size digests of ids, for a ledger of many orders that only compares them.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// 128 bits that stand for an id, comparable within the process that made them.
+/// 128 bits that represent an id, comparable within one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64, u64);
 
-/// Makes fingerprints with secret keys, so that no sender can choose ids whose fingerprints meet. By chance, two of a
-/// thousand million ids do with a probability of 10^-21.
+/// Computes fingerprints with secret keys, so that no sender can choose ids that collide. Among a thousand million ids,
+/// the probability of a collision by chance is about 10^-21.
 #[derive(Debug, Clone, Default)]
 pub struct Fingerprints {
     first: RandomState,
@@ -15,6 +15,7 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
+    /// The fingerprint of `id`.
     #[must_use]
     pub fn of(&self, id: impl Hash) -> Fingerprint {
         Fingerprint(self.first.hash_one(&id), self.second.hash_one(&id))

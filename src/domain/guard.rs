@@ -1,36 +1,39 @@
-//! What protects the stock from an order that comes twice.
+//! The protection of the stock against an order that comes twice.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+/// How a repeated order is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guard {
-    /// Ours: a key per effect, recorded in the same commit as the effect.
+    /// A key per effect, recorded in the same commit as the effect.
     #[default]
     Ledger,
-    /// The original demo's: an order is known only while it is the last one.
+    /// The original demo's guard: it recognises an order only while it is the last one.
     LastOrder,
-    /// None: every attempt that reaches the write changes the stock.
+    /// No protection: every attempt that reaches the write changes the stock.
     Off,
 }
 
-/// A text that names no guard.
+/// A text that is not the name of a guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownGuard(String);
 
 impl fmt::Display for UnknownGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is no guard; give ledger, last-order or off", self.0)
+        write!(f, "unknown guard '{}'; use ledger, last-order or off", self.0)
     }
 }
 
 impl std::error::Error for UnknownGuard {}
 
 impl Guard {
+    /// All guards, the safest first.
     pub const ALL: [Self; 3] = [Self::Ledger, Self::LastOrder, Self::Off];
 
+    /// The name in settings, scenario files, the journal and `--json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +43,7 @@ impl Guard {
         }
     }
 
-    /// What it does, in a few words.
+    /// A short description for users.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -50,7 +53,7 @@ impl Guard {
         }
     }
 
-    /// The next one, going round.
+    /// The guard after this one; the first follows the last.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {

@@ -1,10 +1,10 @@
-//! The identity under which a process of ours connects to Temporal: role, process id and host. Two processes with one
-//! process id on two hosts, or in two containers, have different identities.
+//! The identity with which a process of this program connects to Temporal: role, process id and host. The host tells apart
+//! processes that have the same process id on two hosts or in two containers.
 
 /// The role of a worker process.
 pub const WORKER_ROLE: &str = "worker";
 
-/// The identity of process `pid` on `host`. Recordings made before the host was part of it have none.
+/// The identity of process `pid` on `host`. The host is empty in recordings of older versions.
 #[must_use]
 pub fn process_identity(role: &str, pid: u32, host: &str) -> String {
     match host {
@@ -13,7 +13,7 @@ pub fn process_identity(role: &str, pid: u32, host: &str) -> String {
     }
 }
 
-/// Whether a worker with this identity is this program, started by any user on any host.
+/// Whether a worker with this identity runs this program, on any host and for any user.
 #[must_use]
 pub fn is_worker_of_ours(identity: &str) -> bool {
     identity

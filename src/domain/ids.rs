@@ -1,4 +1,4 @@
-//! Identifiers that come from outside, checked once where they enter, and the idempotency keys made of them.
+//! Ids from other programs, validated once when they enter, and the idempotency keys made of them.
 
 use std::{fmt, str::FromStr};
 
@@ -6,16 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use super::sanitize;
 
-/// The longest id, in bytes.
+/// Maximum length of an id, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
 
-/// Why a text is no id. Its `Display` is a whole sentence without control characters.
+/// Why a text is not a valid id. `Display` writes a sentence without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidId {
+    /// It has no characters.
     Empty,
-    TooLong { bytes: usize },
-    NotPrintableAscii { text: String },
-    OuterSpace { text: String },
+    /// It is longer than [`MAX_ID_BYTES`].
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It has a character that is not printable ASCII.
+    NotPrintableAscii {
+        /// The id, sanitized.
+        text: String,
+    },
+    /// It begins or ends with a space.
+    OuterSpace {
+        /// The id, sanitized.
+        text: String,
+    },
 }
 
 impl fmt::Display for InvalidId {
@@ -24,7 +37,7 @@ impl fmt::Display for InvalidId {
             Self::Empty => write!(f, "the id is empty; give 1 to {MAX_ID_BYTES} printable ASCII characters"),
             Self::TooLong { bytes } => write!(f, "the id has {bytes} bytes; at most {MAX_ID_BYTES} are allowed"),
             Self::NotPrintableAscii { text } => {
-                write!(f, "the id '{text}' holds a character that is not printable ASCII")
+                write!(f, "the id '{text}' has a character that is not printable ASCII")
             }
             Self::OuterSpace { text } => write!(f, "the id '{text}' begins or ends with a space"),
         }
@@ -33,7 +46,7 @@ impl fmt::Display for InvalidId {
 
 impl std::error::Error for InvalidId {}
 
-/// Ids are compared byte by byte; they are never a path, a format string, SQL or shell text.
+/// Ids are compared byte by byte, and are never used as a path, a format string, SQL or shell text.
 fn check(text: &str) -> Result<(), InvalidId> {
     let shown = || sanitize(text, MAX_ID_BYTES);
     if text.is_empty() {
@@ -57,6 +70,8 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
+            /// Validates an id.
+            ///
             /// # Errors
             /// [`InvalidId`] unless the text is 1 to 128 bytes of printable ASCII without outer spaces.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
@@ -65,6 +80,7 @@ macro_rules! id {
                 Ok(Self(text))
             }
 
+            /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -102,31 +118,34 @@ macro_rules! id {
 }
 
 id!(
-    /// The id that a customer's order carries. The same id is the same order, whoever sends it and however often.
+    /// The id of a customer's order. The same id is the same order, regardless of sender and number of starts.
     OrderId
 );
 id!(
-    /// A product's id.
+    /// The id of a product.
     ProductId
 );
 
-/// What makes an effect happen once: `order:<OrderID>` or `supplier:<OrderID>`. Never made of an attempt or a run id,
-/// which differ between the very repetitions that it must recognise.
+/// The key under which the ledger records an effect: `order:<OrderID>` or `supplier:<OrderID>`. It has no attempt number
+/// and no run id, because these differ between the repetitions that it must recognise.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// The key of an order's own effect.
     #[must_use]
     pub fn order(order: &OrderId) -> Self {
         Self(format!("order:{order}"))
     }
 
+    /// The key of the supplier order on behalf of an order.
     #[must_use]
     pub fn supplier(order: &OrderId) -> Self {
         Self(format!("supplier:{order}"))
     }
 
+    /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Orders and supplier orders, the rules that they must meet, and the numbers of the demo.
+//! Orders and supplier orders, the reasons to reject them, and the numbers of the demo.
 
 use std::fmt;
 
@@ -6,49 +6,57 @@ use serde::{Deserialize, Serialize};
 
 use super::{Activity, IdempotencyKey, OrderId, Payload, ProductId};
 
-/// Units in stock. Signed: without a guard the stock can go below zero, and the audience must see it.
+/// Units in stock. Signed: without a guard the stock can go below zero, and the screen shows that.
 pub type Stock = i64;
 
-/// The most units that one order may ask for: the largest that every client can send, also one whose numbers have
-/// 32 bits. No order can bring the stock near the end of its 64 bits.
+/// Maximum number of units of an order. Clients with 32-bit numbers can send it, and no order can overflow the stock.
 pub const MAX_QUANTITY: i64 = (1 << 31) - 1;
 
-/// What a quantity must be, for every message about one that is not.
+/// Description of a valid quantity, for every message about an invalid one.
 #[must_use]
 pub fn expected_quantity() -> String {
     format!("a whole number from 1 to {MAX_QUANTITY}")
 }
 
-/// A supplier order is made when the stock is below this.
+/// Number of units in stock below which a supplier order is made.
 pub const REORDER_BELOW: Stock = 2;
 
-/// What the workflow asks of the supplier.
+/// Number of units of a supplier order.
 pub const SUPPLIER_QUANTITY: i64 = 1000;
 
-/// A customer's order. The quantity is as it came: [`super::Inventory::decide`] judges it.
+/// A customer's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
+    /// Its id.
     pub id: OrderId,
+    /// The ordered product.
     pub product: ProductId,
+    /// Number of units as received; [`super::Inventory::decide`] validates it.
     pub quantity: i64,
 }
 
-/// "If the stock is low, credit this much", on behalf of an order.
+/// A request to add units if the stock is low, on behalf of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupplierOrder {
+    /// The order that it belongs to.
     pub order: OrderId,
+    /// The product.
     pub product: ProductId,
+    /// Number of units to add.
     pub quantity: i64,
 }
 
-/// What an activity wants to do to the stock.
+/// The change of the stock that an activity asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// Take units out.
     Order(Order),
+    /// Add units if the stock is low.
     Supplier(SupplierOrder),
 }
 
 impl Effect {
+    /// The key under which the ledger records it.
     #[must_use]
     pub fn key(&self) -> IdempotencyKey {
         match self {
@@ -66,6 +74,7 @@ impl Effect {
         }
     }
 
+    /// The order that it belongs to.
     #[must_use]
     pub fn order_id(&self) -> &OrderId {
         match self {
@@ -74,6 +83,7 @@ impl Effect {
         }
     }
 
+    /// The product.
     #[must_use]
     pub fn product(&self) -> &ProductId {
         match self {
@@ -82,6 +92,7 @@ impl Effect {
         }
     }
 
+    /// Number of units, not validated.
     #[must_use]
     pub const fn quantity(&self) -> i64 {
         match self {
@@ -97,14 +108,34 @@ impl Effect {
     }
 }
 
-/// Why the rules do not allow an effect. Trying again changes nothing.
+/// Why the rules do not allow an effect. A retry cannot succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason")]
 pub enum Rejection {
-    InvalidOrder { message: String },
-    InvalidQuantity { quantity: i64 },
-    UnknownProduct { product: String, known: ProductId },
-    InsufficientStock { quantity: i64, stock: Stock },
+    /// The order cannot be read.
+    InvalidOrder {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The quantity is not from 1 to [`MAX_QUANTITY`].
+    InvalidQuantity {
+        /// The ordered quantity.
+        quantity: i64,
+    },
+    /// The inventory does not have the product.
+    UnknownProduct {
+        /// The ordered product.
+        product: String,
+        /// The inventory's product.
+        known: ProductId,
+    },
+    /// The order is larger than the stock.
+    InsufficientStock {
+        /// The ordered quantity.
+        quantity: i64,
+        /// Units in stock.
+        stock: Stock,
+    },
 }
 
 impl Rejection {
@@ -118,7 +149,7 @@ impl Rejection {
     pub const TYPE_NAMES: [&'static str; 4] =
         [Self::INVALID_ORDER, Self::INVALID_QUANTITY, Self::UNKNOWN_PRODUCT, Self::INSUFFICIENT_STOCK];
 
-    /// The application failure's type, stable for clients that match on it.
+    /// The type of the application failure. Stable, because clients match on it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -138,7 +169,7 @@ impl fmt::Display for Rejection {
                 write!(f, "the order is malformed: Quantity: expected {}, found {quantity}", expected_quantity())
             }
             Self::UnknownProduct { product, known } => {
-                write!(f, "product {product} is not in the inventory, which holds {known}")
+                write!(f, "product {product} is not in the inventory, which has {known}")
             }
             Self::InsufficientStock { quantity, stock } => {
                 write!(f, "{quantity} units were ordered, but only {stock} are in stock")

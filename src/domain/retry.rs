@@ -1,14 +1,17 @@
-//! How long Temporal waits between attempts, so that the screen can count down before the server says so.
+//! The waits of Temporal's retry policy, so that the screen can count down before the server reports the next attempt.
 
 use serde::{Deserialize, Serialize};
 
 /// The retry policy that orders are started with, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryWaits {
+    /// Wait after the first attempt.
     pub initial: u64,
+    /// Factor between two waits; not a time.
     pub coefficient: u64,
+    /// Longest wait.
     pub maximum: u64,
-    /// After this an attempt without an answer is given up.
+    /// Timeout of an attempt.
     pub start_to_close: u64,
 }
 
@@ -19,24 +22,25 @@ impl Default for RetryWaits {
 }
 
 impl RetryWaits {
-    /// The longest wait and timeout, in milliseconds: an hour.
-    pub const LONGEST: u64 = 3_600_000;
-    pub const LARGEST_COEFFICIENT: u64 = 100;
+    /// Maximum of a wait and of the timeout, in milliseconds: an hour.
+    pub const MAX_MILLIS: u64 = 3_600_000;
+    /// Maximum of the coefficient.
+    pub const MAX_COEFFICIENT: u64 = 100;
 
-    /// The same within what Temporal and a room can bear: nothing is 0, nothing above its bound, and the first wait not
-    /// longer than the longest.
+    /// Returns the policy within its bounds: nothing is 0, nothing is above its maximum, and the first wait is not longer
+    /// than the longest.
     #[must_use]
     pub fn within_bounds(self) -> Self {
-        let maximum = self.maximum.clamp(1, Self::LONGEST);
+        let maximum = self.maximum.clamp(1, Self::MAX_MILLIS);
         Self {
             initial: self.initial.clamp(1, maximum),
-            coefficient: self.coefficient.clamp(1, Self::LARGEST_COEFFICIENT),
+            coefficient: self.coefficient.clamp(1, Self::MAX_COEFFICIENT),
             maximum,
-            start_to_close: self.start_to_close.clamp(1, Self::LONGEST),
+            start_to_close: self.start_to_close.clamp(1, Self::MAX_MILLIS),
         }
     }
 
-    /// The wait after attempt `number`, which counts from 1.
+    /// Wait after attempt `number`, from 1, in milliseconds.
     #[must_use]
     pub const fn after(&self, number: u32) -> u64 {
         let factor = self.coefficient.saturating_pow(number.saturating_sub(1));

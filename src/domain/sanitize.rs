@@ -1,7 +1,7 @@
-//! The one door for text from other programs on its way to a screen, a log line or a message.
+//! Sanitizing of text from other programs. Every such text passes here before a screen, a log or a message shows it.
 
-/// Makes text harmless: printable ASCII and ordinary letters stay, every control, bidirectional or invisible
-/// character becomes `\u{..}`, line ends become a space, and what exceeds `limit` characters is cut with `...`.
+/// Returns harmless text: printable ASCII and ordinary letters stay, every control, bidirectional or invisible character
+/// becomes `\u{..}`, line ends become spaces, and text after `limit` characters becomes `...`.
 #[must_use]
 pub fn sanitize(text: &str, limit: usize) -> String {
     let mut safe = String::with_capacity(text.len().min(limit));

@@ -1,4 +1,4 @@
-//! Reads the acts of a scenario's file, one after the other: an act may name orders of the acts before it only.
+//! Reads the acts of a scenario's file in order. An act may refer only to orders of the acts before it.
 
 use std::collections::HashSet;
 
@@ -13,16 +13,16 @@ use crate::{
     toml_table::{Quoted, Table},
 };
 
-/// The most orders that one act may send.
-const MOST_COPIES: std::ops::RangeInclusive<i64> = 1..=super::MOST_COPIES as i64;
+/// Number of orders that one act can send.
+const COPIES: std::ops::RangeInclusive<i64> = 1..=super::MAX_COPIES as i64;
 const DEFAULT_PRODUCT: &str = "123456";
 
-/// The acts that are read.
+/// The acts that were read.
 #[derive(Debug)]
 pub(super) struct Acts {
     pub done: Vec<Act>,
     orders: HashSet<OrderId>,
-    /// Where the fault plan stands that holds for acts without one.
+    /// Offset of the scenario's fault plan, for acts without one.
     faults: Option<usize>,
 }
 
@@ -95,7 +95,7 @@ impl Acts {
     fn placing(&self, table: Table<'_>, order: &Quoted<'_>, places: &mut Places) -> Result<Placing, SourceError> {
         let act = self.done.len();
         let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
-        let copies = table.number("copies", MOST_COPIES)?.map_or(1, |copies| copies.value);
+        let copies = table.number("copies", COPIES)?.map_or(1, |copies| copies.value);
         let outcomes = OrderOutcome::ALL.map(|outcome| (outcome.name(), outcome));
         let outcome = table.word("outcome", &outcomes)?;
         let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);

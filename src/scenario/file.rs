@@ -1,8 +1,9 @@
-//! The TOML form of a scenario. What has a default may be left out; `outcome` and `attempts` are not checked then.
+//! The TOML form of a scenario. Keys with a default are optional. An `outcome` or `attempts` that is left out is not
+//! checked.
 //!
 //! ~~~toml
 //! title = "..."            # one line
-//! why = "..."              # what it shows, in a sentence
+//! why = "..."              # a sentence about what it shows
 //! guard = "ledger"         # the default; or last-order, off
 //! faults = "none"          # the default; or another preset, or a plan
 //! seed = 42                # the default
@@ -18,7 +19,7 @@
 //! after = "ended"          # default: at once; or committed ORDER, failed ORDER, server down, server up
 //! order = "A12"
 //! product = "123456"       # the default
-//! quantity = 999           # any number: the rules judge it
+//! quantity = 999           # any whole number, valid or not
 //! copies = 1               # the default, to 500; they are named ORDER-1, ORDER-2 and so on
 //! workflow = "own"         # the default, order-ORDER; or new
 //! guard = "off"            # instead of the scenario's, as faults
@@ -33,7 +34,7 @@
 //! verdict = "right"        # or wrong
 //! attempts = { update = 2, supplier = 1 } # of all orders together
 //! deaths = 0               # workers that die by a fault
-//! late = 0                 # attempts that wake up after Temporal has given them up
+//! late = 0                 # attempts that continue after their timeout
 //! ~~~
 
 use super::{
@@ -50,14 +51,14 @@ use crate::{
     toml_table::{Document, Table},
 };
 
-/// The largest seed: Temporal's Web UI shows it exactly.
-const MOST_SEED: i64 = (1 << 53) - 1;
+/// Largest seed: Temporal's Web UI shows it exactly.
+const MAX_SEED: i64 = (1 << 53) - 1;
 const DEFAULT_SEED: Seed = 42;
-/// The longest time that a file may name, in seconds: an hour.
-const MOST_SECONDS: i64 = 3_600;
-const DEFAULT_SECONDS: i64 = 60;
-const LONGEST_WAIT: i64 = RetryWaits::LONGEST.cast_signed();
-const LARGEST_COEFFICIENT: i64 = RetryWaits::LARGEST_COEFFICIENT.cast_signed();
+/// Maximum time limit, in seconds: an hour.
+const MAX_LIMIT_SECONDS: i64 = 3_600;
+const DEFAULT_LIMIT_SECONDS: i64 = 60;
+const MAX_WAIT_MILLIS: i64 = RetryWaits::MAX_MILLIS.cast_signed();
+const MAX_COEFFICIENT: i64 = RetryWaits::MAX_COEFFICIENT.cast_signed();
 
 /// Reads a scenario. `file` names it in errors; `name` is its own.
 ///
@@ -83,7 +84,7 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
     predict::check(scenario).map_err(|contradiction| contradiction.problem)
 }
 
-/// Reads a scenario without asking whether it can come true.
+/// Reads a scenario without checking whether its expectations can come true.
 pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places), SourceError> {
     let document = Document::parse(source)?;
     let mut places = Places::new();
@@ -93,8 +94,8 @@ pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places),
 
 fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario, SourceError> {
     root.allow(&["title", "why", "guard", "faults", "seed", "limit_seconds", "retry", "acts", "expect"])?;
-    let seed = root.number("seed", 0..=MOST_SEED)?;
-    let limit = root.number("limit_seconds", 1..=MOST_SECONDS)?;
+    let seed = root.number("seed", 0..=MAX_SEED)?;
+    let limit = root.number("limit_seconds", 1..=MAX_LIMIT_SECONDS)?;
     let (title, why) = (root.line("title")?, root.line("why")?);
     let (guard, faults) = (guard(root)?.unwrap_or_default(), faults(root)?.unwrap_or_default());
     let retry = root.table("retry", "[retry]")?.map(retry).transpose()?.unwrap_or_default();
@@ -106,7 +107,7 @@ fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario
         faults,
         seed: seed.map_or(DEFAULT_SEED, |seed| seed.value.unsigned_abs()),
         retry,
-        limit: limit.map_or(DEFAULT_SECONDS, |limit| limit.value).unsigned_abs() * 1_000,
+        limit: limit.map_or(DEFAULT_LIMIT_SECONDS, |limit| limit.value).unsigned_abs() * 1_000,
         acts: acts(root, places)?,
         expect: expectation(root, places)?,
     })
@@ -116,7 +117,7 @@ fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {
     let tables = root.required("acts", root.tables("acts", "the act")?)?;
     if tables.is_empty() {
         let at = root.key("acts").unwrap_or_default();
-        return Err(root.source.wrong(at, "acts must hold at least one act"));
+        return Err(root.source.wrong(at, "acts needs at least one act"));
     }
     let mut acts = Acts::new(root.text("faults")?.map(|plan| plan.span.start));
     for table in tables {
@@ -136,17 +137,17 @@ pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, SourceError> {
         let number = table.number(key, 1..=most)?;
         Ok(number.map_or(default, |number| number.value.unsigned_abs()))
     };
-    let millis = |key, default| number(key, LONGEST_WAIT, default);
+    let millis = |key, default| number(key, MAX_WAIT_MILLIS, default);
     let retry = RetryWaits {
         initial: millis("initial_ms", default.initial)?,
-        coefficient: number("coefficient", LARGEST_COEFFICIENT, default.coefficient)?,
+        coefficient: number("coefficient", MAX_COEFFICIENT, default.coefficient)?,
         maximum: millis("maximum_ms", default.maximum)?,
         start_to_close: millis("start_to_close_ms", default.start_to_close)?,
     };
     if retry.initial > retry.maximum {
         let problem = format!(
-            "the first wait, initial_ms = {}, is longer than the longest, maximum_ms = {}; lengthen maximum_ms or \
-             shorten initial_ms",
+            "the first wait, initial_ms = {}, is longer than the longest, maximum_ms = {}; increase maximum_ms or \
+             reduce initial_ms",
             retry.initial, retry.maximum
         );
         return Err(table
@@ -165,9 +166,9 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Sour
     let verdict = table.required("verdict", table.word("verdict", &verdicts)?)?;
     places.insert(Field::Stock, stock.at);
     places.insert(Field::Verdict, verdict.at);
-    let mut count = |key, about| -> Result<Option<u32>, SourceError> {
+    let mut count = |key, field| -> Result<Option<u32>, SourceError> {
         let Some(count) = table.count(key)? else { return Ok(None) };
-        places.insert(about, count.at);
+        places.insert(field, count.at);
         Ok(Some(count.value))
     };
     let (deaths, late) = (count("deaths", Field::Deaths)?, count("late", Field::Late)?);

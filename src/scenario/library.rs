@@ -5,7 +5,7 @@ use crate::source_text::SourceError;
 
 macro_rules! built_in {
     ($($name:literal),+ $(,)?) => {
-        /// Name and text of each, in the order in which they are listed and played.
+        /// Name and text of each built-in scenario, in the order in which they are listed and run.
         pub const BUILT_IN: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../assets/scenarios/", $name, ".toml")))),+];
     };
@@ -34,35 +34,37 @@ built_in!(
     "a-b-a-last-order",
 );
 
-/// How alike two names must be, from 0 to 1, where one is taken for a slip of the other.
-const ALIKE: f64 = 0.8;
+/// Minimum similarity, from 0 to 1, of a name that is suggested.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// How many names are proposed at most.
-const PROPOSED: usize = 3;
+/// Maximum number of names that are suggested.
+const MAX_SUGGESTIONS: usize = 3;
 
-/// A name that no scenario has.
+/// The error for a name that no built-in scenario has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no scenario {}; {nearest}", crate::error_text::quoted(.name))]
 pub struct UnknownScenario {
+    /// The name.
     pub name: String,
-    /// The nearest names and where all are listed, as a sentence.
+    /// The most similar names, and the command that lists all.
     pub nearest: String,
 }
 
-/// Why a name gives no scenario.
+/// Why a built-in scenario cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoScenario {
+    /// No built-in scenario has the name.
     #[error(transparent)]
     Unknown(#[from] UnknownScenario),
-    /// The compiled-in text is wrong, which the tests rule out.
+    /// The built-in text is wrong, which a test rules out.
     #[error(transparent)]
     Unreadable(#[from] SourceError),
 }
 
-/// The compiled-in scenario of that name.
+/// Loads the built-in scenario with this name.
 ///
 /// # Errors
-/// [`NoScenario`]; with the nearest names where no scenario has this one.
+/// [`NoScenario::Unknown`] with the most similar names if there is no such scenario.
 pub fn built_in(name: &str) -> Result<Scenario, NoScenario> {
     match BUILT_IN.iter().find(|(known, _)| *known == name) {
         Some((name, text)) => Ok(parse(name, &format!("{name}.toml"), text)?),
@@ -70,7 +72,7 @@ pub fn built_in(name: &str) -> Result<Scenario, NoScenario> {
     }
 }
 
-/// The names that are most like `name`, as a sentence.
+/// A sentence with the names most similar to `name`.
 fn nearest(name: &str) -> String {
     let name = name.to_lowercase();
     let likeness = |known: &str| {
@@ -78,9 +80,9 @@ fn nearest(name: &str) -> String {
         if part { 1.0 } else { strsim::jaro_winkler(&name, known) }
     };
     let mut alike: Vec<_> = BUILT_IN.iter().map(|(known, _)| (likeness(known), *known)).collect();
-    alike.retain(|(likeness, _)| *likeness >= ALIKE);
+    alike.retain(|(likeness, _)| *likeness >= MIN_SIMILARITY);
     alike.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let names: Vec<_> = alike.into_iter().take(PROPOSED).map(|(_, known)| known).collect();
+    let names: Vec<_> = alike.into_iter().take(MAX_SUGGESTIONS).map(|(_, known)| known).collect();
     let proposal = match names.as_slice() {
         [] => String::new(),
         [one] => format!("the nearest is {one}; "),
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_nearest() {
+    fn an_unknown_name_is_reported_with_the_nearest() {
         for (name, expected) in [
             ("zombi", "there is no scenario \"zombi\"; the nearest is zombie; all: idempotence demo --list"),
             ("crash", "there is no scenario \"crash\"; the nearest is crash-after-commit; all: "),

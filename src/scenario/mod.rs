@@ -1,5 +1,5 @@
-//! Scenarios: what is ordered when, what goes wrong on purpose, and what that must come to. Pure: a scenario is played by
-//! `app::scenario_run`, which knows neither files nor a clock either.
+//! Scenarios: orders with their times and faults, and the expected result. Pure: `app::scenario_run` runs a scenario, and
+//! uses neither files nor a clock.
 //!
 //! | file | role |
 //! | --- | --- |
@@ -31,29 +31,37 @@ pub(crate) use file::retry;
 pub use file::{check, parse};
 pub use library::{BUILT_IN, NoScenario, UnknownScenario, built_in};
 
+/// A scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// The name of its file without `.toml`.
     pub name: String,
-    /// What it is, in one line.
+    /// One line that names it for users.
     pub title: String,
-    /// What it shows, in a sentence.
+    /// A sentence about what it shows.
     pub why: String,
-    /// What holds for every order that brings nothing of its own.
+    /// The guard of orders that do not specify one.
     pub guard: Guard,
+    /// The fault plan of orders that do not specify one.
     pub faults: FaultPlan,
+    /// The seed of the faults.
     pub seed: Seed,
+    /// The retry policy of all orders.
     pub retry: RetryWaits,
-    /// After this it is given up, in milliseconds; counted from its first act.
+    /// Time limit in milliseconds, from the first act.
     pub limit: u64,
+    /// The acts in order.
     pub acts: Vec<Act>,
+    /// The expected result.
     pub expect: Expectation,
 }
 
-/// Something that is done as soon as its time has come; one after the other.
+/// An action and the event that triggers it. Acts are executed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
+    /// The event that it waits for.
     pub when: When,
+    /// The action.
     pub what: What,
 }
 
@@ -61,8 +69,9 @@ pub struct Act {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
+    /// No event: it follows at once.
     AtOnce,
-    /// Every order so far has ended.
+    /// All orders so far have ended.
     Ended,
     /// The effect of this order is in the journal.
     Committed(OrderId),
@@ -74,47 +83,55 @@ pub enum When {
     ServerUp,
 }
 
+/// The action of an act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
+    /// Send orders.
     Order(Placing),
-    /// SIGKILL; a new worker is started by `StartWorker`.
+    /// Kill the worker with SIGKILL. It is not started again by itself.
     KillWorker,
+    /// Start a worker.
     StartWorker,
-    /// SIGKILL to the embedded server.
+    /// Kill the embedded server with SIGKILL.
     KillServer,
+    /// Start the embedded server.
     StartServer,
 }
 
 impl What {
-    /// Whether it needs a server of the scenario's own.
+    /// Whether the scenario needs a server of its own for it.
     #[must_use]
     pub const fn is_about_the_server(&self) -> bool {
         matches!(self, Self::KillServer | Self::StartServer)
     }
 }
 
-/// One or more orders that are sent at once.
+/// One order, or several copies of it that are sent at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placing {
-    /// With more than one copy, the ids are this and `-1`, `-2`, and so on.
+    /// The order id. With more than one copy, `-1`, `-2` and so on follow it.
     pub order: OrderId,
+    /// Number of copies, at most [`MAX_COPIES`].
     pub copies: u32,
+    /// The ordered product.
     pub product: ProductId,
+    /// The ordered quantity, valid or not.
     pub quantity: i64,
-    /// A workflow id of its own instead of the order's: only the key can tell that the order is known.
+    /// Uses a new workflow id instead of the order's, so that only the key can recognise a repetition.
     pub new_workflow: bool,
-    /// Instead of the scenario's.
+    /// The guard, if it differs from the scenario's.
     pub guard: Option<Guard>,
+    /// The fault plan, if it differs from the scenario's.
     pub faults: Option<FaultPlan>,
-    /// What it must come to; `None`: not said.
+    /// The expected outcome; `None` if it is not checked.
     pub outcome: Option<OrderOutcome>,
-    /// How many attempts each copy must take, in the order of [`Activity::ALL`]; `None`: not said.
+    /// Expected number of attempts of each copy, in the order of [`Activity::ALL`]; `None` if it is not checked.
     pub attempts: [Option<u32>; Activity::ALL.len()],
 }
 
 impl Placing {
-    /// The ids of the copies.
+    /// The order ids of the copies.
     pub fn ids(&self) -> impl Iterator<Item = OrderId> + '_ {
         (1..=self.copies).filter_map(|copy| self.id(copy).ok())
     }
@@ -137,36 +154,37 @@ impl Placing {
     }
 }
 
-/// What all of it must come to, on a database that begins with the seed's starting document.
+/// The expected result, on a database that begins with the original's starting document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// `None`: not known, because somebody plays it under another guard.
+    /// The stock at the end; `None` if a user runs the scenario with another guard.
     pub stock: Option<Stock>,
+    /// The verdict of the audit.
     pub verdict: Verdict,
-    /// Attempts of all orders together, in the order of [`Activity::ALL`]; `None`: not said.
+    /// Attempts of all orders together, in the order of [`Activity::ALL`]; `None` if they are not checked.
     pub attempts: [Option<u32>; Activity::ALL.len()],
-    /// Worker processes that die without being asked to.
+    /// Number of worker processes that die by a fault; `None` if it is not checked.
     pub deaths: Option<u32>,
-    /// Attempts that wake up after Temporal has given them up.
+    /// Number of attempts that continue after their timeout; `None` if it is not checked.
     pub late: Option<u32>,
 }
 
-/// The most copies of an order.
-pub const MOST_COPIES: u32 = 500;
+/// Maximum number of copies of an order.
+pub const MAX_COPIES: u32 = 500;
 
-/// The longest text that is shown of a scenario.
-const LONGEST: usize = 400;
+/// Maximum number of characters of a scenario's texts that are shown.
+const MAX_TEXT_CHARS: usize = 400;
 
 impl Scenario {
-    /// The same with nothing in it that its file could not have: for one that comes from a recording.
+    /// Returns the scenario within the limits of a scenario file, for one that comes from a recording.
     #[must_use]
     pub fn cleaned(mut self) -> Self {
         for act in &mut self.acts {
             if let What::Order(placing) = &mut act.what {
-                placing.copies = placing.copies.min(MOST_COPIES);
+                placing.copies = placing.copies.min(MAX_COPIES);
             }
         }
-        let clean = |text: String| sanitize(&text, LONGEST);
+        let clean = |text: String| sanitize(&text, MAX_TEXT_CHARS);
         Self {
             name: clean(self.name),
             title: clean(self.title),
@@ -176,13 +194,13 @@ impl Scenario {
         }
     }
 
-    /// Whether it kills or starts the server, and so needs one of its own.
+    /// Whether it kills or starts the server, and so needs a server of its own.
     #[must_use]
     pub fn needs_own_server(&self) -> bool {
         self.acts.iter().any(|act| act.what.is_about_the_server())
     }
 
-    /// Whether anything is to go wrong on purpose.
+    /// Whether it has planned faults.
     #[must_use]
     pub fn has_faults(&self) -> bool {
         let own = |act: &Act| matches!(&act.what, What::Order(Placing { faults: Some(plan), .. }) if !plan.is_none());

@@ -1,4 +1,4 @@
-//! The form of a scenario's file: what every key means; `refusals` has what is refused, where and in which words.
+//! The form of a scenario's file: what every key means. `refusals` checks the place and the text of each refusal.
 
 mod refusals;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Every key that there is.
+/// Every key.
 const ALL: &str = r#"title = "t"
 why = "w"
 guard = "last-order"

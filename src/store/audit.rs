@@ -1,4 +1,4 @@
-//! The judge: what the stock should be by the journal's own account, and what was applied twice. Pure.
+//! Audit of a journal: which stock is right, and which effects were applied twice. Pure.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,18 @@ use sha2::{Digest, Sha256};
 use super::record::{Commit, Fact, Init, Record};
 use crate::domain::{IdempotencyKey, Inventory, Stock};
 
+/// Whether the stock is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
+    /// The stock is as expected, and no effect was applied twice.
     Right,
+    /// The stock is not as expected, or an effect was applied twice.
     Wrong,
 }
 
 impl Verdict {
+    /// The name in scenario files and `--json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,21 +29,28 @@ impl Verdict {
     }
 }
 
-/// The running account of a journal.
+/// The totals of a journal.
 ///
 /// `expected = initial - quantities of distinct orders + supplier credits, one per key + adjustments`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
+    /// Stock at the start.
     pub initial: Stock,
+    /// Stock if each effect was applied once.
     pub expected: Stock,
+    /// Stock now.
     pub actual: Stock,
+    /// Number of distinct orders that were applied.
     pub orders: u64,
+    /// Number of distinct supplier orders that added units.
     pub supplier_orders: u64,
+    /// Number of adopted changes of the document.
     pub adjustments: u64,
-    /// Keys whose effect changed the stock more than once, in the order in which it happened.
+    /// Keys whose effect changed the stock more than once, in the order of the second change.
     pub applied_twice: Vec<IdempotencyKey>,
+    /// Number of the last line.
     pub seq: u64,
-    /// By a digest of the key: about 35 bytes per effect with the table's free places.
+    /// Number of changes by digest of the key: about 35 bytes per effect with the table's free places.
     applied: HashMap<KeyDigest, u32>,
 }
 
@@ -52,13 +63,13 @@ fn digest(key: &IdempotencyKey) -> KeyDigest {
 }
 
 impl Audit {
-    /// The account of a database that holds `stock` and that nothing has happened to.
+    /// The audit of a database with `stock` units and no effects.
     #[must_use]
     pub fn beginning_with(stock: Stock) -> Self {
         Self { initial: stock, expected: stock, actual: stock, ..Self::default() }
     }
 
-    /// Takes the next record in.
+    /// Adds the next record.
     pub fn observe(&mut self, record: &Record) {
         self.seq = record.seq;
         match &record.fact {
@@ -87,11 +98,11 @@ impl Audit {
 
     fn begin(&mut self, init: &Init) {
         *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
-        // The order that a starting document names was applied before the journal began.
+        // The order in a starting document was applied before the journal began.
         self.applied.extend(Inventory::applied_before(&init.last_order).map(|key| (digest(&key), 1)));
     }
 
-    /// Whether it is the first effect of its key.
+    /// Adds an effect. Returns whether it is the first of its key.
     fn apply(&mut self, commit: &Commit) -> bool {
         self.actual = commit.receipt.stock;
         let times = self.applied.entry(digest(&commit.key)).or_insert(0);
@@ -106,18 +117,19 @@ impl Audit {
         false
     }
 
-    /// How often the effect of `key` was applied.
+    /// Number of times that the effect of `key` was applied.
     #[must_use]
     pub fn times_applied(&self, key: &IdempotencyKey) -> u32 {
         self.applied.get(&digest(key)).copied().unwrap_or(0)
     }
 
+    /// Whether the stock is right.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.expected == self.actual && self.applied_twice.is_empty() { Verdict::Right } else { Verdict::Wrong }
     }
 
-    /// The verdict as one sentence, with the remedy where it is wrong.
+    /// The verdict as a sentence, with a remedy if it is wrong.
     #[must_use]
     pub fn sentence(&self) -> String {
         let Self { expected, actual, .. } = self;
@@ -130,7 +142,7 @@ impl Audit {
             }
             (Verdict::Wrong, []) => {
                 format!(
-                    "stock {actual} is wrong: the journal's effects give {expected}. Start anew with: idempotence reset"
+                    "stock {actual} is wrong: the journal's effects result in {expected}. Start again with: idempotence reset"
                 )
             }
             (Verdict::Wrong, twice) => {
@@ -138,8 +150,8 @@ impl Audit {
                 let keys: Vec<_> = keys.iter().map(IdempotencyKey::as_str).collect();
                 let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
                 format!(
-                    "stock {actual} is wrong, {expected} would be right: applied twice: {}{more}. Orders under the \
-                     guard 'ledger' are applied once",
+                    "stock {actual} is wrong, {expected} would be right: applied twice: {}{more}. With guard \
+                     ledger this cannot happen",
                     keys.join(", ")
                 )
             }

@@ -1,4 +1,4 @@
-//! The document that people and other programs read: the seed's three fields first, in its order and form, then ours.
+//! The document that people and other programs read: the original's three fields in their order and form, then ours.
 
 use std::{fmt, marker::PhantomData};
 
@@ -13,17 +13,22 @@ use crate::{
     rounded::find_rounded,
 };
 
-/// The document that a new database starts from, byte for byte the seed's.
+/// The document of a new database, byte for byte the original's.
 pub const STARTING_DOCUMENT: &str = include_str!("../../assets/inventory.json");
 
+/// The content of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
+    /// The id of the last order; "000" before the first.
     #[serde(rename = "orderID")]
     pub last_order: String,
+    /// The only product.
     #[serde(rename = "productID")]
     pub product: ProductId,
+    /// Units in stock.
     #[serde(rename = "inStock", deserialize_with = "whole")]
     pub stock: Stock,
+    /// Retries so far; `None` in a starting document.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retries: Option<Retries>,
     /// The journal line that the document shows; `None` in a starting document, and in one that another program wrote.
@@ -34,26 +39,28 @@ pub struct Document {
 /// Retries per activity: the sum over its executions of (attempts - 1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
+    /// Of the update of the inventory.
     #[serde(rename = "UpdateInventoryActivity", deserialize_with = "whole")]
     pub update_inventory: u64,
+    /// Of the supplier order.
     #[serde(rename = "SupplierOrderActivity", deserialize_with = "whole")]
     pub supplier_order: u64,
 }
 
-/// The largest document that is read. Ours has about 200 bytes.
+/// Maximum size of a document that is read, in bytes. Ours has about 200.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
-/// Characters of a wrong number that a message shows.
+/// Number of characters of a wrong number that a message shows.
 const MAX_NUMBER_CHARS: usize = 40;
 
-/// Why a file is no document.
+/// Why a file is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not an inventory document: {0}")]
 pub struct DocumentError(String);
 
 impl Document {
-    /// What `inventory` looks like after journal line `seq`. After the first line it is a starting document: the
-    /// seed's three fields and nothing else.
+    /// The document of `inventory` after journal line `seq`. After the first line it is a starting document, with the
+    /// original's three fields only.
     #[must_use]
     pub fn of(inventory: &Inventory, seq: u64) -> Self {
         let retries = Retries {
@@ -70,10 +77,10 @@ impl Document {
         }
     }
 
-    /// The bytes on disk: indented by four spaces, with a line feed at the end.
+    /// Writes the bytes of the file: indented by four spaces, with a line feed at the end.
     ///
     /// # Errors
-    /// None that can happen: the type has only keys and values that JSON knows.
+    /// Never: all keys and values of this type exist in JSON.
     pub fn render(&self) -> serde_json::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(256);
         self.serialize(&mut Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    ")))?;
@@ -81,8 +88,7 @@ impl Document {
         Ok(bytes)
     }
 
-    /// Reads a document, ours or one that another program wrote: with a byte order mark, with `774.0` for 774, with
-    /// fields that we do not know.
+    /// Reads a document of this or another program. It may have a byte order mark, `774.0` for 774, and other fields.
     ///
     /// # Errors
     /// [`DocumentError`] if it is not a JSON object with the original's three fields.
@@ -104,8 +110,8 @@ impl Document {
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The encoding of a text that is not UTF-8, by its byte order mark, or by the zero bytes around its first character,
-/// which is ASCII in JSON (RFC 4627, section 3).
+/// Returns the encoding of a text that is not UTF-8, by its byte order mark, or by the zero bytes around its first
+/// character, which is ASCII in JSON (RFC 4627, section 3).
 const fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, 1..=0x7f, ..] | [1..=0x7f, 0, 0, 0, ..] => {
@@ -145,7 +151,7 @@ impl<N: TryFrom<i64> + TryFrom<u64>> Visitor<'_> for WholeNumber<N> {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<N, E> {
-        /// From here on, different whole numbers are the same float.
+        /// From this number on, a float cannot represent every whole number.
         const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
         if number.fract() == 0.0 && number.abs() < FIRST_INEXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
@@ -160,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_starting_document_is_the_seeds_and_renders_to_itself() {
+    fn the_starting_document_is_the_originals_and_renders_to_itself() {
         let document = Document::parse(STARTING_DOCUMENT.as_bytes()).unwrap();
         assert_eq!((document.last_order.as_str(), document.stock, document.seq), ("000", 1000, None));
         assert_eq!(document.render().unwrap(), STARTING_DOCUMENT.as_bytes());
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn our_fields_come_after_the_seeds() {
+    fn our_fields_come_after_the_originals() {
         let mut document = Document::parse(STARTING_DOCUMENT.as_bytes()).unwrap();
         document.retries = Some(Retries { update_inventory: 3, supplier_order: 1 });
         document.seq = Some(17);

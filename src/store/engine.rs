@@ -1,7 +1,6 @@
-//! The commit protocol on one storage: lock, catch up, look up, validate, append, sync, publish, unlock. The caller
-//! acknowledges. One engine per process; it does not know threads.
+//! The commit protocol: lock, catch up, look up, validate, append, sync, publish, unlock. The caller acknowledges.
 //!
-//! Opening, and what happens to a document that somebody else changed, is in `recovery`.
+//! One engine per process, used by one thread. `recovery` opens a database and compares its document with its journal.
 
 use std::time::Duration;
 
@@ -16,39 +15,48 @@ use super::{
     storage::{FileId, Part, Stamp, Storage},
 };
 
-/// How long a process waits for the lock before it answers `Busy`.
+/// How long a process waits for the lock before it returns `Busy`.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// What a caller asks the store to do.
+/// A request to the store.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// Apply an effect under a guard, on behalf of an attempt.
-    Commit { effect: Effect, guard: Guard, origin: Origin },
-    /// Write down what happened in an attempt.
+    /// Apply an effect.
+    Commit {
+        /// The effect.
+        effect: Effect,
+        /// The guard that recognises a repetition.
+        guard: Guard,
+        /// The attempt that asks.
+        origin: Origin,
+    },
+    /// Record an event of an attempt.
     Attempt(AttemptEvent),
-    /// Write down an order that is so malformed that it cannot be an effect.
+    /// Record an order that is too malformed to be an effect.
     Refuse(Refused),
 }
 
-/// The answer to a request that was not refused.
+/// The result of an effect that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
+    /// Whether it was applied or recognised.
     pub outcome: Outcome,
+    /// The recorded result.
     pub receipt: Receipt,
-    /// The very workflow run that asks had made the effect: its retry, not another order.
+    /// Whether the workflow run that asks made the effect itself. Then a repetition is its retry, not another start.
     pub same_run: bool,
 }
 
-/// When the document is to show a commit.
+/// When the document shows a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publication {
     /// Before the commit returns.
     Now,
-    /// With a later commit, which may be one of no requests: for effects that come faster than anybody reads.
+    /// With a later commit, even one without requests. For effects that come faster than the document is read.
     Later,
 }
 
-/// What one request came to. `None` for a note, which has no receipt.
+/// Result of one request. `None` for a note, which has no receipt.
 pub type Answer = Result<Option<Committed>, StoreError>;
 
 /// The store of one process.
@@ -57,17 +65,17 @@ pub struct Engine<M> {
     pub(super) storage: M,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) reorder_below: i64,
-    /// `None`: what is in memory may differ from the journal, so it is read again.
+    /// `None` if memory may differ from the journal, which is then read again.
     pub(super) loaded: Option<Loaded>,
-    /// Memory is ahead of the journal: lines were taken in that are not written.
+    /// Memory is ahead of the journal: it has lines that are not written yet.
     unwritten: bool,
     /// The document as this process last left it.
     pub(super) published: Option<(u64, Stamp)>,
-    /// The last complete line that this process has read or written. The same file must not end before it.
+    /// The last complete line that this process has read or written. The same file must never end before it.
     pub(super) seen: Option<(FileId, Position)>,
     /// The journal that `published` belongs to.
     pub(super) published_of: Option<FileId>,
-    /// A sync of this journal failed in this process, whether or not the others could be told.
+    /// The journal whose sync failed in this process, and the error. The marker for other processes may be missing.
     pub(super) poisoned: Option<(FileId, String)>,
 }
 
@@ -77,15 +85,16 @@ impl<M: Storage> Engine<M> {
         Self { storage, clock, reorder_below, loaded, unwritten: false, published, published_of: None, seen, poisoned }
     }
 
-    /// Opens the database, makes it where there is none, repairs a torn end, and publishes the document.
+    /// Opens the database, creates it if there is none, repairs a torn end, and publishes the document.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is changed where the files are damaged.
+    /// If the lock is taken, a file cannot be used or is damaged, or the database is poisoned. Damaged files are not
+    /// changed.
     pub fn open(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
         Self::open_observed(storage, clock, reorder_below, &|_| {})
     }
 
-    /// As [`Self::open`]; `seen` is called as a long journal is read.
+    /// Like [`Self::open`]; calls `seen` while it reads a long journal.
     ///
     /// # Errors
     /// Those of [`Self::open`].
@@ -104,16 +113,16 @@ impl<M: Storage> Engine<M> {
         Ok(engine)
     }
 
-    /// Commits requests together, in order, with one sync. When it returns, what the answers say is durable, and the
-    /// document shows it unless its publication is put off.
+    /// Commits requests together, in order, with one sync. When it returns, the answers are durable, and the document shows
+    /// them unless its publication is postponed.
     ///
     /// # Errors
-    /// [`StoreError`] for the batch as a whole: nothing of it may be acknowledged, and a repetition converges.
+    /// If the batch as a whole fails: nothing of it may be acknowledged, and a repetition is safe.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         self.read_ahead(&|_| {}).map_err(StoreError::before_writing)?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
         if std::mem::take(&mut self.unwritten) {
-            // The journal decides, at the next commit. A failed publication has changed nothing that is in memory.
+            // The next commit reads the journal again. After a failed publication, memory is still right.
             self.loaded = None;
         }
         result
@@ -127,7 +136,7 @@ impl<M: Storage> Engine<M> {
         let path = self.storage.lock_path().to_owned();
         match self.storage.lock(LOCK_WAIT) {
             Ok(true) => {}
-            Ok(false) => return Err(StoreError::Busy { path, waited_ms: LOCK_WAIT.as_millis() }),
+            Ok(false) => return Err(StoreError::Busy { path, waited: LOCK_WAIT }),
             Err(source) => return Err(failed("lock", &path, source).before_writing()),
         }
         let result = action(self);
@@ -141,8 +150,8 @@ impl<M: Storage> Engine<M> {
         self.published.map(|(seq, _)| seq)
     }
 
-    /// Whether the document is behind what this process has committed. After a failure the journal is read anew first,
-    /// at the next request.
+    /// Whether the document is older than what this process has committed. After a failure, the next request reads the
+    /// journal again first.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.loaded.as_ref().is_some_and(|loaded| Some(loaded.document_seq) != self.published_seq())
@@ -167,7 +176,7 @@ impl<M: Storage> Engine<M> {
         Ok(answers)
     }
 
-    /// Decides one request against the state that the requests before it left, and adds its line.
+    /// Decides one request on the state after the requests before it, and adds its line.
     fn decide(&mut self, request: &Request, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
         match request {
             Request::Attempt(event) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
@@ -200,7 +209,7 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    /// Gives a fact its number and time, takes it in, and adds its line to what will be written.
+    /// Numbers and applies a fact, and adds its line to `lines`.
     pub(super) fn add(&mut self, fact: Fact, lines: &mut Vec<u8>) -> Result<(), StoreError> {
         let at = (self.clock)();
         let path = self.storage.journal_path().to_owned();
@@ -231,23 +240,23 @@ impl<M: Storage> Engine<M> {
             self.unwritten = false;
             return Ok(());
         };
-        // Cut back what a short write left. Where that fails too, the next one to lock finds a torn end, or lines that
-        // nobody was told of; both are sound.
+        // Remove what a short write left. If that fails too, the next process finds a torn end, or lines that were never
+        // acknowledged; both are safe.
         if let Err(error) = self.storage.truncate(at) {
             tracing::warn!(%error, "could not cut back a failed write to the journal");
         }
         Err(failed("write", self.storage.journal_path(), source))
     }
 
-    /// Syncs unless everything read or written so far is durable already. Lines of another process count: it may have
-    /// died before its own sync.
+    /// Syncs the journal unless everything read or written so far is durable. Lines of other processes count too, because
+    /// their writer may have died before its own sync.
     pub(super) fn make_durable(&mut self) -> Result<(), StoreError> {
         let loaded = self.state()?;
         if loaded.durable == loaded.position.offset {
             return Ok(());
         }
         if let Err(error) = self.storage.sync_journal() {
-            // The kernel reports such a failure once and then forgets it. A second sync would say that all is well.
+            // The kernel reports such a failure only once. A second sync would succeed although the data is lost.
             let reason = format!("sync of {}: {error}", self.storage.journal_path().display());
             self.poisoned = Some((self.state()?.file, reason.clone()));
             if let Err(error) = self.storage.set_poison(&reason) {
@@ -260,8 +269,8 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
-    /// Makes the document show the last state, where it does not. The caller holds the lock, so that two processes
-    /// cannot move their documents into place in the wrong order.
+    /// Publishes the document if it does not show the last state. The caller has the lock, so that two processes cannot
+    /// replace the document in the wrong order.
     pub(super) fn publish(&mut self) -> Result<(), StoreError> {
         let path = self.storage.document_path().to_owned();
         let seq = self.state()?.document_seq;
@@ -270,10 +279,10 @@ impl<M: Storage> Engine<M> {
             return Ok(());
         }
         let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
-        // Where it replaces what is not ours, a loss of power must not bring that back: it would be taken over, again or
-        // after all, and undo what was acknowledged since.
+        // A loss of power must not bring back another program's document that this one replaces: a worker would adopt it
+        // and undo what was acknowledged since.
         let mut durable = stamp.is_none();
-        // Where the stamp is ours, nobody else has touched it since.
+        // With our own stamp, no other program has changed the document since.
         let changed = stamp != self.published.map(|(_, stamp)| stamp);
         if changed && let Some(found) = self.read_document()? {
             if found == bytes {
@@ -283,11 +292,11 @@ impl<M: Storage> Engine<M> {
             }
             let line = self.state()?.line_shown_by(&found);
             durable = line.is_none();
-            // At start-up, `reconcile_document` has looked at it already.
+            // At start-up, `reconcile_document` has already compared it.
             match (line, self.published) {
                 (_, None) => {}
                 (None, Some(_)) => self.keep_aside("edited", "it was changed while a worker ran")?,
-                // Documents only go forward, so it was not one of our processes that put an older one back.
+                // Our processes never publish an older document, so another program restored this one.
                 (Some(line), Some((last, _))) => {
                     if line < last && self.published_of == Some(self.state()?.file) {
                         self.keep_old_document_aside(line)?;
@@ -295,8 +304,8 @@ impl<M: Storage> Engine<M> {
                 }
             }
         }
-        // A document that shows a line proves that the line was in the journal, so a loss of power must not lose the
-        // line alone. Notes are otherwise not synced, and the document shows the retries that they count.
+        // A document proves that the line it shows was in the journal, so that line must be durable first. The document
+        // also shows retries, which are counted in notes that are otherwise not synced.
         self.make_durable()?;
         let written = self.storage.replace_document(&bytes, durable);
         self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
@@ -308,7 +317,7 @@ impl<M: Storage> Engine<M> {
         self.storage.read_document().map_err(|source| failed("read", self.storage.document_path(), source))
     }
 
-    /// Another program put a document back that ours have replaced: a copy of a backup, or of the starting document.
+    /// Keeps aside an old document that another program restored: a backup, or the starting document.
     pub(super) fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
         let reason = if line == 1 {
             "it is the starting document, and the journal has gone on; to start again, run: idempotence reset"
@@ -319,12 +328,12 @@ impl<M: Storage> Engine<M> {
         self.keep_aside("replaced", &reason)
     }
 
-    /// Keeps a copy of the document under a name that says why and when, and records that in the journal, so that
+    /// Keeps a copy of the document under a name with the reason and the time, and records that in the journal, so that
     /// every process can show it.
     pub(super) fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
         let suffix = self.keep_under_free_name(Part::Document, why)?;
         let document = self.storage.document_path().display();
-        tracing::warn!(%document, kept_as = suffix, reason, "putting the journal's document in place");
+        tracing::warn!(%document, kept_as = suffix, reason, "replacing the document with the journal's");
         let mut line = Vec::new();
         let aside = Aside { suffix, reason: reason.to_owned() };
         let recorded = self.add(Fact::Aside(aside), &mut line).and_then(|()| self.write(&line));

@@ -1,89 +1,179 @@
-//! What can go wrong with a commit, and the one place that says what is worth a retry.
+//! The errors of the store, and which of them are retryable.
 
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::domain::{IdempotencyKey, Payload, Refusal, Rejection};
 
 use super::{document::DocumentError, line::LineError};
 
-/// Every variant says what happened, where, and what to do.
+/// Why the store did not do what was asked. Each message says what happened, to which file, and what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
+    /// The rules do not allow the effect.
     #[error("{0}")]
     Rejected(Rejection),
+    /// The key is recorded with another payload.
     #[error("{key} was recorded as {recorded} but now asks for {asked}; an order id belongs to one order only")]
-    Conflict { key: IdempotencyKey, recorded: Payload, asked: Payload },
-    #[error("{} is held by another process for more than {waited_ms} ms; try again", .path.display())]
-    Busy { path: PathBuf, waited_ms: u128 },
+    Conflict {
+        /// The key.
+        key: IdempotencyKey,
+        /// The payload in the ledger.
+        recorded: Payload,
+        /// The payload of the refused effect.
+        asked: Payload,
+    },
+    /// Another process has the lock.
+    #[error("another process has locked {} for more than {} ms; try again", .path.display(), .waited.as_millis())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// The operating system reports an error.
     #[error("could not {operation} {}: {source}{}", .path.display(), advice(.source))]
-    Io { operation: &'static str, path: PathBuf, source: Arc<io::Error> },
+    Io {
+        /// What was attempted, as a verb with an object or a preposition at its end.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The error.
+        source: Arc<io::Error>,
+    },
+    /// A complete line of the journal is damaged, or lines are missing.
     #[error(
-        "{} is damaged at byte {offset}: {cause}; nothing was changed. Put a good copy back, or keep this one under \
-         another name and start anew with: idempotence reset", .path.display()
+        "{} is damaged at byte {offset}: {cause}; nothing was changed. Restore a good copy, or start \
+         again (the damaged journal is kept under another name) with: idempotence reset", .path.display()
     )]
-    DamagedJournal { path: PathBuf, offset: u64, cause: Damage },
+    DamagedJournal {
+        /// The journal.
+        path: PathBuf,
+        /// Offset of the damage in bytes.
+        offset: u64,
+        /// The damage.
+        cause: Damage,
+    },
+    /// The document is not one.
     #[error(
         "{}: {cause}; nothing was changed. {}", .path.display(),
         if *has_journal {
-            "A worker keeps it aside and puts the journal's document in its place"
+            "A worker keeps it aside and replaces it with the journal's document"
         } else {
             "Correct it, or remove it to start from the original's document"
         }
     )]
-    DamagedDocument { path: PathBuf, cause: DocumentError, has_journal: bool },
-    #[error("{error}. The old database could not be put back either: {undo}. Its journal is kept beside the new one")]
-    HalfReset { error: Box<StoreError>, undo: Box<StoreError> },
+    DamagedDocument {
+        /// The document.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: DocumentError,
+        /// Whether there is a journal from which a worker can restore it.
+        has_journal: bool,
+    },
+    /// A reset failed, and the old database could not be restored.
+    #[error("{error}. The old database could not be restored either: {undo}. Its journal is kept beside the new one")]
+    HalfReset {
+        /// Why the reset failed.
+        error: Box<StoreError>,
+        /// Why the old database could not be restored.
+        undo: Box<StoreError>,
+    },
+    /// The document belongs to a journal that is missing.
     #[error(
-        "{} belongs to a journal that is missing beside it ('seq' says so); put the journal back, or start anew with: \
-         idempotence reset", .path.display()
-    )]
-    JournalMissing { path: PathBuf },
-    #[error(
-        "{} is gone, and this process has read line {line} of it; nothing was changed. Put it back, or start again \
+        "{} has a 'seq', so it belongs to a journal, which is missing beside it; restore the journal, or start again \
          with: idempotence reset", .path.display()
     )]
-    JournalGone { path: PathBuf, line: u64 },
+    JournalMissing {
+        /// The document.
+        path: PathBuf,
+    },
+    /// The journal was deleted while this process used it.
     #[error(
-        "the disk failed to keep what was written ({reason}), so nothing more is acknowledged on this database. Check \
-         the disk, then start anew with: idempotence reset"
+        "{} is missing, and this process has read line {line} of it; nothing was changed. Restore it, or start again \
+         with: idempotence reset", .path.display()
     )]
-    Poisoned { reason: String },
+    JournalGone {
+        /// The journal.
+        path: PathBuf,
+        /// The last line that this process has read.
+        line: u64,
+    },
+    /// A sync failed, so data that was written may be lost.
+    #[error(
+        "the disk did not store what was written ({reason}), so this database acknowledges no more effects. Check the \
+         disk, then start again with: idempotence reset"
+    )]
+    Poisoned {
+        /// The error of the sync.
+        reason: String,
+    },
+    /// The writer's thread has ended.
     #[error("the store's writer has stopped; start the worker again")]
     Stopped,
-    /// The error came before anything of the request was written.
+    /// The error happened before anything of the request was written.
     #[error(transparent)]
     NotWritten(Box<Self>),
 }
 
-/// What is wrong with a complete line of the journal.
+/// What is wrong with a journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
+    /// A line is damaged.
     #[error(transparent)]
     Line(#[from] LineError),
-    #[error("line {found} stands where {expected} belongs")]
-    Sequence { expected: u64, found: u64 },
-    #[error("line {seq} says that the stock is {found} after it, but the lines before it give {expected}")]
-    Stock { seq: u64, expected: i64, found: i64 },
-    #[error("the first line does not say where the stock began")]
+    /// A line has the wrong number.
+    #[error("found line {found} instead of line {expected}")]
+    Sequence {
+        /// The number that follows the line before.
+        expected: u64,
+        /// The number of the line.
+        found: u64,
+    },
+    /// A line records another stock than the lines before it result in.
+    #[error("line {seq} records a stock of {found}, but the lines before it result in {expected}")]
+    Stock {
+        /// The number of the line.
+        seq: u64,
+        /// The stock by the lines before.
+        expected: i64,
+        /// The stock in the line.
+        found: i64,
+    },
+    /// The first line is not an initial state.
+    #[error("the first line does not record the initial stock")]
     NoInit,
-    #[error("line {seq} begins the stock a second time")]
-    SecondInit { seq: u64 },
+    /// Another line than the first is an initial state.
+    #[error("line {seq} records the initial stock a second time")]
+    SecondInit {
+        /// The number of the line.
+        seq: u64,
+    },
+    /// Lines at the end are missing.
     #[error("it ends with line {journal}, but {witness} line {known}; the lines after {journal} are lost")]
-    EndMissing { journal: u64, known: u64, witness: Witness },
+    EndMissing {
+        /// The journal's last line.
+        journal: u64,
+        /// The last line that is known.
+        known: u64,
+        /// How it is known.
+        witness: Witness,
+    },
+    /// The file has no lines.
     #[error("the file is empty")]
     Empty,
 }
 
-/// What shows that a journal was longer.
+/// The evidence that a journal was longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Witness {
-    /// The document: it is published only after the lines that it shows are durable.
+    /// The document, which is published only after the lines that it shows are durable.
     Document,
-    /// This process: it has read or written the missing lines in the same file.
+    /// This process has read or written the missing lines in the same file.
     Process,
 }
 
@@ -97,7 +187,7 @@ impl std::fmt::Display for Witness {
 }
 
 impl StoreError {
-    /// Whether the same attempt may succeed later. One match decides, for every caller.
+    /// Whether a retry can succeed. The only place that decides this.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
@@ -115,7 +205,7 @@ impl StoreError {
         }
     }
 
-    /// The application failure's type: stable, for clients that match on it.
+    /// The type of the application failure. Stable, because clients match on it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -133,20 +223,20 @@ impl StoreError {
         }
     }
 
-    /// Whether an effect that failed with this type is certain not to be in the stock.
+    /// Whether an effect that failed with this type was certainly not applied.
     #[must_use]
     pub fn is_before_writing(type_name: &str) -> bool {
         ["StoreBusy", "StoreDamaged", "StoreUnavailable"].contains(&type_name)
     }
 
-    /// The same error, of a request that has written nothing.
+    /// The same error for a request that has not written anything.
     #[must_use]
     pub(crate) fn before_writing(self) -> Self {
         match self {
             Self::Io { .. } | Self::HalfReset { .. } | Self::Poisoned { .. } | Self::Stopped => {
                 Self::NotWritten(Box::new(self))
             }
-            // Their types say so already.
+            // Their types imply it.
             Self::Rejected(_)
             | Self::Conflict { .. }
             | Self::Busy { .. }
@@ -158,21 +248,21 @@ impl StoreError {
         }
     }
 
-    /// The type of a conflict: a known key with another payload.
+    /// The type of a conflict: a recorded key with another payload.
     pub const CONFLICT: &'static str = "OrderConflict";
 }
 
-/// A document without a journal that cannot be read as one.
+/// The error for a damaged document without a journal.
 pub(super) fn damaged_alone(path: &Path, cause: DocumentError) -> StoreError {
     StoreError::DamagedDocument { path: path.to_owned(), cause, has_journal: false }
 }
 
-/// An error of the operating system, while doing `operation` to `path`.
+/// The error for an operation on `path` that the operating system refused.
 pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
 }
 
-/// What to do about an error of the operating system, if its kind says that.
+/// Advice for an error of the operating system, if its kind allows any.
 fn advice(error: &io::Error) -> &'static str {
     use io::ErrorKind as K;
     match error.kind() {
@@ -183,7 +273,7 @@ fn advice(error: &io::Error) -> &'static str {
              umask 002, and chmod g+rw by its owner)"
         }
         K::NotFound => {
-            "; if its folder was moved or deleted, put it back, or start the worker again to begin a new database"
+            "; if its folder was moved or deleted, restore it, or start the worker again to begin a new database"
         }
         K::ResourceBusy => "; if the file itself is mounted, mount its folder instead",
         _ => "",

@@ -1,4 +1,4 @@
-//! The state of a database: the audit of its journal, and any problem that stops a worker from using it. Read-only.
+//! Examines a database: the audit of its journal, and any other problem. Read-only.
 
 use std::{path::Path, thread, time::Duration};
 
@@ -13,86 +13,115 @@ use super::{
 };
 use crate::domain::{ProductId, Stock};
 
-/// How often a document that is older than its journal is read again: a worker may be about to replace it.
-const LOOKS: u32 = 25;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// Number of times that a document older than its journal is read again, because a worker may be about to replace it.
+const MAX_READS: u32 = 25;
+/// Pause between two reads of a document.
+const READ_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The state of a database.
 #[derive(Debug)]
 pub struct Examination {
+    /// The audit of the journal.
     pub audit: Audit,
+    /// Another problem, if there is one.
     pub problem: Option<Problem>,
 }
 
 impl Examination {
+    /// Whether the stock is right and there is no problem.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.problem.is_some() { Verdict::Wrong } else { self.audit.verdict() }
     }
 }
 
-/// What is wrong beside the account of the journal.
+/// A problem of a database that the audit of its journal does not cover.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Problem {
-    /// No worker goes on with it.
+    /// Workers refuse the database.
     #[error(transparent)]
     Refused(StoreError),
-    #[error("the document is damaged ({0}); a worker keeps it aside and puts the journal's in its place")]
+    /// The document is damaged.
+    #[error("the document is damaged ({0}); a worker keeps it aside and replaces it with the journal's")]
     Damaged(DocumentError),
-    #[error("the document is missing; a worker makes it again from its journal")]
+    /// There is no document.
+    #[error("the document is missing; a worker creates it again from its journal")]
     Missing,
-    #[error("the document says {}, its journal {journal}: {difference}", .document.stock)]
-    Differs { document: Document, journal: Stock, difference: Difference },
+    /// The document shows another stock than the journal.
+    #[error("the document shows a stock of {}, its journal {journal}: {difference}", .document.stock)]
+    Differs {
+        /// The document.
+        document: Document,
+        /// The stock by the journal.
+        journal: Stock,
+        /// Why they differ.
+        difference: Difference,
+    },
 }
 
-/// Why the document does not say what its journal does, and what a worker makes of that.
+/// Why the document and its journal differ, and what a worker does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Difference {
-    #[error("it shows line {line} of {last}, as a killed worker leaves it; a worker brings it up to date")]
-    Old { line: u64, last: u64 },
+    /// The document is older than the journal.
+    #[error("it shows line {line} of {last}, as a killed worker leaves it; a worker updates it")]
+    Old {
+        /// The line that it shows.
+        line: u64,
+        /// The journal's last line.
+        last: u64,
+    },
+    /// Another program restored an older document.
     #[error(
-        "it is the document of line {line}, put there after line {last}; a worker keeps it aside and puts the \
-         journal's in its place"
+        "it is the document of line {line}, restored after line {last}; a worker keeps it aside and replaces it with \
+         the journal's"
     )]
-    PutBack { line: u64, last: u64 },
+    PutBack {
+        /// The line that it shows.
+        line: u64,
+        /// The journal's last line.
+        last: u64,
+    },
+    /// Another program restored the starting document.
     #[error(
-        "it is the starting document, and the journal has gone on; a worker puts the journal's document back. To start \
-         again, run: idempotence reset"
+        "it is the starting document, and the journal has more lines; a worker replaces it with the journal's. To \
+         start again, run: idempotence reset"
     )]
     Starting,
-    #[error("it was edited; a worker takes the edit over when it starts, unless another one runs")]
+    /// Another program edited the current document.
+    #[error("it was edited; a worker adopts the edit when it starts, unless another worker runs")]
     Edited,
-    #[error("it was edited and is of another state; a worker keeps it aside and puts the journal's in its place")]
+    /// Another program edited the document of another state.
+    #[error("it was edited and is of another state; a worker keeps it aside and replaces it with the journal's")]
     OtherState,
 }
 
-/// Examines the database of the document at `path`; `None` if there is none. `seen` is called as its journal is read.
+/// Examines the database of the document at `path`; `None` if there is none. Calls `seen` while it reads the journal.
 ///
 /// # Errors
-/// [`StoreError`], if it cannot be read or its journal is damaged.
+/// If a file cannot be read, the journal is damaged or missing, or a document without a journal is damaged.
 pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examination>, StoreError> {
     let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
     let mut reader = JournalReader::new(path);
-    let mut account = Account::default();
+    let mut journal = ReadJournal::default();
     let mut shown = read_document(&paths)?;
-    account.read(&mut reader, &paths, seen)?;
-    if account.is_empty() {
+    journal.read(&mut reader, &paths, seen)?;
+    if journal.is_empty() {
         return without_journal(&paths, shown);
     }
-    for _ in 0..LOOKS {
-        if !account.is_behind(&shown) {
+    for _ in 0..MAX_READS {
+        if !journal.is_behind(&shown) {
             break;
         }
-        thread::sleep(BETWEEN_LOOKS);
+        thread::sleep(READ_INTERVAL);
         let before = shown;
         shown = read_document(&paths)?;
-        account.read(&mut reader, &paths, seen)?;
+        journal.read(&mut reader, &paths, seen)?;
         if seq_of(&shown) > seq_of(&before) {
-            // A worker publishes, only not as fast as its journal grows.
-            return Ok(Some(Examination { problem: poison(&paths)?, audit: account.audit }));
+            // A worker is publishing, but its journal grows faster.
+            return Ok(Some(Examination { problem: poison(&paths)?, audit: journal.audit }));
         }
     }
-    account.conclude(&paths, shown).map(Some)
+    journal.conclude(&paths, shown).map(Some)
 }
 
 type Shown = Option<Result<Document, DocumentError>>;
@@ -102,9 +131,9 @@ fn read_document(paths: &Paths) -> Result<Shown, StoreError> {
     Ok(bytes.map(|bytes| Document::parse(&bytes)))
 }
 
-/// Whether a document of an earlier line came to its name after the journal's last change: a worker decides by the
-/// same. If it is replaced meanwhile, a worker publishes, and the times belong to another document.
-fn was_put_there(paths: &Paths, document: &Document) -> Result<bool, StoreError> {
+/// Whether a document of an earlier line got its name after the journal's last change, which is how a worker decides
+/// too. If the document changes at the same time, a worker is publishing, and the times belong to another document.
+fn was_restored(paths: &Paths, document: &Document) -> Result<bool, StoreError> {
     let is_newer = document_is_newer(paths).map_err(|source| failed("look at", &paths.document, source))?;
     Ok(is_newer && read_document(paths)?.is_some_and(|found| found.as_ref() == Ok(document)))
 }
@@ -113,7 +142,7 @@ fn seq_of(shown: &Shown) -> Option<u64> {
     shown.as_ref().and_then(|shown| shown.as_ref().ok()).and_then(|document| document.seq)
 }
 
-/// A database that no worker has opened yet is its document alone.
+/// Examines a database that no worker has opened yet: it has only a document.
 fn without_journal(paths: &Paths, shown: Shown) -> Result<Option<Examination>, StoreError> {
     if crate::files::stat(&paths.journal).map_err(|source| failed("look at", &paths.journal, source))?.is_some() {
         let (path, cause) = (paths.journal.clone(), Damage::Empty);
@@ -137,7 +166,7 @@ fn poison(paths: &Paths) -> Result<Option<Problem>, StoreError> {
 
 /// A journal as far as it was read.
 #[derive(Debug, Default)]
-struct Account {
+struct ReadJournal {
     audit: Audit,
     product: Option<ProductId>,
     /// The starting document's stock and order.
@@ -146,7 +175,7 @@ struct Account {
     changes: Vec<(u64, Stock)>,
 }
 
-impl Account {
+impl ReadJournal {
     const fn is_empty(&self) -> bool {
         self.product.is_none()
     }
@@ -154,7 +183,7 @@ impl Account {
     fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let mut restarted = false;
         loop {
-            // In parts, because the records of a long journal take more memory than the journal itself.
+            // In chunks, because the records of a long journal need more memory than the journal.
             let (news, progress) = reader.read_some(CHUNK_BYTES)?;
             seen(progress);
             restarted |= news.restarted;
@@ -213,7 +242,7 @@ impl Account {
             Some(Ok(document)) => {
                 self.lost_end(document).is_some() || matches!(self.difference(document), Some(Difference::Old { .. }))
             }
-            // A worker makes it after its journal.
+            // A worker creates the document after its journal.
             None => true,
             Some(Err(_)) => false,
         }
@@ -234,13 +263,13 @@ impl Account {
             Some(line) if self.stock_after(line) == Some(document.stock) => {
                 Difference::Old { line, last: self.audit.seq }
             }
-            // Nothing has changed the stock since.
+            // No line has changed the stock since.
             Some(line) if self.changes.last().is_some_and(|(last, _)| *last <= line) => Difference::Edited,
             Some(_) => Difference::OtherState,
         })
     }
 
-    /// A document is published after its line is durable, so one that shows a later line shows that the end is lost.
+    /// A document is published after its line is durable, so one with a later line proves that the end is lost.
     fn lost_end(&self, document: &Document) -> Option<Damage> {
         let shown = document.seq.filter(|seq| *seq > self.audit.seq)?;
         Some(Damage::EndMissing { journal: self.audit.seq, known: shown, witness: Witness::Document })
@@ -251,21 +280,21 @@ impl Account {
             (Some(poison), _) => Some(poison),
             (None, None) => Some(usable_or(paths, Problem::Missing)),
             (None, Some(Err(cause))) => Some(usable_or(paths, Problem::Damaged(cause))),
-            (None, Some(Ok(document))) => self.judge(paths, document)?,
+            (None, Some(Ok(document))) => self.compare(paths, document)?,
         };
         Ok(Examination { audit: self.audit, problem })
     }
 
-    fn judge(&self, paths: &Paths, document: Document) -> Result<Option<Problem>, StoreError> {
+    fn compare(&self, paths: &Paths, document: Document) -> Result<Option<Problem>, StoreError> {
         if let Some(cause) = self.lost_end(&document) {
             let path = paths.journal.clone();
-            // The whole journal is good as far as it goes.
+            // The journal is intact up to its end.
             let offset = paths.journal.metadata().map_or(0, |found| found.len());
             return Ok(Some(Problem::Refused(StoreError::DamagedJournal { path, offset, cause })));
         }
         let Some(difference) = self.difference(&document) else { return Ok(None) };
         let difference = match difference {
-            Difference::Old { line, last } if was_put_there(paths, &document)? => match line {
+            Difference::Old { line, last } if was_restored(paths, &document)? => match line {
                 1 => Difference::Starting,
                 _ => Difference::PutBack { line, last },
             },
@@ -276,7 +305,7 @@ impl Account {
     }
 }
 
-/// A problem that a worker repairs, or why no worker can use the database: then advice to start one is wrong.
+/// Returns `problem`, which a worker repairs, or the error for which no worker can use the database.
 fn usable_or(paths: &Paths, problem: Problem) -> Problem {
     match super::probe(&paths.document) {
         Err(error) if !matches!(error, StoreError::Busy { .. }) => Problem::Refused(error),

@@ -1,22 +1,34 @@
-//! Lines of JSON that tell whether they are as they were written: `{"sum":"<16 hex digits>",` followed by the rest of an
-//! object, without a line feed. The sum is taken over the bytes of the object without it, and compared as bytes: no other
-//! spelling of the same value passes. The journal consists of such lines, and so does a recording.
+//! Lines of JSON with a checksum: `{"sum":"<16 hex digits>",` followed by the rest of an object, without a line feed. Journals
+//! and recordings consist of such lines.
+//!
+//! The sum covers the bytes of the object without it. Another spelling of the same values does not pass.
 
 use sha2::{Digest, Sha256};
 
-/// Why a line cannot be trusted.
+/// Why a line is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
+    /// It has no checksum.
     #[error("it does not begin with a checksum")]
     NoSum,
+    /// Its checksum is wrong.
     #[error("its checksum is {found}, but its content gives {computed}")]
-    WrongSum { found: String, computed: String },
-    #[error("it is no record: {0}")]
+    WrongSum {
+        /// The checksum in the line, sanitized.
+        found: String,
+        /// The checksum of its content.
+        computed: String,
+    },
+    /// Its checksum is right, but it is not a record that this version can read.
+    #[error("it is not a record: {0}")]
     NoRecord(String),
 }
 
+/// The bytes before the checksum.
 pub const HEAD: &[u8] = b"{\"sum\":\"";
+/// Number of hex digits of the checksum.
 pub const SUM_BYTES: usize = 16;
+/// The bytes after the checksum.
 pub const JOINT: &[u8] = b"\",";
 
 /// The first 64 bits of the SHA-256 of `body`, in lower-case hex.
@@ -26,7 +38,7 @@ fn sum(body: &[u8]) -> String {
     format!("{first:0SUM_BYTES$x}")
 }
 
-/// The line for a JSON object, without a line feed. `body` is not empty.
+/// Returns the line for a JSON object, without a line feed. `body` must not be empty.
 #[must_use]
 pub fn seal(body: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(body.len() + 33);
@@ -37,10 +49,10 @@ pub fn seal(body: &[u8]) -> Vec<u8> {
     line
 }
 
-/// The JSON object of a line, which is given without its line feed.
+/// Returns the JSON object of a line without its line feed.
 ///
 /// # Errors
-/// [`LineError`] when a bit of it is not as it was written.
+/// [`LineError`] if the line differs in any bit from what was written.
 pub fn open(line: &[u8]) -> Result<Vec<u8>, LineError> {
     let rest = line.strip_prefix(HEAD).ok_or(LineError::NoSum)?;
     let (found, rest) = rest.split_at_checked(SUM_BYTES).ok_or(LineError::NoSum)?;

@@ -1,4 +1,4 @@
-//! What a process keeps in memory of a journal that it has read.
+//! The state of a journal in the memory of a process.
 
 use std::collections::VecDeque;
 
@@ -15,30 +15,30 @@ use super::{
     storage::FileId,
 };
 
-/// How many documents of the past are recognised as ours when a slower process published them last.
+/// Number of past documents that are recognised as ours if a slower process published one of them last.
 const DOCUMENTS_REMEMBERED: usize = 4096;
 
 /// A digest of document bytes.
 type Digest32 = [u8; 32];
 
-/// What this process knows of the journal.
+/// The part of a journal that this process has read, and the state after it.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) file: FileId,
     pub(super) inventory: Inventory,
     pub(super) position: Position,
-    /// The journal is known to be durable up to this byte.
+    /// Offset up to which the journal is durable.
     pub(super) durable: u64,
-    /// The last line that changed the document.
+    /// Number of the last line that changed the document.
     pub(super) document_seq: u64,
-    /// Documents that some process of ours may have published.
+    /// Documents that a process of this program may have published, by line.
     pub(super) documents: VecDeque<(u64, Digest32)>,
-    /// It was compared with the document and cut where it was torn, under the lock.
+    /// Its end was compared with the document and repaired, under the lock.
     pub(super) checked: bool,
 }
 
 impl Loaded {
-    /// The state after a journal's first line, which begins the stock.
+    /// The state after a journal's first line, which has the initial stock.
     pub(super) fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
         let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
         let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
@@ -50,7 +50,7 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Takes in records that stand in the journal.
+    /// Applies records of the journal.
     pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
         for record in records {
             if fold(&mut self.inventory, record)? {
@@ -65,17 +65,17 @@ impl Loaded {
     pub(super) fn remember(&mut self, digest: Digest32) {
         self.documents.push_back((self.document_seq, digest));
         if self.documents.len() > DOCUMENTS_REMEMBERED {
-            // Never the first: it has no `seq`, so nothing else tells it from what another program writes.
+            // The first stays: it has no `seq`, so only its digest distinguishes it from another program's document.
             self.documents.remove(1);
         }
     }
 
-    /// The document's bytes as they should be.
+    /// The bytes of the document that shows this state.
     pub(super) fn document(&self) -> Result<Vec<u8>, Damage> {
         Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
     }
 
-    /// The line that a document of ours shows; `None` if none of our processes has published it.
+    /// Returns the line that a document shows, or `None` if no process of this program published it.
     pub(super) fn line_shown_by(&self, bytes: &[u8]) -> Option<u64> {
         let found = digest(bytes);
         self.documents.iter().find(|(_, known)| *known == found).map(|(seq, _)| *seq)

@@ -1,15 +1,15 @@
-//! The effect and its idempotency key in one commit. Knows neither Temporal nor the terminal.
+//! The JSON database: an effect and its idempotency key in one commit. Independent of Temporal and of the terminal.
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `line`, `record`, `replay` | the journal's lines, and what they add up to |
-//! | `document` | the JSON document that people read |
-//! | `engine`, `loading` | the commit protocol, and how the journal is read |
-//! | `recovery`, `reset` | how a database is opened, and how it starts again |
+//! | `line`, `record`, `replay` | the journal's lines, and the state after them |
+//! | `document` | the JSON document, for people and other programs |
+//! | `engine`, `loaded` | the commit protocol, and what a process keeps of the journal |
+//! | `recovery`, `reset` | how a database is opened, and how it is reset |
 //! | `writer` | group commit: many callers, one sync |
-//! | `storage` | the disk, and a simulated one that loses power |
-//! | `reader`, `audit` | following a journal without its lock, and judging it |
-//! | `probe`, `examine` | whether a worker could use a database, and what is in it |
+//! | `storage` | the files, behind a trait |
+//! | `reader`, `progress`, `audit` | follows a journal without its lock, and checks the stock |
+//! | `probe`, `examine` | checks whether a worker can use a database, and what is in it |
 
 pub mod audit;
 pub mod document;
@@ -49,34 +49,39 @@ use crate::{
     domain::{Effect, Guard, Origin},
 };
 
-/// An effect to apply, under a guard, on behalf of an attempt.
+/// An effect to apply.
 #[derive(Debug, Clone)]
 pub struct CommitRequest {
+    /// The effect.
     pub effect: Effect,
+    /// The guard that recognises a repetition.
     pub guard: Guard,
+    /// The attempt that asks.
     pub origin: Origin,
 }
 
-/// Something to write down that changes no stock.
+/// Something to record that does not change the stock.
 #[derive(Debug, Clone)]
 pub enum Note {
+    /// An event of an attempt.
     Attempt(AttemptEvent),
+    /// An order that is too malformed to be an effect.
     Refused(Refused),
 }
 
-/// What an activity needs of a database.
+/// The operations that activities need of a database.
 pub trait Store: Send + Sync + 'static {
-    /// Applies the effect once, whoever asks and however often. An answer is durable.
+    /// Applies the effect once, however many attempts ask for it. The result is durable.
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>>;
 
-    /// Writes a note down. Not synced: a loss of power may take the last notes.
+    /// Records a note. It is not synced, so a loss of power may lose the last notes.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
-/// Puts the original's starting document back at `path`. The old journal is kept.
+/// Resets the database at `path` to the original's starting document. The old journal is kept.
 ///
 /// # Errors
-/// As [`Engine::reset`].
+/// If the files cannot be opened, and those of [`Engine::reset`].
 pub fn reset(path: &Path) -> Result<Kept, StoreError> {
     Engine::reset(storage::Disk::open(path)?, clock::now)
 }

@@ -1,4 +1,4 @@
-//! Whether a worker could use a database, found out without changing the document or its journal.
+//! Checks whether a worker can use a database, without changing the document or its journal.
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,25 +19,25 @@ use super::{
 };
 use crate::files::open_regular;
 
-/// What a trial writes.
+/// Number of bytes that a trial writes.
 const TRIAL_BYTES: usize = 64 * 1024;
 
-/// How long somebody else may hold the lock, as a worker has it.
+/// How long to wait for the lock, as a worker does.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// What was found.
+/// The state of a database that a worker can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probed {
     /// It can be read, written and locked.
     Ready,
-    /// There is none yet, and a worker can make one.
+    /// There is none yet, and a worker can create one.
     NotMade,
 }
 
-/// Looks at the database of `document` as a worker would meet it. What is in it is not judged.
+/// Checks the database of `document` as a worker would find it, but not its content.
 ///
 /// # Errors
-/// [`StoreError`], as a worker would meet it.
+/// The [`StoreError`] that a worker would get.
 pub fn probe(document: &Path) -> Result<Probed, StoreError> {
     let paths = Paths::checked(document)?;
     let made = [&paths.document, &paths.journal].into_iter().any(|path| path.exists());
@@ -55,20 +55,20 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
     }
     // A document is replaced by another file, which needs its folder.
     try_to_write(&folder)?;
-    // A lock that does not exist is not held, and this creates none.
+    // A missing lock file is not locked, and must not be created here.
     if !paths.lock.exists() {
         return Ok(Probed::Ready);
     }
     let lock = paths.lock.clone();
     let mut disk = Disk::on(paths)?;
     if !disk.lock(LOCK_WAIT).map_err(|error| failed("lock", &lock, error))? {
-        return Err(StoreError::Busy { path: lock, waited_ms: LOCK_WAIT.as_millis() });
+        return Err(StoreError::Busy { path: lock, waited: LOCK_WAIT });
     }
     disk.unlock().map_err(|error| failed("unlock", &lock, error))?;
     Ok(Probed::Ready)
 }
 
-/// Fails if a process has said that this database must not be used any more.
+/// Refuses a database that is marked as poisoned.
 ///
 /// # Errors
 /// [`StoreError::Poisoned`], and [`StoreError::Io`] if the marker cannot be read.
@@ -96,7 +96,7 @@ fn replaceable(path: &Path, folder: &Path) -> Result<(), StoreError> {
     Err(failed("replace", path, io::Error::from(io::ErrorKind::PermissionDenied)))
 }
 
-/// Writes and syncs as much as a few orders need, in a file without a name.
+/// Writes and syncs as many bytes as a few orders need, in a file without a name.
 fn try_to_write(folder: &Path) -> Result<(), StoreError> {
     let unwritable = |error| failed("write to", folder, error);
     writable(folder)?;
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_is_not_there_yet_is_not_made() {
+    fn a_missing_database_is_not_created() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("a/b/inventory.json");
         assert_eq!(probe(&document).unwrap(), Probed::NotMade);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_cannot_be_used_is_told_as_a_worker_would_meet_it() {
+    fn one_that_cannot_be_used_gets_the_error_of_a_worker() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("inventory.json");
         drop(JsonStore::open(&document).unwrap());

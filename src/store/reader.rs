@@ -1,4 +1,4 @@
-//! Following a database without its lock: for the dashboard and the audit. Never writes.
+//! Follows a database without its lock, for the dashboard and the audit. Never writes.
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,37 +19,38 @@ use super::{
 };
 use crate::files::{open_regular, stat_regular};
 
-/// What a journal holds that was not seen before.
+/// New records of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct News {
-    /// The journal is another one (after a reset, say): forget what was read before.
+    /// The journal was replaced, for example by a reset: forget what was read before.
     pub restarted: bool,
+    /// The records, in order.
     pub records: Vec<Record>,
-    /// The journal is longer than this: the rest follows, and until then no record can be said to be absent from it.
+    /// More records follow. Until then, no record is known to be absent from the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
 
-/// How much of a journal is read at a time if nothing else is to be done meanwhile.
+/// Number of bytes of a journal that are read at a time, if the caller has nothing else to do.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
-/// How much of a journal's end is searched for its last line at first; a longer line takes more.
+/// Number of bytes at a journal's end that are first searched for its last line. A longer line needs more.
 const LAST_LINE_BYTES: u64 = 4096;
 
-/// Reads on where it stopped. A line that is still being written waits for the next look.
+/// Reads a journal from the last position on. An incomplete line is left for the next read.
 #[derive(Debug)]
 pub struct JournalReader {
     document: PathBuf,
     path: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
-    /// The line before `position`. If another line is in its place, what was read is no longer true.
+    /// The line before `position`. If the file has another line there, what was read is no longer valid.
     last_line: Vec<u8>,
     /// The end of the file has been reached since it was opened.
     caught_up: bool,
     /// The journal was compared with the document since it was opened.
     end_checked: bool,
-    /// Another journal was opened, and the caller does not know yet.
+    /// Another journal was opened, and the caller has not been informed yet.
     restarted: bool,
 }
 
@@ -69,10 +70,11 @@ impl JournalReader {
         }
     }
 
-    /// What is new since the last look. A journal that does not exist yet is an empty one.
+    /// Returns what is new since the last read. A journal that does not exist yet counts as empty.
     ///
     /// # Errors
-    /// [`StoreError::Io`], [`StoreError::DamagedJournal`] and [`StoreError::JournalGone`]; then the next look reports all that this one would have.
+    /// [`StoreError::Io`], [`StoreError::DamagedJournal`] and [`StoreError::JournalGone`]. Then the next read returns all
+    /// that this one would have.
     pub fn read(&mut self) -> Result<News, StoreError> {
         let before = (self.position, self.last_line.clone());
         let mut news = News::default();
@@ -103,10 +105,10 @@ impl JournalReader {
         }
     }
 
-    /// What is new since the last look, at most about `most` bytes of it, and how far that is.
+    /// Returns what is new since the last read, at most about `most` bytes of it, and the progress.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// Those of [`Self::read`].
     pub fn read_some(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
         self.restarted |= self.open()?;
         let failed_read = |source| failed("read", &self.path, source);
@@ -121,8 +123,8 @@ impl JournalReader {
         }
         let begin = self.position.offset - self.last_line.len() as u64;
         let bytes = self.read_on(most).map_err(|source| failed("read", &self.path, source))?;
-        // Lines that were cut back after a failed write may be others now: from the start, once.
-        let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_anew(most) };
+        // A writer that failed may have removed lines and written others: read again from the start, once.
+        let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_from_start(most) };
         let mut position = self.position;
         match read_lines(new, &mut position) {
             Ok(records) => {
@@ -133,12 +135,12 @@ impl JournalReader {
                 }
                 self.position = position;
                 self.caught_up |= at_end;
-                // What follows the last line feed is not read before it is a line.
+                // An incomplete line at the end does not count as unread.
                 let progress = Progress { read: if at_end { length } else { position.offset }, of: length };
                 let restarted = std::mem::take(&mut self.restarted);
                 Ok((News { restarted, records, more: !progress.is_complete() }, progress))
             }
-            Err(_) if self.caught_up => self.read_anew(most),
+            Err(_) if self.caught_up => self.read_from_start(most),
             Err(bad) => Err(self.damaged(bad.offset, bad.cause)),
         }
     }
@@ -147,7 +149,7 @@ impl JournalReader {
         StoreError::DamagedJournal { path: self.path.clone(), offset, cause }
     }
 
-    fn read_anew(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
+    fn read_from_start(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
         self.file = None;
         self.begin();
         self.restarted = true;
@@ -161,13 +163,13 @@ impl JournalReader {
         self.end_checked = false;
     }
 
-    /// Opens the file that the name stands for, unless it is the one that is open.
+    /// Opens the file that has the name now, unless it is open already. Returns whether it opened another file.
     fn open(&mut self) -> Result<bool, StoreError> {
         let metadata = match stat_regular(&self.path) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => {
                 self.file = None;
-                // The position is kept, so that the loss is reported until there is a journal again.
+                // The position stays, so that each read reports the loss until there is a journal again.
                 return match self.position.seq {
                     0 => Ok(false),
                     line => Err(StoreError::JournalGone { path: self.path.clone(), line }),
@@ -186,8 +188,8 @@ impl JournalReader {
         Ok(true)
     }
 
-    /// Refuses a journal that ends before a line that its document shows, as a worker does. A document that changes
-    /// meanwhile (a reset, a commit) is no witness.
+    /// Refuses a journal that ends before a line that its document shows, as a worker does. A document that changes at
+    /// the same time, by a reset or a commit, proves nothing.
     fn refuse_lost_end(&self) -> Result<(), StoreError> {
         let Some((_, file)) = &self.file else { return Ok(()) };
         let shown = || read_document(&self.document).ok().flatten().and_then(|document| document.seq);
@@ -202,7 +204,8 @@ impl JournalReader {
         }
     }
 
-    /// The line before the position and what follows it: at most about `most` bytes, but a whole line if there is one.
+    /// Reads the line before the position and what follows it: about `most` bytes, and at least one whole line if there
+    /// is one.
     fn read_on(&mut self, most: usize) -> io::Result<Vec<u8>> {
         let Some((_, file)) = &mut self.file else { return Ok(Vec::new()) };
         file.seek(SeekFrom::Start(self.position.offset - self.last_line.len() as u64))?;
@@ -219,7 +222,8 @@ impl JournalReader {
     }
 }
 
-/// The number of a journal's last complete line, and where it ends. `None` if there is none, or it is not sound.
+/// Returns the number of a journal's last complete line and the offset of its end; `None` if there is none or it is
+/// damaged.
 fn last_line(file: &File) -> io::Result<Option<Position>> {
     let length = file.metadata()?.len();
     let mut searched = LAST_LINE_BYTES;
@@ -242,10 +246,10 @@ fn last_line(file: &File) -> io::Result<Option<Position>> {
     }
 }
 
-/// The document as it is on disk; `None` if there is none.
+/// Reads the document at `path`. Returns `None` if there is none.
 ///
 /// # Errors
-/// [`StoreError::Io`] and [`StoreError::DamagedDocument`].
+/// [`StoreError::Io`] if it cannot be read, and [`StoreError::DamagedDocument`] if it is not a document.
 pub fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
     let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
     let Some(bytes) = read_document_bytes(&paths.document).map_err(|source| failed("read", path, source))? else {
@@ -258,7 +262,7 @@ pub fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
     Document::parse(&bytes).map(Some).map_err(damaged)
 }
 
-/// The folder to watch for changes of the database at `document`.
+/// Returns the folder to watch for changes of the database at `document`.
 #[must_use]
 pub fn watched_folder(document: &Path) -> PathBuf {
     Paths::of_reader(document).folder

@@ -1,4 +1,4 @@
-//! The journal's lines: one self-contained fact each, with a sequence number and a checksum, in the form of `line`.
+//! The journal's lines: one fact each, with a sequence number and a checksum, in the form of `line`.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,69 +14,86 @@ use crate::{
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// 1 for the first line, then one more for each.
+    /// Number of the line, from 1.
     pub seq: u64,
+    /// Time of the writer's clock. Nothing is ordered by it.
     pub at: UnixMillis,
+    /// The fact.
     #[serde(flatten)]
     pub fact: Fact,
 }
 
+/// What a line records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Fact {
-    /// The first line: where the stock began.
+    /// The first line: the initial stock.
     Init(Init),
     /// A customer's order was applied.
     Order(Commit),
-    /// A supplier order was decided; a delta of 0 says that none was needed.
+    /// A supplier order was decided. With a delta of 0, none was needed.
     Supplier(Commit),
-    /// An effect was refused for good.
+    /// An effect was refused permanently.
     Reject(Refused),
-    /// Somebody else changed the document, and the change was taken over.
+    /// Another program changed the document, and the change was adopted.
     Adjust(Adjustment),
-    /// Something happened in an attempt of an activity.
+    /// An event of an attempt.
     Attempt(AttemptEvent),
-    /// Another program changed the document. The change was kept in a file beside it and not adopted.
+    /// Another program changed the document. Its document was kept in a file beside it and not adopted.
     Aside(Aside),
 }
 
+/// The state at the start of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Init {
+    /// The only product.
     #[serde(rename = "productID")]
     pub product: ProductId,
+    /// Its initial stock.
     pub stock: Stock,
+    /// The last order in the starting document.
     #[serde(rename = "orderID")]
     pub last_order: String,
 }
 
+/// A committed effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
+    /// Its idempotency key.
     pub key: IdempotencyKey,
+    /// Its payload.
     pub payload: Payload,
+    /// Its result.
     #[serde(flatten)]
     pub receipt: Receipt,
+    /// The guard of its order.
     pub guard: Guard,
+    /// The attempt that made it.
     #[serde(flatten)]
     pub origin: Origin,
 }
 
+/// A refused effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// `None` where the order's id itself is malformed.
+    /// Its key; `None` if the order's id is malformed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<IdempotencyKey>,
     /// The application failure's type: `InvalidOrder`, `InvalidQuantity`, `UnknownProduct`, `InsufficientStock` or
     /// `OrderConflict`.
     pub code: String,
+    /// The failure's message.
     pub message: String,
+    /// Temporal's workflow id.
     #[serde(rename = "workflowID")]
     pub workflow: String,
+    /// Temporal's run id.
     #[serde(rename = "runID")]
     pub run: String,
 }
 
 impl Refused {
-    /// An effect that the store refused with `error`.
+    /// The record of an effect that the store refused with `error`.
     #[must_use]
     pub fn new(effect: &Effect, error: &StoreError, origin: &Origin) -> Self {
         Self {
@@ -89,64 +106,86 @@ impl Refused {
     }
 }
 
+/// An adopted change of the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjustment {
+    /// Change of the stock.
     pub delta: i64,
+    /// Stock after it.
     pub stock: Stock,
+    /// The last order in the changed document.
     #[serde(rename = "orderID")]
     pub last_order: String,
+    /// Why it was adopted.
     pub reason: String,
 }
 
+/// A document that was kept aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
-    /// The suffix of the copy's name.
+    /// Suffix of the copy's name, after the document's name.
     pub suffix: String,
+    /// Why it was not adopted.
     pub reason: String,
 }
 
+/// An event of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEvent {
+    /// The attempt.
     #[serde(flatten)]
     pub origin: Origin,
+    /// What happened.
     #[serde(flatten)]
     pub phase: Phase,
 }
 
+/// What happened in an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "lowercase")]
 pub enum Phase {
+    /// It started.
     Started,
-    /// A planned fault that ends or delays the attempt strikes now; an `error` shows as [`Phase::Failed`] instead.
+    /// A planned fault strikes. An `error` is recorded as [`Phase::Failed`] instead.
     Fault {
+        /// The point at which it strikes.
         point: Point,
+        /// Its action.
         action: Action,
     },
+    /// It completed.
     Completed {
+        /// Whether its effect was applied or recognised.
         outcome: Outcome,
     },
+    /// It failed.
     Failed {
+        /// The type of the application failure.
         code: String,
+        /// The failure's message.
         message: String,
+        /// Whether Temporal tries again.
         retryable: bool,
-        /// The point of the planned fault, where one caused it.
+        /// The point of the planned fault that caused it, if any.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         point: Option<Point>,
     },
 }
 
-/// What an effect came to, in the words that people see.
+/// The outcome of an effect that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
+    /// It changed the stock, or a supplier order was not needed.
     Applied,
-    /// The ledger knew it.
+    /// The ledger had its key: the recorded result was returned.
     Replayed,
-    /// The `last-order` guard took it for known.
+    /// The `last-order` guard took it for a repetition.
     Skipped,
 }
 
 impl Outcome {
+    /// The name in the journal and in workflow results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -168,10 +207,10 @@ impl From<Outcome> for OrderOutcome {
 }
 
 impl Record {
-    /// The line, with its line feed.
+    /// Writes the line, with its line feed.
     ///
     /// # Errors
-    /// None that can happen: the type has only keys and values that JSON knows.
+    /// Never: all keys and values of this type exist in JSON.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = line::seal(&serde_json::to_vec(self)?);
         line.push(b'\n');
@@ -181,7 +220,7 @@ impl Record {
     /// Reads a line, given without its line feed.
     ///
     /// # Errors
-    /// [`LineError`] when a bit of it is not as it was written.
+    /// [`LineError`] if the line differs in any bit from what was written, or is not a record.
     pub fn decode(line: &[u8]) -> Result<Self, LineError> {
         let body = line::open(line)?;
         serde_json::from_slice(&body).map_err(|error| LineError::NoRecord(error.to_string()))

@@ -1,5 +1,6 @@
-//! Opening a database, and the document's life beside the journal: published after a commit, adopted where
-//! somebody changed it while nobody of ours was at work, kept aside where somebody changed it meanwhile.
+//! Opening a database: reading its journal, repairing its end, and comparing the document with it.
+//!
+//! A document that another program changed is adopted if no worker ran meanwhile; else it is kept aside.
 
 use std::io;
 
@@ -14,14 +15,14 @@ use super::{
     storage::{FileId, JournalFile, Part, Storage},
 };
 
-/// How much of a journal is in memory at a time, besides what its lines add up to.
+/// Number of bytes of a journal that are in memory at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// More than this is read without the lock first. Reading it takes some 5 ms.
+/// Number of unread bytes from which a journal is first read without the lock. Reading them takes about 5 ms.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
 impl<M: Storage> Engine<M> {
-    /// Reads the whole journal, or begins one. The caller holds the lock.
+    /// Reads the whole journal, or begins one. The caller has the lock.
     pub(super) fn start_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
         let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
@@ -30,7 +31,7 @@ impl<M: Storage> Engine<M> {
             self.begin_journal()?;
         }
         self.load()?;
-        // Later in a process's life, `publish` tells a foreign document from its own.
+        // Later, `publish` recognises documents of other programs.
         if self.published.is_none() { self.reconcile_document() } else { Ok(()) }
     }
 
@@ -50,13 +51,13 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    /// Refuses to begin a second journal in one process: a reset never leaves the name free, so the first was deleted.
+    /// Refuses to begin a second journal in one process. A reset replaces a journal in one step, so the first was deleted.
     fn refuse_lost_journal(&self) -> Result<(), StoreError> {
         let Some((_, Position { seq: line, .. })) = self.seen else { return Ok(()) };
         Err(StoreError::JournalGone { path: self.storage.journal_path().to_owned(), line })
     }
 
-    /// No journal: the document says where the stock begins, and the seed's where there is none.
+    /// Begins a journal with the stock of the document, or of the starting document if there is none.
     fn begin_journal(&mut self) -> Result<(), StoreError> {
         let path = self.storage.document_path().to_owned();
         let found = self.read_document()?.unwrap_or_else(|| STARTING_DOCUMENT.as_bytes().to_vec());
@@ -68,7 +69,7 @@ impl<M: Storage> Engine<M> {
         self.create_journal(init)
     }
 
-    /// Makes a journal of one line.
+    /// Creates a journal with one line.
     fn create_journal(&mut self, init: Init) -> Result<(), StoreError> {
         let path = self.storage.journal_path().to_owned();
         let line = self.first_line(init)?;
@@ -81,7 +82,7 @@ impl<M: Storage> Engine<M> {
         first.encode().map_err(|error| failed("write", self.storage.journal_path(), error.into()))
     }
 
-    /// Reads what is left to read of the journal, and checks its end. The caller holds the lock.
+    /// Reads the rest of the journal, and checks its end. The caller has the lock.
     fn load(&mut self) -> Result<(), StoreError> {
         let found = self.open_journal()?;
         self.forget_other_than(found);
@@ -96,12 +97,13 @@ impl<M: Storage> Engine<M> {
         self.cut_torn_end(read_to)
     }
 
-    /// Refuses a journal that ends before a line that is known to have been in it. Both witnesses are exact: a
-    /// document is published only after its line is durable, and a failed write is cut back before its lines count.
-    /// Another file under the same name is a reset's, or a copy; only the document can say what is missing there.
+    /// Refuses a journal that ends before a line that was in it. A document is published only after its line is durable,
+    /// and lines of a failed write never count, so both witnesses are exact.
+    ///
+    /// Another file with the same name comes from a reset or is a copy; only the document shows what it lacks.
     fn refuse_lost_end(&mut self) -> Result<(), StoreError> {
         let Loaded { file, position, .. } = *self.state()?;
-        // The number of a removed file may be given to another one.
+        // A file system may use the number of a removed file again.
         self.seen = self.seen.filter(|(seen_in, _)| *seen_in == file);
         let missing = |known, witness| Damage::EndMissing { journal: position.seq, known, witness };
         if let Some((_, seen)) = self.seen.filter(|(_, seen)| seen.seq > position.seq) {
@@ -114,17 +116,17 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    /// Compares the document on disk with the journal, when this process starts (or starts anew).
+    /// Compares the document with the journal when this process opens it.
     fn reconcile_document(&mut self) -> Result<(), StoreError> {
         let Some(bytes) = self.read_document()? else { return Ok(()) };
         let loaded = self.state()?;
         if let Some(line) = loaded.line_shown_by(&bytes) {
             let is_old = line < loaded.document_seq;
             let path = self.storage.document_path().to_owned();
-            // One that a crash left is older than the journal.
-            let was_put_there =
+            // A document that a crash left is older than the journal.
+            let was_restored =
                 is_old && self.storage.document_is_newer().map_err(|source| failed("look at", &path, source))?;
-            return if was_put_there { self.keep_old_document_aside(line) } else { Ok(()) };
+            return if was_restored { self.keep_old_document_aside(line) } else { Ok(()) };
         }
         let edited = match Document::parse(&bytes) {
             Ok(document) => document,
@@ -134,8 +136,8 @@ impl<M: Storage> Engine<M> {
         let says_the_same = edited.product == inventory.product
             && edited.stock == inventory.stock
             && edited.last_order == inventory.last_order;
-        // A document of an older line that was changed too: taking it over would undo what came after it. A newer one
-        // than the journal has lost its journal's end. Neither is guessed at.
+        // To adopt an edited document of an older line would undo the lines after it, and a newer one belongs to a journal
+        // whose end is lost. So neither is adopted.
         let is_of_this_state = edited.seq.is_none_or(|seq| seq == loaded.document_seq);
         if edited.product != inventory.product || !is_of_this_state {
             return if says_the_same { Ok(()) } else { self.keep_aside("edited", "it is of another state") };
@@ -154,9 +156,9 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    /// Takes over what somebody wrote into the document while nobody of ours was at work.
+    /// Adopts what another program wrote into the document while no worker ran.
     fn adopt(&mut self, edited: &Document, delta: i64) -> Result<(), StoreError> {
-        tracing::warn!(delta, stock = edited.stock, "the document was changed by hand; taking it over");
+        tracing::warn!(delta, stock = edited.stock, "another program changed the document; adopting the change");
         let adjustment = Adjustment {
             delta,
             stock: edited.stock,
@@ -175,7 +177,7 @@ impl<M: Storage> Engine<M> {
         let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
         let known = found.filter(|found| {
             let loaded = self.loaded.as_ref().filter(|loaded| loaded.checked && loaded.file == found.id);
-            // A shorter one was cut by another program: `load` says what is lost.
+            // Another program has cut a shorter one: `load` reports what is lost.
             loaded.is_some_and(|loaded| loaded.position.offset <= found.bytes)
         });
         let Some(found) = known else { return self.start_up() };
@@ -185,8 +187,7 @@ impl<M: Storage> Engine<M> {
         self.cut_torn_end(read_to)
     }
 
-    /// Reads without the lock what the journal holds, unless little is missing: the other processes need not wait
-    /// until a long one is read. What comes after it is read under the lock.
+    /// Reads a long journal without the lock, so that other processes do not wait for it. The rest is read under the lock.
     pub(super) fn read_ahead(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let path = self.storage.journal_path().to_owned();
         let unread = |engine: &Self, found: JournalFile| {
@@ -197,8 +198,8 @@ impl<M: Storage> Engine<M> {
         if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
             return Ok(());
         }
-        // Complete lines before the end that is found under the lock are never changed again. Those of a write that is
-        // under way may be: a full disk makes the writer cut them back.
+        // Complete lines that are there under the lock never change again. Lines of a write in progress may: if the disk is
+        // full, the writer removes them.
         let found = self.locked(|engine| {
             engine.refuse_poison()?;
             engine.open_journal()
@@ -207,7 +208,7 @@ impl<M: Storage> Engine<M> {
         self.read_on(found, seen).map(drop)
     }
 
-    /// Opens the journal that the name stands for now. The caller holds the lock.
+    /// Opens the journal that has the name now. The caller has the lock.
     pub(super) fn open_journal(&mut self) -> Result<JournalFile, StoreError> {
         let path = self.storage.journal_path().to_owned();
         self.storage.open_journal().map_err(|source| failed("open", &path, source))?;
@@ -215,13 +216,13 @@ impl<M: Storage> Engine<M> {
         found.ok_or_else(|| failed("find", &path, io::ErrorKind::NotFound.into()))
     }
 
-    /// Keeps what was read of this journal only; nothing if it is shorter now.
+    /// Forgets what was read unless it comes from this journal and the journal is not shorter now.
     pub(super) fn forget_other_than(&mut self, found: JournalFile) {
         self.loaded.take_if(|loaded| loaded.file != found.id || loaded.position.offset > found.bytes);
     }
 
-    /// Reads the lines between what is known and the end that was found, and takes them in. The answer is the byte up
-    /// to which it has read: a torn line may be between the last complete one and it. `seen` is called after each chunk.
+    /// Reads and applies the lines up to the end that was found, and calls `seen` after each chunk. Returns the offset up
+    /// to which it has read, which is after the last complete line if a torn one follows.
     pub(super) fn read_on(&mut self, found: JournalFile, seen: &dyn Fn(Progress)) -> Result<u64, StoreError> {
         let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
         let mut most = CHUNK_BYTES;
@@ -234,7 +235,7 @@ impl<M: Storage> Engine<M> {
             let bytes = read.map_err(|source| failed("read", self.storage.journal_path(), source))?;
             let read_to = position.offset + bytes.len() as u64;
             let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
-            // A line that is longer than a chunk takes more than one.
+            // A line can be longer than a chunk.
             most = if records.is_empty() { most.saturating_mul(2) } else { CHUNK_BYTES };
             self.take_in(found.id, &records, position)?;
             seen(Progress { read: read_to, of: found.bytes });
@@ -252,7 +253,7 @@ impl<M: Storage> Engine<M> {
             (None, Some((first, rest))) => Loaded::begin(file, first, self.reorder_below)
                 .and_then(|mut loaded| loaded.take_in(rest).map(|()| Some(loaded))),
         };
-        // A record that does not follow leaves nothing behind that could be relied on.
+        // After a record that does not follow, memory is not reliable.
         self.loaded = taken.map_err(|cause| self.damaged(offset, cause))?;
         if let Some(loaded) = &mut self.loaded {
             loaded.position = position;
@@ -260,7 +261,7 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
-    /// Removes what follows the last line feed, where the journal was read up to `read_to`: it was never acknowledged.
+    /// Removes what follows the last line feed of a journal that was read up to `read_to`. It was never acknowledged.
     pub(super) fn cut_torn_end(&mut self, read_to: u64) -> Result<(), StoreError> {
         let complete = self.state()?.position.offset;
         if read_to == complete {
@@ -268,8 +269,8 @@ impl<M: Storage> Engine<M> {
         }
         tracing::warn!(from = complete, to = read_to, "cutting a torn line off the journal");
         self.storage.truncate(complete).map_err(|source| failed("repair", self.storage.journal_path(), source))?;
-        // The cut must be durable before anything is written there: half of the old and half of the new line could
-        // be what a loss of power leaves.
+        // The cut must be durable before the next write. Else a loss of power could leave half of the old and half of the
+        // new line.
         self.state_mut()?.durable = 0;
         self.make_durable()
     }

@@ -1,4 +1,4 @@
-//! Reading a journal: lines to records, records to the inventory, each checked against the one before it.
+//! Replay of a journal: from lines to records and from records to the inventory. Each is checked against the one before.
 
 use crate::domain::{Change, Inventory, Rejection, Stock};
 
@@ -7,25 +7,29 @@ use super::{
     record::{Commit, Fact, Phase, Record},
 };
 
-/// A place in a journal: behind line `seq`, at byte `offset`.
+/// A position in a journal: after line `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
+    /// Offset in bytes.
     pub offset: u64,
+    /// Number of lines before it.
     pub seq: u64,
 }
 
-/// A complete line that cannot be trusted, and where it begins.
+/// A complete line that is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
+    /// Offset of its first byte.
     pub offset: u64,
+    /// What is wrong with it.
     pub cause: Damage,
 }
 
-/// The complete lines of `bytes`, which were read at `position`; moves it behind them. What follows the last line
-/// feed is left: a line that is being written, or a torn one.
+/// Reads the complete lines of `bytes`, which begin at `position`, and moves it after them. An incomplete line at the end
+/// is ignored: it is still being written, or torn.
 ///
 /// # Errors
-/// [`BadLine`] at the first line with a wrong checksum or number.
+/// [`BadLine`] for the first line with a wrong checksum or number.
 pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, BadLine> {
     let mut records = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -43,10 +47,10 @@ pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, 
     Ok(records)
 }
 
-/// Takes a record in. Says whether the document looks different after it.
+/// Applies a record. Returns whether it changes the document.
 ///
 /// # Errors
-/// [`Damage`] where the record does not follow from what came before.
+/// [`Damage`] if the record does not follow from those before.
 pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> {
     match &record.fact {
         Fact::Init(_) => Err(Damage::SecondInit { seq: record.seq }),

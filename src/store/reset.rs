@@ -1,6 +1,6 @@
-//! Starting again from the original's document: the old journal stays beside the new one, and a failure changes nothing.
+//! Reset to the original's document. The old journal stays beside the new one, and a failed reset changes nothing.
 //!
-//! Every step that needs space or a new name comes first. The replacements come last and are undone in reverse.
+//! Steps that need space or a new name come first. Replacements come last, and a failure undoes them in reverse order.
 
 use std::io;
 
@@ -14,30 +14,30 @@ use super::{
     storage::{FileId, Part, Stamp, Storage},
 };
 
-/// How many names are tried for one kept file: two resets may share a millisecond.
+/// Number of names that are tried for one kept file, because two resets can happen in one millisecond.
 const MAX_NAMES: u32 = 999;
 
-/// What a reset kept, as suffixes of the names.
+/// The suffixes of the names under which a reset kept files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// The old journal, under the journal's name with this suffix.
+    /// Suffix for the old journal, after the journal's name.
     pub journal: Option<String>,
-    /// A document that could not be read as one, under the document's name with this suffix.
+    /// Suffix for a damaged document, after the document's name.
     pub document: Option<String>,
 }
 
 /// The new files, under temporary names.
 struct Prepared<S> {
-    /// The old document, to be put back after a failure; `None` if there was none.
+    /// The old document, to restore it after a failure; `None` if there was none.
     old: Option<S>,
-    /// Belongs to neither journal: killed after it is in place, a worker keeps it aside and shows the old journal's
-    /// state; killed after the new journal is in place, it says what that says.
+    /// A document that belongs to neither journal. If the process is killed after placing it, a worker keeps it aside and
+    /// shows the old journal's state; after the new journal is in place, it shows the same stock as that.
     between: S,
     journal: S,
     document: S,
 }
 
-/// What was in place before.
+/// The files before the reset.
 #[derive(Clone, Copy)]
 struct Before {
     journal: Option<FileId>,
@@ -45,11 +45,12 @@ struct Before {
 }
 
 impl<M: Storage> Engine<M> {
-    /// Starts again from the original's document. Works on a damaged or poisoned database too.
+    /// Resets the database to the original's document. Works on a damaged or poisoned database too.
     ///
     /// # Errors
-    /// [`StoreError::Busy`], [`StoreError::Io`] and [`StoreError::DamagedDocument`], and then the old database is
-    /// unchanged; [`StoreError::HalfReset`] if it could not be put back.
+    /// [`StoreError::Busy`] if the lock is taken, [`StoreError::Io`] if a file cannot be replaced, and
+    /// [`StoreError::DamagedDocument`] if there is only a file of another program. The old database is then unchanged.
+    /// [`StoreError::HalfReset`] if it could not be restored.
     pub fn reset(storage: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
         Self::new(storage, clock, REORDER_BELOW).locked(Self::reset_locked)
     }
@@ -64,7 +65,7 @@ impl<M: Storage> Engine<M> {
         match result {
             Ok(()) => Ok(kept),
             Err(error) => {
-                // What was not put back is needed.
+                // After a half reset, the kept files are still needed.
                 if !matches!(error, StoreError::HalfReset { .. }) {
                     self.forget(&kept);
                 }
@@ -84,7 +85,7 @@ impl<M: Storage> Engine<M> {
         let Some(found) = self.read_document()? else { return Ok(false) };
         match Document::parse(&found) {
             Ok(_) => Ok(false),
-            // Beside a journal it is our document, damaged. Alone it is another program's file.
+            // Beside a journal it is our own document, damaged. Without one it is another program's file.
             Err(_) if before.journal.is_some() => Ok(true),
             Err(cause) => Err(damaged_alone(self.storage.document_path(), cause)),
         }
@@ -119,7 +120,7 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
-    /// Keeps a part under a name that says why and when. Gives the suffix.
+    /// Keeps a part under a name with the reason and the time. Returns the suffix.
     pub(super) fn keep_under_free_name(&mut self, part: Part, why: &str) -> Result<String, StoreError> {
         let at = (self.clock)().0;
         let mut suffix = format!(".{why}-{at}");
@@ -128,7 +129,7 @@ impl<M: Storage> Engine<M> {
                 Ok(()) => return Ok(suffix),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => suffix = format!(".{why}-{at}-{number}"),
                 Err(source) => {
-                    // After an error the name may exist.
+                    // The name may exist in spite of the error.
                     self.remove_kept(part, &suffix);
                     return Err(failed("keep a copy of", self.path(part), source));
                 }
@@ -157,7 +158,7 @@ impl<M: Storage> Engine<M> {
         self.storage.place(part, staged).map_err(|source| failed("replace", self.path(part), source))
     }
 
-    /// Puts back what was replaced: first the journal, since without its document it is still a database.
+    /// Restores what was replaced. The journal comes first, because it is a database even without its document.
     fn undo(&mut self, old: Option<M::Staged>, before: Before, kept: &Kept) -> Result<(), StoreError> {
         let now = self.before()?;
         if now.journal != before.journal {

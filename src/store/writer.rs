@@ -1,4 +1,4 @@
-//! Group commit: one thread owns the engine and drains a queue; what waits together is committed with one sync.
+//! Group commit: one thread owns the engine and drains a queue; requests that wait together share one sync.
 
 use std::{
     io,
@@ -25,16 +25,17 @@ use super::{
 };
 use crate::domain::REORDER_BELOW;
 
-/// The most that one sync serves, so that the lock is let go of in between.
-const BATCH: usize = 256;
+/// Maximum number of requests per sync, so that the lock is released in between.
+const MAX_BATCH_REQUESTS: usize = 256;
 
-/// How long a busy writer lets others at the lock between two batches.
-const COURTESY: Duration = Duration::from_micros(150);
+/// How long a busy writer leaves the lock to other processes between two batches.
+const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_micros(150);
 
-/// Effects that come faster than this share a document; one that comes alone is in it before it is acknowledged.
+/// Shortest time between two publications. Effects that come faster share one; a single effect is in the document before
+/// it is acknowledged.
 const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
-/// The longest pause between two tries of a publication that keeps failing.
+/// Longest pause between two attempts at a publication that keeps failing.
 const MAX_PUBLISH_PAUSE: Duration = Duration::from_secs(1);
 
 struct Job {
@@ -42,15 +43,15 @@ struct Job {
     reply: oneshot::Sender<Answer>,
 }
 
-/// The JSON database of this process. Cloning shares it. When the last clone goes, what is committed is published and
-/// its thread ends.
+/// The JSON database of this process. Clones share it. When the last clone is dropped, commits are published and its
+/// thread ends.
 #[derive(Clone)]
 pub struct JsonStore {
     writer: Arc<Writer>,
 }
 
 struct Writer {
-    /// As many may wait as there are callers: each waits for its answer. `None` only while it is dropped.
+    /// Unbounded, since each caller waits for its answer. `None` only during the drop.
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,15 +72,15 @@ impl std::fmt::Debug for JsonStore {
 }
 
 impl JsonStore {
-    /// Opens the database whose document is `path`, and makes it where there is none.
+    /// Opens the database whose document is `path`, and creates it if there is none.
     ///
     /// # Errors
-    /// [`StoreError`] as [`Engine::open`] gives it.
+    /// If the files cannot be opened, if no thread can be started, and those of [`Engine::open`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_observed(path, &|_| {})
     }
 
-    /// As [`Self::open`]; `seen` is called as a long journal is read.
+    /// Like [`Self::open`]; calls `seen` while it reads a long journal.
     ///
     /// # Errors
     /// Those of [`Self::open`].
@@ -89,10 +90,10 @@ impl JsonStore {
         Self::on(Engine::open_observed(storage, crate::clock::now, REORDER_BELOW, seen)?)
     }
 
-    /// Serves an engine that is open already, on any storage.
+    /// Serves an open engine, on any storage.
     ///
     /// # Errors
-    /// [`StoreError::Io`] where the operating system gives no thread.
+    /// [`StoreError::Io`] if the operating system cannot start a thread.
     pub fn on<M: Storage>(engine: Engine<M>) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel();
         let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, &jobs));
@@ -132,7 +133,7 @@ impl Store for JsonStore {
 }
 
 fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
-    // Opening has published; nothing has come fast since.
+    // Opening the database has published its document.
     let mut due = Instant::now();
     let mut pause = PUBLISH_EVERY;
     loop {
@@ -150,8 +151,8 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         };
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
         let (requests, replies): (Vec<_>, Vec<_>) =
-            first.into_iter().chain(waiting).take(BATCH).map(|job| (job.request, job.reply)).unzip();
-        // While publications fail, each batch tries one: nothing is acknowledged that the document does not show soon.
+            first.into_iter().chain(waiting).take(MAX_BATCH_REQUESTS).map(|job| (job.request, job.reply)).unzip();
+        // While publications fail, each batch tries one, so that the document soon shows what is acknowledged.
         let failing = pause > PUBLISH_EVERY;
         let publication = if failing || Instant::now() >= due { Publication::Now } else { Publication::Later };
         let shown = engine.published_seq();
@@ -166,21 +167,21 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
             }
         }
         let answers = committed.unwrap_or_else(|error| fail(&error, replies.len()));
-        let full = replies.len() == BATCH;
+        let full = replies.len() == MAX_BATCH_REQUESTS;
         for (reply, answer) in replies.into_iter().zip(answers) {
-            // A caller that no longer waits (its activity timed out) asks again, and is then told from the ledger.
+            // A caller that no longer waits (its activity timed out) asks again and gets the result from the ledger.
             let _gone = reply.send(answer);
         }
         if full {
-            thread::sleep(COURTESY);
+            thread::sleep(PAUSE_BETWEEN_BATCHES);
         }
     }
     if engine.is_behind() {
-        let _told = engine.commit(&[], Publication::Now).map_err(|error| fail(&error, 0));
+        let _logged = engine.commit(&[], Publication::Now).map_err(|error| fail(&error, 0));
     }
 }
 
-/// The whole batch fails; without one it is a publication that does, and is tried again.
+/// Answers for a batch that failed. A batch without requests is a publication, which is tried again.
 fn fail(error: &StoreError, replies: usize) -> Vec<Answer> {
     if replies == 0 {
         tracing::warn!(%error, "could not bring the document up to date");

@@ -1,12 +1,11 @@
-//! A short way to say who asks for what.
+//! Short ways to build effects, requests and machines.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::simulated::Simulated;
 use idempotence::{
     domain::{
-        Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder,
-        UnixMillis,
+        Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder, UnixMillis,
     },
     store::{
         Audit, Committed, Document, Engine, Outcome, Publication, Record, Request, StoreError, Verdict,
@@ -24,7 +23,7 @@ pub fn document(stock: Stock, last_order: &str) -> Vec<u8> {
     document.render().unwrap()
 }
 
-/// Time that moves only so that no two lines look alike.
+/// A clock that advances with each call, so that no two lines are equal.
 pub fn clock() -> UnixMillis {
     static NOW: AtomicU64 = AtomicU64::new(1_700_000_000_000);
     UnixMillis(NOW.fetch_add(1, Ordering::Relaxed))
@@ -44,10 +43,7 @@ pub fn supplier(id: &str, quantity: i64) -> Effect {
 }
 
 pub fn origin(effect: &Effect, run: &str, attempt: u32) -> Origin {
-    let activity = match effect {
-        Effect::Order(_) => Activity::UpdateInventory,
-        Effect::Supplier(_) => Activity::SupplierOrder,
-    };
+    let activity = effect.activity();
     Origin {
         order: effect.order_id().clone(),
         workflow: format!("order-{}", effect.order_id()),
@@ -62,7 +58,7 @@ pub fn request(effect: Effect, guard: Guard) -> Request {
     Request::Commit { effect, guard, origin }
 }
 
-/// A simulated machine that holds `stock`, and one process's engine on it.
+/// A simulated machine with `stock` units, and the engine of one process on it.
 pub fn engine(stock: Stock) -> (Simulated, Engine<Simulated>) {
     let machine = Simulated::with_document(&document(stock, "000"));
     let engine = open(&machine);
@@ -82,7 +78,7 @@ pub fn commit_under<M: Storage>(engine: &mut Engine<M>, effect: Effect, guard: G
     Ok(answer.expect("a commit has a receipt"))
 }
 
-/// Whether a request met a poisoned database, and wrote nothing to it.
+/// Whether a request found a poisoned database and wrote nothing.
 pub fn found_poison(answer: Result<Committed, StoreError>) -> bool {
     matches!(answer, Err(StoreError::NotWritten(error)) if matches!(*error, StoreError::Poisoned { .. }))
 }
@@ -101,7 +97,7 @@ pub fn records(journal: &[u8]) -> Vec<Record> {
     lines.map(|line| Record::decode(line).unwrap()).collect()
 }
 
-/// Judges a journal by its own account.
+/// Audits a journal.
 pub fn audit(journal: &[u8]) -> Audit {
     let mut audit = Audit::default();
     for record in records(journal) {

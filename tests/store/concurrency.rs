@@ -72,7 +72,7 @@ fn an_effect_that_comes_alone_is_in_the_document_before_it_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let store = JsonStore::open(&path).unwrap();
-    // As an activity does: a note, at once behind it the effect.
+    // Like an activity: a note, and at once after it the effect.
     let effect = order("A", 10);
     let origin = origin(&effect, "run-1", 1);
     let started = AttemptEvent { origin: origin.clone(), phase: Phase::Started };
@@ -106,6 +106,6 @@ fn a_reset_under_a_running_writer_is_followed_by_writer_and_reader() {
     assert!(folder.path().join(format!("inventory.json.journal{kept}")).exists());
     let news = reader.read().unwrap();
     assert!(news.restarted && news.records.len() == 1);
-    assert_eq!(commit(&mut store, order("A", 10)).unwrap().outcome, Outcome::Applied, "the ledger began anew");
+    assert_eq!(commit(&mut store, order("A", 10)).unwrap().outcome, Outcome::Applied, "the ledger began again");
     assert_eq!(read_document(&path).unwrap().unwrap().stock, 990);
 }

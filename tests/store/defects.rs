@@ -76,10 +76,10 @@ fn d5_a_kill_in_the_middle_of_a_write_leaves_a_readable_database() {
             let machine = Simulated::with_document(&document(1000, "000"));
             machine.fail_at(at, fault);
             let dying = Engine::open(machine.another(), clock, REORDER_BELOW);
-            let told = dying.and_then(|mut store| commit(&mut store, order("A", 10))).is_ok();
+            let acknowledged = dying.and_then(|mut store| commit(&mut store, order("A", 10))).is_ok();
             let mut next = open(&machine);
             let applied = outcome(&mut next, order("A", 10));
-            assert!(!told || applied == Outcome::Replayed, "operation {at}, {fault:?}");
+            assert!(!acknowledged || applied == Outcome::Replayed, "operation {at}, {fault:?}");
             assert_right(&machine, 990);
         }
     }

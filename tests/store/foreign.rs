@@ -15,7 +15,7 @@ fn at_the_start_the_document_is_the_seeds_byte_for_byte() {
 }
 
 #[test]
-fn an_edit_while_nobody_runs_is_taken_over_as_an_adjustment() {
+fn an_edit_while_no_worker_runs_is_adopted_as_an_adjustment() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 10)).unwrap();
     drop(store);
@@ -66,7 +66,7 @@ fn an_edit_while_a_worker_idles_is_kept_aside_even_when_another_worker_starts_fi
 }
 
 #[test]
-fn on_a_real_disk_an_edit_is_taken_over_only_when_nobody_runs() {
+fn on_a_real_disk_an_edit_is_adopted_only_while_no_worker_runs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let open = || Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
@@ -75,11 +75,11 @@ fn on_a_real_disk_an_edit_is_taken_over_only_when_nobody_runs() {
     commit(&mut running, order("A", 10)).unwrap();
     std::fs::write(&path, document(7, "A")).unwrap();
     let second = open();
-    assert_eq!(shown(), 990, "somebody runs");
+    assert_eq!(shown(), 990, "a worker runs");
     drop((running, second));
     std::fs::write(&path, document(7, "A")).unwrap();
     drop(open());
-    assert_eq!(shown(), 7, "nobody runs");
+    assert_eq!(shown(), 7, "no worker runs");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_running_process_refuses_a_journal_that_was_cut_and_goes_on_when_it_is_back(
         let cut = &journal[..ends[0]];
         machine.write_journal(cut);
         if starting_document {
-            // The document is no witness then. This process still is, however often it is asked.
+            // The document proves nothing then. This process still does, at every request.
             machine.write_document(SEED.as_bytes());
         }
         for effect in [order("A", 400), order("B", 1), order("A", 400)] {

@@ -1,4 +1,4 @@
-//! A storage that does something odd at a moment that a test sets.
+//! A storage that does something unusual at a moment that a test sets.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use std::{
 use crate::simulated::Simulated;
 use idempotence::store::storage::{JournalFile, Part, Stamp, Storage};
 
-/// A storage whose odd moments a test can set.
+/// A storage whose unusual moments a test can set.
 pub struct Odd<M> {
     pub inner: M,
     pub poison_fails: bool,

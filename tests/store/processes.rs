@@ -159,7 +159,7 @@ fn a_reader_sees_that_a_line_it_read_was_cut_back_and_another_took_its_place() {
     let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
     commit(&mut store, order("B", 10)).unwrap();
     let news = reader.read().unwrap();
-    assert!(news.restarted && news.records.len() == 2, "the reader still believes in A and never hears of B: {news:?}");
+    assert!(news.restarted && news.records.len() == 2, "the reader still shows A and misses B: {news:?}");
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_database_whose_folder_is_moved_away_takes_nothing_and_says_what_to_do() {
     let error = commit(&mut store, order("B", 10)).unwrap_err();
     let message = error.to_string();
     assert_eq!((error.type_name(), error.is_retryable()), ("StoreUnavailable", true), "{message}");
-    assert!(message.contains("inventory.json.lock") && message.contains("moved or deleted, put it back"), "{message}");
+    assert!(message.contains("inventory.json.lock") && message.contains("moved or deleted, restore it"), "{message}");
     assert_eq!(std::fs::read(away.join("inventory.json.journal")).unwrap(), journal);
     std::fs::rename(&away, &here).unwrap();
     assert_eq!(outcome(&mut store, order("B", 10)), Outcome::Applied);

@@ -1,4 +1,4 @@
-//! What a process finds when it opens a database: after a loss of power, an interrupted reset, or somebody's hand.
+//! Opening a database after a loss of power, an interrupted reset, or an edit by another program.
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
@@ -70,7 +70,7 @@ fn a_journal_that_shrank_under_a_worker_gets_no_hole() {
     commit(&mut store, order("A", 10)).unwrap();
     let good = std::fs::read(&journal).unwrap();
     commit(&mut store, order("B", 10)).unwrap();
-    // Somebody puts an older copy back with `cp`: the same file, shorter.
+    // A user restores an older copy with `cp`: the same file, shorter.
     std::fs::write(&journal, &good).unwrap();
     let answer = commit(&mut store, order("C", 10));
     let opened = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW);
@@ -128,7 +128,7 @@ fn an_edit_just_after_a_publication_is_kept_aside() {
     storage.after_publication = Some((machine.another(), document(7, "E")));
     let mut store = Engine::open(storage, clock, REORDER_BELOW).unwrap();
     commit(&mut store, order("A", 10)).unwrap();
-    assert_eq!(stock(&machine), 7, "the edit stands");
+    assert_eq!(stock(&machine), 7, "the edit is adopted");
     commit(&mut store, order("B", 10)).unwrap();
     assert_eq!(stock(&machine), 980);
     assert_eq!(machine.kept().len(), 1, "the edit is kept nowhere");
@@ -192,7 +192,7 @@ fn a_line_that_is_missing_or_does_not_follow_is_refused() {
         commit.receipt.stock += 1;
     }
     refused(&machine, &wrong[..3]);
-    // The number alone: a reject changes no stock, so only `seq` tells that it is gone.
+    // A reject changes no stock, so only `seq` shows that it is missing.
     let (machine, mut store) = engine(1000);
     assert!(commit(&mut store, order("A", 0)).is_err());
     commit(&mut store, order("B", 1)).unwrap();

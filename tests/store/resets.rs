@@ -134,7 +134,7 @@ fn the_longest_names_work_and_longer_ones_are_refused_before_anything_changes() 
         } else {
             let refused = [opened.unwrap_err(), reset(&path).unwrap_err()];
             for error in refused {
-                assert!(error.to_string().contains("choose a shorter name"), "{error}");
+                assert!(error.to_string().contains("choose one of at most 223 bytes"), "{error}");
             }
             assert!(!folder.path().join("inner").exists());
         }

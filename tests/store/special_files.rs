@@ -9,7 +9,7 @@ use std::{
 
 use idempotence::store::{JsonStore, examine, probe, reset};
 
-const KINDS: [&str; 6] = ["a folder", "a named pipe", "a socket", "a device", "which does not exist", "in a circle"];
+const KINDS: [&str; 6] = ["a folder", "a named pipe", "a socket", "a device", "which does not exist", "a loop"];
 
 fn put(kind: &str, path: &Path) {
     match kind {

@@ -1,8 +1,8 @@
-//! What no scenario's file may hold: each with its line and column, and in which words it is refused.
+//! Files that are refused: each with line, column and message.
 
 use super::{SMALLEST, parse};
 
-/// What the smallest scenario is refused with after `from` was replaced by `to`, without the name of the file.
+/// The refusal of the smallest scenario after `from` was replaced by `to`, without the name of the file.
 #[track_caller]
 fn refused(from: &str, to: &str) -> String {
     assert!(SMALLEST.contains(from), "{from}");
@@ -19,7 +19,7 @@ fn all_are_refused(cases: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn what_is_wrong_with_the_whole_is_told_with_its_place() {
+fn what_is_wrong_with_the_whole_is_reported_with_its_place() {
     all_are_refused(&[
         ("title = 't'", "title = t", "line 1, column 9: this is not TOML: "),
         ("title = 't'\n", "", "line 1, column 1: the scenario needs the key title"),
@@ -62,11 +62,7 @@ fn what_is_wrong_with_the_whole_is_told_with_its_place() {
         ),
         ("[[acts]]", "[retry]\nmaximum_ms = 9\n[[acts]]", "line 4, column 1: the first wait, "),
         ("[[acts]]\norder = 'A12'\nquantity = 999\n", "", "line 1, column 1: the scenario needs the key acts"),
-        (
-            "[[acts]]\norder = 'A12'\nquantity = 999\n",
-            "acts = []\n",
-            "line 3, column 1: acts must hold at least one act",
-        ),
+        ("[[acts]]\norder = 'A12'\nquantity = 999\n", "acts = []\n", "line 3, column 1: acts needs at least one act"),
         (
             "[[acts]]",
             "[acts]",
@@ -77,7 +73,7 @@ fn what_is_wrong_with_the_whole_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_fault_plan_is_told_at_the_very_character() {
+fn what_is_wrong_with_a_fault_plan_is_reported_at_its_character() {
     all_are_refused(&[
         (
             "why = 'w'",
@@ -98,7 +94,7 @@ fn what_is_wrong_with_a_fault_plan_is_told_at_the_very_character() {
 }
 
 #[test]
-fn what_is_wrong_with_an_act_is_told_with_its_place() {
+fn what_is_wrong_with_an_act_is_reported_with_its_place() {
     all_are_refused(&[
         ("order = 'A12'\n", "", "line 3, column 1: the act does nothing; give it an order or do"),
         ("quantity = 999\n", "", "line 3, column 1: the act needs the key quantity"),
@@ -154,7 +150,7 @@ fn what_is_wrong_with_an_act_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_later_act_is_told_with_its_place() {
+fn what_is_wrong_with_a_later_act_is_reported_with_its_place() {
     let then = |text: &str| format!("quantity = 999\n[[acts]]\n{text}");
     let second = |text, expected| (refused("quantity = 999", &then(text)), expected);
     for (message, expected) in [
@@ -186,7 +182,7 @@ fn what_is_wrong_with_a_later_act_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_the_expectation_is_told_with_its_place() {
+fn what_is_wrong_with_the_expectation_is_reported_with_its_place() {
     let expect = "[expect]\nstock = 1001\nverdict = 'right'\n";
     all_are_refused(&[
         (expect, "", "line 1, column 1: the scenario needs the key expect"),

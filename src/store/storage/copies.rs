@@ -1,4 +1,4 @@
-//! New files in the place of old ones, and second names for what is replaced.
+//! Replacing files, and second names for files that are replaced.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -11,21 +11,21 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::files::open_regular;
 
-/// How the name of a temporary file begins. Random characters follow.
+/// Prefix of the names of temporary files. Random characters follow.
 const TEMPORARY: &str = ".inventory-";
 
-/// How many of them follow, as `tempfile` makes them.
+/// Number of random characters, as `tempfile` makes them.
 const RANDOM_CHARS: usize = 6;
 
 fn temporary_names() -> tempfile::Builder<'static, 'static> {
     let mut names = tempfile::Builder::new();
-    // The umask decides about the mode, as for the files of other programs.
+    // The umask decides the mode, as for files of other programs.
     names.prefix(TEMPORARY).rand_bytes(RANDOM_CHARS).permissions(Permissions::from_mode(0o666));
     names
 }
 
-/// Whether a lock was taken on a file that was just given the name `path`, and the file still has that name:
-/// [`remove_leftovers`] of another process may have found it in between.
+/// Whether a lock was taken on a new file and it still has the name `path`. [`remove_leftovers`] of another process may
+/// have removed it in between.
 fn is_claimed(lock: Result<(), TryLockError>, path: &Path) -> io::Result<bool> {
     match lock {
         Ok(()) => Ok(found(fs::symlink_metadata(path))?.is_some()),
@@ -34,7 +34,7 @@ fn is_claimed(lock: Result<(), TryLockError>, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A new file under a temporary name, locked as long as it is open.
+/// Creates a file with a temporary name, which is locked as long as it is open.
 pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = temporary_names().tempfile_in(folder)?;
@@ -44,7 +44,7 @@ pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// A file under a temporary name that is to replace another. It is open, and thereby locked, until it is in place.
+/// A file with a temporary name that can replace another. It is open, and so locked, until it is in place.
 #[derive(Debug)]
 pub struct Staged {
     path: TempPath,
@@ -59,9 +59,9 @@ impl From<NamedTempFile> for Staged {
 }
 
 impl Staged {
-    /// A second name for the file at `path`.
+    /// Gives the file at `path` a second name.
     pub(super) fn second_name(path: &Path, folder: &Path) -> io::Result<Self> {
-        /// Only a foreign lock on the file itself lasts longer than that.
+        /// Number of attempts. Only another program's lock on the file itself lasts longer.
         const ATTEMPTS: u32 = 100;
         for _ in 0..ATTEMPTS {
             let second = temporary_names().make_in(folder, |name| second_name(path, name))?.into_temp_path();
@@ -78,19 +78,19 @@ impl Staged {
     pub(super) fn place(self, path: &Path) -> io::Result<()> {
         let temporary = self.path.to_path_buf();
         self.path.persist(path).map_err(|error| error.error)?;
-        // A rename of one name of a file to another of its names does nothing.
+        // If both names belong to one file, a rename does nothing.
         found(fs::remove_file(temporary)).map(drop)
     }
 }
 
-/// Removes temporary files of processes that were killed before they moved them into place. A process holds a lock on
-/// a file that it is still writing.
+/// Removes temporary files of processes that were killed before they placed them. A running process has its files
+/// locked.
 pub(super) fn remove_leftovers(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
         let path = entry.path();
         match remove_if_unused(&path) {
-            Ok(true) => tracing::info!(file = %path.display(), "removed what a killed process left"),
+            Ok(true) => tracing::info!(file = %path.display(), "removed a temporary file of a killed process"),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a leftover"),
         }
@@ -102,7 +102,7 @@ fn is_temporary(name: &str) -> bool {
     random.is_some_and(|rest| rest.len() == RANDOM_CHARS && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// Removes a regular file that no process has locked. `false`: it is in use, is gone, or is not a regular file.
+/// Removes a regular file that no process has locked. Returns `false` if it is in use, missing, or not a regular file.
 fn remove_if_unused(path: &Path) -> io::Result<bool> {
     if !found(fs::symlink_metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
         return Ok(false);
@@ -121,17 +121,17 @@ fn remove_if_unused(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Gives a new file the owner, group and mode of the one that it replaces, as far as this process may: users who share
+/// Gives a new file the owner, group and mode of the file that it replaces, as far as permitted, so that users who share
 /// a database keep their access.
 pub(super) fn keep_access(file: &File, old: &Metadata) {
     let result = file.metadata().and_then(|new| {
         let mut mode = old.mode() & 0o777;
         if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
             let owner = (new.uid() != old.uid()).then_some(old.uid());
-            // Only a superuser may change the owner; a member of the group may give it to the group.
+            // Only a superuser may change the owner; a member of the group may change the group.
             let given = fchown(file, owner, Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
             if given.is_err() {
-                // Another group must not get what the old one had.
+                // Another group must not get the access of the old one.
                 mode = (mode & 0o707) | ((mode & 0o007) << 3);
             }
         }
@@ -142,13 +142,13 @@ pub(super) fn keep_access(file: &File, old: &Metadata) {
     }
 }
 
-/// A second name for a file, or a copy on a file system without hard links. Never replaces a file.
+/// Gives a file a second name, or copies it on a file system without hard links. Never replaces a file.
 pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
-    // A link's own second name would lead to what replaces it.
+    // A second name for a symbolic link would lead to the file that replaces the target.
     let from = fs::canonicalize(from)?;
     let user = rustix::process::geteuid();
     if !user.is_root() && fs::metadata(&from)?.uid() != user.as_raw() {
-        // In a folder such as /tmp, only the owner of a file can remove its names again; a copy is this user's own.
+        // In a folder such as /tmp, only the owner of a file can remove its names; a copy belongs to this user.
         return copy(&from, to);
     }
     match fs::hard_link(&from, to) {
@@ -159,7 +159,7 @@ pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    // First the new name, so that one that is taken is reported as such.
+    // The new name first, so that a taken one is reported.
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
     let copied = open_regular(from, OpenOptions::new().read(true)).and_then(|mut source| {
         io::copy(&mut source, &mut target)?;
@@ -174,7 +174,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copied
 }
 
-/// A missing file is an answer, not an error.
+/// Turns the error for a missing file into `None`.
 pub(super) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -31,10 +31,10 @@ const LOCK_POLL: Duration = Duration::from_micros(100);
 /// How long opening a journal waits for a program that has it locked.
 const JOURNAL_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// The most that is read of a poison marker.
+/// Maximum number of bytes that are read of a poison marker.
 const MAX_REASON_BYTES: u64 = 4096;
 
-/// The files of one database. One handle per process, so that two writers of a process cannot share the lock.
+/// The files of one database on disk. A process has one handle, so that two of its writers cannot share the lock.
 #[derive(Debug)]
 pub struct Disk {
     paths: Paths,
@@ -43,8 +43,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Makes the folder and the lock file if they are missing. A document that is a symbolic link is followed
-    /// once, so that replacing it does not replace the link.
+    /// Opens the lock file, and creates it and the folder if they are missing. Symbolic links of the document are followed
+    /// once, so that replacing it does not replace a link.
     ///
     /// # Errors
     /// [`StoreError::Io`] with the path that cannot be used.
@@ -54,7 +54,7 @@ impl Disk {
         Self::on(paths)
     }
 
-    /// As [`Self::open`], of files that were checked.
+    /// Like [`Self::open`], for files that were checked.
     pub(in crate::store) fn on(paths: Paths) -> Result<Self, StoreError> {
         let lock = lock_file(&paths.lock).map_err(|source| failed("open", &paths.lock, source))?;
         Ok(Self { paths, lock, opened: None })
@@ -84,7 +84,7 @@ impl Disk {
         Ok(file)
     }
 
-    /// A file with these bytes that is to replace `path`, with the mode and owner of what it replaces.
+    /// Writes a temporary file that can replace `path`, with the mode and owner of that file.
     fn temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let mut file = temporary_file(&self.paths.folder)?;
         file.write_all(bytes)?;
@@ -94,7 +94,7 @@ impl Disk {
         Ok(file)
     }
 
-    /// Removes temporary files of processes that were killed before they moved them into place.
+    /// Removes temporary files of killed processes.
     pub(crate) fn remove_leftovers(&self) {
         remove_leftovers(&self.paths.folder);
     }
@@ -103,25 +103,25 @@ impl Disk {
         static WARNED: AtomicBool = AtomicBool::new(false);
         let synced = match File::open(&self.paths.folder) {
             Ok(folder) => sync_folder(&folder)?,
-            // Such a folder can be written without being readable.
+            // A folder can be writable without being readable.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => FolderSync::Unsupported,
             Err(error) => return Err(error),
         };
         if synced == FolderSync::Unsupported && !WARNED.swap(true, Ordering::Relaxed) {
             let folder = self.paths.folder.display();
-            tracing::warn!(%folder, "this folder cannot be synced: a loss of power may undo the latest renames; going on");
+            tracing::warn!(%folder, "this folder cannot be synced: a loss of power may undo the latest renames");
         }
         Ok(())
     }
 }
 
-/// Readable and writable for the users of the owner's group if the umask allows that, never for others: whoever can
-/// open it can hold the lock.
+/// Opens the lock file. Its mode allows the owner's group if the umask does, and never other users, because any user who
+/// can open it can take the lock.
 fn lock_file(path: &Path) -> io::Result<File> {
     open_regular(path, OpenOptions::new().write(true).create(true).truncate(false).mode(0o660))
 }
 
-/// Takes a shared lock, without waiting for ever for a program that has locked the journal for itself.
+/// Takes a shared lock, but does not wait forever if another program has an exclusive one.
 fn lock_shared(journal: &File) -> io::Result<()> {
     let since = Instant::now();
     loop {
@@ -168,7 +168,7 @@ impl Storage for Disk {
         let since = Instant::now();
         loop {
             match self.lock.try_lock() {
-                // Somebody may have removed the file; a lock on what has no name keeps nobody out.
+                // A lock on a file that was removed does not stop processes that open the new one.
                 Ok(())
                     if found(fs::metadata(&self.paths.lock))?.map(|named| file_id(&named))
                         == Some(file_id(&self.lock.metadata()?)) =>
@@ -192,7 +192,7 @@ impl Storage for Disk {
     }
 
     fn set_poison(&mut self, reason: &str) -> io::Result<()> {
-        // Without a sync: on this disk they fail. The others must see it now; to outlast the machine comes second.
+        // Without a sync, because syncs fail on this disk. Other processes must see the marker now; durability is second.
         self.replace(&self.paths.poison, reason.as_bytes(), false)?;
         self.sync_folder()
     }
@@ -202,7 +202,7 @@ impl Storage for Disk {
             return Err(Unusable::Special { kind: SpecialFile::Folder }.into());
         }
         found(fs::remove_file(&self.paths.poison))?;
-        // The marker is gone, so this must not fail; a power failure that brings it back asks for another reset.
+        // The marker is removed, so this must not fail. If a loss of power brings it back, another reset is needed.
         if let Err(error) = self.sync_folder() {
             tracing::warn!(%error, "could not make the end of the poisoning durable");
         }
@@ -222,7 +222,7 @@ impl Storage for Disk {
     }
 
     fn is_alone(&mut self) -> io::Result<bool> {
-        // The lock file is for a moment; a shared lock on the journal itself is for a process's life.
+        // The lock file is locked for each commit; the journal has a shared lock for the life of a process.
         let journal = self.opened()?;
         let alone = match journal.try_lock() {
             Ok(()) => true,
@@ -310,14 +310,14 @@ impl Storage for Disk {
     }
 }
 
-/// Whether the document came to its name after the last change of the journal.
+/// Whether the document got its name after the last change of the journal.
 pub(crate) fn document_is_newer(paths: &Paths) -> io::Result<bool> {
     let (document, journal) = (stat(&paths.document)?, stat(&paths.journal)?);
     let changed = |file: &Metadata| (file.ctime(), file.ctime_nsec());
     Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
 }
 
-/// The document's bytes, as far as a document can be long and one byte more; `None` if there is none.
+/// Reads the document, at most its maximum size and one byte; `None` if there is none.
 pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -325,9 +325,9 @@ pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Why the database must not be used, if a process has said so at `path`.
+/// Reads the reason in the poison marker at `path`; `None` if there is no marker.
 pub(crate) fn poison_reason(path: &Path) -> io::Result<Option<String>> {
-    // A stat is cheaper than an open, and this is asked at every commit.
+    // Called for every commit, and a stat is cheaper than an open.
     if found(fs::symlink_metadata(path))?.is_none() {
         return Ok(None);
     }

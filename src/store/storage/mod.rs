@@ -12,37 +12,44 @@ pub use disk::Disk;
 pub(crate) use disk::{document_is_newer, file_id, poison_reason, read_document_bytes};
 pub(crate) use paths::{Paths, nearest_folder};
 
-/// Tells one journal file from another under the same name.
+/// Identifies a file, whatever its name: its device and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub u64, pub u64);
 
-/// A journal file as it is found.
+/// A journal file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalFile {
+    /// Its identity.
     pub id: FileId,
+    /// Its length in bytes.
     pub bytes: u64,
 }
 
-/// Changes whenever somebody replaces or writes the document.
+/// Changes whenever a program replaces or writes the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
+    /// The file.
     pub file: FileId,
+    /// Its length in bytes.
     pub bytes: u64,
+    /// Time of its last change, in nanoseconds since the Unix epoch.
     pub modified_nanos: u128,
 }
 
 /// A file that is replaced as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
+    /// The document.
     Document,
+    /// The journal.
     Journal,
 }
 
-/// Three files: the document, its journal, its lock. Every error is the operating system's own; the protocol adds
-/// what it was doing.
+/// The files of a database: document, journal, lock and poison marker. Every error is the operating system's own; the
+/// protocol adds the operation and the path.
 #[expect(clippy::missing_errors_doc, reason = "each error is the operating system's own, as said above")]
 pub trait Storage: Send + 'static {
-    /// A durable file under a temporary name; removed when it is dropped without being placed.
+    /// A durable file with a temporary name. It is removed when it is dropped without being placed.
     type Staged: std::fmt::Debug;
 
     /// The document's path, for messages.
@@ -54,52 +61,55 @@ pub trait Storage: Send + 'static {
     /// The poison marker's path, for messages.
     fn poison_path(&self) -> &Path;
 
-    /// Takes the lock that all processes share, waiting at most `wait`. `false`: somebody else kept it.
+    /// Takes the lock that all processes share, and waits at most `wait`. Returns `false` if another process kept it.
     fn lock(&mut self, wait: Duration) -> io::Result<bool>;
+    /// Releases the lock.
     fn unlock(&mut self) -> io::Result<()>;
 
-    /// Why the store must not be used any more, where a process has said so.
+    /// Returns the poison marker's reason, or `None` if the database is not poisoned.
     fn poison(&mut self) -> io::Result<Option<String>>;
-    /// Says so to every process.
+    /// Marks the database as poisoned for every process.
     fn set_poison(&mut self, reason: &str) -> io::Result<()>;
 
-    /// The journal was replaced, so the store may be used again.
+    /// Removes the poison marker after the journal was replaced.
     fn clear_poison(&mut self) -> io::Result<()>;
 
-    /// The journal that the name stands for now; `None` where there is none.
+    /// Returns the journal that has the name now; `None` if there is none.
     fn journal(&mut self) -> io::Result<Option<JournalFile>>;
-    /// Opens the journal that the name stands for now. The methods below work on what was opened last.
+    /// Opens the journal that has the name now. The methods below use the journal opened last.
     fn open_journal(&mut self) -> io::Result<()>;
-    /// Whether no other process has this journal open. From `open_journal` on, others are told that this one has.
+    /// Whether no other process has this journal open. From `open_journal` on, other processes see that this one has.
     fn is_alone(&mut self) -> io::Result<bool>;
-    /// At most `most` bytes from the byte `from` on; fewer only at the end of the file.
+    /// Reads at most `most` bytes from offset `from` on; fewer only at the end of the file.
     fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>>;
-    /// Writes at the journal's end, which the caller knows to be `at`.
+    /// Writes at the journal's end, which is at offset `at`.
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the journal to `length` bytes.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
-    /// Returns when everything written to the journal so far would outlast a loss of power.
+    /// Returns when everything written to the journal so far survives a loss of power.
     fn sync_journal(&mut self) -> io::Result<()>;
+    /// Returns the document's stamp; `None` if there is no document.
     fn stamp(&mut self) -> io::Result<Option<Stamp>>;
-    /// Whether the document came to its name after the last change of the journal. Our own never does while it shows
-    /// an older line.
+    /// Whether the document got its name after the last change of the journal. A document that shows an older line and was
+    /// published by a worker never did.
     fn document_is_newer(&mut self) -> io::Result<bool>;
-    /// At most a document's largest size and one byte.
+    /// Reads the document, but at most its maximum size and one byte.
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>>;
-    /// Makes `bytes` the document in one step: a reader sees the old one or the new one. `durable`: no loss of power
-    /// brings the old one back. The answer is the stamp of what was written, not of what has replaced it since.
+    /// Replaces the document in one step: a reader sees the old one or the new one. If `durable`, a loss of power cannot
+    /// bring the old one back. Returns the stamp of what was written, even if it was replaced since.
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp>;
 
-    /// Writes `bytes`, which are to become this part.
+    /// Writes `bytes` to a file that can become this part.
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Self::Staged>;
-    /// A second name for this part as it is; `None` if there is none.
+    /// Gives this part a second name; `None` if there is no such part.
     fn stage_current(&mut self, part: Part) -> io::Result<Option<Self::Staged>>;
-    /// Makes a staged file this part, durably and in one step. After an error it may be in place.
+    /// Replaces this part with a staged file, durably and in one step. After an error it may have been replaced.
     fn place(&mut self, part: Part, staged: Self::Staged) -> io::Result<()>;
     /// Removes this part.
     fn discard(&mut self, part: Part) -> io::Result<()>;
-    /// Keeps this part as it is under its name with `suffix` too, durably; `AlreadyExists` if that name is taken.
+    /// Keeps this part also under its name with `suffix`, durably. Fails with `AlreadyExists` if that name is taken.
     fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()>;
-    /// Makes what was kept under `suffix` this part again.
+    /// Replaces this part with what was kept under `suffix`.
     fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()>;
     /// Removes what was kept under `suffix`, if anything.
     fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()>;

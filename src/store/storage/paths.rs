@@ -1,4 +1,4 @@
-//! The files of one database, by name, and whether they can be what the protocol needs.
+//! The paths of the files of a database, and the check that workers can use them.
 
 use std::{
     ffi::OsString,
@@ -13,7 +13,7 @@ use crate::{
     store::error::{StoreError, failed},
 };
 
-/// Room for the longest suffix of a file beside the document: `.journal.until-1795561664939-999`.
+/// Length in bytes of the longest suffix of a file beside the document: `.journal.until-1795561664939-999`.
 const MAX_SUFFIX_BYTES: usize = 32;
 
 /// The files of one database.
@@ -27,15 +27,15 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// The files of the database whose document is `document`, through symbolic links. Does not look at them.
+    /// The paths for a document, after its symbolic links. Does not check the files.
     ///
     /// # Errors
-    /// The operating system's, if a link cannot be followed.
+    /// The operating system's error if a link cannot be followed.
     pub(crate) fn of(document: &Path) -> io::Result<Self> {
         Ok(Self::beside(&resolve(document)?))
     }
 
-    /// As [`Self::of`], and `document` itself if its links cannot be followed: reading it reports why.
+    /// Like [`Self::of`], but with `document` itself if its links cannot be followed: reading it reports the error.
     pub(crate) fn of_reader(document: &Path) -> Self {
         Self::of(document).unwrap_or_else(|_| Self::beside(document))
     }
@@ -50,7 +50,7 @@ impl Paths {
         }
     }
 
-    /// As [`Self::of`], and refuses what no worker can use. Changes nothing.
+    /// Like [`Self::of`], but refuses files that no worker can use. Changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Io`] with the path that cannot be used.
@@ -71,17 +71,17 @@ impl Paths {
     }
 }
 
-/// `path` with `suffix` after its whole name.
+/// Returns `path` with `suffix` appended to its name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// The folder itself, or the nearest one above it that exists.
+/// Returns the folder itself, or its nearest ancestor that exists.
 ///
 /// # Errors
-/// The operating system's, if something above is not a folder or cannot be looked at.
+/// The operating system's error if an ancestor is not a folder or cannot be accessed.
 pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(folder)?;
     for ancestor in absolute.ancestors() {
@@ -94,7 +94,7 @@ pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
     Ok(absolute)
 }
 
-/// Refused when opening, since a name that is too long for a copy would otherwise stop a worker in the middle.
+/// Refuses a name that is too long for a copy, when opening, so that a worker is not stopped later.
 fn refuse_long_name(document: &Path) -> io::Result<()> {
     let bytes = document.file_name().map_or(0, std::ffi::OsStr::len);
     let limit = statvfs(&nearest_folder(folder_of(document))?).map(|found| found.f_namemax);

@@ -1,8 +1,8 @@
-//! What can go wrong on a simulated disk, and where. Data only.
+//! The faults that a test can inject into a simulated disk. Data only.
 
 use std::io;
 
-/// What a storage can be asked to do, for naming the place of a fault.
+/// The operations of a storage, at which a fault can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     Lock,
@@ -21,14 +21,14 @@ pub enum Operation {
     ClearPoison,
 }
 
-/// What happens at an operation instead of its success.
+/// What happens at an operation instead of success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InjectedFault {
     /// It fails and has done nothing.
     Error(io::ErrorKind),
     /// An append writes this many bytes, then fails as a full disk does.
     Short(usize),
-    /// A sync says that it succeeded, and did nothing. No disk may do this; it shows that a test would notice.
+    /// A sync succeeds without doing anything. No disk may do this; it shows that a test would notice.
     Pretend,
     /// The process is killed just before it.
     Die,
@@ -36,12 +36,12 @@ pub enum InjectedFault {
     DieAfter,
 }
 
-/// What a loss of power leaves of what was not synced.
+/// What remains of unsynced data after a loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PowerCut {
-    /// So many bytes of the journal's unsynced end are kept; the last line may be torn.
+    /// Number of bytes of the journal's unsynced end that remain; the last line may be torn.
     pub journal_bytes: usize,
-    /// What the document's name stands for.
+    /// The document after it.
     pub document: DocumentFate,
 }
 

@@ -6,7 +6,7 @@ use idempotence::store::storage::Part;
 
 use super::fault_injection::{InjectedFault, Operation};
 
-/// Where a fault strikes.
+/// The operation at which a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Number(usize),

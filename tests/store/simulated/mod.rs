@@ -1,7 +1,7 @@
 //! A disk in memory that can fail at a chosen operation, lose its process, and lose power.
 //!
-//! What was written is in the `current` contents, as the page cache would hold it; what a sync has reached is in the
-//! `durable` ones. A power cut keeps the durable ones, and of the rest as much as the test says.
+//! `current` contents have everything that was written, like the page cache; `durable` contents have what was synced. A
+//! power cut keeps the durable contents, and as much of the rest as the test says.
 
 mod fault_injection;
 mod machine;
@@ -63,17 +63,17 @@ impl Simulated {
         Self { machine: Arc::clone(&self.machine), handle, dead: false }
     }
 
-    /// Lets `fault` happen at the operation with this number, counted from the start of the machine.
+    /// Injects `fault` at the operation with this number, counted from the start of the machine.
     pub fn fail_at(&self, operation: usize, fault: InjectedFault) {
         self.machine().fault = Some((Place::Number(operation), fault));
     }
 
-    /// Lets `fault` happen at the next such operation.
+    /// Injects `fault` at the next such operation.
     pub fn fail_next(&self, operation: Operation, fault: InjectedFault) {
         self.machine().fault = Some((Place::Next(operation), fault));
     }
 
-    /// Every operation so far, whoever asked for it.
+    /// Every operation so far, of all processes.
     pub fn operations(&self) -> Vec<Operation> {
         self.machine().operations.clone()
     }
@@ -83,7 +83,7 @@ impl Simulated {
         self.machine().journal.as_ref().map_or(0, |journal| journal.current.len().saturating_sub(journal.durable.len()))
     }
 
-    /// What the document's name stands for.
+    /// The document as a reader sees it.
     pub fn document(&self) -> Option<Vec<u8>> {
         self.machine().document.clone()
     }
@@ -114,13 +114,13 @@ impl Simulated {
         self.machine().kept.clone()
     }
 
-    /// The machine as it is found after a loss of power now. This one goes on as if nothing had happened, so that a
-    /// test can look at every cut of one moment.
+    /// The machine after a loss of power now. This one continues unchanged, so that a test can try every cut of one
+    /// moment.
     pub fn after_power_cut(&self, cut: PowerCut) -> Self {
         let machine = self.machine();
         let journal = machine.journal.as_ref().map(|journal| {
             let kept = (journal.durable.len() + cut.journal_bytes).min(journal.current.len());
-            // A truncation that was not synced may be undone; what stands in both is certain.
+            // A truncation that was not synced may be undone; only what both contents have is certain.
             let bytes = if kept >= journal.durable.len() { &journal.current[..kept] } else { &journal.durable[..] };
             Journal { id: journal.id, current: bytes.to_vec(), durable: bytes.to_vec() }
         });
@@ -142,7 +142,7 @@ impl Simulated {
         Self { machine: Arc::new(Mutex::new(after)), handle: 0, dead: false }
     }
 
-    /// Counts the operation, and says what is to happen instead of it.
+    /// Counts the operation, and returns the fault that happens at it.
     fn begin(&mut self, operation: Operation) -> io::Result<Option<InjectedFault>> {
         if self.dead {
             return Err(killed());
@@ -163,7 +163,7 @@ impl Simulated {
         }
     }
 
-    /// The operating system releases what a killed process had locked.
+    /// Kills the process. The operating system releases its locks.
     fn die(&mut self) -> io::Error {
         self.dead = true;
         let mut machine = self.machine();
