@@ -16,7 +16,7 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
     let found = reading_journal(path, |seen| examine(path, seen))?.ok_or_else(|| {
         Failure::Other(format!(
-            "there is no database at {}; a worker makes it, or: idempotence reset --yes",
+            "there is no database at {}; a worker creates it, or run: idempotence reset --yes",
             path.display()
         ))
     })?;

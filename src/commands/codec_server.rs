@@ -23,14 +23,14 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
     print::line(&format!(
-        "codec server at http://{address}, encrypts with the key '{}', answers pages of {}",
+        "codec server at http://{address}; encrypts with key '{}'; allows Web UIs at {}",
         codec.ring().active(),
         origins.join(", ")
     ));
     if !address.ip().is_loopback() {
         print::problem(
-            "INSECURE: it speaks plain HTTP, so everybody on the way can read the token and what is decrypted; put a proxy \
-             with TLS before it, and let only that reach it",
+            "INSECURE: plain HTTP, so anyone on the network can read the token and the decrypted data; put a proxy with TLS in \
+             front of it, and allow only that to connect",
         );
     }
     serve(listener, options, codec, stop).await?;

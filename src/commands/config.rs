@@ -11,7 +11,7 @@ use crate::{
     config::{Effective, Layer, LayerFile, Origin, Shown},
 };
 
-const PRECEDENCE: &str = "Flags override the environment, it overrides .env, that overrides the settings file, that Temporal's own profile; what nobody sets is a default.";
+const PRECEDENCE: &str = "Precedence: flags, environment, .env, settings file, Temporal profile, defaults.";
 
 pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
     if args.json {
@@ -32,7 +32,7 @@ fn text(effective: &Effective) -> String {
         format!(".env           {}", place(&effective.dot_env)),
         format!(
             "settings file  {}",
-            settings_file.map_or_else(|| "no folder for it: HOME names none".to_owned(), place)
+            settings_file.map_or_else(|| "no folder for it: HOME is not set".to_owned(), place)
         ),
         format!("profiles       {}", profiles(effective)),
         // An empty value would print nothing.
@@ -50,10 +50,8 @@ fn text(effective: &Effective) -> String {
 fn profiles(effective: &Effective) -> String {
     match &effective.profile_file {
         Some(file) => place(file),
-        None if effective.problems().next().is_some() => {
-            "not used, because of a mistake that is reported below".to_owned()
-        }
-        None => "no folder for them: HOME names none".to_owned(),
+        None if effective.problems().next().is_some() => "not used, because of a problem reported below".to_owned(),
+        None => "no folder for them: HOME is not set".to_owned(),
     }
 }
 
@@ -61,7 +59,7 @@ fn place(file: &LayerFile) -> String {
     let note = match &file.ignored {
         Some(reason) => format!(" (ignored: {reason})"),
         None if file.present => String::new(),
-        None => " (not there)".to_owned(),
+        None => " (not found)".to_owned(),
     };
     format!("{}{note}", file.path.display())
 }

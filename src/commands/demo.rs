@@ -119,7 +119,7 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
 /// The scenario with the options of the command line. Its expected attempts do not apply to other faults.
 fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result<Scenario, Failure> {
     let ProcessingArgs { faults, guard, seed, remote_faults } = &args.processing;
-    // On a server of another machine, the default is no faults.
+    // On another machine's server, the default plan has no faults.
     let unasked = args.scenario.is_none() && faults.is_none() && !remote_faults && !settings.address.is_loopback();
     let faults = if unasked { Some(FaultPlan::none()) } else { faults.clone() };
     if faults.is_some() || guard.is_some() || seed.is_some() {

@@ -110,7 +110,7 @@ fn encryption(settings: &Settings) -> Check {
         Some(codec) => {
             Check::right("encryption", format!("payloads are encrypted with the key '{}'", codec.ring().active()))
         }
-        None => Check::right("encryption", "off: the server stores payloads readable"),
+        None => Check::right("encryption", "off: payloads on the server are readable"),
     }
 }
 
@@ -138,19 +138,19 @@ fn text(checks: &[Check]) -> String {
             State::Wrong => "WRONG",
         };
         lines.push(format!("{state:7}  {name:width$}  {says}"));
-        lines.extend(mend.iter().map(|mend| format!("{:7}  {:width$}  mend: {mend}", "", "")));
+        lines.extend(mend.iter().map(|mend| format!("{:7}  {:width$}  fix: {mend}", "", "")));
     }
     lines.push(conclusion(checks));
     lines.join("\n")
 }
 
-/// The last line: never "nothing is wrong" without a word of what deserves a thought.
+/// The last line: the number of problems and of warnings.
 fn conclusion(checks: &[Check]) -> String {
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     let wrong = match count(State::Wrong) {
-        0 => "nothing is wrong".to_owned(),
-        1 => "1 thing is wrong".to_owned(),
-        wrong => format!("{wrong} things are wrong"),
+        0 => "no problems found".to_owned(),
+        1 => "1 problem found".to_owned(),
+        wrong => format!("{wrong} problems found"),
     };
     match count(State::Warning) {
         0 => wrong,
@@ -179,9 +179,9 @@ mod tests {
         let right = || Check::right("a", "b");
         let warning = || Check::warning("a", "b", None);
         let wrong = || Check::wrong("a", "b", None);
-        assert_eq!(conclusion(&[right()]), "nothing is wrong");
-        assert_eq!(conclusion(&[right(), warning()]), "nothing is wrong, 1 warning");
-        assert_eq!(conclusion(&[warning(), wrong(), warning()]), "1 thing is wrong, 2 warnings");
-        assert_eq!(conclusion(&[wrong(), wrong()]), "2 things are wrong");
+        assert_eq!(conclusion(&[right()]), "no problems found");
+        assert_eq!(conclusion(&[right(), warning()]), "no problems found, 1 warning");
+        assert_eq!(conclusion(&[warning(), wrong(), warning()]), "1 problem found, 2 warnings");
+        assert_eq!(conclusion(&[wrong(), wrong()]), "2 problems found");
     }
 }

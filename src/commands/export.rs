@@ -75,7 +75,7 @@ impl<'a> Targets<'a> {
                 usage("--when and --at choose the screen of --svg; --cast has all screens")
             }
             (None, None) if io::stdout().is_terminal() => {
-                usage("say what to write: --svg FILE for one screen, --cast FILE for all of them; - is standard output")
+                usage("nothing to write: use --svg FILE for one screen or --cast FILE for all; - is standard output")
             }
             (None, None) => Ok(Self { svg: Some(Path::new(STANDARD)), cast }),
             (svg, cast) => Ok(Self { svg, cast }),
@@ -91,7 +91,7 @@ fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(),
     let (at, length) = (since.saturating_add(after.unwrap_or(last)), player.length());
     if after.is_some() && at > length {
         let seconds = |millis: u64| format!("{}.{:03} s", millis / 1_000, millis % 1_000);
-        print::problem(&format!("the recording ends after {}: its last screen is taken", seconds(length)));
+        print::problem(&format!("the recording ends after {}; using its last screen", seconds(length)));
     }
     player.seek(at);
     Ok(())
@@ -149,6 +149,6 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
         return Err(Failure::NoFolder { file: file.to_owned(), folder: folder.to_owned() });
     }
     fs::write(file, text).map_err(unwritable)?;
-    print::problem(&format!("{} is written", file.display()));
+    print::problem(&format!("wrote {}", file.display()));
     Ok(())
 }

@@ -29,7 +29,7 @@ pub fn run(effective: &Effective, args: KeysArgs) -> Result<ExitCode, Failure> {
 fn id_to_add(typed: Option<&str>, active: Option<&str>, known: &KeyIds) -> Result<KeyId, Failure> {
     let id = typed.or(active).ok_or_else(|| {
         Failure::Usage(
-            "the key needs a name: idempotence keys add NAME, or set DATACONVERTER_ENCRYPTION_KEY_ID".to_owned(),
+            "the key needs a name; run: idempotence keys add NAME, or set DATACONVERTER_ENCRYPTION_KEY_ID".to_owned(),
         )
     })?;
     let id: KeyId = id.parse().map_err(|problem| Failure::Usage(format!("ID: {problem}")))?;
@@ -40,7 +40,7 @@ fn id_to_add(typed: Option<&str>, active: Option<&str>, known: &KeyIds) -> Resul
         )));
     }
     if let Some((origin, _)) = known.list.as_ref().filter(|(_, ids)| ids.contains(&id)) {
-        return Err(Failure::Usage(format!("{origin} has a key '{id}' already; give the new one another name")));
+        return Err(Failure::Usage(format!("{origin} already has a key '{id}'; use another name")));
     }
     Ok(id)
 }
@@ -48,13 +48,12 @@ fn id_to_add(typed: Option<&str>, active: Option<&str>, known: &KeyIds) -> Resul
 fn add(file: &KeyFile, id: &KeyId) -> Result<(), Failure> {
     let added = file.add(id)?;
     print::line(&format!(
-        "key '{id}' is made, in {}\nEvery worker, starter and dashboard needs this file; whoever loses it cannot read what \
-         it encrypted.",
+        "created key '{id}' in {}\nEvery worker, starter and dashboard needs this file; if it is lost, the data cannot be read.",
         file.path().display()
     ));
     if !added.durable {
         print::problem(
-            "the file system of that folder cannot sync a folder, so a loss of power may undo this; keep a copy of the file",
+            "the file system cannot sync that folder, so a power cut may undo this; keep a copy of the file",
         );
     }
     Ok(())
@@ -69,7 +68,10 @@ fn list(file: Option<&Path>, ids: &KeyIds, active: Option<&str>) {
     match (file, &ids.file) {
         (Some(file), Some(ids)) => list_place(&format!("keys in {}", file.display()), ids, active),
         (Some(file), None) => {
-            print::line(&format!("there is no key file at {}; idempotence keys add NAME makes it", file.display()));
+            print::line(&format!(
+                "there is no key file at {}; create it with: idempotence keys add NAME",
+                file.display()
+            ));
         }
         (None, _) => {}
     }

@@ -90,7 +90,7 @@ fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
         .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
     match opened {
         Ok(file) => (Some((path, file)), None),
-        Err(error) => (None, Some(format!("no log is written, as {} cannot be opened: {error}", path.display()))),
+        Err(error) => (None, Some(format!("no log is written: cannot open {}: {error}", path.display()))),
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(pid = 7, "the worker is gone");
             tracing::debug!("a detail");
-            tracing::error!(target: "temporalio_sdk", "somebody else's");
+            tracing::error!(target: "temporalio_sdk", "another crate's");
             let Ok(Message::Logged { level, text, .. }) = core.try_recv() else { panic!("nothing came") };
             assert_eq!((level, text.as_str()), (app::LogLevel::Warn, "the worker is gone pid=7"));
             assert!(core.try_recv().is_err(), "nothing else");

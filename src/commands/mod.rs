@@ -135,7 +135,7 @@ fn expiring(settings: &Settings) -> Vec<String> {
         Transport::Plaintext => Vec::new(),
         Transport::Tls(tls) => {
             let soon = tls.expiring(SystemTime::now()).unwrap_or_default();
-            soon.iter().map(|expiring| format!("{expiring}; have it renewed.")).collect()
+            soon.iter().map(|expiring| format!("{expiring}; renew it.")).collect()
         }
     }
 }
@@ -145,7 +145,7 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
     let Some(why) = no_screen(&settings) else {
         return Box::pin(dashboard::run(settings, args)).await;
     };
-    print::problem(&format!("{why}, so this runs: idempotence demo"));
+    print::problem(&format!("{why}; running: idempotence demo"));
     let processing = ProcessingArgs { seed: args.seed, remote_faults: args.remote_faults, ..ProcessingArgs::default() };
     let demo = DemoArgs { processing, ..DemoArgs::default() };
     Box::pin(demo::run(settings, demo)).await
@@ -154,17 +154,16 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
 /// Why there is no usable screen or keyboard.
 fn no_screen(settings: &Settings) -> Option<&'static str> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        return Some("standard input or output is no terminal");
+        return Some("standard input or output is not a terminal");
     }
-    settings.plain.then_some("lines are wanted, or TERM is dumb or not set (--plain=false draws a screen)")
+    settings.plain.then_some("lines are requested, or TERM is dumb or not set (--plain=false draws a screen)")
 }
 
 /// Whether there are a screen and a keyboard.
 fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
     let Some(why) = no_screen(settings) else { return Ok(()) };
-    let lines = "idempotence demo NAME plays a scenario line by line, walkthrough --plain and replay \
-                 --plain print theirs";
-    Err(Failure::Usage(format!("{command} needs a terminal with a screen, and {why}; {lines}")))
+    let lines = "idempotence demo NAME, walkthrough --plain and replay --plain print lines instead";
+    Err(Failure::Usage(format!("{command} needs a terminal with a screen, but {why}; {lines}")))
 }
 
 /// The fault plan to send. Planned faults on another machine's server must be requested.
@@ -175,7 +174,7 @@ fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bo
         None => Ok(FaultPlan::none()),
         Some(plan) if here || remote_allowed || plan.is_none() => Ok(plan.clone()),
         Some(_) => Err(Failure::Usage(format!(
-            "{} is not this machine; to inject faults there all the same, add --remote-faults",
+            "{} is not this machine; to inject faults there anyway, add --remote-faults",
             settings.address
         ))),
     }

@@ -12,7 +12,7 @@ use crate::{cli::ResetArgs, config::Settings, store};
 
 pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
-    if !args.yes && !confirmed(&format!("Put the seed's starting document back at {}? [y/N]", path.display()))? {
+    if !args.yes && !confirmed(&format!("Reset the database {}? [y/N]", path.display()))? {
         print::problem("nothing was changed");
         return Ok(ExitCode::FAILURE);
     }
@@ -26,12 +26,12 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
         }
         print::json(&object);
     } else {
-        print::line(&format!("{} is the seed's starting document", path.display()));
+        print::line(&format!("{} was reset to the starting document", path.display()));
         if let Some(kept) = journal {
-            print::line(&format!("the old journal is {kept}"));
+            print::line(&format!("the old journal was renamed to {kept}"));
         }
         if let Some(kept) = document {
-            print::line(&format!("the old document was damaged; it is kept as {kept}"));
+            print::line(&format!("the old document was damaged and was renamed to {kept}"));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -39,7 +39,7 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
 
 fn confirmed(question: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage("standard input is no terminal to ask at; add --yes".to_owned()));
+        return Err(Failure::Usage("cannot ask for confirmation (stdin is not a terminal); add --yes".to_owned()));
     }
     print::question(question);
     let mut answer = String::new();

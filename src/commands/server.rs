@@ -21,7 +21,7 @@ pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failu
     let bring_up = bring_up(&settings, "server", CallRetries::None, &progress);
     let Backend { server, .. } = awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?;
     let Some(server) = server else {
-        print::line(&format!("a Temporal server answers at {} already", settings.address));
+        print::line(&format!("a Temporal server already answers at {}", settings.address));
         return Ok(ExitCode::SUCCESS);
     };
     print::line(&format!("Temporal at {}, namespace '{}'", server.address(), settings.namespace));

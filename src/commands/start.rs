@@ -48,16 +48,16 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let workflow =
         args.workflow_id.clone().unwrap_or_else(|| link.conceal(WorkflowId::of_order(args.order_id.as_str()).as_str()));
     let request = StartRequest { workflow, task_queue: settings.task_queue.clone(), input };
-    let taken = awaited(format!("{} has not taken the order", settings.address), start(&link, request));
+    let taken = awaited(format!("waiting for {} to accept the order", settings.address), start(&link, request));
     let (started, watch) = taken.await?;
     say(&args, &format!("workflow {} run {}", started.workflow, started.run));
     if started.joined {
-        print::problem("joined: that workflow was under way already, and keeps its own product, quantity and faults");
+        print::problem("joined the workflow already running; its product, quantity and faults are unchanged");
     } else {
         say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
     if args.no_wait {
-        let note = "started, and not waited for. The same command without --no-wait joins it and waits";
+        let note = "started without waiting. The same command without --no-wait joins it and waits";
         return Ok(left_open(&args, &started, "started", before, note));
     }
     let waiting = Waiting { link: &link, started: &started, task_queue: &settings.task_queue, limit };
@@ -66,7 +66,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
         Waited::GivenUp(why) => {
             let workflow = &started.workflow;
             let note = format!(
-                "{}. The order stays open in Temporal: the same command joins it and waits again; to end it: temporal \
+                "{}. The order stays open in Temporal: the same command joins it and waits again; to end it, run: temporal \
                  workflow terminate --workflow-id '{workflow}'",
                 why.trim_end_matches('.')
             );
@@ -143,6 +143,6 @@ fn report(
         RunEnd::Cancelled | RunEnd::Terminated | RunEnd::TimedOut => {
             Err(Failure::Other(format!("the workflow was {outcome}")))
         }
-        RunEnd::Unknown => Err(Failure::Other("the server does not know this workflow any more".to_owned())),
+        RunEnd::Unknown => Err(Failure::Other("the server no longer has this workflow".to_owned())),
     }
 }

@@ -39,7 +39,7 @@ impl Reason {
         match self {
             Self::Server(cause) => Some(format!("waiting for the server: {cause}")),
             Self::Worker { task_queue } => {
-                Some(format!("no worker reports from '{task_queue}' yet; waiting. Start one with: idempotence worker"))
+                Some(format!("no worker is polling '{task_queue}'; waiting. Start one with: idempotence worker"))
             }
             Self::Task(failing) => Some(failing.explain()),
             Self::Activity(text) => Some(text.clone()),
@@ -110,7 +110,7 @@ impl Waiting<'_> {
     async fn limit_reached(&self, reason: &Reason) -> String {
         let Some((at, limit)) = self.limit else { return std::future::pending().await };
         sleep_until(at).await;
-        let why = reason.sentence().unwrap_or_else(|| "the order is still under way".to_owned());
+        let why = reason.sentence().unwrap_or_else(|| "the order is still running".to_owned());
         format!("no end within {} s: {why}", limit.as_secs_f64())
     }
 

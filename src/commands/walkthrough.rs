@@ -97,15 +97,14 @@ pub fn prepare(
     if !settings.address.is_loopback() && !remote_faults {
         let address = &settings.address;
         return Err(Failure::Usage(format!(
-            "{address} is not this machine, and a walkthrough injects faults; allow that with --remote-faults"
+            "{address} is not this machine, and a walkthrough injects faults; allow them with --remote-faults"
         )));
     }
     let script = read(file)?;
     let kills = |step: &&Step| step.scenario.as_ref().is_some_and(Scenario::needs_own_server);
     if let Some(step) = script.steps.iter().find(kills) {
         return Err(Failure::Usage(format!(
-            "the step '{}' kills the server, which other programs may use; a walkthrough does not: play such a scenario \
-             with demo",
+            "the step '{}' kills the server, which other programs may use; run such a scenario with: idempotence demo",
             step.title
         )));
     }

@@ -56,7 +56,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     };
     let ready = || {
         print::line(&format!(
-            "{READY}{} polls '{}' in namespace '{}' at {}, database {}",
+            "{READY}{} is polling '{}' in namespace '{}' at {}, database {}",
             std::process::id(),
             settings.task_queue,
             settings.namespace,

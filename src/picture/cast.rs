@@ -216,7 +216,7 @@ mod tests {
         let header = r#"{"version":2,"width":80,"height":24,"title":"a \"title\"","env":{"TERM":"xterm-256color"}}"#;
         assert_eq!(file.lines().next(), Some(header));
         let times: Vec<_> = lines(&file)[1..].iter().map(|event| event[0].as_f64().unwrap()).collect();
-        assert_eq!(times, [0.0, 1.25, 2.0, 2.0], "an equal frame is no event, and time does not go back");
+        assert_eq!(times, [0.0, 1.25, 2.0, 2.0], "an equal frame is not an event, and time does not go back");
         let sizes: Vec<_> = file.lines().map(str::len).collect();
         assert!(sizes[3] < sizes[2], "only what has changed: {sizes:?}");
     }

@@ -608,17 +608,17 @@ fn doctor_says_what_is_wrong_and_what_mends_it() {
     let output = room.run(&["doctor"]);
     let (said, _) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("WRONG    server") && said.contains("mend: idempotence server"), "{said}");
+    assert!(said.contains("WRONG    server") && said.contains("fix: idempotence server"), "{said}");
     room.set("TEMPORAL_ADDRESS", address());
     let nobody = room.run(&["doctor"]);
-    assert!(text(&nobody).0.contains("mend: idempotence worker"), "{}", text(&nobody).0);
+    assert!(text(&nobody).0.contains("fix: idempotence worker"), "{}", text(&nobody).0);
     room.set("TEMPORAL_NAMESPACE", "nowhere");
-    assert!(text(&room.run(&["doctor"])).0.contains("mend: temporal operator namespace create -n 'nowhere'"));
+    assert!(text(&room.run(&["doctor"])).0.contains("fix: temporal operator namespace create -n 'nowhere'"));
     room.unset("TEMPORAL_NAMESPACE");
     {
         let _worker = room.worker();
         let said = room.succeed(&["doctor"]);
-        assert!(said.ends_with("nothing is wrong\n") && said.contains("polls '"), "{said}");
+        assert!(said.ends_with("no problems found\n") && said.contains("is polling '"), "{said}");
         assert_eq!(said.matches("right ").count(), said.lines().count() - 1, "{said}");
     }
     room.set("TEMPORAL_TLS", "maybe");

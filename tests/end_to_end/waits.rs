@@ -37,7 +37,7 @@ fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
     assert_eq!((waited.status.code(), json(&waited)["outcome"].as_str()), (Some(1), Some("open")), "{waited:?}");
     assert_eq!(json(&waited)["runID"], json(&left)["runID"], "it joined");
     let (_, problem) = text(&waited);
-    assert!(problem.contains(&format!("no worker reports from '{}'", sandbox.queue)), "{problem}");
+    assert!(problem.contains(&format!("no worker is polling '{}'", sandbox.queue)), "{problem}");
     assert_eq!(problem.matches("Start one with").count(), 2, "once while it waits, once at the end: {problem}");
     assert!(problem.contains("no end within 2 s") && problem.contains("terminate"), "{problem}");
     let _worker = sandbox.worker();
@@ -68,7 +68,7 @@ fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Outp
     let output = encrypting("start").args(["A", "123456", "1", "--faults", "none", "--json"]).output().unwrap();
     let (said, problem) = text(&encrypting("doctor").output().unwrap());
     let remedy = format!(
-        "mend: ENCRYPT_PAYLOAD=true DATACONVERTER_ENCRYPTION_KEY_ID=stagekey IDEMPOTENCE_ENCRYPTION_KEY_FILE={} \
+        "fix: ENCRYPT_PAYLOAD=true DATACONVERTER_ENCRYPTION_KEY_ID=stagekey IDEMPOTENCE_ENCRYPTION_KEY_FILE={} \
          idempotence worker",
         keys.path().join("idempotence/encryption-keys.toml").display()
     );

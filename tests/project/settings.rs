@@ -36,11 +36,11 @@ fn config_shows_every_value_and_its_origin() {
     let (code, out, problem) = run(&mut config(&home));
     assert_eq!((code, problem.as_str()), (Some(0), ""), "{out}");
     let first = out.lines().next().unwrap();
-    for layer in ["Flags", "environment", ".env", "settings file", "default"] {
+    for layer in ["flags", "environment", ".env", "settings file", "defaults"] {
         assert!(first.contains(layer), "{first}");
     }
     let file = home.join(".config/idempotence/settings.toml");
-    assert!(out.contains(&format!("settings file  {} (not there)", file.display())), "{out}");
+    assert!(out.contains(&format!("settings file  {} (not found)", file.display())), "{out}");
     let line = |out: &str, key: &str| {
         let line = out.lines().find(|line| line.split_whitespace().next() == Some(key));
         line.unwrap_or_else(|| panic!("{key} is missing in\n{out}")).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -115,7 +115,7 @@ fn wrong_settings_end_the_commands_that_need_them_with_2_and_config_shows_the_re
     }
     let (code, out, problem) = run(config(&home).args(["--profile", "nowhere"]));
     assert!(code == Some(2) && problem.contains("nowhere"), "{problem}");
-    assert!(out.contains("\nprofiles       not used, because of a mistake"), "{out}");
+    assert!(out.contains("\nprofiles       not used, because of a problem"), "{out}");
     let (code, _, problem) = run(config(&home).env("IDEMPOTENCE_STILL", "yess").env("XDG_CONFIG_HOME", "/nowhere"));
     assert_eq!(code, Some(2));
     assert!(

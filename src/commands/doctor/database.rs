@@ -21,7 +21,7 @@ pub fn examine(settings: &Settings) -> Vec<Check> {
     let path = settings.database.path.display();
     match probe(&settings.database.path) {
         Ok(Probed::NotMade) => {
-            let not_there = Check::right("database", format!("{path} is not there yet; a worker makes it"));
+            let not_there = Check::right("database", format!("{path} does not exist yet; a worker creates it"));
             vec![not_there, nothing_to_judge()]
         }
         Ok(Probed::Ready) => {
@@ -35,7 +35,7 @@ pub fn examine(settings: &Settings) -> Vec<Check> {
 }
 
 fn nothing_to_judge() -> Check {
-    Check::skipped("stock", "there is no database to judge")
+    Check::skipped("stock", "there is no database")
 }
 
 fn stock(settings: &Settings) -> Check {

