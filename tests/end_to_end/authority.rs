@@ -1,4 +1,4 @@
-//! A certificate authority for tests: it issues what a test needs, good or bad, and writes it as PEM files.
+//! A certificate authority for tests. It issues valid and invalid certificates and writes them as PEM files.
 
 use std::{
     fs,
@@ -15,10 +15,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// When a certificate holds.
+/// Period of validity of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
-    /// From yesterday, for so long from now.
+    /// From yesterday until this duration from now.
     For(Duration),
     /// Until yesterday.
     Expired,
@@ -27,7 +27,7 @@ pub enum Validity {
 }
 
 impl Validity {
-    /// A month.
+    /// Valid now, for 30 days.
     pub const NOW: Self = Self::For(DAY.saturating_mul(30));
 
     fn set(self, params: &mut CertificateParams) {
@@ -43,10 +43,10 @@ impl Validity {
     }
 }
 
-/// A certificate with its key, for one end of a connection.
+/// A certificate with its private key, for one peer of a connection.
 #[derive(Debug, Clone)]
 pub struct Certified {
-    /// PEM: the certificate, and behind it those between it and the authority's root.
+    /// PEM: the certificate, followed by the intermediate certificates up to the root.
     pub certificate: PathBuf,
     /// PEM, PKCS #8.
     pub key: PathBuf,
@@ -55,49 +55,49 @@ pub struct Certified {
 }
 
 impl Certified {
-    /// For a server of our own.
+    /// Certificate chain and key in the form that a rustls server needs.
     pub fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), PrivatePkcs8KeyDer::from(self.private.clone()).into())
     }
 }
 
-/// An authority, whose files are in a test's folder.
+/// A root or intermediate authority that writes its files to the folder of a test.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// Those between what it issues and the root: none for the root itself.
-    between: Vec<(CertificateDer<'static>, String)>,
+    /// Intermediate certificates intermediates this authority's leaves and the root, with their PEM text. Empty for a root.
+    intermediates: Vec<(CertificateDer<'static>, String)>,
     folder: PathBuf,
     name: String,
 }
 
 impl Authority {
-    /// A root.
+    /// Creates a root authority and writes its certificate.
     pub fn new(folder: &Path, name: &str) -> Self {
         let issuer = CertifiedIssuer::self_signed(authority(name), key()).expect("a certificate");
-        let made = Self { issuer, between: Vec::new(), folder: folder.to_owned(), name: name.to_owned() };
+        let made = Self { issuer, intermediates: Vec::new(), folder: folder.to_owned(), name: name.to_owned() };
         fs::write(made.path(), made.issuer.pem()).expect("a folder to write to");
         made
     }
 
-    /// An authority below this one; what it issues brings its certificate along.
-    pub fn below(&self, name: &str) -> Self {
+    /// Creates an intermediate authority. Its leaves include its certificate in their chain.
+    pub fn intermediate(&self, name: &str) -> Self {
         let issuer = CertifiedIssuer::signed_by(authority(name), key(), &self.issuer).expect("a certificate");
-        let mut between = vec![(issuer.der().clone(), issuer.pem())];
-        between.extend(self.between.iter().cloned());
-        Self { issuer, between, folder: self.folder.clone(), name: self.name.clone() }
+        let mut intermediates = vec![(issuer.der().clone(), issuer.pem())];
+        intermediates.extend(self.intermediates.iter().cloned());
+        Self { issuer, intermediates, folder: self.folder.clone(), name: self.name.clone() }
     }
 
-    /// The root's PEM file, for whoever is to trust it.
+    /// The root's PEM file, for clients that trust this authority.
     pub fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.pem", self.name))
     }
 
-    /// This authority's own certificate, for a server of our own that is to trust it.
+    /// This authority's own certificate, for test servers that trust it.
     pub fn certificate(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
     }
 
-    /// For a server that is reached under these names or IP addresses.
+    /// Issues a server certificate for these host names or IP addresses.
     pub fn server(&self, names: &[&str], validity: Validity) -> Certified {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let file = format!("server-{}", uuid::Uuid::new_v4().simple());
@@ -120,7 +120,7 @@ impl Authority {
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
         let mut pem = leaf.pem();
         let mut chain = vec![leaf.der().clone()];
-        for (certificate, text) in &self.between {
+        for (certificate, text) in &self.intermediates {
             pem.push_str(text);
             chain.push(certificate.clone());
         }

@@ -1,8 +1,8 @@
-//! The commands as people and scripts use them: words, JSON, exit codes.
+//! The command line as users and scripts see it: text output, JSON, exit codes.
 
 use serde_json::Value;
 
-use crate::sandbox::{SEED_ORDER, Sandbox, address, offline, program, text};
+use crate::sandbox::{DEMO_ORDER, Sandbox, address, offline, program, text};
 
 fn json(output: &std::process::Output) -> Value {
     let (out, problem) = text(output);
@@ -15,11 +15,11 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn demo_gives_a_right_verdict_in_words_and_in_json() {
+fn demo_reports_the_right_verdict_as_text_and_as_json() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.blocking_lock();
+    let _alone = DEMO_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let demo =
         |more: &[&str]| program(state.path()).args(["demo", "--address", address()]).args(more).output().unwrap();
@@ -47,7 +47,7 @@ fn demo_without_the_guard_is_wrong_and_exits_1() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.blocking_lock();
+    let _alone = DEMO_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let mut command = program(state.path());
     command.args(["demo", "--address", address(), "--faults", "after-commit-once", "--guard", "off", "--json"]);
@@ -59,11 +59,11 @@ fn demo_without_the_guard_is_wrong_and_exits_1() {
 }
 
 #[test]
-fn a_bare_command_without_a_terminal_says_so_and_runs_the_demo() {
+fn without_a_command_and_a_terminal_the_demo_runs_and_says_why() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.blocking_lock();
+    let _alone = DEMO_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let output = program(state.path()).args(["--address", address()]).output().unwrap();
     let (out, problem) = text(&output);
@@ -80,7 +80,7 @@ fn start_applies_replays_and_refuses() {
     let _worker = sandbox.worker();
     let start =
         |more: &[&str]| sandbox.command("start").args(["--faults", "none", "--json"]).args(more).output().unwrap();
-    // Other tests share the server, so the workflow id must be this test's own.
+    // Other tests share the server, so the workflow id must be unique to this test.
     let mine = |workflow: &str| format!("{}-{workflow}", sandbox.queue);
     for (arguments, outcome, before, after, code) in [
         (vec!["A12"], "applied", 1000, 1001, 0),
@@ -105,11 +105,11 @@ fn start_applies_replays_and_refuses() {
 }
 
 #[test]
-fn d15_temporal_url_is_obeyed_by_every_command_that_connects() {
+fn d15_every_command_that_connects_uses_temporal_url() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.blocking_lock();
+    let _alone = DEMO_ORDER.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let output = program(state.path()).env("TEMPORAL_URL", address()).args(["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -123,7 +123,7 @@ fn d15_temporal_url_is_obeyed_by_every_command_that_connects() {
 }
 
 #[test]
-fn audit_and_reset_tell_the_truth() {
+fn audit_and_reset_report_the_stock_of_the_journal() {
     if offline() {
         return;
     }
@@ -144,7 +144,7 @@ fn audit_and_reset_tell_the_truth() {
     assert_eq!(found["appliedTwice"], serde_json::json!(["order:A"]));
     assert_eq!(found["stock"], serde_json::json!({"initial": 1000, "expected": 990, "actual": 980}));
     let refused = sandbox.command("reset").output().unwrap();
-    assert_eq!(refused.status.code(), Some(2), "it asks, and here is nobody to ask");
+    assert_eq!(refused.status.code(), Some(2), "the confirmation has no terminal to ask at");
     let output = sandbox.command("reset").args(["--yes", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let found = json(&output);
@@ -157,7 +157,7 @@ fn audit_and_reset_tell_the_truth() {
 }
 
 #[test]
-fn wrong_usage_and_settings_exit_2_with_a_sentence() {
+fn wrong_usage_and_settings_exit_2_with_a_message() {
     let state = tempfile::tempdir().unwrap();
     for (arguments, variable, expected) in [
         (vec!["start", "A", "--faults", "before-commit=oops"], None, "character 15"),

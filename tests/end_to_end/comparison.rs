@@ -1,4 +1,4 @@
-//! The same order under three guards at once, through the real runtime: three workers, three databases, three stocks.
+//! The same order under three guards at once through the real runtime: three workers, three databases, three stocks.
 
 use std::{
     path::PathBuf,
@@ -26,20 +26,20 @@ use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, order};
 const RIGHT: Option<Verdict> = Some(Verdict::Right);
 const WRONG: Option<Verdict> = Some(Verdict::Wrong);
 
-/// The core and the runtime, without a screen.
-struct Room {
+/// The core and the executor, without a screen.
+struct Comparison {
     app: App,
-    /// `None`: the dashboard has gone.
+    /// `None` after the dashboard has ended.
     executor: Option<Executor>,
-    told: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<Message>,
     sandbox: Sandbox,
-    /// Every worker that ever polled for a comparison.
+    /// Process ids of all workers that polled for a comparison.
     workers: Vec<u32>,
-    /// Every workflow that was started for one.
+    /// Workflow ids of all orders that were started for a comparison.
     workflows: Vec<String>,
 }
 
-impl Room {
+impl Comparison {
     async fn open(preset: Preset) -> Self {
         let sandbox = Sandbox::new();
         let worker = WorkerCommand {
@@ -51,14 +51,14 @@ impl Room {
             database: sandbox.database.clone(),
             log: Some(sandbox.folder.path().join("worker.log")),
         };
-        let (sender, told) = mpsc::channel(64);
-        // The dashboard's own worker stays away: a comparison needs none of it.
+        let (sender, messages) = mpsc::channel(64);
+        // The dashboard does not start its own worker: a comparison does not use it.
         let executor = Executor::start(Arc::new(settings(&sandbox)), worker, false, sender);
         let app = App::new(setup(&sandbox, preset));
-        let mut room =
-            Self { app, executor: Some(executor), told, sandbox, workers: Vec::new(), workflows: Vec::new() };
-        room.until("the link", |app| *app.link() == Link::Up).await;
-        room
+        let mut comparison =
+            Self { app, executor: Some(executor), messages, sandbox, workers: Vec::new(), workflows: Vec::new() };
+        comparison.until("the link", |app| *app.link() == Link::Up).await;
+        comparison
     }
 
     fn execute(&self, commands: Vec<Command>) {
@@ -78,11 +78,11 @@ impl Room {
         self.execute(commands);
     }
 
-    /// Tells the core what happens until it shows what is waited for.
+    /// Passes messages to the core until `shown` is true.
     async fn until(&mut self, what: &str, shown: impl Fn(&App) -> bool) {
         let waiting = async {
             while !shown(&self.app) {
-                let message = self.told.recv().await.expect("the runtime lives");
+                let message = self.messages.recv().await.expect("the executor runs");
                 if let Message::Compared(ComparisonNews { event, .. }) = &message {
                     match event {
                         ComparisonEvent::Worker(Worker::Ready { pid }) => self.workers.push(*pid),
@@ -94,7 +94,7 @@ impl Room {
             }
         };
         let in_time = tokio::time::timeout(EVENT_TIMEOUT, waiting).await;
-        assert!(in_time.is_ok(), "{what} did not come: {:#?}", self.app.comparison());
+        assert!(in_time.is_ok(), "no {what}: {:#?}", self.app.comparison());
     }
 
     async fn until_done(&mut self) {
@@ -106,7 +106,7 @@ impl Room {
         Guard::ALL.map(|guard| (comparison.side(guard).stock(), comparison.side(guard).verdict()))
     }
 
-    /// The stocks as the journals on the disk tell them.
+    /// The stocks according to the journals on disk.
     fn on_disk(&self) -> [i64; 3] {
         let folder = self.databases().pop().expect("a folder of databases");
         Guard::ALL.map(|guard| {
@@ -119,7 +119,7 @@ impl Room {
         })
     }
 
-    /// The folders of comparisons.
+    /// Database folders of all comparisons.
     fn databases(&self) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(settings(&self.sandbox).state_dir.join("comparison"));
         folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
@@ -137,22 +137,22 @@ impl Room {
         })
     }
 
-    fn living_workers(&self) -> Vec<u32> {
-        let lives = |pid: &u32| test_kill_process(Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap()).is_ok();
-        self.workers.iter().copied().filter(lives).collect()
+    fn running_workers(&self) -> Vec<u32> {
+        let is_running = |pid: &u32| test_kill_process(Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap()).is_ok();
+        self.workers.iter().copied().filter(is_running).collect()
     }
 
-    /// Waits until no worker and no database of a comparison is left.
+    /// Waits until all workers and databases of comparisons are gone.
     async fn assert_cleared(&self) {
         let since = Instant::now();
-        while !(self.living_workers().is_empty() && self.databases().is_empty()) {
-            let left = (self.living_workers(), self.databases());
-            assert!(since.elapsed() < EVENT_TIMEOUT, "left behind: {left:?}");
+        while !(self.running_workers().is_empty() && self.databases().is_empty()) {
+            let left = (self.running_workers(), self.databases());
+            assert!(since.elapsed() < EVENT_TIMEOUT, "not removed: {left:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Asserts that no workflow of a comparison still runs: a start under its id would join it.
+    /// Asserts that no workflow of a comparison is still open: a start with its id would join it.
     async fn assert_no_open_workflow(&self) {
         let link = self.sandbox.link().await;
         for workflow in &self.workflows {
@@ -206,20 +206,20 @@ fn setup(sandbox: &Sandbox, preset: Preset) -> Options {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_order_ends_at_1001_1001_and_2_and_leaves_nothing_behind() {
+async fn one_order_ends_at_1001_1001_and_2_and_everything_is_removed() {
     if offline() {
         return;
     }
-    let mut room = Room::open(Preset::Seed).await;
-    room.begin(false);
-    assert_eq!(room.app.comparison().unwrap().instead_of(), Some("seed"), "which leaves it to chance");
-    room.until_done().await;
-    assert_eq!(room.shown(), [(Some(1001), RIGHT), (Some(1001), RIGHT), (Some(2), WRONG)]);
-    assert_eq!(room.on_disk(), [1001, 1001, 2]);
-    assert_eq!(room.outcomes("A12", 2), [Outcome::Replayed, Outcome::Skipped, Outcome::Applied].map(Some));
-    assert_eq!((room.living_workers().len(), room.databases().len()), (3, 1));
-    room.end();
-    room.assert_cleared().await;
+    let mut comparison = Comparison::open(Preset::Seed).await;
+    comparison.begin(false);
+    assert_eq!(comparison.app.comparison().unwrap().instead_of(), Some("seed"), "the preset 'seed' fails at random");
+    comparison.until_done().await;
+    assert_eq!(comparison.shown(), [(Some(1001), RIGHT), (Some(1001), RIGHT), (Some(2), WRONG)]);
+    assert_eq!(comparison.on_disk(), [1001, 1001, 2]);
+    assert_eq!(comparison.outcomes("A12", 2), [Outcome::Replayed, Outcome::Skipped, Outcome::Applied].map(Some));
+    assert_eq!((comparison.running_workers().len(), comparison.databases().len()), (3, 1));
+    comparison.end();
+    comparison.assert_cleared().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,37 +227,38 @@ async fn with_another_order_between_only_the_ledger_ends_at_1001() {
     if offline() {
         return;
     }
-    let mut room = Room::open(Preset::AfterCommitOnce).await;
-    room.begin(true);
-    room.until_done().await;
-    assert_eq!(room.shown(), [(Some(1001), RIGHT), (Some(3), WRONG), (Some(3), WRONG)]);
-    assert_eq!(room.on_disk(), [1001, 3, 3]);
-    assert_eq!(room.outcomes("A12", 2), [Outcome::Replayed, Outcome::Applied, Outcome::Applied].map(Some));
-    let attempts: Vec<_> = room.app.comparison().unwrap().line_up().iter().map(|row| row.order.to_owned()).collect();
+    let mut comparison = Comparison::open(Preset::AfterCommitOnce).await;
+    comparison.begin(true);
+    comparison.until_done().await;
+    assert_eq!(comparison.shown(), [(Some(1001), RIGHT), (Some(3), WRONG), (Some(3), WRONG)]);
+    assert_eq!(comparison.on_disk(), [1001, 3, 3]);
+    assert_eq!(comparison.outcomes("A12", 2), [Outcome::Replayed, Outcome::Applied, Outcome::Applied].map(Some));
+    let attempts: Vec<_> =
+        comparison.app.comparison().unwrap().line_up().iter().map(|row| row.order.to_owned()).collect();
     assert_eq!(attempts, ["A12", "B7", "B7", "A12", "A12"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_dies_after_the_commit_tells_the_same_story() {
+async fn a_worker_that_crashes_after_the_commit_gives_the_same_stocks() {
     if offline() {
         return;
     }
-    let mut room = Room::open(Preset::CrashAfterCommit).await;
-    room.begin(false);
-    assert_eq!(room.app.comparison().unwrap().instead_of(), None);
-    room.until_done().await;
-    assert_eq!(room.shown(), [(Some(1001), RIGHT), (Some(1001), RIGHT), (Some(2), WRONG)]);
-    assert_eq!(room.workers.len(), 6, "each worker died once, and another took its place");
-    room.end();
-    room.assert_cleared().await;
+    let mut comparison = Comparison::open(Preset::CrashAfterCommit).await;
+    comparison.begin(false);
+    assert_eq!(comparison.app.comparison().unwrap().instead_of(), None);
+    comparison.until_done().await;
+    assert_eq!(comparison.shown(), [(Some(1001), RIGHT), (Some(1001), RIGHT), (Some(2), WRONG)]);
+    assert_eq!(comparison.workers.len(), 6, "each worker crashed once and was replaced");
+    comparison.end();
+    comparison.assert_cleared().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_ended_or_replaced_early_leaves_no_worker_and_no_open_order() {
+async fn a_comparison_ended_early_leaves_no_worker_and_no_open_order() {
     if offline() {
         return;
     }
-    let mut room = Room::open(Preset::AfterCommitOnce).await;
+    let mut comparison = Comparison::open(Preset::AfterCommitOnce).await;
     let running = |app: &App| {
         let comparison = app.comparison().unwrap();
         let committed = |cell: &Option<LineUpCell<'_>>| matches!(cell, Some(LineUpCell::Attempt(seen)) if seen.facts.is_some_and(|facts| facts.committed.is_some()));
@@ -265,31 +266,32 @@ async fn what_is_ended_or_replaced_early_leaves_no_worker_and_no_open_order() {
         comparison.sides().iter().all(|side| side.stage() == SideStage::Running)
             && first.is_some_and(|row| row.cells.iter().all(committed))
     };
-    room.begin(true);
-    room.until("the commits", running).await;
-    let first = room.workers.clone();
-    room.begin(true);
-    room.until("the commits of the next", running).await;
-    let living = room.living_workers();
-    assert!(living.len() == 3 && living.iter().all(|pid| !first.contains(pid)), "{living:?} of {first:?}");
-    room.end();
-    room.assert_cleared().await;
-    assert!(room.workflows.len() >= 6, "{:?}", room.workflows);
-    room.assert_no_open_workflow().await;
+    comparison.begin(true);
+    comparison.until("the commits", running).await;
+    let first = comparison.workers.clone();
+    comparison.begin(true);
+    comparison.until("the commits of the next", running).await;
+    let running = comparison.running_workers();
+    assert!(running.len() == 3 && running.iter().all(|pid| !first.contains(pid)), "{running:?} of {first:?}");
+    comparison.end();
+    comparison.assert_cleared().await;
+    assert!(comparison.workflows.len() >= 6, "{:?}", comparison.workflows);
+    comparison.assert_no_open_workflow().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_workers_and_databases_go_with_the_dashboard() {
+async fn workers_and_databases_are_removed_when_the_dashboard_ends() {
     if offline() {
         return;
     }
-    let mut room = Room::open(Preset::AfterCommitOnce).await;
-    room.begin(false);
-    room.until("the workers", |app| {
-        app.comparison().unwrap().sides().iter().all(|side| matches!(side.worker(), Worker::Ready { .. }))
-    })
-    .await;
-    drop(room.executor.take());
-    assert_eq!(room.workers.len(), 3);
-    room.assert_cleared().await;
+    let mut comparison = Comparison::open(Preset::AfterCommitOnce).await;
+    comparison.begin(false);
+    comparison
+        .until("the workers", |app| {
+            app.comparison().unwrap().sides().iter().all(|side| matches!(side.worker(), Worker::Ready { .. }))
+        })
+        .await;
+    drop(comparison.executor.take());
+    assert_eq!(comparison.workers.len(), 3);
+    comparison.assert_cleared().await;
 }

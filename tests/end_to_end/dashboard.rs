@@ -1,4 +1,4 @@
-//! The dashboard: the real binary in a pseudo-terminal, and the whole app on a screen in memory.
+//! The dashboard: the real binary in a pseudo-terminal, and the whole app on an in-memory screen.
 
 use std::{
     net::TcpListener,
@@ -23,7 +23,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use crate::{
-    sandbox::{PROGRAM, SEED_ORDER, Sandbox, address, free_port, offline},
+    sandbox::{DEMO_ORDER, PROGRAM, Sandbox, address, free_port, offline},
     screen::{RESTORED, Screen, assert_restored, send},
 };
 
@@ -33,14 +33,14 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
         return;
     }
     let sandbox = Sandbox::new();
-    // The seed's order has one workflow id on a server, so this test has a server of its own.
+    // The demo order has one workflow id on a server, so this test uses its own server.
     let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("s");
     let text = screen.wait_for("each effect applied once");
     let has = |words: &str| text.contains(words);
     assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order A12"), "{text}");
-    // The journal is on the screen before the document is in place; behind an acknowledgement both are.
+    // The screen shows the journal before the document is in place. After an acknowledgement both are.
     let text = screen.wait_for("completed");
     assert!(text.contains("✓ applied once"), "{text}");
     sandbox.assert_right(1001);
@@ -49,11 +49,11 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     assert!(status.success());
     assert_restored(&bytes);
     let summary = bytes.rsplit(RESTORED[1]).next().unwrap();
-    assert!(summary.contains("1001"), "a summary stays: {summary:?}");
+    assert!(summary.contains("1001"), "a summary remains after the end: {summary:?}");
 }
 
 #[test]
-fn it_brings_up_a_server_and_a_worker_of_its_own_and_they_end_with_it() {
+fn it_starts_its_own_server_and_worker_and_they_end_with_it() {
     if offline() {
         return;
     }
@@ -93,7 +93,7 @@ fn a_killed_worker_is_shown_and_a_new_one_finishes_the_order() {
 }
 
 #[test]
-fn a_planned_crash_is_shown_and_survived() {
+fn a_planned_crash_is_shown_and_the_order_completes() {
     if offline() {
         return;
     }
@@ -111,12 +111,12 @@ fn a_planned_crash_is_shown_and_survived() {
 }
 
 #[test]
-fn without_the_guard_the_wrong_stock_is_named() {
+fn without_the_guard_the_wrong_stock_is_reported() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    // The seed's order has one workflow id on a server, so this test has a server of its own.
+    // The demo order has one workflow id on a server, so this test uses its own server.
     let mut screen = Screen::open(&sandbox, &format!("127.0.0.1:{}", free_port()), 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("fii");
@@ -129,12 +129,12 @@ fn without_the_guard_the_wrong_stock_is_named() {
 }
 
 #[test]
-fn it_lives_on_without_a_server_says_why_and_heals() {
+fn it_runs_without_a_server_says_why_and_reconnects() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    // Something that is no Temporal server holds the port.
+    // A listener that is not a Temporal server occupies the port.
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap().to_string();
     let mut screen = Screen::open(&sandbox, &address, 120, 40);
@@ -157,7 +157,7 @@ pub fn settings(sandbox: &Sandbox) -> Settings {
         ..Flags::default()
     };
     let environment = std::env::vars_os().filter(|(name, _)| name == "HOME");
-    // Whoever runs the tests may have a settings file.
+    // The user's own settings file must not affect the test.
     let place = ("XDG_CONFIG_HOME".into(), sandbox.folder.path().into());
     Settings::load(&flags, environment.chain([place]), "none.env".as_ref(), sandbox.folder.path()).unwrap()
 }
@@ -187,7 +187,8 @@ pub fn setup(sandbox: &Sandbox) -> Options {
     }
 }
 
-/// The last word of an order: its supplier activity is done, and the server has said that the workflow is.
+/// Conditions for the end of an order: its supplier activity has completed, the document is current, and the server
+/// reports the end of the workflow.
 #[derive(Default)]
 struct Done {
     journal: bool,
@@ -218,7 +219,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.lock().await;
+    let _alone = DEMO_ORDER.lock().await;
     let sandbox = Sandbox::new();
     let worker = WorkerCommand {
         program: PathBuf::from(PROGRAM),
@@ -229,14 +230,14 @@ async fn the_whole_app_runs_without_a_terminal() {
         database: sandbox.database.clone(),
         log: Some(sandbox.folder.path().join("worker.log")),
     };
-    let (sender, mut told) = mpsc::channel(64);
+    let (sender, mut reports) = mpsc::channel(64);
     let (relay, mut messages) = mpsc::channel(64);
     let (keys, pressed) = futures::channel::mpsc::unbounded();
     let press = move |key| keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))));
-    // Sees what the core is told: orders when the worker is ready, quits when all is done.
+    // Watches the messages for the core: places the order once the worker is ready, quits once everything is done.
     tokio::spawn(async move {
         let mut done = Done::default();
-        while let Some(message) = told.recv().await {
+        while let Some(message) = reports.recv().await {
             let ready = matches!(message, Message::Worker(idempotence::app::Worker::Ready { .. }));
             let finished = done.observe(&message);
             relay.send(message).await.unwrap();
@@ -252,7 +253,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     let executor = Executor::start(Arc::new(settings(&sandbox)), worker, true, sender);
     let commands = Mutex::new(Vec::new());
     let execute = |command| {
-        // What asks the server about open orders comes as often as it takes.
+        // Descriptions of open orders are requested an unpredictable number of times.
         if !matches!(command, Command::Describe(_)) {
             commands.lock().unwrap().push(format!("{command:?}"));
         }

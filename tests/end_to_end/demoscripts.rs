@@ -1,4 +1,4 @@
-//! The scripts in `assets/demoscripts`, run as people run them.
+//! The scripts in `assets/demoscripts`, run from a shell as users run them.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// The script on `sandbox`, with its settings in the environment.
+/// A command for the script, with the settings of `sandbox` in its environment.
 fn script(sandbox: &Sandbox, name: &str) -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demoscripts").join(name);
     let mut command = Command::new(path);
@@ -30,7 +30,7 @@ fn script(sandbox: &Sandbox, name: &str) -> Command {
     command
 }
 
-/// Submits the order twice, under a workflow id of this test's own.
+/// Submits the order twice under a workflow id that is unique to this test.
 fn demo(sandbox: &Sandbox, more: &[&str]) -> Output {
     let workflow = format!("{}-11235", sandbox.queue);
     script(sandbox, "idempotencydemo.sh").args(["--workflow-id", &workflow]).args(more).output().unwrap()
@@ -51,8 +51,8 @@ fn the_second_submission_of_an_order_changes_nothing() {
     let output = demo(&sandbox, &["--faults", "after-commit-once"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
-    let told: Vec<_> = out.lines().filter(|line| line.starts_with("stock ") || line.starts_with("result")).collect();
-    let (first, second) = told.split_at(3);
+    let results: Vec<_> = out.lines().filter(|line| line.starts_with("stock ") || line.starts_with("result")).collect();
+    let (first, second) = results.split_at(3);
     assert_eq!(first, ["stock before: 1000", "result: applied", "stock after: 1001"]);
     assert_eq!(second, ["stock before: 1001", "result: replayed", "stock after: 1001"]);
     let last = "right: the second submission changed nothing, the stock is still 1001";
@@ -66,7 +66,7 @@ fn the_second_submission_of_an_order_changes_nothing() {
 }
 
 #[test]
-fn a_second_submission_that_is_applied_again_is_said_and_exits_1() {
+fn a_second_submission_that_is_applied_again_is_reported_and_exits_1() {
     if offline() {
         return;
     }
@@ -80,7 +80,7 @@ fn a_second_submission_that_is_applied_again_is_said_and_exits_1() {
 }
 
 #[test]
-fn the_demo_says_what_it_needs_where_there_is_no_server_or_another_database() {
+fn the_demo_says_what_it_needs_without_a_server_or_with_another_database() {
     if offline() {
         return;
     }
@@ -98,7 +98,7 @@ fn the_demo_says_what_it_needs_where_there_is_no_server_or_another_database() {
     assert!(out.lines().last().unwrap().starts_with("unknown: the stock cannot be read here"), "{out}");
 }
 
-/// A process that is killed when the test is over.
+/// A process that is killed at the end of the test.
 struct Bystander(Child);
 
 impl Bystander {
@@ -118,7 +118,7 @@ impl Drop for Bystander {
     }
 }
 
-/// Processes that have the words, and are no workers: an order with that name, a script, and a shell.
+/// Processes whose command lines look like a worker's but are not: an order with that name, a script, and a shell.
 fn bystanders(sandbox: &Sandbox) -> Vec<Bystander> {
     let folder = sandbox.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();
@@ -127,7 +127,7 @@ fn bystanders(sandbox: &Sandbox) -> Vec<Bystander> {
     fs::set_permissions(&named, fs::Permissions::from_mode(0o755)).unwrap();
     let queue = ["--task-queue", &sandbox.queue];
     let workflow = format!("{}-bystander", sandbox.queue);
-    // It has to be there still when the worker that takes it is killed.
+    // The order must still be open when its worker is killed.
     let forever = "update.before-commit=delay(3600000)";
     vec![
         Bystander::run(sandbox.command("start").args(["worker", "--faults", forever, "--workflow-id", &workflow])),
@@ -152,8 +152,8 @@ fn exactly_the_workers_of_the_task_queue_are_killed() {
     bystanders.push(Bystander::run(other.command("worker").arg("--with-parent")));
     let output = script(&sandbox, "kill_worker.sh").output().unwrap();
     let (out, problem) = text(&output);
-    let told = format!("killed worker {}\n", worker.pid());
-    assert_eq!((output.status.code(), out, problem.as_str()), (Some(0), told, ""));
+    let expected = format!("killed worker {}\n", worker.pid());
+    assert_eq!((output.status.code(), out, problem.as_str()), (Some(0), expected, ""));
     let end = std::os::unix::process::ExitStatusExt::signal(&worker.wait());
     assert_eq!(end, Some(9));
     let left: Vec<_> = bystanders.iter_mut().map(Bystander::runs).collect();
@@ -161,7 +161,7 @@ fn exactly_the_workers_of_the_task_queue_are_killed() {
 }
 
 #[test]
-fn a_worker_is_known_by_the_task_queue_in_its_environment_too() {
+fn a_worker_is_found_by_the_task_queue_in_its_environment_too() {
     if offline() {
         return;
     }
@@ -169,9 +169,9 @@ fn a_worker_is_known_by_the_task_queue_in_its_environment_too() {
     let mut command = program(sandbox.folder.path());
     command.env("TASKQUEUE", &sandbox.queue).env("DATABASE", &sandbox.database);
     let mut worker = Bystander::run(command.args(["--address", address(), "worker", "--with-parent"]));
-    let told = format!("killed worker {}\n", worker.0.id());
+    let expected = format!("killed worker {}\n", worker.0.id());
     let output = script(&sandbox, "kill_worker.sh").output().unwrap();
-    assert_eq!(text(&output).0, told, "{output:?}");
+    assert_eq!(text(&output).0, expected, "{output:?}");
     assert!(!worker.0.wait().unwrap().success());
 }
 

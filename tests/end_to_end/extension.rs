@@ -1,4 +1,4 @@
-//! `temporal idempotence ...`: the real Temporal CLI finds our program as an extension command on the `PATH`.
+//! `temporal idempotence ...`: the real Temporal CLI finds the program on the `PATH` as an extension command.
 
 use std::{
     env,
@@ -14,9 +14,9 @@ use idempotence::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::sandbox::{PROGRAM, SEED_ORDER, Sandbox, address, free_port, offline, program, text};
+use crate::sandbox::{DEMO_ORDER, PROGRAM, Sandbox, address, free_port, offline, program, text};
 
-/// A folder with nothing but the extension in it, and the CLI.
+/// A folder that contains only the extension, and the path of the CLI.
 struct Extension {
     folder: TempDir,
     cli: PathBuf,
@@ -24,7 +24,7 @@ struct Extension {
 
 impl Extension {
     fn new() -> Self {
-        // The server that all tests share has run the CLI, so it can be found.
+        // The shared server runs the CLI, so `locate` can find it.
         let _server = address();
         let settings =
             Settings::load(&Flags::default(), env::vars_os(), Path::new("/dev/null"), Path::new("/")).unwrap();
@@ -35,7 +35,7 @@ impl Extension {
         Self { folder, cli }
     }
 
-    /// `temporal idempotence` on `sandbox`, whose settings are in the environment.
+    /// Runs `temporal idempotence` with the settings of `sandbox` in the environment.
     fn run(&self, sandbox: &Sandbox, arguments: &[&str]) -> Output {
         let mut command = Command::new(&self.cli);
         for (name, value) in program(sandbox.folder.path()).get_envs() {
@@ -55,7 +55,7 @@ impl Extension {
 }
 
 #[test]
-fn the_temporal_cli_runs_our_commands_and_passes_their_exit_codes_on() {
+fn the_temporal_cli_runs_our_commands_and_returns_their_exit_codes() {
     if offline() {
         return;
     }
@@ -90,11 +90,11 @@ fn the_temporal_cli_runs_our_commands_and_passes_their_exit_codes_on() {
 }
 
 #[test]
-fn as_an_extension_it_starts_a_server_and_a_worker_of_its_own() {
+fn as_an_extension_it_starts_its_own_server_and_worker() {
     if offline() {
         return;
     }
-    let _alone = SEED_ORDER.blocking_lock();
+    let _alone = DEMO_ORDER.blocking_lock();
     let (extension, sandbox) = (Extension::new(), Sandbox::new());
     let server = format!("127.0.0.1:{}", free_port());
     let cli = extension.cli.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Processes that die, and servers that go away.
+//! Processes that crash, and servers that become unreachable.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -48,7 +48,7 @@ async fn a_planned_crash_aborts_the_worker_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_asked_to_stop_finishes_what_runs_and_exits_0() {
+async fn a_terminated_worker_finishes_its_attempt_and_exits_0() {
     if offline() {
         return;
     }
@@ -56,7 +56,7 @@ async fn a_worker_asked_to_stop_finishes_what_runs_and_exits_0() {
     let link = sandbox.link().await;
     let mut worker = sandbox.worker();
     let (_, watch) = sandbox.start(&link, "A", order("A", 10, "update.before-commit=delay(700)")).await;
-    sandbox.wait_for("the attempt is under way", is_fault);
+    sandbox.wait_for("the attempt runs", is_fault);
     terminate(worker.pid());
     assert_eq!(worker.wait().code(), Some(0));
     let records = sandbox.records();
@@ -98,13 +98,13 @@ fn the_embedded_server_ends_with_its_parent_even_if_that_is_killed() {
 }
 
 #[test]
-fn a_port_taken_by_something_else_is_an_error_that_says_so() {
+fn a_port_used_by_another_program_is_reported() {
     let state = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    // It takes connections and answers nonsense.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // It accepts connections and sends a response that is not gRPC.
     std::thread::spawn(move || {
-        for stream in taken.incoming().flatten() {
+        for stream in listener.incoming().flatten() {
             let mut stream = stream;
             let _gone = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }

@@ -1,4 +1,4 @@
-//! SIGHUP ends each command as SIGTERM does, and does nothing to one that was started with it ignored, as nohup does.
+//! SIGHUP ends each command as SIGTERM does. A command that starts with SIGHUP ignored, as under nohup, keeps running.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,13 +13,13 @@ use crate::{
     presence::hangups_are_ignored,
     sandbox::{Sandbox, address, free_port, offline, program, skipped},
     screen::{Screen, dashboard, send},
-    terminal::silence,
+    terminal::silent_listener,
 };
 
-/// Makes a command, for one run of it.
-type Make<'a> = &'a dyn Fn() -> Command;
+/// Creates the command for one run.
+type NewCommand<'a> = &'a dyn Fn() -> Command;
 
-/// Runs a command until it has printed a line with `ready` in it; with SIGHUP ignored, if `nohup`.
+/// Runs a command until it prints a line that contains `ready`. Ignores SIGHUP if `nohup` is true.
 fn started(command: &Command, nohup: bool, ready: &str) -> (Child, impl Iterator<Item = String> + use<>) {
     let script = if nohup { r#"trap "" HUP; exec "$@""# } else { r#"exec "$@""# };
     let mut shell = Command::new("sh");
@@ -32,7 +32,7 @@ fn started(command: &Command, nohup: bool, ready: &str) -> (Child, impl Iterator
     (child, lines)
 }
 
-/// Sends `signal` to a command that is ready. Gives its exit code as a shell has it.
+/// Sends `signal` to a command that is ready. Returns its exit code as a shell reports it.
 fn ended_by(command: &Command, ready: &str, signal: Signal) -> i32 {
     let (mut child, lines) = started(command, false, ready);
     send(signal, child.id());
@@ -42,7 +42,7 @@ fn ended_by(command: &Command, ready: &str, signal: Signal) -> i32 {
 }
 
 #[test]
-fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
+fn a_hangup_ends_servers_and_scenarios_as_sigterm_does_unless_ignored() {
     if offline() {
         return;
     }
@@ -67,7 +67,7 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
         start.args(["A", "123456", "1", "--timeout", "3s"]);
         start
     };
-    let cases: [(Make, &str, [i32; 2]); 4] = [
+    let cases: [(NewCommand, &str, [i32; 2]); 4] = [
         (&server, "Temporal at ", [0, 0]),
         (&codec_server, "codec server at ", [0, 0]),
         (&demo, "is polling", [129, 143]),
@@ -80,20 +80,20 @@ fn a_hangup_ends_what_serves_or_plays_as_sigterm_does_unless_it_is_ignored() {
         let (mut child, lines) = started(&command(), true, ready);
         assert!(hangups_are_ignored(child.id()) || !cfg!(target_os = "linux"), "{ready}");
         send(Signal::HUP, child.id());
-        // A server goes on until it is ended, the others to their own end.
+        // A server runs until it is terminated; the other commands end by themselves.
         if codes == [0, 0] {
             send(Signal::TERM, child.id());
         }
         lines.for_each(drop);
         let own_end = i32::from(ready == "workflow ");
-        assert_eq!(child.wait().unwrap().code(), Some(own_end), "{ready}: nothing but its own end");
+        assert_eq!(child.wait().unwrap().code(), Some(own_end), "{ready}: the signal must not end it");
     }
 }
 
 #[test]
-fn a_dashboard_that_was_started_with_hangups_ignored_goes_on() {
+fn a_dashboard_started_with_hangups_ignored_keeps_running() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let program = dashboard(&sandbox, &address);
     let mut command: CommandBuilder = program.clone();
     let arguments = std::mem::take(command.get_argv_mut());

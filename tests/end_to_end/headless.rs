@@ -1,4 +1,4 @@
-//! The dashboard without its screen and its core: commands go in, messages come out.
+//! The dashboard without its screen and its core: tests send commands and receive messages.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,10 +12,10 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox};
 
-/// An executor and its messages.
+/// An executor and the messages that it sends.
 pub struct Headless {
     executor: Executor,
-    told: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<Message>,
 }
 
 impl Headless {
@@ -33,40 +33,40 @@ impl Headless {
             Settings::load(&flags, environment.chain(places), "none.env".as_ref(), sandbox.folder.path()).unwrap();
         let mut worker = WorkerCommand::new(&settings, Some(&sandbox.folder.path().join("worker.log"))).unwrap();
         worker.program = PathBuf::from(PROGRAM);
-        let (sender, told) = mpsc::channel(1024);
-        Self { executor: Executor::start(Arc::new(settings), worker, worker_wanted, sender), told }
+        let (sender, messages) = mpsc::channel(1024);
+        Self { executor: Executor::start(Arc::new(settings), worker, worker_wanted, sender), messages }
     }
 
     pub fn execute(&self, command: Command) {
         assert!(self.executor.execute(command).is_continue());
     }
 
-    /// Waits for a message that means something here; gives that back.
-    pub async fn told<T>(&mut self, what: &str, wanted: impl Fn(&Message) -> Option<T>) -> T {
+    /// Waits for a message that `wanted` maps to a value, and returns the value.
+    pub async fn receive<T>(&mut self, what: &str, wanted: impl Fn(&Message) -> Option<T>) -> T {
         let mut passed = Vec::new();
         let found = timeout(EVENT_TIMEOUT, async {
             loop {
-                let message = self.told.recv().await.expect("the executor runs");
+                let message = self.messages.recv().await.expect("the executor is running");
                 if let Some(found) = wanted(&message) {
                     return found;
                 }
                 passed.push(message);
             }
         });
-        found.await.unwrap_or_else(|_| panic!("{what} was not told, but {passed:#?}"))
+        found.await.unwrap_or_else(|_| panic!("no {what}, but {passed:#?}"))
     }
 
-    pub async fn is_told(&mut self, what: &str, wanted: impl Fn(&Message) -> bool) {
-        self.told(what, |message| wanted(message).then_some(())).await;
+    pub async fn receives(&mut self, what: &str, wanted: impl Fn(&Message) -> bool) {
+        self.receive(what, |message| wanted(message).then_some(())).await;
     }
 
     pub async fn is_up(&mut self) {
-        self.is_told("the link is up", |message| *message == Message::Link(app::Link::Up)).await;
+        self.receives("the link is up", |message| *message == Message::Link(app::Link::Up)).await;
     }
 
     pub async fn notice(&mut self, wanted: &str) -> (String, Tone) {
         let what = format!("a notice with '{wanted}'");
-        self.told(&what, |message| match message {
+        self.receive(&what, |message| match message {
             Message::Notice { text, tone } if text.contains(wanted) => Some((text.clone(), *tone)),
             _ => None,
         })
@@ -74,7 +74,7 @@ impl Headless {
     }
 
     pub async fn description(&mut self) -> Result<app::Description, String> {
-        self.told("a description", |message| match message {
+        self.receive("a description", |message| match message {
             Message::Described { answer, .. } => Some(answer.clone()),
             _ => None,
         })
@@ -82,24 +82,24 @@ impl Headless {
     }
 
     pub async fn end(&mut self) -> RunEnd {
-        self.told("an end", |message| match message {
+        self.receive("an end", |message| match message {
             Message::Ended { end, .. } => Some(end.clone()),
             _ => None,
         })
         .await
     }
 
-    /// The cause, once the link is down.
+    /// Waits until the link is down, and returns the cause.
     pub async fn down(&mut self) -> String {
-        self.told("the link is down", |message| match message {
+        self.receive("the link is down", |message| match message {
             Message::Link(app::Link::Down { cause, .. }) => Some(cause.clone()),
             _ => None,
         })
         .await
     }
 
-    /// The messages that have come so far.
+    /// The messages received so far.
     pub fn so_far(&mut self) -> Vec<Message> {
-        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
     }
 }

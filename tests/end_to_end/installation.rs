@@ -1,4 +1,4 @@
-//! A machine on which the server's program can be neither found nor installed.
+//! A machine on which the Temporal CLI can be neither found nor installed.
 
 use std::{
     fs,
@@ -13,15 +13,15 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// How long a dashboard is watched: several attempts to connect fit into it.
-const WATCHED: Duration = Duration::from_secs(8);
+/// How long the test watches the dashboard: longer than several connection attempts.
+const WATCH_TIME: Duration = Duration::from_secs(8);
 
 fn runs(log: &Path) -> usize {
     fs::read_to_string(log).unwrap_or_default().lines().count()
 }
 
 #[test]
-fn an_installation_that_failed_is_repeated_only_when_a_key_asks_for_it() {
+fn a_failed_installation_is_repeated_only_on_a_key() {
     let sandbox = Sandbox::new();
     let folder = sandbox.folder.path().join("bin");
     let (log, python) = (sandbox.folder.path().join("runs"), folder.join("python3"));
@@ -35,13 +35,13 @@ fn an_installation_that_failed_is_repeated_only_when_a_key_asks_for_it() {
     command.env("XDG_CACHE_HOME", sandbox.folder.path());
     let mut screen = Screen::run(command, 160, 40);
     screen.wait_for("press X to retry the installation");
-    thread::sleep(WATCHED);
+    thread::sleep(WATCH_TIME);
     let text = screen.wait_for("press X to retry the installation");
     assert_eq!(runs(&log), 1, "{text}");
     screen.press("X");
     let since = Instant::now();
     while runs(&log) < 2 {
-        assert!(since.elapsed() < EVENT_TIMEOUT, "it was not repeated");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "the installation was not repeated");
         thread::sleep(Duration::from_millis(50));
     }
     screen.press("q");

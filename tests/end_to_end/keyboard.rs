@@ -1,5 +1,5 @@
-//! Keys on the real binary that come in odd ways: all at once, in parts, held, or while the terminal takes no output.
-//! Ctrl-C, `q` and signals end the program at once in each of them.
+//! Unusual keyboard input to the real binary: bursts, partial sequences, held keys, and a terminal that accepts no
+//! output. Ctrl-C, `q` and signals end the program at once in all of these cases.
 
 use std::{
     io::{Read, Write},
@@ -13,29 +13,29 @@ use rustix::process::Signal;
 use crate::{
     sandbox::{EVENT_TIMEOUT, Sandbox},
     screen::{Screen, dashboard, send},
-    terminal::silence,
+    terminal::silent_listener,
 };
 
-/// It takes some milliseconds; the rest is for a machine that is busy with other tests.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// Maximum time until the program ends. A few milliseconds are normal; the rest allows for a busy machine.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[track_caller]
 fn ends_at_once(screen: Screen) -> ExitStatus {
     let since = Instant::now();
     let left = screen.leave();
-    assert!(since.elapsed() < AT_ONCE, "it took {:?}", since.elapsed());
-    assert!(!left.alternate, "the terminal is given back");
+    assert!(since.elapsed() < EXIT_TIMEOUT, "it took {:?}", since.elapsed());
+    assert!(!left.alternate, "the terminal is restored");
     left.status
 }
 
 #[test]
-fn a_burst_of_any_size_is_read_and_presses_nothing() {
+fn a_burst_of_any_size_is_read_and_triggers_no_key() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     for end in ["q", "\u{3}"] {
         let mut screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
-        // More than the terminal holds: the writer blocks until it is read.
+        // More than the terminal buffers: the writer blocks until the program reads.
         screen.press(&"Ry?L/Fbox".repeat(1_000));
         let text = screen.wait_for("pasted text presses no keys");
         assert!(text.contains("guard ledger") && text.contains("orders 0"), "{text}");
@@ -45,15 +45,16 @@ fn a_burst_of_any_size_is_read_and_presses_nothing() {
 }
 
 #[test]
-fn control_c_quits_out_of_anything_that_is_incomplete() {
+fn control_c_quits_after_any_incomplete_sequence() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     for incomplete in ["\u{1b}[200~abc", "\u{1b}[", "\u{1b}]0;title", "\u{1b}P", "\u{1b}[M", "\u{1b}O"] {
         for end in ["\u{3}", "q"] {
             let mut screen = Screen::open(&sandbox, &address, 80, 24);
             screen.wait_for("guard");
             screen.press(incomplete);
-            // Longer than the rest of a sequence may take, and as a person needs to reach for another key.
+            // Longer than the program waits for the rest of a sequence; for `q`, about as long as a user needs for the
+            // next key.
             thread::sleep(Duration::from_millis(if end == "q" { 450 } else { 30 }));
             screen.press(end);
             assert!(ends_at_once(screen).success());
@@ -61,14 +62,14 @@ fn control_c_quits_out_of_anything_that_is_incomplete() {
     }
 }
 
-/// The program in a terminal that takes what it writes only up to a first part of a frame.
-struct Stuck {
+/// The program in a terminal that stops accepting output within the first frame.
+struct BlockedTerminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
 }
 
-impl Stuck {
+impl BlockedTerminal {
     fn open(command: CommandBuilder) -> Self {
         let size = PtySize { rows: 60, cols: 200, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
@@ -76,7 +77,8 @@ impl Stuck {
         drop(pair.slave);
         let (keys, master) = (pair.master.take_writer().expect("a writer"), pair.master);
         let mut output = master.try_clone_reader().expect("a reader");
-        // By then the terminal is raw, and the first frame is on its way; a frame is larger than the terminal's buffer.
+        // At this point the terminal is raw and the first frame has begun. A frame is larger than the terminal's
+        // buffer.
         let mut read = Vec::new();
         while !read.windows(8).any(|window| window == b"\x1b[?2026h") {
             let mut byte = [0];
@@ -93,37 +95,37 @@ impl Stuck {
                 drop(self.master);
                 return status;
             }
-            assert!(since.elapsed() < AT_ONCE, "it still runs after {:?}", since.elapsed());
+            assert!(since.elapsed() < EXIT_TIMEOUT, "it still runs after {:?}", since.elapsed());
             thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
 #[test]
-fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
+fn a_terminal_that_accepts_no_output_delays_neither_keys_nor_signals() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     for end in ["q", "\u{3}"] {
-        let mut stuck = Stuck::open(dashboard(&sandbox, &address));
-        // Each key makes a frame.
+        let mut blocked = BlockedTerminal::open(dashboard(&sandbox, &address));
+        // Each key causes a frame.
         for _ in 0..20 {
-            stuck.keys.write_all(b"?").expect("it reads keys");
+            blocked.keys.write_all(b"?").expect("it reads keys");
             thread::sleep(Duration::from_millis(5));
         }
-        stuck.keys.write_all(b"\x1b").expect("it reads keys");
+        blocked.keys.write_all(b"\x1b").expect("it reads keys");
         thread::sleep(Duration::from_millis(100));
-        stuck.keys.write_all(end.as_bytes()).expect("it reads keys");
-        assert!(stuck.ends_at_once().success());
+        blocked.keys.write_all(end.as_bytes()).expect("it reads keys");
+        assert!(blocked.ends_at_once().success());
     }
     for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
-        let mut stuck = Stuck::open(dashboard(&sandbox, &address));
-        let pid = stuck.child.process_id().expect("it runs");
-        // More keys than anything holds; it reads them all the same.
+        let mut blocked = BlockedTerminal::open(dashboard(&sandbox, &address));
+        let pid = blocked.child.process_id().expect("it runs");
+        // More keys than any buffer contains; the program must read them all.
         let since = Instant::now();
-        stuck.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
+        blocked.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
         assert!(since.elapsed() < EVENT_TIMEOUT);
         send(signal, pid);
-        let status = stuck.ends_at_once();
+        let status = blocked.ends_at_once();
         assert_eq!(status.exit_code(), 128 + u32::try_from(signal.as_raw()).expect("small"), "{signal:?}");
     }
 }
@@ -131,7 +133,7 @@ fn a_terminal_that_takes_no_output_keeps_neither_keys_nor_signals_waiting() {
 #[test]
 fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let screen = Screen::open_unsized(dashboard(&sandbox, &address));
     let text = screen.wait_for("q quit");
     assert!(text.lines().count() == 24, "{text}");
@@ -143,14 +145,14 @@ fn a_terminal_without_a_size_is_drawn_on_until_it_reports_one() {
 }
 
 #[test]
-fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is() {
+fn the_kitty_protocol_reports_held_keys_and_key_positions() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
-    assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[?u"), "it is asked for");
+    assert!(String::from_utf8_lossy(&screen.bytes()).contains("\u{1b}[?u"), "support is queried");
     screen.press("\u{1b}[?0u");
-    // A q that is only held, or released, does not quit; the place of a Cyrillic letter is that of the Latin one.
+    // A `q` that is repeated or released does not quit. A Cyrillic letter acts as the Latin letter on the same key.
     screen.press("\u{1b}[113;1:2;113u\u{1b}[113;1:3u");
     screen.press("\u{1b}[1082:1050:114;2;1050u");
     screen.wait_for("Reset the stock to");
@@ -159,13 +161,13 @@ fn a_terminal_that_knows_the_kitty_protocol_says_what_is_held_and_where_a_key_is
     screen.wait_until("the dashboard", |text| !text.contains("Reset the stock to"));
     screen.press("\u{1b}[1089::99;5u");
     let left = screen.leave();
-    assert!(left.status.success() && String::from_utf8_lossy(&left.bytes).contains("\u{1b}[<u"), "and off");
+    assert!(left.status.success() && String::from_utf8_lossy(&left.bytes).contains("\u{1b}[<u"), "it is switched off");
 }
 
 #[test]
-fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refused() {
+fn a_terminal_with_two_column_symbols_gets_ascii_unless_disabled() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("──");
     screen.press("\u{1b}[2;5R");
@@ -193,12 +195,12 @@ fn where_symbols_take_two_columns_the_screen_turns_to_ascii_unless_it_was_refuse
 }
 
 #[test]
-fn a_key_that_is_held_without_that_protocol_acts_once() {
+fn a_held_key_without_that_protocol_acts_once() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
-    // The first delay of a keyboard, then thirty a second.
+    // The initial delay of a keyboard, then 30 repeats per second.
     screen.press("X");
     thread::sleep(Duration::from_millis(400));
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! Keys on the real binary, with a real worker and server behind them: what each one is for, seen on the screen.
+//! Keys on the real binary with a real worker and server: the effect of each key on the screen.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -17,8 +17,8 @@ use crate::{
     screen::Screen,
 };
 
-/// A dashboard on the shared server, its worker ready, with this fault plan typed in.
-fn with_plan(sandbox: &Sandbox, plan: &str, columns: u16, rows: u16) -> Screen {
+/// A dashboard on the shared server with a ready worker and this fault plan entered.
+fn with_fault_plan(sandbox: &Sandbox, plan: &str, columns: u16, rows: u16) -> Screen {
     let mut screen = Screen::open(sandbox, address(), columns, rows);
     screen.wait_for("worker ● ready");
     screen.press("F");
@@ -37,7 +37,7 @@ fn quit(mut screen: Screen) {
 }
 
 #[test]
-fn a_plan_is_typed_and_a_wrong_one_is_not_taken() {
+fn a_fault_plan_is_entered_and_a_wrong_one_is_rejected() {
     if offline() {
         return;
     }
@@ -59,20 +59,20 @@ fn a_plan_is_typed_and_a_wrong_one_is_not_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_now_does_not_wait() {
+async fn retry_now_skips_the_backoff() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    // The fourth attempt is due 7 s after the first, the reset sends the first again at once.
-    let mut screen = with_plan(&sandbox, "update.before-commit=3*error", 120, 40);
+    // The fourth attempt is due 7 s after the first; the reset schedules the first attempt again at once.
+    let mut screen = with_fault_plan(&sandbox, "update.before-commit=3*error", 120, 40);
     screen.press("o");
     let failed = sandbox.wait_for("the third failure", |fact| {
         matches!(fact, Fact::Attempt(event)
             if event.origin.attempt.number() == 3 && matches!(event.phase, Phase::Failed { .. }))
     });
     let Fact::Attempt(AttemptEvent { origin, .. }) = failed.fact else { unreachable!("it was looked for") };
-    // The server hears of it a moment after the journal, and until then there is no wait to cut short.
+    // The server learns of the failure shortly after the journal. Until then there is no backoff to cut short.
     let link = sandbox.link().await;
     while describe(&link, &origin.workflow, &origin.run).await.unwrap().pending.iter().all(|wait| wait.next.is_none()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -88,12 +88,12 @@ async fn retry_now_does_not_wait() {
 }
 
 #[test]
-fn a_cancelled_order_ends_and_its_effect_stays() {
+fn a_cancelled_order_ends_and_its_effect_remains() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut screen = with_plan(&sandbox, "update.after-commit=error", 80, 24);
+    let mut screen = with_fault_plan(&sandbox, "update.after-commit=error", 80, 24);
     screen.press("o");
     screen.wait_for("not confirmed");
     screen.press("c");
@@ -105,7 +105,7 @@ fn a_cancelled_order_ends_and_its_effect_stays() {
 }
 
 #[test]
-fn a_killed_server_is_started_again_and_the_order_goes_on() {
+fn a_killed_server_is_restarted_and_the_order_continues() {
     if offline() {
         return;
     }
@@ -126,7 +126,7 @@ fn a_killed_server_is_started_again_and_the_order_goes_on() {
 }
 
 #[test]
-fn the_filter_finds_and_escape_shows_all() {
+fn the_filter_selects_orders_and_escape_shows_all() {
     if offline() {
         return;
     }
@@ -148,7 +148,7 @@ fn the_same_start_joins_the_order_that_runs() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut screen = with_plan(&sandbox, "update.before-commit=delay(1500)", 120, 40);
+    let mut screen = with_fault_plan(&sandbox, "update.before-commit=delay(1500)", 120, 40);
     screen.press("o");
     screen.wait_for("orders 1");
     sandbox.wait_for("the attempt", |fact| matches!(fact, Fact::Attempt(_)));
@@ -165,9 +165,9 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
         return;
     }
     let (ours, theirs) = (Sandbox::new(), Sandbox::new());
-    // A worker on another database writes nothing into the journal that this dashboard reads.
+    // A worker on another database writes nothing to the journal that this dashboard reads.
     let _worker = theirs.worker();
-    // It polls before the server has heard that it lives; a dashboard that looks in between would start one of its own.
+    // The worker polls before the server lists it. A dashboard that looks in between would start its own worker.
     let link = theirs.link().await;
     while find_worker(&link, &theirs.queue).await.unwrap() == Presence::Absent {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -186,14 +186,14 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
 }
 
 #[test]
-fn an_attempt_whose_worker_is_killed_is_shown_to_have_died() {
+fn an_attempt_of_a_killed_worker_is_shown_as_lost() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut screen = with_plan(&sandbox, "update.before-commit=1*delay(60000)", 120, 40);
+    let mut screen = with_fault_plan(&sandbox, "update.before-commit=1*delay(60000)", 120, 40);
     screen.press("o");
-    // By then the server has said which worker runs it.
+    // At this point the server has reported which worker runs the attempt.
     screen.wait_for("changed 1 s ago");
     screen.press("x");
     let text = screen.wait_for("† worker died before commit");
@@ -203,7 +203,7 @@ fn an_attempt_whose_worker_is_killed_is_shown_to_have_died() {
 }
 
 #[test]
-fn copying_and_the_mouse_are_asked_of_the_terminal() {
+fn copying_and_the_mouse_use_terminal_sequences() {
     if offline() {
         return;
     }
@@ -220,8 +220,8 @@ fn copying_and_the_mouse_are_asked_of_the_terminal() {
     let bytes = String::from_utf8_lossy(&screen.bytes()).into_owned();
     let clipboard = bytes.split("\u{1b}]52;c;").nth(1).and_then(|rest| rest.split('\u{1b}').next()).unwrap();
     assert_eq!(decoded(clipboard.trim_end_matches('\u{7}')), id);
-    assert!(bytes.contains("\u{1b}[?1000h"), "clicks are asked for");
-    // A click on the stock, by its place, focuses it: its title's rule is drawn heavy.
+    assert!(bytes.contains("\u{1b}[?1000h"), "mouse reports are enabled");
+    // A click on the stock panel focuses it: the rule of its title is drawn heavy.
     screen.press("\u{1b}[<0;60;4M\u{1b}[<0;60;4m");
     screen.wait_until("the stock to have the focus", |text| {
         text.lines().any(|line| line.contains(" stock ") && line.contains('━'))
@@ -231,7 +231,7 @@ fn copying_and_the_mouse_are_asked_of_the_terminal() {
     quit(screen);
 }
 
-/// Base64, as OSC 52 carries it.
+/// Decodes base64, the encoding of OSC 52.
 fn decoded(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = text.bytes().filter(|byte| *byte != b'=');
@@ -248,12 +248,12 @@ fn decoded(text: &str) -> String {
 }
 
 #[test]
-fn an_open_order_is_there_again_after_a_restart_of_the_dashboard() {
+fn an_open_order_is_shown_again_after_a_restart_of_the_dashboard() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut screen = with_plan(&sandbox, "update.before-commit=4*error", 120, 40);
+    let mut screen = with_fault_plan(&sandbox, "update.before-commit=4*error", 120, 40);
     screen.press("o");
     screen.wait_for("✗✗✗○");
     screen.press("q");
@@ -267,18 +267,18 @@ fn an_open_order_is_there_again_after_a_restart_of_the_dashboard() {
     sandbox.assert_right(999);
 }
 
-/// Runs what the dashboard shows as a command, with the real program, through a shell.
-fn typed(instruction: &Instruction, program: &Path) -> String {
+/// Runs an instruction shown by the dashboard with the real Temporal CLI through a shell.
+fn run_in_shell(instruction: &Instruction, program: &Path) -> String {
     let line = instruction.line().replacen("temporal", &program.display().to_string(), 1);
     let output = Command::new("sh").args(["-c", &line]).output().unwrap();
     assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The commands that the dashboard shows for its order do with the real program what their headings say: the start makes
-/// a run of this very order, which its description finds, and which the cancellation ends.
+/// The commands that the dashboard shows for an order do what their headings say. The start creates a run of this
+/// order, and the description finds it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_that_are_shown_work() {
+async fn the_displayed_commands_work() {
     if offline() {
         return;
     }
@@ -288,22 +288,22 @@ async fn the_commands_that_are_shown_work() {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
 
-    // The core as the dashboard has it once the order was sent: nothing else starts it here.
+    // The core as in the dashboard after sending the order: nothing else starts it here.
     let mut app =
         App::new(Options { preset: Preset::AfterCommitOnce, session: sandbox.queue.clone(), ..setup(&sandbox) });
     app.update(Message::Link(Link::Up));
     app.update(Message::Intent(Intent::FreshOrder));
-    let told = instructions(&app, app.selected().unwrap());
-    typed(&told[0], &program);
+    let shown = instructions(&app, app.selected().unwrap());
+    run_in_shell(&shown[0], &program);
     sandbox.wait_for("the replay after the planned failure", |fact| {
         matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 2
             && matches!(event.phase, Phase::Completed { outcome: Outcome::Replayed }))
     });
-    assert!(typed(&told[1], &program).contains(&app.selected().unwrap().workflow));
+    assert!(run_in_shell(&shown[1], &program).contains(&app.selected().unwrap().workflow));
     sandbox.assert_right(999);
 }
 
-/// What the dashboard shows of an order that it knows from the journal and from this answer.
+/// Instructions that the dashboard shows for an order known from the journal and this description.
 fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) -> Vec<Instruction> {
     let mut app = App::new(setup(sandbox));
     for record in sandbox.records() {
@@ -324,10 +324,10 @@ fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) 
     instructions(&app, app.selected().unwrap())
 }
 
-/// The other two, on an order that never gets through: the reset lets its attempts begin at 1 again, the cancellation
+/// The other two commands, for an order that never completes: the reset restarts its attempts at 1, the cancellation
 /// ends it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_for_an_open_order_work() {
+async fn the_displayed_commands_for_an_open_order_work() {
     if offline() {
         return;
     }
@@ -345,18 +345,18 @@ async fn the_commands_for_an_open_order_work() {
         }
     };
     sandbox.wait_for("a third attempt", begins(3));
-    // An answer may be overtaken by the journal, which is read after it; then the next one is asked for.
-    let told = loop {
+    // The journal, read later, may be newer than a description; then the next description is used.
+    let shown = loop {
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
-        let told = instructions_for(&sandbox, &started, described);
-        if told.iter().any(|instruction| instruction.line().contains("activity reset")) {
-            break told;
+        let shown = instructions_for(&sandbox, &started, described);
+        if shown.iter().any(|instruction| instruction.line().contains("activity reset")) {
+            break shown;
         }
     };
-    let does = |verb: &str| told.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
-    typed(does("activity reset"), &program);
+    let command = |verb: &str| shown.iter().find(|instruction| instruction.line().contains(verb)).unwrap();
+    run_in_shell(command("activity reset"), &program);
     let firsts = || sandbox.records().into_iter().filter(|record| begins(1)(&record.fact)).count();
     sandbox.wait_for("its attempts begin at 1 again", |_| firsts() == 2);
-    typed(does("workflow cancel"), &program);
+    run_in_shell(command("workflow cancel"), &program);
     assert_eq!(end(&watch).await, RunEnd::Cancelled);
 }

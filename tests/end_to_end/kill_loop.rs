@@ -1,6 +1,6 @@
-//! Four workers and a server that are killed at random while orders run; judged by the files alone, without the
-//! program's own audit. By hand, with a number of kills and a seed to repeat a run:
-//! `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7 cargo test --test end_to_end -- --ignored --nocapture kill_loop`
+//! Kills four workers and a server at random while orders run, then checks the files alone, without the program's
+//! audit. Run it by hand with a number of kills, and a seed to repeat a run: `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7
+//! cargo test --test end_to_end -- --ignored --nocapture kill_loop`
 
 use idempotence::domain::{RunEnd, WorkflowId};
 use std::{
@@ -21,13 +21,13 @@ use crate::sandbox::{EVENT_TIMEOUT, Sandbox, free_port, offline, order, program}
 
 const WORKERS: usize = 4;
 
-/// One kill in so many is the server's.
+/// One of this many kills hits the server, on average.
 const SERVER_KILLS: u64 = 25;
 
-/// How long an order may take after the last kill.
-const SETTLES: Duration = Duration::from_mins(3);
+/// Maximum time until all orders end after the last kill.
+const SETTLE_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// A process that is killed with this one: it watches its standard input.
+/// Starts a process that ends with this one: it watches its standard input.
 fn spawn(sandbox: &Sandbox, address: &str, arguments: &[&str]) -> Child {
     let mut command = program(sandbox.folder.path());
     command.args(arguments).args(["--with-parent", "--address", address]);
@@ -55,7 +55,7 @@ fn kill(child: &mut Child) {
     child.wait().unwrap();
 }
 
-/// A number below `bound` from a sequence that the seed repeats.
+/// Returns a pseudo-random number below `bound`; the same seed gives the same sequence.
 fn random(state: &mut u64, bound: u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -67,7 +67,7 @@ fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().map_or(default, |value| value.parse().unwrap())
 }
 
-/// What is wrong with the files, by their text alone.
+/// Violations found in the text of the files alone.
 fn violations(database: &Path, completed: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let journal = fs::read_to_string(format!("{}.journal", database.display())).unwrap();
@@ -91,7 +91,7 @@ fn violations(database: &Path, completed: &[String]) -> Vec<String> {
     let lost = completed.iter().filter(|id| !applied.contains_key(&format!("order:{id}")));
     found.extend(lost.map(|id| format!("order:{id}: acknowledged and lost")));
     if document["inStock"] != stock {
-        found.push(format!("the document says {}, the effects give {stock}", document["inStock"]));
+        found.push(format!("the document has {}, the effects give {stock}", document["inStock"]));
     }
     found
 }
@@ -104,7 +104,7 @@ async fn place(link: Link, queue: String, id: String) -> (String, RunEnd) {
         input: order(&id, 1, plan),
     };
     loop {
-        // While the server is down, no one accepts it.
+        // The start fails while the server is down.
         match start(&link, request()).await {
             Ok((_, watch)) => return (id, watch.end_despite_errors().await),
             Err(_) => sleep(Duration::from_millis(100)).await,
@@ -123,7 +123,7 @@ async fn kill_loop() {
     let mut sequence = seed.wrapping_mul(2).wrapping_add(1);
     let sandbox = Sandbox::new();
     let address = format!("127.0.0.1:{}", free_port());
-    let mut serving = server(&sandbox, &address);
+    let mut server_process = server(&sandbox, &address);
     let mut workers: Vec<Child> = (0..WORKERS).map(|_| worker(&sandbox, &address)).collect();
     let link = Link::connect(&Endpoint::plain(&address, "default", "kill-loop"), CallRetries::Sdk).await.unwrap();
     let (mut orders, mut restarts) = (JoinSet::new(), 0);
@@ -133,14 +133,14 @@ async fn kill_loop() {
         }
         sleep(Duration::from_millis(random(&mut sequence, 400))).await;
         if random(&mut sequence, SERVER_KILLS) == 0 {
-            kill(&mut serving);
-            // The server itself ends with its supervisor, which watches the pipe of the process that was killed.
+            kill(&mut server_process);
+            // The server ends with its supervisor, which watches the pipe of the killed process.
             let since = Instant::now();
             while TcpStream::connect(&address).is_ok() {
                 assert!(since.elapsed() < EVENT_TIMEOUT, "the server outlives its parent");
                 sleep(Duration::from_millis(20)).await;
             }
-            serving = server(&sandbox, &address);
+            server_process = server(&sandbox, &address);
             restarts += 1;
         } else {
             let index = usize::try_from(random(&mut sequence, WORKERS as u64)).unwrap();
@@ -149,12 +149,12 @@ async fn kill_loop() {
         }
     }
     let placed = orders.len();
-    let ended = tokio::time::timeout(SETTLES, orders.join_all()).await.expect("every order ends");
+    let ended = tokio::time::timeout(SETTLE_TIMEOUT, orders.join_all()).await.expect("every order ends");
     let is_completed = |end: &RunEnd| matches!(end, RunEnd::Completed { .. });
     let completed: Vec<_> = ended.into_iter().filter(|(_, end)| is_completed(end)).map(|(id, _)| id).collect();
     workers.iter_mut().for_each(kill);
-    kill(&mut serving);
-    // What a killed worker left unpublished is published at the next open.
+    kill(&mut server_process);
+    // The next open publishes the changes that a killed worker left unpublished.
     drop(idempotence::store::JsonStore::open(&sandbox.database).unwrap());
     let violations = violations(&sandbox.database, &completed);
     println!(
@@ -166,7 +166,7 @@ async fn kill_loop() {
 }
 
 #[test]
-fn the_judge_of_the_kill_loop_sees_what_it_looks_for() {
+fn the_checks_of_the_kill_loop_find_each_violation() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("inventory.json");
     let line = |seq: u64, rest: &str| format!("{{\"seq\":{seq},{rest}}}\n");
@@ -179,7 +179,7 @@ fn the_judge_of_the_kill_loop_sees_what_it_looks_for() {
         "line 3 has the number 4",
         "order:A: 2 times",
         "order:B: acknowledged and lost",
-        "the document says 990, the effects give 980",
+        "the document has 990, the effects give 980",
     ];
     assert_eq!(found, expected);
 }

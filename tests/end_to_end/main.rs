@@ -1,10 +1,11 @@
-//! The real program on a real Temporal server: one server for all tests, and for each test a database, a task queue
-//! and worker processes of its own.
+//! The real program on a real Temporal server. All tests share one server; each test has its own database, task queue
+//! and worker processes.
 //!
-//! `IDEMPOTENCE_OFFLINE=1` leaves these tests out where no server can be had, and the run says so.
+//! `IDEMPOTENCE_OFFLINE=1` skips these tests if no server is available, and the run reports each skipped test.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod appearance;
 mod authority;
 mod commands;
 mod comparison;
@@ -12,15 +13,13 @@ mod dashboard;
 mod demoscripts;
 mod extension;
 mod failures;
-mod fronts;
 mod hangups;
 mod headless;
 mod installation;
 mod keyboard;
 mod keys;
 mod kill_loop;
-mod lacking;
-mod look;
+mod limited_fs;
 mod malformed;
 mod metrics;
 mod mounts;
@@ -42,6 +41,7 @@ mod servers;
 mod shipped;
 mod terminal;
 mod tls;
+mod tls_termination;
 mod users;
 mod waits;
 mod walkthrough;

@@ -1,5 +1,5 @@
-//! Inputs that are not orders, as other programs send them: the workflow fails at once and for good, the journal records
-//! why, and the stock stays as it is.
+//! Inputs from other programs that are not orders: the workflow fails at once and is not retried, the journal records
+//! why, and the stock does not change.
 
 use std::{fs, sync::Arc, time::Instant};
 
@@ -23,7 +23,7 @@ use crate::sandbox::{EVENT_TIMEOUT, Sandbox, address, applied, end, offline, ord
 
 const GOOD: &str = r#"{"OrderID":"A","Item":"123456","Quantity":1}"#;
 
-/// Starts a workflow with these arguments, as a client of any language does.
+/// Starts a workflow with these arguments, as a client in any language can.
 async fn start_raw(sandbox: &Sandbox, link: &Link, workflow_type: &str, arguments: &[&str]) -> (String, String) {
     let payloads = arguments.iter().map(|argument| payload("json/plain", argument.as_bytes())).collect();
     start_with(sandbox, link, workflow_type, payloads).await
@@ -59,7 +59,7 @@ fn refusals(sandbox: &Sandbox) -> Vec<Refused> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
+async fn malformed_input_fails_at_once_and_is_recorded() {
     if offline() {
         return;
     }
@@ -102,9 +102,9 @@ async fn what_is_not_an_order_fails_at_once_and_is_recorded() {
     sandbox.assert_right(999);
 }
 
-/// Every retry setting that is accepted is one that the server accepts.
+/// The server accepts every retry setting that the program accepts.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
+async fn the_limits_of_accepted_settings_do_not_stop_a_workflow() {
     if offline() {
         return;
     }
@@ -124,7 +124,7 @@ async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
         backoff_coefficient: 1.0,
         maximum_interval_millis: 1,
         maximum_attempts: 1,
-        // Long enough for the commit.
+        // Leaves enough time for the commit.
         start_to_close_millis: 10_000,
     };
     for (id, retry) in [("long", long), ("short", short)] {
@@ -135,7 +135,7 @@ async fn the_extremes_of_what_is_accepted_do_not_stop_a_workflow() {
     sandbox.assert_right(998);
 }
 
-/// A key file's line as the environment has it: `id:BASE64`.
+/// A key in the form of the environment variable: `id:BASE64`.
 fn key(id: &str, byte: char) -> String {
     format!("{id}:{}=", byte.to_string().repeat(43))
 }
@@ -149,14 +149,14 @@ async fn sealed(codec: &Codec, payloads: Vec<Payload>) -> Vec<Payload> {
     codec.encode(&SerializationContextData::None, payloads).await.unwrap()
 }
 
-/// The settings of a worker that encrypts with this key.
+/// Settings of a worker that encrypts with this key.
 fn encrypting(key: &str) -> [(&'static str, &str); 3] {
     let id = key.split(':').next().unwrap();
     [("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", id), ("IDEMPOTENCE_ENCRYPTION_KEYS", key)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
+async fn an_encrypting_worker_refuses_malformed_input_encrypted_or_not() {
     if offline() {
         return;
     }
@@ -198,7 +198,7 @@ async fn an_encrypting_worker_refuses_what_is_not_an_order_encrypted_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_a_worker_cannot_decrypt_waits_for_one_that_can_and_both_places_say_why() {
+async fn an_order_that_a_worker_cannot_decrypt_stays_open_and_log_and_server_say_why() {
     if offline() {
         return;
     }

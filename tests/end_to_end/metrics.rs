@@ -22,7 +22,7 @@ async fn page(address: SocketAddr) -> String {
     page
 }
 
-/// The orders of a test, and the page after them.
+/// Places the orders of a test and returns the metrics page.
 async fn orders(sandbox: &Sandbox, link: &Link, address: SocketAddr) -> String {
     assert_eq!(sandbox.place(link, order("A", 10, "after-commit-once")).await, applied());
     assert_eq!(sandbox.place(link, order("A", 10, "none")).await, replayed());
@@ -32,7 +32,7 @@ async fn orders(sandbox: &Sandbox, link: &Link, address: SocketAddr) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workers_page_has_the_sdks_figures_and_ours() {
+async fn the_metrics_page_has_the_sdks_metrics_and_ours() {
     if offline() {
         return;
     }
@@ -72,8 +72,8 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     }
     assert!(page.contains("temporal_workflow_completed_total{"), "{page}");
     let id = String::from(WorkflowId::of_order("A"));
-    for told in [id.as_str(), "RANDOM ERROR", "expected a whole"] {
-        assert!(!page.contains(told), "{told:?} is in:\n{page}");
+    for secret in [id.as_str(), "RANDOM ERROR", "expected a whole"] {
+        assert!(!page.contains(secret), "{secret:?} is in:\n{page}");
     }
     let closed = async {
         while TcpStream::connect(at).await.is_ok() {
@@ -83,7 +83,7 @@ async fn a_workers_page_has_the_sdks_figures_and_ours() {
     tokio::time::timeout(EVENT_TIMEOUT, closed).await.expect("the endpoint ends with the worker");
 }
 
-/// The page of a worker process.
+/// Metrics page of a worker process.
 pub fn get(address: &str) -> String {
     let address = address.parse().unwrap();
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(page(address))

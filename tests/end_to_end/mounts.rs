@@ -1,5 +1,5 @@
-//! Databases on a full disk, on a read-only one, and mounted as single files: in a mount namespace of the test's own, which
-//! needs no superuser.
+//! Databases on a full disk, on a read-only disk, and mounted as single files. Each test uses its own mount namespace
+//! and needs no superuser.
 
 use std::{
     fs,
@@ -16,17 +16,18 @@ use idempotence::{
 };
 
 use crate::{
-    lacking::lacking,
+    limited_fs::without,
     sandbox::{EVENT_TIMEOUT, Sandbox, WorkerProcess, applied, end, free_port, offline, order, program, skipped, text},
 };
 
-/// A mount namespace, in which this user may mount.
+/// A mount namespace in which the current user may mount.
 pub struct Mounts {
     keeper: Child,
 }
 
 impl Mounts {
-    /// Runs a shell script, which mounts, in `folder`. `None`, and a message, if this system does not allow that.
+    /// Runs a shell script that mounts file systems in `folder`. `None`, and a message, if the system does not allow
+    /// it.
     pub fn new(folder: &Path, script: &str) -> Option<Self> {
         let script = format!("{script}\necho mounted\nread end");
         let keeper = Command::new("unshare")
@@ -52,7 +53,7 @@ impl Mounts {
     pub fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.args(["--preserve-credentials", "-U", "-m", "-t", &self.keeper.id().to_string(), "--"]);
-        // Entering goes to the root folder.
+        // Entering the namespace changes to the root folder.
         inside.args(["sh", "-c", r#"cd "$0" && exec "$@""#]).arg(command.get_current_dir().unwrap());
         inside.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
@@ -64,7 +65,7 @@ impl Mounts {
         inside
     }
 
-    /// Runs a line of shell in this namespace.
+    /// Runs one line of shell in this namespace.
     pub fn run(&self, folder: &Path, line: &str) -> Output {
         self.inside(Command::new("sh").args(["-c", line]).current_dir(folder)).output().unwrap()
     }
@@ -77,7 +78,7 @@ impl Drop for Mounts {
     }
 }
 
-/// Asserts that a command fails, and that it names the cause and the remedy.
+/// Asserts that a command fails and names the cause and the remedy.
 #[track_caller]
 fn assert_refused(output: &Output, parts: &[&str]) {
     let (out, problem) = text(output);
@@ -91,7 +92,7 @@ fn assert_refused(output: &Output, parts: &[&str]) {
 const FULL: [&str; 2] = ["No space left on device", "free some space there"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
+async fn a_full_disk_loses_nothing_and_orders_continue_when_there_is_space() {
     if offline() {
         return;
     }
@@ -105,7 +106,7 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
     assert!(!mounts.run(&folder, "cat /dev/zero > disk/fill").status.success(), "it is full");
     let (started, watch) = sandbox.start(&link, "B", order("B", 10, "none")).await;
     let since = Instant::now();
-    // First the document has no room. The journal's last block takes some more lines.
+    // The document fails first. The journal's last block still has space for some lines.
     let is_full =
         |message: &str| message.contains("inventory.json.journal") && FULL.iter().all(|part| message.contains(part));
     while !describe(&link, &started.workflow, &started.run)
@@ -115,7 +116,7 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
         .iter()
         .any(|pending| pending.failure.as_ref().is_some_and(|failure| is_full(&failure.message)))
     {
-        assert!(since.elapsed() < EVENT_TIMEOUT, "the order did not meet the full disk");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "the order did not fail on the full disk");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     for arguments in [&["audit"][..], &["doctor"], &["reset", "--yes"], &["worker"]] {
@@ -137,8 +138,8 @@ async fn a_full_disk_loses_nothing_and_orders_go_on_when_there_is_space() {
     assert!(reset.status.success(), "{reset:?}");
 }
 
-/// A database with this many orders.
-fn used(database: &Path, orders: u32) {
+/// Creates a database with this many orders.
+fn create_database(database: &Path, orders: u32) {
     let store = JsonStore::open(database).unwrap();
     for number in 0..orders {
         let id = OrderId::new(format!("A{number}")).unwrap();
@@ -151,13 +152,13 @@ fn used(database: &Path, orders: u32) {
 
 #[test]
 fn a_reset_without_the_space_for_a_copy_changes_nothing() {
-    let Some(environment) = lacking("hard-links") else { return };
+    let Some(environment) = without("hard-links") else { return };
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
-    used(&folder.join("made/inventory.json"), 200);
-    let script = "mkdir disk; mount -t tmpfs -o size=512k none disk; cp made/* disk";
+    create_database(&folder.join("prepared/inventory.json"), 200);
+    let script = "mkdir disk; mount -t tmpfs -o size=512k none disk; cp prepared/* disk";
     let Some(mounts) = Mounts::new(folder, script) else { return };
-    // Room for the new files, and not for the old journal.
+    // Space for the new files, but not for the old journal.
     mounts.run(folder, "cat /dev/zero > disk/fill; truncate -s -24K disk/fill");
     let files = || text(&mounts.run(folder, "sha256sum disk/* disk/.[a-z]*; stat -c '%n %a %s' disk/*")).0;
     let before = files();
@@ -170,7 +171,7 @@ fn a_reset_without_the_space_for_a_copy_changes_nothing() {
     assert!(mounts.inside(&reset).output().unwrap().status.success());
 }
 
-/// What `worker`, `reset` and `doctor` say of a database in `folder`, and what `audit` does.
+/// Asserts that `worker`, `reset` and `doctor` refuse a database in `folder`, and returns the output of `audit`.
 fn commands(mounts: &Mounts, folder: &Path, database: &str, parts: &[&str]) -> Output {
     let address = format!("127.0.0.1:{}", free_port());
     let run = |arguments: &[&str]| {
@@ -185,13 +186,13 @@ fn commands(mounts: &Mounts, folder: &Path, database: &str, parts: &[&str]) -> O
 }
 
 #[test]
-fn a_file_that_is_mounted_by_itself_is_refused_before_anything_changes() {
+fn a_file_mounted_by_itself_is_refused_before_anything_changes() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
-    used(&folder.join("made/inventory.json"), 1);
+    create_database(&folder.join("prepared/inventory.json"), 1);
     for part in ["inventory.json", "inventory.json.journal"] {
         let data = format!("{part}-data");
-        let script = format!("mkdir {data}; cp made/* {data}; mount --bind made/{part} {data}/{part}");
+        let script = format!("mkdir {data}; cp prepared/* {data}; mount --bind prepared/{part} {data}/{part}");
         let Some(mounts) = Mounts::new(folder, &script) else { return };
         let files = || text(&mounts.run(folder, &format!("ls -a {data}; cat {data}/inventory.json*"))).0;
         let before = files();
@@ -207,13 +208,13 @@ fn a_file_that_is_mounted_by_itself_is_refused_before_anything_changes() {
 fn a_read_only_disk_is_named_and_can_be_read() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
-    used(&folder.join("made/inventory.json"), 1);
-    let script = "mkdir disk; mount --bind made disk; mount -o remount,bind,ro disk";
+    create_database(&folder.join("prepared/inventory.json"), 1);
+    let script = "mkdir disk; mount --bind prepared disk; mount -o remount,bind,ro disk";
     let Some(mounts) = Mounts::new(folder, script) else { return };
     let parts = ["Read-only file system", "choose another place with --database or DATABASE"];
     let audit = commands(&mounts, folder, "disk/inventory.json", &parts);
     assert!(audit.status.success() && text(&audit).0.starts_with("right: stock 999"), "{audit:?}");
     let audit = commands(&mounts, folder, "disk/new/inventory.json", &parts);
     assert_refused(&audit, &["there is no database at"]);
-    assert!(fs::read_dir(folder.join("made")).unwrap().count() == 3, "nothing was left there");
+    assert!(fs::read_dir(folder.join("prepared")).unwrap().count() == 3, "nothing was left there");
 }

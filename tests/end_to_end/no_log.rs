@@ -1,4 +1,4 @@
-//! A log file that cannot be written costs the log and nothing else, and that is said once.
+//! A log file that cannot be written is reported once and has no other effect.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A run whose history another program began: the code of our worker does not fit it.
+//! A run whose history was written by other workflow code: our worker cannot replay it.
 
 use std::{
     fs,
@@ -20,8 +20,8 @@ use crate::{
     screen::Screen,
 };
 
-/// Begins a run of our workflow type as other code does: with a timer, which fires at once.
-async fn begin_with_a_timer(sandbox: &Sandbox, link: &Link) {
+/// Answers the first workflow task as other code would: with a timer that fires at once.
+async fn start_with_a_timer(sandbox: &Sandbox, link: &Link) {
     let identity = "31@another-host".to_owned();
     let namespace = link.client().namespace();
     let poll = PollWorkflowTaskQueueRequest {
@@ -52,14 +52,14 @@ async fn begin_with_a_timer(sandbox: &Sandbox, link: &Link) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_our_code_does_not_fit_is_named_by_the_worker_the_starter_and_the_dashboard() {
+async fn a_nondeterministic_history_is_reported_by_worker_starter_and_dashboard() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
     let (started, _) = sandbox.start(&link, "A", order("A", 10, "none")).await;
-    begin_with_a_timer(&sandbox, &link).await;
+    start_with_a_timer(&sandbox, &link).await;
     let log = sandbox.folder.path().join("worker.log");
     let mut worker = sandbox.worker_logging(&[], &log);
     let since = Instant::now();

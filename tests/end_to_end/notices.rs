@@ -1,4 +1,4 @@
-//! What other processes do to the database is shown on a small screen when it happens.
+//! A small screen shows immediately what other processes do to the database.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use crate::{
     screen::Screen,
 };
 
-/// The screen's text without its line breaks: a notice may take two rows.
-fn flowing(screen: &str) -> String {
+/// The screen's text without line breaks: a notice may take two rows.
+fn unwrapped(screen: &str) -> String {
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -18,7 +18,7 @@ fn opened(sandbox: &Sandbox) -> Screen {
     screen
 }
 
-/// Places an order with the starter, for the dashboard's worker.
+/// Places an order with `start`, for the dashboard's worker.
 fn order(sandbox: &Sandbox, id: &str) {
     let workflow = format!("{}-{id}", sandbox.queue);
     let mut start = sandbox.command("start");
@@ -28,7 +28,7 @@ fn order(sandbox: &Sandbox, id: &str) {
 }
 
 #[test]
-fn a_document_that_is_put_aside_is_shown_with_the_name_that_it_has_now() {
+fn a_document_put_aside_is_shown_with_its_new_name() {
     if offline() {
         return;
     }
@@ -43,7 +43,7 @@ fn a_document_that_is_put_aside_is_shown_with_the_name_that_it_has_now() {
     ] {
         fs::write(&sandbox.database, document).unwrap();
         order(&sandbox, id);
-        screen.wait_until(parts[1], |text| parts.iter().all(|part| flowing(text).contains(part)));
+        screen.wait_until(parts[1], |text| parts.iter().all(|part| unwrapped(text).contains(part)));
     }
     screen.press("q");
     assert!(screen.end().0.success());
@@ -51,7 +51,7 @@ fn a_document_that_is_put_aside_is_shown_with_the_name_that_it_has_now() {
 }
 
 #[test]
-fn a_journal_that_another_process_replaced_is_shown_and_the_dashboard_goes_on() {
+fn a_journal_replaced_by_another_process_is_shown_and_the_dashboard_continues() {
     if offline() {
         return;
     }
@@ -62,7 +62,7 @@ fn a_journal_that_another_process_replaced_is_shown_and_the_dashboard_goes_on() 
     let reset = sandbox.command("reset").arg("--yes").output().unwrap();
     assert!(reset.status.success() && text(&reset).0.contains(".until-"), "{reset:?}");
     screen.wait_until("the notice", |text| {
-        flowing(text).contains("the journal was replaced, as by a reset: 1 ended order left the table")
+        unwrapped(text).contains("the journal was replaced, as by a reset: 1 ended order left the table")
     });
     order(&sandbox, "B");
     screen.wait_for("expected 999 = actual 999");

@@ -1,4 +1,4 @@
-//! What the dashboard asks the server, and asks it to do: descriptions, retries brought forward, cancellations.
+//! Requests of the dashboard to the server: descriptions, retries brought forward, cancellations.
 
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,14 @@ use crate::{
 
 const UPDATE: Activity = Activity::UpdateInventory;
 
-/// Longer than a test may take: whoever waits for this retry waits in vain.
-const LONG: Duration = Duration::from_mins(10);
+/// A retry interval longer than any test: this retry is never due by itself.
+const NEVER_DUE: Duration = Duration::from_mins(10);
 
-/// An order the retries of which take forever.
-fn slow(id: &str, faults: &str) -> OrderInput {
+/// An order whose retries are not due within the test.
+fn order_with_long_backoff(id: &str, faults: &str) -> OrderInput {
     let mut input = order(id, 10, faults);
     if let Some(demo) = &mut input.demo {
-        let millis = u64::try_from(LONG.as_millis()).unwrap();
+        let millis = u64::try_from(NEVER_DUE.as_millis()).unwrap();
         demo.retry = RetrySettings {
             initial_interval_millis: millis,
             maximum_interval_millis: millis,
@@ -38,7 +38,8 @@ fn slow(id: &str, faults: &str) -> OrderInput {
     input
 }
 
-/// Asks until the update activity is as wanted; the server knows of an attempt's end a moment after the journal.
+/// Describes the run until the update activity is as `wanted`: the server learns of an attempt's end shortly after the
+/// journal.
 async fn pending_when(link: &Link, started: &Started, wanted: impl Fn(&PendingActivity) -> bool) -> PendingActivity {
     let since = Instant::now();
     loop {
@@ -47,7 +48,7 @@ async fn pending_when(link: &Link, started: &Started, wanted: impl Fn(&PendingAc
         if let Some(found) = described.pending.iter().find(|pending| pending.activity == UPDATE && wanted(pending)) {
             return found.clone();
         }
-        assert!(since.elapsed() < EVENT_TIMEOUT, "it stays as it is: {described:?}");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "the activity did not get there: {described:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -56,37 +57,37 @@ async fn backing_off(link: &Link, started: &Started) -> PendingActivity {
     pending_when(link, started, |pending| pending.next.is_some()).await
 }
 
-/// Beginnings of the update activity's attempts, by their numbers.
-fn begun(sandbox: &Sandbox) -> Vec<u32> {
-    let begun = sandbox.records().into_iter().filter_map(|record| match record.fact {
+/// Numbers of the update activity's attempts that have started, in order.
+fn started_attempts(sandbox: &Sandbox) -> Vec<u32> {
+    let started_attempts = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.phase == Phase::Started && event.origin.activity == UPDATE => {
             Some(event.origin.attempt.number())
         }
         _ => None,
     });
-    begun.collect()
+    started_attempts.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_description_tells_the_wait_before_the_next_attempt() {
+async fn a_description_reports_the_backoff_before_the_next_attempt() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
-    let (started, _) = sandbox.start(&link, "A", slow("A", "update.before-commit=error")).await;
+    let (started, _) = sandbox.start(&link, "A", order_with_long_backoff("A", "update.before-commit=error")).await;
     let described = describe(&link, &started.workflow, &started.run).await.unwrap();
     assert_eq!(
         described,
         Described { open: true, pending: Vec::new(), failing: None, others: Vec::new() },
-        "no worker has seen it"
+        "no worker polls yet"
     );
     let worker = sandbox.worker();
     let pending = backing_off(&link, &started).await;
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
-    // The server takes what is left of the wait a little differently each time.
+    // The server reports the rest of the interval with small deviations.
     let interval = pending.interval.unwrap();
-    assert!(Duration::from_millis(interval).abs_diff(LONG) < Duration::from_secs(1), "{interval:?}");
+    assert!(Duration::from_millis(interval).abs_diff(NEVER_DUE) < Duration::from_secs(1), "{interval:?}");
     let (completed, next) = (pending.completed.unwrap().0, pending.next.unwrap().0);
     assert!((next - completed).abs_diff(600_000) < 1_000, "{completed} {next}");
     let failure = pending.failure.unwrap();
@@ -96,14 +97,14 @@ async fn a_description_tells_the_wait_before_the_next_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_description_tells_a_hanging_attempt_and_then_its_timeout() {
+async fn a_description_reports_a_hanging_attempt_and_then_its_timeout() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
     let _worker = sandbox.worker();
-    let mut input = slow("A", "update.before-commit=1*hang");
+    let mut input = order_with_long_backoff("A", "update.before-commit=1*hang");
     if let Some(demo) = &mut input.demo {
         demo.retry.start_to_close_millis = 1_000;
     }
@@ -117,7 +118,7 @@ async fn a_description_tells_a_hanging_attempt_and_then_its_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_the_server_does_not_know_is_told_from_one_that_has_ended() {
+async fn an_unknown_run_is_distinguished_from_an_ended_one() {
     if offline() {
         return;
     }
@@ -139,52 +140,53 @@ async fn a_run_that_the_server_does_not_know_is_told_from_one_that_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_now_cuts_the_wait_short_and_counts_from_1_again() {
+async fn retry_now_ends_the_backoff_and_restarts_at_attempt_1() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
     let _worker = sandbox.worker();
-    let (started, _) = sandbox.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let (started, _) = sandbox.start(&link, "A", order_with_long_backoff("A", "update.after-commit=error")).await;
     let before = backing_off(&link, &started).await;
-    assert_eq!((before.attempt, begun(&sandbox)), (2, vec![1]));
+    assert_eq!((before.attempt, started_attempts(&sandbox)), (2, vec![1]));
     assert_eq!(retry_now(&link, &started.workflow, &started.run, UPDATE).await.unwrap(), 2);
     let later = |pending: &PendingActivity| pending.next.is_some() && pending.completed > before.completed;
     let after = pending_when(&link, &started, later).await;
-    assert_eq!((after.attempt, begun(&sandbox)), (2, vec![1, 1]), "the number is 1 again");
+    assert_eq!((after.attempt, started_attempts(&sandbox)), (2, vec![1, 1]), "the number is 1 again");
     assert!(
-        Duration::from_millis(after.interval.unwrap()).abs_diff(LONG) < Duration::from_secs(1),
-        "the waits begin anew"
+        Duration::from_millis(after.interval.unwrap()).abs_diff(NEVER_DUE) < Duration::from_secs(1),
+        "the backoff restarts at the initial interval"
     );
     sandbox.assert_right(990);
     assert_eq!(
         sandbox.document().retries.map(|retries| retries.update_inventory),
         Some(1),
-        "a repetition all the same"
+        "it still counts as a retry"
     );
     let other = retry_now(&link, &started.workflow, &started.run, Activity::SupplierOrder).await;
     assert!(matches!(other, Err(OperateError::NotPending { .. })), "{other:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_that_runs_is_not_reset() {
+async fn a_running_attempt_is_not_reset() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
     let _worker = sandbox.worker();
-    let (started, watch) = sandbox.start(&link, "A", slow("A", "update.after-commit=delay(1000)")).await;
-    sandbox.wait_for("the attempt is under way", is_fault);
+    let (started, watch) =
+        sandbox.start(&link, "A", order_with_long_backoff("A", "update.after-commit=delay(1000)")).await;
+    sandbox.wait_for("the attempt runs", is_fault);
     let refused = retry_now(&link, &started.workflow, &started.run, UPDATE).await;
     assert!(matches!(refused, Err(OperateError::Running { attempt: 1, .. })), "{refused:?}");
-    assert_eq!(end(&watch).await, applied(), "its answer counts");
-    assert_eq!(begun(&sandbox), [1]);
+    assert_eq!(end(&watch).await, applied(), "its result is used");
+    assert_eq!(started_attempts(&sandbox), [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
+async fn a_cancelled_order_ends_as_cancelled_and_committed_effects_remain() {
     if offline() {
         return;
     }
@@ -198,7 +200,7 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
         let sandbox = Sandbox::new();
         let link = sandbox.link().await;
         let _worker = sandbox.worker();
-        let (started, watch) = sandbox.start(&link, "A", slow("A", faults)).await;
+        let (started, watch) = sandbox.start(&link, "A", order_with_long_backoff("A", faults)).await;
         if faults.ends_with("error") {
             backing_off(&link, &started).await;
         } else {
@@ -207,7 +209,7 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
         cancel(&link, &started.workflow, &started.run).await.unwrap();
         let since = Instant::now();
         assert_eq!(end(&watch).await, RunEnd::Cancelled, "{situation}");
-        assert!(since.elapsed() < Duration::from_secs(10), "{situation}: it waited for the attempt");
+        assert!(since.elapsed() < Duration::from_secs(10), "{situation}: the cancellation waited for the attempt");
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
         assert_eq!(
             described,
@@ -219,7 +221,7 @@ async fn a_cancelled_order_ends_as_cancelled_and_what_is_committed_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_no_worker_has_seen_is_cancelled_by_the_first_that_comes() {
+async fn an_order_without_a_worker_is_cancelled_by_the_first_worker() {
     if offline() {
         return;
     }
@@ -230,7 +232,7 @@ async fn an_order_that_no_worker_has_seen_is_cancelled_by_the_first_that_comes()
     assert!(describe(&link, &started.workflow, &started.run).await.unwrap().open);
     let _worker = sandbox.worker();
     assert_eq!(end(&watch).await, RunEnd::Cancelled);
-    assert!(begun(&sandbox).is_empty(), "no attempt of it ever began");
+    assert!(started_attempts(&sandbox).is_empty(), "no attempt started");
 }
 
 fn run_of(started: &Started) -> Run {
@@ -238,16 +240,16 @@ fn run_of(started: &Started) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_its_end_told() {
+async fn an_order_of_a_foreign_worker_is_described_retried_cancelled_and_its_end_reported() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
-    // Another database, on the same task queue: our journal never hears of it.
+    // Another database on the same task queue: our journal does not record its orders.
     let elsewhere = Sandbox { queue: sandbox.queue.clone(), ..Sandbox::new() };
     let link = sandbox.link().await;
     let worker = elsewhere.worker();
-    let (started, _) = sandbox.start(&link, "A", slow("A", "update.after-commit=error")).await;
+    let (started, _) = sandbox.start(&link, "A", order_with_long_backoff("A", "update.after-commit=error")).await;
     let before = backing_off(&link, &started).await;
     let mut headless = Headless::new(&sandbox, address(), false);
     headless.is_up().await;
@@ -269,7 +271,7 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     let (text, tone) = headless.notice("is due now").await;
     assert!(text.contains("attempt 2") && tone == Tone::Good, "{text}");
     pending_when(&link, &started, |pending| pending.next > before.next).await;
-    assert_eq!(begun(&elsewhere), [1, 1]);
+    assert_eq!(started_attempts(&elsewhere), [1, 1]);
 
     headless.execute(Command::Cancel(run_of(&started)));
     assert_eq!(headless.notice("asked to cancel").await.1, Tone::Good);
@@ -277,11 +279,11 @@ async fn an_order_of_somebody_elses_worker_is_described_retried_cancelled_and_it
     headless.execute(Command::Cancel(run_of(&started)));
     assert_eq!(headless.notice("has ended").await.1, Tone::Bad);
     elsewhere.assert_right(990);
-    assert!(!sandbox.database.exists() && begun(&sandbox).is_empty());
+    assert!(!sandbox.database.exists() && started_attempts(&sandbox).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
+async fn the_end_of_a_run_found_closed_is_reported_once() {
     if offline() {
         return;
     }
@@ -303,9 +305,9 @@ async fn the_end_of_a_run_that_is_found_closed_is_told_once() {
         headless.execute(Command::Describe(vec![run]));
         let _answer = headless.description().await;
     }
-    // The answer to a third question comes behind what the two before it would have told.
+    // The notice of a third request arrives after any message that the two descriptions cause.
     headless.execute(Command::RetryNow(run_of(&started), UPDATE));
     headless.notice("has ended").await;
     let again = headless.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
-    assert!(!again, "an end was told twice");
+    assert!(!again, "an end was reported twice");
 }

@@ -1,4 +1,4 @@
-//! Orders on the real server: the seed's scenario, and the defects that need one.
+//! Orders on the real server: the original scenario, and defects that only a server shows.
 
 use std::{
     process::Command,
@@ -70,7 +70,7 @@ fn with_seed(mut input: OrderInput, seed: Seed) -> OrderInput {
     input
 }
 
-/// A seed under which the seed's own plan does to an order what D2 tells.
+/// A seed for which the original plan produces the failure of D2: the first attempt fails after its commit.
 fn first_attempt_fails_after_its_commit(order: &str) -> Seed {
     let plan = Preset::Seed.plan();
     let strikes = |seed, point| {
@@ -81,7 +81,7 @@ fn first_attempt_fails_after_its_commit(order: &str) -> Seed {
     (0..1_000).find(fits).unwrap()
 }
 
-/// Attempts of an order's activity beyond the first.
+/// Number of retries of one activity of an order.
 fn retries(sandbox: &Sandbox, activity: Activity, order: &str) -> u32 {
     let attempts = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.origin.activity == activity && event.origin.order.as_str() == order => {
@@ -133,7 +133,7 @@ async fn a_second_start_under_the_same_workflow_id_joins_the_first() {
     }
     let sandbox = Sandbox::new();
     let link = sandbox.link().await;
-    // No worker yet, so the first is surely still running.
+    // There is no worker yet, so the first run is still open.
     let (first, watch) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     let (second, _) = sandbox.start(&link, "A", order("A", 10, "none")).await;
     assert!(!first.joined && second.joined);
@@ -158,7 +158,7 @@ async fn a_burst_of_fifty_under_faults_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_rules_forbid_is_refused_in_words_and_not_retried() {
+async fn what_the_rules_forbid_is_refused_with_a_message_and_not_retried() {
     if offline() {
         return;
     }
@@ -193,7 +193,7 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     }
     let sandbox = Sandbox::new();
     let _worker = sandbox.worker();
-    // The server runs, so its program is found or in the cache.
+    // The server runs, so the CLI is on the PATH or in the cache.
     let current = std::env::current_dir().unwrap();
     let flags = idempotence::config::Flags::default();
     let settings = idempotence::config::Settings::load(&flags, std::env::vars_os(), ".env".as_ref(), &current).unwrap();
@@ -220,7 +220,7 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     }
 }
 
-/// How many workers of the SDK have sent heartbeats from a task queue.
+/// Number of SDK workers that send heartbeats for a task queue.
 async fn sdk_workers(link: &Link, task_queue: &str) -> usize {
     let request = ListWorkersRequest { namespace: "default".to_owned(), page_size: 1_000, ..Default::default() };
     let answer = link.client().connection().workflow_service().list_workers(request.into_request()).await.unwrap();
@@ -234,7 +234,7 @@ async fn sdk_workers(link: &Link, task_queue: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_sdk_worker_that_has_run_its_attempts_hands_over_and_no_order_waits() {
+async fn an_sdk_worker_at_its_attempt_limit_is_replaced_and_no_order_waits() {
     if offline() {
         return;
     }

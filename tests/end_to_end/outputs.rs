@@ -1,5 +1,5 @@
-//! Standard output that is full, or whose reader stops reading: what commands that ask a server do about it. Those that ask
-//! none are in `tests/project`.
+//! Commands that connect to a server, with standard output on a full device or a closed pipe. `tests/project` covers
+//! the commands without a server.
 
 use std::{
     fs::OpenOptions,

@@ -1,4 +1,4 @@
-//! Which workers poll the task queue, and whether a worker is started beside them.
+//! Which workers poll the task queue, and whether the dashboard starts its own.
 
 use std::{
     io::{BufRead, BufReader},
@@ -30,7 +30,7 @@ use crate::{
 
 const FOREIGN: &str = "31@another-host";
 
-/// A worker of another SDK that sends no heartbeats: one long poll.
+/// A worker of another SDK that sends no heartbeats: a single long poll.
 async fn poll(sandbox: &Sandbox) -> JoinHandle<()> {
     let link = sandbox.link().await;
     let name = sandbox.queue.clone();
@@ -57,7 +57,7 @@ async fn until_polled(link: &Link, queue: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_a_worker_of_another_sdk_none_is_started_until_asked() {
+async fn with_a_worker_of_another_sdk_no_worker_starts_until_requested() {
     if offline() {
         return;
     }
@@ -66,18 +66,18 @@ async fn beside_a_worker_of_another_sdk_none_is_started_until_asked() {
     assert_eq!(until_polled(&sandbox.link().await, &sandbox.queue).await, FOREIGN);
     let mut headless = Headless::new(&sandbox, address(), true);
     let pollers = Message::Pollers { identities: vec![FOREIGN.to_owned()] };
-    headless.is_told("the foreign poller", |message| *message == pollers).await;
-    headless.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
+    headless.receives("the foreign poller", |message| *message == pollers).await;
+    headless.receives("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
     let started = |message: &Message| matches!(message, Message::Worker(Worker::Starting | Worker::Ready { .. }));
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!headless.so_far().iter().any(started), "a worker was started beside another one");
     headless.execute(Command::StartWorker);
-    headless.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
+    headless.receives("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     polling.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_was_killed_is_replaced_although_the_server_still_lists_it() {
+async fn a_killed_worker_is_replaced_although_the_server_still_lists_it() {
     if offline() {
         return;
     }
@@ -86,15 +86,15 @@ async fn a_worker_that_was_killed_is_replaced_although_the_server_still_lists_it
     let identity = process_identity(WORKER_ROLE, worker.pid(), &host());
     assert_eq!(until_polled(&sandbox.link().await, &sandbox.queue).await, identity);
     let mut headless = Headless::new(&sandbox, address(), true);
-    headless.is_told("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
+    headless.receives("a worker elsewhere", |message| *message == Message::Worker(Worker::Elsewhere)).await;
     worker.kill();
     let since = Instant::now();
-    headless.is_told("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
+    headless.receives("a worker is ready", |message| matches!(message, Message::Worker(Worker::Ready { .. }))).await;
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_deleted() {
+async fn orders_of_other_clients_are_listed_without_a_worker_until_deleted() {
     if offline() {
         return;
     }
@@ -106,18 +106,18 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
         Message::Listed { runs } => runs.first().map(|run| (run.workflow.clone(), run.run.clone())),
         _ => None,
     };
-    let (workflow, run) = headless.told("the order is listed", listed).await;
+    let (workflow, run) = headless.receive("the order is listed", listed).await;
     assert_eq!((&workflow, &run), (&started.workflow, &started.run));
     let request = DeleteWorkflowExecutionRequest {
         namespace: link.client().namespace(),
         workflow_execution: Some(WorkflowExecution { workflow_id: workflow.clone(), run_id: run.clone() }),
     };
     link.client().connection().workflow_service().delete_workflow_execution(request.into_request()).await.unwrap();
-    // As the dashboard does for every open order.
+    // The dashboard repeats this for every open order.
     let since = Instant::now();
     loop {
         headless.execute(Command::Describe(vec![Run { workflow: workflow.clone(), run: run.clone() }]));
-        let ended = headless.told("an answer", |message| match message {
+        let ended = headless.receive("an answer", |message| match message {
             Message::Ended { .. } => Some(true),
             Message::Described { answer, .. } => Some(answer.is_err()),
             _ => None,
@@ -130,7 +130,7 @@ async fn orders_that_others_started_are_listed_without_a_worker_until_they_are_d
     }
 }
 
-/// A worker process without a parent's pipe, as a person starts one; ended if the test fails.
+/// A worker process without a pipe to its parent, as started by hand. Killed if the test fails.
 fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
     let worker = sandbox.command("worker");
     let mut child = std::process::Command::new("sh")
@@ -147,7 +147,7 @@ fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
     WorkerProcess::from(child)
 }
 
-/// Whether a process ignores SIGHUP, which its children inherit. Only Linux says so; elsewhere it is taken for "no".
+/// Whether a process ignores SIGHUP; child processes inherit this. Only Linux reports it, other systems count as "no".
 pub fn hangups_are_ignored(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -156,7 +156,7 @@ pub fn hangups_are_ignored(pid: u32) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_window_ends_a_worker_as_sigterm_does_unless_hangups_are_ignored() {
+async fn a_hangup_ends_a_worker_as_sigterm_does_unless_ignored() {
     if offline() {
         return;
     }

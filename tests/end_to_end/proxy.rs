@@ -1,6 +1,5 @@
-//! Servers that a cluster on one machine does not have: one that speaks TLS and may ask for a client's certificate, and
-//! one that asks for an API key as well. Both stand before the real server, and each has a runtime of its own, so that
-//! a test need not be asynchronous.
+//! Proxies in front of the real server: one terminates TLS and may require a client certificate, the other also
+//! requires an API key. Each has its own runtime, so a test need not be asynchronous.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -26,17 +25,17 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{authority::Certified, sandbox::EVENT_TIMEOUT};
 
-/// What a proxy shows and asks for.
+/// Certificates and protocols of a proxy.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
     pub certificate: Certified,
-    /// Who must have signed a client's certificate; `None`: a client needs none.
+    /// Issuer of accepted client certificates. `None`: clients need no certificate.
     pub client_ca: Option<CertificateDer<'static>>,
-    /// The protocols that it offers (ALPN).
+    /// Offered protocols (ALPN).
     pub alpn: &'static [&'static str],
 }
 
-/// What gRPC needs.
+/// The protocol that gRPC requires.
 pub const HTTP2: &[&str] = &["h2"];
 
 impl ProxyOptions {
@@ -63,23 +62,23 @@ impl ProxyOptions {
 
 type Serve = Arc<dyn Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A port with a runtime behind it. Closing it ends every connection.
-struct Door {
+/// A listening port with its own runtime. Closing it closes every connection.
+struct Listener {
     address: SocketAddr,
     serve: Serve,
     runtime: Option<Runtime>,
 }
 
-impl Door {
+impl Listener {
     fn open(serve: Serve) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let mut door = Self { address, serve, runtime: None };
-        door.take(listener);
-        door
+        let mut opened = Self { address, serve, runtime: None };
+        opened.accept_on(listener);
+        opened
     }
 
-    fn take(&mut self, listener: TcpListener) {
+    fn accept_on(&mut self, listener: TcpListener) {
         listener.set_nonblocking(true).expect("a socket");
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
@@ -93,10 +92,10 @@ impl Door {
         self.runtime = Some(runtime);
     }
 
-    /// Returns when the port is closed.
+    /// Closes the port and all connections before it returns.
     fn close(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // A runtime must not wait for its end on the thread of another one, as a test's may be.
+            // A runtime must not shut down on a thread of another runtime, and a test may run on one.
             let ended = thread::spawn(move || runtime.shutdown_timeout(EVENT_TIMEOUT));
             ended.join().expect("an end");
         }
@@ -104,39 +103,39 @@ impl Door {
 
     fn reopen(&mut self) {
         self.close();
-        self.take(TcpListener::bind(self.address).expect("its own port"));
+        self.accept_on(TcpListener::bind(self.address).expect("its own port"));
     }
 }
 
-impl Drop for Door {
+impl Drop for Listener {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// The TLS side of a proxy.
-struct Gate {
+/// The TLS acceptor of a proxy, with the results of its handshakes.
+struct Acceptor {
     config: Mutex<Arc<ServerConfig>>,
-    passed: AtomicUsize,
+    handshakes: AtomicUsize,
     refused: Mutex<Vec<String>>,
     more: Condvar,
 }
 
-impl Gate {
+impl Acceptor {
     fn new(options: &ProxyOptions) -> Self {
         let config = Mutex::new(options.config());
-        Self { config, passed: AtomicUsize::new(0), refused: Mutex::default(), more: Condvar::new() }
+        Self { config, handshakes: AtomicUsize::new(0), refused: Mutex::default(), more: Condvar::new() }
     }
 
     fn change(&self, options: &ProxyOptions) {
         *self.config.lock().expect("no panic") = options.config();
     }
 
-    async fn pass(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
         let config = Arc::clone(&self.config.lock().expect("no panic"));
         match TlsAcceptor::from(config).accept(stream).await {
             Ok(stream) => {
-                self.passed.fetch_add(1, Ordering::SeqCst);
+                self.handshakes.fetch_add(1, Ordering::SeqCst);
                 Some(stream)
             }
             Err(error) => {
@@ -148,83 +147,83 @@ impl Gate {
     }
 }
 
-/// TLS before a server that speaks none; behind the handshake every byte is passed on as it is.
+/// Terminates TLS for a server without TLS. After the handshake it forwards all bytes unchanged.
 pub struct TlsProxy {
-    door: Door,
-    gate: Arc<Gate>,
+    listener: Listener,
+    acceptor: Arc<Acceptor>,
 }
 
 impl TlsProxy {
-    /// Stands before `upstream`, which is `host:port`, on a port of its own at 127.0.0.1.
+    /// Starts the proxy for `upstream` (`host:port`) on a free port at 127.0.0.1.
     pub fn start(upstream: &str, options: &ProxyOptions) -> Self {
-        let gate = Arc::new(Gate::new(options));
-        let (shared, upstream) = (Arc::clone(&gate), upstream.to_owned());
+        let acceptor = Arc::new(Acceptor::new(options));
+        let (shared, upstream) = (Arc::clone(&acceptor), upstream.to_owned());
         let serve: Serve = Arc::new(move |stream| {
-            let (gate, upstream) = (Arc::clone(&shared), upstream.clone());
-            let pass_on = async move {
-                let Some(mut stream) = gate.pass(stream).await else { return };
+            let (acceptor, upstream) = (Arc::clone(&shared), upstream.clone());
+            let forward = async move {
+                let Some(mut stream) = acceptor.accept(stream).await else { return };
                 let Ok(mut server) = TcpStream::connect(upstream).await else { return };
                 let _either_end_closed = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
             };
-            pass_on.boxed()
+            forward.boxed()
         });
-        Self { door: Door::open(serve), gate }
+        Self { listener: Listener::open(serve), acceptor }
     }
 
     /// `127.0.0.1:port`.
     pub fn address(&self) -> String {
-        self.door.address.to_string()
+        self.listener.address.to_string()
     }
 
-    /// Ends every connection, and takes no more.
+    /// Closes every connection and the port.
     pub fn stop(&mut self) {
-        self.door.close();
+        self.listener.close();
     }
 
-    /// Ends every connection, and takes new ones on the same port.
+    /// Closes every connection and listens on the same port again.
     pub fn restart(&mut self) {
-        self.door.reopen();
+        self.listener.reopen();
     }
 
-    /// What the next connections see; those that are there stay.
+    /// Changes the options for new connections; open connections remain.
     pub fn change(&self, options: &ProxyOptions) {
-        self.gate.change(options);
+        self.acceptor.change(options);
     }
 
-    /// How many handshakes succeeded.
-    pub fn passed(&self) -> usize {
-        self.gate.passed.load(Ordering::SeqCst)
+    /// Number of successful handshakes.
+    pub fn handshakes(&self) -> usize {
+        self.acceptor.handshakes.load(Ordering::SeqCst)
     }
 
-    /// Waits for a handshake to fail for this reason, in the words of the server's side: it learns of it after the
-    /// client. A connection that said nothing fails too.
+    /// Waits until a handshake fails with this error of the server side, which learns of it after the client. A
+    /// connection that sends nothing counts as failed too.
     #[track_caller]
     pub fn wait_for_refusal(&self, reason: &str) {
-        let refused = self.gate.refused.lock().expect("no panic");
+        let refused = self.acceptor.refused.lock().expect("no panic");
         let missing = |refused: &mut Vec<String>| !refused.iter().any(|refused| refused.contains(reason));
-        let waited = self.gate.more.wait_timeout_while(refused, EVENT_TIMEOUT, missing).expect("no panic");
-        assert!(!waited.1.timed_out(), "nobody was refused for {reason:?}, but for {:?}", *waited.0);
+        let waited = self.acceptor.more.wait_timeout_while(refused, EVENT_TIMEOUT, missing).expect("no panic");
+        assert!(!waited.1.timed_out(), "no handshake failed with {reason:?}, but with {:?}", *waited.0);
     }
 }
 
-/// What has come through a [`HeaderProxy`].
+/// Number of requests that a [`HeaderProxy`] received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Requests {
     pub total: usize,
-    /// Without any `authorization` header.
+    /// Requests without an `authorization` header.
     pub without_key: usize,
-    /// With a header that is not the right one.
+    /// Requests with another `authorization` header.
     pub with_wrong_key: usize,
 }
 
-/// TLS and HTTP/2 before a server that has neither: every request must bring the API key.
+/// Terminates TLS and HTTP/2 for a server without TLS. Every request must have the API key.
 pub struct HeaderProxy {
-    door: Door,
-    keeper: Arc<Keeper>,
+    listener: Listener,
+    key_check: Arc<KeyCheck>,
 }
 
-struct Keeper {
-    gate: Gate,
+struct KeyCheck {
+    acceptor: Acceptor,
     upstream: String,
     key: Mutex<String>,
     forbidden: Vec<String>,
@@ -232,63 +231,64 @@ struct Keeper {
 }
 
 impl HeaderProxy {
-    /// As [`TlsProxy::start`]. Whoever does not bring `key` is `UNAUTHENTICATED`; whoever brings it and calls a method of
-    /// `forbidden`, such as `/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace`, is `PERMISSION_DENIED`.
+    /// Like [`TlsProxy::start`]. A request without `key` gets `UNAUTHENTICATED`. A request with it to a method in
+    /// `forbidden`, such as `/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace`, gets
+    /// `PERMISSION_DENIED`.
     pub fn start(upstream: &str, options: &ProxyOptions, key: &str, forbidden: &[&str]) -> Self {
-        let keeper = Arc::new(Keeper {
-            gate: Gate::new(options),
+        let key_check = Arc::new(KeyCheck {
+            acceptor: Acceptor::new(options),
             upstream: upstream.to_owned(),
             key: Mutex::new(key.to_owned()),
             forbidden: forbidden.iter().map(|&path| path.to_owned()).collect(),
             requests: Mutex::default(),
         });
-        let shared = Arc::clone(&keeper);
+        let shared = Arc::clone(&key_check);
         let serve: Serve = Arc::new(move |stream| Arc::clone(&shared).serve(stream).boxed());
-        Self { door: Door::open(serve), keeper }
+        Self { listener: Listener::open(serve), key_check }
     }
 
     /// `127.0.0.1:port`.
     pub fn address(&self) -> String {
-        self.door.address.to_string()
+        self.listener.address.to_string()
     }
 
-    /// The key that counts from the next request on.
+    /// Changes the accepted key, starting with the next request.
     pub fn change_key(&self, key: &str) {
-        key.clone_into(&mut self.keeper.key.lock().expect("no panic"));
+        key.clone_into(&mut self.key_check.key.lock().expect("no panic"));
     }
 
     pub fn requests(&self) -> Requests {
-        *self.keeper.requests.lock().expect("no panic")
+        *self.key_check.requests.lock().expect("no panic")
     }
 }
 
-/// gRPC's numbers.
+/// gRPC status codes.
 const PERMISSION_DENIED: &str = "7";
 const UNAUTHENTICATED: &str = "16";
 
-type Answer = Response<Either<Incoming, Empty<Bytes>>>;
+type ProxyResponse = Response<Either<Incoming, Empty<Bytes>>>;
 
-impl Keeper {
+impl KeyCheck {
     async fn serve(self: Arc<Self>, stream: TcpStream) {
-        let Some(stream) = self.gate.pass(stream).await else { return };
+        let Some(stream) = self.acceptor.accept(stream).await else { return };
         let Ok(server) = TcpStream::connect(&self.upstream).await else { return };
         let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(server)).await;
         let Ok((sender, connection)) = shaken else { return };
         tokio::spawn(connection);
         let service = service_fn(move |request| {
-            let (keeper, sender) = (Arc::clone(&self), sender.clone());
-            async move { keeper.answer(request, sender).await }
+            let (key_check, sender) = (Arc::clone(&self), sender.clone());
+            async move { key_check.answer(request, sender).await }
         });
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         let _either_end_closed = connection.serve_connection(TokioIo::new(stream), service).await;
     }
 
-    /// Bodies pass as they come, with their trailers.
+    /// Forwards bodies and trailers unchanged.
     async fn answer(
         &self,
         mut request: Request<Incoming>,
         mut sender: SendRequest<Incoming>,
-    ) -> Result<Answer, hyper::Error> {
+    ) -> Result<ProxyResponse, hyper::Error> {
         if let Some((status, message)) = self.refusal(&request) {
             return Ok(refuse(status, message));
         }
@@ -318,8 +318,8 @@ impl Keeper {
     }
 }
 
-/// A gRPC status without a message before it: all of it is in the headers.
-fn refuse(status: &'static str, message: &'static str) -> Answer {
+/// A gRPC response without a message: the status is in the headers.
+fn refuse(status: &'static str, message: &'static str) -> ProxyResponse {
     Response::builder()
         .header("content-type", "application/grpc")
         .header("grpc-status", status)

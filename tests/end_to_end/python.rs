@@ -1,7 +1,7 @@
-//! Payload encryption across languages: what Temporal's public Python sample encrypts is read here, and the other way
-//! round. The scripts are in `python/`, and get a virtual environment of their own below `target/`.
+//! Payload encryption across languages: the program reads what Temporal's public Python sample encrypts, and the other
+//! way round. The scripts are in `python/`, with their own virtual environment in `target/`.
 //!
-//! Where Python, pip or the network is missing, these tests say so and are left out.
+//! These tests report that they are skipped if Python, pip or the network is missing.
 
 use std::{
     fs::{self, File},
@@ -25,10 +25,11 @@ use crate::sandbox::{Sandbox, address, offline, text};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/python");
 
-/// A Python that has what the scripts need, or why there is none.
+/// A Python with the packages that the scripts need, or the reason why there is none.
 static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(prepare);
 
-/// `None`, and the reason on standard error past the test runner's capture, where the scripts cannot run.
+/// The Python interpreter. If the scripts cannot run: `None`, and the reason on standard error, which the test runner
+/// does not capture.
 fn python() -> Option<&'static Path> {
     if offline() {
         return None;
@@ -43,7 +44,7 @@ fn python() -> Option<&'static Path> {
     }
 }
 
-/// Made once for each list of versions; another test process waits for it.
+/// Creates the environment once per list of versions; other test processes wait for it.
 fn prepare() -> Result<PathBuf, String> {
     let wanted = fs::read_to_string(format!("{SCRIPTS}/requirements.txt")).map_err(|error| error.to_string())?;
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -52,7 +53,7 @@ fn prepare() -> Result<PathBuf, String> {
     let lock = lock.map_err(|error| format!("no folder for a virtual environment: {error}"))?;
     lock.lock().map_err(|error| error.to_string())?;
     let python = folder.join("bin/python");
-    // Written last, so what is there is whole.
+    // Written last: if it exists, the environment is complete.
     let made = folder.join("made-of.txt");
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) && python.exists() {
         return Ok(python);
@@ -78,11 +79,11 @@ fn succeed(what: &str, command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// A key, and how each side is given it.
+/// One key in the forms for both sides.
 struct Key {
     id: &'static str,
     base64: String,
-    /// The product's form.
+    /// The form in the program's environment.
     ring: String,
 }
 
@@ -93,7 +94,7 @@ impl Key {
         Self { id, base64, ring }
     }
 
-    /// For the product.
+    /// The program's settings for this key.
     fn settings(&self) -> [(&str, &str); 3] {
         [
             ("ENCRYPT_PAYLOAD", "true"),
@@ -111,7 +112,7 @@ impl Key {
     }
 }
 
-/// What the Python client prints.
+/// Output of the Python client.
 fn place(python: &Path, key: &Key, sandbox: &Sandbox, workflow_type: &str, order: &str, item: &str) -> Value {
     let workflow = format!("{}-{order}", sandbox.queue);
     let mut client = key.script(python, "client.py", sandbox);
@@ -120,7 +121,7 @@ fn place(python: &Path, key: &Key, sandbox: &Sandbox, workflow_type: &str, order
     json_of(&client.output().unwrap())
 }
 
-/// The message of the innermost failure, if that is of this type.
+/// Message of the innermost failure, if it is an unknown product.
 fn unknown_product(printed: &Value) -> Option<&str> {
     let last = printed["failures"].as_array()?.last()?;
     if last["type"] == "UnknownProduct" { last["message"].as_str() } else { None }
@@ -132,7 +133,7 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}; {problem}"))
 }
 
-/// A Python worker that polls, until this is dropped.
+/// A polling Python worker; killed on drop.
 struct PythonWorker {
     child: Child,
     _stdin: Option<ChildStdin>,
@@ -157,8 +158,8 @@ impl Drop for PythonWorker {
     }
 }
 
-/// Asserts that the server has seen of a workflow nothing but what is encrypted.
-async fn assert_sealed(workflow: &str) {
+/// Asserts that the server has only encrypted payloads of a workflow.
+async fn assert_encrypted(workflow: &str) {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
     let request = GetWorkflowExecutionHistoryRequest {
@@ -175,7 +176,7 @@ async fn assert_sealed(workflow: &str) {
     }
 }
 
-/// Where this fails, the scripts are at fault and not the product.
+/// If this test fails, the fault is in the scripts, not in the program.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_python_encrypts_python_reads_and_answers() {
     let Some(python) = python() else { return };
@@ -187,7 +188,7 @@ async fn what_python_encrypts_python_reads_and_answers() {
     let failures = place(python, &key, &sandbox, "InventoryWorkflow", "A13", "999999");
     assert_eq!(unknown_product(&failures), Some("no 999999 here"), "{failures}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
     }
 }
 
@@ -201,7 +202,7 @@ async fn what_python_encrypts_our_worker_reads_and_answers() {
     let said = "product 999999 is not in the inventory";
     assert!(unknown_product(&failures).is_some_and(|message| message.contains(said)), "{failures}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
     }
     sandbox.assert_right(993);
 }
@@ -225,6 +226,6 @@ async fn what_our_starter_encrypts_python_reads_and_answers() {
     let (_, problem) = text(&refused);
     assert!(problem.contains("no 999999 here"), "{problem}");
     for order in ["A12", "A13"] {
-        assert_sealed(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
     }
 }

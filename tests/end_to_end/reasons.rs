@@ -1,4 +1,4 @@
-//! What `demo` says on standard error while it waits for something that is missing.
+//! Messages of `demo` on standard error while it waits for something that is missing.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -13,10 +13,10 @@ use crate::{
     servers::server_on,
 };
 
-/// A scenario that waits 8 s for a retry.
-const SLOW: &str = r#"
-title = "A retry that comes late"
-why = "There is time for a server to go and to come back."
+/// A scenario with a retry after 8 s.
+const LATE_RETRY: &str = r#"
+title = "A late retry"
+why = "The server can be stopped and resumed in the meantime."
 faults = "update.before-commit=1*error"
 
 [retry]
@@ -33,8 +33,8 @@ stock = 1001
 verdict = "right"
 "#;
 
-/// A scenario whose own worker takes no order.
-const LEFT: &str = r#"
+/// A scenario whose own worker is killed before the order.
+const WITHOUT_WORKER: &str = r#"
 title = "Another worker is needed"
 why = "The worker of the scenario is gone before the order comes."
 limit_seconds = 10
@@ -51,7 +51,7 @@ stock = 1001
 verdict = "right"
 "#;
 
-/// A command that runs; killed if the test fails.
+/// A running command, killed if the test fails.
 pub struct Running {
     pub child: Child,
     pub lines: BufReader<ChildStdout>,
@@ -79,10 +79,10 @@ impl Drop for Running {
     }
 }
 
-/// Reads up to a line with `part`.
+/// Reads lines up to the first that contains `part`, and returns it.
 pub fn line_with(lines: &mut impl BufRead, part: &str) -> String {
     let found = lines.lines().map_while(Result::ok).find(|line| line.contains(part));
-    found.unwrap_or_else(|| panic!("it ended without a line with '{part}'"))
+    found.unwrap_or_else(|| panic!("the output ended without a line with '{part}'"))
 }
 
 fn demo(state: &Path, scenario: &str, address: &str) -> Command {
@@ -93,7 +93,7 @@ fn demo(state: &Path, scenario: &str, address: &str) -> Command {
 }
 
 #[test]
-fn a_server_that_no_longer_answers_is_named_and_the_scenario_goes_on_with_it() {
+fn a_hanging_server_is_named_and_the_scenario_resumes_with_it() {
     if offline() {
         return;
     }
@@ -103,7 +103,7 @@ fn a_server_that_no_longer_answers_is_named_and_the_scenario_goes_on_with_it() {
     let mut server = program(state.path());
     let mut server = Running::new(server.args(["server", "--with-parent", "--address", &address]));
     line_with(&mut server.lines, "Temporal at ");
-    let mut demo = Running::new(demo(state.path(), SLOW, &address).env("IDEMPOTENCE_CONNECT_TIMEOUT", "1"));
+    let mut demo = Running::new(demo(state.path(), LATE_RETRY, &address).env("IDEMPOTENCE_CONNECT_TIMEOUT", "1"));
     line_with(&mut demo.lines, "attempt 1: failed");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();
@@ -122,7 +122,7 @@ fn a_worker_without_the_key_is_named_once_and_at_the_limit() {
     let encrypted = [("DATACONVERTER_ENCRYPTION_KEY_ID", "demokey"), ("ENCRYPT_PAYLOAD", "true")];
     let mut keys = program(sandbox.folder.path());
     assert!(keys.args(["keys", "add", "demokey"]).status().unwrap().success());
-    let mut demo = Running::new(demo(sandbox.folder.path(), LEFT, address()).envs(encrypted));
+    let mut demo = Running::new(demo(sandbox.folder.path(), WITHOUT_WORKER, address()).envs(encrypted));
     let queue = line_with(&mut demo.lines, "task queue ");
     let (_, queue) = queue.rsplit_once(' ').unwrap();
     line_with(&mut demo.lines, "started ");

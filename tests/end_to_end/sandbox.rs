@@ -1,4 +1,4 @@
-//! The server that all tests share, and the sandbox of one test.
+//! The shared server, and the sandbox of one test.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -27,10 +27,10 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 /// Maximum wait for a single event. A hang fails its test instead of the whole run.
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The seed's order has one workflow id on the server that all tests share, so one test at a time sends it.
-pub static SEED_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// The demo order A12 has one workflow id on the shared server, so only one test at a time may place it.
+pub static DEMO_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// The server that all tests share. It ends when this process does, however that is: it watches a pipe.
+/// The shared server. It watches a pipe, so it ends with this process even if that is killed.
 struct Server {
     address: String,
     _process: Child,
@@ -50,14 +50,14 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     assert!(
         line.starts_with("Temporal at "),
-        "the end-to-end tests need a Temporal server, and none could be had (see above). Put the `temporal` program \
-         on the PATH or name it in TEMPORAL_CLI, or make `python3 -m pip` work; or leave these tests out with \
+        "the end-to-end tests need a Temporal server, and none is available (see above). Put the `temporal` program \
+         on the PATH or name it in TEMPORAL_CLI, or make `python3 -m pip` work; or skip these tests with \
          IDEMPOTENCE_OFFLINE=1"
     );
     Server { address, _process: process, _state: state }
 });
 
-/// Whether the tests on a server are to be left out; then it says so.
+/// Whether to skip the tests that need a server; reports a skipped test.
 pub fn offline() -> bool {
     let offline = std::env::var_os("IDEMPOTENCE_OFFLINE").is_some_and(|value| value == "1");
     if offline {
@@ -66,7 +66,7 @@ pub fn offline() -> bool {
     offline
 }
 
-/// Reports a test that does not run here, past the test runner's capture.
+/// Reports a skipped test on standard error, which the test runner does not capture.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _closed = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
@@ -80,8 +80,8 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-/// The program with none of the settings of whoever runs the tests; its state goes to `state`. The cache stays: the
-/// server's program need not be fetched twice.
+/// The program without the user's own settings; its state goes to `state`. The cache directory stays the user's, so the
+/// Temporal CLI is not downloaded again.
 pub fn program(state: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     for name in idempotence::config::NAMES {
@@ -93,7 +93,7 @@ pub fn program(state: &Path) -> Command {
     command
 }
 
-/// One test's folder, database and task queue.
+/// Folder, database and task queue of one test.
 pub struct Sandbox {
     pub folder: TempDir,
     pub queue: String,
@@ -108,29 +108,29 @@ impl Sandbox {
         Self { folder, queue, database }
     }
 
-    /// A command of the program with the database and the task queue of this sandbox.
+    /// A command of the program on the database and task queue of this sandbox.
     pub fn command(&self, name: &str) -> Command {
         let mut command = program(self.folder.path());
         command.args([name, "--address", address(), "--task-queue", &self.queue, "--database"]).arg(&self.database);
         command
     }
 
-    /// A worker process that polls.
+    /// Starts a worker process and waits until it polls.
     pub fn worker(&self) -> WorkerProcess {
         self.worker_with(&[])
     }
 
-    /// A worker process that polls, with settings from its environment.
+    /// Like [`Self::worker`], with settings in its environment.
     pub fn worker_with(&self, settings: &[(&str, &str)]) -> WorkerProcess {
         WorkerProcess::start(self.command("worker"), settings, Stdio::inherit())
     }
 
-    /// The same, with its log lines in a file.
+    /// Like [`Self::worker_with`], with its log in a file.
     pub fn worker_logging(&self, settings: &[(&str, &str)], log: &Path) -> WorkerProcess {
         WorkerProcess::start(self.command("worker"), settings, std::fs::File::create(log).expect("a log file").into())
     }
 
-    /// What a worker in the process of a test needs.
+    /// Setup of a worker in the test process.
     pub fn worker_setup(&self, link: &Link) -> WorkerSetup {
         WorkerSetup {
             client: link.client().clone(),
@@ -155,7 +155,7 @@ impl Sandbox {
         start(link, request).await.expect("the order is taken")
     }
 
-    /// Starts an order under its own workflow id, and waits for its end.
+    /// Starts an order under its own workflow id and waits for its end.
     pub async fn place(&self, link: &Link, input: OrderInput) -> RunEnd {
         let workflow = String::from(WorkflowId::of_order(&input.order));
         let (_, watch) = self.start(link, &workflow, input).await;
@@ -170,7 +170,7 @@ impl Sandbox {
         read_document(&self.database).expect("a readable document").expect("a document")
     }
 
-    /// Blocks until a journal line satisfies `wanted`: waits for the event, not for a time.
+    /// Blocks until a journal line satisfies `wanted`, and returns it.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Fact) -> bool) -> Record {
         use notify::Watcher;
         let (sender, changes) = mpsc::channel();
@@ -200,12 +200,12 @@ impl Sandbox {
     }
 }
 
-/// The end of a run, within [`EVENT_TIMEOUT`].
+/// Waits for the end of a run, at most [`EVENT_TIMEOUT`].
 pub async fn end(watch: &Watch) -> RunEnd {
     tokio::time::timeout(EVENT_TIMEOUT, watch.end()).await.expect("it ends in time").expect("the server answers")
 }
 
-/// A worker that is killed when the test is over, if it still runs.
+/// A worker process, killed on drop.
 pub struct WorkerProcess {
     child: Child,
     _stdin: Option<ChildStdin>,
@@ -218,7 +218,7 @@ impl From<Child> for WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// The worker that a command starts.
+    /// Starts a worker with this command and waits until it polls.
     pub fn start(mut command: Command, settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = command
             .envs(settings.iter().copied())
@@ -231,12 +231,12 @@ impl WorkerProcess {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         assert!(line.starts_with("worker "), "the worker did not come up: {line:?}");
-        // Waiting for a child closes its standard input, which would tell this one to stop.
+        // `Child::wait` closes the child's standard input, which would stop the worker.
         let stdin = child.stdin.take();
         Self { child, _stdin: stdin }
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was ours");
@@ -270,7 +270,7 @@ impl Drop for WorkerProcess {
     }
 }
 
-/// An order in the original's form, with our field; retries come fast.
+/// An order in the original's form with our `Demo` field and short retry intervals.
 pub fn order(id: &str, quantity: i64, faults: &str) -> OrderInput {
     let plan: FaultPlan = faults.parse().expect("a plan");
     let retry = RetrySettings {

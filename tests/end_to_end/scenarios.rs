@@ -1,11 +1,11 @@
-//! Scenarios without a terminal: each that is built in on the real server, those of one's own, and what is refused.
+//! Scenarios without a terminal: the built-in ones on the real server, scenario files, and rejected input.
 
 use serde_json::Value;
 
 use crate::sandbox::{address, offline, program, text};
 
 #[test]
-fn every_scenario_comes_as_expected_on_the_real_server() {
+fn every_scenario_ends_as_expected_on_the_real_server() {
     if offline() {
         return;
     }
@@ -55,7 +55,7 @@ verdict = "right"
 "#;
 
 #[test]
-fn a_file_of_ones_own_is_played_and_recorded() {
+fn a_scenario_file_is_run_and_recorded() {
     if offline() {
         return;
     }
@@ -63,7 +63,7 @@ fn a_file_of_ones_own_is_played_and_recorded() {
     std::fs::write(state.path().join("mine.toml"), OWN).unwrap();
     let mut command = program(state.path());
     command.args(["demo", "mine.toml", "--record", "run.jsonl", "--json", "--address", address()]);
-    // What is secret, or nobody's business, is in no recording.
+    // A recording contains neither secrets nor other private settings.
     command.env("MYSQL_PASSWORD", "hunter2-secret").env("HOME", state.path());
     let output = command.output().unwrap();
     let (out, problem) = text(&output);
@@ -85,7 +85,7 @@ fn a_file_of_ones_own_is_played_and_recorded() {
 }
 
 #[test]
-fn what_is_wrong_with_a_scenario_or_a_recording_is_said_with_its_place() {
+fn errors_in_scenarios_and_recordings_are_reported_with_their_position() {
     let state = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(state.path().join(name), text).unwrap();
     write("field.toml", &OWN.replace("quantity = 2", "quantty = 2"));
@@ -139,7 +139,7 @@ verdict = "right"
 "#;
 
 #[test]
-fn a_start_that_follows_a_kill_at_once_is_not_lost() {
+fn a_start_right_after_a_kill_is_not_lost() {
     if offline() {
         return;
     }
@@ -151,7 +151,7 @@ fn a_start_that_follows_a_kill_at_once_is_not_lost() {
 }
 
 #[test]
-fn a_named_database_is_played_on_as_it_stands_however_often() {
+fn a_named_database_is_used_as_it_is_in_every_run() {
     if offline() {
         return;
     }
@@ -173,7 +173,7 @@ fn a_named_database_is_played_on_as_it_stands_however_often() {
 }
 
 #[test]
-fn a_signal_in_the_middle_clears_the_stage_away() {
+fn a_signal_during_a_scenario_removes_its_files_and_processes() {
     if offline() {
         return;
     }
@@ -187,7 +187,7 @@ fn a_signal_in_the_middle_clears_the_stage_away() {
     assert!(lines.any(|line| line.unwrap().contains("effect committed")), "it runs");
     assert!(std::fs::read_dir(&temporary).unwrap().count() >= 2, "a database and a server");
     crate::screen::send(rustix::process::Signal::INT, child.id());
-    // Whatever it has to say until it ends.
+    // Reads the output until the end.
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();

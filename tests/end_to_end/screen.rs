@@ -1,4 +1,4 @@
-//! The real binary in a pseudo-terminal: keys in, screen parsed.
+//! The real binary in a pseudo-terminal: tests send keys and read the parsed screen.
 
 use std::{
     io::{Read, Write},
@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox};
 
-/// What gives the terminal back: the cursor, and the screen that was there before.
+/// Sequences that restore the terminal: show the cursor, leave the alternate screen.
 pub const RESTORED: [&str; 2] = ["\u{1b}[?25h", "\u{1b}[?1049l"];
 
-/// Asserts that the program left the terminal as it found it.
+/// Asserts that the program restored the terminal.
 #[track_caller]
 pub fn assert_restored(bytes: &str) {
     for sequence in RESTORED {
@@ -38,18 +38,18 @@ pub fn send(signal: Signal, pid: u32) {
 struct Seen {
     parser: Option<vt100::Parser>,
     bytes: Vec<u8>,
-    /// How many of them the parser has.
+    /// Number of bytes passed to the parser.
     shown: usize,
     closed: bool,
     hung_up: bool,
 }
 
-/// What a frame begins and ends with.
+/// Sequences that begin and end a synchronized update.
 const FRAME: [&[u8]; 2] = [b"\x1b[?2026h", b"\x1b[?2026l"];
 
 impl Seen {
-    /// Shows what has come, as a terminal does that knows synchronized updates: a frame that is not whole waits for its
-    /// rest, and no test sees half of one.
+    /// Parses the received bytes up to the last complete frame, as a terminal with synchronized updates does. No test
+    /// sees an incomplete frame.
     fn show(&mut self) {
         let last = |mark: &[u8]| self.bytes.windows(mark.len()).rposition(|window| window == mark);
         let whole = match FRAME.map(last) {
@@ -83,7 +83,7 @@ fn cells(count: u16) -> NonZeroU16 {
     NonZeroU16::new(count).expect("a terminal with cells")
 }
 
-/// A dashboard that runs in a terminal of our own.
+/// A program that runs in a pseudo-terminal of the test.
 pub struct Screen {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
@@ -92,18 +92,18 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Opens the dashboard on `sandbox`, with its server at `address`.
+    /// Opens the dashboard on `sandbox` with the server at `address`.
     pub fn open(sandbox: &Sandbox, address: &str, columns: u16, rows: u16) -> Self {
         Self::run(dashboard(sandbox, address), columns, rows)
     }
 
-    /// Runs a command in a terminal of its own.
+    /// Runs a command in a new pseudo-terminal.
     pub fn run(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         Self::run_in(command, size, (columns, rows))
     }
 
-    /// Runs a command in a terminal that reports no size; what is seen of it is 80x24.
+    /// Runs a command in a terminal that reports no size; the parser uses 80x24.
     pub fn open_unsized(command: CommandBuilder) -> Self {
         let size = PtySize { rows: 0, cols: 0, pixel_width: 0, pixel_height: 0 };
         Self::run_in(command, size, (80, 24))
@@ -112,7 +112,7 @@ impl Screen {
     fn run_in(command: CommandBuilder, size: PtySize, (columns, rows): (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
-        // Ours would keep the terminal open after the program has gone.
+        // An open handle here would keep the terminal open after the program ends.
         drop(pair.slave);
         let keys = pair.master.take_writer().expect("a writer");
         let output = pair.master.try_clone_reader().expect("a reader");
@@ -124,7 +124,7 @@ impl Screen {
         screen
     }
 
-    /// Loses what is on the screen, and every mode, as a terminal that something else has used meanwhile.
+    /// Replaces the parser, as if another program had changed the screen and all modes.
     pub fn forget(&self, columns: u16, rows: u16) {
         self.lock().parser = Some(vt100::Parser::new(cells(rows), cells(columns), 0));
     }
@@ -145,10 +145,10 @@ impl Screen {
         self.master.resize(size).expect("it resizes");
     }
 
-    /// Closes the terminal, as a window that is closed.
+    /// Closes the terminal, as a closed window does.
     pub fn hang_up(mut self) {
         self.lock().hung_up = true;
-        // The reader holds the terminal open until the next byte comes.
+        // The reader keeps the terminal open until the next byte arrives.
         self.press("?");
         let mut seen = self.seen.0.lock().expect("no panic");
         while !seen.closed {
@@ -160,12 +160,12 @@ impl Screen {
         self.child.process_id().expect("it runs")
     }
 
-    /// Waits until the screen satisfies `wanted`, and gives its text.
+    /// Waits until the screen's text satisfies `wanted`, and returns it.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         self.wait_for_screen(what, |screen| wanted(&screen.contents()))
     }
 
-    /// Waits until what the terminal knows satisfies `wanted`, and gives the text on it.
+    /// Waits until the parsed screen satisfies `wanted`, and returns its text.
     pub fn wait_for_screen(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let since = Instant::now();
         let mut seen = self.lock();
@@ -184,18 +184,18 @@ impl Screen {
         self.wait_until(text, |screen| screen.contains(text))
     }
 
-    /// Every byte that has been written so far.
+    /// All bytes received so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.lock().bytes.clone()
     }
 
-    /// Waits for the program's end. Gives its exit status, and every byte that it has written.
+    /// Waits for the program's end. Returns its exit status and all bytes received.
     pub fn end(self) -> (ExitStatus, String) {
         let Left { status, bytes, .. } = self.leave();
         (status, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Waits for the program's end, and gives what it leaves.
+    /// Waits for the program's end, and returns the final state of the terminal.
     pub fn leave(mut self) -> Left {
         let status = self.child.wait().expect("it was ours");
         let mut seen = self.seen.0.lock().expect("no panic");
@@ -208,17 +208,17 @@ impl Screen {
     }
 }
 
-/// What a program leaves behind.
+/// State of the terminal after the program's end.
 pub struct Left {
     pub status: ExitStatus,
     pub bytes: Vec<u8>,
-    /// What the terminal shows.
+    /// Text on the screen.
     pub text: String,
-    /// It is still on the alternate screen.
+    /// Whether the alternate screen is still active.
     pub alternate: bool,
 }
 
-/// The dashboard on `sandbox`, with its server at `address`, and with none of the settings of whoever runs the tests.
+/// The dashboard on `sandbox` with the server at `address`, without the user's own settings.
 pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
     let mut command = CommandBuilder::new(PROGRAM);
     for name in idempotence::config::NAMES {
@@ -230,7 +230,7 @@ pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
     command.env("XDG_CONFIG_HOME", sandbox.folder.path());
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
-    // The clipboard and browser of this machine are not used.
+    // Keeps the test away from this machine's clipboard and browser.
     for name in ["TMUX", "STY", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
         command.env_remove(name);
     }
@@ -244,7 +244,7 @@ pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
 fn watch(mut output: Box<dyn Read + Send>, shared: &(Mutex<Seen>, Condvar)) {
     let mut buffer = [0; 4096];
     loop {
-        // A pseudo-terminal whose program has gone is an error on Linux and an end on others.
+        // After the program's end, reading a pseudo-terminal fails on Linux and returns 0 bytes on other systems.
         let read = output.read(&mut buffer).unwrap_or(0);
         let mut seen = shared.0.lock().expect("no panic");
         seen.bytes.extend_from_slice(&buffer[..read]);

@@ -1,4 +1,4 @@
-//! The embedded server's death, asked for or not, and its return; and servers that are not ours.
+//! Death and restart of the embedded server, requested or not, and servers that the dashboard did not start.
 
 use std::{
     io::{BufRead, BufReader},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_ours_is_not_killed() {
+async fn a_foreign_server_is_not_killed() {
     if offline() {
         return;
     }
@@ -33,7 +33,7 @@ async fn a_server_that_is_not_ours_is_not_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on() {
+async fn a_killed_server_stays_down_until_started_and_the_order_continues() {
     if offline() {
         return;
     }
@@ -64,7 +64,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
         |fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Failed { .. })),
     );
     headless.execute(Command::KillServer);
-    headless.is_told("the kill", |message| *message == Message::Server(Server::Killed)).await;
+    headless.receives("the kill", |message| *message == Message::Server(Server::Killed)).await;
     assert!(headless.down().await.contains("server was killed"));
     assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
     headless.execute(Command::KillServer);
@@ -76,7 +76,7 @@ async fn a_killed_server_stays_down_until_asked_for_and_the_same_order_goes_on()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
+async fn a_server_that_crashes_is_restarted_with_a_notice() {
     if offline() {
         return;
     }
@@ -85,12 +85,12 @@ async fn a_server_that_dies_unasked_is_started_again_and_that_is_said() {
     let mut headless = Headless::new(&sandbox, &format!("127.0.0.1:{port}"), false);
     headless.is_up().await;
     kill_process(server_on(port), Signal::KILL).unwrap();
-    headless.is_told("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
+    headless.receives("its end", |message| matches!(message, Message::Server(Server::Ended { .. }))).await;
     let (text, tone) = headless.notice("restarted; no orders were lost").await;
     assert!(text.contains("killed by signal 9") && tone == Tone::Bad, "{text}");
 }
 
-/// The process of the server on a port: its supervisor names the same flags behind its own command.
+/// Process id of the server on a port. Its supervisor has the same flags after its own command.
 pub fn server_on(port: u16) -> Pid {
     let listing = process::Command::new("ps").args(["-axo", "pid=,args="]).output().unwrap();
     let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
@@ -100,7 +100,7 @@ pub fn server_on(port: u16) -> Pid {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_server_is_told_with_its_address_and_cause() {
+async fn a_lost_server_is_reported_with_its_address_and_cause() {
     if offline() {
         return;
     }
@@ -117,16 +117,16 @@ async fn a_lost_server_is_told_with_its_address_and_cause() {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("Temporal at "), "{line}");
     let mut headless = Headless::new(&sandbox, &address, false);
-    headless.is_told("it is not ours", |message| *message == Message::Server(Server::Foreign)).await;
+    headless.receives("it is not ours", |message| *message == Message::Server(Server::Foreign)).await;
     kill_process(server_on(port), Signal::KILL).unwrap();
     server.wait().unwrap();
     let cause = headless.down().await;
     assert!(cause.contains(&address) && cause.contains("is gone") && cause.contains("refused"), "{cause}");
 }
 
-/// What `--version` says of the server is a constant, as the program must not start another to find out.
+/// `--version` prints the server's version from a constant, because it must not start another program.
 #[test]
-fn the_pinned_program_has_the_server_that_version_names() {
+fn the_pinned_cli_contains_the_server_version_that_version_prints() {
     if offline() {
         return;
     }
@@ -147,7 +147,7 @@ fn the_pinned_program_has_the_server_that_version_names() {
 }
 
 #[test]
-fn a_damaged_database_of_the_server_is_named_with_what_to_do() {
+fn a_damaged_server_database_is_reported_with_a_remedy() {
     if offline() {
         return;
     }

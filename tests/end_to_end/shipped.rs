@@ -1,4 +1,4 @@
-//! What ships in `assets`: recordings of the real program, and pictures that are made of them.
+//! The recordings of the real program in `assets`, and the pictures made from them.
 
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
@@ -9,21 +9,21 @@ use crate::{
     screen::Screen,
 };
 
-/// How long somebody reads a screen before the next key.
-const READS: Duration = Duration::from_millis(2_500);
+/// Pause between two keys of a recording, to read the screen.
+const READING_TIME: Duration = Duration::from_millis(2_500);
 
 fn assets(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
 }
 
-/// Run it after a change of the walkthrough or of what a recording holds, on a machine whose port 7233 is free:
-/// `cargo test --test end_to_end -- --ignored record_what_ships`. Then `assets/pictures/make.sh`.
+/// Run this after a change of the walkthrough or of the contents of recordings, on a machine whose port 7233 is free:
+/// `cargo test --test end_to_end -- --ignored record_what_ships`. Then run `assets/pictures/make.sh`.
 #[test]
 #[ignore = "writes the recordings that ship"]
 fn record_what_ships() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("database")).unwrap();
-    // Where the server's program is already.
+    // The user's cache, which contains the Temporal CLI.
     let cache = std::env::home_dir().map(|home| home.join(".cache")).unwrap();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or(cache, Into::into);
     let start = |arguments: &[&str]| {
@@ -36,7 +36,7 @@ fn record_what_ships() {
         command.env("XDG_STATE_HOME", home.path().join("state"));
         command.env("XDG_CONFIG_HOME", home.path());
         command.env("XDG_CACHE_HOME", &cache);
-        // So that a recording has `~` for it.
+        // Recordings show the home folder as `~`.
         command.env("HOME", home.path());
         command.env("TMPDIR", home.path());
         command.env("TERM", "xterm-256color");
@@ -57,28 +57,29 @@ fn record_what_ships() {
 fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
     screen.press(keys);
     screen.wait_for(until);
-    thread::sleep(READS);
+    thread::sleep(READING_TIME);
 }
 
 fn record_walkthrough(mut screen: Screen) {
     for step in 1..=9 {
         let told = screen.wait_for(&format!("step {step} of 9"));
-        thread::sleep(READS);
+        thread::sleep(READING_TIME);
         if told.contains(" NEXT ") {
             press_and_read(&mut screen, "\u{1b}[C", "✓ RESULT");
         }
         screen.press("\u{1b}[C");
     }
     screen.wait_for("✓ EVERYTHING AS DESCRIBED");
-    thread::sleep(READS);
+    thread::sleep(READING_TIME);
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
 }
 
-/// The seed's order under its own faults, one that is lost after its commit, a crash, a burst, and three guards.
+/// Records the demo order with the preset `seed`, an order that fails after its commit, a crash, a burst, and a
+/// comparison of three guards.
 fn record_dashboard(mut screen: Screen) {
     screen.wait_for("● ready");
-    thread::sleep(READS);
+    thread::sleep(READING_TIME);
     press_and_read(&mut screen, "f", "FAULTS after-commit-once");
     press_and_read(&mut screen, "s", "✓ applied once");
     press_and_read(&mut screen, "\r", "#1 ");
@@ -87,13 +88,13 @@ fn record_dashboard(mut screen: Screen) {
     screen.press("o");
     screen.wait_for("†");
     screen.wait_until("its end", |text| text.matches("✓ applied once").count() == 2);
-    thread::sleep(READS);
+    thread::sleep(READING_TIME);
     screen.press("f");
     screen.wait_for("faults none");
     press_and_read(&mut screen, "f", "FAULTS original");
     screen.press("b");
     screen.wait_until("the burst", |text| text.contains("each effect applied once"));
-    thread::sleep(READS);
+    thread::sleep(READING_TIME);
     press_and_read(&mut screen, "f", "FAULTS after-commit-once");
     press_and_read(&mut screen, "v", "Temporal retried all three");
     press_and_read(&mut screen, "B", "B7 came between");
@@ -101,7 +102,7 @@ fn record_dashboard(mut screen: Screen) {
     assert_eq!(screen.end().0.exit_code(), 0);
 }
 
-/// The pictures of the README are those that the command makes today.
+/// The committed pictures must equal what the program draws now.
 #[test]
 fn the_pictures_are_those_of_the_recordings() {
     let out = tempfile::tempdir().unwrap();
@@ -123,12 +124,12 @@ fn the_pictures_are_those_of_the_recordings() {
         compared += 1;
     }
     let committed = fs::read_dir(assets("pictures")).unwrap().count();
-    assert_eq!(compared, committed - 1, "each but the script is made by it");
+    assert_eq!(compared, committed - 1, "the script makes every other file in the folder");
     assert!(compared >= 4);
 }
 
 #[test]
-fn a_recording_becomes_a_cast_and_a_screen_that_nobody_saw_is_refused() {
+fn a_recording_becomes_a_cast_and_a_missing_screen_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let export = |more: &[&str]| program(folder.path()).arg("export").args(more).output().unwrap();
     let output = export(&["walkthrough", "--cast", "talk.cast", "--size", "80x24"]);
@@ -144,7 +145,7 @@ fn a_recording_becomes_a_cast_and_a_screen_that_nobody_saw_is_refused() {
     }
     assert!(parser.screen().contents().contains("✓ EVERYTHING AS DESCRIBED"), "{}", parser.screen().contents());
     for (arguments, words) in [
-        (vec!["walkthrough", "--svg", "x.svg", "--when", "nobody ever saw this"], "no screen of this recording"),
+        (vec!["walkthrough", "--svg", "x.svg", "--when", "not on any screen"], "no screen of this recording"),
         (vec!["walkthrough", "--cast", "x.cast", "--at", "1"], "--cast has all screens"),
         (vec!["walkthrough", "--svg", "-", "--cast", "-"], "cannot be written to the same file"),
         (vec!["walkthrough", "--svg", "x.svg", "--size", "10x10"], "the smallest screen is 60x16"),

@@ -1,5 +1,5 @@
-//! The terminal: taken, given back whatever happens, and nothing on it but what the program itself means. The real
-//! binary in a pseudo-terminal; where something has to go wrong inside, this test program again in one.
+//! The terminal: the program restores it after every end, and writes only its own sequences to it. Most tests run the
+//! real binary in a pseudo-terminal; tests of panics run this test program in one.
 
 use std::{
     fs,
@@ -31,14 +31,14 @@ use crate::{
     screen::{Left, RESTORED, Screen, assert_restored, dashboard, send},
 };
 
-/// An address where something listens that never answers: neither a server, nor a place to start one.
-pub fn silence() -> (TcpListener, String) {
+/// An address with a listener that never answers: there is no server, and no free port for one.
+pub fn silent_listener() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
 }
 
-/// Every process: its id, its parent's, its state, its command line.
+/// All processes: id, parent's id, state, command line.
 fn processes() -> Vec<(u32, u32, String, String)> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,args="]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -51,14 +51,14 @@ fn processes() -> Vec<(u32, u32, String, String)> {
     text.lines().filter_map(parse).collect()
 }
 
-/// Looks until `found` finds something. What other processes are in cannot be waited for in any other way.
+/// Polls the process list until `found` returns a value; the states of other processes cannot be awaited.
 fn wait_for_process<T>(what: &str, found: impl Fn(&[(u32, u32, String, String)]) -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(found) = found(&processes()) {
             return found;
         }
-        assert!(since.elapsed() < EVENT_TIMEOUT, "{what} did not come");
+        assert!(since.elapsed() < EVENT_TIMEOUT, "no {what} in time");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -70,10 +70,10 @@ fn wait_until_stopped(pid: u32) {
 }
 
 #[test]
-fn signals_give_the_terminal_back_and_are_the_exit_code() {
+fn signals_restore_the_terminal_and_are_the_exit_code() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let sandbox = Sandbox::new();
-        let (_held, address) = silence();
+        let (_held, address) = silent_listener();
         let screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
         send(signal, screen.pid());
@@ -85,9 +85,9 @@ fn signals_give_the_terminal_back_and_are_the_exit_code() {
 }
 
 #[test]
-fn a_terminal_that_hangs_up_ends_it() {
+fn a_closed_terminal_ends_the_program() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
     let pid = screen.pid();
@@ -100,7 +100,7 @@ fn a_terminal_that_hangs_up_ends_it() {
 #[test]
 fn ctrl_c_quits_from_everywhere() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     for keys in ["\u{3}", "?\u{3}", "R\u{3}"] {
         let mut screen = Screen::open(&sandbox, &address, 80, 24);
         screen.wait_for("guard");
@@ -112,20 +112,20 @@ fn ctrl_c_quits_from_everywhere() {
 }
 
 #[test]
-fn it_follows_the_size_of_the_terminal() {
+fn the_screen_follows_the_size_of_the_terminal() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("selected order");
     screen.resize(40, 10);
     screen.wait_for("60x16");
-    // A storm, as from a window that is dragged.
+    // Many sizes in a row, as from a window that is dragged.
     for step in 0..200 {
         screen.resize(1 + step % 150, 1 + step % 50);
     }
     screen.resize(80, 24);
-    // Frames of the storm are whole too, and none of them of this size: the name takes 76 columns, the time stands at the
-    // right edge of the first row.
+    // Earlier frames are complete too but have other sizes. In this size the name takes 76 columns and the time is at
+    // the right edge of the first row.
     let first_row = |text: &str| text.lines().next().map_or(0, |row| row.chars().count());
     let whole = |text: &str| {
         text.contains("selected order") && text.contains("idempotence") && (76..=80).contains(&first_row(text))
@@ -136,8 +136,8 @@ fn it_follows_the_size_of_the_terminal() {
     assert!(screen.leave().status.success());
 }
 
-/// A shell with job control that starts the program, and brings it back when a line is typed. Between them waits
-/// another program of the same process group, as in a `cargo run`.
+/// A shell with job control that starts the program and resumes it after one line of input. Another program of the same
+/// process group waits between them, as `cargo run` does.
 fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
     let script = r#"set -m; sh -c '"$@"; exit $?' sh "$@"; echo "stopped $?"; stty -a; read go; fg; echo "ended $?""#;
     let mut command = program.clone();
@@ -149,7 +149,7 @@ fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
 }
 
 #[test]
-fn a_stop_gives_the_terminal_to_the_shell_and_fg_brings_the_whole_screen_back() {
+fn a_stop_returns_the_terminal_to_the_shell_and_fg_redraws_the_screen() {
     stop_and_come_back(|_, pid| send(Signal::TSTP, pid));
 }
 
@@ -160,7 +160,7 @@ fn ctrl_z_does_the_same() {
 
 fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::run(in_a_shell(&dashboard(&sandbox, &address)), 120, 40);
     screen.wait_for("selected order");
     let pid = wait_for_process("the dashboard", |all| {
@@ -180,7 +180,7 @@ fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
             && screen.contents().contains("? help")
     });
     assert!(text.starts_with(" idempotence") && !text.contains("stopped"), "{text}");
-    // The keyboard is its own again: a key needs no line feed.
+    // The terminal is raw run_in_terminal: a key needs no line feed.
     screen.press("?");
     screen.wait_for("a replay from the ledger");
     screen.press("?q");
@@ -188,14 +188,14 @@ fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
     assert!(left.text.contains("ended 0"), "{}", left.text);
 }
 
-/// As bash has it; other shells do not send the SIGCONT.
+/// Does what bash's `kill %1` does; other shells do not send SIGCONT.
 const KILL: &str = "kill %1; kill -CONT %1";
 
-/// The dashboard under a shell with job control, in the background or until `stop`; each line is typed once it has
-/// stopped, and the last one ends it.
-fn typed_at_a_stop(stop: Option<Signal>, lines: &[&str]) {
+/// Runs the dashboard under a shell with job control, in the background or until `stop`. Each line is entered once the
+/// dashboard has stopped; the last one ends it.
+fn shell_lines_while_stopped(stop: Option<Signal>, lines: &[&str]) {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let program = dashboard(&sandbox, &address);
     let mut command = program.clone();
     let arguments = std::mem::take(command.get_argv_mut());
@@ -216,37 +216,37 @@ fn typed_at_a_stop(stop: Option<Signal>, lines: &[&str]) {
     }
     for (number, line) in lines.iter().enumerate() {
         wait_until_stopped(pid);
-        // What is typed is on the screen too, but in two parts.
+        // The echoed input is on the screen too, but in two parts.
         screen.press(&format!("{line}; echo do''ne {number}\n"));
         screen.wait_for(&format!("done {number}"));
     }
     wait_for_process("its end", |all| {
         all.iter().all(|(at, _, state, _)| *at != pid || state.starts_with('Z')).then_some(())
     });
-    // A shell that has not heard of that end yet does not take an exit.
+    // A shell refuses to exit until it has noticed the end of its job.
     screen.press("kill -KILL $$\n");
     screen.leave();
 }
 
 #[test]
 fn a_stopped_dashboard_can_be_ended_from_its_shell() {
-    typed_at_a_stop(Some(Signal::TSTP), &[KILL]);
+    shell_lines_while_stopped(Some(Signal::TSTP), &[KILL]);
 }
 
 #[test]
-fn one_that_was_sent_to_the_background_stops_and_can_be_ended() {
-    typed_at_a_stop(Some(Signal::TSTP), &["bg", KILL]);
+fn a_dashboard_sent_to_the_background_stops_and_can_be_ended() {
+    shell_lines_while_stopped(Some(Signal::TSTP), &["bg", KILL]);
 }
 
 #[test]
-fn one_that_was_started_in_the_background_stops_and_can_be_ended() {
-    typed_at_a_stop(None, &[KILL]);
+fn a_dashboard_started_in_the_background_stops_and_can_be_ended() {
+    shell_lines_while_stopped(None, &[KILL]);
 }
 
 #[test]
-fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
+fn a_stop_by_another_process_ends_with_a_complete_screen_too() {
     let sandbox = Sandbox::new();
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("selected order");
     for stop in [Signal::STOP, Signal::TSTP] {
@@ -272,7 +272,7 @@ fn a_stop_that_somebody_else_has_caused_ends_with_a_whole_screen_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn server_and_worker_go_on_while_the_dashboard_is_stopped() {
+async fn server_and_worker_keep_running_while_the_dashboard_is_stopped() {
     if offline() {
         return;
     }
@@ -314,7 +314,7 @@ fn it_quits_at_once_while_the_server_hangs() {
     let hanging = wait_for_process("the server", server);
     send(Signal::STOP, hanging);
     wait_until_stopped(hanging);
-    // Starts that will not be answered.
+    // Starts that get no response.
     screen.press("oo");
     screen.wait_for("orders 3");
     let since = Instant::now();
@@ -322,13 +322,13 @@ fn it_quits_at_once_while_the_server_hangs() {
     let left = screen.leave();
     let took = since.elapsed();
     assert!(left.status.success() && !left.alternate);
-    // It takes some milliseconds; the rest is for a machine that is busy with other tests.
+    // A few milliseconds are normal; the rest allows for a busy machine.
     assert!(took < Duration::from_secs(1), "it took {took:?}");
     wait_for_process("the end of the server", |all| server(all).is_none().then_some(()));
 }
 
-/// This test program again, in a pseudo-terminal, with one test that is left out of ordinary runs.
-fn again(test: &str) -> Screen {
+/// Runs one ignored test of this test program in a pseudo-terminal.
+fn run_in_terminal(test: &str) -> Screen {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
     command.args([&format!("terminal::{test}"), "--exact", "--ignored", "--nocapture"]);
     command.env("TERM", "xterm-256color");
@@ -339,23 +339,23 @@ fn again(test: &str) -> Screen {
 }
 
 #[test]
-fn a_panic_of_the_event_loop_gives_the_terminal_back_and_is_readable() {
+fn a_panic_of_the_event_loop_restores_the_terminal_and_is_readable() {
     assert_panic_is_readable("panics_on_the_event_loop");
 }
 
 #[test]
-fn a_panic_in_the_background_gives_the_terminal_back_and_ends_the_dashboard() {
+fn a_panic_in_the_background_restores_the_terminal_and_ends_the_dashboard() {
     assert_panic_is_readable("panics_in_the_background");
 }
 
 #[test]
-fn a_panic_on_a_thread_gives_the_terminal_back_and_ends_the_dashboard() {
+fn a_panic_on_a_thread_restores_the_terminal_and_ends_the_dashboard() {
     assert_panic_is_readable("panics_on_a_thread");
 }
 
 #[track_caller]
 fn assert_panic_is_readable(test: &str) {
-    let mut screen = again(test);
+    let mut screen = run_in_terminal(test);
     screen.wait_for("selected order");
     screen.press("R");
     screen.wait_for("Reset the stock to");
@@ -365,7 +365,7 @@ fn assert_panic_is_readable(test: &str) {
     let bytes = String::from_utf8_lossy(&bytes);
     assert_restored(&bytes);
     assert!(!alternate);
-    assert!(text.contains("panicked at") && text.contains("it went wrong on purpose"), "{text}");
+    assert!(text.contains("panicked at") && text.contains("a panic on purpose"), "{text}");
     let (before, after) = bytes.rsplit_once(RESTORED[1]).unwrap();
     assert!(!before.contains("panicked at") && after.contains("panicked at"), "{after}");
     assert!(!after.contains('\u{1b}') || after.rfind('\u{1b}') < after.find("panicked"), "nothing is drawn: {after:?}");
@@ -396,13 +396,13 @@ fn setup() -> Options {
     }
 }
 
-/// A session whose first command goes wrong.
-fn session_that(goes_wrong: fn()) {
+/// Runs a session whose first command calls `fail`.
+fn run_session(fail: fn()) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         let (_open, mut messages) = mpsc::channel::<Message>(8);
         let execute = |_| {
-            goes_wrong();
+            fail();
             ControlFlow::Continue(())
         };
         let played = session::run(async |session| session.run(App::new(setup()), &mut messages, execute).await);
@@ -414,32 +414,32 @@ fn session_that(goes_wrong: fn()) {
 #[test]
 #[ignore = "runs in a pseudo-terminal of another test"]
 fn panics_on_the_event_loop() {
-    session_that(|| panic!("it went wrong on purpose"));
+    run_session(|| panic!("a panic on purpose"));
 }
 
 #[test]
 #[ignore = "runs in a pseudo-terminal of another test"]
 fn panics_in_the_background() {
-    session_that(|| {
-        tokio::spawn(async { panic!("it went wrong on purpose") });
+    run_session(|| {
+        tokio::spawn(async { panic!("a panic on purpose") });
     });
 }
 
 #[test]
 #[ignore = "runs in a pseudo-terminal of another test"]
 fn panics_on_a_thread() {
-    session_that(|| {
-        std::thread::spawn(|| panic!("it went wrong on purpose"));
+    run_session(|| {
+        std::thread::spawn(|| panic!("a panic on purpose"));
     });
 }
 
 #[test]
-fn a_copy_reaches_the_clipboard_of_the_terminal_and_the_mouse_goes_on_and_off() {
-    let screen = again("copies_and_uses_the_mouse");
+fn a_copy_reaches_the_terminals_clipboard_and_the_mouse_is_switched_on_and_off() {
+    let screen = run_in_terminal("copies_and_uses_the_mouse");
     let left = screen.leave();
     assert!(left.status.success(), "{}", left.text);
     let bytes = String::from_utf8_lossy(&left.bytes);
-    // "order-A12" in base 64.
+    // "order-A12" in base64.
     assert!(
         bytes.contains("\u{1b}]52;c;b3JkZXItQTEy\u{1b}\\") || bytes.contains("\u{1b}]52;c;b3JkZXItQTEy\u{7}"),
         "{bytes:?}"
@@ -462,7 +462,7 @@ fn copies_and_uses_the_mouse() {
     tty.mouse(true).unwrap();
     tty.copy("order-A12").unwrap();
     let too_long = tty.copy(&"x".repeat(MAX_COPY_BYTES + 1));
-    // This program leads its session, so nothing could bring it back.
+    // This process leads its session, so no shell could resume it.
     let no_shell = tty.stop(StopCause::Key);
     tty.retake().unwrap();
     tty.restore();
@@ -471,19 +471,19 @@ fn copies_and_uses_the_mouse() {
     assert!(matches!(no_shell, Err(Refused::NoShell)));
 }
 
-/// Everything that other programs can put into the files, with what terminals obey or hide.
+/// Text from other programs with characters that terminals interpret or hide.
 const HOSTILE: &str =
     "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\u{9b}31md\u{202e}e\u{2066}f\u{200b}g\u{feff}h\u{301}i\u{85}j漢字k\u{e0041}\r\nl";
 
 #[test]
-fn text_of_other_programs_does_nothing_to_the_terminal() {
+fn text_from_other_programs_cannot_control_the_terminal() {
     let sandbox = Sandbox::new();
     write_hostile_journal(&sandbox);
-    let (_held, address) = silence();
+    let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("orders 4");
-    // Looks at everything: each order, and every overlay. Each is waited for, and its going too: an Esc that is read together
-    // with the key behind it would be Alt with that key.
+    // Opens each order and every overlay, and waits for each to appear and disappear. An Esc read together with the
+    // next key would be Alt with that key.
     screen.press("jjj");
     let overlays = [
         ("?", "╭ idempotence ", "\u{1b}"),
@@ -506,7 +506,7 @@ fn text_of_other_programs_does_nothing_to_the_terminal() {
     screen.wait_for_screen("the small screen", |screen| {
         screen.size().0.get() == 24 && screen.contents().contains("orders 4")
     });
-    // Another program edits the document.
+    // Simulates an edit of the document by another program.
     let hostile = serde_json::json!({ "orderID": HOSTILE, "productID": "123456", "inStock": 7 });
     fs::write(&sandbox.database, serde_json::to_vec_pretty(&hostile).unwrap()).unwrap();
     screen.wait_for("actual 7");
@@ -553,11 +553,10 @@ fn write_hostile_journal(sandbox: &Sandbox) {
     }));
 }
 
-/// The private modes that the program sets and resets: cursor, alternate screen, bracketed paste, a frame in one piece.
+/// Private modes that the program sets and resets: cursor, alternate screen, bracketed paste, synchronized update.
 const MODES: [&str; 4] = ["25", "1049", "2004", "2026"];
 
-/// Takes the output apart: text without any character that terminals obey or hide, and control sequences of the few
-/// kinds that the program itself uses.
+/// Asserts that the output contains only plain text and the control sequences that the program uses.
 #[track_caller]
 fn assert_only_our_own_sequences(bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).expect("the output is UTF-8");
@@ -567,7 +566,7 @@ fn assert_only_our_own_sequences(bytes: &[u8]) {
             let end = sequence.find(|last: char| ('@'..='~').contains(&last)).expect("a whole sequence");
             let (parameters, last) = (&sequence[..end], &sequence[end..=end]);
             let known = match last {
-                // Whether the kitty keyboard protocol is known, and how wide symbols are.
+                // Queries for the kitty keyboard protocol and the width of symbols.
                 "u" => parameters == "?",
                 "n" => parameters == "6",
                 "h" | "l" => parameters.strip_prefix('?').is_some_and(|mode| MODES.contains(&mode)),

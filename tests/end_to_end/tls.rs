@@ -1,5 +1,4 @@
-//! TLS before the real server. Here first: that the proxies and the authority of these tests are what they say, asked by
-//! the SDK's own client.
+//! TLS in front of the real server. These tests check the proxies and the authority themselves with the SDK's client.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -16,22 +15,22 @@ use crate::{
     sandbox::{EVENT_TIMEOUT, address, offline},
 };
 
-/// How a client comes.
+/// Connection options of a client.
 #[derive(Default)]
 struct Client<'a> {
-    /// The name that it expects of the server, where that is not in its address.
+    /// Expected server name, if it differs from the address.
     domain: Option<&'a str>,
     certificate: Option<&'a Certified>,
     key: Option<&'a str>,
 }
 
 impl Client<'_> {
-    /// Connects, and asks the server for what it is.
+    /// Connects and requests the server's system info.
     async fn ask(&self, address: &str, trusted: &Path) -> Result<(), ClientConnectError> {
         self.connect(address, trusted).await.map(drop)
     }
 
-    /// The client asks the server for what it is before it counts as connected.
+    /// The SDK requests the system info before it reports a connection.
     async fn connect(&self, address: &str, trusted: &Path) -> Result<Connection, ClientConnectError> {
         let client = self.certificate.map(|certified| {
             ClientTlsOptions::builder()
@@ -53,19 +52,19 @@ impl Client<'_> {
     }
 }
 
-fn everything(error: &dyn std::error::Error) -> String {
+fn error_chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(Some(error), |error| error.source());
     sources.map(|error| format!("{error} {error:?}")).collect::<Vec<_>>().join("; ")
 }
 
 #[tokio::test]
-async fn a_chain_to_the_trusted_root_is_taken_and_no_other() {
+async fn only_a_chain_to_the_trusted_root_is_accepted() {
     if offline() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let (root, other) = (Authority::new(folder.path(), "root"), Authority::new(folder.path(), "other"));
-    let between = root.below("between");
+    let between = root.intermediate("between");
     let names = ["temporal.test", "127.0.0.1"];
     let options = |certificate| ProxyOptions { certificate, client_ca: None, alpn: HTTP2 };
     let proxy = TlsProxy::start(address(), &options(between.server(&names, Validity::NOW)));
@@ -74,25 +73,25 @@ async fn a_chain_to_the_trusted_root_is_taken_and_no_other() {
     by_address.ask(&proxy.address(), &root.path()).await.unwrap();
     let by_name = |name| Client { domain: Some(name), ..Client::default() };
     by_name("temporal.test").ask(&proxy.address(), &root.path()).await.unwrap();
-    assert_eq!(proxy.passed(), 2);
+    assert_eq!(proxy.handshakes(), 2);
 
     let wrong = by_address.ask(&proxy.address(), &other.path()).await.unwrap_err();
-    assert!(everything(&wrong).contains("UnknownIssuer"), "{}", everything(&wrong));
+    assert!(error_chain(&wrong).contains("UnknownIssuer"), "{}", error_chain(&wrong));
     let wrong = by_name("temporal.example").ask(&proxy.address(), &root.path()).await.unwrap_err();
-    assert!(everything(&wrong).contains("NotValidForName"), "{}", everything(&wrong));
+    assert!(error_chain(&wrong).contains("NotValidForName"), "{}", error_chain(&wrong));
     for (validity, said) in [(Validity::Expired, "Expired"), (Validity::NotYet, "NotValidYet")] {
         proxy.change(&options(root.server(&names, validity)));
         let wrong = by_address.ask(&proxy.address(), &root.path()).await.unwrap_err();
-        assert!(everything(&wrong).contains(said), "{}", everything(&wrong));
+        assert!(error_chain(&wrong).contains(said), "{}", error_chain(&wrong));
     }
     for reason in ["UnknownCA", "BadCertificate", "CertificateExpired"] {
         proxy.wait_for_refusal(reason);
     }
-    assert_eq!(proxy.passed(), 2);
+    assert_eq!(proxy.handshakes(), 2);
 }
 
 #[tokio::test]
-async fn a_client_is_known_by_its_certificate() {
+async fn a_client_is_identified_by_its_certificate() {
     if offline() {
         return;
     }
@@ -101,7 +100,7 @@ async fn a_client_is_known_by_its_certificate() {
     let certificate = root.server(&["127.0.0.1"], Validity::NOW);
     let proxy =
         TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(root.certificate()), alpn: HTTP2 });
-    let known = root.below("between").client("teller", Validity::NOW);
+    let known = root.intermediate("between").client("teller", Validity::NOW);
     Client { certificate: Some(&known), ..Client::default() }.ask(&proxy.address(), &root.path()).await.unwrap();
 
     let unknown = [other.client("stranger", Validity::NOW), root.client("late", Validity::Expired)];
@@ -112,11 +111,11 @@ async fn a_client_is_known_by_its_certificate() {
     for reason in ["peer sent no certificates", "UnknownIssuer", "certificate expired"] {
         proxy.wait_for_refusal(reason);
     }
-    assert_eq!(proxy.passed(), 1);
+    assert_eq!(proxy.handshakes(), 1);
 }
 
 #[tokio::test]
-async fn a_proxy_ends_its_connections_and_comes_back_on_its_port() {
+async fn a_proxy_closes_its_connections_and_restarts_on_its_port() {
     if offline() {
         return;
     }
@@ -149,7 +148,7 @@ async fn a_proxy_ends_its_connections_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn every_request_needs_the_key() {
+async fn every_request_needs_the_api_key() {
     if offline() {
         return;
     }

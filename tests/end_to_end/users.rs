@@ -1,4 +1,5 @@
-//! Two users of one group, with a database and a key file in a folder of that group. Only the superuser can run these.
+//! Two users of one group with a database and a key file in a folder of that group. Only the superuser can run these
+//! tests.
 
 use std::{
     fs::{self, Permissions},
@@ -11,19 +12,19 @@ use tempfile::TempDir;
 
 use crate::sandbox::{PROGRAM, Sandbox, WorkerProcess, address, applied, free_port, offline, order, skipped, text};
 
-/// Ids that no account needs to have.
+/// User and group ids; no account needs to exist.
 const ANNE: u32 = 62_001;
 const BERT: u32 = 62_002;
 const GROUP: u32 = 62_000;
 
-/// A folder that both may use, and the program where both can run it.
-struct Office {
+/// A folder that both users may use, with the program in a place where both can run it.
+struct SharedFolder {
     folder: TempDir,
     program: PathBuf,
 }
 
-impl Office {
-    /// `None`, and a message, for an ordinary user.
+impl SharedFolder {
+    /// `None`, and a message, for a user without privileges.
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let can_switch = Command::new("setpriv").args(["--reuid", &ANNE.to_string(), "true"]).status();
@@ -52,7 +53,7 @@ impl Office {
         self.folder.path().join("shared").join(name)
     }
 
-    /// The program, run by `user`.
+    /// The program, run by `user` with this umask.
     fn command(&self, user: u32, umask: &str, arguments: &[&str]) -> Command {
         let home = self.folder.path().join(user.to_string());
         let mut command = Command::new("setpriv");
@@ -81,19 +82,19 @@ fn assert_succeeds(output: &Output) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_of_one_group_share_a_database_whoever_works() {
-    let Some(office) = Office::new() else { return };
+async fn users_of_one_group_share_a_database_whichever_runs_the_worker() {
+    let Some(folders) = SharedFolder::new() else { return };
     if offline() {
         return;
     }
-    let sandbox = Sandbox { database: office.shared("inventory.json"), ..Sandbox::new() };
+    let sandbox = Sandbox { database: folders.shared("inventory.json"), ..Sandbox::new() };
     let database = sandbox.database.to_str().unwrap();
     let link = sandbox.link().await;
     let files = ["", ".journal", ".lock"].map(|suffix| PathBuf::from(format!("{database}{suffix}")));
     for (worker, other) in [(ANNE, BERT), (BERT, ANNE)] {
         let server = ["--address", address(), "--task-queue", &sandbox.queue];
         let place = ["--database", database];
-        let command = office.command(worker, "002", &[&["worker"], &server[..], &place].concat());
+        let command = folders.command(worker, "002", &[&["worker"], &server[..], &place].concat());
         let _worker = WorkerProcess::start(command, &[], Stdio::inherit());
         assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied());
         for file in &files {
@@ -101,28 +102,28 @@ async fn users_of_one_group_share_a_database_whoever_works() {
             let expected = if file == &files[2] { 0o660 } else { 0o664 };
             assert_eq!((group, mode), (GROUP, expected), "{}", file.display());
         }
-        assert_succeeds(&office.run(other, "002", &[&["audit"], &place[..]].concat()));
-        assert_succeeds(&office.run(other, "002", &[&["doctor"], &server[..], &place].concat()));
+        assert_succeeds(&folders.run(other, "002", &[&["audit"], &place[..]].concat()));
+        assert_succeeds(&folders.run(other, "002", &[&["doctor"], &server[..], &place].concat()));
         let start = ["start", "B", "123456", "5", "--faults", "none", "--workflow-id", &sandbox.queue];
-        let started = office.run(other, "002", &[&start[..], &server, &place].concat());
+        let started = folders.run(other, "002", &[&start[..], &server, &place].concat());
         assert_succeeds(&started);
         assert!(text(&started).0.contains("stock after: 985"), "{started:?}");
-        assert_succeeds(&office.run(other, "002", &[&["reset", "--yes"], &place[..]].concat()));
+        assert_succeeds(&folders.run(other, "002", &[&["reset", "--yes"], &place[..]].concat()));
         assert_eq!(sandbox.place(&link, order("A", 10, "none")).await, applied(), "beside the reset of the other");
-        assert_succeeds(&office.run(worker, "002", &[&["reset", "--yes"], &place[..]].concat()));
+        assert_succeeds(&folders.run(worker, "002", &[&["reset", "--yes"], &place[..]].concat()));
     }
 }
 
 #[test]
-fn a_database_that_a_group_can_only_read_is_refused_with_what_its_owner_can_do() {
-    let Some(office) = Office::new() else { return };
-    let database = office.shared("inventory.json");
+fn a_database_read_only_for_the_group_is_refused_with_a_remedy_for_its_owner() {
+    let Some(folders) = SharedFolder::new() else { return };
+    let database = folders.shared("inventory.json");
     let place = ["--database", database.to_str().unwrap()];
-    assert_succeeds(&office.run(ANNE, "022", &[&["reset", "--yes"], &place[..]].concat()));
-    assert_succeeds(&office.run(BERT, "022", &[&["audit"], &place[..]].concat()));
+    assert_succeeds(&folders.run(ANNE, "022", &[&["reset", "--yes"], &place[..]].concat()));
+    assert_succeeds(&folders.run(BERT, "022", &[&["audit"], &place[..]].concat()));
     let address = format!("127.0.0.1:{}", free_port());
     for command in [&["worker", "--address", &address][..], &["reset", "--yes"], &["doctor", "--address", &address]] {
-        let output = office.run(BERT, "022", &[command, &place].concat());
+        let output = folders.run(BERT, "022", &[command, &place].concat());
         let (out, problem) = text(&output);
         assert_eq!(output.status.code(), Some(1), "{out}{problem}");
         let said = format!("{out}{problem}");
@@ -133,34 +134,34 @@ fn a_database_that_a_group_can_only_read_is_refused_with_what_its_owner_can_do()
         let mode = fs::metadata(&file).unwrap().mode();
         fs::set_permissions(&file, Permissions::from_mode(mode | 0o060)).unwrap();
     }
-    assert_succeeds(&office.run(BERT, "002", &[&["reset", "--yes"], &place[..]].concat()));
+    assert_succeeds(&folders.run(BERT, "002", &[&["reset", "--yes"], &place[..]].concat()));
 }
 
 #[test]
-fn a_key_file_keeps_its_owner_and_group_or_is_not_changed() {
-    let Some(office) = Office::new() else { return };
-    let keys = office.shared("keys.toml");
-    let named = |user| text(&office.run(user, "002", &["keys"])).0;
-    assert_succeeds(&office.run(ANNE, "002", &["keys", "add", "one"]));
+fn a_key_file_keeps_its_owner_and_group_or_stays_unchanged() {
+    let Some(folders) = SharedFolder::new() else { return };
+    let keys = folders.shared("keys.toml");
+    let named = |user| text(&folders.run(user, "002", &["keys"])).0;
+    assert_succeeds(&folders.run(ANNE, "002", &["keys", "add", "one"]));
     assert_eq!(access(&keys), (ANNE, GROUP, 0o600));
-    let unreadable = office.run(BERT, "002", &["keys"]);
+    let unreadable = folders.run(BERT, "002", &["keys"]);
     assert_eq!(unreadable.status.code(), Some(2));
     assert!(text(&unreadable).1.contains("run: chown root:GROUP, chmod 640"), "{unreadable:?}");
     // The superuser's own command must not lock its owner out.
-    assert_succeeds(&office.run(0, "002", &["keys", "add", "two"]));
+    assert_succeeds(&folders.run(0, "002", &["keys", "add", "two"]));
     assert_eq!(access(&keys), (ANNE, GROUP, 0o600));
     assert!(named(ANNE).contains("two "));
-    // As the message says.
+    // Follows the message.
     chown(&keys, Some(0), Some(GROUP)).unwrap();
     fs::set_permissions(&keys, Permissions::from_mode(0o640)).unwrap();
     for user in [ANNE, BERT] {
         assert!(named(user).contains("two "), "{}", named(user));
-        let refused = office.run(user, "002", &["keys", "add", "three"]);
+        let refused = folders.run(user, "002", &["keys", "add", "three"]);
         assert_eq!(refused.status.code(), Some(1));
         assert!(text(&refused).1.contains("let its owner run: idempotence keys add NAME"), "{refused:?}");
     }
-    assert_succeeds(&office.run(0, "002", &["keys", "add", "three"]));
+    assert_succeeds(&folders.run(0, "002", &["keys", "add", "three"]));
     assert_eq!(access(&keys), (0, GROUP, 0o640));
     assert!(named(BERT).contains("three "), "{}", named(BERT));
-    assert_eq!(fs::read_dir(office.shared("")).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(fs::read_dir(folders.shared("")).unwrap().count(), 1, "no temporary file remains");
 }

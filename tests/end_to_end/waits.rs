@@ -1,4 +1,4 @@
-//! What `start` and `worker` do while they wait: they say why, and give up if waiting cannot help.
+//! Messages of `start` and `worker` while they wait, and the cases in which waiting cannot help.
 
 use std::{
     fs,
@@ -48,12 +48,12 @@ fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
 
 fn key(home: &Path) -> Command {
     let mut command = program(home);
-    command.env("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey").env("XDG_CONFIG_HOME", home);
+    command.env("DATACONVERTER_ENCRYPTION_KEY_ID", "testkey").env("XDG_CONFIG_HOME", home);
     command
 }
 
-/// Starts an encrypted order that the worker cannot read. Gives what `start` and the worker's log say, after `doctor` named
-/// the worker that can.
+/// Starts an encrypted order that the worker cannot read, and asserts that `doctor` names a worker that can. Returns
+/// the output of `start` and the worker's log.
 fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Output, String) {
     let keys = tempfile::tempdir().unwrap();
     assert!(key(keys.path()).args(["keys", "add"]).status().unwrap().success());
@@ -61,7 +61,7 @@ fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Outp
     let _worker = sandbox.worker_logging(worker_settings, &log);
     let encrypting = |name: &str| {
         let mut command = sandbox.command(name);
-        command.envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey")]);
+        command.envs([("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", "testkey")]);
         command.env("XDG_CONFIG_HOME", keys.path());
         command
     };
@@ -77,7 +77,7 @@ fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Outp
 }
 
 #[test]
-fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
+fn a_start_whose_worker_cannot_decrypt_gives_up_and_says_why() {
     if offline() {
         return;
     }
@@ -85,7 +85,7 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     let (output, log) = encrypted_start(&sandbox, &[]);
     assert_eq!((output.status.code(), json(&output)["outcome"].as_str()), (Some(1), Some("open")), "{output:?}");
     let (_, problem) = text(&output);
-    for part in ["is encrypted with the key 'stagekey'", "start the worker with ENCRYPT_PAYLOAD=true", "stays open"] {
+    for part in ["is encrypted with the key 'testkey'", "start the worker with ENCRYPT_PAYLOAD=true", "stays open"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
     let warning = log.lines().find(|line| line.contains("WARN") && line.contains("this worker has no key"));
@@ -96,18 +96,18 @@ fn a_start_whose_worker_cannot_decrypt_ends_and_says_why() {
     assert!(key(sandbox.folder.path()).args(["keys", "add"]).status().unwrap().success());
     let settings = [
         ("ENCRYPT_PAYLOAD", "true"),
-        ("DATACONVERTER_ENCRYPTION_KEY_ID", "stagekey"),
+        ("DATACONVERTER_ENCRYPTION_KEY_ID", "testkey"),
         ("XDG_CONFIG_HOME", other.as_str()),
     ];
     let (output, log) = encrypted_start(&sandbox, &settings);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let (_, problem) = text(&output);
-    assert!(problem.contains("the key 'stagekey' does not decrypt it"), "{problem}");
+    assert!(problem.contains("the key 'testkey' does not decrypt it"), "{problem}");
     assert!(log.lines().any(|line| line.contains("WARN") && line.contains("does not decrypt it")), "{log}");
 }
 
 #[test]
-fn a_worker_whose_server_hangs_says_so_and_ends_when_asked_to() {
+fn a_worker_with_a_hanging_server_logs_it_and_ends_on_sigterm() {
     if offline() {
         return;
     }

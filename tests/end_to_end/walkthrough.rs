@@ -1,4 +1,4 @@
-//! The walkthrough in a pseudo-terminal, key by key to its end; its notes on a second one; and the same again from a
+//! The walkthrough in a pseudo-terminal, key by key to its end, with its notes in a second one, and the same from a
 //! recording.
 
 use portable_pty::CommandBuilder;
@@ -17,27 +17,28 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> CommandBuilder {
     command
 }
 
-/// The right arrow.
-const ON: &str = "\u{1b}[C";
+/// The right arrow key.
+const NEXT: &str = "\u{1b}[C";
 
-/// Presses the one key until the summary is there; each step that is played has to be seen. Gives the last screen.
+/// Presses the next key until the summary is shown; each step with a scenario must show its result. Returns the last
+/// screen.
 fn walk(screen: &mut Screen) -> String {
     for step in 1..=STEPS {
         let here = format!("step {step} of {STEPS}");
-        let told = screen.wait_for(&here);
-        if told.contains(" NEXT ") {
-            screen.press(ON);
+        let text = screen.wait_for(&here);
+        if text.contains(" NEXT ") {
+            screen.press(NEXT);
             let seen = screen.wait_until("its end", |screen| {
                 screen.contains("✓ RESULT") || screen.contains("NOT AS DESCRIBED") || screen.contains("NOT FINISHED")
             });
             assert!(seen.contains("✓ RESULT") && seen.contains(&here), "{seen}");
         }
-        screen.press(ON);
+        screen.press(NEXT);
     }
     screen.wait_for("✓ EVERYTHING AS DESCRIBED")
 }
 
-/// Plays a recording four times as fast.
+/// Sets the speed of a recording to x4.
 fn speed_up(screen: &mut Screen) {
     for speed in ["x2", "x4"] {
         screen.press("+");
@@ -45,14 +46,14 @@ fn speed_up(screen: &mut Screen) {
     }
 }
 
-/// All rows but the last, which are the keys' or the bar's.
+/// All rows except the last, which shows the keys or the replay's progress.
 fn above_the_keys(screen: &str) -> Vec<&str> {
     let rows: Vec<_> = screen.lines().collect();
     rows[..rows.len().min(23)].to_vec()
 }
 
 #[test]
-fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
+fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
     if offline() {
         return;
     }
@@ -72,7 +73,7 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
     assert_restored(&bytes);
     notes.press("q");
     assert_eq!(notes.end().0.exit_code(), 0);
-    // On a machine without a server, a worker or a database.
+    // The replay has no server, worker or database.
     let mut replay = CommandBuilder::new(PROGRAM);
     replay.args(["replay", "talk.jsonl", "--address", &format!("127.0.0.1:{}", free_port())]);
     replay.env("XDG_STATE_HOME", sandbox.folder.path().join("elsewhere"));
@@ -94,11 +95,11 @@ fn one_key_leads_to_the_end_with_notes_elsewhere_and_a_replay_shows_the_same() {
 }
 
 #[test]
-fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without_any_network() {
+fn the_shipped_recording_plays_every_step_with_one_key_and_no_network() {
     let sandbox = Sandbox::new();
     let mut command = dashboard(&sandbox, &format!("127.0.0.1:{}", free_port()));
     command.args(["replay"]);
-    // Nothing to find, nothing to install: only the binary.
+    // There is nothing to find or install except the binary.
     command.env("PATH", "/nonexistent");
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("PRESS →");
@@ -110,7 +111,7 @@ fn the_shipped_recording_goes_from_the_first_step_to_the_last_by_one_key_without
 }
 
 #[test]
-fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program() {
+fn p_runs_it_on_its_own_database_q_returns_and_control_c_ends_the_program() {
     if offline() {
         return;
     }
@@ -121,7 +122,7 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
     screen.wait_for("expected 999 = actual 999");
     screen.press("p");
     screen.wait_for("ONE ORDER");
-    screen.press(ON);
+    screen.press(NEXT);
     screen.wait_for("✓ RESULT");
     // As a clicker: a black screen and back, and an Esc that asks.
     screen.press("b");
@@ -152,14 +153,14 @@ fn p_plays_it_on_a_stage_of_its_own_q_comes_back_and_control_c_ends_the_program(
 }
 
 #[test]
-fn a_signal_in_the_middle_gives_the_terminal_back() {
+fn a_signal_during_the_walkthrough_restores_the_terminal() {
     if offline() {
         return;
     }
     let sandbox = Sandbox::new();
     let mut screen = Screen::run(command(&sandbox, &["walkthrough"]), 80, 24);
     screen.wait_for("ONE ORDER");
-    screen.press(ON);
+    screen.press(NEXT);
     screen.wait_for(" PLAYING ");
     send(Signal::TERM, screen.pid());
     let (status, bytes) = screen.end();
@@ -168,7 +169,7 @@ fn a_signal_in_the_middle_gives_the_terminal_back() {
 }
 
 #[test]
-fn without_a_screen_every_step_is_played_in_its_turn_and_checked() {
+fn without_a_screen_every_step_runs_in_order_and_is_checked() {
     if offline() {
         return;
     }

@@ -1,4 +1,4 @@
-//! A server whose TLS something else ends.
+//! A server whose TLS is terminated by a proxy that does not offer HTTP/2.
 
 use crate::{
     authority::{Authority, Validity},
@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn a_tls_front_without_http2_is_named_with_what_to_set_there() {
+fn a_tls_proxy_without_http2_is_named_with_the_setting_to_change() {
     if offline() {
         return;
     }
@@ -17,16 +17,16 @@ fn a_tls_front_without_http2_is_named_with_what_to_set_there() {
         let certificate = root.server(&["127.0.0.1"], Validity::NOW);
         ProxyOptions { certificate, client_ca: None, alpn }
     };
-    let front = TlsProxy::start(address(), &options(HTTP2));
+    let proxy = TlsProxy::start(address(), &options(HTTP2));
     let run = |arguments: &[&str]| {
         let mut command = program(home.path());
-        command.args(arguments).args(["--address", &front.address(), "--task-queue", "fronts", "--tls=true"]);
+        command.args(arguments).args(["--address", &proxy.address(), "--task-queue", "tls-termination", "--tls=true"]);
         text(&command.env("TEMPORAL_SERVER_ROOT_CA_CERT", root.path()).output().unwrap())
     };
-    assert!(run(&["doctor"]).0.contains(&format!("right    server      {} answers", front.address())));
-    // nginx offers another protocol, and refuses a client that wants none of its own. stunnel offers none.
+    assert!(run(&["doctor"]).0.contains(&format!("right    server      {} answers", proxy.address())));
+    // nginx offers another protocol and rejects a client that offers none of its protocols. stunnel offers none.
     for alpn in [&[][..], &["http/1.1"]] {
-        front.change(&options(alpn));
+        proxy.change(&options(alpn));
         for arguments in [&["doctor"][..], &["worker"], &["start", "A", "123456", "1", "--faults", "none"]] {
             let (out, problem) = run(arguments);
             let said = format!("{out}{problem}");

@@ -1,4 +1,4 @@
-//! How the real binary's screen looks in a pseudo-terminal, byte by byte. No server is needed.
+//! The screen output of the real binary in a pseudo-terminal, byte by byte. No server is needed.
 
 use std::net::TcpListener;
 
@@ -7,10 +7,10 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// Every byte of a dashboard that is opened with `arguments` and `environment`, shown, and quit.
+/// All bytes that a dashboard with `arguments` and `environment` writes until it quits.
 fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let sandbox = Sandbox::new();
-    // Bound and silent: neither a server, nor a place to start one.
+    // The port is bound but silent: there is no server, and no free port for one.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = dashboard(&sandbox, &silent.local_addr().unwrap().to_string());
     command.args(arguments);
@@ -23,7 +23,7 @@ fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     screen.end().1
 }
 
-/// The numbers of all SGR sequences, one list for each. One without a number is a reset.
+/// The parameters of all SGR sequences, one list each. A sequence without parameters is a reset.
 fn styles(bytes: &str) -> Vec<Vec<u16>> {
     let sequences = bytes.split("\u{1b}[").skip(1).filter_map(|rest| {
         let (parameters, _) = rest.split_once('m')?;
@@ -33,7 +33,7 @@ fn styles(bytes: &str) -> Vec<Vec<u16>> {
 }
 
 #[test]
-fn no_color_sends_no_colour_and_keeps_what_stands_for_it() {
+fn no_color_sends_no_colour_and_keeps_the_text_attributes() {
     let styles = styles(&bytes(&[], &[("NO_COLOR", "1")]));
     for style in &styles {
         let colours = [30..=38, 40..=48, 58..=58, 90..=97, 100..=107];
@@ -45,7 +45,7 @@ fn no_color_sends_no_colour_and_keeps_what_stands_for_it() {
 }
 
 #[test]
-fn a_theme_that_is_named_has_its_colours_under_no_color_too() {
+fn an_explicit_theme_keeps_its_colours_under_no_color() {
     let styles = styles(&bytes(&["--theme", "contrast"], &[("NO_COLOR", "1")]));
     assert!(styles.contains(&vec![38, 5, 231, 48, 5, 16]), "white on black is missing in {styles:?}");
 }
