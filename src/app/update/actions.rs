@@ -164,7 +164,8 @@ impl App {
             Overlay::Walkthrough => self.view.show(Overlay::Confirm(Question::LeaveWalkthrough)),
             Overlay::Notes => {}
             Overlay::Filter => {
-                self.filter_by("");
+                let original = self.view.original().to_owned();
+                self.filter_by(&original);
                 self.view.show(self.beneath());
             }
             Overlay::None if self.view.leave_panel() => {}

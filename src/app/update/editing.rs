@@ -112,6 +112,20 @@ mod tests {
     }
 
     #[test]
+    fn escape_restores_the_filter_that_was_applied_before() {
+        let mut scene = Scene::mid_retry();
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "a12");
+        scene.press(Intent::Submit);
+        scene.press(Intent::Filter);
+        type_in(&mut scene, "b7");
+        scene.press(Intent::Close);
+        assert_eq!((scene.app.overlay(), scene.app.filter(), scene.app.rows().len()), (Overlay::None, "a12", 1));
+        scene.press(Intent::Close);
+        assert_eq!(scene.app.filter(), "");
+    }
+
+    #[test]
     fn an_order_that_the_filter_hides_is_announced() {
         let mut scene = Scene::mid_retry();
         scene.press(Intent::Filter);

@@ -32,6 +32,8 @@ pub struct ViewState {
     base: Overlay,
     /// The line that is edited in [`Overlay::Plan`] and [`Overlay::Filter`].
     input: Input,
+    /// The line before it was edited, which Esc restores.
+    original: String,
     filter: Filter,
     appearance: Appearance,
     freeze: Freeze,
@@ -62,6 +64,7 @@ impl ViewState {
             overlay: base,
             base,
             input: Input::default(),
+            original: String::new(),
             filter: Filter::default(),
             appearance,
             freeze: Freeze::default(),
@@ -112,8 +115,15 @@ impl ViewState {
 
     /// Begins to edit `text` in `overlay`.
     pub fn edit_line(&mut self, text: String, overlay: Overlay) {
+        self.original.clone_from(&text);
         self.input = Input::new(text);
         self.show(overlay);
+    }
+
+    /// The line before it was edited.
+    #[must_use]
+    pub fn original(&self) -> &str {
+        &self.original
     }
 
     /// Applies a key to the line. Returns whether the line may have changed.
