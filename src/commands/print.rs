@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::domain::sanitize;
 
 /// Maximum characters of a line.
-const LONGEST: usize = 2_000;
+const MAX_LINE_CHARS: usize = 2_000;
 
 /// The first error of standard output.
 static FAILURE: OnceLock<String> = OnceLock::new();
@@ -51,7 +51,7 @@ pub fn answer(answer: &clap::Error) -> ExitCode {
 /// Prints an error of the command line without colours, because its quotes may contain escape sequences.
 fn refusal(answer: &clap::Error) {
     let text = answer.to_string();
-    let lines: Vec<_> = text.lines().map(|line| sanitize(line, LONGEST)).collect();
+    let lines: Vec<_> = text.lines().map(|line| sanitize(line, MAX_LINE_CHARS)).collect();
     let _gone = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
@@ -59,7 +59,7 @@ fn refusal(answer: &clap::Error) {
 pub fn line(text: &str) {
     let mut out = io::stdout().lock();
     for line in text.lines() {
-        keep(writeln!(out, "{}", sanitize(line, LONGEST)));
+        keep(writeln!(out, "{}", sanitize(line, MAX_LINE_CHARS)));
     }
 }
 
@@ -95,13 +95,13 @@ pub fn last_lines(text: String) {
 
 /// Prints a problem or a notice on standard error.
 pub fn problem(text: &str) {
-    let _gone = writeln!(io::stderr().lock(), "idempotence: {}", sanitize(text, LONGEST));
+    let _gone = writeln!(io::stderr().lock(), "idempotence: {}", sanitize(text, MAX_LINE_CHARS));
 }
 
 /// Prints a question without a line feed.
 pub fn question(text: &str) {
     let mut out = io::stdout().lock();
-    keep(write!(out, "{} ", sanitize(text, LONGEST)).and_then(|()| out.flush()));
+    keep(write!(out, "{} ", sanitize(text, MAX_LINE_CHARS)).and_then(|()| out.flush()));
 }
 
 /// Prints one JSON object on standard output.

@@ -1,5 +1,5 @@
-//! A recording of a terminal, as asciinema plays it (format version 2): a header, then a line for every change. Must
-//! not know the clock: whoever adds a frame says when it was.
+//! A terminal recording in asciinema's format version 2: a header, then a line for each change. It has no clock; the caller
+//! passes the time of each frame.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ use ratatui::{
 };
 use serde_json::json;
 
-/// A recording that grows by frames. The same frames give the same bytes.
+/// A recording made of frames. The same frames give the same bytes.
 #[derive(Debug)]
 pub struct Cast {
-    /// What a terminal shows that has played all lines so far.
+    /// The screen after all lines so far.
     shown: Buffer,
     file: String,
-    /// When the last frame was.
+    /// Time of the last frame.
     last: Duration,
 }
 
 impl Cast {
-    /// A recording of a terminal of `size`, empty at its beginning.
+    /// A recording of a terminal of `size`, with an empty screen.
     ///
-    /// From here on this process writes colours even if `NO_COLOR` is set, as it does once the dashboard runs: a
-    /// recording has those of the frames that it is given.
+    /// From this call on, the process writes colours even if `NO_COLOR` is set, because a recording has the colours of its
+    /// frames.
     #[must_use]
     pub fn new(size: Size, title: &str) -> Self {
         force_color_output(true);
@@ -47,14 +47,14 @@ impl Cast {
             last: Duration::ZERO,
         };
         let mut clean = Vec::new();
-        // Writing to memory does not fail; nor does it below.
+        // Writing to memory does not fail.
         let _infallible = queue!(clean, Hide, Clear(ClearType::All));
         cast.event(&clean);
         cast
     }
 
-    /// Adds what has changed since the frame before. `at` counts from the recording's beginning, in whole milliseconds;
-    /// time does not go back. What lies beyond the recording's size is cut.
+    /// Adds the changes since the previous frame. `at` is the time since the beginning, truncated to milliseconds, and never
+    /// decreases. Cells outside the recording's size are cut off.
     pub fn frame(&mut self, at: Duration, buffer: &Buffer) {
         self.last = self.last.max(at);
         let next = fitted(buffer, self.shown.area);
@@ -67,7 +67,7 @@ impl Cast {
         self.shown = next;
     }
 
-    /// The file. The last frame stays until its own time, and the cursor comes back.
+    /// The content of the file. It ends with the time of the last frame and a visible cursor.
     #[must_use]
     pub fn finish(mut self) -> String {
         let Size { width, height } = self.shown.area.as_size();
@@ -86,7 +86,7 @@ impl Cast {
     }
 }
 
-/// `buffer` in an area that begins at 0.
+/// Copies `buffer` to an area that begins at 0.
 fn fitted(buffer: &Buffer, area: Rect) -> Buffer {
     let mut fitted = Buffer::empty(area);
     for (y, row) in area.rows().zip(buffer.content().chunks(usize::from(buffer.area.width).max(1))) {

@@ -1,4 +1,4 @@
-//! The colours that a picture gives a cell, where a terminal would choose its own. Must not know shapes.
+//! Colours of the cells in a picture, in place of a terminal's own.
 
 use ratatui::{
     buffer::Cell,
@@ -8,10 +8,10 @@ use ratatui::{
 /// Red, green and blue, 0 to 255.
 pub(super) type Rgb = [u8; 3];
 
-/// Behind all cells. With `TEXT` and `ANSI` it is the terminal of GitHub's dark theme (Primer's `ansi` colours): that
-/// is where most pictures are looked at, and but for black itself every colour can be read on it.
+/// Background. Together with `TEXT` and `ANSI` it is the terminal of GitHub's dark theme (Primer's `ansi` colours), on which
+/// every colour except black is readable.
 pub(super) const BACKGROUND: Rgb = [0x0d, 0x11, 0x17];
-/// What has no colour of its own.
+/// Default colour of text.
 pub(super) const TEXT: Rgb = [0xe6, 0xed, 0xf3];
 /// The 16 colours of a terminal, in the order of their numbers.
 pub(super) const ANSI: [Rgb; 16] = [
@@ -33,10 +33,10 @@ pub(super) const ANSI: [Rgb; 16] = [
     [0xff, 0xff, 0xff],
 ];
 
-/// How bright the steps of xterm's cube of 6 x 6 x 6 colours are.
+/// Brightness of the steps in xterm's cube of 6 x 6 x 6 colours.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// What a cell is painted with.
+/// The colours of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Paint {
     pub(super) text: Rgb,
@@ -45,7 +45,7 @@ pub(super) struct Paint {
 }
 
 impl Paint {
-    /// As terminals do it: colours are swapped first, and what is dim is the text.
+    /// As in terminals, colours are swapped first, and only the text is dimmed.
     pub(super) fn of(cell: &Cell) -> Self {
         let (mut text, mut behind) = (rgb(cell.fg, TEXT), rgb(cell.bg, BACKGROUND));
         if cell.modifier.contains(Modifier::REVERSED) {
@@ -59,7 +59,7 @@ impl Paint {
     }
 }
 
-/// A colour's parts; `reset` is what the terminal's own colour is.
+/// The parts of a colour; `reset` is the terminal's default.
 fn rgb(colour: Color, reset: Rgb) -> Rgb {
     let number = match colour {
         Color::Reset => return reset,
@@ -85,7 +85,7 @@ fn rgb(colour: Color, reset: Rgb) -> Rgb {
     indexed(number)
 }
 
-/// A colour of the 256: the 16, xterm's cube, and its 24 greys.
+/// One of 256 colours: the 16, xterm's cube, and 24 greys.
 fn indexed(number: u8) -> Rgb {
     match number {
         0..=15 => ANSI[usize::from(number)],
@@ -97,7 +97,7 @@ fn indexed(number: u8) -> Rgb {
     }
 }
 
-/// Three parts of the text's colour and two of what is behind it: plainly fainter, and still to be read.
+/// Three parts of the text's colour and two of the background: clearly fainter, but readable.
 fn dim(text: Rgb, behind: Rgb) -> Rgb {
     let mixed = |index: usize| {
         let sum = 3 * u16::from(text[index]) + 2 * u16::from(behind[index]);

@@ -1,5 +1,5 @@
-//! What a frame's cells come to on paper: bars of one colour, and runs of characters that share a style and a place in
-//! the grid. Must not know how either is written down.
+//! Converts the cells of a frame to bars of one colour and runs of characters with the same style, independent of the file
+//! format.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::colours::{BACKGROUND, Paint, Rgb};
 
-/// A cell's size in pixels. Whole numbers, so that bars meet without a seam; 9 is 0.6 of the font's size, which is how
-/// wide the characters of most monospace fonts are.
+/// Size of a cell in pixels. Whole numbers, so that bars meet without a gap; 9 is 0.6 of the font's size, the width of most
+/// monospace fonts.
 pub(super) const CELL: (u32, u32) = (9, 19);
-/// From the top of a cell to the line that characters stand on.
+/// Distance from the top of a cell to the baseline, in pixels.
 const BASELINE: u32 = 14;
 
 /// A rectangle of one colour, in pixels.
@@ -27,11 +27,11 @@ pub(super) struct Bar {
     pub(super) colour: Rgb,
 }
 
-/// Characters that are written in one go. Where it begins and how long it is are given in pixels.
+/// Characters of one style in a row, with position and length in pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) x: u32,
-    /// The line that the characters stand on.
+    /// The baseline.
     pub(super) y: u32,
     pub(super) width: u32,
     pub(super) text: String,
@@ -45,7 +45,7 @@ pub(super) struct Pen {
     pub(super) italic: bool,
 }
 
-/// All of a frame, in the order in which it is painted: `behind`, then `over`, then `runs`.
+/// The parts of a frame, painted in this order: `behind`, `over`, `runs`.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     pub(super) behind: Vec<Bar>,
@@ -78,7 +78,7 @@ impl Marks {
         let mut rest = row;
         let mut x = 0;
         while let Some(cell) = rest.first() {
-            // What a wide character covers is whatever was there before.
+            // A cell covered by a wide character has stale content.
             let cells = cell.symbol().width().clamp(1, rest.len());
             let width = CELL.0 * u32::try_from(cells).unwrap_or(1);
             self.spot(Spot { cell, x, y, width });
@@ -108,7 +108,7 @@ impl Marks {
         }
     }
 
-    /// Adds to the run before where that keeps every character in its column, else begins another.
+    /// Extends the previous run if every character keeps its column; otherwise starts another.
     fn write(&mut self, spot: Spot<'_>, colour: Rgb) {
         let Spot { cell, x, y, width } = spot;
         let bold = cell.modifier.contains(Modifier::BOLD);
@@ -127,13 +127,13 @@ impl Marks {
     }
 }
 
-/// Whether all characters of `text`, and `next` after it, are sure to be equally wide: ASCII is, in a monospace font.
-/// Any other character may come from another font, so it goes only with its like.
+/// Whether all characters of `text` and `next` certainly have the same width, as ASCII does in a monospace font. Another
+/// character may come from a different font, so it is combined only with equal ones.
 fn go_together(text: &str, next: &str, gap: bool) -> bool {
     (text.is_ascii() && next.is_ascii()) || (!gap && text.starts_with(next) && text.ends_with(next))
 }
 
-/// Adds a bar, as part of the last one where it lengthens that to the right.
+/// Adds a bar, or extends the last one to the right if they touch.
 fn add(bars: &mut Vec<Bar>, bar: Bar) {
     let lengthened = bars.last_mut().filter(|last| {
         (last.y, last.height, last.colour, last.x + last.width) == (bar.y, bar.height, bar.colour, bar.x)
@@ -144,7 +144,7 @@ fn add(bars: &mut Vec<Bar>, bar: Bar) {
     }
 }
 
-/// Makes one bar of those that stand on each other.
+/// Merges bars that are on top of each other.
 fn stacked(bars: Vec<Bar>) -> Vec<Bar> {
     let mut open = BTreeMap::new();
     let mut stacks: Vec<Bar> = Vec::new();
@@ -160,7 +160,7 @@ fn stacked(bars: Vec<Bar>) -> Vec<Bar> {
     stacks
 }
 
-/// The part of a cell that a block element fills: drawn, since a font leaves seams between them.
+/// The part of a cell that a block element fills. It is drawn, because fonts leave gaps between block elements.
 fn block(symbol: &str) -> Option<Bar> {
     let (wide, high) = CELL;
     let mut characters = symbol.chars();
@@ -172,15 +172,15 @@ fn block(symbol: &str) -> Option<Bar> {
         '▐' => part(eighths(wide, 4), 0, wide, high),
         '▔' => part(0, 0, wide, eighths(high, 1)),
         '▕' => part(eighths(wide, 7), 0, wide, high),
-        // From one eighth of the height, at the bottom, to all of it.
+        // From one eighth of the height at the bottom to the full height.
         '▁'..='█' => part(0, eighths(high, 0x2588 - code), wide, high),
-        // From seven eighths of the width, at the left, to one.
+        // From seven eighths of the width at the left down to one.
         '▉'..='▏' => part(0, 0, eighths(wide, 0x2590 - code), high),
         _ => None,
     }
 }
 
-/// Rounded, so that two parts that make up a cell neither overlap nor leave a gap.
+/// Rounds, so that two parts of a cell neither overlap nor leave a gap.
 const fn eighths(of: u32, count: u32) -> u32 {
     (of * count + 4) / 8
 }

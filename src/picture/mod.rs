@@ -1,5 +1,5 @@
-//! Frames as files for people who have no terminal at hand: a still picture ([`svg`]) and a recording ([`Cast`]).
-//! Cells in, text out. Must not know what the cells say, nor files, nor the clock.
+//! Frames as files: a picture ([`svg`]) and a terminal recording ([`Cast`]). Converts cells to text, without access to files
+//! or the clock.
 
 mod cast;
 mod colours;

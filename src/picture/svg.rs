@@ -1,5 +1,5 @@
 //! A terminal's frame as an SVG: one file that needs no font, script or style sheet of its own. The same frame gives
-//! the same bytes. Must not know what the cells say.
+//! the same bytes.
 
 use std::fmt::{self, Write};
 
@@ -12,18 +12,18 @@ use super::{
     marks::{Bar, CELL, Marks, Run},
 };
 
-/// The monospace fonts of the systems, as GitHub's pages name them.
+/// Monospace fonts of the operating systems, as listed by GitHub's pages.
 const FONTS: &str =
     "ui-monospace,SFMono-Regular,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
-/// In pixels; a cell is 0.6 of it wide.
+/// In pixels; a cell is 0.6 times as wide.
 const FONT_SIZE: u32 = 15;
-/// Between the window's edge and the cells, in pixels.
+/// Margin between the window's edge and the cells, in pixels.
 const MARGIN: u32 = 14;
 /// The height of the title bar, in pixels.
 const TITLE_BAR: u32 = 30;
-/// No window is narrower, in pixels: it has room for its corners and its three buttons.
+/// Minimum width of the window in pixels, for its corners and three buttons.
 const NARROWEST: u32 = 100;
-/// A character of the title, in pixels.
+/// Width of a character of the title, in pixels.
 const TITLE_CHARACTER: u32 = 8;
 
 /// Primer's colours for a dark page: a raised surface, a border, and muted text.
@@ -36,10 +36,10 @@ const RED: usize = 1;
 const GREEN: usize = 2;
 const YELLOW: usize = 3;
 
-/// A window with `title` and what is in `buffer`, as it looks in a dark terminal.
+/// Draws a window with `title` and the cells of `buffer`, as in a dark terminal.
 ///
-/// Every character stands in its column, whatever font there is: ASCII is stretched to the grid by the run, other
-/// characters one kind at a time. Block elements are drawn.
+/// Every character keeps its column with any font: runs of ASCII are stretched to the grid, other characters only with
+/// equal ones. Block elements are drawn.
 #[must_use]
 pub fn svg(buffer: &Buffer, title: &str) -> String {
     let mut file = String::new();
@@ -60,7 +60,7 @@ fn write(file: &mut String, buffer: &Buffer, title: &str) -> fmt::Result {
     file.write_str("</g>\n</svg>\n")
 }
 
-/// The window without its content.
+/// Draws the window without its content.
 fn window(file: &mut String, width: u32, height: u32, title: &str) -> fmt::Result {
     let label = escaped(title);
     writeln!(
@@ -84,7 +84,7 @@ fn window(file: &mut String, width: u32, height: u32, title: &str) -> fmt::Resul
     caption(file, width, title)
 }
 
-/// The title, cut to what the bar has room for.
+/// The title, truncated to the bar's width.
 fn caption(file: &mut String, width: u32, title: &str) -> fmt::Result {
     let room = width.saturating_sub(2 * 72) / TITLE_CHARACTER;
     let shown = escaped(&truncate(title, usize::try_from(room).unwrap_or_default()));
@@ -141,7 +141,7 @@ impl fmt::Display for Hex {
     }
 }
 
-/// Text as XML has it, in content and in attributes. What XML has no way to say becomes a replacement character.
+/// Escapes text for XML content and attributes. Characters that XML does not allow become replacement characters.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

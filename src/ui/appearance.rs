@@ -1,5 +1,5 @@
-//! The last step of drawing: everything above draws with the colours of `theme` and in Unicode, and this translates the
-//! finished cells. So no region can forget the theme, `NO_COLOR` or ASCII. Knows cells, and nothing of what they say.
+//! The last step of drawing. All other files draw with the colours of `theme` and in Unicode; this translates the finished
+//! cells, so that no region can ignore the theme, `NO_COLOR` or ASCII.
 
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -10,11 +10,11 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::{Appearance, Theme};
 
-/// Black and white of the 256-colour palette: unlike the first 16, no terminal changes what they are.
+/// Black and white of the 256-colour palette; unlike the first 16 colours, terminals do not redefine them.
 const BLACK: Color = Color::Indexed(16);
 const WHITE: Color = Color::Indexed(231);
 
-/// Gives the cells of `area` the look.
+/// Applies the appearance to the cells of `area`.
 pub fn apply(buffer: &mut Buffer, area: Rect, look: Appearance) {
     if look.theme == Theme::Terminal && !look.ascii {
         return;
@@ -45,7 +45,7 @@ fn paint(cell: &mut Cell, theme: Theme) {
     }
 }
 
-/// Bright on black, whatever the terminal's own background is: a projector washes out both a light one and plain red.
+/// Bright on black for any background of the terminal, because a projector washes out light backgrounds and plain red.
 fn contrast(cell: &mut Cell) {
     let bright = match cell.fg {
         Color::Green | Color::LightGreen => Color::Indexed(84),
@@ -62,7 +62,7 @@ fn contrast(cell: &mut Cell) {
 }
 
 /// Okabe and Ito's blue, vermilion, reddish purple and bluish green, in the nearest colours of the 256-colour palette
-/// that can be read on black and on white.
+/// that are readable on black and on white.
 const fn colour_blind(colour: Color) -> Color {
     match colour {
         Color::Green | Color::LightGreen => Color::Indexed(32),
@@ -73,7 +73,7 @@ const fn colour_blind(colour: Color) -> Color {
     }
 }
 
-/// No colour: what is bad or open is underlined, what is bad or known is bold. Glyph and word say it anyway.
+/// Without colour: bad and open are underlined, bad and known are bold. Glyphs and words say the same.
 fn mono(cell: &mut Cell) {
     let modifier = match cell.fg {
         Color::Red | Color::LightRed => Modifier::BOLD | Modifier::UNDERLINED,
@@ -82,15 +82,15 @@ fn mono(cell: &mut Cell) {
         _ => Modifier::empty(),
     };
     cell.modifier.insert(modifier);
-    // A rule under the blanks that fill a column would look like something to fill in.
+    // Underlined blanks that fill a column would look like an input field.
     if cell.symbol().trim().is_empty() {
         cell.modifier.remove(Modifier::UNDERLINED);
     }
     (cell.fg, cell.bg, cell.underline_color) = (Color::Reset, Color::Reset, Color::Reset);
 }
 
-/// Makes the cell's symbol one ASCII character. `hidden` cells from here on are covered by a wide character before
-/// them; gives the same for the next cell.
+/// Replaces the cell's symbol by one ASCII character. `hidden` is the number of cells from here on that a wide character
+/// covers; returns that number for the next cell.
 fn spell(cell: &mut Cell, hidden: usize) -> usize {
     if hidden > 0 {
         cell.set_symbol(" ");
@@ -109,13 +109,13 @@ fn spell(cell: &mut Cell, hidden: usize) -> usize {
     hidden
 }
 
-/// The ASCII character for one that this program draws.
+/// The ASCII character for a character that this program draws.
 fn ascii(character: char) -> Option<char> {
     let all = MARKS.iter().chain(BARS).chain(FORMS);
     all.copied().find(|(drawn, _)| *drawn == character).map(|(_, spelled)| spelled)
 }
 
-/// Characters that mean something: no two are spelled alike, nor like an ASCII character that `glyphs` uses as a mark.
+/// Characters with a meaning: their ASCII forms differ from each other and from the ASCII marks of `glyphs`.
 const MARKS: &[(char, char)] = &[
     ('✓', 'V'),
     ('✗', 'x'),
@@ -139,10 +139,10 @@ const MARKS: &[(char, char)] = &[
     ('⫽', '%'),
 ];
 
-/// The parts of a bar over time, which are told apart too.
+/// The parts of a bar over time, which also have different ASCII forms.
 const BARS: &[(char, char)] = &[('═', '='), ('─', '-'), ('╌', ':'), ('┄', '.')];
 
-/// Borders and blocks, of which only the form counts.
+/// Borders and blocks, whose ASCII forms may be equal.
 const FORMS: &[(char, char)] = &[
     ('█', '#'),
     ('━', '='),
@@ -288,7 +288,7 @@ mod tests {
             }
         }
         for (mark, _) in glyphs::LEGEND.iter().filter(|(mark, _)| !mark.glyph.is_ascii()) {
-            assert!(MARKS.iter().any(|(drawn, _)| *drawn == mark.glyph), "{} is no mark", mark.glyph);
+            assert!(MARKS.iter().any(|(drawn, _)| *drawn == mark.glyph), "{} is not a mark", mark.glyph);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The selected order as `temporal` commands. Changes nothing.
+//! Draws the selected order as `temporal` commands.
 
 use ratatui::text::Line;
 
@@ -6,10 +6,10 @@ use crate::app::{App, Execution, Instruction, instructions};
 
 use super::theme;
 
-/// Words begin on a new line after this column at the latest.
+/// Last column for the beginning of a word.
 const WIDTH: usize = 72;
 
-/// What a line may have after that: a comma or a backslash, and the blanks before it.
+/// Columns after that for a comma or a backslash and the blanks before it.
 const MARGIN: usize = 4;
 
 #[must_use]
@@ -21,8 +21,8 @@ pub fn lines(app: &App, order: &Execution, columns: usize) -> Vec<Line<'static>>
     lines
 }
 
-/// As a person types a long command: broken between its flags, each line but the last ending with a backslash. The input,
-/// which is JSON, is broken behind commas, where a line's end means nothing to it.
+/// Breaks a long command between its flags, with a backslash at the end of each line but the last. The JSON input is broken
+/// after commas, where a line break has no meaning.
 fn written(instruction: &Instruction, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![String::from("  ")];
     let mut words = instruction.words.iter().peekable();

@@ -1,5 +1,5 @@
-//! The comparison, over the whole screen: three stocks in blocks, three verdicts, and beneath them what each attempt did
-//! under each guard, one row an attempt. Changes nothing.
+//! Draws the comparison on the whole screen: three stocks in blocks, three verdicts, and below them a row per attempt with
+//! its result under each guard.
 
 use ratatui::{
     buffer::Buffer,
@@ -21,14 +21,14 @@ use crate::{
 
 use super::{digits, footer, line_up, pane, theme, words};
 
-/// How much room there is, and what it is used for.
+/// The layout for the available space.
 #[derive(Debug, Clone, Copy)]
 struct Room {
-    /// Columns at the left that say what a row is.
+    /// Columns at the left for the names of the rows.
     gutter: u16,
-    /// Rows between the parts, and a word more here and there.
+    /// Whether there are rows between the parts, and longer labels.
     roomy: bool,
-    /// The verdicts in letters as large as the stocks.
+    /// Whether the verdicts are drawn in letters as large as the stocks.
     letters: bool,
 }
 
@@ -95,13 +95,13 @@ fn draw_head(buffer: &mut Buffer, area: Rect, comparison: &ComparisonState) {
         spans.push(Span::styled(format!(" replaces {set}"), theme::FAINT));
     }
     let seed = Span::styled(format!(" seed {}", terms.seed), theme::FAINT);
-    // Half a number is another number, and this one matters least.
+    // A truncated number would be wrong, and this one matters least.
     let used: usize = spans.iter().map(Span::width).sum();
     spans.extend((used + seed.width() <= usize::from(area.width)).then_some(seed));
     pane::lines(buffer, area, [Line::from(spans)]);
 }
 
-/// Cuts a row of the screen into the gutter and a column for each guard.
+/// Divides a row of the screen into the gutter and a column for each guard.
 fn columns(area: Rect, room: Room) -> (Rect, [Rect; Guard::ALL.len()]) {
     let [gutter, first, second, third] = area.layout(&Layout::horizontal([
         Constraint::Length(room.gutter),
@@ -147,7 +147,7 @@ const fn judged(side: Option<Verdict>) -> Style {
     }
 }
 
-/// The longest number to draw, and no shorter than what all begin with, so that the digits keep their size.
+/// The longest number to draw, at least as long as the initial stock, so that the digits keep their size.
 fn widest(comparison: &ComparisonState) -> String {
     let stocks = comparison.sides().iter().filter_map(Side::stock).map(|stock| stock.to_string());
     stocks.chain(std::iter::once("1000".to_owned())).max_by_key(String::len).unwrap_or_default()
@@ -156,7 +156,7 @@ fn widest(comparison: &ComparisonState) -> String {
 fn draw_stock(buffer: &mut Buffer, area: Rect, side: &Side, widest: &str) {
     let stock = side.stock().map_or_else(String::new, |stock| stock.to_string());
     let verdict = side.verdict();
-    // Numbers that touch are read as one.
+    // Numbers without a gap would read as one.
     let area = Rect { width: area.width.saturating_sub(1), ..area };
     let number = Rect { height: digits::HEIGHT.min(area.height), ..area };
     digits::draw_like(buffer, number, &stock, widest, judged(verdict));
@@ -172,7 +172,7 @@ fn draw_stock(buffer: &mut Buffer, area: Rect, side: &Side, widest: &str) {
     }
 }
 
-/// A block of colour, unless the letters above are one, and what the stock should be.
+/// The verdict as a block of colour, unless the letters above show it, and the expected stock.
 fn verdict(side: &Side, room: Room, width: usize) -> Line<'static> {
     let style = judged(side.verdict());
     let (word, style) = match (side.verdict(), side.stage()) {
@@ -195,7 +195,7 @@ fn verdict(side: &Side, room: Room, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Why, or what it is about.
+/// The reason, or a description of the guard.
 fn note(side: &Side, width: usize) -> Line<'static> {
     let cut = |text: &str, style| Line::styled(truncate(text, width), style);
     match (side.stage(), side.worker()) {
@@ -226,14 +226,14 @@ fn applied_twice(side: &Side) -> String {
     }
 }
 
-/// A row an attempt; the earliest are left out where they do not fit, and that is said.
+/// A row per attempt. The earliest are omitted if they do not fit, and the number of omitted rows is shown.
 fn draw_attempts(buffer: &mut Buffer, area: Rect, room: Room, app: &App, comparison: &ComparisonState) {
     let title = Line::styled("attempt by attempt", theme::BOLD);
     let area = pane::titled(buffer, area, title, if room.roomy { "↓ time" } else { "" }, false);
     let rows = comparison.line_up();
     let height = usize::from(area.height);
     let hidden = if rows.len() > height { (rows.len() + 1).saturating_sub(height) } else { 0 };
-    // Where there is room, a row stands apart from the next: for all that are to come, so that none of them moves.
+    // If there is room for all expected rows, they are separated by blank rows, so that none moves later.
     let expected = if comparison.terms().interleaved { 5 } else { 3 };
     let apart = if rows.len().max(expected).saturating_mul(2) <= height { 2 } else { 1 };
     let mut places = area.rows().step_by(apart);
@@ -272,7 +272,7 @@ fn label(row: &LineUpRow<'_>, room: Room) -> Line<'static> {
 fn draw_moral(buffer: &mut Buffer, area: Rect, app: &App, comparison: &ComparisonState) {
     let (sentences, style) = said(app, comparison);
     let (width, height) = (usize::from(area.width).saturating_sub(2), usize::from(area.height));
-    // Whole sentences, as many as there is room for.
+    // As many whole sentences as fit.
     let fitting = (1..=sentences.len()).rev().map(|count| sentences.iter().take(count).cloned().collect::<Vec<_>>());
     let wrapped = |sentences: Vec<String>| wrap(&sentences.join(" "), width, 0, usize::MAX);
     let lines = fitting.map(wrapped).find(|lines| lines.len() <= height);
@@ -280,7 +280,7 @@ fn draw_moral(buffer: &mut Buffer, area: Rect, app: &App, comparison: &Compariso
     pane::lines(buffer, area, lines.into_iter().map(|line| Line::styled(format!(" {line}"), style)));
 }
 
-/// What stands in the way, else what it comes to, else what happens. The sentences that matter most come first.
+/// The obstacle, the result, or what happens now. The most important sentences come first.
 fn said(app: &App, comparison: &ComparisonState) -> (Vec<String>, Style) {
     let failed = comparison.sides().iter().find_map(|side| match side.stage() {
         SideStage::Failed(cause) => Some(format!("{}: {cause}", side.guard())),
@@ -296,7 +296,7 @@ fn said(app: &App, comparison: &ComparisonState) -> (Vec<String>, Style) {
     (sentences.into_iter().map(str::to_owned).collect(), style)
 }
 
-/// What the numbers above prove.
+/// The conclusion from the numbers above.
 fn moral(comparison: &ComparisonState) -> Vec<&'static str> {
     let retried = "Temporal retried all three.";
     match (comparison.terms().interleaved, comparison.side(Guard::LastOrder).verdict()) {

@@ -1,9 +1,9 @@
-//! Numbers and capital letters in blocks that are read from the back of a room. 3 by 5 squares a character, as wide as
-//! there is room for.
+//! Numbers and capital letters in blocks, readable from a distance. A character has 3 by 5 squares, as wide as the available
+//! space allows.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-/// The columns of the three squares of a row, the widest digits first. A gap of one column stands behind a digit.
+/// Columns of the three squares of a row, the widest digits first. A gap of one column follows each digit.
 const SCALES: [[u16; 3]; 3] = [[2, 2, 2], [1, 2, 1], [1, 1, 1]];
 pub const HEIGHT: u16 = 5;
 
@@ -70,12 +70,13 @@ fn width_at(scale: [u16; 3], text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX).saturating_mul(pitch(scale)).saturating_sub(1)
 }
 
-/// Draws `text` at the left of `area`. A number too wide for it is written in ordinary figures: cut, it would lie.
+/// Draws `text` at the left of `area`. A number that is too wide is written as ordinary text, because a truncated number
+/// would be wrong.
 pub fn draw(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     draw_like(buffer, area, text, text, style);
 }
 
-/// As [`draw`], in digits that `widest` would fit in too: numbers side by side are of one size.
+/// As [`draw`], in digits of a size in which `widest` fits too, so that adjacent numbers have the same size.
 pub fn draw_like(buffer: &mut Buffer, area: Rect, text: &str, widest: &str, style: Style) {
     let area = area.intersection(buffer.area);
     if area.is_empty() {

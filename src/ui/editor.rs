@@ -1,4 +1,4 @@
-//! The two lines that can be edited: the fault plan, with what is wrong under its character, and the filter.
+//! Draws the two editable lines: the fault plan, with an error below its character, and the filter.
 
 use ratatui::{
     buffer::Buffer,
@@ -16,7 +16,7 @@ use crate::{
 
 use super::{dialog::dialog, pane, theme};
 
-/// The grammar by examples, each with what it does.
+/// Examples of the grammar, each with its meaning.
 const EXAMPLES: [(&str, &str); 6] = [
     ("update.after-commit=1*error", "change written, then an error"),
     ("after-commit=2*crash", "the worker dies twice after the commit"),
@@ -53,7 +53,7 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, inner, lines);
 }
 
-/// In the row of notices, so that the rows above can be seen to follow.
+/// Drawn in the row of notices, so that the filtered rows above stay visible.
 pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     Clear.render(row, buffer);
     let label = " filter: ";
@@ -66,7 +66,7 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 
-/// The edited line with its cursor, and how many characters are scrolled out at its left.
+/// The edited line with its cursor, and the number of characters scrolled out at its left.
 fn edited(app: &App, width: usize) -> (Line<'static>, usize) {
     let input = app.input();
     let room = width.saturating_sub(2);

@@ -1,4 +1,4 @@
-//! Effects as they commit, newest first, and repetitions that the ledger recognised. Changes nothing.
+//! Draws effects in the order of their commits, newest first, and repetitions that the ledger recognised.
 
 use ratatui::{
     buffer::Buffer,
@@ -27,13 +27,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, area, lines);
 }
 
-/// How many lines do not fit, where the panel stands at `area`.
+/// Number of lines that do not fit if the panel is at `area`.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     app.journal().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
 }
 
-/// `✓ order:A12   1000 → 1 (-999)  #2`, and the word for it where there is room.
+/// `✓ order:A12   1000 → 1 (-999)  #2`, and the word for it if there is room.
 fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
     let mark = glyphs::of_effect(effect.kind);
     let attempt = effect.attempt.map_or_else(String::new, |number| format!("#{number}"));

@@ -1,4 +1,4 @@
-//! The last two rows: a notice, a trouble or the legend; and the keys for what can be done now. Changes nothing.
+//! Draws the last two rows: a notice, a problem or the legend, and the keys that apply now.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,10 +15,10 @@ use crate::{
 
 use super::{glyphs, pane, theme};
 
-/// The most rows that a notice takes.
-const MOST_ROWS: usize = 3;
+/// Maximum rows of a notice.
+const MAX_ROWS: usize = 3;
 
-/// What does not fit into the row is continued in it: the rows above `area` are covered, at most [`MOST_ROWS`] in all.
+/// Draws a text that may need several rows. It covers rows above `area`, at most [`MAX_ROWS`] in all.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let (mark, text, style) = match (app.notice(), trouble(app)) {
@@ -35,7 +35,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
         (None, None) => return pane::lines(buffer, area, [legend(width)]),
     };
     let indent = mark.chars().count();
-    let texts = wrap(&text, width.saturating_sub(indent), 0, MOST_ROWS);
+    let texts = wrap(&text, width.saturating_sub(indent), 0, MAX_ROWS);
     let above = u16::try_from(texts.len().saturating_sub(1)).unwrap_or(0).min(area.y.saturating_sub(buffer.area.y));
     let area = Rect { y: area.y.saturating_sub(above), height: area.height.saturating_add(above), ..area };
     Clear.render(area, buffer);

@@ -39,11 +39,11 @@ pub const NOT_OBSERVED: Mark = mark('·', theme::FAINT, "not observed");
 pub const RUNNING: Mark = mark('●', theme::BOLD, "running");
 pub const WAITING: Mark = mark('○', theme::FAINT, "next attempt");
 pub const ADJUSTED: Mark = mark('±', theme::WARN, "changed by another program");
-/// Shown with the true number of times.
+/// Shown with the actual count.
 pub const AGAIN: Mark = mark('2', theme::badge(theme::BAD), "applied AGAIN");
 pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
 
-/// What the legend shows, the most telling first.
+/// The legend, the most important entries first.
 pub const LEGEND: &[(Mark, &str)] = &[
     (FAILED_BEFORE, "failed before commit"),
     (FAILED_AFTER, "after commit"),
@@ -60,14 +60,14 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (NOT_OBSERVED, "not observed"),
 ];
 
-/// The mark of an attempt. One that applied an effect again shows how often, whatever else it came to.
+/// The mark of an attempt. A repeated effect shows its count, regardless of the attempt's end.
 #[must_use]
 pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     if let Some(times) = seen.facts.and_then(crate::app::AttemptFacts::repeated) {
         return again(times);
     }
     let after = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
-    // It got past the commit, and there was nothing to commit: the ledger had the result.
+    // The attempt passed the commit without committing, because the ledger had the result.
     let repeats = after && seen.facts.is_some_and(|facts| facts.committed.is_none());
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
@@ -92,7 +92,7 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     }
 }
 
-/// The digit says how often; from nine on there is no more room.
+/// The digit is the count; 9 means nine or more.
 fn again(times: u32) -> Mark {
     Mark { glyph: char::from_digit(times.min(9), 10).unwrap_or('9'), ..AGAIN }
 }

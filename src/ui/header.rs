@@ -1,4 +1,4 @@
-//! The two rows at the top: where we are connected, who works, and what is set up to go wrong. Changes nothing.
+//! Draws the two rows at the top: the connection, the worker, and the configured faults.
 
 use ratatui::{
     buffer::Buffer,
@@ -54,19 +54,19 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
         spans.push(Span::raw(" "));
     }
     let security = security(setup.security);
-    // The badge says that there is a connection, and where there is little room, that is enough.
+    // If space is short, the badge alone shows the connection.
     let link = if narrow && security.is_some() { link.replace("● connected", "●") } else { link };
     let mut states = vec![Span::raw(" "), Span::styled(link, link_style)];
     states.extend(security.into_iter().flat_map(|(text, style)| [Span::raw(" "), Span::styled(text, style)]));
     states.extend(pane::pair("  worker ", worker, worker_style));
-    // A long address gives way: that a worker polls matters more.
+    // A long address is shortened first, because the worker's state matters more.
     let taken: usize = spans.iter().chain(&states).map(Span::width).sum();
     spans.push(Span::raw(truncate(&setup.server, room.saturating_sub(taken).max(8))));
     spans.extend(states);
     Line::from(spans)
 }
 
-/// What is worth saying of how the connection is secured.
+/// The security of the connection, if it needs attention.
 fn security(security: Security) -> Option<(&'static str, Style)> {
     match security {
         Security::Local => None,
@@ -127,7 +127,7 @@ fn terms(app: &App, width: usize) -> Line<'_> {
     Line::from(spans)
 }
 
-/// How old the data on the screen is: the texts for it, the longest first. That it is stale never gives way.
+/// Texts for the age of the data on the screen, the longest first. Staleness is always shown.
 fn freshness(app: &App) -> (Vec<String>, Style) {
     let account = app.journal();
     let now = app.shown_now();

@@ -1,4 +1,4 @@
-//! The help: what to try, the keys from their table, the glyphs, and the words. Changes nothing.
+//! Draws the help: things to try, the key table, the glyphs and the terms.
 
 use ratatui::{
     style::Style,
@@ -14,10 +14,10 @@ use crate::{
 
 use super::{glyphs, theme};
 
-/// From this width on the keys stand in two columns.
+/// Minimum width for keys in two columns.
 const TWO_COLUMNS: usize = 76;
 
-/// What to press to see each thing happen.
+/// Keys to press to see each effect.
 const TRY: [(&str, &str); 5] = [
     ("a retry", "press f until FAULTS shows after-commit-once, then o"),
     ("a crash after the commit", "press f until FAULTS shows crash-after-commit, then o"),
@@ -61,7 +61,7 @@ fn heading(text: &str) -> Line<'static> {
     Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
 }
 
-/// A word, and behind `margin` columns what it means, in as many lines as that takes.
+/// A term, and after `margin` columns its meaning in as many lines as needed.
 fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize) -> Vec<Line<'static>> {
     let room = width.saturating_sub(margin + 3);
     let mut word = Some(word.to_owned());
@@ -72,7 +72,7 @@ fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize)
     wrap(means, room, 0, 3).into_iter().map(line).collect()
 }
 
-/// The table, in two columns where there is room.
+/// The key table, in two columns if there is room.
 fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
     let columns = if width < TWO_COLUMNS { 1 } else { 2 };
     let rows = KEYMAP.len().div_ceil(columns);

@@ -1,4 +1,4 @@
-//! What a click means: the row or the panel that lies under it. Pure, and by the same layout that drawing goes by.
+//! Maps a click to a row or a panel, with the layout that drawing uses.
 
 use ratatui::layout::{Position, Rect};
 
@@ -9,7 +9,7 @@ use super::{
     regions::{SMALLEST, regions},
 };
 
-/// What a click at this place of a screen of this size asks for; `None` where nothing lies there that could be meant.
+/// The intent of a click at a position; `None` if there is nothing to select.
 #[must_use]
 pub fn hit(area: Rect, app: &App, column: u16, row: u16) -> Option<Intent> {
     let place = Position { x: column, y: row };
@@ -34,7 +34,7 @@ mod tests {
         testing::fixture::{Scene, UPDATE},
     };
 
-    /// Fifty orders, of which the newest is number 49.
+    /// Fifty orders; the newest is number 49.
     fn many() -> Scene {
         let mut scene = Scene::new();
         for number in 0..50 {

@@ -1,4 +1,4 @@
-//! The stock in blocks, what it should be, and the verdict; the document itself where there is room. Changes nothing.
+//! Draws the stock in blocks, the expected stock and the verdict, and the document if there is room.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,20 +15,20 @@ use crate::{
 
 use super::{digits, pane, theme, words};
 
-/// The columns of the document as JSON.
+/// Columns of the document as JSON.
 const DOCUMENT: u16 = 40;
 
-/// From this width on there is room for the document too.
+/// Minimum width for the document.
 const WIDE: u16 = 100;
 
-/// The blocks take at most this much of the width.
+/// Maximum share of the width for the blocks.
 const MOST_DIGITS: u16 = 34;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     draw_with(buffer, area, app, Detail::Everything);
 }
 
-/// Only what a room reads: no document as JSON, no plan, no path.
+/// Draws only what an audience reads: no document as JSON, no plan, no path.
 pub fn draw_for_room(buffer: &mut Buffer, area: Rect, app: &App) {
     draw_with(buffer, area, app, Detail::Essence);
 }
@@ -47,7 +47,7 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let stock = app.journal().stock(app.shown_now()).map_or_else(String::new, |stock| stock.to_string());
     let tall = area.height > 2 * digits::HEIGHT;
     let wanted = match area.height {
-        // No room for blocks.
+        // There is no room for blocks.
         0..digits::HEIGHT => u16::try_from(stock.len()).unwrap_or(MOST_DIGITS).clamp(6, MOST_DIGITS),
         _ => digits::width(&stock).clamp(if tall { MOST_DIGITS } else { 27 }, MOST_DIGITS),
     };
@@ -68,7 +68,7 @@ fn draw_with(buffer: &mut Buffer, area: Rect, app: &App, detail: Detail) {
     let width = usize::from(facts.width);
     let mut rows = lines(app, width);
     let next = if everything { next_order(app, width) } else { Vec::new() };
-    // Half of it would be a heading without its text.
+    // Half of it would be a heading without text.
     if rows.len() + next.len() <= usize::from(facts.height) {
         rows.extend(next);
     }
@@ -136,7 +136,7 @@ fn applied<'a>(app: &App, label: &'a str, edits: &'a str) -> Line<'a> {
     Line::from(spans)
 }
 
-/// Guard and fault plan of the next order, rule by rule; seen only where there is room below the rest.
+/// Guard and fault plan of the next order, rule by rule; shown only if there is room below the rest.
 fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
     let guard = format!("{}: {}", app.guard(), app.guard().meaning());
     let mut lines = vec![Line::raw(""), Line::styled("next order", theme::FAINT)];
@@ -155,7 +155,7 @@ fn next_order(app: &App, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// The verdict in letters that `digits` knows.
+/// The verdict in letters that `digits` can draw.
 const fn word(stock_verdict: StockVerdict) -> &'static str {
     match stock_verdict {
         StockVerdict::Right => "RIGHT",
@@ -201,7 +201,7 @@ fn sentence(app: &App, room: usize) -> (String, Style) {
     }
 }
 
-/// The document as it stands on disk, the stock in bold.
+/// The document as on disk, with the stock in bold.
 fn json_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let Some(document) = &app.journal().document else {
         return vec![Line::styled("no document on disk yet", theme::FAINT)];

@@ -1,4 +1,4 @@
-//! What one attempt did to the stock under one guard, in a narrow column: `! 1000 → 1 ack lost`. Changes nothing.
+//! The result of one attempt under one guard, in a narrow column: `! 1000 → 1 ack lost`.
 
 use ratatui::{
     style::Style,
@@ -31,13 +31,13 @@ fn attempt(seen: &AttemptView<'_>, look: Appearance, width: usize) -> Line<'stat
     let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
     let mut spans = vec![Span::styled(mark.glyph.to_string(), mark.style)];
     let word = word(seen);
-    // The delta gives way to the word.
+    // If space is short, the delta is omitted rather than the word.
     let room = width.saturating_sub(1 + word.map_or(0, |word| word.chars().count() + 1));
     let effects = effects(seen, look);
     let effect = effects.iter().find(|text| text.chars().count() < room).or(effects.last()).cloned();
     let word_style = if again { style } else { mark.style };
     let mut used = 1;
-    // Whole or not at all: half a number would be another number.
+    // A truncated number would be wrong, so it is shown completely or not at all.
     for (text, style) in [(effect, style), (word.map(str::to_owned), word_style)] {
         let Some(text) = text else { continue };
         let columns = text.chars().count() + 1;
@@ -49,7 +49,7 @@ fn attempt(seen: &AttemptView<'_>, look: Appearance, width: usize) -> Line<'stat
     Line::from(spans)
 }
 
-/// What it did to the stock, the longest text first; none if it had no effect, or that is not known.
+/// Texts for the change of the stock, the longest first; none without an effect or if it is unknown.
 fn effects(seen: &AttemptView<'_>, look: Appearance) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
         (Some(Committed { delta, stock, .. }), _) if delta != 0 => {
@@ -60,7 +60,7 @@ fn effects(seen: &AttemptView<'_>, look: Appearance) -> Vec<String> {
     }
 }
 
-/// A word or two; the glyphs have longer ones, for wider places.
+/// A short word for the state; `glyphs` has longer ones for wider columns.
 fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
     if seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some() {
         return Some("AGAIN");

@@ -1,4 +1,4 @@
-//! What happened, in lines that stay: the newest last. Changes nothing.
+//! Draws the log, the newest line last.
 
 use ratatui::{
     buffer::Buffer,
@@ -13,11 +13,11 @@ use crate::{
 
 use super::{dialog::dialog, pane, theme};
 
-/// The columns before the text: the time and how much it matters.
+/// Columns before the text, for the time and the level.
 const MARGIN: usize = 16;
 
-/// The most rows of one line.
-const MOST_ROWS: usize = 4;
+/// Maximum rows of one line.
+const MAX_ROWS: usize = 4;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let count = app.log().len();
@@ -35,7 +35,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, inner, rows.into_iter().take(end).skip(end.saturating_sub(height)));
 }
 
-/// How many rows do not fit.
+/// Number of rows that do not fit.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     let place = place(area);
@@ -43,12 +43,12 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     rows.len().saturating_sub(usize::from(place.height.saturating_sub(2)))
 }
 
-/// The whole width; the rows of the header and of the footer stay free.
+/// The area: the whole width without the rows of header and footer.
 const fn place(area: Rect) -> Rect {
     Rect { height: area.height.saturating_sub(2), ..area }
 }
 
-/// Oldest first, as many rows a line as it needs.
+/// The rows of all lines, oldest first.
 fn rows(app: &App, width: usize) -> Vec<Line<'static>> {
     app.log().oldest_first().flat_map(|line| written(app, line, width)).collect()
 }
@@ -61,7 +61,7 @@ fn written(app: &App, line: &LogLine, width: usize) -> Vec<Line<'static>> {
         LogLevel::Detail => ("", theme::FAINT),
     };
     let mut first = Some(Span::styled(format!("{:>8}  ", app.log().clock(line)), theme::FAINT));
-    let texts = wrap(&line.text, width.saturating_sub(MARGIN), 0, MOST_ROWS);
+    let texts = wrap(&line.text, width.saturating_sub(MARGIN), 0, MAX_ROWS);
     let row = |text| {
         let margin = match first.take() {
             Some(time) => [time, Span::styled(format!("{word:<6}"), style)],

@@ -1,18 +1,18 @@
-//! Drawing: every function takes the state and changes nothing. No I/O, no lock, no clock.
+//! Drawing: functions of the state, without I/O, locks or a clock.
 //!
 //! ~~~text
-//! ┌ header     server, link, worker │ freshness; guard, faults, namespace, queue ┐ 2 rows
-//! ├ stock      in blocks │ verdict, expected, retries │ the document             ┤ 6 rows, 12 where there is room
-//! ├ orders     newest first: attempts as glyphs, what it waits for, verdict      ┤ the rest
+//! ┌ header     server, link, worker │ data age;  guard, faults, namespace, queue ┐ 2 rows
+//! ├ stock      in blocks │ verdict, expected, retries │ the document             ┤ 6 rows, 12 if there is room   
+//! ├ orders     newest first: attempts as glyphs, the stage, the verdict          ┤ the rest
 //! ├ timeline   the selected order: a lane per activity, attempts │ effects       ┤ a little more than half of the rest
-//! ├ line       a notice, else what is wrong, else the legend                     ┤ 1 row
+//! ├ line       a notice, a problem, or the legend                                ┤ 1 row
 //! └ footer     keys for what can be done now                                     ┘ 1 row
 //! ~~~
-//! On top, when asked for: the help, a question, a line to edit, figures, the log, commands, the comparison; a walkthrough
-//! and its speaker's notes have the whole screen, and the bar of a replay takes the place of the keys.
+//! Overlays are the help, questions, editable lines, statistics, the log, commands and the comparison. A walkthrough and its
+//! speaker notes use the whole screen; the bar of a replay replaces the keys.
 //!
-//! `regions` says where everything is, `hit` what a click there means. Last of all `appearance` gives every
-//! cell its theme's colours and, where asked for, an ASCII character.
+//! `regions` is the layout, and `hit` maps clicks to it. As the last step, `appearance` applies the theme's colours and, if
+//! requested, ASCII characters to every cell.
 
 mod appearance;
 mod command_page;

@@ -1,5 +1,4 @@
-//! What the speaker reads on a second terminal: the notes of the step that the room sees, what comes next, and how long it
-//! has taken. Changes nothing.
+//! Draws the speaker notes on a second terminal: the notes of the current step, the next step, and the elapsed time.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,7 +14,7 @@ use crate::{
 
 use super::{footer, pane, prose::prose, theme, times};
 
-/// Rows above and below the notes: the rule, where the step stands, what comes next, and blanks between.
+/// Rows above and below the notes: the rule, the state of the step, the next step, and blank rows.
 const AROUND: u16 = 7;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -53,7 +52,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, body, lines);
 }
 
-/// How many lines of the notes do not fit.
+/// Number of lines of the notes that do not fit.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     let lines = app.notes().map_or(0, |page| notes(page, area.width.saturating_sub(2)).len());

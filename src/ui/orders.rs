@@ -1,4 +1,4 @@
-//! The orders, newest first. Looks only at the rows that are on the screen. Changes nothing.
+//! Draws the orders, newest first. Reads only the rows on screen.
 
 use ratatui::{
     buffer::Buffer,
@@ -61,13 +61,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, area, lines.map(|(index, order)| row(app, order, &widths, first + index == selected)));
 }
 
-/// The first of `rows` rows that is shown, so that the selected one stands in the middle where it can.
+/// Index of the first shown row, so that the selected one is in the middle if possible.
 fn first_row(selected: usize, rows: usize, height: u16) -> usize {
     let height = usize::from(height);
     selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
-/// The position of the order that is drawn at `place`, where the panel is at `area`.
+/// The position of the order that is drawn at `place` if the panel is at `area`.
 #[must_use]
 pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
     let rows = app.rows();
@@ -152,7 +152,7 @@ fn name(order: &Execution, width: usize) -> String {
     }
 }
 
-/// The attempts of an activity as glyphs, the latest where not all fit, filled to `width`.
+/// The attempts of an activity as glyphs, filled to `width`; the latest ones if not all fit.
 fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -> Vec<Span<'static>> {
     let waits = matches!(stage, Stage::BackingOff { activity: at, .. } if at == activity);
     let mut marks: Vec<_> = order.attempts(activity).rev().take(width).map(|seen| glyphs::of_attempt(&seen)).collect();
@@ -171,7 +171,7 @@ fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -
     spans
 }
 
-/// What to do, or to wait for, while there is no order.
+/// A hint while there is no order.
 fn welcome(app: &App) -> Vec<Line<'static>> {
     let step = match (app.server(), app.link()) {
         (Server::Preparing { step }, _) => format!("Starting the embedded Temporal server: {step}"),

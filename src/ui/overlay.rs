@@ -1,4 +1,4 @@
-//! What lies over the dashboard: which page it is, the box that it stands in, and the questions. Changes nothing.
+//! Draws the overlays of the dashboard: pages in boxes, and questions.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,13 +15,13 @@ use crate::{
 
 use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme};
 
-/// The columns of a page.
+/// Columns of a page.
 const PAGE: u16 = 84;
 
-/// The columns of a question.
+/// Columns of a question.
 const QUESTION: u16 = 58;
 
-/// On a screen of fewer rows, a question in the middle would cover what it is about.
+/// Minimum rows for a question in the middle of the screen; below, it would cover what it is about.
 const SHORT: u16 = 20;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -47,7 +47,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-/// How many lines of what lies on top do not fit, so that it can be scrolled by as many.
+/// Number of lines of the topmost page that do not fit, which is the limit of scrolling.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     if app.overlay() == Overlay::Log {
@@ -60,7 +60,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     text(area, app).map_or(0, |(_, lines)| lines.len().saturating_sub(height))
 }
 
-/// The page that is asked for, where it is one of text.
+/// The requested page, if it is one of text.
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
         Overlay::Help => Some((format!(" idempotence {} ", app.options().version), help::lines(inner_width(area)))),
@@ -84,19 +84,19 @@ fn inner_width(area: Rect) -> usize {
     usize::from(area.width.min(PAGE).saturating_sub(2))
 }
 
-/// In as many lines as it needs, and nothing else in them.
+/// Wraps a text to its own lines.
 fn address(area: Rect, url: &str) -> Vec<Line<'static>> {
     let width = inner_width(area).max(1);
     let characters: Vec<_> = url.chars().collect();
     characters.chunks(width).map(|piece| Line::raw(piece.iter().collect::<String>())).collect()
 }
 
-/// Where pages stand: the footer stays free, so that its keys can be read.
+/// Area of pages; the footer stays visible.
 const fn page_area(area: Rect) -> Rect {
     Rect { height: area.height.saturating_sub(1), ..area }
 }
 
-/// A box with lines that scroll where they do not fit.
+/// A box with lines, which scroll if they do not fit.
 fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
     let area = page_area(area);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
@@ -143,7 +143,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "Leave the walkthrough for its dashboard?".to_owned(),
             "p or F5 returns to the same step.".to_owned(),
         ),
-        // The bar of the replay asks it.
+        // The replay bar shows this question.
         Question::LeaveReplay => return,
     };
     let width = usize::from(QUESTION.min(area.width)).saturating_sub(4);
@@ -168,7 +168,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     pane::lines(buffer, inner, lines);
 }
 
-/// What it means for the orders that are under way.
+/// Consequence for the running orders.
 fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
         Question::Reset => "with the new stock",

@@ -1,4 +1,4 @@
-//! A region's title rule, text that is cut to its width, and lines that wrap. Knows nothing of orders.
+//! The title rule of a panel, and text that is truncated or wrapped.
 
 use ratatui::{
     buffer::Buffer,
@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::theme;
 
-/// Draws `── title ───── note ─` over the first row, heavier where the panel has the focus, and gives the rest back.
+/// Draws `── title ───── note ─` over the first row, heavier if the panel has the focus, and returns the rest.
 pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focused: bool) -> Rect {
     if area.is_empty() {
         return area;
@@ -32,17 +32,17 @@ pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focu
     below_title(area)
 }
 
-/// What a panel at `area` has below its title.
+/// The area of a panel below its title.
 #[must_use]
 pub const fn below_title(area: Rect) -> Rect {
     Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
 }
 
-/// Draws lines from the top of `area`; those that do not fit are left out.
+/// Draws lines from the top of `area`, as many as fit.
 pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
     for (row, line) in area.rows().zip(lines) {
         buffer.set_line(row.x, row.y, &line, row.width);
-        // A number that loses its end is another number.
+        // A truncated number would be wrong.
         if line.width() > usize::from(row.width)
             && let Some(last) = row.right().checked_sub(1).filter(|last| *last >= row.x)
         {

@@ -1,9 +1,9 @@
-//! A step of a walkthrough, over the whole screen. Changes nothing.
+//! Draws a step of a walkthrough on the whole screen.
 //!
 //! ~~~text
-//! ┌ rule    the talk │ how far it is                               ┐ 1 row
-//! ├ title   the step, in blocks where there is room                ┤ 1 or 6 rows
-//! ├ text    what the room reads                                    ┤ as many rows as it takes
+//! ┌ rule    the talk │ its position                                ┐ 1 row
+//! ├ title   the step, in blocks if there is room                   ┤ 1 or 6 rows
+//! ├ text    what the audience reads                                ┤ as many rows as it takes
 //! ├ panels  at most three: stock, orders, timeline, effects        ┤ the rest
 //! ├ said    what is about to happen, happens, or was seen          ┤ as many rows as it takes
 //! └ keys    │ the key that was pressed                             ┘ 1 row
@@ -34,10 +34,10 @@ use super::{
     theme, timeline, times, words,
 };
 
-/// From this height on the title is drawn in blocks.
+/// Minimum height for a title in blocks.
 const TALL: u16 = 32;
 
-/// From this height on rows stand apart.
+/// Minimum height for blank rows between the parts.
 const ROOMY: u16 = 27;
 
 /// The rows of a stock in blocks.
@@ -57,12 +57,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     echo(buffer, keys, app);
 }
 
-/// The talk, how far it is, and for how long it has been going on.
+/// The talk's title, the position, and the elapsed time.
 fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -> Rect {
     let (at, count) = walkthrough.position();
     let marks: String = walkthrough.steps().enumerate().map(|(place, (_, state))| mark(place, at, state)).collect();
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
-    // The summary is the end, however long it is looked at.
+    // The time stops at the summary.
     let now = if at < count { app.shown_now() } else { walkthrough.since() };
     let elapsed = times::clock(now.0.saturating_sub(walkthrough.begun().0));
     let note = format!("{marks}  {place}  {elapsed}");
@@ -115,7 +115,7 @@ fn draw_step(
     pane::lines(buffer, indented(below), said);
 }
 
-/// Whether what the panels would show belongs to this step.
+/// Whether the panels' content belongs to this step.
 fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
     let is_prepared = |part: &RunState| !matches!(part, RunState::Clearing { .. } | RunState::Resetting);
     walkthrough.owns_orders()
@@ -126,8 +126,7 @@ fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool 
         }
 }
 
-/// The rows that a step needs for what is said, before it plays, while it does, and after it: the same in every state,
-/// so that nothing moves.
+/// Rows for the text below the panels: the maximum over the states of a step, so that nothing moves.
 fn said_rows(step: &Step, width: usize) -> u16 {
     if step.scenario.is_none() {
         return 0;
@@ -165,7 +164,7 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
     }
 }
 
-/// The rows without which a panel shows nothing.
+/// Minimum rows of a panel.
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => 2,
@@ -174,7 +173,7 @@ const fn least(panel: StepPanel) -> u16 {
     }
 }
 
-/// What the rows beyond the least are given to, in this order.
+/// The panels that get additional rows, in this order.
 const WANTED: [(StepPanel, u16); 6] = [
     (StepPanel::Timeline, 7),
     (StepPanel::Stock, STOCK),
@@ -245,7 +244,7 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel],
     }
 }
 
-/// What is said below the panels: a badge, and sentences.
+/// The text below the panels: a badge and sentences.
 fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
     let notice = app.notice().filter(|notice| notice.tone != Tone::Good).map(|notice| {
         let style = if notice.tone == Tone::Bad { theme::BAD } else { theme::BOLD };
@@ -310,7 +309,7 @@ fn under_way(app: &App) -> impl Fn(&Execution) -> String {
     }
 }
 
-/// What is waited for while a step is played.
+/// What a running step waits for.
 fn playing(app: &App) -> String {
     let gathering = || {
         if let Some(trouble) = trouble(app) {
@@ -321,7 +320,7 @@ fn playing(app: &App) -> String {
     };
     match app.scenario_run().map(ScenarioRun::state) {
         Some(RunState::Running) => {
-            // What is wrong says why the order waits for it.
+            // A problem explains the wait of the order.
             let why = trouble(app).filter(|trouble| !trouble.passes).map(|trouble| trouble.text);
             app.selected().map(under_way(app)).into_iter().chain(why).collect::<Vec<_>>().join("; ")
         }
@@ -332,7 +331,7 @@ fn playing(app: &App) -> String {
     }
 }
 
-/// The key that was pressed last, for the room.
+/// The last key, for the audience.
 fn echo(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(echo) = app.view().echo().filter(|echo| echo.overlay == Overlay::Walkthrough) else { return };
     let bound = KEYMAP.iter().find(|binding| binding.intent == echo.intent && binding.scope.includes(echo.overlay));

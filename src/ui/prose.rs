@@ -1,4 +1,4 @@
-//! Paragraphs as lines. Knows nothing of steps.
+//! Breaks paragraphs into lines.
 
 use std::ops::Range;
 
@@ -14,13 +14,13 @@ use crate::{
 
 use super::theme;
 
-/// Breaks paragraphs into lines of at most `width` columns, with a blank line between two that are no list.
+/// Breaks paragraphs into lines of at most `width` columns, with a blank line between two that are not list items.
 #[must_use]
 pub fn prose(paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
     prose_within(paragraphs, width, usize::MAX)
 }
 
-/// As many whole paragraphs as fit into `rows`; at least the first one, cut where even that does not fit.
+/// As many whole paragraphs as fit into `rows`; at least the first one, truncated if it does not fit.
 #[must_use]
 pub fn prose_within(paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
     broken(None, paragraphs, width, rows)
@@ -74,7 +74,7 @@ fn wrapped(badge: Option<Span<'static>>, paragraph: &Paragraph, width: usize) ->
     wrap_ranges(&text, room, indent).into_iter().enumerate().map(line).collect()
 }
 
-/// The parts of `pieces` that lie in a range of their joined text, each in its style.
+/// The parts of `pieces` in a range of their joined text, each with its style.
 fn styled(pieces: &[Piece], range: &Range<usize>) -> Vec<Span<'static>> {
     let mut start = 0;
     let mut spans = Vec::new();

@@ -1,20 +1,19 @@
-//! Where everything stands: a pure function of the terminal's size, the focus and the zoom. Drawing and the mouse both
-//! ask here.
+//! The layout: a pure function of the terminal's size, the focus and the zoom, used by drawing and by the mouse.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::app::{App, Panel};
 
-/// The smallest terminal that shows something useful.
+/// Smallest supported terminal.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
-/// From this width on the effects stand beside the timeline; below it they take its place when they have the focus.
+/// Minimum width for effects beside the timeline. On narrower screens they replace it when they have the focus.
 const WIDE: u16 = 100;
 
-/// Below this height of the body only one panel fits: the focused one.
+/// Minimum height of the body for several panels; below, only the focused one is shown.
 const TWO_PANELS: u16 = 10;
 
-/// The place of each part. One that is not shown has no area.
+/// The area of each part; empty if it is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Regions {
     pub header: Rect,
@@ -27,7 +26,7 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// The panels, each with its place.
+    /// The panels with their areas.
     #[must_use]
     pub const fn panels(&self) -> [(Panel, Rect); 4] {
         [

@@ -1,4 +1,4 @@
-//! The bar of a replay, in place of the keys: what it does, how far it is, and the keys that move it. Changes nothing.
+//! Draws the bar of a replay in place of the keys: its state, its position, and its keys.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,7 +15,7 @@ use crate::{
 
 use super::{footer, pane, theme, times};
 
-/// The columns of the bar itself, at most.
+/// Maximum columns of the bar itself.
 const BAR: u16 = 24;
 
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
@@ -37,7 +37,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
         return pane::lines(buffer, area, [Line::from(spans)]);
     }
     spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), times::clock(bar.at), times::clock(bar.length))));
-    // Where there is little room, the keys matter more.
+    // If space is short, the keys matter more.
     let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));

@@ -1,4 +1,4 @@
-//! How many attempts activities took, and how often faults struck beside how often the plans said. Changes nothing.
+//! Draws the number of attempts of activities, and injected faults compared with the plan.
 
 use ratatui::text::{Line, Span};
 
@@ -11,13 +11,13 @@ use crate::{
 
 use super::theme;
 
-/// The columns of the longest bar.
+/// Columns of the longest bar.
 const BAR: u32 = 18;
 
-/// The most columns of one activity.
+/// Maximum columns of one activity.
 const MOST_HALF: usize = 39;
 
-/// The columns of a number of attempts, and of a count after its bar.
+/// Columns of a number of attempts, and of a count after its bar.
 const LABEL: usize = 13;
 const COUNT: usize = 6;
 
@@ -59,7 +59,7 @@ fn bar(counts: &[u32; MAX_ATTEMPTS_BAR], index: usize, half: usize) -> [Span<'st
     let count = counts.get(index).copied().unwrap_or(0);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let more = if index + 1 == MAX_ATTEMPTS_BAR { "or more" } else { "" };
-    // The shortest bar that is not nothing is one column.
+    // A count above zero has a bar of at least one column.
     let longest = u32::try_from(half.saturating_sub(LABEL + COUNT)).unwrap_or(BAR).min(BAR);
     let length = count.saturating_mul(longest).div_ceil(most) as usize;
     let style = if index == 0 { theme::GOOD } else { theme::WARN };

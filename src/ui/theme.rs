@@ -1,5 +1,5 @@
 //! The colours: the terminal's own 16, never black or white, so that dark and light backgrounds both work. Yellow is
-//! left out: it is unreadable on white. No meaning rests on a colour alone; glyph and word say the same.
+//! not used: it is unreadable on white. Glyphs and words always say the same as a colour.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -8,12 +8,12 @@ pub const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 pub const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 pub const GOOD: Style = Style::new().fg(Color::Green);
 pub const BAD: Style = Style::new().fg(Color::Red);
-/// A failure that leaves open what happened, and everything that is set up to go wrong.
+/// An indefinite failure, and configured faults.
 pub const WARN: Style = Style::new().fg(Color::Magenta);
-/// The ledger recognised it.
+/// Recognised by the ledger.
 pub const KNOWN: Style = Style::new().fg(Color::Cyan);
 
-/// A block of colour that is seen from the back of a room.
+/// A block of colour, visible from a distance.
 #[must_use]
 pub const fn badge(style: Style) -> Style {
     style.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)

@@ -1,4 +1,4 @@
-//! The selected order's retries: a sentence, a picture in time, and a list of all attempts and waits. Changes nothing.
+//! Draws the selected order's retries: a sentence, a picture over time, and a list of all attempts and waits.
 //!
 //! ~~~text
 //! ── A12 999 x 123456, guard ledger ── retry after 1 s, then x2 up to 5 s, unlimited; attempt timeout 10 s ──
@@ -61,7 +61,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     pane::lines(buffer, area, lines);
 }
 
-/// How many rows of the selected order's list do not fit, where the panel stands at `area`.
+/// Number of rows of the selected order's list that do not fit if the panel is at `area`.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
@@ -104,7 +104,7 @@ fn title(order: &Execution) -> Line<'static> {
     Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(terms.unwrap_or_default())])
 }
 
-/// The retry policy, as long as there is room for; the server's limit where it told one.
+/// The retry policy in a form that fits, with the server's limit if it reported one.
 fn policy(waits: &RetryWaits, order: &Execution, room: usize) -> String {
     let RetryWaits { initial, coefficient, maximum, start_to_close } = *waits;
     let [initial, maximum, timeout] = [initial, maximum, start_to_close].map(times::round);

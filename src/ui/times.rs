@@ -2,7 +2,7 @@
 
 use crate::domain::UnixMillis;
 
-/// From so many milliseconds on, a tenth of a second is of no interest.
+/// From this duration on, in milliseconds, tenths of a second are omitted.
 const LONG: u64 = 10_000;
 
 /// `8 ms`, `1.02 s`, `12.3 s`, `5 min`.
@@ -16,7 +16,7 @@ pub fn exact(millis: u64) -> String {
     }
 }
 
-/// `8 ms`, `1.0 s`, `12 s`, `5 min`: what fits into a picture.
+/// `8 ms`, `1.0 s`, `12 s`, `5 min`: for the picture.
 #[must_use]
 pub fn short(millis: u64) -> String {
     match millis {
@@ -26,7 +26,7 @@ pub fn short(millis: u64) -> String {
     }
 }
 
-/// A length that a person chose: `1 s`, `1.5 s`, `250 ms`.
+/// A configured duration: `1 s`, `1.5 s`, `250 ms`.
 #[must_use]
 pub fn round(millis: u64) -> String {
     match millis {
@@ -36,7 +36,7 @@ pub fn round(millis: u64) -> String {
     }
 }
 
-/// `in 1.4 s`, `in 12 s`, or `now`. `still`: in whole seconds, which move once a second only.
+/// `in 1.4 s`, `in 12 s`, or `now`. With `still`, in whole seconds.
 #[must_use]
 pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
     match due.0.saturating_sub(now.0) {

@@ -1,4 +1,4 @@
-//! The words of the screen for what `app` derives. No layout here.
+//! Texts for the states that `app` derives, without layout.
 
 use ratatui::style::Style;
 
@@ -76,7 +76,7 @@ pub fn change(look: Appearance, delta: i64, stock: Stock) -> String {
     format!("{} ({delta:+})", from_to(look, delta, stock))
 }
 
-/// A change of the stock where there is little room: `1000 → 1`.
+/// A change of the stock in short form: `1000 → 1`.
 #[must_use]
 pub fn from_to(look: Appearance, delta: i64, stock: Stock) -> String {
     let arrow = if look.ascii { "->" } else { "→" };
@@ -108,12 +108,12 @@ pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
         OrderVerdict::Applied(_) => theme::badge(theme::BAD),
     };
     let word = verdict_word(verdict);
-    // That it is written is the part that the timeline shows, too.
+    // The timeline shows that it is written, too.
     let short = word.strip_prefix("written, ").unwrap_or(&word);
     (first_fitting([&word, short], width), style)
 }
 
-/// How much a guard is to be trusted.
+/// Style of a guard by its safety.
 #[must_use]
 pub const fn guard(guard: Guard) -> Style {
     match guard {
@@ -127,7 +127,7 @@ pub const fn guard(guard: Guard) -> Style {
 #[must_use]
 pub fn current_worker(app: &App) -> (String, Style) {
     match app.worker() {
-        // Also if this dashboard was asked to start none.
+        // Even if this dashboard was started without a worker.
         Worker::Absent if app.connections().other_worker().is_some() => worker(&Worker::Elsewhere),
         own => worker(own),
     }

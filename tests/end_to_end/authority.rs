@@ -64,7 +64,7 @@ impl Certified {
 /// A root or intermediate authority that writes its files to the folder of a test.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// Intermediate certificates intermediates this authority's leaves and the root, with their PEM text. Empty for a root.
+    /// Certificates between the root and this authority, with their PEM text. Empty for a root.
     intermediates: Vec<(CertificateDer<'static>, String)>,
     folder: PathBuf,
     name: String,

@@ -428,7 +428,7 @@ fn an_api_key_is_sent_with_every_call_but_never_without_tls_or_verification() {
     assert_eq!(proxy.requests().without_key, unkeyed, "every call of a client with a key brings it");
 
     secured.set("TEMPORAL_INSECURE_SKIP_VERIFY", "true");
-    assert!(secured.refusal(2).contains("whoever answers would get the API key"));
+    assert!(secured.refusal(2).contains("any server could receive the API key"));
     secured.unset("TEMPORAL_INSECURE_SKIP_VERIFY");
     secured.set("TEMPORAL_TLS", "false");
     assert!(secured.refusal(2).contains("needs TLS"));
@@ -612,8 +612,8 @@ fn doctor_reports_problems_with_their_fixes() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("WRONG    server") && said.contains("fix: idempotence server"), "{said}");
     secured.set("TEMPORAL_ADDRESS", address());
-    let nobody = secured.run(&["doctor"]);
-    assert!(text(&nobody).0.contains("fix: idempotence worker"), "{}", text(&nobody).0);
+    let without_worker = secured.run(&["doctor"]);
+    assert!(text(&without_worker).0.contains("fix: idempotence worker"), "{}", text(&without_worker).0);
     secured.set("TEMPORAL_NAMESPACE", "nowhere");
     assert!(text(&secured.run(&["doctor"])).0.contains("fix: temporal operator namespace create -n 'nowhere'"));
     secured.unset("TEMPORAL_NAMESPACE");

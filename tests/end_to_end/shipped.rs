@@ -62,9 +62,9 @@ fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
 
 fn record_walkthrough(mut screen: Screen) {
     for step in 1..=9 {
-        let told = screen.wait_for(&format!("step {step} of 9"));
+        let text = screen.wait_for(&format!("step {step} of 9"));
         thread::sleep(READING_TIME);
-        if told.contains(" NEXT ") {
+        if text.contains(" NEXT ") {
             press_and_read(&mut screen, "\u{1b}[C", "✓ RESULT");
         }
         screen.press("\u{1b}[C");

@@ -8,3 +8,4 @@ mod formats;
 mod graph;
 mod output;
 mod settings;
+mod words;

@@ -58,7 +58,7 @@ fn killed_before_publication(orders: u64) -> (Vec<u8>, Database) {
 }
 
 #[test]
-fn a_document_that_a_killed_worker_left_is_no_replacement() {
+fn a_document_that_a_killed_worker_left_is_not_a_replacement() {
     for orders in [1, 2, 3] {
         let (_, database) = killed_before_publication(orders);
         assert_eq!(database.difference(), Difference::Old { line: orders, last: orders + 1 });

@@ -97,7 +97,7 @@ fn an_edit_of_an_old_document_is_not_taken_over() {
 }
 
 #[test]
-fn a_document_that_is_no_document_is_kept_and_replaced() {
+fn a_file_that_is_not_a_document_is_kept_and_replaced() {
     for text in ["", "{", "[]", "\u{feff}{}", "{\"orderID\":1}", "// by hand\n{}"] {
         let (machine, mut store) = engine(1000);
         commit(&mut store, order("A", 10)).unwrap();

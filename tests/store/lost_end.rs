@@ -109,7 +109,7 @@ fn retries_that_the_document_shows_are_not_lost_with_the_power() {
 }
 
 #[test]
-fn documents_that_are_older_or_of_no_state_are_no_witnesses() {
+fn documents_that_are_older_or_of_no_state_are_not_witnesses() {
     let (machine, mut store) = engine(1000);
     let old = machine.document().unwrap();
     commit(&mut store, order("A", 1)).unwrap();
@@ -125,7 +125,7 @@ fn documents_that_are_older_or_of_no_state_are_no_witnesses() {
 }
 
 #[test]
-fn a_reset_under_a_running_process_is_no_loss() {
+fn a_reset_under_a_running_process_is_not_a_loss() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 1)).unwrap();
     Engine::reset(machine.another(), clock).unwrap();

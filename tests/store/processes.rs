@@ -163,7 +163,7 @@ fn a_reader_sees_that_a_line_it_read_was_cut_back_and_another_took_its_place() {
 }
 
 #[test]
-fn a_reader_begins_anew_when_lines_were_cut_back() {
+fn a_reader_starts_again_when_lines_were_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let journal = folder.path().join("inventory.json.journal");

@@ -1,4 +1,4 @@
-//! What happened to an order, in one sentence that an audience understands. Derived; stores nothing.
+//! Explains in one sentence what happened to an order.
 
 use crate::{
     app::orders::{
@@ -21,7 +21,7 @@ fn say(kind: Kind, head: &'static str, text: impl Into<String>) -> Explanation {
     Explanation { kind, head, text: text.into() }
 }
 
-/// `stage`: where it stands.
+/// `stage` is the order's current stage.
 #[must_use]
 pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
     match execution.verdict() {
@@ -57,7 +57,7 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
     }
 }
 
-/// Activities of another program's workflow.
+/// Explains activities of another program's workflow.
 fn elsewhere(first: &OtherActivity, count: usize) -> String {
     let more = match count {
         0 | 1 => String::new(),
@@ -106,7 +106,7 @@ fn applied_again(execution: &Execution, times: u32) -> Explanation {
     say(Kind::Wrong, head, format!("{why}, so the stock was changed {often}."))
 }
 
-/// What an order that did not complete has left in the stock.
+/// Describes the effect on the stock of an order that did not complete.
 fn effect_at_end(execution: &Execution) -> &'static str {
     match execution.verdict() {
         OrderVerdict::AppliedOnce | OrderVerdict::Unconfirmed => "Its change is in the stock, once.",
@@ -159,7 +159,7 @@ fn completed(execution: &Execution) -> Explanation {
     }
 }
 
-/// The order is not over: the last failure, else what runs.
+/// Explains an open order: its last failure, or its running attempt.
 fn underway(execution: &Execution) -> Explanation {
     let activity = execution.current();
     if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {

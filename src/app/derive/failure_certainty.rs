@@ -1,6 +1,6 @@
-//! What a failure leaves open, and why trying again is safe or is not: the words for it. Derived; stores nothing.
+//! Sentences about the certainty of a failure, and why its retry is safe or not.
 //!
-//! A failure is definite where it is sure that the effect did not happen, and indefinite where it may have.
+//! A failure is definite if the effect certainly did not happen, and indefinite if it may have happened.
 
 use crate::{
     app::orders::{
@@ -16,31 +16,31 @@ use crate::{
 
 use super::explanation::{Explanation, Kind};
 
-/// The longest message and key that are quoted.
-const LONGEST_QUOTE: usize = 60;
-const LONGEST_KEY: usize = 24;
+/// Maximum characters of a quoted message and a quoted key.
+const MAX_QUOTE_CHARS: usize = 60;
+const MAX_KEY_CHARS: usize = 24;
 
-/// What is known of the effect when an attempt has failed.
+/// What is known about the effect of a failed attempt.
 enum Effect {
-    /// This attempt made it.
+    /// This attempt applied it.
     Made,
     /// This attempt decided that no units are needed.
     NotNeeded,
     /// This attempt got the recorded result back.
     Repeated,
-    /// An earlier attempt made it.
+    /// An earlier attempt applied it.
     MadeBy(AttemptId),
     /// An earlier attempt decided that no units are needed.
     NotNeededBy(AttemptId),
-    /// No attempt made it.
+    /// No attempt applied it.
     None,
-    /// This attempt did not make it. An earlier one may have, or may still wake up and make it.
+    /// This attempt did not apply it. An earlier one may have, or may still resume and apply it.
     LeftOpenBy(AttemptId),
-    /// It stalls before the commit, and may still wake up.
+    /// The attempt hangs before the commit, and may still resume.
     Stalls,
-    /// The journal shows no effect, and cannot show that there is none.
+    /// The journal has no effect, but that does not prove that there was none.
     Unseen,
-    /// No line of the journal tells of the attempt.
+    /// The journal has no record of the attempt.
     Unwatched,
 }
 
@@ -64,7 +64,7 @@ pub fn doubt(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) 
     }
 }
 
-/// The latest of the attempts before this one of which nobody knows whether it made the effect.
+/// The latest earlier attempt for which it is unknown whether it applied the effect.
 fn left_open(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) -> Option<AttemptId> {
     let earlier = execution.attempts(activity).take_while(|earlier| earlier.id() < seen.id());
     let is_open = |earlier: &AttemptView<'_>| {
@@ -95,7 +95,7 @@ fn failed_before_commit(failure: &Failure) -> bool {
     failure.point == Some(Point::BeforeCommit) || StoreError::is_before_writing(&failure.code)
 }
 
-/// What happened, in one sentence.
+/// Describes what happened, in one sentence.
 fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
     let place = seen.id();
     match (effect, seen.state) {
@@ -151,7 +151,7 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
     }
 }
 
-/// Why trying again is safe, or that it is not.
+/// Explains whether a retry is safe.
 fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
     let guard = execution.details().map(|terms| terms.guard);
     let text = match (effect, guard, activity) {
@@ -185,13 +185,13 @@ fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
     text.to_owned()
 }
 
-/// The key of the effect, where it is short enough to be read.
+/// The key of the effect, if it is short enough.
 fn key(execution: &Execution, activity: Activity) -> String {
     let kind = match activity {
         Activity::UpdateInventory => "order",
         Activity::SupplierOrder => "supplier",
     };
-    if execution.order.chars().count() > LONGEST_KEY {
+    if execution.order.chars().count() > MAX_KEY_CHARS {
         "its key".to_owned()
     } else {
         format!("{kind}:{}", execution.order)
@@ -201,7 +201,7 @@ fn key(execution: &Execution, activity: Activity) -> String {
 /// The first words of a message, without its full stop.
 fn quote(message: &str) -> String {
     let message = message.trim_end_matches('.');
-    match message.char_indices().nth(LONGEST_QUOTE) {
+    match message.char_indices().nth(MAX_QUOTE_CHARS) {
         Some((end, _)) => format!("{}..", message.get(..end).unwrap_or_default()),
         None => message.to_owned(),
     }

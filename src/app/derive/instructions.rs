@@ -1,11 +1,10 @@
-//! The selected order as `temporal` commands that a person can type: how it was started, and how to look at it, retry
-//! it and cancel it without this dashboard.
+//! The selected order as `temporal` CLI commands: to start, show, retry and cancel it without this dashboard.
 
 use serde_json::json;
 
 use crate::app::{App, Execution, Security};
 
-/// Where `idempotence codec-server` listens; without it, a start would show the order to the server.
+/// Default address of `idempotence codec-server`. Without it, a start would send the order unencrypted.
 const CODEC_SERVER: &str = "http://127.0.0.1:8081";
 
 /// A command, and what it does.
@@ -13,7 +12,7 @@ const CODEC_SERVER: &str = "http://127.0.0.1:8081";
 pub struct Instruction {
     /// What it does.
     pub does: &'static str,
-    /// Words as a shell takes them: quoted where they need it.
+    /// Words quoted for a shell if needed.
     pub words: Vec<String>,
 }
 
@@ -31,13 +30,13 @@ impl Instruction {
     }
 }
 
-/// What to type for `order`, the start first where what it ordered is known.
+/// The commands for `order`; the start is first, if the order's details are known.
 #[must_use]
 pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     let setup = app.options();
     let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
     let mut place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
-    // Certificates and keys are the environment's; Temporal's command has the same names for them.
+    // Certificates and keys come from the environment; the Temporal CLI uses the same names.
     if matches!(setup.security, Security::Tls | Security::Unverified) {
         place.push("--tls".to_owned());
     }
@@ -67,7 +66,7 @@ pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     start.into_iter().chain([look]).chain(reset).chain(open.then_some(cancel)).collect()
 }
 
-/// The workflow's input, with our field as the dashboard sends it.
+/// The workflow's input, with the field `Demo` as the dashboard sends it.
 fn input(app: &App, order: &Execution) -> Option<String> {
     let terms = order.details()?;
     let mut input =
@@ -81,7 +80,7 @@ fn input(app: &App, order: &Execution) -> Option<String> {
     Some(input.to_string())
 }
 
-/// As a shell takes it. A text that no shell takes, with a NUL in it, cannot come here: it was sanitized.
+/// Quotes a text for a shell. It cannot contain NUL, because it was sanitized.
 fn quoted(text: &str) -> String {
     shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
 }

@@ -1,4 +1,4 @@
-//! What keeps orders from going on, as a typed cause, apart from what helps against it. Derived from the state.
+//! Obstacles that keep orders from continuing, and the advice against each.
 
 use crate::{
     app::{
@@ -8,10 +8,10 @@ use crate::{
     domain::UnixMillis,
 };
 
-/// Something that keeps orders from going on.
+/// A cause that keeps orders from continuing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// A file of the database cannot be read, and what is known of it is old.
+    /// A file of the database cannot be read, so its data on the screen is old.
     Stale {
         /// The file.
         what: &'static str,
@@ -37,7 +37,7 @@ pub enum Obstacle {
         /// The current step.
         step: String,
     },
-    /// As asked.
+    /// The embedded server was killed on request.
     ServerKilled,
     /// The connection is being made.
     Connecting {
@@ -60,13 +60,13 @@ pub enum Obstacle {
         /// When it is started again; `None`: not by itself.
         restart_at: Option<UnixMillis>,
     },
-    /// The worker was killed, as asked, and no other one polls.
+    /// The worker was killed on request, and no other one polls.
     WorkerKilled,
-    /// The worker was stopped, as asked, and no other one polls.
+    /// The worker was stopped on request, and no other one polls.
     WorkerStopped,
     /// No worker polls the task queue.
     NoWorker,
-    /// No worker runs here, and whether another one polls is not known.
+    /// No worker runs here, and it is unknown whether another one polls.
     WorkersUnknown,
     /// No worker runs here, as `state` says; another one polls.
     OtherWorker {
@@ -93,7 +93,7 @@ pub enum Obstacle {
         /// The reason and the remedy.
         explanation: String,
     },
-    /// Of the journal: `later` lines wait for it.
+    /// A record of the journal is missing.
     LineMissing {
         /// Number of later records.
         later: u64,
@@ -109,12 +109,12 @@ pub enum Obstacle {
     },
 }
 
-/// What helps against an obstacle.
+/// Advice against an obstacle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// A key of the dashboard, and what it does.
+    /// A key of the dashboard, and its action.
     Key(&'static str),
-    /// A command, and what it does.
+    /// A command, and its action.
     Command(&'static str),
 }
 
@@ -142,18 +142,18 @@ impl Obstacle {
         Self::all(facts).next()
     }
 
-    /// The cause alone. It has no time, count or key in it, so it changes only when the cause does.
+    /// The cause without times, counts and keys, so that the text changes only with the cause.
     #[must_use]
     pub fn cause(&self) -> String {
         let what = self.what();
         self.detail().map_or_else(|| what.clone(), |detail| format!("{what}: {detail}"))
     }
 
-    /// Whether a line about `before` has said this already.
+    /// Whether a line about `before` already covers this.
     #[must_use]
     pub fn is_like(&self, before: &Self) -> bool {
         match (self, before) {
-            // The next try, or the next step.
+            // Only the number of the try, or the step, differs.
             (Self::Connecting { .. }, Self::NoLink { .. })
             | (Self::WorkerStarting, Self::WorkerExited { .. })
             | (Self::ServerPreparing { .. }, Self::ServerPreparing { .. }) => true,
@@ -161,13 +161,13 @@ impl Obstacle {
         }
     }
 
-    /// Whether a key or an act of a scenario asked for it.
+    /// Whether a key or a step of a scenario requested it.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
         matches!(self, Self::ServerKilled | Self::WorkerKilled | Self::WorkerStopped | Self::WorkerStopping)
     }
 
-    /// Whether it is expected to pass by itself.
+    /// Whether it is expected to resolve without action.
     #[must_use]
     pub const fn passes(&self) -> bool {
         matches!(
@@ -184,7 +184,7 @@ impl Obstacle {
         )
     }
 
-    /// What is wrong, in a few words.
+    /// The problem in a few words.
     pub(super) fn what(&self) -> String {
         let text = match self {
             Self::Stale { what, .. } => return format!("{what} cannot be read"),
@@ -215,7 +215,7 @@ impl Obstacle {
         text.to_owned()
     }
 
-    /// Why, as the part that failed says it.
+    /// The reason, as reported by the failed part.
     pub(super) fn detail(&self) -> Option<&str> {
         match self {
             Self::Stale { cause, .. }
@@ -228,7 +228,7 @@ impl Obstacle {
         }
     }
 
-    /// What helps.
+    /// The advice.
     #[must_use]
     pub const fn advice(&self) -> Option<Advice> {
         Some(match self {
@@ -279,7 +279,7 @@ fn worker(facts: &Facts<'_>) -> Option<Obstacle> {
         Worker::Exited { cause, restart_at } => {
             Some(Obstacle::WorkerExited { cause: cause.clone(), restart_at: *restart_at })
         }
-        // Another one takes the orders.
+        // Another worker processes the orders.
         _ if facts.connections.other_worker().is_some() => None,
         Worker::Killed => Some(Obstacle::WorkerKilled),
         Worker::Stopped => Some(Obstacle::WorkerStopped),
@@ -306,7 +306,7 @@ fn missing(facts: &Facts<'_>) -> Option<Obstacle> {
     (later > 0).then_some(Obstacle::LineMissing { later })
 }
 
-/// A worker on its way up or down.
+/// A worker that is starting or stopping.
 fn changing(facts: &Facts<'_>) -> Option<Obstacle> {
     match facts.connections.worker() {
         Worker::Starting => Some(Obstacle::WorkerStarting),
@@ -315,7 +315,7 @@ fn changing(facts: &Facts<'_>) -> Option<Obstacle> {
     }
 }
 
-/// A worker that polls the task queue and is not the one of this program.
+/// A worker that polls the task queue and does not belong to this dashboard.
 fn other(facts: &Facts<'_>) -> Option<Obstacle> {
     let foreign = facts.connections.foreign_worker();
     let identity = foreign.or(facts.connections.other_worker()).map(str::to_owned);

@@ -1,20 +1,20 @@
-//! What is wrong right now, as the screen says it: the most important obstacle with its times, counts and keys. Derived.
+//! The most important obstacle as a sentence for the screen, with times, counts and keys.
 
 use crate::{
     app::{App, Obstacle},
     domain::UnixMillis,
 };
 
-/// Something that stands in the way, as one sentence.
+/// An obstacle as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// The sentence.
     pub text: String,
-    /// Nothing is wrong: it only takes its time.
+    /// Whether it is only a normal wait.
     pub passes: bool,
 }
 
-/// What stands most in the way.
+/// The most important obstacle.
 #[must_use]
 pub fn trouble(app: &App) -> Option<Trouble> {
     let obstacle = Obstacle::all(app.facts()).find(is_shown)?;
@@ -47,7 +47,7 @@ fn sentence(obstacle: &Obstacle, now: UnixMillis) -> String {
     text
 }
 
-/// The part of the sentence that changes with time: an age, a countdown, a progress, a number of attempts.
+/// The part of the sentence that changes with time: an age, a countdown, progress, or a number of attempts.
 fn figures(obstacle: &Obstacle, now: UnixMillis) -> Option<String> {
     match obstacle {
         Obstacle::Stale { since, .. } => Some(format!("the screen shows data that is {} old", age(*since, now))),

@@ -1,4 +1,4 @@
-//! One or two words for where an order stands and what became of it: what the table shows is what the filter finds.
+//! Short words for the stage and the result of an order, used by both the table and the filter.
 
 use crate::app::{OrderVerdict, Stage};
 
@@ -24,7 +24,7 @@ pub const fn stage_word(stage: Stage<'_>) -> &'static str {
     }
 }
 
-/// What became of an order; empty while it is open.
+/// The result of an order; empty while it is open.
 #[must_use]
 pub fn verdict_word(verdict: OrderVerdict) -> String {
     match verdict {

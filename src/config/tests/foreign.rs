@@ -122,7 +122,7 @@ fn quotes_that_docker_keeps_are_removed_with_a_notice() {
 }
 
 #[test]
-fn words_for_nothing_are_no_api_key_and_no_certificate() {
+fn words_for_nothing_are_not_an_api_key_or_a_certificate() {
     for word in ["none", "NULL", "<nil>", " undefined "] {
         let settings = Place::new().env("TEMPORAL_API_KEY", word).env("TEMPORAL_TLS_CERT", word).settings();
         assert!(settings.api_key.is_none() && matches!(settings.transport, Transport::Plaintext), "{word}");

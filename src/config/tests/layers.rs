@@ -100,7 +100,7 @@ fn two_names_with_different_values_in_one_layer_are_an_error() {
 }
 
 #[test]
-fn names_that_agree_after_normalisation_are_no_conflict() {
+fn names_that_agree_after_normalisation_are_not_a_conflict() {
     let same = ["localhost", "LOCALHOST:7233", "http://localhost:7233/", ":7233"];
     let pairs: Vec<_> = names::SERVER.into_iter().zip(same).collect();
     assert_eq!(Place::new().envs(&pairs).settings().address, Address::default());

@@ -110,7 +110,7 @@ fn a_value_that_is_not_utf8_is_an_error_for_our_names_only() {
 
     let not_utf8 = || OsString::from_vec(vec![b'a', 0xff]);
     let mut place = Place::new();
-    place.environment.push(("SOMEBODY_ELSES".into(), not_utf8()));
+    place.environment.push(("ANOTHER_PROGRAMS".into(), not_utf8()));
     place.environment.push((not_utf8(), not_utf8()));
     place.settings();
     place.environment.push(("TASKQUEUE".into(), not_utf8()));

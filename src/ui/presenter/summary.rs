@@ -1,4 +1,4 @@
-//! The end of a walkthrough: what each step came to, and what all of them add up to. Changes nothing.
+//! Draws the end of a walkthrough: the result of each step, and the totals.
 
 use ratatui::{
     buffer::Buffer,
@@ -13,10 +13,10 @@ use crate::{
     ui::{pane, theme, times},
 };
 
-/// From this width on all figures have room.
+/// Minimum width for all numbers.
 const WIDE: usize = 76;
 
-/// The head of each column of figures, its width, and whether it has its place on a narrow screen too.
+/// Heading and width of each column, and whether it is shown on a narrow screen.
 const COLUMNS: [(&str, usize, bool); 6] = [
     ("orders", 7, false),
     ("attempts", 9, true),
@@ -40,7 +40,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     pane::lines(buffer, area, lines);
 }
 
-/// Those that have room, each with its place.
+/// The columns that fit, with their positions.
 fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, bool))> {
     COLUMNS.into_iter().enumerate().filter(move |(_, (_, _, always))| *always || width >= WIDE)
 }

@@ -1,4 +1,4 @@
-//! A row of characters that is painted over, layer by layer, and becomes a line. What lies outside it is left out.
+//! A row of characters that is painted in layers and becomes a line. Characters outside it are ignored.
 
 use ratatui::{
     style::Style,
@@ -26,7 +26,7 @@ impl Canvas {
         (from..to).for_each(|column| self.put(column, character, style));
     }
 
-    /// `None`: in the style of what lies below.
+    /// `None` keeps the style below.
     pub fn text(&mut self, column: u16, text: &str, style: Option<Style>) {
         for (column, character) in (column..).zip(text.chars()) {
             if let Some(cell) = self.0.get_mut(usize::from(column)) {
@@ -35,7 +35,7 @@ impl Canvas {
         }
     }
 
-    /// Behind a name of so many columns.
+    /// The line after a name of this many columns.
     pub fn into_line(self, name: &str, name_columns: usize) -> Line<'static> {
         let mut spans = vec![Words::styled(column(name, name_columns), theme::FAINT)];
         let cells = self.0.chunk_by(|left, right| left.1 == right.1);

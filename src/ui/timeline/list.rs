@@ -1,4 +1,4 @@
-//! The list: a row for every attempt and every wait, the latest last. It alone tells which attempt did what.
+//! Draws the list: a row for every attempt and every wait, the latest last.
 
 use ratatui::{
     style::Style,
@@ -21,16 +21,16 @@ use super::{
     picture::NAME,
 };
 
-/// A message shorter than this is not worth its columns.
+/// Minimum columns of a message.
 const LEAST_MESSAGE: usize = 12;
 
-/// For how many milliseconds an attempt must run before that is worth saying.
+/// Minimum duration in milliseconds that is shown for a running attempt.
 const LEAST_RUNNING: u64 = 100;
 
-/// A queue of so many milliseconds is worth a row.
+/// Minimum time in the queue, in milliseconds, that is shown as a row.
 const LEAST_QUEUE: u64 = 1_000;
 
-/// In so few rows the attempts matter more than the waits between them, which the lanes show too.
+/// Maximum rows of a list without waits; the picture shows the waits too.
 const LITTLE_ROOM: usize = 5;
 
 /// The rows that fit into `room`, moved back by `scroll` rows from the end.
@@ -48,7 +48,7 @@ pub fn visible(app: &App, order: &Execution, width: usize, room: usize, scroll: 
     shown
 }
 
-/// Puts words at the right edge of a line, over what it holds there.
+/// Puts a text at the right edge of a line, over its content.
 fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
     let room = width.saturating_sub(words.chars().count());
     let mut used = 0;
@@ -63,12 +63,12 @@ fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
     *line = Line::from(spans);
 }
 
-/// How many rows there are for a room of so many.
+/// Number of rows of the list in `room` rows.
 pub fn total(app: &App, order: &Execution, width: usize, room: usize) -> usize {
     rows(app, order, width, room).len()
 }
 
-/// All rows; without those between attempts where there is little room and that makes the whole list fit.
+/// All rows. If space is short and the list then fits, the rows between attempts are omitted.
 fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
     let all = lines(app, order, width, |_| true);
     if all.len() <= room || room > LITTLE_ROOM {
@@ -99,13 +99,13 @@ fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&SegmentKin
     lines
 }
 
-/// The attempt's name, and of how many at most.
+/// The attempt's name and the maximum number of attempts.
 fn name(number: u32, round: u32, maximum: Option<u32>) -> String {
     let limit = maximum.map_or_else(String::new, |maximum| format!(" of {maximum}"));
     format!("{}{limit}", AttemptId::new(round, number))
 }
 
-/// The columns that the longest name of a strip takes.
+/// Columns of the longest name.
 fn names_width(maximum: Option<u32>, segments: &[Segment<'_>]) -> usize {
     let names = segments.iter().filter_map(|segment| match segment.kind {
         SegmentKind::Attempt { seen, .. } => Some(name(seen.number, seen.round, maximum)),
@@ -115,7 +115,7 @@ fn names_width(maximum: Option<u32>, segments: &[Segment<'_>]) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0).max("#1".len())
 }
 
-/// A number that is not higher than the latest one begins a round.
+/// A number that is not higher than the previous one starts a round.
 fn round_of_next(segments: &[Segment<'_>], next: &NextAttempt) -> u32 {
     let latest = segments.iter().rev().find_map(|segment| match segment.kind {
         SegmentKind::Attempt { seen, .. } => Some(seen),
@@ -124,7 +124,7 @@ fn round_of_next(segments: &[Segment<'_>], next: &NextAttempt) -> u32 {
     latest.map_or(1, |latest| latest.round + u32::from(latest.number >= next.number))
 }
 
-/// A line that grows by whole words: half a number would be another number.
+/// A line that grows by whole words, because a truncated number would be wrong.
 struct Row {
     line: Line<'static>,
     used: usize,
@@ -142,7 +142,7 @@ impl Row {
         self
     }
 
-    /// Two columns on, where it fits in `width`.
+    /// Adds a text after two columns, if it fits in `width`.
     fn add(self, text: Option<String>, style: Style, width: usize) -> Self {
         match text {
             Some(text) if self.used + 2 + text.chars().count() <= width => self.say(&format!("  {text}"), style),
@@ -212,7 +212,7 @@ impl List<'_> {
         row.add(message.map(|message| truncate(&message, room)), theme::FAINT, width).line
     }
 
-    /// What it came to. An attempt that rests on another one names it.
+    /// The result of an attempt. A replayed one names the attempt that it repeats.
     fn words(&self, seen: &AttemptView<'_>, word: &str) -> String {
         if let Some(times) = seen.facts.and_then(AttemptFacts::repeated) {
             return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
@@ -223,7 +223,7 @@ impl List<'_> {
         }
     }
 
-    /// The attempt that made the effect for the first, second, .. time.
+    /// The attempt that applied the effect for the first, second, .. time.
     fn which_applied(&self, times: u32) -> String {
         let mut attempts = self.order.attempts(self.activity);
         let is_it = |seen: &AttemptView<'_>| {
@@ -237,7 +237,7 @@ impl List<'_> {
         }
     }
 
-    /// How long it took, or how long Temporal goes on waiting for it.
+    /// Its duration, or the remaining time until Temporal's timeout.
     fn time(
         &self,
         segment: &Segment<'_>,
@@ -270,7 +270,7 @@ impl List<'_> {
         seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
     }
 
-    /// That Temporal gave the attempt up at its timeout, which explains the wait for the next one.
+    /// Shows that Temporal timed the attempt out, which explains the wait for the next one.
     fn timeout(&self, segment: &Segment<'_>) -> Option<String> {
         let limit = self.app.options().retry.start_to_close;
         (segment.millis() >= limit).then(|| format!("timeout after {}", times::exact(segment.millis())))
@@ -319,7 +319,7 @@ fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
     }
 }
 
-/// The planned fault that struck, where its point is not said already.
+/// The injected fault, if its point is not shown already.
 fn planned(seen: &AttemptView<'_>) -> Option<String> {
     let facts = seen.facts?;
     let point = |point: Point| match point {

@@ -1,4 +1,4 @@
-//! The picture: a row per activity with its attempts, waits and crash window at their columns, and the axis below.
+//! Draws the picture: a row per activity with its attempts, waits and crash window, and the axis below.
 
 use ratatui::text::Line;
 
@@ -13,10 +13,10 @@ use super::{
     canvas::Canvas,
 };
 
-/// The columns of an activity's name.
+/// Columns of an activity's name.
 pub const NAME: u16 = 9;
 
-/// What marks a place where time is compressed.
+/// Mark of compressed time.
 const BREAK: &str = "//";
 
 /// Which activities get a row.
@@ -27,7 +27,7 @@ pub enum Lanes {
     Both,
 }
 
-/// The activities' rows, and the axis where asked for.
+/// The rows of the activities, and the axis if requested.
 pub fn lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
     let columns = width.saturating_sub(NAME);
     let shown = timeline(order, &app.options().retry, app.shown_now(), columns);
@@ -90,7 +90,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
     canvas.into_line(picture.activity.short_name(), usize::from(NAME))
 }
 
-/// Temporal gets no answer from it. What struck it shows at its begin; the end of any other attempt shows at its end.
+/// An attempt without a result for Temporal shows its fault at its beginning; other attempts show their end.
 const fn is_silent(seen: &AttemptView<'_>, late: Option<u64>) -> bool {
     late.is_some()
         || matches!(
@@ -99,7 +99,7 @@ const fn is_silent(seen: &AttemptView<'_>, late: Option<u64>) -> bool {
         )
 }
 
-/// What is drawn where there is neither a glyph nor a word: faint where it is only expected.
+/// The line between glyphs and words; faint if it is only expected.
 fn line(canvas: &mut Canvas, span: &Span<'_>) {
     let (bar, style) = match span.segment.kind {
         SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => ('╌', mark_of(&seen, late).style),
@@ -114,7 +114,7 @@ fn line(canvas: &mut Canvas, span: &Span<'_>) {
     canvas.fill(span.passed, span.to, '╌', theme::FAINT);
 }
 
-/// An attempt that ended too late shows here what Temporal saw of it.
+/// The timeout that Temporal saw of an attempt that ended too late.
 fn mark_of(seen: &AttemptView<'_>, late: Option<u64>) -> glyphs::Mark {
     if late.is_some() { glyphs::TIMED_OUT } else { glyphs::of_attempt(seen) }
 }
@@ -123,8 +123,8 @@ const fn is_attempt(span: &Span<'_>) -> bool {
     matches!(span.segment.kind, SegmentKind::Attempt { .. } | SegmentKind::Next(_))
 }
 
-/// Where an attempt that ended too late shows what it did, and how. It may not hide another attempt: it moves aside, at
-/// worst onto its own begin.
+/// Position and glyph of the real end of an attempt that ended too late. It moves aside rather than hide another attempt, at
+/// worst onto its own beginning.
 fn late(picture: &Picture<'_>, column: u16, seen: &AttemptView<'_>) -> (u16, glyphs::Mark) {
     let end = picture.spans.last().map_or(column, |span| span.to);
     let is_taken = |column: u16| picture.spans.iter().any(|span| is_attempt(span) && glyph_column(span) == column);
@@ -136,7 +136,7 @@ fn late(picture: &Picture<'_>, column: u16, seen: &AttemptView<'_>) -> (u16, gly
     (beside.or_else(|| Some(own?.from)).unwrap_or(column), glyphs::of_attempt(seen))
 }
 
-/// The columns of a span that hold no glyph.
+/// The columns of a span without a glyph.
 fn free(span: &Span<'_>) -> (u16, u16) {
     match span.segment.kind {
         SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => (span.from.saturating_add(1), span.to),
@@ -163,7 +163,7 @@ fn glyph(canvas: &mut Canvas, span: &Span<'_>) {
     canvas.put(glyph_column(span), mark.glyph, mark.style);
 }
 
-/// The crash window over the lines: loud while it is open.
+/// Draws the crash window over the lines, highlighted while it is open.
 fn exposed(canvas: &mut Canvas, picture: &Picture<'_>, window: Window) {
     for span in &picture.spans {
         let (from, to) = free(span);
@@ -175,7 +175,7 @@ fn exposed(canvas: &mut Canvas, picture: &Picture<'_>, window: Window) {
     }
 }
 
-/// The span that has the most room for words about the window.
+/// The span with the most room for the text about the window.
 fn widest_within(picture: &Picture<'_>, window: Window) -> Option<usize> {
     let within = |span: &Span<'_>| {
         let (from, to) = free(span);
@@ -186,7 +186,7 @@ fn widest_within(picture: &Picture<'_>, window: Window) -> Option<usize> {
     widths.max_by_key(|(_, width)| *width).filter(|(_, width)| *width > 0).map(|(index, _)| index)
 }
 
-/// The words in a span: how long it took in its middle, or the countdown at its end.
+/// The text in a span: its duration in the middle, or the countdown at the end.
 fn label(
     canvas: &mut Canvas,
     app: &App,
@@ -215,7 +215,7 @@ fn label(
         let words = [" written, not acknowledged ", " not acknowledged "].map(str::to_owned);
         middle = both.into_iter().chain(words).chain(middle).collect();
     }
-    // Something of the window itself must show on both sides of the words about it.
+    // Part of the window must stay visible on both sides of its text.
     let room = to.saturating_sub(from).saturating_sub(if tells_window { 2 } else { 0 });
     if let Some(text) = middle.iter().find(|text| fits(text, room)) {
         let column = from.saturating_add(to.saturating_sub(from).saturating_sub(columns_of(text)) / 2);
@@ -227,7 +227,7 @@ fn columns_of(text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
 }
 
-/// What could be said of a span, the longest first; and whether that belongs to its end.
+/// Possible texts for a span, the longest first, and whether they belong to its end.
 fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
     let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.appearance().still);
     let passed = app.shown_now().min(span.segment.to).0.saturating_sub(span.segment.from.0);

@@ -29,7 +29,7 @@ fn panel(app: &App, width: u16, height: u16, scroll: usize) -> Buffer {
     buffer
 }
 
-/// The rows without those of the sentence, the wording of which has tests of its own.
+/// The rows without the sentence, which has tests of its own.
 fn assert_reads(scene: &Scene, (width, height): (u16, u16), expected: &str) {
     let shown = text(&panel(&scene.app, width, height, 0));
     let sentence = if width < 100 { 1..3 } else { 1..4 };
@@ -279,7 +279,7 @@ fn an_attempt_that_runs_tells_for_how_long_and_why() {
 }
 
 #[test]
-fn after_a_reset_the_numbers_begin_anew_and_that_shows() {
+fn after_a_reset_the_numbers_begin_again_and_that_shows() {
     let shown = panel(&reset().app, 120, 14, 0);
     find(&shown, "backoff 2.02 s, then reset");
     find(&shown, "update   #1' ✗ failed before commit");
