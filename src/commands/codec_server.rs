@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
     print::line(&format!(
-        "codec server at http://{address}; encrypts with key '{}'; allows Web UIs at {}",
+        "codec server at http://{address}, encrypts with key '{}', allows Web UIs at {}",
         codec.ring().active(),
         origins.join(", ")
     ));

@@ -68,7 +68,7 @@ fn without_a_command_and_a_terminal_the_demo_runs_and_says_why() {
     let output = program(state.path()).args(["--address", address()]).output().unwrap();
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{out}{problem}");
-    assert!(problem.contains("no terminal") && out.contains("verdict right"), "{out}{problem}");
+    assert!(problem.contains("not a terminal") && out.contains("verdict right"), "{out}{problem}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn wrong_usage_and_settings_exit_2_with_a_message() {
     let state = tempfile::tempdir().unwrap();
     for (arguments, variable, expected) in [
         (vec!["start", "A", "--faults", "before-commit=oops"], None, "character 15"),
-        (vec!["start", "A", "--guard", "none"], None, "give ledger, last-order or off"),
+        (vec!["start", "A", "--guard", "none"], None, "use ledger, last-order or off"),
         (vec!["start", "A\u{202e}B"], None, "not printable ASCII"),
         (vec!["start", "A", "123456", "-5"], None, "'-5' for '[QUANTITY]': expected a whole number from 1"),
         (vec!["start", "A", "P", "1", "--workflow-id", "\u{202e}\u{1b}[2J\n"], None, "'\\u{202e}"),

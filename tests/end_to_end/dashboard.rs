@@ -39,7 +39,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     screen.press("s");
     let text = screen.wait_for("each effect applied once");
     let has = |words: &str| text.contains(words);
-    assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order A12"), "{text}");
+    assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order: A12"), "{text}");
     // The screen shows the journal before the document is in place. After an acknowledgement both are.
     let text = screen.wait_for("completed");
     assert!(text.contains("✓ applied once"), "{text}");

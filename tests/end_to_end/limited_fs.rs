@@ -88,7 +88,7 @@ fn keys_are_added_on_limited_file_systems() {
             let added = program(home.path()).args(["keys", "add", name]).envs(environment).output().unwrap();
             let (_, problem) = text(&added);
             assert!(added.status.success(), "{feature}: {problem}");
-            assert_eq!(problem.contains("cannot sync a folder"), feature == "folder-sync", "{feature}: {problem}");
+            assert_eq!(problem.contains("cannot sync that folder"), feature == "folder-sync", "{feature}: {problem}");
         }
         let (listed, _) = text(&program(home.path()).arg("keys").output().unwrap());
         assert!(listed.contains("one ") && listed.contains("two "), "{feature}: {listed}");

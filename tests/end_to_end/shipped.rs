@@ -150,7 +150,7 @@ fn a_recording_becomes_a_cast_and_a_missing_screen_is_refused() {
         (vec!["walkthrough", "--svg", "-", "--cast", "-"], "cannot be written to the same file"),
         (vec!["walkthrough", "--svg", "x.svg", "--size", "10x10"], "the smallest screen is 60x16"),
         (vec!["-", "--svg", "x.svg"], "standard input"),
-        (vec!["walkthrough", "--svg", "x.svg", "--size", "0x5"], "as in 80x24"),
+        (vec!["walkthrough", "--svg", "x.svg", "--size", "0x5"], "e.g. 80x24"),
     ] {
         let output = export(&arguments);
         let problem = String::from_utf8_lossy(&output.stderr).into_owned();

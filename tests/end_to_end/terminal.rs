@@ -490,7 +490,7 @@ fn text_from_other_programs_cannot_control_the_terminal() {
         ("R", "╭ reset ", "n"),
         ("L", "╭ log: ", "\u{1b}"),
         ("S", "╭ statistics ", "\u{1b}"),
-        ("t", " as temporal commands ", "\u{1b}"),
+        ("t", " temporal CLI commands for ", "\u{1b}"),
     ];
     for (key, shown, back) in overlays {
         screen.press(key);

@@ -68,7 +68,7 @@ fn encrypted_start(sandbox: &Sandbox, worker_settings: &[(&str, &str)]) -> (Outp
     let output = encrypting("start").args(["A", "123456", "1", "--faults", "none", "--json"]).output().unwrap();
     let (said, problem) = text(&encrypting("doctor").output().unwrap());
     let remedy = format!(
-        "fix: ENCRYPT_PAYLOAD=true DATACONVERTER_ENCRYPTION_KEY_ID=stagekey IDEMPOTENCE_ENCRYPTION_KEY_FILE={} \
+        "fix: ENCRYPT_PAYLOAD=true DATACONVERTER_ENCRYPTION_KEY_ID=testkey IDEMPOTENCE_ENCRYPTION_KEY_FILE={} \
          idempotence worker",
         keys.path().join("idempotence/encryption-keys.toml").display()
     );
@@ -121,7 +121,7 @@ fn a_worker_with_a_hanging_server_logs_it_and_ends_on_sigterm() {
     let mut server = Running::new(on_port("server").arg("--with-parent"));
     line_with(&mut server.lines, "Temporal at ");
     let mut worker = Running::new(on_port("worker").arg("--database").arg(&sandbox.database));
-    line_with(&mut worker.lines, "polls");
+    line_with(&mut worker.lines, "is polling");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();
     line_with(&mut worker.reasons, "the worker keeps trying");
