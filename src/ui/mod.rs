@@ -2,7 +2,7 @@
 //!
 //! ~~~text
 //! ┌ header     server, link, worker │ data age;  guard, faults, namespace, queue ┐ 2 rows
-//! ├ stock      in blocks │ verdict, expected, retries │ the document             ┤ 6 rows, 12 if there is room   
+//! ├ stock      in blocks │ verdict, expected, retries │ the document             ┤ 6 rows, 12 if there is room
 //! ├ orders     newest first: attempts as glyphs, the stage, the verdict          ┤ the rest
 //! ├ timeline   the selected order: a lane per activity, attempts │ effects       ┤ a little more than half of the rest
 //! ├ line       a notice, a problem, or the legend                                ┤ 1 row
