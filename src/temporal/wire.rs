@@ -16,7 +16,7 @@ use crate::{
     store::Outcome,
 };
 
-/// The workflow's input. [`received`](super::received) reads it and drops unknown fields, such as the fork's `PaymentInfo`, which
+/// The workflow's input. `received` reads it and drops unknown fields, such as the fork's `PaymentInfo`, which
 /// are therefore never stored or logged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderInput {

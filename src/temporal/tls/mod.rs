@@ -112,7 +112,7 @@ impl Tls {
         Ok((options, judge))
     }
 
-    /// Certificates of the settings that expire within [`EXPIRY_WARNING_DAYS`].
+    /// Certificates of the settings that expire within `EXPIRY_WARNING_DAYS`.
     ///
     /// # Errors
     /// [`CertificateError`] if a certificate cannot be read. An expired one is not an error here.
