@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_table_names_every_key() {
+    fn the_tables_name_every_key() {
         let table = markdown();
         assert!(KEYMAP.iter().all(|binding| table.contains(&format!("`{}`", binding.shown))));
     }

@@ -28,12 +28,12 @@
 //! | question | files below `src` |
 //! | --- | --- |
 //! | How does a key start a workflow in Temporal? | `keymap.rs` maps the key to an `Intent`, `app/update/actions.rs` and `app/update/ordering.rs` to a `Command`; `runtime/executor.rs` executes it with `temporal/starter.rs` |
-//! | How does a journal line become a row on the screen? | `store/record.rs` decodes it, `runtime/follow.rs` sends it, `app/orders/ingest.rs` applies it, `ui/orders.rs` draws it |
-//! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the events that `app/orders/activity_attempts.rs` collects per activity |
-//! | Where is a verdict computed? | of the stock: `store/audit.rs`; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
+//! | How does a journal line become a row on the screen? | `store/reader.rs` reads it and `store/record.rs` decodes it; `runtime/follow.rs` sends it to `app/update/messages.rs`, `app/orders/ingest.rs` applies it, `ui/orders.rs` draws it |
+//! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the facts that `app/orders/activity_attempts.rs` collects per activity |
+//! | Where is a verdict computed? | of the stock: `store/audit.rs`, and on the screen `app/derive/journal_view.rs`; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
 //! | Where is an effect applied, repeated or rejected? | `domain/inventory.rs` decides, `store/engine.rs` commits |
-//! | Where do I add a key? | `keymap.rs`, an `Intent` in `app/intent.rs`, and its action in `app/update/actions.rs` |
-//! | Where do I add a setting? | `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its flag in `cli/settings.rs` |
+//! | Where do I add a key? | `keymap.rs` (also `repetition`, if it changes something outside), an `Intent` in `app/intent.rs`, its action in `app/update/actions.rs`, and `docs/keys.md` |
+//! | Where do I add a setting? | `config/mod.rs`, `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its flag in `cli/settings.rs`; `docs/settings.md` and `.env-dist` |
 //! | Where do I add an error? | the error enum of the operation: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `commands/failure.rs` |
 //!
 //! # Glossary

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::config::Flags;
 
-/// Flags that override settings. Each setting also has a name in the environment and in `.env`, and a key in the
-/// settings file.
+/// Flags that override settings. Most settings also have a name in the environment and in `.env`, and a key in the settings
+/// file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
@@ -51,9 +51,9 @@ pub struct SettingsArgs {
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
     /// JSON database [DATABASE; default:
-    /// database/inventory.json in this project's checkout or
-    /// if it exists, otherwise inventory.json in the user's
-    /// state folder]
+    /// database/inventory.json in this project's checkout, or
+    /// where it already exists; otherwise inventory.json in
+    /// the user's state folder]
     #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     database: Option<PathBuf>,
     /// `temporal` program that runs the embedded server [TEMPORAL_CLI]

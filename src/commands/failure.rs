@@ -27,7 +27,7 @@ pub enum Failure {
     /// The database refused an operation.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Neither a server nor a worker could be prepared.
+    /// There is no server.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// The connection failed.
@@ -133,7 +133,7 @@ impl Failure {
         move |source| Self::Io { what, source }
     }
 
-    /// 2 for wrong usage, settings and input files, 128 plus the number of a signal, else 1.
+    /// 2 for wrong usage, settings and named files, 128 plus the number of a signal, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

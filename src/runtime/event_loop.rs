@@ -50,7 +50,7 @@ pub enum LoopError {
 /// What ended the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The core executed the quit command.
+    /// The executor got the quit command.
     Quit,
     /// The core requested a walkthrough, and resumes after it.
     Walkthrough,

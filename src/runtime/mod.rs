@@ -3,7 +3,6 @@
 //!
 //! | file | role |
 //! | --- | --- |
-//! | `core` | the trait that the loops run: an application that is live, recorded or replayed |
 //! | `session` | takes the terminal, runs the event loop, restores the terminal |
 //! | `event_loop` | select, update, execute, draw |
 //! | `headless` | the event loop without a terminal |
