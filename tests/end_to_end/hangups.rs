@@ -1,7 +1,6 @@
 //! SIGHUP ends each command as SIGTERM does. A command that starts with SIGHUP ignored, as under nohup, keeps running.
 
 use std::{
-    io::{BufRead, BufReader},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, Stdio},
 };
@@ -11,6 +10,7 @@ use rustix::process::Signal;
 
 use crate::{
     presence::hangups_are_ignored,
+    reasons::Lines,
     sandbox::{Sandbox, address, free_port, offline, program, skipped},
     screen::{Screen, dashboard, send},
     terminal::silent_listener,
@@ -20,15 +20,15 @@ use crate::{
 type NewCommand<'a> = &'a dyn Fn() -> Command;
 
 /// Runs a command until it prints a line that contains `ready`. Ignores SIGHUP if `nohup` is true.
-fn started(command: &Command, nohup: bool, ready: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+fn started(command: &Command, nohup: bool, ready: &str) -> (Child, Lines) {
     let script = if nohup { r#"trap "" HUP; exec "$@""# } else { r#"exec "$@""# };
     let mut shell = Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
     shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = shell.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains(ready)), "{ready} is missing");
+    let lines = Lines::of(child.stdout.take().unwrap());
+    lines.with(ready);
     (child, lines)
 }
 
@@ -36,7 +36,7 @@ fn started(command: &Command, nohup: bool, ready: &str) -> (Child, impl Iterator
 fn ended_by(command: &Command, ready: &str, signal: Signal) -> i32 {
     let (mut child, lines) = started(command, false, ready);
     send(signal, child.id());
-    lines.for_each(drop);
+    lines.rest().for_each(drop);
     let status = child.wait().unwrap();
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
 }
@@ -84,7 +84,7 @@ fn a_hangup_ends_servers_and_scenarios_as_sigterm_does_unless_ignored() {
         if codes == [0, 0] {
             send(Signal::TERM, child.id());
         }
-        lines.for_each(drop);
+        lines.rest().for_each(drop);
         let own_end = i32::from(ready == "workflow ");
         assert_eq!(child.wait().unwrap().code(), Some(own_end), "{ready}: the signal must not end it");
     }

@@ -11,7 +11,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::{
-    reasons::{Running, line_with},
+    reasons::Running,
     sandbox::{EVENT_TIMEOUT, Sandbox, free_port, offline, program, text},
     screen::send,
     servers::server_on,
@@ -119,14 +119,14 @@ fn a_worker_with_a_hanging_server_logs_it_and_ends_on_sigterm() {
         command
     };
     let mut server = Running::new(on_port("server").arg("--with-parent"));
-    line_with(&mut server.lines, "Temporal at ");
+    server.lines.with("Temporal at ");
     let mut worker = Running::new(on_port("worker").arg("--database").arg(&sandbox.database));
-    line_with(&mut worker.lines, "is polling");
+    worker.lines.with("is polling");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();
-    line_with(&mut worker.reasons, "the worker keeps trying");
+    worker.reasons.with("the worker keeps trying");
     kill_process(pid, Signal::CONT).unwrap();
-    line_with(&mut worker.reasons, "the server answers again");
+    worker.reasons.with("the server answers again");
     kill_process(pid, Signal::STOP).unwrap();
     let since = Instant::now();
     send(Signal::TERM, worker.child.id());
