@@ -3,7 +3,7 @@
 //!
 //! # Modules
 //!
-//! A module uses only modules above it in this table; `tests/project/architecture.rs` has the exact list.
+//! A module uses only modules above it, or in the same row; `tests/project/architecture.rs` has the exact list.
 //!
 //! | module | role |
 //! | --- | --- |
@@ -27,14 +27,14 @@
 //!
 //! | question | files below `src` |
 //! | --- | --- |
-//! | How does a key start a workflow in Temporal? | `keymap.rs` maps the key to an `Intent`, `app/update/actions.rs` and `app/update/ordering.rs` to a `Command`; `runtime/executor.rs` executes it with `temporal/starter.rs` |
+//! | How does a key start a workflow in Temporal? | `runtime/event_loop/incoming.rs` receives the key, `keymap.rs` maps it to an `Intent`, `app/update/actions.rs` and `app/update/ordering.rs` map that to a `Command`; `runtime/executor.rs` executes it with `temporal/starter.rs` |
 //! | How does a journal line become a row on the screen? | `store/reader.rs` reads it and `store/record.rs` decodes it; `runtime/follow.rs` sends it to `app/update/messages.rs`, `app/orders/ingest.rs` applies it, `ui/orders.rs` draws it |
 //! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the facts that `app/orders/activity_attempts.rs` collects per activity |
-//! | Where is a verdict computed? | of the stock: `store/audit.rs`, and on the screen `app/derive/journal_view.rs`; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
+//! | Where is a verdict computed? | of the stock: `store/audit.rs` for commands; on the screen `app/derive/journal_view.rs`, and `App::stock_verdict` in `app/mod.rs` while orders are open; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
 //! | Where is an effect applied, repeated or rejected? | `domain/inventory.rs` decides, `store/engine.rs` commits |
 //! | Where do I add a key? | `keymap.rs` (also `repetition`, if it changes something outside), an `Intent` in `app/intent.rs`, its action in `app/update/actions.rs`, and `docs/keys.md` |
-//! | Where do I add a setting? | `config/mod.rs`, `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its flag in `cli/settings.rs`; `docs/settings.md` and `.env-dist` |
-//! | Where do I add an error? | the error enum of the operation: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `commands/failure.rs` |
+//! | Where do I add a setting? | `config/mod.rs`, `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its parser in `config/values.rs`, the commands that need it in `config/needs.rs`, its flag in `cli/settings.rs`; `docs/settings.md`, `.env-dist` and `assets/settings.toml.example` |
+//! | Where do I add an error? | the error enum of the operation: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `temporal/starter.rs`, `server/failure.rs`, `encryption/ring.rs`, `recording/format.rs`. `commands/failure.rs` maps each to an exit code |
 //!
 //! # Glossary
 //!
@@ -47,7 +47,10 @@
 //! - **Attempt**: one execution of an activity by a worker. Temporal starts another if it does not learn the result.
 //! - **Crash window**: the time between an effect's commit and its acknowledgement by Temporal.
 //! - **Definite failure**: the effect was certainly not applied. **Indefinite failure**: the outcome is unknown.
-//! - **Verdict**: whether the stock equals the initial stock plus each effect counted once.
+//! - **Verdict**: on the stock, whether it equals the initial stock plus each effect counted once; on an order, what its
+//!   effect on the stock was.
+//! - **Original**: the Go demo that this program reimplements. **Fork**: the later Go demo whose orders have a
+//!   `PaymentInfo` and the workflow ids `ordermanagement-wkfl-<OrderID>`.
 //! - **Keeper**: a task that keeps a connection, a worker or a server running and reports its state.
 
 pub mod app;
