@@ -1,4 +1,5 @@
-//! The two activities: a fault, a commit in the store, a fault, a record in the journal. The store makes all decisions.
+//! The two activities: a fault before the commit, the commit in the store, a fault after it, and a record in the
+//! journal. The store makes all decisions.
 
 use std::{
     sync::Arc,
@@ -24,13 +25,13 @@ use crate::{
     store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
 };
 
-/// How long a hanging attempt sleeps beyond its deadline, so that the next attempt runs when it resumes.
+/// How long a hanging attempt sleeps beyond its deadline, so that the next attempt is already running when it resumes.
 const HANG_BEYOND: Duration = Duration::from_millis(1500);
 
 /// Message of an injected error, as in the original demo.
 const RANDOM_ERROR: &str = "RANDOM ERROR";
 
-/// The store, and the settings for orders without a `Demo` field.
+/// State of the activities: the store, and the settings for orders without a `Demo` field.
 pub struct InventoryActivities {
     pub(super) store: Arc<dyn Store>,
     pub(super) faults: FaultPlan,
@@ -42,6 +43,7 @@ pub struct InventoryActivities {
 
 #[activities]
 impl InventoryActivities {
+    /// Changes the stock by an order's quantity. Its type and argument are those of the original.
     #[activity(name = "UpdateInventoryActivity")]
     pub async fn update_inventory(
         self: Arc<Self>,
@@ -65,6 +67,7 @@ impl InventoryActivities {
         execution.run(Effect::Order(Order { id, product, quantity: order.quantity })).await
     }
 
+    /// Orders from the supplier if the stock is low. Its type and first two arguments are those of the original.
     #[activity(name = "SupplierOrderActivity")]
     pub async fn supplier_order(
         self: Arc<Self>,
@@ -93,7 +96,7 @@ impl InventoryActivities {
         execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
     }
 
-    /// Records an input that the workflow found to be an invalid order.
+    /// Records in the journal that the workflow rejected its input as an invalid order.
     #[activity(name = "RecordInvalidOrderActivity")]
     pub async fn record_invalid_order(
         self: Arc<Self>,
@@ -112,15 +115,15 @@ impl InventoryActivities {
     }
 }
 
-/// The order of the original's two arguments, which do not name it: taken from the workflow id, or from the activity id without
-/// a workflow.
+/// Derives an order's id from the workflow id, or from the activity id if there is no workflow. The original's two
+/// arguments do not contain the order's id.
 fn order_of_caller(ctx: &ActivityContext) -> String {
     let info = ctx.info();
     info.workflow_id.as_deref().map_or_else(|| info.activity_id.clone(), order_of_workflow)
 }
 
-/// `order-<OrderID>` is ours, and `ordermanagement-wkfl-<OrderID>` the fork's. Any other id stands for itself; it is as
-/// stable as an order's.
+/// Removes the prefix of a workflow id: ours is `order-<OrderID>`, the fork's `ordermanagement-wkfl-<OrderID>`. Any
+/// other workflow id is used as the order's id, since it is equally stable.
 fn order_of_workflow(workflow: &str) -> String {
     let order = WorkflowId::order_in(workflow).or_else(|| workflow.strip_prefix("ordermanagement-wkfl-"));
     order.unwrap_or(workflow).to_owned()
@@ -244,7 +247,7 @@ impl Execution {
             },
         };
         if let Err(error) = self.note(phase).await {
-            // The effect does not depend on this line, and Temporal has the end of the attempt too.
+            // The effect does not depend on this record, and Temporal learns the end of the attempt anyway.
             tracing::warn!(%error, "could not record the end of an attempt in the journal");
         }
         match result {
@@ -297,7 +300,7 @@ impl Execution {
             return Err(Stopped::Injected(point));
         }
         if let Err(error) = self.note(Phase::Fault { point, action }).await {
-            // Not returned: after the commit, the type of this error would mean that nothing was written.
+            // Log this error only: returned after the commit, its type would mean that nothing was written.
             tracing::warn!(%error, "could not record a planned fault in the journal");
         }
         match action {
@@ -320,7 +323,7 @@ fn made_here(committed: &Committed) -> bool {
     committed.outcome == Outcome::Applied || committed.same_run
 }
 
-/// `None` for what is tried again.
+/// The outcome of the order; `None` if Temporal retries the attempt.
 fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
     match result {
         Ok(committed) if made_here(committed) => Some(OrderOutcome::Applied),
@@ -332,7 +335,8 @@ fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
     }
 }
 
-/// An application failure with a stable type. The SDK's own conversion of an error would make it retryable and without a type.
+/// Builds an application failure with a stable type. The SDK's own conversion would make the failure retryable and
+/// leave its type empty.
 fn failure(message: &dyn std::fmt::Display, type_name: &str, retryable: bool) -> ActivityError {
     ApplicationFailure::builder(message.to_string())
         .type_name(type_name.to_owned())
@@ -346,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workflow_id_has_its_order() {
+    fn the_order_is_derived_from_the_workflow_id() {
         for (workflow, order) in
             [("order-A12", "A12"), ("ordermanagement-wkfl-11235", "11235"), ("5f3c-uuid", "5f3c-uuid")]
         {

@@ -1,4 +1,4 @@
-//! Counts the attempts of one SDK worker, so that another can take over in time.
+//! Counts the attempts of one SDK worker, so that the worker can be replaced in time.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,8 +7,8 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-/// If attempts are always running, the next worker takes over after this many times the limit, which is 14 MB. Orders with a
-/// running workflow task then wait for its timeout of 10 s.
+/// A worker that is never idle is replaced after this many times the limit; its tokens then take 14 MB. Orders with a
+/// running workflow task wait for the timeout of that task, which is 10 s.
 const MAX_LIMIT_FACTOR: u64 = 10;
 
 /// A worker counts as idle if no attempt started for this time.

@@ -1,9 +1,9 @@
 //! Encrypts what Temporal stores: every payload as a whole, and the messages of failures.
 //!
-//! The form is that of Temporal's public encryption samples: the encrypted protobuf message is the data of a payload with the
-//! metadata `encoding: binary/encrypted` and `encryption-key-id`. Not encrypted are workflow ids, types, task queues, times, the
-//! types of failures, and the workflow's static summary. The SDK does not encode the summary, so [`starter`](super::starter)
-//! omits it.
+//! The form is that of Temporal's public encryption samples: the data of a payload is the encrypted protobuf message,
+//! and its metadata has `encoding: binary/encrypted` and `encryption-key-id`. Workflow ids, types, task queues, times,
+//! the types of failures and the workflow's static summary are not encrypted. The SDK does not encode the summary, so
+//! [`starter`](super::starter) omits it.
 
 use std::{io::Read as _, sync::Arc};
 
@@ -50,15 +50,15 @@ pub struct Codec {
     strict: bool,
 }
 
-/// Why a payload was not encrypted.
+/// Why a payload was not encrypted and therefore not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the payload was not sent: {0}")]
 pub struct EncodeError(#[from] SealError);
 
-/// Why a payload cannot be read. Contains nothing of the payload.
+/// Why a payload cannot be decrypted. The message contains no part of the payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It is plaintext, and the codec is strict.
+    /// The payload is plaintext, and the codec is strict.
     #[error(
         "the payload is not encrypted (its encoding is {encoding}), and this client is set to refuse plaintext; let the \
          sender encrypt, or allow plaintext"
@@ -67,13 +67,13 @@ pub enum DecodeError {
         /// The payload's encoding, quoted.
         encoding: String,
     },
-    /// It is encrypted, and has no key id.
+    /// The payload is encrypted but has no key id.
     #[error("the payload is encrypted but has no key id; its sender must set '{KEY_ID}'")]
     NoKeyId,
     /// The key is missing or wrong.
     #[error("the payload cannot be decrypted: {0}")]
     Shut(#[from] OpenError),
-    /// The key is right, and the decrypted data is not a payload.
+    /// The decrypted data is not a payload.
     #[error(
         "the payload was decrypted with the key '{id}', but is not a Temporal payload; its sender uses another form"
     )]
@@ -84,26 +84,27 @@ pub enum DecodeError {
 }
 
 impl Codec {
-    /// A codec with these keys. A `strict` codec refuses plaintext, so that only senders with a key are accepted. Any other codec
-    /// passes plaintext through, so that runs from before the encryption stay readable.
+    /// Creates a codec with these keys. A `strict` codec refuses plaintext, so that only senders with a key are
+    /// accepted. Any other codec passes plaintext through, so that runs from before the encryption stay readable.
     #[must_use]
     pub const fn new(ring: Arc<KeyRing>, strict: bool) -> Self {
         Self { ring, strict }
     }
 
-    /// The keys.
+    /// The keys with which this codec encrypts and decrypts.
     #[must_use]
     pub fn ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// The converter with which a client and its workers encrypt all payloads, and the message and the stack of every failure.
+    /// The SDK converter that encrypts all payloads of a client and its workers, and the message and stack trace of
+    /// every failure.
     #[must_use]
     pub fn data_converter(&self) -> DataConverter {
         DataConverter::new(PayloadConverter::default(), Failures(DefaultFailureConverter::new(true)), self.clone())
     }
 
-    /// Encrypts one payload with any content.
+    /// Encrypts one payload, whatever its content.
     pub(super) fn encode_one(&self, payload: &Payload) -> Result<Payload, EncodeError> {
         let sealed = self.ring.seal(&payload.encode_to_vec())?;
         let metadata = [
@@ -117,7 +118,7 @@ impl Codec {
     pub(super) fn decode_one(&self, payload: Payload) -> Result<Payload, DecodeError> {
         let encoding = payload.metadata.get(ENCODING).map(Vec::as_slice).unwrap_or_default();
         if encoding != ENCRYPTED {
-            // The SDK sends an empty payload for "none", such as the result of a run without a result.
+            // The SDK sends an empty payload for "none", for example for a run without a result.
             return if self.strict && payload != Payload::default() {
                 Err(DecodeError::Plaintext { encoding: quoted(&String::from_utf8_lossy(encoding)) })
             } else {
@@ -139,8 +140,8 @@ pub(super) fn encrypted_with(payload: &Payload) -> Option<String> {
     Some(String::from_utf8_lossy(id).into_owned())
 }
 
-/// Inflates a payload that the Go sample compressed, and returns any other one unchanged. `None`: it cannot be inflated, or is
-/// larger than [`MAX_INFLATED_BYTES`].
+/// Inflates a payload that the Go sample compressed, and returns any other payload unchanged. Returns `None` if the
+/// payload cannot be inflated or is larger than [`MAX_INFLATED_BYTES`].
 fn inflated(payload: Payload) -> Option<Payload> {
     if payload.metadata.get(ENCODING).map(Vec::as_slice) != Some(COMPRESSED) {
         return Some(payload);
@@ -180,9 +181,9 @@ where
     std::future::ready(result).boxed()
 }
 
-/// The SDK's converter of failures, which moves their messages into payloads, with one fix: the SDK (1.1.1) decodes only the
-/// outermost failure. A workflow that passes on the failure of an activity would then encode "Encoded failure" over the message
-/// of the cause, and that message would be lost.
+/// The SDK's failure converter, which moves the messages of failures into payloads, with one fix: the SDK (1.1.1)
+/// decodes only the outermost failure. If a workflow passes on an activity's failure, the SDK would overwrite the
+/// message of the cause with "Encoded failure".
 struct Failures(DefaultFailureConverter);
 
 impl FailureConverter for Failures {
@@ -201,7 +202,7 @@ impl FailureConverter for Failures {
         converter: &PayloadConverter,
         context: &SerializationContextData,
     ) -> Result<IncomingError, PayloadConversionError> {
-        // The codec has decoded it already.
+        // The codec has already decoded the failure.
         decode_messages(None, &mut failure);
         self.0.to_error(failure, converter, context)
     }
@@ -209,21 +210,21 @@ impl FailureConverter for Failures {
 
 /// The encoded attributes of a failure.
 #[derive(Deserialize)]
-struct Words {
+struct FailureText {
     #[serde(default)]
     message: String,
     #[serde(default)]
     stack_trace: String,
 }
 
-/// Decodes the messages of a failure of the server and of all its causes. If one cannot be decrypted, the message has the reason;
-/// without a codec it stays "Encoded failure".
+/// Decodes the messages of a server's failure and of all its causes. If a message cannot be decrypted, the reason
+/// replaces it; without a codec it stays "Encoded failure".
 pub(super) fn decode_messages(codec: Option<&Codec>, failure: &mut Failure) {
     let mut current = Some(failure);
     while let Some(failure) = current {
         if let Some(encoded) = failure.encoded_attributes.take() {
-            match words(codec, encoded.clone()) {
-                Ok(Some(Words { message, stack_trace })) => {
+            match failure_text(codec, encoded.clone()) {
+                Ok(Some(FailureText { message, stack_trace })) => {
                     failure.message = message;
                     failure.stack_trace = stack_trace;
                 }
@@ -240,8 +241,8 @@ pub(super) fn decode_messages(codec: Option<&Codec>, failure: &mut Failure) {
     }
 }
 
-/// `None` if the payload has another form.
-fn words(codec: Option<&Codec>, encoded: Payload) -> Result<Option<Words>, DecodeError> {
+/// Reads the attributes of a failure; `None` if the payload has another form.
+fn failure_text(codec: Option<&Codec>, encoded: Payload) -> Result<Option<FailureText>, DecodeError> {
     let decoded = match codec {
         Some(codec) => codec.decode_one(encoded)?,
         None => encoded,
@@ -282,8 +283,8 @@ mod tests {
         Payload { metadata, data, ..Payload::default() }
     }
 
-    /// Made by Python's `temporalio` and `cryptography` as the public sample does it: `nonce +
-    /// AESGCM(key).encrypt(nonce, payload.SerializeToString(), None)`.
+    /// Created by Python's `temporalio` and `cryptography` as in the public sample: `nonce + AESGCM(key).encrypt(nonce,
+    /// payload.SerializeToString(), None)`.
     #[test]
     fn a_compressed_payload_of_the_go_sample_is_read_and_a_bomb_is_refused() {
         let codec = codec("sample", [("sample", sample_key())], false);
@@ -399,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_is_encrypted_already_is_encrypted_once_more() {
+    fn an_encrypted_payload_is_encrypted_again() {
         let keys = || [("old", Key::from_bytes(&[1; 32])), ("test-key-id", sample_key())];
         let once = codec("old", keys(), false).encode_one(&json("1")).unwrap();
         let both = codec("test-key-id", keys(), true);
@@ -420,7 +421,7 @@ mod tests {
         assert!(converter.codec().decode(&NONE, vec![]).await.unwrap().is_empty());
     }
 
-    /// An activity's failure as it comes back to the workflow, and then as the workflow hands it on.
+    /// An activity's failure as the workflow passes it on, after having received it.
     fn handed_on(converter: &DataConverter) -> Failure {
         let error =
             ApplicationFailure::builder(anyhow::anyhow!("RANDOM ERROR")).type_name("RandomError".to_owned()).build();
@@ -444,7 +445,7 @@ mod tests {
         decode_messages(None, &mut failure);
         assert_eq!(failure.message, "activity failed");
         assert_eq!(failure.cause.unwrap().message, "RANDOM ERROR");
-        // Where this fails, the SDK does so by itself, and `Failures` can go.
+        // If this assertion fails, the SDK decodes all causes itself, and `Failures` can be removed.
         let plain = DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), sample());
         let mut lost = handed_on(&plain);
         decode_messages(None, &mut lost);

@@ -1,7 +1,7 @@
 //! Temporal's remote codec protocol, from JSON to JSON: the requests of its Web UI and CLI to a codec server.
 //!
-//! The body is the proto3 JSON of a list of payloads, `{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}`.
-//! No error contains a part of a body.
+//! The body is the proto3 JSON of a list of payloads,
+//! `{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}`. Error messages contain no part of a body.
 
 use serde_json::Value;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
@@ -17,7 +17,7 @@ pub enum CodecDirection {
     Decode,
 }
 
-/// Response of a codec server.
+/// Response to one request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecAnswer {
     /// The payloads as JSON, in the order of the request.
@@ -35,15 +35,15 @@ impl std::fmt::Debug for CodecAnswer {
 /// Why a codec server cannot process a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecJsonError {
-    /// Not JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON (line {line}, column {column}); send {FORM}")]
     NotJson {
-        /// Counted from 1; 0 if the body has no line.
+        /// Line of the error, counted from 1; 0 if the body is empty.
         line: usize,
-        /// Counted from 1; 0 if the line is empty.
+        /// Column of the error, counted from 1; 0 if the line is empty.
         column: usize,
     },
-    /// JSON of another form.
+    /// The body is JSON of another form.
     #[error("the body is not a list of payloads; send {FORM}")]
     NotPayloads,
     /// More payloads than one body may have.
@@ -52,20 +52,20 @@ pub enum CodecJsonError {
         /// Number of payloads.
         count: usize,
     },
-    /// One payload cannot be decrypted. None is returned then.
+    /// A payload cannot be decrypted, so none is returned.
     #[error("payload {number}: {cause}")]
     Decode {
         /// Position of the payload, counted from 1.
         number: usize,
-        /// Why it cannot be processed.
+        /// Why the payload cannot be decrypted.
         cause: DecodeError,
     },
-    /// One payload cannot be encrypted.
+    /// A payload cannot be encrypted.
     #[error("payload {number}: {cause}")]
     Encode {
         /// Position of the payload, counted from 1.
         number: usize,
-        /// Why it cannot be processed.
+        /// Why the payload cannot be encrypted.
         cause: EncodeError,
     },
     /// The response cannot be written, which is a bug in this program.
@@ -73,19 +73,19 @@ pub enum CodecJsonError {
     Answer,
 }
 
-/// Maximum number of payloads per body. A page of history has a few hundred. An empty payload takes three bytes of a body and
-/// many times that in memory.
+/// Maximum number of payloads per body. A page of history has a few hundred. An empty payload takes three bytes of a
+/// body and far more in memory.
 const MAX_PAYLOADS: usize = 10_000;
 
 /// Form of a body.
 const FORM: &str = r#"{"payloads":[{"metadata":{"encoding":"BASE64"},"data":"BASE64"}]}"#;
 
-/// Encrypts or decrypts the payloads of a body. Base64 may be of the standard or the URL-safe alphabet, with or without
+/// Encrypts or decrypts the payloads of a body. Base64 may use the standard or the URL-safe alphabet, with or without
 /// padding. `data` and `metadata` may be missing or null, as in proto3 JSON.
 ///
 /// # Errors
-/// [`CodecJsonError`] if the body is invalid or a payload cannot be processed. The sender caused all variants but
-/// [`Encode`](CodecJsonError::Encode) and [`Answer`](CodecJsonError::Answer).
+/// Returns [`CodecJsonError`] if the body is invalid or a payload cannot be processed. All variants except
+/// [`Encode`](CodecJsonError::Encode) and [`Answer`](CodecJsonError::Answer) are the sender's fault.
 pub fn codec_json(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Result<CodecAnswer, CodecJsonError> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| CodecJsonError::NotJson { line: error.line(), column: error.column() })?;

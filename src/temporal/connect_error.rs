@@ -22,7 +22,7 @@ pub enum ConnectError {
     /// Nothing listens at the address on this machine.
     #[error("nothing answers at {address} ({cause}); start a server there with: idempotence server")]
     Unreachable { address: String, cause: io::Error },
-    /// As [`Self::Unreachable`], if an embedded server would not replace the server.
+    /// Nothing listens at the address, and `idempotence server` cannot start a server there.
     #[error("nothing answers at {address} ({cause}); {}", advice(cause))]
     Absent { address: String, cause: io::Error },
     /// The host name cannot be resolved.
@@ -31,22 +31,22 @@ pub enum ConnectError {
          this machine, or set HTTPS_PROXY if servers are reached through a proxy"
     )]
     UnknownHost { address: String, host: String, cause: io::Error },
-    /// A direct connection failed, and a proxy that is set was not used.
+    /// A direct connection failed, and a configured proxy was not used.
     #[error("{error}. {notice}")]
     WithoutProxy { error: Box<Self>, notice: String },
-    /// The tunnel was made, and the error may be the proxy's.
+    /// The proxy opened the tunnel, and the error may be the proxy's.
     #[error(
         "{error}. The connection goes through the proxy {proxy} ({origin}), which may be the cause: correct it, or add the \
          server's host to NO_PROXY"
     )]
     ThroughProxy { error: Box<Self>, proxy: String, origin: String },
-    /// The tunnel was made, and no server answers through it.
+    /// The proxy opened the tunnel, but no server answers through it.
     #[error(
         "the proxy {proxy} ({origin}) agreed to connect to {address}, but no Temporal server answers through it ({cause}); \
          check the address, correct the proxy, or add the server's host to NO_PROXY"
     )]
     DeadTunnel { proxy: String, origin: String, address: String, cause: String },
-    /// A program of another protocol listens at the address.
+    /// The program at the address uses another protocol.
     #[error(
         "the program at {address} is not a Temporal server ({cause}); stop it, or set another address \
          with TEMPORAL_ADDRESS or --address. {}", if *secured { FIREWALL_ADVICE } else { TLS_ADVICE }
@@ -58,7 +58,7 @@ pub enum ConnectError {
          address with TEMPORAL_ADDRESS or --address"
     )]
     Silent { address: String, seconds: u64 },
-    /// A server that answered before does not answer.
+    /// The server answered earlier, but no longer does.
     #[error("the server at {address} is gone or hangs ({cause})")]
     Lost { address: String, cause: String },
     /// The server does not have the namespace.
@@ -70,7 +70,7 @@ pub enum ConnectError {
     /// The server returned another status.
     #[error("the server at {address} refuses the connection: {cause}")]
     Refused { address: String, cause: String },
-    /// The proxy made no tunnel.
+    /// The proxy did not open a tunnel.
     #[error(
         "the proxy {proxy} ({origin}) does not connect to {address}: {cause}; correct the proxy, or add the server's host \
          to NO_PROXY"
@@ -88,7 +88,7 @@ pub enum ConnectError {
          TEMPORAL_TLS=false, and remove the certificates and the API key from the settings"
     )]
     NotTls { address: String },
-    /// The authority of the server's certificate is not trusted.
+    /// The server's certificate is signed by an authority that this machine does not trust.
     #[error(
         "the certificate of {address} is signed by '{issuer}', which this machine does not trust; if it is your server, set \
          TEMPORAL_SERVER_ROOT_CA_CERT to the certificate file of that authority"
@@ -106,7 +106,7 @@ pub enum ConnectError {
     /// The server's certificate is not valid yet.
     #[error("the certificate of {address} is not valid before {from}; check the clocks of both machines")]
     ServerNotYetValid { address: String, from: String },
-    /// The server's certificate is an authority's.
+    /// The server presents the certificate of an authority (CA:TRUE).
     #[error(
         "the certificate of {address} is an authority's (CA:TRUE), and this machine does not trust it; if it \
          is your server, set TEMPORAL_SERVER_ROOT_CA_CERT to exactly this certificate, or make another: openssl req -x509 \
@@ -152,7 +152,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The error of a connection that goes through the proxy, which may be the cause.
+    /// Adds the proxy to the error of a connection through it, since the proxy may be the cause.
     pub(super) fn through(self, proxy: Option<&Proxy>) -> Self {
         let Some(Proxy { address: proxy, origin, .. }) = proxy else { return self };
         let (proxy, origin) = (proxy.clone(), origin.clone());
@@ -173,11 +173,11 @@ impl ConnectError {
     }
 }
 
-/// Further advice if the program is not a Temporal server, without TLS and with it.
+/// Advice to add if the program is not a Temporal server: without TLS, and with TLS.
 const TLS_ADVICE: &str = "If it requires TLS, set TEMPORAL_TLS=true";
 const FIREWALL_ADVICE: &str = "A firewall or a load balancer in between may close the connection too";
 
-/// The program at the endpoint's address uses another protocol.
+/// Returns the error for a program that uses another protocol.
 pub(super) fn not_temporal(endpoint: &Endpoint, cause: String) -> ConnectError {
     let secured = matches!(endpoint.transport, Transport::Tls(_));
     ConnectError::NotTemporal { address: endpoint.address.clone(), cause, secured }
@@ -200,7 +200,7 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// The error of a status that the server returned.
+/// Converts a status that the server returned into an error.
 pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
     let (address, namespace) = (endpoint.address.clone(), endpoint.namespace.clone());
     let cause = status_cause(status);
@@ -208,11 +208,11 @@ pub(super) fn of_status(status: &Status, endpoint: &Endpoint) -> ConnectError {
         Code::NotFound => ConnectError::NoNamespace { address, namespace },
         Code::Unauthenticated => ConnectError::Unauthenticated { address, cause },
         Code::PermissionDenied => ConnectError::NotPermitted { address, namespace, cause },
-        // The server answered before, so it is slow or hangs.
+        // The server answered earlier, so it is slow or hangs.
         _ if is_late(status) => {
             ConnectError::Lost { address, cause: format!("no answer in {} s", endpoint.timeout.as_secs()) }
         }
-        // The SDK made this status itself: the answer was not gRPC.
+        // The SDK created this status itself, because the answer was not gRPC.
         _ if status.source().is_some() => not_temporal(endpoint, cause),
         _ => ConnectError::Refused { address, cause },
     }
@@ -224,7 +224,7 @@ pub(super) fn is_late(status: &Status) -> bool {
     status.code() == Code::DeadlineExceeded || causes.any(<dyn Error>::is::<TimeoutExpired>)
 }
 
-/// The last cause of a status, or its message. The SDK's own text has the whole chain.
+/// The last cause of a status, or its message. The SDK's own text contains the whole chain.
 pub(super) fn status_cause(status: &Status) -> String {
     status.source().map_or_else(|| sanitize(status.message(), MAX_CAUSE_CHARS), last_cause)
 }

@@ -1,5 +1,5 @@
-//! Describes a workflow run as the server knows it: open or closed, and its pending activities. This works for the runs of any
-//! worker with any database.
+//! Describes a workflow run as the server reports it: whether it is open, and its pending activities. This works for
+//! the runs of any worker with any database.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::domain::{Activity, OtherActivity, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
 
-/// Maximum length of a text of the server in a message.
+/// Maximum length of a text from the server in a message.
 const MAX_TEXT_CHARS: usize = 300;
 
 /// A description of a run.
@@ -28,10 +28,10 @@ const MAX_TEXT_CHARS: usize = 300;
 pub struct Described {
     /// The run has not ended.
     pub open: bool,
-    /// Pending activities of the two types of the Inventory Workflow, in its order. Empty if the run has ended: the server then
-    /// ignores the result of an attempt that still runs.
+    /// Pending activities of the Inventory Workflow's two types, in the workflow's order. Empty if the run has ended,
+    /// since the server then ignores the results of running attempts.
     pub pending: Vec<PendingActivity>,
-    /// Its workflow task fails, so the run makes no progress.
+    /// The failing workflow task, because of which the run makes no progress.
     pub failing: Option<FailingTask>,
     /// Pending activities of all other types, by type.
     pub others: Vec<OtherActivity>,
@@ -44,7 +44,7 @@ pub enum DescribeError {
     /// The server does not know the run.
     #[error("this server does not know run '{run}' of '{workflow}'; it ran on another server, or was deleted")]
     NotFound { workflow: String, run: String },
-    /// The server did not answer, or refused.
+    /// The server did not answer, or rejected the request.
     #[error("the server did not describe '{workflow}': {cause}; retrying")]
     Unanswered { workflow: String, cause: String },
 }
@@ -52,12 +52,12 @@ pub enum DescribeError {
 /// Describes a run with one small call, or with two or three if its workflow task fails.
 ///
 /// # Errors
-/// [`DescribeError`] if the server does not know the run or does not answer.
+/// Returns [`DescribeError`] if the server does not know the run or does not answer.
 pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Described, DescribeError> {
     let not_found =
         || DescribeError::NotFound { workflow: sanitize(workflow, MAX_TEXT_CHARS), run: sanitize(run, MAX_TEXT_CHARS) };
     if run.is_empty() {
-        // With an empty id the server would describe the latest run of the workflow.
+        // With an empty run id the server would describe the latest run of the workflow.
         return Err(not_found());
     }
     let execution = WorkflowExecution { workflow_id: workflow.to_owned(), run_id: run.to_owned() };
@@ -65,7 +65,7 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
         DescribeWorkflowExecutionRequest { namespace: link.client().namespace(), execution: Some(execution.clone()) };
     let answer = link.service().describe_workflow_execution(limited(request)).await.map_err(|status| {
         match status.code() {
-            // The server rejects an id that no run can have.
+            // The server rejects an id that cannot belong to any run.
             Code::NotFound | Code::InvalidArgument => not_found(),
             _ => DescribeError::Unanswered { workflow: sanitize(workflow, MAX_TEXT_CHARS), cause: cause(&status) },
         }
@@ -96,7 +96,7 @@ pub(super) fn cause(status: &Status) -> String {
     sanitize(status.message(), MAX_TEXT_CHARS)
 }
 
-/// `None` for a type of the Inventory Workflow.
+/// Describes an activity of another type; `None` for the types of the Inventory Workflow.
 fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
     let name = &info.activity_type.as_ref()?.name;
     let is_ours = Activity::ALL.into_iter().any(|activity| activity.name() == name);
@@ -107,7 +107,7 @@ fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
     })
 }
 
-/// `None` for a type of another workflow.
+/// Describes an activity of the Inventory Workflow; `None` for other types.
 fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     let name = &info.activity_type.as_ref()?.name;
     let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name)?;
@@ -126,8 +126,8 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     })
 }
 
-/// The delay before the next attempt, in milliseconds. Unknown if no attempt has completed because its worker died: the server
-/// (1.32.0) then counts the delay from the epoch.
+/// The delay before the next attempt, in milliseconds. Unknown if no attempt has completed because the worker died: the
+/// server (1.32.0) then counts the delay from the epoch.
 fn interval(info: &PendingActivityInfo) -> Option<u64> {
     millis(info.last_attempt_complete_time)?;
     let interval = Duration::try_from(info.current_retry_interval?).ok()?;
@@ -144,7 +144,7 @@ fn state(info: &PendingActivityInfo) -> PendingState {
     }
 }
 
-/// A time of the server. Some server versions send the epoch for "none".
+/// Converts a time from the server. Some server versions send the epoch for "none".
 fn millis<T>(time: Option<T>) -> Option<UnixMillis>
 where
     SystemTime: TryFrom<T>,
@@ -154,7 +154,8 @@ where
     u64::try_from(since.as_millis()).ok().filter(|millis| *millis > 0).map(UnixMillis)
 }
 
-/// Takes the message from the innermost failure with a reason. The outermost failure decides about the retry, as on the server.
+/// Takes the message from the innermost failure that has a reason. The outermost failure decides whether the activity
+/// is retried, as on the server.
 fn failure(outermost: &Failure) -> PendingFailure {
     let mut reason = outermost;
     let mut current = Some(outermost);
@@ -171,7 +172,7 @@ fn failure(outermost: &Failure) -> PendingFailure {
     }
 }
 
-/// Whether a failure has a reason of its own, and is not only a wrapper.
+/// Whether a failure has its own reason and does not only wrap its cause.
 fn has_reason(failure: &Failure) -> bool {
     match &failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(info)) => !(info.r#type.is_empty() && failure.message.is_empty()),

@@ -1,4 +1,4 @@
-//! Finds out why the SDK could not connect, from its error, the verdict on the certificate and the TLS alert.
+//! Determines why the SDK could not connect, from its error, the verdict on the certificate and the TLS alert.
 
 use std::{error::Error, io};
 
@@ -13,8 +13,8 @@ use super::{
 };
 use crate::domain::sanitize;
 
-/// Why the SDK could not connect. `judge`: verified the server's certificate. If neither it nor the error has the cause, this
-/// connects once more.
+/// Returns why the SDK could not connect. `judge` verified the server's certificate. If neither the judge nor the error
+/// shows the cause, this function connects once more.
 pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, judge: Option<&Judge>) -> ConnectError {
     let address = endpoint.address.clone();
     let plain = || match error {
@@ -25,7 +25,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
         return refused;
     }
-    // The outer error does not return the cause that its status carries.
+    // The outer error does not expose the cause inside its status.
     let cause = match error {
         ClientConnectError::SystemInfoCallError(status) => tls_cause(status),
         other => tls_cause(other),
@@ -46,7 +46,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     match alert {
         Some(AlertDescription::NoApplicationProtocol) => ConnectError::NoHttp2 { address },
         Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
-        // The server ended the handshake before its certificate, so the client's certificate is not the cause.
+        // The server ended the handshake before it sent its certificate, so the client's certificate is not the cause.
         Some(AlertDescription::HandshakeFailure) if judge.last().is_none() => {
             ConnectError::Tls { address, cause: NO_COMMON_METHOD.to_owned() }
         }
@@ -62,7 +62,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
     }
 }
 
-/// The cause of a handshake that fails before any certificate.
+/// Cause of a handshake that fails before any certificate is sent.
 const NO_COMMON_METHOD: &str = "the two sides have no method in common; supported are TLS 1.2 and 1.3, and a server \
                                  certificate whose key is ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
 
@@ -73,7 +73,7 @@ async fn probe_again(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Fi
     probe(stream, endpoint.host(), tls, judge, limit).await
 }
 
-/// Whether the server itself answered, so that the connection works.
+/// Whether the server itself answered, which shows that the connection works.
 fn is_answer(error: &ClientConnectError) -> bool {
     matches!(error, ClientConnectError::SystemInfoCallError(status) if status.source().is_none())
 }
@@ -134,7 +134,7 @@ fn words(alert: AlertDescription) -> String {
     }
 }
 
-/// The TLS error in a chain of causes. [`Error::source`] of an I/O error skips the error inside it.
+/// Finds the TLS error in a chain of causes. [`Error::source`] of an I/O error skips the error inside it.
 fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {

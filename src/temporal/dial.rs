@@ -1,4 +1,5 @@
-//! Opens a connection to an endpoint, directly or through its proxy. Each stage has its own time limit and its own error.
+//! Opens a connection to an endpoint, directly or through its proxy. Each stage has its own time limit and its own
+//! error.
 
 use std::{io, net::IpAddr};
 
@@ -14,15 +15,15 @@ use super::{
 /// Why no connection was opened.
 #[derive(Debug)]
 pub(super) enum DialError {
-    /// The name was not resolved.
+    /// The host name was not resolved.
     Name(io::Error),
     /// The direct connection failed.
     Direct(io::Error),
-    /// The proxy made no tunnel.
+    /// The proxy did not open a tunnel.
     Proxy(Proxy, ProxyError),
 }
 
-/// Opens a connection, within the endpoint's timeout for each stage.
+/// Opens a connection. The endpoint's timeout applies to each stage.
 pub(super) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, DialError> {
     let limit = endpoint.timeout;
     match &endpoint.proxy {
@@ -47,7 +48,7 @@ pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
             return Err(ConnectError::Proxy { proxy, origin, address, cause });
         }
         Err(DialError::Name(cause)) => ConnectError::UnknownHost { address, host, cause },
-        // A program that resets the connection at once listens there.
+        // A program listens there, but resets the connection at once.
         Err(DialError::Direct(cause)) if cause.kind() == io::ErrorKind::ConnectionReset => {
             not_temporal(endpoint, cause.to_string())
         }

@@ -1,4 +1,4 @@
-//! Which server to connect to, and how.
+//! The server to connect to, and the settings of the connection.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ pub struct Endpoint {
     pub address: String,
     /// Plaintext or TLS.
     pub transport: Transport,
-    /// Sent with every call. Without TLS it can be read on the network.
+    /// API key, sent with every call. Without TLS it can be read on the network.
     pub api_key: Option<SecretString>,
     /// gRPC metadata of every call: names in lower case, and values that may be secrets.
     pub metadata: Vec<(String, SecretString)>,
-    /// The proxy of the connection; `None`: a direct connection.
+    /// Proxy for the connection; `None` for a direct connection.
     pub proxy: Option<Proxy>,
-    /// A notice about a proxy that is set and not used, for the error of a failed connection.
+    /// Notice about a configured proxy that is not used, for the error of a failed connection.
     pub unused_proxy: Option<String>,
     /// Namespace on the server.
     pub namespace: String,
-    /// Temporal shows it with every action of this process.
+    /// Identity of this process, which Temporal shows with each of its actions.
     pub identity: String,
     /// Maximum time for each stage of connecting.
     pub timeout: Duration,
-    /// Encrypts the payloads that the server stores; `None`: they are not encrypted.
+    /// Codec that encrypts the payloads on the server; `None` if they are not encrypted.
     pub codec: Option<Codec>,
 }
 

@@ -1,5 +1,5 @@
-//! A workflow task that fails repeatedly: the server's current attempt, why the task fails, and the key that encrypts the order.
-//! Temporal retries such a task without end, and neither the workflow nor its result reports it.
+//! A workflow task that fails repeatedly: the server's current attempt, the cause, and the key that encrypts the order.
+//! Temporal retries such a task without limit, and neither the workflow nor its result reports the failure.
 
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
@@ -30,11 +30,11 @@ const HISTORY_PAGE_LEN: i32 = 20;
 /// A workflow task that has failed and is retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailingTask {
-    /// The attempt that runs or comes next; at least 2.
+    /// Attempt that is running or comes next; at least 2.
     pub attempt: u32,
     /// Why the task fails.
     pub cause: TaskFailure,
-    /// `None`: the order is not encrypted, or its input could not be read.
+    /// Key of the order; `None` if the order is not encrypted or its input could not be read.
     pub key: Option<OrderKey>,
 }
 
@@ -43,7 +43,7 @@ pub struct FailingTask {
 pub struct OrderKey {
     /// The key's id.
     pub id: String,
-    /// Whether this client can decrypt with it.
+    /// Whether this client has the key.
     pub here: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct OrderKey {
 #[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskFailure {
-    /// The worker's code does not fit the history.
+    /// The worker's code does not match the history.
     NonDeterminism { message: String, worker: String },
     /// The worker could not read the input, its code panicked, or it does not know the workflow.
     Worker { message: String, worker: String },
@@ -64,13 +64,13 @@ pub enum TaskFailure {
 }
 
 impl FailingTask {
-    /// The message: what fails, why, what to do, and the current attempt.
+    /// Message with the failure, its cause, what to do, and the current attempt.
     #[must_use]
     pub fn explain(&self) -> String {
         format!("{}; Temporal is at attempt {} of this workflow task", self.explain_cause(), self.attempt)
     }
 
-    /// The message without the attempt, so that it changes only with the cause.
+    /// Message without the attempt, which changes only if the cause does.
     #[must_use]
     pub fn explain_cause(&self) -> String {
         let (text, fix) = self.cause.explain();
@@ -78,7 +78,7 @@ impl FailingTask {
         format!("{}{key}. {fix}", text.trim_end_matches('.'))
     }
 
-    /// The key that the worker may lack, if that would explain the failure.
+    /// Key that the worker may lack, if that would explain the failure.
     #[must_use]
     pub fn missing_key(&self) -> Option<&OrderKey> {
         self.key.as_ref().filter(|_| self.cause.may_be_the_key())
@@ -101,7 +101,7 @@ impl OrderKey {
 }
 
 impl TaskFailure {
-    /// What fails and why, and what to do.
+    /// Returns the failure with its cause, and what to do.
     fn explain(&self) -> (String, &'static str) {
         match self {
             Self::NonDeterminism { message, worker } => (
@@ -128,7 +128,7 @@ impl TaskFailure {
         }
     }
 
-    /// Whether a worker without the key of the order would fail like this.
+    /// Whether a missing key of the order could cause this failure.
     fn may_be_the_key(&self) -> bool {
         match self {
             // The key settings of another program's worker are unknown.
@@ -140,7 +140,7 @@ impl TaskFailure {
 }
 
 /// Reads why the workflow task of a run fails, with one small call, or two if the history does not fit in one response.
-/// `attempt`: the server's current attempt.
+/// `attempt` is the server's current attempt.
 pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, attempt: u32) -> FailingTask {
     let request = GetWorkflowExecutionHistoryReverseRequest {
         namespace: link.client().namespace(),
@@ -163,7 +163,7 @@ pub(super) async fn failing_task(link: &Link, execution: WorkflowExecution, atte
     FailingTask { attempt, cause, key: first.and_then(|first| order_key(first, link.codec())) }
 }
 
-/// Reads the first event of a history. `None`: the server does not return it.
+/// Reads the first event of a history; `None` if the server does not return it.
 async fn first_event(link: &Link, execution: WorkflowExecution) -> Option<HistoryEvent> {
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: link.client().namespace(),
@@ -175,7 +175,7 @@ async fn first_event(link: &Link, execution: WorkflowExecution) -> Option<Histor
     answer.into_inner().history?.events.into_iter().next()
 }
 
-/// `first`: the event of the run's start.
+/// Reads the key of the order from `first`, the event of the run's start.
 fn order_key(first: HistoryEvent, codec: Option<&Codec>) -> Option<OrderKey> {
     let Some(Began(began)) = first.attributes else { return None };
     let (id, payload) =
@@ -184,13 +184,13 @@ fn order_key(first: HistoryEvent, codec: Option<&Codec>) -> Option<OrderKey> {
     Some(OrderKey { id: sanitize(&id, MAX_MESSAGE_CHARS), here })
 }
 
-/// `events`: the newest first.
+/// Finds the last failure in `events`, which begin with the newest.
 fn last_failure(events: Vec<HistoryEvent>, codec: Option<&Codec>) -> TaskFailure {
     for event in events {
         match event.attributes {
             Some(Failed(attributes)) => return failure(attributes, codec),
             Some(TimedOut(_)) => return TaskFailure::TimedOut,
-            // A later failure is not in the history.
+            // This task completed, so failures before it do not matter.
             Some(WorkflowTaskCompletedEventAttributes(_)) => break,
             _ => {}
         }

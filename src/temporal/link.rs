@@ -1,4 +1,4 @@
-//! The connection to the server. Connecting has a time limit and a distinct error per cause.
+//! The connection to the server. Connecting has a time limit and a separate error for each cause.
 
 use crate::domain::WorkflowId;
 use std::{
@@ -29,7 +29,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Whether calls are retried when the server does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallRetries {
-    /// A call fails at once. The caller reports the cause and retries.
+    /// Calls fail at once. The caller reports the cause and retries.
     None,
     /// The SDK retries a call for up to 10 s.
     Sdk,
@@ -54,15 +54,15 @@ impl Link {
     /// Connects, and checks that the namespace exists.
     ///
     /// # Errors
-    /// [`ConnectError`] for each cause, within a few times the endpoint's timeout.
+    /// Returns a [`ConnectError`] for each cause, within a few times the endpoint's timeout.
     pub async fn connect(endpoint: &Endpoint, call_retries: CallRetries) -> Result<Self, ConnectError> {
         Self::connect_counted(endpoint, call_retries, None).await
     }
 
-    /// As [`Self::connect`]. `exporter`: counts the calls of the connection.
+    /// Connects as [`Self::connect`] does. The `exporter` counts the calls of the connection.
     ///
     /// # Errors
-    /// Those of [`Self::connect`].
+    /// Returns the same errors as [`Self::connect`].
     pub async fn connect_counted(
         endpoint: &Endpoint,
         call_retries: CallRetries,
@@ -91,7 +91,8 @@ impl Link {
         Ok(link)
     }
 
-    /// Checks that the namespace exists. A new server has its namespaces a moment after it answers, so callers may retry.
+    /// Checks that the namespace exists. A new server creates its namespaces shortly after it begins to answer, so
+    /// callers may retry.
     async fn check_namespace(&self, endpoint: &Endpoint) -> Result<(), ConnectError> {
         let request = DescribeNamespaceRequest { namespace: endpoint.namespace.clone(), ..Default::default() };
         let mut request = request.into_request();
@@ -100,8 +101,9 @@ impl Link {
         answer.map(drop).map_err(|status| of_status(&status, endpoint))
     }
 
-    /// The workflow id to send for an `id` that was made from an order's id. If payloads are encrypted, it has a keyed hash in
-    /// place of the order's id. Equal ids have equal hashes while the key stays the same, so a second start joins the first.
+    /// Returns the workflow id to send for `id`, which contains an order's id. If payloads are encrypted, a keyed hash
+    /// replaces the order's id. Equal ids have equal hashes as long as the key stays the same, so a second start still
+    /// joins the first.
     #[must_use]
     pub fn conceal(&self, id: &str) -> String {
         match &self.codec {
@@ -141,7 +143,7 @@ impl Link {
     /// Checks that the server still answers, with one small call.
     ///
     /// # Errors
-    /// [`ConnectError::Lost`] if it does not answer within 2 s.
+    /// Returns [`ConnectError::Lost`] if the server does not answer within 2 s.
     pub async fn check(&self) -> Result<(), ConnectError> {
         let answer = self.service().get_system_info(limited(GetSystemInfoRequest::default())).await;
         let lost = |status| ConnectError::Lost { address: self.address.clone(), cause: status_cause(&status) };
@@ -149,14 +151,14 @@ impl Link {
     }
 }
 
-/// A request with a timeout of 2 s.
+/// Returns a request with a timeout of 2 s.
 pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
     let mut request = request.into_request();
     request.set_timeout(Duration::from_secs(2));
     request
 }
 
-/// The SDK's options for an endpoint, and the judge of the certificate that the server presents.
+/// Returns the SDK's options for an endpoint, and the judge of the server's certificate.
 fn connection_options(
     endpoint: &Endpoint,
     call_retries: CallRetries,
@@ -184,13 +186,13 @@ fn connection_options(
         .build();
     if let Some(proxy) = &endpoint.proxy {
         options.http_connect_proxy = Some(proxy.options());
-        // The proxy resolves the name. The library does not accept both options.
+        // The proxy resolves the name. The library does not accept both options together.
         options.dns_load_balancing = None;
     }
     Ok((options, judge))
 }
 
-/// The delay before attempt number `attempt`, counted from 1: doubles from 250 ms, at most 5 s.
+/// Returns the delay before attempt number `attempt`, counted from 1: it doubles from 250 ms up to 5 s.
 #[must_use]
 pub fn backoff(attempt: u32) -> Duration {
     let doubled = Duration::from_millis(250).saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));

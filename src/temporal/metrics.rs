@@ -1,7 +1,8 @@
 //! A worker's metrics, and the endpoint for Prometheus. The SDK's metrics and this program's come from one meter.
 //!
-//! A label has one of a few fixed values, never an order's id or an error's text: Prometheus keeps a series per value, and the
-//! endpoint has no authentication. The metrics of a process that a fault kills are lost; the journal has every attempt.
+//! A label has one of a few fixed values, never an order's id or an error's text: Prometheus keeps a series per value,
+//! and the endpoint has no authentication. If a fault kills the process, its metrics are lost; the journal records
+//! every attempt.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use crate::{
     faults::Point,
 };
 
-/// Path of the page. Every other path is answered with 404.
+/// Path of the metrics page. Requests for other paths are answered with 404.
 pub const PATH: &str = "/metrics";
 
 /// Buckets of the commit latency. A commit is a write and a sync: 0.5 ms on a fast disk, seconds on a failing one.
@@ -36,7 +37,7 @@ pub enum MetricsError {
          stop it, or use another port (0 chooses a free one)"
     )]
     InUse { address: SocketAddr },
-    /// The address cannot be listened on.
+    /// The program cannot listen at the address.
     #[error("the metrics cannot be served at {address}: {cause}; use an address of this machine and a port above 1023")]
     Address { address: SocketAddr, cause: String },
     /// There is no async runtime.
@@ -53,14 +54,14 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Listens at `address`, and answers `GET /metrics`.
+    /// Listens at `address` and answers `GET /metrics`.
     ///
     /// All names on the page follow Prometheus' conventions: counters end in `_total`, latencies in `_seconds`.
     ///
     /// # Errors
-    /// [`MetricsError`] if the address cannot be listened on, or there is no async runtime.
+    /// Returns [`MetricsError`] if the program cannot listen at the address, or if there is no async runtime.
     pub fn start(address: SocketAddr) -> Result<Self, MetricsError> {
-        // The exporter panics without a runtime.
+        // Without a runtime the exporter would panic.
         if Handle::try_current().is_err() {
             return Err(MetricsError::NoRuntime { address });
         }
@@ -76,7 +77,7 @@ impl Exporter {
         Ok(Self { address: started.bound_addr, meter: started.meter, listener: started.abort_handle })
     }
 
-    /// The address, with the actual port if it was 0.
+    /// The address, with the actual port if the requested one was 0.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -94,7 +95,8 @@ impl Exporter {
         TelemetryOptions::builder().metrics(Arc::clone(&self.meter)).build()
     }
 
-    /// Meter for the SDK's connection, which counts and times its calls. A plain meter would omit the prefix `temporal_`.
+    /// Meter for the SDK's connection, which counts and times its calls. A plain meter would omit the prefix
+    /// `temporal_`.
     #[must_use]
     pub fn client_meter(&self) -> Option<TemporalMeter> {
         telemetry_init(self.telemetry()).ok()?.get_temporal_metric_meter()
@@ -114,8 +116,8 @@ fn refused(address: SocketAddr, error: &anyhow::Error) -> MetricsError {
     }
 }
 
-/// The outcomes that are counted once per run of a workflow, as its first activity reports them. A result that is too late for
-/// the server is counted in addition to the result of the retry.
+/// The outcomes that are counted once per workflow run, when its first activity reports them. A result that arrives too
+/// late for the server is counted in addition to the result of the retry.
 const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
     OrderOutcome::Applied,
     OrderOutcome::Replayed,
@@ -124,7 +126,7 @@ const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
     OrderOutcome::Conflict,
 ];
 
-/// This program's metrics. Without an endpoint nothing is recorded.
+/// This program's metrics. Without an exporter, nothing is recorded.
 #[derive(Debug, Clone)]
 pub struct WorkerMetrics(Option<Arc<Instruments>>);
 
@@ -162,7 +164,7 @@ impl WorkerMetrics {
         }
     }
 
-    /// Records the duration of a commit, also of a failed one.
+    /// Records the duration of a commit, including a failed one.
     pub(super) fn commit(&self, took: Duration) {
         if let Some(Instruments { meter, commits, .. }) = self.0.as_deref() {
             commits.record(took, &meter.new_attributes(NewAttributes::default()));
@@ -202,7 +204,8 @@ impl Instruments {
         instruments
     }
 
-    /// Creates every series with 0. Prometheus' `rate` misses the first event of a series that starts with it.
+    /// Creates every series with the value 0, because Prometheus' `rate` misses the first event of a series that starts
+    /// with it.
     fn show_zeros(&self) {
         for outcome in COUNTED_OUTCOMES {
             self.order(outcome, 0);
@@ -245,7 +248,7 @@ impl Instruments {
     }
 }
 
-/// The label of an activity, with the SDK's name, so that both series can be joined.
+/// The label of an activity. It has the SDK's name, so that both kinds of series can be joined.
 const fn of(activity: Activity) -> (&'static str, &'static str) {
     ("activity_type", activity.name())
 }
@@ -330,7 +333,7 @@ mod tests {
         assert!(matches!(refused, MetricsError::InUse { .. }), "{refused:?}");
         assert!(refused.to_string().contains(&address.to_string()), "{refused}");
         drop(first);
-        // The listener is closed by the runtime, at its next turn.
+        // The runtime closes the listener the next time it runs.
         let again = async {
             loop {
                 match Exporter::start(address) {
@@ -345,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_of_another_machine_is_refused() {
-        // From the block for documentation: no machine has it.
+        // This address is reserved for documentation, so it does not belong to any machine.
         let refused = Exporter::start("192.0.2.1:9464".parse().unwrap()).unwrap_err();
         assert!(matches!(refused, MetricsError::Address { .. }), "{refused:?}");
     }

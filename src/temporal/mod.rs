@@ -1,20 +1,20 @@
-//! Everything that speaks to Temporal, and the only place that names its wire types. Never draws.
+//! The only module that uses Temporal's types: worker, workflow, activities and client. It does not draw.
 //!
 //! | file | role |
 //! | --- | --- |
 //! | `wire` | JSON of orders, of our `Demo` field and of results |
-//! | `received`, `payload_json` | how that JSON is read from any sender |
+//! | `received`, `payload_json` | reading that JSON from any sender |
 //! | `workflow`, `activities` | the Inventory Workflow |
-//! | `worker`, `attempt_count`, `task_log` | a worker process |
-//! | `metrics` | what a worker counts, for Prometheus |
+//! | `worker`, `attempt_count`, `task_log` | the worker |
+//! | `metrics` | a worker's metrics, for Prometheus |
 //! | `endpoint`, `link` | the server to connect to, and the connection |
 //! | `socket`, `proxy`, `dial`, `tls` | stages of a connection |
-//! | `connect_error`, `diagnosis` | why there is no connection, and how that is found out |
+//! | `connect_error`, `diagnosis` | the causes of a failed connection, and how they are determined |
 //! | `starter` | starts orders and waits for their end |
-//! | `presence`, `open_runs`, `describe`, `failing_task` | questions to the server about workers and runs |
-//! | `operate` | requests to retry now and to cancel |
+//! | `presence`, `open_runs`, `describe`, `failing_task` | queries about workers and runs |
+//! | `operate` | requests to retry an activity now and to cancel a run |
 //! | `codec`, `codec_json` | encryption of what the server stores, for clients, workers and a codec server |
-//! | `profile` | the connection settings that Temporal's own tools share |
+//! | `profile` | the connection settings of Temporal's own tools |
 
 mod activities;
 mod attempt_count;
@@ -46,8 +46,8 @@ mod workflow;
 /// The version of the SDK that `Cargo.toml` pins.
 pub const SDK_VERSION: &str = "1.1.1";
 
-/// Log target of the SDK's call retries. Without a server a worker's 40 polls would log 127 MB of errors a day; this program logs
-/// the loss of the server itself.
+/// Log target of the SDK's call retries. Without a server, a worker's 40 polls would log 127 MB of errors per day; this
+/// program logs only that the server is lost.
 pub const RETRY_LOG_TARGET: &str = "temporalio_client::retry";
 
 pub use codec::{Codec, DecodeError, EncodeError};

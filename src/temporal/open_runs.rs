@@ -1,4 +1,4 @@
-//! Lists the open runs of the Inventory Workflow on a task queue, also those that other programs started.
+//! Lists the open runs of the Inventory Workflow on a task queue, including those that other programs started.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::domain::UnixMillis;
 /// Maximum number of runs per listing.
 const MAX_RUNS: i32 = 200;
 
-/// Workflow types of the workers.
+/// Workflow types that the workers register.
 const WORKFLOW_TYPES: [&str; 2] = ["InventoryWorkflow", "InventoryTask"];
 
 /// An open run.
@@ -29,7 +29,7 @@ pub struct OpenRun {
 /// Lists the newest open runs. Visibility is eventually consistent: a run that has just ended may still be listed.
 ///
 /// # Errors
-/// The server's status, if it does not list them.
+/// Returns the server's status if it does not list the runs.
 pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, Status> {
     let request = ListWorkflowExecutionsRequest {
         namespace: link.client().namespace(),
@@ -43,7 +43,7 @@ pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, St
         let started = info.start_time.and_then(|time| SystemTime::try_from(time).ok());
         let started = started.and_then(|started| started.duration_since(SystemTime::UNIX_EPOCH).ok());
         let started = started.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default();
-        // Check again, in case the filter on the server matches other workflows.
+        // Check the type again, in case the filter on the server matches other workflows.
         let is_ours = info.r#type.is_some_and(|kind| WORKFLOW_TYPES.contains(&kind.name.as_str()));
         let run = OpenRun { workflow: execution.workflow_id, run: execution.run_id, started: UnixMillis(started) };
         is_ours.then_some(run)

@@ -33,9 +33,9 @@ pub enum OperateError {
     )]
     Running { activity: Activity, attempt: u32 },
     /// The server does not support the call.
-    #[error("this server does not support it ({cause}); version 1.28 or newer does")]
+    #[error("this server does not support the request ({cause}); version 1.28 or newer does")]
     TooOld { cause: String },
-    /// The server did not answer, or refused.
+    /// The server did not answer, or rejected the request.
     #[error("the server did not accept the request: {cause}; try again when it answers")]
     Unanswered { cause: String },
     /// The run could not be described first.
@@ -43,14 +43,14 @@ pub enum OperateError {
     Undescribed(#[from] DescribeError),
 }
 
-/// Resets an activity, so that its next attempt starts now. The attempt's number is 1 again, and the retry delays start over.
-/// Returns the number that the attempt would have had.
+/// Resets an activity, so that its next attempt starts now. The attempt number restarts at 1, and so do the retry
+/// delays. Returns the number that the attempt would have had.
 ///
-/// A running attempt is not reset. The server would count from 1 and refuse the attempt's result, and only its timeout would
-/// start the next one.
+/// A running attempt is not reset: the server would count from 1 and refuse the attempt's result, and the next attempt
+/// would start only after its timeout.
 ///
 /// # Errors
-/// [`OperateError`] if the run has ended, no delay is pending, or the server does not accept the request.
+/// Returns [`OperateError`] if the run has ended, no delay is pending, or the server does not accept the request.
 pub async fn retry_now(link: &Link, workflow: &str, run: &str, activity: Activity) -> Result<u32, OperateError> {
     let pending = open(link, workflow, run).await?.pending.into_iter().find(|pending| pending.activity == activity);
     let not_pending = || OperateError::NotPending { workflow: sanitize(workflow, MAX_ID_CHARS), activity };
@@ -67,18 +67,19 @@ pub async fn retry_now(link: &Link, workflow: &str, run: &str, activity: Activit
     };
     match link.service().reset_activity(limited(request)).await {
         Ok(_) => Ok(attempt),
-        // The activity ended after the description.
+        // The activity ended after the description was read.
         Err(status) if status.code() == Code::NotFound => Err(not_pending()),
         Err(status) => Err(refused(&status)),
     }
 }
 
-/// Requests the cancellation of a workflow. It ends when a worker has processed the request; committed effects stay.
+/// Requests the cancellation of a workflow. The run ends when a worker has processed the request; committed effects
+/// stay.
 ///
 /// # Errors
-/// [`OperateError`] if the run has ended or the server does not accept the request.
+/// Returns [`OperateError`] if the run has ended or the server does not accept the request.
 pub async fn cancel(link: &Link, workflow: &str, run: &str) -> Result<(), OperateError> {
-    // The server accepts the request also for a run that has ended, and ignores it.
+    // The server also accepts a request for a run that has ended, and ignores it.
     open(link, workflow, run).await?;
     let request = RequestCancelWorkflowExecutionRequest {
         namespace: link.client().namespace(),
@@ -92,7 +93,7 @@ pub async fn cancel(link: &Link, workflow: &str, run: &str) -> Result<(), Operat
     answer.map(drop).map_err(|status| refused(&status))
 }
 
-/// Describes a run, and fails if it has ended.
+/// Describes a run. A run that has ended is an error.
 async fn open(link: &Link, workflow: &str, run: &str) -> Result<Described, OperateError> {
     let described = describe(link, workflow, run).await?;
     let ended = || OperateError::Ended { workflow: sanitize(workflow, MAX_ID_CHARS) };

@@ -1,4 +1,4 @@
-//! Reads the JSON of a payload. An object must not contain a field twice, and a number must not be rounded.
+//! Reads the JSON of a payload. An object must not contain the same field twice, and a number must not be rounded.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use temporalio_common::{data_converters::PayloadConversionError, protos::tempora
 
 use crate::{domain::sanitize, rounded::find_rounded};
 
-/// Maximum length of a wrong value in a message.
+/// Maximum length of an invalid value in a message.
 pub(super) const MAX_SHOWN_CHARS: usize = 40;
 
 /// Maximum length of a JSON parser's message.
@@ -20,10 +20,11 @@ const MAX_PROBLEM_CHARS: usize = 200;
 /// The expected form of an order, as part of a message.
 pub(super) const ORDER: &str = "one JSON object such as {\"OrderID\":\"A12\",\"Item\":\"123456\",\"Quantity\":999}";
 
-/// Reads the JSON of a payload. The inner error says what the payload has in place of JSON.
+/// Reads the JSON of a payload. The inner error says what the payload contains instead.
 ///
 /// # Errors
-/// The payload is encrypted or encoded. Another worker may be able to read it, so the workflow task must be retried.
+/// Returns an error if the payload is encrypted or encoded. Another worker may be able to read it, so the workflow task
+/// must be retried.
 pub(super) fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadConversionError> {
     let text = |key: &str| payload.metadata.get(key).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let encoding = text("encoding").unwrap_or_default();
@@ -48,7 +49,7 @@ pub(super) fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadCo
                 )
             })
         }
-        // Encodings of codecs. The two exceptions are encodings of converters.
+        // Other binary encodings belong to codecs. These two belong to converters.
         codec if codec.starts_with("binary/") && !matches!(codec, "binary/plain" | "binary/protobuf") => {
             let codec = sanitize(codec, MAX_SHOWN_CHARS);
             shut(format!("the payload's encoding is '{codec}', which this worker cannot read; its sender has a codec"))
@@ -74,7 +75,7 @@ fn plain_json(text: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// JSON whose objects contain no field twice, since it would be unclear which value counts.
+/// JSON whose objects contain no field twice, since it would be unclear which value applies.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

@@ -1,14 +1,16 @@
-//! Which workers poll a task queue.
+//! Determines which workers poll a task queue.
 //!
-//! Two sources, combined per worker identity:
+//! There are two sources, combined per worker identity:
 //!
 //! | source | covers | limits |
 //! | --- | --- | --- |
-//! | `ListWorkers` | workers that send heartbeats | the time is the worker's own clock; old servers lack the call |
+//! | `ListWorkers` | workers that send heartbeats | the time is the worker's own clock; old servers do not support the
+//! call |
 //! | `DescribeTaskQueue` | pollers of any SDK | the server lists a poller for minutes after it died |
 //!
-//! Clocks of different machines are never compared. A worker is alive while its reported time advances between two queries. How
-//! long the time may stay unchanged follows from the worker's own interval, measured on the local monotonic clock.
+//! Clocks of different machines are never compared. A worker is alive while its reported time advances between two
+//! queries. The worker's own heartbeat interval limits how long the time may stay unchanged on the local monotonic
+//! clock.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -35,13 +37,14 @@ const LATE_FACTOR: f64 = 2.5;
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Heartbeats with at most this interval are observed before a decision. Slower ones count at once.
+/// Longest heartbeat interval for which a worker is observed before a decision. A worker with a longer interval counts
+/// as alive at once.
 const MAX_OBSERVED_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Maximum time between two polls of a live poller. The server ends a long poll after 60 s.
 const MAX_POLL_GAP: Duration = Duration::from_secs(75);
 
-/// Maximum time for which [`find_worker`] observes heartbeats that may be a dead worker's, and its query interval.
+/// Maximum time for which [`find_worker`] observes heartbeats that may come from a dead worker, and its query interval.
 const OBSERVATION_TIMEOUT: Duration = Duration::from_millis(2_600);
 const QUERY_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -69,14 +72,14 @@ pub enum Presence {
 pub struct Pollers {
     /// Identities of the workers that poll, sorted.
     pub identities: Vec<String>,
-    /// Some of them have only an old heartbeat, which the next queries confirm or refute.
+    /// Whether some of them have only an old heartbeat, which the next queries confirm or refute.
     pub unsettled: bool,
 }
 
 /// Returns whether a worker polls `task_queue`. Takes up to 3 s if a dead worker has left a heartbeat.
 ///
 /// # Errors
-/// The server's status, if it answers neither of the two calls.
+/// Returns the server's status if it answers neither of the two calls.
 pub async fn find_worker(link: &Link, task_queue: &str) -> Result<Presence, Status> {
     let since = Instant::now();
     let mut watch = PollerWatch::default();
@@ -90,14 +93,14 @@ pub async fn find_worker(link: &Link, task_queue: &str) -> Result<Presence, Stat
     }
 }
 
-/// Keeps the results of earlier queries, by which live workers are distinguished from dead ones.
+/// Results of earlier queries, which distinguish live workers from dead ones.
 #[derive(Debug, Default)]
 pub struct PollerWatch {
-    /// By worker instance.
+    /// Heartbeats by worker instance.
     heartbeats: HashMap<String, Sign>,
-    /// By queue type and identity.
+    /// Polls by queue type and identity.
     polls: HashMap<(i32, String), Sign>,
-    /// Whether this server supports heartbeats; `None`: not known yet.
+    /// Whether this server supports heartbeats; `None` until that is known.
     supports_heartbeats: Option<bool>,
 }
 
@@ -107,7 +110,7 @@ struct Sign {
     reported: SystemTime,
     /// When this value was first received.
     since: Instant,
-    /// It has advanced since the first query.
+    /// Whether the value has advanced since the first query.
     advanced: bool,
 }
 
@@ -133,13 +136,13 @@ struct Heartbeat {
     interval: Duration,
 }
 
-/// A poller, as the server lists it.
+/// A poller that the server lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Poll {
     /// `TaskQueueType`.
     kind: i32,
     identity: String,
-    /// On the server's clock.
+    /// Time of the last poll, on the server's clock.
     last: SystemTime,
 }
 
@@ -147,7 +150,7 @@ impl PollerWatch {
     /// Queries the server once.
     ///
     /// # Errors
-    /// The server's status, if it answers neither of the two calls.
+    /// Returns the server's status if it answers neither of the two calls.
     pub async fn query(&mut self, link: &Link, task_queue: &str) -> Result<Pollers, Status> {
         let (heartbeats, polls) = tokio::join!(heartbeats(link, task_queue), polls(link, task_queue));
         if let (Err(status), Err(_)) = (&heartbeats, &polls) {
@@ -163,7 +166,7 @@ impl PollerWatch {
         Ok(self.judge(&heartbeats.unwrap_or_default(), polls.as_deref(), Instant::now()))
     }
 
-    /// `polls`: `None` if the server does not list them.
+    /// Determines who polls. `polls` is `None` if the server does not list pollers.
     fn judge(&mut self, heartbeats: &[Heartbeat], polls: Option<&[Poll]>, now: Instant) -> Pollers {
         self.observe(heartbeats, polls.unwrap_or_default(), now);
         let polling: BTreeSet<&str> = polls.unwrap_or_default().iter().map(|poll| poll.identity.as_str()).collect();
@@ -172,7 +175,8 @@ impl PollerWatch {
         for heartbeat in heartbeats {
             let Some(sign) = self.heartbeats.get(&heartbeat.instance) else { continue };
             if !heartbeat.running {
-                // A worker of this program may have replaced its SDK worker, and the new one has not sent a heartbeat yet.
+                // A worker of this program may have replaced its SDK worker, and the new one has not sent a heartbeat
+                // yet.
                 let may_be_replaced = sign.advanced && is_worker_of_ours(&heartbeat.identity);
                 if may_be_replaced && now.duration_since(sign.since) <= MIN_INTERVAL.mul_f64(LATE_FACTOR) {
                     alive.insert(heartbeat.identity.clone());
@@ -181,7 +185,8 @@ impl PollerWatch {
                 continue;
             }
             let is_late = now.duration_since(sign.since) > heartbeat.interval.mul_f64(LATE_FACTOR);
-            // The heartbeat may be the last one of a worker that was killed long ago. The server no longer lists its polls then.
+            // The heartbeat may be the last one from a worker that was killed long ago. The server then no longer lists
+            // polls of that worker.
             let may_live = sign.advanced || polls.is_none() || polling.contains(heartbeat.identity.as_str());
             if !is_late && may_live {
                 alive.insert(heartbeat.identity.clone());
@@ -190,9 +195,10 @@ impl PollerWatch {
         }
         let reports: BTreeSet<&str> = heartbeats.iter().map(|heartbeat| heartbeat.identity.as_str()).collect();
         let server = self.server_time(now);
-        // Polls count only for workers without heartbeats.
+        // Polls count only for workers that send no heartbeats.
         for poll in polls.unwrap_or_default().iter().filter(|poll| !reports.contains(poll.identity.as_str())) {
-            // A worker of this program sends its first heartbeat within a second. Without one it was killed before.
+            // A worker of this program sends its first heartbeat within a second. A worker that has not sent one was
+            // killed before that.
             if self.supports_heartbeats == Some(true) && is_worker_of_ours(&poll.identity) {
                 let sign = self.polls.get(&(poll.kind, poll.identity.clone()));
                 if sign.is_some_and(|sign| now.duration_since(sign.since) <= MIN_INTERVAL.mul_f64(LATE_FACTOR)) {
@@ -217,13 +223,13 @@ impl PollerWatch {
         observe(&mut self.polls, &polls, now);
     }
 
-    /// A lower bound of the server's time: its latest reported poll plus the local time since then.
+    /// Returns a lower bound of the server's time: the latest reported poll plus the local time since then.
     fn server_time(&self, now: Instant) -> Option<SystemTime> {
         self.polls.values().filter_map(|sign| sign.reported.checked_add(now.duration_since(sign.since))).max()
     }
 }
 
-/// Updates the signs, and removes those that are no longer reported.
+/// Updates the latest times, and removes those of workers and pollers that are no longer reported.
 fn observe<K: std::hash::Hash + Eq + Clone>(
     signs: &mut HashMap<K, Sign>,
     reported: &HashMap<K, SystemTime>,
@@ -239,7 +245,7 @@ fn observe<K: std::hash::Hash + Eq + Clone>(
 async fn heartbeats(link: &Link, task_queue: &str) -> Result<Vec<Heartbeat>, Status> {
     let filter = format!("TaskQueue = '{task_queue}'");
     match listed(link, task_queue, &filter).await {
-        // The filter cannot express the name, or the server does not support filters.
+        // The filter cannot contain the name, or the server does not support filters.
         Err(status) if status.code() == Code::InvalidArgument => listed(link, task_queue, "").await,
         listed => listed,
     }
@@ -279,12 +285,12 @@ async fn listed(link: &Link, task_queue: &str, filter: &str) -> Result<Vec<Heart
 
 fn read_heartbeat(heartbeat: &WorkerHeartbeat) -> Option<Heartbeat> {
     let elapsed = heartbeat.elapsed_since_last_heartbeat.and_then(|elapsed| Duration::try_from(elapsed).ok());
-    // The first heartbeat has no interval. The one of this program's workers is known.
+    // A first heartbeat has no interval. The interval of this program's workers is known.
     let ours = is_worker_of_ours(&heartbeat.worker_identity).then_some(MIN_INTERVAL);
     Some(Heartbeat {
         instance: heartbeat.worker_instance_key.clone(),
         identity: sanitize(&heartbeat.worker_identity, MAX_IDENTITY_CHARS),
-        // A worker that is shutting down still sends heartbeats, and accepts no work.
+        // A worker that is shutting down still sends heartbeats but accepts no work.
         running: matches!(heartbeat.status(), WorkerStatus::Running | WorkerStatus::Unspecified),
         time: heartbeat.heartbeat_time.and_then(|time| SystemTime::try_from(time).ok())?,
         interval: elapsed.or(ours).unwrap_or(DEFAULT_INTERVAL).clamp(MIN_INTERVAL, DEFAULT_INTERVAL),
@@ -367,7 +373,7 @@ mod tests {
         assert_eq!(observer.after(0, &beats, Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(2_400, &beats, Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(200, &beats, Some(&polls)), polling(&[]), "its polls are still listed");
-        // One that was killed long ago is not waited for.
+        // A worker that was killed long ago is not waited for.
         assert_eq!(Observer::new().after(0, &beats, Some(&[])), polling(&[]));
     }
 
@@ -403,7 +409,7 @@ mod tests {
         assert_eq!(observer.after(1_000, &[ending(102)], Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(900, &[ending(102), next(103)], Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(2_000, &[ending(102), next(105)], Some(&polls)), polling(&[OURS]));
-        // Without a next one it has ended.
+        // Without a heartbeat from a replacement, the worker has ended.
         assert_eq!(observer.after(2_600, &[ending(102)], Some(&polls)), polling(&[]));
     }
 
@@ -433,7 +439,7 @@ mod tests {
         observer.watch.supports_heartbeats = Some(true);
         assert_eq!(observer.after(0, &[], Some(&polls)), unsettled(&[OURS]));
         assert_eq!(observer.after(2_600, &[], Some(&polls)), polling(&[]));
-        // An old server takes no heartbeats.
+        // An old server does not support heartbeats.
         let mut observer = Observer::new();
         observer.watch.supports_heartbeats = Some(false);
         observer.after(0, &[], Some(&polls));

@@ -1,5 +1,5 @@
-//! Parses Temporal's profile file, `temporal.toml`, which has the connection settings of its CLI and SDKs. The SDK defines its
-//! meaning. The caller reads the file.
+//! Parses Temporal's profile file, `temporal.toml`, which contains the connection settings of Temporal's CLI and SDKs.
+//! The SDK defines the meaning of the settings. The caller reads the file.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     toml_table::{Document, Table},
 };
 
-/// Folder of Temporal's own tools in the user's configuration folder.
+/// Folder of Temporal's own tools inside the user's configuration folder.
 pub const PROFILE_FOLDER: &str = "temporalio";
 /// Name of the profile file.
 pub const PROFILE_FILE: &str = "temporal.toml";
@@ -21,15 +21,15 @@ pub const PROFILE_FILE: &str = "temporal.toml";
 /// The settings of a profile. Its values may be secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// Values by the name of their environment variable. Relative paths are not resolved.
+    /// Values by the name of the environment variable. Relative paths are not resolved.
     pub values: BTreeMap<&'static str, String>,
     /// gRPC metadata by name.
     pub metadata: BTreeMap<String, String>,
-    /// Unknown keys that resemble a known one, with the known one.
+    /// Unknown keys that resemble a known one, each with the known key.
     pub misspelled: Vec<(String, &'static str)>,
 }
 
-/// The keys of a profile, and of its TLS table.
+/// The keys of a profile. `TLS_KEYS` are those of its TLS table.
 const KEYS: [&str; 6] = ["address", "namespace", "api_key", "tls", "codec", "grpc_meta"];
 const TLS_KEYS: [&str; 9] = [
     "disabled",
@@ -49,11 +49,11 @@ impl std::fmt::Debug for Profile {
     }
 }
 
-/// Why a text is not a profile file. Never contains a value, which may be a secret.
+/// Why a text is not a profile file. Messages contain no values, since those may be secrets.
 #[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
-    /// A mistake at a position of the file.
+    /// There is an error at a position of the file.
     #[error("{at}: {problem}")]
     Malformed { at: Position, problem: String },
     /// The SDK does not accept the file.
@@ -64,7 +64,7 @@ pub enum ProfileError {
 /// Parses the profiles in `text`, by name.
 ///
 /// # Errors
-/// [`ProfileError`] if the text is not TOML or a value has the wrong type.
+/// Returns [`ProfileError`] if the text is not TOML or a value has the wrong type.
 pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
     let config = ClientConfig::from_toml(text.as_bytes(), ClientConfigFromTOMLOptions::default())
         .map_err(|error| problem(text, &error))?;
@@ -77,7 +77,7 @@ pub fn profiles(text: &str) -> Result<BTreeMap<String, Profile>, ProfileError> {
     Ok(config.profiles.into_iter().map(profile).collect())
 }
 
-/// Unknown keys that resemble a known one. Others may belong to other programs, and are ignored.
+/// Returns the unknown keys that resemble a known one. Other unknown keys may belong to other programs and are ignored.
 fn misspelled(profile: Table<'_>) -> Vec<(String, &'static str)> {
     let of = |table: Table<'_>, known: &[&'static str]| -> Vec<_> {
         let unknown = table.keys().into_iter().map(|key| key.value).filter(|key| !known.contains(key));
@@ -86,7 +86,7 @@ fn misspelled(profile: Table<'_>) -> Vec<(String, &'static str)> {
     [of(profile, &KEYS), inner(profile, "tls").map(|tls| of(tls, &TLS_KEYS)).unwrap_or_default()].concat()
 }
 
-/// Returns the table `key` in `table`. The SDK reports a value of another type.
+/// Returns the table `key` in `table`. If the value is not a table, the SDK reports it.
 fn inner<'t>(table: Table<'t>, key: &str) -> Option<Table<'t>> {
     table.table(key, "the table").ok().flatten()
 }
@@ -109,7 +109,7 @@ fn profile_of(profile: ClientConfigProfile) -> Profile {
     Profile { values, metadata: grpc_meta.into_iter().collect(), misspelled: Vec::new() }
 }
 
-/// A TLS table enables TLS, unless it sets `disabled`.
+/// Returns the TLS settings. A TLS table enables TLS unless it sets `disabled`.
 fn tls_of(tls: ClientConfigTLS) -> BTreeMap<&'static str, String> {
     let ClientConfigTLS {
         disabled,
@@ -143,7 +143,7 @@ fn tls_of(tls: ClientConfigTLS) -> BTreeMap<&'static str, String> {
     values
 }
 
-/// The position and the kind of the problem, without the line itself, which the library would show.
+/// Returns the position and the kind of a problem, without the line that the library's message contains.
 fn problem(text: &str, error: &ConfigError) -> ProfileError {
     let ConfigError::LoadError(cause) = error else { return ProfileError::Unusable(error.to_string()) };
     match cause.downcast_ref::<toml::de::Error>() {
@@ -155,7 +155,7 @@ fn problem(text: &str, error: &ConfigError) -> ProfileError {
     }
 }
 
-/// The problem without the value that serde includes, as in `invalid type: integer `5`, expected a string`.
+/// Returns the problem without the value that serde includes, as in `invalid type: integer `5`, expected a string`.
 fn kind(message: &str) -> String {
     match (message.split_once(':'), message.rsplit_once("expected")) {
         (Some((kind @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
@@ -165,7 +165,7 @@ fn kind(message: &str) -> String {
     }
 }
 
-/// Replaces the library's type names, such as `struct TomlClientConfigTLS`, by the expected table.
+/// Replaces the library's type names, such as `struct TomlClientConfigTLS`, with the expected table.
 fn without_type_name(expected: &str) -> &str {
     match expected.trim().strip_prefix("struct ") {
         Some("TomlClientConfigTLS") => " a table, as in [profile.NAME.tls]; an empty one enables TLS",

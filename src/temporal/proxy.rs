@@ -1,4 +1,5 @@
-//! A tunnel through an HTTP proxy (CONNECT). The proxy resolves the server's name. No error carries its password.
+//! A tunnel through an HTTP proxy (CONNECT). The proxy resolves the server's name. Error messages do not contain its
+//! password.
 
 use std::{fmt, io, time::Duration};
 
@@ -13,7 +14,7 @@ use tokio::{
 use super::socket::{open, resolve, within};
 use crate::domain::sanitize;
 
-/// Maximum length of the proxy's answer before the tunnel.
+/// Maximum length of the proxy's answer before the tunnel opens.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// Prefix of every HTTP response.
@@ -41,7 +42,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Why a proxy makes no tunnel.
+/// Why a proxy does not open a tunnel.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The proxy's host name cannot be resolved.
@@ -77,16 +78,16 @@ pub enum ProxyError {
 }
 
 impl Proxy {
-    /// The client library's options for this proxy.
+    /// Returns the client library's options for this proxy.
     pub(super) fn options(&self) -> HttpConnectProxyOptions {
         let user = self.user.as_ref().map(|(name, password)| (name.clone(), password.expose_secret().to_owned()));
         HttpConnectProxyOptions::new(self.address.clone()).maybe_basic_auth(user).build()
     }
 
-    /// Opens a tunnel to `target`, a `host:port` that the proxy resolves, within `limit` for each stage.
+    /// Opens a tunnel to `target`, a `host:port` that the proxy resolves. `limit` applies to each stage.
     ///
     /// # Errors
-    /// [`ProxyError`] if the proxy cannot be reached or makes no tunnel.
+    /// Returns [`ProxyError`] if the proxy cannot be reached or does not open a tunnel.
     pub async fn tunnel(&self, target: &str, limit: Duration) -> Result<TcpStream, ProxyError> {
         let addresses = resolve(&self.address, limit).await.map_err(ProxyError::UnknownHost)?;
         let stream = open(addresses, limit).await.map_err(ProxyError::Unreachable)?;
@@ -118,7 +119,7 @@ impl Proxy {
     }
 }
 
-/// The login methods that the proxy offers, if Basic is not one of them.
+/// Returns the login methods that the proxy offers, if Basic is not one of them.
 fn methods_without_basic(head: &str) -> Option<String> {
     let fields = head.lines().filter_map(|line| line.split_once(':'));
     let offered = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("proxy-authenticate"));
@@ -131,7 +132,7 @@ fn methods_without_basic(head: &str) -> Option<String> {
 async fn head(stream: &mut TcpStream) -> Result<String, ProxyError> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
-        // Decide by the first bytes, since another protocol may wait for the client after them.
+        // Decide from the first bytes, since a server of another protocol may send them and then wait for the client.
         if head.len() == HTTP_PREFIX.len() && head != HTTP_PREFIX {
             return Err(ProxyError::NotAProxy);
         }
@@ -153,7 +154,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    /// A proxy that sends one `answer`, and the request that it receives.
+    /// Starts a proxy that sends one `answer`. The task returns the request that the proxy receives.
     async fn proxy(answer: &'static str) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

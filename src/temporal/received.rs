@@ -1,8 +1,9 @@
-//! Reads orders of any sender. For an invalid order the error has the field, the expected value and the value found.
+//! Reads orders from any sender. The error for an invalid order names the field, the expected value and the value
+//! found.
 //!
-//! The SDK fails the workflow task if an input does not fit its type, and retries without end. The types here accept every input,
-//! so that the workflow and the activities can reject it permanently. A payload that is still encrypted is not an invalid order:
-//! it stays an error of the task, since a worker with the key can read it.
+//! If an input does not fit its type, the SDK fails the workflow task and retries it without limit. The types here
+//! accept every input, so that the workflow and the activities can reject an invalid order permanently. A payload that
+//! is still encrypted is not an invalid order: the task fails, since a worker with the key can read the payload.
 
 use std::fmt;
 
@@ -28,13 +29,13 @@ use crate::{
 /// Maximum delay and timeout of `Demo.Retry`, in milliseconds: 365 days.
 const MAX_RETRY_MILLIS: u64 = 365 * 24 * 3_600 * 1_000;
 
-/// Maximum number of attempts on the server, which counts in 32 signed bits.
+/// Maximum number of attempts on the server, which stores a signed 32-bit number.
 const MAX_ATTEMPTS: u64 = i32::MAX as u64;
 
 /// 2^53. From this value on, distinct whole numbers have the same floating-point value.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Why an input is not an order.
+/// Why an input is not a valid order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidOrder {
     /// The order's id, if it could be read.
@@ -92,7 +93,7 @@ impl TemporalDeserializable for OrderArgument {
     }
 }
 
-/// For a worker that leaves invalid orders to the SDK, as in the benchmarks.
+/// Used by a worker that leaves invalid orders to the SDK, as in the benchmarks.
 impl TemporalDeserializable for OrderInput {
     fn from_payload(context: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
         let OrderArgument(read) = OrderArgument::from_payloads(context, vec![payload])?;
@@ -126,7 +127,7 @@ impl TemporalDeserializable for SupplierArguments {
 /// Reads an order.
 ///
 /// # Errors
-/// [`InvalidOrder`] if a field is missing, misspelled or has a wrong value.
+/// Returns [`InvalidOrder`] if a field is missing, misspelled or has a wrong value.
 pub(super) fn order(value: &Value) -> Result<OrderInput, InvalidOrder> {
     let Value::Object(fields) = value else {
         return Err(InvalidOrder::new(format!("expected {ORDER}, found {}", shown(value))));
@@ -184,7 +185,8 @@ fn read_demo(fields: &Fields<'_>) -> Result<Demo, String> {
     Ok(Demo { faults, seed, guard, retry: retry.unwrap_or_default() })
 }
 
-/// Reads the retry settings. The server would refuse the workflow's command repeatedly with the values that this refuses.
+/// Reads the retry settings. With the values that this function refuses, the server would refuse the workflow's command
+/// repeatedly.
 fn read_retry(fields: &Fields<'_>) -> Result<RetrySettings, String> {
     let [initial, coefficient, maximum, attempts, timeout] = [
         "InitialIntervalMillis",
@@ -210,7 +212,7 @@ fn read_retry(fields: &Fields<'_>) -> Result<RetrySettings, String> {
     let (first, longest) = (retry.initial_interval_millis, retry.maximum_interval_millis);
     if first > longest {
         return Err(format!(
-            "{0}{maximum}: expected at least {first}, as {0}{initial} is that, found {longest}",
+            "{0}{maximum}: expected at least {first}, the value of {0}{initial}, found {longest}",
             fields.prefix
         ));
     }
@@ -225,8 +227,8 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Refuses names that differ from a known one only in case and separators, since their values would be ignored. A `strict`
-    /// check refuses every unknown name.
+    /// Refuses names that differ from a known one only in case and separators, since their values would be ignored. A
+    /// `strict` check refuses every unknown name.
     fn check_names(&self, known: &[&str], strict: bool) -> Result<(), String> {
         for name in self.fields.keys().filter(|name| !known.contains(&name.as_str())) {
             let shown = format!("{}{}", self.prefix, sanitize(name, MAX_SHOWN_CHARS));
@@ -240,7 +242,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Refuses a field `ProductId` and the like, which would be ignored, unless it has the same value as `Item`.
+    /// Refuses a field such as `ProductId`, which would be ignored, unless its value is that of `Item`.
     fn check_product(&self) -> Result<(), String> {
         let Some((name, product)) = self.fields.iter().find(|(name, _)| plain(name) == "productid") else {
             return Ok(());
@@ -253,7 +255,7 @@ impl<'a> Fields<'a> {
         Err(format!("{name}: expected the same as Item, which is {}, found {}", shown(item), shown(product)))
     }
 
-    /// The value of a field; `None` if it is absent or null.
+    /// Returns the value of a field; `None` if it is absent or null.
     fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
@@ -312,12 +314,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field's name in lower case and without separators.
+/// Returns a field's name in lower case and without separators.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// An id as a text. A whole number is accepted if it converts without loss.
+/// Reads an id as text. A whole number is accepted if it converts without loss.
 fn id_text(name: &str, value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -330,7 +332,7 @@ fn id_text(name: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-/// A whole number, also in the forms `999.0` and `"999"`. The store checks whether it is a possible quantity.
+/// Reads a whole number, also in the forms `999.0` and `"999"`. The store checks whether it is a possible quantity.
 fn whole(name: &str, value: &Value) -> Result<i64, String> {
     let number = match value {
         Value::Number(number) => exact(number),
@@ -340,7 +342,7 @@ fn whole(name: &str, value: &Value) -> Result<i64, String> {
     number.ok_or_else(|| format!("{name}: expected {}, found {}", expected_quantity(), shown(value)))
 }
 
-/// The number, if it converts without loss.
+/// Converts a number, if that loses nothing.
 fn exact(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| {
         let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < FIRST_INEXACT)?;
@@ -348,7 +350,7 @@ fn exact(number: &Number) -> Option<i64> {
     })
 }
 
-/// A value as shown in a message.
+/// Returns a value as shown in a message.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -1,4 +1,4 @@
-//! TCP connections: a name is resolved and a connection is opened, each with its own time limit.
+//! Resolves a name and opens a TCP connection, each within a time limit.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -45,7 +45,8 @@ mod tests {
         assert_eq!((late.kind(), late.to_string().as_str()), (io::ErrorKind::TimedOut, "no answer in 1 s"));
     }
 
-    /// A listener whose backlog is full, so that the next connection gets no answer, and the connections that fill it.
+    /// Returns a listener whose backlog is full, so that the next connection gets no answer, and the connections that
+    /// fill it.
     async fn stuck() -> (TcpListener, Vec<TcpStream>) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

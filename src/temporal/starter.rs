@@ -1,4 +1,4 @@
-//! Starts orders and waits for their end.
+//! Starts orders and waits until they end.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ pub struct Started {
     pub workflow: String,
     /// Run id.
     pub run: String,
-    /// A run with this workflow id was open already, and this is its id.
+    /// Whether the run was already open before this start.
     pub joined: bool,
 }
 
 /// Why an order was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The server refused the request.
+    /// The server rejected the request.
     #[error("the server did not accept the order: {0}")]
     Refused(String),
     /// The request timed out, so the order may have been started.
@@ -57,7 +57,7 @@ pub enum StartError {
 /// Why the end of a run is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
-    /// The server does not answer. Retrying may help.
+    /// The server does not answer. A retry may help.
     #[error("{0}")]
     Away(String),
     /// The server refuses this client, for example because its API key has expired.
@@ -79,7 +79,7 @@ impl WatchError {
     }
 }
 
-/// Delay between two attempts to wait for an end while the server is away.
+/// Delay between two attempts to wait while the server does not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Waits for the end of a run.
@@ -93,19 +93,19 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// Starts an order under its workflow id, or joins an open run of that id. A closed run of that id does not prevent the start: the
-/// ledger has the record of an order that was applied.
+/// Starts an order under its workflow id, or joins an open run with that id. A closed run with that id does not prevent
+/// the start: the ledger contains the record of an order that was applied.
 ///
 /// # Errors
-/// [`StartError`] if the server refuses the order or does not answer in time.
+/// Returns [`StartError`] if the server rejects the order or does not answer in time.
 pub async fn start(link: &Link, request: StartRequest) -> Result<(Started, Watch), StartError> {
     start_limited(link, request, None).await
 }
 
-/// As [`start`]. The server times the run out after `limit`.
+/// Starts an order as [`start`] does. The server ends the run with a timeout after `limit`.
 ///
 /// # Errors
-/// Those of [`start`].
+/// Returns the same errors as [`start`].
 pub async fn start_limited(
     link: &Link,
     request: StartRequest,
@@ -117,7 +117,7 @@ pub async fn start_limited(
     let summary = link.codec().is_none().then(summary);
     let options = WorkflowStartOptions::new(task_queue, workflow.clone())
         .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
-        // Fail, and then join the run: unlike "use existing", this shows whether the run existed.
+        // Fail and then join the run: unlike "use existing", this shows whether the run existed.
         .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
         .maybe_static_summary(summary)
         .maybe_execution_timeout(limit)
@@ -140,7 +140,7 @@ pub async fn start_limited(
     }
 }
 
-/// Watches a run that was started before.
+/// Watches a run that was started earlier.
 #[must_use]
 pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
     use temporalio_client::NamespacedClient;
@@ -153,10 +153,10 @@ pub fn watch(link: &Link, workflow: &str, run: &str) -> Watch {
 }
 
 impl Watch {
-    /// Waits for the end of the run without a time limit. The caller retries if the server is away.
+    /// Waits for the end of the run without a time limit. If the server does not answer, the caller retries.
     ///
     /// # Errors
-    /// [`WatchError`] if the server does not answer or refuses this client.
+    /// Returns [`WatchError`] if the server does not answer or refuses this client.
     pub async fn end(&self) -> Result<RunEnd, WatchError> {
         match self.handle.get_result(WorkflowGetResultOptions::default()).await {
             Ok(result) => Ok(RunEnd::Completed { result: result.map_or(RunResult::None, RunResult::from) }),
@@ -165,7 +165,7 @@ impl Watch {
             Err(WorkflowGetResultError::Terminated { .. }) => Ok(RunEnd::Terminated),
             Err(WorkflowGetResultError::TimedOut) => Ok(RunEnd::TimedOut),
             Err(WorkflowGetResultError::NotFound(_)) => Ok(RunEnd::Unknown),
-            // The run has ended, and a retry would return the same result.
+            // The run has ended, so a retry would return the same result.
             Err(WorkflowGetResultError::PayloadConversion(problem)) => {
                 let message =
                     sanitize(&format!("the result cannot be read ({problem}); does it need another key?"), 300);
@@ -189,10 +189,10 @@ impl Watch {
         }
     }
 
-    /// Waits for the end of the run without a time limit, and retries if the server is away.
+    /// Waits for the end of the run without a time limit, and retries while the server does not answer.
     ///
     /// # Errors
-    /// [`WatchError::Refused`] if the server refuses this client.
+    /// Returns [`WatchError::Refused`] if the server refuses this client.
     pub async fn end_or_refusal(&self) -> Result<RunEnd, WatchError> {
         loop {
             match self.end().await {
@@ -206,10 +206,10 @@ impl Watch {
         }
     }
 
-    /// Terminates the run, without its workers. A run that has ended already is not an error.
+    /// Terminates the run on the server, which needs no worker. A run that has already ended is not an error.
     ///
     /// # Errors
-    /// The message, if the server does not answer or refuses the request.
+    /// Returns the message if the server does not answer or rejects the request.
     pub async fn terminate(&self, reason: &str) -> Result<(), String> {
         let options = WorkflowTerminateOptions::builder().reason(reason.to_owned()).build();
         match self.handle.terminate(options).await {

@@ -1,5 +1,6 @@
-//! Logs each workflow task that this worker fails. The SDK (1.1.1) reports these only in its own log, in the debug form of its
-//! types, and its interceptors are experimental. A tracing layer therefore finds those events and logs their meaning.
+//! Logs each workflow task that this worker fails. The SDK (1.1.1) reports such a failure only in its own log, in the
+//! debug form of its types, and its interceptors are experimental. A tracing layer therefore finds these events and
+//! logs the failure.
 
 use std::fmt;
 
@@ -31,7 +32,7 @@ pub struct FailedTask {
     cause: TaskFailure,
 }
 
-/// A layer that finds failed workflow tasks, and the receiver for [`log_failed_tasks`].
+/// Returns a layer that finds failed workflow tasks, and the receiver for [`log_failed_tasks`].
 #[must_use]
 pub fn failed_tasks<S>() -> (impl Layer<S> + Send + Sync, mpsc::Receiver<FailedTask>)
 where
@@ -41,7 +42,7 @@ where
     (Finder(sender).with_filter(Targets::new().with_target(SDK_TARGET, LevelFilter::WARN)), found)
 }
 
-/// Logs the failed tasks until the layer is dropped. This runs as a task, since events from inside a layer are lost.
+/// Logs the failed tasks until the layer is dropped. This runs as a task, because events from inside a layer are lost.
 pub async fn log_failed_tasks(mut found: mpsc::Receiver<FailedTask>) {
     while let Some(FailedTask { run, cause }) = found.recv().await {
         let explanation = FailingTask { attempt: 2, cause, key: None }.explain();
@@ -77,7 +78,7 @@ impl tracing::field::Visit for Fields {
     }
 }
 
-/// Parses the cause. `failure`: the debug form of the SDK's type.
+/// Parses the cause from `failure`, the debug form of the SDK's type.
 fn cause(failure: &str) -> TaskFailure {
     let worker = "this worker".to_owned();
     let message = message(failure).unwrap_or_else(|| sanitize(failure, MAX_MESSAGE_CHARS));
@@ -88,7 +89,7 @@ fn cause(failure: &str) -> TaskFailure {
     }
 }
 
-/// The first message in the text, which is the outermost failure's.
+/// Returns the first message in the text, which belongs to the outermost failure.
 fn message(failure: &str) -> Option<String> {
     let (_, quoted) = failure.split_once("message: \"")?;
     let mut escaped = false;

@@ -1,4 +1,5 @@
-//! What travels: the original's names and forms, and our one extra field, which other workers ignore.
+//! The data exchanged with Temporal: the names and forms of the original, and this program's extra field, which other
+//! workers ignore.
 
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use crate::{
     store::Outcome,
 };
 
-/// The workflow's input. `received` reads it and drops unknown fields, such as the fork's `PaymentInfo`, which
-/// are therefore never stored or logged.
+/// The workflow's input. `received` reads it and drops unknown fields, such as the fork's `PaymentInfo`, so they are
+/// never stored or logged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderInput {
     /// Order id.
@@ -29,12 +30,12 @@ pub struct OrderInput {
     /// Number of units.
     #[serde(rename = "Quantity")]
     pub quantity: i64,
-    /// Settings of this demo; `None` for an order of another program.
+    /// Settings of this demo; `None` for an order from another program.
     #[serde(rename = "Demo", skip_serializing_if = "Option::is_none")]
     pub demo: Option<Demo>,
 }
 
-/// How workers of this program process an order.
+/// How this program's workers process an order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Demo {
@@ -73,7 +74,7 @@ pub struct RetrySettings {
 }
 
 impl Default for RetrySettings {
-    /// Temporal's default with a maximum interval of 5 s in place of 100 s, so that an audience never waits long.
+    /// Temporal's default with a maximum interval of 5 s instead of 100 s, so that an audience does not wait long.
     fn default() -> Self {
         Self {
             initial_interval_millis: 1_000,
@@ -90,7 +91,7 @@ impl From<RetryWaits> for RetrySettings {
         let RetryWaits { initial, coefficient, maximum, start_to_close } = waits;
         Self {
             initial_interval_millis: initial,
-            // Any coefficient that is not exact as a float leads to the maximum delay anyway.
+            // A coefficient that is too large for an exact conversion reaches the maximum delay at once.
             backoff_coefficient: u32::try_from(coefficient).map_or(f64::MAX, f64::from),
             maximum_interval_millis: maximum,
             start_to_close_millis: start_to_close,
@@ -131,15 +132,15 @@ pub struct EffectResult {
     pub own: bool,
 }
 
-/// The supplier activity's arguments: the original's two, and the order as the third. A workflow of the original sends only two,
-/// and its worker ignores the third.
+/// The supplier activity's arguments: the original's two, and the order as the third. A workflow of the original sends
+/// only two, and a worker of the original ignores the third.
 #[derive(Debug, Clone)]
 pub struct SupplierInput {
     /// Product id.
     pub item: String,
     /// Number of units to order.
     pub quantity: i64,
-    /// The order that caused this; `None` if a workflow of the original sent the arguments.
+    /// The order that caused this; `None` if the arguments come from a workflow of the original.
     pub order: Option<OrderInput>,
 }
 

@@ -1,4 +1,4 @@
-//! The worker: registers both workflow types and the activities, and runs until it is stopped.
+//! The worker, which registers both workflow types and the activities and runs until it is stopped.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -26,25 +26,26 @@ use crate::{
     store::Store,
 };
 
-/// Maximum number of pollers of each kind. Enough for twenty concurrent orders; more only load the server.
+/// Maximum number of pollers of each kind. Twenty are enough for twenty concurrent orders; more would only load the
+/// server.
 const MAX_POLLERS: usize = 20;
 
-/// Time that running activities have to finish after a stop.
+/// Time that running activities have to finish after the worker is stopped.
 const GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// Maximum time for a worker to end. If the server does not answer, the SDK takes 30 s.
+/// Maximum time until the worker ends. If the server does not answer, the SDK takes 30 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Interval of heartbeats: the shortest that Temporal allows.
+/// Interval of heartbeats, the shortest that Temporal allows.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the server waits for the worker that has a workflow in its cache before it uses another one. After a crash the cached
-/// worker never returns, and an audience would wait for the SDK's default of 10 s.
+/// How long the server waits for the worker that has a workflow in its cache before it uses another one. A crashed
+/// worker does not return, and an audience would wait for the SDK's default of 10 s.
 const STICKY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Number of attempts after which a new SDK worker takes over as soon as none is running. The SDK's worker never frees the
-/// cancellation token of an attempt, about 340 bytes (`ActivityHalf::task_tokens_to_cancels` of temporalio-sdk 1.1.1), so this
-/// limits them to 1.4 MB.
+/// Number of attempts after which a new SDK worker takes over as soon as no attempt is running. The SDK's worker never
+/// frees the cancellation token of an attempt, about 340 bytes (`ActivityHalf::task_tokens_to_cancels` of
+/// temporalio-sdk 1.1.1), so this limits the tokens to 1.4 MB.
 pub const ATTEMPTS_PER_SDK_WORKER: u64 = 4_000;
 
 /// Settings of a worker.
@@ -80,29 +81,29 @@ pub enum WorkerError {
     /// The SDK rejected the settings or the connection.
     #[error("could not set up the worker: {0}")]
     Setup(String),
-    /// The SDK gave up polling.
+    /// The SDK stopped polling because of an error.
     #[error("the worker lost its server: {0}; start it again when the server answers")]
     Lost(String),
 }
 
-/// Runs a worker until `stop` resolves. It then accepts no more work, finishes running attempts within 10 s, and returns, also if
-/// the server does not answer. Calls `ready` before the first poll.
+/// Runs a worker until `stop` resolves. The worker then accepts no more work, finishes running attempts within 10 s,
+/// and returns even if the server does not answer. Calls `ready` before the first poll.
 ///
 /// # Errors
-/// [`WorkerError`] if the worker cannot be set up or loses its server.
+/// Returns [`WorkerError`] if the worker cannot be set up or loses its server.
 pub async fn run_worker(
     mut setup: WorkerSetup,
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
-    // Kept until the worker has ended.
+    // Keep the exporter until the worker has ended.
     let metrics = setup.metrics.take();
     let unusable = |error: anyhow::Error| WorkerError::Setup(format!("{error:#}"));
     let runtime = runtime(metrics.as_ref()).map_err(unusable)?;
     let worker_metrics = metrics.as_ref().map_or_else(WorkerMetrics::none, Exporter::worker_metrics);
     let mut ready = Some(ready);
     let mut stop = std::pin::pin!(stop);
-    // Workers that accept no more work and have attempts to finish.
+    // Workers that no longer accept work and finish their attempts.
     let mut finishing = FuturesUnordered::<Running>::new();
     loop {
         let attempts = Arc::new(AttemptCount::new(setup.attempts_per_sdk_worker));
@@ -119,12 +120,12 @@ pub async fn run_worker(
                 () = &mut stop => break true,
                 () = &mut used_up => break false,
                 Some(ended) = finishing.next() => {
-                    // Only logged: a failure of the server reaches the current worker too.
+                    // Log this failure only: if the server caused it, the current worker fails too.
                     let _logged = ended.inspect_err(|error| tracing::warn!(%error, "a replaced SDK worker failed"));
                 }
             }
         };
-        // After this call it no longer counts as a poller of this task queue, so that the next worker can register.
+        // After this call, the worker no longer counts as a poller of this task queue, so the next worker can register.
         shut_down();
         finishing.push(running);
         if stops {
@@ -135,7 +136,7 @@ pub async fn run_worker(
 
 type Running = LocalBoxFuture<'static, Result<(), WorkerError>>;
 
-/// Waits until workers that are shutting down have ended.
+/// Waits until the workers that are shutting down have ended.
 async fn finish(workers: FuturesUnordered<Running>) -> Result<(), WorkerError> {
     tracing::info!("stopping; running attempts have {} s to finish", GRACE_PERIOD.as_secs());
     timeout(STOP_TIMEOUT, workers.try_collect()).await.unwrap_or_else(|_| {

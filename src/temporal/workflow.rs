@@ -1,5 +1,5 @@
-//! The Inventory Workflow: update the inventory, then order from the supplier. It is deterministic: no clock, no random numbers,
-//! no I/O.
+//! The Inventory Workflow: update the inventory, then order from the supplier. It is deterministic and uses no clock,
+//! random numbers or I/O.
 
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub struct InventoryWorkflow;
 
 #[workflow_methods]
 impl InventoryWorkflow {
+    /// Processes an order.
     #[run(name = "InventoryWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderArgument) -> WorkflowResult<Option<String>> {
         place(ctx, order).await
@@ -40,6 +41,7 @@ pub struct InventoryTask;
 
 #[workflow_methods]
 impl InventoryTask {
+    /// Processes an order.
     #[run(name = "InventoryTask")]
     pub async fn run(ctx: &mut WorkflowContext<Self>, order: OrderArgument) -> WorkflowResult<Option<String>> {
         place(ctx, order).await
@@ -68,8 +70,8 @@ async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> Wo
     Ok(Some(outcome.name().to_owned()))
 }
 
-/// Records an invalid order in the journal and fails the workflow permanently. A local activity writes the record, because a
-/// workflow must not.
+/// Records an invalid order in the journal and fails the workflow permanently. A local activity writes the record,
+/// because a workflow must not do I/O.
 async fn refuse<W: 'static>(ctx: &WorkflowContext<W>, invalid: InvalidOrder) -> WorkflowTermination {
     let options = LocalActivityOptions::builder()
         .start_to_close_timeout(RECORD_TIMEOUT)

@@ -1,4 +1,4 @@
-//! Reads and checks the certificates and keys of the settings. No error contains a part of a key.
+//! Reads and checks the certificates and keys of the settings. Error messages contain no part of a key.
 
 use std::{
     fs::File,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::domain::sanitize;
 
-/// Maximum size of a file. A bundle of all public authorities has 250 kB.
+/// Maximum size of a file. A bundle of all public authorities is 250 kB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Maximum length of a name in a message.
@@ -41,10 +41,10 @@ pub enum CertificateError {
     /// The file cannot be read.
     #[error("{origin} names {path:?}, which cannot be read: {error}; correct the path or its permissions")]
     Unreadable { origin: String, path: PathBuf, error: io::Error },
-    /// The file or text has no certificate.
+    /// The file or text does not contain a certificate.
     #[error("{origin} has no certificate in PEM form: {problem}")]
     NoCertificate { origin: String, problem: PemProblem },
-    /// The file or text has no private key.
+    /// The file or text does not contain a private key.
     #[error("{origin} has no private key in PEM form: {problem}")]
     NoKey { origin: String, problem: PemProblem },
     /// The TLS library does not support the kind of key.
@@ -63,7 +63,7 @@ pub enum CertificateError {
          that only you can read: openssl pkey -in FILE -out FILE.key"
     )]
     LockedKey { origin: String },
-    /// The key is not the certificate's.
+    /// The key does not belong to the certificate.
     #[error(
         "the certificate of {certificate} and the private key of {key} do not belong together; use a matching pair"
     )]
@@ -74,14 +74,14 @@ pub enum CertificateError {
     /// The certificate is not valid yet.
     #[error("the certificate of {origin} is not valid before {from}; check the clock of this machine")]
     NotYetValid { origin: String, from: String },
-    /// The certificate has X.509 version 1.
+    /// The certificate uses X.509 version 1.
     #[error(
-        "the certificate of {origin} is of X.509 version 1, which is no longer accepted; make it again with an \
+        "the certificate of {origin} uses X.509 version 1, which is no longer accepted; create it again with an \
          extension, which makes it version 3, as in: openssl x509 -req -extfile FILE, with basicConstraints=CA:FALSE in FILE"
     )]
     OldVersion { origin: String },
     /// The certificate is invalid for another reason.
-    #[error("the certificate of {origin} cannot be used: {cause}; make a new one")]
+    #[error("the certificate of {origin} cannot be used: {cause}; create a new one")]
     Unusable { origin: String, cause: String },
     /// The operating system has no trusted authorities.
     #[error(
@@ -111,7 +111,8 @@ fn bytes_of(pem: &Pem) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     Ok(bytes)
 }
 
-/// Reads the PEM blocks of a certificate or key. A text without a block may be a path by mistake, which gets its own error.
+/// Reads the PEM blocks of a certificate or key. An inline text without a block may be a path by mistake, which has its
+/// own error.
 fn blocks_of(pem: &Pem, instead: &'static str) -> Result<Result<Vec<Block>, PemProblem>, CertificateError> {
     let bytes = bytes_of(pem)?;
     let is_inline = matches!(pem.source, PemSource::Inline(_));
@@ -129,8 +130,8 @@ fn is_path(text: &[u8]) -> bool {
     is_line && (is_named || text.starts_with(b"/") || text.starts_with(b"./") || text.starts_with(b"~/"))
 }
 
-/// Reads the certificates of a file or text, at least one. One in an unsupported form is an error for all, since the first one
-/// is the client's own.
+/// Reads at least one certificate from a file or text. If any certificate has an unsupported form, reading fails,
+/// because the first one is the client's own.
 pub(super) fn chain_of(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let missing = |problem| CertificateError::NoCertificate { origin: pem.origin.clone(), problem };
     let blocks =
@@ -165,7 +166,7 @@ pub(super) fn key_of(pem: &Pem) -> Result<PrivateKeyDer<'static>, CertificateErr
     key.ok_or_else(|| missing(pem::others(&blocks)))
 }
 
-/// A chain and its key as PEM, for the client library.
+/// Returns a chain and its key as PEM, for the client library.
 pub(super) fn written(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> (Vec<u8>, Zeroizing<Vec<u8>>) {
     let label = match key {
         PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
@@ -208,11 +209,11 @@ pub(super) struct Certificate {
     pub(super) issuer: String,
     from: ASN1Time,
     until: ASN1Time,
-    /// Its X.509 version is older than 3.
+    /// Whether its X.509 version is older than 3.
     is_old: bool,
-    /// It is an authority's (CA:TRUE).
+    /// Whether it is an authority's (CA:TRUE).
     pub(super) is_authority: bool,
-    /// Its extended key usage allows a server.
+    /// Whether its extended key usage permits use by a server.
     is_for_servers: bool,
 }
 
@@ -258,13 +259,13 @@ impl Certificate {
         Ok(())
     }
 
-    /// The warning if it expires soon. `what`: names it in the message.
+    /// Returns the warning if the certificate expires soon. `what` names it in the message.
     pub(super) fn expiring(&self, what: &str, now: SystemTime) -> Option<Expiring> {
         let days = (self.until.timestamp() - seconds(now)).div_euclid(DAY);
         (days < EXPIRY_WARNING_DAYS).then(|| Expiring { what: what.to_owned(), until: self.until(), days })
     }
 
-    /// Its last day.
+    /// Returns its last day.
     pub(super) fn until(&self) -> String {
         day(self.until)
     }
@@ -274,7 +275,7 @@ impl Certificate {
     }
 }
 
-/// The names and addresses that a certificate is valid for. The common name is no longer one of them.
+/// Returns the names and addresses for which a certificate is valid. The common name no longer counts.
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
     let name = |name: &GeneralName<'_>| match name {
@@ -301,7 +302,7 @@ fn seconds(time: SystemTime) -> i64 {
 mod tests {
     use super::*;
 
-    /// `openssl x509 -req` without extensions.
+    /// Created by `openssl x509 -req` without extensions.
     const VERSION_1: &str = "-----BEGIN CERTIFICATE-----\n\
         MIIBGDCBvwIUClrsphROBkv25brNnUlwoMwTK9MwCgYIKoZIzj0EAwIwDjEMMAoG\n\
         A1UEAwwDb2xkMCAXDTI2MTEyNTAyMTQwN1oYDzIxMjYxMTAxMDIxNDA3WjAOMQww\n\
@@ -317,12 +318,12 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_version_1_is_told_with_how_to_make_another() {
+    fn the_error_for_a_version_1_certificate_says_how_to_create_another() {
         let pem = inline("TEMPORAL_TLS_CERT in the environment", VERSION_1);
         let [der] = chain_of(&pem).unwrap().try_into().unwrap();
-        let Err(error) = Certificate::parse(&pem, &der) else { panic!("it is taken") };
+        let Err(error) = Certificate::parse(&pem, &der) else { panic!("it is accepted") };
         assert!(
-            error.to_string().contains("is of X.509 version 1") && error.to_string().contains("-extfile"),
+            error.to_string().contains("uses X.509 version 1") && error.to_string().contains("-extfile"),
             "{error}"
         );
     }

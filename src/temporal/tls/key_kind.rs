@@ -15,9 +15,9 @@ pub enum KeyKind {
     Dsa,
     /// RSA for PSS signatures only.
     RsaPss,
-    /// X25519 or X448, for key exchange only.
+    /// X25519 or X448, which serve only for key exchange.
     Exchange,
-    /// RSA of a size that is not supported.
+    /// RSA with an unsupported key size.
     Rsa,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// Object identifiers as DER, with their meaning.
+/// Object identifiers as DER, with the kind of key that each identifies.
 const KINDS: [(&[u8], KeyKind); 11] = [
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], KeyKind::Curve("P-521")),
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a], KeyKind::Curve("secp256k1")),
@@ -49,14 +49,14 @@ const KINDS: [(&[u8], KeyKind); 11] = [
     (&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01], KeyKind::Rsa),
 ];
 
-/// Number of bytes at the start of PKCS#8 that contain the algorithm. The key follows after them.
+/// Number of bytes at the start of PKCS#8 that contain the algorithm. The key follows.
 const PKCS8_HEAD_BYTES: usize = 40;
 
-/// Number of bytes at the start of SEC1 that contain the curve, also after a key on P-521.
+/// Number of bytes at the start of SEC1 that contain the curve, even after a key on P-521.
 const SEC1_HEAD_BYTES: usize = 96;
 
 impl KeyKind {
-    /// The kind of a key that is not supported; `None` if it is unknown, or should be supported.
+    /// Returns the kind of an unsupported key; `None` if the kind is unknown or should be supported.
     pub(super) fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let head = match key {
             PrivateKeyDer::Pkcs1(_) => return Some(Self::Rsa),
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::temporal::tls::{certificates::key_of, pem_of_text};
 
-    /// Of `openssl genpkey`, for these tests only.
+    /// Created by `openssl genpkey`, and used only in these tests.
     const KEYS: [(&str, &str); 7] = [
         (
             "MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBobk0bT3quVB6xOFYzavush49IwqDNOSYLe3ukr5Ai72g3JX/DpLX\

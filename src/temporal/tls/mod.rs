@@ -1,5 +1,5 @@
-//! TLS settings of a connection. Certificates are read for every connection, so that renewed ones are used, and checked before
-//! use: the error then has the reason, which a server's alert would not have.
+//! TLS settings of a connection. Certificates are read again for every connection, so that renewed ones are used. They
+//! are checked before use, because the error then has a reason, which a server's alert lacks.
 
 mod certificates;
 mod key_kind;
@@ -22,22 +22,22 @@ pub(super) use probe::{Finding, probe};
 pub use verifier::ServerCertificate;
 pub(super) use verifier::{Judge, Judgement};
 
-/// Number of days before a certificate expires from which on a warning is shown.
+/// Number of days before a certificate's expiry during which a warning is shown.
 pub const EXPIRY_WARNING_DAYS: i64 = 14;
 
 /// A certificate or a key in the settings.
 #[derive(Debug, Clone)]
 pub struct Pem {
-    /// The setting and its layer, as part of a message: `TEMPORAL_TLS_CERT in the environment`.
+    /// Setting and its source, as part of a message: `TEMPORAL_TLS_CERT in the environment`.
     pub origin: String,
     /// The file or the text.
     pub source: PemSource,
 }
 
-/// Where the PEM text is.
+/// Location of the PEM text.
 #[derive(Debug, Clone)]
 pub enum PemSource {
-    /// In this file.
+    /// The path of a file.
     File(PathBuf),
     /// The text itself, which may be a private key.
     Inline(SecretString),
@@ -55,20 +55,20 @@ pub struct ClientIdentity {
 /// TLS settings.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
-    /// Authorities that may sign the server's certificate; `None`: those that the operating system trusts.
+    /// Authorities that may sign the server's certificate; `None` for those that the operating system trusts.
     pub root_ca: Option<Pem>,
-    /// The expected name in the server's certificate; `None`: the host of the address.
+    /// Expected name in the server's certificate; `None` for the host of the address.
     pub server_name: Option<String>,
     /// The client's certificate and key.
     pub identity: Option<ClientIdentity>,
-    /// Accept any server certificate. Anyone on the network can then read and alter the traffic.
+    /// Whether to accept any server certificate. Anyone on the network can then read and alter the traffic.
     pub skip_verify: bool,
 }
 
-/// A certificate that expires soon, or has expired.
+/// A certificate that has expired or expires soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiring {
-    /// The setting and its layer, or the server.
+    /// The setting and its source, or the server.
     pub what: String,
     /// The last day, as `2026-12-31`.
     pub until: String,
@@ -81,19 +81,19 @@ impl std::fmt::Display for Expiring {
         let Self { what, until, days } = self;
         match days {
             ..0 => write!(out, "the certificate of {what} has expired: its last day was {until}"),
-            0 => write!(out, "the certificate of {what} expires within a day, at {until}"),
-            1 => write!(out, "the certificate of {what} expires in 1 day, at {until}"),
-            _ => write!(out, "the certificate of {what} expires in {days} days, at {until}"),
+            0 => write!(out, "the certificate of {what} expires within a day, on {until}"),
+            1 => write!(out, "the certificate of {what} expires in 1 day, on {until}"),
+            _ => write!(out, "the certificate of {what} expires in {days} days, on {until}"),
         }
     }
 }
 
 impl Tls {
-    /// Reads and checks the certificates of the settings. The returned judge is also in the options, and keeps its verdict on the
-    /// server's certificate.
+    /// Reads and checks the certificates of the settings. The options contain the returned judge too, which keeps its
+    /// verdict on the server's certificate.
     ///
     /// # Errors
-    /// [`CertificateError`] if a certificate or key cannot be read, is invalid, or does not fit.
+    /// Returns [`CertificateError`] if a certificate or key cannot be read, is invalid, or does not match the other.
     pub(super) fn options(&self, now: SystemTime) -> Result<(TlsOptions, Judge), CertificateError> {
         let judge = if self.skip_verify {
             Judge::accepting_all()
@@ -112,10 +112,10 @@ impl Tls {
         Ok((options, judge))
     }
 
-    /// Certificates of the settings that expire within `EXPIRY_WARNING_DAYS`.
+    /// Returns the certificates of the settings that expire within `EXPIRY_WARNING_DAYS`.
     ///
     /// # Errors
-    /// [`CertificateError`] if a certificate cannot be read. An expired one is not an error here.
+    /// Returns [`CertificateError`] if a certificate cannot be read. An expired certificate is not an error here.
     pub fn expiring(&self, now: SystemTime) -> Result<Vec<Expiring>, CertificateError> {
         let identity = self.identity.as_ref().map(|identity| &identity.certificate);
         let mut soon = Vec::new();
@@ -131,7 +131,7 @@ impl Tls {
 impl ClientIdentity {
     fn options(&self, now: SystemTime) -> Result<ClientTlsOptions, CertificateError> {
         let (chain, key) = (chain_of(&self.certificate)?, key_of(&self.key)?);
-        // The first one is the client's own. The server judges the others.
+        // The first certificate is the client's own. The server checks the others.
         if let Some(own) = chain.first() {
             Certificate::parse(&self.certificate, own)?.check_time(&self.certificate, now)?;
         }
@@ -142,12 +142,12 @@ impl ClientIdentity {
 }
 
 impl Pem {
-    /// Returns the authorities' certificates that are valid now, at least one.
+    /// Returns at least one authority's certificate that is valid now.
     fn authorities(&self, now: SystemTime) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
         let mut valid = Vec::new();
         let mut useless = None;
         for der in chain_of(self)? {
-            // A bundle may contain expired ones, which are skipped.
+            // A bundle may contain expired certificates, which are skipped.
             match Certificate::parse(self, &der)?.check_time(self, now) {
                 Ok(()) => valid.push(der),
                 Err(error) => useless = Some(error),
@@ -160,7 +160,7 @@ impl Pem {
     }
 }
 
-/// Reads a private key from a text, for tests.
+/// Wraps the text of a private key, for tests.
 #[cfg(test)]
 fn pem_of_text(origin: &str, text: &str) -> Pem {
     Pem { origin: origin.to_owned(), source: PemSource::Inline(text.to_owned().into()) }

@@ -1,6 +1,7 @@
-//! Reads PEM in the form of RFC 7468 and in the forms that people and other systems produce: text before, between and after the
-//! blocks, a BOM, indentation, `\n` as two letters, spaces in place of line ends, base64 around the whole text, or the bare
-//! base64 of DER. An unsupported form gets an error with the command that converts it. No error contains a part of a key.
+//! Reads PEM in the form of RFC 7468 and in the forms that people and other systems produce: text before, between and
+//! after the blocks, a BOM, indentation, `\n` as two letters, spaces instead of line ends, base64 around the whole
+//! text, or the bare base64 of DER. The error for an unsupported form has the command that converts it. Error messages
+//! contain no part of a key.
 
 use base64::{
     Engine as _, alphabet,
@@ -31,7 +32,7 @@ const DASHES: &[u8] = b"-----";
 pub(super) struct Block {
     pub(super) label: String,
     pub(super) der: Zeroizing<Vec<u8>>,
-    /// Encrypted with a password, in the old form of OpenSSL.
+    /// Whether it is encrypted with a password, in the old form of OpenSSL.
     pub(super) locked: bool,
 }
 
@@ -39,56 +40,56 @@ pub(super) struct Block {
 #[expect(missing_docs, reason = "the fields are the values in the messages")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PemProblem {
-    /// Empty.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
-    /// Neither PEM nor base64.
+    /// The text is neither PEM nor base64.
     #[error(
         "it has no line such as -----BEGIN CERTIFICATE----- and is neither base64 of that nor of DER; copy the PEM file whole"
     )]
     NotPem,
-    /// A path in place of the text.
+    /// The value is a path, but must be the text.
     #[error("it is a path, but this setting expects the text; set {instead} to the path")]
     Path { instead: &'static str },
-    /// An OpenSSL `TRUSTED CERTIFICATE`.
+    /// The block is an OpenSSL `TRUSTED CERTIFICATE`.
     #[error("it is an OpenSSL TRUSTED CERTIFICATE; convert it: openssl x509 -in FILE -out FILE.pem")]
     Trusted,
-    /// PKCS#7.
+    /// The file is PKCS#7.
     #[error("it is a PKCS#7 file; convert it: openssl pkcs7 -print_certs -in FILE -out FILE.pem")]
     Pkcs7,
-    /// A key in OpenSSH form.
+    /// The key is in OpenSSH form.
     #[error("it is a key in OpenSSH form; convert a copy of it: ssh-keygen -p -m PKCS8 -N '' -f FILE")]
     OpenSsh,
-    /// Only blocks with other labels.
+    /// All blocks have other labels.
     #[error("it has only {labels}; use the file with the expected content")]
     Other { labels: String },
-    /// UTF-16.
+    /// The text is UTF-16.
     #[error("it is UTF-16, as PowerShell writes it; convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.pem")]
     Utf16,
-    /// A certificate in DER form.
+    /// The file is a certificate in DER form.
     #[error("it is a certificate in DER form; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
     DerCertificate,
-    /// A private key in DER form.
+    /// The file is a private key in DER form.
     #[error("it is a private key in DER form; convert it: openssl pkey -inform der -in FILE -out FILE.pem")]
     DerKey,
-    /// PKCS#12.
+    /// The file is PKCS#12.
     #[error("it is a PKCS#12 file; convert it: openssl pkcs12 -in FILE -nodes -out FILE.pem")]
     Pkcs12,
-    /// A Java key store.
+    /// The file is a Java key store.
     #[error(
         "it is a Java key store; convert it: keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 \
              -deststoretype PKCS12, then: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem"
     )]
     JavaKeyStore,
-    /// A block without its end line.
+    /// A block has no end line.
     #[error("its block {number} ({label}) has no end line, so it was cut off; copy the file whole")]
     CutOff { number: usize, label: String },
-    /// A block that is not base64.
+    /// A block is not base64.
     #[error("its block {number} ({label}) is not base64; copy the file whole")]
     NotBase64 { number: usize, label: String },
 }
 
-/// Reads the blocks of a PEM text, at least one.
+/// Reads at least one block from a PEM text.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
     let mut bytes = Zeroizing::new(bytes.to_vec());
     for _ in 0..=MAX_WRAPPINGS {
@@ -103,7 +104,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
             return Err(problem);
         }
         let inside = base64_of(text, &ANY_BASE64).ok_or(PemProblem::NotPem)?;
-        // Checked before its content could be taken for a key.
+        // Check this first, since the content of a PKCS#12 file could be taken for a key.
         if is_pkcs12(&inside) {
             return Err(PemProblem::Pkcs12);
         }
@@ -121,7 +122,7 @@ impl Block {
     }
 }
 
-/// The error if no block has the expected label.
+/// Returns the error if no block has the expected label.
 pub(super) fn others(blocks: &[Block]) -> PemProblem {
     let has = |label: &str| blocks.iter().any(|block| block.label == label);
     if has("TRUSTED CERTIFICATE") {
@@ -137,7 +138,7 @@ pub(super) fn others(blocks: &[Block]) -> PemProblem {
     }
 }
 
-/// Whether a value for a path is the content of a file: PEM, or base64 of PEM or DER.
+/// Whether a value for a path is the content of a file instead: PEM, or base64 of PEM or DER.
 pub(crate) fn is_content(text: &str) -> bool {
     const SHORTEST: usize = 60;
     let decoded = || base64_of(text.as_bytes(), &ANY_BASE64).filter(|_| text.trim().len() >= SHORTEST);
@@ -149,7 +150,7 @@ pub(crate) fn is_content(text: &str) -> bool {
 /// Writes DER as PEM.
 pub(super) fn write(label: &str, der: &[u8]) -> Zeroizing<Vec<u8>> {
     let base64 = Zeroizing::new(BASE64_STANDARD.encode(der));
-    // Reserve everything at once: a buffer that grows leaves copies of the key in memory.
+    // Reserve the whole buffer at once: a buffer that grows leaves copies of the key in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(base64.len() + base64.len() / LINE_BYTES + 2 * label.len() + 40));
     text.extend_from_slice(format!("-----BEGIN {label}-----\n").as_bytes());
     for line in base64.as_bytes().chunks(LINE_BYTES) {
@@ -168,7 +169,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// The known binary form of bytes without a block.
+/// Recognises the binary form of bytes that have no block.
 fn binary(bytes: &[u8]) -> Option<PemProblem> {
     let dash_16 = [b'-', 0, b'-', 0];
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || find(bytes, &dash_16).is_some() {
@@ -186,10 +187,10 @@ fn binary(bytes: &[u8]) -> Option<PemProblem> {
     PrivateKeyDer::try_from(bytes).is_ok().then_some(PemProblem::DerKey)
 }
 
-/// Whether bytes begin with `SEQUENCE { INTEGER 3, ... }`, in DER or, as with an indefinite length, only in BER.
+/// Whether bytes begin with `SEQUENCE { INTEGER 3, ... }`, in DER or, with an indefinite length, in BER.
 fn is_pkcs12(bytes: &[u8]) -> bool {
     let [0x30, length, content @ ..] = bytes else { return false };
-    // With the high bit set, this byte is the number of bytes of the length.
+    // With the high bit set, the lower bits are the number of bytes of the length.
     let width = if *length > 0x80 { usize::from(length & 0x7f) } else { 0 };
     content.get(width..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03]))
 }
@@ -226,8 +227,8 @@ fn is_label(label: &[u8]) -> bool {
     (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.iter().all(fits)
 }
 
-/// Decodes base64 with the first engine that accepts it. Blanks, line ends, quotes, and the letters `\n` and `\r` after one or
-/// more backslashes are skipped.
+/// Decodes base64 with the first engine that accepts it. Skips blanks, line ends, quotes, and the letters `\n` and `\r`
+/// after one or more backslashes.
 fn base64_of(text: &[u8], engines: &[GeneralPurpose]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut after_backslash = false;
@@ -251,7 +252,7 @@ fn base64_of(text: &[u8], engines: &[GeneralPurpose]) -> Option<Zeroizing<Vec<u8
     })
 }
 
-/// The certificates or the key in DER that was bare base64.
+/// Reads the certificates or the key from DER that was encoded as bare base64.
 fn bare(der: &[u8]) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut rest = der;
@@ -277,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    /// A certificate and a key of P-256, made for these tests.
+    /// Creates a certificate and a P-256 key for these tests.
     fn pair() -> (String, String) {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -1,5 +1,5 @@
-//! Finds out why a server closed a TLS connection. The reason is in an alert, which is lost if the client has written something
-//! meanwhile. The probe writes nothing after the handshake, and reads.
+//! Determines why a server closed a TLS connection. The reason is in an alert, which the client loses if it has written
+//! data in the meantime. After the handshake, the probe therefore only reads.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use tokio_rustls::TlsConnector;
 
 use super::{Judge, Tls, chain_of, key_of};
 
-/// The protocol that gRPC needs, as TLS names it.
+/// Name of gRPC's protocol in TLS.
 const HTTP2: &[u8] = b"h2";
 
-/// What a connection attempt found.
+/// Result of a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// The server ended the connection with this alert.
@@ -24,7 +24,7 @@ pub enum Finding {
     NoHttp2,
 }
 
-/// Tests TLS on a new `stream` to `host`. Returns `None` if it finds no cause within `limit`.
+/// Tests TLS on a new `stream` to `host`. Returns `None` if no cause is found within `limit`.
 pub async fn probe(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,

@@ -1,5 +1,5 @@
-//! Verifies the server's certificate with rustls's own verifier, and keeps the certificate and the verdict for messages. Without
-//! verification it accepts every certificate, and keeps it too.
+//! Verifies the server's certificate with rustls's own verifier, and keeps the certificate and the verdict for
+//! messages. With verification disabled, it accepts every certificate and keeps it too.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -26,11 +26,11 @@ use super::{
 /// A server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerCertificate {
-    /// The names and addresses that it is valid for.
+    /// Names and addresses for which it is valid.
     pub names: Vec<String>,
     /// The authority that signed it.
     pub issuer: String,
-    /// It is an authority's (CA:TRUE).
+    /// Whether it is an authority's (CA:TRUE).
     pub is_authority: bool,
     /// Its first day, as `2026-12-31`.
     pub from: String,
@@ -43,11 +43,11 @@ pub struct ServerCertificate {
 /// The verdict on a server's certificate.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    /// `None`: it cannot be parsed.
+    /// The certificate; `None` if it cannot be parsed.
     pub certificate: Option<ServerCertificate>,
     /// The expected name.
     pub expected: String,
-    /// Why it was refused; `None`: it was accepted.
+    /// Why the certificate was refused; `None` if it was accepted.
     pub refused: Option<rustls::Error>,
 }
 
@@ -55,14 +55,14 @@ pub struct Judgement {
 #[derive(Debug, Clone)]
 pub struct Judge {
     inner: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates that the settings trust. A server with one of them as its own certificate is trusted too.
+    /// Certificates that the settings trust. A server may also use one of them as its own certificate.
     trusted: Arc<[CertificateDer<'static>]>,
     provider: Arc<CryptoProvider>,
     last: Arc<Mutex<Option<Judgement>>>,
 }
 
 impl Judge {
-    /// A judge that accepts every certificate.
+    /// Creates a judge that accepts every certificate.
     pub fn accepting_all() -> Self {
         Self {
             inner: None,
@@ -72,18 +72,19 @@ impl Judge {
         }
     }
 
-    /// A judge that trusts the authorities of the operating system.
+    /// Creates a judge that trusts the authorities of the operating system.
     ///
     /// # Errors
-    /// [`CertificateError::NoAuthorities`] if the system has none.
+    /// Returns [`CertificateError::NoAuthorities`] if the system has no authorities.
     pub fn trusting_the_system() -> Result<Self, CertificateError> {
         Self::of_roots(authorities_of_the_system()?, Arc::default(), |cause| CertificateError::NoAuthorities { cause })
     }
 
-    /// A judge that trusts these certificates, as authorities and as a server's own.
+    /// Creates a judge that trusts these certificates, as authorities and as a server's own.
     ///
     /// # Errors
-    /// [`CertificateError::Unusable`] if one cannot be used. `origin`: names the setting in the message.
+    /// Returns [`CertificateError::Unusable`] if a certificate cannot be used. `origin` names the setting in the
+    /// message.
     pub fn trusting(origin: &str, trusted: Vec<CertificateDer<'static>>) -> Result<Self, CertificateError> {
         let unusable = |cause| CertificateError::Unusable { origin: origin.to_owned(), cause };
         let mut roots = RootCertStore::empty();
@@ -105,8 +106,8 @@ impl Judge {
         Ok(Self { inner: Some(inner), trusted, provider, last: Arc::default() })
     }
 
-    /// Accepts a certificate that is itself trusted, as Go and OpenSSL do, if its name, time and usage are valid. The library
-    /// refuses a self-signed one with CA:TRUE, which `openssl req -x509` makes.
+    /// Accepts a certificate that is itself trusted, as Go and OpenSSL do, if its name, time and usage are valid. The
+    /// library refuses a self-signed certificate with CA:TRUE, which `openssl req -x509` creates.
     fn accept_trusted_itself(
         &self,
         shown: &CertificateDer<'_>,
@@ -125,12 +126,12 @@ impl Judge {
         Ok(ServerCertVerified::assertion())
     }
 
-    /// The verifier for the client library.
+    /// Returns the verifier for the client library.
     pub fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
         Arc::new(self.clone())
     }
 
-    /// The verdict on the last certificate.
+    /// Returns the verdict on the last certificate.
     pub fn last(&self) -> Option<Judgement> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -208,7 +209,7 @@ impl From<Certificate> for ServerCertificate {
 }
 
 impl Judgement {
-    /// Why the certificate was refused, if the certificate itself is the cause.
+    /// Returns why the certificate was refused, if the certificate itself is the cause.
     pub fn verdict(&self) -> Option<&Verdict> {
         match &self.refused {
             Some(rustls::Error::InvalidCertificate(verdict)) => Some(verdict),
