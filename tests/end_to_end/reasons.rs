@@ -137,9 +137,9 @@ fn a_hanging_server_is_named_and_the_scenario_resumes_with_it() {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let mut server = program(state.path());
-    let mut server = Running::new(server.args(["server", "--with-parent", "--address", &address]));
+    let server = Running::new(server.args(["server", "--with-parent", "--address", &address]));
     server.lines.with("Temporal at ");
-    let mut demo = Running::new(demo(state.path(), LATE_RETRY, &address).env("IDEMPOTENCE_CONNECT_TIMEOUT", "1"));
+    let demo = Running::new(demo(state.path(), LATE_RETRY, &address).env("IDEMPOTENCE_CONNECT_TIMEOUT", "1"));
     demo.lines.with("attempt 1: failed");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();
@@ -158,7 +158,7 @@ fn a_worker_without_the_key_is_named_once_and_at_the_limit() {
     let encrypted = [("DATACONVERTER_ENCRYPTION_KEY_ID", "demokey"), ("ENCRYPT_PAYLOAD", "true")];
     let mut keys = program(sandbox.folder.path());
     assert!(keys.args(["keys", "add", "demokey"]).status().unwrap().success());
-    let mut demo = Running::new(demo(sandbox.folder.path(), WITHOUT_WORKER, address()).envs(encrypted));
+    let demo = Running::new(demo(sandbox.folder.path(), WITHOUT_WORKER, address()).envs(encrypted));
     let queue = demo.lines.with("task queue ");
     let (_, queue) = queue.rsplit_once(' ').unwrap();
     demo.lines.with("started ");

@@ -118,9 +118,9 @@ fn a_worker_with_a_hanging_server_logs_it_and_ends_on_sigterm() {
         command.args([name, "--address", &format!("127.0.0.1:{port}")]);
         command
     };
-    let mut server = Running::new(on_port("server").arg("--with-parent"));
+    let server = Running::new(on_port("server").arg("--with-parent"));
     server.lines.with("Temporal at ");
-    let mut worker = Running::new(on_port("worker").arg("--database").arg(&sandbox.database));
+    let worker = Running::new(on_port("worker").arg("--database").arg(&sandbox.database));
     worker.lines.with("is polling");
     let pid = server_on(port);
     kill_process(pid, Signal::STOP).unwrap();
