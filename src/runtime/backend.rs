@@ -1,5 +1,5 @@
-//! Connects to the Temporal server that the settings name. If that address is this machine and nothing answers, starts an
-//! embedded server there.
+//! Connects to the configured Temporal server. If its address is on this machine and nothing answers there, starts an
+//! embedded server.
 
 use std::{
     io,
@@ -16,13 +16,13 @@ use crate::{
     temporal::{CallRetries, ConnectError, Endpoint, Link},
 };
 
-/// Maximum time from the start of a server until it serves.
+/// Maximum time from the start of a server until it accepts connections.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Delay between two connection attempts to a server that is starting.
+/// Delay between two attempts to connect to a server that is starting.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Why there is no server.
+/// Why no server is available.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The server cannot be reached or refuses the connection.
@@ -48,7 +48,8 @@ pub struct Backend {
     pub server: Option<DevServer>,
 }
 
-/// The endpoint of a process under `settings`. `role` distinguishes it from other processes in Temporal's Web UI.
+/// Returns the endpoint for a process with `settings`. `role` distinguishes it from other processes in Temporal's Web
+/// UI.
 #[must_use]
 pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
     Endpoint {
@@ -65,13 +66,13 @@ pub fn endpoint(settings: &Settings, role: &str) -> Endpoint {
     }
 }
 
-/// The name of this host, as part of identities.
+/// Returns the name of this host, as part of identities.
 #[must_use]
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Path of the embedded server's log.
+/// Returns the path of the embedded server's log.
 #[must_use]
 pub fn server_log(settings: &Settings) -> PathBuf {
     settings.state_dir.join("server.log")
@@ -80,7 +81,8 @@ pub fn server_log(settings: &Settings) -> PathBuf {
 /// Connects, or starts an embedded server and connects to it.
 ///
 /// # Errors
-/// [`BackendError`] if the server does not answer or refuses the connection, and no embedded server could be started.
+/// Returns [`BackendError`] if the server does not answer or refuses the connection, and no embedded server could be
+/// started.
 pub async fn bring_up(
     settings: &Settings,
     role: &str,
@@ -91,11 +93,11 @@ pub async fn bring_up(
     bring_up_with(&program, settings, role, retries, Installation::Allowed, progress).await
 }
 
-/// As [`bring_up`], for a process that is not this program, such as a test. `program`: the path of this program, which
-/// supervises the embedded server.
+/// Connects as [`bring_up`] does, for a process that is not this program, such as a test. `program` is the path of this
+/// program, which supervises the embedded server.
 ///
 /// # Errors
-/// Those of [`bring_up`].
+/// Returns the same errors as [`bring_up`].
 pub async fn bring_up_with(
     program: &Path,
     settings: &Settings,
@@ -113,7 +115,7 @@ pub async fn bring_up_with(
         (ConnectError::Unreachable { .. }, Some(port)) => {
             let server = match start_server(program, settings, port, installation, progress).await {
                 Ok(server) => server,
-                // Another process of this program may have started one at the same time.
+                // Another process of this program may have started a server at the same time.
                 Err(error) => {
                     let Ok(link) = connect_soon(&endpoint, retries, Duration::from_secs(2)).await else {
                         return Err(error);
@@ -132,7 +134,7 @@ pub async fn bring_up_with(
 /// Finds or installs the server's program, and starts it on `port` of this machine.
 ///
 /// # Errors
-/// [`BackendError`] if no program is available or the server does not start.
+/// Returns [`BackendError`] if no program is available or the server does not start.
 async fn start_server(
     program: &Path,
     settings: &Settings,
@@ -150,7 +152,7 @@ async fn start_server(
     Ok(DevServer::start(DevServerOptions { executable, supervisor, port, namespace, database, log }).await?)
 }
 
-/// Path of the server's database: one per port, so that two embedded servers never share one.
+/// Returns the path of the server's database. Each port has its own, so two embedded servers never share a database.
 fn server_database(state_dir: &Path, port: u16) -> PathBuf {
     state_dir.join(format!("temporal-{port}.db"))
 }

@@ -1,5 +1,5 @@
-//! Opens a page in the browser that `$BROWSER` names, else in the desktop's. Its output never reaches the screen, and the
-//! caller never waits longer than a limit.
+//! Opens a page in the browser that `$BROWSER` names, or else in the desktop's. The browser's output does not reach the
+//! screen, and the caller waits only for a limited time.
 
 use std::{
     ffi::OsString,
@@ -11,15 +11,16 @@ use tokio::{process::Command, time::timeout};
 
 use crate::config;
 
-/// How long a program can take to fail. A program that still runs after this time is the browser itself, or hangs.
+/// Time within which a program is expected to fail. A program that still runs afterwards is the browser itself, or
+/// hangs.
 const FAILURE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Result of opening a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// A program opened it.
+    /// A program opened the page.
     Done,
-    /// This program was started and still runs.
+    /// This program was started and is still running.
     Asked(String),
     /// No browser could be started.
     Nowhere,
@@ -38,7 +39,8 @@ pub async fn open(url: &str) -> Opened {
     Opened::Nowhere
 }
 
-/// The programs to try. Over ssh, the desktop's program would open the page on the wrong machine, or not at all.
+/// Returns the programs to try. Over ssh, the desktop's program would open the page on the wrong machine, or not at
+/// all.
 fn commands(url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<process::Command> {
     if let Some(browsers) = variable("BROWSER") {
         let browsers = browsers.to_string_lossy().into_owned();
@@ -51,7 +53,8 @@ fn commands(url: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<proce
     if desktop { open::commands(url) } else { Vec::new() }
 }
 
-/// The command of one entry of `$BROWSER`: a command line with `%s` in place of the page, or to which the page is appended.
+/// Returns the command for one entry of `$BROWSER`, a command line. The page replaces `%s`, or is appended if there is
+/// no `%s`.
 fn named(line: &str, url: &str) -> Option<process::Command> {
     let mut words = shlex::split(line)?;
     if words.iter().any(|word| word.contains("%s")) {
@@ -65,7 +68,7 @@ fn named(line: &str, url: &str) -> Option<process::Command> {
     Some(command)
 }
 
-/// Whether the program opened the page. `None`: it still runs, and is left running.
+/// Whether the program opened the page; `None` if it is still running, and is left running.
 async fn run(command: process::Command) -> Option<bool> {
     let mut command = Command::from(command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
@@ -75,7 +78,7 @@ async fn run(command: process::Command) -> Option<bool> {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            tracing::info!(%error, ?command, "this browser does not start");
+            tracing::info!(%error, ?command, "could not start this browser");
             return Some(false);
         }
     };

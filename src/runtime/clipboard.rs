@@ -1,5 +1,5 @@
-//! Copies a text: with a program of the desktop unless the session is remote, else into tmux's buffer, else through the
-//! terminal. The notice says which, since a terminal does not report whether it copied the text.
+//! Copies a text: with a program of the desktop unless the session is remote, otherwise into tmux's buffer, otherwise
+//! through the terminal. The notice says which one, since a terminal does not report whether it copied the text.
 
 use std::{io, process::Stdio, time::Duration};
 
@@ -20,28 +20,28 @@ const DESKTOP_PROGRAMS: [(&str, &[&str]); 6] = [
     ("termux-clipboard-set", &[]),
 ];
 
-/// Commands that fill tmux's buffer. Newer versions have `-w`, which offers the text to the terminal too.
+/// Commands that fill tmux's buffer. Newer versions support `-w`, which also offers the text to the terminal.
 const TMUX_PROGRAMS: [(&str, &[&str]); 2] = [("tmux", &["load-buffer", "-w", "-"]), ("tmux", &["load-buffer", "-"])];
 
 /// Where a text was copied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copied {
-    /// This program copied it.
+    /// This program copied the text.
     By(&'static str),
-    /// Into tmux's buffer.
+    /// The text is in tmux's buffer.
     Tmux,
-    /// No program copied it. The caller asks the terminal, which does not answer.
+    /// No program copied the text. The caller asks the terminal, which does not answer.
     AskTerminal,
 }
 
 /// The properties of this process's session that matter for copying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyEnvironment {
-    /// The session runs over ssh, so the screen belongs to another machine.
+    /// Whether the session runs over ssh, so that the screen belongs to another machine.
     pub remote: bool,
-    /// The session runs in tmux.
+    /// Whether the session runs in tmux.
     pub tmux: bool,
-    /// The session runs in GNU screen, which forwards only wrapped sequences.
+    /// Whether the session runs in GNU screen, which forwards only wrapped sequences.
     pub screen: bool,
 }
 
@@ -57,7 +57,7 @@ impl CopyEnvironment {
         }
     }
 
-    /// Tries the programs of this environment in their order.
+    /// Tries the programs for this environment in order.
     pub async fn copy(self, text: &str) -> Copied {
         let desktop = if self.remote { &[][..] } else { &DESKTOP_PROGRAMS };
         for (program, arguments) in desktop {
@@ -83,11 +83,11 @@ impl CopyEnvironment {
         if !self.screen {
             return sequence.to_owned();
         }
-        // GNU screen accepts strings of about 700 bytes, and an inner ST would end the outer string.
+        // GNU screen accepts strings of about 700 bytes, and an ST inside the string would end it.
         let inner = sequence.replace("\x1b\\", "\x07");
         let mut wrapped = String::with_capacity(inner.len() * 2);
         for piece in inner.as_bytes().chunks(500) {
-            // Base 64 is ASCII, so no character is split.
+            // Base64 is ASCII, so no character is split.
             wrapped.push_str("\x1bP");
             wrapped.push_str(&String::from_utf8_lossy(piece));
             wrapped.push_str("\x1b\\");
@@ -97,7 +97,7 @@ impl CopyEnvironment {
 }
 
 impl Copied {
-    /// The notice about the copy of `text`.
+    /// Returns the notice about the copy of `text`.
     #[must_use]
     pub fn sentence(self, text: &str) -> String {
         match self {

@@ -1,5 +1,6 @@
-//! Runs comparisons: the same order under the same faults with all three guards, each with a database, a task queue and a worker
-//! process of its own. One comparison runs at a time; the next starts after the one before has been cleaned up.
+//! Runs comparisons: the same order with the same faults under each of the three guards, each with its own database,
+//! task queue and worker process. Only one comparison runs at a time; the next starts after the previous one has been
+//! cleaned up.
 
 mod folder;
 mod side;
@@ -19,14 +20,15 @@ use crate::{
 use folder::Folder;
 use side::{Context, Side};
 
-/// Starts and ends comparisons. Dropping it ends the running one with its workers.
+/// Starts and ends comparisons. Dropping this ends the running comparison and its workers.
 #[derive(Debug)]
 pub struct Comparisons {
     wanted: watch::Sender<Option<Comparison>>,
 }
 
 impl Comparisons {
-    /// `worker`: how to start a worker. Its task queue and its database are replaced.
+    /// Creates the task that runs comparisons. `worker` is the command for a worker; each side replaces its task queue
+    /// and database.
     #[must_use]
     pub fn new(
         settings: Arc<Settings>,
@@ -40,12 +42,12 @@ impl Comparisons {
         Self { wanted }
     }
 
-    /// Starts a comparison, and ends the running one first.
+    /// Starts a comparison after ending the running one.
     pub fn start(&self, comparison: Comparison) {
         self.wanted.send_replace(Some(comparison));
     }
 
-    /// Ends the running comparison: its workers, its open orders and its databases.
+    /// Ends the running comparison: stops its workers, terminates its open orders and removes its databases.
     pub fn end(&self) {
         self.wanted.send_replace(None);
     }
@@ -60,7 +62,7 @@ struct Runner {
 }
 
 impl Runner {
-    /// Runs the wanted comparison until [`Comparisons`] is dropped.
+    /// Runs the requested comparison until [`Comparisons`] is dropped.
     async fn run(self, mut wanted: watch::Receiver<Option<Comparison>>) {
         loop {
             let comparison = wanted.borrow_and_update().clone();
@@ -74,11 +76,11 @@ impl Runner {
         }
     }
 
-    /// Runs a comparison until `until` resolves, and cleans up after it.
+    /// Runs a comparison until `until` resolves, and then cleans up.
     async fn run_one<T>(&self, comparison: Comparison, until: impl Future<Output = T>) -> T {
         tokio::pin!(until);
         let mut current = self.link.clone();
-        // Wait for a link. Its state reaches the screen through the link keeper.
+        // Wait for a link. The link keeper reports the state of the connection.
         let connected = async { current.wait_for(Option::is_some).await.ok().and_then(|link| link.clone()) };
         let link = tokio::select! {
             link = connected => link,

@@ -1,8 +1,8 @@
-//! Decodes the bytes of a terminal into keys, mouse events and pastes. No input blocks the keyboard: Ctrl-C is found inside any
-//! sequence, and an incomplete sequence is dropped after a time limit.
+//! Decodes bytes from a terminal into keys, mouse events and pastes. No input blocks the keyboard: Ctrl-C is found
+//! inside any sequence, and an incomplete sequence is dropped after a time limit.
 //!
-//! Crossterm's decoder is private to its reader, which stops reading after 1,024 bytes until the next key
-//! (crossterm #1057), and waits without a limit for the end of a paste (#1060).
+//! Crossterm's decoder is private to its reader, which stops reading after 1,024 bytes until the next key (crossterm
+//! #1057) and waits without a limit for the end of a paste (#1060).
 
 mod sequence;
 
@@ -15,14 +15,14 @@ use super::input::Reply;
 /// Maximum time from an Esc to the rest of its sequence, on a slow connection.
 const ESCAPE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Maximum time until the rest of a sequence, a character or a paste arrives. A connection that sends each byte separately can
-/// be this slow.
+/// Maximum time until the rest of a sequence, character or paste arrives, on a connection that sends each byte
+/// separately.
 const REST_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Maximum length of a sequence. The bytes after it are dropped.
+/// Maximum length of a sequence. Further bytes are dropped.
 const MAX_SEQUENCE_BYTES: usize = 256;
 
-/// Maximum length of a paste. The bytes after it are dropped.
+/// Maximum length of a paste. Further bytes are dropped.
 const MAX_PASTE_BYTES: usize = 64 * 1024;
 
 const PASTE_END: &[u8] = b"\x1b[201~";
@@ -35,14 +35,14 @@ const ESC: u8 = 0x1b;
 pub enum Decoded {
     /// A key.
     Key {
-        /// The key under the keyboard's layout.
+        /// The key on the keyboard's layout.
         typed: KeyEvent,
-        /// The same key on a Latin layout, if the terminal reports it; else equal to `typed`.
+        /// The same key on a Latin layout if the terminal reports it, otherwise equal to `typed`.
         command: KeyEvent,
     },
     /// Mouse, focus or a paste.
     Event(Event),
-    /// An answer to a query.
+    /// Answer to a query.
     Reply(Reply),
 }
 
@@ -50,23 +50,23 @@ pub enum Decoded {
 enum State {
     #[default]
     Ground,
-    /// In a character: its first bytes, and its length in bytes.
+    /// Inside a character: its first bytes, and its length in bytes.
     Character(Vec<u8>, usize),
     Escape,
-    /// After an Esc that was decoded as the key. The rest of its sequence may still come.
+    /// After an Esc that was decoded as a key. The rest of its sequence may still arrive.
     LateEscape,
     /// After ESC O.
     SingleShift,
     /// After ESC [.
     Control(Vec<u8>),
-    /// In a mouse report in the old form: up to two of its three bytes.
+    /// Inside a mouse report in the old form: up to two of its three bytes.
     OldMouse(Vec<u8>),
-    /// In an unrequested string of the terminal. `true`: after an ESC in it.
+    /// Inside an unrequested string from the terminal. The flag is `true` after an ESC in that string.
     Text(bool),
     Paste(Vec<u8>),
 }
 
-/// The decoder with its incomplete sequence and the decoded events.
+/// The decoder, with its incomplete sequence and the decoded events.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
@@ -76,7 +76,7 @@ pub struct Decoder {
 impl Decoder {
     /// Decodes the bytes of one read.
     pub fn feed(&mut self, bytes: &[u8]) {
-        // In a paste, a read of Ctrl-C alone is a key press: the end of the paste never arrives.
+        // If Ctrl-C is all that one read returns, it is a key press even inside a paste, whose end then never arrives.
         if matches!(self.state, State::Paste(_)) && bytes.iter().all(|byte| *byte == CTRL_C) {
             self.give_up();
         }
@@ -90,7 +90,7 @@ impl Decoder {
         std::mem::take(&mut self.decoded)
     }
 
-    /// How long to wait for more bytes before [`Decoder::give_up`]. `None`: nothing is incomplete.
+    /// Returns how long to wait for more bytes before [`Decoder::give_up`]; `None` if nothing is incomplete.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         match self.state {
@@ -100,7 +100,7 @@ impl Decoder {
         }
     }
 
-    /// Ends the incomplete sequence: an Esc becomes the key, a paste ends, any other sequence is dropped.
+    /// Ends the incomplete sequence: an Esc becomes a key, a paste ends, and any other sequence is dropped.
     pub fn give_up(&mut self) {
         match std::mem::take(&mut self.state) {
             State::Escape => {
@@ -112,7 +112,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes an Esc at the end of the previous read as the key, unless `next` continues its sequence.
+    /// Decodes an Esc at the end of the previous read as a key, unless `next` continues its sequence.
     pub fn split_escape(&mut self, next: &[u8]) {
         if matches!(self.state, State::Escape) && !matches!(next.first(), Some(b'[' | b'O' | b']' | b'P' | b'_' | b'^'))
         {
@@ -199,7 +199,7 @@ impl Decoder {
         }
     }
 
-    /// Continues the sequence only with bytes that no key of this program types. Other bytes are keys.
+    /// Continues the sequence only with bytes that do not occur as keys of this program. Other bytes are keys.
     fn late_escape(&mut self, byte: u8) {
         match byte {
             b'[' | b'O' | b']' | b'_' | b'^' => self.escape(byte),
@@ -217,7 +217,7 @@ impl Decoder {
 
     fn control(&mut self, mut bytes: Vec<u8>, byte: u8) {
         match byte {
-            // The F keys of the Linux console.
+            // F key of the Linux console.
             b'[' if bytes.is_empty() => bytes.push(byte),
             b'M' if bytes.is_empty() => return self.state = State::OldMouse(Vec::new()),
             b'~' if bytes == b"200" => return self.state = State::Paste(Vec::new()),
@@ -253,7 +253,7 @@ impl Decoder {
             return self.pasted(text);
         }
         if bytes.len() >= 2 * MAX_PASTE_BYTES {
-            // Keep the last bytes, which may be the start of the end sequence.
+            // Keep the last bytes, since the end sequence may start there.
             bytes.drain(MAX_PASTE_BYTES..bytes.len() - PASTE_END.len());
         }
         self.state = State::Paste(bytes);
@@ -325,7 +325,8 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(decoded(&[bytes]), std::slice::from_ref(&expected), "{}", bytes.escape_ascii());
-            // Split at any byte, the result is the same, except for Alt, which is an Esc first on a slow connection.
+            // A split at any byte gives the same result, except for Alt, whose Esc is decoded as a key on a slow
+            // connection.
             for cut in 1..bytes.len() {
                 let (first, rest) = bytes.split_at(cut);
                 if bytes != b"\x1bo" {
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_that_comes_byte_by_byte_types_no_letters() {
+    fn a_sequence_that_arrives_byte_by_byte_types_no_letters() {
         for gap in [10, 30, 60, 80, 150, 250].map(Duration::from_millis) {
             let escape = if gap > ESCAPE_TIMEOUT { vec![key(KeyCode::Esc)] } else { vec![] };
             let with = |last: &[Decoded]| [&escape, last].concat();
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn control_c_is_found_in_the_middle_of_anything() {
+    fn control_c_is_found_inside_any_sequence() {
         for before in [&b"\x1b["[..], b"\x1b[1;", b"\x1bO", b"\x1b]0;title", b"\x1bPq", b"\x1b[M ", b"\xd1", b"\x1b"] {
             let all = decoded(&[before, b"\x03"]);
             assert_eq!(
@@ -460,7 +461,7 @@ mod tests {
         assert_eq!(one(b"\x1b[111;1:3u"), (letter('o'), Release, letter('o'), none));
         assert_eq!(one("\u{1b}[1097::111;;1097u".as_bytes()), (letter('щ'), Press, letter('o'), none));
         assert_eq!(one(b"\x1b[1089::99;5u"), (letter('с'), Press, letter('c'), ctrl));
-        // Shift, and Caps Lock without it.
+        // With Shift, and then with Caps Lock instead.
         assert_eq!(one(b"\x1b[111:79;2;79u"), (letter('O'), Press, letter('O'), KeyModifiers::SHIFT));
         assert_eq!(one(b"\x1b[111:79;65;79u"), (letter('O'), Press, letter('o'), none));
         assert_eq!(one(b"\x1b[47:63;2;63u"), (letter('?'), Press, letter('?'), KeyModifiers::SHIFT));

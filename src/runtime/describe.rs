@@ -1,5 +1,5 @@
-//! Describes open runs on the server when the core requests it: at most one call per run and eight in all at a time. If a
-//! run turns out to be closed, its end is reported too.
+//! Describes open runs on the server at the core's request, with at most one call per run and eight calls at a time. If
+//! a run turns out to be closed, its end is reported too.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -43,7 +43,7 @@ struct Claimed {
 }
 
 impl ReportedEnds {
-    /// Returns `true` once per run: the caller then has to report the run's end.
+    /// Returns `true` once per run. The caller then has to report the end of that run.
     #[must_use]
     pub fn claim(&self, run: &Run) -> bool {
         let mut claimed = lock(&self.0);
@@ -60,7 +60,7 @@ impl ReportedEnds {
     }
 }
 
-/// Runs the describe calls.
+/// Runs the describe calls, with a limit per run and in total.
 #[derive(Debug, Clone)]
 pub struct Describer {
     messages: mpsc::Sender<Message>,
@@ -71,14 +71,15 @@ pub struct Describer {
 }
 
 impl Describer {
-    /// Sends answers as `messages`, and leaves out the ends that other tasks have claimed in `ends`.
+    /// Creates a describer that sends answers as `messages` and omits the ends that other tasks have claimed in `ends`.
     #[must_use]
     pub fn new(messages: mpsc::Sender<Message>, link: CurrentLink, ends: ReportedEnds) -> Self {
         let calls = Arc::new(Semaphore::new(MAX_CALLS));
         Self { messages, link, ends, in_progress: Arc::default(), calls }
     }
 
-    /// Describes a run and sends the answer as [`Message::Described`]. Does nothing if a call for this run is in progress.
+    /// Describes a run and sends the answer as [`Message::Described`]. Does nothing if a call for this run is already
+    /// in progress.
     pub fn describe(&self, run: Run) {
         if lock(&self.in_progress).insert(run.clone()) {
             let describer = self.clone();
@@ -108,7 +109,7 @@ impl Describer {
 
     async fn call(&self, run: &Run) -> Result<Described, Failed> {
         let _permit = self.calls.acquire().await.map_err(|_| Failed::NoLink)?;
-        // Read after the wait for the permit, since the link may have been lost meanwhile.
+        // Read the link only after waiting for the permit, since it may have been lost in the meantime.
         let link = self.link.borrow().clone().ok_or(Failed::NoLink)?;
         match timeout(CALL_TIMEOUT, describe(&link, &run.workflow, &run.run)).await {
             Ok(found) => Ok(found?),
@@ -171,7 +172,7 @@ mod tests {
         let describer = Describer::new(messages, link, ReportedEnds::default());
         let held = Arc::clone(&describer.calls).acquire_many_owned(u32::try_from(MAX_CALLS).unwrap()).await.unwrap();
         describer.describe(run(1));
-        // A second request before the answer gets no answer of its own.
+        // A second request before the answer does not get its own answer.
         describer.describe(run(1));
         describer.describe(run(2));
         drop(held);

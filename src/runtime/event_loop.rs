@@ -1,5 +1,5 @@
-//! The event loop: select, update, execute, draw. It is generic over the screen and the sources of events, so that tests run
-//! the whole dashboard without a terminal.
+//! The event loop: select, update, execute, draw. It is generic over the screen and the event sources, so that tests
+//! can run the whole dashboard without a terminal.
 
 mod incoming;
 
@@ -27,13 +27,14 @@ use crate::{
     ui,
 };
 
-/// Minimum time between two frames that no key press causes. About 60 frames a second show an event within 20 ms.
+/// Minimum time between two frames without a key press. At about 60 frames per second, an event is visible within 20
+/// ms.
 const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
-/// Maximum number of messages, or of key presses, that are handled before the other source is polled again.
+/// Maximum number of messages or key presses that are handled before the other source is polled again.
 const MAX_BATCH: usize = 1_024;
 
-/// Why the loop failed.
+/// Why the event loop failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopError {
     /// A frame could not be written.
@@ -42,19 +43,19 @@ pub enum LoopError {
     /// The terminal's input could not be read.
     #[error("could not read the keyboard: {0}")]
     Read(#[source] io::Error),
-    /// The terminal could not be set up again after a stop.
+    /// The terminal could not be set up again after the process was stopped.
     #[error("could not take the terminal back: {0}")]
     Retake(#[source] io::Error),
 }
 
-/// What ended the loop.
+/// Why the event loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The executor got the quit command.
+    /// The executor received the quit command.
     Quit,
-    /// The core requested a walkthrough, and resumes after it.
+    /// The core requested a walkthrough, and resumes afterwards.
     Walkthrough,
-    /// The core requested the dashboard that opened it.
+    /// The core requested a return to the dashboard that opened it.
     Return,
     /// The terminal's input ended.
     NoMoreEvents,
@@ -64,11 +65,11 @@ pub enum Ending {
     Panic,
 }
 
-/// Runs until the core quits, the events end, or a signal or a panic ends the process. `execute` executes the commands that
-/// are not for the terminal, and breaks if one is to quit.
+/// Runs until the core quits, the events end, or a signal or a panic ends the process. `execute` handles the commands
+/// that do not concern the terminal, and returns `Break` for the quit command.
 ///
 /// # Errors
-/// [`LoopError`] if the terminal can no longer be read, written or set up.
+/// Returns [`LoopError`] if the terminal can no longer be read, written or set up.
 pub async fn run<S: Surface, C: Core>(
     surface: &mut S,
     core: C,
@@ -95,7 +96,7 @@ pub async fn run<S: Surface, C: Core>(
             }
             Some(copied) = dashboard.copies.join_next(), if !dashboard.copies.is_empty() => dashboard.on_copied(copied),
             () = sleep_until(kept.unwrap_or(due)), if kept.is_some() => dashboard.release()?,
-            // A terminal that accepts no bytes gets the next frame once it does.
+            // If the terminal accepts no bytes, the next frame is drawn as soon as it does.
             () = idle, if is_late && dashboard.stale => {}
             () = sleep_until(due), if dashboard.stale && !dashboard.stopped && !is_late => dashboard.draw()?,
         }
@@ -103,19 +104,19 @@ pub async fn run<S: Surface, C: Core>(
     Ok((dashboard.core, dashboard.ending.unwrap_or(Ending::Quit)))
 }
 
-/// The core, the screen, and the state of the loop between them.
+/// The core, the screen, and the loop's own state.
 struct Dashboard<'a, S, C, P> {
     surface: &'a mut S,
     core: C,
     execute: P,
     drawn: Instant,
-    /// The core has changed since the last frame.
+    /// Whether the core has changed since the last frame.
     stale: bool,
-    /// The terminal is restored: the process is about to stop, or has just been continued.
+    /// Whether the terminal is restored, because the process is about to stop or has just been continued.
     stopped: bool,
     repeats: Repeats,
     shown: ShownNotices,
-    /// Copies that other programs are executing.
+    /// Copies that other programs are making.
     copies: JoinSet<(String, Copied)>,
     ending: Option<Ending>,
 }
@@ -146,8 +147,8 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
         Ok(())
     }
 
-    /// Handles input and draws at once. Input that has queued up is handled before the frame, each key in the state that the
-    /// key before it produced.
+    /// Handles input and draws at once. Input that has queued up is handled before the frame, and each key applies to
+    /// the state after the previous key.
     fn on_events(
         &mut self,
         first: Option<io::Result<Input>>,
@@ -161,7 +162,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
             };
             self.tick();
             self.on_input(event.map_err(LoopError::Read)?);
-            // Input after the key that ends the loop belongs to the next reader of the terminal.
+            // Input after the key that ends the loop belongs to the terminal's next reader.
             let queued = if self.ending.is_none() { events.next().now_or_never() } else { None };
             let Some(queued) = queued else { break };
             next = queued;
@@ -268,7 +269,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
         self.surface.stop(cause).inspect_err(|_| self.stopped = false)
     }
 
-    /// Sends the size to the core. A terminal that reports none keeps the size before.
+    /// Sends the size to the core. If the terminal does not report its size, the previous one stays.
     fn note_size(&mut self) {
         match self.surface.size() {
             Ok(Size { width, height }) => self.apply(Message::Resized { width, height }),
@@ -276,7 +277,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
         }
     }
 
-    /// Sends the core how far lists can scroll. Only the layout of the current size determines that.
+    /// Sends the core how far lists can scroll, which only the layout at the current size determines.
     fn note_limits(&mut self) {
         if let Ok(Size { width, height }) = self.surface.size() {
             self.apply(Message::Limits(ui::limits(Rect::new(0, 0, width, height), self.core.app())));
@@ -298,7 +299,7 @@ mod tests {
         runtime::input::Press,
     };
 
-    /// Records the calls to a terminal.
+    /// A terminal that records the calls to it.
     #[derive(Default)]
     struct FakeSurface {
         lines: Rc<RefCell<Vec<String>>>,
@@ -416,7 +417,7 @@ mod tests {
         let lines = Rc::clone(&surface.lines);
         let mut dashboard = dashboard(&mut surface);
         let mut waiting = stream::iter(["n", "R", "q"].map(|key_| Ok(key(key_.chars().next().unwrap()))));
-        // R opens a question, n declines it, R opens it again, and q does nothing in a question.
+        // R opens a question, n declines it, R opens it again, and q has no effect in a question.
         let ended = dashboard.on_events(Some(Ok(key('R'))), &mut waiting.by_ref().chain(stream::pending()));
         ended.unwrap();
         assert_eq!(*lines.borrow(), ["draw Confirm(Reset) "]);
@@ -465,7 +466,7 @@ mod tests {
         keys.push(KeyEvent::new(KeyCode::Char('R'), KeyModifiers::NONE).into());
         dashboard.on_events(Some(Ok(text)), &mut stream::pending()).unwrap();
         assert_eq!((dashboard.core.filter(), dashboard.core.overlay()), ("some order", Overlay::None));
-        // A burst that opens the line itself.
+        // The burst itself opens the line.
         dashboard.on_events(Some(Ok(burst("/A12 seed"))), &mut stream::pending()).unwrap();
         assert_eq!((dashboard.core.filter(), dashboard.core.overlay()), ("some orderA12 seed", Overlay::Filter));
     }
@@ -485,7 +486,7 @@ mod tests {
         dashboard.on_events(Some(Ok(key('/'))), &mut stream::pending()).unwrap();
         dashboard.on_events(Some(Ok(key('щ'))), &mut stream::pending()).unwrap();
         assert_eq!(dashboard.core.filter(), "щ");
-        // A terminal that reports the key of a Latin layout needs no notice.
+        // If the terminal reports the key on a Latin layout, no notice is needed.
         let (typed, command) = (KeyEvent::from(KeyCode::Char('г')), KeyEvent::from(KeyCode::Char('u')));
         let press = |typed, command| Input::Key(Press { typed, command, at: std::time::Instant::now() });
         dashboard.on_events(Some(Ok(press(typed, command))), &mut stream::pending()).unwrap();
@@ -498,7 +499,7 @@ mod tests {
         assert_eq!(dashboard.ending, Some(Ending::Quit));
     }
 
-    /// A terminal that accepts no bytes.
+    /// A terminal that does not accept bytes.
     struct Stuck(FakeSurface);
 
     impl Surface for Stuck {
@@ -520,7 +521,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_terminal_that_accepts_no_bytes_is_not_drawn_on_and_keys_and_signals_still_work() {
+    async fn nothing_is_drawn_on_a_blocked_terminal_and_keys_and_signals_still_work() {
         for ends in [Ending::Quit, Ending::Signal(15)] {
             let mut stuck = Stuck(FakeSurface { size: Size::new(80, 24), ..FakeSurface::default() });
             let lines = Rc::clone(&stuck.0.lines);
@@ -552,7 +553,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_ends_by_a_key_a_signal_or_a_panic_and_says_which() {
+    async fn the_ending_is_a_key_a_signal_or_a_panic() {
         let (lines, ending, _keys) = run_with(vec![key('q')], stream::pending()).await;
         assert_eq!((lines.len(), ending), (1, Ending::Quit), "no frame after the last key");
         for (signals, expected) in
@@ -564,7 +565,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_storm_of_messages_makes_sixty_frames_a_second_at_most() {
+    async fn many_messages_cause_at_most_sixty_frames_per_second() {
         let mut surface = FakeSurface { size: Size::new(80, 24), ..FakeSurface::default() };
         let lines = Rc::clone(&surface.lines);
         let (sender, mut messages) = mpsc::channel(8);

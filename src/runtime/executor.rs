@@ -1,4 +1,4 @@
-//! Executes the core's commands. Nothing here blocks the event loop; results arrive as messages.
+//! Executes the core's commands without blocking the event loop. Results arrive as messages.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ const REQUEST_QUEUE_LEN: usize = 8;
 
 const NO_LINK: &str = "no connection to a server yet";
 
-/// Owns the link to the server and the worker process, follows the database, and executes commands on them.
+/// Owns the link to the server and the worker process, follows the database, and executes commands.
 #[derive(Debug)]
 pub struct Executor {
     settings: Arc<Settings>,
@@ -46,13 +46,13 @@ pub struct Executor {
     ends: ReportedEnds,
     describer: Describer,
     notes: NotesWriter,
-    /// The tasks that keep the link and the worker.
+    /// Tasks that keep the link and the worker.
     keepers: JoinSet<()>,
 }
 
 impl Executor {
-    /// Starts the tasks that keep the link and the worker and follow the database. `start_worker`: starts a worker process
-    /// unless another worker is polling.
+    /// Starts the tasks that keep the link and the worker and that follow the database. If `start_worker` is set, a
+    /// worker process starts unless another worker polls.
     #[must_use]
     pub fn start(
         settings: Arc<Settings>,
@@ -80,7 +80,7 @@ impl Executor {
         Self { settings, messages, link, worker, comparisons, server, ends, describer, notes, keepers }
     }
 
-    /// Executes a command. Breaks if the command is to quit.
+    /// Executes a command. Returns `Break` for the quit command.
     pub fn execute(&self, command: Command) -> ControlFlow<()> {
         match command {
             Command::StartOrder(order) => self.start_order(order),
@@ -99,13 +99,13 @@ impl Executor {
             Command::EndComparison => self.comparisons.end(),
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return ControlFlow::Break(()),
-            // The session has executed these on the terminal.
+            // The session has already executed these on the terminal.
             Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
         }
         ControlFlow::Continue(())
     }
 
-    /// Sends `last` to the worker, stops the embedded server, and waits at most `limit` until both have ended.
+    /// Sends `last` to the worker, stops the embedded server, and waits for at most `limit` until both have ended.
     pub async fn finish(self, last: WorkerRequest, limit: Duration) {
         let Self { worker, server, comparisons, mut keepers, .. } = self;
         comparisons.end();
@@ -146,7 +146,7 @@ impl Executor {
         });
     }
 
-    /// Requests the cancellation of a run, and reports the run's end.
+    /// Requests the cancellation of a run, and reports when the run ends.
     fn cancel(&self, run: Run) {
         let Some(link) = self.linked() else { return };
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
@@ -162,7 +162,7 @@ impl Executor {
         });
     }
 
-    /// Terminates a run, and reports its end unless another task does.
+    /// Terminates a run. Reports its end unless another task does.
     fn terminate(&self, run: Run) {
         let Some(link) = self.linked() else { return };
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
@@ -178,7 +178,7 @@ impl Executor {
         });
     }
 
-    /// The link. If there is none, a notice says so.
+    /// Returns the link. If there is no link, a notice says so.
     fn linked(&self) -> Option<Link> {
         let link = self.link.borrow().clone();
         if link.is_none() {
@@ -217,7 +217,7 @@ impl Executor {
                     let Run { workflow, run } = key.clone();
                     send(&messages, Message::Started { ticket, order: id, workflow, run, joined: started.joined })
                         .await;
-                    // If it joined a run, another task may wait for the same end.
+                    // If this start joined a run, another task may be waiting for the same end.
                     if ends.claim(&key) {
                         report_end(&messages, key.workflow, key.run, &watch).await;
                     }
@@ -238,7 +238,7 @@ impl Executor {
     }
 }
 
-/// The notice after opening a page.
+/// Returns the notice after a page was opened.
 fn browser_notice(url: String, opened: Opened) -> Message {
     let text = match opened {
         Opened::Done => format!("opened {url} in the browser"),
@@ -248,7 +248,7 @@ fn browser_notice(url: String, opened: Opened) -> Message {
     Message::Notice { text, tone: Tone::Plain }
 }
 
-/// The notice about the result of an operation.
+/// Returns the notice for the result of an operation.
 fn notice(done: Result<String, OperateError>) -> Message {
     match done {
         Ok(text) => Message::Notice { text, tone: Tone::Good },
@@ -267,7 +267,7 @@ fn request(order: StartOrder, task_queue: String) -> StartRequest {
     StartRequest { workflow: order.workflow, task_queue, input }
 }
 
-/// `None` if the core needs no message: before the first worker there is no document.
+/// Returns the message for what was read; `None` if there is no document yet.
 fn message_of(seen: Seen) -> Option<Message> {
     Some(match seen {
         Seen::Journal(Ok(news)) => Message::Journal(news),

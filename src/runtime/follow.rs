@@ -1,4 +1,4 @@
-//! Follows a database: reports what is new in its journal and document as soon as the file system reports a change.
+//! Follows a database: reports new content of its journal and document as soon as the file system reports a change.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 
 use crate::store::{Document, JournalReader, News, Progress, StoreError, read_document, watched_folder};
 
-/// Interval of reads without an event of the file system, in case one was missed.
+/// Interval of reads without a file system event, in case an event was missed.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Number of bytes of a journal that are read at a time. Small enough that the core handles keys between two chunks.
+/// Number of bytes of a journal to read at a time, few enough for the core to handle keys between two chunks.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// A result of reading.
@@ -21,13 +21,13 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub enum Seen {
     /// New records, or the first failure of a series.
     Journal(Result<News, StoreError>),
-    /// How far a journal of more than one chunk has been read. The last one is complete.
+    /// How much of a journal of several chunks has been read. The last one is complete.
     Reading(Progress),
     /// A changed document, `None` if it does not exist, or the first failure of a series.
     Document(Result<Option<Document>, StoreError>),
 }
 
-/// What is read, and the results of the last read.
+/// The files, and the results of the last read.
 #[derive(Debug)]
 struct Followed {
     database: PathBuf,
@@ -35,12 +35,12 @@ struct Followed {
     document: Option<Document>,
     journal_fails: bool,
     document_fails: bool,
-    /// The journal is longer than what has been read of it.
+    /// Whether the journal is longer than the part that has been read.
     reading: bool,
 }
 
-/// Reads until the receiver is closed, and sends what `message` makes of each [`Seen`]. The first messages describe what
-/// exists already. If the folder cannot be watched, it is read every `check_interval`.
+/// Reads until the receiver is closed, and sends the result of `message` for each [`Seen`]. The first messages describe
+/// the existing content. If the folder cannot be watched, it is read every `check_interval`.
 pub async fn follow<T: Send>(
     database: PathBuf,
     check_interval: Duration,
@@ -48,12 +48,12 @@ pub async fn follow<T: Send>(
     message: impl Fn(Seen) -> Option<T> + Send + Sync,
 ) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
-    // Kept alive to the end of this function; without it only the periodic reads remain.
+    // Keep the watcher until the end of this function. Without it, only the periodic reads remain.
     let watcher = watch_folder(watched_folder(&database), wake).await;
     let pause = if watcher.is_some() { REREAD_INTERVAL } else { check_interval };
     let mut followed = Followed::new(&database);
     loop {
-        // Reading blocks, for seconds if the disk is slow, and the runtime has few threads.
+        // Reading blocks, even for seconds on a slow disk, and the runtime has few threads.
         let read = tokio::task::spawn_blocking(move || {
             let found = followed.read();
             (followed, found)
@@ -96,7 +96,7 @@ impl Followed {
         }
     }
 
-    /// Reads once, and returns what has to be reported: anything new, and the first failure of a series.
+    /// Reads once, and returns what to report: new content, and the first failure of a series.
     fn read(&mut self) -> Vec<Seen> {
         let mut found = Vec::new();
         let read = self.journal.read_some(CHUNK_BYTES);
@@ -138,7 +138,8 @@ impl Followed {
     }
 }
 
-/// Wakes on any change in a folder, and creates the folder if it is missing. `None`: the folder cannot be watched.
+/// Watches a folder for changes, and creates it if it is missing. Each change sends on `wake`; `None` if the folder
+/// cannot be watched.
 pub(super) async fn watch_folder(folder: PathBuf, wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let name = folder.display().to_string();
     let watched = tokio::task::spawn_blocking(move || watch(&folder, wake)).await;
@@ -151,7 +152,7 @@ pub(super) async fn watch_folder(folder: PathBuf, wake: mpsc::Sender<()>) -> Opt
 fn watch(folder: &Path, wake: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
     std::fs::create_dir_all(folder).map_err(notify::Error::io)?;
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Our own reads are events too. One pending wake-up is enough.
+        // Reads by this program cause events too. One pending wake-up is enough.
         if event.is_ok_and(|event| !event.kind.is_access()) {
             let _full_or_closed = wake.try_send(());
         }
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_journal_comes_in_parts_with_their_progress() {
+    async fn a_long_journal_is_reported_in_parts_with_progress() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inventory.json");
         let mut engine = Engine::open(Disk::open(&path).unwrap(), now, 900).unwrap();
@@ -195,7 +196,7 @@ mod tests {
             while let Some(seen) = seen.recv().await {
                 match seen {
                     Seen::Journal(news) => {
-                        assert!(more, "the part before was the last one");
+                        assert!(more, "the previous part was the last one");
                         let news = news.unwrap();
                         (lines, more) = (lines + news.records.len(), news.more);
                     }
@@ -217,7 +218,7 @@ mod tests {
         assert!(steps.len() > 2 && steps.is_sorted_by_key(|step| step.read), "{steps:?}");
     }
 
-    /// The bytes after the last line of a chunk may be a complete line; only another read shows whether they are.
+    /// The bytes after a chunk's last line may be a complete line, which only another read shows.
     #[test]
     fn the_end_of_a_journal_is_reported_even_if_only_an_incomplete_line_follows() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The event loop without a terminal: update and execute, until the caller breaks it off.
+//! The event loop without a terminal: update and execute until the caller ends the loop.
 
 use std::ops::ControlFlow;
 
@@ -12,8 +12,8 @@ use crate::{
     clock::now,
 };
 
-/// Runs until `after_message` breaks, which is called after the core has applied each message. Returns the core and the value
-/// of the break, or `None` if all senders of messages are dropped.
+/// Runs until `after_message` breaks. It is called after the core has applied each message. Returns the core and the
+/// break value, or `None` if all message senders have been dropped.
 pub async fn run<C: Core, B>(
     mut core: C,
     messages: &mut mpsc::Receiver<Message>,
@@ -35,7 +35,7 @@ pub async fn run<C: Core, B>(
         let mut commands = core.update(Message::Tick { now: now() });
         commands.extend(core.update(message.clone()));
         for command in commands {
-            // A quit needs a terminal.
+            // A quit command needs a terminal.
             let _quit = execute(command);
         }
         if let ControlFlow::Break(why) = after_message(&message, &core) {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crossterm::event::{Event, KeyEvent};
 
-/// One event of the terminal.
+/// One event from the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// A single key.
@@ -13,25 +13,25 @@ pub enum Input {
     Burst(Vec<Press>),
     /// Mouse, size, focus, or a bracketed paste.
     Event(Event),
-    /// An answer to a query of this program.
+    /// Answer to a query by this program.
     Reply(Reply),
 }
 
 /// A key, as text and as a command.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Press {
-    /// The key under the keyboard's layout and Caps Lock: the text for a line.
+    /// The key on the keyboard's layout with Caps Lock applied: the text for a line.
     pub typed: KeyEvent,
-    /// The same key on a Latin layout without Caps Lock, if the terminal reports it; else equal to `typed`.
+    /// The same key on a Latin layout without Caps Lock if the terminal reports it, otherwise equal to `typed`.
     pub command: KeyEvent,
-    /// When it was read.
+    /// Time at which the key was read.
     pub at: Instant,
 }
 
-/// The terminal's answer to a query of this program.
+/// The terminal's answer to a query by this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It has the kitty keyboard protocol.
+    /// The terminal supports the kitty keyboard protocol.
     Keyboard,
     /// The cursor's column after the width probe, counted from 1.
     Column(u16),

@@ -1,5 +1,5 @@
-//! Reads the terminal on a thread of its own, with level-triggered polling. All available input is read, so this program never
-//! blocks a writer to the terminal.
+//! Reads the terminal on a separate thread with level-triggered polling. All available input is read, so this program
+//! never blocks a process that writes to the terminal.
 
 use std::{
     fs::File,
@@ -28,25 +28,25 @@ const QUEUE_LEN: usize = 256;
 /// Stack size of the thread.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// Bytes that arrive within this time of each other form a batch. No keyboard is that fast.
+/// Maximum gap between two bytes of a batch. No keyboard is that fast.
 const BATCH_GAP: Duration = Duration::from_millis(2);
 
 /// Maximum duration of a batch.
 const BATCH_LIMIT: Duration = Duration::from_millis(20);
 
-/// A batch with this many keys was not typed.
+/// Number of keys from which a batch counts as a burst, because nobody types that fast.
 const MIN_BURST_KEYS: usize = 6;
 
-/// Two or more keys that arrive this soon after a burst belong to it.
+/// Maximum time after a burst within which two or more keys still belong to it.
 const BURST_GAP: Duration = Duration::from_millis(30);
 
-/// How long the end of the input is held back. After a hang-up the signal arrives too, and is more specific.
+/// How long the end of the input is held back. After a hang-up a signal arrives too, and says more about the cause.
 const SIGNAL_DELAY: Duration = Duration::from_millis(100);
 
-/// Yields the terminal's input until it ends, cannot be read, or the stream is dropped.
+/// Yields the terminal's input until the input ends or cannot be read, or the stream is dropped.
 ///
 /// # Errors
-/// The process has no terminal, or the operating system starts no thread.
+/// Returns an error if the process has no terminal, or if no thread can be started.
 pub fn events() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     let terminal = terminal()?;
     let (sender, mut receiver) = mpsc::channel(QUEUE_LEN);
@@ -60,7 +60,7 @@ pub fn events() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     Ok(futures::stream::poll_fn(move |context| receiver.poll_recv(context)))
 }
 
-/// Standard input if it is a terminal, else the controlling terminal.
+/// Opens standard input if it is a terminal, or else the controlling terminal.
 fn terminal() -> io::Result<OwnedFd> {
     let input = io::stdin();
     if isatty(&input) { input.as_fd().try_clone_to_owned() } else { Ok(File::open("/dev/tty")?.into()) }
@@ -85,13 +85,13 @@ fn read(terminal: BorrowedFd<'_>, mut send: impl FnMut(Input) -> bool) -> io::Re
     Ok(())
 }
 
-/// Reads one batch. `false`: the input has ended.
+/// Reads one batch. Returns `false` if the input has ended.
 fn read_batch(terminal: BorrowedFd<'_>, decoder: &mut Decoder) -> io::Result<bool> {
     let mut buffer = [0; 4096];
     let (since, mut is_first) = (Instant::now(), true);
     loop {
         match rustix::io::read(terminal, &mut buffer) {
-            // The end of the input, or a terminal that hung up.
+            // The input has ended, or the terminal has hung up.
             Ok(0) | Err(rustix::io::Errno::IO) => return Ok(false),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
@@ -109,7 +109,7 @@ fn read_batch(terminal: BorrowedFd<'_>, decoder: &mut Decoder) -> io::Result<boo
     }
 }
 
-/// Whether input, or its end, becomes available within `limit`.
+/// Whether input, or the end of the input, becomes available within `limit`.
 fn is_readable(terminal: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     let deadline = limit.map(|limit| Instant::now() + limit);
     loop {
@@ -157,8 +157,8 @@ impl Batches {
     }
 }
 
-/// Whether a key does not belong to a burst. No text contains these keys, so many at once are a held key on a slow connection.
-/// A release is not a key press either.
+/// Whether a key does not belong to a burst. No text contains these keys, so many at once come from a held key on a
+/// slow connection. The release of a key is not a key press either.
 const fn moves(decoded: &Decoded) -> bool {
     use KeyCode::{Down, End, Home, Left, PageDown, PageUp, Right, Up};
     match decoded {
@@ -170,7 +170,7 @@ const fn moves(decoded: &Decoded) -> bool {
     }
 }
 
-/// Ctrl-C quits, also in the middle of a burst.
+/// Whether the key is Ctrl-C, which quits even in the middle of a burst.
 fn is_ctrl_c(decoded: &Decoded) -> bool {
     matches!(decoded, Decoded::Key { command, .. }
         if command.code == KeyCode::Char('c') && command.modifiers.contains(KeyModifiers::CONTROL))
@@ -199,7 +199,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(sorted(&mut batches, b"fffoD", now).len(), 5);
         assert_eq!(sorted(&mut batches, b"orders", now), ["burst of 6"]);
-        // The rest of a paste arrives in parts. A single key was pressed.
+        // The rest of a paste arrives in parts. A single key is a key press.
         let soon = now + BURST_GAP / 2;
         assert_eq!(sorted(&mut batches, b"bx", soon), ["burst of 2"]);
         assert_eq!(sorted(&mut batches, b"q", soon), ["Char('q')"]);
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(quits, ["burst of 8", "Char('c')", "burst of 3"]);
     }
 
-    /// What `read` sends for the bytes that `write` writes into a pipe.
+    /// Returns what `read` sends for the bytes that `write` writes into a pipe.
     fn through_a_pipe(write: impl FnOnce(File) + Send + 'static) -> Vec<Input> {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let writing = thread::spawn(move || write(File::from(writer)));
@@ -235,7 +235,7 @@ mod tests {
     fn a_sequence_in_parts_is_decoded_and_a_paste_without_an_end_ends() {
         let inputs = through_a_pipe(|mut pipe| {
             pipe.write_all(b"\x1b").unwrap();
-            // Longer than a batch, shorter than the limit.
+            // Longer than a batch, but shorter than the limit.
             thread::sleep(Duration::from_millis(15));
             pipe.write_all(b"[C").unwrap();
             thread::sleep(Duration::from_millis(15));

@@ -1,5 +1,6 @@
-//! Keeps the link to the server while the dashboard runs. It connects, starts an embedded server if none answers on this machine,
-//! detects a lost server, and retries. On request it kills and starts the embedded server. Every change is sent as a message.
+//! Keeps the link to the server while the dashboard runs: connects, starts an embedded server if none answers on this
+//! machine, detects a lost server, and retries. On request it kills and starts the embedded server. Every change is
+//! sent as a message.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -27,13 +28,13 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Maximum time until a killed server has ended.
 const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long after a broken link the end of its server process is still awaited.
+/// How long to wait for the end of the server process after the link is lost.
 const EXIT_REPORT_DELAY: Duration = Duration::from_millis(250);
 
 /// The current link; `None` while there is none.
 pub type CurrentLink = watch::Receiver<Option<Link>>;
 
-/// A request of the user.
+/// A request from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerRequest {
     /// Kill the embedded server with SIGKILL, and leave it down.
@@ -61,16 +62,17 @@ pub struct LinkKeeper {
     requests: mpsc::Receiver<ServerRequest>,
     /// The embedded server. Dropping it ends the server.
     embedded: Option<DevServer>,
-    /// Number of attempts since the last link.
+    /// Number of connection attempts since the last link.
     attempt: u32,
-    /// How the embedded server crashed, until a notice reports it together with its restart.
+    /// How the embedded server crashed, until a notice reports the crash together with the restart.
     crash: Option<String>,
-    /// Why the server's program could not be installed, until a request retries it.
+    /// Why the server's program could not be installed, until a request retries the installation.
     failed_installation: Option<String>,
 }
 
 impl LinkKeeper {
-    /// `program`: the path of this program, which supervises the embedded server. `current` always has the current link.
+    /// Creates a keeper. `program` is the path of this program, which supervises the embedded server; `current` always
+    /// contains the current link.
     #[must_use]
     pub const fn new(
         settings: Arc<Settings>,
@@ -142,8 +144,8 @@ impl LinkKeeper {
         }
     }
 
-    /// Why there is no connection. A failed installation is not retried automatically: it takes minutes, and would probably fail
-    /// again.
+    /// Returns why there is no connection. A failed installation is not retried automatically, since it takes minutes
+    /// and would probably fail again.
     fn cause_of(&mut self, error: &BackendError) -> String {
         match error {
             BackendError::Obtain(ObtainError::Provision(error)) => self.failed_installation = Some(error.to_string()),
@@ -162,7 +164,7 @@ impl LinkKeeper {
         }
         let embedded = self.embedded.as_ref();
         let state = embedded.map_or(Server::Foreign, |server| Server::Running { web_ui: server.web_ui() });
-        // Set before the messages are sent, so that their receivers can use the link.
+        // Set the link before sending the messages, so that their receivers can use it.
         self.current.send_replace(Some(link.clone()));
         self.send(Message::Server(state)).await;
         self.send(Message::Link(app::Link::Up)).await;
@@ -265,7 +267,7 @@ impl LinkKeeper {
 fn progress(messages: &mpsc::Sender<Message>) -> impl Fn(Progress) + Send + Sync + use<> {
     let messages = messages.clone();
     move |step| {
-        // If the queue is full, a later step replaces this one.
+        // If the queue is full, this step is not shown. A later step follows.
         let _queue_full = messages.try_send(Message::Server(Server::Preparing { step: step.to_string() }));
     }
 }
@@ -275,7 +277,7 @@ struct Lost {
     server_ended: bool,
 }
 
-/// Returns when the link is lost.
+/// Waits until the link is lost, and returns the cause.
 async fn until_lost(link: &Link, embedded: Option<&DevServer>) -> Lost {
     let ended = async || match embedded {
         Some(server) => server.wait().await.to_string(),
@@ -293,7 +295,7 @@ async fn until_lost(link: &Link, embedded: Option<&DevServer>) -> Lost {
         cause = ended() => return Lost { cause, server_ended: true },
         cause = broken => cause,
     };
-    // A server that ended is the usual reason, and its end is the better explanation.
+    // The usual cause is that the server ended. Its exit status explains more than the failed call.
     match timeout(EXIT_REPORT_DELAY, ended()).await {
         Ok(cause) => Lost { cause, server_ended: true },
         Err(_) => Lost { cause: broken, server_ended: false },

@@ -4,12 +4,12 @@ use tokio::sync::mpsc;
 
 use crate::{app::Message, temporal::Watch};
 
-/// Sends a message. A core that has ended needs none.
+/// Sends a message. If the core has ended, the message is dropped.
 pub(super) async fn send(messages: &mpsc::Sender<Message>, message: Message) {
     let _core_ended = messages.send(message).await;
 }
 
-/// Waits for the end of a run, also while the server is away, and reports it.
+/// Waits until a run ends, even while the server does not answer, and reports the end.
 pub(super) async fn report_end(messages: &mpsc::Sender<Message>, workflow: String, run: String, watch: &Watch) {
     let end = tokio::select! {
         end = watch.end_despite_errors() => end,

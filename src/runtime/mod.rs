@@ -1,17 +1,17 @@
-//! Everything outside the pure core: the event loop, the terminal, processes, files and the server. All results reach the
-//! core as messages.
+//! Everything outside the pure core: the event loop, the terminal, processes, files and the server. All results reach
+//! the core as messages.
 //!
 //! | file | role |
 //! | --- | --- |
 //! | `session` | takes the terminal, runs the event loop, restores the terminal |
 //! | `event_loop` | select, update, execute, draw |
 //! | `headless` | the event loop without a terminal |
-//! | `terminal`, `surface` | the owner of the terminal, and the trait that the event loop draws on |
+//! | `terminal`, `surface` | the owner of the terminal, and the trait through which the event loop draws |
 //! | `output` | writes to the terminal without blocking the event loop |
 //! | `keys`, `decoder`, `input` | reads the terminal and decodes keys, mouse events and pastes |
 //! | `repeats` | distinguishes a held key from one that is pressed again |
-//! | `clipboard`, `browser` | programs that copy a text or open a page |
-//! | `signals` | signals of the operating system |
+//! | `clipboard`, `browser` | programs that copy text or open a page |
+//! | `signals` | operating system signals |
 //! | `executor` | executes the core's commands |
 //! | `messages` | sends messages to the core |
 //! | `describe` | describes open runs |

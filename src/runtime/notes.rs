@@ -1,5 +1,5 @@
-//! The speaker's notes of a walkthrough, for a second terminal. The walkthrough writes a small file in the state folder, and the
-//! other process follows it.
+//! The speaker's notes of a walkthrough, for a second terminal. The walkthrough writes a small file in the state
+//! folder, and the process in the second terminal follows the file.
 
 use std::{
     fs, io,
@@ -12,26 +12,26 @@ use tokio::sync::{mpsc, watch};
 use super::follow::watch_folder;
 use crate::app::{Message, NotesPage};
 
-/// Interval of reads without an event of the file system, in case one was missed.
+/// Interval of reads without a file system event, in case an event was missed.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Maximum size of the file.
+/// Maximum size of the notes file.
 const MAX_PAGE_BYTES: u64 = 1024 * 1024;
 
-/// Path of the file.
+/// Returns the path of the notes file.
 #[must_use]
 pub fn notes_file(state_dir: &Path) -> PathBuf {
     state_dir.join("speaker-notes.json")
 }
 
-/// Writes the latest page. Dropping it does not interrupt a write in progress.
+/// Writes the latest page. Dropping this does not interrupt a write in progress.
 #[derive(Debug)]
 pub struct NotesWriter {
     pages: watch::Sender<Option<NotesPage>>,
 }
 
 impl NotesWriter {
-    /// Starts the task that writes.
+    /// Starts the task that writes the file.
     #[must_use]
     pub fn new(state_dir: &Path) -> Self {
         let (pages, mut written) = watch::channel(None);
@@ -59,13 +59,13 @@ impl NotesWriter {
         }
     }
 
-    /// Writes a page in place of the one before.
+    /// Replaces the previous page.
     pub fn show(&self, page: NotesPage) {
         self.pages.send_replace(Some(page));
     }
 }
 
-/// Writes a page atomically, so that no reader sees a part of it.
+/// Writes a page atomically, so that readers never see an incomplete page.
 fn write(path: &Path, page: &NotesPage) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(folder)?;
@@ -79,7 +79,7 @@ fn write(path: &Path, page: &NotesPage) -> io::Result<()> {
 pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
     let path = notes_file(state_dir);
     let (wake, mut woken) = mpsc::channel::<()>(1);
-    // Kept alive to the end of this function; without it only the periodic reads remain.
+    // Keep the watcher until the end of this function. Without it, only the periodic reads remain.
     let _watcher = watch_folder(state_dir.to_owned(), wake).await;
     let (mut shown, mut warned) = (None, false);
     loop {
@@ -90,7 +90,7 @@ pub async fn follow_notes(state_dir: &Path, messages: mpsc::Sender<Message>) {
                     return;
                 }
             }
-            // Logged once, since the file is read periodically.
+            // Log this once only, since the file is read periodically.
             Err(error) if !std::mem::replace(&mut warned, true) => {
                 tracing::warn!(%error, path = %path.display(), "cannot read the speaker's notes");
             }
@@ -110,7 +110,7 @@ async fn read_page(path: PathBuf) -> io::Result<Option<NotesPage>> {
     read.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// `None`: no walkthrough has written a page.
+/// Reads the page; `None` if no walkthrough has written one.
 fn read(path: &Path) -> io::Result<Option<NotesPage>> {
     match fs::metadata(path) {
         Ok(known) if known.len() > MAX_PAGE_BYTES => Err(io::Error::other("it is too large")),

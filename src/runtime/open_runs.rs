@@ -1,5 +1,5 @@
-//! Lists the open runs on the task queue every few seconds, so that the screen also shows orders of other programs, even if no
-//! worker runs.
+//! Lists the open runs on the task queue every few seconds, so that the screen also shows orders from other programs,
+//! even if no worker runs.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 /// Interval of listings.
 const LIST_INTERVAL: Duration = Duration::from_secs(3);
 
-/// Runs until the dashboard ends. Each open run is sent once.
+/// Runs until the dashboard ends. Sends each open run once.
 pub async fn keep(task_queue: String, mut link: CurrentLink, messages: mpsc::Sender<Message>) {
     let mut sent: HashSet<String> = HashSet::new();
     let mut failed = false;
@@ -29,7 +29,7 @@ pub async fn keep(task_queue: String, mut link: CurrentLink, messages: mpsc::Sen
                     return;
                 }
             }
-            // Logged once, since some servers and some permissions never allow it.
+            // Log this once only, since some servers and some permissions never allow it.
             Err(status) if !std::mem::replace(&mut failed, true) => {
                 tracing::warn!(%status, "cannot list the orders that other programs started");
             }

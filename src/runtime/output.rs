@@ -1,5 +1,5 @@
-//! Writes to the terminal on a thread of its own. A terminal that accepts no bytes (a stopped multiplexer, a broken connection)
-//! blocks only this thread: keys and signals still work.
+//! Writes to the terminal on a separate thread. If the terminal accepts no bytes, for example because of a stopped
+//! multiplexer or a broken connection, only this thread blocks, and keys and signals still work.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 /// Stack size of the thread. The thread only copies bytes.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// The queue of bytes for the terminal. Clones share it.
+/// The queue of bytes for the terminal. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Output {
     shared: Arc<Shared>,
@@ -32,11 +32,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<u8>,
-    /// The thread has taken bytes that the terminal has not accepted yet.
+    /// Whether the thread has taken bytes that the terminal has not accepted yet.
     writing: bool,
     /// The error of the first failed write, until [`Output::send`] returns it.
     failed: Option<io::Error>,
-    /// A write failed. Later bytes are dropped.
+    /// Whether a write failed. Later bytes are dropped.
     dead: bool,
 }
 
@@ -44,7 +44,7 @@ impl Output {
     /// Starts the thread that writes to `terminal`.
     ///
     /// # Errors
-    /// The operating system starts no thread.
+    /// Returns an error if no thread can be started.
     pub fn start(terminal: File) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -53,10 +53,10 @@ impl Output {
         Ok(Self { shared })
     }
 
-    /// Appends bytes to the queue, without blocking.
+    /// Appends bytes to the queue without blocking.
     ///
     /// # Errors
-    /// The error of the first failed write, once.
+    /// Returns the error of the first failed write, once.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         let mut queue = self.shared.lock();
         if let Some(error) = queue.failed.take() {
@@ -89,7 +89,7 @@ impl Output {
         }
     }
 
-    /// Blocks until the terminal has accepted everything, at most `limit`. Returns whether it has.
+    /// Blocks for at most `limit` until the terminal has accepted everything. Returns whether it has.
     #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {
         let queue = self.shared.lock();
@@ -140,7 +140,7 @@ impl Shared {
     }
 }
 
-/// Writes everything, also to a terminal that another program has made non-blocking.
+/// Writes all bytes, even if another program has made the terminal non-blocking.
 fn write_all(terminal: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match terminal.write(bytes) {
@@ -149,7 +149,7 @@ fn write_all(terminal: &mut File, mut bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let mut ready = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::OUT)];
-                // The write is retried in any case, also after an interrupted poll.
+                // The write is retried in any case, even after an interrupted poll.
                 let _ready = poll(&mut ready, None);
             }
             Err(error) => return Err(error),
@@ -167,10 +167,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_accepts_no_bytes_blocks_no_caller() {
+    async fn a_reader_that_accepts_no_bytes_does_not_block_the_caller() {
         let (reader, writer) = pipe().unwrap();
         let output = Output::start(File::from(writer)).unwrap();
-        // More than a pipe holds.
+        // More than a pipe can buffer.
         let bytes = vec![b'x'; 1024 * 1024];
         output.send(&bytes).unwrap();
         assert!(output.is_busy() && !output.drain(Duration::from_millis(20)));

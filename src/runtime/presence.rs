@@ -1,4 +1,4 @@
-//! Watches which workers poll the task queue while the dashboard runs. Each change is sent as a message.
+//! Watches which workers poll the task queue while the dashboard runs. Sends each change as a message.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::{
     temporal::{PollerWatch, Pollers},
 };
 
-/// Interval of queries, and the shorter one while it is unsettled whether a worker still polls.
+/// Interval of queries, and the shorter one while it is uncertain whether a worker still polls.
 const QUERY_INTERVAL: Duration = Duration::from_secs(2);
 const UNSETTLED_QUERY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// After errors for this time the pollers count as unknown.
+/// Time of continuous errors after which the pollers count as unknown.
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is known about the workers on the task queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// No server has answered yet, or the answers do not settle it.
+    /// No server has answered yet, or the answers are not conclusive.
     Unsettled,
-    /// Identities of the workers that poll; may be empty.
+    /// Identities of the workers that poll. The list may be empty.
     Known(Vec<String>),
     /// The server does not report workers; the string is the cause.
     Unknown(String),
@@ -77,7 +77,7 @@ pub async fn keep(
     }
 }
 
-/// The presence after an error. A server without these calls, or one that forbids them, is not waited for.
+/// Returns the presence after an error. If the server lacks or forbids these calls, do not wait for it.
 fn failed(status: &Status, failing: Duration) -> Presence {
     let is_final =
         matches!(status.code(), Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated | Code::NotFound);

@@ -1,5 +1,5 @@
-//! Distinguishes a held key from one that is pressed again. A terminal with the kitty protocol reports which it is. Others repeat
-//! the key, first after a delay and then fast.
+//! Distinguishes a held key from a key that is pressed again. A terminal with the kitty protocol reports which of the
+//! two it is. Other terminals repeat the key, first after a delay and then fast.
 
 use std::time::{Duration, Instant};
 
@@ -8,43 +8,43 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use super::input::Press;
 use crate::keymap::Repetition;
 
-/// Minimum interval of a keyboard's repetition. Faster keys come from a script.
+/// Minimum interval of a keyboard's repetitions. Faster keys come from a script.
 const MIN_REPEAT: Duration = Duration::from_millis(12);
 
-/// Maximum interval of a keyboard's repetition.
+/// Maximum interval of a keyboard's repetitions.
 const MAX_REPEAT: Duration = Duration::from_millis(120);
 
-/// Delays of keyboards before the first repetition.
+/// Possible delays of a keyboard before the first repetition.
 const FIRST_REPEAT_DELAYS: std::ops::Range<Duration> = Duration::from_millis(150)..Duration::from_millis(800);
 
 /// Recognises the repetitions of held keys.
 #[derive(Debug, Default)]
 pub struct Repeats {
     last: Option<(KeyEvent, Instant)>,
-    /// The last key is being held.
+    /// Whether the last key is being held.
     held: bool,
     /// A press that may be the first repetition of a held key. The next key decides.
     suspect: Option<Press>,
-    /// The terminal reports repetitions.
+    /// Whether the terminal reports repetitions.
     exact: bool,
 }
 
 /// Result of a press.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// The presses that count now, in their order.
+    /// The presses that count now, in order.
     pub count: Vec<Press>,
-    /// The press was a repetition, and does not count.
+    /// Whether the press was a repetition that does not count.
     pub left_out: bool,
 }
 
 impl Repeats {
-    /// Relies on the terminal's reports of repetitions from this call on.
+    /// Relies on the terminal to report repetitions from now on.
     pub const fn trust_terminal(&mut self) {
         self.exact = true;
     }
 
-    /// Handles a press. `repetition`: whether repetitions of this key count.
+    /// Handles a press. `repetition` says whether repetitions of this key count.
     pub fn press(&mut self, press: Press, repetition: Repetition) -> Outcome {
         let before = self.last.replace((press.command, press.at));
         let gap = before
@@ -77,7 +77,7 @@ impl Repeats {
         Outcome { count, left_out: is_held }
     }
 
-    /// When to call [`Repeats::release`], if a press is held back.
+    /// Returns when to call [`Repeats::release`], if a press is held back.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.suspect.map(|suspect| suspect.at + MAX_REPEAT)
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// Number of presses that count if a key arrives at these times in milliseconds.
+    /// Returns how many presses count if a key arrives at these times in milliseconds.
     fn counted(repeats: &mut Repeats, repetition: Repetition, times: impl IntoIterator<Item = u64>) -> usize {
         let begin = Instant::now();
         let mut counted = 0;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_lets_the_one_before_it_count_first() {
+    fn another_key_makes_the_previous_press_count_first() {
         let mut repeats = Repeats::default();
         let begin = Instant::now();
         let press = |character, millis| {

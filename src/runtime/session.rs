@@ -1,4 +1,4 @@
-//! A session at the terminal: takes the terminal, runs the event loop, and restores the terminal in any case.
+//! A session at the terminal: takes the terminal, runs the event loop, and always restores the terminal.
 
 use std::{io, ops::ControlFlow, panic::AssertUnwindSafe, time::Duration};
 
@@ -17,10 +17,10 @@ use super::{
     terminal::{self, Tty},
 };
 
-/// Why a session did not start or did not run to its end.
+/// Why a session did not start, or ended with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// No signal handler could be installed.
+    /// A signal handler could not be installed.
     #[error("could not listen for signals: {0}")]
     Signals(#[source] io::Error),
     /// The terminal could not be read or set up.
@@ -31,14 +31,14 @@ pub enum SessionError {
     Loop(#[from] LoopError),
 }
 
-/// How a session ended. The terminal is restored.
+/// How a session ended. The terminal has been restored.
 #[derive(Debug)]
 pub enum Ended<T> {
-    /// It ran, with this result.
+    /// The session ran and returned this result.
     Ran(T),
     /// The signal with this number arrived before the terminal was taken.
     Signal(i32),
-    /// A panic ended it, which is a bug in this program. The panic is on the screen and in the log.
+    /// A panic ended the session, which is a bug in this program. The panic is on the screen and in the log.
     Panicked,
 }
 
@@ -54,7 +54,7 @@ impl<T> Ended<T> {
 }
 
 impl Ended<Ending> {
-    /// The exit code of the process, as [`Ending::exit_code`].
+    /// Returns the exit code of the process, like [`Ending::exit_code`].
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -66,7 +66,7 @@ impl Ended<Ending> {
 }
 
 impl Ending {
-    /// The exit code of the process: 0, 1 after a panic, 128 plus the number of a signal.
+    /// Returns the exit code of the process: 0, 1 after a panic, or 128 plus the number of a signal.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -80,13 +80,14 @@ impl Ending {
 /// Maximum time until the SIGCONT after a stop arrives.
 const CONTINUE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Stops the process as long as it is in the background. Returns the number of a signal that ends the process meanwhile.
+/// Stops the process for as long as it is in the background. Returns the number of a signal that ends the process in
+/// the meantime.
 async fn wait_for_foreground(signals: &mut (impl Stream<Item = ProcessEvent> + Unpin)) -> Option<i32> {
     while terminal::stop_in_background() {
         match timeout(CONTINUE_TIMEOUT, signals.next()).await {
             Ok(Some(ProcessEvent::End(signal))) => return Some(signal),
             Ok(_) => {}
-            // Without a shell the stop has no effect. Taking the terminal then fails with the reason.
+            // Without a shell, the process cannot be stopped. Taking the terminal then fails with the reason.
             Err(_) => return None,
         }
     }
@@ -107,18 +108,18 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Measures whether symbols take one column each. If they do not, the core draws ASCII.
+    /// Measures whether each symbol takes one column. If not, the core draws ASCII.
     ///
     /// # Errors
-    /// [`LoopError::Draw`] if the terminal cannot be written.
+    /// Returns [`LoopError::Draw`] if the terminal cannot be written.
     pub fn probe_width(&self) -> Result<(), LoopError> {
         self.tty.probe_width().map_err(LoopError::Draw)
     }
 
-    /// Runs a core at the terminal. `execute` executes its commands, and breaks if one is to quit.
+    /// Runs a core at the terminal. `execute` executes its commands, and returns `Break` for the quit command.
     ///
     /// # Errors
-    /// [`LoopError`] if the terminal can no longer be read, written or set up.
+    /// Returns [`LoopError`] if the terminal can no longer be read, written or set up.
     pub async fn run<C: Core>(
         &mut self,
         core: C,
@@ -129,7 +130,7 @@ impl Session {
     }
 }
 
-/// Both streams in one, which ends with the first.
+/// Merges both streams into one, which ends as soon as the first stream ends.
 fn end_with<T: Send + 'static>(
     first: impl Stream<Item = T> + Send + 'static,
     second: impl Stream<Item = T> + Send + 'static,
@@ -139,7 +140,7 @@ fn end_with<T: Send + 'static>(
     both.take_while(|item| std::future::ready(item.is_some())).filter_map(std::future::ready).boxed()
 }
 
-/// Yields the new size each time the terminal's window changes.
+/// Yields the new size each time the terminal's window is resized.
 fn sizes() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     let changed = signals::each(Signal::WINCH, ())?;
     Ok(changed.map(|()| {
@@ -148,12 +149,12 @@ fn sizes() -> io::Result<impl Stream<Item = io::Result<Input>> + Send> {
     }))
 }
 
-/// Takes the terminal, calls `run` with it, and restores it in any case.
+/// Takes the terminal, calls `run` with it, and always restores it.
 ///
 /// # Errors
-/// [`SessionError`] if the terminal cannot be taken or the event loop fails. The terminal is restored.
+/// Returns [`SessionError`] if the terminal cannot be taken or the event loop fails. The terminal has been restored.
 pub async fn run<T>(run: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>) -> Result<Ended<T>, SessionError> {
-    // Handle signals first, so that none ends the process while the terminal is taken.
+    // Handle signals first, so that none can end the process while the terminal is taken.
     let mut signals = signals::signals().map_err(SessionError::Signals)?;
     if let Some(signal) = wait_for_foreground(&mut signals).await {
         return Ok(Ended::Signal(signal));
@@ -168,7 +169,7 @@ pub async fn run<T>(run: impl AsyncFnOnce(&mut Session) -> Result<T, LoopError>)
     session.tty.restore();
     match ended {
         Ok(ended) => Ok(Ended::Ran(ended?)),
-        // The panic hook has reported it.
+        // The panic hook has already reported the panic.
         Err(_panic) => Ok(Ended::Panicked),
     }
 }

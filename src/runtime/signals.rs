@@ -1,4 +1,4 @@
-//! Signals of other processes that end, stop or continue this one.
+//! Signals from other processes that end, stop or continue this one.
 
 use std::{io, time::Duration};
 
@@ -17,25 +17,25 @@ use tokio::{
 pub enum ProcessEvent {
     /// The signal with this number ends the process.
     End(i32),
-    /// SIGTSTP: restore the terminal, and stop.
+    /// SIGTSTP: the terminal must be restored and the process stopped.
     Stop,
-    /// SIGCONT: the process was stopped, by itself or by another process, and runs again.
+    /// SIGCONT: the process was stopped, by itself or by another process, and now runs again.
     Continued,
-    /// A thread panicked. The terminal is restored already.
+    /// A thread panicked. The terminal has already been restored.
     Panicked,
 }
 
-/// The signals that end a dashboard. SIGQUIT is one of them, so that a core dump does not leave the terminal in raw mode.
+/// The signals that end a dashboard. SIGQUIT is included, so that a core dump does not leave the terminal in raw mode.
 const ENDING: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 
-/// How long a SIGCONT is held back. A shell sends one together with the signal that ends a stopped program, in either order,
-/// and the program must end without taking the terminal.
+/// How long a SIGCONT is held back. A shell sends SIGCONT together with the signal that ends a stopped program, in
+/// either order, and the program must end without taking the terminal.
 const CONTINUE_DELAY: Duration = Duration::from_millis(20);
 
-/// Receives the signals as values. From this call on they no longer act by themselves.
+/// Receives the signals as values. After this call, they no longer have their default effect.
 ///
 /// # Errors
-/// The operating system refuses a signal handler.
+/// Returns an error if the operating system refuses a signal handler.
 pub fn signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     let ending = end_signals()?;
     let stop = each(Signal::TSTP, ProcessEvent::Stop)?;
@@ -47,11 +47,11 @@ pub fn signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     Ok(end_first(ending, stream::select(stop, continued)))
 }
 
-/// Receives the signals that end the process, which no longer do so by themselves. A SIGHUP that was ignored when the process
-/// started, as under nohup, stays ignored.
+/// Receives the signals that end the process, which then no longer end it by default. A SIGHUP that was ignored when
+/// the process started, as under nohup, stays ignored.
 ///
 /// # Errors
-/// The operating system refuses a signal handler.
+/// Returns an error if the operating system refuses a signal handler.
 pub fn end_signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let handled = ENDING.into_iter().filter(|signal| *signal != Signal::HUP || !is_ignored(*signal, &status));
@@ -60,7 +60,8 @@ pub fn end_signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     Ok(stream::select_all(ending))
 }
 
-/// Whether the process ignores a signal, read from the text of `/proc/self/status`. Without that file it counts as not ignored.
+/// Whether the process ignores a signal, according to `status`, the text of `/proc/self/status`. Without that text, the
+/// answer is no.
 fn is_ignored(signal: Signal, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
     let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();
@@ -68,7 +69,7 @@ fn is_ignored(signal: Signal, status: &str) -> bool {
     mask.checked_shr(bit).is_some_and(|rest| rest & 1 == 1)
 }
 
-/// Both streams in one. Signals that end the process come first if both streams have items.
+/// Merges both streams. If both have items, signals that end the process come first.
 fn end_first(
     ending: impl Stream<Item = ProcessEvent> + Unpin,
     others: impl Stream<Item = ProcessEvent> + Unpin,
@@ -97,9 +98,10 @@ mod tests {
         assert!(!is_ignored(Signal::TERM, status) && !is_ignored(Signal::HUP, ""));
     }
 
-    /// A process that goes on under load finds both at once; taking the terminal first would stop it again, for good.
+    /// A continued process under load finds both signals at once. If it took the terminal first, it would be stopped
+    /// again for good.
     #[tokio::test]
-    async fn an_end_that_is_there_comes_before_the_going_on() {
+    async fn an_ending_signal_comes_before_a_continue() {
         let others = stream::iter([ProcessEvent::Stop, ProcessEvent::Continued, ProcessEvent::Continued]);
         let both = end_first(stream::iter([ProcessEvent::End(15)]), others);
         let all: Vec<_> = both.collect().await;

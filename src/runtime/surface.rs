@@ -1,4 +1,5 @@
-//! What the event loop needs from a terminal. A screen in memory implements it too, so that tests run the whole dashboard.
+//! The trait that the event loop needs from a terminal. A screen in memory implements it too, so that tests can run the
+//! whole dashboard.
 
 use std::{fmt, io};
 
@@ -8,7 +9,7 @@ use ratatui::{Terminal, backend::Backend, layout::Size};
 use super::clipboard::CopyEnvironment;
 use crate::{app::App, ui};
 
-/// Maximum number of bytes of a text for the clipboard. Terminals accept at most 100,000 bytes of base 64.
+/// Maximum number of bytes of a text for the clipboard. Terminals accept at most 100,000 bytes of base64.
 pub const MAX_COPY_BYTES: usize = 74_994;
 
 /// What caused a stop of the process.
@@ -16,11 +17,11 @@ pub const MAX_COPY_BYTES: usize = 74_994;
 pub enum StopCause {
     /// A key. The user then needs a shell to continue the process.
     Key,
-    /// A signal of another process, which can send SIGCONT too.
+    /// A signal from another process, which can send SIGCONT too.
     Signal,
 }
 
-/// Why an operation on the terminal did not happen.
+/// Why an operation on the terminal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The text is longer than [`MAX_COPY_BYTES`].
@@ -29,20 +30,20 @@ pub enum Refused {
         /// Size of the text.
         bytes: usize,
     },
-    /// No shell with job control could continue the process.
+    /// There is no shell with job control that could continue the process.
     #[error("not stopped: no shell here could continue the dashboard with fg")]
     NoShell,
-    /// The terminal could not be written or set.
+    /// The terminal could not be written or set up.
     #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
 }
 
-/// Column of the cursor after the width probe if each symbol took one column, counted from 1.
+/// Column of the cursor after the width probe, counted from 1, if each symbol takes one column.
 pub const NARROW_COLUMN: u16 = 3;
 
 /// A terminal, or a screen in memory.
 pub trait Surface {
-    /// Where copy programs run, which are tried before [`Surface::copy`]. `None`: no program is tried.
+    /// Returns where copy programs run. They are tried before [`Surface::copy`]; with `None`, no program is tried.
     fn copy_environment(&self) -> Option<CopyEnvironment> {
         None
     }
@@ -50,16 +51,16 @@ pub trait Surface {
     /// Draws a frame, unless the terminal is released.
     ///
     /// # Errors
-    /// The frame cannot be written.
+    /// Returns an error if the frame cannot be written.
     fn draw(&mut self, app: &App) -> io::Result<()>;
 
-    /// Size in columns and rows.
+    /// Returns the size in columns and rows.
     ///
     /// # Errors
-    /// The size cannot be read.
+    /// Returns an error if the size cannot be read.
     fn size(&self) -> io::Result<Size>;
 
-    /// Whether the terminal has not yet accepted the last frame. Another frame would only queue up.
+    /// Whether the terminal has not yet accepted the last frame, so that another frame would only queue up.
     fn is_busy(&self) -> bool {
         false
     }
@@ -69,19 +70,19 @@ pub trait Surface {
         std::future::ready(()).boxed()
     }
 
-    /// Restores the terminal and stops the process. Nothing must be drawn until [`Surface::retake`].
+    /// Restores the terminal and stops the process. Nothing may be drawn until [`Surface::retake`].
     ///
     /// # Errors
-    /// [`Refused`] if the process was not stopped. The terminal is then still taken.
+    /// Returns [`Refused`] if the process was not stopped. The terminal is then still taken.
     fn stop(&mut self, _cause: StopCause) -> Result<(), Refused> {
         Err(Refused::NoShell)
     }
 
-    /// Takes the terminal again after a stop, and draws the next frame in full. `false`: another program uses the terminal, and
-    /// this process was stopped again, so nothing must be drawn yet.
+    /// Takes the terminal again after a stop, and makes the next frame a full one. Returns `false` if another program
+    /// uses the terminal: this process was then stopped again, and nothing may be drawn yet.
     ///
     /// # Errors
-    /// The terminal cannot be set up.
+    /// Returns an error if the terminal cannot be set up.
     fn retake(&mut self) -> io::Result<bool> {
         Ok(true)
     }
@@ -89,31 +90,31 @@ pub trait Surface {
     /// Asks the terminal to put a text into its clipboard (OSC 52). Terminals do not report whether they did.
     ///
     /// # Errors
-    /// [`Refused`] if the text is too long or cannot be written.
+    /// Returns [`Refused`] if the text is too long or cannot be written.
     fn copy(&mut self, _text: &str) -> Result<(), Refused> {
         Ok(())
     }
 
-    /// Switches the kitty keyboard protocol on, which reports held keys, layouts and text.
+    /// Enables the kitty keyboard protocol, which reports held keys, layouts and text.
     ///
     /// # Errors
-    /// The terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     fn report_keys(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Draws the next frame in full.
+    /// Makes the next frame a full one.
     ///
     /// # Errors
-    /// The terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     fn repaint(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Switches reports of clicks and of the wheel on or off. While they are on, the mouse cannot select text.
+    /// Enables or disables reports of clicks and of the wheel. While they are enabled, the mouse cannot select text.
     ///
     /// # Errors
-    /// The terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     fn mouse(&mut self, _on: bool) -> io::Result<()> {
         Ok(())
     }

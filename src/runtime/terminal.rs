@@ -1,8 +1,8 @@
-//! Owns the terminal: takes and restores it, stops and continues the process, copies into its clipboard. A panic on any thread
-//! restores it before the panic message is written.
+//! Owns the terminal: takes and restores it, stops and continues the process, and copies into the terminal's clipboard.
+//! A panic on any thread restores the terminal before the panic message is written.
 //!
-//! Must not know what is drawn. Writing never blocks the caller, because a terminal that accepts no bytes must not delay keys
-//! and signals.
+//! This module does not know what is drawn. Writing never blocks the caller, because a terminal that accepts no bytes
+//! must not delay keys and signals.
 
 use std::{
     fs::File,
@@ -43,25 +43,25 @@ use super::{
 };
 use crate::{app::App, ui};
 
-/// Requests clicks and the wheel as SGR reports. Crossterm's own command requests every movement of the pointer too, which
-/// would load a remote connection for nothing.
+/// Requests clicks and the wheel as SGR reports. Crossterm's own command also requests every movement of the pointer,
+/// which would needlessly load a remote connection.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
-/// Queries the kitty keyboard protocol. Terminals without it do not answer.
+/// Queries the kitty keyboard protocol. Terminals that do not support it do not answer.
 const KEYBOARD_QUERY: &str = "\x1b[?u";
 
-/// Switch all reports of the kitty keyboard protocol on, and off.
+/// Enable and disable all reports of the kitty keyboard protocol.
 const KEYBOARD_ON: &str = "\x1b[>31u";
 const KEYBOARD_OFF: &str = "\x1b[<u";
 
-/// Draws two symbols of ambiguous width and queries the cursor's position. The row is one that no report of an F key contains.
+/// Draws two symbols of ambiguous width and queries the cursor's position. No report of an F key contains this row.
 const WIDTH_PROBE: &str = "\x1b[2;1H\u{2502}\u{25cf}\x1b[6n\x1b[2;1H\x1b[2K";
 
-/// Maximum time for restoring the terminal. A terminal that accepts no bytes is left as it is.
+/// Maximum time for restoring the terminal. A terminal that accepts no bytes is left unchanged.
 const RESTORE_TIMEOUT: Duration = Duration::from_millis(120);
 
-/// Size of a terminal that reports none, such as a serial line.
+/// Size for a terminal that does not report its size, such as a serial line.
 const UNKNOWN_SIZE: Size = Size { width: 80, height: 24 };
 
 /// The taken terminal. Dropping it restores the terminal.
@@ -82,12 +82,12 @@ struct Shared {
 #[expect(clippy::struct_excessive_bools, reason = "each is a mode of the terminal by itself")]
 struct State {
     output: Output,
-    /// The alternate screen and the raw mode are on.
+    /// Whether the alternate screen and raw mode are on.
     taken: bool,
-    /// A thread panicked: the terminal is not taken again.
+    /// Whether a thread panicked, so that the terminal must not be taken again.
     over: bool,
     mouse: bool,
-    /// The terminal has the kitty keyboard protocol, which is on while the terminal is taken.
+    /// Whether the terminal supports the kitty keyboard protocol, which is on while the terminal is taken.
     reports_keys: bool,
 }
 
@@ -95,10 +95,11 @@ impl Tty {
     /// Takes the terminal, and installs a panic hook that restores it.
     ///
     /// # Errors
-    /// The terminal cannot be read, set or written, or no thread can be started. The terminal is unchanged then.
+    /// Returns an error if the terminal cannot be read, set up or written, or if no thread can be started. The terminal
+    /// is then unchanged.
     pub fn take() -> io::Result<Self> {
-        // With NO_COLOR, crossterm leaves out every colour, also those of a theme that the user chose. The settings decide what
-        // NO_COLOR means here.
+        // With NO_COLOR, crossterm omits every colour, even those of a theme that the user chose. The settings decide
+        // what NO_COLOR means here.
         force_color_output(true);
         let output = Output::start(File::from(io::stdout().as_fd().try_clone_to_owned()?))?;
         let state = State { output, taken: false, over: false, mouse: false, reports_keys: false };
@@ -117,10 +118,10 @@ impl Tty {
         self.shared.lock().restore();
     }
 
-    /// Measures symbols that some terminals draw in two columns. The answer arrives with the keys.
+    /// Measures symbols that some terminals draw in two columns. The answer arrives as input.
     ///
     /// # Errors
-    /// The terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     pub fn probe_width(&self) -> io::Result<()> {
         let state = self.shared.lock();
         if state.taken { state.output.send(WIDTH_PROBE.as_bytes()) } else { Ok(()) }
@@ -132,7 +133,8 @@ impl Tty {
         async move { shared.panicked.notified().await }
     }
 
-    /// Installs the hook, which stays until the process ends. Without a terminal to restore it only writes to the log.
+    /// Installs the panic hook, which stays until the process ends. If no terminal has to be restored, the hook only
+    /// writes to the log.
     fn restore_on_panic(&self) {
         let shared = Arc::clone(&self.shared);
         let report = panic::take_hook();
@@ -156,23 +158,23 @@ impl Drop for Tty {
 }
 
 impl Shared {
-    /// Ignores poisoning: no field depends on another one that a panic could have left unset.
+    /// Ignores poisoning: no field depends on another field that a panic could have left unset.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Raw mode first: in the background it stops the process (SIGTTOU) before anything is written to the shell's
-    /// screen.
+    /// Enables raw mode first. In the background, this stops the process (SIGTTOU) before anything is written to the
+    /// shell's screen.
     fn take(&mut self) -> io::Result<()> {
         if self.taken || self.over {
             return Ok(());
         }
         enable_raw_mode()?;
         self.taken = true;
-        // A program that was killed may have left its alternate screen. Ratatui's own way to clear it queries the cursor's
-        // position, which not every terminal answers.
+        // A program that was killed may have left its alternate screen on. Ratatui clears the screen by querying the
+        // cursor's position, which not every terminal answers.
         let mut bytes = Vec::new();
         let entered = queue!(bytes, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, Hide)
             .and_then(|()| if self.mouse { queue!(bytes, Print(MOUSE_ON)) } else { Ok(()) })
@@ -184,7 +186,7 @@ impl State {
         entered
     }
 
-    /// Tries every step, also after one that failed. A terminal that is closed, or accepts no bytes, cannot be restored.
+    /// Tries every step, even after a failed one. A terminal that is closed or accepts no bytes cannot be restored.
     fn restore(&mut self) {
         if !std::mem::take(&mut self.taken) {
             return;
@@ -196,7 +198,7 @@ impl State {
             queue!(bytes, Print(keyboard), Print(mouse), DisableBracketedPaste, ResetColor, LeaveAlternateScreen, Show)
                 .and_then(|()| self.output.send(&bytes));
         let taken = self.output.drain(RESTORE_TIMEOUT);
-        // In the background the modes belong to another program, and setting them would stop this process here.
+        // In the background, the modes belong to another program, and setting them would stop this process.
         let cooked = if in_background() { Ok(()) } else { disable_raw_mode() };
         if let Err(error) = written.and(cooked) {
             tracing::debug!(%error, "could not restore the terminal");
@@ -207,7 +209,7 @@ impl State {
     }
 }
 
-/// Collects a frame and writes it as one synchronized update. Nothing is written while the terminal is released.
+/// Collects a frame and writes it as one synchronised update. Nothing is written while the terminal is released.
 #[derive(Debug)]
 struct FrameBuffer {
     frame: Vec<u8>,
@@ -232,7 +234,7 @@ impl Write for FrameBuffer {
     }
 }
 
-/// A frame that the terminal shows as a whole.
+/// Wraps a frame so that the terminal shows it as a whole.
 fn synchronized(frame: &[u8]) -> io::Result<Vec<u8>> {
     let mut piece = Vec::with_capacity(frame.len() + 16);
     queue!(piece, BeginSynchronizedUpdate)?;
@@ -266,8 +268,8 @@ impl Surface for Tty {
         self.shared.lock().output.idle().boxed()
     }
 
-    /// Stops the whole process group, as a Ctrl-Z in cooked mode does. A `cargo run` above this process has to stop too, or its
-    /// shell would wait for it for ever.
+    /// Stops the whole process group, as Ctrl-Z in cooked mode does. A `cargo run` that started this process has to
+    /// stop too, or its shell would wait for ever.
     fn stop(&mut self, cause: StopCause) -> Result<(), Refused> {
         let can_stop = !getpid().is_init() && (cause == StopCause::Signal || has_shell()?);
         if !can_stop {
@@ -275,7 +277,7 @@ impl Surface for Tty {
         }
         self.restore();
         kill_current_process_group(Signal::STOP).map_err(|error| {
-            // The process still runs, and the caller shows the error on the screen.
+            // The process is still running, and the caller shows the error on the screen.
             let retaken = self.shared.lock().take();
             retaken.err().unwrap_or_else(|| error.into()).into()
         })
@@ -290,7 +292,7 @@ impl Surface for Tty {
         state.restore();
         state.take()?;
         drop(state);
-        // The screen no longer shows ratatui's last frame, so the next one is drawn in full.
+        // The screen no longer shows ratatui's last frame, so the next frame is drawn in full.
         self.screen.swap_buffers();
         Ok(true)
     }
@@ -331,13 +333,13 @@ impl Surface for Tty {
     }
 }
 
-/// Whether a shell with job control is above this process. The session's first process group has none, for example if a
-/// terminal window or a multiplexer runs only this program: no process would then send the SIGCONT.
+/// Whether a shell with job control started this process. The session's first process group has no such shell, for
+/// example if a terminal window or a multiplexer runs only this program: no process would then send SIGCONT.
 fn has_shell() -> io::Result<bool> {
     Ok(getsid(None)? != getpgrp())
 }
 
-/// The size of the terminal, or [`UNKNOWN_SIZE`] if it reports none.
+/// Returns the size of the terminal, or [`UNKNOWN_SIZE`] if the terminal does not report its size.
 pub(super) fn size() -> Size {
     let reported = tcgetwinsize(io::stdout()).map(|size| (size.ws_col, size.ws_row));
     match reported {
@@ -351,8 +353,8 @@ fn in_background() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground != getpgrp())
 }
 
-/// Stops the process group if it is in the background, and returns whether it did. Without this, setting the terminal's modes
-/// would stop it for good: the system call restarts at every SIGCONT, and a SIGTERM is never handled.
+/// Stops the process group if it is in the background, and returns whether it did. Otherwise, setting the terminal's
+/// modes would stop it for good: the system call restarts at every SIGCONT, and a SIGTERM is never handled.
 pub(super) fn stop_in_background() -> bool {
     in_background() && kill_current_process_group(Signal::TTOU).is_ok()
 }

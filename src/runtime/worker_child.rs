@@ -1,5 +1,5 @@
-//! The worker as a process of its own, so that killing it is a real SIGKILL. It ends with its parent, because it watches the pipe
-//! at its standard input.
+//! The worker as a separate process, so that killing it is a real SIGKILL. The worker watches the pipe at its standard
+//! input and ends with its parent.
 
 use std::{
     ffi::OsString,
@@ -16,11 +16,12 @@ use tokio::{
 
 use crate::{config::Settings, domain::sanitize};
 
-/// Prefix of the line that a worker prints when it polls. Any other line is the reason of its end.
+/// Prefix of the line that a worker prints when it polls. Any other line says why the worker ends.
 pub const READY: &str = "worker ";
 
-/// glibc's setting for one memory arena in place of one per thread, unless the environment sets it. All threads of a worker then
-/// reuse freed memory: over 16,000 orders a worker grew by 8 MB without this, and by less than 1 MB with it.
+/// glibc's setting for one memory arena instead of one per thread, unless the environment sets it. All threads of a
+/// worker then reuse freed memory: over 16,000 orders, a worker grew by 8 MB without this setting, and by less than 1
+/// MB with it.
 pub const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// How to start a worker process.
@@ -34,19 +35,19 @@ pub struct WorkerCommand {
     pub namespace: String,
     /// Task queue that the worker polls.
     pub task_queue: String,
-    /// Further connection settings as flags. The child reads the environment and the settings files itself.
+    /// Further connection settings as flags. The child process reads the environment and the settings files itself.
     pub connection_flags: Vec<OsString>,
     /// Path of the database.
     pub database: PathBuf,
-    /// File of its log; `None`: no log.
+    /// The worker's log file; `None` for no log.
     pub log: Option<PathBuf>,
 }
 
 impl WorkerCommand {
-    /// A worker under `settings`.
+    /// Returns the command for a worker with `settings`.
     ///
     /// # Errors
-    /// The path of this program is unknown.
+    /// Returns an error if the path of this program is unknown.
     pub fn new(settings: &Settings, log: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
@@ -62,7 +63,7 @@ impl WorkerCommand {
     /// Starts the process.
     ///
     /// # Errors
-    /// The log cannot be opened, or the process cannot be started.
+    /// Returns an error if the log cannot be opened or the process cannot be started.
     pub fn spawn(&self) -> io::Result<WorkerChild> {
         let log = match &self.log {
             Some(log) => OpenOptions::new().create(true).append(true).open(log)?.into(),
@@ -95,7 +96,7 @@ impl WorkerCommand {
 /// An event of a worker process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildEvent {
-    /// It polls its task queue.
+    /// The worker polls its task queue.
     Ready,
     /// It has ended; the string is the reason.
     Ended(String),
@@ -106,7 +107,7 @@ pub enum ChildEvent {
 pub struct WorkerChild {
     child: Child,
     stdin: Option<ChildStdin>,
-    /// `None` after the first line has been read.
+    /// The first line of output, until it has been read.
     first_line: Option<Lines<BufReader<ChildStdout>>>,
     /// The reason that the worker itself printed.
     reason: Option<String>,
@@ -114,7 +115,7 @@ pub struct WorkerChild {
 }
 
 impl WorkerChild {
-    /// Process id; 0 if it had ended at once.
+    /// Returns the process id; 0 if the process ended at once.
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
@@ -123,7 +124,7 @@ impl WorkerChild {
     /// Waits for the next event. Cancel safe.
     ///
     /// # Errors
-    /// The process cannot be waited for.
+    /// Returns an error if the process cannot be waited for.
     pub async fn next(&mut self) -> io::Result<ChildEvent> {
         if let Some(lines) = &mut self.first_line {
             let line = lines.next_line().await;
@@ -134,7 +135,7 @@ impl WorkerChild {
                 Ok(None) | Err(_) => {}
             }
         }
-        // Tokio closes a child's standard input before it waits, which would end the worker. `spawn` has taken it out.
+        // Tokio closes a child's standard input before waiting, which would end the worker. `spawn` has taken it out.
         let status = self.child.wait().await?;
         Ok(ChildEvent::Ended(self.reason.take().unwrap_or_else(|| describe_exit(status))))
     }
@@ -142,7 +143,7 @@ impl WorkerChild {
     /// Sends SIGKILL.
     ///
     /// # Errors
-    /// The process has ended already.
+    /// Returns an error if the process has already ended.
     pub fn kill(&mut self) -> io::Result<()> {
         self.child.start_kill()
     }

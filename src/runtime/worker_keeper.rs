@@ -1,5 +1,5 @@
-//! Keeps one worker process for the dashboard. It starts the worker if no other one polls, restarts it after a crash, and stops
-//! or kills it on request. Every change is sent as a message.
+//! Keeps one worker process for the dashboard: starts the worker if no other worker polls, restarts it after a crash,
+//! and stops or kills it on request. Every change is sent as a message.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use crate::{
     temporal::backoff,
 };
 
-/// A worker that crashes after at least this time is restarted with the shortest delay.
+/// Run time after which a crashed worker is restarted with the shortest delay.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// A request of the user.
+/// A request from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerRequest {
     /// Start a worker.
@@ -34,7 +34,8 @@ pub enum WorkerRequest {
     Kill,
 }
 
-/// Runs until the sender of requests is dropped. `presence`: starts a worker without a request, as soon as no other one polls.
+/// Runs until the sender of requests is dropped. With `presence`, a worker starts without a request as soon as no other
+/// worker polls.
 pub async fn keep(
     command: WorkerCommand,
     presence: Option<CurrentPresence>,
@@ -77,7 +78,7 @@ impl Keeper {
         messages::send(&self.messages, Message::Worker(worker)).await;
     }
 
-    /// Waits until no other worker polls, or until the server turns out not to report workers.
+    /// Waits until no other worker polls, or until it is clear that the server does not report workers.
     async fn check_others(&self, presence: &mut CurrentPresence, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let mut elsewhere = false;
         loop {
@@ -143,7 +144,7 @@ impl Keeper {
     async fn monitor(&mut self, mut child: WorkerChild, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let started = Instant::now();
         let mut ending: Option<WorkerRequest> = None;
-        // A start request while the worker ends is for the next worker.
+        // A start request that arrives while the worker ends applies to the next worker.
         let mut start_next = false;
         loop {
             tokio::select! {
@@ -185,7 +186,8 @@ impl Keeper {
         }
     }
 
-    /// Reports a crash and when the next worker starts. The delay grows with each crash soon after a start.
+    /// Reports a crash and when the next worker starts. The delay grows with each crash that follows soon after a
+    /// start.
     async fn crashed(&mut self, cause: String, started: Instant) -> Next {
         self.crashes = if started.elapsed() > STABLE_AFTER { 1 } else { self.crashes.saturating_add(1) };
         let wait = backoff(self.crashes);

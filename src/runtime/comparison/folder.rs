@@ -1,5 +1,5 @@
-//! The folder of a comparison's databases, under the state folder. The end of the comparison removes it. If the process was
-//! killed, the start of the next comparison removes it.
+//! The folder with a comparison's databases, inside the state folder. It is removed when the comparison ends or, if the
+//! process was killed, when the next comparison starts.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use rustix::{
 
 use crate::domain::Guard;
 
-/// The folder cannot be created.
+/// Error if the folder cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot create the folder {} for the databases of a comparison ({source}); check the space and the rights of the state folder", path.display())]
 pub struct FolderError {
@@ -28,10 +28,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Creates the empty folder of comparison `number` of this process.
+    /// Creates the empty folder for comparison `number` of this process.
     ///
     /// # Errors
-    /// [`FolderError`] if it cannot be created or emptied.
+    /// Returns [`FolderError`] if the folder cannot be created or emptied.
     pub async fn create(state_dir: &Path, number: u64) -> Result<Self, FolderError> {
         let root = state_dir.join("comparison");
         let path = root.join(format!("{}-{number}", std::process::id()));
@@ -44,7 +44,7 @@ impl Folder {
         created.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
     }
 
-    /// Path of the database with this guard.
+    /// Returns the path of the database for this guard.
     #[must_use]
     pub fn database(&self, guard: Guard) -> PathBuf {
         self.path.join(guard.name()).join("inventory.json")
@@ -77,7 +77,7 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 /// Removes the folders of processes that no longer run.
 fn remove_dead(root: &Path) {
-    // Without the folder there is nothing to remove.
+    // If the folder does not exist, there is nothing to remove.
     let Ok(entries) = fs::read_dir(root) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_dead(path)) {
         if let Err(error) = remove(&path) {
@@ -100,7 +100,7 @@ fn is_dead(folder: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// The id of a child process that has ended.
+    /// Returns the id of a child process that has ended.
     fn dead() -> u32 {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();

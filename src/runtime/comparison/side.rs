@@ -1,4 +1,4 @@
-//! One side of a comparison: a worker with a database and a task queue of its own, its orders, and its journal.
+//! One side of a comparison: a worker with its own database and task queue, its orders, and its journal.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,16 +23,16 @@ use crate::{
     temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest},
 };
 
-/// Execution timeout of a comparison's order on the server. It ends orders whose dashboard was killed.
+/// Execution timeout on the server for an order of a comparison. It ends the order if the dashboard was killed.
 const ORDER_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Maximum time for cleaning up, also if the server does not answer.
+/// Maximum time for cleaning up, even if the server does not answer.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Number of messages of the worker, or of the journal, that can wait.
+/// Number of messages from the worker, or from the journal, that can wait.
 const QUEUE_LEN: usize = 64;
 
-/// What all sides of a comparison share.
+/// Data that all sides of a comparison share.
 pub struct Context {
     comparison: Comparison,
     link: Link,
@@ -44,7 +44,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// `link`: the server on which the orders run.
+    /// Creates the context. The orders run on the server of `link`.
     pub fn new(comparison: Comparison, link: Link, messages: mpsc::Sender<Message>, settings: &Settings) -> Self {
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let (check_interval, task_queue) = (settings.check_interval, settings.task_queue.clone());
@@ -80,7 +80,7 @@ pub struct Side {
     worker_news: mpsc::Receiver<Message>,
     keeper: JoinHandle<()>,
     orders: JoinSet<()>,
-    /// Dropping it ends the open orders.
+    /// Dropping this ends the open orders.
     open: watch::Sender<()>,
     other_sent: bool,
 }
@@ -91,7 +91,7 @@ impl Side {
         let queue = context.queue(guard);
         let command = WorkerCommand { task_queue: queue, database: database.clone(), ..worker };
         let (worker, requests) = mpsc::channel(QUEUE_LEN);
-        // The queue is empty, so there is room.
+        // The queue is empty, so the request fits.
         let _room = worker.try_send(WorkerRequest::Start);
         let (news, worker_news) = mpsc::channel(QUEUE_LEN);
         // The task queue is new, so no other worker polls it.
@@ -103,7 +103,7 @@ impl Side {
         Self { context, guard, database, worker, worker_news, keeper, orders, open, other_sent: false }
     }
 
-    /// Starts the order as soon as all workers are ready, and reports events until it is dropped.
+    /// Starts the order as soon as all workers are ready, and reports events until this future is dropped.
     pub async fn run(&mut self, together: &Barrier) {
         let (sender, seen) = mpsc::channel(QUEUE_LEN);
         let (database, interval) = (self.database.clone(), self.context.check_interval);
@@ -142,7 +142,7 @@ impl Side {
     async fn on_seen(&mut self, seen: Seen) {
         match seen {
             Seen::Journal(Ok(news)) => {
-                // Send it at once: it has to arrive between the commit and the retry.
+                // Send the other order at once, since it has to arrive between the commit and the retry.
                 if self.context.comparison.interleaved && !self.other_sent && commits_the_order(&news) {
                     self.other_sent = true;
                     self.start_order(Comparison::OTHER, Comparison::OTHER_QUANTITY, &FaultPlan::none());
@@ -152,7 +152,7 @@ impl Side {
             Seen::Journal(Err(error)) => {
                 self.context.report(self.guard, ComparisonEvent::Failed { cause: error.to_string() }).await;
             }
-            // The journal has the stock too, and is read before the document.
+            // The journal contains the stock too, and is read before the document.
             Seen::Document(_) | Seen::Reading(_) => {}
         }
     }
@@ -166,7 +166,8 @@ impl Side {
     pub async fn clean_up(mut self) {
         drop(self.open);
         let orders = async { while self.orders.join_next().await.is_some() {} };
-        // The database is removed too, so the worker need not finish. The keeper receives requests until the sender is dropped.
+        // The database is removed too, so the worker does not need to finish. The keeper receives requests until the
+        // sender is dropped.
         let _received = self.worker.send(WorkerRequest::Kill).await;
         let worker = async {
             while let Some(message) = self.worker_news.recv().await {
@@ -192,7 +193,7 @@ fn commits_the_order(news: &News) -> bool {
         .any(|record| matches!(&record.fact, Fact::Order(commit) if commit.origin.order.as_str() == Comparison::ORDER))
 }
 
-/// Starts an order and waits for its end, or terminates it if the comparison ends first.
+/// Starts an order and waits until it ends, or terminates it if the comparison ends first.
 async fn run_order(
     context: Arc<Context>,
     guard: Guard,
@@ -210,7 +211,7 @@ async fn run_order(
     context.report(guard, event).await;
     tokio::select! {
         end = watch.end_despite_errors() => context.report(guard, ComparisonEvent::Ended { workflow, run, end }).await,
-        // Nothing is sent on this channel, so it resolves when the sender is dropped.
+        // Nothing is sent on this channel, so `changed` resolves when the sender is dropped.
         _ = open.changed() => {
             if let Err(problem) = watch.terminate("the comparison ended").await {
                 tracing::warn!(problem, workflow, "could not terminate an order of a comparison");

@@ -1,17 +1,18 @@
-//! Decodes control sequences (ESC [ ...) into keys, mouse events and answers. Includes the kitty keyboard protocol.
+//! Decodes control sequences (ESC [ ...) into keys, mouse events and answers, including the kitty keyboard protocol.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::Decoded;
 use crate::runtime::input::Reply;
 
-/// The bit of Caps Lock in the modifiers of the kitty protocol.
+/// Bit for Caps Lock in the modifiers of the kitty protocol.
 const CAPS_LOCK: u32 = 64;
 
-/// Row of the cursor at the width probe. It must not be 1: a report with a first parameter of 1 is F3 with a modifier.
+/// Row of the cursor during the width probe. It must not be 1, since a report with a first parameter of 1 is F3 with a
+/// modifier.
 pub const PROBE_ROW: u16 = 2;
 
-/// Decodes a complete sequence. `None`: this program does not use it.
+/// Decodes a complete sequence; `None` if this program does not use it.
 pub fn decode(parameters: &[u8], last: u8) -> Option<Decoded> {
     let text = std::str::from_utf8(parameters).ok()?;
     match (text.as_bytes().first(), last) {
@@ -42,7 +43,7 @@ pub fn decode(parameters: &[u8], last: u8) -> Option<Decoded> {
     }
 }
 
-/// The key of a final letter after ESC O or ESC [.
+/// Returns the key for a final letter after ESC O or ESC [.
 pub const fn letter(byte: u8) -> Option<KeyCode> {
     Some(match byte {
         b'A' => KeyCode::Up,
@@ -57,7 +58,7 @@ pub const fn letter(byte: u8) -> Option<KeyCode> {
     })
 }
 
-/// The key of a number before `~`.
+/// Returns the key for a number before `~`.
 fn numbered(number: u32) -> Option<KeyCode> {
     let function = |first: u32, place: u32| u8::try_from(number - first + place).ok().map(KeyCode::F);
     match number {
@@ -93,7 +94,7 @@ impl Fields {
         self.part(field, 0)
     }
 
-    /// The bits of the modifiers.
+    /// Returns the bits of the modifiers.
     fn bits(&self) -> u32 {
         self.number(1).map_or(0, |sum| sum.saturating_sub(1))
     }
@@ -125,11 +126,11 @@ fn key(code: KeyCode, fields: &Fields) -> Decoded {
     Decoded::Key { typed: key, command: key }
 }
 
-/// Decodes a key of the kitty protocol. Field 0 has its character, the one with Shift and the one on a Latin layout; field 1 has
-/// the modifiers and the kind; field 2 has its text.
+/// Decodes a key of the kitty protocol. Field 0 contains the character, the one with Shift and the one on a Latin
+/// layout; field 1 contains the modifiers and the kind; field 2 contains the text.
 fn kitty(fields: &Fields) -> Option<Decoded> {
     let number = match (fields.number(0)?, fields.number(2)) {
-        // A text that several keys composed.
+        // Text that several keys composed.
         (0, Some(text)) => text,
         (number, _) => number,
     };
@@ -159,7 +160,7 @@ fn kitty(fields: &Fields) -> Option<Decoded> {
     Some(Decoded::Key { typed: event(typed), command: event(command) })
 }
 
-/// Keys of the kitty protocol without a text, and those of the keypad.
+/// Returns the keys of the kitty protocol that have no text, and those of the keypad.
 fn functional(number: u32) -> Option<KeyCode> {
     const KEYPAD: [KeyCode; 28] = [
         KeyCode::Char('0'),
@@ -236,7 +237,7 @@ fn report(code: u32, column: u16, row: u16, released: bool) -> Option<Decoded> {
         35 => MouseEventKind::Moved,
         _ => return None,
     };
-    // Shift, Alt and Ctrl are the bits 4, 8 and 16 here.
+    // In this form, Shift, Alt and Ctrl are the bits 4, 8 and 16.
     let modifiers = modifiers(code >> 2 & 7);
     Some(Decoded::Event(Event::Mouse(MouseEvent { kind, column, row, modifiers })))
 }

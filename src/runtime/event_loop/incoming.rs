@@ -21,7 +21,7 @@ use super::{Dashboard, LoopError};
 /// Maximum number of characters that a paste inserts into a line.
 const MAX_PASTE_CHARS: usize = 1_000;
 
-/// Notices that are shown once per session.
+/// Notices that are shown only once per session.
 #[derive(Debug, Default)]
 pub(super) struct ShownNotices {
     held: bool,
@@ -42,7 +42,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// Applies a message. Scrolling needs the current limits first.
+    /// Applies a message after sending the current limits, which scrolling needs.
     fn apply_intent(&mut self, message: Message) {
         if matches!(message, Message::Intent(Intent::Select(_))) {
             self.note_limits();
@@ -50,7 +50,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         self.apply(message);
     }
 
-    /// Handles a key press. A repetition of a held key counts only for some keys.
+    /// Handles a key press. Repetitions of a held key count only for some keys.
     pub(super) fn press(&mut self, press: Press) {
         if press.typed.kind == KeyEventKind::Release {
             return;
@@ -65,7 +65,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// Handles the press that was held back: it was not a repetition, since none followed.
+    /// Handles the press that was held back. No repetition followed, so it counts.
     pub(super) fn release(&mut self) -> Result<(), LoopError> {
         self.tick();
         if let Some(press) = self.repeats.release() {
@@ -85,8 +85,8 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// Handles keys that were not typed one by one. They are text for a line that is being edited, or that the first key
-    /// opens; outside a line only movements count.
+    /// Handles keys that were not typed one by one. They are text for the line that is being edited or that the first
+    /// key opens; outside of a line, only movements count.
     fn burst(&mut self, keys: &[Press]) {
         let moves = |press: &Press| self.intent(*press).is_some_and(|intent| matches!(intent, Intent::Select(_)));
         let all_move = keys.iter().all(moves);
@@ -107,7 +107,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter)
     }
 
-    /// Shows once why pasted text does nothing.
+    /// Shows once why pasted text has no effect.
     fn ignore(&mut self, count: usize) {
         if !std::mem::replace(&mut self.shown.burst, true) {
             self.notice(&format!("ignored {count} characters that arrived at once: pasted text presses no keys"));
@@ -115,7 +115,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
     }
 
     fn notice(&mut self, text: &str) {
-        // A walkthrough shows notices of this tone only.
+        // A walkthrough shows only notices of this tone.
         self.apply(Message::Notice { text: text.to_owned(), tone: Tone::Bad });
     }
 
@@ -137,7 +137,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// The messages for an event of the terminal. Some events have none.
+    /// Returns the messages for an event from the terminal. Some events have none.
     pub(super) fn translate(&mut self, event: &Event) -> Vec<Message> {
         match event {
             Event::Mouse(mouse) => self.mouse(*mouse).into_iter().collect(),
@@ -147,12 +147,12 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// The intent of a key: in a line, of the typed character; elsewhere, of the key on a Latin layout.
+    /// Returns the intent of a key. In a line the typed character counts, elsewhere the key on a Latin layout.
     fn intent(&self, press: Press) -> Option<Intent> {
         let is_text = self.is_typing() && !press.command.modifiers.contains(KeyModifiers::CONTROL);
         let intent = keymap::intent(if is_text { press.typed } else { press.command }, self.core.overlay());
-        // A presenter's clicker sends b to blank the screen, also while a dashboard is above the walkthrough. It must not
-        // start ten orders.
+        // A presenter's clicker sends b to blank the screen, also while a dashboard covers the walkthrough. There, b
+        // must not start ten orders.
         let in_a_talk = self.core.app().walkthrough().is_some();
         intent.map(|intent| if intent == Intent::Burst && in_a_talk { Intent::Blank } else { intent })
     }
@@ -161,7 +161,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         keymap::intent(key, self.core.overlay()).map(Message::Intent)
     }
 
-    /// The wheel acts as the arrow keys, and a click as the element under it.
+    /// Treats the wheel as the arrow keys, and a click as a click on the element below it.
     fn mouse(&self, mouse: MouseEvent) -> Option<Message> {
         match mouse.kind {
             MouseEventKind::ScrollUp => self.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)),
@@ -175,8 +175,8 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         }
     }
 
-    /// Inserts a paste into the line that is being edited. Without such a line the paste is ignored, since its characters are
-    /// not key presses.
+    /// Inserts a paste into the line that is being edited. Without such a line, the paste is ignored, since its
+    /// characters are not key presses.
     fn paste(&mut self, text: &str) -> Vec<Message> {
         if !self.is_typing() {
             self.ignore(text.chars().count());
