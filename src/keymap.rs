@@ -1,12 +1,12 @@
-//! The table of keys, which feeds dispatch, footer, help and `docs/keys.md`. It maps keys to intents; it does not know what
-//! an intent does.
+//! The table of keys, from which dispatch, footer, help and `docs/keys.md` are made. It maps keys to intents and does
+//! not know what an intent does.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
 use crate::app::{Intent, Move, Overlay, Question, Seek};
 
-/// A key, with or without Ctrl. Shift is part of the character.
+/// A key, with or without Ctrl. Shift is not recorded, because it changes the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Key as crossterm names it.
@@ -31,7 +31,7 @@ pub enum Scope {
     /// The walkthrough.
     Presenting,
     /// The dashboard and the walkthrough.
-    Staging,
+    Operating,
     /// The dashboard and its pages.
     Paging,
     /// The replay of a recording.
@@ -61,7 +61,7 @@ pub struct Binding {
     pub long: &'static str,
     /// Screens on which the binding is active.
     pub scope: Scope,
-    /// Rank in the footer: if room is short, the highest ranks are left out. `None`: never in the footer.
+    /// Rank in the footer. If the footer is too narrow, the highest ranks are omitted; `None` is never shown there.
     pub footer: Option<u8>,
 }
 
@@ -93,12 +93,12 @@ impl Binding {
 
 /// Keys that go to the next step or recorded key: those of a keyboard and of a presentation remote.
 const FORWARD: [Key; 4] = [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l')];
-/// As [`FORWARD`], and space, which pauses a replay.
+/// [`FORWARD`] and the space bar. A replay uses only [`FORWARD`], because space pauses it.
 const FORWARD_OR_SPACE: [Key; 5] =
     [code(KeyCode::Right), code(KeyCode::Enter), code(KeyCode::PageDown), key('l'), key(' ')];
 /// Keys that go to the previous step or recorded key.
 const BACKWARD: [Key; 4] = [code(KeyCode::Left), code(KeyCode::PageUp), code(KeyCode::Backspace), key('h')];
-/// Keys of a presentation remote that answer no if its Esc opened the question whether to leave.
+/// Keys of a presentation remote that answer no to the question whether to leave, which the remote's Esc opens.
 const STAY: [Key; 3] = [code(KeyCode::F(5)), code(KeyCode::PageDown), code(KeyCode::PageUp)];
 
 /// All bindings, in the order in which the help and the footer show them.
@@ -114,19 +114,21 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
     binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
     binding(&[code(KeyCode::F(5))], "F5", Intent::Walkthrough, "start / resume the walkthrough").within(Scope::Paging),
-    binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)").within(Scope::Staging).footer(7, "kill"),
+    binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)")
+        .within(Scope::Operating)
+        .footer(7, "kill"),
     binding(&[key('w')], "w", Intent::ToggleWorker, "stop / start the worker")
-        .within(Scope::Staging)
+        .within(Scope::Operating)
         .footer(9, "worker"),
     binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server")
-        .within(Scope::Staging)
+        .within(Scope::Operating)
         .footer(18, "server"),
     binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
     binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
     binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
     binding(&[key(' ')], "space", Intent::Freeze, "freeze / resume the screen").footer(11, "freeze"),
     binding(&[key('/')], "/", Intent::Filter, "filter the orders").footer(19, "filter"),
-    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "attempts on the whole screen").footer(15, "attempts"),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "attempts in full screen").footer(15, "attempts"),
     binding(&[code(KeyCode::Tab)], "Tab", Intent::NextPanel, "next panel"),
     binding(&[code(KeyCode::BackTab)], "S-Tab", Intent::PreviousPanel, "previous panel"),
     binding(&[key('z')], "z", Intent::Zoom, "zoom the focused panel").footer(20, "zoom"),
@@ -162,8 +164,8 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('r')], "r", Intent::RepeatStep, "play the step again").within(Scope::Presenting).footer(4, "repeat"),
     binding(&[key('s')], "s", Intent::SkipStep, "skip the step").within(Scope::Presenting).footer(5, "skip"),
     binding(&[key('P')], "P", Intent::NextPace, "pace: live, calm, slow").within(Scope::Presenting).footer(6, "pace"),
-    binding(&[key('.')], ".", Intent::Blank, "during a talk: black screen").within(Scope::Staging),
-    binding(&[key('b')], "b", Intent::Blank, "the same; any key returns").within(Scope::Presenting),
+    binding(&[key('.')], ".", Intent::Blank, "black screen; any key returns").within(Scope::Operating),
+    binding(&[key('b')], "b", Intent::Blank, "black screen; any key returns").within(Scope::Presenting),
     binding(&FORWARD, "→", Intent::Seek(Seek::Next), "replay: to the next key")
         .within(Scope::Replaying)
         .footer(0, "next key"),
@@ -185,8 +187,8 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('g'), code(KeyCode::Home)], "g", Intent::Seek(Seek::First), "to the beginning")
         .within(Scope::Replaying),
     binding(&[key('G'), code(KeyCode::End)], "G", Intent::Seek(Seek::Last), "to the end").within(Scope::Replaying),
-    // Its ten keys carry a value: see `tenths`.
-    binding(&[], "0-9", Intent::Seek(Seek::Tenths(5)), "to that tenth: 0 % to 90 %").within(Scope::Replaying),
+    // `tenths` maps these ten keys, because their intent contains the digit.
+    binding(&[], "0-9", Intent::Seek(Seek::Tenths(5)), "to 0 %, 10 %, ... 90 %").within(Scope::Replaying),
     binding(&[key('b')], "b", Intent::Blank, "black screen; any key returns").within(Scope::Replaying),
     binding(&[key('y')], "y", Intent::Yes, "answer yes").within(Scope::Question).footer(0, "yes"),
     binding(&[key('n')], "n", Intent::No, "answer no").within(Scope::Question).footer(1, "no"),
@@ -197,9 +199,9 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[code(KeyCode::Esc)], "Esc", Intent::Close, "close, cancel, clear filter")
         .within(Scope::Everywhere)
         .footer(2, "back"),
-    binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "to the shell; fg returns").within(Scope::Everywhere),
+    binding(&[ctrl('z')], "Ctrl-z", Intent::Suspend, "suspend; fg returns").within(Scope::Everywhere),
     binding(&[key('?')], "?", Intent::Help, "open / close this help").within(Scope::Reading).footer(0, "help"),
-    binding(&[key('q')], "q", Intent::Quit, "quit; back if p opened it").within(Scope::Reading).footer(1, "quit"),
+    binding(&[key('q')], "q", Intent::Quit, "quit, or back if p opened it").within(Scope::Reading).footer(1, "quit"),
     binding(&[ctrl('c')], "Ctrl-c", Intent::Exit, "quit from any screen").within(Scope::Everywhere),
 ];
 
@@ -214,7 +216,7 @@ impl Scope {
         match self {
             Self::Everywhere => true,
             Self::Presenting => matches!(overlay, Overlay::Walkthrough),
-            Self::Staging => matches!(overlay, Overlay::None | Overlay::Walkthrough),
+            Self::Operating => matches!(overlay, Overlay::None | Overlay::Walkthrough),
             Self::Paging => matches!(overlay, Overlay::None) || page,
             Self::Replaying => matches!(overlay, Overlay::Replay),
             Self::Dashboard => matches!(overlay, Overlay::None),
@@ -233,18 +235,18 @@ impl Scope {
     }
 }
 
-/// What the repetitions of a held key do.
+/// Effect of the repeat events of a held key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
-    /// Each repetition counts: the key moves or types.
+    /// Each repetition triggers the intent again, because the key moves or types.
     Counts,
-    /// Repetitions do nothing.
+    /// Repetitions are ignored.
     Once,
-    /// As [`Repetition::Once`], and so do presses in quick succession, because the intent changes something outside.
+    /// Repetitions and presses in quick succession are ignored, because the intent changes something outside.
     OnceOutside,
 }
 
-/// Returns the intent of a key event. Releases, unknown keys and keys with Alt have none; a held key repeats only
+/// Returns the intent of a key event, or `None` for releases, unknown keys and keys with Alt. A held key repeats only
 /// movements and typing.
 #[must_use]
 pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
@@ -263,7 +265,7 @@ pub fn intent(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     (!held || moves).then_some(found.intent)
 }
 
-/// What the repetitions of the held key of `intent` do.
+/// Returns the effect of the repeat events of the key that triggers `intent`.
 #[must_use]
 pub const fn repetition(intent: Intent) -> Repetition {
     match intent {
@@ -292,7 +294,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
     }
 }
 
-/// Returns a hint for a character without a binding if Caps Lock or another keyboard layout explains it.
+/// Returns a hint for a character without a binding, if Caps Lock or the keyboard layout is the probable cause.
 #[must_use]
 pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
     let KeyCode::Char(character) = event.code else { return None };
@@ -302,15 +304,15 @@ pub fn unknown(event: KeyEvent, overlay: Overlay) -> Option<String> {
     let lower = Key { code: KeyCode::Char(character.to_ascii_lowercase()), ctrl: false };
     let binds = |binding: &&Binding| binding.scope.includes(overlay) && binding.keys.contains(&lower);
     if character.is_alphabetic() && !character.is_ascii() {
-        Some(format!("{character} does nothing: the keys are Latin letters; switch the keyboard's layout"))
+        Some(format!("{character} is not a key here: the keys are Latin letters; switch the keyboard layout"))
     } else if character.is_ascii_uppercase() && KEYMAP.iter().any(|binding| binds(&binding)) {
-        Some(format!("{character} does nothing, {} does: is Caps Lock on?", character.to_ascii_lowercase()))
+        Some(format!("{character} is not a key here, but {} is: is Caps Lock on?", character.to_ascii_lowercase()))
     } else {
         None
     }
 }
 
-/// A digit seeks to that tenth of a recording.
+/// Returns the intent of a digit in a replay: to seek to that tenth of the recording.
 fn tenths(pressed: Key, overlay: Overlay) -> Option<Intent> {
     let KeyCode::Char(digit) = pressed.code else { return None };
     let tenths = digit.to_digit(10).and_then(|digit| u8::try_from(digit).ok())?;
@@ -322,11 +324,11 @@ fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
     Scope::Typing.includes(overlay).then(|| to_input_request(&Event::Key(event)))?.map(Intent::Edit)
 }
 
-/// The tables of `docs/keys.md`, one per kind of screen.
+/// Returns the tables of `docs/keys.md`, one per kind of screen.
 #[must_use]
 pub fn markdown() -> String {
     let heading = |scope| match scope {
-        Scope::Dashboard | Scope::Moving | Scope::Reading | Scope::Copying | Scope::Staging | Scope::Paging => {
+        Scope::Dashboard | Scope::Moving | Scope::Reading | Scope::Copying | Scope::Operating | Scope::Paging => {
             "Dashboard"
         }
         Scope::Comparing => "Comparison of guards",

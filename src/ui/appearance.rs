@@ -1,5 +1,5 @@
-//! The last step of drawing. All other files draw with the colours of `theme` and in Unicode; this translates the finished
-//! cells, so that no region can ignore the theme, `NO_COLOR` or ASCII.
+//! The last step of drawing. All other files draw with the colours of `theme` and in Unicode; this file translates the
+//! finished cells, so that the theme, `NO_COLOR` and ASCII apply to every region.
 
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::{Appearance, Theme};
 
-/// Black and white of the 256-colour palette; unlike the first 16 colours, terminals do not redefine them.
+/// Black and white from the 256-colour palette. Unlike the first 16 colours, terminals do not redefine them.
 const BLACK: Color = Color::Indexed(16);
 const WHITE: Color = Color::Indexed(231);
 
@@ -45,7 +45,8 @@ fn paint(cell: &mut Cell, theme: Theme) {
     }
 }
 
-/// Bright on black for any background of the terminal, because a projector washes out light backgrounds and plain red.
+/// Bright colours on black, whatever the terminal's background, because a projector washes out light backgrounds and
+/// plain red.
 fn contrast(cell: &mut Cell) {
     let bright = match cell.fg {
         Color::Green | Color::LightGreen => Color::Indexed(84),
@@ -61,7 +62,7 @@ fn contrast(cell: &mut Cell) {
     (cell.fg, cell.bg, cell.underline_color) = (bright, BLACK, Color::Reset);
 }
 
-/// Okabe and Ito's blue, vermilion, reddish purple and bluish green, in the nearest colours of the 256-colour palette
+/// Okabe and Ito's blue, vermilion, reddish purple and bluish green, as the nearest colours in the 256-colour palette
 /// that are readable on black and on white.
 const fn colour_blind(colour: Color) -> Color {
     match colour {
@@ -73,7 +74,7 @@ const fn colour_blind(colour: Color) -> Color {
     }
 }
 
-/// Without colour: bad and open are underlined, bad and known are bold. Glyphs and words say the same.
+/// Without colour: red and magenta become underlined, red and cyan become bold.
 fn mono(cell: &mut Cell) {
     let modifier = match cell.fg {
         Color::Red | Color::LightRed => Modifier::BOLD | Modifier::UNDERLINED,
@@ -82,15 +83,15 @@ fn mono(cell: &mut Cell) {
         _ => Modifier::empty(),
     };
     cell.modifier.insert(modifier);
-    // Underlined blanks that fill a column would look like an input field.
+    // An underlined column of blanks would look like an input field.
     if cell.symbol().trim().is_empty() {
         cell.modifier.remove(Modifier::UNDERLINED);
     }
     (cell.fg, cell.bg, cell.underline_color) = (Color::Reset, Color::Reset, Color::Reset);
 }
 
-/// Replaces the cell's symbol by one ASCII character. `hidden` is the number of cells from here on that a wide character
-/// covers; returns that number for the next cell.
+/// Replaces the cell's symbol with one ASCII character. `hidden` is the number of cells, from this one on, that a wide
+/// character covers; returns that number for the next cell.
 fn spell(cell: &mut Cell, hidden: usize) -> usize {
     if hidden > 0 {
         cell.set_symbol(" ");
@@ -109,13 +110,13 @@ fn spell(cell: &mut Cell, hidden: usize) -> usize {
     hidden
 }
 
-/// The ASCII character for a character that this program draws.
+/// Returns the ASCII character for a character that this program draws.
 fn ascii(character: char) -> Option<char> {
     let all = MARKS.iter().chain(BARS).chain(FORMS);
     all.copied().find(|(drawn, _)| *drawn == character).map(|(_, spelled)| spelled)
 }
 
-/// Characters with a meaning: their ASCII forms differ from each other and from the ASCII marks of `glyphs`.
+/// Characters with a meaning. Their ASCII forms differ from each other and from the ASCII marks in `glyphs`.
 const MARKS: &[(char, char)] = &[
     ('✓', 'V'),
     ('✗', 'x'),
@@ -139,7 +140,7 @@ const MARKS: &[(char, char)] = &[
     ('⫽', '%'),
 ];
 
-/// The parts of a bar over time, which also have different ASCII forms.
+/// The parts of a timeline bar, which also have different ASCII forms.
 const BARS: &[(char, char)] = &[('═', '='), ('─', '-'), ('╌', ':'), ('┄', '.')];
 
 /// Borders and blocks, whose ASCII forms may be equal.
@@ -319,7 +320,7 @@ mod tests {
     fn what_is_unknown_or_wide_becomes_a_question_mark_and_a_blank() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
         buffer.set_string(0, 0, "é漢字e\u{301}✓", Style::new());
-        // What hides behind a wide character may be something else's left-over.
+        // The cell that a wide character covers may contain an older symbol.
         buffer[(2, 0)].set_symbol("z");
         apply(&mut buffer, Rect::new(0, 0, 8, 1), ASCII);
         assert_eq!(frames::text(&buffer), "?? ? ?V\n");
@@ -327,7 +328,7 @@ mod tests {
         apply(&mut buffer, Rect::new(4, 0, 100, 100), ASCII);
     }
 
-    /// Red, green and blue of a colour of the 256-colour cube, linear.
+    /// Linear red, green and blue of a colour in the 256-colour cube.
     fn linear(colour: Color) -> [f64; 3] {
         let Color::Indexed(index @ 16..=231) = colour else { panic!("{colour:?} may be anything") };
         let cube = index - 16;
@@ -341,7 +342,7 @@ mod tests {
         weights.iter().zip(colour).map(|(weight, part)| weight * part).sum()
     }
 
-    /// The contrast of two colours as WCAG defines it, 1 to 21.
+    /// Contrast ratio of two colours as defined by WCAG, 1 to 21.
     fn contrast_ratio(one: Color, two: Color) -> f64 {
         let [one, two] = [one, two].map(|colour| dot([0.2126, 0.7152, 0.0722], linear(colour)) + 0.05);
         one.max(two) / one.min(two)
@@ -360,7 +361,7 @@ mod tests {
         }
     }
 
-    /// As eyes without red or without green cones see it (Viénot, Brettel and Mollon 1999), linear.
+    /// Linear colour as seen by eyes without red or without green cones (Viénot, Brettel and Mollon 1999).
     fn seen(colour: Color) -> [[f64; 3]; 2] {
         let colour = linear(colour);
         let without_red = [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]];
@@ -385,7 +386,7 @@ mod tests {
                 assert!(distance(*one, *two) > 0.1, "{one:?} {two:?}: {}", distance(*one, *two));
             }
         }
-        // The test can fail: plain green and red of the same brightness are one colour to such eyes.
+        // Shows that the check works: green and red of the same brightness look the same to such eyes.
         assert!(distance(Color::Indexed(70), Color::Indexed(166)) < 0.25);
     }
 }

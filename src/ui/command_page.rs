@@ -6,23 +6,24 @@ use crate::app::{App, Execution, Instruction, instructions};
 
 use super::theme;
 
-/// Last column for the beginning of a word.
+/// Maximum columns of a line before its comma or backslash.
 const WIDTH: usize = 72;
 
-/// Columns after that for a comma or a backslash and the blanks before it.
+/// Columns for a comma or a backslash and the blanks before it.
 const MARGIN: usize = 4;
 
+/// Returns the lines of the page for a box whose inside has `columns` columns.
 #[must_use]
 pub fn lines(app: &App, order: &Execution, columns: usize) -> Vec<Line<'static>> {
     let width = columns.saturating_sub(MARGIN).min(WIDTH);
-    let told = instructions(app, order);
-    let mut lines: Vec<_> = told.iter().flat_map(|instruction| written(instruction, width)).collect();
+    let instructions = instructions(app, order);
+    let mut lines: Vec<_> = instructions.iter().flat_map(|instruction| written(instruction, width)).collect();
     lines.push(Line::styled(" y copies the first command", theme::FAINT));
     lines
 }
 
-/// Breaks a long command between its flags, with a backslash at the end of each line but the last. The JSON input is broken
-/// after commas, where a line break has no meaning.
+/// Breaks a long command between its flags, with a backslash at the end of each line except the last. The JSON input is
+/// broken after commas, where JSON allows a line break.
 fn written(instruction: &Instruction, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![String::from("  ")];
     let mut words = instruction.words.iter().peekable();

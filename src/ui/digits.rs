@@ -1,13 +1,14 @@
-//! Numbers and capital letters in blocks, readable from a distance. A character has 3 by 5 squares, as wide as the available
-//! space allows.
+//! Numbers and capital letters in blocks, readable from a distance. A character has 3 by 5 squares, whose width depends
+//! on the available space.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-/// Columns of the three squares of a row, the widest digits first. A gap of one column follows each digit.
+/// Widths, in columns, of the three squares in a row, the widest digits first. A gap of one column follows each digit.
 const SCALES: [[u16; 3]; 3] = [[2, 2, 2], [1, 2, 1], [1, 1, 1]];
+/// Height of a character, in rows.
 pub const HEIGHT: u16 = 5;
 
-/// The five rows of a character, three bits each, the highest bit on the left.
+/// Returns the five rows of a character, three bits each, the highest bit on the left.
 const fn rows(character: char) -> [u8; 5] {
     match character {
         '0' | 'O' => [0b111, 0b101, 0b101, 0b101, 0b111],
@@ -49,14 +50,14 @@ const fn rows(character: char) -> [u8; 5] {
     }
 }
 
-/// Whether `text` can be drawn in blocks on that many columns.
+/// Whether `text` can be drawn in blocks in `columns` columns.
 #[must_use]
 pub fn fits(text: &str, columns: u16) -> bool {
     let drawn = |character: char| character == ' ' || rows(character) != [0; 5];
     text.chars().all(drawn) && width_at(SCALES[SCALES.len() - 1], text) <= columns
 }
 
-/// The columns that a number needs at its widest.
+/// Returns the columns that `text` needs in the widest digits.
 #[must_use]
 pub fn width(text: &str) -> u16 {
     width_at(SCALES[0], text)
@@ -70,13 +71,14 @@ fn width_at(scale: [u16; 3], text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX).saturating_mul(pitch(scale)).saturating_sub(1)
 }
 
-/// Draws `text` at the left of `area`. A number that is too wide is written as ordinary text, because a truncated number
-/// would be wrong.
+/// Draws `text` at the left of `area`. If it is too wide for blocks, it is written as ordinary text, because a
+/// truncated number would be wrong.
 pub fn draw(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     draw_like(buffer, area, text, text, style);
 }
 
-/// As [`draw`], in digits of a size in which `widest` fits too, so that adjacent numbers have the same size.
+/// Draws `text` like [`draw`], in digits of a size in which `widest` also fits, so that adjacent numbers have the same
+/// size.
 pub fn draw_like(buffer: &mut Buffer, area: Rect, text: &str, widest: &str, style: Style) {
     let area = area.intersection(buffer.area);
     if area.is_empty() {

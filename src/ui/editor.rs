@@ -19,13 +19,14 @@ use super::{dialog::dialog, pane, theme};
 /// Examples of the grammar, each with its meaning.
 const EXAMPLES: [(&str, &str); 6] = [
     ("update.after-commit=1*error", "change written, then an error"),
-    ("after-commit=2*crash", "the worker dies twice after the commit"),
+    ("after-commit=2*crash", "the worker dies after two commits"),
     ("supplier.before-commit=50%error", "half of the attempts fail"),
     ("update.after-commit=1*hang", "no answer until the timeout"),
     ("before-commit=delay(2000)", "each attempt takes 2 s more"),
-    ("A;B", "the first matching rule that fires"),
+    ("A;B", "two rules: the first that fires applies"),
 ];
 
+/// Draws the box in which the fault plan is edited.
 pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
     let inner = dialog(buffer, area, " fault plan for the next orders ", 78, 16);
     let width = usize::from(inner.width);
@@ -53,7 +54,7 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, inner, lines);
 }
 
-/// Drawn in the row of notices, so that the filtered rows above stay visible.
+/// Draws the edited filter in the row of notices, so that the filtered orders above stay visible.
 pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     Clear.render(row, buffer);
     let label = " filter: ";
@@ -61,12 +62,12 @@ pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
     let left = usize::from(row.width).saturating_sub(spans.clone().map(|span| span.width()).sum());
-    let hints = ["  words of id, state, verdict; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
+    let hints = ["  finds ids, states, verdicts; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
     let hint = Span::styled(first_fitting(hints, left), theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }
 
-/// The edited line with its cursor, and the number of characters scrolled out at its left.
+/// Returns the edited line with its cursor, and the number of characters scrolled out on the left.
 fn edited(app: &App, width: usize) -> (Line<'static>, usize) {
     let input = app.input();
     let room = width.saturating_sub(2);

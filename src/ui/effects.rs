@@ -1,4 +1,4 @@
-//! Draws effects in the order of their commits, newest first, and repetitions that the ledger recognised.
+//! Draws the effects in commit order, newest first, with the repetitions that the ledger recognised.
 
 use ratatui::{
     buffer::Buffer,
@@ -13,6 +13,7 @@ use crate::{
 
 use super::{glyphs, pane, theme, words};
 
+/// Draws the panel.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let effects = &app.journal().effects;
     let title = Line::from(vec![Span::styled("effects", theme::BOLD), Span::raw(format!(" {}", effects.total()))]);
@@ -27,13 +28,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, area, lines);
 }
 
-/// Number of lines that do not fit if the panel is at `area`.
+/// Returns the number of lines that do not fit into the panel at `area`.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     app.journal().effects.kept().saturating_sub(usize::from(pane::below_title(area).height))
 }
 
-/// `✓ order:A12   1000 → 1 (-999)  #2`, and the word for it if there is room.
+/// Returns the line of an effect: `✓ order:A12   1000 → 1 (-999)  #2`, and a word for its kind if there is room.
 fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
     let mark = glyphs::of_effect(effect.kind);
     let attempt = effect.attempt.map_or_else(String::new, |number| format!("#{number}"));
@@ -50,7 +51,7 @@ fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
         0 => format!("{} (±0)", effect.stock),
         delta => words::change(look, delta, effect.stock),
     };
-    // Ids distinguish the lines, so they get the room.
+    // The keys distinguish the lines, so they get the remaining columns.
     let tail = if width < 46 { format!(" {change:>16} ") } else { format!(" {change:>19}  ") };
     let word_width = if width >= 46 { 11 } else { 0 };
     let key = width.saturating_sub(2 + tail.chars().count() + 4 + word_width);

@@ -15,10 +15,11 @@ use crate::{
 
 use super::{glyphs, pane, theme};
 
-/// Maximum rows of a notice.
+/// Maximum number of rows of a notice.
 const MAX_ROWS: usize = 3;
 
-/// Draws a text that may need several rows. It covers rows above `area`, at most [`MAX_ROWS`] in all.
+/// Draws the notice, the problem or the legend. A text that needs several rows, at most [`MAX_ROWS`], covers rows above
+/// `area`.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let (mark, text, style) = match (app.notice(), trouble(app)) {
@@ -46,7 +47,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, area, lines);
 }
 
-/// As many glyphs with their words as fit.
+/// Returns as many glyphs with their words as fit.
 fn legend(width: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
@@ -61,19 +62,19 @@ fn legend(width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Draws the keys that do something now.
+/// Draws the keys that can be used now.
 pub fn draw_keys(buffer: &mut Buffer, area: Rect, app: &App) {
     let offer =
         |binding: &Binding| Some((rank(app, binding).filter(|_| app.can(binding.intent))?, label(app, binding)));
     let width = usize::from(area.width);
-    // The first gap is the left margin, which is always one column.
+    // The left margin replaces the first gap and is always one column.
     let gap = gap(width);
     let spans = keys(app.overlay(), width + gap - 1, gap, offer).into_iter().skip(1);
     pane::lines(buffer, area, [std::iter::once(Span::raw(" ")).chain(spans).collect()]);
 }
 
-/// The keys of a screen that fit into `room` columns, each after `gap` columns, in the order of the table. `offer` returns
-/// the rank and the label of a key; if room is short, the highest ranks are left out.
+/// Returns the keys of a screen that fit into `room` columns, each after `gap` columns, in the order of the table.
+/// `offer` returns the rank and the label of a key; if `room` is too small, the highest ranks are omitted.
 pub fn keys(
     overlay: Overlay,
     room: usize,
@@ -101,7 +102,8 @@ pub fn keys(
     fitting.into_iter().flat_map(spans).collect()
 }
 
-/// Rank of a key in the footer. A key that ends a standstill has the lowest, so that it is always shown.
+/// Returns the rank of a key in the footer. A key without which nothing continues has rank 0, so that it is always
+/// shown.
 fn rank(app: &App, binding: &Binding) -> Option<u8> {
     let ends_standstill = match binding.intent {
         Intent::Freeze => app.view().freeze().queued().is_some(),
@@ -109,8 +111,8 @@ fn rank(app: &App, binding: &Binding) -> Option<u8> {
         Intent::ToggleWorker => !app.connections().has_worker(),
         _ => false,
     };
-    // The audience of a walkthrough sees only the keys of the story.
-    let is_aside = app.overlay() == Overlay::Walkthrough && binding.scope == Scope::Staging;
+    // The audience of a walkthrough sees only the keys that move through its steps.
+    let is_aside = app.overlay() == Overlay::Walkthrough && binding.scope == Scope::Operating;
     match (ends_standstill, is_aside) {
         (true, _) => Some(0),
         (false, true) => None,
@@ -132,7 +134,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
     }
 }
 
-/// Columns between two keys on a screen of `width` columns.
+/// Returns the number of columns between two keys on a screen of `width` columns.
 const fn gap(width: usize) -> usize {
     if width < 100 { 1 } else { 2 }
 }

@@ -1,4 +1,4 @@
-//! One glyph per state of an attempt, with its word and style. All are one column wide.
+//! One glyph per state of an attempt, with its words and style. All glyphs are one column wide.
 
 use ratatui::style::Style;
 
@@ -10,11 +10,14 @@ use crate::{
 
 use super::theme;
 
-/// A glyph, its style, and the words that say the same.
+/// A glyph, its style, and words with the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
+    /// The glyph, one column wide.
     pub glyph: char,
+    /// Style of the glyph and of the words.
     pub style: Style,
+    /// Words for a wide column.
     pub word: &'static str,
 }
 
@@ -22,28 +25,46 @@ const fn mark(glyph: char, style: Style, word: &'static str) -> Mark {
     Mark { glyph, style, word }
 }
 
+/// The attempt applied the effect.
 pub const APPLIED: Mark = mark('✓', theme::GOOD, "done");
+/// The attempt succeeded, and no journal record shows its effect.
 pub const DONE: Mark = mark('✓', theme::PLAIN, "done, effect unknown");
+/// The attempt returned the result that the ledger had recorded.
 pub const REPLAYED: Mark = mark('↺', theme::KNOWN, "replayed from the ledger");
+/// The guard `last-order` recognised the order, so the attempt changed nothing.
 pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
+/// The attempt failed before its commit.
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
+/// The attempt failed after its commit.
 pub const FAILED_AFTER: Mark = mark('!', theme::WARN, "failed after commit");
+/// The attempt failed, at a point that is not known.
 pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
+/// The attempt or the order was rejected, and Temporal does not retry it.
 pub const REFUSED: Mark = mark('◆', theme::BAD, "rejected permanently");
+/// The worker process died before the commit.
 pub const CRASHED_BEFORE: Mark = mark('†', theme::BAD, "worker died before commit");
+/// The worker process died after the commit.
 pub const CRASHED_AFTER: Mark = mark('†', theme::WARN, "worker died after commit");
+/// A hang was injected, and the timeout is still ahead.
 pub const HANGING: Mark = mark('~', theme::WARN, "hangs");
+/// The attempt did not end before its timeout.
 pub const TIMED_OUT: Mark = mark('~', theme::WARN, "timed out");
+/// The attempt ended without a known result.
 pub const NO_ANSWER: Mark = mark('?', theme::WARN, "no answer");
+/// The attempt must have happened, but no source reported it.
 pub const NOT_OBSERVED: Mark = mark('·', theme::FAINT, "not observed");
+/// The attempt is running.
 pub const RUNNING: Mark = mark('●', theme::BOLD, "running");
+/// The next attempt, which has not started.
 pub const WAITING: Mark = mark('○', theme::FAINT, "next attempt");
+/// Another program changed the stock.
 pub const ADJUSTED: Mark = mark('±', theme::WARN, "changed by another program");
-/// Shown with the actual count.
+/// The effect was applied more than once. The actual count replaces the digit.
 pub const AGAIN: Mark = mark('2', theme::badge(theme::BAD), "applied AGAIN");
+/// The supplier's delivery was not needed, so the stock did not change.
 pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
 
-/// The legend, the most important entries first.
+/// Entries of the legend, the most important first.
 pub const LEGEND: &[(Mark, &str)] = &[
     (FAILED_BEFORE, "failed before commit"),
     (FAILED_AFTER, "after commit"),
@@ -60,7 +81,7 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (NOT_OBSERVED, "not observed"),
 ];
 
-/// The mark of an attempt. A repeated effect shows its count, regardless of the attempt's end.
+/// Returns the mark of an attempt. If its effect was a repetition, the mark is the count, however the attempt ended.
 #[must_use]
 pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     if let Some(times) = seen.facts.and_then(crate::app::AttemptFacts::repeated) {
@@ -92,11 +113,12 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     }
 }
 
-/// The digit is the count; 9 means nine or more.
+/// Returns the mark whose glyph is the count; 9 means nine or more.
 fn again(times: u32) -> Mark {
     Mark { glyph: char::from_digit(times.min(9), 10).unwrap_or('9'), ..AGAIN }
 }
 
+/// Returns the mark of an effect.
 #[must_use]
 pub fn of_effect(kind: EffectKind) -> Mark {
     match kind {

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{pane, theme, words};
 
-/// Draws both rows. If the first has too little room, the age gives way before the address of the server does.
+/// Draws both rows. If the first is too narrow, the age of the data is shortened before the server's address.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let narrow = area.width < 76;
     let mut rows = area.rows();
@@ -34,7 +34,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         buffer.set_stringn(row.right().saturating_sub(right), row.y, fresh, usize::from(right), style);
     }
     if let Some(row) = rows.next() {
-        pane::lines(buffer, row, [terms(app, usize::from(row.width))]);
+        pane::lines(buffer, row, [configuration(app, usize::from(row.width))]);
     }
 }
 
@@ -54,19 +54,19 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
         spans.push(Span::raw(" "));
     }
     let security = security(setup.security);
-    // If space is short, the badge alone shows the connection.
+    // On a narrow screen, the badge replaces the word "connected".
     let link = if narrow && security.is_some() { link.replace("● connected", "●") } else { link };
     let mut states = vec![Span::raw(" "), Span::styled(link, link_style)];
     states.extend(security.into_iter().flat_map(|(text, style)| [Span::raw(" "), Span::styled(text, style)]));
     states.extend(pane::pair("  worker ", worker, worker_style));
-    // A long address is shortened first, because the worker's state matters more.
+    // A long address is truncated, because the worker's state matters more.
     let taken: usize = spans.iter().chain(&states).map(Span::width).sum();
     spans.push(Span::raw(truncate(&setup.server, room.saturating_sub(taken).max(8))));
     spans.extend(states);
     Line::from(spans)
 }
 
-/// The security of the connection, if it needs attention.
+/// Returns a badge for the security of the connection, if it is worth attention.
 fn security(security: Security) -> Option<(&'static str, Style)> {
     match security {
         Security::Local => None,
@@ -87,7 +87,8 @@ fn link(app: &App) -> (String, Style) {
     }
 }
 
-fn terms(app: &App, width: usize) -> Line<'_> {
+/// Returns the second row: guard, faults, seed, encryption, namespace and task queue.
+fn configuration(app: &App, width: usize) -> Line<'_> {
     let setup = app.options();
     let style = words::guard(app.guard());
     let (guard, guard_style) = match app.guard() {
@@ -127,7 +128,8 @@ fn terms(app: &App, width: usize) -> Line<'_> {
     Line::from(spans)
 }
 
-/// Texts for the age of the data on the screen, the longest first. Staleness is always shown.
+/// Returns texts for the age of the data on the screen, the longest first. Stale data has only one, which is always
+/// shown.
 fn freshness(app: &App) -> (Vec<String>, Style) {
     let account = app.journal();
     let now = app.shown_now();

@@ -1,4 +1,4 @@
-//! Draws the help: things to try, the key table, the glyphs and the terms.
+//! Draws the help: experiments, the key table, the glyphs and the terms.
 
 use ratatui::{
     style::Style,
@@ -17,27 +17,28 @@ use super::{glyphs, theme};
 /// Minimum width for keys in two columns.
 const TWO_COLUMNS: usize = 76;
 
-/// Keys to press to see each effect.
+/// Experiments and the keys to press for them.
 const TRY: [(&str, &str); 5] = [
     ("a retry", "press f until FAULTS shows after-commit-once, then o"),
     ("a crash after the commit", "press f until FAULTS shows crash-after-commit, then o"),
-    ("a replay from the ledger ↺", "the ↺ after either failure above, or press d"),
-    ("an order applied twice", "press i until GUARD OFF, then as for a retry"),
+    ("a replay from the ledger ↺", "see the ↺ after either failure above, or press d"),
+    ("an order applied twice", "press i until GUARD OFF shows, then make a retry"),
     ("all three guards at once", "press v"),
 ];
 
+/// Terms of the screen, with their meaning and style.
 const WORDS: [(&str, &str, Style); 8] = [
-    ("NOT APPLIED", "the change certainly did not happen", theme::BAD),
-    ("OUTCOME UNKNOWN", "the change may have happened; the failure does not say", theme::WARN),
-    ("not confirmed", "written to the stock, but Temporal does not know it yet", theme::WARN),
+    ("NOT APPLIED", "the stock was certainly not changed", theme::BAD),
+    ("OUTCOME UNKNOWN", "the stock may or may not have been changed", theme::WARN),
+    ("not confirmed", "the change is in the stock; Temporal does not know it yet", theme::WARN),
     ("replayed", "key found: recorded result returned, nothing changed", theme::KNOWN),
-    ("RIGHT, WRONG", "does stock = start - orders + supplier credits, each counted once?", theme::GOOD),
+    ("RIGHT, WRONG", "whether stock = start - orders + supplier credits, each counted once", theme::GOOD),
     ("supplier", "second activity: credits 1000 units if the stock is below 2", theme::PLAIN),
     ("#1'", "attempt numbers restart at 1 after an activity reset (n)", theme::PLAIN),
-    ("seed 42", "random seed: decides which percentages of a plan fire", theme::PLAIN),
+    ("seed 42", "random seed: decides which rules with a percentage fire", theme::PLAIN),
 ];
 
-/// The page's lines, for an inside of `width` columns.
+/// Returns the lines of the page for a box whose inside has `width` columns.
 #[must_use]
 pub fn lines(width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading("try")];
@@ -46,9 +47,9 @@ pub fn lines(width: usize) -> Vec<Line<'static>> {
     lines.extend(keys(width));
     lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);
     lines.extend(marks(width));
-    lines.extend([Line::raw(""), heading("words")]);
+    lines.extend([Line::raw(""), heading("terms")]);
     lines.extend(WORDS.iter().flat_map(|(word, means, style)| explained(word, means, 17, *style, width)));
-    lines.extend([Line::raw(""), heading("guards (i): what protects an order that is retried")]);
+    lines.extend([Line::raw(""), heading("guards (i): how a retried order is protected")]);
     lines.extend(Guard::ALL.iter().flat_map(|guard| explained(guard.name(), guard.meaning(), 20, theme::BOLD, width)));
     lines.extend([Line::raw(""), heading("fault presets (f)")]);
     lines.extend(
@@ -61,7 +62,7 @@ fn heading(text: &str) -> Line<'static> {
     Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
 }
 
-/// A term, and after `margin` columns its meaning in as many lines as needed.
+/// Returns a term in a column of `margin` columns, and its meaning in at most three lines beside it.
 fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize) -> Vec<Line<'static>> {
     let room = width.saturating_sub(margin + 3);
     let mut word = Some(word.to_owned());
@@ -72,7 +73,7 @@ fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize)
     wrap(means, room, 0, 3).into_iter().map(line).collect()
 }
 
-/// The key table, in two columns if there is room.
+/// Returns the key table, in two columns if there is room.
 fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
     let columns = if width < TWO_COLUMNS { 1 } else { 2 };
     let rows = KEYMAP.len().div_ceil(columns);
@@ -89,7 +90,7 @@ fn entry(binding: &'static Binding, width: usize) -> [Span<'static>; 2] {
     ]
 }
 
-/// The legend, in as many lines as it needs.
+/// Returns the legend, in as many lines as it needs.
 fn marks(width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Vec::new()];
     let mut used = 2;

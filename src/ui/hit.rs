@@ -9,7 +9,7 @@ use super::{
     regions::{SMALLEST, regions},
 };
 
-/// The intent of a click at a position; `None` if there is nothing to select.
+/// Returns the intent of a click at a position, or `None` if there is nothing to select.
 #[must_use]
 pub fn hit(area: Rect, app: &App, column: u16, row: u16) -> Option<Intent> {
     let place = Position { x: column, y: row };
@@ -50,7 +50,7 @@ mod tests {
         (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect()
     }
 
-    /// Clicks everywhere, on screens of many sizes: the row that is asked for is the row that is drawn there.
+    /// Clicks on every row of screens of several sizes: the selected row must be the one drawn there.
     #[test]
     fn a_click_selects_the_row_that_is_drawn_under_it() {
         let mut scene = many();

@@ -14,6 +14,7 @@ use crate::{
 
 use super::{glyphs, theme, words};
 
+/// Returns the line of one cell of the comparison, at most `width` columns wide.
 pub fn cell(cell: &LineUpCell<'_>, look: Appearance, width: usize, now: UnixMillis) -> Line<'static> {
     match cell {
         LineUpCell::Attempt(seen) => attempt(seen, look, width),
@@ -31,13 +32,13 @@ fn attempt(seen: &AttemptView<'_>, look: Appearance, width: usize) -> Line<'stat
     let style = if again { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
     let mut spans = vec![Span::styled(mark.glyph.to_string(), mark.style)];
     let word = word(seen);
-    // If space is short, the delta is omitted rather than the word.
+    // If the column is too narrow, the delta is omitted rather than the word.
     let room = width.saturating_sub(1 + word.map_or(0, |word| word.chars().count() + 1));
     let effects = effects(seen, look);
     let effect = effects.iter().find(|text| text.chars().count() < room).or(effects.last()).cloned();
     let word_style = if again { style } else { mark.style };
     let mut used = 1;
-    // A truncated number would be wrong, so it is shown completely or not at all.
+    // A truncated number would be wrong, so a text is shown completely or not at all.
     for (text, style) in [(effect, style), (word.map(str::to_owned), word_style)] {
         let Some(text) = text else { continue };
         let columns = text.chars().count() + 1;
@@ -49,7 +50,7 @@ fn attempt(seen: &AttemptView<'_>, look: Appearance, width: usize) -> Line<'stat
     Line::from(spans)
 }
 
-/// Texts for the change of the stock, the longest first; none without an effect or if it is unknown.
+/// Returns texts for the change of the stock, the longest first; none if the effect is missing or unknown.
 fn effects(seen: &AttemptView<'_>, look: Appearance) -> Vec<String> {
     match (seen.facts.and_then(|facts| facts.committed), seen.state) {
         (Some(Committed { delta, stock, .. }), _) if delta != 0 => {
@@ -60,7 +61,7 @@ fn effects(seen: &AttemptView<'_>, look: Appearance) -> Vec<String> {
     }
 }
 
-/// A short word for the state; `glyphs` has longer ones for wider columns.
+/// Returns a short word for the state; `glyphs` has longer ones for wider columns.
 fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
     if seen.facts.and_then(crate::app::AttemptFacts::repeated).is_some() {
         return Some("AGAIN");

@@ -13,12 +13,13 @@ use crate::{
 
 use super::{dialog::dialog, pane, theme};
 
-/// Columns before the text, for the time and the level.
+/// Columns for the time and the level, before the text.
 const MARGIN: usize = 16;
 
-/// Maximum rows of one line.
+/// Maximum number of rows of one log line.
 const MAX_ROWS: usize = 4;
 
+/// Draws the log.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let count = app.log().len();
     let full = format!(" log: the last {count} lines; also in {} ", app.options().log);
@@ -35,7 +36,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, inner, rows.into_iter().take(end).skip(end.saturating_sub(height)));
 }
 
-/// Number of rows that do not fit.
+/// Returns the number of rows that do not fit.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     let place = place(area);
@@ -43,12 +44,12 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     rows.len().saturating_sub(usize::from(place.height.saturating_sub(2)))
 }
 
-/// The area: the whole width without the rows of header and footer.
+/// Returns the area of the log: the whole screen except two rows.
 const fn place(area: Rect) -> Rect {
     Rect { height: area.height.saturating_sub(2), ..area }
 }
 
-/// The rows of all lines, oldest first.
+/// Returns the rows of all lines, oldest first.
 fn rows(app: &App, width: usize) -> Vec<Line<'static>> {
     app.log().oldest_first().flat_map(|line| written(app, line, width)).collect()
 }

@@ -8,11 +8,11 @@
 //! ├ line       a notice, a problem, or the legend                                ┤ 1 row
 //! └ footer     keys for what can be done now                                     ┘ 1 row
 //! ~~~
-//! Overlays are the help, questions, editable lines, statistics, the log, commands and the comparison. A walkthrough and its
-//! speaker notes use the whole screen; the bar of a replay replaces the keys.
+//! The overlays are the help, questions, editable lines, statistics, the log, commands and the comparison. A
+//! walkthrough and its speaker notes use the whole screen. During a replay, a progress bar replaces the keys.
 //!
-//! `regions` is the layout, and `hit` maps clicks to it. As the last step, `appearance` applies the theme's colours and, if
-//! requested, ASCII characters to every cell.
+//! `regions` is the layout, and `hit` maps clicks to it. As the last step, `appearance` applies the theme's colours
+//! and, if requested, ASCII characters to every cell.
 
 mod appearance;
 mod command_page;
@@ -53,12 +53,13 @@ use crate::app::{App, Overlay, ReplayState, Scroll};
 pub use hit::hit;
 pub use regions::{Regions, SMALLEST, regions};
 
+/// Draws the state of `app` on a frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
     draw_on(frame.buffer_mut(), area, app);
 }
 
-/// As [`draw`], on a buffer.
+/// Draws the state of `app` on the part `area` of a buffer.
 pub fn draw_on(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -97,12 +98,12 @@ fn draw_dashboard(buffer: &mut Buffer, regions: &Regions, app: &App) {
     footer::draw_keys(buffer, regions.keys, app);
 }
 
-/// Whether it is a page of its own. Any other overlay is a box, with a page beneath it.
+/// Whether the overlay fills the whole screen. The others are boxes over another page.
 const fn fills_the_screen(overlay: Overlay) -> bool {
     matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes | Overlay::Blank)
 }
 
-/// How far each list can be scrolled on a screen of this size.
+/// Returns how many lines each list can be scrolled on a screen of this size.
 #[must_use]
 pub fn limits(area: Rect, app: &App) -> Scroll {
     let regions = regions(area, app);

@@ -1,4 +1,4 @@
-//! Draws the speaker notes on a second terminal: the notes of the current step, the next step, and the elapsed time.
+//! Draws the speaker notes in a second terminal: the notes for the current step, the next step, and the elapsed time.
 
 use ratatui::{
     buffer::Buffer,
@@ -14,9 +14,10 @@ use crate::{
 
 use super::{footer, pane, prose::prose, theme, times};
 
-/// Rows above and below the notes: the rule, the state of the step, the next step, and blank rows.
+/// Number of rows around the notes: the rule, the title and state of the step, the next step, blank rows and the keys.
 const AROUND: u16 = 7;
 
+/// Draws the speaker notes on the whole screen.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
     Clear.render(area, buffer);
@@ -25,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(page) = app.notes() else {
         let lines = [
             Line::raw(""),
-            Line::raw(" No walkthrough has started yet. Start it in the audience's terminal:"),
+            Line::raw(" No walkthrough has started yet. Start one in the terminal for the audience:"),
             Line::raw(""),
             Line::styled("     idempotence walkthrough", theme::BOLD),
         ];
@@ -52,7 +53,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     pane::lines(buffer, body, lines);
 }
 
-/// Number of lines of the notes that do not fit.
+/// Returns the number of lines of the notes that do not fit.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     let lines = app.notes().map_or(0, |page| notes(page, area.width.saturating_sub(2)).len());

@@ -15,15 +15,16 @@ use crate::{
 
 use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme};
 
-/// Columns of a page.
+/// Width of a page, in columns.
 const PAGE: u16 = 84;
 
-/// Columns of a question.
+/// Width of a question, in columns.
 const QUESTION: u16 = 58;
 
-/// Minimum rows for a question in the middle of the screen; below, it would cover what it is about.
+/// Minimum height, in rows, for a question in the middle of the screen. On a lower screen it would cover the verdict.
 const SHORT: u16 = 20;
 
+/// Draws the open overlay, unless it is a page that fills the whole screen.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match app.overlay() {
         Overlay::Confirm(question) => ask(buffer, area, app, question),
@@ -47,7 +48,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
-/// Number of lines of the topmost page that do not fit, which is the limit of scrolling.
+/// Returns the number of lines of the topmost page that do not fit, which is the limit of scrolling.
 #[must_use]
 pub fn hidden(area: Rect, app: &App) -> usize {
     if app.overlay() == Overlay::Log {
@@ -60,7 +61,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     text(area, app).map_or(0, |(_, lines)| lines.len().saturating_sub(height))
 }
 
-/// The requested page, if it is one of text.
+/// Returns the title and the lines of the open page, if it consists of text.
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
         Overlay::Help => Some((format!(" idempotence {} ", app.options().version), help::lines(inner_width(area)))),
@@ -79,24 +80,24 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     }
 }
 
-/// The columns inside a page.
+/// Returns the number of columns inside a page.
 fn inner_width(area: Rect) -> usize {
     usize::from(area.width.min(PAGE).saturating_sub(2))
 }
 
-/// Wraps a text to its own lines.
+/// Breaks an address at the width of the page, without regard to words.
 fn address(area: Rect, url: &str) -> Vec<Line<'static>> {
     let width = inner_width(area).max(1);
     let characters: Vec<_> = url.chars().collect();
     characters.chunks(width).map(|piece| Line::raw(piece.iter().collect::<String>())).collect()
 }
 
-/// Area of pages; the footer stays visible.
+/// Returns the area of pages, above the footer.
 const fn page_area(area: Rect) -> Rect {
     Rect { height: area.height.saturating_sub(1), ..area }
 }
 
-/// A box with lines, which scroll if they do not fit.
+/// Draws a box with lines, which scroll if they do not fit.
 fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
     let area = page_area(area);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
@@ -105,12 +106,13 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     let from = app.view().scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
     if hidden > from {
-        let text = format!(" {} more lines: j, k ", hidden - from);
+        let text = format!(" {} more lines; j and k scroll ", hidden - from);
         let x = inner.x.saturating_add(2);
         buffer.set_stringn(x, inner.bottom(), text, usize::from(inner.width.saturating_sub(2)), theme::BOLD);
     }
 }
 
+/// Draws a black screen.
 pub fn blank(buffer: &mut Buffer, area: Rect) {
     Clear.render(area, buffer);
     buffer.set_style(area, Style::new().bg(Color::Black));
@@ -126,7 +128,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         Question::StartBeside => (
             " worker ",
             format!("Start a worker beside {}?", app.connections().other_worker().unwrap_or("another one")),
-            "Temporal gives each task to either of them.".to_owned(),
+            "Temporal then gives each task to one of the two.".to_owned(),
         ),
         Question::KillServer => (
             " server ",
@@ -136,11 +138,11 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
         Question::Cancel(slot) => (
             " cancel ",
             format!("Cancel {}?", app.orders().get(slot).map_or("the order", |order| order.order.as_str())),
-            "A change that is in the stock stays there.".to_owned(),
+            "A change already in the stock stays there.".to_owned(),
         ),
         Question::LeaveWalkthrough => (
             " walkthrough ",
-            "Leave the walkthrough for its dashboard?".to_owned(),
+            "Leave the walkthrough and open the dashboard?".to_owned(),
             "p or F5 returns to the same step.".to_owned(),
         ),
         // The replay bar shows this question.
@@ -154,7 +156,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     lines.extend(open_orders(app, question));
     let answers = Line::styled("  y  yes      n  no", theme::BOLD);
     if area.height < SHORT {
-        // At the bottom, so that the headline and the verdict can be read.
+        // At the bottom, so that the header and the verdict stay visible.
         lines.push(answers);
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
         let free = area.height.saturating_sub(height).saturating_sub(1);
@@ -168,7 +170,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     pane::lines(buffer, inner, lines);
 }
 
-/// Consequence for the running orders.
+/// Returns the consequence for the open orders, if the answer yes has one.
 fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
         Question::Reset => "with the new stock",

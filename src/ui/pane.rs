@@ -10,7 +10,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::theme;
 
-/// Draws `── title ───── note ─` over the first row, heavier if the panel has the focus, and returns the rest.
+/// Draws `── title ───── note ─` on the first row, as a heavy line if the panel has the focus, and returns the area
+/// below.
 pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focused: bool) -> Rect {
     if area.is_empty() {
         return area;
@@ -32,7 +33,7 @@ pub fn titled(buffer: &mut Buffer, area: Rect, title: Line<'_>, note: &str, focu
     below_title(area)
 }
 
-/// The area of a panel below its title.
+/// Returns the area of a panel below its title.
 #[must_use]
 pub const fn below_title(area: Rect) -> Rect {
     Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }
@@ -42,7 +43,7 @@ pub const fn below_title(area: Rect) -> Rect {
 pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
     for (row, line) in area.rows().zip(lines) {
         buffer.set_line(row.x, row.y, &line, row.width);
-        // A truncated number would be wrong.
+        // The ellipsis marks the truncation: a truncated number would look like another number.
         if line.width() > usize::from(row.width)
             && let Some(last) = row.right().checked_sub(1).filter(|last| *last >= row.x)
         {
@@ -51,7 +52,7 @@ pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item 
     }
 }
 
-/// A faint label and its value.
+/// Returns a faint label and its value.
 #[must_use]
 pub fn pair(label: &str, value: impl Into<String>, style: Style) -> [Span<'_>; 2] {
     [Span::styled(label, theme::FAINT), Span::styled(value.into(), style)]

@@ -1,11 +1,11 @@
 //! Draws a step of a walkthrough on the whole screen.
 //!
 //! ~~~text
-//! ┌ rule    the talk │ its position                                ┐ 1 row
-//! ├ title   the step, in blocks if there is room                   ┤ 1 or 6 rows
-//! ├ text    what the audience reads                                ┤ as many rows as it takes
+//! ┌ rule    the talk │ the position                                ┐ 1 row
+//! ├ title   the step, in blocks if there is room                   ┤ 1, 2 or 8 rows
+//! ├ text    for the audience                                       ┤ as many rows as needed
 //! ├ panels  at most three: stock, orders, timeline, effects        ┤ the rest
-//! ├ said    what is about to happen, happens, or was seen          ┤ as many rows as it takes
+//! ├ below   what is about to happen, is happening, or has happened ┤ as many rows as needed
 //! └ keys    │ the key that was pressed                             ┘ 1 row
 //! ~~~
 
@@ -34,15 +34,16 @@ use super::{
     theme, timeline, times, words,
 };
 
-/// Minimum height for a title in blocks.
+/// Minimum height, in rows, for a title in blocks.
 const TALL: u16 = 32;
 
-/// Minimum height for blank rows between the parts.
+/// Minimum height, in rows, for blank rows between the parts.
 const ROOMY: u16 = 27;
 
-/// The rows of a stock in blocks.
+/// Rows of a stock in blocks.
 const STOCK: u16 = 6;
 
+/// Draws the current step or, after the last one, the summary.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
     Clear.render(area, buffer);
@@ -57,7 +58,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     echo(buffer, keys, app);
 }
 
-/// The talk's title, the position, and the elapsed time.
+/// Draws the talk's title, the position and the elapsed time, and returns the area below.
 fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -> Rect {
     let (at, count) = walkthrough.position();
     let marks: String = walkthrough.steps().enumerate().map(|(place, (_, state))| mark(place, at, state)).collect();
@@ -88,10 +89,10 @@ fn draw_step(
 ) {
     let width = usize::from(area.width.saturating_sub(2));
     let heading = heading(&step.title, area);
-    let said = said(app, step, state, width);
-    // A row between, if there are rows to spare.
+    let said = text_below(app, step, state, width);
+    // A blank row between, if the screen is high enough.
     let apart = u16::from(area.height >= ROOMY && step.scenario.is_some());
-    let below = rows(&said).max(said_rows(step, width)).saturating_add(apart);
+    let below = rows(&said).max(rows_below(step, width)).saturating_add(apart);
     let left = area.height.saturating_sub(heading).saturating_sub(below);
     let panels: u16 = step.panels.iter().map(|panel| least(*panel)).sum();
     let text = prose_within(&step.text, width, usize::from(left.saturating_sub(panels)));
@@ -103,7 +104,7 @@ fn draw_step(
     ]));
     draw_heading(buffer, title, &step.title);
     pane::lines(buffer, indented(words), text);
-    let missing = if is_on_stage(app, walkthrough, state) {
+    let missing = if panels_show_step(app, walkthrough, state) {
         None
     } else if *state == StepState::Ready || *state == StepState::Playing {
         Some("resetting the stock for this step ..")
@@ -115,8 +116,8 @@ fn draw_step(
     pane::lines(buffer, indented(below), said);
 }
 
-/// Whether the panels' content belongs to this step.
-fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
+/// Whether the content of the panels belongs to this step.
+fn panels_show_step(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool {
     let is_prepared = |part: &RunState| !matches!(part, RunState::Clearing { .. } | RunState::Resetting);
     walkthrough.owns_orders()
         && match state {
@@ -126,8 +127,8 @@ fn is_on_stage(app: &App, walkthrough: &Walkthrough, state: &StepState) -> bool 
         }
 }
 
-/// Rows for the text below the panels: the maximum over the states of a step, so that nothing moves.
-fn said_rows(step: &Step, width: usize) -> u16 {
+/// Returns the rows for the text below the panels: the maximum over all states of a step, so that nothing moves.
+fn rows_below(step: &Step, width: usize) -> u16 {
     if step.scenario.is_none() {
         return 0;
     }
@@ -144,7 +145,7 @@ const fn indented(area: Rect) -> Rect {
     Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area }
 }
 
-/// The rows of a title.
+/// Returns the rows of a title.
 fn heading(title: &str, area: Rect) -> u16 {
     let blocks = area.height >= TALL && digits::fits(&title.to_uppercase(), area.width.saturating_sub(2));
     match (blocks, area.height) {
@@ -164,7 +165,7 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
     }
 }
 
-/// Minimum rows of a panel.
+/// Returns the minimum rows of a panel.
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => 2,
@@ -173,7 +174,7 @@ const fn least(panel: StepPanel) -> u16 {
     }
 }
 
-/// The panels that get additional rows, in this order.
+/// Panels that get additional rows, up to the number given, in this order.
 const WANTED: [(StepPanel, u16); 6] = [
     (StepPanel::Timeline, 7),
     (StepPanel::Stock, STOCK),
@@ -183,14 +184,15 @@ const WANTED: [(StepPanel, u16); 6] = [
     (StepPanel::Effects, 7),
 ];
 
-/// The rows of each panel. They depend on the step and the area alone, so that no panel moves while the step plays.
+/// Returns the rows of each panel. They depend only on the step and the area, so that no panel moves while the step
+/// plays.
 fn heights(panels: &[StepPanel], area: Rect) -> Vec<u16> {
     let mut heights: Vec<u16> = panels.iter().map(|panel| least(*panel)).collect();
     let mut left = area.height.saturating_sub(heights.iter().sum());
     let mut raise = |wanted: StepPanel, rows: u16, left: &mut u16| {
         for (panel, height) in panels.iter().zip(&mut heights).filter(|(panel, _)| **panel == wanted) {
             let more = rows.saturating_sub(*height);
-            // The blocks of the stock have one height.
+            // The stock in blocks has a fixed height.
             let more = if *panel == StepPanel::Stock && more > *left { 0 } else { more.min(*left) };
             *height = height.saturating_add(more);
             *left = left.saturating_sub(more);
@@ -199,7 +201,7 @@ fn heights(panels: &[StepPanel], area: Rect) -> Vec<u16> {
     for (panel, rows) in WANTED {
         raise(panel, rows, &mut left);
     }
-    // The verdict in letters below the stock.
+    // On a wide screen, the verdict in blocks goes below the stock.
     if area.width >= 100 {
         raise(StepPanel::Stock, 2 * STOCK, &mut left);
     }
@@ -219,9 +221,9 @@ fn heights(panels: &[StepPanel], area: Rect) -> Vec<u16> {
     heights
 }
 
-/// `missing`: why a panel has nothing to show.
+/// Draws the panels, or in each of them the text `missing` if they have nothing to show.
 fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel], missing: Option<&str>) {
-    // A panel that does not fit is left out whole, the last one first.
+    // Panels that do not fit are omitted, the last one first.
     let mut shown = panels;
     while shown.iter().map(|panel| least(*panel)).sum::<u16>() > area.height {
         let Some((_, fewer)) = shown.split_last() else { return };
@@ -244,8 +246,8 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel],
     }
 }
 
-/// The text below the panels: a badge and sentences.
-fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
+/// Returns the text below the panels: a badge and sentences.
+fn text_below(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'static>> {
     let notice = app.notice().filter(|notice| notice.tone != Tone::Good).map(|notice| {
         let style = if notice.tone == Tone::Bad { theme::BAD } else { theme::BOLD };
         (notice.text.clone(), style)
@@ -269,7 +271,7 @@ fn said(app: &App, step: &Step, state: &StepState, width: usize) -> Vec<Line<'st
     let mut lines = prose_after(Span::styled(badge, theme::badge(style)), paragraphs, width);
     let more = notice.or(more);
     if let Some((text, style)) = more {
-        let room = usize::from(said_rows(step, width)).saturating_sub(lines.len()).clamp(1, 3);
+        let room = usize::from(rows_below(step, width)).saturating_sub(lines.len()).clamp(1, 3);
         lines.extend(wrap(&text, width, 0, room).into_iter().map(|line| Line::styled(line, style)));
     }
     lines
@@ -281,7 +283,7 @@ fn plain(badge: &'static str, text: &str, width: usize) -> Vec<Line<'static>> {
     prose_after(lead, &[text], width).into_iter().map(|line| line.patch_style(theme::BAD)).collect()
 }
 
-/// The checks that the step passed, in one line: as many as fit, and the number of the others.
+/// Returns the checks that the step passed, in one line: as many as fit, and the number of the others.
 fn evidence(judged: &CheckResult, width: usize) -> String {
     let mut text = String::from("checked:");
     for (index, check) in judged.checks.iter().enumerate() {
@@ -296,7 +298,7 @@ fn evidence(judged: &CheckResult, width: usize) -> String {
     text
 }
 
-/// The stage of an order, and what it waits for.
+/// Returns a function for the stage of an order and what it waits for.
 fn under_way(app: &App) -> impl Fn(&Execution) -> String {
     |order| {
         let stage = app.stage(order);
@@ -309,7 +311,7 @@ fn under_way(app: &App) -> impl Fn(&Execution) -> String {
     }
 }
 
-/// What a running step waits for.
+/// Returns the progress of a running step.
 fn playing(app: &App) -> String {
     let gathering = || {
         if let Some(trouble) = trouble(app) {
@@ -320,7 +322,7 @@ fn playing(app: &App) -> String {
     };
     match app.scenario_run().map(ScenarioRun::state) {
         Some(RunState::Running) => {
-            // A problem explains the wait of the order.
+            // A problem explains why the order waits.
             let why = trouble(app).filter(|trouble| !trouble.passes).map(|trouble| trouble.text);
             app.selected().map(under_way(app)).into_iter().chain(why).collect::<Vec<_>>().join("; ")
         }
@@ -331,7 +333,7 @@ fn playing(app: &App) -> String {
     }
 }
 
-/// The last key, for the audience.
+/// Draws the key that was pressed last, for the audience.
 fn echo(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(echo) = app.view().echo().filter(|echo| echo.overlay == Overlay::Walkthrough) else { return };
     let bound = KEYMAP.iter().find(|binding| binding.intent == echo.intent && binding.scope.includes(echo.overlay));
@@ -361,7 +363,7 @@ mod tests {
         ui::tests::{assert_style, find, frame, text},
     };
 
-    /// A walkthrough whose first `count` steps were seen, with the next one on the screen.
+    /// A walkthrough after its first `count` steps, with the next one on the screen.
     fn at_step(count: usize) -> World {
         let mut world = World::new(walkthrough());
         while world.app().walkthrough().unwrap().position().0 < count {
@@ -383,7 +385,7 @@ mod tests {
             }
             let titles = |buffer: &Buffer| places_of_titles(buffer);
             let places = titles(&told);
-            let key_sentence = if height < 24 { "the answer" } else { "at least" };
+            let key_sentence = if height < 24 { "the reply" } else { "at least" };
             for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ next"] {
                 find(&told, words);
             }
@@ -457,7 +459,7 @@ mod tests {
         let next_try = UnixMillis(fixture::T0);
         world.tell(Message::Link(Link::Down { cause: "nothing listens".into(), attempt: 1, next_try }));
         find(&frame(world.app(), 120, 40), "no connection, next try now: nothing listens");
-        // The open order is ended first.
+        // The open order is terminated first.
         world.press(Intent::RepeatStep);
         let part = world.app().scenario_run().map(ScenarioRun::state);
         assert!(matches!(part, Some(RunState::Clearing { .. })), "{part:?}");

@@ -20,13 +20,13 @@ pub fn prose(paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
     prose_within(paragraphs, width, usize::MAX)
 }
 
-/// As many whole paragraphs as fit into `rows`; at least the first one, truncated if it does not fit.
+/// Returns as many whole paragraphs as fit into `rows`, but at least the first one, truncated if it does not fit.
 #[must_use]
 pub fn prose_within(paragraphs: &[Paragraph], width: usize, rows: usize) -> Vec<Line<'static>> {
     broken(None, paragraphs, width, rows)
 }
 
-/// Paragraphs with a badge before the first word.
+/// Breaks paragraphs into lines, with a badge before the first word.
 #[must_use]
 pub fn prose_after(badge: Span<'static>, paragraphs: &[Paragraph], width: usize) -> Vec<Line<'static>> {
     let empty = [Paragraph::default()];
@@ -74,7 +74,7 @@ fn wrapped(badge: Option<Span<'static>>, paragraph: &Paragraph, width: usize) ->
     wrap_ranges(&text, room, indent).into_iter().enumerate().map(line).collect()
 }
 
-/// The parts of `pieces` in a range of their joined text, each with its style.
+/// Returns the parts of `pieces` within a range of their joined text, each with its style.
 fn styled(pieces: &[Piece], range: &Range<usize>) -> Vec<Span<'static>> {
     let mut start = 0;
     let mut spans = Vec::new();

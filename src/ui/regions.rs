@@ -4,29 +4,37 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::app::{App, Panel};
 
-/// Smallest supported terminal.
+/// Columns and rows of the smallest supported terminal.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
-/// Minimum width for effects beside the timeline. On narrower screens they replace it when they have the focus.
+/// Minimum width, in columns, for effects beside the timeline. On narrower screens they replace the timeline while they
+/// have the focus.
 const WIDE: u16 = 100;
 
-/// Minimum height of the body for several panels; below, only the focused one is shown.
+/// Minimum height, in rows, for two panels below the stock. A lower screen shows only the focused one.
 const TWO_PANELS: u16 = 10;
 
-/// The area of each part; empty if it is not shown.
+/// The areas of the screen; empty for a part that is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Regions {
+    /// Connection, worker and configured faults.
     pub header: Rect,
+    /// The stock, its verdict and the document.
     pub stock: Rect,
+    /// The list of orders.
     pub orders: Rect,
+    /// The timeline of the selected order.
     pub timeline: Rect,
+    /// The effects on the stock.
     pub effects: Rect,
+    /// A notice, a problem or the legend.
     pub line: Rect,
+    /// The keys that can be used now.
     pub keys: Rect,
 }
 
 impl Regions {
-    /// The panels with their areas.
+    /// Returns the panels with their areas.
     #[must_use]
     pub const fn panels(&self) -> [(Panel, Rect); 4] {
         [
@@ -47,6 +55,7 @@ impl Regions {
     }
 }
 
+/// Returns the areas of a screen for the focus and zoom of `app`.
 #[must_use]
 pub fn regions(area: Rect, app: &App) -> Regions {
     let rows = [Constraint::Length(2), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];

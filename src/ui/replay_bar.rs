@@ -1,4 +1,4 @@
-//! Draws the bar of a replay in place of the keys: its state, its position, and its keys.
+//! Draws the bar of a replay in place of the keys: the state, the position and the keys of the replay.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,9 +15,10 @@ use crate::{
 
 use super::{footer, pane, theme, times};
 
-/// Maximum columns of the bar itself.
+/// Maximum width of the progress bar, in columns.
 const BAR: u16 = 24;
 
+/// Draws the state of a replay and its keys.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     Clear.render(area, buffer);
     let (word, style) = match bar.state {
@@ -37,7 +38,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
         return pane::lines(buffer, area, [Line::from(spans)]);
     }
     spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), times::clock(bar.at), times::clock(bar.length))));
-    // If space is short, the keys matter more.
+    // On a narrow screen, the keys matter more than the progress bar.
     let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };
     let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));

@@ -1,4 +1,4 @@
-//! Frames of scripted scenes: what is read, in which style, and at every size.
+//! Frames of scripted scenes: their texts and styles, at every size.
 
 use ratatui::{
     Terminal,
@@ -32,7 +32,7 @@ pub fn text(buffer: &Buffer) -> String {
         .collect()
 }
 
-/// Where `words` begin.
+/// Column and row at which `words` begin.
 pub(super) fn find(buffer: &Buffer, words: &str) -> (u16, u16) {
     let found = text(buffer).lines().enumerate().find_map(|(y, line)| {
         let x = line.find(words)?;
@@ -93,7 +93,7 @@ pub(super) fn scenes() -> Vec<(&'static str, App)> {
     ]
 }
 
-/// A morning's work: a burst in all states.
+/// A burst with an order in each state.
 fn many() -> Scene {
     let mut scene = Scene::right();
     let commands = scene.press(Intent::Burst);

@@ -2,10 +2,10 @@
 
 use crate::domain::UnixMillis;
 
-/// From this duration on, in milliseconds, tenths of a second are omitted.
+/// Duration from which tenths of a second are omitted, in milliseconds.
 const LONG: u64 = 10_000;
 
-/// `8 ms`, `1.02 s`, `12.3 s`, `5 min`.
+/// Returns a measured duration: `8 ms`, `1.02 s`, `12.3 s`, `5 min`.
 #[must_use]
 pub fn exact(millis: u64) -> String {
     match millis {
@@ -16,7 +16,7 @@ pub fn exact(millis: u64) -> String {
     }
 }
 
-/// `8 ms`, `1.0 s`, `12 s`, `5 min`: for the picture.
+/// Returns a measured duration for the timeline: `8 ms`, `1.0 s`, `12 s`, `5 min`.
 #[must_use]
 pub fn short(millis: u64) -> String {
     match millis {
@@ -26,7 +26,7 @@ pub fn short(millis: u64) -> String {
     }
 }
 
-/// A configured duration: `1 s`, `1.5 s`, `250 ms`.
+/// Returns a configured duration: `1 s`, `1.5 s`, `250 ms`.
 #[must_use]
 pub fn round(millis: u64) -> String {
     match millis {
@@ -36,18 +36,18 @@ pub fn round(millis: u64) -> String {
     }
 }
 
-/// `in 1.4 s`, `in 12 s`, or `now`. With `still`, in whole seconds.
+/// Returns `in 1.4 s`, `in 12 s`, or `now`. If `still`, whole seconds only.
 #[must_use]
 pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
     match due.0.saturating_sub(now.0) {
         0 => "now".to_owned(),
-        // A countdown of tenths ends at 0.1 and not at 0.0.
+        // Rounds up, so that a countdown ends at 0.1 and not at 0.0.
         left @ 1..LONG if !still => format!("in {}", tenths(left.div_ceil(100).saturating_mul(100))),
         left => format!("in {}", coarse(left.div_ceil(1_000).saturating_mul(1_000))),
     }
 }
 
-/// Minutes and seconds: `3:07`.
+/// Returns minutes and seconds: `3:07`.
 #[must_use]
 pub fn clock(millis: u64) -> String {
     let seconds = millis / 1_000;

@@ -10,7 +10,7 @@ use crate::{
 
 use super::theme;
 
-/// The state of an order in a word or two.
+/// Returns one or two words for the state of an order, and their style.
 #[must_use]
 pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
     let style = match stage {
@@ -29,7 +29,7 @@ pub const fn stage(stage: Stage<'_>) -> (&'static str, Style) {
     (stage_word(stage), style)
 }
 
-/// What an order waits for.
+/// Returns what an order waits for; empty if it waits for nothing.
 #[must_use]
 pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     let worker_works = app.connections().is_served();
@@ -70,20 +70,20 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     }
 }
 
-/// A change of the stock: `1000 → 1 (-999)`.
+/// Returns the text of a stock change: `1000 → 1 (-999)`. `stock` is the value after it.
 #[must_use]
 pub fn change(look: Appearance, delta: i64, stock: Stock) -> String {
     format!("{} ({delta:+})", from_to(look, delta, stock))
 }
 
-/// A change of the stock in short form: `1000 → 1`.
+/// Returns the short text of a stock change: `1000 → 1`. `stock` is the value after it.
 #[must_use]
 pub fn from_to(look: Appearance, delta: i64, stock: Stock) -> String {
     let arrow = if look.ascii { "->" } else { "→" };
     format!("{} {arrow} {stock}", stock.saturating_sub(delta))
 }
 
-/// Something is still to come.
+/// Whether the order's workflow is known to be still running.
 const fn stage_is_open(stage: Stage<'_>) -> bool {
     matches!(
         stage,
@@ -96,7 +96,7 @@ const fn stage_is_open(stage: Stage<'_>) -> bool {
     )
 }
 
-/// The verdict on an order in at most `width` columns, and its style.
+/// Returns the verdict on an order in at most `width` columns, and its style.
 #[must_use]
 pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
     let style = match verdict {
@@ -108,12 +108,12 @@ pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
         OrderVerdict::Applied(_) => theme::badge(theme::BAD),
     };
     let word = verdict_word(verdict);
-    // The timeline shows that it is written, too.
+    // The timeline also shows that the change is written.
     let short = word.strip_prefix("written, ").unwrap_or(&word);
     (first_fitting([&word, short], width), style)
 }
 
-/// Style of a guard by its safety.
+/// Returns the style of a guard, by its safety.
 #[must_use]
 pub const fn guard(guard: Guard) -> Style {
     match guard {
@@ -123,16 +123,17 @@ pub const fn guard(guard: Guard) -> Style {
     }
 }
 
-/// The worker that processes the orders of this dashboard.
+/// Returns the state of the worker that processes this dashboard's orders, and its style.
 #[must_use]
 pub fn current_worker(app: &App) -> (String, Style) {
     match app.worker() {
-        // Even if this dashboard was started without a worker.
+        // A dashboard without a worker uses another program's worker, if one is polling.
         Worker::Absent if app.connections().other_worker().is_some() => worker(&Worker::Elsewhere),
         own => worker(own),
     }
 }
 
+/// Returns the state of this dashboard's own worker, and its style.
 #[must_use]
 pub fn worker(worker: &Worker) -> (String, Style) {
     let known = |word: &str, style| (word.to_owned(), style);

@@ -65,7 +65,7 @@ fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
     screen.wait_for("ONE ORDER");
     notes.wait_for("this is the database, not Temporal");
     let summary = walk(&mut screen);
-    assert!(summary.contains("✓ Without a key") && summary.contains("Workers that died: 1"), "{summary}");
+    assert!(summary.contains("✓ Without a key") && summary.contains("Worker deaths: 1"), "{summary}");
     notes.wait_for("the end");
     screen.press("q");
     let (status, bytes) = screen.end();

@@ -1,4 +1,4 @@
-//! Draws the end of a walkthrough: the result of each step, and the totals.
+//! Draws the summary of a walkthrough: the result of each step, and the totals.
 
 use ratatui::{
     buffer::Buffer,
@@ -13,10 +13,10 @@ use crate::{
     ui::{pane, theme, times},
 };
 
-/// Minimum width for all numbers.
+/// Minimum width, in columns, for all numbers.
 const WIDE: usize = 76;
 
-/// Heading and width of each column, and whether it is shown on a narrow screen.
+/// Heading and width of each column, and whether a narrow screen shows it.
 const COLUMNS: [(&str, usize, bool); 6] = [
     ("orders", 7, false),
     ("attempts", 9, true),
@@ -26,13 +26,14 @@ const COLUMNS: [(&str, usize, bool); 6] = [
     ("s", 7, false),
 ];
 
+/// Draws the summary.
 pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     let area = Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
     let width = usize::from(area.width);
     let taken: usize = columns(width).map(|(_, (_, columns, _))| columns).sum();
     let title = width.saturating_sub(taken).max(12);
     let heads: Vec<_> = columns(width).map(|(_, (head, columns, _))| format!("{head:>columns$}")).collect();
-    let mut lines = vec![Line::raw(""), Line::styled("WHAT THIS RUN SHOWED", theme::BOLD)];
+    let mut lines = vec![Line::raw(""), Line::styled("RESULTS OF THIS RUN", theme::BOLD)];
     lines.extend(total(walkthrough, width));
     lines.push(Line::raw(""));
     lines.push(Line::styled(format!("{}{}", column("", title), heads.concat()), theme::FAINT));
@@ -40,7 +41,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
     pane::lines(buffer, area, lines);
 }
 
-/// The columns that fit, with their positions.
+/// Returns the columns that fit, with their positions.
 fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, bool))> {
     COLUMNS.into_iter().enumerate().filter(move |(_, (_, _, always))| *always || width >= WIDE)
 }
@@ -82,7 +83,7 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
         return vec![Line::styled("No step was played.", theme::WARN)];
     };
     let text = format!(
-        "{} orders sent. {} attempts, {} of them retries. {} answered from the ledger. Workers that died: {}. Time: {}.",
+        "{} orders sent. {} attempts, including {} retries. {} replayed from the ledger. Worker deaths: {}. Time: {}.",
         sum.starts,
         sum.attempts,
         sum.retries,
