@@ -8,11 +8,11 @@ use std::{
 
 use tokio::net::lookup_host;
 
-/// Host and port to listen on. The host may be a name; only [`ListenAddress::resolve`] looks it up.
+/// Host and port to listen on. The host may be a name, which only [`ListenAddress::resolve`] looks up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress(String);
 
-/// Reason why a text is not a listen address.
+/// Why a text is not a listen address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ListenAddressError {
     /// The text begins with a scheme such as `http:`.
@@ -27,10 +27,10 @@ pub enum ListenAddressError {
     /// The text has no valid port.
     #[error("it has no valid port")]
     NoPort,
-    /// The host is empty or has a character that neither a name nor an address can have.
+    /// The host is empty or contains a character that neither a name nor an address can contain.
     #[error("its host is not a name or an address")]
     Host,
-    /// An IPv6 address without brackets, or without a port.
+    /// The text is an IPv6 address without brackets, or without a port.
     #[error("an IPv6 address needs brackets and a port, as in [::1]:8081")]
     Brackets,
 }
@@ -75,10 +75,10 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Looks up the address. Prefers IPv4, which most programs try first for `localhost`.
+    /// Looks up the address. IPv4 is preferred, since most programs try it first for `localhost`.
     ///
     /// # Errors
-    /// The name cannot be looked up or has no address.
+    /// Returns an error if the name cannot be looked up or has no address.
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
         let found: Vec<_> = lookup_host(&self.0).await?.collect();
         let preferred = found.iter().find(|address| address.is_ipv4()).or(found.first());

@@ -1,7 +1,7 @@
 //! A limited number of connections, each with an idle timeout.
 //!
-//! `axum::serve` does not expose the header timeout of its HTTP library, so the timeout is here, one layer below. It
-//! covers header, body, the client's reading of the response, and the pause between two requests.
+//! `axum::serve` does not expose the header timeout of its HTTP library, so this layer below it has a timeout. The
+//! timeout covers the header, the body, the client's reading of the response, and the pause between two requests.
 
 use std::{
     future::Future as _,
@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Maximum number of connections at once; further clients wait until one ends. A browser opens six.
+/// Maximum number of concurrent connections; further clients wait until one ends. A browser opens six.
 const MAX_CONNECTIONS: usize = 64;
 
 /// Accepts connections.
@@ -32,7 +32,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Accepts connections from `listener`. A connection to which nothing was written for `idle_timeout` fails.
+    /// Accepts connections from `listener`. If nothing is written to a connection for `idle_timeout`, the connection
+    /// fails.
     pub(super) fn new(listener: TcpListener, idle_timeout: Duration) -> Self {
         Self { listener, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), idle_timeout }
     }

@@ -1,8 +1,8 @@
 //! Requests and responses of a codec server.
 //!
-//! Checks, in this order: the origin is allowed or absent (403), a preflight is answered, the token is correct (401), path
-//! and method are known (404, 405), the body is not too large (413) and contains readable payloads (400). Every error
-//! response is `{"error":"MESSAGE"}`, and every refusal is logged.
+//! Checks, in this order: the origin is allowed or absent (403), a preflight is answered, the token is correct (401),
+//! path and method are known (404, 405), the body is not too large (413) and contains readable payloads (400). Every
+//! error response is `{"error":"MESSAGE"}`, and every refusal is logged.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ use crate::{
 
 use super::options::CodecServerOptions;
 
-/// Maximum size of a body, in bytes: the maximum of one Temporal message.
+/// Maximum size of a body, in bytes, which is the maximum of one Temporal message.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Maximum number of bodies that are converted at once.
@@ -49,7 +49,7 @@ struct Shared {
     codec: Codec,
     /// Permits for conversions.
     conversions: Semaphore,
-    /// Refused origins that were already logged.
+    /// Refused origins that have already been logged.
     logged: Mutex<BTreeSet<String>>,
 }
 
@@ -72,11 +72,11 @@ pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
         .allow_headers(AllowHeaders::mirror_request())
         // Temporal's Web UI may send cookies.
         .allow_credentials(true)
-        // Browsers require this before a page of another network, such as Temporal Cloud's, reaches this machine.
+        // Browsers require this before a page from another network, such as Temporal Cloud's, may reach this machine.
         .allow_private_network(true);
     let shared =
         Arc::new(Shared { options, codec, conversions: Semaphore::new(MAX_CONVERSIONS), logged: Mutex::default() });
-    // A request passes the last layer first.
+    // A request passes through the last layer first.
     Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -86,8 +86,8 @@ pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
         .with_state(shared)
 }
 
-/// Refuses pages of other origins, even if DNS rebinding maps their name to this server's address: browsers send the
-/// origin with every POST.
+/// Refuses pages from other origins. Browsers send the origin with every POST, so this works even if DNS rebinding maps
+/// the name of the page's host to this server's address.
 async fn check_origin(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut origins = request.headers().get_all(ORIGIN).iter();
     let Some(refused) = origins.find(|origin| !shared.options.origins().contains(origin)) else {
@@ -114,7 +114,7 @@ async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: 
     response
 }
 
-/// Answers one request that passed the checks of origin and token.
+/// Answers a request that has passed the checks of the origin and the token.
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let direction = match request.uri().path().rsplit('/').next() {
         Some("encode") => CodecDirection::Encode,
@@ -143,7 +143,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     response
 }
 
-/// Reads the body, of at most 4 MiB. A body with a larger declared length is not read at all.
+/// Reads the body. A body whose declared length is more than 4 MiB is not read at all.
 async fn body(request: Request) -> Result<Bytes, Response> {
     let too_large =
         || refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; send fewer payloads at once");
@@ -192,12 +192,12 @@ fn convert(codec: &Codec, direction: CodecDirection, body: &[u8]) -> Response {
     }
 }
 
-/// A response with an error message.
+/// Returns a response with an error message.
 fn refuse(status: StatusCode, message: &str) -> Response {
     respond(status, json!({ "error": message }).to_string().into_bytes())
 }
 
-/// A JSON response that must not be cached, because it may contain decrypted data.
+/// Returns a JSON response that must not be cached, because it may contain decrypted data.
 fn respond(status: StatusCode, body: Vec<u8>) -> Response {
     (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
 }

@@ -6,8 +6,8 @@
 //! | `connection` | connection limit and idle timeout |
 //! | `http` | requests and responses |
 //!
-//! A client of this server can read every payload. Therefore it listens only on loopback addresses unless it has a token,
-//! it answers only pages of allowed origins, and neither its log nor an error contains any part of a payload. It serves
+//! A client of this server can read every payload. Therefore it listens only on loopback addresses unless it has a
+//! token, answers only pages from allowed origins, and writes no part of a payload to its log or its errors. It serves
 //! plain HTTP; clients on other machines need a TLS proxy in front of it.
 
 mod connection;
@@ -30,17 +30,19 @@ use crate::temporal::Codec;
 use self::connection::Connections;
 pub use self::options::{CodecServerOptions, OptionsError, resolve_listen};
 
-/// Maximum time between two responses on a connection, before it is closed.
+/// Maximum time between two responses on a connection before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum time for a stop to finish open requests.
+/// Maximum time to finish open requests when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reason why a codec server does not run.
+/// Why a codec server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecServerError {
     /// The address is in use, or does not belong to this machine.
-    #[error("the codec server cannot listen on {address}: {error}; name another address, or stop what listens there")]
+    #[error(
+        "the codec server cannot listen on {address}: {error}; set another address, or stop the program that listens there"
+    )]
     Bind {
         /// The listen address.
         address: SocketAddr,
@@ -58,21 +60,21 @@ pub enum CodecServerError {
     Stopped(io::Error),
 }
 
-/// Listens on the address of the options. Port 0 selects a free port.
+/// Listens on the address in the options. Port 0 selects a free port.
 ///
 /// # Errors
-/// [`CodecServerError::Bind`] if the address is in use or does not belong to this machine.
+/// Returns [`CodecServerError::Bind`] if the address is in use or does not belong to this machine.
 pub async fn bind(options: &CodecServerOptions) -> Result<TcpListener, CodecServerError> {
     let address = options.listen();
     TcpListener::bind(address).await.map_err(|error| CodecServerError::Bind { address, error })
 }
 
-/// Answers `POST /encode` and `POST /decode`, also below any path, until `stop` resolves. It then accepts no more requests
-/// and finishes the open ones, for at most 2 s.
+/// Answers `POST /encode` and `POST /decode`, below any path, until `stop` resolves. The server then accepts no more
+/// requests and finishes the open ones within 2 s.
 ///
 /// # Errors
-/// [`CodecServerError::TokenRequired`] if other machines can reach the listener and the options have no token, and
-/// [`CodecServerError::Stopped`] if the listener fails.
+/// Returns [`CodecServerError::TokenRequired`] if other machines can reach the listener and the options have no token,
+/// and [`CodecServerError::Stopped`] if the listener fails.
 pub async fn serve(
     listener: TcpListener,
     options: CodecServerOptions,
@@ -82,7 +84,7 @@ pub async fn serve(
     serve_with(listener, options, codec, stop, IDLE_TIMEOUT).await
 }
 
-/// [`serve`] with the given idle timeout.
+/// Serves as [`serve`] does, with the given idle timeout.
 async fn serve_with(
     listener: TcpListener,
     options: CodecServerOptions,
@@ -97,7 +99,7 @@ async fn serve_with(
     let (stopping, stop_began) = oneshot::channel();
     let stop = async move {
         stop.await;
-        // The receiver is gone if the server has already stopped by itself.
+        // The receiver has been dropped if the server stopped by itself.
         let _ = stopping.send(());
     };
     let stop_timeout = async {

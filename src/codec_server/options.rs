@@ -28,7 +28,7 @@ impl fmt::Debug for CodecServerOptions {
     }
 }
 
-/// Reason why the options are invalid. It never contains the token.
+/// Why the options are invalid. The message never contains the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// Other machines could use the server without a token.
@@ -46,7 +46,7 @@ pub enum OptionsError {
     Listen {
         /// The text, quoted.
         listen: String,
-        /// What is wrong with the text.
+        /// The problem with the text.
         problem: String,
     },
     /// The text is not an origin of a page.
@@ -65,7 +65,7 @@ pub enum OptionsError {
 /// Parses a listen address and looks up its host.
 ///
 /// # Errors
-/// [`OptionsError::Listen`] if the text is not a listen address, or its host has no address.
+/// Returns [`OptionsError::Listen`] if the text is not a listen address, or its host has no address.
 pub async fn resolve_listen(text: &str) -> Result<SocketAddr, OptionsError> {
     let refused = |problem: String| OptionsError::Listen { listen: quoted(text.trim()), problem };
     let listen: ListenAddress = text.parse().map_err(|error: ListenAddressError| refused(error.to_string()))?;
@@ -77,8 +77,8 @@ impl CodecServerOptions {
     /// without an origin does not come from a page. Every request must send the `token` as `Authorization: Bearer`.
     ///
     /// # Errors
-    /// [`OptionsError::Origin`] if a text is not an origin, [`OptionsError::Token`] if the token cannot be sent in a
-    /// header, and [`OptionsError::TokenRequired`] if other machines can reach `listen` and there is no token.
+    /// Returns [`OptionsError::Origin`] if a text is not an origin, [`OptionsError::Token`] if the token cannot be sent
+    /// in a header, and [`OptionsError::TokenRequired`] if other machines can reach `listen` and there is no token.
     pub fn new(
         listen: SocketAddr,
         origins: impl IntoIterator<Item = impl AsRef<str>>,
@@ -107,7 +107,7 @@ impl CodecServerOptions {
         address.ip().is_loopback() || self.token.is_some()
     }
 
-    /// The allowed origins, in the form in which browsers send them.
+    /// The allowed origins, in the form that browsers send.
     pub(super) fn origins(&self) -> &[HeaderValue] {
         &self.origins
     }
@@ -123,13 +123,13 @@ impl CodecServerOptions {
     }
 }
 
-/// Parses an origin into the form in which browsers send it.
+/// Parses an origin into the form that browsers send.
 fn origin(text: &str) -> Result<HeaderValue, OptionsError> {
     let refused = || OptionsError::Origin { origin: quoted(text) };
     let url = Url::parse(text).map_err(|_| refused())?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let has_user = !url.username().is_empty() || url.password().is_some();
-    // Browsers send the name of a host, so a wildcard would never match.
+    // Browsers send the name of the host, so a wildcard would never match.
     let has_wildcard = url.host_str().is_none_or(|host| host.contains('*'));
     if !matches!(url.scheme(), "http" | "https") || !is_bare || has_user || has_wildcard {
         return Err(refused());

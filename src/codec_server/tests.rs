@@ -22,7 +22,7 @@ use crate::encryption::{Key, KeyRing, sample_key};
 const PAGE: &str = "http://localhost:8233";
 const PLAIN: &str = r#"{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"InNlY3JldCI="}]}"#;
 
-/// Long enough for a busy machine, short enough to detect a hang.
+/// Long enough for a busy machine, and short enough to detect a hang.
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 struct Server {

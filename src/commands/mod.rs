@@ -44,7 +44,7 @@ use crate::{
 /// Runs the command of the command line.
 ///
 /// # Errors
-/// [`Failure`] if the command fails before it reports a result of its own.
+/// Returns [`Failure`] if the command fails before it reports a result of its own.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     if let Some(CommandArgs::Supervise(args)) = cli.command {
         return supervise::run(args).await;

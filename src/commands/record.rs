@@ -8,7 +8,7 @@ use crate::recording::Recorder;
 /// Starts recording to `file`, if there is one. An existing file is not overwritten: it may be the recording of a talk.
 ///
 /// # Errors
-/// [`Failure::Recording`] if the file exists or cannot be created.
+/// Returns [`Failure::Recording`] if the file exists or cannot be created.
 pub fn begin(file: Option<&Path>) -> Result<Option<Recorder>, Failure> {
     let Some(file) = file else { return Ok(None) };
     let failed = |source| Failure::Recording { file: file.to_owned(), source };

@@ -63,7 +63,7 @@ pub fn shown(name: &str) -> &str {
 /// Reads the built-in recording `name`, the file `name`, or standard input.
 ///
 /// # Errors
-/// [`Failure::Unreadable`] if it cannot be read, [`Failure::Recorded`] if it is not a valid recording.
+/// Returns [`Failure::Unreadable`] if it cannot be read, [`Failure::Recorded`] if it is not a valid recording.
 pub fn read(name: &str) -> Result<Recording, Failure> {
     if let Some(bytes) = recording::built_in(name) {
         return Ok(Recording::read(name, bytes)?);

@@ -34,7 +34,7 @@ impl Sandbox {
     /// Makes a sandbox. `use_named`: uses a database that the user named, with its contents.
     ///
     /// # Errors
-    /// [`Failure::Io`] if a temporary folder cannot be created.
+    /// Returns [`Failure::Io`] if a temporary folder cannot be created.
     pub fn new(settings: &Settings, role: &str, use_named: bool) -> Result<Self, Failure> {
         let mut settings = settings.clone();
         settings.task_queue = format!("{}-{role}-{}", settings.task_queue, uuid::Uuid::new_v4().simple());
@@ -49,7 +49,7 @@ impl Sandbox {
     /// As [`Self::new`], with a server of its own if the scenario kills the server.
     ///
     /// # Errors
-    /// [`Failure::Io`] if a temporary folder cannot be created or no port is free.
+    /// Returns [`Failure::Io`] if a temporary folder cannot be created or no port is free.
     pub fn of(settings: &Settings, scenario: &Scenario, use_named: bool) -> Result<Self, Failure> {
         let sandbox = Self::new(settings, "demo", use_named)?;
         if scenario.needs_own_server() { sandbox.with_own_server() } else { Ok(sandbox) }

@@ -27,7 +27,7 @@ pub enum ScenarioProblem {
 /// Loads the scenario `name`. A name with a `/` or the ending `.toml` is a file, searched for `beside` a walkthrough first.
 ///
 /// # Errors
-/// [`ScenarioProblem`] if there is no such scenario, or its file cannot be read or is not valid.
+/// Returns [`ScenarioProblem`] if there is no such scenario, or its file cannot be read or is not valid.
 pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProblem> {
     let path = Path::new(name);
     let is_file = name.contains('/') || path.extension().is_some_and(|extension| extension == "toml");

@@ -87,7 +87,7 @@ impl Prepared {
 /// Reads the walkthrough `file`, or the built-in one, and makes its sandbox.
 ///
 /// # Errors
-/// [`Failure`] if the walkthrough cannot be read or is not valid, or the sandbox cannot be created.
+/// Returns [`Failure`] if the walkthrough cannot be read or is not valid, or the sandbox cannot be created.
 pub fn prepare(
     settings: &Settings,
     log: &LogFile,
@@ -130,7 +130,7 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 /// Runs a walkthrough at the terminal and returns its last state, the recording, and the cause of its end.
 ///
 /// # Errors
-/// [`LoopError`] if the terminal fails.
+/// Returns [`LoopError`] if the terminal fails.
 pub async fn play(
     session: &mut Session,
     Prepared { script, sandbox, worker, pace, above_dashboard }: Prepared,

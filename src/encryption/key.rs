@@ -1,6 +1,6 @@
 //! A key, its id, and their text forms in an environment variable and in a key file.
 //!
-//! No error here contains the text that it is about: a user may have pasted a key in the place of an id.
+//! No error here contains the text in question, because a user may have pasted a key in place of an id.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 /// Length of an AES-256 key, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
 
-/// The accepted forms of base64: the standard and the URL-safe alphabet, with or without padding.
+/// Accepted forms of base64: the standard and the URL-safe alphabet, with or without padding.
 const ANY_BASE64: [GeneralPurpose; 2] = {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     [GeneralPurpose::new(&alphabet::STANDARD, config), GeneralPurpose::new(&alphabet::URL_SAFE, config)]
@@ -38,17 +38,17 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Reason why a text is not a key.
+/// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text is not base64.
-    #[error("the key is not base64; make one with: openssl rand -base64 32")]
+    #[error("the key is not base64; create one with: openssl rand -base64 32")]
     NotBase64,
     /// The text has 64 hexadecimal digits.
     #[error("the key is hexadecimal; write its {KEY_BYTES} bytes as base64: xxd -r -p FILE | base64")]
     Hexadecimal,
     /// The base64 decodes to the wrong number of bytes.
-    #[error("the key has {bytes} bytes, but AES-256 needs {KEY_BYTES}; make one with: openssl rand -base64 32")]
+    #[error("the key has {bytes} bytes, but AES-256 needs {KEY_BYTES}; create one with: openssl rand -base64 32")]
     Length {
         /// Number of decoded bytes.
         bytes: usize,
@@ -62,20 +62,20 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// Makes a key from its bytes.
+    /// Creates a key from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
         Self(SecretBox::init_with_mut(|secret: &mut [u8; KEY_BYTES]| secret.copy_from_slice(bytes)))
     }
 
-    /// Decodes 32 bytes of base64 in the standard or the URL-safe alphabet. Padding is optional, and ASCII whitespace is
-    /// ignored.
+    /// Decodes 32 bytes of base64 in the standard or the URL-safe alphabet. Padding is optional, and ASCII whitespace
+    /// is ignored.
     ///
     /// # Errors
-    /// [`KeyError::NotBase64`] if the text is not base64, [`KeyError::Hexadecimal`] if it has 64 hexadecimal digits, and
-    /// [`KeyError::Length`] if it decodes to another number of bytes than 32.
+    /// Returns [`KeyError::NotBase64`] if the text is not base64, [`KeyError::Hexadecimal`] if it has 64 hexadecimal
+    /// digits, and [`KeyError::Length`] if it decodes to another number of bytes than 32.
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        // Allocated once in full: a growing buffer leaves copies of the key in memory.
+        // Allocate the whole buffer at once: a buffer that grows leaves copies of the key in memory.
         let mut plain = Zeroizing::new(String::with_capacity(text.len()));
         plain.extend(text.chars().filter(|letter| !letter.is_ascii_whitespace()));
         let decoded = ANY_BASE64.iter().find_map(|engine| {
@@ -91,10 +91,10 @@ impl Key {
         }
     }
 
-    /// Makes a new key of random bytes from the operating system.
+    /// Creates a key of random bytes from the operating system.
     ///
     /// # Errors
-    /// [`KeyError::Random`] if the operating system returns no random bytes.
+    /// Returns [`KeyError::Random`] if the operating system returns no random bytes.
     pub(super) fn random() -> Result<Self, KeyError> {
         let mut key = Self(SecretBox::init_with_mut(|_: &mut [u8; KEY_BYTES]| ()));
         let bytes = secrecy::ExposeSecretMut::expose_secret_mut(&mut key.0);
@@ -107,13 +107,13 @@ impl Key {
         self.0.expose_secret()
     }
 
-    /// The text that [`from_base64`](Self::from_base64) reads, wiped on drop.
+    /// Returns the text that [`from_base64`](Self::from_base64) reads. It is wiped on drop.
     pub(super) fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(self.bytes()))
     }
 }
 
-/// The key of Temporal's public samples, ASCII `test-key-test-key-test-key-test!`.
+/// Returns the key of Temporal's public samples, ASCII `test-key-test-key-test-key-test!`.
 ///
 /// **Insecure**: the key is public and hides nothing. Use it only for experiments with the samples.
 #[must_use]
@@ -126,7 +126,7 @@ pub fn sample_key() -> Key {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(String);
 
-/// Reason why a text is not a key id.
+/// Why a text is not a key id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyIdError {
     /// The text is empty.
@@ -135,13 +135,13 @@ pub enum KeyIdError {
     /// The text is longer than [`KeyId::MAX_BYTES`].
     #[error("the key id is longer than {} bytes; give it a shorter name such as mykey-2", KeyId::MAX_BYTES)]
     TooLong,
-    /// The text has a character that an id cannot have.
+    /// The text contains a character that is not allowed in an id.
     #[error(
         "the key id contains a quote or a character that is not printable ASCII, or begins or ends with a space; \
          give it a plain name such as mykey-2"
     )]
     Character,
-    /// The text looks like a key, and an id is stored unencrypted.
+    /// The text looks like a key, but an id is stored unencrypted.
     #[error("the key id looks like a key or contains one, and an id is not secret; give it a name such as mykey-2")]
     IsKey,
 }
@@ -190,9 +190,9 @@ impl std::borrow::Borrow<str> for KeyId {
     }
 }
 
-/// Whether a part of the text is 32 bytes in base64 of any form, or in hexadecimal.
+/// Whether a part of the text is 32 bytes in any form of base64, or in hexadecimal.
 fn has_key(text: &str) -> bool {
-    // Splits at padding and at separators between a key and its id: base64 contains neither.
+    // Split at padding and at separators between a key and its id. Base64 contains neither.
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"+/-_".contains(letter)).any(is_key)
 }
 
@@ -210,13 +210,13 @@ fn is_hexadecimal(text: &str) -> bool {
     text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The ids as a list for an error message, or `none`.
+/// Returns the ids as a list for an error message, or `none`.
 pub(super) fn listed<'k>(ids: impl Iterator<Item = &'k KeyId>) -> String {
     let ids: Vec<_> = ids.map(|id| format!("'{id}'")).collect();
     if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
-/// Reason why a list of keys is invalid. Entries are counted from 1.
+/// Why a list of keys is invalid. Entries are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyListError {
     /// The entry has no `ID:` before the key.
@@ -225,7 +225,7 @@ pub enum KeyListError {
         /// Number of the entry.
         entry: usize,
     },
-    /// The id contains a separator: most likely two entries without a comma between them.
+    /// The id contains a separator, most likely because the comma between two entries is missing.
     #[error(
         "entry {entry} of the keys has a separator in its id; write ID:BASE64, and separate entries with commas. \
          Put a key whose id has a colon, a semicolon, a bar, an equals sign or a space into a key file"
@@ -239,15 +239,15 @@ pub enum KeyListError {
     Id {
         /// Number of the entry.
         entry: usize,
-        /// What is wrong with the id.
+        /// The problem with the id.
         cause: KeyIdError,
     },
-    /// The key is invalid. The error omits the id: if the user swapped the two, the id is the key.
+    /// The key is invalid. The error omits the id, because the id is the key if the user swapped the two.
     #[error("entry {entry} of the keys: {cause}")]
     Key {
         /// Number of the entry.
         entry: usize,
-        /// What is wrong with the key.
+        /// The problem with the key.
         cause: KeyError,
     },
     /// Two entries have the same id.
@@ -255,23 +255,24 @@ pub enum KeyListError {
     DuplicateId {
         /// Number of the second entry.
         entry: usize,
-        /// The id of both.
+        /// The id of both entries.
         id: KeyId,
     },
 }
 
-/// Reads the keys of an environment variable: `ID:BASE64,ID:BASE64`. Spaces around an entry are ignored, a comma at the
-/// end is allowed, and an empty text has no keys. Only a key file can have an id with a comma or another separator.
+/// Parses the keys of an environment variable: `ID:BASE64,ID:BASE64`. Spaces around an entry are ignored, a comma at
+/// the end is allowed, and an empty text contains no keys. An id that contains a comma or another separator is possible
+/// only in a key file.
 ///
 /// # Errors
-/// [`KeyListError`] for the first entry without a colon, with a separator in its id, with an invalid id or key, or with
-/// the id of an earlier entry.
+/// Returns [`KeyListError`] for the first entry without a colon, with a separator in its id, with an invalid id or key,
+/// or with the id of an earlier entry.
 pub fn parse_keys(text: &str) -> Result<Keys, KeyListError> {
     let mut keys = Keys::new();
     let text = text.trim();
     let entries = text.strip_suffix(',').unwrap_or(text);
     for (entry, part) in (1..).zip(entries.split(',')).filter(|_| !entries.is_empty()) {
-        // Base64 has no colon, so the last colon ends the id.
+        // Base64 contains no colon, so the last colon ends the id.
         let (id, key) = part.trim().rsplit_once(':').ok_or(KeyListError::NoColon { entry })?;
         let id = id.trim();
         if id.contains(|letter: char| ":;|=".contains(letter) || letter.is_whitespace()) {

@@ -25,10 +25,10 @@ use crate::{
     toml_table::Document,
 };
 
-/// Maximum size of a key file, in bytes: room for thousands of keys.
+/// Maximum size of a key file, in bytes, which is enough for thousands of keys.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Maximum time to wait for another process that adds a key.
+/// Maximum time to wait for another process that is adding a key.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// First lines of a new file.
@@ -41,7 +41,7 @@ pub struct KeyFile {
     path: PathBuf,
 }
 
-/// Reason why a key file cannot be used. It never shows a key or a text that may be one.
+/// Why a key file cannot be used. The message never contains a key or a text that may be one.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file is missing or cannot be read.
@@ -65,7 +65,7 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Permission bits.
         mode: u32,
-        /// What to do, for the kind of file system and owner.
+        /// What to do, depending on the file system and the owner.
         advice: String,
     },
     /// The file is larger than 1 MiB.
@@ -88,9 +88,9 @@ pub enum KeyFileError {
     BadLine {
         /// Path of the file.
         path: PathBuf,
-        /// Position of the mistake.
+        /// Position of the error.
         at: Position,
-        /// The mistake, and what to write instead.
+        /// The error, and what to write instead.
         problem: LineProblem,
     },
     /// The file already has a key with the new id.
@@ -104,7 +104,7 @@ pub enum KeyFileError {
         /// Id of the existing key.
         id: KeyId,
     },
-    /// Another process has locked the folder for longer than the timeout.
+    /// Another process has locked the folder for longer than [`LOCK_TIMEOUT`].
     #[error(
         "another process has locked the folder of the key file {path:?} for more than {} s; nothing was changed. Try again",
         LOCK_TIMEOUT.as_secs()
@@ -113,9 +113,9 @@ pub enum KeyFileError {
         /// Path of the file.
         path: PathBuf,
     },
-    /// The folder cannot be changed, for example that of a mounted secret.
+    /// The folder cannot be changed, for example because it belongs to a mounted secret.
     #[error(
-        "the key file {path:?} cannot be changed here ({error}); make the key in a file of your own, then replace the key \
+        "the key file {path:?} cannot be changed here ({error}); create the key in a file of your own, then replace the key \
          file with it: IDEMPOTENCE_ENCRYPTION_KEY_FILE=./keys.toml idempotence keys add NAME"
     )]
     ReadOnly {
@@ -124,7 +124,7 @@ pub enum KeyFileError {
         /// Error of the operating system.
         error: io::Error,
     },
-    /// This user cannot give a new file the owner and group of the old one, who could then no longer read the keys.
+    /// This user cannot give a new file the same owner and group, so that they could no longer read the keys.
     #[error(
         "the key file {path:?} belongs to user {owner} and group {group}, and this user cannot replace it for them; let its \
          owner run: idempotence keys add NAME"
@@ -138,7 +138,7 @@ pub enum KeyFileError {
         group: u32,
     },
     /// The file could not be written.
-    #[error("could not {operation} for the key file {path:?}: {error}; correct that and try again")]
+    #[error("could not {operation} for the key file {path:?}: {error}; correct the cause and try again")]
     Unwritable {
         /// The operation that failed.
         operation: &'static str,
@@ -152,15 +152,15 @@ pub enum KeyFileError {
     KeyGeneration {
         /// Path of the file.
         path: PathBuf,
-        /// Reason for the failure.
+        /// Why the key could not be generated.
         error: KeyError,
     },
 }
 
-/// Mistake in a line of a key file.
+/// Error in a line of a key file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineProblem {
-    /// The line is not TOML. The parser's own message is omitted because it may quote the line.
+    /// The line is not TOML. The parser's own message is omitted, because it may quote the line.
     #[error("this is not TOML, or a name is repeated; write name = \"BASE64\", one key per line")]
     NotToml,
     /// The name is not a valid id.
@@ -175,7 +175,7 @@ pub enum LineProblem {
 }
 
 impl KeyFile {
-    /// Names the key file at `path`; it does not read the file yet.
+    /// Refers to the key file at `path`, without reading it.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -187,21 +187,22 @@ impl KeyFile {
         &self.path
     }
 
-    /// Reads the keys. An empty file has none.
+    /// Reads the keys. An empty file contains none.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the file is missing or unreadable ([`Unreadable`](KeyFileError::Unreadable)), not a regular
-    /// text file of at most 1 MiB, accessible to other users, or has an invalid line.
+    /// Returns [`KeyFileError`] if the file is missing or unreadable ([`Unreadable`](KeyFileError::Unreadable)), is not
+    /// a regular text file of at most 1 MiB, is accessible to other users, or has an invalid line.
     pub fn read(&self) -> Result<Keys, KeyFileError> {
         keys(&self.path, &self.text()?)
     }
 
-    /// Adds a random key under `id`. Creates a missing folder and file for their owner alone, and otherwise keeps the
-    /// content, owner, group and permissions of the file.
+    /// Adds a random key under `id`. A missing folder and file are created for their owner alone; an existing file
+    /// keeps its content, owner, group and permissions.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the existing file is invalid ([`read`](Self::read)) or already has a key `id`, if another
-    /// process keeps the folder locked, or if the new file cannot be written. The old file is then unchanged.
+    /// Returns [`KeyFileError`] if the existing file is invalid ([`read`](Self::read)) or already contains a key `id`,
+    /// if another process keeps the folder locked, or if the new file cannot be written. The old file is then
+    /// unchanged.
     pub fn add(&self, id: &KeyId) -> Result<Added, KeyFileError> {
         let unwritable = |operation| {
             move |error: io::Error| match error.kind() {
@@ -211,10 +212,10 @@ impl KeyFile {
                 _ => KeyFileError::Unwritable { operation, path: self.path.clone(), error },
             }
         };
-        // Replaces the target of a symbolic link, not the link.
+        // Replace the target of a symbolic link, not the link.
         let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let folder = folder_of(&target);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable("make the folder"))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable("create the folder"))?;
         let folder_file = File::open(folder).map_err(unwritable("open the folder"))?;
         let _lock = Self::lock(&folder_file, &target, wait_for_lock).map_err(|error| match error {
             LockError::Busy => KeyFileError::Busy { path: self.path.clone() },
@@ -236,7 +237,7 @@ impl KeyFile {
             return Err(KeyFileError::TooLarge { path: self.path.clone() });
         }
         let mut file =
-            tempfile::Builder::new().prefix(".keys-").tempfile_in(folder).map_err(unwritable("make a file"))?;
+            tempfile::Builder::new().prefix(".keys-").tempfile_in(folder).map_err(unwritable("create a file"))?;
         file.write_all(text.as_bytes()).map_err(unwritable("write a file"))?;
         if let Ok(old) = fs::metadata(&target) {
             let (path, owner, group) = (self.path.clone(), old.uid(), old.gid());
@@ -257,7 +258,7 @@ impl KeyFile {
         let path = || self.path.clone();
         let unreadable = |error| KeyFileError::Unreadable { path: path(), error };
         let file = open_nonblocking(&self.path, OpenOptions::new().read(true)).map_err(unreadable)?;
-        // Describes the open file, because its name may already refer to another file.
+        // Describe the open file, because its name may already refer to another file.
         let about = file.metadata().map_err(unreadable)?;
         if !about.is_file() {
             return Err(KeyFileError::NotRegular { path: path() });
@@ -283,8 +284,8 @@ impl KeyFile {
         }
     }
 
-    /// Locks the folder against other processes that add keys, until the result is dropped. NFS locks only what is open
-    /// for writing, which a folder cannot be, so there a lock file next to the keys is locked instead.
+    /// Locks the folder against other processes that add keys, until the result is dropped. NFS locks only files that
+    /// are open for writing, which a folder cannot be, so a lock file next to the keys is locked there instead.
     fn lock<'f>(
         folder: &'f File,
         target: &Path,
@@ -308,7 +309,7 @@ impl KeyFile {
 /// Result of [`KeyFile::add`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Added {
-    /// Whether the new file survives a loss of power. False if the file system cannot sync a folder.
+    /// Whether the new file survives a power failure. False if the file system cannot sync a folder.
     pub durable: bool,
 }
 
@@ -339,7 +340,7 @@ fn wait_for_lock(file: &File) -> Result<(), LockError> {
     }
 }
 
-/// Whether the error means that the file system cannot lock folders: NFS (EBADF), SMB and FUSE.
+/// Whether the error means that the file system cannot lock folders, as on NFS (EBADF), SMB and FUSE.
 fn is_not_lockable(error: &io::Error) -> bool {
     let not_lockable =
         [Errno::BADF, Errno::INVAL, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS, Errno::ISDIR];
@@ -356,7 +357,7 @@ fn readable_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Reads the keys of a key file's text.
+/// Parses the keys in the text of a key file.
 fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
     let source = Source::new("", text);
     let bad = |at, problem| KeyFileError::BadLine { path: path.to_owned(), at, problem };
@@ -373,15 +374,15 @@ fn keys(path: &Path, text: &str) -> Result<Keys, KeyFileError> {
     Ok(keys)
 }
 
-/// The text with one more line for the new key.
+/// Returns the text with a line for the new key appended.
 fn with_line(text: &str, id: &KeyId, key: &Key) -> Zeroizing<String> {
     let bare = id.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    // An id has no quotes, and nothing else is special within single quotes.
+    // An id contains no quotes, and no other character is special within single quotes.
     let name = if bare { id.to_string() } else { format!("'{id}'") };
     let key = key.to_base64();
     let feed = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let parts = [text, feed, &name, " = \"", &key, "\"\n"];
-    // Allocated once in full: a growing text leaves copies of the keys in memory.
+    // Allocate the whole text at once: a text that grows leaves copies of the keys in memory.
     let mut all = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
     for part in parts {
         all.push_str(part);
@@ -401,7 +402,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A file with that text, for its owner alone.
+    /// Creates a file with this text for its owner alone.
     fn file(folder: &Path, text: &str) -> KeyFile {
         let path = folder.join("keys.toml");
         fs::write(&path, text).unwrap();
@@ -526,7 +527,7 @@ mod tests {
         let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
         assert!(is_not_lockable(&error(Errno::BADF)) && is_not_lockable(&error(Errno::OPNOTSUPP)));
         assert!(!is_not_lockable(&error(Errno::IO)) && !is_not_lockable(&error(Errno::ACCESS)));
-        // Behaves like NFS, which does not lock what is not open for writing.
+        // Behaves like NFS, which locks only files that are open for writing.
         let folder = tempfile::tempdir().unwrap();
         let (folder_file, target) = (File::open(folder.path()).unwrap(), folder.path().join("keys.toml"));
         let as_nfs = |file: &File| {

@@ -7,8 +7,8 @@
 //! | `key_file` | the key file: reading it and adding keys |
 //! | `permissions` | which other users can read or change the key file |
 //!
-//! The module depends neither on Temporal nor on the settings. Key bytes are wiped on drop, and no error, `Debug` output
-//! or log line shows them; the key file is the only place to which this module writes them.
+//! The module depends neither on Temporal nor on the settings. Key bytes are wiped on drop, and no error, `Debug`
+//! output or log line contains them; this module writes them only to the key file.
 
 mod key;
 mod key_file;

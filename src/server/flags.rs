@@ -6,15 +6,15 @@ use std::path::Path;
 
 /// Settings of the server, as pairs of flag and value.
 const FIXED: [(&str, &str); 9] = [
-    // With SQLite's default settings the server is three times slower. These settings can lose the last moments before a
-    // power cut.
+    // With SQLite's default settings, the server is three times slower. These settings can lose the last writes before
+    // a power failure.
     ("--sqlite-pragma", "journal_mode=WAL"),
     ("--sqlite-pragma", "synchronous=OFF"),
-    // With the default of four partitions, a single worker's pollers sometimes wait at the wrong one.
+    // With the default of four partitions, the pollers of a single worker sometimes wait at the wrong partition.
     ("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
     ("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
-    // The assumed clock difference between a cluster's hosts delays every retry. The default is one second; this is one
-    // process with one clock.
+    // The assumed clock difference between the hosts of a cluster delays every retry. The default is one second, but
+    // this server is one process with one clock.
     ("--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"10ms\""),
     ("--log-level", "warn"),
     ("--color", "never"),
@@ -23,7 +23,7 @@ const FIXED: [(&str, &str); 9] = [
     ("--env-file", "/dev/null"),
 ];
 
-/// The arguments of the executable.
+/// Returns the arguments of the executable.
 pub(super) fn start_dev(server: SocketAddr, web_ui: SocketAddr, namespace: &str, database: &Path) -> Vec<OsString> {
     let mut line: Vec<OsString> = ["server", "start-dev"].map(OsString::from).to_vec();
     let mut flag = |name: &str, value: OsString| line.extend([name.into(), value]);

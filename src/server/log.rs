@@ -1,28 +1,29 @@
-//! The log file of the server's output, and its last lines for error messages.
+//! The log file with the server's output, and its last lines for error messages.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Bytes of the end that [`Log::tail`] reads.
+/// Number of bytes at the end that [`Log::tail`] reads.
 const TAIL_BYTES: u64 = 4096;
-/// Bytes of the beginning that [`Log::line_with`] reads.
+/// Number of bytes at the beginning that [`Log::line_with`] reads.
 const HEAD_BYTES: u64 = 1 << 16;
-/// Lines in an error message.
+/// Number of lines in an error message.
 const TAIL_LINES: usize = 3;
-/// Maximum characters of one of these lines.
+/// Maximum number of characters of one of these lines.
 const LINE_CHARS: usize = 200;
 
 /// A log to which the server's output is appended.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
-    /// Its length when it was opened, to skip the output of earlier servers.
+    /// Length of the log when it was opened, to skip the output of earlier servers.
     start: u64,
 }
 
 impl Log {
-    /// Opens the log and returns it with the file for the server's output. Creates the log and its folder if missing.
+    /// Opens the log and returns it with the file for the server's output. Creates the log and its folder if they are
+    /// missing.
     pub(super) fn open(path: &Path) -> io::Result<(Self, File)> {
         create_folder_of(path)?;
         let file = File::options().create(true).append(true).open(path)?;
@@ -34,12 +35,12 @@ impl Log {
         &self.path
     }
 
-    /// The last lines of this server as one line, or "nothing" if there are none.
+    /// Returns the last lines of this server joined into one, or "nothing" if there are none.
     pub(super) fn tail(&self) -> String {
         self.read_tail().unwrap_or_else(|error| format!("the log cannot be read: {error}"))
     }
 
-    /// The first line of this server that contains `text`, if it is near the beginning.
+    /// Returns the first line of this server that contains `text`, if the line is near the beginning.
     pub(super) fn line_with(&self, text: &str) -> Option<String> {
         let mut file = File::open(&self.path).ok()?;
         file.seek(SeekFrom::Start(self.start)).ok()?;
@@ -77,7 +78,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn the_tail_is_of_this_server_only() {
+    fn the_tail_contains_only_lines_of_this_server() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/server.log");
         let (_, mut earlier) = Log::open(&path).unwrap();

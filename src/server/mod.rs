@@ -1,4 +1,4 @@
-//! The embedded Temporal dev server: finds or installs it, starts it, and ends it with this process.
+//! The embedded Temporal dev server: finds or installs it, starts it, and stops it when this process ends.
 //!
 //! | file | role |
 //! | --- | --- |
@@ -50,29 +50,29 @@ fn withhold_secrets(command: &mut Command) -> &mut Command {
     command
 }
 
-/// A loopback port without a listener at this moment.
+/// Returns a loopback port without a listener at this moment.
 ///
 /// # Errors
-/// The operating system's error if it offers no port.
+/// Returns the operating system's error if no port is available.
 pub fn free_port() -> std::io::Result<u16> {
     Ok(ports::claim(0)?.port())
 }
 
-/// The `temporal` executable was neither found nor installed.
+/// Why no `temporal` executable is available.
 #[derive(Debug, thiserror::Error)]
 pub enum ObtainError {
     /// `TEMPORAL_CLI` cannot be executed.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// It is not on this machine, and its installation failed.
+    /// The executable is not on this machine, and its installation failed.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
-    /// It is not on this machine, and may not be installed.
+    /// The executable is not on this machine, and may not be installed.
     #[error("there is no `temporal` executable on this machine")]
     NotInstalled,
 }
 
-/// Replaces an executable that has an old server by this program's own installation, if there is one.
+/// Replaces an executable that contains an old server with this program's own installation, if there is one.
 async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(Progress) + Send + Sync)) -> PathBuf {
     let Some(version) = version::too_old(&executable).await else { return executable };
     let ours = find::cached(&search.cache_dir);
@@ -87,7 +87,8 @@ async fn prefer_tested(executable: PathBuf, search: &Search, progress: &(dyn Fn(
 /// Finds a `temporal` executable, or installs one.
 ///
 /// # Errors
-/// Those of [`locate`] and of [`provision()`]; [`ObtainError::NotInstalled`] if the installation is withheld.
+/// Returns the errors of [`locate`] and of [`provision()`], and [`ObtainError::NotInstalled`] if the installation is
+/// withheld.
 pub async fn obtain(
     search: &Search,
     installation: Installation,

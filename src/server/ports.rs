@@ -4,17 +4,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// Distance from the server's port to its Web UI's, by convention of the dev server.
+/// Distance from the server's port to that of its Web UI, by convention of the dev server.
 const WEB_UI_OFFSET: u16 = 1000;
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// The loopback address of `port` if there is no listener; for port 0, of any free port.
+/// Returns the loopback address of `port` if it has no listener. Port 0 selects a free port.
 ///
 /// # Errors
-/// `AddrInUse` if there is a listener, or another error if the port is not available, for example below 1024.
+/// Returns `AddrInUse` if there is a listener, or another error if the port is not available, for example below 1024.
 pub(super) fn claim(port: u16) -> io::Result<SocketAddr> {
     // On macOS, a loopback port can be bound although another process listens on all interfaces.
     if port != 0 && TcpStream::connect_timeout(&loopback(port), Duration::from_millis(250)).is_ok() {
@@ -23,13 +23,13 @@ pub(super) fn claim(port: u16) -> io::Result<SocketAddr> {
     TcpListener::bind(loopback(port))?.local_addr()
 }
 
-/// The default port of the Web UI of a dev server on port `server`; `None` if that exceeds the highest port.
+/// Returns the default port of the Web UI for a dev server on port `server`; `None` if it exceeds the highest port.
 #[must_use]
 pub fn web_ui_port(server: u16) -> Option<u16> {
     server.checked_add(WEB_UI_OFFSET)
 }
 
-/// The Web UI's address: 1000 above the server's port if free, otherwise any free port.
+/// Returns the Web UI's address: 1000 above the server's port if that port is free, otherwise any free port.
 pub(super) fn claim_for_web_ui(server: SocketAddr) -> io::Result<SocketAddr> {
     claim(web_ui_port(server.port()).unwrap_or(0)).or_else(|_| claim(0))
 }

@@ -1,4 +1,5 @@
-//! A running dev server, and its end. It is started once it accepts connections; the caller checks whether it answers.
+//! A running dev server, and its end. The start is complete once the server accepts connections; the caller checks
+//! whether it answers.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -18,22 +19,22 @@ use super::failure::{Ended, PORT_IN_USE, StartError};
 use super::log::{self, Log};
 use super::{flags, ports, supervise, withhold_secrets};
 
-/// Maximum duration of a start; 0.1 s is usual, several seconds on a cold disk or a busy machine.
+/// Maximum duration of a start. 0.1 s is usual; a cold disk or a busy machine can take several seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum number of tries if another program takes one of the server's ports: the Web UI's, or one of those that the
-/// server selects for its services.
+/// Maximum number of attempts if another program takes one of the server's ports: the Web UI's, or one that the server
+/// selects for its services.
 const MAX_STARTS: u32 = 3;
 /// Pause between two connection attempts during the start.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Maximum duration of a stop: the supervisor's two seconds and a margin.
+/// Maximum duration of a stop: the supervisor's two seconds plus a margin.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Which server to start, and where.
+/// The server to start, and where.
 #[derive(Debug, Clone)]
 pub struct DevServerOptions {
     /// The `temporal` executable, from [`super::obtain`].
     pub executable: PathBuf,
-    /// This program's binary, which has the command `supervise`.
+    /// This program's binary, which provides the command `supervise`.
     pub supervisor: PathBuf,
     /// Port on loopback; 0 selects a free one. The Web UI's port is 1000 higher, or a free one if that is taken.
     pub port: u16,
@@ -45,12 +46,12 @@ pub struct DevServerOptions {
     pub log: PathBuf,
 }
 
-/// A dev server that this process started. It ends when this is dropped and when this process ends, even by SIGKILL.
+/// A dev server that this process started. It ends when this value is dropped or this process ends, even by SIGKILL.
 #[derive(Debug)]
 pub struct DevServer {
     address: SocketAddr,
     web_ui: SocketAddr,
-    /// The writing end of the supervisor's standard input: closing it stops the server, a byte kills it.
+    /// The writing end of the supervisor's standard input. Closing it stops the server; writing a byte kills it.
     pipe: File,
     /// The process group of the supervisor and the server.
     group: Option<Pid>,
@@ -58,16 +59,17 @@ pub struct DevServer {
 }
 
 impl DevServer {
-    /// Starts the server and waits until it accepts connections, for at most 30 s. It answers calls about 0.1 s later; the
-    /// caller checks that. Dropping the future ends the server.
+    /// Starts the server and waits for at most 30 s until it accepts connections. The server answers calls about 0.1 s
+    /// later, which the caller checks. Dropping the future ends the server.
     ///
     /// # Errors
-    /// [`StartError`] if the server cannot be started or does not accept connections. No process is left running.
+    /// Returns [`StartError`] if the server cannot be started or does not accept connections. No process is left
+    /// running.
     pub async fn start(options: DevServerOptions) -> Result<Self, StartError> {
         for start in 1..MAX_STARTS {
             match Self::start_once(options.clone()).await {
                 Err(StartError::PortLost { said, .. }) => {
-                    tracing::warn!(start, "the dev server lost a port to another program and is started again: {said}");
+                    tracing::warn!(start, "the dev server lost a port to another program; starting it again: {said}");
                 }
                 done => return done,
             }
@@ -111,7 +113,7 @@ impl DevServer {
             .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
-            // Outside the terminal's foreground group, so that Ctrl-C reaches this process only.
+            // Outside of the terminal's foreground group, so that Ctrl-C reaches only this process.
             .process_group(0)
             .spawn()?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?.into();
@@ -120,7 +122,7 @@ impl DevServer {
         let log = log.to_path_buf();
         tokio::spawn(async move {
             let code = reap(child, group).await;
-            // A byte is needed, because a process that another thread just forked may still have a copy of the pipe.
+            // Write a byte, because a process that another thread has just forked may still have a copy of the pipe.
             if let Some(lock) = lock {
                 let _ = lock.unlock();
             }
@@ -142,28 +144,30 @@ impl DevServer {
         format!("http://{}", self.web_ui)
     }
 
-    /// Waits until the server has ended; its ports and database are then free. Cancel safe; may be called repeatedly.
+    /// Waits until the server has ended. Its ports and database are then free. Cancel safe; may be called repeatedly.
     pub async fn wait(&self) -> Ended {
         let mut ended = self.ended.clone();
-        // The sender is dropped without a value only when the runtime shuts down, and then this is not polled either.
+        // The sender is dropped without a value only when the runtime shuts down, and then this future is not polled
+        // either.
         match ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) {
             Ok(Some(ended)) => ended,
             _ => std::future::pending().await,
         }
     }
 
-    /// Stops the server and waits for its end: usually one second, at most three.
+    /// Stops the server and waits until it has ended, usually one second and at most three.
     pub async fn stop(self) {
         let Self { pipe, group, ended, .. } = self;
         drop(pipe);
         let mut ended = ended;
         if timeout(STOP_TIMEOUT, ended.wait_for(Option::is_some)).await.is_err() {
-            tracing::warn!("the dev server did not stop in time and is killed");
+            tracing::warn!("the dev server did not stop in time; killing it");
             kill_group(group);
         }
     }
 
-    /// Kills the server at once, like a crash; [`DevServer::wait`] resolves when it has ended. No effect after its end.
+    /// Kills the server at once, like a crash. [`DevServer::wait`] resolves when the server has ended; afterwards, this
+    /// has no effect.
     pub fn kill(&self) {
         // Writing one byte to an empty pipe does not block; a broken pipe means that the server has ended.
         let _ = (&self.pipe).write_all(b"k");
@@ -204,8 +208,8 @@ fn claim_ports(port: u16) -> Result<(SocketAddr, SocketAddr), StartError> {
     Ok((address, web_ui))
 }
 
-/// Locks `<database>.lock` until the server has ended; `None` on a file system without locks. The server itself does not
-/// detect a second server on its database.
+/// Locks `<database>.lock` until the server has ended; `None` on a file system without locks. The server itself does
+/// not detect another server that uses its database.
 fn lock(database: &Path) -> Result<Option<File>, StartError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
@@ -241,7 +245,7 @@ mod tests {
     use std::net::TcpListener;
     use tempfile::TempDir;
 
-    /// Uses `cat` as the supervisor: it prints that there is no file `supervise` and ends with exit code 1.
+    /// Uses `cat` as the supervisor: it prints that the file `supervise` does not exist, and ends with exit code 1.
     fn options(folder: &TempDir, port: u16) -> DevServerOptions {
         DevServerOptions {
             executable: "/bin/temporal".into(),
@@ -253,7 +257,7 @@ mod tests {
         }
     }
 
-    /// A "server" in `sh` that runs until it reads from its pipe.
+    /// Starts a "server" in `sh` that runs until it reads from its pipe.
     fn spawn(folder: &TempDir, script: &str) -> DevServer {
         let (log, output) = Log::open(&folder.path().join("log")).unwrap();
         let mut command = Command::new("sh");
@@ -264,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_told_from_other_failures() {
+    async fn a_taken_port_is_distinguished_from_other_failures() {
         let folder = tempfile::tempdir().unwrap();
         let holder = TcpListener::bind(ports::loopback(0)).unwrap();
         let taken = holder.local_addr().unwrap();
@@ -285,13 +289,13 @@ mod tests {
     async fn a_server_that_lost_a_port_is_started_again() {
         let folder = tempfile::tempdir().unwrap();
         let (supervisor, starts) = (folder.path().join("supervisor"), folder.path().join("starts"));
-        // Output of `temporal` 1.9.1, with exit code 2, if a port is taken; the trace is longer than the log's tail.
+        // Output of `temporal` 1.9.1 if a port is taken; the exit code is 2. The trace is longer than the log's tail.
         let script = format!(
             "#!/bin/sh\necho start >> {}\necho 'Failed to start gRPC listener: bind: address already in use'\n\
              echo 'panic: runtime error'\nseq 1 5000\nexit 2\n",
             starts.display()
         );
-        // Another process writes it, because a file that is open for writing cannot be executed.
+        // Another process writes the file, because a file that is open for writing cannot be executed.
         let write = "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"";
         let written = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(&supervisor).arg(script).status();
         assert!(written.unwrap().success());
@@ -320,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_as_often_as_asked() {
+    async fn the_end_can_be_waited_for_repeatedly() {
         let folder = tempfile::tempdir().unwrap();
         let server = spawn(&folder, "read -r line; exit 9");
         assert_eq!(server.web_ui(), "http://127.0.0.1:1007");

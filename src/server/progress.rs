@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-/// A stage of preparing a server, for the screen. Displays as a short phrase.
+/// A stage of preparing a server, for the screen. `Display` writes a short phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Searching for an executable on this machine.
@@ -15,7 +15,7 @@ pub enum Progress {
         executable: PathBuf,
         /// Version of its server.
         server: String,
-        /// Whether it is used, because there is no other one.
+        /// Whether it is used, because there is no other executable.
         is_used: bool,
     },
     /// The caller reports this while [`super::DevServer::start`] runs.

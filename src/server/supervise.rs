@@ -1,5 +1,6 @@
-//! The hidden command `idempotence supervise -- PROGRAM ARGS`: a process between the dashboard and the server. Its standard
-//! input is a pipe from the dashboard, which closes even if SIGKILL ends the dashboard; then the server is ended.
+//! The hidden command `idempotence supervise -- PROGRAM ARGS`, a process between the dashboard and the server. Its
+//! standard input is a pipe from the dashboard, which closes even if SIGKILL ends the dashboard. The supervisor then
+//! ends the server.
 //!
 //! It prints nothing, because its standard output and error are the server's log.
 
@@ -17,10 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Time for the server to end after SIGTERM; the dev server needs about one second.
+/// Time for the server to end after SIGTERM. The dev server needs about one second.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The program could not be supervised, and does not run.
+/// Why the program could not be supervised. It does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// The program does not start.
@@ -28,7 +29,7 @@ pub enum SuperviseError {
     Start {
         /// The program.
         program: OsString,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Signal handlers, the thread that reads the pipe, or waiting for the program failed.
@@ -36,12 +37,12 @@ pub enum SuperviseError {
     Watch {
         /// The program.
         program: OsString,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// Request of the parent process through the pipe.
+/// A request from the parent process through the pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     /// The pipe is closed: SIGTERM, and SIGKILL after [`GRACE`].
@@ -53,10 +54,11 @@ enum Order {
 /// Runs `program` until it ends, standard input closes or SIGTERM arrives. Ignores SIGINT and SIGHUP, which a terminal
 /// sends to all its processes. A byte on standard input kills the program at once.
 ///
-/// Returns the exit code for this process: the program's own (128 + signal if one killed it), or 0 after a stop.
+/// Returns the exit code for this process: the program's own (128 plus the signal if one killed it), or 0 after a stop.
 ///
 /// # Errors
-/// [`SuperviseError`] if the program or its supervision cannot be started; the program does not continue to run.
+/// Returns [`SuperviseError`] if the program or its supervision cannot be started. The program does not continue to
+/// run.
 pub async fn supervise(program: OsString, args: Vec<OsString>) -> Result<u8, SuperviseError> {
     let watch = |source| SuperviseError::Watch { program: program.clone(), source };
     // A handler stays installed for the life of the process, even if its stream is dropped.
@@ -88,7 +90,7 @@ fn order_from_standard_input() -> io::Result<oneshot::Receiver<Order>> {
             Ok(()) => Order::Kill,
             Err(_) => Order::Stop,
         };
-        // The receiver is gone if the program has ended by itself.
+        // The receiver has been dropped if the program ended by itself.
         let _ = sender.send(order);
     })?;
     Ok(receiver)
@@ -118,7 +120,7 @@ fn terminate(child: &Child) {
     }
 }
 
-/// The exit code, or 128 + the signal that ended the process, as in shells.
+/// Returns the exit code, or 128 plus the signal that ended the process, as shells do.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_kills_what_ignores_sigterm() {
+    async fn a_stop_kills_a_program_that_ignores_sigterm() {
         let mut child = shell("trap '' TERM; echo armed; exec sleep 60");
         // The trap must be set before the process is stopped.
         let mut armed = [0; 5];
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kill_does_not_ask() {
+    async fn a_kill_sends_sigkill_at_once() {
         assert_eq!(run(shell("exec sleep 60"), ready(Order::Kill), LONG).await.unwrap(), 137);
     }
 }

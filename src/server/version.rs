@@ -1,4 +1,4 @@
-//! The Temporal server version inside a `temporal` executable.
+//! The version of the Temporal server inside a `temporal` executable.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -25,7 +25,7 @@ impl std::fmt::Display for ServerVersion {
     }
 }
 
-/// The server version of `executable` if it is too old; `None` if it is new enough or unknown.
+/// Returns the server version of `executable` if it is too old; `None` if it is new enough or unknown.
 pub(super) async fn too_old(executable: &Path) -> Option<ServerVersion> {
     too_old_within(executable, VERSION_TIMEOUT).await
 }
@@ -65,7 +65,7 @@ mod tests {
             ("exit 1", None),
         ] {
             let path = folder.path().join("temporal");
-            // Another process writes it, because a file that is open for writing cannot be executed.
+            // Another process writes the file, because a file that is open for writing cannot be executed.
             let write = format!("printf '#!/bin/sh\\n%s\\n' \"$1\" > {0}; chmod 755 {0}", path.display());
             let written = std::process::Command::new("sh").args(["-c", &write, "sh", script]).status().unwrap();
             assert!(written.success());

@@ -41,7 +41,7 @@ impl Report {
     /// The result of the scenario that `app` ran.
     ///
     /// # Errors
-    /// [`Failure::Other`] if there was no run, or it did not finish.
+    /// Returns [`Failure::Other`] if there was no run, or it did not finish.
     pub fn of(app: &App) -> Result<Self, Failure> {
         let nothing = || Failure::Other("no scenario was played".to_owned());
         let run = app.scenario_run().ok_or_else(nothing)?;

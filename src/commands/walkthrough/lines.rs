@@ -23,7 +23,7 @@ use crate::{
 /// Runs every step, and prints its text, its events and the result of its checks.
 ///
 /// # Errors
-/// [`Failure`] if no server or worker becomes available.
+/// Returns [`Failure`] if no server or worker becomes available.
 pub(super) async fn play(
     Prepared { script, sandbox, worker, .. }: Prepared,
     log: &LogFile,
