@@ -1,4 +1,4 @@
-//! Checks the database against its journal, without changing it.
+//! Checks the database against its journal without changing either.
 
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use crate::{
     store::{Problem, Verdict, examine},
 };
 
+/// Prints the verdict on the stock. Exits with 0 if the stock is right, otherwise with 1.
 pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
     let found = reading_journal(path, |seen| examine(path, seen))?.ok_or_else(|| {

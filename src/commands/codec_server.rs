@@ -10,15 +10,16 @@ use crate::{
     server::web_ui_port,
 };
 
-/// Default ports of the Web UI in Temporal's dev server and in its Docker Compose files.
+/// Default ports of the Web UI in Temporal's dev server and in Temporal's Docker Compose files.
 const WEB_UIS: [u16; 2] = [8233, 8080];
 
+/// Prints the address and serves until a signal arrives.
 pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(settings);
     let Some(codec) = settings.codec.clone() else { return Err(SettingsError::NoKeyId.into()) };
     let origins = if args.ui_origin.is_empty() { web_uis(settings) } else { args.ui_origin };
     let options = CodecServerOptions::new(resolve_listen(&args.listen).await?, &origins, settings.codec_token.clone())?;
-    // Before the address is printed, so that a signal after that does not kill the process.
+    // Install the handler before printing the address, so that a signal after that does not kill the process.
     let stop = asked_to_stop(false)?;
     let listener = bind(&options).await?;
     let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
@@ -37,7 +38,7 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// Origins of Web UIs on this machine.
+/// Returns the origins of Web UIs on this machine.
 fn web_uis(settings: &Settings) -> Vec<String> {
     let above = settings.address.loopback_port().and_then(web_ui_port);
     let ports = WEB_UIS.into_iter().chain(above.filter(|port| !WEB_UIS.contains(port)));

@@ -1,5 +1,5 @@
-//! Shows every setting and its source. A wrong setting does not stop it: the value is shown as not valid, the problem goes
-//! to standard error, and the exit code is that of wrong settings.
+//! Shows every setting and its source. An invalid setting does not stop the command: the value is shown as not valid,
+//! standard error shows the problem, and the exit code is the one for wrong settings.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,10 @@ use crate::{
     config::{Effective, Layer, LayerFile, Origin, Shown},
 };
 
+/// First line of the output.
 const PRECEDENCE: &str = "Precedence: flags, environment, .env, settings file, Temporal profile, defaults.";
 
+/// Prints the settings files, and then every setting.
 pub fn run(effective: &Effective, args: &ConfigArgs) -> ExitCode {
     if args.json {
         print::json(&object(effective));
@@ -35,7 +37,7 @@ fn text(effective: &Effective) -> String {
             settings_file.map_or_else(|| "no folder for it: HOME is not set".to_owned(), place)
         ),
         format!("profiles       {}", profiles(effective)),
-        // An empty value would print nothing.
+        // Print a space, since an empty value would not print a line.
         " ".to_owned(),
     ];
     let rows: Vec<_> = effective.shown().iter().map(row).collect();

@@ -1,4 +1,4 @@
-//! The dashboard: a session at the terminal with its server and worker, and a short summary after it.
+//! The dashboard: a session at the terminal with its server and worker, and a short summary at the end.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -21,9 +21,10 @@ use crate::{
     runtime::{event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
 };
 
-/// Number of random letters in the order ids of a session.
+/// Number of random letters in a session's order ids.
 const LETTERS: usize = 3;
 
+/// Runs the dashboard, and the walkthroughs that are opened from it.
 pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let log = log::to_file_and_core(&settings, &sender);
@@ -36,7 +37,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
             session.probe_width()?;
         }
         let mut core = Recorded::new(begin, recorder);
-        // The first frame needs neither server nor worker; they start after it.
+        // Drawing the first frame needs neither the server nor the worker, so both start after it.
         let executor = Executor::start(Arc::clone(&settings), worker, !args.no_worker, sender);
         loop {
             let (mut played, ending) = session.run(core, &mut messages, |command| executor.execute(command)).await?;
@@ -54,7 +55,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
                     }
                 }
                 Err(failure) => {
-                    let text = format!("no walkthrough: {failure}");
+                    let text = format!("could not open the walkthrough: {failure}");
                     let _nothing = played.update(Message::Notice { text, tone: Tone::Bad });
                 }
             }

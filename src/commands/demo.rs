@@ -1,4 +1,5 @@
-//! Runs a scenario without a terminal: server, worker, orders, a line per attempt and effect, and the checks of the result.
+//! Runs a scenario without a terminal: starts server, worker and orders, prints a line per attempt and effect, and
+//! checks the result.
 
 pub(super) mod lines;
 mod reasons;
@@ -43,15 +44,16 @@ use lines::Lines;
 use reasons::Reasons;
 use report::Report;
 
-/// The default scenario.
+/// Name of the default scenario.
 pub(super) const FIRST: &str = "seed";
 
-/// Maximum size of a journal after a reset, in bytes.
+/// Maximum size of the journal of an unused database, in bytes.
 const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
-/// Maximum time for the worker and the server to end. The worker finishes its running attempts.
+/// Maximum time until the worker and the server have ended. The worker finishes its running attempts.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Runs one scenario or all of them, or lists them. Exits with 0 if the results are as expected, otherwise with 1.
 pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.list {
         scenarios::list(args.json)?;
@@ -65,7 +67,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     let scenario = under(&settings, scenario, &args)?;
     let recorder = record::begin(args.record.as_deref())?;
     let sandbox = Sandbox::of(&settings, &scenario, true)?;
-    // A server that the scenario kills belongs to the sandbox and ends with it.
+    // A server that the scenario kills belongs to the sandbox and is stopped with it.
     let backend = if scenario.needs_own_server() { None } else { Some(backend(&sandbox.settings, args.json).await?) };
     let mut lines = Lines::new(&scenario, args.json);
     lines.begin(&sandbox.settings, &log);
@@ -82,7 +84,7 @@ pub async fn run(settings: Settings, args: DemoArgs) -> Result<ExitCode, Failure
     Ok(if report.as_expected() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs all scenarios in sequence on one server, and prints a row of a table for each.
+/// Runs all scenarios in sequence on one server, and prints a table with a row for each.
 async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result<ExitCode, Failure> {
     let all = scenarios::all()?;
     for scenario in &all {
@@ -111,15 +113,15 @@ async fn play_all(settings: &Settings, args: &DemoArgs, log: &LogFile) -> Result
     if args.json {
         print::json(&report::table(&reports));
     } else {
-        print::line(&format!("{right} of {} scenarios came as expected", reports.len()));
+        print::line(&format!("{right} of {} scenarios ended as expected", reports.len()));
     }
     Ok(if right == reports.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The scenario with the options of the command line. Its expected attempts do not apply to other faults.
+/// Applies the options of the command line to the scenario. Its expected attempts do not apply to other faults.
 fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result<Scenario, Failure> {
     let ProcessingArgs { faults, guard, seed, remote_faults } = &args.processing;
-    // On another machine's server, the default plan has no faults.
+    // On a server on another machine, the default plan contains no faults.
     let unasked = args.scenario.is_none() && faults.is_none() && !remote_faults && !settings.address.is_loopback();
     let faults = if unasked { Some(FaultPlan::none()) } else { faults.clone() };
     if faults.is_some() || guard.is_some() || seed.is_some() {
@@ -127,7 +129,8 @@ fn under(settings: &Settings, mut scenario: Scenario, args: &DemoArgs) -> Result
         "The stock is right with the options of the command line.".clone_into(&mut scenario.why);
     }
     if let Some(guard) = guard {
-        // The expected stock is correct under every guard, but a scenario for another guard expects a wrong one.
+        // Keep the expected stock only of a scenario for `ledger`, since a scenario for another guard expects a wrong
+        // stock.
         scenario.expect.stock = scenario.expect.stock.filter(|_| scenario.guard == Guard::Ledger);
         (scenario.guard, scenario.expect.verdict) = (*guard, Verdict::Right);
     }
@@ -147,7 +150,7 @@ fn forget_attempts(scenario: &mut Scenario) {
     }
 }
 
-/// Refuses planned faults on another machine's server unless they are requested.
+/// Refuses planned faults on a server on another machine unless they are requested.
 fn allowed(settings: &Settings, scenario: &Scenario, remote_faults: bool) -> Result<(), Failure> {
     if settings.address.is_loopback() || remote_faults || !scenario.has_faults() || scenario.needs_own_server() {
         return Ok(());
@@ -168,14 +171,14 @@ pub(super) async fn backend(settings: &Settings, quiet: bool) -> Result<Backend,
     Ok(awaited(format!("the server at {} is not up yet", settings.address), bring_up).await?)
 }
 
-/// Stops a server that this program started.
+/// Stops the server if this program started it.
 pub(super) async fn end(backend: Backend) {
     if let Some(server) = backend.server {
         server.stop().await;
     }
 }
 
-/// Whether the database at `path` is as after a reset, or does not exist yet.
+/// Whether the database at `path` is unused: in the state after a reset, or not created yet.
 fn is_untouched(path: &Path) -> Result<bool, StoreError> {
     let (news, progress) = JournalReader::new(path).read_some(MAX_UNTOUCHED_BYTES)?;
     let document = read_document(path)?;
@@ -184,7 +187,7 @@ fn is_untouched(path: &Path) -> Result<bool, StoreError> {
     Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
 }
 
-/// Runs a scenario in its sandbox to its end.
+/// Runs a scenario in its sandbox until it ends.
 async fn play(
     sandbox: &Sandbox,
     scenario: Scenario,
@@ -197,7 +200,7 @@ async fn play(
     let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.path)?;
     let initial_stock = if used { InitialStock::Keep } else { InitialStock::Fresh };
     if used {
-        lines.say("this database was used before: orders may be known to it, and only the verdict is checked");
+        lines.say("this database was used before and may already contain the orders, so only the verdict is checked");
     }
     reasons.begin(&scenario.name);
     let start_mode = StartMode::Scenario { scenario: Box::new(scenario), initial_stock };
@@ -205,7 +208,7 @@ async fn play(
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let heard = |message: &Message, core: &Recorded| {
-        lines.tell(message, core.app());
+        lines.print_message(message, core.app());
         reasons.report(message, core.app());
         hopeless(message, core.app()).map_or_else(|| until_over(core.app()), |failure| ControlFlow::Break(Err(failure)))
     };
@@ -215,9 +218,9 @@ async fn play(
         signal = end_signal()? => Err(Failure::Signal(signal)),
     };
     drop(messages);
-    // The worker of a removed sandbox is not waited for.
+    // If the sandbox is removed, its worker need not finish.
     let last = if played.is_ok() { WorkerRequest::Stop } else { WorkerRequest::Kill };
-    awaited("the worker finishes what it runs".to_owned(), executor.finish(last, SHUTDOWN_TIMEOUT)).await;
+    awaited("the worker is finishing its running activities".to_owned(), executor.finish(last, SHUTDOWN_TIMEOUT)).await;
     let (core, why) = played?;
     let (app, _recorder) = core.end();
     match why {
@@ -227,7 +230,7 @@ async fn play(
     }
 }
 
-/// Resolves with the signal that requests the end; the sandbox is removed before the process ends.
+/// Resolves with the signal that requests the end, so that the sandbox is removed before the process ends.
 pub(super) fn end_signal() -> Result<impl Future<Output = i32>, Failure> {
     let signals = signals().map_err(Failure::io("listen for signals"))?;
     Ok(async move {
@@ -249,7 +252,7 @@ fn until_over(app: &App) -> ControlFlow<Result<(), Failure>> {
     }
 }
 
-/// The failure of the server or the worker, which ends the command if it occurs before the first order.
+/// Returns the failure of the server or the worker that ends the command, if it occurs before the first order.
 pub(super) fn hopeless(message: &Message, app: &App) -> Option<Failure> {
     if app.scenario_run().is_none_or(ScenarioRun::has_begun) {
         return None;

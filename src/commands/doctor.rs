@@ -1,4 +1,4 @@
-//! Checks everything that an order needs, and names a command that fixes each problem. Changes nothing.
+//! Checks everything that an order needs, and suggests a command that fixes each problem. Changes nothing.
 
 mod database;
 mod server;
@@ -15,7 +15,7 @@ use crate::{
     encryption::KeyFileError,
 };
 
-/// The command that shows where each setting comes from.
+/// Command that shows the source of each setting.
 const CONFIG: &str = "idempotence config";
 
 /// Result of a check.
@@ -23,14 +23,14 @@ const CONFIG: &str = "idempotence config";
 #[serde(rename_all = "kebab-case")]
 enum State {
     Right,
-    /// Not checked, because of another check's result.
+    /// Not checked, because of the result of another check.
     Skipped,
     /// Works, but needs attention.
     Warning,
     Wrong,
 }
 
-/// One check with its result.
+/// A check and its result.
 #[derive(Debug, Serialize)]
 struct Check {
     #[serde(rename = "check")]
@@ -59,7 +59,7 @@ impl Check {
     }
 }
 
-/// Exits with 0 if nothing is wrong, with 2 if the settings are, otherwise with 1.
+/// Runs all checks. Exits with 0 if there is no problem, with 2 if the settings are wrong, and otherwise with 1.
 pub async fn run(effective: Effective, args: &DoctorArgs) -> ExitCode {
     let mut checks = notices(&effective);
     checks.extend(effective.problems().map(wrong_settings));
@@ -95,7 +95,7 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     checks
 }
 
-/// Checks the settings.
+/// Returns the notices about the settings as warnings.
 fn notices(effective: &Effective) -> Vec<Check> {
     let notices = effective.notices().into_iter();
     notices.map(|notice| Check::warning("settings", notice, Some(CONFIG.to_owned()))).collect()
@@ -144,7 +144,7 @@ fn text(checks: &[Check]) -> String {
     lines.join("\n")
 }
 
-/// The last line: the number of problems and of warnings.
+/// Returns the last line, with the number of problems and of warnings.
 fn conclusion(checks: &[Check]) -> String {
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     let wrong = match count(State::Wrong) {

@@ -1,5 +1,5 @@
-//! Exports a recording: one screen as SVG, or all as an asciinema cast. Draws with the dashboard's code; needs neither a
-//! terminal nor a server.
+//! Exports a recording: one screen as SVG, or all screens as an asciinema cast. It uses the dashboard's drawing code,
+//! and needs neither a terminal nor a server.
 
 use std::{
     fs,
@@ -31,12 +31,13 @@ use super::{
 /// File name that means standard output.
 const STANDARD: &str = "-";
 
-/// Maximum pause between two steps, in milliseconds.
+/// Maximum pause between two steps of a cast, in milliseconds.
 const STILL: u64 = 10_000;
 
-/// Interval between two screens of a cast, in milliseconds: that of a countdown.
+/// Interval between two screens of a cast, in milliseconds, which is that of a countdown.
 const STEP: u64 = 100;
 
+/// Reads the recording and writes the requested files.
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let targets = Targets::of(args)?;
     let (width, height) = ui::SMALLEST;
@@ -45,7 +46,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(format!("{columns}x{rows} is too small: the smallest screen is {width}x{height}")));
     }
     let name = args.recording.as_deref().unwrap_or(replay::FIRST);
-    // The appearance of the file does not depend on this terminal.
+    // The appearance of the exported file does not depend on this terminal.
     let mut player = Player::without_bar(replay::read(name)?, Appearance::default());
     let title = format!("idempotence: {}", replay::shown(name));
     if let Some(file) = targets.svg {
@@ -97,7 +98,7 @@ fn seek(player: &mut Player, args: &ExportArgs, counter: &Counter) -> Result<(),
     Ok(())
 }
 
-/// Time at which the screen first shows `text`, in milliseconds since the beginning.
+/// Returns the time at which the screen first shows `text`, in milliseconds since the start of the recording.
 fn first_with(player: &mut Player, size: ScreenSize, text: &str, counter: &Counter) -> Result<u64, Failure> {
     loop {
         counter.set(player.position(), player.length());
@@ -130,14 +131,14 @@ fn cast(player: &mut Player, size: ScreenSize, title: &str, counter: &Counter) -
         if at >= length {
             return cast.finish();
         }
-        // Long times without an event are shortened.
+        // Long periods without an event are shortened.
         let next = player.next_at().unwrap_or(length);
         let still = next.saturating_sub(at) > STILL;
         at = if still { next } else { at.saturating_add(STEP) }.min(length);
     }
 }
 
-/// Reports the file on standard error, because `file` may be a name of standard output.
+/// Writes the file. The confirmation goes to standard error, because `file` may be standard output.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let unwritable = |source| Failure::Unwritable { file: file.to_owned(), source };
     if file == Path::new(STANDARD) {

@@ -27,7 +27,7 @@ pub enum Failure {
     /// The database refused an operation.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no server.
+    /// No server is available.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// The connection failed.
@@ -58,7 +58,7 @@ pub enum Failure {
     #[error(transparent)]
     Recorded(#[from] RecordingError),
     /// The recording cannot be written.
-    #[error("the recording cannot be written to {}: {source}; name another file", .file.display())]
+    #[error("the recording cannot be written to {}: {source}; use another file", .file.display())]
     Recording {
         /// The file.
         file: PathBuf,
@@ -133,11 +133,12 @@ impl Failure {
         move |source| Self::Io { what, source }
     }
 
-    /// 2 for wrong usage, settings and named files, 128 plus the number of a signal, else 1.
+    /// Returns the exit code: 2 for wrong usage, settings and files that the user named, 128 plus the number of a
+    /// signal, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            // As in shells.
+            // As shells do.
             Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Settings(_)
             | Self::Usage(_)

@@ -11,6 +11,7 @@ use crate::{
 
 const NO_FILE: &str = "there is no folder for the key file; set HOME or IDEMPOTENCE_ENCRYPTION_KEY_FILE";
 
+/// Creates a key, or lists the keys.
 pub fn run(effective: &Effective, args: KeysArgs) -> Result<ExitCode, Failure> {
     let (path, active) = effective.key_file();
     let ids = effective.key_ids()?;
@@ -53,13 +54,13 @@ fn add(file: &KeyFile, id: &KeyId) -> Result<(), Failure> {
     ));
     if !added.durable {
         print::problem(
-            "the file system cannot sync that folder, so a power cut may undo this; keep a copy of the file",
+            "the file system cannot sync that folder, so a power failure may undo this; keep a copy of the file",
         );
     }
     Ok(())
 }
 
-/// Whether an id can be used everywhere without quotes.
+/// Whether an id can be used in shells and settings without quotes.
 fn is_plain(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte))
 }

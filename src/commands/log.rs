@@ -1,4 +1,4 @@
-//! Destinations of log lines; never a screen that shows the dashboard.
+//! Where log lines go. They never go to a screen that shows the dashboard.
 
 use std::{
     fmt,
@@ -25,12 +25,13 @@ use crate::{
     temporal,
 };
 
-/// The log file, if it can be written.
+/// Path of the log file; `None` if the file cannot be written.
 #[derive(Debug, Clone)]
 pub struct LogFile(Option<PathBuf>);
 
 impl LogFile {
     #[must_use]
+    /// Path of the log file; `None` if no log is written.
     pub fn path(&self) -> Option<&Path> {
         self.0.as_deref()
     }
@@ -45,7 +46,8 @@ impl fmt::Display for LogFile {
     }
 }
 
-/// Logs to a file in the state folder and returns its path. If the file cannot be written, the command runs without a log.
+/// Logs to a file in the state folder and returns its path. If the file cannot be written, the command runs without a
+/// log.
 pub fn to_file(settings: &Settings) -> LogFile {
     let (opened, unwritable) = open(settings);
     announce(settings);
@@ -59,7 +61,7 @@ pub fn to_file(settings: &Settings) -> LogFile {
     LogFile(path)
 }
 
-/// As [`to_file`]; lines for the dashboard are also sent to its core.
+/// Logs as [`to_file`] does, and also sends the dashboard's lines to its core.
 pub fn to_file_and_core(settings: &Settings, core: &mpsc::Sender<Message>) -> LogFile {
     let (opened, unwritable) = open(settings);
     let (path, file) = opened.unzip();
@@ -79,7 +81,7 @@ pub fn announce(settings: &Settings) {
     }
 }
 
-/// The log's path and file, or why it cannot be written.
+/// Opens the log. Returns its path and file, or why it cannot be written.
 fn open(settings: &Settings) -> (Option<(PathBuf, File)>, Option<String>) {
     let folder = &settings.state_dir;
     let path = folder.join("idempotence.log");
@@ -99,16 +101,16 @@ pub fn to_stderr(settings: &Settings) {
     install(settings, lines(settings, io::stderr));
 }
 
-/// As [`to_stderr`]; workflow tasks that the SDK fails are logged with their cause.
+/// Logs as [`to_stderr`] does, and also logs the causes of the workflow tasks that the SDK fails.
 pub fn of_worker(settings: &Settings) {
     let (layer, found) = temporal::failed_tasks();
     install(settings, vec![lines(settings, io::stderr).boxed(), layer.boxed()]);
     tokio::spawn(temporal::log_failed_tasks(found));
 }
 
-/// Installs the layers as a list: with `and_then`, two filtered layers hide each other's lines.
+/// Installs the layers as a list, because with `and_then` two filtered layers would hide each other's lines.
 fn install(settings: &Settings, layer: impl Layer<Registry> + Send + Sync) {
-    // Only tests install a second subscriber; the first stays.
+    // Only tests install a second subscriber. The first one stays installed.
     let _already_set = tracing_subscriber::registry().with(layer).try_init();
     for notice in &settings.notices {
         tracing::warn!("{notice}");
@@ -122,17 +124,17 @@ fn lines(
     tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(settings.log_level))
 }
 
-/// Lines of this program at `info` and above.
+/// Returns the layer for this program's lines at `info` and above.
 fn to_core(core: mpsc::Sender<Message>) -> impl Layer<Registry> + Send + Sync {
     let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_level(false).with_target(false);
     layer.with_writer(Core(core)).with_filter(ours)
 }
 
-/// Sends lines to the dashboard.
+/// Sends log lines to the dashboard.
 struct Core(mpsc::Sender<Message>);
 
-/// A line being written.
+/// A line that is being written.
 struct Line<'a> {
     core: &'a mpsc::Sender<Message>,
     level: app::LogLevel,
@@ -157,8 +159,8 @@ impl<'a> MakeWriter<'a> for Core {
 }
 
 impl io::Write for Line<'_> {
-    /// Sends a whole line without waiting. If half of the queue is full, the line is dropped, so that messages about orders
-    /// have room. Logs nothing itself.
+    /// Sends a whole line without waiting. If half of the queue is full, the line is dropped, so that messages about
+    /// orders have room. This function must not log.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.core.capacity() > self.core.max_capacity() / 2 {
             let text = String::from_utf8_lossy(line).trim_end().to_owned();
@@ -172,8 +174,8 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// This program's lines at the configured level. The SDK warns about each lost poll, so it logs only errors unless the level
-/// is `debug` or `trace`.
+/// Returns the filter for the configured level. The SDK warns about each lost poll, so it logs only errors unless the
+/// level is `debug` or `trace`.
 fn filter(level: Level) -> Targets {
     let ours = LevelFilter::from_level(level);
     let (others, retries) = if level >= Level::DEBUG { (ours, ours) } else { (LevelFilter::ERROR, LevelFilter::OFF) };
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_core_hears_our_own_lines_from_info_on_and_never_makes_them_wait() {
+    fn the_core_receives_our_lines_from_info_on_without_delaying_them() {
         let (sender, mut core) = mpsc::channel(8);
         let subscriber = tracing_subscriber::registry().with(to_core(sender));
         tracing::subscriber::with_default(subscriber, || {
@@ -212,6 +214,6 @@ mod tests {
                 tracing::info!(number, "a storm");
             }
         });
-        assert_eq!(core.len(), 4, "half of the queue is left to the facts");
+        assert_eq!(core.len(), 4, "half of the queue is left for other messages");
     }
 }

@@ -1,5 +1,22 @@
-//! One file per command. Results go to standard output, problems to standard error. Exit codes: 0 success, 1 failure or a
-//! wrong verdict, 2 wrong usage or settings.
+//! One file per command. Results go to standard output, problems to standard error. Exit codes: 0 success, 1 failure or
+//! a wrong verdict, 2 wrong usage or settings.
+//!
+//! | file | role |
+//! | --- | --- |
+//! | `dashboard` | the dashboard |
+//! | `walkthrough`, `walkthrough/lines` | the walkthrough and its speaker notes; the walkthrough as lines |
+//! | `replay`, `replay/lines` | plays back a recording; the recording as lines |
+//! | `demo`, `scenarios` | runs scenarios without a terminal; finds and lists them |
+//! | `demo/{lines, reasons, report}` | a scenario's events, the causes of its waits, and its result |
+//! | `start`, `waiting` | starts an order; waits for its end and reports why it takes long |
+//! | `worker`, `server`, `codec_server` | one process each, until a signal arrives |
+//! | `supervise` | the process that ends the embedded server with this program |
+//! | `doctor`, `doctor/{database, server}` | checks the setup and suggests fixes |
+//! | `audit`, `reset`, `config`, `keys`, `export` | the command of that name |
+//! | `sandbox`, `session`, `record` | a scenario's own settings, the end of a session, the start of a recording |
+//! | `stop` | waits for a request to stop a command |
+//! | `print`, `progress`, `log` | output, progress of slow operations, and log lines |
+//! | `failure` | why a command failed, and its exit code |
 
 mod audit;
 mod codec_server;
@@ -50,7 +67,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         return supervise::run(args).await;
     }
     match cli.command {
-        // It needs no settings.
+        // An export needs no settings.
         Some(CommandArgs::Export(args)) => export::run(&args),
         command => Box::pin(with_settings(command, Flags::from(cli.settings))).await,
     }
@@ -66,7 +83,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
     let command = command.unwrap_or_else(|| CommandArgs::Dashboard(DashboardArgs::default()));
     let needed = needed(&command);
     match command {
-        // These two also run with invalid settings.
+        // These two commands also run with invalid settings.
         CommandArgs::Config(args) => Ok(config::run(&effective, &args)),
         CommandArgs::Doctor(args) => Ok(doctor::run(effective, &args).await),
         CommandArgs::Keys(args) => keys::run(&effective.valid_for(needed)?, args),
@@ -85,7 +102,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
     }
 }
 
-/// The settings that a command requires.
+/// Returns the settings that a command requires.
 fn needed(command: &CommandArgs) -> &'static [Area] {
     match command {
         CommandArgs::Walkthrough(args) if args.notes => &[Area::Screen],
@@ -103,7 +120,7 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
     }
 }
 
-/// The settings with their encryption keys and the notices about certificates.
+/// Returns the settings with their encryption keys and the notices about certificates.
 fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
     let mut settings = effective.settings(needed)?;
     if needed.contains(&Area::Connection) {
@@ -123,13 +140,13 @@ fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// As [`settings`], with the notices on standard error: for commands without a log.
+/// Prints the notices on standard error, for commands without a log.
 fn announced(settings: Settings) -> Settings {
     log::announce(&settings);
     settings
 }
 
-/// Notices about certificates that expire soon. The connection reports unusable ones.
+/// Returns notices about certificates that expire soon. The connection reports certificates that cannot be used.
 fn expiring(settings: &Settings) -> Vec<String> {
     match &settings.transport {
         Transport::Plaintext => Vec::new(),
@@ -140,7 +157,7 @@ fn expiring(settings: &Settings) -> Vec<String> {
     }
 }
 
-/// The dashboard, or without a screen the demo.
+/// Runs the dashboard, or the demo if there is no usable screen or keyboard.
 async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Failure> {
     let Some(why) = no_screen(&settings) else {
         return Box::pin(dashboard::run(settings, args)).await;
@@ -151,7 +168,7 @@ async fn dashboard_or_demo(settings: Settings, args: DashboardArgs) -> Result<Ex
     Box::pin(demo::run(settings, demo)).await
 }
 
-/// Why there is no usable screen or keyboard.
+/// Returns why there is no usable screen or keyboard; `None` if there is.
 fn no_screen(settings: &Settings) -> Option<&'static str> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Some("standard input or output is not a terminal");
@@ -159,14 +176,14 @@ fn no_screen(settings: &Settings) -> Option<&'static str> {
     settings.plain.then_some("lines are requested, or TERM is dumb or not set (--plain=false draws a screen)")
 }
 
-/// Whether there are a screen and a keyboard.
+/// Returns an error if there is no usable screen or keyboard.
 fn needs_terminal(settings: &Settings, command: &str) -> Result<(), Failure> {
     let Some(why) = no_screen(settings) else { return Ok(()) };
     let lines = "idempotence demo NAME, walkthrough --plain and replay --plain print lines instead";
     Err(Failure::Usage(format!("{command} needs a terminal with a screen, but {why}; {lines}")))
 }
 
-/// The fault plan to send. Planned faults on another machine's server must be requested.
+/// Returns the fault plan to send. Planned faults on another machine's server must be requested.
 fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bool) -> Result<FaultPlan, Failure> {
     let here = settings.address.is_loopback();
     match asked {
@@ -180,13 +197,13 @@ fn faults_for(settings: &Settings, asked: Option<&FaultPlan>, remote_allowed: bo
     }
 }
 
-/// Random letters for unique order ids, without letters that look alike.
+/// Returns random letters for unique order ids, without letters that look alike.
 fn session_letters(count: usize) -> String {
     let mut random = rand::rng();
     (0..count).filter_map(|_| b"BCDFGHJKMNPQRSTVWXZ".choose(&mut random)).map(|letter| char::from(*letter)).collect()
 }
 
-/// A random seed that Temporal's Web UI displays without rounding.
+/// Returns a random seed that Temporal's Web UI displays without rounding.
 fn drawn_seed() -> crate::faults::Seed {
     u64::from(rand::random::<u32>())
 }
@@ -205,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temporary_folder_that_cannot_be_used_stops_only_what_uses_it() {
+    fn an_unusable_temporary_folder_stops_only_commands_that_use_it() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join(format!("idempotence-{}", rustix::process::geteuid().as_raw()));
         fs::create_dir(&folder).unwrap();

@@ -1,5 +1,5 @@
-//! The only file that writes to standard output and standard error. Foreign text is sanitized here. The first output that
-//! could not be written is remembered, and [`finish`] reports it as a failure.
+//! The only file that writes to standard output and standard error. Text from outside is sanitised here. The first
+//! failed write is remembered, and [`finish`] reports it as a failure.
 
 use std::{
     io::{self, Write},
@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::domain::sanitize;
 
-/// Maximum characters of a line.
+/// Maximum number of characters per line.
 const MAX_LINE_CHARS: usize = 2_000;
 
 /// The first error of standard output.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
-/// Remembers a failed write. A closed pipe, as by `head`, is not a failure.
+/// Remembers a failed write. A pipe that its reader closed, as `head` does, is not a failure.
 fn keep(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -28,8 +28,8 @@ fn keep(written: io::Result<()>) {
     }
 }
 
-/// The exit code of the process: `code`, or a failure if standard output could not be written. Takes no lock, because a
-/// thread may still be blocked in a write to the terminal.
+/// Returns the exit code of the process: `code`, or a failure if standard output could not be written. This function
+/// takes no lock, because a thread may still be blocked in a write to the terminal.
 #[must_use]
 pub fn finish(code: ExitCode) -> ExitCode {
     let Some(cause) = FAILURE.get() else { return code };
@@ -48,7 +48,7 @@ pub fn answer(answer: &clap::Error) -> ExitCode {
     finish(u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Prints an error of the command line without colours, because its quotes may contain escape sequences.
+/// Prints an error of the command line without colours, because it quotes arguments that may contain escape sequences.
 fn refusal(answer: &clap::Error) {
     let text = answer.to_string();
     let lines: Vec<_> = text.lines().map(|line| sanitize(line, MAX_LINE_CHARS)).collect();
@@ -63,10 +63,10 @@ pub fn line(text: &str) {
     }
 }
 
-/// Writes bytes to standard output unchanged.
+/// Writes a text to standard output unchanged.
 ///
 /// # Errors
-/// The operating system's error if the output cannot be written; a closed pipe is not an error.
+/// Returns the operating system's error if the output cannot be written. A closed pipe is not an error.
 pub fn file(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -78,7 +78,7 @@ pub fn file(text: &str) -> io::Result<()> {
 /// Maximum time for writing the last lines of a session.
 const LAST_LINES_LIMIT: Duration = Duration::from_millis(100);
 
-/// As [`line`], for the end of a session: a blocked terminal does not delay the end.
+/// Prints as [`line`] does, for the end of a session: a blocked terminal does not delay the end.
 pub fn last_lines(text: String) {
     let (done, wait) = mpsc::channel();
     let print = move || {

@@ -1,4 +1,4 @@
-//! Reports on standard error what a command is doing, if that takes longer than a second.
+//! Reports on standard error what a command is doing, if it takes longer than a second.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ use crate::store;
 const FIRST_LINE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Bytes read at a time.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: u64 = 1 << 16;
 
 /// Maximum size of a scenario or walkthrough, in bytes.
@@ -56,6 +56,7 @@ pub fn awaited<T>(what: String, work: impl Future<Output = T>) -> impl Future<Ou
 pub struct Counter(Arc<[AtomicU64; 2]>);
 
 impl Counter {
+    /// Sets the progress.
     pub fn set(&self, part: u64, whole: u64) {
         self.0[0].store(part, Ordering::Relaxed);
         self.0[1].store(whole, Ordering::Relaxed);
@@ -89,7 +90,7 @@ pub fn counted<T>(what: &str, work: impl FnOnce(&Counter) -> T) -> T {
     let reporter = thread::Builder::new().name("progress".to_owned()).spawn(report);
     let result = work(&counter);
     drop(done);
-    // Waits, so that no line follows the result.
+    // Wait for the thread, so that it prints no line after the result.
     match reporter.map(thread::JoinHandle::join) {
         Ok(_ended) => {}
         Err(error) => tracing::debug!(%error, "the progress was not reported"),
@@ -106,11 +107,11 @@ pub fn reading_journal<T>(database: &Path, work: impl FnOnce(&dyn Fn(store::Prog
 /// Reads `file`, or standard input if it is `None`, up to `max` + 1 bytes.
 ///
 /// # Errors
-/// The operating system's error if it cannot be opened or read.
+/// Returns the operating system's error if the file cannot be opened or read.
 pub fn read_limited(name: &str, file: Option<&Path>, max: u64) -> io::Result<Vec<u8>> {
     counted(&format!("reading {name}"), |counter| match file {
         None => read_counted(io::stdin().lock(), max, counter),
-        // Opening a named pipe waits too.
+        // Opening a named pipe blocks too.
         Some(file) => read_counted(File::open(file)?, max, counter),
     })
 }
@@ -118,7 +119,7 @@ pub fn read_limited(name: &str, file: Option<&Path>, max: u64) -> io::Result<Vec
 /// Reads a text file of at most [`MAX_TEXT_BYTES`].
 ///
 /// # Errors
-/// The operating system's error, or `FileTooLarge`, or `InvalidData` if the file is not UTF-8.
+/// Returns the operating system's error, `FileTooLarge`, or `InvalidData` if the file is not UTF-8.
 pub fn read_text(file: &Path) -> io::Result<String> {
     let bytes = read_limited(&file.display().to_string(), Some(file), MAX_TEXT_BYTES)?;
     if bytes.len() as u64 > MAX_TEXT_BYTES {
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_end_is_cut() {
+    fn an_endless_file_is_truncated() {
         let counter = Counter::default();
         let bytes = read_counted(io::repeat(b'x'), 100_000, &counter).unwrap();
         assert_eq!((bytes.len(), counter.get()), (100_001, (100_001, 0)));
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_says_a_part_of_what_is_known() {
+    fn a_counter_shows_a_percentage_if_the_whole_is_known() {
         let counter = Counter::default();
         assert_eq!(counter.text(), "");
         counter.set(2_500, 0);

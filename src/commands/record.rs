@@ -5,7 +5,8 @@ use std::{fs::File, path::Path};
 use super::Failure;
 use crate::recording::Recorder;
 
-/// Starts recording to `file`, if there is one. An existing file is not overwritten: it may be the recording of a talk.
+/// Starts recording to `file`, if there is one. An existing file is not overwritten, because it may be the recording of
+/// a talk.
 ///
 /// # Errors
 /// Returns [`Failure::Recording`] if the file exists or cannot be created.

@@ -18,10 +18,11 @@ use crate::{
 /// The default recording.
 pub(super) const FIRST: &str = "walkthrough";
 
+/// Plays the recording in the dashboard's screen, or prints it as lines.
 pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failure> {
     let name = args.recording.as_deref().unwrap_or(FIRST);
     if name == STANDARD {
-        let text = "replay reads its keys from standard input; save the recording to a file, and name that";
+        let text = "replay reads its keys from standard input; save the recording to a file and replay that file";
         return Err(Failure::Usage(text.to_owned()));
     }
     let recording = read(name)?;
@@ -36,7 +37,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
         if settings.probe_width {
             session.probe_width()?;
         }
-        // The only messages are keys and the time.
+        // No messages arrive: only keys and the time change the state.
         let (_silent, mut messages) = mpsc::channel(1);
         let notes = NotesWriter::new(&settings.state_dir);
         let execute = |command| {
@@ -55,7 +56,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
 /// File name that means standard input.
 const STANDARD: &str = "-";
 
-/// The recording's name in messages.
+/// Returns the recording's name in messages.
 pub fn shown(name: &str) -> &str {
     if name == STANDARD { "standard input" } else { name }
 }

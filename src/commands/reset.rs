@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Failure, print};
 use crate::{cli::ResetArgs, config::Settings, store};
 
+/// Resets the database after asking for confirmation.
 pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
     let path = &settings.database.path;
     if !args.yes && !confirmed(&format!("Reset the database {}? [y/N]", path.display()))? {

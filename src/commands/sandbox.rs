@@ -1,5 +1,6 @@
-//! Where a scenario runs, apart from everything else. It always has a task queue of its own, so that no worker with another
-//! database takes its orders. It has a new database unless one is named, and a server of its own if it kills the server.
+//! The sandbox in which a scenario runs. It always has its own task queue, so that workers with another database do not
+//! take its orders. It has a new database unless the user named one, and its own server if the scenario kills the
+//! server.
 
 use tempfile::TempDir;
 
@@ -26,12 +27,12 @@ pub struct Sandbox {
     pub settings: Settings,
     /// Folder of the database; `None` if the user named a database.
     folder: Option<TempDir>,
-    /// State folder of its own server.
+    /// State folder of the sandbox's own server; `None` if it uses the configured server.
     server: Option<TempDir>,
 }
 
 impl Sandbox {
-    /// Makes a sandbox. `use_named`: uses a database that the user named, with its contents.
+    /// Creates a sandbox. `use_named` uses a database that the user named, with its contents.
     ///
     /// # Errors
     /// Returns [`Failure::Io`] if a temporary folder cannot be created.
@@ -46,7 +47,7 @@ impl Sandbox {
         Ok(Self { settings, folder: Some(folder), server: None })
     }
 
-    /// As [`Self::new`], with a server of its own if the scenario kills the server.
+    /// Creates a sandbox as [`Self::new`] does, with its own server if the scenario kills the server.
     ///
     /// # Errors
     /// Returns [`Failure::Io`] if a temporary folder cannot be created or no port is free.
@@ -58,7 +59,7 @@ impl Sandbox {
     fn with_own_server(mut self) -> Result<Self, Failure> {
         let port = server::free_port().map_err(Failure::io("find a free port for a server"))?;
         let address = format!("127.0.0.1:{port}").parse();
-        // The embedded server has neither TLS nor keys, whatever the settings say about other servers.
+        // The embedded server uses neither TLS nor keys, whatever the settings say about other servers.
         self.settings.transport = Transport::Plaintext;
         self.settings.api_key = None;
         self.settings.address = address.map_err(|error: AddressError| Failure::Usage(error.to_string()))?;
@@ -74,12 +75,12 @@ impl Sandbox {
         self.folder.is_some()
     }
 
-    /// What the core starts with in this sandbox.
+    /// Returns the options with which the core starts in this sandbox.
     #[must_use]
     pub fn setup(&self, log: &LogFile, start_mode: StartMode) -> Options {
         Options {
             start_mode,
-            // The path of a temporary folder has no meaning to the user.
+            // The path of a temporary folder means nothing to the user.
             database: match &self.folder {
                 Some(_) => "a database of its own".to_owned(),
                 None => self.settings.database.path.display().to_string(),
@@ -93,7 +94,7 @@ fn folder(prefix: &str) -> Result<TempDir, Failure> {
     tempfile::Builder::new().prefix(prefix).tempdir_in(temporary()).map_err(Failure::io("create a temporary folder"))
 }
 
-/// What every core starts with. `letters`: the number of random letters in its order ids.
+/// Returns the options with which every core starts. `letters` is the number of random letters in its order ids.
 #[must_use]
 pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Options {
     Options {

@@ -24,7 +24,8 @@ pub enum ScenarioProblem {
     Unreadable { file: PathBuf, source: io::Error },
 }
 
-/// Loads the scenario `name`. A name with a `/` or the ending `.toml` is a file, searched for `beside` a walkthrough first.
+/// Loads the scenario `name`. A name that contains `/` or ends in `.toml` is a file, which is searched for in the
+/// folder `beside` first.
 ///
 /// # Errors
 /// Returns [`ScenarioProblem`] if there is no such scenario, or its file cannot be read or is not valid.
@@ -40,10 +41,10 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<Scenario, ScenarioProbl
     Ok(scenario::parse(&stem, &file.display().to_string(), &text)?)
 }
 
-/// The built-in scenarios, in the order in which `demo --all` runs them.
+/// Returns the built-in scenarios, in the order in which `demo --all` runs them.
 ///
 /// # Errors
-/// If a built-in scenario is not valid, which a test excludes.
+/// Returns an error if a built-in scenario is not valid, which a test excludes.
 pub fn all() -> Result<Vec<Scenario>, ScenarioProblem> {
     scenario::BUILT_IN.iter().map(|(name, _)| Ok(scenario::built_in(name)?)).collect()
 }
@@ -51,7 +52,7 @@ pub fn all() -> Result<Vec<Scenario>, ScenarioProblem> {
 /// Prints a line for each built-in scenario.
 ///
 /// # Errors
-/// Those of [`all`].
+/// Returns the same errors as [`all`].
 pub fn list(as_json: bool) -> Result<(), ScenarioProblem> {
     let all = all()?;
     if as_json {

@@ -10,6 +10,7 @@ use crate::{
     temporal::CallRetries,
 };
 
+/// Starts the server and prints its addresses, unless a server already answers.
 pub async fn run(settings: Settings, args: ServerArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(&settings);
     let stop = asked_to_stop(args.with_parent)?;

@@ -1,4 +1,4 @@
-//! What the commands with a session at the terminal share.
+//! Parts of all commands with a session at the terminal.
 
 use std::{ops::ControlFlow, process::ExitCode};
 
@@ -20,7 +20,7 @@ pub fn conclude(ended: Ended<(App, Ending)>) -> ExitCode {
     ExitCode::from(ended.exit_code())
 }
 
-/// Executes no command but quit: for a session without an executor.
+/// Executes no command except quit, for a session without an executor.
 pub fn quit_only(command: &Command) -> ControlFlow<()> {
     if *command == Command::Quit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

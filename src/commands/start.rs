@@ -19,6 +19,7 @@ use crate::{
     temporal::{CallRetries, Demo, Link, OrderInput, StartRequest, Started, start},
 };
 
+/// Starts or joins an order, and waits for its end unless `--no-wait` is given.
 pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failure> {
     let limit = args.timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
     let _log = log::to_file(&settings);
@@ -52,7 +53,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let (started, watch) = taken.await?;
     say(&args, &format!("workflow {} run {}", started.workflow, started.run));
     if started.joined {
-        print::problem("joined the workflow already running; its product, quantity and faults are unchanged");
+        print::problem("joined a running workflow; its product, quantity and faults are unchanged");
     } else {
         say(&args, &format!("faults {faults}, seed {seed}, guard {guard}"));
     }
@@ -76,7 +77,7 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     }
 }
 
-/// Reports an order that has not ended.
+/// Reports an order that is still open.
 fn left_open(args: &StartArgs, started: &Started, outcome: &str, before: Option<i64>, note: &str) -> ExitCode {
     if args.json {
         print_json(args, started, outcome, before, None);
@@ -112,10 +113,10 @@ fn stock(settings: &Settings) -> Result<Option<i64>, Failure> {
     Ok(read_document(&settings.database.path)?.map(|document| document.stock))
 }
 
-/// The end of a run in one or two words, as `--json` gives it.
+/// Returns the end of a run in one or two words, as in the output of `--json`.
 fn outcome_name(end: &RunEnd) -> String {
     match end {
-        // A worker of the original demo reports no result, and no more is known than that it completed.
+        // A worker of the original demo reports no result. Only the completion is known.
         RunEnd::Completed { result: RunResult::None } => OrderOutcome::Applied.to_string(),
         other => other.to_string(),
     }

@@ -1,4 +1,4 @@
-//! Waits for the request to stop a command.
+//! Waits for a request to stop a command.
 
 use std::future::Future;
 
@@ -27,8 +27,8 @@ pub fn asked_to_stop(with_parent: bool) -> Result<impl Future<Output = ()>, Fail
     })
 }
 
-/// The parent keeps the writing end of standard input open and writes nothing. The end of input means that it has ended, or
-/// requests a stop.
+/// Waits for the end of standard input. The parent keeps its writing end open and writes nothing, so the end means that
+/// the parent has ended or requests a stop.
 async fn parent_gone() {
     let mut buffer = [0; 64];
     let mut stdin = tokio::io::stdin();

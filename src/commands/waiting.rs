@@ -1,5 +1,5 @@
-//! Waits for the end of an order for `start`. Each change of the cause is one line on standard error; the wait ends if it
-//! cannot help.
+//! Waits for the end of an order, for `start`. Each change of the cause is one line on standard error. The wait ends if
+//! waiting cannot help.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Maximum duration of one check.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A workflow task that has failed for this long, or this often, is considered permanently failing.
+/// Time and number of attempts after which a failing workflow task is considered permanently failing.
 const FAILS_FOR_GOOD: Duration = Duration::from_secs(15);
 const FAILS_FOR_GOOD_ATTEMPTS: u32 = 3;
 
-/// What an order waits for.
+/// Why an order has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reason {
     Server(String),
@@ -30,7 +30,7 @@ enum Reason {
     },
     Task(FailingTask),
     Activity(String),
-    /// An attempt runs, or the next step is not known to be blocked.
+    /// An attempt is running, or nothing is known to block the order.
     Nothing,
 }
 
@@ -47,7 +47,7 @@ impl Reason {
         }
     }
 
-    /// Whether the cause is the same, ignoring the number of attempts.
+    /// Whether the cause is the same, whatever the number of attempts.
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Task(one), Self::Task(other)) => (&one.cause, &one.key) == (&other.cause, &other.key),
@@ -58,10 +58,13 @@ impl Reason {
 
 /// A wait for an order.
 pub struct Waiting<'a> {
+    /// Link to the server.
     pub link: &'a Link,
+    /// The order's run.
     pub started: &'a Started,
+    /// Task queue of the workers.
     pub task_queue: &'a str,
-    /// When to give up, and the duration of the wait since the command's start.
+    /// When to give up, and the length of the wait since the command's start.
     pub limit: Option<(Instant, Duration)>,
 }
 
@@ -69,15 +72,15 @@ pub struct Waiting<'a> {
 #[derive(Debug)]
 pub enum Waited {
     Ended(RunEnd),
-    /// The order is still open; the reason for ending the wait.
+    /// The order is still open; the string says why the wait ended.
     GivenUp(String),
 }
 
 impl Waiting<'_> {
-    /// Waits for the order's end.
+    /// Waits until the order ends or waiting longer cannot help.
     ///
     /// # Errors
-    /// If the server refuses this client's wait, for example for lack of permission.
+    /// Returns an error if the server refuses this client, for example for lack of permission.
     pub async fn wait(&self, watch: &Watch) -> Result<Waited, Failure> {
         let end = watch.end_or_refusal();
         tokio::pin!(end);
@@ -135,7 +138,7 @@ impl Waiting<'_> {
     }
 }
 
-/// Whether a worker of this task queue has to act next. Activities of other programs can use other queues.
+/// Whether a worker on this task queue has to act next. Activities of other programs may use other queues.
 fn needs_worker(described: &Described) -> bool {
     let Described { open, pending, failing, others } = described;
     let waits = match pending.first() {
@@ -162,12 +165,12 @@ fn reason(described: Described) -> Reason {
     }
 }
 
-/// `attempt` is the running or the next one.
+/// Returns the failure of an activity. `attempt` is the one that is running or comes next.
 fn failed(name: &str, attempt: u32, message: &str) -> Reason {
     Reason::Activity(format!("{name}: attempt {} failed: {message}", attempt.saturating_sub(1).max(1)))
 }
 
-/// Describes an activity that has not ended.
+/// Describes why an activity has not ended.
 fn activity(pending: &PendingActivity) -> Reason {
     let name = pending.activity;
     match (&pending.failure, pending.state) {
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_activity_is_said_whichever_program_has_it() {
+    fn a_failing_activity_of_any_program_is_reported() {
         let other = |failure| OtherActivity { name: "charge_card".to_owned(), attempt: 3, failure };
         let said = |described| reason(described).sentence().unwrap_or_default();
         for state in [PendingState::Scheduled, PendingState::Started] {
@@ -217,12 +220,12 @@ mod tests {
         let declined = || other(Some("declined".to_owned()));
         assert_eq!(said(described(None, vec![other(None), declined()])), "charge_card: attempt 2 failed: declined");
         assert_eq!(reason(described(None, vec![other(None)])), Reason::Nothing);
-        assert!(!needs_worker(&described(None, vec![declined()])), "it may have a queue of its own");
+        assert!(!needs_worker(&described(None, vec![declined()])), "it may use another task queue");
         assert!(needs_worker(&described(None, vec![])));
     }
 
     #[test]
-    fn a_failing_task_is_said_once_per_cause() {
+    fn a_failing_task_is_reported_once_per_cause() {
         let failing = |attempt, cause| Reason::Task(FailingTask { attempt, cause, key: None });
         let unknown = |why: &str| TaskFailure::Unknown { why: why.to_owned() };
         assert!(failing(2, unknown("x")).is_like(&failing(3, unknown("x"))));

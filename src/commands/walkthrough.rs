@@ -1,4 +1,5 @@
-//! The walkthrough: a talk in steps that run on a real server in a sandbox, and the speaker notes for a second terminal.
+//! The walkthrough: a talk in steps that run on a real server in a sandbox, and the speaker notes for a second
+//! terminal.
 
 mod lines;
 
@@ -36,12 +37,13 @@ use crate::{
     scenario::Scenario,
 };
 
-/// The built-in walkthrough and its name.
+/// File name and text of the built-in walkthrough.
 const BUILT_IN: (&str, &str) = ("assets/walkthrough.md", include_str!("../../assets/walkthrough.md"));
 
-/// Maximum time for the worker and the server to end. Their results are no longer needed.
+/// Maximum time until the worker and the server have ended. Their results are no longer needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(150);
 
+/// Runs the walkthrough, prints it as lines, or shows its speaker notes.
 pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, Failure> {
     if args.notes {
         needs_terminal(&settings, "walkthrough --notes")?;
@@ -77,14 +79,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Marks it as opened from a dashboard, which continues after it.
+    /// Marks the walkthrough as opened from a dashboard, which resumes afterwards.
     #[must_use]
     pub fn above_dashboard(self) -> Self {
         Self { above_dashboard: true, ..self }
     }
 }
 
-/// Reads the walkthrough `file`, or the built-in one, and makes its sandbox.
+/// Reads the walkthrough `file`, or the built-in one, and creates its sandbox.
 ///
 /// # Errors
 /// Returns [`Failure`] if the walkthrough cannot be read or is not valid, or the sandbox cannot be created.
@@ -127,7 +129,7 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
     Ok(parse_script(&name, &text, find)?)
 }
 
-/// Runs a walkthrough at the terminal and returns its last state, the recording, and the cause of its end.
+/// Runs a walkthrough at the terminal. Returns its last state, the recording, and why it ended.
 ///
 /// # Errors
 /// Returns [`LoopError`] if the terminal fails.
@@ -145,7 +147,7 @@ pub async fn play(
     let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
     let played = session.run(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
-    // The sandbox is removed, so the worker need not finish.
+    // The sandbox is removed, so the worker does not need to finish.
     executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;
     NotesWriter::remove(&sandbox.settings.state_dir);
     let (core, ending) = played?;
@@ -153,7 +155,7 @@ pub async fn play(
     Ok((app, recorder, ending))
 }
 
-/// Shows the speaker notes of a walkthrough in another terminal.
+/// Shows a walkthrough's speaker notes in another terminal.
 async fn show_notes(settings: Settings) -> Result<ExitCode, Failure> {
     let log = log::to_file(&settings);
     let setup = Options { start_mode: StartMode::Notes, ..basic_setup(&settings, &log, 1) };

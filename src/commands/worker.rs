@@ -1,4 +1,4 @@
-//! Runs a worker until SIGINT, SIGTERM or SIGHUP; then finishes running activities and ends.
+//! Runs a worker until SIGINT, SIGTERM or SIGHUP, and then finishes the running activities.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -18,9 +18,10 @@ use crate::{
     temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, WorkerSetup, run_worker},
 };
 
-/// How often a worker checks whether its server answers.
+/// Interval at which a worker checks whether its server answers.
 const CHECK_SERVER: Duration = Duration::from_secs(5);
 
+/// Runs the worker. With a parent process, a failure is also printed on standard output.
 pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     let with_parent = args.with_parent;
     let ended = work(settings, args).await;
@@ -72,7 +73,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves the Prometheus page. If that fails, the worker runs without it.
+/// Serves the Prometheus page. If that fails, the worker runs without the page.
 async fn exporter(listen: &ListenAddress) -> Option<Exporter> {
     let address = listen.resolve().await.inspect_err(|error| tracing::warn!("no metrics at {listen}: {error}")).ok()?;
     let exporter = Exporter::start(address).inspect_err(|error| tracing::warn!(%error, "no metrics")).ok()?;
@@ -80,7 +81,7 @@ async fn exporter(listen: &ListenAddress) -> Option<Exporter> {
     Some(exporter)
 }
 
-/// Logs when the server stops answering and when it answers again. The SDK repeats its polls and logs neither.
+/// Logs when the server stops answering and when it answers again, because the SDK repeats its polls and logs neither.
 async fn log_losses(link: &Link) {
     let mut lost: Option<String> = None;
     loop {

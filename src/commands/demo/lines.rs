@@ -1,4 +1,4 @@
-//! Prints the events of a scenario: a line per attempt and effect, and the changes of worker and server.
+//! Prints the events of a scenario: a line per attempt and effect, and the state changes of worker and server.
 
 use crate::{
     app::{App, Link, Message, ScenarioRun, Server, Worker},
@@ -9,14 +9,14 @@ use crate::{
     store::{Fact, Phase, Record},
 };
 
-/// Prints messages as lines, or nothing if it is quiet.
+/// Prints messages as lines, or prints nothing if it is quiet.
 pub struct Lines {
     quiet: bool,
     title: String,
     terms: String,
     /// Whether lines contain the order's id, because there are several orders.
     several: bool,
-    /// The last printed journal line, and the time of the first one.
+    /// Number of the last printed journal line, and the time of the first one.
     shown: u64,
     first: Option<u64>,
     server_was_down: bool,
@@ -24,6 +24,7 @@ pub struct Lines {
 
 impl Lines {
     #[must_use]
+    /// Creates a printer for the events of `scenario`.
     pub fn new(scenario: &Scenario, quiet: bool) -> Self {
         let orders = scenario.acts.iter().filter(|act| matches!(act.what, What::Order(_))).count();
         let copies = scenario.acts.iter().any(|act| matches!(&act.what, What::Order(placing) if placing.copies > 1));
@@ -46,7 +47,8 @@ impl Lines {
         self.say(&self.terms);
     }
 
-    pub fn tell(&mut self, message: &Message, app: &App) {
+    /// Prints the lines for a message, after `app` has applied it.
+    pub fn print_message(&mut self, message: &Message, app: &App) {
         match message {
             Message::Journal(news) => {
                 if news.restarted {
@@ -54,7 +56,7 @@ impl Lines {
                 }
                 let begun = app.scenario_run().is_some_and(ScenarioRun::has_begun);
                 for record in &news.records {
-                    // Earlier lines of a database that already existed are not events of this run.
+                    // Earlier records of an existing database are not events of this run.
                     if begun || matches!(record.fact, Fact::Init(_)) {
                         self.record(record);
                     }
@@ -79,6 +81,7 @@ impl Lines {
         }
     }
 
+    /// Prints a line unless this printer is quiet.
     pub fn say(&self, text: &str) {
         if self.quiet {
             tracing::info!("{text}");
@@ -100,12 +103,12 @@ impl Lines {
     }
 }
 
-/// A change of the stock in ASCII, because the encoding of the output is unknown.
+/// Formats a change of the stock in ASCII, because the encoding of the output is unknown.
 fn change(delta: i64, stock: Stock) -> String {
     format!("stock {} -> {stock} ({delta:+})", stock.saturating_sub(delta))
 }
 
-/// A line for an attempt or effect, with its order.
+/// Returns the order and the line for an attempt or effect.
 pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
     Some(match fact {
         Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),

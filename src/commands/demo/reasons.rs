@@ -1,4 +1,4 @@
-//! Prints what a scenario waits for on standard error, one line per change, even if nothing else is printed.
+//! Prints on standard error why a scenario is waiting, one line per change, even if nothing else is printed.
 
 use crate::{
     app::{Advice, App, Message, Obstacle, ScenarioRun, Tone},
@@ -6,17 +6,18 @@ use crate::{
     domain::UnixMillis,
 };
 
-/// Time before a missing worker or server is reported, in milliseconds. A restart by the scenario takes 0.5 s, and 1.8 s next
-/// to eight busy processes on two cores.
+/// Time before a missing worker or server is reported, in milliseconds. A restart by the scenario takes 0.5 s, or 1.8 s
+/// beside eight busy processes on two cores.
 const REPORTED_AFTER: u64 = 3_000;
 
-/// The reported causes, so that none is repeated.
+/// The reported causes, each of which is printed only once.
 #[derive(Debug, Default)]
 pub struct Reasons {
     scenario: String,
-    /// Time since which something is missing.
+    /// Time since which a worker or server is missing.
     since: Option<UnixMillis>,
-    /// What is missing. A new try has no failure yet, so the failure of the previous try stays here.
+    /// The missing worker or server. A new attempt has not failed yet, so the failure of the previous attempt stays
+    /// here.
     current: Option<Obstacle>,
     reported: Option<Obstacle>,
     notices: Vec<String>,
@@ -28,7 +29,7 @@ impl Reasons {
         *self = Self { scenario: scenario.to_owned(), notices: std::mem::take(&mut self.notices), ..Self::default() };
     }
 
-    /// Reports a changed cause after a message to `app`.
+    /// Reports a changed cause after `app` has applied a message.
     pub fn report(&mut self, message: &Message, app: &App) {
         let notice = self.notice(message);
         let reason = self.reason(obstacle(app), app.shown_now());
@@ -37,7 +38,7 @@ impl Reasons {
         }
     }
 
-    /// Reports a notice that is not a problem once. The scenario's lines contain the others.
+    /// Reports once a notice that is not a problem. The scenario's own lines contain all other notices.
     fn notice(&mut self, message: &Message) -> Option<String> {
         let Message::Notice { text, tone: Tone::Plain } = message else { return None };
         if self.notices.contains(text) {
@@ -69,7 +70,8 @@ impl Reasons {
     }
 }
 
-/// What the scenario waits for although it did not plan to. A later step may undo what an earlier one caused.
+/// Returns the unplanned obstacle for which the scenario waits. A later step may remove one that an earlier step
+/// caused.
 fn obstacle(app: &App) -> Option<Obstacle> {
     let is_planned = app.scenario_run().is_some_and(ScenarioRun::has_steps_left);
     Obstacle::first(app.facts()).filter(|obstacle| !(is_planned && obstacle.is_asked_for()))
@@ -95,7 +97,7 @@ mod tests {
         Obstacle::WorkerExited { cause: cause.to_owned(), restart_at: None }
     }
 
-    /// What is reported at each time, in seconds.
+    /// Returns the lines that are reported, with their times in seconds.
     fn reported(obstacles: &[(u64, Option<Obstacle>)]) -> Vec<(u64, String)> {
         let mut reasons = Reasons::default();
         reasons.begin("seed");
@@ -145,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_up_in_time_is_not_reported() {
+    fn an_obstacle_that_ends_in_time_is_not_reported() {
         let starting = || Some(Obstacle::WorkerStarting);
         assert_eq!(reported(&[(0, starting()), (2, None), (3, starting()), (5, None)]), []);
     }
 
     #[test]
-    fn what_an_act_ended_is_an_obstacle_if_no_act_is_left() {
+    fn a_stopped_process_is_an_obstacle_if_no_act_is_left() {
         let act = |when, what| Act { when, what };
         let kill = [act(When::AtOnce, What::KillWorker)];
         let start = [act(When::Ended, What::StartWorker)];
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_names_a_key_and_attempts_change_no_line() {
+    fn a_line_suggests_no_key_press_and_is_not_repeated_per_attempt() {
         let failing = |attempt| Obstacle::OrdersFail {
             order: "A12".to_owned(),
             more: 0,
@@ -184,7 +186,7 @@ mod tests {
     #[test]
     fn a_notice_is_reported_once_in_all_scenarios() {
         let mut reasons = Reasons::default();
-        let notice = |tone| Message::Notice { text: "the server does not say".to_owned(), tone };
+        let notice = |tone| Message::Notice { text: "the server does not report it".to_owned(), tone };
         assert_eq!(reasons.notice(&notice(Tone::Bad)), None);
         assert!(reasons.notice(&notice(Tone::Plain)).is_some());
         reasons.begin("another");

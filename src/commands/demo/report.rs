@@ -21,29 +21,30 @@ struct OrderReport {
     attempts: BTreeMap<&'static str, u32>,
 }
 
-/// Printed instead of "as expected" for a database that was used before.
+/// Printed instead of "as expected" if the database was used before.
 const USED: &str = "not judged: this database was used before, so only the verdict was checked; for the whole scenario \
                     run reset first, or leave DATABASE unset";
 
+/// The result of one scenario.
 pub struct Report {
     scenario: Scenario,
     orders: Vec<OrderReport>,
     audit: Audit,
-    /// Last order in the document.
+    /// Id of the last order in the document.
     last_order: String,
-    /// The database was used before, so most expectations were not checked.
+    /// Whether the database was used before, so that most expectations were not checked.
     used: bool,
-    /// Why it did not finish.
+    /// Results of the checks, or why the scenario did not finish.
     judged: Result<CheckResult, String>,
 }
 
 impl Report {
-    /// The result of the scenario that `app` ran.
+    /// Collects the result of the scenario that `app` ran.
     ///
     /// # Errors
-    /// Returns [`Failure::Other`] if there was no run, or it did not finish.
+    /// Returns [`Failure::Other`] if no scenario ran, or if it did not finish.
     pub fn of(app: &App) -> Result<Self, Failure> {
-        let nothing = || Failure::Other("no scenario was played".to_owned());
+        let nothing = || Failure::Other("no scenario ran".to_owned());
         let run = app.scenario_run().ok_or_else(nothing)?;
         let judged = match run.state() {
             RunState::Finished(judged) => Ok(judged.clone()),
@@ -68,11 +69,12 @@ impl Report {
     }
 
     #[must_use]
+    /// Whether all checked results are as expected.
     pub fn as_expected(&self) -> bool {
         self.judged.as_ref().is_ok_and(CheckResult::passed)
     }
 
-    /// The unexpected results; `None` if there are none.
+    /// Returns the unexpected results; `None` if there are none.
     fn complaint(&self) -> Option<String> {
         match &self.judged {
             Ok(judged) => judged.complaint(),
@@ -80,8 +82,9 @@ impl Report {
         }
     }
 
+    /// Prints the orders, the document, the verdict, and whether the result is as expected.
     pub fn print(&self) {
-        // A burst has too many orders to list each.
+        // A burst contains too many orders to list each.
         for order in self.orders.iter().filter(|_| self.orders.len() <= 10) {
             let attempts: Vec<_> =
                 order.attempts.iter().map(|(activity, count)| format!("{activity} {count}")).collect();
@@ -118,6 +121,7 @@ impl Report {
     }
 
     #[must_use]
+    /// Returns the result as one object.
     pub fn json(&self) -> Value {
         let order = |order: &OrderReport| {
             json!({
@@ -144,7 +148,7 @@ fn attempts(app: &App, placed: &SentOrder) -> BTreeMap<&'static str, u32> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// The results of all scenarios as one object.
+/// Returns the results of all scenarios as one object.
 #[must_use]
 pub fn table(reports: &[Report]) -> Value {
     let right = reports.iter().all(Report::as_expected);

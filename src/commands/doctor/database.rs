@@ -1,4 +1,4 @@
-//! Checks whether a worker can use the database, and whether it is right.
+//! Checks whether a worker can use the database, and whether the stock is right.
 
 use std::{
     io::{self, ErrorKind},
@@ -14,9 +14,10 @@ use crate::{
     store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
 };
 
-/// Command that resets the database if nothing else helps.
+/// Command that resets the database, if nothing else helps.
 const RESET: &str = "idempotence reset";
 
+/// Checks the database and its stock.
 pub fn examine(settings: &Settings) -> Vec<Check> {
     let path = settings.database.path.display();
     match probe(&settings.database.path) {
@@ -54,7 +55,7 @@ fn stock(settings: &Settings) -> Check {
         }
         Some(problem) => Check::warning("stock", problem.to_string(), Some(remedy(&problem).to_owned())),
         None if verdict == Verdict::Right => Check::right("stock", audit.sentence()),
-        // Orders without a guard cause this on purpose.
+        // Orders without a guard cause this intentionally.
         None => Check::warning("stock", audit.sentence(), Some(RESET.to_owned())),
     }
 }
@@ -66,7 +67,7 @@ const fn remedy(problem: &Problem) -> &'static str {
     }
 }
 
-/// Command that sets another path.
+/// Command that selects another database file.
 const ANOTHER_PLACE: &str = "export DATABASE=FILE";
 
 fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
@@ -87,7 +88,7 @@ fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
     }
 }
 
-/// Fix for a file that the operating system or the store refuses.
+/// Returns the command that fixes a file which the operating system or the store refuses.
 fn mend_file(document: &Path, path: &Path, source: &io::Error) -> Option<String> {
     match (unusable(source), source.kind()) {
         (Some(Unusable::Mounted), _) => None,
@@ -115,7 +116,7 @@ fn is_ours(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
 
-/// Quotes a text for a shell.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

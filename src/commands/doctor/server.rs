@@ -1,4 +1,4 @@
-//! Checks the server, the certificates of the connection, and whether a worker polls.
+//! Checks the server, the certificates, and whether a worker polls and can process the open orders.
 
 use std::{
     path::Path,
@@ -20,13 +20,14 @@ use crate::{
     },
 };
 
-/// Maximum time for a worker's first report, and the interval of the checks.
+/// Maximum time until a worker's first report, and the interval of the queries.
 const FIRST_REPORT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Maximum number of open orders that are checked.
+/// Maximum number of open orders to check.
 const MAX_ORDERS: usize = 20;
 
+/// Checks the connection and, if it works, the worker and the open orders.
 pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let mut checks = certificates(settings);
     match Link::connect(&endpoint(settings, "doctor"), CallRetries::None).await {
@@ -51,7 +52,7 @@ pub async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check>
 fn certificates(settings: &Settings) -> Vec<Check> {
     let Transport::Tls(tls) = &settings.transport else { return Vec::new() };
     match tls.expiring(SystemTime::now()) {
-        // The check of the connection reports unusable certificates.
+        // The check of the connection reports certificates that cannot be used.
         Err(_) => Vec::new(),
         Ok(soon) => {
             let check = |expiring: &crate::temporal::Expiring| {
@@ -62,7 +63,7 @@ fn certificates(settings: &Settings) -> Vec<Check> {
     }
 }
 
-/// The metadata of every call and the proxy of the connection.
+/// Returns the metadata of every call and the proxy of the connection, as the end of a sentence.
 fn with_every_call(settings: &Settings) -> String {
     let names: Vec<_> = settings.metadata.iter().map(|(name, _)| name.as_str()).collect();
     let metadata = if names.is_empty() { String::new() } else { format!(", with metadata {}", names.join(", ")) };
@@ -110,7 +111,7 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
     let queue = &settings.task_queue;
     let since = Instant::now();
     let mut found = find_worker(link, queue).await;
-    // A worker that has just started reports within a second.
+    // A worker that has just started sends its first report within a second.
     while matches!(found, Ok(Presence::Absent)) && since.elapsed() < FIRST_REPORT {
         sleep(LOOK_AGAIN).await;
         found = find_worker(link, queue).await;
@@ -121,15 +122,15 @@ async fn worker(settings: &Settings, link: &Link) -> Check {
             let says = format!("no worker is polling '{queue}'; the dashboard starts one automatically");
             Check::wrong("worker", says, Some("idempotence worker".to_owned()))
         }
-        // Servers before 1.29 do not report workers, nor does a server without the permission.
+        // Servers before 1.29 do not report workers, and neither does a server that does not permit the call.
         Err(status) => {
             Check::warning("worker", format!("the server does not report workers: {}", status.message()), None)
         }
     }
 }
 
-/// Checks whether the workers can process the open orders. A worker with another key, or without encryption, fails their
-/// workflow tasks repeatedly, and the waiting caller does not see that.
+/// Checks whether the workers can process the open orders. A worker with another key, or without encryption, fails the
+/// workflow tasks repeatedly, and a program that waits for the order does not see the failures.
 async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Check {
     let queue = &settings.task_queue;
     let open = match open_runs(link, queue).await {
@@ -140,7 +141,7 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     };
     let looked_at = open.len().min(MAX_ORDERS);
     let described = open.iter().take(MAX_ORDERS).map(|run| async {
-        // An order that has ended meanwhile is not a problem.
+        // An order that has ended in the meantime is not a problem.
         let failing = describe(link, &run.workflow, &run.run).await.ok()?.failing?;
         Some((run.workflow.clone(), failing))
     });
@@ -155,7 +156,8 @@ async fn orders(settings: &Settings, link: &Link, key_file: Option<&Path>) -> Ch
     }
 }
 
-/// Command that starts a worker with the order's key, if a missing key may be the cause and the key is available.
+/// Returns the command that starts a worker with the order's key, if a missing key may be the cause and the key is
+/// available.
 fn worker_with_key(failing: &FailingTask, key_file: Option<&Path>) -> Option<String> {
     let key = failing.missing_key().filter(|key| key.here)?;
     let id = shlex::try_quote(&key.id).ok()?;
@@ -179,7 +181,7 @@ async fn metrics(settings: &Settings) -> Option<Check> {
     })
 }
 
-/// Checks the program of the embedded server, which is needed only if no server answers on this machine.
+/// Checks the program for the embedded server, which is needed only if no server answers on this machine.
 pub fn program(settings: &Settings) -> Check {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     match locate(&search) {
@@ -198,7 +200,7 @@ fn mend(error: &ConnectError, settings: &Settings) -> Option<String> {
         E::NoNamespace { address, namespace } => {
             return Some(format!("temporal operator namespace create -n '{namespace}' --address {address}"));
         }
-        // On another machine, a server that answers without TLS may be an attacker's.
+        // If the server is on another machine and answers without TLS, it may belong to an attacker.
         E::NotTls { .. } if settings.address.is_loopback() => "export TEMPORAL_TLS=false",
         E::NotTls { .. }
         | E::WrongName { .. }

@@ -1,5 +1,5 @@
-//! Prints a recording as lines, one per event, for a terminal without a cursor or a screen reader. Prints no escape sequences
-//! and does not wait.
+//! Prints a recording as lines, one per event, for a terminal without a cursor or for a screen reader. It prints no
+//! escape sequences and does not wait.
 
 use crate::{
     app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
@@ -12,7 +12,7 @@ pub fn print_all(recording: Recording, look: Appearance) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
     let mut shown = None;
-    tell_step(player.app(), &mut shown);
+    print_step(player.app(), &mut shown);
     for entry in &entries {
         player.step();
         if let EntryKind::Message(message) = &entry.kind {
@@ -20,12 +20,12 @@ pub fn print_all(recording: Recording, look: Appearance) {
                 print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
             }
         }
-        tell_step(player.app(), &mut shown);
+        print_step(player.app(), &mut shown);
     }
     print::line(&summary(player.app()));
 }
 
-/// The lines of a message, one per record.
+/// Returns the lines for a message, one per record.
 pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
     match message {
         Message::Journal(news) => {
@@ -44,7 +44,7 @@ pub(in crate::commands) fn sentences(message: &Message) -> Vec<String> {
 }
 
 /// Prints each new step of a walkthrough and its result.
-pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'static str)>) {
+pub(in crate::commands) fn print_step(app: &App, shown: &mut Option<(usize, &'static str)>) {
     let Some(walkthrough) = app.walkthrough() else { return };
     let Some((step, state)) = walkthrough.step() else { return };
     let (at, count) = walkthrough.position();
@@ -56,14 +56,14 @@ pub(in crate::commands) fn tell_step(app: &App, shown: &mut Option<(usize, &'sta
     if before.is_none_or(|(before, _)| before != at) {
         print::line("");
         print::line(&format!("step {} of {count}: {}", at + 1, step.title));
-        step.text.iter().for_each(tell);
+        step.text.iter().for_each(print_paragraph);
     }
     if !word.is_empty() {
         print::line(word);
     }
     match state {
         StepState::Played(judged) => {
-            step.after.iter().for_each(tell);
+            step.after.iter().for_each(print_paragraph);
             if let Some(complaint) = judged.complaint() {
                 print::line(&complaint);
             }
@@ -83,7 +83,7 @@ const fn word(state: &StepState) -> &'static str {
     }
 }
 
-fn tell(paragraph: &Paragraph) {
+fn print_paragraph(paragraph: &Paragraph) {
     let mark = if paragraph.bullet { "- " } else { "" };
     let text: String = paragraph.pieces.iter().map(|piece| piece.text.as_str()).collect();
     print::line(&format!("{mark}{text}"));

@@ -1,5 +1,5 @@
-//! Prints the walkthrough as lines, for a terminal without a cursor or a screen reader. Each step runs and is checked without
-//! a key. Prints no escape sequences.
+//! Prints the walkthrough as lines, for a terminal without a cursor or for a screen reader. Each step runs and is
+//! checked without a key. It prints no escape sequences.
 
 use std::{ops::ControlFlow, process::ExitCode, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::{
         demo::{SHUTDOWN_TIMEOUT, backend, end, end_signal, hopeless},
         log::LogFile,
         print,
-        replay::lines::{sentences, tell_step},
+        replay::lines::{print_step, sentences},
         session::MESSAGE_QUEUE_LEN,
     },
     recording::{Recorded, Recorder},
     runtime::{executor::Executor, headless, worker_keeper::WorkerRequest},
 };
 
-/// Runs every step, and prints its text, its events and the result of its checks.
+/// Runs every step, and prints its text, its events and the results of its checks.
 ///
 /// # Errors
 /// Returns [`Failure`] if no server or worker becomes available.
@@ -39,7 +39,7 @@ pub(super) async fn play(
         for text in sentences(message) {
             print::line(&text);
         }
-        tell_step(app, &mut shown);
+        print_step(app, &mut shown);
         hopeless(message, app).map_or_else(|| turner.turn(app), |failure| ControlFlow::Break(Err(failure)))
     };
     let playing = headless::run(core, &mut messages, |command| executor.execute(command), heard);
@@ -62,10 +62,10 @@ pub(super) async fn play(
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Sends the walkthrough's one key, once for each text and each end of a step.
+/// Sends the walkthrough's one key: once for each text, and once at the end of each step.
 struct PageTurner {
     sender: mpsc::Sender<Message>,
-    /// The step of the last key, and whether the key came after its end.
+    /// The step at which the last key was sent, and whether the step had ended.
     turned: Option<(usize, bool)>,
 }
 
