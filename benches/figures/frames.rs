@@ -327,7 +327,7 @@ impl Chaos {
         }
         let failure = PendingFailure { code: self.text(), message: self.text(), retryable: self.coin() };
         let pending = PendingActivity {
-            activity: self.one_of(&Activity::ALL),
+            activity: self.one_of(&Activity::ALL).into(),
             id: self.text(),
             attempt: self.random.random_range(0..200),
             maximum: self.one_of(&[0, 1, u32::MAX]),

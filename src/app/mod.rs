@@ -79,7 +79,7 @@ pub use options::{Options, Security, StartMode};
 pub use orders::activity_attempts::AttemptView;
 pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Failure, ReportedAttempt};
 pub use orders::attempt_id::AttemptId;
-pub use orders::description::{Description, FailingTask};
+pub use orders::description::{Description, FailingTask, RecordedActivity};
 pub use orders::execution::{Execution, OrderDetails, OrderVerdict};
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};

@@ -140,42 +140,31 @@ impl Waiting<'_> {
 
 /// Whether a worker on this task queue has to act next. Activities of other programs may use other queues.
 fn needs_worker(described: &Described) -> bool {
-    let Described { open, pending, failing, others } = described;
+    let Described { open, pending, failing } = described;
     let waits = match pending.first() {
-        Some(activity) => activity.state == PendingState::Scheduled,
-        None => others.is_empty(),
+        Some(first) => first.activity.ours().is_some() && first.state == PendingState::Scheduled,
+        None => true,
     };
     *open && failing.is_none() && waits
 }
 
 fn reason(described: Described) -> Reason {
-    let Described { pending, failing, others, .. } = described;
+    let Described { pending, failing, .. } = described;
     if let Some(failing) = failing {
         return Reason::Task(failing);
     }
-    match pending.first().map_or(Reason::Nothing, activity) {
-        Reason::Nothing => {
-            let failed = others.iter().find_map(|other| {
-                let failure = other.failure.as_ref()?;
-                Some(failed(&other.name, other.attempt, failure))
-            });
-            failed.unwrap_or(Reason::Nothing)
-        }
-        reason => reason,
-    }
-}
-
-/// Returns the failure of an activity. `attempt` is the one that is running or comes next.
-fn failed(name: &str, attempt: u32, message: &str) -> Reason {
-    Reason::Activity(format!("{name}: attempt {} failed: {message}", attempt.saturating_sub(1).max(1)))
+    pending.iter().map(activity).find(|reason| *reason != Reason::Nothing).unwrap_or(Reason::Nothing)
 }
 
 /// Describes why an activity has not ended.
 fn activity(pending: &PendingActivity) -> Reason {
-    let name = pending.activity;
+    let PendingActivity { activity: name, attempt, .. } = pending;
     match (&pending.failure, pending.state) {
         (_, PendingState::Paused) => Reason::Activity(format!("{name} is paused in Temporal; unpause it there")),
-        (Some(failure), _) => failed(name.name(), pending.attempt, &failure.message),
+        (Some(failure), _) => {
+            let failed = attempt.saturating_sub(1).max(1);
+            Reason::Activity(format!("{name}: attempt {failed} failed: {}", failure.message))
+        }
         (None, _) => Reason::Nothing,
     }
 }
@@ -184,7 +173,7 @@ fn activity(pending: &PendingActivity) -> Reason {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Activity, OtherActivity, PendingFailure},
+        domain::{Activity, ActivityType, PendingFailure},
         temporal::TaskFailure,
     };
 
@@ -192,9 +181,9 @@ mod tests {
         PendingFailure { code: String::new(), message: message.to_owned(), retryable: true }
     }
 
-    fn described(pending: Option<PendingState>, others: Vec<OtherActivity>) -> Described {
-        let pending = pending.map(|state| PendingActivity {
-            activity: Activity::UpdateInventory,
+    fn pending(activity: ActivityType, state: PendingState, message: Option<&str>) -> PendingActivity {
+        PendingActivity {
+            activity,
             id: "1".to_owned(),
             attempt: 3,
             maximum: 0,
@@ -203,25 +192,29 @@ mod tests {
             completed: None,
             next: None,
             interval: None,
-            failure: Some(failure("disk full")),
+            failure: message.map(failure),
             worker: String::new(),
-        });
-        Described { open: true, pending: pending.into_iter().collect(), failing: None, others }
+        }
+    }
+
+    fn described(pending: Vec<PendingActivity>) -> Described {
+        Described { open: true, pending, failing: None }
     }
 
     #[test]
     fn a_failing_activity_of_any_program_is_reported() {
-        let other = |failure| OtherActivity { name: "charge_card".to_owned(), attempt: 3, failure };
+        let other = |message| pending("charge_card".into(), PendingState::Scheduled, message);
         let said = |described| reason(described).sentence().unwrap_or_default();
         for state in [PendingState::Scheduled, PendingState::Started] {
-            let ours = said(described(Some(state), vec![]));
+            let ours = pending(Activity::UpdateInventory.into(), state, Some("disk full"));
+            let ours = said(described(vec![ours, other(Some("declined"))]));
             assert_eq!(ours, "UpdateInventoryActivity: attempt 2 failed: disk full", "{state:?}");
         }
-        let declined = || other(Some("declined".to_owned()));
-        assert_eq!(said(described(None, vec![other(None), declined()])), "charge_card: attempt 2 failed: declined");
-        assert_eq!(reason(described(None, vec![other(None)])), Reason::Nothing);
-        assert!(!needs_worker(&described(None, vec![declined()])), "it may use another task queue");
-        assert!(needs_worker(&described(None, vec![])));
+        let declined = || other(Some("declined"));
+        assert_eq!(said(described(vec![other(None), declined()])), "charge_card: attempt 2 failed: declined");
+        assert_eq!(reason(described(vec![other(None)])), Reason::Nothing);
+        assert!(!needs_worker(&described(vec![declined()])), "it may use another task queue");
+        assert!(needs_worker(&described(vec![])));
     }
 
     #[test]

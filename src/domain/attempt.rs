@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdempotencyKey, OrderId};
+use super::{Activity, IdempotencyKey, OrderId};
 
 /// Milliseconds since the Unix epoch. Callers pass times as values; nothing in `domain` reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -45,46 +45,6 @@ impl Attempt {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
-    }
-}
-
-/// The activities of the workflow, in the order in which it runs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Activity {
-    /// Takes the ordered units out of the stock.
-    #[serde(rename = "UpdateInventoryActivity")]
-    UpdateInventory,
-    /// Adds units of the supplier if the stock is low.
-    #[serde(rename = "SupplierOrderActivity")]
-    SupplierOrder,
-}
-
-impl Activity {
-    /// Both, in the order in which the workflow runs them.
-    pub const ALL: [Self; 2] = [Self::UpdateInventory, Self::SupplierOrder];
-
-    /// The activity type in Temporal.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::UpdateInventory => "UpdateInventoryActivity",
-            Self::SupplierOrder => "SupplierOrderActivity",
-        }
-    }
-
-    /// The name in fault plans and scenario files, and a short label.
-    #[must_use]
-    pub const fn short_name(self) -> &'static str {
-        match self {
-            Self::UpdateInventory => "update",
-            Self::SupplierOrder => "supplier",
-        }
-    }
-}
-
-impl fmt::Display for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The main type is [`Inventory`]: `decide` returns what an effect would do, `apply` executes a decided change. The store
 //! uses them under its lock, and every reader of a journal uses them to replay it, so the two cannot disagree.
 
+mod activity;
 mod attempt;
 mod fingerprint;
 mod guard;
@@ -17,7 +18,8 @@ mod retry;
 mod sanitize;
 mod workflow_id;
 
-pub use attempt::{Activity, Attempt, Origin, UnixMillis};
+pub use activity::{Activity, ActivityType};
+pub use attempt::{Attempt, Origin, UnixMillis};
 pub use guard::{Guard, UnknownGuard};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
@@ -27,7 +29,7 @@ pub use order::{
 };
 pub use outcome::{OrderOutcome, RunEnd, RunResult};
 pub use payload::Payload;
-pub use pending::{OtherActivity, PendingActivity, PendingFailure, PendingState};
+pub use pending::{PendingActivity, PendingFailure, PendingState};
 pub use retry::RetryWaits;
 pub use sanitize::sanitize;
 pub use workflow_id::WorkflowId;

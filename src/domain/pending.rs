@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, UnixMillis};
+use super::{ActivityType, UnixMillis};
 
-/// An activity of ours that is scheduled, running, or between two attempts.
+/// An activity of any workflow that is scheduled, running, or between two attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingActivity {
     /// Its type.
-    pub activity: Activity,
+    pub activity: ActivityType,
     /// The activity id within the run, which `temporal activity` commands require.
     pub id: String,
     /// From 1: the attempt that runs, or the next one if none does.
@@ -82,15 +82,4 @@ impl PendingActivity {
     pub fn due(&self) -> Option<UnixMillis> {
         self.next.or_else(|| Some(UnixMillis(self.completed?.0.saturating_add(self.interval?))))
     }
-}
-
-/// A pending activity of a type that this program does not have, as of another program's workflow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OtherActivity {
-    /// Its type.
-    pub name: String,
-    /// From 1: the attempt that runs, or the next one if none does.
-    pub attempt: u32,
-    /// Message of the latest failure.
-    pub failure: Option<String>,
 }

@@ -18,7 +18,7 @@ use super::{
     failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
-use crate::domain::{Activity, OtherActivity, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
+use crate::domain::{ActivityType, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
 
 /// Maximum length of a text from the server in a message.
 const MAX_TEXT_CHARS: usize = 300;
@@ -28,13 +28,11 @@ const MAX_TEXT_CHARS: usize = 300;
 pub struct Described {
     /// The run has not ended.
     pub open: bool,
-    /// Pending activities of the Inventory Workflow's two types, in the workflow's order. Empty if the run has ended,
-    /// since the server then ignores the results of running attempts.
+    /// Pending activities: those of the Inventory Workflow first, in its order, then by type and id. Empty if the run has
+    /// ended, since the server then ignores the results of running attempts.
     pub pending: Vec<PendingActivity>,
     /// The failing workflow task, because of which the run makes no progress.
     pub failing: Option<FailingTask>,
-    /// Pending activities of all other types, by type.
-    pub others: Vec<OtherActivity>,
 }
 
 /// Why a run was not described.
@@ -81,14 +79,11 @@ pub async fn describe(link: &Link, workflow: &str, run: &str) -> Result<Describe
         WorkflowExecutionStatus::Unspecified | WorkflowExecutionStatus::Running | WorkflowExecutionStatus::Paused
     );
     let infos = answer.pending_activities.iter().filter(|_| open);
-    let mut others: Vec<_> = infos.filter_map(other).collect();
-    others.sort_by(|one, two| one.name.cmp(&two.name));
-    let mut pending: Vec<_> =
-        answer.pending_activities.into_iter().filter(|_| open).filter_map(|info| pending(&info)).collect();
-    pending.sort_by_key(|pending| pending.activity);
+    let mut pending: Vec<_> = infos.filter_map(pending).collect();
+    pending.sort_by(|one, two| (&one.activity, &one.id).cmp(&(&two.activity, &two.id)));
     let attempt = answer.pending_workflow_task.map_or(0, |task| u32::try_from(task.attempt).unwrap_or_default());
     let failing = if open && attempt > 1 { Some(failing_task(link, execution, attempt).await) } else { None };
-    Ok(Described { open, pending, failing, others })
+    Ok(Described { open, pending, failing })
 }
 
 /// The message of a status.
@@ -96,21 +91,10 @@ pub(super) fn cause(status: &Status) -> String {
     sanitize(status.message(), MAX_TEXT_CHARS)
 }
 
-/// Describes an activity of another type; `None` for the types of the Inventory Workflow.
-fn other(info: &PendingActivityInfo) -> Option<OtherActivity> {
-    let name = &info.activity_type.as_ref()?.name;
-    let is_ours = Activity::ALL.into_iter().any(|activity| activity.name() == name);
-    (!is_ours).then(|| OtherActivity {
-        name: sanitize(name, MAX_TEXT_CHARS),
-        attempt: u32::try_from(info.attempt).unwrap_or_default().max(1),
-        failure: info.last_failure.as_ref().map(|outermost| failure(outermost).message),
-    })
-}
-
-/// Describes an activity of the Inventory Workflow; `None` for other types.
+/// `None` if the server sent no type.
 fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     let name = &info.activity_type.as_ref()?.name;
-    let activity = Activity::ALL.into_iter().find(|activity| activity.name() == name)?;
+    let activity = ActivityType::from(sanitize(name, MAX_TEXT_CHARS));
     Some(PendingActivity {
         activity,
         id: info.activity_id.clone(),
@@ -224,11 +208,12 @@ fn is_retryable(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use temporalio_common::protos::temporal::api::{
-        common::v1::ActivityType,
+        common::v1 as proto,
         failure::v1::{ActivityFailureInfo, ApplicationFailureInfo, TimeoutFailureInfo},
     };
 
     use super::*;
+    use crate::domain::Activity;
 
     fn application(code: &str, message: &str, non_retryable: bool) -> Failure {
         let info = ApplicationFailureInfo { r#type: code.to_owned(), non_retryable, ..Default::default() };
@@ -282,19 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn an_activity_of_another_type_is_listed_separately() {
+    fn an_activity_of_any_type_is_pending() {
         let info = |name: &str| PendingActivityInfo {
-            activity_type: Some(ActivityType { name: name.to_owned() }),
+            activity_id: "7".to_owned(),
+            activity_type: Some(proto::ActivityType { name: name.to_owned() }),
             ..Default::default()
         };
-        assert!(pending(&info("SomethingElse")).is_none());
-        let found = other(&info("SomethingElse")).unwrap();
-        assert_eq!((found.name.as_str(), found.attempt, found.failure), ("SomethingElse", 1, None));
-        for activity in Activity::ALL {
-            let found = pending(&info(activity.name())).unwrap();
-            assert_eq!((found.activity, found.attempt, found.next), (activity, 1, None));
-            assert_eq!(other(&info(activity.name())), None);
+        for name in ["SomethingElse", Activity::UpdateInventory.name()] {
+            let found = pending(&info(name)).unwrap();
+            assert_eq!((found.activity, found.id.as_str()), (name.into(), "7"));
+            assert_eq!((found.attempt, found.next, found.failure), (1, None, None));
         }
+        assert_eq!(pending(&PendingActivityInfo::default()), None);
     }
 
     #[test]

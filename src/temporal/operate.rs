@@ -52,7 +52,8 @@ pub enum OperateError {
 /// # Errors
 /// Returns [`OperateError`] if the run has ended, no delay is pending, or the server does not accept the request.
 pub async fn retry_now(link: &Link, workflow: &str, run: &str, activity: Activity) -> Result<u32, OperateError> {
-    let pending = open(link, workflow, run).await?.pending.into_iter().find(|pending| pending.activity == activity);
+    let pending =
+        open(link, workflow, run).await?.pending.into_iter().find(|pending| pending.activity.ours() == Some(activity));
     let not_pending = || OperateError::NotPending { workflow: sanitize(workflow, MAX_ID_CHARS), activity };
     let PendingActivity { attempt, state, .. } = pending.ok_or_else(not_pending)?;
     if matches!(state, PendingState::Started | PendingState::CancelRequested) {

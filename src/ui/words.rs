@@ -46,9 +46,9 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
     match stage {
         Stage::Starting => "the server".to_owned(),
         Stage::TaskFails(_) => "another worker".to_owned(),
-        Stage::Elsewhere { first: Some(first), count: 1 } => format!("{} {}", first.name, first.attempt),
+        Stage::Elsewhere { first: Some(first), count: 1 } => format!("{} {}", first.activity, first.attempt),
         Stage::Elsewhere { first: Some(first), count } => {
-            format!("{} {}, +{}", first.name, first.attempt, count.saturating_sub(1))
+            format!("{} {}, +{}", first.activity, first.attempt, count.saturating_sub(1))
         }
         Stage::BackingOff { next, .. } if is_ahead => format!("attempt {next} {}", until(due_at, now)),
         Stage::Unanswered { .. } | Stage::Running { .. } if is_ahead => format!("timeout {}", until(due_at, now)),

@@ -8,7 +8,7 @@ use crate::{
         execution::{Execution, OrderVerdict},
         progress::Stage,
     },
-    domain::{Activity, Guard, OtherActivity, RunEnd},
+    domain::{Activity, Guard, PendingActivity, RunEnd},
     store::Outcome,
 };
 
@@ -58,7 +58,7 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
 }
 
 /// Explains activities of another program's workflow.
-fn elsewhere(first: &OtherActivity, count: usize) -> String {
+fn elsewhere(first: &PendingActivity, count: usize) -> String {
     let more = match count {
         0 | 1 => String::new(),
         2 => " and 1 more are".to_owned(),
@@ -68,10 +68,10 @@ fn elsewhere(first: &OtherActivity, count: usize) -> String {
     let failure = first
         .failure
         .as_ref()
-        .map_or_else(String::new, |failure| format!(" The latest failure says: {}", sentence(failure)));
+        .map_or_else(String::new, |failure| format!(" The latest failure says: {}", sentence(&failure.message)));
     format!(
         "{}{verb} pending, attempt {}. It is not an activity of this program, so its effect is unknown here.{failure}",
-        first.name, first.attempt
+        first.activity, first.attempt
     )
 }
 

@@ -378,7 +378,7 @@ mod tests {
             _ => {
                 let at = crate::domain::UnixMillis(scene.now);
                 let pending = PendingActivity {
-                    activity,
+                    activity: activity.into(),
                     id: "1".into(),
                     attempt,
                     maximum: 0,

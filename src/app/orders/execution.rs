@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     app::command::Run,
-    domain::{Activity, Guard, OtherActivity, PendingActivity, ProductId, RunEnd, UnixMillis},
+    domain::{Activity, Guard, PendingActivity, ProductId, RunEnd, UnixMillis},
     faults::FaultPlan,
 };
 
@@ -86,7 +86,7 @@ pub struct Execution {
     /// The failing workflow task in the server's latest answer.
     pub failing: Option<FailingTask>,
     /// Pending activities of other types in the server's latest answer.
-    pub others: Vec<OtherActivity>,
+    pub others: Vec<PendingActivity>,
     /// It has had such activities, so its next step is not known here.
     pub foreign: bool,
     /// Time of the first journal record about it.
@@ -186,13 +186,17 @@ impl Execution {
 
     /// Applies the server's description. An older one never replaces a newer one.
     pub(super) fn on_description(&mut self, description: Description) {
+        let (ours, others): (Vec<_>, _) =
+            description.pending.into_iter().partition(|pending| pending.activity.ours().is_some());
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
-            self.foreign |= !description.others.is_empty();
-            self.others = description.others;
+            self.foreign |= !others.is_empty();
+            self.others = others;
         }
-        for pending in description.pending {
-            self.activities[pending.activity as usize].on_report(description.at, pending);
+        for pending in ours {
+            if let Some(activity) = pending.activity.ours() {
+                self.activities[activity as usize].on_report(description.at, pending);
+            }
         }
     }
 

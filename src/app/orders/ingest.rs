@@ -5,9 +5,7 @@ use crate::{
         derive::journal_view::JournalView,
         sanitized::{id, text},
     },
-    domain::{
-        Activity, OtherActivity, Payload, PendingActivity, PendingFailure, RunEnd, RunResult, UnixMillis, sanitize,
-    },
+    domain::{Activity, Payload, PendingActivity, PendingFailure, RunEnd, RunResult, UnixMillis, sanitize},
     store::{AttemptEvent, Fact, News, Phase, Record, record::Commit},
 };
 
@@ -67,16 +65,12 @@ fn sanitized_end(end: RunEnd) -> RunEnd {
 
 /// Applies the server's description of a run.
 pub fn apply_description(orders: &mut Orders, workflow: &str, run: &str, description: Description) {
-    let pending = description.pending.into_iter().map(sanitized_activity).collect();
+    let recorded = description.others.into_iter().map(PendingActivity::from);
+    let pending = description.pending.into_iter().chain(recorded).map(sanitized_activity).collect();
     let failing = description
         .failing
         .map(|failing| FailingTask { explanation: sanitize(&failing.explanation, MAX_EXPLANATION_CHARS), ..failing });
-    let others = description.others.into_iter().map(|other| {
-        let (name, failure) = (id(&other.name), other.failure.map(|failure| text(&failure)));
-        OtherActivity { name, failure, ..other }
-    });
-    let others = others.collect();
-    orders.described((id(workflow), id(run)), Description { pending, failing, others, ..description });
+    orders.described((id(workflow), id(run)), Description { pending, failing, others: Vec::new(), ..description });
 }
 
 fn sanitized_activity(pending: PendingActivity) -> PendingActivity {
@@ -85,8 +79,9 @@ fn sanitized_activity(pending: PendingActivity) -> PendingActivity {
         PendingFailure { code, message, ..failure }
     });
     // The server counts from 1.
-    let (id, worker) = (id(&pending.id), text(&pending.worker));
-    PendingActivity { id, attempt: pending.attempt.max(1), failure, worker, ..pending }
+    let attempt = pending.attempt.max(1);
+    let (activity, id, worker) = (id(pending.activity.name()).into(), id(&pending.id), text(&pending.worker));
+    PendingActivity { activity, id, attempt, failure, worker, ..pending }
 }
 
 /// Applies a journal record. `times`: how often the effect of its key is in the stock after it.

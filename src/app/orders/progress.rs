@@ -2,7 +2,7 @@
 
 use crate::{
     app::RetryWaits,
-    domain::{Activity, OtherActivity, PendingActivity, PendingState, RunEnd, UnixMillis},
+    domain::{Activity, PendingActivity, PendingState, RunEnd, UnixMillis},
 };
 
 use super::{
@@ -60,8 +60,8 @@ pub enum Stage<'a> {
     TaskFails(&'a FailingTask),
     /// Another program's workflow. Its next step is not known here.
     Elsewhere {
-        /// The first pending activity of a type that this program does not have.
-        first: Option<&'a OtherActivity>,
+        /// The first pending activity of a type that this program does not have, by type.
+        first: Option<&'a PendingActivity>,
         /// Number of such activities.
         count: usize,
     },

@@ -46,7 +46,7 @@ pub fn setup() -> Options {
 /// The server's answer while attempt `number` of the update runs.
 pub fn running(number: u32, started: u64) -> PendingActivity {
     PendingActivity {
-        activity: UPDATE,
+        activity: UPDATE.into(),
         id: "1".into(),
         attempt: number,
         maximum: 0,
@@ -72,6 +72,11 @@ pub fn waiting(number: u32, completed: u64, next: u64) -> PendingActivity {
         failure: Some(failure),
         ..running(number, 0)
     }
+}
+
+/// The same answer about an activity of another program's workflow.
+pub fn foreign(name: &str, id: &str, pending: PendingActivity) -> PendingActivity {
+    PendingActivity { activity: name.into(), id: id.into(), ..pending }
 }
 
 /// An application with a journal that is written record by record.

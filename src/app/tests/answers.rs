@@ -3,10 +3,10 @@
 use crate::{
     app::{
         orders::poll_schedule::PollSchedule,
-        testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
+        testing::fixture::{self, SUPPLIER, Scene, UPDATE, foreign, running, waiting},
         *,
     },
-    domain::{Guard, OtherActivity, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
+    domain::{Guard, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
     store::{News, Outcome},
 };
 
@@ -33,7 +33,11 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::Running { attempt: 3, .. }));
     scene.wait(250);
-    scene.described(vec![PendingActivity { activity: SUPPLIER, state: PendingState::Scheduled, ..running(1, 0) }]);
+    scene.described(vec![PendingActivity {
+        activity: SUPPLIER.into(),
+        state: PendingState::Scheduled,
+        ..running(1, 0)
+    }]);
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.current()), (Stage::Between, SUPPLIER));
     assert_eq!(order.attempts(UPDATE).next_back().unwrap().state, AttemptState::Done);
@@ -128,7 +132,7 @@ fn a_success_that_comes_after_the_timeout_was_not_taken() {
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
     scene.wait(11_500);
-    let mut late = PendingActivity { activity: SUPPLIER, ..waiting(2, scene.now - 1_500, scene.now + 500) };
+    let mut late = PendingActivity { activity: SUPPLIER.into(), ..waiting(2, scene.now - 1_500, scene.now + 500) };
     late.failure =
         Some(PendingFailure { code: Failure::TIMEOUT.into(), message: "StartToClose".into(), retryable: true });
     scene.described(vec![late]);
@@ -270,14 +274,11 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -999);
     scene.done(UPDATE, 1, Outcome::Applied);
-    let answer = |scene: &Scene, others: Vec<OtherActivity>| {
-        let Message::Described { workflow, run, answer: Ok(description) } = scene.answer(Vec::new()) else { panic!() };
-        Message::Described { workflow, run, answer: Ok(Description { others, ..description }) }
-    };
-    let charge = OtherActivity { name: "charge_card".into(), attempt: 3, failure: Some("declined".into()) };
-    let mail = OtherActivity { name: "send_mail".into(), attempt: 1, failure: None };
+    let declined = PendingFailure { code: String::new(), message: "declined".into(), retryable: true };
+    let charge = PendingActivity { failure: Some(declined), ..foreign("charge_card", "5", running(3, scene.now)) };
+    let mail = foreign("send_mail", "6", running(1, scene.now));
     scene.wait(15_000);
-    scene.tell(answer(&scene, vec![charge, mail]));
+    scene.described(vec![charge, mail]);
     let order = scene.app.selected().unwrap();
     let stage = scene.app.stage(order);
     let text = explain(order, stage).text;
@@ -292,9 +293,26 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     assert_eq!(scene.press(Intent::RetryNow), []);
     // Once it was another program's workflow, it stays that.
     scene.wait(250);
-    scene.tell(answer(&scene, Vec::new()));
+    scene.described(Vec::new());
     let order = scene.app.selected().unwrap();
     assert_eq!(scene.app.stage(order), Stage::Elsewhere { first: None, count: 0 });
     let text = explain(order, scene.app.stage(order)).text;
     assert!(text.contains("unknown here") && !text.contains("supplier"), "{text}");
+}
+
+#[test]
+fn an_activity_of_another_program_in_an_old_recording_is_named_too() {
+    let mut scene = Scene::new();
+    let commands = scene.press(Intent::SeedOrder);
+    scene.begin(&commands[0], "r1");
+    let (workflow, run) = (&scene.workflow, &scene.run);
+    let line = format!(
+        r#"{{"described":{{"workflow":"{workflow}","run":"{run}","answer":{{"Ok":{{"at":{},"open":true,"pending":[],
+        "others":[{{"name":"charge_card","attempt":3,"failure":"declined"}}]}}}}}}}}"#,
+        scene.now
+    );
+    scene.tell(serde_json::from_str(&line).unwrap());
+    let order = scene.app.selected().unwrap();
+    let text = explain(order, scene.app.stage(order)).text;
+    assert!(text.contains("charge_card is pending, attempt 3") && text.contains("declined"), "{text}");
 }

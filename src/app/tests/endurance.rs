@@ -60,7 +60,7 @@ fn around(scene: &mut Scene, number: usize) {
     let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
     let failure = PendingFailure { code: "RandomError".into(), message: "RANDOM ERROR".into(), retryable: true };
     let pending = PendingActivity {
-        activity: UPDATE,
+        activity: UPDATE.into(),
         id: "1".into(),
         state: PendingState::Scheduled,
         attempt: 3,

@@ -94,7 +94,7 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         scene.now += 10;
         scene.started(UPDATE, next);
         scene.done(UPDATE, next, Outcome::Replayed);
-        facts.push(scene.answer(vec![PendingActivity { activity: SUPPLIER, ..running(1, scene.now) }]));
+        facts.push(scene.answer(vec![PendingActivity { activity: SUPPLIER.into(), ..running(1, scene.now) }]));
         scene.now += 10;
         scene.started(SUPPLIER, 1);
         if run != "r2" {

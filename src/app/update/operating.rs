@@ -81,7 +81,7 @@ impl App {
     /// Brings the next attempt of the selected order forward.
     pub(super) fn retry_now(&mut self) -> Vec<Command> {
         if let Some(Stage::Elsewhere { first: Some(first), .. }) = self.selected().map(|order| self.stage(order)) {
-            let why = format!("{} is not an activity of this program, so it cannot be retried here", first.name);
+            let why = format!("{} is not an activity of this program, so it cannot be retried here", first.activity);
             return self.refuse(&why);
         }
         match self.open_run() {

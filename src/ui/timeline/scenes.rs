@@ -117,7 +117,7 @@ pub fn told_by_the_server() -> Scene {
     scene.wait(9_000);
     let at = |back: u64| Some(UnixMillis(scene.now - back));
     let pending = PendingActivity {
-        activity: UPDATE,
+        activity: UPDATE.into(),
         id: "1".into(),
         attempt: 4,
         maximum: 5,
