@@ -7,10 +7,10 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// All bytes that a dashboard with `arguments` and `environment` writes until it quits.
+/// Returns all bytes that a dashboard with `arguments` and `environment` writes until it quits.
 fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let sandbox = Sandbox::new();
-    // The port is bound but silent: there is no server, and no free port for one.
+    // The port is taken by a listener that does not answer, so there is no server, and none can be started there.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = dashboard(&sandbox, &silent.local_addr().unwrap().to_string());
     command.args(arguments);
@@ -23,7 +23,7 @@ fn bytes(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     screen.end().1
 }
 
-/// The parameters of all SGR sequences, one list each. A sequence without parameters is a reset.
+/// Returns the parameters of all SGR sequences, one list each. A sequence without parameters is a reset.
 fn styles(bytes: &str) -> Vec<Vec<u16>> {
     let sequences = bytes.split("\u{1b}[").skip(1).filter_map(|rest| {
         let (parameters, _) = rest.split_once('m')?;

@@ -55,7 +55,7 @@ pub struct Certified {
 }
 
 impl Certified {
-    /// Certificate chain and key in the form that a rustls server needs.
+    /// Returns the certificate chain and the key in the form that a rustls server needs.
     pub fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (self.chain.clone(), PrivatePkcs8KeyDer::from(self.private.clone()).into())
     }
@@ -79,7 +79,7 @@ impl Authority {
         made
     }
 
-    /// Creates an intermediate authority. Its leaves include its certificate in their chain.
+    /// Creates an intermediate authority. Certificates that it issues include its own certificate in their chain.
     pub fn intermediate(&self, name: &str) -> Self {
         let issuer = CertifiedIssuer::signed_by(authority(name), key(), &self.issuer).expect("a certificate");
         let mut intermediates = vec![(issuer.der().clone(), issuer.pem())];
@@ -87,12 +87,12 @@ impl Authority {
         Self { issuer, intermediates, folder: self.folder.clone(), name: self.name.clone() }
     }
 
-    /// The root's PEM file, for clients that trust this authority.
+    /// Returns the path of the root's PEM file, for clients that trust this authority.
     pub fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.pem", self.name))
     }
 
-    /// This authority's own certificate, for test servers that trust it.
+    /// Returns this authority's own certificate, for test servers that trust it.
     pub fn certificate(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
     }

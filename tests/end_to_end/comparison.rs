@@ -52,7 +52,7 @@ impl Comparison {
             log: Some(sandbox.folder.path().join("worker.log")),
         };
         let (sender, messages) = mpsc::channel(64);
-        // The dashboard does not start its own worker: a comparison does not use it.
+        // The dashboard does not start its own worker, since a comparison does not use it.
         let executor = Executor::start(Arc::new(settings(&sandbox)), worker, false, sender);
         let app = App::new(setup(&sandbox, preset));
         let mut comparison =
@@ -106,7 +106,7 @@ impl Comparison {
         Guard::ALL.map(|guard| (comparison.side(guard).stock(), comparison.side(guard).verdict()))
     }
 
-    /// The stocks according to the journals on disk.
+    /// Returns the stocks according to the journals on disk.
     fn on_disk(&self) -> [i64; 3] {
         let folder = self.databases().pop().expect("a folder of databases");
         Guard::ALL.map(|guard| {
@@ -119,7 +119,7 @@ impl Comparison {
         })
     }
 
-    /// Database folders of all comparisons.
+    /// Returns the database folders of all comparisons.
     fn databases(&self) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(settings(&self.sandbox).state_dir.join("comparison"));
         folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
@@ -152,7 +152,7 @@ impl Comparison {
         }
     }
 
-    /// Asserts that no workflow of a comparison is still open: a start with its id would join it.
+    /// Asserts that no workflow of a comparison is still open, since a start with its id would join it.
     async fn assert_no_open_workflow(&self) {
         let link = self.sandbox.link().await;
         for workflow in &self.workflows {

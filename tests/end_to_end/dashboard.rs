@@ -40,7 +40,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
     let text = screen.wait_for("each effect applied once");
     let has = |words: &str| text.contains(words);
     assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order: A12"), "{text}");
-    // The screen shows the journal before the document is in place. After an acknowledgement both are.
+    // The screen shows the journal before the document is in place. After an acknowledgement, both are complete.
     let text = screen.wait_for("completed");
     assert!(text.contains("✓ applied once"), "{text}");
     sandbox.assert_right(1001);
@@ -188,7 +188,7 @@ pub fn setup(sandbox: &Sandbox) -> Options {
 }
 
 /// Conditions for the end of an order: its supplier activity has completed, the document is current, and the server
-/// reports the end of the workflow.
+/// reports that the workflow has ended.
 #[derive(Default)]
 struct Done {
     journal: bool,
@@ -234,7 +234,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     let (relay, mut messages) = mpsc::channel(64);
     let (keys, pressed) = futures::channel::mpsc::unbounded();
     let press = move |key| keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE))));
-    // Watches the messages for the core: places the order once the worker is ready, quits once everything is done.
+    // Reads the messages for the core: places the order once the worker is ready, and quits once everything is done.
     tokio::spawn(async move {
         let mut done = Done::default();
         while let Some(message) = reports.recv().await {
@@ -253,7 +253,7 @@ async fn the_whole_app_runs_without_a_terminal() {
     let executor = Executor::start(Arc::new(settings(&sandbox)), worker, true, sender);
     let commands = Mutex::new(Vec::new());
     let execute = |command| {
-        // Descriptions of open orders are requested an unpredictable number of times.
+        // The number of requested descriptions of open orders is not predictable.
         if !matches!(command, Command::Describe(_)) {
             commands.lock().unwrap().push(format!("{command:?}"));
         }

@@ -12,7 +12,7 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// A command for the script, with the settings of `sandbox` in its environment.
+/// Returns a command for the script, with the settings of `sandbox` in its environment.
 fn script(sandbox: &Sandbox, name: &str) -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demoscripts").join(name);
     let mut command = Command::new(path);
@@ -118,7 +118,7 @@ impl Drop for Bystander {
     }
 }
 
-/// Processes whose command lines look like a worker's but are not: an order with that name, a script, and a shell.
+/// Starts processes whose command lines resemble a worker's: an order with that name, a script, and a shell.
 fn bystanders(sandbox: &Sandbox) -> Vec<Bystander> {
     let folder = sandbox.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();

@@ -24,7 +24,7 @@ struct Extension {
 
 impl Extension {
     fn new() -> Self {
-        // The shared server runs the CLI, so `locate` can find it.
+        // The shared server runs the CLI, so `locate` can find the CLI.
         let _server = address();
         let settings =
             Settings::load(&Flags::default(), env::vars_os(), Path::new("/dev/null"), Path::new("/")).unwrap();

@@ -102,7 +102,7 @@ fn a_port_used_by_another_program_is_reported() {
     let state = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    // It accepts connections and sends a response that is not gRPC.
+    // The program accepts connections and sends a response that is not gRPC.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let mut stream = stream;

@@ -98,7 +98,7 @@ impl Headless {
         .await
     }
 
-    /// The messages received so far.
+    /// Returns the messages received so far.
     pub fn so_far(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
     }

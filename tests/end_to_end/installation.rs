@@ -13,7 +13,7 @@ use crate::{
     screen::{Screen, dashboard},
 };
 
-/// How long the test watches the dashboard: longer than several connection attempts.
+/// How long the test watches the dashboard, which is longer than several connection attempts.
 const WATCH_TIME: Duration = Duration::from_secs(8);
 
 fn runs(log: &Path) -> usize {

@@ -53,8 +53,8 @@ fn control_c_quits_after_any_incomplete_sequence() {
             let mut screen = Screen::open(&sandbox, &address, 80, 24);
             screen.wait_for("guard");
             screen.press(incomplete);
-            // Longer than the program waits for the rest of a sequence; for `q`, about as long as a user needs for the
-            // next key.
+            // Longer than the program waits for the rest of a sequence. For `q`, this is about the time that a user
+            // needs until the next key.
             thread::sleep(Duration::from_millis(if end == "q" { 450 } else { 30 }));
             screen.press(end);
             assert!(ends_at_once(screen).success());
@@ -62,7 +62,7 @@ fn control_c_quits_after_any_incomplete_sequence() {
     }
 }
 
-/// The program in a terminal that stops accepting output within the first frame.
+/// The program in a terminal that stops accepting output during the first frame.
 struct BlockedTerminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
@@ -77,8 +77,7 @@ impl BlockedTerminal {
         drop(pair.slave);
         let (keys, master) = (pair.master.take_writer().expect("a writer"), pair.master);
         let mut output = master.try_clone_reader().expect("a reader");
-        // At this point the terminal is raw and the first frame has begun. A frame is larger than the terminal's
-        // buffer.
+        // Now the terminal is raw and the first frame has begun. A frame is larger than the terminal's buffer.
         let mut read = Vec::new();
         while !read.windows(8).any(|window| window == b"\x1b[?2026h") {
             let mut byte = [0];
@@ -120,7 +119,7 @@ fn a_terminal_that_accepts_no_output_delays_neither_keys_nor_signals() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
         let mut blocked = BlockedTerminal::open(dashboard(&sandbox, &address));
         let pid = blocked.child.process_id().expect("it runs");
-        // More keys than any buffer contains; the program must read them all.
+        // More keys than any buffer can hold, all of which the program must read.
         let since = Instant::now();
         blocked.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
         assert!(since.elapsed() < EVENT_TIMEOUT);
@@ -200,7 +199,7 @@ fn a_held_key_without_that_protocol_acts_once() {
     let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 80, 24);
     screen.wait_for("guard");
-    // The initial delay of a keyboard, then 30 repeats per second.
+    // The initial delay of a keyboard, and then 30 repetitions per second.
     screen.press("X");
     thread::sleep(Duration::from_millis(400));
     for _ in 0..30 {

@@ -17,7 +17,7 @@ use crate::{
     screen::Screen,
 };
 
-/// A dashboard on the shared server with a ready worker and this fault plan entered.
+/// Opens a dashboard on the shared server, waits for the worker, and enters this fault plan.
 fn with_fault_plan(sandbox: &Sandbox, plan: &str, columns: u16, rows: u16) -> Screen {
     let mut screen = Screen::open(sandbox, address(), columns, rows);
     screen.wait_for("worker ● ready");
@@ -64,7 +64,7 @@ async fn retry_now_skips_the_backoff() {
         return;
     }
     let sandbox = Sandbox::new();
-    // The fourth attempt is due 7 s after the first; the reset schedules the first attempt again at once.
+    // The fourth attempt is due 7 s after the first. The reset makes the first attempt due again at once.
     let mut screen = with_fault_plan(&sandbox, "update.before-commit=3*error", 120, 40);
     screen.press("o");
     let failed = sandbox.wait_for("the third failure", |fact| {
@@ -72,7 +72,7 @@ async fn retry_now_skips_the_backoff() {
             if event.origin.attempt.number() == 3 && matches!(event.phase, Phase::Failed { .. }))
     });
     let Fact::Attempt(AttemptEvent { origin, .. }) = failed.fact else { unreachable!("it was looked for") };
-    // The server learns of the failure shortly after the journal. Until then there is no backoff to cut short.
+    // The server learns of the failure shortly after the journal. Until then, there is no backoff to skip.
     let link = sandbox.link().await;
     while describe(&link, &origin.workflow, &origin.run).await.unwrap().pending.iter().all(|wait| wait.next.is_none()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -165,9 +165,10 @@ async fn an_order_of_a_foreign_worker_shows_its_attempts() {
         return;
     }
     let (ours, theirs) = (Sandbox::new(), Sandbox::new());
-    // A worker on another database writes nothing to the journal that this dashboard reads.
+    // A worker with another database writes nothing to the journal that this dashboard reads.
     let _worker = theirs.worker();
-    // The worker polls before the server lists it. A dashboard that looks in between would start its own worker.
+    // The worker polls before the server lists it. A dashboard that queries the server in between would start its own
+    // worker.
     let link = theirs.link().await;
     while find_worker(&link, &theirs.queue).await.unwrap() == Presence::Absent {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -193,7 +194,7 @@ fn an_attempt_of_a_killed_worker_is_shown_as_lost() {
     let sandbox = Sandbox::new();
     let mut screen = with_fault_plan(&sandbox, "update.before-commit=1*delay(60000)", 120, 40);
     screen.press("o");
-    // At this point the server has reported which worker runs the attempt.
+    // By now, the server has reported which worker runs the attempt.
     screen.wait_for("changed 1 s ago");
     screen.press("x");
     let text = screen.wait_for("† worker died before commit");
@@ -221,7 +222,7 @@ fn copying_and_the_mouse_use_terminal_sequences() {
     let clipboard = bytes.split("\u{1b}]52;c;").nth(1).and_then(|rest| rest.split('\u{1b}').next()).unwrap();
     assert_eq!(decoded(clipboard.trim_end_matches('\u{7}')), id);
     assert!(bytes.contains("\u{1b}[?1000h"), "mouse reports are enabled");
-    // A click on the stock panel focuses it: the rule of its title is drawn heavy.
+    // A click on the stock panel focuses it, so that the rule of its title is drawn heavy.
     screen.press("\u{1b}[<0;60;4M\u{1b}[<0;60;4m");
     screen.wait_until("the stock to have the focus", |text| {
         text.lines().any(|line| line.contains(" stock ") && line.contains('━'))
@@ -275,8 +276,8 @@ fn run_in_shell(instruction: &Instruction, program: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The commands that the dashboard shows for an order do what their headings say. The start creates a run of this
-/// order, and the description finds it.
+/// The commands that the dashboard shows for an order do what their headings say. The start command creates a run of
+/// this order, and the describe command finds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_displayed_commands_work() {
     if offline() {
@@ -288,7 +289,7 @@ async fn the_displayed_commands_work() {
     let search = Search { setting: settings.temporal_cli.clone(), cache_dir: settings.cache_dir.clone() };
     let program = obtain(&search, Installation::Allowed, &|_| {}).await.unwrap();
 
-    // The core as in the dashboard after sending the order: nothing else starts it here.
+    // The core's state in the dashboard after it sent the order. Nothing else starts the order here.
     let mut app =
         App::new(Options { preset: Preset::AfterCommitOnce, session: sandbox.queue.clone(), ..setup(&sandbox) });
     app.update(Message::Link(Link::Up));
@@ -303,7 +304,7 @@ async fn the_displayed_commands_work() {
     sandbox.assert_right(999);
 }
 
-/// Instructions that the dashboard shows for an order known from the journal and this description.
+/// Returns the instructions that the dashboard shows for an order known from the journal and this description.
 fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) -> Vec<Instruction> {
     let mut app = App::new(setup(sandbox));
     for record in sandbox.records() {
@@ -324,8 +325,8 @@ fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) 
     instructions(&app, app.selected().unwrap())
 }
 
-/// The other two commands, for an order that never completes: the reset restarts its attempts at 1, the cancellation
-/// ends it.
+/// The other two commands, for an order that never completes: the reset restarts its attempts at 1, and the
+/// cancellation ends it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_displayed_commands_for_an_open_order_work() {
     if offline() {
@@ -345,7 +346,7 @@ async fn the_displayed_commands_for_an_open_order_work() {
         }
     };
     sandbox.wait_for("a third attempt", begins(3));
-    // The journal, read later, may be newer than a description; then the next description is used.
+    // The journal is read later and may be newer than the description. In that case, the next description is used.
     let shown = loop {
         let described = describe(&link, &started.workflow, &started.run).await.unwrap();
         let shown = instructions_for(&sandbox, &started, described);

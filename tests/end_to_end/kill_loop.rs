@@ -1,5 +1,5 @@
-//! Kills four workers and a server at random while orders run, then checks the files alone, without the program's
-//! audit. Run it by hand with a number of kills, and a seed to repeat a run: `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7
+//! Kills four workers and a server at random while orders run, and then checks the files without the program's audit.
+//! Run it by hand with a number of kills, and with a seed to repeat a run: `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7
 //! cargo test --test end_to_end -- --ignored --nocapture kill_loop`
 
 use idempotence::domain::{RunEnd, WorkflowId};
@@ -21,13 +21,13 @@ use crate::sandbox::{EVENT_TIMEOUT, Sandbox, free_port, offline, order, program}
 
 const WORKERS: usize = 4;
 
-/// One of this many kills hits the server, on average.
+/// One in this many kills hits the server, on average.
 const SERVER_KILLS: u64 = 25;
 
-/// Maximum time until all orders end after the last kill.
+/// Maximum time until all orders have ended after the last kill.
 const SETTLE_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Starts a process that ends with this one: it watches its standard input.
+/// Starts a process that ends with this one, because it watches its standard input.
 fn spawn(sandbox: &Sandbox, address: &str, arguments: &[&str]) -> Child {
     let mut command = program(sandbox.folder.path());
     command.args(arguments).args(["--with-parent", "--address", address]);
@@ -67,7 +67,7 @@ fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().map_or(default, |value| value.parse().unwrap())
 }
 
-/// Violations found in the text of the files alone.
+/// Returns the violations that the text of the files alone shows.
 fn violations(database: &Path, completed: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let journal = fs::read_to_string(format!("{}.journal", database.display())).unwrap();
@@ -134,7 +134,7 @@ async fn kill_loop() {
         sleep(Duration::from_millis(random(&mut sequence, 400))).await;
         if random(&mut sequence, SERVER_KILLS) == 0 {
             kill(&mut server_process);
-            // The server ends with its supervisor, which watches the pipe of the killed process.
+            // The server ends with its supervisor, which watches the pipe from the killed process.
             let since = Instant::now();
             while TcpStream::connect(&address).is_ok() {
                 assert!(since.elapsed() < EVENT_TIMEOUT, "the server outlives its parent");

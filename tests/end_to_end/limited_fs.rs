@@ -16,7 +16,7 @@ struct Library {
     _folder: tempfile::TempDir,
 }
 
-/// `None` without a C compiler, and on platforms without `LD_PRELOAD`.
+/// The compiled library; `None` without a C compiler, and on platforms without `LD_PRELOAD`.
 static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
         return None;
@@ -28,8 +28,8 @@ static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
     compiled.is_ok_and(|status| status.success()).then_some(Library { path, _folder: folder })
 });
 
-/// Environment of a program on a file system without `feature`. `None`, and a message, if this machine cannot simulate
-/// it.
+/// Returns the environment of a program on a file system without `feature`. If this machine cannot simulate the file
+/// system, reports a skipped test and returns `None`.
 pub fn without(feature: &str) -> Option<[(&'static str, &str); 2]> {
     let Some(library) = &*LIBRARY else {
         skipped("it needs glibc on Linux, and a C compiler named cc");
@@ -46,7 +46,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
-/// A worker, an order, a reset while the worker runs, another order; no temporary file remains.
+/// Runs a worker, an order, a reset while the worker runs, and another order. No temporary file remains.
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_and_resets_work_on_limited_file_systems() {
     if offline() {
@@ -55,7 +55,7 @@ async fn orders_and_resets_work_on_limited_file_systems() {
     for feature in ["hard-links", "folder-sync", "read-only-locks"] {
         let Some(environment) = without(feature) else { return };
         let mut sandbox = Sandbox::new();
-        // The longest file name, so that the longest suffix must still fit.
+        // The longest file name with which the longest suffix still fits.
         let folder = sandbox.folder.path().join("data");
         sandbox.database = folder.join("n".repeat(218) + ".json");
         fs::create_dir(&folder).unwrap();

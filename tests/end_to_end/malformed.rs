@@ -124,7 +124,7 @@ async fn the_limits_of_accepted_settings_do_not_stop_a_workflow() {
         backoff_coefficient: 1.0,
         maximum_interval_millis: 1,
         maximum_attempts: 1,
-        // Leaves enough time for the commit.
+        // This leaves enough time for the commit.
         start_to_close_millis: 10_000,
     };
     for (id, retry) in [("long", long), ("short", short)] {
@@ -135,7 +135,7 @@ async fn the_limits_of_accepted_settings_do_not_stop_a_workflow() {
     sandbox.assert_right(998);
 }
 
-/// A key in the form of the environment variable: `id:BASE64`.
+/// Returns a key in the form of the environment variable: `id:BASE64`.
 fn key(id: &str, byte: char) -> String {
     format!("{id}:{}=", byte.to_string().repeat(43))
 }
@@ -149,7 +149,7 @@ async fn sealed(codec: &Codec, payloads: Vec<Payload>) -> Vec<Payload> {
     codec.encode(&SerializationContextData::None, payloads).await.unwrap()
 }
 
-/// Settings of a worker that encrypts with this key.
+/// Returns the settings of a worker that encrypts with this key.
 fn encrypting(key: &str) -> [(&'static str, &str); 3] {
     let id = key.split(':').next().unwrap();
     [("ENCRYPT_PAYLOAD", "true"), ("DATACONVERTER_ENCRYPTION_KEY_ID", id), ("IDEMPOTENCE_ENCRYPTION_KEYS", key)]

@@ -1,4 +1,4 @@
-//! A worker's metrics, as Prometheus gets them: the SDK's and this program's, on one page.
+//! A worker's metrics as Prometheus receives them: the SDK's and this program's, on one page.
 
 use idempotence::domain::{RunEnd, WorkflowId};
 use std::net::SocketAddr;
@@ -83,7 +83,7 @@ async fn the_metrics_page_has_the_sdks_metrics_and_ours() {
     tokio::time::timeout(EVENT_TIMEOUT, closed).await.expect("the endpoint ends with the worker");
 }
 
-/// Metrics page of a worker process.
+/// Returns the metrics page of a worker process.
 pub fn get(address: &str) -> String {
     let address = address.parse().unwrap();
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(page(address))

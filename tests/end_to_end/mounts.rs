@@ -26,8 +26,8 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Runs a shell script that mounts file systems in `folder`. `None`, and a message, if the system does not allow
-    /// it.
+    /// Runs a shell script that mounts file systems in `folder`. If the system does not permit that, reports a skipped
+    /// test and returns `None`.
     pub fn new(folder: &Path, script: &str) -> Option<Self> {
         let script = format!("{script}\necho mounted\nread end");
         let keeper = Command::new("unshare")
@@ -49,11 +49,11 @@ impl Mounts {
         mounted
     }
 
-    /// A command that runs in this namespace.
+    /// Returns a command that runs in this namespace.
     pub fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.args(["--preserve-credentials", "-U", "-m", "-t", &self.keeper.id().to_string(), "--"]);
-        // Entering the namespace changes to the root folder.
+        // Entering the namespace changes the current folder to the root.
         inside.args(["sh", "-c", r#"cd "$0" && exec "$@""#]).arg(command.get_current_dir().unwrap());
         inside.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
@@ -106,7 +106,7 @@ async fn a_full_disk_loses_nothing_and_orders_continue_when_there_is_space() {
     assert!(!mounts.run(&folder, "cat /dev/zero > disk/fill").status.success(), "it is full");
     let (started, watch) = sandbox.start(&link, "B", order("B", 10, "none")).await;
     let since = Instant::now();
-    // The document fails first. The journal's last block still has space for some lines.
+    // The document fails first. The last block of the journal still has space for some lines.
     let is_full =
         |message: &str| message.contains("inventory.json.journal") && FULL.iter().all(|part| message.contains(part));
     while !describe(&link, &started.workflow, &started.run)
@@ -158,7 +158,7 @@ fn a_reset_without_the_space_for_a_copy_changes_nothing() {
     create_database(&folder.join("prepared/inventory.json"), 200);
     let script = "mkdir disk; mount -t tmpfs -o size=512k none disk; cp prepared/* disk";
     let Some(mounts) = Mounts::new(folder, script) else { return };
-    // Space for the new files, but not for the old journal.
+    // Leave space for the new files, but not for the old journal.
     mounts.run(folder, "cat /dev/zero > disk/fill; truncate -s -24K disk/fill");
     let files = || text(&mounts.run(folder, "sha256sum disk/* disk/.[a-z]*; stat -c '%n %a %s' disk/*")).0;
     let before = files();

@@ -1,4 +1,4 @@
-//! A run whose history was written by other workflow code: our worker cannot replay it.
+//! A run whose history comes from other workflow code, so that our worker cannot replay it.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! A small screen shows immediately what other processes do to the database.
+//! Changes of the database by other processes appear at once on a small screen.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::{
     screen::Screen,
 };
 
-/// The screen's text without line breaks: a notice may take two rows.
+/// Returns the screen's text without line breaks, because a notice may take two rows.
 fn unwrapped(screen: &str) -> String {
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! Requests of the dashboard to the server: descriptions, retries brought forward, cancellations.
+//! Requests from the dashboard to the server: descriptions, earlier retries, and cancellations.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +20,10 @@ use crate::{
 
 const UPDATE: Activity = Activity::UpdateInventory;
 
-/// A retry interval longer than any test: this retry is never due by itself.
+/// A retry interval that is longer than any test, so that the retry is never due by itself.
 const NEVER_DUE: Duration = Duration::from_mins(10);
 
-/// An order whose retries are not due within the test.
+/// Returns an order whose retries are not due within the test.
 fn order_with_long_backoff(id: &str, faults: &str) -> OrderInput {
     let mut input = order(id, 10, faults);
     if let Some(demo) = &mut input.demo {
@@ -38,8 +38,8 @@ fn order_with_long_backoff(id: &str, faults: &str) -> OrderInput {
     input
 }
 
-/// Describes the run until the update activity is as `wanted`: the server learns of an attempt's end shortly after the
-/// journal.
+/// Describes the run until the update activity is as `wanted`, because the server learns of an attempt's end shortly
+/// after the journal.
 async fn pending_when(link: &Link, started: &Started, wanted: impl Fn(&PendingActivity) -> bool) -> PendingActivity {
     let since = Instant::now();
     loop {
@@ -59,7 +59,7 @@ async fn backing_off(link: &Link, started: &Started) -> PendingActivity {
     pending_when(link, started, |pending| pending.next.is_some()).await
 }
 
-/// Numbers of the update activity's attempts that have started, in order.
+/// Returns the numbers of the update activity's attempts that have started, in order.
 fn started_attempts(sandbox: &Sandbox) -> Vec<u32> {
     let started_attempts = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.phase == Phase::Started && event.origin.activity == UPDATE => {
@@ -83,7 +83,7 @@ async fn a_description_reports_the_backoff_before_the_next_attempt() {
     let worker = sandbox.worker();
     let pending = backing_off(&link, &started).await;
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
-    // The server reports the rest of the interval with small deviations.
+    // The interval that the server reports deviates slightly.
     let interval = pending.interval.unwrap();
     assert!(Duration::from_millis(interval).abs_diff(NEVER_DUE) < Duration::from_secs(1), "{interval:?}");
     let (completed, next) = (pending.completed.unwrap().0, pending.next.unwrap().0);
@@ -239,7 +239,7 @@ async fn an_order_of_a_foreign_worker_is_described_retried_cancelled_and_its_end
         return;
     }
     let sandbox = Sandbox::new();
-    // Another database on the same task queue: our journal does not record its orders.
+    // Another database on the same task queue, whose orders our journal does not record.
     let elsewhere = Sandbox { queue: sandbox.queue.clone(), ..Sandbox::new() };
     let link = sandbox.link().await;
     let worker = elsewhere.worker();
@@ -299,7 +299,7 @@ async fn the_end_of_a_run_found_closed_is_reported_once() {
         headless.execute(Command::Describe(vec![run]));
         let _answer = headless.description().await;
     }
-    // The notice of a third request arrives after any message that the two descriptions cause.
+    // The notice for a third request arrives after any message that the two descriptions cause.
     headless.execute(Command::RetryNow(run_of(&started), UPDATE));
     headless.notice("has ended").await;
     let again = headless.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));

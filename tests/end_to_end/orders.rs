@@ -70,7 +70,7 @@ fn with_seed(mut input: OrderInput, seed: Seed) -> OrderInput {
     input
 }
 
-/// A seed for which the original plan produces the failure of D2: the first attempt fails after its commit.
+/// Returns a seed with which the original plan produces the failure of D2: the first attempt fails after its commit.
 fn first_attempt_fails_after_its_commit(order: &str) -> Seed {
     let plan = Preset::Seed.plan();
     let strikes = |seed, point| {
@@ -81,7 +81,7 @@ fn first_attempt_fails_after_its_commit(order: &str) -> Seed {
     (0..1_000).find(fits).unwrap()
 }
 
-/// Number of retries of one activity of an order.
+/// Returns the number of retries of one activity of an order.
 fn retries(sandbox: &Sandbox, activity: Activity, order: &str) -> u32 {
     let attempts = sandbox.records().into_iter().filter_map(|record| match record.fact {
         Fact::Attempt(event) if event.origin.activity == activity && event.origin.order.as_str() == order => {
@@ -158,7 +158,7 @@ async fn a_burst_of_fifty_under_faults_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_rules_forbid_is_refused_with_a_message_and_not_retried() {
+async fn a_forbidden_order_is_refused_with_a_message_and_not_retried() {
     if offline() {
         return;
     }
@@ -193,7 +193,7 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     }
     let sandbox = Sandbox::new();
     let _worker = sandbox.worker();
-    // The server runs, so the CLI is on the PATH or in the cache.
+    // The server is running, so the CLI is on the PATH or in the cache.
     let current = std::env::current_dir().unwrap();
     let flags = idempotence::config::Flags::default();
     let settings = idempotence::config::Settings::load(&flags, std::env::vars_os(), ".env".as_ref(), &current).unwrap();
@@ -220,7 +220,7 @@ async fn the_plain_temporal_cli_starts_an_inventory_task_with_the_originals_json
     }
 }
 
-/// Number of SDK workers that send heartbeats for a task queue.
+/// Returns the number of SDK workers that send heartbeats for a task queue.
 async fn sdk_workers(link: &Link, task_queue: &str) -> usize {
     let request = ListWorkersRequest { namespace: "default".to_owned(), page_size: 1_000, ..Default::default() };
     let answer = link.client().connection().workflow_service().list_workers(request.into_request()).await.unwrap();

@@ -1,5 +1,5 @@
-//! Commands that connect to a server, with standard output on a full device or a closed pipe. `tests/project` covers
-//! the commands without a server.
+//! Commands that connect to a server while standard output is a full device or a closed pipe. `tests/project` covers
+//! the commands that need no server.
 
 use std::{
     fs::OpenOptions,

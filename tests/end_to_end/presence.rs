@@ -30,7 +30,7 @@ use crate::{
 
 const FOREIGN: &str = "31@another-host";
 
-/// A worker of another SDK that sends no heartbeats: a single long poll.
+/// Polls once, like a worker of another SDK that sends no heartbeats.
 async fn poll(sandbox: &Sandbox) -> JoinHandle<()> {
     let link = sandbox.link().await;
     let name = sandbox.queue.clone();
@@ -130,7 +130,7 @@ async fn orders_of_other_clients_are_listed_without_a_worker_until_deleted() {
     }
 }
 
-/// A worker process without a pipe to its parent, as started by hand. Killed if the test fails.
+/// Starts a worker process without a pipe to its parent, as a user would. It is killed if the test fails.
 fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
     let worker = sandbox.command("worker");
     let mut child = std::process::Command::new("sh")
@@ -147,7 +147,8 @@ fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
     WorkerProcess::from(child)
 }
 
-/// Whether a process ignores SIGHUP; child processes inherit this. Only Linux reports it, other systems count as "no".
+/// Whether a process ignores SIGHUP, which child processes inherit. Only Linux reports this; on other systems the
+/// answer is no.
 pub fn hangups_are_ignored(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

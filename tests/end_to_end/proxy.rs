@@ -1,5 +1,5 @@
 //! Proxies in front of the real server: one terminates TLS and may require a client certificate, the other also
-//! requires an API key. Each has its own runtime, so a test need not be asynchronous.
+//! requires an API key. Each has its own runtime, so that a test need not be asynchronous.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -29,7 +29,7 @@ use crate::{authority::Certified, sandbox::EVENT_TIMEOUT};
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
     pub certificate: Certified,
-    /// Issuer of accepted client certificates. `None`: clients need no certificate.
+    /// Issuer of accepted client certificates; `None` if clients need no certificate.
     pub client_ca: Option<CertificateDer<'static>>,
     /// Offered protocols (ALPN).
     pub alpn: &'static [&'static str],
@@ -170,7 +170,7 @@ impl TlsProxy {
         Self { listener: Listener::open(serve), acceptor }
     }
 
-    /// `127.0.0.1:port`.
+    /// Returns `127.0.0.1:port`.
     pub fn address(&self) -> String {
         self.listener.address.to_string()
     }
@@ -190,12 +190,12 @@ impl TlsProxy {
         self.acceptor.change(options);
     }
 
-    /// Number of successful handshakes.
+    /// Returns the number of successful handshakes.
     pub fn handshakes(&self) -> usize {
         self.acceptor.handshakes.load(Ordering::SeqCst)
     }
 
-    /// Waits until a handshake fails with this error of the server side, which learns of it after the client. A
+    /// Waits until a handshake fails with this error on the server side, which learns of the error after the client. A
     /// connection that sends nothing counts as failed too.
     #[track_caller]
     pub fn wait_for_refusal(&self, reason: &str) {
@@ -231,9 +231,9 @@ struct KeyCheck {
 }
 
 impl HeaderProxy {
-    /// Like [`TlsProxy::start`]. A request without `key` gets `UNAUTHENTICATED`. A request with it to a method in
-    /// `forbidden`, such as `/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace`, gets
-    /// `PERMISSION_DENIED`.
+    /// Starts the proxy as [`TlsProxy::start`] does. A request without `key` gets `UNAUTHENTICATED`. A request with
+    /// `key` to a method in `forbidden`, such as `/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace`,
+    /// gets `PERMISSION_DENIED`.
     pub fn start(upstream: &str, options: &ProxyOptions, key: &str, forbidden: &[&str]) -> Self {
         let key_check = Arc::new(KeyCheck {
             acceptor: Acceptor::new(options),
@@ -247,7 +247,7 @@ impl HeaderProxy {
         Self { listener: Listener::open(serve), key_check }
     }
 
-    /// `127.0.0.1:port`.
+    /// Returns `127.0.0.1:port`.
     pub fn address(&self) -> String {
         self.listener.address.to_string()
     }
@@ -318,7 +318,7 @@ impl KeyCheck {
     }
 }
 
-/// A gRPC response without a message: the status is in the headers.
+/// Returns a gRPC response without a message, whose status is in the headers.
 fn refuse(status: &'static str, message: &'static str) -> ProxyResponse {
     Response::builder()
         .header("content-type", "application/grpc")

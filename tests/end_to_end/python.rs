@@ -1,5 +1,5 @@
-//! Payload encryption across languages: the program reads what Temporal's public Python sample encrypts, and the other
-//! way round. The scripts are in `python/`, with their own virtual environment in `target/`.
+//! Payload encryption across languages: the program reads payloads that Temporal's public Python sample encrypts, and
+//! vice versa. The scripts are in `python/`, with their own virtual environment in `target/`.
 //!
 //! These tests report that they are skipped if Python, pip or the network is missing.
 
@@ -28,8 +28,8 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/pyt
 /// A Python with the packages that the scripts need, or the reason why there is none.
 static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(prepare);
 
-/// The Python interpreter. If the scripts cannot run: `None`, and the reason on standard error, which the test runner
-/// does not capture.
+/// Returns the Python interpreter. If the scripts cannot run, returns `None` and prints the reason on standard error,
+/// which the test runner does not capture.
 fn python() -> Option<&'static Path> {
     if offline() {
         return None;
@@ -44,7 +44,7 @@ fn python() -> Option<&'static Path> {
     }
 }
 
-/// Creates the environment once per list of versions; other test processes wait for it.
+/// Creates the environment once per list of versions, while other test processes wait.
 fn prepare() -> Result<PathBuf, String> {
     let wanted = fs::read_to_string(format!("{SCRIPTS}/requirements.txt")).map_err(|error| error.to_string())?;
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -53,7 +53,7 @@ fn prepare() -> Result<PathBuf, String> {
     let lock = lock.map_err(|error| format!("no folder for a virtual environment: {error}"))?;
     lock.lock().map_err(|error| error.to_string())?;
     let python = folder.join("bin/python");
-    // Written last: if it exists, the environment is complete.
+    // This file is written last, so its existence means that the environment is complete.
     let made = folder.join("made-of.txt");
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) && python.exists() {
         return Ok(python);
@@ -79,11 +79,11 @@ fn succeed(what: &str, command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// One key in the forms for both sides.
+/// A key in the forms for both sides.
 struct Key {
     id: &'static str,
     base64: String,
-    /// The form in the program's environment.
+    /// The key's form in the program's environment.
     ring: String,
 }
 
@@ -94,7 +94,7 @@ impl Key {
         Self { id, base64, ring }
     }
 
-    /// The program's settings for this key.
+    /// Returns the program's settings for this key.
     fn settings(&self) -> [(&str, &str); 3] {
         [
             ("ENCRYPT_PAYLOAD", "true"),
@@ -112,7 +112,7 @@ impl Key {
     }
 }
 
-/// Output of the Python client.
+/// Runs the Python client and returns its output.
 fn place(python: &Path, key: &Key, sandbox: &Sandbox, workflow_type: &str, order: &str, item: &str) -> Value {
     let workflow = format!("{}-{order}", sandbox.queue);
     let mut client = key.script(python, "client.py", sandbox);
@@ -121,7 +121,7 @@ fn place(python: &Path, key: &Key, sandbox: &Sandbox, workflow_type: &str, order
     json_of(&client.output().unwrap())
 }
 
-/// Message of the innermost failure, if it is an unknown product.
+/// Returns the message of the innermost failure, if it is about an unknown product.
 fn unknown_product(printed: &Value) -> Option<&str> {
     let last = printed["failures"].as_array()?.last()?;
     if last["type"] == "UnknownProduct" { last["message"].as_str() } else { None }
@@ -133,7 +133,7 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}; {problem}"))
 }
 
-/// A polling Python worker; killed on drop.
+/// A polling Python worker, which is killed on drop.
 struct PythonWorker {
     child: Child,
     _stdin: Option<ChildStdin>,
@@ -158,7 +158,7 @@ impl Drop for PythonWorker {
     }
 }
 
-/// Asserts that the server has only encrypted payloads of a workflow.
+/// Asserts that all payloads of a workflow on the server are encrypted.
 async fn assert_encrypted(workflow: &str) {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
@@ -178,7 +178,7 @@ async fn assert_encrypted(workflow: &str) {
 
 /// If this test fails, the fault is in the scripts, not in the program.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_python_encrypts_python_reads_and_answers() {
+async fn python_reads_and_answers_an_order_encrypted_by_python() {
     let Some(python) = python() else { return };
     let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
     let _worker = PythonWorker::start(python, &key, &sandbox);
@@ -193,7 +193,7 @@ async fn what_python_encrypts_python_reads_and_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_python_encrypts_our_worker_reads_and_answers() {
+async fn our_worker_reads_and_answers_an_order_encrypted_by_python() {
     let Some(python) = python() else { return };
     let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
     let _worker = sandbox.worker_with(&key.settings());
@@ -208,7 +208,7 @@ async fn what_python_encrypts_our_worker_reads_and_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_our_starter_encrypts_python_reads_and_answers() {
+async fn python_reads_and_answers_an_order_encrypted_by_our_starter() {
     let Some(python) = python() else { return };
     let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
     let _worker = PythonWorker::start(python, &key, &sandbox);

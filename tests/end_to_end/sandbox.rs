@@ -24,13 +24,13 @@ use tempfile::TempDir;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 
-/// Maximum wait for a single event. A hang fails its test instead of the whole run.
+/// Maximum time to wait for one event, so that a hang fails its test and not the whole run.
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The demo order A12 has one workflow id on the shared server, so only one test at a time may place it.
+/// Lock for the demo order A12. It has one workflow id on the shared server, so only one test at a time may place it.
 pub static DEMO_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// The shared server. It watches a pipe, so it ends with this process even if that is killed.
+/// The shared server. It watches a pipe, so it ends with this process even if the process is killed.
 struct Server {
     address: String,
     _process: Child,
@@ -80,8 +80,8 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-/// The program without the user's own settings; its state goes to `state`. The cache directory stays the user's, so the
-/// Temporal CLI is not downloaded again.
+/// Returns the program without the user's own settings and with its state in `state`. The cache folder remains the
+/// user's, so that the Temporal CLI is not downloaded again.
 pub fn program(state: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     for name in idempotence::config::NAMES {
@@ -108,7 +108,7 @@ impl Sandbox {
         Self { folder, queue, database }
     }
 
-    /// A command of the program on the database and task queue of this sandbox.
+    /// Returns a command of the program with the database and task queue of this sandbox.
     pub fn command(&self, name: &str) -> Command {
         let mut command = program(self.folder.path());
         command.args([name, "--address", address(), "--task-queue", &self.queue, "--database"]).arg(&self.database);
@@ -120,17 +120,17 @@ impl Sandbox {
         self.worker_with(&[])
     }
 
-    /// Like [`Self::worker`], with settings in its environment.
+    /// Starts a worker as [`Self::worker`] does, with settings in its environment.
     pub fn worker_with(&self, settings: &[(&str, &str)]) -> WorkerProcess {
         WorkerProcess::start(self.command("worker"), settings, Stdio::inherit())
     }
 
-    /// Like [`Self::worker_with`], with its log in a file.
+    /// Starts a worker as [`Self::worker_with`] does, with its log in a file.
     pub fn worker_logging(&self, settings: &[(&str, &str)], log: &Path) -> WorkerProcess {
         WorkerProcess::start(self.command("worker"), settings, std::fs::File::create(log).expect("a log file").into())
     }
 
-    /// Setup of a worker in the test process.
+    /// Returns the setup of a worker in the test process.
     pub fn worker_setup(&self, link: &Link) -> WorkerSetup {
         WorkerSetup {
             client: link.client().clone(),
@@ -200,12 +200,12 @@ impl Sandbox {
     }
 }
 
-/// Waits for the end of a run, at most [`EVENT_TIMEOUT`].
+/// Waits for the end of a run, for at most [`EVENT_TIMEOUT`].
 pub async fn end(watch: &Watch) -> RunEnd {
     tokio::time::timeout(EVENT_TIMEOUT, watch.end()).await.expect("it ends in time").expect("the server answers")
 }
 
-/// A worker process, killed on drop.
+/// A worker process, which is killed on drop.
 pub struct WorkerProcess {
     child: Child,
     _stdin: Option<ChildStdin>,
@@ -236,7 +236,7 @@ impl WorkerProcess {
         Self { child, _stdin: stdin }
     }
 
-    /// Sends SIGKILL and waits for the end.
+    /// Sends SIGKILL and waits until the process has ended.
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was ours");
@@ -270,7 +270,7 @@ impl Drop for WorkerProcess {
     }
 }
 
-/// An order in the original's form with our `Demo` field and short retry intervals.
+/// Returns an order in the original's form with our `Demo` field and short retry intervals.
 pub fn order(id: &str, quantity: i64, faults: &str) -> OrderInput {
     let plan: FaultPlan = faults.parse().expect("a plan");
     let retry = RetrySettings {

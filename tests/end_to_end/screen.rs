@@ -48,8 +48,8 @@ struct Seen {
 const FRAME: [&[u8]; 2] = [b"\x1b[?2026h", b"\x1b[?2026l"];
 
 impl Seen {
-    /// Parses the received bytes up to the last complete frame, as a terminal with synchronized updates does. No test
-    /// sees an incomplete frame.
+    /// Parses the received bytes up to the last complete frame, as a terminal with synchronised updates does, so that
+    /// tests never see an incomplete frame.
     fn show(&mut self) {
         let last = |mark: &[u8]| self.bytes.windows(mark.len()).rposition(|window| window == mark);
         let whole = match FRAME.map(last) {
@@ -64,7 +64,7 @@ impl Seen {
 }
 
 #[test]
-fn half_a_frame_is_not_seen() {
+fn an_incomplete_frame_is_not_seen() {
     let mut seen = Seen { parser: Some(vt100::Parser::new(cells(2), cells(20), 0)), ..Seen::default() };
     let mut shown = |bytes: &str, closed| {
         seen.bytes.extend_from_slice(bytes.as_bytes());
@@ -103,7 +103,7 @@ impl Screen {
         Self::run_in(command, size, (columns, rows))
     }
 
-    /// Runs a command in a terminal that reports no size; the parser uses 80x24.
+    /// Runs a command in a terminal that does not report its size. The parser uses 80x24.
     pub fn open_unsized(command: CommandBuilder) -> Self {
         let size = PtySize { rows: 0, cols: 0, pixel_width: 0, pixel_height: 0 };
         Self::run_in(command, size, (80, 24))
@@ -112,7 +112,7 @@ impl Screen {
     fn run_in(command: CommandBuilder, size: PtySize, (columns, rows): (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program starts");
-        // An open handle here would keep the terminal open after the program ends.
+        // An open handle here would keep the terminal open after the program has ended.
         drop(pair.slave);
         let keys = pair.master.take_writer().expect("a writer");
         let output = pair.master.try_clone_reader().expect("a reader");
@@ -184,18 +184,18 @@ impl Screen {
         self.wait_until(text, |screen| screen.contains(text))
     }
 
-    /// All bytes received so far.
+    /// Returns all bytes received so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.lock().bytes.clone()
     }
 
-    /// Waits for the program's end. Returns its exit status and all bytes received.
+    /// Waits until the program ends. Returns its exit status and all received bytes.
     pub fn end(self) -> (ExitStatus, String) {
         let Left { status, bytes, .. } = self.leave();
         (status, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Waits for the program's end, and returns the final state of the terminal.
+    /// Waits until the program ends. Returns the final state of the terminal.
     pub fn leave(mut self) -> Left {
         let status = self.child.wait().expect("it was ours");
         let mut seen = self.seen.0.lock().expect("no panic");
@@ -208,7 +208,7 @@ impl Screen {
     }
 }
 
-/// State of the terminal after the program's end.
+/// State of the terminal after the program has ended.
 pub struct Left {
     pub status: ExitStatus,
     pub bytes: Vec<u8>,
@@ -218,7 +218,7 @@ pub struct Left {
     pub alternate: bool,
 }
 
-/// The dashboard on `sandbox` with the server at `address`, without the user's own settings.
+/// Returns the command for the dashboard on `sandbox` with the server at `address`, without the user's own settings.
 pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
     let mut command = CommandBuilder::new(PROGRAM);
     for name in idempotence::config::NAMES {
@@ -230,7 +230,7 @@ pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
     command.env("XDG_CONFIG_HOME", sandbox.folder.path());
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
-    // Keeps the test away from this machine's clipboard and browser.
+    // Keep the test away from this machine's clipboard and browser.
     for name in ["TMUX", "STY", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
         command.env_remove(name);
     }
@@ -244,7 +244,7 @@ pub fn dashboard(sandbox: &Sandbox, address: &str) -> CommandBuilder {
 fn watch(mut output: Box<dyn Read + Send>, shared: &(Mutex<Seen>, Condvar)) {
     let mut buffer = [0; 4096];
     loop {
-        // After the program's end, reading a pseudo-terminal fails on Linux and returns 0 bytes on other systems.
+        // After the program has ended, reading a pseudo-terminal fails on Linux and returns 0 bytes on other systems.
         let read = output.read(&mut buffer).unwrap_or(0);
         let mut seen = shared.0.lock().expect("no panic");
         seen.bytes.extend_from_slice(&buffer[..read]);

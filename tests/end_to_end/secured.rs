@@ -33,7 +33,7 @@ use crate::{
     screen::Screen,
 };
 
-/// Server name in the certificates of these servers.
+/// Name of these servers in their certificates.
 const NAME: &str = "temporal.test";
 
 /// A sandbox with a certificate authority, a client certificate, and settings for the commands.
@@ -57,7 +57,7 @@ impl SecuredSandbox {
         self.sandbox.folder.path()
     }
 
-    /// A proxy that requires a client certificate.
+    /// Starts a proxy that requires a client certificate.
     fn proxy(&self) -> TlsProxy {
         let certificate = self.root.server(&[NAME, "127.0.0.1"], Validity::NOW);
         TlsProxy::start(address(), &ProxyOptions { certificate, client_ca: Some(self.root.certificate()), alpn: HTTP2 })
@@ -81,8 +81,8 @@ impl SecuredSandbox {
         self.set("DATABASE", database);
     }
 
-    /// The original demo's environment block with other addresses and paths, this test's task queue, and encryption
-    /// according to `encrypt`.
+    /// Sets the original demo's environment block, with other addresses and paths, this test's task queue, and
+    /// encryption if `encrypt` is true.
     fn set_original_environment(&mut self, address: &str, encrypt: bool) {
         let (queue, client) = (self.sandbox.queue.clone(), self.client.clone());
         self.set("TEMPORAL_HOST_URL", address);
@@ -122,12 +122,13 @@ impl SecuredSandbox {
         said
     }
 
-    /// An order id unique to this test: on the shared server a start would join an order with the same id.
+    /// Returns an order id that is unique to this test. On the shared server, a start would join an order with the same
+    /// id.
     fn order(&self) -> String {
         self.sandbox.queue.replace("queue", "A")
     }
 
-    /// Message of a `start` that fails with this exit code.
+    /// Returns the message of a `start` that fails with this exit code.
     #[track_caller]
     fn refusal(&self, code: i32) -> String {
         let output = self.run(&["start", "A12", "123456", "10", "--faults", "none"]);
@@ -137,7 +138,7 @@ impl SecuredSandbox {
     }
 
     fn serve(&self, arguments: &[&str], ready: &str) -> ServerProcess {
-        // The process would block on a pipe without a reader.
+        // The process would block on a pipe that is not read.
         let log = self.path().join(format!("{}.log", arguments[0]));
         let log_file = std::fs::File::create(&log).unwrap();
         let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(log_file).spawn().unwrap();
@@ -153,7 +154,7 @@ impl SecuredSandbox {
         self.serve(&["worker"], "worker ")
     }
 
-    /// The dashboard in a terminal, with these settings and no flags except `arguments`.
+    /// Opens the dashboard in a terminal, with these settings and no flags except `arguments`.
     fn dashboard(&self, arguments: &[&str]) -> Screen {
         let mut command = CommandBuilder::new(PROGRAM);
         for name in idempotence::config::NAMES.iter().filter(|name| name.name != "TEMPORAL_CLI") {
@@ -171,7 +172,7 @@ impl SecuredSandbox {
     }
 }
 
-/// A process, killed on drop.
+/// A process, which is killed on drop.
 struct ServerProcess {
     child: Child,
     line: String,
@@ -184,7 +185,7 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Everything that the server stores of a run and of its entry in the list of runs, in stored form.
+/// Returns everything that the server stores about a run and its entry in the list of runs, as stored.
 async fn everything_stored(run: &WorkflowExecution) -> Vec<u8> {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
@@ -226,7 +227,7 @@ fn run_of(answer: &str) -> WorkflowExecution {
     WorkflowExecution { workflow_id: id("workflowID"), run_id: id("runID") }
 }
 
-/// Texts that must not be readable on the server: orders, products and failures.
+/// Texts that must not be readable on the server, from orders, products and failures.
 const SECRETS: [&str; 6] = ["ZEBRA-77", "123456", "RANDOM ERROR", "QUAGGA-78", "no 424242 here", "424242"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +260,7 @@ async fn the_original_environment_block_works_everywhere_and_the_server_can_read
             assert!(!contains(&stored, secret), "{secret} is in the clear on the server");
         }
     }
-    // The same start joins the same workflow id, a hash of the order id.
+    // The same start joins the same workflow id, which is a hash of the order id.
     let again = secured.succeed(&["start", "ZEBRA-77", "123456", "999", "--faults", "none", "--json"]);
     assert_eq!(run_of(&again).workflow_id, placed.workflow_id);
     drop(worker);
@@ -270,7 +271,7 @@ async fn the_original_environment_block_works_everywhere_and_the_server_can_read
     screen.press("fo");
     screen.wait_for("#1 ! failed after commit");
     screen.wait_for("✓ applied once");
-    // The same start again, before the server has answered the first.
+    // The same start again, before the server has answered the first one.
     screen.press("fffoD");
     screen.wait_for("+1 dup");
     screen.press("q");
@@ -285,7 +286,7 @@ async fn the_original_environment_block_works_everywhere_and_the_server_can_read
     }
 }
 
-/// The workflow ids of all orders on a task queue.
+/// Returns the workflow ids of all orders on a task queue.
 async fn workflows_of(queue: &str) -> Vec<String> {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
@@ -309,7 +310,7 @@ fn an_https_address_and_flags_apply_to_the_started_worker_too() {
     secured.set("SSL_CERT_FILE", secured.root.path());
     let by_system = secured.succeed(&["demo", "happy-path"]);
     assert!(by_system.contains("verdict right"), "{by_system}");
-    // Encryption enabled by a flag only, on the scenario's own server, which has no TLS.
+    // A flag alone enables encryption, on the scenario's own server, which has no TLS.
     secured.set("DATACONVERTER_ENCRYPTION_KEY_ID", "mysecretkey");
     secured.succeed(&["keys", "add"]);
     let own = secured.succeed(&["--encrypt-payload", "demo", "server-restart"]);
@@ -389,7 +390,7 @@ fn each_certificate_problem_has_its_own_message() {
         proxy.change(&ProxyOptions { certificate, client_ca: Some(secured.root.certificate()), alpn: HTTP2 });
         asserted(&secured, 1, &["the certificate of 127.0.0.1:", words]);
     }
-    // A server without TLS, asked with it; and the other way round.
+    // A server without TLS is asked with TLS, and vice versa.
     secured.set("TEMPORAL_HOST_URL", address());
     asserted(&secured, 1, &["does not use TLS", "TEMPORAL_TLS=false"]);
     secured.settings.retain(|(name, _)| !name.starts_with("TEMPORAL_"));
@@ -549,7 +550,7 @@ fn the_temporal_cli_reads_encrypted_payloads_through_the_codec_server() {
     secured.succeed(&["keys", "add"]);
     let worker = secured.worker();
     let old = run_of(&secured.succeed(&["start", "ZEBRA-1", "123456", "10", "--faults", "none", "--json"]));
-    // Key rotation: a new key encrypts, the old one still decrypts.
+    // Key rotation: a new key encrypts, and the old one still decrypts.
     secured.succeed(&["keys", "add", "second"]);
     secured.set("DATACONVERTER_ENCRYPTION_KEY_ID", "second");
     drop(worker);
@@ -593,7 +594,7 @@ fn the_temporal_cli_reads_encrypted_payloads_through_the_codec_server() {
     assert!(text(&open).1.contains("token"), "{}", text(&open).1);
 }
 
-/// The user's cache directory, which contains the Temporal CLI.
+/// Returns the user's cache folder, which contains the Temporal CLI.
 fn cache_dir(secured: &SecuredSandbox) -> String {
     let shown: Value = serde_json::from_str(&secured.succeed(&["config", "--json"])).unwrap();
     shown["settings"]["cache_dir"]["value"].as_str().unwrap().to_owned()
@@ -605,7 +606,7 @@ fn doctor_reports_problems_with_their_fixes() {
         return;
     }
     let mut secured = SecuredSandbox::new();
-    // Listening on this port needs privileges, and usually no service uses it.
+    // Listening on this port requires privileges, and usually no service uses it.
     secured.on("127.0.0.1:1");
     let output = secured.run(&["doctor"]);
     let (said, _) = text(&output);
@@ -661,8 +662,8 @@ fn a_worker_serves_metrics_if_enabled() {
     assert!(page.contains("temporal_request_total") && !page.contains("123456"), "{page}");
 }
 
-/// An HTTP proxy that tunnels every request to `upstream`, whatever the requested name. Returns its address and the
-/// requests.
+/// Starts an HTTP proxy that tunnels every request to `upstream`, whatever the requested name. Returns its address and
+/// the requests.
 fn connect_proxy(upstream: &str) -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, upstream) = (listener.local_addr().unwrap().to_string(), upstream.to_owned());
@@ -706,13 +707,13 @@ fn the_proxy_resolves_the_servers_name() {
     let (said, problem) = text(&secured.run(&["doctor"]));
     assert!(said.contains(&format!("through the proxy {proxy}")), "{said}");
     assert!(!format!("{said}{problem}").contains("hunter2"), "{said}{problem}");
-    // A port without a listener, then a server that NO_PROXY names.
+    // First a port without a listener, and then a server that NO_PROXY names.
     secured.set("HTTPS_PROXY", "http://127.0.0.1:1");
     let refused = secured.refusal(1);
     assert!(refused.contains("the proxy 127.0.0.1:1 (HTTPS_PROXY in the environment) does not connect"), "{refused}");
     secured.set("NO_PROXY", "invalid");
     assert!(secured.refusal(1).contains("the host name 'temporal.invalid' of temporal.invalid:7233 has no address"));
-    // An unsupported kind of proxy is not used, and the error of the direct connection says so.
+    // A proxy of an unsupported kind is not used, and the error of the direct connection says so.
     secured.unset("NO_PROXY");
     secured.set("HTTPS_PROXY", "socks5://127.0.0.1:1");
     let refused = secured.refusal(1);
@@ -774,7 +775,7 @@ fn doctor_finds_orders_that_the_worker_cannot_read() {
     };
     assert!(said.contains("WRONG    orders") && said.contains("encrypted with the key 'mysecretkey': start"), "{said}");
     assert!(said.contains("DATACONVERTER_ENCRYPTION_KEY_ID=mysecretkey IDEMPOTENCE_ENCRYPTION_KEY_FILE="), "{said}");
-    // A client with another key, then one without encryption.
+    // First a client with another key, and then one without encryption.
     secured.set("DATACONVERTER_ENCRYPTION_KEY_ID", "other");
     secured.set("IDEMPOTENCE_ENCRYPTION_KEY_FILE", "other.toml");
     secured.succeed(&["keys", "add"]);

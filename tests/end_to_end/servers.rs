@@ -1,4 +1,4 @@
-//! Death and restart of the embedded server, requested or not, and servers that the dashboard did not start.
+//! Ends and restarts of the embedded server, requested or not, and servers that the dashboard did not start.
 
 use std::{
     io::{BufRead, BufReader},
@@ -90,7 +90,7 @@ async fn a_server_that_crashes_is_restarted_with_a_notice() {
     assert!(text.contains("killed by signal 9") && tone == Tone::Bad, "{text}");
 }
 
-/// Process id of the server on a port. Its supervisor has the same flags after its own command.
+/// Returns the process id of the server on a port. Its supervisor has the same flags after its own command.
 pub fn server_on(port: u16) -> Pid {
     let listing = process::Command::new("ps").args(["-axo", "pid=,args="]).output().unwrap();
     let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
@@ -124,7 +124,7 @@ async fn a_lost_server_is_reported_with_its_address_and_cause() {
     assert!(cause.contains(&address) && cause.contains("is gone") && cause.contains("refused"), "{cause}");
 }
 
-/// `--version` prints the server's version from a constant, because it must not start another program.
+/// `--version` prints the server's version from a constant, because the command must not start another program.
 #[test]
 fn the_pinned_cli_contains_the_server_version_that_version_prints() {
     if offline() {

@@ -9,7 +9,7 @@ use crate::{
     screen::Screen,
 };
 
-/// Pause between two keys of a recording, to read the screen.
+/// Pause between two keys of a recording, long enough to read the screen.
 const READING_TIME: Duration = Duration::from_millis(2_500);
 
 fn assets(name: &str) -> std::path::PathBuf {
@@ -23,7 +23,7 @@ fn assets(name: &str) -> std::path::PathBuf {
 fn record_what_ships() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("database")).unwrap();
-    // The user's cache, which contains the Temporal CLI.
+    // The user's cache folder, which contains the Temporal CLI.
     let cache = std::env::home_dir().map(|home| home.join(".cache")).unwrap();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or(cache, Into::into);
     let start = |arguments: &[&str]| {

@@ -1,5 +1,5 @@
-//! The terminal: the program restores it after every end, and writes only its own sequences to it. Most tests run the
-//! real binary in a pseudo-terminal; tests of panics run this test program in one.
+//! The terminal: the program restores it whenever it ends, and writes only its own sequences to it. Most tests run the
+//! real binary in a pseudo-terminal; the tests of panics run this test program in one.
 
 use std::{
     fs,
@@ -31,14 +31,14 @@ use crate::{
     screen::{Left, RESTORED, Screen, assert_restored, dashboard, send},
 };
 
-/// An address with a listener that never answers: there is no server, and no free port for one.
+/// Returns an address whose listener never answers, so that there is no server, and none can be started there.
 pub fn silent_listener() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
 }
 
-/// All processes: id, parent's id, state, command line.
+/// Returns all processes: id, parent's id, state, command line.
 fn processes() -> Vec<(u32, u32, String, String)> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,args="]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -51,7 +51,7 @@ fn processes() -> Vec<(u32, u32, String, String)> {
     text.lines().filter_map(parse).collect()
 }
 
-/// Polls the process list until `found` returns a value; the states of other processes cannot be awaited.
+/// Polls the process list until `found` returns a value, because the states of other processes cannot be awaited.
 fn wait_for_process<T>(what: &str, found: impl Fn(&[(u32, u32, String, String)]) -> Option<T>) -> T {
     let since = Instant::now();
     loop {
@@ -119,12 +119,12 @@ fn the_screen_follows_the_size_of_the_terminal() {
     screen.wait_for("selected order");
     screen.resize(40, 10);
     screen.wait_for("60x16");
-    // Many sizes in a row, as from a window that is dragged.
+    // Many sizes in a row, as when a user resizes a window.
     for step in 0..200 {
         screen.resize(1 + step % 150, 1 + step % 50);
     }
     screen.resize(80, 24);
-    // Earlier frames are complete too but have other sizes. In this size the name takes 76 columns and the time is at
+    // Earlier frames are complete too, but have other sizes. At this size, the name takes 76 columns and the time is at
     // the right edge of the first row.
     let first_row = |text: &str| text.lines().next().map_or(0, |row| row.chars().count());
     let whole = |text: &str| {
@@ -136,8 +136,8 @@ fn the_screen_follows_the_size_of_the_terminal() {
     assert!(screen.leave().status.success());
 }
 
-/// A shell with job control that starts the program and resumes it after one line of input. Another program of the same
-/// process group waits between them, as `cargo run` does.
+/// Returns a shell with job control that starts the program and resumes it after one line of input. Another program in
+/// the same process group waits for the program, as `cargo run` does.
 fn in_a_shell(program: &CommandBuilder) -> CommandBuilder {
     let script = r#"set -m; sh -c '"$@"; exit $?' sh "$@"; echo "stopped $?"; stty -a; read go; fg; echo "ended $?""#;
     let mut command = program.clone();
@@ -180,7 +180,7 @@ fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
             && screen.contents().contains("? help")
     });
     assert!(text.starts_with(" idempotence") && !text.contains("stopped"), "{text}");
-    // The terminal is raw run_in_terminal: a key needs no line feed.
+    // The terminal is raw, so a key needs no line feed.
     screen.press("?");
     screen.wait_for("a replay from the ledger");
     screen.press("?q");
@@ -188,11 +188,11 @@ fn stop_and_come_back(stop: impl Fn(&mut Screen, u32)) {
     assert!(left.text.contains("ended 0"), "{}", left.text);
 }
 
-/// Does what bash's `kill %1` does; other shells do not send SIGCONT.
+/// Has the effect of bash's `kill %1`. Other shells do not send SIGCONT.
 const KILL: &str = "kill %1; kill -CONT %1";
 
 /// Runs the dashboard under a shell with job control, in the background or until `stop`. Each line is entered once the
-/// dashboard has stopped; the last one ends it.
+/// dashboard has stopped, and the last one ends it.
 fn shell_lines_while_stopped(stop: Option<Signal>, lines: &[&str]) {
     let sandbox = Sandbox::new();
     let (_held, address) = silent_listener();
@@ -223,7 +223,7 @@ fn shell_lines_while_stopped(stop: Option<Signal>, lines: &[&str]) {
     wait_for_process("its end", |all| {
         all.iter().all(|(at, _, state, _)| *at != pid || state.starts_with('Z')).then_some(())
     });
-    // A shell refuses to exit until it has noticed the end of its job.
+    // A shell refuses to exit until it has noticed that its job has ended.
     screen.press("kill -KILL $$\n");
     screen.leave();
 }
@@ -314,7 +314,7 @@ fn it_quits_at_once_while_the_server_hangs() {
     let hanging = wait_for_process("the server", server);
     send(Signal::STOP, hanging);
     wait_until_stopped(hanging);
-    // Starts that get no response.
+    // These starts get no response.
     screen.press("oo");
     screen.wait_for("orders 3");
     let since = Instant::now();
@@ -471,7 +471,7 @@ fn copies_and_uses_the_mouse() {
     assert!(matches!(no_shell, Err(Refused::NoShell)));
 }
 
-/// Text from other programs with characters that terminals interpret or hide.
+/// Text from other programs, with characters that terminals interpret or hide.
 const HOSTILE: &str =
     "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\u{9b}31md\u{202e}e\u{2066}f\u{200b}g\u{feff}h\u{301}i\u{85}j漢字k\u{e0041}\r\nl";
 
@@ -482,8 +482,8 @@ fn text_from_other_programs_cannot_control_the_terminal() {
     let (_held, address) = silent_listener();
     let mut screen = Screen::open(&sandbox, &address, 120, 40);
     screen.wait_for("orders 4");
-    // Opens each order and every overlay, and waits for each to appear and disappear. An Esc read together with the
-    // next key would be Alt with that key.
+    // Opens each order and every overlay, and waits until each appears and disappears. If an Esc were read together
+    // with the next key, the two would be that key with Alt.
     screen.press("jjj");
     let overlays = [
         ("?", "╭ idempotence ", "\u{1b}"),
@@ -553,7 +553,7 @@ fn write_hostile_journal(sandbox: &Sandbox) {
     }));
 }
 
-/// Private modes that the program sets and resets: cursor, alternate screen, bracketed paste, synchronized update.
+/// Private modes that the program sets and resets: cursor, alternate screen, bracketed paste, and synchronised update.
 const MODES: [&str; 4] = ["25", "1049", "2004", "2026"];
 
 /// Asserts that the output contains only plain text and the control sequences that the program uses.
@@ -585,7 +585,7 @@ fn assert_only_our_own_sequences(bytes: &[u8]) {
 }
 
 #[test]
-fn the_search_for_hostile_output_finds_each_kind() {
+fn the_check_for_hostile_output_finds_each_kind() {
     let found = |bytes: &str| std::panic::catch_unwind(|| assert_only_our_own_sequences(bytes.as_bytes())).is_err();
     assert!(!found("\u{1b}[?1049h\u{1b}[1;31mgr\u{f6}\u{df}e \u{6f22}\u{1b}[0m\u{1b}[?2026l\r\n"));
     for hostile in [

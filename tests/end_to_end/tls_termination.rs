@@ -1,4 +1,4 @@
-//! A server whose TLS is terminated by a proxy that does not offer HTTP/2.
+//! A server behind a proxy that terminates TLS but does not offer HTTP/2.
 
 use crate::{
     authority::{Authority, Validity},
@@ -24,7 +24,7 @@ fn a_tls_proxy_without_http2_is_named_with_the_setting_to_change() {
         text(&command.env("TEMPORAL_SERVER_ROOT_CA_CERT", root.path()).output().unwrap())
     };
     assert!(run(&["doctor"]).0.contains(&format!("right    server      {} answers", proxy.address())));
-    // nginx offers another protocol and rejects a client that offers none of its protocols. stunnel offers none.
+    // nginx offers another protocol, and rejects a client that offers none of nginx's protocols. stunnel offers none.
     for alpn in [&[][..], &["http/1.1"]] {
         proxy.change(&options(alpn));
         for arguments in [&["doctor"][..], &["worker"], &["start", "A", "123456", "1", "--faults", "none"]] {

@@ -1,4 +1,4 @@
-//! Two users of one group with a database and a key file in a folder of that group. Only the superuser can run these
+//! Two users in one group, with a database and a key file in a folder of that group. Only the superuser can run these
 //! tests.
 
 use std::{
@@ -12,19 +12,19 @@ use tempfile::TempDir;
 
 use crate::sandbox::{PROGRAM, Sandbox, WorkerProcess, address, applied, free_port, offline, order, skipped, text};
 
-/// User and group ids; no account needs to exist.
+/// User and group ids. No account with these ids needs to exist.
 const ANNE: u32 = 62_001;
 const BERT: u32 = 62_002;
 const GROUP: u32 = 62_000;
 
-/// A folder that both users may use, with the program in a place where both can run it.
+/// A folder that both users may use, with the program where both can run it.
 struct SharedFolder {
     folder: TempDir,
     program: PathBuf,
 }
 
 impl SharedFolder {
-    /// `None`, and a message, for a user without privileges.
+    /// Creates the folder. For a user without privileges, reports a skipped test and returns `None`.
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let can_switch = Command::new("setpriv").args(["--reuid", &ANNE.to_string(), "true"]).status();
@@ -53,7 +53,7 @@ impl SharedFolder {
         self.folder.path().join("shared").join(name)
     }
 
-    /// The program, run by `user` with this umask.
+    /// Returns the program, run by `user` with this umask.
     fn command(&self, user: u32, umask: &str, arguments: &[&str]) -> Command {
         let home = self.folder.path().join(user.to_string());
         let mut command = Command::new("setpriv");
@@ -147,11 +147,11 @@ fn a_key_file_keeps_its_owner_and_group_or_stays_unchanged() {
     let unreadable = folders.run(BERT, "002", &["keys"]);
     assert_eq!(unreadable.status.code(), Some(2));
     assert!(text(&unreadable).1.contains("run: chown root:GROUP, chmod 640"), "{unreadable:?}");
-    // The superuser's own command must not lock its owner out.
+    // The superuser's own command must not take the file away from its owner.
     assert_succeeds(&folders.run(0, "002", &["keys", "add", "two"]));
     assert_eq!(access(&keys), (ANNE, GROUP, 0o600));
     assert!(named(ANNE).contains("two "));
-    // Follows the message.
+    // Do what the message says.
     chown(&keys, Some(0), Some(GROUP)).unwrap();
     fs::set_permissions(&keys, Permissions::from_mode(0o640)).unwrap();
     for user in [ANNE, BERT] {

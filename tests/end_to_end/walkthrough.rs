@@ -20,8 +20,8 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> CommandBuilder {
 /// The right arrow key.
 const NEXT: &str = "\u{1b}[C";
 
-/// Presses the next key until the summary is shown; each step with a scenario must show its result. Returns the last
-/// screen.
+/// Presses the next key until the summary is shown, and checks that each step with a scenario shows its result. Returns
+/// the last screen.
 fn walk(screen: &mut Screen) -> String {
     for step in 1..=STEPS {
         let here = format!("step {step} of {STEPS}");
@@ -46,7 +46,7 @@ fn speed_up(screen: &mut Screen) {
     }
 }
 
-/// All rows except the last, which shows the keys or the replay's progress.
+/// Returns all rows except the last, which shows the keys or the replay's progress.
 fn above_the_keys(screen: &str) -> Vec<&str> {
     let rows: Vec<_> = screen.lines().collect();
     rows[..rows.len().min(23)].to_vec()
@@ -99,7 +99,7 @@ fn the_shipped_recording_plays_every_step_with_one_key_and_no_network() {
     let sandbox = Sandbox::new();
     let mut command = dashboard(&sandbox, &format!("127.0.0.1:{}", free_port()));
     command.args(["replay"]);
-    // There is nothing to find or install except the binary.
+    // Nothing can be found or installed except the binary.
     command.env("PATH", "/nonexistent");
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("PRESS →");
@@ -124,7 +124,7 @@ fn p_runs_it_on_its_own_database_q_returns_and_control_c_ends_the_program() {
     screen.wait_for("ONE ORDER");
     screen.press(NEXT);
     screen.wait_for("✓ RESULT");
-    // As a clicker: a black screen and back, and an Esc that asks.
+    // Like a clicker: a black screen and back, and an Esc that opens a question.
     screen.press("b");
     screen.wait_until("the black screen", |text| text.trim().is_empty());
     screen.press("\u{1b}[6~");

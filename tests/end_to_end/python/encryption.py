@@ -31,8 +31,8 @@ class EncryptionCodec(temporalio.converter.PayloadCodec):
 
     def _decode(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
-            # A payload in the clear would pass unseen, and the test is about those that are not.
-            raise ValueError(f"a payload came in the clear: {dict(payload.metadata)}")
+            # The sample would pass a plaintext payload through. This test must not accept one.
+            raise ValueError(f"a payload is not encrypted: {dict(payload.metadata)}")
         key_id = payload.metadata.get("encryption-key-id", b"").decode()
         if key_id != self.key_id:
             raise ValueError(f"a payload names the key {key_id!r}, and only {self.key_id!r} is known")

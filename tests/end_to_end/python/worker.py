@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-# An order of this item fails, for good.
+# An order for this item fails permanently.
 UNKNOWN = "999999"
 
 
@@ -45,7 +45,7 @@ class InventoryWorkflow:
 
 
 async def main() -> None:
-    # The failure that is asked for above would be a page of warnings.
+    # The intended failure above would log a page of warnings.
     logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ["address", "namespace", "task-queue"]:
