@@ -19,7 +19,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The name in scenario files and `--json`.
+    /// Name in scenario files and `--json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,13 +44,14 @@ pub struct Audit {
     pub orders: u64,
     /// Number of distinct supplier orders that added units.
     pub supplier_orders: u64,
-    /// Number of adopted changes of the document.
+    /// Number of changes to the document that were adopted.
     pub adjustments: u64,
     /// Keys whose effect changed the stock more than once, in the order of the second change.
     pub applied_twice: Vec<IdempotencyKey>,
     /// Number of the last line.
     pub seq: u64,
-    /// Number of changes by digest of the key: about 35 bytes per effect with the table's free places.
+    /// Number of changes per key. A digest replaces the key, so that an effect needs about 35 bytes, unused slots
+    /// included.
     applied: HashMap<KeyDigest, u32>,
 }
 
@@ -63,7 +64,7 @@ fn digest(key: &IdempotencyKey) -> KeyDigest {
 }
 
 impl Audit {
-    /// The audit of a database with `stock` units and no effects.
+    /// Returns the audit of a database with `stock` units and no effects.
     #[must_use]
     pub fn beginning_with(stock: Stock) -> Self {
         Self { initial: stock, expected: stock, actual: stock, ..Self::default() }
@@ -102,7 +103,7 @@ impl Audit {
         self.applied.extend(Inventory::applied_before(&init.last_order).map(|key| (digest(&key), 1)));
     }
 
-    /// Adds an effect. Returns whether it is the first of its key.
+    /// Adds an effect. Returns whether it is the first with its key.
     fn apply(&mut self, commit: &Commit) -> bool {
         self.actual = commit.receipt.stock;
         let times = self.applied.entry(digest(&commit.key)).or_insert(0);
@@ -129,7 +130,7 @@ impl Audit {
         if self.expected == self.actual && self.applied_twice.is_empty() { Verdict::Right } else { Verdict::Wrong }
     }
 
-    /// The verdict as a sentence, with a remedy if it is wrong.
+    /// Returns the verdict as a sentence, with a remedy if the stock is wrong.
     #[must_use]
     pub fn sentence(&self) -> String {
         let Self { expected, actual, .. } = self;
@@ -150,8 +151,8 @@ impl Audit {
                 let keys: Vec<_> = keys.iter().map(IdempotencyKey::as_str).collect();
                 let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
                 format!(
-                    "stock {actual} is wrong, {expected} would be right: applied twice: {}{more}. With guard \
-                     ledger this cannot happen",
+                    "stock {actual} is wrong and should be {expected}; applied twice: {}{more}. The guard ledger \
+                     prevents this",
                     keys.join(", ")
                 )
             }

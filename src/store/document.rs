@@ -1,4 +1,5 @@
-//! The document that people and other programs read: the original's three fields in their order and form, then ours.
+//! The document that people and other programs read: the original demo's three fields in their order and form, then
+//! ours.
 
 use std::{fmt, marker::PhantomData};
 
@@ -13,7 +14,7 @@ use crate::{
     rounded::find_rounded,
 };
 
-/// The document of a new database, byte for byte the original's.
+/// Document of a new database, byte for byte that of the original demo.
 pub const STARTING_DOCUMENT: &str = include_str!("../../assets/inventory.json");
 
 /// The content of a document.
@@ -31,36 +32,36 @@ pub struct Document {
     /// Retries so far; `None` in a starting document.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retries: Option<Retries>,
-    /// The journal line that the document shows; `None` in a starting document, and in one that another program wrote.
+    /// Journal line that the document shows; `None` in a starting document or if another program wrote the document.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "whole_if_any")]
     pub seq: Option<u64>,
 }
 
-/// Retries per activity: the sum over its executions of (attempts - 1).
+/// Retries per activity: the sum of (attempts - 1) over all executions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
-    /// Of the update of the inventory.
+    /// Retries of the inventory update.
     #[serde(rename = "UpdateInventoryActivity", deserialize_with = "whole")]
     pub update_inventory: u64,
-    /// Of the supplier order.
+    /// Retries of the supplier order.
     #[serde(rename = "SupplierOrderActivity", deserialize_with = "whole")]
     pub supplier_order: u64,
 }
 
-/// Maximum size of a document that is read, in bytes. Ours has about 200.
+/// Maximum size of a document that is read, in bytes. Ours have about 200.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
-/// Number of characters of a wrong number that a message shows.
+/// Maximum number of characters of a wrong number in a message.
 const MAX_NUMBER_CHARS: usize = 40;
 
-/// Why a file is not a document.
+/// The reason why a file is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not an inventory document: {0}")]
 pub struct DocumentError(String);
 
 impl Document {
-    /// The document of `inventory` after journal line `seq`. After the first line it is a starting document, with the
-    /// original's three fields only.
+    /// Returns the document for `inventory` after journal line `seq`. After the first line it is a starting document,
+    /// which has only the original demo's three fields.
     #[must_use]
     pub fn of(inventory: &Inventory, seq: u64) -> Self {
         let retries = Retries {
@@ -77,10 +78,10 @@ impl Document {
         }
     }
 
-    /// Writes the bytes of the file: indented by four spaces, with a line feed at the end.
+    /// Returns the bytes of the file: indented by four spaces, with a line feed at the end.
     ///
     /// # Errors
-    /// Never: all keys and values of this type exist in JSON.
+    /// Never fails, because JSON can represent all keys and values of this type.
     pub fn render(&self) -> serde_json::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(256);
         self.serialize(&mut Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    ")))?;
@@ -88,10 +89,11 @@ impl Document {
         Ok(bytes)
     }
 
-    /// Reads a document of this or another program. It may have a byte order mark, `774.0` for 774, and other fields.
+    /// Reads a document from this or another program. It may contain a byte order mark, `774.0` for 774, and other
+    /// fields.
     ///
     /// # Errors
-    /// [`DocumentError`] if it is not a JSON object with the original's three fields.
+    /// Returns [`DocumentError`] if it is not a JSON object with the original demo's three fields.
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         if bytes.len() > MAX_DOCUMENT_BYTES {
             return Err(DocumentError("it is larger than 1 MiB".to_owned()));
@@ -110,8 +112,8 @@ impl Document {
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Returns the encoding of a text that is not UTF-8, by its byte order mark, or by the zero bytes around its first
-/// character, which is ASCII in JSON (RFC 4627, section 3).
+/// Returns the encoding of a text that is not UTF-8. It follows from the byte order mark, or from the zero bytes around
+/// the first character, which is ASCII in JSON (RFC 4627, section 3).
 const fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, 1..=0x7f, ..] | [1..=0x7f, 0, 0, 0, ..] => {
@@ -122,7 +124,7 @@ const fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A whole number, also in the form in which other programs write one: `774.0`, `1e3`.
+/// Deserialises a whole number, also in the forms of other programs: `774.0`, `1e3`.
 fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64> + TryFrom<u64>>(from: D) -> Result<N, D::Error> {
     from.deserialize_any(WholeNumber(PhantomData))
 }
@@ -151,7 +153,7 @@ impl<N: TryFrom<i64> + TryFrom<u64>> Visitor<'_> for WholeNumber<N> {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<N, E> {
-        /// From this number on, a float cannot represent every whole number.
+        /// Number from which on a float cannot represent every whole number.
         const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
         if number.fract() == 0.0 && number.abs() < FIRST_INEXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]

@@ -15,7 +15,7 @@ use super::{
     storage::{FileId, Part, Stamp, Storage},
 };
 
-/// How long a process waits for the lock before it returns `Busy`.
+/// Maximum time for which a process waits for the lock before it returns `Busy`.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// A request to the store.
@@ -27,7 +27,7 @@ pub enum Request {
         effect: Effect,
         /// The guard that recognises a repetition.
         guard: Guard,
-        /// The attempt that asks.
+        /// The attempt that requests it.
         origin: Origin,
     },
     /// Record an event of an attempt.
@@ -43,7 +43,8 @@ pub struct Committed {
     pub outcome: Outcome,
     /// The recorded result.
     pub receipt: Receipt,
-    /// Whether the workflow run that asks made the effect itself. Then a repetition is its retry, not another start.
+    /// Whether the requesting workflow run applied the effect itself. A repetition is then its retry, not another
+    /// start.
     pub same_run: bool,
 }
 
@@ -52,7 +53,7 @@ pub struct Committed {
 pub enum Publication {
     /// Before the commit returns.
     Now,
-    /// With a later commit, even one without requests. For effects that come faster than the document is read.
+    /// With a later commit, which may be one without requests. For effects that come faster than the document is read.
     Later,
 }
 
@@ -65,13 +66,13 @@ pub struct Engine<M> {
     pub(super) storage: M,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) reorder_below: i64,
-    /// `None` if memory may differ from the journal, which is then read again.
+    /// State after the journal. `None` if it may differ from the journal, which is then read again.
     pub(super) loaded: Option<Loaded>,
-    /// Memory is ahead of the journal: it has lines that are not written yet.
+    /// Whether `loaded` includes lines that are not written to the journal yet.
     unwritten: bool,
-    /// The document as this process last left it.
+    /// Line and stamp of the document that this process last wrote.
     pub(super) published: Option<(u64, Stamp)>,
-    /// The last complete line that this process has read or written. The same file must never end before it.
+    /// End of the last complete line that this process has read or written. The same file must never end before it.
     pub(super) seen: Option<(FileId, Position)>,
     /// The journal that `published` belongs to.
     pub(super) published_of: Option<FileId>,
@@ -88,8 +89,8 @@ impl<M: Storage> Engine<M> {
     /// Opens the database, creates it if there is none, repairs a torn end, and publishes the document.
     ///
     /// # Errors
-    /// If the lock is taken, a file cannot be used or is damaged, or the database is poisoned. Damaged files are not
-    /// changed.
+    /// Fails if the lock is taken, a file cannot be used or is damaged, or the database is poisoned. Damaged files are
+    /// not changed.
     pub fn open(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
         Self::open_observed(storage, clock, reorder_below, &|_| {})
     }
@@ -97,7 +98,7 @@ impl<M: Storage> Engine<M> {
     /// Like [`Self::open`]; calls `seen` while it reads a long journal.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// Fails like [`Self::open`].
     pub fn open_observed(
         storage: M,
         clock: fn() -> UnixMillis,
@@ -113,16 +114,16 @@ impl<M: Storage> Engine<M> {
         Ok(engine)
     }
 
-    /// Commits requests together, in order, with one sync. When it returns, the answers are durable, and the document shows
-    /// them unless its publication is postponed.
+    /// Commits requests together, in order, with one sync. When it returns, the answers are durable, and the document
+    /// shows them unless its publication is postponed.
     ///
     /// # Errors
-    /// If the batch as a whole fails: nothing of it may be acknowledged, and a repetition is safe.
+    /// Fails if the batch as a whole fails. Then no request of the batch may be acknowledged, and repeating it is safe.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         self.read_ahead(&|_| {}).map_err(StoreError::before_writing)?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));
         if std::mem::take(&mut self.unwritten) {
-            // The next commit reads the journal again. After a failed publication, memory is still right.
+            // The next commit reads the journal again. Not needed after a failed publication, whose lines were written.
             self.loaded = None;
         }
         result
@@ -144,7 +145,7 @@ impl<M: Storage> Engine<M> {
         result.and_then(|value| unlocked.map(|()| value))
     }
 
-    /// The journal line that the document shows, as far as this process knows.
+    /// Returns the journal line that the document shows, as far as this process knows.
     #[must_use]
     pub fn published_seq(&self) -> Option<u64> {
         self.published.map(|(seq, _)| seq)
@@ -176,7 +177,7 @@ impl<M: Storage> Engine<M> {
         Ok(answers)
     }
 
-    /// Decides one request on the state after the requests before it, and adds its line.
+    /// Decides one request, based on the state after the previous requests, and adds its line.
     fn decide(&mut self, request: &Request, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
         match request {
             Request::Attempt(event) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
@@ -218,7 +219,7 @@ impl<M: Storage> Engine<M> {
         let record = Record { seq: loaded.position.seq + 1, at, fact };
         let line = record.encode().map_err(|error| failed("write", &path, error.into()))?;
         let offset = loaded.position.offset;
-        loaded.take_in(std::slice::from_ref(&record)).map_err(|cause| StoreError::DamagedJournal {
+        loaded.apply(std::slice::from_ref(&record)).map_err(|cause| StoreError::DamagedJournal {
             path,
             offset,
             cause,
@@ -240,23 +241,23 @@ impl<M: Storage> Engine<M> {
             self.unwritten = false;
             return Ok(());
         };
-        // Remove what a short write left. If that fails too, the next process finds a torn end, or lines that were never
-        // acknowledged; both are safe.
+        // Remove the part that was written. If that fails too, the next process finds a torn end, or lines that were
+        // never acknowledged; both are safe.
         if let Err(error) = self.storage.truncate(at) {
-            tracing::warn!(%error, "could not cut back a failed write to the journal");
+            tracing::warn!(%error, "could not remove a failed write from the journal");
         }
         Err(failed("write", self.storage.journal_path(), source))
     }
 
-    /// Syncs the journal unless everything read or written so far is durable. Lines of other processes count too, because
-    /// their writer may have died before its own sync.
+    /// Syncs the journal unless everything read or written so far is durable. This includes lines from other processes,
+    /// because their writer may have died before its own sync.
     pub(super) fn make_durable(&mut self) -> Result<(), StoreError> {
         let loaded = self.state()?;
         if loaded.durable == loaded.position.offset {
             return Ok(());
         }
         if let Err(error) = self.storage.sync_journal() {
-            // The kernel reports such a failure only once. A second sync would succeed although the data is lost.
+            // The kernel reports such a failure only once. A second sync would succeed even if the data is lost.
             let reason = format!("sync of {}: {error}", self.storage.journal_path().display());
             self.poisoned = Some((self.state()?.file, reason.clone()));
             if let Err(error) = self.storage.set_poison(&reason) {
@@ -269,20 +270,20 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
-    /// Publishes the document if it does not show the last state. The caller has the lock, so that two processes cannot
-    /// replace the document in the wrong order.
+    /// Publishes the document unless it shows the last state. The caller must have the lock, because two processes
+    /// could otherwise replace the document in the wrong order.
     pub(super) fn publish(&mut self) -> Result<(), StoreError> {
         let path = self.storage.document_path().to_owned();
         let seq = self.state()?.document_seq;
-        let stamp = self.storage.stamp().map_err(|source| failed("look at", &path, source))?;
+        let stamp = self.storage.stamp().map_err(|source| failed("inspect", &path, source))?;
         if stamp.is_some() && self.published == stamp.map(|stamp| (seq, stamp)) {
             return Ok(());
         }
         let bytes = self.state()?.document().map_err(|cause| self.damaged(0, cause))?;
-        // A loss of power must not bring back another program's document that this one replaces: a worker would adopt it
-        // and undo what was acknowledged since.
+        // If this replaces another program's document, a loss of power must not bring that back: a worker would adopt
+        // it and undo the effects that were acknowledged since.
         let mut durable = stamp.is_none();
-        // With our own stamp, no other program has changed the document since.
+        // If the stamp is still our own, no other program has changed the document.
         let changed = stamp != self.published.map(|(_, stamp)| stamp);
         if changed && let Some(found) = self.read_document()? {
             if found == bytes {
@@ -292,7 +293,7 @@ impl<M: Storage> Engine<M> {
             }
             let line = self.state()?.line_shown_by(&found);
             durable = line.is_none();
-            // At start-up, `reconcile_document` has already compared it.
+            // At start-up, `reconcile_document` has already handled the document.
             match (line, self.published) {
                 (_, None) => {}
                 (None, Some(_)) => self.keep_aside("edited", "it was changed while a worker ran")?,
@@ -304,8 +305,8 @@ impl<M: Storage> Engine<M> {
                 }
             }
         }
-        // A document proves that the line it shows was in the journal, so that line must be durable first. The document
-        // also shows retries, which are counted in notes that are otherwise not synced.
+        // A document is evidence that its line was in the journal, so that line must be durable first. The document
+        // also shows retries, which are counted from notes that are otherwise not synced.
         self.make_durable()?;
         let written = self.storage.replace_document(&bytes, durable);
         self.published = Some((seq, written.map_err(|source| failed("publish", &path, source))?));
@@ -317,19 +318,19 @@ impl<M: Storage> Engine<M> {
         self.storage.read_document().map_err(|source| failed("read", self.storage.document_path(), source))
     }
 
-    /// Keeps aside an old document that another program restored: a backup, or the starting document.
+    /// Keeps a copy of an old document that another program restored: a backup, or the starting document.
     pub(super) fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
         let reason = if line == 1 {
-            "it is the starting document, and the journal has gone on; to start again, run: idempotence reset"
+            "it is the starting document, but the journal has more lines; to start again, run: idempotence reset"
                 .to_owned()
         } else {
-            format!("it is the document of line {line}, and the journal has gone on")
+            format!("it is the document of line {line}, but the journal has more lines")
         };
         self.keep_aside("replaced", &reason)
     }
 
-    /// Keeps a copy of the document under a name with the reason and the time, and records that in the journal, so that
-    /// every process can show it.
+    /// Keeps a copy of the document under a name with the reason and the time, and records the copy in the journal, so
+    /// that every process can show the name.
     pub(super) fn keep_aside(&mut self, why: &str, reason: &str) -> Result<(), StoreError> {
         let suffix = self.keep_under_free_name(Part::Document, why)?;
         let document = self.storage.document_path().display();
@@ -338,7 +339,7 @@ impl<M: Storage> Engine<M> {
         let aside = Aside { suffix, reason: reason.to_owned() };
         let recorded = self.add(Fact::Aside(aside), &mut line).and_then(|()| self.write(&line));
         if recorded.is_err() {
-            // Memory is ahead of the journal.
+            // `loaded` includes a line that the journal lacks.
             self.loaded = None;
         }
         recorded

@@ -11,14 +11,14 @@ use crate::domain::{IdempotencyKey, Payload, Refusal, Rejection};
 
 use super::{document::DocumentError, line::LineError};
 
-/// Why the store did not do what was asked. Each message says what happened, to which file, and what to do.
+/// An error of a store operation. Each message says what happened, to which file, and what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The rules do not allow the effect.
     #[error("{0}")]
     Rejected(Rejection),
-    /// The key is recorded with another payload.
-    #[error("{key} was recorded as {recorded} but now asks for {asked}; an order id belongs to one order only")]
+    /// The ledger has the key with another payload.
+    #[error("{key} was recorded with {recorded}, but this request has {asked}; use another order id for another order")]
     Conflict {
         /// The key.
         key: IdempotencyKey,
@@ -32,13 +32,13 @@ pub enum StoreError {
     Busy {
         /// The lock file.
         path: PathBuf,
-        /// How long this process waited.
+        /// Time for which this process waited.
         waited: Duration,
     },
     /// The operating system reports an error.
     #[error("could not {operation} {}: {source}{}", .path.display(), advice(.source))]
     Io {
-        /// What was attempted, as a verb with an object or a preposition at its end.
+        /// The failed operation: a verb, or a phrase that the path completes.
         operation: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -58,13 +58,13 @@ pub enum StoreError {
         /// The damage.
         cause: Damage,
     },
-    /// The document is not one.
+    /// The file is not a valid document.
     #[error(
         "{}: {cause}; nothing was changed. {}", .path.display(),
         if *has_journal {
-            "A worker keeps it aside and replaces it with the journal's document"
+            "A worker keeps a copy and replaces it with the journal's document"
         } else {
-            "Correct it, or remove it to start from the original's document"
+            "Correct it, or remove it to start from the original demo's document"
         }
     )]
     DamagedDocument {
@@ -85,7 +85,7 @@ pub enum StoreError {
     },
     /// The document belongs to a journal that is missing.
     #[error(
-        "{} has a 'seq', so it belongs to a journal, which is missing beside it; restore the journal, or start again \
+        "{} has a 'seq', so it belongs to a journal, but its folder has none; restore the journal, or start again \
          with: idempotence reset", .path.display()
     )]
     JournalMissing {
@@ -94,7 +94,7 @@ pub enum StoreError {
     },
     /// The journal was deleted while this process used it.
     #[error(
-        "{} is missing, and this process has read line {line} of it; nothing was changed. Restore it, or start again \
+        "{} has disappeared after this process had read line {line}; nothing was changed. Restore it, or start again \
          with: idempotence reset", .path.display()
     )]
     JournalGone {
@@ -103,10 +103,10 @@ pub enum StoreError {
         /// The last line that this process has read.
         line: u64,
     },
-    /// A sync failed, so data that was written may be lost.
+    /// A sync failed, so written data may be lost.
     #[error(
-        "the disk did not store what was written ({reason}), so this database acknowledges no more effects. Check the \
-         disk, then start again with: idempotence reset"
+        "the disk may have lost written data ({reason}), so this database does not acknowledge effects any more. Check \
+         the disk, then start again with: idempotence reset"
     )]
     Poisoned {
         /// The error of the sync.
@@ -115,12 +115,12 @@ pub enum StoreError {
     /// The writer's thread has ended.
     #[error("the store's writer has stopped; start the worker again")]
     Stopped,
-    /// The error happened before anything of the request was written.
+    /// The error happened before any part of the request was written.
     #[error(transparent)]
     NotWritten(Box<Self>),
 }
 
-/// What is wrong with a journal.
+/// The damage of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// A line is damaged.
@@ -129,17 +129,17 @@ pub enum Damage {
     /// A line has the wrong number.
     #[error("found line {found} instead of line {expected}")]
     Sequence {
-        /// The number that follows the line before.
+        /// The number after that of the previous line.
         expected: u64,
         /// The number of the line.
         found: u64,
     },
-    /// A line records another stock than the lines before it result in.
+    /// A line records a stock that does not follow from the lines before it.
     #[error("line {seq} records a stock of {found}, but the lines before it result in {expected}")]
     Stock {
         /// The number of the line.
         seq: u64,
-        /// The stock by the lines before.
+        /// The stock that follows from the lines before.
         expected: i64,
         /// The stock in the line.
         found: i64,
@@ -147,7 +147,7 @@ pub enum Damage {
     /// The first line is not an initial state.
     #[error("the first line does not record the initial stock")]
     NoInit,
-    /// Another line than the first is an initial state.
+    /// A line after the first is an initial state.
     #[error("line {seq} records the initial stock a second time")]
     SecondInit {
         /// The number of the line.
@@ -158,9 +158,9 @@ pub enum Damage {
     EndMissing {
         /// The journal's last line.
         journal: u64,
-        /// The last line that is known.
+        /// The last line that is known to have existed.
         known: u64,
-        /// How it is known.
+        /// The evidence for that line.
         witness: Witness,
     },
     /// The file has no lines.
@@ -187,7 +187,7 @@ impl std::fmt::Display for Witness {
 }
 
 impl StoreError {
-    /// Whether a retry can succeed. The only place that decides this.
+    /// Whether a retry can succeed. No other code decides this.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
@@ -205,7 +205,7 @@ impl StoreError {
         }
     }
 
-    /// The type of the application failure. Stable, because clients match on it.
+    /// Returns the type of the application failure. The types are stable, because clients match on them.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -229,14 +229,14 @@ impl StoreError {
         ["StoreBusy", "StoreDamaged", "StoreUnavailable"].contains(&type_name)
     }
 
-    /// The same error for a request that has not written anything.
+    /// Returns the same error for a request of which nothing has been written.
     #[must_use]
     pub(crate) fn before_writing(self) -> Self {
         match self {
             Self::Io { .. } | Self::HalfReset { .. } | Self::Poisoned { .. } | Self::Stopped => {
                 Self::NotWritten(Box::new(self))
             }
-            // Their types imply it.
+            // The types of these errors already imply it.
             Self::Rejected(_)
             | Self::Conflict { .. }
             | Self::Busy { .. }
@@ -248,21 +248,21 @@ impl StoreError {
         }
     }
 
-    /// The type of a conflict: a recorded key with another payload.
+    /// Type of the failure for a recorded key with another payload.
     pub const CONFLICT: &'static str = "OrderConflict";
 }
 
-/// The error for a damaged document without a journal.
+/// Returns the error for a damaged document without a journal.
 pub(super) fn damaged_alone(path: &Path, cause: DocumentError) -> StoreError {
     StoreError::DamagedDocument { path: path.to_owned(), cause, has_journal: false }
 }
 
-/// The error for an operation on `path` that the operating system refused.
+/// Returns the error for an operation on `path` that failed in the operating system.
 pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
 }
 
-/// Advice for an error of the operating system, if its kind allows any.
+/// Returns advice for an error of the operating system; empty if its kind does not suggest any.
 fn advice(error: &io::Error) -> &'static str {
     use io::ErrorKind as K;
     match error.kind() {

@@ -1,4 +1,4 @@
-//! Examines a database: the audit of its journal, and any other problem. Read-only.
+//! Examines a database without writing to it: the audit of its journal, and other problems.
 
 use std::{path::Path, thread, time::Duration};
 
@@ -13,7 +13,8 @@ use super::{
 };
 use crate::domain::{ProductId, Stock};
 
-/// Number of times that a document older than its journal is read again, because a worker may be about to replace it.
+/// Maximum number of times that a document older than its journal is read again, because a worker may be about to
+/// replace it.
 const MAX_READS: u32 = 25;
 /// Pause between two reads of a document.
 const READ_INTERVAL: Duration = Duration::from_millis(20);
@@ -35,35 +36,35 @@ impl Examination {
     }
 }
 
-/// A problem of a database that the audit of its journal does not cover.
+/// A problem in a database that the audit of its journal does not cover.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Problem {
     /// Workers refuse the database.
     #[error(transparent)]
     Refused(StoreError),
     /// The document is damaged.
-    #[error("the document is damaged ({0}); a worker keeps it aside and replaces it with the journal's")]
+    #[error("the document is damaged ({0}); a worker keeps a copy and replaces it with the journal's")]
     Damaged(DocumentError),
     /// There is no document.
     #[error("the document is missing; a worker creates it again from its journal")]
     Missing,
-    /// The document shows another stock than the journal.
-    #[error("the document shows a stock of {}, its journal {journal}: {difference}", .document.stock)]
+    /// The document and the journal show different stocks.
+    #[error("the document shows a stock of {}, but its journal {journal}: {difference}", .document.stock)]
     Differs {
         /// The document.
         document: Document,
-        /// The stock by the journal.
+        /// The stock that follows from the journal.
         journal: Stock,
-        /// Why they differ.
+        /// The reason for the difference.
         difference: Difference,
     },
 }
 
-/// Why the document and its journal differ, and what a worker does about it.
+/// The reason why the document and its journal differ. The message says what a worker does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Difference {
     /// The document is older than the journal.
-    #[error("it shows line {line} of {last}, as a killed worker leaves it; a worker updates it")]
+    #[error("it shows line {line} of {last}, as after a worker was killed; the next worker updates it")]
     Old {
         /// The line that it shows.
         line: u64,
@@ -72,7 +73,7 @@ pub enum Difference {
     },
     /// Another program restored an older document.
     #[error(
-        "it is the document of line {line}, restored after line {last}; a worker keeps it aside and replaces it with \
+        "it is the document of line {line}, restored after line {last}; a worker keeps a copy and replaces it with \
          the journal's"
     )]
     PutBack {
@@ -90,15 +91,16 @@ pub enum Difference {
     /// Another program edited the current document.
     #[error("it was edited; a worker adopts the edit when it starts, unless another worker runs")]
     Edited,
-    /// Another program edited the document of another state.
-    #[error("it was edited and is of another state; a worker keeps it aside and replaces it with the journal's")]
+    /// Another program edited a document that does not belong to the journal's last state.
+    #[error("it was edited and belongs to another state; a worker keeps a copy and replaces it with the journal's")]
     OtherState,
 }
 
-/// Examines the database of the document at `path`; `None` if there is none. Calls `seen` while it reads the journal.
+/// Examines the database of the document at `path`; returns `None` if there is none. Calls `seen` while it reads the
+/// journal.
 ///
 /// # Errors
-/// If a file cannot be read, the journal is damaged or missing, or a document without a journal is damaged.
+/// Fails if a file cannot be read, the journal is damaged or missing, or a document without a journal is damaged.
 pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examination>, StoreError> {
     let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
     let mut reader = JournalReader::new(path);
@@ -117,7 +119,7 @@ pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examinatio
         shown = read_document(&paths)?;
         journal.read(&mut reader, &paths, seen)?;
         if seq_of(&shown) > seq_of(&before) {
-            // A worker is publishing, but its journal grows faster.
+            // A worker publishes documents, but its journal grows faster.
             return Ok(Some(Examination { problem: poison(&paths)?, audit: journal.audit }));
         }
     }
@@ -131,10 +133,10 @@ fn read_document(paths: &Paths) -> Result<Shown, StoreError> {
     Ok(bytes.map(|bytes| Document::parse(&bytes)))
 }
 
-/// Whether a document of an earlier line got its name after the journal's last change, which is how a worker decides
-/// too. If the document changes at the same time, a worker is publishing, and the times belong to another document.
+/// Whether a document of an earlier line got its name after the journal's last change. A worker uses the same test. If
+/// the document has changed meanwhile, a worker is publishing, and the times belong to another document.
 fn was_restored(paths: &Paths, document: &Document) -> Result<bool, StoreError> {
-    let is_newer = document_is_newer(paths).map_err(|source| failed("look at", &paths.document, source))?;
+    let is_newer = document_is_newer(paths).map_err(|source| failed("inspect", &paths.document, source))?;
     Ok(is_newer && read_document(paths)?.is_some_and(|found| found.as_ref() == Ok(document)))
 }
 
@@ -144,7 +146,7 @@ fn seq_of(shown: &Shown) -> Option<u64> {
 
 /// Examines a database that no worker has opened yet: it has only a document.
 fn without_journal(paths: &Paths, shown: Shown) -> Result<Option<Examination>, StoreError> {
-    if crate::files::stat(&paths.journal).map_err(|source| failed("look at", &paths.journal, source))?.is_some() {
+    if crate::files::stat(&paths.journal).map_err(|source| failed("inspect", &paths.journal, source))?.is_some() {
         let (path, cause) = (paths.journal.clone(), Damage::Empty);
         return Err(StoreError::DamagedJournal { path, offset: 0, cause });
     }
@@ -169,7 +171,7 @@ fn poison(paths: &Paths) -> Result<Option<Problem>, StoreError> {
 struct ReadJournal {
     audit: Audit,
     product: Option<ProductId>,
-    /// The starting document's stock and order.
+    /// Stock and order of the starting document.
     start: (Stock, String),
     /// The stock after each line that changed it.
     changes: Vec<(u64, Stock)>,
@@ -183,7 +185,7 @@ impl ReadJournal {
     fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let mut restarted = false;
         loop {
-            // In chunks, because the records of a long journal need more memory than the journal.
+            // In chunks, because the records of a long journal need more memory than the journal itself.
             let (news, progress) = reader.read_some(CHUNK_BYTES)?;
             seen(progress);
             restarted |= news.restarted;
@@ -231,7 +233,7 @@ impl ReadJournal {
         Ok(())
     }
 
-    /// The stock after line `seq`.
+    /// Returns the stock after line `seq`.
     fn stock_after(&self, seq: u64) -> Option<Stock> {
         let later = self.changes.partition_point(|(line, _)| *line <= seq);
         later.checked_sub(1).and_then(|last| self.changes.get(last)).map(|(_, stock)| *stock)
@@ -263,13 +265,14 @@ impl ReadJournal {
             Some(line) if self.stock_after(line) == Some(document.stock) => {
                 Difference::Old { line, last: self.audit.seq }
             }
-            // No line has changed the stock since.
+            // No later line has changed the stock.
             Some(line) if self.changes.last().is_some_and(|(last, _)| *last <= line) => Difference::Edited,
             Some(_) => Difference::OtherState,
         })
     }
 
-    /// A document is published after its line is durable, so one with a later line proves that the end is lost.
+    /// Returns the damage if the journal ends before the document's line. A document is published only after its line
+    /// is durable, so it proves that the end of the journal is lost.
     fn lost_end(&self, document: &Document) -> Option<Damage> {
         let shown = document.seq.filter(|seq| *seq > self.audit.seq)?;
         Some(Damage::EndMissing { journal: self.audit.seq, known: shown, witness: Witness::Document })
@@ -305,7 +308,7 @@ impl ReadJournal {
     }
 }
 
-/// Returns `problem`, which a worker repairs, or the error for which no worker can use the database.
+/// Returns `problem`, which a worker repairs, unless an error prevents workers from using the database.
 fn usable_or(paths: &Paths, problem: Problem) -> Problem {
     match super::probe(&paths.document) {
         Err(error) if !matches!(error, StoreError::Busy { .. }) => Problem::Refused(error),

@@ -1,18 +1,19 @@
-//! Lines of JSON with a checksum: `{"sum":"<16 hex digits>",` followed by the rest of an object, without a line feed. Journals
-//! and recordings consist of such lines.
+//! Lines of JSON with a checksum: `{"sum":"<16 hex digits>",` followed by the rest of an object. Journals and
+//! recordings consist of such lines, each followed by a line feed.
 //!
-//! The sum covers the bytes of the object without it. Another spelling of the same values does not pass.
+//! The checksum covers the bytes of the object without the field `sum`, so the same values in another notation do not
+//! match.
 
 use sha2::{Digest, Sha256};
 
-/// Why a line is damaged.
+/// The damage of a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// It has no checksum.
     #[error("it does not begin with a checksum")]
     NoSum,
     /// Its checksum is wrong.
-    #[error("its checksum is {found}, but its content gives {computed}")]
+    #[error("its checksum is {found}, but that of its content is {computed}")]
     WrongSum {
         /// The checksum in the line, sanitized.
         found: String,
@@ -24,14 +25,14 @@ pub enum LineError {
     NoRecord(String),
 }
 
-/// The bytes before the checksum.
+/// Bytes before the checksum.
 pub const HEAD: &[u8] = b"{\"sum\":\"";
 /// Number of hex digits of the checksum.
 pub const SUM_BYTES: usize = 16;
-/// The bytes after the checksum.
+/// Bytes after the checksum.
 pub const JOINT: &[u8] = b"\",";
 
-/// The first 64 bits of the SHA-256 of `body`, in lower-case hex.
+/// Returns the first 64 bits of the SHA-256 of `body`, in lower-case hex.
 fn sum(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     let first = digest.iter().take(SUM_BYTES / 2).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
@@ -52,7 +53,7 @@ pub fn seal(body: &[u8]) -> Vec<u8> {
 /// Returns the JSON object of a line without its line feed.
 ///
 /// # Errors
-/// [`LineError`] if the line differs in any bit from what was written.
+/// Returns [`LineError`] if any bit of the line has changed since it was written.
 pub fn open(line: &[u8]) -> Result<Vec<u8>, LineError> {
     let rest = line.strip_prefix(HEAD).ok_or(LineError::NoSum)?;
     let (found, rest) = rest.split_at_checked(SUM_BYTES).ok_or(LineError::NoSum)?;

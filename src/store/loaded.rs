@@ -1,4 +1,4 @@
-//! The state of a journal in the memory of a process.
+//! The state after a journal, in the memory of a process.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use super::{
     storage::FileId,
 };
 
-/// Number of past documents that are recognised as ours if a slower process published one of them last.
+/// Number of past documents that are still recognised as ours. A slower process may have published one of them last.
 const DOCUMENTS_REMEMBERED: usize = 4096;
 
 /// A digest of document bytes.
@@ -31,14 +31,14 @@ pub(super) struct Loaded {
     pub(super) durable: u64,
     /// Number of the last line that changed the document.
     pub(super) document_seq: u64,
-    /// Documents that a process of this program may have published, by line.
+    /// Digests of the documents that a process of this program may have published, each with its line.
     pub(super) documents: VecDeque<(u64, Digest32)>,
-    /// Its end was compared with the document and repaired, under the lock.
+    /// Whether the journal's end was compared with the document and repaired, under the lock.
     pub(super) checked: bool,
 }
 
 impl Loaded {
-    /// The state after a journal's first line, which has the initial stock.
+    /// Returns the state for a journal whose first line, the initial stock, is `first`.
     pub(super) fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
         let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
         let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
@@ -50,8 +50,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Applies records of the journal.
-    pub(super) fn take_in(&mut self, records: &[Record]) -> Result<(), Damage> {
+    /// Applies the next records of the journal.
+    pub(super) fn apply(&mut self, records: &[Record]) -> Result<(), Damage> {
         for record in records {
             if fold(&mut self.inventory, record)? {
                 self.document_seq = record.seq;
@@ -65,12 +65,13 @@ impl Loaded {
     pub(super) fn remember(&mut self, digest: Digest32) {
         self.documents.push_back((self.document_seq, digest));
         if self.documents.len() > DOCUMENTS_REMEMBERED {
-            // The first stays: it has no `seq`, so only its digest distinguishes it from another program's document.
+            // The first one is never removed: it has no `seq`, so only its digest distinguishes it from another
+            // program's document.
             self.documents.remove(1);
         }
     }
 
-    /// The bytes of the document that shows this state.
+    /// Returns the bytes of the document that shows this state.
     pub(super) fn document(&self) -> Result<Vec<u8>, Damage> {
         Document::of(&self.inventory, self.document_seq).render().map_err(|error| Damage::Line(unwritable(&error)))
     }

@@ -1,15 +1,16 @@
-//! The JSON database: an effect and its idempotency key in one commit. Independent of Temporal and of the terminal.
+//! The JSON database, which writes an effect and its idempotency key in one commit. It uses neither Temporal nor the
+//! terminal.
 //!
 //! | file | role |
 //! | --- | --- |
 //! | `line`, `record`, `replay` | the journal's lines, and the state after them |
 //! | `document` | the JSON document, for people and other programs |
-//! | `engine`, `loaded` | the commit protocol, and what a process keeps of the journal |
-//! | `recovery`, `reset` | how a database is opened, and how it is reset |
+//! | `engine`, `loaded` | the commit protocol, and the state after the journal in memory |
+//! | `recovery`, `reset` | opening and resetting a database |
 //! | `writer` | group commit: many callers, one sync |
 //! | `storage` | the files, behind a trait |
-//! | `reader`, `progress`, `audit` | follows a journal without its lock, and checks the stock |
-//! | `probe`, `examine` | checks whether a worker can use a database, and what is in it |
+//! | `reader`, `progress`, `audit` | following a journal without its lock, and checking the stock |
+//! | `probe`, `examine` | checking whether a worker can use a database, and whether its content is right |
 
 pub mod audit;
 pub mod document;
@@ -56,11 +57,11 @@ pub struct CommitRequest {
     pub effect: Effect,
     /// The guard that recognises a repetition.
     pub guard: Guard,
-    /// The attempt that asks.
+    /// The attempt that requests it.
     pub origin: Origin,
 }
 
-/// Something to record that does not change the stock.
+/// A fact to record that does not change the stock.
 #[derive(Debug, Clone)]
 pub enum Note {
     /// An event of an attempt.
@@ -69,19 +70,19 @@ pub enum Note {
     Refused(Refused),
 }
 
-/// The operations that activities need of a database.
+/// The database operations that activities need.
 pub trait Store: Send + Sync + 'static {
-    /// Applies the effect once, however many attempts ask for it. The result is durable.
+    /// Applies the effect once, however many attempts request it. The result is durable.
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>>;
 
     /// Records a note. It is not synced, so a loss of power may lose the last notes.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
-/// Resets the database at `path` to the original's starting document. The old journal is kept.
+/// Resets the database at `path` to the original demo's starting document. The old journal is kept.
 ///
 /// # Errors
-/// If the files cannot be opened, and those of [`Engine::reset`].
+/// Fails if the files cannot be opened, or like [`Engine::reset`].
 pub fn reset(path: &Path) -> Result<Kept, StoreError> {
     Engine::reset(storage::Disk::open(path)?, clock::now)
 }

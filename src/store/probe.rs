@@ -19,25 +19,25 @@ use super::{
 };
 use crate::files::open_regular;
 
-/// Number of bytes that a trial writes.
+/// Number of bytes that a trial write has.
 const TRIAL_BYTES: usize = 64 * 1024;
 
-/// How long to wait for the lock, as a worker does.
+/// Maximum time to wait for the lock; that of a worker.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The state of a database that a worker can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probed {
-    /// It can be read, written and locked.
+    /// The database can be read, written and locked.
     Ready,
-    /// There is none yet, and a worker can create one.
+    /// There is no database yet, and a worker can create one.
     NotMade,
 }
 
-/// Checks the database of `document` as a worker would find it, but not its content.
+/// Checks whether a worker can use the files of the database of `document`. Does not check their content.
 ///
 /// # Errors
-/// The [`StoreError`] that a worker would get.
+/// Fails with the [`StoreError`] that a worker would get.
 pub fn probe(document: &Path) -> Result<Probed, StoreError> {
     let paths = Paths::checked(document)?;
     let made = [&paths.document, &paths.journal].into_iter().any(|path| path.exists());
@@ -53,7 +53,7 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
             replaceable(path, &folder)?;
         }
     }
-    // A document is replaced by another file, which needs its folder.
+    // A worker replaces the document with a new file in its folder.
     try_to_write(&folder)?;
     // A missing lock file is not locked, and must not be created here.
     if !paths.lock.exists() {
@@ -68,10 +68,10 @@ pub fn probe(document: &Path) -> Result<Probed, StoreError> {
     Ok(Probed::Ready)
 }
 
-/// Refuses a database that is marked as poisoned.
+/// Checks that the database is not marked as poisoned.
 ///
 /// # Errors
-/// [`StoreError::Poisoned`], and [`StoreError::Io`] if the marker cannot be read.
+/// Returns [`StoreError::Poisoned`] if it is, and [`StoreError::Io`] if the marker cannot be read.
 pub(super) fn refuse_poison(paths: &Paths) -> Result<(), StoreError> {
     match poison_reason(&paths.poison).map_err(|error| failed("read", &paths.poison, error))? {
         Some(reason) => Err(StoreError::Poisoned { reason }),
@@ -83,10 +83,11 @@ fn writable(path: &Path) -> Result<(), StoreError> {
     access(path, Access::WRITE_OK).map_err(|error| failed("write", path, io::Error::from(error)))
 }
 
-/// In a folder such as /tmp, only the owner of a file or of the folder may replace it.
+/// Checks that this user may replace the file. In a folder such as /tmp, only the owner of the file or of the folder
+/// may.
 fn replaceable(path: &Path, folder: &Path) -> Result<(), StoreError> {
     const STICKY: u32 = 0o1000;
-    let look = |path: &Path| fs::metadata(path).map_err(|error| failed("look at", path, error));
+    let look = |path: &Path| fs::metadata(path).map_err(|error| failed("inspect", path, error));
     let (file, folder) = (look(path)?, look(folder)?);
     let user = geteuid();
     let owned = [file.uid(), folder.uid()].contains(&user.as_raw());
@@ -96,7 +97,7 @@ fn replaceable(path: &Path, folder: &Path) -> Result<(), StoreError> {
     Err(failed("replace", path, io::Error::from(io::ErrorKind::PermissionDenied)))
 }
 
-/// Writes and syncs as many bytes as a few orders need, in a file without a name.
+/// Writes and syncs as many bytes as a few orders need, to an unnamed file.
 fn try_to_write(folder: &Path) -> Result<(), StoreError> {
     let unwritable = |error| failed("write to", folder, error);
     writable(folder)?;
@@ -135,7 +136,7 @@ mod tests {
         let before = (entries(folder.path()), fs::read(&document).unwrap());
         assert_eq!(probe(&document).unwrap(), Probed::Ready);
         assert_eq!((entries(folder.path()), fs::read(&document).unwrap()), before);
-        // A document alone, as another program writes it.
+        // A document without a journal, as written by another program.
         let alone = folder.path().join("alone.json");
         fs::write(&alone, STARTING_DOCUMENT).unwrap();
         assert_eq!(probe(&alone).unwrap(), Probed::Ready);

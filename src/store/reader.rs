@@ -1,4 +1,4 @@
-//! Follows a database without its lock, for the dashboard and the audit. Never writes.
+//! Follows a database without its lock, for the dashboard and the audit. It never writes.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,40 +22,41 @@ use crate::files::{open_regular, stat_regular};
 /// New records of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct News {
-    /// The journal was replaced, for example by a reset: forget what was read before.
+    /// Whether the journal was replaced, for example by a reset, so that all earlier records are void.
     pub restarted: bool,
     /// The records, in order.
     pub records: Vec<Record>,
-    /// More records follow. Until then, no record is known to be absent from the journal.
+    /// Whether more records follow. If so, a record that is missing here may still be in the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
 
-/// Number of bytes of a journal that are read at a time, if the caller has nothing else to do.
+/// Number of bytes of a journal that are read at a time.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
-/// Number of bytes at a journal's end that are first searched for its last line. A longer line needs more.
+/// Number of bytes at a journal's end that are searched for its last line at first. They are doubled for a longer line.
 const LAST_LINE_BYTES: u64 = 4096;
 
-/// Reads a journal from the last position on. An incomplete line is left for the next read.
+/// Reads a journal, each time from the last position on. The next read repeats an incomplete line.
 #[derive(Debug)]
 pub struct JournalReader {
     document: PathBuf,
     path: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
-    /// The line before `position`. If the file has another line there, what was read is no longer valid.
+    /// The line before `position`. If the file contains another line there, the records read so far are no longer
+    /// valid.
     last_line: Vec<u8>,
-    /// The end of the file has been reached since it was opened.
+    /// Whether the end of the file has been reached since it was opened.
     caught_up: bool,
-    /// The journal was compared with the document since it was opened.
+    /// Whether the journal has been compared with the document since it was opened.
     end_checked: bool,
-    /// Another journal was opened, and the caller has not been informed yet.
+    /// Whether another journal was opened and the caller does not know it yet.
     restarted: bool,
 }
 
 impl JournalReader {
-    /// Follows the journal that belongs to the document at `document`.
+    /// Returns a reader for the journal of the document at `document`. Opens no file yet.
     #[must_use]
     pub fn new(document: &Path) -> Self {
         Self {
@@ -70,11 +71,12 @@ impl JournalReader {
         }
     }
 
-    /// Returns what is new since the last read. A journal that does not exist yet counts as empty.
+    /// Returns the records since the last read. A journal that does not exist yet counts as empty.
     ///
     /// # Errors
-    /// [`StoreError::Io`], [`StoreError::DamagedJournal`] and [`StoreError::JournalGone`]. Then the next read returns all
-    /// that this one would have.
+    /// Returns [`StoreError::Io`] if a file cannot be read, [`StoreError::DamagedJournal`] if a line is damaged or the
+    /// end is lost, and [`StoreError::JournalGone`] if the journal was deleted. The next read then starts at the same
+    /// position.
     pub fn read(&mut self) -> Result<News, StoreError> {
         let before = (self.position, self.last_line.clone());
         let mut news = News::default();
@@ -105,10 +107,10 @@ impl JournalReader {
         }
     }
 
-    /// Returns what is new since the last read, at most about `most` bytes of it, and the progress.
+    /// Returns the records since the last read, from about `most` bytes at most, and the progress.
     ///
     /// # Errors
-    /// Those of [`Self::read`].
+    /// Fails like [`Self::read`].
     pub fn read_some(&mut self, most: usize) -> Result<(News, Progress), StoreError> {
         self.restarted |= self.open()?;
         let failed_read = |source| failed("read", &self.path, source);
@@ -123,7 +125,7 @@ impl JournalReader {
         }
         let begin = self.position.offset - self.last_line.len() as u64;
         let bytes = self.read_on(most).map_err(|source| failed("read", &self.path, source))?;
-        // A writer that failed may have removed lines and written others: read again from the start, once.
+        // A writer whose write failed may have removed lines and written others. Read again from the start, once.
         let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_from_start(most) };
         let mut position = self.position;
         match read_lines(new, &mut position) {
@@ -163,19 +165,19 @@ impl JournalReader {
         self.end_checked = false;
     }
 
-    /// Opens the file that has the name now, unless it is open already. Returns whether it opened another file.
+    /// Opens the file that now has the name, unless it is already open. Returns whether another file was opened.
     fn open(&mut self) -> Result<bool, StoreError> {
         let metadata = match stat_regular(&self.path) {
             Ok(Some(metadata)) => metadata,
             Ok(None) => {
                 self.file = None;
-                // The position stays, so that each read reports the loss until there is a journal again.
+                // The position is kept, so that each read reports the loss until there is a journal again.
                 return match self.position.seq {
                     0 => Ok(false),
                     line => Err(StoreError::JournalGone { path: self.path.clone(), line }),
                 };
             }
-            Err(source) => return Err(failed("look at", &self.path, source)),
+            Err(source) => return Err(failed("inspect", &self.path, source)),
         };
         let found = file_id(&metadata);
         if self.file.as_ref().is_some_and(|(open, _)| *open == found) && metadata.len() >= self.position.offset {
@@ -188,8 +190,8 @@ impl JournalReader {
         Ok(true)
     }
 
-    /// Refuses a journal that ends before a line that its document shows, as a worker does. A document that changes at
-    /// the same time, by a reset or a commit, proves nothing.
+    /// Refuses a journal that ends before the line that its document shows, as a worker does. A document that changes
+    /// at the same time, by a reset or a commit, is not evidence.
     fn refuse_lost_end(&self) -> Result<(), StoreError> {
         let Some((_, file)) = &self.file else { return Ok(()) };
         let shown = || read_document(&self.document).ok().flatten().and_then(|document| document.seq);
@@ -204,8 +206,8 @@ impl JournalReader {
         }
     }
 
-    /// Reads the line before the position and what follows it: about `most` bytes, and at least one whole line if there
-    /// is one.
+    /// Reads the line before the position and the bytes after it: about `most` bytes, but at least one whole line if
+    /// there is one.
     fn read_on(&mut self, most: usize) -> io::Result<Vec<u8>> {
         let Some((_, file)) = &mut self.file else { return Ok(Vec::new()) };
         file.seek(SeekFrom::Start(self.position.offset - self.last_line.len() as u64))?;
@@ -222,8 +224,7 @@ impl JournalReader {
     }
 }
 
-/// Returns the number of a journal's last complete line and the offset of its end; `None` if there is none or it is
-/// damaged.
+/// Returns the number and the end of a journal's last complete line; `None` if there is none or it is damaged.
 fn last_line(file: &File) -> io::Result<Option<Position>> {
     let length = file.metadata()?.len();
     let mut searched = LAST_LINE_BYTES;
@@ -249,7 +250,7 @@ fn last_line(file: &File) -> io::Result<Option<Position>> {
 /// Reads the document at `path`. Returns `None` if there is none.
 ///
 /// # Errors
-/// [`StoreError::Io`] if it cannot be read, and [`StoreError::DamagedDocument`] if it is not a document.
+/// Returns [`StoreError::Io`] if it cannot be read, and [`StoreError::DamagedDocument`] if it is not a document.
 pub fn read_document(path: &Path) -> Result<Option<Document>, StoreError> {
     let paths = Paths::of(path).map_err(|source| failed("open", path, source))?;
     let Some(bytes) = read_document_bytes(&paths.document).map_err(|source| failed("read", path, source))? else {

@@ -1,4 +1,4 @@
-//! The journal's lines: one fact each, with a sequence number and a checksum, in the form of `line`.
+//! The lines of the journal, each with one fact, a sequence number and the checksum of `line`.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,14 @@ use crate::{
 pub struct Record {
     /// Number of the line, from 1.
     pub seq: u64,
-    /// Time of the writer's clock. Nothing is ordered by it.
+    /// Time on the writer's clock. Records are not ordered by it.
     pub at: UnixMillis,
     /// The fact.
     #[serde(flatten)]
     pub fact: Fact,
 }
 
-/// What a line records.
+/// The fact that a line records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Fact {
@@ -31,7 +31,7 @@ pub enum Fact {
     Init(Init),
     /// A customer's order was applied.
     Order(Commit),
-    /// A supplier order was decided. With a delta of 0, none was needed.
+    /// A supplier order was decided. A delta of 0 means that no delivery was needed.
     Supplier(Commit),
     /// An effect was refused permanently.
     Reject(Refused),
@@ -39,7 +39,7 @@ pub enum Fact {
     Adjust(Adjustment),
     /// An event of an attempt.
     Attempt(AttemptEvent),
-    /// Another program changed the document. Its document was kept in a file beside it and not adopted.
+    /// Another program changed the document. The change was not adopted; a copy was kept.
     Aside(Aside),
 }
 
@@ -93,7 +93,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// The record of an effect that the store refused with `error`.
+    /// Returns the record of an effect that the store refused with `error`.
     #[must_use]
     pub fn new(effect: &Effect, error: &StoreError, origin: &Origin) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Refused {
     }
 }
 
-/// An adopted change of the document.
+/// A change to the document that was adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjustment {
     /// Change of the stock.
@@ -120,7 +120,7 @@ pub struct Adjustment {
     pub reason: String,
 }
 
-/// A document that was kept aside.
+/// A document of which a copy was kept, because it was not adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
     /// Suffix of the copy's name, after the document's name.
@@ -146,9 +146,9 @@ pub struct AttemptEvent {
 pub enum Phase {
     /// It started.
     Started,
-    /// A planned fault strikes. An `error` is recorded as [`Phase::Failed`] instead.
+    /// A planned fault fires. An `error` is recorded as [`Phase::Failed`] instead.
     Fault {
-        /// The point at which it strikes.
+        /// The point at which it fires.
         point: Point,
         /// Its action.
         action: Action,
@@ -164,7 +164,7 @@ pub enum Phase {
         code: String,
         /// The failure's message.
         message: String,
-        /// Whether Temporal tries again.
+        /// Whether Temporal retries.
         retryable: bool,
         /// The point of the planned fault that caused it, if any.
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -178,14 +178,14 @@ pub enum Phase {
 pub enum Outcome {
     /// It changed the stock, or a supplier order was not needed.
     Applied,
-    /// The ledger had its key: the recorded result was returned.
+    /// The ledger had its key, so the recorded result was returned.
     Replayed,
-    /// The `last-order` guard took it for a repetition.
+    /// The `last-order` guard treated it as a repetition.
     Skipped,
 }
 
 impl Outcome {
-    /// The name in the journal and in workflow results.
+    /// Name in the journal and in workflow results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -207,20 +207,20 @@ impl From<Outcome> for OrderOutcome {
 }
 
 impl Record {
-    /// Writes the line, with its line feed.
+    /// Returns the line, with its line feed.
     ///
     /// # Errors
-    /// Never: all keys and values of this type exist in JSON.
+    /// Never fails, because JSON can represent all keys and values of this type.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = line::seal(&serde_json::to_vec(self)?);
         line.push(b'\n');
         Ok(line)
     }
 
-    /// Reads a line, given without its line feed.
+    /// Reads a line without its line feed.
     ///
     /// # Errors
-    /// [`LineError`] if the line differs in any bit from what was written, or is not a record.
+    /// Returns [`LineError`] if any bit of the line has changed since it was written, or if it is not a record.
     pub fn decode(line: &[u8]) -> Result<Self, LineError> {
         let body = line::open(line)?;
         serde_json::from_slice(&body).map_err(|error| LineError::NoRecord(error.to_string()))

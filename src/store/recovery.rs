@@ -1,6 +1,6 @@
-//! Opening a database: reading its journal, repairing its end, and comparing the document with it.
+//! Opening a database: reading its journal, repairing the end, and comparing the document with it.
 //!
-//! A document that another program changed is adopted if no worker ran meanwhile; else it is kept aside.
+//! A change that another program made to the document is adopted if no worker was running. Otherwise, a copy is kept.
 
 use std::io;
 
@@ -18,11 +18,11 @@ use super::{
 /// Number of bytes of a journal that are in memory at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// Number of unread bytes from which a journal is first read without the lock. Reading them takes about 5 ms.
+/// Number of unread bytes from which on a journal is first read without the lock. Reading them takes about 5 ms.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
 impl<M: Storage> Engine<M> {
-    /// Reads the whole journal, or begins one. The caller has the lock.
+    /// Reads the whole journal, or creates one. The caller must have the lock.
     pub(super) fn start_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
         let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
@@ -31,7 +31,7 @@ impl<M: Storage> Engine<M> {
             self.begin_journal()?;
         }
         self.load()?;
-        // Later, `publish` recognises documents of other programs.
+        // After the first publication, `publish` recognises documents of other programs.
         if self.published.is_none() { self.reconcile_document() } else { Ok(()) }
     }
 
@@ -41,7 +41,7 @@ impl<M: Storage> Engine<M> {
             if found.map(|found| found.id) == Some(*file) {
                 return Err(StoreError::Poisoned { reason: reason.clone() });
             }
-            // A reset has put another journal in its place.
+            // A reset has replaced the journal.
             self.poisoned = None;
         }
         match self.storage.poison() {
@@ -51,13 +51,14 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    /// Refuses to begin a second journal in one process. A reset replaces a journal in one step, so the first was deleted.
+    /// Refuses to create a second journal in one process. A reset replaces a journal in one step, so a missing journal
+    /// was deleted.
     fn refuse_lost_journal(&self) -> Result<(), StoreError> {
         let Some((_, Position { seq: line, .. })) = self.seen else { return Ok(()) };
         Err(StoreError::JournalGone { path: self.storage.journal_path().to_owned(), line })
     }
 
-    /// Begins a journal with the stock of the document, or of the starting document if there is none.
+    /// Creates a journal with the stock from the document, or from the starting document if there is none.
     fn begin_journal(&mut self) -> Result<(), StoreError> {
         let path = self.storage.document_path().to_owned();
         let found = self.read_document()?.unwrap_or_else(|| STARTING_DOCUMENT.as_bytes().to_vec());
@@ -82,7 +83,7 @@ impl<M: Storage> Engine<M> {
         first.encode().map_err(|error| failed("write", self.storage.journal_path(), error.into()))
     }
 
-    /// Reads the rest of the journal, and checks its end. The caller has the lock.
+    /// Reads the rest of the journal and checks its end. The caller must have the lock.
     fn load(&mut self) -> Result<(), StoreError> {
         let found = self.open_journal()?;
         self.forget_other_than(found);
@@ -97,13 +98,13 @@ impl<M: Storage> Engine<M> {
         self.cut_torn_end(read_to)
     }
 
-    /// Refuses a journal that ends before a line that was in it. A document is published only after its line is durable,
-    /// and lines of a failed write never count, so both witnesses are exact.
+    /// Refuses a journal that ends before a line that it once contained. The evidence is the document, which is
+    /// published only after its line is durable, or this process, which does not count lines from a failed write.
     ///
-    /// Another file with the same name comes from a reset or is a copy; only the document shows what it lacks.
+    /// Another file with the same name comes from a reset or is a copy. For such a file, only the document is evidence.
     fn refuse_lost_end(&mut self) -> Result<(), StoreError> {
         let Loaded { file, position, .. } = *self.state()?;
-        // A file system may use the number of a removed file again.
+        // Forget the position in another file: a file system may reuse the inode number of a removed one.
         self.seen = self.seen.filter(|(seen_in, _)| *seen_in == file);
         let missing = |known, witness| Damage::EndMissing { journal: position.seq, known, witness };
         if let Some((_, seen)) = self.seen.filter(|(_, seen)| seen.seq > position.seq) {
@@ -123,9 +124,9 @@ impl<M: Storage> Engine<M> {
         if let Some(line) = loaded.line_shown_by(&bytes) {
             let is_old = line < loaded.document_seq;
             let path = self.storage.document_path().to_owned();
-            // A document that a crash left is older than the journal.
+            // After a crash, the document is older than the journal. A restored one is newer.
             let was_restored =
-                is_old && self.storage.document_is_newer().map_err(|source| failed("look at", &path, source))?;
+                is_old && self.storage.document_is_newer().map_err(|source| failed("inspect", &path, source))?;
             return if was_restored { self.keep_old_document_aside(line) } else { Ok(()) };
         }
         let edited = match Document::parse(&bytes) {
@@ -136,27 +137,27 @@ impl<M: Storage> Engine<M> {
         let says_the_same = edited.product == inventory.product
             && edited.stock == inventory.stock
             && edited.last_order == inventory.last_order;
-        // To adopt an edited document of an older line would undo the lines after it, and a newer one belongs to a journal
-        // whose end is lost. So neither is adopted.
+        // Adopting an edited document of an older line would undo the lines after it, and a document of a later line
+        // belongs to a journal whose end is lost. Neither is adopted.
         let is_of_this_state = edited.seq.is_none_or(|seq| seq == loaded.document_seq);
         if edited.product != inventory.product || !is_of_this_state {
-            return if says_the_same { Ok(()) } else { self.keep_aside("edited", "it is of another state") };
+            return if says_the_same { Ok(()) } else { self.keep_aside("edited", "it belongs to another state") };
         }
         let delta = edited.stock.checked_sub(inventory.stock);
         if says_the_same {
             return Ok(());
         }
         let path = self.storage.journal_path().to_owned();
-        if !self.storage.is_alone().map_err(|source| failed("look who uses", &path, source))? {
+        if !self.storage.is_alone().map_err(|source| failed("check who uses", &path, source))? {
             return self.keep_aside("edited", "it was changed while a worker ran");
         }
         match delta {
             Some(delta) => self.adopt(&edited, delta),
-            None => self.keep_aside("edited", "its stock is beyond all numbers"),
+            None => self.keep_aside("edited", "its stock is out of range"),
         }
     }
 
-    /// Adopts what another program wrote into the document while no worker ran.
+    /// Adopts the change that another program made to the document while no worker was running.
     fn adopt(&mut self, edited: &Document, delta: i64) -> Result<(), StoreError> {
         tracing::warn!(delta, stock = edited.stock, "another program changed the document; adopting the change");
         let adjustment = Adjustment {
@@ -171,13 +172,13 @@ impl<M: Storage> Engine<M> {
         self.make_durable()
     }
 
-    /// Reads what other processes have written since the last commit.
+    /// Reads the lines that other processes have written since the last commit.
     pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
         self.refuse_poison()?;
         let found = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
         let known = found.filter(|found| {
             let loaded = self.loaded.as_ref().filter(|loaded| loaded.checked && loaded.file == found.id);
-            // Another program has cut a shorter one: `load` reports what is lost.
+            // If another program has truncated the journal, `load` reports the lost lines.
             loaded.is_some_and(|loaded| loaded.position.offset <= found.bytes)
         });
         let Some(found) = known else { return self.start_up() };
@@ -187,7 +188,8 @@ impl<M: Storage> Engine<M> {
         self.cut_torn_end(read_to)
     }
 
-    /// Reads a long journal without the lock, so that other processes do not wait for it. The rest is read under the lock.
+    /// Reads a long journal without the lock, so that other processes do not wait for it. The rest is read under the
+    /// lock.
     pub(super) fn read_ahead(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let path = self.storage.journal_path().to_owned();
         let unread = |engine: &Self, found: JournalFile| {
@@ -198,8 +200,8 @@ impl<M: Storage> Engine<M> {
         if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
             return Ok(());
         }
-        // Complete lines that are there under the lock never change again. Lines of a write in progress may: if the disk is
-        // full, the writer removes them.
+        // Lines that are complete while this process has the lock never change again. Lines from a write in progress
+        // may: if the disk is full, the writer removes them.
         let found = self.locked(|engine| {
             engine.refuse_poison()?;
             engine.open_journal()
@@ -208,7 +210,7 @@ impl<M: Storage> Engine<M> {
         self.read_on(found, seen).map(drop)
     }
 
-    /// Opens the journal that has the name now. The caller has the lock.
+    /// Opens the journal that now has the name. The caller must have the lock.
     pub(super) fn open_journal(&mut self) -> Result<JournalFile, StoreError> {
         let path = self.storage.journal_path().to_owned();
         self.storage.open_journal().map_err(|source| failed("open", &path, source))?;
@@ -216,13 +218,13 @@ impl<M: Storage> Engine<M> {
         found.ok_or_else(|| failed("find", &path, io::ErrorKind::NotFound.into()))
     }
 
-    /// Forgets what was read unless it comes from this journal and the journal is not shorter now.
+    /// Forgets the loaded state unless it comes from this journal and the journal has not become shorter.
     pub(super) fn forget_other_than(&mut self, found: JournalFile) {
         self.loaded.take_if(|loaded| loaded.file != found.id || loaded.position.offset > found.bytes);
     }
 
-    /// Reads and applies the lines up to the end that was found, and calls `seen` after each chunk. Returns the offset up
-    /// to which it has read, which is after the last complete line if a torn one follows.
+    /// Reads and applies the lines up to the end that was found, and calls `seen` after each chunk. Returns the offset
+    /// up to which it has read. If the journal has a torn end, this is after the last complete line.
     pub(super) fn read_on(&mut self, found: JournalFile, seen: &dyn Fn(Progress)) -> Result<u64, StoreError> {
         let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
         let mut most = CHUNK_BYTES;
@@ -237,7 +239,7 @@ impl<M: Storage> Engine<M> {
             let records = read_lines(&bytes, &mut position).map_err(|bad| self.damaged(bad.offset, bad.cause))?;
             // A line can be longer than a chunk.
             most = if records.is_empty() { most.saturating_mul(2) } else { CHUNK_BYTES };
-            self.take_in(found.id, &records, position)?;
+            self.apply_records(found.id, &records, position)?;
             seen(Progress { read: read_to, of: found.bytes });
             if read_to >= found.bytes || (bytes.len() as u64) < wanted {
                 return Ok(read_to);
@@ -245,23 +247,24 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    fn take_in(&mut self, file: FileId, records: &[Record], position: Position) -> Result<(), StoreError> {
+    fn apply_records(&mut self, file: FileId, records: &[Record], position: Position) -> Result<(), StoreError> {
         let offset = self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset);
-        let taken = match (self.loaded.take(), records.split_first()) {
-            (Some(mut loaded), _) => loaded.take_in(records).map(|()| Some(loaded)),
+        let applied = match (self.loaded.take(), records.split_first()) {
+            (Some(mut loaded), _) => loaded.apply(records).map(|()| Some(loaded)),
             (None, None) => Ok(None),
             (None, Some((first, rest))) => Loaded::begin(file, first, self.reorder_below)
-                .and_then(|mut loaded| loaded.take_in(rest).map(|()| Some(loaded))),
+                .and_then(|mut loaded| loaded.apply(rest).map(|()| Some(loaded))),
         };
-        // After a record that does not follow, memory is not reliable.
-        self.loaded = taken.map_err(|cause| self.damaged(offset, cause))?;
+        // After an inconsistent record, the loaded state is discarded.
+        self.loaded = applied.map_err(|cause| self.damaged(offset, cause))?;
         if let Some(loaded) = &mut self.loaded {
             loaded.position = position;
         }
         Ok(())
     }
 
-    /// Removes what follows the last line feed of a journal that was read up to `read_to`. It was never acknowledged.
+    /// Removes the bytes after the last line feed of a journal that was read up to `read_to`. They were never
+    /// acknowledged.
     pub(super) fn cut_torn_end(&mut self, read_to: u64) -> Result<(), StoreError> {
         let complete = self.state()?.position.offset;
         if read_to == complete {
@@ -269,8 +272,8 @@ impl<M: Storage> Engine<M> {
         }
         tracing::warn!(from = complete, to = read_to, "cutting a torn line off the journal");
         self.storage.truncate(complete).map_err(|source| failed("repair", self.storage.journal_path(), source))?;
-        // The cut must be durable before the next write. Else a loss of power could leave half of the old and half of the
-        // new line.
+        // The truncation must be durable before the next write. Otherwise, a loss of power could leave half of the old
+        // line and half of the new one.
         self.state_mut()?.durable = 0;
         self.make_durable()
     }

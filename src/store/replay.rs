@@ -1,4 +1,5 @@
-//! Replay of a journal: from lines to records and from records to the inventory. Each is checked against the one before.
+//! Replay of a journal: lines become records, and records change the inventory. Each is checked against those before
+//! it.
 
 use crate::domain::{Change, Inventory, Rejection, Stock};
 
@@ -7,7 +8,7 @@ use super::{
     record::{Commit, Fact, Phase, Record},
 };
 
-/// A position in a journal: after line `seq`.
+/// A position in a journal: the end of line `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
     /// Offset in bytes.
@@ -21,15 +22,15 @@ pub struct Position {
 pub struct BadLine {
     /// Offset of its first byte.
     pub offset: u64,
-    /// What is wrong with it.
+    /// Its damage.
     pub cause: Damage,
 }
 
-/// Reads the complete lines of `bytes`, which begin at `position`, and moves it after them. An incomplete line at the end
-/// is ignored: it is still being written, or torn.
+/// Reads the complete lines of `bytes`, which begin at `position`, and moves `position` after them. Ignores an
+/// incomplete line at the end, because it is torn or still being written.
 ///
 /// # Errors
-/// [`BadLine`] for the first line with a wrong checksum or number.
+/// Returns [`BadLine`] for the first line with a wrong checksum or number.
 pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, BadLine> {
     let mut records = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -50,7 +51,7 @@ pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, 
 /// Applies a record. Returns whether it changes the document.
 ///
 /// # Errors
-/// [`Damage`] if the record does not follow from those before.
+/// Returns [`Damage`] if the record does not follow from those before.
 pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> {
     match &record.fact {
         Fact::Init(_) => Err(Damage::SecondInit { seq: record.seq }),

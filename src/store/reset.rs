@@ -1,6 +1,7 @@
-//! Reset to the original's document. The old journal stays beside the new one, and a failed reset changes nothing.
+//! Reset to the original demo's document. The old journal is kept beside the new one, and a failed reset changes
+//! nothing.
 //!
-//! Steps that need space or a new name come first. Replacements come last, and a failure undoes them in reverse order.
+//! Steps that need disk space or a new name come first. Replacements come last and are undone after a failure.
 
 use std::io;
 
@@ -14,15 +15,16 @@ use super::{
     storage::{FileId, Part, Stamp, Storage},
 };
 
-/// Number of names that are tried for one kept file, because two resets can happen in one millisecond.
+/// Maximum number of names to try for a kept file. A name can be taken, because two resets can happen in one
+/// millisecond.
 const MAX_NAMES: u32 = 999;
 
-/// The suffixes of the names under which a reset kept files.
+/// Suffixes of the names under which a reset kept files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// Suffix for the old journal, after the journal's name.
+    /// Suffix of the old journal; `None` if there was none.
     pub journal: Option<String>,
-    /// Suffix for a damaged document, after the document's name.
+    /// Suffix of a damaged document; `None` if it was not damaged.
     pub document: Option<String>,
 }
 
@@ -30,8 +32,8 @@ pub struct Kept {
 struct Prepared<S> {
     /// The old document, to restore it after a failure; `None` if there was none.
     old: Option<S>,
-    /// A document that belongs to neither journal. If the process is killed after placing it, a worker keeps it aside and
-    /// shows the old journal's state; after the new journal is in place, it shows the same stock as that.
+    /// A document that belongs to neither journal. If the process is killed before it places the new journal, a worker
+    /// keeps a copy and shows the old journal's state. After that, its stock is the same as the new journal's.
     between: S,
     journal: S,
     document: S,
@@ -45,12 +47,12 @@ struct Before {
 }
 
 impl<M: Storage> Engine<M> {
-    /// Resets the database to the original's document. Works on a damaged or poisoned database too.
+    /// Resets the database to the original demo's document, even if it is damaged or poisoned.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if the lock is taken, [`StoreError::Io`] if a file cannot be replaced, and
-    /// [`StoreError::DamagedDocument`] if there is only a file of another program. The old database is then unchanged.
-    /// [`StoreError::HalfReset`] if it could not be restored.
+    /// Returns [`StoreError::Busy`] if the lock is taken, [`StoreError::Io`] if a file cannot be replaced, and
+    /// [`StoreError::DamagedDocument`] if there is only another program's file. The old database is then unchanged.
+    /// Returns [`StoreError::HalfReset`] if the old database could not be restored.
     pub fn reset(storage: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
         Self::new(storage, clock, REORDER_BELOW).locked(Self::reset_locked)
     }
@@ -77,7 +79,7 @@ impl<M: Storage> Engine<M> {
     fn before(&mut self) -> Result<Before, StoreError> {
         let journal = self.storage.journal().map_err(|source| failed("find", self.storage.journal_path(), source))?;
         let document =
-            self.storage.stamp().map_err(|source| failed("look at", self.storage.document_path(), source))?;
+            self.storage.stamp().map_err(|source| failed("inspect", self.storage.document_path(), source))?;
         Ok(Before { journal: journal.map(|found| found.id), document })
     }
 
@@ -85,7 +87,7 @@ impl<M: Storage> Engine<M> {
         let Some(found) = self.read_document()? else { return Ok(false) };
         match Document::parse(&found) {
             Ok(_) => Ok(false),
-            // Beside a journal it is our own document, damaged. Without one it is another program's file.
+            // With a journal, it is our own document, damaged. Without a journal, it is another program's file.
             Err(_) if before.journal.is_some() => Ok(true),
             Err(cause) => Err(damaged_alone(self.storage.document_path(), cause)),
         }
@@ -120,7 +122,7 @@ impl<M: Storage> Engine<M> {
         Ok(())
     }
 
-    /// Keeps a part under a name with the reason and the time. Returns the suffix.
+    /// Keeps a copy of a part under a name with the reason and the time. Returns the suffix.
     pub(super) fn keep_under_free_name(&mut self, part: Part, why: &str) -> Result<String, StoreError> {
         let at = (self.clock)().0;
         let mut suffix = format!(".{why}-{at}");
@@ -129,7 +131,7 @@ impl<M: Storage> Engine<M> {
                 Ok(()) => return Ok(suffix),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => suffix = format!(".{why}-{at}-{number}"),
                 Err(source) => {
-                    // The name may exist in spite of the error.
+                    // The copy may exist despite the error.
                     self.remove_kept(part, &suffix);
                     return Err(failed("keep a copy of", self.path(part), source));
                 }
@@ -158,7 +160,7 @@ impl<M: Storage> Engine<M> {
         self.storage.place(part, staged).map_err(|source| failed("replace", self.path(part), source))
     }
 
-    /// Restores what was replaced. The journal comes first, because it is a database even without its document.
+    /// Restores the replaced files. The journal comes first, because a worker can restore the document from it.
     fn undo(&mut self, old: Option<M::Staged>, before: Before, kept: &Kept) -> Result<(), StoreError> {
         let now = self.before()?;
         if now.journal != before.journal {
@@ -166,14 +168,14 @@ impl<M: Storage> Engine<M> {
                 Some(suffix) => self.storage.restore(Part::Journal, suffix),
                 None => self.storage.discard(Part::Journal),
             };
-            undone.map_err(|source| failed("put back", self.path(Part::Journal), source))?;
+            undone.map_err(|source| failed("restore", self.path(Part::Journal), source))?;
         }
         if now.document != before.document {
             let undone = match old {
                 Some(old) => self.storage.place(Part::Document, old),
                 None => self.storage.discard(Part::Document),
             };
-            undone.map_err(|source| failed("put back", self.path(Part::Document), source))?;
+            undone.map_err(|source| failed("restore", self.path(Part::Document), source))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Group commit: one thread owns the engine and drains a queue; requests that wait together share one sync.
+//! Group commit: one thread owns the engine and drains a queue. Requests that wait at the same time share one sync.
 
 use std::{
     io,
@@ -25,17 +25,17 @@ use super::{
 };
 use crate::domain::REORDER_BELOW;
 
-/// Maximum number of requests per sync, so that the lock is released in between.
+/// Maximum number of requests per batch, so that the lock is released in between.
 const MAX_BATCH_REQUESTS: usize = 256;
 
-/// How long a busy writer leaves the lock to other processes between two batches.
+/// Time for which a busy writer leaves the lock to other processes between two batches.
 const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_micros(150);
 
-/// Shortest time between two publications. Effects that come faster share one; a single effect is in the document before
+/// Minimum time between two publications. Effects that come faster share one. A single effect is in the document before
 /// it is acknowledged.
 const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
-/// Longest pause between two attempts at a publication that keeps failing.
+/// Maximum pause between two attempts of a publication that keeps failing.
 const MAX_PUBLISH_PAUSE: Duration = Duration::from_secs(1);
 
 struct Job {
@@ -43,15 +43,15 @@ struct Job {
     reply: oneshot::Sender<Answer>,
 }
 
-/// The JSON database of this process. Clones share it. When the last clone is dropped, commits are published and its
-/// thread ends.
+/// A handle to the JSON database of this process. When the last clone is dropped, the document is published and the
+/// writer's thread ends.
 #[derive(Clone)]
 pub struct JsonStore {
     writer: Arc<Writer>,
 }
 
 struct Writer {
-    /// Unbounded, since each caller waits for its answer. `None` only during the drop.
+    /// Not bounded, because each caller waits for its answer. `None` only during the drop.
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -75,7 +75,7 @@ impl JsonStore {
     /// Opens the database whose document is `path`, and creates it if there is none.
     ///
     /// # Errors
-    /// If the files cannot be opened, if no thread can be started, and those of [`Engine::open`].
+    /// Fails if the files cannot be opened or a thread cannot be started, or like [`Engine::open`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_observed(path, &|_| {})
     }
@@ -83,17 +83,17 @@ impl JsonStore {
     /// Like [`Self::open`]; calls `seen` while it reads a long journal.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// Fails like [`Self::open`].
     pub fn open_observed(path: &Path, seen: &dyn Fn(Progress)) -> Result<Self, StoreError> {
         let storage = Disk::open(path)?;
         storage.remove_leftovers();
         Self::on(Engine::open_observed(storage, crate::clock::now, REORDER_BELOW, seen)?)
     }
 
-    /// Serves an open engine, on any storage.
+    /// Starts the writer of an open engine, on any storage.
     ///
     /// # Errors
-    /// [`StoreError::Io`] if the operating system cannot start a thread.
+    /// Returns [`StoreError::Io`] if the operating system cannot start a thread.
     pub fn on<M: Storage>(engine: Engine<M>) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel();
         let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, &jobs));
@@ -133,7 +133,7 @@ impl Store for JsonStore {
 }
 
 fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
-    // Opening the database has published its document.
+    // The document was published when the database was opened.
     let mut due = Instant::now();
     let mut pause = PUBLISH_EVERY;
     loop {
@@ -152,7 +152,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
         let (requests, replies): (Vec<_>, Vec<_>) =
             first.into_iter().chain(waiting).take(MAX_BATCH_REQUESTS).map(|job| (job.request, job.reply)).unzip();
-        // While publications fail, each batch tries one, so that the document soon shows what is acknowledged.
+        // While publications fail, each batch tries one, so that the document soon shows the acknowledged effects.
         let failing = pause > PUBLISH_EVERY;
         let publication = if failing || Instant::now() >= due { Publication::Now } else { Publication::Later };
         let shown = engine.published_seq();
@@ -169,7 +169,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         let answers = committed.unwrap_or_else(|error| fail(&error, replies.len()));
         let full = replies.len() == MAX_BATCH_REQUESTS;
         for (reply, answer) in replies.into_iter().zip(answers) {
-            // A caller that no longer waits (its activity timed out) asks again and gets the result from the ledger.
+            // The caller may be gone, because its activity timed out. The next attempt gets the result from the ledger.
             let _gone = reply.send(answer);
         }
         if full {
@@ -181,7 +181,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
     }
 }
 
-/// Answers for a batch that failed. A batch without requests is a publication, which is tried again.
+/// Returns the answers for a batch that failed. Logs the error of a batch without requests, which only publishes.
 fn fail(error: &StoreError, replies: usize) -> Vec<Answer> {
     if replies == 0 {
         tracing::warn!(%error, "could not bring the document up to date");

@@ -14,7 +14,7 @@ use crate::files::open_regular;
 /// Prefix of the names of temporary files. Random characters follow.
 const TEMPORARY: &str = ".inventory-";
 
-/// Number of random characters, as `tempfile` makes them.
+/// Number of random characters in the names of temporary files.
 const RANDOM_CHARS: usize = 6;
 
 fn temporary_names() -> tempfile::Builder<'static, 'static> {
@@ -24,8 +24,8 @@ fn temporary_names() -> tempfile::Builder<'static, 'static> {
     names
 }
 
-/// Whether a lock was taken on a new file and it still has the name `path`. [`remove_leftovers`] of another process may
-/// have removed it in between.
+/// Whether a new file is locked and still has the name `path`. Before it was locked, [`remove_leftovers`] in another
+/// process may have removed it.
 fn is_claimed(lock: Result<(), TryLockError>, path: &Path) -> io::Result<bool> {
     match lock {
         Ok(()) => Ok(found(fs::symlink_metadata(path))?.is_some()),
@@ -34,7 +34,7 @@ fn is_claimed(lock: Result<(), TryLockError>, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Creates a file with a temporary name, which is locked as long as it is open.
+/// Creates a file with a temporary name. It is locked while it is open.
 pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = temporary_names().tempfile_in(folder)?;
@@ -44,7 +44,7 @@ pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// A file with a temporary name that can replace another. It is open, and so locked, until it is in place.
+/// A file with a temporary name that can replace another file. It is open, and therefore locked, until it is in place.
 #[derive(Debug)]
 pub struct Staged {
     path: TempPath,
@@ -61,30 +61,30 @@ impl From<NamedTempFile> for Staged {
 impl Staged {
     /// Gives the file at `path` a second name.
     pub(super) fn second_name(path: &Path, folder: &Path) -> io::Result<Self> {
-        /// Number of attempts. Only another program's lock on the file itself lasts longer.
+        /// Maximum number of attempts. They fail only if another program keeps the file itself locked.
         const ATTEMPTS: u32 = 100;
         for _ in 0..ATTEMPTS {
             let second = temporary_names().make_in(folder, |name| second_name(path, name))?.into_temp_path();
             let Some(file) = found(open_regular(&second, OpenOptions::new().read(true)))? else { continue };
-            // On NFS, an exclusive lock needs a file that is open for writing. A shared one keeps `remove_leftovers` out too.
+            // A shared lock is enough against `remove_leftovers`. On NFS, an exclusive lock needs a file that is open
+            // for writing.
             if is_claimed(file.try_lock_shared(), &second)? {
                 return Ok(Self { path: second, _locked: file });
             }
         }
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it for itself"))
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it exclusively"))
     }
 
-    /// Moves it to `path`.
+    /// Renames the file to `path`.
     pub(super) fn place(self, path: &Path) -> io::Result<()> {
         let temporary = self.path.to_path_buf();
         self.path.persist(path).map_err(|error| error.error)?;
-        // If both names belong to one file, a rename does nothing.
+        // A rename does nothing if both names belong to the same file; then the temporary name still exists.
         found(fs::remove_file(temporary)).map(drop)
     }
 }
 
-/// Removes temporary files of processes that were killed before they placed them. A running process has its files
-/// locked.
+/// Removes temporary files whose process was killed before it placed them. Those of a running process are locked.
 pub(super) fn remove_leftovers(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
@@ -92,7 +92,7 @@ pub(super) fn remove_leftovers(folder: &Path) {
         match remove_if_unused(&path) {
             Ok(true) => tracing::info!(file = %path.display(), "removed a temporary file of a killed process"),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a leftover"),
+            Err(error) => tracing::warn!(%error, file = %path.display(), "could not remove a temporary file"),
         }
     }
 }
@@ -121,8 +121,8 @@ fn remove_if_unused(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Gives a new file the owner, group and mode of the file that it replaces, as far as permitted, so that users who share
-/// a database keep their access.
+/// Gives a new file the owner, group and mode of the file that it replaces, as far as permitted, so that users who
+/// share a database keep their access.
 pub(super) fn keep_access(file: &File, old: &Metadata) {
     let result = file.metadata().and_then(|new| {
         let mut mode = old.mode() & 0o777;
@@ -131,7 +131,7 @@ pub(super) fn keep_access(file: &File, old: &Metadata) {
             // Only a superuser may change the owner; a member of the group may change the group.
             let given = fchown(file, owner, Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
             if given.is_err() {
-                // Another group must not get the access of the old one.
+                // The new file's group must not get the access of the old file's group.
                 mode = (mode & 0o707) | ((mode & 0o007) << 3);
             }
         }
@@ -144,7 +144,7 @@ pub(super) fn keep_access(file: &File, old: &Metadata) {
 
 /// Gives a file a second name, or copies it on a file system without hard links. Never replaces a file.
 pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
-    // A second name for a symbolic link would lead to the file that replaces the target.
+    // A second name for a symbolic link would later point to the file that replaces the target.
     let from = fs::canonicalize(from)?;
     let user = rustix::process::geteuid();
     if !user.is_root() && fs::metadata(&from)?.uid() != user.as_raw() {
@@ -159,7 +159,7 @@ pub(super) fn second_name(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    // The new name first, so that a taken one is reported.
+    // Creates the target first, so that a name that is already taken is reported.
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
     let copied = open_regular(from, OpenOptions::new().read(true)).and_then(|mut source| {
         io::copy(&mut source, &mut target)?;

@@ -1,4 +1,4 @@
-//! The real disk.
+//! The implementation of [`Storage`] with files.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
@@ -25,16 +25,17 @@ use crate::{
     },
 };
 
-/// Pause between two attempts at a lock that another process holds.
+/// Pause between two attempts to take a lock that another process has.
 const LOCK_POLL: Duration = Duration::from_micros(100);
 
-/// How long opening a journal waits for a program that has it locked.
+/// Maximum time to wait for a journal that another program has locked exclusively.
 const JOURNAL_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// Maximum number of bytes that are read of a poison marker.
+/// Maximum number of bytes read from a poison marker.
 const MAX_REASON_BYTES: u64 = 4096;
 
-/// The files of one database on disk. A process has one handle, so that two of its writers cannot share the lock.
+/// The files of one database on disk. A process has one `Disk` per database, because two in one process would share the
+/// lock.
 #[derive(Debug)]
 pub struct Disk {
     paths: Paths,
@@ -43,18 +44,18 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Opens the lock file, and creates it and the folder if they are missing. Symbolic links of the document are followed
-    /// once, so that replacing it does not replace a link.
+    /// Opens the lock file, and creates it and the folder if they are missing. Follows the symbolic links of `document`
+    /// once, so that replacing the document does not replace a link.
     ///
     /// # Errors
-    /// [`StoreError::Io`] with the path that cannot be used.
+    /// Returns [`StoreError::Io`] with the path if a file or the folder cannot be used.
     pub fn open(document: &Path) -> Result<Self, StoreError> {
         let paths = Paths::checked(document)?;
         fs::create_dir_all(&paths.folder).map_err(|source| failed("create", &paths.folder, source))?;
         Self::on(paths)
     }
 
-    /// Like [`Self::open`], for files that were checked.
+    /// Like [`Self::open`], for paths that were checked.
     pub(in crate::store) fn on(paths: Paths) -> Result<Self, StoreError> {
         let lock = lock_file(&paths.lock).map_err(|source| failed("open", &paths.lock, source))?;
         Ok(Self { paths, lock, opened: None })
@@ -71,7 +72,7 @@ impl Disk {
         }
     }
 
-    /// Writes a file beside its destination, and moves it there in one step.
+    /// Writes a temporary file in the same folder and renames it to `path` in one step.
     fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> io::Result<File> {
         let mut file = self.temporary(path, bytes)?;
         if durable {
@@ -84,7 +85,7 @@ impl Disk {
         Ok(file)
     }
 
-    /// Writes a temporary file that can replace `path`, with the mode and owner of that file.
+    /// Writes a temporary file that can replace `path`, with the mode and owner of the file at `path`.
     fn temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let mut file = temporary_file(&self.paths.folder)?;
         file.write_all(bytes)?;
@@ -103,7 +104,7 @@ impl Disk {
         static WARNED: AtomicBool = AtomicBool::new(false);
         let synced = match File::open(&self.paths.folder) {
             Ok(folder) => sync_folder(&folder)?,
-            // A folder can be writable without being readable.
+            // A folder can be writable but not readable.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => FolderSync::Unsupported,
             Err(error) => return Err(error),
         };
@@ -115,20 +116,20 @@ impl Disk {
     }
 }
 
-/// Opens the lock file. Its mode allows the owner's group if the umask does, and never other users, because any user who
-/// can open it can take the lock.
+/// Opens the lock file. Its mode admits the group if the umask does, but never other users, because every user who can
+/// open the file can take the lock.
 fn lock_file(path: &Path) -> io::Result<File> {
     open_regular(path, OpenOptions::new().write(true).create(true).truncate(false).mode(0o660))
 }
 
-/// Takes a shared lock, but does not wait forever if another program has an exclusive one.
+/// Takes a shared lock. Waits at most [`JOURNAL_LOCK_WAIT`] for a program that has an exclusive one.
 fn lock_shared(journal: &File) -> io::Result<()> {
     let since = Instant::now();
     loop {
         match journal.try_lock_shared() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if since.elapsed() >= JOURNAL_LOCK_WAIT => {
-                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it for itself"));
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it exclusively"));
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
             Err(TryLockError::Error(error)) => return Err(error),
@@ -168,7 +169,7 @@ impl Storage for Disk {
         let since = Instant::now();
         loop {
             match self.lock.try_lock() {
-                // A lock on a file that was removed does not stop processes that open the new one.
+                // A lock on a removed file does not exclude processes that open the new lock file.
                 Ok(())
                     if found(fs::metadata(&self.paths.lock))?.map(|named| file_id(&named))
                         == Some(file_id(&self.lock.metadata()?)) =>
@@ -192,7 +193,8 @@ impl Storage for Disk {
     }
 
     fn set_poison(&mut self, reason: &str) -> io::Result<()> {
-        // Without a sync, because syncs fail on this disk. Other processes must see the marker now; durability is second.
+        // The marker is not synced, because syncs fail on this disk. It matters more that other processes see it at
+        // once.
         self.replace(&self.paths.poison, reason.as_bytes(), false)?;
         self.sync_folder()
     }
@@ -202,9 +204,10 @@ impl Storage for Disk {
             return Err(Unusable::Special { kind: SpecialFile::Folder }.into());
         }
         found(fs::remove_file(&self.paths.poison))?;
-        // The marker is removed, so this must not fail. If a loss of power brings it back, another reset is needed.
+        // An error here is only logged, because the marker is removed. If a loss of power brings it back, another reset
+        // is needed.
         if let Err(error) = self.sync_folder() {
-            tracing::warn!(%error, "could not make the end of the poisoning durable");
+            tracing::warn!(%error, "could not sync the removal of the poison marker");
         }
         Ok(())
     }
@@ -222,7 +225,8 @@ impl Storage for Disk {
     }
 
     fn is_alone(&mut self) -> io::Result<bool> {
-        // The lock file is locked for each commit; the journal has a shared lock for the life of a process.
+        // Each process has a shared lock on the journal for as long as it runs; the lock file is locked only during
+        // commits.
         let journal = self.opened()?;
         let alone = match journal.try_lock() {
             Ok(()) => true,
@@ -317,7 +321,7 @@ pub(crate) fn document_is_newer(paths: &Paths) -> io::Result<bool> {
     Ok(document.zip(journal).is_some_and(|(document, journal)| changed(&document) > changed(&journal)))
 }
 
-/// Reads the document, at most its maximum size and one byte; `None` if there is none.
+/// Reads the document, at most one byte more than its maximum size; `None` if there is none.
 pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = found(open_regular(path, OpenOptions::new().read(true)))? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -327,7 +331,7 @@ pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Reads the reason in the poison marker at `path`; `None` if there is no marker.
 pub(crate) fn poison_reason(path: &Path) -> io::Result<Option<String>> {
-    // Called for every commit, and a stat is cheaper than an open.
+    // This runs for every commit, and a stat is cheaper than an open.
     if found(fs::symlink_metadata(path))?.is_none() {
         return Ok(None);
     }

@@ -1,6 +1,5 @@
-//! The seam between the commit protocol and the disk: what the protocol needs of the files of a database, and nothing
-//! else. [`Disk`] is the only implementation in the program. The tests have another one in memory, which fails, is killed
-//! and loses power where a test says.
+//! The file operations that the commit protocol needs. [`Disk`] is the program's only implementation. The tests have
+//! another one in memory, which can fail, be killed or lose power at any operation.
 
 mod copies;
 mod disk;
@@ -12,7 +11,7 @@ pub use disk::Disk;
 pub(crate) use disk::{document_is_newer, file_id, poison_reason, read_document_bytes};
 pub(crate) use paths::{Paths, nearest_folder};
 
-/// Identifies a file, whatever its name: its device and its number there.
+/// Identity of a file, independent of its name: its device and its inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub u64, pub u64);
 
@@ -25,7 +24,7 @@ pub struct JournalFile {
     pub bytes: u64,
 }
 
-/// Changes whenever a program replaces or writes the document.
+/// A value that changes whenever a program replaces or writes the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// The file.
@@ -61,12 +60,12 @@ pub trait Storage: Send + 'static {
     /// The poison marker's path, for messages.
     fn poison_path(&self) -> &Path;
 
-    /// Takes the lock that all processes share, and waits at most `wait`. Returns `false` if another process kept it.
+    /// Takes the lock that all processes use, and waits at most `wait`. Returns `false` if another process kept it.
     fn lock(&mut self, wait: Duration) -> io::Result<bool>;
     /// Releases the lock.
     fn unlock(&mut self) -> io::Result<()>;
 
-    /// Returns the poison marker's reason, or `None` if the database is not poisoned.
+    /// Returns the reason in the poison marker, or `None` if the database is not poisoned.
     fn poison(&mut self) -> io::Result<Option<String>>;
     /// Marks the database as poisoned for every process.
     fn set_poison(&mut self, reason: &str) -> io::Result<()>;
@@ -74,43 +73,45 @@ pub trait Storage: Send + 'static {
     /// Removes the poison marker after the journal was replaced.
     fn clear_poison(&mut self) -> io::Result<()>;
 
-    /// Returns the journal that has the name now; `None` if there is none.
+    /// Returns the journal that now has the name; `None` if there is none.
     fn journal(&mut self) -> io::Result<Option<JournalFile>>;
-    /// Opens the journal that has the name now. The methods below use the journal opened last.
+    /// Opens the journal that now has the name, which other processes can detect. The methods below use this journal.
     fn open_journal(&mut self) -> io::Result<()>;
-    /// Whether no other process has this journal open. From `open_journal` on, other processes see that this one has.
+    /// Whether no other process has this journal open.
     fn is_alone(&mut self) -> io::Result<bool>;
     /// Reads at most `most` bytes from offset `from` on; fewer only at the end of the file.
     fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>>;
     /// Writes at the journal's end, which is at offset `at`.
     fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Cuts the journal to `length` bytes.
+    /// Truncates the journal to `length` bytes.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
-    /// Returns when everything written to the journal so far survives a loss of power.
+    /// Makes everything written to the journal so far durable: it survives a loss of power.
     fn sync_journal(&mut self) -> io::Result<()>;
     /// Returns the document's stamp; `None` if there is no document.
     fn stamp(&mut self) -> io::Result<Option<Stamp>>;
-    /// Whether the document got its name after the last change of the journal. A document that shows an older line and was
-    /// published by a worker never did.
+    /// Whether the document got its name after the journal's last change. This is never so for a document of an older
+    /// line that a worker published.
     fn document_is_newer(&mut self) -> io::Result<bool>;
-    /// Reads the document, but at most its maximum size and one byte.
+    /// Reads the document, at most one byte more than its maximum size; `None` if there is none.
     fn read_document(&mut self) -> io::Result<Option<Vec<u8>>>;
-    /// Replaces the document in one step: a reader sees the old one or the new one. If `durable`, a loss of power cannot
-    /// bring the old one back. Returns the stamp of what was written, even if it was replaced since.
+    /// Replaces the document in one step, so that a reader sees either the old one or the new one. If `durable`, a loss
+    /// of power cannot bring the old one back. Returns the stamp of the new document, even if it has been replaced
+    /// since.
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp>;
 
-    /// Writes `bytes` to a file that can become this part.
+    /// Writes `bytes` to a file that can replace this part.
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Self::Staged>;
-    /// Gives this part a second name; `None` if there is no such part.
+    /// Gives this part a second, temporary name; returns `None` if this part does not exist.
     fn stage_current(&mut self, part: Part) -> io::Result<Option<Self::Staged>>;
-    /// Replaces this part with a staged file, durably and in one step. After an error it may have been replaced.
+    /// Replaces this part with a staged file, durably and in one step. After an error, it may or may not be replaced.
     fn place(&mut self, part: Part, staged: Self::Staged) -> io::Result<()>;
     /// Removes this part.
     fn discard(&mut self, part: Part) -> io::Result<()>;
-    /// Keeps this part also under its name with `suffix`, durably. Fails with `AlreadyExists` if that name is taken.
+    /// Keeps a durable copy of this part under its name with `suffix`. Fails with `AlreadyExists` if that name is
+    /// taken.
     fn keep(&mut self, part: Part, suffix: &str) -> io::Result<()>;
-    /// Replaces this part with what was kept under `suffix`.
+    /// Replaces this part with the copy kept under `suffix`.
     fn restore(&mut self, part: Part, suffix: &str) -> io::Result<()>;
-    /// Removes what was kept under `suffix`, if anything.
+    /// Removes the copy kept under `suffix`, if it exists.
     fn forget(&mut self, part: Part, suffix: &str) -> io::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! The paths of the files of a database, and the check that workers can use them.
+//! The paths of a database's files, and a check that workers can use them.
 
 use std::{
     ffi::OsString,
@@ -13,7 +13,7 @@ use crate::{
     store::error::{StoreError, failed},
 };
 
-/// Length in bytes of the longest suffix of a file beside the document: `.journal.until-1795561664939-999`.
+/// Maximum length of the suffix that a file beside the document has, in bytes: `.journal.until-1795561664939-999`.
 const MAX_SUFFIX_BYTES: usize = 32;
 
 /// The files of one database.
@@ -27,15 +27,16 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// The paths for a document, after its symbolic links. Does not check the files.
+    /// Returns the paths for a document after following its symbolic links. Does not check the files.
     ///
     /// # Errors
-    /// The operating system's error if a link cannot be followed.
+    /// Returns the operating system's error if a link cannot be followed.
     pub(crate) fn of(document: &Path) -> io::Result<Self> {
         Ok(Self::beside(&resolve(document)?))
     }
 
-    /// Like [`Self::of`], but with `document` itself if its links cannot be followed: reading it reports the error.
+    /// Like [`Self::of`], but uses `document` itself if its links cannot be followed. Reading it then reports the
+    /// error.
     pub(crate) fn of_reader(document: &Path) -> Self {
         Self::of(document).unwrap_or_else(|_| Self::beside(document))
     }
@@ -50,10 +51,10 @@ impl Paths {
         }
     }
 
-    /// Like [`Self::of`], but refuses files that no worker can use. Changes nothing.
+    /// Like [`Self::of`], but refuses files that a worker cannot use. Changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Io`] with the path that cannot be used.
+    /// Returns [`StoreError::Io`] with the path if a file cannot be used.
     pub(crate) fn checked(document: &Path) -> Result<Self, StoreError> {
         let unusable = |path: &Path| {
             let path = path.to_owned();
@@ -81,7 +82,7 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Returns the folder itself, or its nearest ancestor that exists.
 ///
 /// # Errors
-/// The operating system's error if an ancestor is not a folder or cannot be accessed.
+/// Returns the operating system's error if an ancestor is not a folder or cannot be accessed.
 pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(folder)?;
     for ancestor in absolute.ancestors() {
@@ -94,7 +95,7 @@ pub(crate) fn nearest_folder(folder: &Path) -> io::Result<PathBuf> {
     Ok(absolute)
 }
 
-/// Refuses a name that is too long for a copy, when opening, so that a worker is not stopped later.
+/// Refuses a document whose name is too long for the names of its copies. Otherwise, a worker would fail later.
 fn refuse_long_name(document: &Path) -> io::Result<()> {
     let bytes = document.file_name().map_or(0, std::ffi::OsStr::len);
     let limit = statvfs(&nearest_folder(folder_of(document))?).map(|found| found.f_namemax);
