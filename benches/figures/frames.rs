@@ -1,7 +1,7 @@
 //! Frames drawn to memory: the cost of the largest, and 100,000 frames of random sizes after random keys and messages, to
 //! find panics. `SEED=..` repeats a run, `FRAMES=..` sets the number of frames.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
@@ -302,7 +302,11 @@ impl Chaos {
             0 => Phase::Started,
             1 => Phase::Fault {
                 point,
-                action: self.one_of(&[Action::Crash, Action::Hang, Action::Delay { millis: 70_000 }]),
+                action: self.one_of(&[
+                    Action::Crash,
+                    Action::Hang,
+                    Action::Delay { duration: Duration::from_secs(70) },
+                ]),
             },
             2 => Phase::Completed { outcome: self.one_of(&[Outcome::Applied, Outcome::Replayed, Outcome::Skipped]) },
             _ => {
@@ -335,7 +339,7 @@ impl Chaos {
             started: self.coin().then_some(at),
             completed: self.coin().then_some(at),
             next: self.coin().then_some(UnixMillis(self.now + self.random.random_range(0..90_000))),
-            interval: self.coin().then_some(2_000),
+            interval: self.coin().then_some(Duration::from_secs(2)),
             failure: self.coin().then_some(failure),
             worker: self.text(),
         };

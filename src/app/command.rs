@@ -1,5 +1,7 @@
 //! What the application asks the runtime to do. Answers come back only as a `Message`.
 
+use std::time::Duration;
+
 use crate::{
     domain::{Activity, Guard, OrderId, ProductId, RetryWaits},
     faults::{FaultPlan, Seed},
@@ -100,6 +102,6 @@ pub struct StartOrder {
     pub guard: Guard,
     /// The retry policy of its activities.
     pub retry: RetryWaits,
-    /// Execution timeout of the workflow in milliseconds; `None`: none.
-    pub limit: Option<u64>,
+    /// Execution timeout of the workflow; `None` for no timeout.
+    pub limit: Option<Duration>,
 }

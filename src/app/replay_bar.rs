@@ -1,5 +1,7 @@
 //! The state of a replay, shown in place of the keys.
 
+use std::time::Duration;
+
 /// What a replay does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayState {
@@ -26,10 +28,10 @@ pub struct ReplayBar {
     pub state: ReplayState,
     /// Speed in quarters of the recorded speed.
     pub speed: u64,
-    /// Milliseconds since the beginning.
-    pub at: u64,
-    /// Its length in milliseconds.
-    pub length: u64,
+    /// Time since the beginning.
+    pub at: Duration,
+    /// Its length.
+    pub length: Duration,
     /// Number of entries that were replayed.
     pub replayed: usize,
     /// Number of entries.

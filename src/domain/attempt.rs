@@ -1,15 +1,29 @@
 //! The origin of an effect: one attempt of one activity of one workflow run.
 
-use std::{fmt, num::NonZeroU32};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, IdempotencyKey, OrderId};
+use super::{Activity, IdempotencyKey, OrderId, millis};
 
 /// Milliseconds since the Unix epoch. Callers pass times as values; nothing in `domain` reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// The time `duration` after this one, at most the latest time that the type can represent.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis::whole(duration)))
+    }
+
+    /// The duration from `earlier` to this time; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
 
 /// The number of an attempt as Temporal counts it. The first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

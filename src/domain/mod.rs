@@ -10,6 +10,7 @@ mod guard;
 mod identity;
 mod ids;
 mod inventory;
+pub mod millis;
 mod order;
 mod outcome;
 mod payload;

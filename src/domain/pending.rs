@@ -1,9 +1,11 @@
 //! Pending activities of an open workflow run, as the server reports them. The server is the authority on the attempt, its
 //! maximum, the last failure and the time of the next attempt, whichever worker runs them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityType, UnixMillis};
+use super::{ActivityType, UnixMillis, millis};
 
 /// An activity of any workflow that is scheduled, running, or between two attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +26,9 @@ pub struct PendingActivity {
     pub completed: Option<UnixMillis>,
     /// Due time of the next attempt, between two attempts.
     pub next: Option<UnixMillis>,
-    /// The wait before the next attempt, in milliseconds: the current one, or the one after a failure of the attempt that
-    /// runs.
-    pub interval: Option<u64>,
+    /// The wait before the next attempt: the current one, or the one after a failure of the attempt that runs.
+    #[serde(default, with = "millis::optional")]
+    pub interval: Option<Duration>,
     /// Of the latest attempt that failed.
     pub failure: Option<PendingFailure>,
     /// Identity of the worker that took the latest attempt; empty if none did.
@@ -74,12 +76,12 @@ impl PendingActivity {
     /// End of the latest attempt that has ended; `None` if the server does not report it.
     #[must_use]
     pub fn ended(&self) -> Option<UnixMillis> {
-        self.completed.or_else(|| Some(UnixMillis(self.next?.0.checked_sub(self.interval?)?)))
+        self.completed.or_else(|| Some(UnixMillis(self.next?.0.checked_sub(millis::whole(self.interval?))?)))
     }
 
     /// Due time of the next attempt; `None` if the server does not report it.
     #[must_use]
     pub fn due(&self) -> Option<UnixMillis> {
-        self.next.or_else(|| Some(UnixMillis(self.completed?.0.saturating_add(self.interval?))))
+        self.next.or_else(|| Some(self.completed?.saturating_add(self.interval?)))
     }
 }

@@ -1,29 +1,39 @@
 //! The waits of Temporal's retry policy, so that the screen can count down before the server reports the next attempt.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-/// The retry policy that orders are started with, in milliseconds.
+use super::millis;
+
+/// The retry policy that orders are started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryWaits {
     /// Wait after the first attempt.
-    pub initial: u64,
+    #[serde(with = "millis")]
+    pub initial: Duration,
     /// Factor between two waits; not a time.
     pub coefficient: u64,
     /// Longest wait.
-    pub maximum: u64,
+    #[serde(with = "millis")]
+    pub maximum: Duration,
     /// Timeout of an attempt.
-    pub start_to_close: u64,
+    #[serde(with = "millis")]
+    pub start_to_close: Duration,
 }
 
 impl Default for RetryWaits {
     fn default() -> Self {
-        Self { initial: 1_000, coefficient: 2, maximum: 5_000, start_to_close: 10_000 }
+        let [initial, maximum, start_to_close] = [1, 5, 10].map(Duration::from_secs);
+        Self { initial, coefficient: 2, maximum, start_to_close }
     }
 }
 
 impl RetryWaits {
-    /// Maximum of a wait and of the timeout, in milliseconds: an hour.
-    pub const MAX_MILLIS: u64 = 3_600_000;
+    /// Minimum of a wait and of the timeout.
+    const MIN: Duration = Duration::from_millis(1);
+    /// Maximum of a wait and of the timeout.
+    pub const MAX: Duration = Duration::from_hours(1);
     /// Maximum of the coefficient.
     pub const MAX_COEFFICIENT: u64 = 100;
 
@@ -31,21 +41,21 @@ impl RetryWaits {
     /// than the longest.
     #[must_use]
     pub fn within_bounds(self) -> Self {
-        let maximum = self.maximum.clamp(1, Self::MAX_MILLIS);
+        let maximum = self.maximum.clamp(Self::MIN, Self::MAX);
         Self {
-            initial: self.initial.clamp(1, maximum),
+            initial: self.initial.clamp(Self::MIN, maximum),
             coefficient: self.coefficient.clamp(1, Self::MAX_COEFFICIENT),
             maximum,
-            start_to_close: self.start_to_close.clamp(1, Self::MAX_MILLIS),
+            start_to_close: self.start_to_close.clamp(Self::MIN, Self::MAX),
         }
     }
 
-    /// Wait after attempt `number`, from 1, in milliseconds.
+    /// Wait after attempt `number`, from 1.
     #[must_use]
-    pub const fn after(&self, number: u32) -> u64 {
+    pub fn after(&self, number: u32) -> Duration {
         let factor = self.coefficient.saturating_pow(number.saturating_sub(1));
-        let wait = self.initial.saturating_mul(factor);
-        if wait < self.maximum { wait } else { self.maximum }
+        let factor = u32::try_from(factor).unwrap_or(u32::MAX);
+        self.initial.saturating_mul(factor).min(self.maximum)
     }
 }
 
@@ -57,6 +67,6 @@ mod tests {
     fn waits_double_up_to_the_maximum() {
         let waits = RetryWaits::default();
         let after: Vec<_> = [1, 2, 3, 4, u32::MAX].into_iter().map(|number| waits.after(number)).collect();
-        assert_eq!(after, [1_000, 2_000, 4_000, 5_000, 5_000]);
+        assert_eq!(after, [1, 2, 4, 5, 5].map(Duration::from_secs));
     }
 }

@@ -1,10 +1,10 @@
 //! One planned fault: where it fires, in which attempts, and what it does.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Activity;
+use crate::domain::{Activity, millis};
 
 /// Point of an activity at which a fault fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,8 +48,9 @@ pub enum Action {
     Crash,
     /// The attempt pauses, then continues.
     Delay {
-        /// Length of the pause, in milliseconds.
-        millis: u64,
+        /// Length of the pause.
+        #[serde(rename = "millis", with = "millis")]
+        duration: Duration,
     },
 }
 
@@ -59,13 +60,13 @@ impl fmt::Display for Action {
             Self::Error => f.write_str("error"),
             Self::Hang => f.write_str("hang"),
             Self::Crash => f.write_str("crash"),
-            Self::Delay { millis } => write!(f, "delay({millis})"),
+            Self::Delay { duration } => write!(f, "delay({})", millis::whole(*duration)),
         }
     }
 }
 
-/// Maximum `delay`, in milliseconds: one hour.
-pub(super) const MAX_DELAY_MILLIS: u64 = 3_600_000;
+/// Maximum length of a `delay`.
+pub(super) const MAX_DELAY: Duration = Duration::from_hours(1);
 
 /// One rule of a fault plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

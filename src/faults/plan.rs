@@ -1,13 +1,13 @@
 //! Fault plans and their grammar: rules `[update.|supplier.]POINT=[P%][N*]ACTION[(ARG)]`, separated by `;`. Formatting
 //! and parsing round-trip.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     draw::Draw,
-    fault::{Action, Fault, MAX_DELAY_MILLIS, Point},
+    fault::{Action, Fault, MAX_DELAY, Point},
 };
 use crate::domain::{Activity, Attempt};
 
@@ -283,9 +283,9 @@ impl Parser<'_> {
         let argument = text.strip_prefix("delay(").ok_or_else(|| self.error(ACTIONS))?;
         let argument = self.skip(text, argument);
         let (digits, rest) = argument.split_once(')').ok_or_else(|| self.error(DELAY))?;
-        let millis = digits.parse().ok().filter(|millis| *millis <= MAX_DELAY_MILLIS);
-        let millis = millis.ok_or_else(|| self.error(DELAY))?;
-        self.end(argument, rest).map(|()| Action::Delay { millis })
+        let duration = digits.parse().ok().map(Duration::from_millis).filter(|duration| *duration <= MAX_DELAY);
+        let duration = duration.ok_or_else(|| self.error(DELAY))?;
+        self.end(argument, rest).map(|()| Action::Delay { duration })
     }
 
     /// Checks that nothing follows an action.
@@ -300,6 +300,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::millis;
 
     #[test]
     fn presets_have_their_rules() {
@@ -340,7 +341,7 @@ mod tests {
             Just(Action::Error),
             Just(Action::Hang),
             Just(Action::Crash),
-            (0..=MAX_DELAY_MILLIS).prop_map(|millis| Action::Delay { millis }),
+            (0..=millis::whole(MAX_DELAY)).prop_map(|millis| Action::Delay { duration: Duration::from_millis(millis) }),
         ];
         let activity = prop::option::of(prop::sample::select(&Activity::ALL[..]));
         let point = prop::sample::select(&Point::ALL[..]);

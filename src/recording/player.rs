@@ -337,6 +337,7 @@ impl Player {
             _ if self.paused => ReplayState::Paused,
             _ => ReplayState::Playing,
         };
+        let [at, length] = [at, length].map(Duration::from_millis);
         let bar = ReplayBar { state, speed, at, length, replayed, entries };
         if self.last_row == LastRow::Bar {
             self.app.view_mut().show_replay(bar);
@@ -672,7 +673,7 @@ mod tests {
         hostile.title = "a\u{202e}b".into();
         hostile.steps[0].panels = vec![crate::app::StepPanel::Stock; 20_000];
         let placing = hostile.steps[0].scenario.as_mut().unwrap();
-        placing.retry.initial = u64::MAX;
+        placing.retry.initial = Duration::MAX;
         if let crate::scenario::What::Order(placing) = &mut placing.acts[0].what {
             placing.copies = u32::MAX;
         }

@@ -206,7 +206,7 @@ impl Executor {
             let Some(link) = link else {
                 return send(&messages, failed(NO_LINK.to_owned())).await;
             };
-            let limit = order.limit.map(Duration::from_millis);
+            let limit = order.limit;
             let mut request = request(order, task_queue);
             if made {
                 request.workflow = link.conceal(&request.workflow);

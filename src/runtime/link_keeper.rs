@@ -17,7 +17,6 @@ use crate::{
     app::{self, Message, Server, Tone},
     clock::now,
     config::Settings,
-    domain::UnixMillis,
     server::{DevServer, Installation, ObtainError, Progress},
     temporal::{CallRetries, Link, backoff},
 };
@@ -243,7 +242,7 @@ impl LinkKeeper {
     async fn retry_later(&mut self, cause: String) -> Next {
         let attempt = self.attempt.max(1);
         let wait = backoff(attempt);
-        let next_try = UnixMillis(now().0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or_default()));
+        let next_try = now().saturating_add(wait);
         self.send(Message::Link(app::Link::Down { cause, attempt, next_try })).await;
         let waited = sleep(wait);
         tokio::pin!(waited);

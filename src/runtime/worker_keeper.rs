@@ -16,7 +16,6 @@ use super::{
 use crate::{
     app::{Message, Tone, Worker},
     clock::now,
-    domain::UnixMillis,
     temporal::backoff,
 };
 
@@ -191,7 +190,7 @@ impl Keeper {
     async fn crashed(&mut self, cause: String, started: Instant) -> Next {
         self.crashes = if started.elapsed() > STABLE_AFTER { 1 } else { self.crashes.saturating_add(1) };
         let wait = backoff(self.crashes);
-        let restart_at = UnixMillis(now().0 + u64::try_from(wait.as_millis()).unwrap_or_default());
+        let restart_at = now().saturating_add(wait);
         self.report(Worker::Exited { cause, restart_at: Some(restart_at) }).await;
         Next::RunAfter(wait)
     }

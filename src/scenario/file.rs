@@ -37,6 +37,8 @@
 //! late = 0                 # attempts that continue after their timeout
 //! ~~~
 
+use std::time::Duration;
+
 use super::{
     Act, Expectation, Scenario,
     acts::Acts,
@@ -44,7 +46,7 @@ use super::{
     predict::{self, Field},
 };
 use crate::{
-    domain::RetryWaits,
+    domain::{RetryWaits, millis},
     faults::Seed,
     source_text::{Source, SourceError},
     store::Verdict,
@@ -54,10 +56,11 @@ use crate::{
 /// Largest seed: Temporal's Web UI shows it exactly.
 const MAX_SEED: i64 = (1 << 53) - 1;
 const DEFAULT_SEED: Seed = 42;
-/// Maximum time limit, in seconds: an hour.
+/// Maximum of `limit_seconds`: an hour.
 const MAX_LIMIT_SECONDS: i64 = 3_600;
-const DEFAULT_LIMIT_SECONDS: i64 = 60;
-const MAX_WAIT_MILLIS: i64 = RetryWaits::MAX_MILLIS.cast_signed();
+const DEFAULT_LIMIT: Duration = Duration::from_mins(1);
+/// Maximum of every wait in `[retry]`: an hour.
+const MAX_WAIT_MILLIS: i64 = RetryWaits::MAX.as_secs().cast_signed() * 1_000;
 const MAX_COEFFICIENT: i64 = RetryWaits::MAX_COEFFICIENT.cast_signed();
 
 /// Reads a scenario. `file` names it in errors; `name` is its own.
@@ -107,7 +110,7 @@ fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario
         faults,
         seed: seed.map_or(DEFAULT_SEED, |seed| seed.value.unsigned_abs()),
         retry,
-        limit: limit.map_or(DEFAULT_LIMIT_SECONDS, |limit| limit.value).unsigned_abs() * 1_000,
+        limit: limit.map_or(DEFAULT_LIMIT, |limit| Duration::from_secs(limit.value.unsigned_abs())),
         acts: acts(root, places)?,
         expect: expectation(root, places)?,
     })
@@ -133,22 +136,23 @@ fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {
 pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, SourceError> {
     table.allow(&["initial_ms", "coefficient", "maximum_ms", "start_to_close_ms"])?;
     let default = RetryWaits::default();
-    let number = |key, most, default: u64| {
-        let number = table.number(key, 1..=most)?;
-        Ok(number.map_or(default, |number| number.value.unsigned_abs()))
+    let number = |key, most| Ok(table.number(key, 1..=most)?.map(|number| number.value.unsigned_abs()));
+    let wait = |key, default| {
+        let given: Option<u64> = number(key, MAX_WAIT_MILLIS)?;
+        Ok(given.map_or(default, Duration::from_millis))
     };
-    let millis = |key, default| number(key, MAX_WAIT_MILLIS, default);
     let retry = RetryWaits {
-        initial: millis("initial_ms", default.initial)?,
-        coefficient: number("coefficient", MAX_COEFFICIENT, default.coefficient)?,
-        maximum: millis("maximum_ms", default.maximum)?,
-        start_to_close: millis("start_to_close_ms", default.start_to_close)?,
+        initial: wait("initial_ms", default.initial)?,
+        coefficient: number("coefficient", MAX_COEFFICIENT)?.unwrap_or(default.coefficient),
+        maximum: wait("maximum_ms", default.maximum)?,
+        start_to_close: wait("start_to_close_ms", default.start_to_close)?,
     };
     if retry.initial > retry.maximum {
         let problem = format!(
             "the first wait, initial_ms = {}, is longer than the longest, maximum_ms = {}; increase maximum_ms or \
              reduce initial_ms",
-            retry.initial, retry.maximum
+            millis::whole(retry.initial),
+            millis::whole(retry.maximum)
         );
         return Err(table
             .source

@@ -16,12 +16,14 @@ mod predict;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
         Activity, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits, SUPPLIER_QUANTITY,
-        Stock, SupplierOrder, sanitize,
+        Stock, SupplierOrder, millis, sanitize,
     },
     faults::{FaultPlan, Seed},
     store::Verdict,
@@ -48,8 +50,9 @@ pub struct Scenario {
     pub seed: Seed,
     /// The retry policy of all orders.
     pub retry: RetryWaits,
-    /// Time limit in milliseconds, from the first act.
-    pub limit: u64,
+    /// Time limit, from the first act.
+    #[serde(with = "millis")]
+    pub limit: Duration,
     /// The acts in order.
     pub acts: Vec<Act>,
     /// The expected result.

@@ -3,7 +3,7 @@
 //! A prediction is exact while one order runs after the other. It ends at the first act whose result depends on timing;
 //! the checks at the end of the real run decide about the rest.
 
-use std::{collections::HashSet, fmt::Display};
+use std::{collections::HashSet, fmt::Display, time::Duration};
 
 use super::{OrderOutcome, Placing, Scenario, What, When};
 use crate::{
@@ -124,20 +124,20 @@ struct Attempts {
     /// The faults of each attempt before and after its commit. A delay that reaches the timeout is a hang, a shorter one
     /// is not a fault.
     faults: Vec<[Option<Action>; Point::ALL.len()]>,
-    /// How long delays last, in milliseconds.
-    delay: u64,
+    /// The sum of all delays.
+    delay: Duration,
 }
 
 /// Returns `None` if the first [`MAX_ATTEMPTS`] attempts all fail.
 fn attempts(scenario: &Scenario, placing: &Placing, order: &OrderId, activity: Activity) -> Option<Attempts> {
     let plan = placing.faults.as_ref().unwrap_or(&scenario.faults);
     let (seed, order, timeout) = (scenario.seed, order.as_str(), scenario.retry.start_to_close);
-    let mut attempts = Attempts { faults: Vec::new(), delay: 0 };
+    let mut attempts = Attempts { faults: Vec::new(), delay: Duration::ZERO };
     for attempt in (1..=MAX_ATTEMPTS).filter_map(Attempt::new) {
-        let mut delay = 0;
+        let mut delay = Duration::ZERO;
         let faults = Point::ALL.map(|point| match plan.strike(&Draw { seed, order, activity, attempt, point }) {
-            Some(Action::Delay { millis }) => {
-                delay += millis;
+            Some(Action::Delay { duration }) => {
+                delay += duration;
                 (delay >= timeout).then_some(Action::Hang)
             }
             fault => fault,
@@ -199,7 +199,7 @@ impl Prediction {
             return None;
         }
         let guard = placing.guard.unwrap_or(scenario.guard);
-        let (mut outcome, mut taken, mut delay) = (OrderOutcome::Applied, [0; 2], 0);
+        let (mut outcome, mut taken, mut delay) = (OrderOutcome::Applied, [0; 2], Duration::ZERO);
         'order: for activity in Activity::ALL {
             let attempts = attempts(scenario, placing, &placing.order, activity)?;
             delay += attempts.delay;
@@ -229,7 +229,7 @@ impl Prediction {
         self.committed.extend((!is_refused).then(|| placing.order.clone()));
         self.failed.extend((is_refused || taken[0] > 1).then(|| placing.order.clone()));
         self.late_is_open |= delay >= scenario.retry.start_to_close;
-        self.running = (delay > 0 || taken.iter().sum::<u32>() > 2).then(|| placing.order.clone());
+        self.running = (!delay.is_zero() || taken.iter().sum::<u32>() > 2).then(|| placing.order.clone());
         self.attempts = Activity::ALL.map(|activity| self.attempts[activity as usize] + taken[activity as usize]);
         // A worker that dies may end an attempt that hangs.
         (self.deaths == 0 || self.late == 0).then_some((outcome, taken))

@@ -2,6 +2,8 @@
 
 mod refusals;
 
+use std::time::Duration;
+
 use crate::domain::OrderOutcome;
 use proptest::prelude::*;
 
@@ -111,8 +113,13 @@ fn everything() -> Scenario {
         guard: Guard::LastOrder,
         faults: "after-commit-once".parse().unwrap(),
         seed: 7,
-        retry: RetryWaits { initial: 200, coefficient: 3, maximum: 800, start_to_close: 3_000 },
-        limit: 90_000,
+        retry: RetryWaits {
+            initial: Duration::from_millis(200),
+            coefficient: 3,
+            maximum: Duration::from_millis(800),
+            start_to_close: Duration::from_secs(3),
+        },
+        limit: Duration::from_secs(90),
         acts: vec![
             act(When::AtOnce, What::Order(first)),
             act(When::Ended, What::KillWorker),
@@ -141,7 +148,7 @@ fn every_key_means_what_it_says() {
 #[test]
 fn what_is_not_said_has_a_default() {
     let scenario = parse("s", "s.toml", SMALLEST).unwrap();
-    assert_eq!((scenario.guard, scenario.seed, scenario.limit), (Guard::Ledger, 42, 60_000));
+    assert_eq!((scenario.guard, scenario.seed, scenario.limit), (Guard::Ledger, 42, Duration::from_mins(1)));
     assert_eq!((scenario.faults.is_none(), scenario.retry), (true, RetryWaits::default()));
     assert_eq!(scenario.acts, [Act { when: When::AtOnce, what: What::Order(placing("A12", 999)) }]);
     assert_eq!((scenario.expect.attempts, scenario.expect.deaths, scenario.expect.late), ([None; 2], None, None));

@@ -229,6 +229,8 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         domain::{Activity, Attempt, OrderId},
@@ -273,7 +275,7 @@ mod tests {
         let phases = [
             Phase::Started,
             Phase::Fault { point: Point::AfterCommit, action: Action::Crash },
-            Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { millis: 20 } },
+            Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { duration: Duration::from_millis(20) } },
             Phase::Completed { outcome: Outcome::Replayed },
             Phase::Failed {
                 code: "RandomError".into(),

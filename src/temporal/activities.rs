@@ -306,7 +306,7 @@ impl Execution {
         match action {
             Action::Crash => std::process::abort(),
             Action::Hang => tokio::time::sleep(self.until_after_deadline()).await,
-            Action::Delay { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Action::Delay { duration } => tokio::time::sleep(duration).await,
             Action::Error => {}
         }
         Ok(())

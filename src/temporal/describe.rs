@@ -18,7 +18,7 @@ use super::{
     failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
-use crate::domain::{ActivityType, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
+use crate::domain::{self, ActivityType, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
 
 /// Maximum length of a text from the server in a message.
 const MAX_TEXT_CHARS: usize = 300;
@@ -110,12 +110,13 @@ fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     })
 }
 
-/// The delay before the next attempt, in milliseconds. Unknown if no attempt has completed because the worker died: the
-/// server (1.32.0) then counts the delay from the epoch.
-fn interval(info: &PendingActivityInfo) -> Option<u64> {
+/// The delay before the next attempt. Unknown if no attempt has completed because the worker died: the server (1.32.0)
+/// then counts the delay from the epoch.
+fn interval(info: &PendingActivityInfo) -> Option<Duration> {
     millis(info.last_attempt_complete_time)?;
     let interval = Duration::try_from(info.current_retry_interval?).ok()?;
-    u64::try_from(interval.as_millis()).ok()
+    // As precise as in a recording.
+    Some(Duration::from_millis(domain::millis::whole(interval)))
 }
 
 fn state(info: &PendingActivityInfo) -> PendingState {
@@ -241,7 +242,7 @@ mod tests {
             current_retry_interval: Duration::from_secs(1).try_into().ok(),
             ..Default::default()
         };
-        assert_eq!(interval(&info), Some(1_000));
+        assert_eq!(interval(&info), Some(Duration::from_secs(1)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use temporalio_common::{
 };
 
 use crate::{
-    domain::{Guard, RetryWaits, Stock, sanitize},
+    domain::{Guard, RetryWaits, Stock, millis, sanitize},
     faults::{FaultPlan, Seed},
     store::Outcome,
 };
@@ -90,11 +90,11 @@ impl From<RetryWaits> for RetrySettings {
     fn from(waits: RetryWaits) -> Self {
         let RetryWaits { initial, coefficient, maximum, start_to_close } = waits;
         Self {
-            initial_interval_millis: initial,
+            initial_interval_millis: millis::whole(initial),
             // A coefficient that is too large for an exact conversion reaches the maximum delay at once.
             backoff_coefficient: u32::try_from(coefficient).map_or(f64::MAX, f64::from),
-            maximum_interval_millis: maximum,
-            start_to_close_millis: start_to_close,
+            maximum_interval_millis: millis::whole(maximum),
+            start_to_close_millis: millis::whole(start_to_close),
             ..Self::default()
         }
     }

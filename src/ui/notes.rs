@@ -68,5 +68,5 @@ fn notes(page: &NotesPage, width: u16) -> Vec<Line<'static>> {
 }
 
 fn elapsed(app: &App, since: UnixMillis) -> String {
-    times::clock(app.shown_now().0.saturating_sub(since.0))
+    times::clock(app.shown_now().since(since))
 }

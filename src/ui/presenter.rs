@@ -65,7 +65,7 @@ fn rule(buffer: &mut Buffer, area: Rect, app: &App, walkthrough: &Walkthrough) -
     let place = if at < count { format!("step {} of {count}", at + 1) } else { "summary".to_owned() };
     // The time stops at the summary.
     let now = if at < count { app.shown_now() } else { walkthrough.since() };
-    let elapsed = times::clock(now.0.saturating_sub(walkthrough.begun().0));
+    let elapsed = times::clock(now.since(walkthrough.begun()));
     let note = format!("{marks}  {place}  {elapsed}");
     let title = Line::styled(truncate(walkthrough.title(), usize::from(area.width / 2)), theme::BOLD);
     pane::titled(buffer, area, title, &note, true)

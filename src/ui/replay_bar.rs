@@ -1,5 +1,7 @@
 //! Draws the bar of a replay in place of the keys: the state, the position and the keys of the replay.
 
+use std::time::Duration;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -9,6 +11,7 @@ use ratatui::{
 
 use crate::{
     app::{App, Intent, Overlay, Question, ReplayBar, ReplayState},
+    domain::millis,
     keymap::Binding,
     text::truncate,
 };
@@ -40,7 +43,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     spans.push(Span::raw(format!(" {} {} / {} ", speed(bar.speed), times::clock(bar.at), times::clock(bar.length))));
     // On a narrow screen, the keys matter more than the progress bar.
     let columns = if area.width < 70 { 0 } else { (area.width / 5).min(BAR) };
-    let done = if bar.length == 0 { columns } else { part(columns, bar.at, bar.length) };
+    let done = if bar.length.is_zero() { columns } else { part(columns, bar.at, bar.length) };
     spans.push(Span::styled("█".repeat(usize::from(done)), style));
     spans.push(Span::styled("─".repeat(usize::from(columns.saturating_sub(done))), theme::FAINT));
     let overlay = match bar.state {
@@ -54,7 +57,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, bar: &ReplayBar) {
     pane::lines(buffer, area, [Line::from(spans)]);
 }
 
-fn part(columns: u16, at: u64, length: u64) -> u16 {
+fn part(columns: u16, at: Duration, length: Duration) -> u16 {
+    let [at, length] = [at, length].map(millis::whole);
     u16::try_from(u64::from(columns).saturating_mul(at) / length.max(1)).unwrap_or(columns).min(columns)
 }
 
@@ -78,13 +82,22 @@ mod tests {
     #[test]
     fn it_says_where_it_stands_and_what_moves_it() {
         let mut scene = Scene::right();
-        let bar =
-            ReplayBar { state: ReplayState::Playing, speed: 2, at: 61_500, length: 123_000, replayed: 5, entries: 10 };
+        let bar = ReplayBar {
+            state: ReplayState::Playing,
+            speed: 2,
+            at: Duration::from_millis(61_500),
+            length: Duration::from_secs(123),
+            replayed: 5,
+            entries: 10,
+        };
         for (bar, words) in [
             (bar, " REPLAY  x0.5 1:01 / 2:03 ████████────────"),
             (ReplayBar { state: ReplayState::Paused, ..bar }, " PAUSED "),
             (ReplayBar { state: ReplayState::Waiting, speed: 16, ..bar }, " PRESS →  x4 "),
-            (ReplayBar { state: ReplayState::Over, at: 123_000, ..bar }, " ■ END  x0.5 2:03 / 2:03 ████████████████  "),
+            (
+                ReplayBar { state: ReplayState::Over, at: bar.length, ..bar },
+                " ■ END  x0.5 2:03 / 2:03 ████████████████  ",
+            ),
             (ReplayBar { state: ReplayState::CutOff, ..bar }, " ■ CUT OFF "),
         ] {
             scene.app.view_mut().show_replay(bar);

@@ -1,45 +1,47 @@
 //! Durations as text.
 
-use crate::domain::UnixMillis;
+use std::time::Duration;
+
+use crate::domain::{UnixMillis, millis};
 
 /// Duration from which tenths of a second are omitted, in milliseconds.
 const LONG: u64 = 10_000;
 
 /// Returns a measured duration: `8 ms`, `1.02 s`, `12.3 s`, `5 min`.
 #[must_use]
-pub fn exact(millis: u64) -> String {
-    match millis {
-        0..1_000 => format!("{millis} ms"),
-        1_000..LONG => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
-        LONG..100_000 => tenths(millis),
-        _ => coarse(millis),
+pub fn exact(duration: Duration) -> String {
+    match millis::whole(duration) {
+        millis @ 0..1_000 => format!("{millis} ms"),
+        millis @ 1_000..LONG => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
+        millis @ LONG..100_000 => tenths(millis),
+        millis => coarse(millis),
     }
 }
 
 /// Returns a measured duration for the timeline: `8 ms`, `1.0 s`, `12 s`, `5 min`.
 #[must_use]
-pub fn short(millis: u64) -> String {
-    match millis {
-        0..100 => format!("{millis} ms"),
-        100..LONG => tenths(millis),
-        _ => coarse(millis),
+pub fn short(duration: Duration) -> String {
+    match millis::whole(duration) {
+        millis @ 0..100 => format!("{millis} ms"),
+        millis @ 100..LONG => tenths(millis),
+        millis => coarse(millis),
     }
 }
 
 /// Returns a configured duration: `1 s`, `1.5 s`, `250 ms`.
 #[must_use]
-pub fn round(millis: u64) -> String {
-    match millis {
-        0..1_000 => format!("{millis} ms"),
-        1_000..LONG if !millis.is_multiple_of(1_000) => tenths(millis),
-        _ => coarse(millis),
+pub fn round(duration: Duration) -> String {
+    match millis::whole(duration) {
+        millis @ 0..1_000 => format!("{millis} ms"),
+        millis @ 1_000..LONG if !millis.is_multiple_of(1_000) => tenths(millis),
+        millis => coarse(millis),
     }
 }
 
 /// Returns `in 1.4 s`, `in 12 s`, or `now`. If `still`, whole seconds only.
 #[must_use]
 pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
-    match due.0.saturating_sub(now.0) {
+    match millis::whole(due.since(now)) {
         0 => "now".to_owned(),
         // Rounds up, so that a countdown ends at 0.1 and not at 0.0.
         left @ 1..LONG if !still => format!("in {}", tenths(left.div_ceil(100).saturating_mul(100))),
@@ -49,8 +51,8 @@ pub fn countdown(due: UnixMillis, now: UnixMillis, still: bool) -> String {
 
 /// Returns minutes and seconds: `3:07`.
 #[must_use]
-pub fn clock(millis: u64) -> String {
-    let seconds = millis / 1_000;
+pub fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
@@ -72,7 +74,8 @@ mod tests {
 
     #[test]
     fn lengths_are_told_as_exactly_as_is_useful() {
-        let told = |tell: fn(u64) -> String| [8, 999, 1_024, 2_000, 12_345, 300_000].map(tell).join(" | ");
+        let lengths = [8, 999, 1_024, 2_000, 12_345, 300_000].map(Duration::from_millis);
+        let told = |tell: fn(Duration) -> String| lengths.map(tell).join(" | ");
         assert_eq!(told(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
         assert_eq!(told(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
         assert_eq!(told(round), "8 ms | 999 ms | 1.0 s | 2 s | 12 s | 5 min");

@@ -85,7 +85,7 @@ async fn a_description_reports_the_backoff_before_the_next_attempt() {
     assert_eq!((pending.attempt, pending.maximum, pending.state), (2, 0, PendingState::Scheduled));
     // The interval that the server reports deviates slightly.
     let interval = pending.interval.unwrap();
-    assert!(Duration::from_millis(interval).abs_diff(NEVER_DUE) < Duration::from_secs(1), "{interval:?}");
+    assert!(interval.abs_diff(NEVER_DUE) < Duration::from_secs(1), "{interval:?}");
     let (completed, next) = (pending.completed.unwrap().0, pending.next.unwrap().0);
     assert!((next - completed).abs_diff(600_000) < 1_000, "{completed} {next}");
     let failure = pending.failure.unwrap();
@@ -153,7 +153,7 @@ async fn retry_now_ends_the_backoff_and_restarts_at_attempt_1() {
     let after = pending_when(&link, &started, later).await;
     assert_eq!((after.attempt, started_attempts(&sandbox)), (2, vec![1, 1]), "the number is 1 again");
     assert!(
-        Duration::from_millis(after.interval.unwrap()).abs_diff(NEVER_DUE) < Duration::from_secs(1),
+        after.interval.unwrap().abs_diff(NEVER_DUE) < Duration::from_secs(1),
         "the backoff restarts at the initial interval"
     );
     sandbox.assert_right(990);
@@ -259,7 +259,7 @@ async fn an_order_of_a_foreign_worker_is_described_retried_cancelled_and_its_end
         panic!("{pending:?}")
     };
     assert_eq!((failure.code.as_str(), failure.retryable), ("RandomError", true));
-    assert!(interval.abs_diff(600_000) < 1_000, "{interval}");
+    assert!(interval.abs_diff(Duration::from_mins(10)) < Duration::from_secs(1), "{interval:?}");
 
     headless.execute(Command::RetryNow(run_of(&started), UPDATE));
     let (text, tone) = headless.notice("is due now").await;

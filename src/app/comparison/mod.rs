@@ -15,6 +15,8 @@
 pub(crate) mod fixture;
 mod line_up;
 
+use std::time::Duration;
+
 use crate::{
     domain::{Activity, Attempt, Guard, RetryWaits, RunEnd, Stock, UnixMillis},
     faults::{Action, Draw, Fault, FaultPlan, Point, Preset, Seed},
@@ -55,9 +57,9 @@ impl Comparison {
     #[must_use]
     pub fn waits(&self) -> RetryWaits {
         if self.interleaved {
-            RetryWaits { initial: 3_000, ..RetryWaits::default() }
+            RetryWaits { initial: Duration::from_secs(3), ..RetryWaits::default() }
         } else {
-            RetryWaits { start_to_close: 5_000, ..RetryWaits::default() }
+            RetryWaits { start_to_close: Duration::from_secs(5), ..RetryWaits::default() }
         }
     }
 
@@ -424,7 +426,7 @@ mod tests {
         let comparison = play.app.comparison().unwrap();
         let rows = comparison.line_up();
         let Some(LineUpCell::Due(due)) = rows[1].cells[0] else { panic!("{rows:?}") };
-        assert_eq!(due.0, play.now + comparison.terms().waits().start_to_close);
+        assert_eq!(due, UnixMillis(play.now).saturating_add(comparison.terms().waits().start_to_close));
         let Some(LineUpCell::Attempt(seen)) = rows[0].cells[0] else { panic!("{rows:?}") };
         assert!(matches!(seen.state, AttemptState::Crashed(Point::AfterCommit)));
     }

@@ -209,6 +209,8 @@ fn quote(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     use crate::{
@@ -398,7 +400,14 @@ mod tests {
     fn an_attempt_that_has_failed_does_not_wake_up() {
         let said = words(Guard::Ledger, |scene| {
             scene.started(UPDATE, 1);
-            scene.phase(UPDATE, 1, Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { millis: 5 } });
+            scene.phase(
+                UPDATE,
+                1,
+                Phase::Fault {
+                    point: Point::BeforeCommit,
+                    action: Action::Delay { duration: Duration::from_millis(5) },
+                },
+            );
             let (code, message) = ("StoreIo".into(), "cannot write the journal".into());
             scene.phase(UPDATE, 1, Phase::Failed { code, message, retryable: true, point: None });
         });

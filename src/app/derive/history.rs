@@ -2,6 +2,8 @@
 //! computed: Temporal gives an attempt up at its start-to-close timeout, and waits as the retry policy says. No two segments of
 //! an activity overlap.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         NextAttempt, RetryWaits,
@@ -11,7 +13,7 @@ use crate::{
             execution::Execution,
         },
     },
-    domain::{Activity, PendingState, UnixMillis},
+    domain::{Activity, PendingState, UnixMillis, millis},
     faults::Action,
 };
 
@@ -44,10 +46,10 @@ pub struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    /// Its length in milliseconds.
+    /// Its length.
     #[must_use]
-    pub const fn millis(&self) -> u64 {
-        self.to.0.saturating_sub(self.from.0)
+    pub const fn duration(&self) -> Duration {
+        self.to.since(self.from)
     }
 }
 
@@ -67,17 +69,17 @@ pub enum SegmentKind<'a> {
         open: bool,
         /// When Temporal gives it up, if no other end is expected.
         timeout: Option<UnixMillis>,
-        /// Milliseconds from its start to its end, if Temporal had given it up before.
-        late: Option<u64>,
+        /// Time from its start to its end, if Temporal had given it up before.
+        late: Option<Duration>,
         /// Its start is known, not estimated.
         exact: bool,
     },
     /// Between two attempts.
     Wait {
-        /// Milliseconds that it took, if both ends are known.
-        real: Option<u64>,
-        /// Milliseconds of the retry policy; `None` if the policy does not apply.
-        policy: Option<u64>,
+        /// Time that it took, if both ends are known.
+        real: Option<Duration>,
+        /// Wait of the retry policy; `None` if the policy does not apply.
+        policy: Option<Duration>,
         /// Due time of the next attempt, while that has not begun.
         due: Option<UnixMillis>,
     },
@@ -172,14 +174,14 @@ impl<'a> View<'a, '_> {
     fn wait(&self, before: &Segment<'a>, next: &AttemptView<'_>, begin: u64) -> Option<Segment<'a>> {
         let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
         let from = before.to.0;
-        let real = (exact && known_begin(next).is_some()).then(|| begin.saturating_sub(from));
+        let real = (exact && known_begin(next).is_some()).then(|| Duration::from_millis(begin.saturating_sub(from)));
         let policy = (next.round == seen.round).then(|| self.waits.after(seen.number));
         (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
     }
 
     fn attempt(&self, seen: &AttemptView<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
-        let given_up = begin.saturating_add(self.waits.start_to_close).min(MAX_TIME);
+        let given_up = begin.saturating_add(millis::whole(self.waits.start_to_close)).min(MAX_TIME);
         let limit = next.unwrap_or(MAX_TIME);
         let closed = |to: u64, late| {
             let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
@@ -190,7 +192,9 @@ impl<'a> View<'a, '_> {
         let goes_on = next.is_some() || self.next().is_some();
         let is_late = |ended| ended > limit || (goes_on && matches!(seen.state, AttemptState::Succeeded(_)));
         match (ended, next) {
-            (Some(ended), _) if is_late(ended) => closed(given_up.min(ended), Some(ended.saturating_sub(begin))),
+            (Some(ended), _) if is_late(ended) => {
+                closed(given_up.min(ended), Some(Duration::from_millis(ended.saturating_sub(begin))))
+            }
             (Some(ended), _) => closed(ended, None),
             (None, _) if !exact && (next.is_some() || !self.is_at_work()) => closed(begin, None),
             (None, Some(_)) => closed(given_up, None),
@@ -251,7 +255,7 @@ fn last_sign(seen: &AttemptView<'_>) -> Option<u64> {
 fn delayed_until(seen: &AttemptView<'_>) -> Option<u64> {
     let strikes = seen.facts?.strikes.iter();
     let ends = strikes.filter_map(|strike| match strike.action {
-        Action::Delay { millis } => Some(strike.at.0.saturating_add(millis).min(MAX_TIME)),
+        Action::Delay { duration } => Some(strike.at.saturating_add(duration).0.min(MAX_TIME)),
         _ => None,
     });
     ends.max()

@@ -93,6 +93,8 @@ fn reached(facts: &AttemptFacts, point: Point) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     use crate::app::testing::fixture::{SUPPLIER, Scene, UPDATE};
@@ -115,7 +117,7 @@ mod tests {
         let mut scene = Scene::new();
         let commands = scene.press(crate::app::Intent::SeedOrder);
         scene.begin(&commands[0], "r1");
-        let delay = crate::faults::Action::Delay { millis: 5 };
+        let delay = crate::faults::Action::Delay { duration: Duration::from_millis(5) };
         scene.started(UPDATE, 1);
         scene.phase(UPDATE, 1, crate::store::Phase::Fault { point: Point::BeforeCommit, action: delay });
         let (code, message) = ("StoreBusy".into(), "busy".into());

@@ -1,11 +1,13 @@
 //! The timeline of an order: attempts and waits of both activities as columns over one axis of time. `ui` only paints it.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         RetryWaits,
         orders::{activity_attempts::AttemptView, execution::Execution},
     },
-    domain::{Activity, UnixMillis},
+    domain::{Activity, UnixMillis, millis},
 };
 
 use super::{
@@ -13,8 +15,8 @@ use super::{
     history::{ActivityHistory, Segment, SegmentKind, history},
 };
 
-/// Milliseconds of a wait that gets a column in any case.
-const MIN_VISIBLE_WAIT_MILLIS: u64 = 100;
+/// Minimum duration of a wait that gets a column in any case.
+const MIN_VISIBLE_WAIT: Duration = Duration::from_millis(100);
 
 /// Milliseconds between two ticks.
 const TICK_STEPS: [u64; 20] = [
@@ -112,16 +114,17 @@ pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMilli
 
 fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
     let mut pieces: Vec<_> = histories.iter().flat_map(|history| &history.segments).map(piece).collect();
+    let [initial, maximum] = [waits.initial, waits.maximum].map(millis::whole);
     // Short orders share a scale, so that the timeline does not move when the first wait begins.
     let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
     if let (Some(start), Some(end)) = (start, end)
-        && end - start < waits.initial
+        && end - start < initial
     {
-        pieces.push(Piece { from: end, to: start + waits.initial, must_show: false });
+        pieces.push(Piece { from: end, to: start + initial, must_show: false });
     }
     // Waits of the policy are to scale, and a little more: a worker takes a moment.
-    let plain = waits.maximum.max(waits.initial.saturating_mul(5)).min(waits.initial.saturating_mul(10));
-    Axis::new(&pieces, first, columns, waits.initial / 2, plain.saturating_add(plain / 5))
+    let plain = maximum.max(initial.saturating_mul(5)).min(initial.saturating_mul(10));
+    Axis::new(&pieces, first, columns, initial / 2, plain.saturating_add(plain / 5))
 }
 
 /// Columns for a note about attempts that are left out.
@@ -137,10 +140,10 @@ fn piece(segment: &Segment<'_>) -> Piece {
     Piece { from: segment.from.0, to: segment.to.0, must_show: must_show(segment) }
 }
 
-const fn must_show(segment: &Segment<'_>) -> bool {
+fn must_show(segment: &Segment<'_>) -> bool {
     match segment.kind {
         SegmentKind::Attempt { .. } | SegmentKind::Next(_) => true,
-        SegmentKind::Wait { .. } => segment.millis() >= MIN_VISIBLE_WAIT_MILLIS,
+        SegmentKind::Wait { .. } => segment.duration() >= MIN_VISIBLE_WAIT,
         SegmentKind::Queue { .. } => false,
     }
 }
@@ -193,7 +196,9 @@ fn picture<'a>(
     });
     let spans: Vec<_> = spans.filter(is_worth_columns).collect();
     let late = spans.iter().filter_map(|span| match span.segment.kind {
-        SegmentKind::Attempt { seen, late: Some(late), .. } => Some((axis.column(span.segment.from.0 + late), seen)),
+        SegmentKind::Attempt { seen, late: Some(late), .. } => {
+            Some((axis.column(span.segment.from.saturating_add(late).0), seen))
+        }
         _ => None,
     });
     let late = late.collect();
@@ -202,7 +207,7 @@ fn picture<'a>(
 
 /// A short gap may touch a column by chance.
 fn is_worth_columns(span: &Span<'_>) -> bool {
-    span.to > span.from && (must_show(&span.segment) || span.segment.millis() >= MIN_VISIBLE_WAIT_MILLIS)
+    span.to > span.from && (must_show(&span.segment) || span.segment.duration() >= MIN_VISIBLE_WAIT)
 }
 
 /// Round times on the parts to scale, so far apart that their labels do not touch.
@@ -315,7 +320,7 @@ mod tests {
         scene.wait(3_000);
         let shown = shown(&scene, 80);
         let hang = shown.pictures[0].spans[2];
-        assert_eq!(hang.segment.millis(), RetryWaits::default().start_to_close);
+        assert_eq!(hang.segment.duration(), RetryWaits::default().start_to_close);
         assert!(hang.compressed && shown.gaps.len() == 1 && hang.from < shown.gaps[0] && shown.gaps[0] < hang.to);
         assert!(matches!(hang.segment.kind, SegmentKind::Attempt { open: true, timeout: Some(_), .. }));
         assert!(!shown.pictures[0].spans[1].compressed);
@@ -332,8 +337,11 @@ mod tests {
         scene.done(UPDATE, 1, Outcome::Applied);
         let shown = shown(&scene, 80);
         let [zombie, wait, second] = shown.pictures[0].spans[..] else { panic!("{:?}", shown.pictures[0]) };
-        assert!(matches!(zombie.segment.kind, SegmentKind::Attempt { late: Some(11_512), .. }), "{zombie:?}");
-        assert_eq!((zombie.segment.millis(), wait.segment.millis()), (10_000, 1_008));
+        assert!(
+            matches!(zombie.segment.kind, SegmentKind::Attempt { late: Some(late), .. } if late.as_millis() == 11_512),
+            "{zombie:?}"
+        );
+        assert_eq!([zombie.segment.duration(), wait.segment.duration()], ([10_000, 1_008].map(Duration::from_millis)));
         let (column, seen) = shown.pictures[0].late[0];
         assert!(seen.number == 1 && second.from <= column && column <= second.to);
     }
@@ -373,7 +381,7 @@ mod tests {
             7 => scene.commit(activity, attempt, -1),
             8 => scene.done(activity, attempt, Outcome::Applied),
             9 => scene.phase(activity, attempt, fault(Action::Hang)),
-            10 => scene.phase(activity, attempt, fault(Action::Delay { millis: at })),
+            10 => scene.phase(activity, attempt, fault(Action::Delay { duration: Duration::from_millis(at) })),
             11 => scene.crash(activity, attempt, Point::AfterCommit),
             _ => {
                 let at = crate::domain::UnixMillis(scene.now);
@@ -386,7 +394,7 @@ mod tests {
                     started: Some(at),
                     completed: None,
                     next: Some(at),
-                    interval: Some(1_000),
+                    interval: Some(Duration::from_secs(1)),
                     failure: None,
                     worker: String::new(),
                 };

@@ -1,6 +1,8 @@
 //! One attempt of one activity: the known facts, and the state that follows from them. The journal records what its worker
 //! did, and the server reports what it knows; if they differ, the journal counts.
 
+use std::time::Duration;
+
 use crate::{
     domain::{PendingActivity, Stock, UnixMillis},
     faults::{Action, Point},
@@ -244,10 +246,10 @@ impl AttemptFacts {
         }
     }
 
-    /// Milliseconds from start to end, if both are known.
+    /// Time from start to end, if both are known.
     #[must_use]
-    pub fn duration(&self) -> Option<u64> {
-        Some(self.ended()?.0.saturating_sub(self.begun()?.0))
+    pub fn duration(&self) -> Option<Duration> {
+        Some(self.ended()?.since(self.begun()?))
     }
 
     /// Which application of its key's effect it made, if not the first.
@@ -294,7 +296,10 @@ mod tests {
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
         facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
         assert_eq!(facts.state(true), AttemptState::TimedOut);
-        assert_eq!((facts.duration(), facts.effect_unreported(), facts.is_acknowledged()), (Some(4), true, false));
+        assert_eq!(
+            (facts.duration(), facts.effect_unreported(), facts.is_acknowledged()),
+            (Some(Duration::from_millis(4)), true, false)
+        );
     }
 
     #[test]
@@ -309,7 +314,7 @@ mod tests {
         assert_eq!((failure.message.as_str(), failure.at), ("RANDOM ERROR", UnixMillis(1_700)));
         assert_eq!(
             (facts.begun(), facts.ended(), facts.duration()),
-            (Some(UnixMillis(1_500)), Some(failure.at), Some(200))
+            (Some(UnixMillis(1_500)), Some(failure.at), Some(Duration::from_millis(200)))
         );
         assert!(!facts.is_journaled());
         facts.started = Some(UnixMillis(1_501));

@@ -1,5 +1,7 @@
 //! The progress of an order: its stage, its next attempt, and its crash window.
 
+use std::time::Duration;
+
 use crate::{
     app::RetryWaits,
     domain::{Activity, PendingActivity, PendingState, RunEnd, UnixMillis},
@@ -96,10 +98,6 @@ pub struct NextAttempt {
     pub known: bool,
 }
 
-const fn after(at: UnixMillis, wait: u64) -> UnixMillis {
-    UnixMillis(at.0.saturating_add(wait))
-}
-
 impl Execution {
     /// The stage, by this retry policy.
     #[must_use]
@@ -172,7 +170,7 @@ impl Execution {
     /// The stage if its latest attempt is this one.
     fn stage_at<'a>(&'a self, activity: Activity, seen: &AttemptView<'a>, waits: &RetryWaits) -> Stage<'a> {
         let started = seen.facts.and_then(AttemptFacts::begun).unwrap_or_default();
-        let (attempt, due) = (seen.number, after(started, waits.start_to_close));
+        let (attempt, due) = (seen.number, started.saturating_add(waits.start_to_close));
         match seen.state {
             AttemptState::Failed(failure) => match self.next_attempt(waits) {
                 Some(NextAttempt { number, due, .. }) => Stage::BackingOff { activity, next: number, due },
@@ -213,8 +211,8 @@ impl Execution {
         let latest = self.activity(activity).latest(ActivityState::Open);
         let ended = pending.ended().or_else(|| latest.and_then(|seen| seen.facts?.ended()));
         // After a reset the next attempt comes at once.
-        let wait = if id.number == 1 { 0 } else { waits.after(id.number - 1) };
-        let expected = || ended.map(|ended| after(ended, wait)).or(self.answered).unwrap_or_default();
+        let wait = if id.number == 1 { Duration::ZERO } else { waits.after(id.number - 1) };
+        let expected = || ended.map(|ended| ended.saturating_add(wait)).or(self.answered).unwrap_or_default();
         let due = pending.due();
         Some(NextAttempt { activity, number: id.number, due: due.unwrap_or_else(expected), known: due.is_some() })
     }
@@ -224,7 +222,7 @@ impl Execution {
         let seen = self.activity(activity).latest(ActivityState::Open)?;
         let given_up = || {
             let reported = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
-            reported.or_else(|| Some(after(seen.facts?.begun()?, waits.start_to_close)))
+            reported.or_else(|| Some(seen.facts?.begun()?.saturating_add(waits.start_to_close)))
         };
         let ended = match seen.state {
             AttemptState::Failed(failure) if failure.retryable => failure.at,
@@ -234,7 +232,7 @@ impl Execution {
             _ => return None,
         };
         let is_last = self.maximum(activity).is_some_and(|maximum| seen.number >= maximum);
-        let (number, due) = (seen.number.saturating_add(1), after(ended, waits.after(seen.number)));
+        let (number, due) = (seen.number.saturating_add(1), ended.saturating_add(waits.after(seen.number)));
         (!is_last).then_some(NextAttempt { activity, number, due, known: false })
     }
 

@@ -1,6 +1,6 @@
 //! The checks of a scenario's result against its expectations.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     app::{
@@ -56,8 +56,8 @@ pub struct RunCounts {
     pub deaths: u64,
     /// The stock at the end.
     pub stock: Stock,
-    /// Milliseconds from the first step to the end.
-    pub millis: u64,
+    /// Time from the first step to the end.
+    pub duration: Duration,
 }
 
 impl RunCounts {
@@ -70,7 +70,7 @@ impl RunCounts {
             replays: self.replays.saturating_add(other.replays),
             deaths: self.deaths.saturating_add(other.deaths),
             stock: other.stock,
-            millis: self.millis.saturating_add(other.millis),
+            duration: self.duration.saturating_add(other.duration),
         };
     }
 }
@@ -218,7 +218,7 @@ impl ScenarioRun {
             replays: replays as u64,
             deaths: u64::from(self.deaths),
             stock: facts.journal.audit.actual,
-            millis: facts.now.0.saturating_sub(self.since.unwrap_or(facts.now).0),
+            duration: facts.now.since(self.since.unwrap_or(facts.now)),
         }
     }
 }

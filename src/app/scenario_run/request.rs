@@ -1,5 +1,7 @@
 //! What a run asks the application to do.
 
+use std::time::Duration;
+
 use crate::{
     app::command::Command,
     domain::{Guard, OrderId, ProductId},
@@ -23,8 +25,8 @@ pub struct OrderRequest {
     pub guard: Guard,
     /// The fault plan.
     pub faults: FaultPlan,
-    /// Execution timeout of the workflow in milliseconds; `None`: none.
-    pub limit: Option<u64>,
+    /// Execution timeout of the workflow; `None` for no timeout.
+    pub limit: Option<Duration>,
 }
 
 /// One request of a run.

@@ -1,5 +1,7 @@
 //! What a run begins with: nothing left of an earlier run, the starting stock, a server and a worker.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         command::{Command, Run},
@@ -13,11 +15,11 @@ use crate::{
 
 use super::{InitialStock, Request, RunState, ScenarioRun, attempts};
 
-/// Milliseconds that the preparation may take while the server answers.
-const READY_TIMEOUT: u64 = 60_000;
+/// Maximum duration of the preparation while the server answers.
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Milliseconds that it may take in all. A server that comes and goes restarts [`READY_TIMEOUT`] each time.
-const READY_TIMEOUT_IN_ALL: u64 = 180_000;
+/// Maximum duration of the preparation in all. A server that comes and goes restarts [`READY_TIMEOUT`] each time.
+const READY_TIMEOUT_IN_ALL: Duration = Duration::from_mins(3);
 
 /// The first state of a run after `before`, and the requests for it.
 pub(super) fn first_state(
@@ -101,7 +103,7 @@ impl ScenarioRun {
         } else {
             self.waits_since = None;
         }
-        let is_over = |since: UnixMillis, limit: u64| facts.now.0.saturating_sub(since.0) > limit;
+        let is_over = |since, limit| facts.now.since(since) > limit;
         let limit = if self.waits_since.is_some_and(|since| is_over(since, READY_TIMEOUT)) {
             READY_TIMEOUT
         } else if is_over(unready_since, READY_TIMEOUT_IN_ALL) {
@@ -109,7 +111,7 @@ impl ScenarioRun {
         } else {
             return;
         };
-        let (seconds, missing) = (limit / 1_000, self.missing(facts));
+        let (seconds, missing) = (limit.as_secs(), self.missing(facts));
         self.state = RunState::Abandoned(format!("not ready after {seconds} s: {missing}"));
     }
 

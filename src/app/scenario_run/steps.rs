@@ -1,5 +1,7 @@
 //! The steps of a scenario, each as soon as its condition is met; and the end, once all their orders have ended.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         command::Command,
@@ -17,8 +19,8 @@ use crate::{
 
 use super::{OrderRequest, Request, RunState, ScenarioRun, SentOrder, setup::sleeps};
 
-/// Milliseconds that an order may exceed its scenario's limit on the server. Nothing polls its task queue after the run.
-const ORDER_TIMEOUT_AFTER_LIMIT: u64 = 60_000;
+/// Time by which an order may exceed its scenario's limit on the server. Nothing polls its task queue after the run.
+const ORDER_TIMEOUT_AFTER_LIMIT: Duration = Duration::from_mins(1);
 
 impl ScenarioRun {
     /// Runs every step whose condition is met, then checks whether all is over.
@@ -120,11 +122,11 @@ impl ScenarioRun {
             return None;
         }
         let since = self.since.unwrap_or(facts.now);
-        if facts.now.0.saturating_sub(since.0) <= self.scenario.limit {
+        if facts.now.since(since) <= self.scenario.limit {
             return None;
         }
         let waits = self.waits_for(facts);
-        let seconds = self.scenario.limit / 1_000;
+        let seconds = self.scenario.limit.as_secs();
         let text = format!("not over after {seconds} s: waiting for {waits}");
         self.state = RunState::Abandoned(text.clone());
         Some(Request::Complain(text))

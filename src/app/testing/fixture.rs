@@ -1,5 +1,7 @@
 //! Scenes for tests: an application, and journal records of made-up attempts.
 
+use std::time::Duration;
+
 use crate::{
     app::*,
     domain::{
@@ -68,7 +70,7 @@ pub fn waiting(number: u32, completed: u64, next: u64) -> PendingActivity {
         started: None,
         completed: Some(UnixMillis(completed)),
         next: Some(UnixMillis(next)),
-        interval: Some(next - completed),
+        interval: Some(Duration::from_millis(next - completed)),
         failure: Some(failure),
         ..running(number, 0)
     }

@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
-        SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
+        SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},
@@ -230,7 +230,7 @@ impl World {
         self.note(&open, Phase::Started);
         match self.run(&open) {
             Done::Again => {
-                let due = self.now + open.start.retry.after(open.attempt);
+                let due = self.now + millis::whole(open.start.retry.after(open.attempt));
                 self.open.push_back(Open { attempt: open.attempt + 1, due, ..open });
             }
             Done::Next(outcome) if open.activity == Activity::UpdateInventory => {
@@ -291,7 +291,7 @@ impl World {
             Action::Hang => self.asleep.push_back((open.clone(), point)),
             Action::Delay { .. } | Action::Error => return false,
         }
-        self.now += open.start.retry.start_to_close;
+        self.now += millis::whole(open.start.retry.start_to_close);
         true
     }
 

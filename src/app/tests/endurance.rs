@@ -1,6 +1,9 @@
 //! A long session: the memory of the core is bounded.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use crate::{
     app::{
@@ -68,7 +71,7 @@ fn around(scene: &mut Scene, number: usize) {
         started: Some(UnixMillis(scene.now)),
         completed: Some(UnixMillis(scene.now)),
         next: Some(UnixMillis(scene.now + 2_000)),
-        interval: Some(2_000),
+        interval: Some(Duration::from_secs(2)),
         failure: Some(failure),
         worker: "worker".into(),
     };

@@ -1,5 +1,7 @@
 //! Runs of scenarios and walkthroughs in a headless world.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         App, Command, Description, FailingTask, Intent, Message, Options, Overlay, Question, RunState, ScenarioRun,
@@ -317,7 +319,7 @@ fn orders_of_a_stage_do_not_stay_on_the_server_for_ever_and_those_of_a_person_do
             _ => None,
         })
     };
-    assert_eq!(limit(&played("happy-path")), Some(Some(120_000)));
+    assert_eq!(limit(&played("happy-path")), Some(Some(Duration::from_mins(2))));
     let mut keyboard = World::new(crate::app::StartMode::Dashboard);
     keyboard.press(Intent::FreshOrder);
     assert_eq!(limit(&keyboard), Some(None));

@@ -74,7 +74,7 @@ impl App {
     fn warn_of_silence(&mut self) {
         let is_silent = |action: Action| matches!(action, Action::Crash | Action::Hang);
         if self.plan().faults().iter().any(|fault| is_silent(fault.action)) {
-            let seconds = self.options.retry.start_to_close / 1_000;
+            let seconds = self.options.retry.start_to_close.as_secs();
             let text = format!(
                 "the plan stops the worker for this one too: up to {seconds} s until the timeout; f changes it"
             );

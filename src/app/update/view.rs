@@ -1,6 +1,8 @@
 //! What the screen shows: the selected row, the focused panel, the overlay, how far each list is scrolled, and whether it
 //! is frozen.
 
+use std::time::Duration;
+
 use tui_input::{Input, InputRequest};
 
 use crate::{
@@ -363,7 +365,7 @@ impl ViewState {
     /// Shows the state of a replay.
     pub fn show_replay(&mut self, bar: ReplayBar) {
         // Time alone is shown in seconds.
-        let shown = |bar: &ReplayBar| ReplayBar { at: bar.at / 1_000, ..*bar };
+        let shown = |bar: &ReplayBar| ReplayBar { at: Duration::from_secs(bar.at.as_secs()), ..*bar };
         self.dirty |= self.replay.as_ref().map(shown) != Some(shown(&bar));
         self.replay = Some(bar);
     }

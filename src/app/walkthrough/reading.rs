@@ -229,6 +229,8 @@ fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start:
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::scenario;
 
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!((script.title.as_str(), script.steps.len()), ("A talk", 2));
         let step = &script.steps[0];
         let scenario = step.scenario.as_ref().unwrap();
-        assert_eq!((scenario.name.as_str(), scenario.retry.initial), ("happy-path", 700));
+        assert_eq!((scenario.name.as_str(), scenario.retry.initial), ("happy-path", Duration::from_millis(700)));
         assert_eq!(scenario.retry.maximum, RetryWaits::default().maximum);
         assert_eq!(step.panels, [StepPanel::Stock, StepPanel::Effects]);
         let text: Vec<_> = step.text.iter().map(|of| (of.bullet, of.plain())).collect();

@@ -115,8 +115,8 @@ impl Report {
             figures.attempts,
             figures.retries,
             figures.replays,
-            figures.millis / 1_000,
-            figures.millis % 1_000 / 100,
+            figures.duration.as_secs(),
+            figures.duration.subsec_millis() / 100,
         ));
     }
 

@@ -70,7 +70,7 @@ fn figures(figures: &RunCounts, width: usize) -> String {
         figures.retries.to_string(),
         figures.replays.to_string(),
         figures.stock.to_string(),
-        format!("{}.{}", figures.millis / 1_000, figures.millis % 1_000 / 100),
+        format!("{}.{}", figures.duration.as_secs(), figures.duration.subsec_millis() / 100),
     ];
     let cell = |(place, (_, columns, _)): (usize, (&str, usize, bool))| {
         format!("{:>columns$}", texts.get(place).map_or("", String::as_str))
@@ -89,7 +89,7 @@ fn total(walkthrough: &Walkthrough, width: usize) -> Vec<Line<'static>> {
         sum.retries,
         sum.replays,
         sum.deaths,
-        times::clock(walkthrough.since().0.saturating_sub(walkthrough.begun().0)),
+        times::clock(walkthrough.since().since(walkthrough.begun())),
     );
     let unseen = walkthrough.unseen();
     let (badge, style) = match (holds, unseen) {

@@ -1,5 +1,7 @@
 //! Draws the list: a row for every attempt and every wait, the latest last.
 
+use std::time::Duration;
+
 use ratatui::{
     style::Style,
     text::{Line, Span},
@@ -24,11 +26,11 @@ use super::{
 /// Minimum columns of a message.
 const LEAST_MESSAGE: usize = 12;
 
-/// Minimum duration in milliseconds that is shown for a running attempt.
-const LEAST_RUNNING: u64 = 100;
+/// Minimum duration that is shown for a running attempt.
+const LEAST_RUNNING: Duration = Duration::from_millis(100);
 
-/// Minimum time in the queue, in milliseconds, that is shown as a row.
-const LEAST_QUEUE: u64 = 1_000;
+/// Minimum time in the queue that is shown as a row.
+const LEAST_QUEUE: Duration = Duration::from_secs(1);
 
 /// Maximum rows of a list without waits; the picture shows the waits too.
 const LITTLE_ROOM: usize = 5;
@@ -172,8 +174,8 @@ impl List<'_> {
                     .map_or_else(|| ", then reset".to_owned(), |policy| format!(" (policy: {})", times::round(policy)));
                 Some(self.between(&format!("backoff {}{policy}", times::exact(real))))
             }
-            SegmentKind::Queue { open } if segment.millis() >= LEAST_QUEUE => {
-                let took = times::exact(segment.millis());
+            SegmentKind::Queue { open } if segment.duration() >= LEAST_QUEUE => {
+                let took = times::exact(segment.duration());
                 Some(self.between(&if open {
                     format!("waiting for a worker for {took}")
                 } else {
@@ -243,7 +245,7 @@ impl List<'_> {
         segment: &Segment<'_>,
         seen: &AttemptView<'_>,
         timeout: Option<UnixMillis>,
-        late: Option<u64>,
+        late: Option<Duration>,
         exact: bool,
     ) -> Option<(String, Style)> {
         if let Some(due) = timeout {
@@ -253,18 +255,18 @@ impl List<'_> {
             return Some((format!("ended after {}, too late for Temporal", times::exact(late)), theme::WARN));
         }
         if let Some((died, begun)) = seen.facts.and_then(|facts| facts.orphaned.zip(facts.begun())) {
-            let died = died.0.saturating_sub(begun.0);
-            let timeout = self.timeout(segment).filter(|_| segment.millis() > died);
+            let died = died.since(begun);
+            let timeout = self.timeout(segment).filter(|_| segment.duration() > died);
             let timeout = timeout.map_or_else(String::new, |timeout| format!(", {timeout}"));
             return Some((format!("after {}{timeout}", times::exact(died)), theme::FAINT));
         }
         let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
         if lost {
-            let silent = || format!("no answer in {}", times::exact(segment.millis()));
+            let silent = || format!("no answer in {}", times::exact(segment.duration()));
             return exact.then(|| (self.timeout(segment).unwrap_or_else(silent), theme::FAINT));
         }
         if seen.state == AttemptState::Running && exact {
-            let so_far = self.app.shown_now().0.saturating_sub(segment.from.0);
+            let so_far = self.app.shown_now().since(segment.from);
             return (so_far >= LEAST_RUNNING).then(|| (format!("for {}", times::short(so_far)), theme::PLAIN));
         }
         seen.facts.and_then(AttemptFacts::duration).map(|took| (times::exact(took), theme::FAINT))
@@ -273,7 +275,7 @@ impl List<'_> {
     /// Shows that Temporal timed the attempt out, which explains the wait for the next one.
     fn timeout(&self, segment: &Segment<'_>) -> Option<String> {
         let limit = self.app.options().retry.start_to_close;
-        (segment.millis() >= limit).then(|| format!("timeout after {}", times::exact(segment.millis())))
+        (segment.duration() >= limit).then(|| format!("timeout after {}", times::exact(segment.duration())))
     }
 
     fn countdown(&self, due: UnixMillis) -> String {
@@ -333,7 +335,9 @@ fn planned(seen: &AttemptView<'_>) -> Option<String> {
             Action::Error => "injected error".to_owned(),
             Action::Crash => "injected crash".to_owned(),
             Action::Hang => format!("injected hang {}", point(strike.point)),
-            Action::Delay { millis } => format!("injected delay {} {}", times::round(millis), point(strike.point)),
+            Action::Delay { duration } => {
+                format!("injected delay {} {}", times::round(duration), point(strike.point))
+            }
         })
         .collect();
     let is_told = facts.strikes.iter().any(|strike| strike.action == Action::Error);

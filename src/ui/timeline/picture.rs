@@ -1,5 +1,7 @@
 //! Draws the picture: a row per activity with its attempts, waits and crash window, and the axis below.
 
+use std::time::Duration;
+
 use ratatui::text::Line;
 
 use crate::{
@@ -91,7 +93,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
 }
 
 /// An attempt without a result for Temporal shows its fault at its beginning; other attempts show their end.
-const fn is_silent(seen: &AttemptView<'_>, late: Option<u64>) -> bool {
+const fn is_silent(seen: &AttemptView<'_>, late: Option<Duration>) -> bool {
     late.is_some()
         || matches!(
             seen.state,
@@ -115,7 +117,7 @@ fn line(canvas: &mut Canvas, span: &Span<'_>) {
 }
 
 /// The timeout that Temporal saw of an attempt that ended too late.
-fn mark_of(seen: &AttemptView<'_>, late: Option<u64>) -> glyphs::Mark {
+fn mark_of(seen: &AttemptView<'_>, late: Option<Duration>) -> glyphs::Mark {
     if late.is_some() { glyphs::TIMED_OUT } else { glyphs::of_attempt(seen) }
 }
 
@@ -230,8 +232,7 @@ fn columns_of(text: &str) -> u16 {
 /// Possible texts for a span, the longest first, and whether they belong to its end.
 fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
     let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.appearance().still);
-    let passed = app.shown_now().min(span.segment.to).0.saturating_sub(span.segment.from.0);
-    let took = times::short(passed);
+    let took = times::short(app.shown_now().min(span.segment.to).since(span.segment.from));
     match span.segment.kind {
         SegmentKind::Attempt { timeout: Some(due), .. } => {
             (vec![format!(" timeout {} ", countdown(due)), format!(" {} ", countdown(due))], true)

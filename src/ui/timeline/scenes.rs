@@ -1,11 +1,13 @@
 //! Orders in trouble of every kind, for tests.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         Description, Intent, Message, Worker,
         testing::fixture::{SUPPLIER, Scene, UPDATE},
     },
-    domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
+    domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis, millis},
     faults::{Action, Point},
     store::{Outcome, Phase},
 };
@@ -90,7 +92,7 @@ pub fn failing(attempts: u32) -> Scene {
     for attempt in 1..=attempts {
         scene.started(UPDATE, attempt);
         scene.failed(UPDATE, attempt, Point::BeforeCommit);
-        scene.wait(crate::app::RetryWaits::default().after(attempt) + 20);
+        scene.wait(millis::whole(crate::app::RetryWaits::default().after(attempt)) + 20);
     }
     scene.now -= 3_600;
     scene
@@ -125,7 +127,7 @@ pub fn told_by_the_server() -> Scene {
         started: at(620),
         completed: at(600),
         next: Some(UnixMillis(scene.now + 3_400)),
-        interval: Some(4_000),
+        interval: Some(Duration::from_secs(4)),
         failure: Some(PendingFailure { code: "Busy".into(), message: "try later".into(), retryable: true }),
         worker: "77@elsewhere".into(),
     };
@@ -198,7 +200,7 @@ pub fn reset() -> Scene {
 pub fn delayed() -> Scene {
     let mut scene = begun();
     scene.started(UPDATE, 1);
-    strike(&mut scene, UPDATE, 1, Point::BeforeCommit, Action::Delay { millis: 3_000 });
+    strike(&mut scene, UPDATE, 1, Point::BeforeCommit, Action::Delay { duration: Duration::from_secs(3) });
     scene.wait(700);
     scene
 }
