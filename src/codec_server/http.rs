@@ -63,7 +63,7 @@ impl Shared {
     }
 }
 
-/// The HTTP service of a codec server.
+/// Creates the HTTP service of a codec server.
 pub(super) fn router(options: CodecServerOptions, codec: Codec) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(options.origins().to_vec())

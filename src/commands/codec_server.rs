@@ -22,7 +22,7 @@ pub async fn run(settings: &Settings, args: CodecServerArgs) -> Result<ExitCode,
     // Install the handler before printing the address, so that a signal after that does not kill the process.
     let stop = asked_to_stop(false)?;
     let listener = bind(&options).await?;
-    let address = listener.local_addr().map_err(Failure::io("learn where the codec server listens"))?;
+    let address = listener.local_addr().map_err(Failure::io("determine the address of the codec server"))?;
     print::line(&format!(
         "codec server at http://{address}, encrypts with key '{}', allows Web UIs at {}",
         codec.ring().active(),

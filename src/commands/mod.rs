@@ -61,7 +61,7 @@ use crate::{
 /// Runs the command of the command line.
 ///
 /// # Errors
-/// Returns [`Failure`] if the command fails before it reports a result of its own.
+/// Returns [`Failure`] if the command fails before it reports its own result.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     if let Some(CommandArgs::Supervise(args)) = cli.command {
         return supervise::run(args).await;

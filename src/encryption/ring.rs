@@ -262,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sealed_is_opened(plaintext in prop::collection::vec(any::<u8>(), 0..2_000), byte in any::<u8>()) {
+        fn a_sealed_message_can_be_opened(plaintext in prop::collection::vec(any::<u8>(), 0..2_000), byte in any::<u8>()) {
             let ring = ring("k", [("k", key(byte))]);
             let sealed = ring.seal(&plaintext).unwrap();
             prop_assert_eq!(sealed.bytes.len(), NONCE_BYTES + plaintext.len() + TAG_BYTES);

@@ -44,7 +44,7 @@ pub enum LoopError {
     #[error("could not read the keyboard: {0}")]
     Read(#[source] io::Error),
     /// The terminal could not be set up again after the process was stopped.
-    #[error("could not take the terminal back: {0}")]
+    #[error("could not set up the terminal again: {0}")]
     Retake(#[source] io::Error),
 }
 

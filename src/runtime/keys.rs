@@ -34,7 +34,7 @@ const BATCH_GAP: Duration = Duration::from_millis(2);
 /// Maximum duration of a batch.
 const BATCH_LIMIT: Duration = Duration::from_millis(20);
 
-/// Number of keys from which a batch counts as a burst, because nobody types that fast.
+/// Number of keys from which a batch counts as a burst, because no user types that fast.
 const MIN_BURST_KEYS: usize = 6;
 
 /// Maximum time after a burst within which two or more keys still belong to it.

@@ -134,7 +134,7 @@ impl LinkKeeper {
                     Err(error) => Next::RetryLater(self.cause_of(&error)),
                 },
                 request = self.requests.recv() => match request {
-                    Some(ServerRequest::Start) => self.notice("the server is starting already", Tone::Plain).await,
+                    Some(ServerRequest::Start) => self.notice("the server is already starting", Tone::Plain).await,
                     Some(ServerRequest::Kill) if self.embedded.is_some() => return self.kill().await,
                     Some(ServerRequest::Kill) => self.refuse_to_kill("no server is connected yet").await,
                     None => return Next::End,
@@ -183,7 +183,7 @@ impl LinkKeeper {
             tokio::select! {
                 lost = until_lost(link, self.embedded.as_ref()) => break self.lost(lost).await,
                 request = self.requests.recv() => match request {
-                    Some(ServerRequest::Start) => self.notice("the server is running already", Tone::Plain).await,
+                    Some(ServerRequest::Start) => self.notice("the server is already running", Tone::Plain).await,
                     Some(ServerRequest::Kill) if self.embedded.is_some() => break self.kill().await,
                     Some(ServerRequest::Kill) => self.refuse_to_kill("this dashboard did not start it").await,
                     None => break Next::End,
@@ -232,7 +232,7 @@ impl LinkKeeper {
                     self.attempt = 0;
                     return Next::Connect;
                 }
-                Some(ServerRequest::Kill) => self.notice("the server is down already", Tone::Plain).await,
+                Some(ServerRequest::Kill) => self.notice("the server is already down", Tone::Plain).await,
                 None => return Next::End,
             }
         }

@@ -12,7 +12,7 @@ use crate::{app::App, ui};
 /// Maximum number of bytes of a text for the clipboard. Terminals accept at most 100,000 bytes of base64.
 pub const MAX_COPY_BYTES: usize = 74_994;
 
-/// What caused a stop of the process.
+/// Cause of a stop of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopCause {
     /// A key. The user then needs a shell to continue the process.

@@ -98,7 +98,7 @@ impl WorkerCommand {
 pub enum ChildEvent {
     /// The worker polls its task queue.
     Ready,
-    /// It has ended; the string is the reason.
+    /// The worker has ended; the string is the reason.
     Ended(String),
 }
 

@@ -34,7 +34,7 @@ impl Drop for CountedAttempt<'_> {
 }
 
 impl AttemptCount {
-    /// `limit`: the number of attempts after which the worker is used up.
+    /// Creates a count for a worker that is used up after `limit` attempts.
     pub(super) const fn new(limit: u64) -> Self {
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { begun, ended, limit, limit_reached: Notify::const_new() }

@@ -1,4 +1,4 @@
-//! Encrypts what Temporal stores: every payload as a whole, and the messages of failures.
+//! Encrypts the data that Temporal stores: every payload as a whole, and the messages of failures.
 //!
 //! The form is that of Temporal's public encryption samples: the data of a payload is the encrypted protobuf message,
 //! and its metadata has `encoding: binary/encrypted` and `encryption-key-id`. Workflow ids, types, task queues, times,

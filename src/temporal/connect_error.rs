@@ -183,7 +183,7 @@ pub(super) fn not_temporal(endpoint: &Endpoint, cause: String) -> ConnectError {
     ConnectError::NotTemporal { address: endpoint.address.clone(), cause, secured }
 }
 
-/// Advice for a connection that cannot be opened.
+/// Returns advice for a connection that cannot be opened.
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::ConnectionRefused => {

@@ -31,7 +31,7 @@ pub struct Described {
     /// Pending activities: those of the Inventory Workflow first, in its order, then by type and id. Empty if the run has
     /// ended, since the server then ignores the results of running attempts.
     pub pending: Vec<PendingActivity>,
-    /// The failing workflow task, because of which the run makes no progress.
+    /// The workflow task that fails and keeps the run from continuing; `None` if none fails.
     pub failing: Option<FailingTask>,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn cause(status: &Status) -> String {
     sanitize(status.message(), MAX_TEXT_CHARS)
 }
 
-/// `None` if the server sent no type.
+/// Describes an activity; `None` if the server sent no type.
 fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     let name = &info.activity_type.as_ref()?.name;
     let activity = ActivityType::from(sanitize(name, MAX_TEXT_CHARS));

@@ -109,7 +109,7 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
     })
 }
 
-/// Alerts that reject a client's certificate.
+/// Whether an alert rejects the client's certificate.
 const fn is_about_identity(alert: AlertDescription) -> bool {
     matches!(
         alert,

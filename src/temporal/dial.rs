@@ -52,7 +52,7 @@ pub(super) async fn reach(endpoint: &Endpoint) -> Result<(), ConnectError> {
         Err(DialError::Direct(cause)) if cause.kind() == io::ErrorKind::ConnectionReset => {
             not_temporal(endpoint, cause.to_string())
         }
-        // The embedded server has no TLS and runs on this machine only, so it would not replace this server.
+        // The embedded server has no TLS and runs only on this machine, so it cannot replace any other server.
         Err(DialError::Direct(cause)) => match endpoint.transport {
             Transport::Plaintext if is_this_machine(&host) => ConnectError::Unreachable { address, cause },
             _ => ConnectError::Absent { address, cause },

@@ -42,7 +42,7 @@ pub enum Transport {
 }
 
 impl Endpoint {
-    /// An endpoint without TLS and with a timeout of 5 s.
+    /// Creates an endpoint without TLS and with a timeout of 5 s.
     #[must_use]
     pub fn plain(address: impl Into<String>, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
         Self {

@@ -13,7 +13,7 @@
 //! | `starter` | starts orders and waits for their end |
 //! | `presence`, `open_runs`, `describe`, `failing_task` | queries about workers and runs |
 //! | `operate` | requests to retry an activity now and to cancel a run |
-//! | `codec`, `codec_json` | encryption of what the server stores, for clients, workers and a codec server |
+//! | `codec`, `codec_json` | encryption of the server's data, for clients, workers and a codec server |
 //! | `profile` | the connection settings of Temporal's own tools |
 
 mod activities;

@@ -21,7 +21,7 @@ const MAX_ID_CHARS: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
     /// The run has ended.
-    #[error("'{workflow}' has ended already")]
+    #[error("'{workflow}' has already ended")]
     Ended { workflow: String },
     /// The activity is not pending.
     #[error("'{workflow}' has no pending {activity}; try again when it has started")]

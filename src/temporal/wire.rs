@@ -122,7 +122,7 @@ const MAX_PROBLEM_CHARS: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EffectResult {
-    /// What the store did.
+    /// Result of the effect in the store.
     pub outcome: Outcome,
     /// Change of the stock when the effect was applied.
     pub delta: i64,
@@ -155,7 +155,7 @@ struct Reported {
 }
 
 impl TemporalDeserializable for EffectResult {
-    /// Accepts an object only. Serde alone would accept an array too.
+    /// Accepts only an object. Serde alone would accept an array too.
     fn from_payload(_: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
         let value: Value = serde_json::from_slice(&payload.data).map_err(unexpected)?;
         let object = value.is_object().then_some(value).ok_or_else(|| unexpected("it is not an object"))?;

@@ -53,7 +53,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_on_the_screen() {
 }
 
 #[test]
-fn it_starts_its_own_server_and_worker_and_they_end_with_it() {
+fn the_dashboards_own_server_and_worker_end_with_it() {
     if offline() {
         return;
     }
@@ -129,7 +129,7 @@ fn without_the_guard_the_wrong_stock_is_reported() {
 }
 
 #[test]
-fn it_runs_without_a_server_says_why_and_reconnects() {
+fn without_a_server_the_dashboard_says_why_and_reconnects() {
     if offline() {
         return;
     }

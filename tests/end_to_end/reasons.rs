@@ -83,7 +83,7 @@ impl Lines {
         }
     }
 
-    /// The remaining lines, until the output ends. Fails the test if none comes for [`EVENT_TIMEOUT`].
+    /// The remaining lines, until the output ends. Fails the test if no line arrives within [`EVENT_TIMEOUT`].
     pub fn rest(&self) -> impl Iterator<Item = String> {
         std::iter::from_fn(|| match self.0.recv_timeout(EVENT_TIMEOUT) {
             Ok(line) => Some(line),

@@ -68,7 +68,7 @@ async fn a_killed_server_stays_down_until_started_and_the_order_continues() {
     assert!(headless.down().await.contains("server was killed"));
     assert!(std::net::TcpStream::connect(&address).is_err(), "it is really dead");
     headless.execute(Command::KillServer);
-    headless.notice("down already").await;
+    headless.notice("already down").await;
     headless.execute(Command::StartServer);
     headless.is_up().await;
     assert_eq!(headless.end().await, RunEnd::completed(OrderOutcome::Applied));

@@ -296,7 +296,7 @@ async fn server_and_worker_keep_running_while_the_dashboard_is_stopped() {
 }
 
 #[test]
-fn it_quits_at_once_while_the_server_hangs() {
+fn the_dashboard_quits_at_once_while_the_server_hangs() {
     if offline() {
         return;
     }

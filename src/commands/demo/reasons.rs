@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Time before a missing worker or server is reported, in milliseconds. A restart by the scenario takes 0.5 s, or 1.8 s
-/// beside eight busy processes on two cores.
+/// next to eight busy processes on two cores.
 const REPORTED_AFTER: u64 = 3_000;
 
 /// The reported causes, each of which is printed only once.

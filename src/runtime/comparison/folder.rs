@@ -15,7 +15,7 @@ use crate::domain::Guard;
 
 /// Error if the folder cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot create the folder {} for the databases of a comparison ({source}); check the space and the rights of the state folder", path.display())]
+#[error("cannot create the folder {} for the databases of a comparison ({source}); check the free space and the permissions of the state folder", path.display())]
 pub struct FolderError {
     path: PathBuf,
     source: io::Error,

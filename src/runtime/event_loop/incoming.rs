@@ -110,7 +110,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
     /// Shows once why pasted text has no effect.
     fn ignore(&mut self, count: usize) {
         if !std::mem::replace(&mut self.shown.burst, true) {
-            self.notice(&format!("ignored {count} characters that arrived at once: pasted text presses no keys"));
+            self.notice(&format!("ignored {count} characters that arrived at once: pasted text does not press keys"));
         }
     }
 
@@ -127,7 +127,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
             }
             Reply::Column(column) if column > NARROW_COLUMN && !self.core.app().appearance().ascii => {
                 self.core.use_ascii();
-                self.notice("symbols are two columns wide in this terminal: shown in ASCII (--ascii=false keeps them)");
+                self.notice("symbols are two columns wide here, so they are shown in ASCII (--ascii=false keeps them)");
                 self.surface.repaint()
             }
             Reply::Column(_) => Ok(()),
