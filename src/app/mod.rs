@@ -76,7 +76,7 @@ pub use log::{Line as LogLine, Log};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use options::{Options, Security, StartMode};
-pub use orders::activity_attempts::AttemptView;
+pub use orders::activity_attempts::{ActivityAttempts, AttemptView};
 pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Failure, ReportedAttempt};
 pub use orders::attempt_id::AttemptId;
 pub use orders::description::{Description, FailingTask, RecordedActivity};

@@ -1,6 +1,6 @@
 //! Activities: the two of the Inventory Workflow, and those of any other workflow by their type.
 
-use std::{fmt, sync::Arc};
+use std::{cmp::Ordering, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,39 @@ impl fmt::Display for ActivityType {
     }
 }
 
+/// Identifies an activity within one workflow run. Sorted: those of the Inventory Workflow first, in its order. Among the
+/// others a shorter id is before a longer one, because most SDKs use ascending numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ActivityKey {
+    /// Its type.
+    pub activity: ActivityType,
+    /// Its id; `None` until the server reports it, because the journal records the type only.
+    pub id: Option<Box<str>>,
+}
+
+impl ActivityKey {
+    /// An activity of the Inventory Workflow whose id is not known.
+    #[must_use]
+    pub const fn of(activity: Activity) -> Self {
+        Self { activity: ActivityType(Kind::Ours(activity)), id: None }
+    }
+}
+
+impl Ord for ActivityKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |key: &Self| key.activity.ours().map_or(Activity::ALL.len(), |activity| activity as usize);
+        let length = |key: &Self| key.id.as_ref().map(|id| id.len());
+        let ids = || (length(self), &self.id, &self.activity).cmp(&(length(other), &other.id, &other.activity));
+        rank(self).cmp(&rank(other)).then_with(ids)
+    }
+}
+
+impl PartialOrd for ActivityKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +164,21 @@ mod tests {
         let other = ActivityType::from("charge_card".to_owned());
         assert_eq!((other.name(), other.label(), other.ours()), ("charge_card", "charge_card", None));
         assert_eq!(size_of::<ActivityType>(), size_of::<&str>());
+    }
+
+    #[test]
+    fn activities_are_sorted_by_workflow_and_number() {
+        let key = |name: &str, id: Option<&str>| ActivityKey { activity: name.into(), id: id.map(Into::into) };
+        let sorted = [
+            key("UpdateInventoryActivity", None),
+            key("UpdateInventoryActivity", Some("9")),
+            key("UpdateInventoryActivity", Some("10")),
+            key("SupplierOrderActivity", Some("1")),
+            key("mail", Some("2")),
+            key("charge", Some("11")),
+            key("mail", Some("11")),
+        ];
+        assert!(sorted.is_sorted(), "{sorted:?}");
+        assert_eq!(ActivityKey::of(Activity::UpdateInventory), sorted[0]);
     }
 }

@@ -19,7 +19,7 @@ mod retry;
 mod sanitize;
 mod workflow_id;
 
-pub use activity::{Activity, ActivityType};
+pub use activity::{Activity, ActivityKey, ActivityType};
 pub use attempt::{Attempt, Origin, UnixMillis};
 pub use guard::{Guard, UnknownGuard};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};

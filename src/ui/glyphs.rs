@@ -92,6 +92,7 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     let repeats = after && seen.facts.is_some_and(|facts| facts.committed.is_none());
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
+        AttemptState::Ended => Mark { word: "ended, result not observed", ..NOT_OBSERVED },
         AttemptState::Running => RUNNING,
         AttemptState::Done => DONE,
         AttemptState::Hanging => HANGING,

@@ -84,6 +84,6 @@ fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
         AttemptState::NoAnswer => "no answer",
         AttemptState::Running => "running",
         AttemptState::Done => "done",
-        AttemptState::NotObserved => "not observed",
+        AttemptState::NotObserved | AttemptState::Ended => "not observed",
     })
 }

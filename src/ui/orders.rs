@@ -154,7 +154,7 @@ fn name(order: &Execution, width: usize) -> String {
 
 /// The attempts of an activity as glyphs, filled to `width`; the latest ones if not all fit.
 fn lane(order: &Execution, activity: Activity, stage: Stage<'_>, width: usize) -> Vec<Span<'static>> {
-    let waits = matches!(stage, Stage::BackingOff { activity: at, .. } if at == activity);
+    let waits = matches!(stage, Stage::BackingOff { activity: at, .. } if at.activity.ours() == Some(activity));
     let mut marks: Vec<_> = order.attempts(activity).rev().take(width).map(|seen| glyphs::of_attempt(&seen)).collect();
     if waits {
         marks.insert(0, glyphs::WAITING);

@@ -29,8 +29,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Execution, Kind, Panel, RetryWaits, explain},
-    domain::Activity,
+    app::{ActivityAttempts, App, Execution, Kind, Panel, RetryWaits, explain},
     text::{truncate, wrap},
 };
 
@@ -108,7 +107,7 @@ fn title(order: &Execution) -> Line<'static> {
 fn policy(waits: &RetryWaits, order: &Execution, room: usize) -> String {
     let RetryWaits { initial, coefficient, maximum, start_to_close } = *waits;
     let [initial, maximum, timeout] = [initial, maximum, start_to_close].map(times::round);
-    let limit = Activity::ALL.into_iter().find_map(|activity| order.maximum(activity));
+    let limit = order.order_activities().into_iter().find_map(ActivityAttempts::maximum);
     let limit = limit.map_or_else(|| "unlimited".to_owned(), |limit| format!("{limit} attempts"));
     let texts = [
         format!("retry after {initial}, then x{coefficient} up to {maximum}, {limit}; attempt timeout {timeout}"),

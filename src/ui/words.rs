@@ -64,7 +64,7 @@ pub fn waits_for(app: &App, stage: Stage<'_>) -> String {
         }
         Stage::BackingOff { next, .. } => format!("attempt {next} now"),
         Stage::Unanswered { .. } => "the next attempt".to_owned(),
-        Stage::Running { activity, attempt, .. } => format!("{} {attempt}", activity.short_name()),
+        Stage::Running { activity, attempt, .. } => format!("{} {attempt}", activity.activity.label()),
         Stage::Between => Activity::SupplierOrder.short_name().to_owned(),
         _ => String::new(),
     }

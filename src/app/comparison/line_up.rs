@@ -74,6 +74,8 @@ fn cells<'a>(
         Stage::Unanswered { activity, attempt, due } => Some((activity, attempt.saturating_add(1), due)),
         _ => None,
     };
-    let next = next.map(|(activity, number, due)| ((order, activity, number), due, LineUpCell::Due(due)));
+    let next = next.and_then(|(activity, number, due)| {
+        Some(((order, activity.activity.ours()?, number), due, LineUpCell::Due(due)))
+    });
     Activity::ALL.into_iter().flat_map(of_activity).chain(next)
 }

@@ -118,8 +118,7 @@ fn effect_at_end(execution: &Execution) -> &'static str {
 
 fn completed(execution: &Execution) -> Explanation {
     let seen: Vec<_> = execution.attempts(Activity::UpdateInventory).collect();
-    let retries: u64 =
-        Activity::ALL.iter().map(|activity| execution.activity(*activity).total().saturating_sub(1)).sum();
+    let retries: u64 = execution.order_activities().iter().map(|activity| activity.total().saturating_sub(1)).sum();
     let retries = match retries {
         0 => "No attempt failed".to_owned(),
         1 => "1 retry".to_owned(),
@@ -180,7 +179,7 @@ fn underway(execution: &Execution) -> Explanation {
             )
         }
         _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
-            let text = if execution.foreign {
+            let text = if execution.is_foreign() {
                 "The update is done. Another program's workflow runs it, so the next step is unknown here."
             } else if execution.activity(Activity::UpdateInventory).is_journaled() {
                 "The stock is updated; the supplier is next."

@@ -8,7 +8,7 @@ use crate::{
     app::{
         NextAttempt, RetryWaits,
         orders::{
-            activity_attempts::AttemptView,
+            activity_attempts::{ActivityAttempts, AttemptView},
             attempt::{AttemptFacts, AttemptState},
             execution::Execution,
         },
@@ -27,7 +27,7 @@ const NOTICEABLE_MILLIS: u64 = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityHistory<'a> {
     /// The activity.
-    pub activity: Activity,
+    pub activity: &'a ActivityAttempts,
     /// Attempts that are too old to be kept.
     pub forgotten: u64,
     /// Its segments.
@@ -87,41 +87,55 @@ pub enum SegmentKind<'a> {
     Next(NextAttempt),
 }
 
-/// The histories of both activities, in the order in which they run.
+/// The histories of these activities of a run, in this order.
 #[must_use]
 pub fn history<'a>(
     execution: &'a Execution,
+    activities: impl IntoIterator<Item = &'a ActivityAttempts>,
     waits: &RetryWaits,
     now: UnixMillis,
-) -> [ActivityHistory<'a>; Activity::ALL.len()] {
+) -> Vec<ActivityHistory<'a>> {
     let now = now.0.min(MAX_TIME);
     let begun = execution.begun().0.min(MAX_TIME);
-    let begins = |activity| execution.attempts(activity).filter_map(|seen| known_begin(&seen));
-    let origin = Activity::ALL.into_iter().flat_map(begins).min().map_or(begun, |first| first.min(begun));
-    let [update, supplier] = Activity::ALL;
-    let view = View { execution, waits, now, activity: update };
-    let update = view.history(origin, Some(begun));
-    let end = update.segments.last().map(|segment| segment.to.0);
-    let free = end.filter(|_| execution.has_succeeded(Activity::UpdateInventory));
-    [update, View { activity: supplier, ..view }.history(end.unwrap_or(origin), free)]
+    let activities: Vec<_> = activities.into_iter().collect();
+    let begins = |activity| execution.attempts_of(activity).filter_map(|seen| known_begin(&seen));
+    let origin = activities.iter().copied().flat_map(begins).min().map_or(begun, |first| first.min(begun));
+    let mut end_of_update = None;
+    let history = |activity| {
+        let role = execution.role(activity);
+        let view = View { execution, activity, waits: role.map(|_| waits), now };
+        match role {
+            Some(Activity::UpdateInventory) => {
+                let history = view.history(origin, Some(begun));
+                end_of_update = history.segments.last().map(|segment| segment.to.0);
+                history
+            }
+            Some(Activity::SupplierOrder) => {
+                let free = end_of_update.filter(|_| execution.has_succeeded(Activity::UpdateInventory));
+                view.history(end_of_update.unwrap_or(origin), free)
+            }
+            None => view.history(origin, None),
+        }
+    };
+    activities.into_iter().map(history).collect()
 }
 
 fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {
     seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
-#[derive(Clone, Copy)]
 struct View<'a, 'b> {
     execution: &'a Execution,
-    waits: &'b RetryWaits,
+    activity: &'a ActivityAttempts,
+    /// Its retry policy; `None` if that is not known.
+    waits: Option<&'b RetryWaits>,
     now: u64,
-    activity: Activity,
 }
 
 impl<'a> View<'a, '_> {
     /// `origin`: the earliest time. `free`: the time from which a worker could take the first attempt.
     fn history(&self, origin: u64, free: Option<u64>) -> ActivityHistory<'a> {
-        let seen: Vec<_> = self.execution.attempts(self.activity).collect();
+        let seen: Vec<_> = self.execution.attempts_of(self.activity).collect();
         let begins = self.begins(&seen, origin);
         let mut segments = Vec::with_capacity(seen.len() * 2 + 2);
         segments.extend(self.queue(&seen, begins.first().copied(), free));
@@ -133,7 +147,7 @@ impl<'a> View<'a, '_> {
         }
         let end = segments.last().map_or(origin, |segment| segment.to.0);
         segments.extend(self.ahead(seen.last(), end).into_iter().flatten());
-        let forgotten = self.execution.activity(self.activity).total().saturating_sub(seen.len() as u64);
+        let forgotten = self.activity.total().saturating_sub(seen.len() as u64);
         ActivityHistory { activity: self.activity, forgotten, segments }
     }
 
@@ -152,14 +166,14 @@ impl<'a> View<'a, '_> {
     }
 
     fn is_at_work(&self) -> bool {
-        !self.execution.is_over() && self.execution.current() == self.activity
+        self.execution.is_at_work(self.activity)
     }
 
     fn queue(&self, seen: &[AttemptView<'_>], first: Option<u64>, free: Option<u64>) -> Option<Segment<'a>> {
         let from = free?;
         // Another program's workflow may not schedule it, and a failing workflow task schedules nothing.
-        let is_blocked = self.execution.failing.is_some() && self.execution.pending(self.activity).is_none();
-        if seen.is_empty() && (self.execution.foreign || is_blocked) {
+        let is_blocked = self.execution.failing.is_some() && self.execution.pending_of(self.activity).is_none();
+        if seen.is_empty() && (self.execution.is_foreign() || is_blocked) {
             return None;
         }
         let to = match seen.first() {
@@ -175,13 +189,14 @@ impl<'a> View<'a, '_> {
         let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
         let from = before.to.0;
         let real = (exact && known_begin(next).is_some()).then(|| Duration::from_millis(begin.saturating_sub(from)));
-        let policy = (next.round == seen.round).then(|| self.waits.after(seen.number));
+        let policy = self.waits.filter(|_| next.round == seen.round).map(|waits| waits.after(seen.number));
         (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
     }
 
     fn attempt(&self, seen: &AttemptView<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
-        let given_up = begin.saturating_add(millis::whole(self.waits.start_to_close)).min(MAX_TIME);
+        let timeout = self.waits.map_or(MAX_TIME, |waits| millis::whole(waits.start_to_close));
+        let given_up = begin.saturating_add(timeout).min(MAX_TIME);
         let limit = next.unwrap_or(MAX_TIME);
         let closed = |to: u64, late| {
             let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
@@ -198,7 +213,7 @@ impl<'a> View<'a, '_> {
             (Some(ended), _) => closed(ended, None),
             (None, _) if !exact && (next.is_some() || !self.is_at_work()) => closed(begin, None),
             (None, Some(_)) => closed(given_up, None),
-            (None, None) if !self.is_at_work() => closed(last_sign(seen).unwrap_or(begin), None),
+            (None, None) if !self.is_at_work() => closed(self.last_sign(seen).unwrap_or(begin), None),
             (None, None) if self.now >= given_up && self.next().is_some() => closed(given_up, None),
             (None, None) => self.unfinished(seen, begin, exact.then_some(given_up)),
         }
@@ -210,20 +225,31 @@ impl<'a> View<'a, '_> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
         let long = self.now.saturating_sub(begin) >= NOTICEABLE_MILLIS;
-        let timeout = given_up.filter(|at| *at > self.now && (!answers || long));
+        let predicted = given_up.filter(|_| self.waits.is_some());
+        let timeout = predicted.filter(|at| *at > self.now && (!answers || long));
         let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
         let timeout = timeout.map(UnixMillis);
         let kind = SegmentKind::Attempt { seen: *seen, open: true, timeout, late: None, exact: given_up.is_some() };
         segment(begin, to, kind)
     }
 
+    /// The latest known time of an attempt without an end. Only the server's reports show how long an activity of another
+    /// workflow was pending.
+    fn last_sign(&self, seen: &AttemptView<'_>) -> Option<u64> {
+        let facts = seen.facts?;
+        let strikes = facts.strikes.iter().map(|strike| strike.at.0);
+        let journaled = strikes.chain(facts.committed.map(|committed| committed.at.0));
+        let reported = self.activity.latest_report().filter(|_| self.waits.is_none()).map(|(_, at, _)| at.0);
+        journaled.chain(reported).max().map(|at| at.min(MAX_TIME))
+    }
+
     fn next(&self) -> Option<NextAttempt> {
-        self.execution.next_attempt(self.waits).filter(|next| next.activity == self.activity && self.is_at_work())
+        self.execution.next_attempt_of(self.activity, self.waits).filter(|_| self.is_at_work())
     }
 
     /// The wait of a paused activity, which lasts until now.
     fn paused(&self, end: u64) -> Option<Segment<'a>> {
-        let pending = self.execution.pending(self.activity).filter(|_| self.is_at_work())?;
+        let pending = self.execution.pending_of(self.activity).filter(|_| self.is_at_work())?;
         let waits = pending.state == PendingState::Paused && !pending.runs() && self.now > end;
         waits.then(|| segment(end, self.now, SegmentKind::Wait { real: None, policy: None, due: None }))
     }
@@ -233,8 +259,8 @@ impl<'a> View<'a, '_> {
         let Some(next) = self.next() else { return [self.paused(end), None] };
         let due = next.due.0.min(MAX_TIME);
         let to = due.max(self.now).max(end);
-        let reported = self.execution.pending(self.activity).filter(|pending| pending.attempt == next.number);
-        let policy = reported.and_then(|pending| pending.interval).or_else(|| Some(self.waits.after(last?.number)));
+        let reported = self.execution.pending_of(self.activity).filter(|pending| pending.attempt == next.number);
+        let policy = reported.and_then(|pending| pending.interval).or_else(|| Some(self.waits?.after(last?.number)));
         let wait = SegmentKind::Wait { real: None, policy, due: Some(UnixMillis(due)) };
         [(to > end).then(|| segment(end, to, wait)), Some(segment(to, to + 1, SegmentKind::Next(next)))]
     }
@@ -242,13 +268,6 @@ impl<'a> View<'a, '_> {
 
 const fn segment(from: u64, to: u64, kind: SegmentKind<'_>) -> Segment<'_> {
     Segment { from: UnixMillis(from), to: UnixMillis(to), kind }
-}
-
-/// The latest known time of an attempt without an end.
-fn last_sign(seen: &AttemptView<'_>) -> Option<u64> {
-    let facts = seen.facts?;
-    let strikes = facts.strikes.iter().map(|strike| strike.at.0);
-    strikes.chain(facts.committed.map(|committed| committed.at.0)).max().map(|at| at.min(MAX_TIME))
 }
 
 /// The end of a planned delay.

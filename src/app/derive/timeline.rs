@@ -5,9 +5,12 @@ use std::time::Duration;
 use crate::{
     app::{
         RetryWaits,
-        orders::{activity_attempts::AttemptView, execution::Execution},
+        orders::{
+            activity_attempts::{ActivityAttempts, AttemptView},
+            execution::Execution,
+        },
     },
-    domain::{Activity, UnixMillis, millis},
+    domain::{UnixMillis, millis},
 };
 
 use super::{
@@ -32,8 +35,8 @@ const COLUMNS_PER_TICK: u64 = 8;
 pub struct Timeline<'a> {
     /// The first column of the axis; the columns before it are for a note about attempts that are left out.
     pub first: u16,
-    /// Both activities.
-    pub pictures: [Picture<'a>; Activity::ALL.len()],
+    /// A picture per activity.
+    pub pictures: Vec<Picture<'a>>,
     /// The ticks of the axis.
     pub ticks: Vec<Tick>,
     /// Columns at which the axis is compressed.
@@ -44,7 +47,7 @@ pub struct Timeline<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture<'a> {
     /// The activity.
-    pub activity: Activity,
+    pub activity: &'a ActivityAttempts,
     /// Attempts before those that are shown.
     pub earlier: u64,
     /// From left to right, without overlap; an attempt has at least one column.
@@ -90,10 +93,16 @@ pub struct Tick {
     pub label: String,
 }
 
-/// The timeline of an order on `columns` columns.
+/// The timeline of these activities of a run, on `columns` columns.
 #[must_use]
-pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMillis, columns: u16) -> Timeline<'a> {
-    let mut histories = history(execution, waits, now);
+pub fn timeline<'a>(
+    execution: &'a Execution,
+    activities: impl IntoIterator<Item = &'a ActivityAttempts>,
+    waits: &RetryWaits,
+    now: UnixMillis,
+    columns: u16,
+) -> Timeline<'a> {
+    let mut histories = history(execution, activities, waits, now);
     let origin = histories.iter().filter_map(|history| history.segments.first()).map(|first| first.from.0).min();
     let mut first = 0;
     let mut earlier = leave_out(&mut histories, columns);
@@ -104,11 +113,8 @@ pub fn timeline<'a>(execution: &'a Execution, waits: &RetryWaits, now: UnixMilli
     }
     let axis = axis(&histories, waits, first, columns);
     let ticks = ticks(&axis, origin.unwrap_or(0), first, columns);
-    let ([update, supplier], [earlier_updates, earlier_supplies]) = (histories, earlier);
-    let pictures = [
-        picture(execution, update, earlier_updates, &axis, now),
-        picture(execution, supplier, earlier_supplies, &axis, now),
-    ];
+    let pictures = histories.into_iter().zip(earlier);
+    let pictures = pictures.map(|(history, earlier)| picture(execution, history, earlier, &axis, now)).collect();
     Timeline { first, pictures, ticks, gaps: axis.gaps().collect() }
 }
 
@@ -149,7 +155,7 @@ fn must_show(segment: &Segment<'_>) -> bool {
 }
 
 /// Leaves out the oldest attempts if there are too few columns. Returns their number per activity.
-fn leave_out(histories: &mut [ActivityHistory<'_>; 2], columns: u16) -> [u64; 2] {
+fn leave_out(histories: &mut [ActivityHistory<'_>], columns: u16) -> Vec<u64> {
     let mut all: Vec<_> = histories.iter().flat_map(|history| history.segments.iter().copied()).collect();
     all.sort_by_key(|segment| segment.from);
     let mut needed = all.iter().filter(|segment| must_show(segment)).count();
@@ -163,11 +169,12 @@ fn leave_out(histories: &mut [ActivityHistory<'_>; 2], columns: u16) -> [u64; 2]
     }
     let begin =
         if left_out == 0 { UnixMillis(0) } else { all.get(left_out).map_or(UnixMillis(u64::MAX), |at| at.from) };
-    histories.each_mut().map(|history| {
+    let left_out = |history: &mut ActivityHistory<'_>| {
         let before = history.segments.iter().filter(|segment| segment.from < begin && is_attempt(segment)).count();
         history.segments.retain(|segment| segment.from >= begin);
         std::mem::take(&mut history.forgotten).saturating_add(before as u64)
-    })
+    };
+    histories.iter_mut().map(left_out).collect()
 }
 
 const fn is_attempt(segment: &Segment<'_>) -> bool {
@@ -189,7 +196,8 @@ fn picture<'a>(
         compressed: axis.compresses(segment.from.0, segment.to.0),
         segment,
     });
-    let window = execution.crash_window(history.activity).map(|(commit, answer)| {
+    let window = execution.role(history.activity).and_then(|role| execution.crash_window(role));
+    let window = window.map(|(commit, answer)| {
         let (from, end) = (column(commit), answer.unwrap_or(now));
         let open = answer.is_none() && !execution.is_over();
         Window { from, to: column(end).max(from), open }
@@ -255,7 +263,7 @@ mod tests {
 
     use crate::{
         app::{
-            Description, Execution, Intent, Message,
+            Description, Intent, Message,
             derive::history::SegmentKind,
             testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
         },
@@ -265,7 +273,9 @@ mod tests {
     };
 
     fn shown(scene: &Scene, columns: u16) -> Timeline<'_> {
-        timeline(scene.app.selected().unwrap(), &RetryWaits::default(), scene.app.shown_now(), columns)
+        let order = scene.app.selected().unwrap();
+        let activities = order.order_activities();
+        timeline(order, activities, &RetryWaits::default(), scene.app.shown_now(), columns)
     }
 
     /// One letter per column: attempts, waits, the next attempt.
@@ -406,7 +416,7 @@ mod tests {
         }
     }
 
-    fn assert_sound(execution: &Execution, shown: &Timeline<'_>, columns: u16) {
+    fn assert_sound(shown: &Timeline<'_>, columns: u16) {
         for picture in &shown.pictures {
             let mut end = shown.first;
             let mut last = None;
@@ -417,7 +427,7 @@ mod tests {
                 (end, last) = (span.to, Some(span.segment.to));
             }
             let attempts = picture.spans.iter().filter(|span| is_attempt(&span.segment)).count();
-            assert_eq!(attempts as u64 + picture.earlier, execution.activity(picture.activity).total());
+            assert_eq!(attempts as u64 + picture.earlier, picture.activity.total());
             if let Some(window) = picture.window {
                 assert!(window.from <= window.to && window.to <= columns, "{window:?}");
             }
@@ -441,7 +451,7 @@ mod tests {
             }
             scene.now = T0;
             scene.wait(later);
-            assert_sound(scene.app.selected().unwrap(), &shown(&scene, columns), columns);
+            assert_sound(&shown(&scene, columns), columns);
         }
     }
 }

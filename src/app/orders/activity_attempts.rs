@@ -1,7 +1,7 @@
 //! The attempts of one activity of one workflow run: the journal's records, completed by the server's reports. Keeps the
 //! latest attempts and counts the others.
 
-use crate::domain::{PendingActivity, UnixMillis};
+use crate::domain::{ActivityKey, PendingActivity, UnixMillis};
 
 use super::{
     attempt::{AttemptFacts, AttemptState},
@@ -9,12 +9,13 @@ use super::{
     server_reports::{AttributedReport, ServerReports},
 };
 
-/// Attempts that are kept per activity. Retries have no limit, memory has.
+/// Attempts that are kept per activity, because the number of retries is not limited.
 pub const MAX_KEPT_ATTEMPTS: u64 = 64;
 
 /// The attempts of one activity of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityAttempts {
+    key: ActivityKey,
     /// Sorted by id.
     facts: Vec<AttemptFacts>,
     /// The attempts that the journal records.
@@ -59,9 +60,46 @@ pub enum ActivityState {
     Over,
     /// It has succeeded: what comes after it has begun.
     Succeeded,
+    /// It is no longer pending, and its result is not known.
+    Closed,
 }
 
 impl ActivityAttempts {
+    /// An activity without any fact.
+    #[must_use]
+    pub const fn new(key: ActivityKey) -> Self {
+        Self {
+            key,
+            facts: Vec::new(),
+            journaled: Rounds::new(),
+            known: Rounds::new(),
+            first_commit: None,
+            times: 0,
+            reports: None,
+        }
+    }
+
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> &ActivityKey {
+        &self.key
+    }
+
+    /// The server has reported the id of an activity that only the journal recorded.
+    pub fn identify(&mut self, key: ActivityKey) {
+        self.key = key;
+    }
+
+    /// Moves what the journal records to the activity with this key. The server's reports stay.
+    #[must_use]
+    pub fn split_journal(&mut self, key: ActivityKey) -> Self {
+        let rest = Self { reports: self.reports.take(), ..Self::new(self.key.clone()) };
+        let mut journaled = Self { key, ..std::mem::replace(self, rest) };
+        journaled.forget_reports();
+        self.merge();
+        journaled
+    }
+
     /// The journal records that attempt `number` began. It can begin a second time only after a reset.
     pub fn start(&mut self, number: u32, at: UnixMillis) {
         let id = AttemptId::new(self.journaled.current(), number);
@@ -118,19 +156,24 @@ impl ActivityAttempts {
 
     /// The journal was replaced: keep only server-reported state.
     pub fn forget_journal(&mut self) {
-        *self = Self { reports: self.reports.take(), ..Self::default() };
+        *self = Self { reports: self.reports.take(), ..Self::new(self.key.clone()) };
         self.merge();
+    }
+
+    /// Keeps only what the journal records.
+    fn forget_reports(&mut self) {
+        self.facts.retain_mut(|facts| {
+            facts.reported = None;
+            facts.is_journaled()
+        });
+        self.known.clone_from(&self.journaled);
     }
 
     /// Completes the journal's records by the server's reports. From scratch each time, because each record can show better
     /// which attempts the reports are about.
     fn merge(&mut self) {
         let Some(mut reports) = self.reports.take() else { return };
-        self.facts.retain_mut(|facts| {
-            facts.reported = None;
-            facts.is_journaled()
-        });
-        self.known.clone_from(&self.journaled);
+        self.forget_reports();
         let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.id()))).collect();
         for report in reports.attributed(&starts) {
             self.apply_report(&report);
@@ -244,7 +287,14 @@ impl ActivityAttempts {
         self.reports.as_ref()?.latest()
     }
 
+    /// Maximum of attempts; `None` if there is no limit, or none is known.
+    #[must_use]
+    pub fn maximum(&self) -> Option<u32> {
+        self.latest_report().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
+    }
+
     /// The attempts that are kept, oldest first.
+    #[must_use]
     pub fn seen(&self, activity_state: ActivityState) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
         let total = self.total();
         (self.oldest()..=total).map(move |position| {
@@ -255,6 +305,9 @@ impl ActivityAttempts {
             let state = match facts {
                 Some(facts) if is_latest && activity_state == ActivityState::Succeeded && runs_unwatched(facts) => {
                     AttemptState::Done
+                }
+                Some(facts) if is_latest && activity_state == ActivityState::Closed && runs_unwatched(facts) => {
+                    AttemptState::Ended
                 }
                 facts => facts.map_or(AttemptState::NotObserved, |facts| facts.state(superseded)),
             };
@@ -282,7 +335,7 @@ mod tests {
     use crate::{
         app::{
             orders::attempt::{AttemptEnd, Failure},
-            testing::fixture::{running, waiting},
+            testing::fixture::{UPDATE, running, waiting},
         },
         store::Outcome,
     };
@@ -307,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_skipped_number_is_not_observed() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for number in [3, 1] {
             attempts.start(number, UnixMillis(5));
         }
@@ -317,7 +370,7 @@ mod tests {
 
     #[test]
     fn only_the_latest_attempts_are_kept_in_any_order() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for number in (1..=500).rev().chain(1..=500) {
             fail(&mut attempts, number, 1);
         }
@@ -329,7 +382,7 @@ mod tests {
 
     #[test]
     fn the_server_fills_in_what_the_journal_does_not_tell() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         attempts.start(1, UnixMillis(100));
         attempts.on_report(UnixMillis(3_000), waiting(3, 2_000, 4_000));
         let seen: Vec<_> = attempts.seen(ActivityState::Open).collect();
@@ -345,7 +398,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_that_only_the_server_saw_is_done_when_the_activity_is() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         attempts.on_report(UnixMillis(3_100), running(2, 3_000));
         assert_eq!(state(&attempts, ActivityState::Open), AttemptState::Running);
         assert_eq!(state(&attempts, ActivityState::Over), AttemptState::NoAnswer);
@@ -356,7 +409,7 @@ mod tests {
 
     #[test]
     fn after_a_reset_the_attempts_go_on_behind_the_earlier_ones() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for number in 1..=3 {
             attempts.start(number, UnixMillis(u64::from(number) * 1_000));
             fail(&mut attempts, number, u64::from(number) * 1_000 + 5);
@@ -377,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_line_of_an_attempt_from_before_the_reset_stays_with_it() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for number in [1, 2] {
             attempts.start(number, UnixMillis(u64::from(number) * 1_000));
         }
@@ -389,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_reset_that_only_the_server_saw_is_a_round_too() {
-        let mut attempts = ActivityAttempts::default();
+        let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for (at, pending) in [
             (110, running(1, 100)),
             (1_300, waiting(2, 1_200, 2_200)),

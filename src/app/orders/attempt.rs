@@ -110,6 +110,8 @@ pub enum AttemptState<'a> {
     Running,
     /// It succeeded, which follows from what came after. Its effect is not known, because its worker writes no records.
     Done,
+    /// It ended, and its result was not observed.
+    Ended,
     /// A planned fault stalls it; Temporal does not know yet.
     Hanging,
     /// It stalled, and Temporal gave it up.
@@ -124,7 +126,7 @@ pub enum AttemptState<'a> {
     Succeeded(Outcome),
 }
 
-/// Faults that are kept per attempt; a plan has one rule per point, and there are two points.
+/// Faults that are kept per attempt. A plan has one rule per point, and there are two points.
 const MAX_STRIKES: usize = 4;
 
 impl AttemptFacts {

@@ -38,7 +38,7 @@ impl fmt::Display for AttemptId {
 }
 
 /// The highest attempts of an activity, by round.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rounds {
     /// The highest number in the current round.
     latest: u32,
@@ -57,6 +57,12 @@ struct Earlier {
 }
 
 impl Rounds {
+    /// No attempts.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { latest: 0, earlier: None }
+    }
+
     /// The current round, from 1.
     #[must_use]
     pub fn current(&self) -> u32 {
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_position_has_its_place_and_back() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::new();
         for place in [AttemptId::new(1, 3), AttemptId::new(3, 2), AttemptId::new(1, 4)] {
             rounds.reach(place);
         }
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn very_many_resets_need_little_room() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::new();
         for round in 1..=500 {
             rounds.reach(AttemptId::new(round, 2));
         }

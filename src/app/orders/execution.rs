@@ -10,6 +10,7 @@ use crate::{
 };
 
 use super::{
+    activities::Activities,
     activity_attempts::{ActivityAttempts, ActivityState, AttemptView},
     attempt::{AttemptEnd, AttemptState},
     attempt_id::AttemptId,
@@ -85,10 +86,6 @@ pub struct Execution {
     pub start_failure: Option<String>,
     /// The failing workflow task in the server's latest answer.
     pub failing: Option<FailingTask>,
-    /// Pending activities of other types in the server's latest answer.
-    pub others: Vec<PendingActivity>,
-    /// It has had such activities, so its next step is not known here.
-    pub foreign: bool,
     /// Time of the first journal record about it.
     pub first_line: Option<UnixMillis>,
     /// Its first record in the journal.
@@ -99,7 +96,7 @@ pub struct Execution {
     pub answered: Option<UnixMillis>,
     /// First sighting; fallback sort key.
     pub first_seen: UnixMillis,
-    pub(super) activities: [ActivityAttempts; Activity::ALL.len()],
+    pub(super) activities: Activities,
 }
 
 /// The effect of an order on the stock.
@@ -145,14 +142,12 @@ impl Execution {
             end: None,
             start_failure: None,
             failing: None,
-            others: Vec::new(),
-            foreign: false,
             first_line: None,
             position_in_journal: None,
             outlived: false,
             answered: None,
             first_seen,
-            activities: [ActivityAttempts::default(), ActivityAttempts::default()],
+            activities: Activities::default(),
         }
     }
 
@@ -178,26 +173,51 @@ impl Execution {
         asked(false).or(self.journaled.as_ref()).or_else(|| asked(true))
     }
 
-    /// The attempts of an activity, with what is known of it as a whole.
+    /// All activities that the journal or the server has reported, of any workflow.
+    pub fn activities(&self) -> impl Iterator<Item = &ActivityAttempts> {
+        self.activities.iter()
+    }
+
+    /// Both activities of the Inventory Workflow, in its order; empty if nothing is known of them.
     #[must_use]
-    pub const fn activity(&self, activity: Activity) -> &ActivityAttempts {
-        &self.activities[activity as usize]
+    pub fn order_activities(&self) -> [&ActivityAttempts; Activity::ALL.len()] {
+        Activity::ALL.map(|activity| self.activity(activity))
+    }
+
+    /// An activity of the Inventory Workflow; empty if nothing is known of it.
+    #[must_use]
+    pub fn activity(&self, activity: Activity) -> &ActivityAttempts {
+        self.activities.first(activity)
+    }
+
+    /// Which activity of the Inventory Workflow this is; `None` for any other. Another program's workflow may run an activity
+    /// of ours more than once; only the first is ours.
+    #[must_use]
+    pub fn role(&self, activity: &ActivityAttempts) -> Option<Activity> {
+        activity.key().activity.ours().filter(|ours| self.activity(*ours).key() == activity.key())
+    }
+
+    fn foreign_activities(&self) -> impl Iterator<Item = &ActivityAttempts> {
+        self.activities().filter(|activity| self.role(activity).is_none())
+    }
+
+    /// Whether it has had activities of another program's workflow, so its next step is not known here.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign_activities().next().is_some()
+    }
+
+    /// Such activities in the server's latest answer.
+    pub(super) fn pending_foreign(&self) -> impl Iterator<Item = &PendingActivity> {
+        self.foreign_activities().filter_map(|activity| self.pending_of(activity))
     }
 
     /// Applies the server's description. An older one never replaces a newer one.
     pub(super) fn on_description(&mut self, description: Description) {
-        let (ours, others): (Vec<_>, _) =
-            description.pending.into_iter().partition(|pending| pending.activity.ours().is_some());
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
-            self.foreign |= !others.is_empty();
-            self.others = others;
         }
-        for pending in ours {
-            if let Some(activity) = pending.activity.ours() {
-                self.activities[activity as usize].on_report(description.at, pending);
-            }
-        }
+        self.activities.on_reports(description.at, description.pending);
     }
 
     /// Whether no report about it is still to come. The end of an order of this program is still to come if only the journal
@@ -210,7 +230,7 @@ impl Execution {
 
     /// Forgets what only the journal recorded.
     pub(super) fn forget_journal(&mut self) {
-        self.activities.iter_mut().for_each(ActivityAttempts::forget_journal);
+        self.activities.forget_journal();
         (self.first_line, self.position_in_journal) = (None, None);
         (self.journaled, self.refused) = (None, None);
     }
@@ -238,11 +258,28 @@ impl Execution {
     /// Whether the latest attempt succeeded. The success of an earlier one came too late: Temporal had given it up.
     #[must_use]
     pub fn has_succeeded(&self, activity: Activity) -> bool {
-        let latest = self.activity(activity).latest(ActivityState::Open).and_then(|seen| seen.facts);
-        latest.is_some_and(crate::app::AttemptFacts::is_acknowledged)
+        is_acknowledged(self.activity(activity).latest(ActivityState::Open))
     }
 
-    pub(super) fn activity_state(&self, activity: Activity) -> ActivityState {
+    /// The state of any of its activities.
+    pub(super) fn state_of(&self, activity: &ActivityAttempts) -> ActivityState {
+        match self.role(activity) {
+            Some(role) => self.order_activity_state(role),
+            None => self.foreign_activity_state(activity),
+        }
+    }
+
+    fn foreign_activity_state(&self, activity: &ActivityAttempts) -> ActivityState {
+        let is_listed = activity.latest_report().is_some_and(|(_, at, _)| Some(at) >= self.answered);
+        match &self.end {
+            None if is_listed => ActivityState::Open,
+            Some(RunEnd::Completed { .. }) | None => ActivityState::Closed,
+            Some(_) if is_listed => ActivityState::Over,
+            Some(_) => ActivityState::Closed,
+        }
+    }
+
+    fn order_activity_state(&self, activity: Activity) -> ActivityState {
         let next_began = activity == Activity::UpdateInventory && !self.activity(Activity::SupplierOrder).is_empty();
         match &self.end {
             Some(RunEnd::Completed { .. }) => ActivityState::Succeeded,
@@ -252,32 +289,54 @@ impl Execution {
         }
     }
 
-    /// The attempts of an activity, oldest first.
+    /// The attempts of an activity of the Inventory Workflow, oldest first.
     #[must_use]
     pub fn attempts(&self, activity: Activity) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
-        self.activity(activity).seen(self.activity_state(activity))
+        self.attempts_of(self.activity(activity))
     }
 
-    /// The server's report about an activity; `None` if there is none, or the journal is ahead of it.
+    /// The attempts of any of its activities, oldest first.
+    #[must_use]
+    pub fn attempts_of<'a>(
+        &self,
+        activity: &'a ActivityAttempts,
+    ) -> impl DoubleEndedIterator<Item = AttemptView<'a>> + use<'a> {
+        activity.seen(self.state_of(activity))
+    }
+
+    /// The server's report about an activity of the Inventory Workflow; `None` if there is none, or the journal is ahead of it.
     #[must_use]
     pub fn pending(&self, activity: Activity) -> Option<&PendingActivity> {
+        self.pending_of(self.activity(activity))
+    }
+
+    /// The same about any of its activities.
+    #[must_use]
+    pub fn pending_of<'a>(&self, activity: &'a ActivityAttempts) -> Option<&'a PendingActivity> {
         self.pending_attempt(activity).map(|(pending, _)| pending)
     }
 
     /// The same, with the attempt that runs or comes next.
-    pub(super) fn pending_attempt(&self, activity: Activity) -> Option<(&PendingActivity, AttemptId)> {
-        let (pending, at, id) = self.activity(activity).latest_report()?;
+    pub(super) fn pending_attempt<'a>(
+        &self,
+        activity: &'a ActivityAttempts,
+    ) -> Option<(&'a PendingActivity, AttemptId)> {
+        let (pending, at, id) = activity.latest_report()?;
         let id = id?;
-        let latest = self.activity(activity).latest(ActivityState::Open).map(|seen| seen.id());
-        let is_behind = if pending.runs() { latest > Some(id) } else { latest >= Some(id) };
-        let is_over = self.activity_state(activity) != ActivityState::Open || self.has_succeeded(activity);
+        let latest = activity.latest(ActivityState::Open);
+        let latest_id = latest.map(|seen| seen.id());
+        let is_behind = if pending.runs() { latest_id > Some(id) } else { latest_id >= Some(id) };
+        let is_over = self.state_of(activity) != ActivityState::Open || is_acknowledged(latest);
         (!is_behind && !is_over && Some(at) >= self.answered).then_some((pending, id))
     }
 
-    /// Maximum of attempts; `None` if there is no limit, or none is known.
+    /// Whether one of its attempts may run now, or comes next. The Inventory Workflow runs one activity at a time.
     #[must_use]
-    pub fn maximum(&self, activity: Activity) -> Option<u32> {
-        self.activity(activity).latest_report().map(|(pending, _, _)| pending.maximum).filter(|maximum| *maximum > 0)
+    pub fn is_at_work(&self, activity: &ActivityAttempts) -> bool {
+        match self.role(activity) {
+            Some(role) => !self.is_over() && self.current() == role,
+            None => self.state_of(activity) == ActivityState::Open,
+        }
     }
 
     /// Whether the journal records anything about it. Another program's worker writes no records.
@@ -354,10 +413,18 @@ impl Execution {
         let is_trouble = |seen: &AttemptView<'_>| {
             !matches!(
                 seen.state,
-                AttemptState::Running | AttemptState::Done | AttemptState::Succeeded(_) | AttemptState::NotObserved
+                AttemptState::Running
+                    | AttemptState::Done
+                    | AttemptState::Ended
+                    | AttemptState::Succeeded(_)
+                    | AttemptState::NotObserved
             )
         };
         let activity = self.current();
         self.attempts(activity).rev().find(is_trouble).map(|seen| (activity, seen))
     }
+}
+
+fn is_acknowledged(seen: Option<AttemptView<'_>>) -> bool {
+    seen.and_then(|seen| seen.facts).is_some_and(crate::app::AttemptFacts::is_acknowledged)
 }

@@ -113,7 +113,7 @@ fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) 
         {
             execution.journaled = Some(OrderDetails { product: product.clone(), quantity: *quantity, guard: *guard });
         }
-        let attempts = &mut execution.activities[origin.activity as usize];
+        let attempts = execution.activities.first_mut(origin.activity);
         let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
         let id = attempts.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
         attempts.on_commit(id, times);
@@ -125,7 +125,7 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
     let key = (id(&origin.workflow), id(&origin.run));
     orders.journaled(key, at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
-        let (attempts, number) = (&mut execution.activities[origin.activity as usize], origin.attempt.number());
+        let (attempts, number) = (execution.activities.first_mut(origin.activity), origin.attempt.number());
         match &event.phase {
             Phase::Started => {
                 attempts.start(number, at);

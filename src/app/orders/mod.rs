@@ -1,5 +1,6 @@
 //! All known orders, by workflow id and run id. Keeps the rows sorted and the counts right as facts arrive.
 
+mod activities;
 pub(super) mod activity_attempts;
 pub(super) mod attempt;
 pub(super) mod attempt_id;
@@ -440,7 +441,7 @@ mod tests {
         let total = MAX_KEPT_ORDERS as u64 + 7;
         for number in 0..total {
             orders.change(key(number), UnixMillis(number), |execution| {
-                execution.activities[0].start(3, UnixMillis(number));
+                execution.activities.first_mut(Activity::UpdateInventory).start(3, UnixMillis(number));
             });
         }
         assert_eq!((orders.len(), orders.forgotten(), orders.open()), (MAX_KEPT_ORDERS, 7, MAX_KEPT_ORDERS));

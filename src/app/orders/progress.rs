@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::{
     app::RetryWaits,
-    domain::{Activity, PendingActivity, PendingState, RunEnd, UnixMillis},
+    domain::{Activity, ActivityKey, PendingActivity, PendingState, RunEnd, UnixMillis},
 };
 
 use super::{
-    activity_attempts::{ActivityState, AttemptView},
+    activity_attempts::{ActivityAttempts, ActivityState, AttemptView},
     attempt::{AttemptFacts, AttemptState},
     attempt_id::AttemptId,
     description::FailingTask,
@@ -27,7 +27,7 @@ pub enum Stage<'a> {
     /// An attempt runs.
     Running {
         /// The activity.
-        activity: Activity,
+        activity: &'a ActivityKey,
         /// The number of the attempt.
         attempt: u32,
         /// When Temporal gives it up.
@@ -36,7 +36,7 @@ pub enum Stage<'a> {
     /// An attempt runs that will not answer.
     Unanswered {
         /// The activity.
-        activity: Activity,
+        activity: &'a ActivityKey,
         /// The number of the attempt.
         attempt: u32,
         /// When Temporal gives it up.
@@ -45,7 +45,7 @@ pub enum Stage<'a> {
     /// It waits between two attempts.
     BackingOff {
         /// The activity.
-        activity: Activity,
+        activity: &'a ActivityKey,
         /// The number of the next attempt.
         next: u32,
         /// Its time.
@@ -54,7 +54,7 @@ pub enum Stage<'a> {
     /// The activity is paused in Temporal.
     Paused {
         /// The activity.
-        activity: Activity,
+        activity: &'a ActivityKey,
         /// The number of the next attempt.
         next: u32,
     },
@@ -85,11 +85,9 @@ pub enum Stage<'a> {
     Unknown,
 }
 
-/// The attempt that comes next.
+/// The attempt of an activity that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextAttempt {
-    /// The activity.
-    pub activity: Activity,
     /// Its number.
     pub number: u32,
     /// Its time.
@@ -108,18 +106,20 @@ impl Execution {
         if let Some(failing) = &self.failing {
             return Stage::TaskFails(failing);
         }
-        let activity = self.current();
-        if let (Some(first), None) = (self.others.first(), self.pending_attempt(activity)) {
-            return Stage::Elsewhere { first: Some(first), count: self.others.len() };
+        let current = self.current();
+        if self.pending(current).is_none()
+            && let Some(first) = self.pending_foreign().min_by_key(|pending| &pending.activity)
+        {
+            return Stage::Elsewhere { first: Some(first), count: self.pending_foreign().count() };
         }
-        match self.stage_of_ours(activity, waits) {
-            Stage::Between if self.foreign => Stage::Elsewhere { first: None, count: 0 },
+        match self.stage_of_ours(current, waits) {
+            Stage::Between if self.is_foreign() => Stage::Elsewhere { first: None, count: 0 },
             stage => stage,
         }
     }
 
     fn stage_of_ours(&self, activity: Activity, waits: &RetryWaits) -> Stage<'_> {
-        if let Some((pending, id)) = self.pending_attempt(activity)
+        if let Some((pending, id)) = self.pending_attempt(self.activity(activity))
             && !pending.runs()
         {
             return self.stage_between(activity, pending, id, waits);
@@ -157,11 +157,11 @@ impl Execution {
         pending: &PendingActivity,
         id: AttemptId,
         waits: &RetryWaits,
-    ) -> Stage<'static> {
-        let next = id.number;
+    ) -> Stage<'_> {
+        let (next, key) = (id.number, self.activity(activity).key());
         match self.next_attempt(waits) {
-            _ if pending.state == PendingState::Paused => Stage::Paused { activity, next },
-            Some(NextAttempt { due, .. }) => Stage::BackingOff { activity, next, due },
+            _ if pending.state == PendingState::Paused => Stage::Paused { activity: key, next },
+            Some(NextAttempt { due, .. }) => Stage::BackingOff { activity: key, next, due },
             None if activity == Activity::SupplierOrder => Stage::Between,
             None => Stage::Queued,
         }
@@ -171,69 +171,58 @@ impl Execution {
     fn stage_at<'a>(&'a self, activity: Activity, seen: &AttemptView<'a>, waits: &RetryWaits) -> Stage<'a> {
         let started = seen.facts.and_then(AttemptFacts::begun).unwrap_or_default();
         let (attempt, due) = (seen.number, started.saturating_add(waits.start_to_close));
+        let key = self.activity(activity).key();
         match seen.state {
             AttemptState::Failed(failure) => match self.next_attempt(waits) {
-                Some(NextAttempt { number, due, .. }) => Stage::BackingOff { activity, next: number, due },
+                Some(NextAttempt { number, due, .. }) => Stage::BackingOff { activity: key, next: number, due },
                 None => Stage::Failed(&failure.message),
             },
             AttemptState::Succeeded(_) if activity == Activity::UpdateInventory => Stage::Between,
-            AttemptState::Succeeded(_) | AttemptState::Done => Stage::Completed,
-            AttemptState::Running | AttemptState::NotObserved => Stage::Running { activity, attempt, due },
+            AttemptState::Succeeded(_) | AttemptState::Done | AttemptState::Ended => Stage::Completed,
+            AttemptState::Running | AttemptState::NotObserved => Stage::Running { activity: key, attempt, due },
             AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
-                Stage::Unanswered { activity, attempt, due }
+                Stage::Unanswered { activity: key, attempt, due }
             }
         }
     }
 
-    /// The attempt that comes next, if the one before has failed or will not answer.
+    /// The attempt of the current activity that comes next, by this retry policy.
     #[must_use]
     pub fn next_attempt(&self, waits: &RetryWaits) -> Option<NextAttempt> {
-        let activity = self.current();
-        if self.activity_state(activity) != ActivityState::Open {
+        self.next_attempt_of(self.activity(self.current()), Some(waits))
+    }
+
+    /// The attempt of an activity that comes next, if the one before has failed or will not answer. `waits`: its retry policy,
+    /// if that is known; without it only the server's report counts.
+    #[must_use]
+    pub fn next_attempt_of(&self, activity: &ActivityAttempts, waits: Option<&RetryWaits>) -> Option<NextAttempt> {
+        if self.state_of(activity) != ActivityState::Open {
             return None;
         }
         match self.pending_attempt(activity) {
             Some((pending, id)) if !pending.runs() => self.reported_next(activity, pending, id, waits),
-            _ => self.expected_next(activity, waits),
+            _ => expected_next(activity, waits?),
         }
     }
 
     fn reported_next(
         &self,
-        activity: Activity,
+        activity: &ActivityAttempts,
         pending: &PendingActivity,
         id: AttemptId,
-        waits: &RetryWaits,
+        waits: Option<&RetryWaits>,
     ) -> Option<NextAttempt> {
         if pending.state == PendingState::Paused || id == AttemptId::new(1, 1) {
             return None;
         }
-        let latest = self.activity(activity).latest(ActivityState::Open);
+        let latest = activity.latest(ActivityState::Open);
         let ended = pending.ended().or_else(|| latest.and_then(|seen| seen.facts?.ended()));
         // After a reset the next attempt comes at once.
-        let wait = if id.number == 1 { Duration::ZERO } else { waits.after(id.number - 1) };
+        let policy = || waits.map_or(Duration::ZERO, |waits| waits.after(id.number - 1));
+        let wait = if id.number == 1 { Duration::ZERO } else { policy() };
         let expected = || ended.map(|ended| ended.saturating_add(wait)).or(self.answered).unwrap_or_default();
         let due = pending.due();
-        Some(NextAttempt { activity, number: id.number, due: due.unwrap_or_else(expected), known: due.is_some() })
-    }
-
-    /// The next attempt by the retry policy.
-    fn expected_next(&self, activity: Activity, waits: &RetryWaits) -> Option<NextAttempt> {
-        let seen = self.activity(activity).latest(ActivityState::Open)?;
-        let given_up = || {
-            let reported = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
-            reported.or_else(|| Some(seen.facts?.begun()?.saturating_add(waits.start_to_close)))
-        };
-        let ended = match seen.state {
-            AttemptState::Failed(failure) if failure.retryable => failure.at,
-            AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
-                given_up()?
-            }
-            _ => return None,
-        };
-        let is_last = self.maximum(activity).is_some_and(|maximum| seen.number >= maximum);
-        let (number, due) = (seen.number.saturating_add(1), ended.saturating_add(waits.after(seen.number)));
-        (!is_last).then_some(NextAttempt { activity, number, due, known: false })
+        Some(NextAttempt { number: id.number, due: due.unwrap_or_else(expected), known: due.is_some() })
     }
 
     /// The crash window: from the commit of an effect to its acknowledgement, if the attempt that committed it was not
@@ -255,6 +244,25 @@ impl Execution {
         let mut next = Activity::ALL.into_iter().skip_while(|other| *other != activity).skip(1);
         self.attempts(next.next()?).find_map(|seen| seen.facts?.begun())
     }
+}
+
+/// The next attempt by the retry policy.
+fn expected_next(activity: &ActivityAttempts, waits: &RetryWaits) -> Option<NextAttempt> {
+    let seen = activity.latest(ActivityState::Open)?;
+    let given_up = || {
+        let reported = seen.facts?.reported.as_ref().and_then(|reported| reported.ended);
+        reported.or_else(|| Some(seen.facts?.begun()?.saturating_add(waits.start_to_close)))
+    };
+    let ended = match seen.state {
+        AttemptState::Failed(failure) if failure.retryable => failure.at,
+        AttemptState::Hanging | AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer => {
+            given_up()?
+        }
+        _ => return None,
+    };
+    let is_last = activity.maximum().is_some_and(|maximum| seen.number >= maximum);
+    let (number, due) = (seen.number.saturating_add(1), ended.saturating_add(waits.after(seen.number)));
+    (!is_last).then_some(NextAttempt { number, due, known: false })
 }
 
 /// The time at which an attempt changed the stock.

@@ -18,11 +18,8 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let states: Vec<_> = order.attempts(UPDATE).map(|seen| seen.state).collect();
     assert!(matches!(states[..], [AttemptState::NoAnswer, AttemptState::Failed(_)]), "{states:?}");
     let due = UnixMillis(fixture::T0 + 4_500);
-    assert_eq!(scene.app.stage(order), Stage::BackingOff { activity: UPDATE, next: 3, due });
-    assert_eq!(
-        order.next_attempt(&RetryWaits::default()),
-        Some(NextAttempt { activity: UPDATE, number: 3, due, known: true })
-    );
+    assert_eq!(scene.app.stage(order), Stage::BackingOff { activity: order.activity(UPDATE).key(), next: 3, due });
+    assert_eq!(order.next_attempt(&RetryWaits::default()), Some(NextAttempt { number: 3, due, known: true }));
     assert_eq!((order.verdict(), order.last_trouble().unwrap().1.number), (OrderVerdict::Pending, 2));
     let words = explain(order, scene.app.stage(order));
     assert_eq!((words.kind, words.head), (Kind::Indefinite, "OUTCOME UNKNOWN"));
@@ -96,7 +93,10 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
         ..waiting(3, now - 300, now + 1_700)
     }]);
     let order = scene.app.selected().unwrap();
-    assert_eq!(scene.app.stage(order), Stage::BackingOff { activity: UPDATE, next: 1, due: UnixMillis(now - 300) });
+    assert_eq!(
+        scene.app.stage(order),
+        Stage::BackingOff { activity: order.activity(UPDATE).key(), next: 1, due: UnixMillis(now - 300) }
+    );
     scene.started(UPDATE, 1);
     scene.done(UPDATE, 1, Outcome::Replayed);
     let order = scene.app.selected().unwrap();
@@ -148,7 +148,7 @@ fn the_last_attempt_that_the_server_allows_is_followed_by_none() {
     let mut scene = Scene::mid_retry();
     scene.described(vec![PendingActivity { maximum: 2, ..running(2, scene.now - 200) }]);
     let order = scene.app.selected().unwrap();
-    assert_eq!((order.maximum(UPDATE), order.maximum(SUPPLIER)), (Some(2), None));
+    assert_eq!((order.activity(UPDATE).maximum(), order.activity(SUPPLIER).maximum()), (Some(2), None));
     assert_eq!(order.next_attempt(&RetryWaits::default()), None);
     assert!(matches!(scene.app.stage(order), Stage::Failed("RANDOM ERROR")));
 }
@@ -194,7 +194,7 @@ fn a_pause_is_not_a_reset_and_has_no_countdown() {
         ..waiting(3, now - 100, now + 3_000)
     }]);
     let order = scene.app.selected().unwrap();
-    assert_eq!(scene.app.stage(order), Stage::Paused { activity: UPDATE, next: 3 });
+    assert_eq!(scene.app.stage(order), Stage::Paused { activity: order.activity(UPDATE).key(), next: 3 });
     assert_eq!((order.next_attempt(&RetryWaits::default()), order.activity(UPDATE).resets()), (None, 0));
     assert_eq!(explain(order, scene.app.stage(order)).head, "PAUSED");
     for state in [PendingState::Started, PendingState::Paused, PendingState::CancelRequested] {
@@ -283,7 +283,7 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     let stage = scene.app.stage(order);
     let text = explain(order, stage).text;
     assert!(text.contains("charge_card and 1 more are pending, attempt 3") && text.contains("declined"), "{text}");
-    let waits = history(order, &RetryWaits::default(), scene.app.shown_now());
+    let waits = history(order, order.order_activities(), &RetryWaits::default(), scene.app.shown_now());
     assert!(
         waits
             .iter()

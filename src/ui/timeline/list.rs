@@ -9,10 +9,10 @@ use ratatui::{
 
 use crate::{
     app::{
-        App, Appearance, AttemptFacts, AttemptId, AttemptState, AttemptView, Execution, Link, NextAttempt, Segment,
-        SegmentKind, history,
+        ActivityAttempts, App, Appearance, AttemptFacts, AttemptId, AttemptState, AttemptView, Execution, Link,
+        NextAttempt, Segment, SegmentKind, history,
     },
-    domain::{Activity, UnixMillis},
+    domain::UnixMillis,
     faults::{Action, Point},
     store::Outcome,
     text::{column, truncate},
@@ -82,16 +82,15 @@ fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'st
 }
 
 fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&SegmentKind<'_>) -> bool) -> Vec<Line<'static>> {
-    let histories = history(order, &app.options().retry, app.shown_now());
+    let histories = history(order, order.order_activities(), &app.options().retry, app.shown_now());
     let mut lines = Vec::new();
     for history in &histories {
         if history.forgotten > 0 {
             let text = format!("… {} earlier attempts dropped", history.forgotten);
-            lines.push(Row::new(history.activity.short_name()).say(&text, theme::FAINT).line);
+            lines.push(Row::new(history.activity.key().activity.label()).say(&text, theme::FAINT).line);
         }
         let (activity, segments) = (history.activity, history.segments.as_slice());
-        let list =
-            List { app, order, activity, segments, width, names: names_width(order.maximum(activity), segments) };
+        let list = List { app, order, activity, segments, width, names: names_width(activity.maximum(), segments) };
         let mut before = None;
         for segment in &history.segments {
             lines.extend(list.row(segment, before).filter(|_| wanted(&segment.kind)));
@@ -156,7 +155,7 @@ impl Row {
 struct List<'a> {
     app: &'a App,
     order: &'a Execution,
-    activity: Activity,
+    activity: &'a ActivityAttempts,
     segments: &'a [Segment<'a>],
     width: usize,
     names: usize,
@@ -188,7 +187,7 @@ impl List<'_> {
     }
 
     fn name(&self, number: u32, round: u32) -> String {
-        name(number, round, self.order.maximum(self.activity))
+        name(number, round, self.activity.maximum())
     }
 
     fn between(&self, text: &str) -> Line<'static> {
@@ -202,7 +201,7 @@ impl List<'_> {
         let (time, time_style) = time.map_or((None, theme::FAINT), |(time, style)| (Some(time), style));
         let server = seen.facts.is_some_and(|facts| !facts.is_journaled());
         let width = self.width;
-        let row = Row::new(self.activity.short_name())
+        let row = Row::new(self.activity.key().activity.label())
             .say(&column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
             .add(effect(seen, self.app.appearance()), effect_style, width)
@@ -227,12 +226,12 @@ impl List<'_> {
 
     /// The attempt that applied the effect for the first, second, .. time.
     fn which_applied(&self, times: u32) -> String {
-        let mut attempts = self.order.attempts(self.activity);
+        let mut attempts = self.order.attempts_of(self.activity);
         let is_it = |seen: &AttemptView<'_>| {
             seen.facts.and_then(|facts| facts.committed).is_some_and(|by| by.times.max(1) == times)
         };
         let is_complete = attempts.next().is_some_and(|first| (first.number, first.round) == (1, 1));
-        match self.order.attempts(self.activity).find(is_it) {
+        match self.order.attempts_of(self.activity).find(is_it) {
             Some(seen) => name(seen.number, seen.round, None),
             None if is_complete => "another run".to_owned(),
             None => "an earlier attempt".to_owned(),
@@ -298,7 +297,7 @@ impl List<'_> {
             _ => self.countdown(next.due),
         };
         let name = self.name(next.number, round_of_next(self.segments, next));
-        let row = Row::new(self.activity.short_name())
+        let row = Row::new(self.activity.key().activity.label())
             .say(&column(&name, self.names), theme::PLAIN)
             .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);
         let room = self.width.saturating_sub(row.used);

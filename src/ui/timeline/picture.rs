@@ -32,10 +32,11 @@ pub enum Lanes {
 /// The rows of the activities, and the axis if requested.
 pub fn lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
     let columns = width.saturating_sub(NAME);
-    let shown = timeline(order, &app.options().retry, app.shown_now(), columns);
+    let shown = timeline(order, order.order_activities(), &app.options().retry, app.shown_now(), columns);
+    let is_of = |picture: &Picture<'_>, activity| order.role(picture.activity) == Some(activity);
     let is_shown = |picture: &&Picture<'_>| match rows {
-        Lanes::Current => picture.activity == order.current(),
-        Lanes::Begun => picture.activity == Activity::UpdateInventory || !picture.spans.is_empty(),
+        Lanes::Current => is_of(picture, order.current()),
+        Lanes::Begun => is_of(picture, Activity::UpdateInventory) || !picture.spans.is_empty(),
         Lanes::Both => true,
     };
     let pictures = shown.pictures.iter().filter(is_shown);
@@ -89,7 +90,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
     for (column, mark) in late {
         canvas.put(column, mark.glyph, mark.style);
     }
-    canvas.into_line(picture.activity.short_name(), usize::from(NAME))
+    canvas.into_line(picture.activity.key().activity.label(), usize::from(NAME))
 }
 
 /// An attempt without a result for Temporal shows its fault at its beginning; other attempts show their end.

@@ -138,7 +138,8 @@ fn the_open_window_stays_while_the_activity_is_paused() {
     let paused = PendingActivity { state: PendingState::Paused, next: None, ..waiting(3, now - 300, now + 1_700) };
     scene.described(vec![paused]);
     scene.wait(600);
-    assert_eq!(scene.app.stage(scene.app.selected().unwrap()), Stage::Paused { activity: UPDATE, next: 3 });
+    let order = scene.app.selected().unwrap();
+    assert_eq!(scene.app.stage(order), Stage::Paused { activity: order.activity(UPDATE).key(), next: 3 });
     find(&panel(&scene.app, 80, 8, 0), "!══════");
 }
 
