@@ -1,17 +1,17 @@
 #!/bin/sh
-# Kills (SIGKILL) the workers of this demo that run as the same user, and says which: exit code 1 where there is none.
-# With TASKQUEUE in the environment, only those on that task queue.
+# Kills (SIGKILL) the workers of this demo that run as the same user, and prints their process ids. The exit code is 1
+# if there are none. If TASKQUEUE is set, it kills only the workers on that task queue.
 #
 # A worker is a process of the program `idempotence` whose command is `worker`. The dashboard, other commands, and
-# processes that merely have these words among their arguments are left alone.
+# processes that only have these words among their arguments are not killed.
 set -eu
-# Words are split below, and none of them is a pattern.
+# Words are split below, and none of them must be expanded as a pattern.
 set -f
 
-# The arguments of process $1; nothing where its program is another one. A script's program is its interpreter.
+# Prints the arguments of process $1, or nothing if it runs another program. The program of a script is its interpreter.
 arguments() {
     line=$(ps -ww -o command= -p "$1") || return 0
-    # A path may have blanks. Linux knows it in /proc; on macOS `comm` is the path.
+    # The path may contain blanks. On Linux it is in /proc; on macOS `comm` is the path.
     path=$(readlink "/proc/$1/exe" 2> /dev/null || ps -o comm= -p "$1") || return 0
     case $line in
         "$path "*) echo "${line#"$path "}" ;;
@@ -23,7 +23,7 @@ arguments() {
     esac
 }
 
-# Whether the arguments are those of `idempotence worker`: flags may come before the command, some with a value.
+# Whether the arguments are those of `idempotence worker`. Flags, some with a value, may come before the command.
 is_worker() {
     while [ $# -gt 0 ]; do
         case $1 in
@@ -39,8 +39,8 @@ is_worker() {
     return 1
 }
 
-# Whether process $1, with the arguments after it, polls the queue that TASKQUEUE names, if it names one: what a flag
-# says, else the process's own environment, else the default.
+# Whether process $1, with the arguments $2 ..., polls the queue that TASKQUEUE names, if it is set. The process's queue
+# comes from its flag, or its environment, or is the default.
 is_on_queue() {
     [ -n "${TASKQUEUE:-}" ] || return 0
     pid=$1
@@ -61,7 +61,7 @@ is_on_queue() {
 }
 
 killed=
-# On Linux `comm` is the program's name, of 15 characters at most; on macOS its path, which may have blanks.
+# On Linux, `comm` is the first 15 characters of the program's name. On macOS it is the path, which may contain blanks.
 candidates=$(ps -ww -U "$(id -u)" -o pid= -o comm= |
     sed -n -E 's#^ *([0-9]+) +(.*/)?(temporal-)?idempotence *$#\1#p; s#^ *([0-9]+) +temporal-idempo *$#\1#p')
 for candidate in $candidates; do
@@ -75,6 +75,6 @@ done
 if [ -z "$killed" ]; then
     where=
     [ -z "${TASKQUEUE:-}" ] || where=" on the task queue '$TASKQUEUE'"
-    echo "no worker of this demo runs$where; start one with: idempotence worker" >&2
+    echo "no worker of this demo is running$where; start one with: idempotence worker" >&2
     exit 1
 fi

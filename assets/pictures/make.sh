@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the README's pictures from the recordings that ship, into this folder or the one that is named. The program is
-# $IDEMPOTENCE, or idempotence on the PATH, or built from this checkout.
+# Makes the README's pictures from the shipped recordings, in this folder or in the folder $1. It uses the program that
+# IDEMPOTENCE names, or the one on the PATH, or builds one from this checkout.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here}

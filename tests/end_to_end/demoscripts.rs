@@ -89,13 +89,13 @@ fn the_demo_says_what_it_needs_without_a_server_or_with_another_database() {
     let output = script(&sandbox, "idempotencydemo.sh").env("TEMPORAL_ADDRESS", &dead).output().unwrap();
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{problem}");
-    assert!(problem.lines().last().unwrap().contains("needs a server and a worker that run"), "{problem}");
+    assert!(problem.lines().last().unwrap().contains("start a server and a worker first"), "{problem}");
     let _worker = sandbox.worker();
     let elsewhere = Sandbox { queue: sandbox.queue.clone(), ..Sandbox::new() };
     let output = demo(&elsewhere, &["--faults", "none"]);
     let (out, problem) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{problem}");
-    assert!(out.lines().last().unwrap().starts_with("unknown: the stock cannot be read here"), "{out}");
+    assert!(out.lines().last().unwrap().starts_with("unknown: the stock cannot be read;"), "{out}");
 }
 
 /// A process that is killed at the end of the test.
