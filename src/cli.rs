@@ -28,27 +28,28 @@ pub use start::StartArgs;
 
 use values::{seconds, seed};
 
-/// Watch Temporal retry activities, and an idempotency key keep the stock right
+/// See Temporal retry activities while an idempotency key keeps the stock right
 #[derive(Debug, Parser)]
 #[command(name = "idempotence", version, long_about = None, max_term_width = 100)]
 #[command(long_version = version::LONG.as_str())]
 pub struct Cli {
-    /// The settings that flags override.
+    /// Flags that override settings.
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// The command; `None` is [`CommandArgs::Dashboard`].
+    /// The command; `None` means [`CommandArgs::Dashboard`].
     #[command(subcommand)]
     pub command: Option<CommandArgs>,
 }
 
-/// The file name by which the Temporal CLI finds this program as an extension, and the command that runs it then.
+/// File name by which the Temporal CLI finds this program as an extension, and the command with which users then run
+/// it.
 const EXTENSION: (&str, &str) = ("temporal-idempotence", "temporal idempotence");
 
 impl Cli {
-    /// Parses the command line of this process. Help and errors name the program as it was called.
+    /// Parses the command line of this process. Help and errors use the name by which the program was called.
     ///
     /// # Errors
-    /// The command line is wrong, or asks for help or the version; the error is the answer.
+    /// Fails if the command line is wrong or requests help or the version. The error is the text to print.
     pub fn of_process() -> Result<Self, clap::Error> {
         Self::of(std::env::args_os())
     }
@@ -71,9 +72,9 @@ pub enum CommandArgs {
     Dashboard(DashboardArgs),
     /// Run a worker until SIGINT, SIGTERM or SIGHUP
     Worker(WorkerArgs),
-    /// Run only the embedded Temporal dev server, until a signal
+    /// Run only the embedded Temporal dev server until a signal
     Server(ServerArgs),
-    /// Decrypt payloads for Temporal's Web UI and CLI, until a signal
+    /// Decrypt payloads for Temporal's Web UI and CLI until a signal
     CodecServer(CodecServerArgs),
     /// Send one order and wait for it
     Start(StartArgs),
@@ -83,7 +84,7 @@ pub enum CommandArgs {
     Walkthrough(WalkthroughArgs),
     /// Play back a recording; needs no server, worker or database
     Replay(ReplayArgs),
-    /// Export a recording: one screen as SVG or everything as a cast
+    /// Export a recording: one screen as SVG, or all of it as a cast
     Export(ExportArgs),
     /// Check the database against its journal
     Audit(AuditArgs),
@@ -146,7 +147,7 @@ pub struct ServerArgs {
     pub with_parent: bool,
 }
 
-/// How our workers process an order.
+/// Flags for how our workers process an order.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProcessingArgs {
     /// Fault plan: a preset (seed, after-commit-once,
@@ -244,7 +245,7 @@ pub struct ExportArgs {
     pub size: ScreenSize,
 }
 
-/// The size of a screen, in cells.
+/// Size of a screen, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScreenSize {
     /// Columns.
@@ -253,7 +254,7 @@ pub struct ScreenSize {
     pub height: u16,
 }
 
-/// The largest width and height of a screen, in cells.
+/// Maximum width and height of a screen, in cells.
 const MAX_CELLS: u16 = 500;
 
 impl FromStr for ScreenSize {
@@ -311,12 +312,12 @@ pub struct CodecServerArgs {
 /// Arguments of `keys`.
 #[derive(Debug, Clone, Args)]
 pub struct KeysArgs {
-    /// `None` lists the keys.
+    /// The command; `None` lists the keys.
     #[command(subcommand)]
     pub command: Option<KeysCommand>,
 }
 
-/// What to do with the keys.
+/// The commands for keys.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
     /// Create a key of 32 random bytes in the key file

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::domain::UnixMillis;
 
-/// The current time, for time stamps only. Nothing is ordered or decided by it.
+/// Returns the current time, for time stamps only. No order or decision depends on it.
 #[must_use]
 pub fn now() -> UnixMillis {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-/// The most letters in which a misspelt name may differ from the name that is suggested.
+/// Maximum number of letters by which a misspelt name may differ from the suggested name.
 const MAX_DIFFERENT_LETTERS: usize = 3;
 
 /// Returns the name that was most likely meant, by its letters.
 pub(crate) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let distance = |name: &&str| strsim::damerau_levenshtein(written, name);
-    // In a short name, that many different letters would match any word.
+    // A short name with that many different letters would match any word.
     names.min_by_key(distance).filter(|name| distance(name) <= MAX_DIFFERENT_LETTERS.min(name.len() / 2))
 }
 

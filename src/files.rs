@@ -16,7 +16,7 @@ pub enum Unusable {
     /// The path names a folder, a pipe, a socket, a device or another special file.
     #[error("it is {kind}, not a regular file; {}", kind.remedy())]
     Special {
-        /// What the path names.
+        /// The kind of the file.
         kind: SpecialFile,
     },
     /// The symbolic links of the path form a loop.
@@ -75,7 +75,7 @@ impl SpecialFile {
         }
     }
 
-    /// What to do about the file. A device must not be moved.
+    /// Returns what to do about the file. A device must not be moved.
     const fn remedy(self) -> &'static str {
         match self {
             Self::Device => "choose another path",
@@ -102,17 +102,17 @@ impl From<Unusable> for io::Error {
     }
 }
 
-/// The [`Unusable`] inside an error, if it contains one.
+/// Returns the [`Unusable`] inside an error, if it contains one.
 #[must_use]
 pub fn unusable(error: &io::Error) -> Option<&Unusable> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-/// Metadata of the file that `path` resolves to; `None` if the path does not exist.
+/// Returns the metadata of the file that `path` resolves to; `None` if the path does not exist.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`] if the path is a link without a target, [`Unusable::LinkLoop`] if its links form a loop, and
-/// any other error of the operating system.
+/// Returns [`Unusable::DanglingLink`] if the path is a link without a target, [`Unusable::LinkLoop`] if its links form
+/// a loop, and any other error of the operating system.
 pub fn stat(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found)),
@@ -124,15 +124,15 @@ pub fn stat(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// The operating system's error, or [`Unusable::LinkLoop`] if that is what it means.
+/// Returns [`Unusable::LinkLoop`] for the operating system's error for a loop, and any other error unchanged.
 fn with_link_loop(error: io::Error) -> io::Error {
     if Errno::from_io_error(&error) == Some(Errno::LOOP) { Unusable::LinkLoop.into() } else { error }
 }
 
-/// Metadata of the regular file that `path` resolves to; `None` if the path does not exist.
+/// Returns the metadata of the regular file that `path` resolves to; `None` if the path does not exist.
 ///
 /// # Errors
-/// [`Unusable::Special`] if the file is not a regular file, and the errors of [`stat`].
+/// Returns [`Unusable::Special`] if the file is not a regular file, and fails like [`stat`].
 pub fn stat_regular(path: &Path) -> io::Result<Option<Metadata>> {
     let found = stat(path)?;
     if let Some(found) = &found {
@@ -144,7 +144,7 @@ pub fn stat_regular(path: &Path) -> io::Result<Option<Metadata>> {
 /// Opens a file without waiting for anything, such as the other end of a named pipe. The file may be of any kind.
 ///
 /// # Errors
-/// The error of the operating system if the file cannot be opened.
+/// Returns the operating system's error if the file cannot be opened.
 pub fn open_nonblocking(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path)
 }
@@ -152,8 +152,8 @@ pub fn open_nonblocking(path: &Path, options: &mut OpenOptions) -> io::Result<Fi
 /// Opens a regular file without waiting for anything.
 ///
 /// # Errors
-/// [`Unusable`] if the path is a dangling link, a loop of links, or not a regular file, and any other error of the
-/// operating system.
+/// Returns [`Unusable`] if the path is a dangling link, a loop of links, or not a regular file, and any other error of
+/// the operating system.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     // Checks before opening, because opening some devices has side effects.
     stat_regular(path)?;
@@ -170,8 +170,8 @@ fn refuse_special(found: &Metadata) -> io::Result<()> {
 /// Resolves symbolic links, so that different paths to one file give one path. The file need not exist.
 ///
 /// # Errors
-/// [`Unusable::DanglingLink`] if the folder of a link's target is missing, [`Unusable::LinkLoop`] if the links form a
-/// loop, and any other error of the operating system.
+/// Returns [`Unusable::DanglingLink`] if the folder of a link's target is missing, [`Unusable::LinkLoop`] if the links
+/// form a loop, and any other error of the operating system.
 pub fn resolve(path: &Path) -> io::Result<PathBuf> {
     /// Maximum number of links to follow, as in Linux.
     const MAX_LINKS: usize = 40;
@@ -199,7 +199,7 @@ fn in_real_folder(path: &Path) -> PathBuf {
     }
 }
 
-/// The folder of a file; `.` for a bare name.
+/// Returns the folder of a file; `.` for a bare name.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -211,7 +211,7 @@ pub fn folder_of(path: &Path) -> &Path {
 /// Refuses a file that is a mount point, because a rename over it fails.
 ///
 /// # Errors
-/// [`Unusable::Mounted`] if the file is a mount point.
+/// Returns [`Unusable::Mounted`] if the file is a mount point.
 #[cfg(target_os = "linux")]
 pub fn refuse_mounted(path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};

@@ -9,15 +9,15 @@ use rustix::io::Errno;
 pub(crate) enum FolderSync {
     /// New and renamed entries survive a loss of power.
     Durable,
-    /// The file system has no `fsync` for folders (FUSE, SMB, some shared folders), so the entries may not survive a loss
-    /// of power. git and `RocksDB` accept this as well.
+    /// The file system has no `fsync` for folders (FUSE, SMB, some shared folders), so the entries may not survive a
+    /// loss of power. git and `RocksDB` accept this as well.
     Unsupported,
 }
 
 /// Syncs an open folder.
 ///
 /// # Errors
-/// The error of the operating system if the sync fails, except an error that means "not supported".
+/// Returns the operating system's error if the sync fails, unless that error means "not supported".
 pub(crate) fn sync_folder(folder: &File) -> io::Result<FolderSync> {
     match folder.sync_all() {
         Ok(()) => Ok(FolderSync::Durable),

@@ -1,4 +1,4 @@
-//! Arguments in, exit code out. Holds no logic.
+//! Passes the arguments to the library and returns its exit code.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(commands::run(cli));
-    // What still runs in the background (a poll, a file watch) must not hold up the end.
+    // Background tasks that still run, such as a poll or a file watch, must not delay the exit.
     runtime.shutdown_background();
     Ok(commands::finish(result.unwrap_or_else(|failure| commands::report(&failure))))
 }

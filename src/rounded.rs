@@ -1,7 +1,7 @@
 //! Numbers in JSON text that a parser rounds to a whole number without an error.
 
-/// Finds the first number in a JSON text that is not whole but is whole as a floating-point number, such as
-/// `2.0000000000000001`. The parser returns only the rounded number, so this searches the text itself.
+/// Finds the first number in a JSON text that is not whole but becomes whole as a floating-point number, such as
+/// `2.0000000000000001`. The parser returns only the rounded number, so this function searches the text itself.
 pub fn find_rounded(text: &[u8]) -> Option<&str> {
     let mut rest = text;
     while let Some(start) = rest.iter().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9')) {
@@ -39,7 +39,7 @@ fn is_rounded(number: &str) -> bool {
     !is_whole(number) && number.parse().is_ok_and(is_close)
 }
 
-/// Whether a JSON number is whole as it is written. `1.50e1` is, as it is 15.
+/// Whether a JSON number is whole as written. `1.50e1`, for example, is 15.
 fn is_whole(number: &str) -> bool {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -1,8 +1,8 @@
-//! Places in the text files that users write, and the errors that name them.
+//! Positions in text files written by users, and errors that name them.
 
 use std::fmt;
 
-/// A place in a text. Both numbers count from 1; the column counts characters.
+/// A position in a text. Both numbers count from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The line.
@@ -42,7 +42,7 @@ impl fmt::Display for Position {
 pub struct SourceError {
     /// The file, as messages name it.
     pub file: String,
-    /// Where the mistake is.
+    /// Position of the mistake.
     pub at: Position,
     /// What is wrong and what to write instead.
     pub problem: String,
@@ -55,7 +55,7 @@ pub(crate) struct Source<'t> {
     file: &'t str,
     /// The text.
     pub text: &'t str,
-    /// Where the text begins in the file.
+    /// Position at which the text begins in the file.
     start: Position,
 }
 
@@ -73,7 +73,7 @@ impl<'t> Source<'t> {
         Source { file: self.file, text, start: self.at(offset) }
     }
 
-    /// Returns the error that `problem` is at the byte `offset`.
+    /// Returns the error for `problem` at the byte `offset`.
     pub(crate) fn wrong(self, offset: usize, problem: impl Into<String>) -> SourceError {
         SourceError { file: self.file.to_owned(), at: self.at(offset), problem: problem.into() }
     }

@@ -45,8 +45,8 @@ pub fn column(text: &str, width: usize) -> String {
     text
 }
 
-/// Wraps `text` at spaces into lines of at most `width` columns. The first line has `indent` columns less, and the last
-/// of `max_lines` lines is truncated if the text is longer.
+/// Wraps `text` at spaces into lines of at most `width` columns, the first of which is `indent` columns shorter. If the
+/// text needs more than `max_lines` lines, the last one is truncated.
 #[must_use]
 pub fn wrap(text: &str, width: usize, indent: usize, max_lines: usize) -> Vec<String> {
     let text = text.trim();
@@ -68,7 +68,7 @@ pub fn wrap(text: &str, width: usize, indent: usize, max_lines: usize) -> Vec<St
 pub fn wrap_ranges(text: &str, width: usize, indent: usize) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut start = text.len() - text.trim_start().len();
-    // A first word that fits only without the indent begins on the second line.
+    // If the first word fits only without the indent, it begins on the second line.
     let first_word = text.split_whitespace().next().map_or(0, UnicodeWidthStr::width);
     if indent > 0 && first_word > width.saturating_sub(indent) && first_word <= width {
         ranges.push(start..start);
@@ -85,8 +85,8 @@ pub fn wrap_ranges(text: &str, width: usize, indent: usize) -> Vec<Range<usize>>
     }
 }
 
-/// Number of bytes of the first line of `text`: up to the last space that fits, or a part of the first word if that is
-/// wider than the line, as an address can be.
+/// Returns the number of bytes in the first line of `text`: up to the last space that fits, or a part of the first word
+/// if that is wider than the line, like some addresses.
 fn line_end(text: &str, width: usize) -> usize {
     let mut end = 0;
     for word in text.split_inclusive(' ') {
@@ -101,7 +101,7 @@ fn line_end(text: &str, width: usize) -> usize {
     end
 }
 
-/// Number of bytes of the longest beginning of `text` that takes at most `width` columns.
+/// Returns the number of bytes in the longest beginning of `text` that takes at most `width` columns.
 fn fitting_bytes(text: &str, width: usize) -> usize {
     let mut used = 0;
     let fits = |(_, character): &(usize, char)| {

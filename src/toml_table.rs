@@ -1,7 +1,7 @@
-//! Reads TOML: typed access to its tables, with an error at the place of whatever is refused.
+//! Reads TOML: typed access to tables, with errors that have a position.
 //!
-//! Every TOML file of the program is read here, except for what a profile of Temporal's own means, which its SDK
-//! decides. Deriving `Deserialize` would be shorter, but its errors show values, which may be secrets, and suggest no
+//! The program reads all its TOML files with this module; only the meaning of Temporal's own profiles comes from its
+//! SDK. Deriving `Deserialize` would be shorter, but its errors show values, which may be secrets, and do not suggest a
 //! key.
 
 use std::ops::{Range, RangeInclusive};
@@ -27,7 +27,7 @@ impl<'t> Document<'t> {
     /// Parses the text of `source`.
     ///
     /// # Errors
-    /// The text is not TOML, or has a key twice.
+    /// Fails if the text is not TOML or contains a key twice.
     pub(crate) fn parse(source: Source<'t>) -> Result<Self, SourceError> {
         let entries = DeTable::parse(source.text).map_err(|error| {
             let problem = format!("this is not TOML: {}; write key = value, with strings in quotes", error.message());
@@ -63,8 +63,8 @@ pub(crate) struct Quoted<'t> {
 }
 
 impl Quoted<'_> {
-    /// Returns the byte of the source at which the character `column` is, counted from 1. If the string is written with
-    /// escapes, this is its beginning.
+    /// Returns the byte of the source at which the character number `column` begins, counted from 1. For a string with
+    /// escapes, returns the beginning of the string.
     pub(crate) fn at(&self, source: Source<'_>, column: usize) -> usize {
         let written = source.text.get(self.span.clone()).unwrap_or_default();
         let inner = written.find(self.text).filter(|_| !self.text.is_empty());
@@ -146,17 +146,17 @@ impl<'t> Table<'t> {
         list.iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Returns a string of one line that is not blank, for people to read.
+    /// Returns a string of one line that is not blank.
     pub(crate) fn line(&self, key: &str) -> Result<String, SourceError> {
         let text = self.required(key, self.text(key)?)?;
         if text.text.trim().is_empty() || text.text.contains(char::is_control) {
-            let problem = format!("{key} must be one line with something in it, without control characters");
+            let problem = format!("{key} must be one line that is not empty, without control characters");
             return Err(self.source.wrong(text.span.start, problem));
         }
         Ok(text.text.trim().to_owned())
     }
 
-    /// Returns the meaning of a string that must be one of `words`.
+    /// Returns the value of a string that must be one of `words`.
     pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Found<Written<T>> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.text) {
@@ -176,7 +176,7 @@ impl<'t> Table<'t> {
         Ok(Some(Written { value: *truth, at: value.span().start }))
     }
 
-    /// Returns a whole number of any size, in digits. Errors call it `wanted`.
+    /// Returns the digits of a whole number of any size. Errors call the number `wanted`.
     pub(crate) fn digits(&self, key: &str, wanted: &str) -> Found<Written<String>> {
         let integer = self.integer(key, wanted)?;
         Ok(integer.map(|integer| {
@@ -238,7 +238,7 @@ fn parsed(integer: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-/// What a value is, as part of a sentence.
+/// Returns the kind of a value, as part of a sentence.
 const fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",

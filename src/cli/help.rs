@@ -1,4 +1,5 @@
-//! Help of a command, which shows only the settings that the command uses. The command accepts the others too.
+//! The help of a command. It shows only the settings that the command uses, although the command accepts the others
+//! too.
 
 use clap::{Arg, Command};
 

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::config::Flags;
 
-/// Flags that override settings. Most settings also have a name in the environment and in `.env`, and a key in the settings
-/// file.
+/// Flags that override settings. Most settings also have a name in the environment and in `.env`, and a key in the
+/// settings file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {

@@ -40,7 +40,7 @@ pub struct StartArgs {
     pub json: bool,
 }
 
-/// A value that is not kept, so that nothing can log or show it.
+/// A value that is discarded, so that no code can log or show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ignored;
 

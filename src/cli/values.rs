@@ -7,7 +7,7 @@ use crate::{
     faults::Seed,
 };
 
-/// The server's limit for a workflow id, in bytes.
+/// Maximum length of a workflow id on the server, in bytes.
 const MAX_WORKFLOW_ID_BYTES: usize = 1000;
 
 /// Parses the quantity of an order.

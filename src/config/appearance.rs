@@ -12,7 +12,7 @@ use super::sources::Sources;
 use super::values;
 use crate::app::Theme;
 
-/// Terminals whose fonts lack the glyphs, whatever the locale says.
+/// Terminals whose fonts lack the glyphs, even if the locale uses UTF-8.
 const PLAIN_TERMINALS: [&str; 3] = ["linux", "dumb", "ansi"];
 
 /// Terminals without colours.
@@ -31,8 +31,8 @@ fn is_dec(terminal: &str) -> bool {
 /// The variables of the locale's character set, in order of precedence.
 const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
-/// Returns the theme that any layer names; without one, that of `NO_COLOR`. By the convention of `NO_COLOR`, the
-/// configuration of a single program, its file included, overrides it.
+/// Returns the theme that a layer names, or otherwise the one for `NO_COLOR`. By the convention of `NO_COLOR`, the
+/// configuration of a single program, including its file, overrides the variable.
 pub(super) fn theme(
     flags: &Flags,
     sources: &Sources,
@@ -49,7 +49,7 @@ pub(super) fn theme(
     Ok(named.or_else(no_color).or_else(of_terminal).unwrap_or_else(|| Sourced::by_default(NAMES[0], Theme::default())))
 }
 
-/// Returns the value of any layer; without one, what the terminal and the locale of `environment` can show.
+/// Returns the value that a layer sets. Otherwise it depends on the terminal and the locale in `environment`.
 pub(super) fn ascii(
     flags: &Flags,
     sources: &Sources,
@@ -59,7 +59,7 @@ pub(super) fn ascii(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(|| from_terminal(environment)))
 }
 
-/// Returns the value of any layer; without one, true for a terminal that cannot place its cursor.
+/// Returns the value that a layer sets, or otherwise true for a terminal that cannot place its cursor.
 pub(super) fn plain(
     flags: &Flags,
     sources: &Sources,
@@ -73,7 +73,7 @@ pub(super) fn plain(
     Ok(choice.named(sources, values::boolean)?.unwrap_or_else(by_terminal))
 }
 
-/// Whether a setting or the terminal decided, and not the locale.
+/// Whether a setting or the terminal decided, rather than the locale.
 pub(super) fn is_chosen(ascii: &Sourced<bool>) -> bool {
     !LOCALE.contains(&ascii.origin.name)
 }

@@ -5,7 +5,7 @@ use super::layer::Found;
 use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 
-/// The sources of a value: a flag, or if it is not given, names that are aliases of each other.
+/// The sources of a value: a flag, and names that are aliases of each other, which the flag overrides.
 pub(super) struct Choice<'a> {
     flag: Option<Found<'a>>,
     names: &'a [&'static str],

@@ -1,5 +1,6 @@
 //! Reads a `.env` file. The file may belong to another project, so a line with another name is skipped whatever its
-//! syntax, and only a setting of ours can be an error. Expands nothing, and no error contains text from the file.
+//! syntax, and only a setting of ours can cause an error. Variables are not expanded, and errors never contain text
+//! from the file.
 //!
 //! The syntax is the one that dotenv libraries share: `NAME=value`, optionally after `export`; a value in single quotes
 //! is literal, one in double quotes has backslash escapes, and both may span lines; ` #` begins a comment.
@@ -14,7 +15,7 @@ pub(super) struct Entry {
     /// Line, from 1.
     pub(super) line: usize,
     pub(super) name: String,
-    /// The value without its quotes; may be a secret, hence no `Debug` here.
+    /// The value without its quotes. It may be a secret, so this type does not implement `Debug`.
     pub(super) value: String,
     /// Whether a shell would expand a variable in it.
     pub(super) looks_expanded: bool,
@@ -35,7 +36,7 @@ pub(super) struct DotEnv {
     pub(super) entries: Vec<Entry>,
     /// Settings of ours that cannot be read.
     pub(super) bad: Vec<BadLine>,
-    /// Lines that set a name of ours but are inside another value in quotes, and that name.
+    /// Lines that look like a setting of ours but are inside another value in quotes, each with the name.
     pub(super) inside_quotes: Vec<(usize, &'static str)>,
 }
 
@@ -44,7 +45,7 @@ const NO_SETTING: &str = "this is not a setting; write NAME=value";
 const UNCLOSED: &str = "the closing quote is missing; add it";
 const AFTER_QUOTE: &str = "only a comment may follow the closing quote; put the whole value in one pair of quotes";
 
-/// Parses `bytes`: UTF-8, or UTF-16 with a byte order mark, as `PowerShell` writes it.
+/// Parses `bytes`: UTF-8, or UTF-16 with a byte order mark, which `PowerShell` writes.
 pub(super) fn parse(bytes: &[u8]) -> DotEnv {
     let text = decoded(bytes);
     let mut read = DotEnv::default();
@@ -58,7 +59,7 @@ pub(super) fn parse(bytes: &[u8]) -> DotEnv {
     read
 }
 
-/// Decodes the text, with U+FFFD for what cannot be decoded.
+/// Decodes the text, with U+FFFD for bytes that cannot be decoded.
 fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<_> = bytes.as_chunks().0.iter().map(|pair| read(*pair)).collect();
@@ -123,8 +124,8 @@ fn without_export(line: &str) -> &str {
     }
 }
 
-/// Returns our name at the beginning of a line that is not an assignment. A name alone means the variable of the
-/// environment, as for Docker.
+/// Returns our name at the beginning of a line that is not an assignment. A name alone means the environment variable,
+/// as in Docker.
 fn misspelt(line: &str) -> Option<&'static str> {
     let (name, value) = without_export(line.trim()).split_once([' ', '\t', ':'])?;
     names::known(name).filter(|_| !value.trim().is_empty())
@@ -138,7 +139,7 @@ struct Value {
     literal: bool,
 }
 
-/// Reads the value at the beginning of `text`. `line` is the first line of it.
+/// Reads the value at the beginning of `text`, whose first line is `line`.
 fn value(text: &str, line: &str) -> Result<Value, &'static str> {
     let Some(quote) = line.chars().next().filter(|first| matches!(first, '\'' | '"')) else {
         let comment = line.char_indices().find(|(at, letter)| {

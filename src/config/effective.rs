@@ -1,5 +1,5 @@
-//! All settings with their origins, as `idempotence config` shows them. [`Settings`] are the same without the origins,
-//! for the rest of the program.
+//! All settings with their origins, for `idempotence config`. [`Settings`] are the same without the origins, for the
+//! rest of the program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -78,10 +78,10 @@ impl Effective {
         (key_file.as_ref().map(|file| file.value.as_path()), key_id.as_ref().map(|id| id.value.as_str()))
     }
 
-    /// Returns the ids of the available keys, whether payload encryption is on or not.
+    /// Returns the ids of the available keys, even if payload encryption is off.
     ///
     /// # Errors
-    /// The key file or the list of keys cannot be used, or both have a key with the same id.
+    /// Fails if the key file or the list of keys cannot be used, or if both contain a key with the same id.
     pub fn key_ids(&self) -> Result<KeyIds, SettingsError> {
         self.encryption.key_ids()
     }
@@ -97,18 +97,18 @@ impl Effective {
         self.problems.iter()
     }
 
-    /// Returns these settings if the parts `needed` have no mistake.
+    /// Returns these settings if there is no mistake in the parts `needed`.
     ///
     /// # Errors
-    /// The first mistake in one of these parts.
+    /// Returns the first mistake in one of these parts.
     pub fn valid_for(mut self, needed: &[Area]) -> Result<Self, SettingsError> {
         std::mem::take(&mut self.problems).first_of(needed).map_or(Ok(self), Err)
     }
 
-    /// Returns the settings for a use that needs these parts of them. A setting of another part may be its default.
+    /// Returns the settings for a command that needs these parts. A setting from another part may be its default.
     ///
     /// # Errors
-    /// The first mistake in one of these parts, or a key of payload encryption is missing.
+    /// Returns the first mistake in one of these parts, and fails if a payload-encryption key is missing.
     pub fn settings(self, needed: &[Area]) -> Result<Settings, SettingsError> {
         self.valid_for(needed)?.into_settings(needed)
     }
@@ -153,7 +153,7 @@ impl Effective {
 impl TryFrom<Effective> for Settings {
     type Error = SettingsError;
 
-    /// Returns the settings for a use that needs all of them.
+    /// Returns the settings for a command that needs all parts.
     fn try_from(effective: Effective) -> Result<Self, SettingsError> {
         effective.settings(Area::ALL)
     }

@@ -1,5 +1,5 @@
-//! Payload encryption: whether it is on, the key that encrypts, and where the keys are. No message, no `Debug` output
-//! and not `idempotence config` shows a key.
+//! Payload encryption: whether it is on, the key that encrypts, and the sources of the keys. Messages, `Debug` output
+//! and `idempotence config` never show a key.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const KEY_FILE: &str = "encryption-keys.toml";
 const KEY_ID: &str = "DATACONVERTER_ENCRYPTION_KEY_ID";
 const KEY_FILE_NAME: &str = "IDEMPOTENCE_ENCRYPTION_KEY_FILE";
 
-/// The ids of the available keys, by the place of the keys.
+/// The ids of the available keys, by source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIds {
     /// The ids in the key file; `None` if there is no such file.
@@ -36,7 +36,7 @@ pub(super) struct Encryption {
     pub(super) on: Sourced<bool>,
     pub(super) key_id: Option<Sourced<String>>,
     pub(super) keys: Option<Sourced<SecretString>>,
-    /// `None`: no layer names one, and there is no folder for one.
+    /// The key file; `None` if no layer names one and there is no folder for the default one.
     pub(super) key_file: Option<Sourced<PathBuf>>,
     pub(super) sample_key: Sourced<bool>,
     pub(super) refuse_plaintext: Sourced<bool>,
@@ -68,7 +68,7 @@ impl Encryption {
         })
     }
 
-    /// Replaces these settings after a mistake in them; nothing is sent with it.
+    /// Replaces these settings after a mistake in them. Payloads are never sent with this value.
     pub(super) fn off() -> Self {
         Self {
             on: Sourced::by_default("ENCRYPT_PAYLOAD", false),
@@ -97,7 +97,7 @@ impl Encryption {
         Ok(Codec::new(Arc::new(ring), self.refuse_plaintext.value))
     }
 
-    /// Returns all available keys. `id` is that of the key that encrypts.
+    /// Returns all available keys. The key with the id `id` encrypts.
     fn keys_for(&self, id: &str) -> Result<Keys, SettingsError> {
         if self.sample_key.value {
             // The ring reports a text that is not an id.
@@ -108,7 +108,7 @@ impl Encryption {
         Ok(keys)
     }
 
-    /// Reads the keys of the key file. The default file need not exist.
+    /// Reads the keys in the key file. The default file need not exist.
     fn keys_in_file(&self) -> Result<Keys, KeyFileError> {
         match &self.key_file {
             Some(file) if file.origin.layer != Layer::Default || file.value.exists() => KeyFile::at(&file.value).read(),
@@ -116,7 +116,7 @@ impl Encryption {
         }
     }
 
-    /// Reads the keys of the list. None may have the id of a key `in_file`.
+    /// Reads the keys in the list. Refuses a key whose id is also `in_file`.
     fn keys_in_list(&self, in_file: &Keys) -> Result<Keys, SettingsError> {
         let Some(listed) = &self.keys else { return Ok(Keys::new()) };
         let keys = parse_keys(listed.value.expose_secret())
@@ -127,7 +127,7 @@ impl Encryption {
         }
     }
 
-    /// Returns the ids of all keys, by the place of the keys.
+    /// Returns the ids of all keys, by source.
     pub(super) fn key_ids(&self) -> Result<KeyIds, SettingsError> {
         let in_file = match self.keys_in_file() {
             Ok(keys) => Some(keys),

@@ -1,6 +1,7 @@
 //! Mistakes in the settings. Each message says what is wrong, where it was set and what to do.
 //!
-//! No variant contains the text of a secret: an API key, a password, a private key, a broken line of a `.env` file.
+//! No variant contains the text of a secret: an API key, a password, a private key, or an invalid line of a `.env`
+//! file.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use crate::{
     source_text::SourceError,
 };
 
-/// Why the settings cannot be used. Every variant is a mistake in the settings (exit code 2); a retry does not help.
+/// The reason why the settings cannot be used. Every variant is a mistake in the settings (exit code 2), so a retry
+/// does not help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
@@ -21,7 +23,7 @@ pub enum SettingsError {
         /// The origin of the value.
         origin: Origin,
     },
-    /// The `.env` or the settings file is there but cannot be read.
+    /// The `.env` or the settings file exists but cannot be read.
     #[error("{file:?} cannot be read: {error}; make it a readable file or remove it")]
     LayerUnreadable {
         /// The file.
@@ -68,7 +70,7 @@ pub enum SettingsError {
         second: &'static str,
         /// Its value, quoted.
         second_value: String,
-        /// Where both are set.
+        /// The layer in which both are set.
         layer: Box<Layer>,
     },
     /// A value that its setting does not accept.
@@ -76,7 +78,7 @@ pub enum SettingsError {
     Invalid {
         /// The origin of the value.
         origin: Origin,
-        /// The value, quoted and cut short, or a note that it is not shown.
+        /// The value, quoted and truncated, or a note that it is not shown.
         value: String,
         /// What is wrong and what to write instead.
         problem: String,
@@ -120,14 +122,14 @@ pub enum SettingsError {
         error: io::Error,
     },
     /// The text of a certificate or key instead of the path of its file. Never contains the text.
-    #[error("{origin} is the text itself instead of the path of its file; name the file, or set {data} instead")]
+    #[error("{origin} is the text itself instead of the path of a file; name the file, or set {data} instead")]
     TextInsteadOfPath {
         /// The origin of the value.
         origin: Origin,
         /// The name that takes the text.
         data: &'static str,
     },
-    /// One setting turns TLS off and another one needs it.
+    /// One setting turns TLS off, and another one needs it.
     #[error("{denied} is false, which turns TLS off, but {asked} needs TLS; remove one of them")]
     TlsDenied {
         /// The setting that turns it off.
@@ -146,7 +148,7 @@ pub enum SettingsError {
         /// The API key.
         api_key: Box<Origin>,
     },
-    /// A connection to another machine for which no setting decides about TLS.
+    /// No setting decides about TLS for a connection to another machine.
     #[error(
         "{address} is not on this machine, and without TLS anyone on the network can read and alter traffic; set \
          TEMPORAL_TLS=true for TLS, or TEMPORAL_TLS=false to connect without TLS anyway"
@@ -195,7 +197,7 @@ pub enum SettingsError {
         /// What is wrong, and where.
         problem: String,
     },
-    /// Payload encryption without the name of a key.
+    /// Payload encryption is on, but no key is named.
     #[error(
         "payload encryption needs a key, and none is selected; create one with: idempotence keys add NAME, and set \
          DATACONVERTER_ENCRYPTION_KEY_ID to its name"
@@ -206,7 +208,7 @@ pub enum SettingsError {
     NoKey {
         /// The setting that names it.
         origin: Origin,
-        /// Why it is missing.
+        /// The reason why it is missing.
         cause: Box<KeyRingError>,
         /// The command that creates it.
         add: String,
@@ -255,7 +257,7 @@ fn unset_codec(origin: &Origin) -> String {
     }
 }
 
-/// Returns what the file of profiles lacks, and what to do. `known` are the profiles in it.
+/// Returns what is missing in the file of profiles, and what to do. `known` are the profiles in it.
 fn missing_profile(known: Option<&str>) -> String {
     match known {
         None => "does not exist; name the file in TEMPORAL_CONFIG_FILE, unset the profile".to_owned(),

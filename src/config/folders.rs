@@ -1,5 +1,5 @@
-//! The folders for files that outlive a run: in the home folder, or without a usable one, in a private temporary
-//! folder. Choosing them reads the file system; only [`private`] creates one.
+//! The folders for files that outlive a run. They are in the home folder or, if it cannot be used, in a private
+//! temporary folder. Choosing them only reads the file system; [`private`] creates one.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,7 +15,7 @@ use super::sourced::{Layer, Origin, Sourced};
 use crate::error_text::quoted_path;
 use crate::temporal::PROFILE_FOLDER;
 
-/// The folder of this program under the XDG base folders.
+/// Name of this program's folder in the XDG base folders.
 const PROGRAM: &str = "idempotence";
 
 /// The folders for temporary files if `TMPDIR` does not name a usable one.
@@ -25,11 +25,11 @@ const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 pub(super) struct Folders {
     pub(super) state: Sourced<PathBuf>,
     pub(super) cache: Sourced<PathBuf>,
-    /// `None` without a home folder; then there is no settings file.
+    /// The folder of the settings file; `None` if there is no home folder.
     pub(super) config: Option<PathBuf>,
-    /// The folder of Temporal's own tools, with their profiles.
+    /// The folder of Temporal's own tools, which contains their profiles.
     pub(super) temporal: Option<PathBuf>,
-    /// The folder around state or cache that [`private`] must create first.
+    /// The parent folder of state or cache, if [`private`] must create it first.
     pub(super) private: Option<PathBuf>,
     /// The notice that state does not last.
     pub(super) notice: Option<String>,
@@ -37,13 +37,13 @@ pub(super) struct Folders {
 
 impl Folders {
     /// Chooses `idempotence` in `XDG_STATE_HOME`, `XDG_CACHE_HOME` and `XDG_CONFIG_HOME`, or in the home folder's
-    /// `.local/state`, `.cache` and `.config`, on every system. As the XDG specification says, relative paths count as
-    /// unset.
+    /// `.local/state`, `.cache` and `.config`, on every operating system. As the XDG specification requires, relative
+    /// paths count as unset.
     pub(super) fn of(environment: &[(OsString, OsString)]) -> Self {
         let home = Home::of(environment);
         let folder =
             |name, under_home: &str| home.base(name, under_home).map(|base| base.map(|base| base.join(PROGRAM)));
-        // The user's folder for settings of Go's and Rust's libraries, which Temporal's tools use.
+        // Temporal's tools use the folder for settings that the usual Go and Rust libraries return.
         let temporal = if cfg!(target_os = "macos") {
             home.folder.as_ref().map(|home| home.value.join("Library/Application Support"))
         } else {
@@ -70,7 +70,7 @@ impl Folders {
     }
 }
 
-/// The home folder, if there is one.
+/// Returns the home folder, if there is one.
 struct Home<'a> {
     environment: &'a [(OsString, OsString)],
     folder: Option<Sourced<PathBuf>>,
@@ -136,11 +136,11 @@ pub fn temporary() -> PathBuf {
     temporary_folder(&env::vars_os().collect::<Vec<_>>())
 }
 
-/// Creates `folder` for this user alone, or checks that it is. Its name is predictable, so another user may have
-/// created it first, or a link in its place.
+/// Creates `folder` for this user alone, or checks that an existing one is private. Its name is predictable, so another
+/// user may already have created it or a link with its name.
 ///
 /// # Errors
-/// The folder cannot be created, or other users can use or replace it.
+/// Fails if the folder cannot be created, or if other users can use or replace it.
 pub fn private(folder: &Path) -> io::Result<()> {
     let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned()));
     if let Some(above) = folder.parent() {
@@ -148,7 +148,7 @@ pub fn private(folder: &Path) -> io::Result<()> {
         let trusted = above.uid() == 0 || above.uid() == geteuid().as_raw();
         // Without the sticky bit, any user could move the folder away and put another in its place.
         if !trusted || (above.mode() & 0o022 != 0 && above.mode() & 0o1000 == 0) {
-            return refused("other users can replace it, as the folder around it has no sticky bit");
+            return refused("other users can replace it, because its parent folder has no sticky bit");
         }
     }
     match DirBuilder::new().mode(0o700).create(folder) {

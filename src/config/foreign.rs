@@ -1,4 +1,4 @@
-//! Variables of other programs that look like settings of ours.
+//! Other programs' variables that look like settings of ours.
 
 use super::names;
 
@@ -95,7 +95,7 @@ pub(super) fn is_of_others(name: &str, value: &str) -> bool {
         || is_service_link(&upper, value)
 }
 
-/// Returns our name for the variable that Temporal's own tools call `name`.
+/// Returns our name for the setting that Temporal's own tools call `name`.
 pub(super) fn our_name_of(name: &str) -> Option<&'static str> {
     OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
 }
@@ -126,7 +126,7 @@ pub(super) fn without_quotes(value: &str) -> Option<&str> {
     (after.is_empty() || after.starts_with('#')).then_some(inner)
 }
 
-/// Whether the value is a template's word for "not set", in a setting that implies TLS. Ignoring it is safe: a
+/// Whether the value of a setting that implies TLS is a template's word for "not set". Ignoring it is safe, because a
 /// connection to another machine still requires a decision about TLS.
 pub(super) fn stands_for_nothing(name: &str, value: &str) -> bool {
     let optional = [&names::TLS_CERT[..], &names::TLS_KEY, &names::ROOT_CA, &names::SERVER_NAME, &["TEMPORAL_API_KEY"]];

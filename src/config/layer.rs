@@ -1,4 +1,4 @@
-//! The content of one layer, before its values are parsed. Contains secrets, so nothing here implements `Debug`.
+//! The content of one layer, before its values are parsed. It contains secrets, so no type here implements `Debug`.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::error::SettingsError;
 use super::sourced::Origin;
 use crate::error_text::quoted;
 
-/// The values of a layer by their names in the environment, whatever the layer itself calls them.
+/// The values of a layer by their names in the environment, even if the layer uses other names.
 pub(super) type Values = BTreeMap<&'static str, Value>;
 
-/// A value as text, and where it is.
+/// A value as text, and its position.
 pub(super) struct Value {
     pub(super) text: String,
     pub(super) origin: Origin,
@@ -27,7 +27,7 @@ impl<'a> Found<'a> {
         values.get(name).map(|Value { text, origin }| Self { text, origin: origin.clone() })
     }
 
-    /// Returns the error that this value is wrong. It shows the value.
+    /// Returns the error for this value being invalid. It shows the value.
     pub(super) fn invalid(&self, problem: impl Into<String>) -> SettingsError {
         SettingsError::Invalid { origin: self.origin.clone(), value: quoted(self.text), problem: problem.into() }
     }

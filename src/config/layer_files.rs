@@ -1,4 +1,4 @@
-//! Reads the files that are layers. Each is small and read as a whole, and no read waits for long.
+//! Reads the files that are layers. Each is small and read as a whole, and no read blocks for long.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,25 +13,25 @@ use super::needs::Area;
 use super::notices::Notices;
 use crate::error_text::quoted_path;
 
-/// The size of the largest file that is read, in bytes. All settings together take a few thousand.
+/// Maximum size of a file, in bytes. All settings together take a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How long a pipe or device may take to deliver its content.
+/// Maximum time for a pipe or device to deliver its content.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A file that is a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerFile {
-    /// Where it is, or would be.
+    /// Its path, even if it does not exist.
     pub path: PathBuf,
-    /// Whether it is there and was read.
+    /// Whether it exists and was read.
     pub present: bool,
-    /// Why it was not read.
+    /// The reason why it was not read.
     pub ignored: Option<String>,
 }
 
 /// Reads a file that may belong to another program. If it cannot be read, it counts as absent, with a notice. It may be
-/// a named pipe, as programs that manage secrets use it.
+/// a named pipe, which some programs that manage secrets use.
 pub(super) fn foreign_file(path: PathBuf, notices: &mut Notices) -> (LayerFile, Vec<u8>) {
     let reason = match read_in_time(&path) {
         Ok(bytes) => return (LayerFile { path, present: true, ignored: None }, bytes),
@@ -47,7 +47,7 @@ pub(super) fn foreign_file(path: PathBuf, notices: &mut Notices) -> (LayerFile, 
 /// absent, with a notice.
 ///
 /// # Errors
-/// The file exists but cannot be read: it may ask for protection.
+/// Fails if the file exists but cannot be read, because it may contain settings that protect data.
 pub(super) fn own_file(path: PathBuf, notices: &mut Notices) -> Result<(LayerFile, Vec<u8>), SettingsError> {
     let absent = |ignored| LayerFile { path: path.clone(), present: false, ignored };
     match fs::metadata(&path) {
@@ -68,7 +68,7 @@ pub(super) fn own_file(path: PathBuf, notices: &mut Notices) -> Result<(LayerFil
     }
 }
 
-/// Whether there is no such file. `HOME=/dev/null` makes a path that leads through a file.
+/// Whether the error means that there is no such file. With `HOME=/dev/null`, the path leads through a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

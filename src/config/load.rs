@@ -1,4 +1,4 @@
-//! Loads the settings: the layers, one step each, and then every setting from them.
+//! Loads the settings: first the layers, one step each, and then every setting from them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -34,10 +34,10 @@ use crate::temporal::PROFILE_FILE;
 const SETTINGS_FILE: &str = "settings.toml";
 
 impl Effective {
-    /// Loads the settings for a use that needs every one of them; see [`Self::read`].
+    /// Loads the settings for a command that needs all of them; see [`Self::read`].
     ///
     /// # Errors
-    /// The first mistake in a setting. The user must correct it; a retry does not help.
+    /// Returns the first mistake in a setting. The user must correct it; a retry does not help.
     pub fn load(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -253,8 +253,8 @@ impl Reader<'_> {
     }
 }
 
-/// The notice that state does not last, for the commands that need it to: for the stock, and for the database of a
-/// server that is started here. The log may be lost.
+/// Returns the notice that state does not last, if the stock or the database of a server that is started here would be
+/// lost. The log may be lost without a notice.
 fn state_notice(folders: &Folders, target: &Target, database: &Path) -> Notices {
     let stock_there = database.starts_with(&folders.state.value).then_some(Area::Database);
     let server_there = target.address.is_loopback().then_some(Area::Program);

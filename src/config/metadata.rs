@@ -1,4 +1,4 @@
-//! gRPC metadata of every call, from `TEMPORAL_GRPC_META_*` and from a profile, by the rules of Temporal's own tools:
+//! gRPC metadata for every call, from `TEMPORAL_GRPC_META_*` and from a profile, by the rules of Temporal's own tools:
 //! `TEMPORAL_GRPC_META_X_TEAM` sets `x-team`, and an empty variable removes an entry of the profile. Values may be
 //! secrets.
 
@@ -32,7 +32,7 @@ pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<S
     });
     let mut all = metadata.by_key(profile);
     let mut variables: Vec<_> = environment.iter().filter_map(|(name, value)| variable(name, value)).collect();
-    // If names differ only in case, the one in capital letters decides: it is the documented form.
+    // If names differ only in case, the one in capital letters applies, because it is the documented form.
     variables.sort_by(|a, b| a.origin.cmp(&b.origin));
     all.extend(metadata.by_key(variables));
     for (key, Entry { origin, value, .. }) in all {
@@ -45,12 +45,12 @@ pub(super) fn collect(environment: &[(OsString, OsString)], profile: &BTreeMap<S
     metadata
 }
 
-/// A name and value of one layer.
+/// A name and its value in one layer.
 struct Entry<'v> {
     /// The name that is sent.
     key: String,
     origin: String,
-    /// `None`: the value is not text.
+    /// The value; `None` if it is not text.
     value: Option<&'v str>,
 }
 

@@ -1,5 +1,5 @@
-//! The settings, read once and validated: flags over environment over a `.env` file over the settings
-//! file over a profile of Temporal's own over defaults.
+//! The settings, read once and validated. The layers, the highest first: flags, the environment, a `.env` file, the
+//! settings file, a profile in Temporal's own file, defaults.
 //!
 //! | file | role |
 //! | --- | --- |
@@ -8,16 +8,16 @@
 //! | `dot_env`, `settings_file`, `profile` | one layer each |
 //! | `choice`, `values`, `names` | the sources of one setting, its value, its names |
 //! | `address`, `security`, `encryption`, `proxy`, `metadata`, `paths`, `folders`, `appearance` | groups of settings |
-//! | `foreign` | what other programs put into the environment |
+//! | `foreign` | variables of other programs |
 //! | `effective`, `shown`, `sourced` | all settings with their origins, and how `config` shows them |
 //! | `needs`, `notices`, `error` | the settings that a command needs; notices and mistakes about them |
 //!
-//! Nothing here changes the environment, writes a file or opens a connection, and no message or `Debug` output contains
-//! a secret. The rest of the program uses [`Settings`] and never reads a variable itself.
+//! This module does not change the environment, write files or open connections, and messages and `Debug` output never
+//! contain a secret. The rest of the program uses [`Settings`] and never reads a variable itself.
 //!
-//! Two names of the same setting must agree within a layer; a higher layer overrides a lower one as a whole; an empty
-//! variable is unset. A setting that this version cannot follow is an error if ignoring it would weaken protection, and
-//! a notice otherwise.
+//! Two names of the same setting must agree within a layer. A higher layer overrides a lower one as a whole. An empty
+//! variable counts as unset. A setting that this version does not support is an error if ignoring it would weaken
+//! protection, and a notice otherwise.
 
 mod address;
 mod appearance;
@@ -87,7 +87,7 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The Temporal server.
     pub address: Address,
-    /// Whether the connection uses TLS, and with which certificates.
+    /// The transport of the connection: whether it uses TLS, and its certificates.
     pub transport: Transport,
     /// The API key that is sent with every call.
     pub api_key: Option<SecretString>,
@@ -99,7 +99,7 @@ pub struct Settings {
     pub unused_proxy: Option<String>,
     /// The time to wait for the server's answer: 1 second to a day.
     pub connect_timeout: Duration,
-    /// Encrypts what Temporal stores; `None`: payloads are stored in plain text.
+    /// Codec that encrypts what Temporal stores; `None` if payloads are stored in plain text.
     pub codec: Option<Codec>,
     /// The token that callers of the codec server must send.
     pub codec_token: Option<SecretString>,
@@ -119,11 +119,11 @@ pub struct Settings {
     pub temporal_cli: Option<PathBuf>,
     /// Whether to print one line per event instead of a screen.
     pub plain: bool,
-    /// The address of Temporal's Web UI; `None`: the dev server's, or Temporal Cloud's.
+    /// The address of Temporal's Web UI; `None` means the dev server's or Temporal Cloud's.
     pub web_ui: Option<String>,
     /// The initial appearance of the screen.
     pub appearance: Appearance,
-    /// Whether to ask the terminal if it needs ASCII: no setting decides, and the locale allows more.
+    /// Whether to ask the terminal if it needs ASCII, because no setting decides and the locale allows more.
     pub probe_width: bool,
     /// This program's folder for state, not yet created.
     pub state_dir: PathBuf,
@@ -140,7 +140,7 @@ pub struct Settings {
     plaintext_is_set: bool,
 }
 
-/// The flags of the command line, which override all layers. An empty flag is an error, not unset.
+/// The flags of the command line, which override all layers. An empty flag is an error and does not count as unset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--address`
@@ -209,7 +209,7 @@ impl Settings {
     /// Loads the settings without their origins; see [`Effective::load`].
     ///
     /// # Errors
-    /// The first mistake in a setting, or a key of payload encryption is missing.
+    /// Returns the first mistake in a setting, and fails if a payload-encryption key is missing.
     pub fn load(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -219,7 +219,7 @@ impl Settings {
         Effective::load(flags, environment, dot_env, current_dir)?.try_into()
     }
 
-    /// Returns the private folder if `path` is in it. It must be created before `path` is used.
+    /// Returns the private folder if `path` is in it. The folder must be created before `path` is used.
     #[must_use]
     pub fn private_folder_around(&self, path: &Path) -> Option<&Path> {
         self.private_folder.as_deref().filter(|folder| path.starts_with(folder))

@@ -1,9 +1,9 @@
 //! The names of the settings: one table for lookup, messages, help and tests.
 
-/// A setting of the environment or a `.env` file.
+/// A setting in the environment or a `.env` file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
-    /// The name as it is written in the environment.
+    /// The name in the environment.
     pub name: &'static str,
     /// Its meaning, in one line without a full stop.
     pub meaning: &'static str,
@@ -37,7 +37,7 @@ pub(super) const NO_ENV_FILE: &str = "IDEMPOTENCE_NO_ENV_FILE";
 /// Names of the `MySQL` store's settings.
 pub const MYSQL: [&str; 4] = ["MYSQL_HOST", "MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"];
 
-/// Names of the client certificate: ours, then those of Temporal's own tools; the last is for the text itself instead
+/// Names of the client certificate: ours, then those of Temporal's own tools. The last is for the text itself instead
 /// of the path of its file.
 pub const TLS_CERT: [&str; 3] = ["TEMPORAL_TLS_CERT", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_DATA"];
 /// Names of the client certificate's key, in the same order.

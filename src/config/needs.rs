@@ -34,17 +34,17 @@ impl Area {
         &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Screen];
     /// The parts that the dashboard needs.
     pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Screen];
-    /// The parts that a demo needs, which has no screen.
+    /// The parts that a demo needs. It has no screen.
     pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker];
     /// The parts that a worker needs.
     pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker];
     /// The parts that sending an order needs.
     pub const START: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database];
-    /// The parts that the embedded server needs, which sends no payload.
+    /// The parts that the embedded server needs. It does not send payloads.
     pub const SERVER: &[Self] = &[Files, Connection, Program];
-    /// The parts that a codec server needs, which does not connect to a Temporal server.
+    /// The parts that a codec server needs. It does not connect to a Temporal server.
     pub const CODEC_SERVER: &[Self] = &[Files, Encryption, CodecServer];
-    /// The parts that a command for the database alone needs.
+    /// The parts that a command needs if it uses only the database.
     pub const STORE: &[Self] = &[Files, Database];
     /// The parts that a command for keys needs.
     pub const KEYS: &[Self] = &[Files, Encryption];

@@ -3,7 +3,7 @@
 
 use super::needs::Area;
 
-/// Notices, each with the parts of the settings that it is about. A command that needs none of these does not show it.
+/// Notices, each with the parts of the settings that it concerns. A command that needs none of these does not show it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notices(Vec<(Vec<Area>, String)>);
 

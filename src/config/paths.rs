@@ -1,4 +1,4 @@
-//! The paths among the settings: the database and the Temporal program. Reads the file system but changes nothing.
+//! The settings that are paths: the database and the Temporal program. Reads the file system but does not change it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::store;
 
 /// The file name of the document.
 const DOCUMENT: &str = "inventory.json";
-/// The size of the largest document, in bytes. A larger file is not ours.
+/// Maximum size of a document, in bytes. A larger file is not ours.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
 /// The database.
@@ -19,7 +19,7 @@ const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 pub struct Database {
     /// The JSON document; the file itself need not exist.
     pub path: PathBuf,
-    /// Whether a layer names it; otherwise it is the default.
+    /// Whether a layer names it. Otherwise, it is the default.
     pub explicit: bool,
 }
 
@@ -65,7 +65,7 @@ fn is_connection_string(text: &str) -> bool {
     text.contains("://") || holds_password || (has_marks && !is_clearly_a_path(text))
 }
 
-/// Whether the text begins like a path and like nothing else.
+/// Whether the text begins as only a path can.
 fn is_clearly_a_path(text: &str) -> bool {
     text.starts_with(['~', '$'])
         || (text.starts_with('/') && !text.starts_with("//"))
@@ -74,7 +74,7 @@ fn is_clearly_a_path(text: &str) -> bool {
 }
 
 /// Refuses values that other programs expect in a variable with a common name such as `DATABASE`: a bare name, or a
-/// file in their own format.
+/// file in another format.
 fn not_of_another_program(text: &str, origin: &Origin) -> Result<(), SettingsError> {
     const EXTENSIONS: [&str; 6] = ["db", "db3", "sqlite", "sqlite3", "duckdb", "mdb"];
     let extension = Path::new(text).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
@@ -99,8 +99,8 @@ fn not_of_another_program(text: &str, origin: &Origin) -> Result<(), SettingsErr
     Ok(())
 }
 
-/// Returns the folder that a relative path starts at: the folder of the settings file for a path in it, so that the
-/// path does not depend on the current folder, and the current folder for any other.
+/// Returns the folder at which a relative path starts: for a path in the settings file, the folder of that file, so
+/// that the path does not depend on the current folder; for any other path, the current folder.
 pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     match &origin.layer {
         Layer::SettingsFile { file, .. } => file.parent().unwrap_or(current_dir),
@@ -108,16 +108,16 @@ pub(super) fn base<'a>(origin: &'a Origin, current_dir: &'a Path) -> &'a Path {
     }
 }
 
-/// Returns `database/inventory.json` if the current folder is a checkout of this project or already has such a
-/// database, and otherwise the one in the user's state folder. A folder `database` of another project is not ours to
-/// write to.
+/// Returns `database/inventory.json` if the current folder is a checkout of this project or already contains such a
+/// database, and otherwise the one in the user's state folder. This program must not write to another project's folder
+/// `database`.
 pub(super) fn default_database(current_dir: &Path, state_dir: &Path) -> PathBuf {
     let here = current_dir.join("database").join(DOCUMENT);
     if is_checkout(current_dir) || is_database(&here) { here } else { state_dir.join(DOCUMENT) }
 }
 
-/// Whether a database of this program exists: its journal, or a document in its format, which the original demo writes
-/// too.
+/// Whether a database of this program exists: its journal, or a document in its format, which the original demo also
+/// writes.
 fn is_database(document: &Path) -> bool {
     let mut journal = document.as_os_str().to_owned();
     journal.push(".journal");
@@ -190,7 +190,7 @@ fn checked(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
     }
 }
 
-/// Returns why the text cannot be a path, whatever the setting.
+/// Returns the reason why the text cannot be a path for any setting.
 pub(super) fn problem_of(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         Some("it must not be empty; give a path or leave it unset")

@@ -26,13 +26,13 @@ pub(super) struct ProfileLayer {
     unknown: Vec<String>,
     /// Its gRPC metadata.
     pub(super) metadata: BTreeMap<String, String>,
-    /// `None`: there is no folder for it.
+    /// The file; `None` if there is no folder for it.
     pub(super) file: Option<LayerFile>,
-    /// `None`: no layer names one.
+    /// The name; `None` if no layer names a profile.
     named: Option<Sourced<String>>,
 }
 
-/// Prefixes of a profile's settings of security.
+/// Prefixes of a profile's security settings.
 const SECURITY: [&str; 3] = ["TEMPORAL_TLS", "TEMPORAL_API_KEY", "TEMPORAL_CODEC_"];
 
 impl ProfileLayer {
@@ -42,8 +42,8 @@ impl ProfileLayer {
         self.named.clone().unwrap_or_else(default)
     }
 
-    /// Removes the profile's settings of security if no layer names the profile but one names another server: a key
-    /// belongs to the server that it is listed with.
+    /// Removes the profile's security settings if no layer names the profile but one names another server, because a
+    /// key belongs to the server in the same profile.
     fn keep_to_its_server(&mut self, sources: &Sources, flags: &Flags) -> Result<(), SettingsError> {
         let above =
             Choice::new(flags.address.as_deref(), "--address", &names::SERVER).named(sources, values::address)?;
@@ -63,7 +63,7 @@ impl ProfileLayer {
     }
 }
 
-/// Adds the profile as the lowest layer. `usual` is where Temporal's own tools look for the file.
+/// Adds the profile as the lowest layer. `usual` is the path at which Temporal's own tools look for the file.
 pub(super) fn add(sources: &mut Sources, flags: &Flags, current_dir: &Path, usual: Option<PathBuf>) -> ProfileLayer {
     let layer = read(flags, sources, current_dir, usual);
     let mut layer = sources.problems.or_default(Area::Connection, layer);
@@ -105,8 +105,8 @@ fn read(
             let (known, origin) = (file.present.then(known), Box::new(origin));
             Err(SettingsError::NoProfile { origin, profile: value, file: file.path, known })
         }
-        // Temporal's own tools need neither the file nor the profile "default"; but a file that is named was meant to
-        // be used.
+        // For Temporal's own tools, both the file and the profile "default" are optional. But a user who names a file
+        // wants it to be used.
         (None, named) => {
             let unused = explicit.filter(|_| file.ignored.is_none()).map(|origin| unused(&origin, &file, &known()));
             sources.notices.extend(Area::Connection, unused);
@@ -115,7 +115,7 @@ fn read(
     }
 }
 
-/// Returns the notice that nothing in the file that `origin` names is used.
+/// Returns the notice that the file named by `origin` is not used.
 fn unused(origin: &Origin, file: &LayerFile, known: &str) -> String {
     let path = quoted_path(&file.path);
     if !file.present {

@@ -1,5 +1,5 @@
 //! The HTTP proxy that the environment names, by the rules of Temporal's own CLI: `HTTPS_PROXY`, or `ALL_PROXY`, for
-//! every server on another machine, except those that `NO_PROXY` names. No message shows a proxy's password.
+//! every server on another machine except those in `NO_PROXY`. Messages never show a proxy's password.
 
 use std::{
     ffi::OsString,
@@ -19,14 +19,14 @@ use crate::temporal::Proxy;
 /// Names of the proxy, most preferred first.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Names of the list of hosts that need no proxy.
+/// Names of the list of hosts for which no proxy is used.
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// The proxy for one server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProxyChoice {
     pub(super) proxy: Option<Sourced<Proxy>>,
-    /// Why a named proxy is not used.
+    /// The notice that a named proxy is not used, with the reason.
     pub(super) notice: Option<String>,
 }
 
@@ -62,7 +62,7 @@ fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
     const FORM: &str = "it is not a proxy's address, such as http://HOST:PORT";
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     if !scheme.eq_ignore_ascii_case("http") {
-        return Err("only http:// proxies are supported, which tunnel with CONNECT");
+        return Err("only http:// proxies, which use CONNECT, are supported");
     }
     // Users write `\`, `#` and `/` in a login unescaped, so the address begins after the last `@`.
     let (login, address) = rest.rsplit_once('@').map_or((None, rest), |(login, address)| (Some(login), address));
@@ -77,8 +77,8 @@ fn parse(text: &str, origin: &Origin) -> Result<Proxy, &'static str> {
     Ok(Proxy { origin: origin.to_string(), address: format!("{host}:{port}"), user })
 }
 
-/// Whether `NO_PROXY` names the host: by its name, its domain, its address, its network, or `*`. An entry with a port
-/// is only for that port.
+/// Whether `NO_PROXY` contains the host: its name, its domain, its address, its network, or `*`. An entry with a port
+/// applies only to that port.
 fn is_excepted(list: &str, host: &str, port: u16) -> bool {
     let is_separator = |char: char| char.is_whitespace() || matches!(char, ',' | ';');
     list.split(is_separator).filter(|entry| !entry.is_empty()).any(|entry| {

@@ -1,7 +1,8 @@
-//! The security of the connection: TLS, certificates and the API key. Checks that files can be opened, but reads none.
+//! The security of the connection: TLS, certificates and the API key. Checks that files can be opened, but does not
+//! read them.
 //!
-//! A setting that needs TLS turns it on. `TEMPORAL_TLS=false` in the same layer or below contradicts such a setting,
-//! and in a layer above overrides it: so a single command can run without TLS although files turn it on.
+//! A setting that needs TLS turns it on. `TEMPORAL_TLS=false` contradicts such a setting in the same or a higher layer,
+//! and overrides one in a lower layer. So a single command can run without TLS although files turn it on.
 
 use std::fs::File;
 use std::io;
@@ -28,10 +29,10 @@ pub(super) enum Credential {
     Inline(SecretString),
 }
 
-/// The settings of security.
+/// The security settings.
 #[derive(Debug, Clone)]
 pub(super) struct Security {
-    /// Whether the connection uses TLS. The origin is the setting that decided.
+    /// Whether the connection uses TLS. The origin is the setting that decides.
     pub(super) tls: Sourced<bool>,
     pub(super) cert: Option<Sourced<Credential>>,
     pub(super) key: Option<Sourced<Credential>>,
@@ -39,12 +40,12 @@ pub(super) struct Security {
     pub(super) server_name: Option<Sourced<String>>,
     pub(super) skip_verify: Sourced<bool>,
     pub(super) api_key: Option<Sourced<SecretString>>,
-    /// The settings that TLS being turned off in a layer above overrides.
+    /// Settings that are overridden because a higher layer turns TLS off.
     pub(super) overridden: Vec<Origin>,
 }
 
 impl Security {
-    /// Replaces these settings after a mistake in them; no connection is made with it.
+    /// Replaces these settings after a mistake in them. Connections are never made with this value.
     pub(super) fn off() -> Self {
         Self {
             tls: Sourced::by_default("TEMPORAL_TLS", false),
@@ -58,11 +59,11 @@ impl Security {
         }
     }
 
-    /// Reads and checks the settings, for a server at `target`.
+    /// Reads and checks the settings for a server at `target`.
     ///
     /// # Errors
-    /// A value is wrong, two settings contradict each other, a file cannot be opened, or a remote server would be used
-    /// without a decision about TLS.
+    /// Fails if a value is wrong, two settings contradict each other, a file cannot be opened, or a remote server would
+    /// be used without a decision about TLS.
     pub(super) fn resolve(
         flags: &Flags,
         sources: &Sources,
@@ -123,7 +124,7 @@ impl Security {
                     return Err(SettingsError::TlsDenied { denied, asked: Box::new(asked.clone()) });
                 }
                 (self.cert, self.key, self.root_ca, self.server_name) = (None, None, None, None);
-                // An API key of a layer below was set for a connection with TLS, so it is not sent without.
+                // An API key from a lower layer was set for a connection with TLS, so it is not sent without TLS.
                 self.api_key.take_if(|key| denied.layer.is_above(&key.origin.layer));
                 self.skip_verify.value = false;
                 self.overridden = wanting.into_iter().filter(|origin| denied.layer.is_above(&origin.layer)).collect();
@@ -256,11 +257,11 @@ fn text(found: &Found<'_>, data: &'static str) -> Result<String, SettingsError> 
     }
 }
 
-/// Checks that the file can be opened. `shows`: the path may appear in a message; the path of a key may be the key
-/// itself, in one line.
+/// Checks that the file can be opened. If `shows` is false, the message does not contain the path, because the path of
+/// a key may be the key itself, in one line.
 fn readable(credential: &Sourced<Credential>, shows: bool) -> Result<(), SettingsError> {
     let Credential::File(path) = &credential.value else { return Ok(()) };
-    // The kind is checked first: opening a named pipe would block forever.
+    // The kind is checked first, because opening a named pipe would block forever.
     let opened = path.metadata().and_then(|metadata| {
         if metadata.is_file() { File::open(path).map(drop) } else { Err(io::Error::other("it is not a regular file")) }
     });

@@ -1,5 +1,5 @@
-//! Reads the settings file. Checks keys and types; `values` decides what the values mean, as for every layer. No error
-//! contains a value.
+//! Reads the settings file and checks its keys and types. As for every layer, `values` parses the values. Errors never
+//! contain a value.
 
 use std::path::Path;
 
@@ -18,7 +18,8 @@ const SECRET_WORDS: [&str; 7] = ["key", "password", "passwd", "secret", "token",
 /// Reads the settings in `bytes`, the content of `file`.
 ///
 /// # Errors
-/// The first mistake in the file: it is not UTF-8, not TOML, or has an unknown key or a value of the wrong kind.
+/// Returns the first mistake in the file: it is not UTF-8, not TOML, or contains an unknown key or a value of the wrong
+/// kind.
 pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Values, SourceError> {
     let name = quoted_path(file);
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -49,7 +50,7 @@ fn value(table: Table<'_>, key: &FileKey) -> Result<Option<(String, usize)>, Sou
     })
 }
 
-/// Returns the key that is written so, or what to write instead.
+/// Returns the key with this name, or what to write instead.
 fn known(written: &str) -> Result<&'static FileKey, String> {
     if let Some(key) = KEYS.iter().find(|key| key.key == written) {
         return Ok(key);
@@ -68,7 +69,7 @@ fn known(written: &str) -> Result<&'static FileKey, String> {
     Err(format!("there is no key {shown}; the keys are {}", all.join(", ")))
 }
 
-/// Returns the key that was most likely meant, by its name in the environment or else by its letters.
+/// Returns the key that was most likely meant, by its name in the environment or otherwise by its letters.
 fn nearest(written: &str, plain: &str) -> Option<&'static FileKey> {
     let written = written.to_uppercase();
     let name = names::ALIASES.into_iter().find(|names| names.contains(&written.as_str()));

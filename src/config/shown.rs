@@ -18,14 +18,14 @@ const NOT_SHOWN: &str = "set, not shown";
 /// Replaces a value that is not valid, and may be a secret.
 const NOT_VALID: &str = "set, not valid";
 
-/// A setting as it is shown.
+/// A setting as shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The key in the settings file, or the name in the environment if the file has no key for it.
     pub key: &'static str,
     /// The value; null if it is not set, and a note instead of a secret.
     pub value: Value,
-    /// What set it.
+    /// The setting that set it, and its layer.
     pub origin: Origin,
 }
 

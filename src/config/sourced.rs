@@ -1,4 +1,4 @@
-//! A value and where it came from.
+//! A value and its origin.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use crate::error_text::quoted_path;
 use crate::source_text::Position;
 
-/// A value, and where it came from.
+/// A value and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// The value, valid.
+    /// The value, which is valid.
     pub value: T,
-    /// What set it.
+    /// The setting that set it, and its layer.
     pub origin: Origin,
 }
 
 impl<T> Sourced<T> {
-    /// The default `value` of the setting `name`.
+    /// Returns the default `value` of the setting `name`.
     pub(super) const fn by_default(name: &'static str, value: T) -> Self {
         Self { value, origin: Origin { name, layer: Layer::Default } }
     }
@@ -40,7 +40,7 @@ pub enum Layer {
     SettingsFile {
         /// The file.
         file: PathBuf,
-        /// Where the value is in it.
+        /// The position of the value in it.
         at: Position,
     },
     /// A profile in Temporal's own file.
@@ -50,7 +50,7 @@ pub enum Layer {
         /// The name of the profile.
         profile: String,
     },
-    /// A variable of the environment that decides by not being set.
+    /// An environment variable that has an effect because it is not set.
     Absent,
     /// No layer set it.
     Default,

@@ -1,8 +1,8 @@
-//! The layers that settings come from, and the rule that decides between them: a layer that is added earlier overrides
-//! the later ones. Flags, which override all layers, are not among them; see [`Choice`](super::choice::Choice).
+//! The layers that settings come from. A layer that is added earlier overrides the later ones. Flags, which override
+//! all layers, are not among them; see [`Choice`](super::choice::Choice).
 //!
 //! The environment and the `.env` file also serve other programs, so only a setting of ours in them can be an error.
-//! Values are text here: what they mean is decided elsewhere. Contains secrets, so it does not implement `Debug`.
+//! Values are text here; other files parse them. They may be secrets, so [`Sources`] does not implement `Debug`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,14 +18,14 @@ use super::sourced::{Layer, Origin, Sourced};
 use super::{foreign, metadata, names, settings_file};
 use crate::error_text::{nearest, quoted, quoted_path};
 
-/// The layers, and what reading them found. Blank variables are left out: they count as unset.
+/// The layers, and the findings from reading them. Blank variables are omitted, because they count as unset.
 #[derive(Default)]
 pub(super) struct Sources {
     /// The highest layer first.
     layers: Vec<Values>,
     /// Names that look meant for this program but are unknown, each with where it is.
     pub(super) unknown: Vec<String>,
-    /// Other things that the user should know.
+    /// Other facts that the user should know.
     pub(super) notices: Notices,
     /// The mistakes in the layers.
     pub(super) problems: Problems,
@@ -146,7 +146,7 @@ impl Sources {
         file
     }
 
-    /// Puts a value into its layer, unless it is blank or a template's word for "not set".
+    /// Adds a value to its layer, unless it is blank or a template's word for "not set".
     fn insert(&mut self, values: &mut Values, value: Value) {
         if foreign::stands_for_nothing(value.origin.name, &value.text) {
             let notice = format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text));
@@ -161,11 +161,11 @@ impl Sources {
         self.layers.iter().find_map(|values| Found::of(values, name))
     }
 
-    /// Returns the one value that `names`, aliases of each other, have in the highest layer that sets any of them. That
-    /// layer overrides the lower ones as a whole.
+    /// Returns the value that `names`, which are aliases of each other, have in the highest layer that sets one of
+    /// them. That layer overrides the lower ones as a whole.
     ///
     /// # Errors
-    /// The names have different values in that layer, or a value cannot be parsed.
+    /// Fails if the names have different values in that layer, or if a value cannot be parsed.
     pub(super) fn agreed<T: PartialEq>(
         &self,
         names: &[&'static str],
@@ -202,7 +202,7 @@ impl Sources {
 }
 
 fn conflict(first: &Found<'_>, second: &Found<'_>) -> SettingsError {
-    // The path of a key may be the key itself, put into the wrong place.
+    // The path of a key may be the key itself, by mistake.
     let hidden = |name| names::is_secret(name) || names::TLS_KEY.contains(&name);
     let secret = [first, second].into_iter().any(|found| hidden(found.origin.name));
     let shown = |found: &Found<'_>| if secret { "set (not shown)".to_owned() } else { quoted(found.text) };
@@ -224,7 +224,7 @@ fn has_login(text: &str) -> bool {
     text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
-/// The beginnings of names that are most likely meant for this program.
+/// Prefixes of names that are most likely meant for this program.
 const OUR_PREFIXES: [&str; 2] = ["TEMPORAL_", "IDEMPOTENCE_"];
 
 /// Whether the name has one of our prefixes, in capital letters or not.
@@ -250,7 +250,7 @@ fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
         .then(|| format!("{name} on line {line} of {}{suggestion}", quoted_path(file)))
 }
 
-/// Suggests the name that an unknown one was most likely meant to be.
+/// Suggests the name that was most likely meant by an unknown one.
 fn suggestion(name: &str) -> String {
     // Names of variables are case-sensitive, and are often written in the wrong case.
     let upper = if begins_like_ours(name) { name.to_ascii_uppercase() } else { name.to_owned() };

@@ -1,4 +1,4 @@
-//! Parses single values: names, booleans, seconds, the log level. Pure. A value that cannot be parsed is an error,
+//! Pure parsers for single values: names, booleans, seconds, the log level. A value that cannot be parsed is an error,
 //! never a default.
 
 use std::time::Duration;
@@ -21,14 +21,14 @@ pub(super) fn address(found: &Found<'_>) -> Result<Target, SettingsError> {
     found.text.parse().map_err(|error| match error {
         AddressError::UserInfo => SettingsError::Invalid {
             origin: found.origin.clone(),
-            value: "not shown, as it may contain a password".to_owned(),
+            value: "not shown, because it may contain a password".to_owned(),
             problem: error.to_string(),
         },
         _ => found.invalid(error.to_string()),
     })
 }
 
-/// Parses a name to verify in a certificate.
+/// Parses the name to verify in a certificate.
 pub(super) fn server_name(found: &Found<'_>) -> Result<String, SettingsError> {
     let name = found.text.trim();
     match ServerName::try_from(name) {
@@ -37,8 +37,8 @@ pub(super) fn server_name(found: &Found<'_>) -> Result<String, SettingsError> {
     }
 }
 
-/// Parses the token of the codec server: too long to be guessed, and in characters that a header can contain. Never
-/// shown.
+/// Parses the token of the codec server. It must be too long to guess and consist of characters that a header can
+/// contain. It is never shown.
 pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     const MIN_TOKEN_BYTES: usize = 16;
     let text = found.text.trim();
@@ -48,21 +48,21 @@ pub(super) fn token(found: &Found<'_>) -> Result<String, SettingsError> {
     }
     Err(SettingsError::Invalid {
         origin: found.origin.clone(),
-        value: "not shown, as it is a secret".to_owned(),
+        value: "not shown, because it is a secret".to_owned(),
         problem: format!(
             "it must have at least {MIN_TOKEN_BYTES} printable ASCII characters without spaces; make one with: openssl rand -hex 32"
         ),
     })
 }
 
-/// Refuses a template's placeholder. It is not shown, as a part of it may be a secret.
+/// Refuses a template's placeholder. It is not shown, because a part of it may be a secret.
 fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
     if !foreign::is_placeholder(found.text) {
         return Ok(());
     }
     Err(SettingsError::Invalid {
         origin: found.origin.clone(),
-        value: "not shown, as it is a secret".to_owned(),
+        value: "not shown, because it is a secret".to_owned(),
         problem:
             "it is still the placeholder of a template, such as $KEY or <your-key>, and variables are not expanded; set the \
              secret itself, or unset it"
@@ -70,7 +70,7 @@ fn refuse_placeholder(found: &Found<'_>) -> Result<(), SettingsError> {
     })
 }
 
-/// Parses an API key, in characters that a header can contain. Never shown.
+/// Parses an API key, which must consist of characters that a header can contain. It is never shown.
 pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     let text = found.text.trim();
     refuse_placeholder(found)?;
@@ -79,12 +79,12 @@ pub(super) fn api_key(found: &Found<'_>) -> Result<String, SettingsError> {
     }
     Err(SettingsError::Invalid {
         origin: found.origin.clone(),
-        value: "not shown, as it is a secret".to_owned(),
+        value: "not shown, because it is a secret".to_owned(),
         problem: "it contains a space or another character that no key has; copy the key alone".to_owned(),
     })
 }
 
-/// Parses the address of a worker's Prometheus endpoint: a port of this machine, or a host and a port.
+/// Parses the address of a worker's Prometheus endpoint: a port on this machine, or a host and a port.
 pub(super) fn metrics(found: &Found<'_>) -> Result<ListenAddress, SettingsError> {
     found.text.parse().map_err(|problem: ListenAddressError| {
         found.invalid(format!(
@@ -162,7 +162,7 @@ pub(super) fn log_level(sources: &Sources) -> (Sourced<Level>, Option<String>) {
     (Sourced { value, origin }, Some(notice))
 }
 
-/// Returns the level that `text` means to other programs: words, Python's numbers, and filters such as
+/// Returns the level that other programs understand by `text`: words, Python's numbers, and filters such as
 /// `info,sqlx=warn`.
 fn nearest_level(text: &str) -> Level {
     let lower = text.to_ascii_lowercase();

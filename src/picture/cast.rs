@@ -1,5 +1,5 @@
-//! A terminal recording in asciinema's format version 2: a header, then a line for each change. It has no clock; the caller
-//! passes the time of each frame.
+//! A terminal recording in asciinema's format version 2: a header, then a line for each change. It has no clock; the
+//! caller passes the time of each frame.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ pub struct Cast {
 }
 
 impl Cast {
-    /// A recording of a terminal of `size`, with an empty screen.
+    /// Returns a recording of a terminal of `size`, with an empty screen.
     ///
-    /// From this call on, the process writes colours even if `NO_COLOR` is set, because a recording has the colours of its
-    /// frames.
+    /// From this call on, the process writes colours even if `NO_COLOR` is set, because a recording has the colours of
+    /// its frames.
     #[must_use]
     pub fn new(size: Size, title: &str) -> Self {
         force_color_output(true);
@@ -53,8 +53,8 @@ impl Cast {
         cast
     }
 
-    /// Adds the changes since the previous frame. `at` is the time since the beginning, truncated to milliseconds, and never
-    /// decreases. Cells outside the recording's size are cut off.
+    /// Adds the changes since the previous frame. `at` is the time since the beginning, truncated to milliseconds, and
+    /// never decreases. Cells outside the recording's size are cut off.
     pub fn frame(&mut self, at: Duration, buffer: &Buffer) {
         self.last = self.last.max(at);
         let next = fitted(buffer, self.shown.area);
@@ -67,7 +67,7 @@ impl Cast {
         self.shown = next;
     }
 
-    /// The content of the file. It ends with the time of the last frame and a visible cursor.
+    /// Returns the content of the file. It ends with the time of the last frame and a visible cursor.
     #[must_use]
     pub fn finish(mut self) -> String {
         let Size { width, height } = self.shown.area.as_size();
@@ -114,7 +114,7 @@ mod tests {
         ui::draw_on,
     };
 
-    /// Whether crossterm writes colours is one switch for the whole process.
+    /// Serialises the tests that change crossterm's switch for colours, which applies to the whole process.
     static SWITCH: Mutex<()> = Mutex::new(());
 
     fn alone() -> MutexGuard<'static, ()> {
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// A colour as the terminal names it: the 16 have numbers too.
+    /// The colour as the terminal reports it, which is a number for each of the 16.
     fn numbered(colour: Color) -> Color {
         match colour {
             Color::Red => Color::Indexed(1),
@@ -177,7 +177,7 @@ mod tests {
                 assert_eq!(text, expected.symbol(), "at {x}, {y}");
                 let colours = [numbered(expected.fg), numbered(expected.bg)];
                 assert_eq!([colour(found.fgcolor()), colour(found.bgcolor())], colours, "at {x}, {y}: {text}");
-                // For this terminal bold and dim are one property, and the last one said holds.
+                // For this terminal, bold and dim are one property, and the last one applies.
                 let faint = expected.modifier.intersects(Modifier::BOLD | Modifier::DIM);
                 assert_eq!(found.bold() || found.dim(), faint, "at {x}, {y}: {text}");
                 for (is, modifier) in [(found.inverse(), Modifier::REVERSED), (found.underline(), Modifier::UNDERLINED)]
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_terminal_that_plays_it_shows_the_frames() {
         let _alone = alone();
-        // As NO_COLOR does: it must make no difference.
+        // Like NO_COLOR, which must not make a difference.
         force_color_output(false);
         let mut cast = Cast::new(SIZE, "four scenes");
         let mut help = Scene::right();

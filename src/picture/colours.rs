@@ -8,8 +8,8 @@ use ratatui::{
 /// Red, green and blue, 0 to 255.
 pub(super) type Rgb = [u8; 3];
 
-/// Background. Together with `TEXT` and `ANSI` it is the terminal of GitHub's dark theme (Primer's `ansi` colours), on which
-/// every colour except black is readable.
+/// Background. Together with `TEXT` and `ANSI` it is the terminal of GitHub's dark theme (Primer's `ansi` colours), on
+/// which every colour except black is readable.
 pub(super) const BACKGROUND: Rgb = [0x0d, 0x11, 0x17];
 /// Default colour of text.
 pub(super) const TEXT: Rgb = [0xe6, 0xed, 0xf3];
@@ -45,7 +45,7 @@ pub(super) struct Paint {
 }
 
 impl Paint {
-    /// As in terminals, colours are swapped first, and only the text is dimmed.
+    /// Returns the colours of a cell. As in terminals, colours are swapped first, and only the text is dimmed.
     pub(super) fn of(cell: &Cell) -> Self {
         let (mut text, mut behind) = (rgb(cell.fg, TEXT), rgb(cell.bg, BACKGROUND));
         if cell.modifier.contains(Modifier::REVERSED) {
@@ -59,7 +59,7 @@ impl Paint {
     }
 }
 
-/// The parts of a colour; `reset` is the terminal's default.
+/// Returns red, green and blue of a colour; `reset` is the terminal's default.
 fn rgb(colour: Color, reset: Rgb) -> Rgb {
     let number = match colour {
         Color::Reset => return reset,
@@ -85,7 +85,7 @@ fn rgb(colour: Color, reset: Rgb) -> Rgb {
     indexed(number)
 }
 
-/// One of 256 colours: the 16, xterm's cube, and 24 greys.
+/// Returns one of 256 colours: the 16, xterm's cube, and 24 greys.
 fn indexed(number: u8) -> Rgb {
     match number {
         0..=15 => ANSI[usize::from(number)],
@@ -97,7 +97,7 @@ fn indexed(number: u8) -> Rgb {
     }
 }
 
-/// Three parts of the text's colour and two of the background: clearly fainter, but readable.
+/// Mixes three parts of the text's colour with two of the background's: clearly fainter, but readable.
 fn dim(text: Rgb, behind: Rgb) -> Rgb {
     let mixed = |index: usize| {
         let sum = 3 * u16::from(text[index]) + 2 * u16::from(behind[index]);
@@ -118,7 +118,7 @@ mod tests {
         Paint::of(&cell)
     }
 
-    /// The contrast of two colours as WCAG defines it, 1 to 21.
+    /// Contrast ratio of two colours as defined by WCAG, 1 to 21.
     fn contrast(one: Rgb, two: Rgb) -> f64 {
         let light = |colour: Rgb| {
             let parts = colour.map(|part| {

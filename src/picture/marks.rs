@@ -1,5 +1,5 @@
-//! Converts the cells of a frame to bars of one colour and runs of characters with the same style, independent of the file
-//! format.
+//! Converts the cells of a frame to bars of one colour and runs of characters with the same style, independent of the
+//! file format.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::colours::{BACKGROUND, Paint, Rgb};
 
-/// Size of a cell in pixels. Whole numbers, so that bars meet without a gap; 9 is 0.6 of the font's size, the width of most
-/// monospace fonts.
+/// Size of a cell in pixels. Whole numbers, so that bars meet without a gap. The width 9 is 0.6 of the font's size, as
+/// in most monospace fonts.
 pub(super) const CELL: (u32, u32) = (9, 19);
 /// Distance from the top of a cell to the baseline, in pixels.
 const BASELINE: u32 = 14;
@@ -127,8 +127,8 @@ impl Marks {
     }
 }
 
-/// Whether all characters of `text` and `next` certainly have the same width, as ASCII does in a monospace font. Another
-/// character may come from a different font, so it is combined only with equal ones.
+/// Whether all characters of `text` and `next` certainly have the same width, as ASCII does in a monospace font.
+/// Another character may come from a different font, so it is combined only with equal ones.
 fn go_together(text: &str, next: &str, gap: bool) -> bool {
     (text.is_ascii() && next.is_ascii()) || (!gap && text.starts_with(next) && text.ends_with(next))
 }
@@ -160,7 +160,8 @@ fn stacked(bars: Vec<Bar>) -> Vec<Bar> {
     stacks
 }
 
-/// The part of a cell that a block element fills. It is drawn, because fonts leave gaps between block elements.
+/// Returns the part of a cell that a block element fills. Block elements are drawn as bars, because fonts leave gaps
+/// between them.
 fn block(symbol: &str) -> Option<Bar> {
     let (wide, high) = CELL;
     let mut characters = symbol.chars();
@@ -213,7 +214,7 @@ mod tests {
             ("──═ ═", vec![(0, 2, "──"), (2, 1, "═"), (4, 1, "═")]),
             ("漢字a", vec![(0, 2, "漢"), (2, 2, "字"), (4, 1, "a")]),
             ("e\u{301}e", vec![(0, 1, "e\u{301}"), (1, 1, "e")]),
-            // Ratatui leaves out what has no width and nothing to stand on.
+            // Ratatui omits a character without a width that has no base character.
             ("a\u{200b}b", vec![(0, 2, "ab")]),
         ] {
             let expected: Vec<_> = expected.into_iter().map(|(x, width, run)| (x, width, run.to_owned())).collect();
@@ -227,7 +228,7 @@ mod tests {
         buffer[(0, 0)].set_symbol("漢");
         buffer[(1, 0)].set_symbol("z");
         buffer[(2, 0)].set_symbol("");
-        // Wider than what is left of the line.
+        // Wider than the rest of the line.
         buffer[(3, 0)].set_symbol("字");
         let marks = Marks::of(&buffer);
         let runs: Vec<_> = marks.runs.iter().map(|run| (run.x, run.width, run.text.as_str())).collect();

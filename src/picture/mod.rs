@@ -1,5 +1,5 @@
-//! Frames as files: a picture ([`svg`]) and a terminal recording ([`Cast`]). Converts cells to text, without access to files
-//! or the clock.
+//! Frames as files: a picture ([`svg`]) and a terminal recording ([`Cast`]). Converts cells to text, without access to
+//! files or the clock.
 
 mod cast;
 mod colours;

@@ -15,11 +15,11 @@ use super::{
 /// Monospace fonts of the operating systems, as listed by GitHub's pages.
 const FONTS: &str =
     "ui-monospace,SFMono-Regular,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
-/// In pixels; a cell is 0.6 times as wide.
+/// Size of the font in pixels; a cell is 0.6 times as wide.
 const FONT_SIZE: u32 = 15;
 /// Margin between the window's edge and the cells, in pixels.
 const MARGIN: u32 = 14;
-/// The height of the title bar, in pixels.
+/// Height of the title bar, in pixels.
 const TITLE_BAR: u32 = 30;
 /// Minimum width of the window in pixels, for its corners and three buttons.
 const NARROWEST: u32 = 100;
@@ -38,8 +38,8 @@ const YELLOW: usize = 3;
 
 /// Draws a window with `title` and the cells of `buffer`, as in a dark terminal.
 ///
-/// Every character keeps its column with any font: runs of ASCII are stretched to the grid, other characters only with
-/// equal ones. Block elements are drawn.
+/// Every character keeps its column with any font: a run of ASCII characters, or of equal other characters, is
+/// stretched to the grid. Block elements are drawn as bars.
 #[must_use]
 pub fn svg(buffer: &Buffer, title: &str) -> String {
     let mut file = String::new();
@@ -84,7 +84,7 @@ fn window(file: &mut String, width: u32, height: u32, title: &str) -> fmt::Resul
     caption(file, width, title)
 }
 
-/// The title, truncated to the bar's width.
+/// Draws the title, truncated to the bar's width.
 fn caption(file: &mut String, width: u32, title: &str) -> fmt::Result {
     let room = width.saturating_sub(2 * 72) / TITLE_CHARACTER;
     let shown = escaped(&truncate(title, usize::try_from(room).unwrap_or_default()));

@@ -54,7 +54,7 @@ pub enum EntryKind {
     End(End),
 }
 
-/// End of a core, which is written as an empty object.
+/// End of a core; an empty object in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {}
 
@@ -129,8 +129,8 @@ impl Recording {
     /// Reads a recording. Errors call it `file`.
     ///
     /// # Errors
-    /// [`RecordingError`] if the bytes are not a recording, are larger than 64 MiB, have another format version, or have a
-    /// damaged line.
+    /// Returns [`RecordingError`] if the bytes are not a recording, are larger than 64 MiB, have another format
+    /// version, or contain a damaged line.
     pub fn read(file: &str, bytes: &[u8]) -> Result<Self, RecordingError> {
         let not_recording = |problem: &str| {
             let (file, problem) = (file.to_owned(), problem.to_owned());
@@ -196,7 +196,7 @@ fn decode<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Result<T, String> {
 /// Encodes the first line, with its line feed.
 ///
 /// # Errors
-/// Never fails, because the header is representable in JSON.
+/// Never fails, because JSON can represent the header.
 pub(super) fn header() -> serde_json::Result<Vec<u8>> {
     encode(&Header { recording: FORMAT_VERSION, program: env!("CARGO_PKG_VERSION").to_owned() })
 }
@@ -204,7 +204,7 @@ pub(super) fn header() -> serde_json::Result<Vec<u8>> {
 /// Encodes a line, with its line feed.
 ///
 /// # Errors
-/// Never fails for the types of a recording, which are representable in JSON.
+/// Never fails, because JSON can represent the types of a recording.
 pub(super) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut line = line::seal(&serde_json::to_vec(value)?);
     line.push(b'\n');

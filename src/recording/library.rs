@@ -6,7 +6,7 @@ pub const BUILT_IN: &[(&str, &[u8])] = &[
     ("dashboard", include_bytes!("../../assets/recordings/dashboard.jsonl")),
 ];
 
-/// Content of the built-in recording `name`, if there is one.
+/// Returns the content of the built-in recording `name`, if there is one.
 #[must_use]
 pub fn built_in(name: &str) -> Option<&'static [u8]> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)

@@ -9,10 +9,11 @@
 //! | `paced` | shows a live core no faster than an audience can follow |
 //! | `library` | the built-in recordings from `assets/recordings` |
 //!
-//! A recording is JSON Lines in the form of [`crate::store::line`]. The first line names format and version. Every other
-//! line has its number `n` from 1, the time `at` in milliseconds since the beginning, and one of: `begin` with the options
-//! of a new core, `message` for the newest core, or `end` of the newest core, after which the previous one continues.
-//! The player sends a tick with the line's time before each message, as the event loop does, so ticks are not recorded.
+//! A recording is a file of JSON Lines in the form of [`crate::store::line`]. The first line names format and version.
+//! Every other line has its number `n` from 1, the time `at` in milliseconds since the beginning, and one of three
+//! fields: `begin` with the options of a new core, `message` for the newest core, or `end` of the newest core, after
+//! which the previous one continues. Ticks are not recorded: like the event loop, the player sends one before each
+//! message.
 
 mod format;
 mod library;

@@ -15,7 +15,7 @@ use crate::{
 /// Interval between ticks while the screen is delayed.
 const DELAYED_TICK: Duration = Duration::from_millis(50);
 
-/// Maximum number of delayed messages; with one more, the screen shows the core itself again.
+/// Maximum number of delayed messages. If there are more, the screen shows the core itself again.
 const MAX_QUEUED_MESSAGES: usize = 5_000;
 
 /// A core with a delayed screen.
@@ -47,7 +47,7 @@ impl<C: Core> Paced<C> {
         Self { core, now: UnixMillis(0), delayed: None, dirty: false }
     }
 
-    /// The core itself.
+    /// Returns the core itself.
     #[must_use]
     pub fn into_inner(self) -> C {
         self.core
@@ -134,7 +134,8 @@ impl Delayed {
     fn enqueue(&mut self, now: UnixMillis, message: Message) {
         match message {
             Message::Journal(News { mut restarted, records, more }) if records.len() > 1 => {
-                // Records of a new journal are marked as incomplete until the last one; live records are complete one by one.
+                // Records of a new journal are marked as incomplete until the last one; live records are complete one
+                // by one.
                 let (last, parts) = (records.len() - 1, more || restarted);
                 for (index, record) in records.into_iter().enumerate() {
                     let more = if index == last { more } else { parts };

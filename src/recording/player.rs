@@ -129,19 +129,19 @@ impl Player {
         player
     }
 
-    /// Length of the recording, in milliseconds.
+    /// Returns the length of the recording, in milliseconds.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.recording.length()
     }
 
-    /// Position in the recording, in milliseconds since the beginning.
+    /// Returns the position in the recording, in milliseconds since the beginning.
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Time of the next entry, in milliseconds since the beginning; `None` at the end.
+    /// Returns the time of the next entry, in milliseconds since the beginning; `None` at the end.
     #[must_use]
     pub fn next_at(&self) -> Option<u64> {
         self.upcoming().map(|entry| entry.at)
@@ -229,7 +229,8 @@ impl Player {
         self.apply(Message::Tick { now });
     }
 
-    /// Sends a message to the core. Ignores its commands except new speaker notes: the recording contains their results.
+    /// Sends a message to the core. Ignores its commands except new speaker notes: the recording contains their
+    /// results.
     fn apply(&mut self, message: Message) {
         let present = |command| if let Command::Present(page) = command { Some(page) } else { None };
         let notes = self.app.update(message).into_iter().filter_map(present).next_back();
@@ -365,7 +366,7 @@ impl Core for Player {
             Message::Intent(Intent::Blank) => self.overlay = ReplayOverlay::Blank,
             Message::Intent(Intent::Suspend) => return vec![Command::Suspend],
             Message::Notice { text, .. } => self.app.view_mut().show_replay_note(&text),
-            // Other messages only concern this screen, for example its size.
+            // Other messages concern only this screen, for example its size.
             _ => self.dirty = true,
         }
         self.show_bar();

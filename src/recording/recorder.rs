@@ -35,7 +35,7 @@ impl Recorder {
     /// replaced by `~` if it is an absolute path other than `/`.
     ///
     /// # Errors
-    /// The error of `out` if the first line cannot be written.
+    /// Returns the error of `out` if the first line cannot be written.
     pub fn new(mut out: Box<dyn Write + Send>, home: Option<String>) -> io::Result<Self> {
         let header = format::header()?;
         out.write_all(&header)?;

@@ -223,10 +223,10 @@ fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
         _ => None,
     });
     let pages: Vec<_> = pages.collect();
-    let plays = "Next key plays this step.";
+    let plays = "The next key plays this step.";
     assert_eq!(
         pages,
-        [(0, plays), (0, "Still playing. Press s to skip."), (0, "Next key goes to the next step."), (1, plays)]
+        [(0, plays), (0, "Still playing. Press s to skip."), (0, "The next key goes to the next step."), (1, plays)]
     );
 }
 

@@ -1,5 +1,5 @@
-//! A walkthrough: a presentation in steps, one key for each. A step runs its scenario, and its text after that is shown only if
-//! the result passed the checks.
+//! A walkthrough: a presentation in steps, one key per step. A step runs its scenario. The text about what happened is
+//! shown only if the result passes the checks.
 
 mod notes_page;
 mod reading;
@@ -16,18 +16,18 @@ pub use script::{Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 /// The state of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StepState {
-    /// Its text is on the screen; the next key plays it.
+    /// Its text is on the screen, and the next key plays it.
     #[default]
     Ready,
     /// Its scenario runs.
     Playing,
-    /// It was played, with the result.
+    /// It was played; this is the result.
     Played(CheckResult),
-    /// It did not end, with the reason.
+    /// It did not end; this is the reason.
     Abandoned(String),
     /// It was skipped.
     Skipped,
-    /// It has nothing to play and was read.
+    /// It has no scenario and was shown.
     Read,
 }
 
@@ -52,19 +52,19 @@ pub struct Walkthrough {
     states: Vec<StepState>,
     /// The step whose scenario runs.
     playing: Option<usize>,
-    /// The step whose scenario was begun last: the orders on the screen are its.
+    /// The step whose scenario was started last. The orders on the screen belong to it.
     last_begun: Option<usize>,
     /// The run of that scenario.
     run: Option<Box<ScenarioRun>>,
     begun: UnixMillis,
     /// The time at which the step came onto the screen.
     since: UnixMillis,
-    /// The latest page of notes: its step, that time, and the state in words.
+    /// The latest page of notes: its step, the time above, and the state in words.
     presented: Option<(usize, UnixMillis, &'static str)>,
 }
 
 impl Walkthrough {
-    /// A walkthrough at its first step.
+    /// Returns a walkthrough at its first step.
     #[must_use]
     pub fn new(script: Script, now: UnixMillis) -> Self {
         let states = vec![StepState::default(); script.steps.len()];
@@ -81,42 +81,43 @@ impl Walkthrough {
         }
     }
 
-    /// Its title.
+    /// Returns the title.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.script.title
     }
 
-    /// The step on the screen and its state; `None`: the summary.
+    /// Returns the step on the screen and its state; `None` means the summary.
     #[must_use]
     pub fn step(&self) -> Option<(&Step, &StepState)> {
         self.script.steps.get(self.at).zip(self.states.get(self.at))
     }
 
-    /// Whether the orders on the screen belong to the step on the screen: none was played yet, or this one last.
+    /// Whether the orders on the screen belong to the step on the screen: no step was played yet, or this one was
+    /// played last.
     #[must_use]
     pub fn owns_orders(&self) -> bool {
         self.last_begun.is_none_or(|step| step == self.at)
     }
 
-    /// Number of steps with a scenario that did not end.
+    /// Returns the number of steps whose scenario has not ended.
     #[must_use]
     pub fn unseen(&self) -> usize {
         self.steps().filter(|(step, state)| step.scenario.is_some() && state.passed().is_none()).count()
     }
 
-    /// The index of the step on the screen, and the number of steps.
+    /// Returns the index of the step on the screen, and the number of steps.
     #[must_use]
     pub fn position(&self) -> (usize, usize) {
         (self.at, self.script.steps.len())
     }
 
-    /// All steps with their states.
+    /// Returns all steps with their states.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepState)> {
         self.script.steps.iter().zip(&self.states)
     }
 
-    /// The time of its start.
+    /// Returns the time of the start.
     #[must_use]
     pub const fn begun(&self) -> UnixMillis {
         self.begun
@@ -128,7 +129,8 @@ impl Walkthrough {
         self.since
     }
 
-    /// Sums over all steps that were played, and whether all passed. `None` if none was played. The stock is not a sum.
+    /// Returns the sums over all played steps, and whether all passed; `None` if none was played. The stock is not
+    /// summed.
     #[must_use]
     pub fn counts(&self) -> Option<(RunCounts, bool)> {
         let mut sum = None;
@@ -143,13 +145,13 @@ impl Walkthrough {
         sum
     }
 
-    /// The run of the scenario that was begun last.
+    /// Returns the run of the scenario that was started last.
     #[must_use]
     pub fn run(&self) -> Option<&ScenarioRun> {
         self.run.as_deref()
     }
 
-    /// The same, to advance it.
+    /// Returns the run of the scenario that was started last, to advance it.
     pub fn run_mut(&mut self) -> Option<&mut ScenarioRun> {
         self.run.as_deref_mut()
     }
@@ -159,7 +161,7 @@ impl Walkthrough {
         self.run = Some(Box::new(run));
     }
 
-    /// The one key: plays the step, and turns to the next once it was seen.
+    /// Applies the key that continues: it plays the step or, if the step has ended, goes to the next one.
     pub fn go_on(&mut self, now: UnixMillis) -> Next {
         let at = self.at;
         let has_scenario = self.script.steps.get(at).is_some_and(|step| step.scenario.is_some());
@@ -177,12 +179,12 @@ impl Walkthrough {
         }
     }
 
-    /// Turns to the step before.
+    /// Goes to the previous step.
     pub fn go_back(&mut self, now: UnixMillis) {
         self.turn_to(self.at.saturating_sub(1), now);
     }
 
-    /// Turns to the next step without playing this one.
+    /// Goes to the next step without playing this one.
     pub fn skip(&mut self, now: UnixMillis) {
         let at = self.at;
         self.playing.take_if(|playing| *playing == at);
@@ -193,8 +195,8 @@ impl Walkthrough {
         self.turn_to(at.saturating_add(1), now);
     }
 
-    /// The scenario of a step that waits for its key, if its stock can be prepared for its panels: a run was there before,
-    /// and none is playing.
+    /// Returns the scenario of a step that waits for its key, if its stock can be prepared for the panels: a run came
+    /// before, and none is playing.
     pub fn prepare(&mut self) -> Option<Scenario> {
         let waits = self.states.get(self.at) == Some(&StepState::Ready) && self.playing.is_none();
         let scenario = self.script.steps.get(self.at)?.scenario.clone()?;
@@ -205,13 +207,13 @@ impl Walkthrough {
         Some(scenario)
     }
 
-    /// Begins to play the step on the screen, also again.
+    /// Starts to play the step on the screen, possibly again.
     pub fn play(&mut self) -> Play {
         let Some(scenario) = self.script.steps.get(self.at).and_then(|step| step.scenario.clone()) else {
             return Play::Nothing;
         };
         let is_prepared = self.last_begun.replace(self.at) == Some(self.at);
-        // An interrupted step begins with its text again.
+        // An interrupted step shows its text again and waits for its key.
         if let Some(interrupted) = self.playing.replace(self.at)
             && let Some(state) = self.states.get_mut(interrupted)
         {
@@ -252,22 +254,24 @@ impl Walkthrough {
         (self.at, self.since) = (at.min(self.script.steps.len()), now);
     }
 
-    /// The state of the step in words for the speaker.
+    /// Returns the state of the step in words, for the speaker.
     fn state_text(&self) -> &'static str {
         let step = self.script.steps.get(self.at);
         match self.states.get(self.at) {
-            Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => "Next key plays this step.",
+            Some(StepState::Ready) if step.is_some_and(|step| step.scenario.is_some()) => {
+                "The next key plays this step."
+            }
             Some(StepState::Playing) => "Still playing. Press s to skip.",
             Some(StepState::Abandoned(_)) => "The step did not finish.",
             Some(state) if state.passed() == Some(false) => {
-                "NOT as described. Press r to play it again, or → to continue."
+                "NOT as described. Press r to play the step again, or → to continue."
             }
-            Some(_) => "Next key goes to the next step.",
+            Some(_) => "The next key goes to the next step.",
             None => "This is the end.",
         }
     }
 
-    /// The page of notes for the step on the screen.
+    /// Returns the page of notes for the step on the screen.
     fn page(&self) -> NotesPage {
         let title = |at: usize| self.script.steps.get(at).map(|step| step.title.clone());
         let step = self.script.steps.get(self.at);
@@ -284,10 +288,10 @@ impl Walkthrough {
     }
 }
 
-/// What the next key does for the step on the screen.
+/// The result of the key that continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Plays the step.
+    /// The step is to be played.
     Play,
     /// The next step is on the screen; its stock may be prepared.
     Turned,
@@ -297,12 +301,12 @@ pub enum Next {
     AtEnd,
 }
 
-/// How the step on the screen begins to play.
+/// The way in which the step on the screen starts to play.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Play {
-    /// Its run was prepared, and goes on.
+    /// Its run was prepared and now continues.
     Released,
-    /// A run of this scenario has to begin.
+    /// A run of this scenario must be started.
     Begin(Box<Scenario>),
     /// It has nothing to play.
     Nothing,

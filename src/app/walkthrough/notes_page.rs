@@ -1,4 +1,4 @@
-//! The page of a walkthrough's notes, which a second terminal shows to the speaker.
+//! The page with the speaker notes of a walkthrough, which a second terminal shows.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::{app::sanitized, domain::UnixMillis};
 
 use super::script::Paragraph;
 
-/// The page that a second terminal shows to the speaker.
+/// The speaker notes for one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotesPage {
     /// The title of the walkthrough.
@@ -23,12 +23,12 @@ pub struct NotesPage {
     pub notes: Vec<Paragraph>,
     /// The start of the walkthrough.
     pub begun: UnixMillis,
-    /// The time at which the step came onto the screen.
+    /// The time since which the step has been on the screen.
     pub since: UnixMillis,
 }
 
 impl NotesPage {
-    /// The same, sanitized: it comes from a file.
+    /// Returns the page with sanitised texts, because it comes from a file.
     pub(in crate::app) fn cleaned(self) -> Self {
         let clean = |text: String| sanitized::text(&text);
         Self {

@@ -1,7 +1,7 @@
-//! The file of a walkthrough: Markdown. `#` is its title, each `##` a step. After a step's heading, a block of TOML may name its
-//! scenario and its panels; then follow the text for the audience and, under `### Before`, `### After` and `### Notes`, what is
-//! about to happen, what has happened, and the speaker's notes. A block of TOML after the title sets the retry policy of all
-//! steps.
+//! Reads the file of a walkthrough, which is Markdown. `#` is the title, and each `##` starts a step. After a step's
+//! heading, a TOML block may name its scenario and its panels. The text for the audience follows, and then, under `###
+//! Before`, `### After` and `### Notes`, what is about to happen, what has happened, and the speaker notes. A TOML
+//! block after the title sets the retry policy for all steps.
 
 use std::ops::Range;
 
@@ -16,10 +16,11 @@ use crate::{
 
 use super::script::{MAX_PANELS, MAX_PIECE_CHARS, Paragraph, Piece, PieceKind, Script, Step, StepPanel};
 
-/// Reads a walkthrough. `file` names it in errors; `find` gives the scenario of a name, or says why there is none.
+/// Reads a walkthrough. Errors call it `file`. `find` returns the scenario with a name, or the reason why there is
+/// none.
 ///
 /// # Errors
-/// The text is not a walkthrough, or a scenario that it names cannot be played.
+/// Fails if the text is not a walkthrough or names a scenario that cannot be played.
 pub fn parse(file: &str, text: &str, find: impl Fn(&str) -> Result<Scenario, String>) -> Result<Script, SourceError> {
     let source = Source::new(file, text);
     let mut reading = Reading { source, title: None, steps: Vec::new(), retry: None, section: Section::Title, find };
@@ -83,7 +84,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
             }
             Tag::List(_) => Ok(()),
             Tag::HtmlBlock => {
-                // A comment is for the editor of the file.
+                // Comments are not shown.
                 events.find(|(event, _)| *event == Event::End(TagEnd::HtmlBlock));
                 Ok(())
             }
@@ -106,7 +107,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
                     "After" => Section::After,
                     "Notes" => Section::Notes,
                     _ => {
-                        let problem = format!("a step has the parts Before, After and Notes, and not '{title}'");
+                        let problem = format!("a step has the parts Before, After and Notes, not '{title}'");
                         return Err(self.source.wrong(offset, problem));
                     }
                 };
@@ -122,7 +123,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
 
     fn add(&mut self, paragraph: Paragraph, offset: usize) -> Result<(), SourceError> {
         let Some(step) = self.steps.last_mut() else {
-            // Text after the title is for the reader of the file.
+            // Text after the title is for readers of the file and is not shown.
             return if self.title.is_some() {
                 Ok(())
             } else {
@@ -182,7 +183,7 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
     }
 }
 
-/// The text up to the end of a block.
+/// Returns the text up to the end of a block.
 fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends: impl Fn(TagEnd) -> bool) -> Paragraph {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut kind = PieceKind::Plain;
@@ -211,7 +212,7 @@ fn until<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, ends:
     Paragraph { bullet: false, pieces }
 }
 
-/// The text of a block of code, and its offset.
+/// Returns the text of a code block, and its offset.
 fn code<'a>(events: &mut impl Iterator<Item = (Event<'a>, Range<usize>)>, start: usize) -> (String, usize) {
     let (mut text, mut offset) = (String::new(), None);
     for (event, range) in events {
@@ -274,7 +275,7 @@ mod tests {
             ("text\n".to_owned(), (1, 1), "a title first"),
             ("# A\n".to_owned(), (2, 1), "the title of a step"),
             ("# A\n\n# B\n".to_owned(), (3, 1), "one # with the title"),
-            ("# A\n\n## B\n\n### Later\n".to_owned(), (5, 1), "and not 'Later'"),
+            ("# A\n\n## B\n\n### Later\n".to_owned(), (5, 1), "not 'Later'"),
             ("# A\n\n## B\n\n> quoted\n".to_owned(), (5, 1), "only headings"),
             (step("scenario = \"hapy-path\""), (6, 12), "the nearest is happy-path"),
             (step("panels = [\"stock\", \"stok\"]"), (6, 20), "there is no panel 'stok'"),

@@ -1,10 +1,10 @@
-//! A walkthrough as data: what the audience reads, what is played, and the speaker's notes.
+//! A walkthrough as data: texts for the audience, scenarios to play, and speaker notes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{domain::sanitize, scenario::Scenario};
 
-/// Panels of a step; the audience cannot follow more while the speaker talks.
+/// Maximum number of panels per step. The audience cannot follow more while the speaker talks.
 pub const MAX_PANELS: usize = 3;
 
 pub(super) const MAX_PIECE_CHARS: usize = 2_000;
@@ -27,18 +27,18 @@ pub struct Step {
     pub scenario: Option<Scenario>,
     /// The panels beside its text.
     pub panels: Vec<StepPanel>,
-    /// What the audience reads.
+    /// The text for the audience.
     pub text: Vec<Paragraph>,
-    /// What is about to happen; shown until it is played.
+    /// The text on what is about to happen; shown until the step has been played.
     pub before: Vec<Paragraph>,
-    /// What has happened; shown after it was played.
+    /// The text on what has happened; shown after the step was played.
     pub after: Vec<Paragraph>,
     /// The speaker's notes.
     pub notes: Vec<Paragraph>,
 }
 
 impl Script {
-    /// The same within the bounds of a file, for a script from a recording.
+    /// Returns a script from a recording with sanitised texts, within the limits that apply to a file.
     pub(in crate::app) fn cleaned(self) -> Self {
         let steps = self.steps.into_iter().map(Step::cleaned).collect();
         Self { title: sanitize(&self.title, MAX_PIECE_CHARS), steps }
@@ -79,7 +79,7 @@ impl StepPanel {
     /// All panels.
     pub const ALL: [Self; 4] = [Self::Stock, Self::Orders, Self::Timeline, Self::Effects];
 
-    /// The name in a walkthrough's file.
+    /// Returns the name in the file of a walkthrough.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl StepPanel {
 /// Text between two blank lines, or an item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Paragraph {
-    /// An item of a list.
+    /// Whether it is an item of a list.
     pub bullet: bool,
     /// Its text, by kind.
     pub pieces: Vec<Piece>,
@@ -109,7 +109,7 @@ pub struct Piece {
     pub kind: PieceKind,
 }
 
-/// How a piece of text is drawn.
+/// The kind of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PieceKind {
@@ -123,13 +123,13 @@ pub enum PieceKind {
 }
 
 impl Paragraph {
-    /// The text without its kinds.
+    /// Returns the text without formatting.
     #[must_use]
     pub fn plain(&self) -> String {
         self.pieces.iter().map(|piece| piece.text.as_str()).collect()
     }
 
-    /// The same, sanitized, for text from a file.
+    /// Returns the paragraph with sanitised text.
     pub(in crate::app) fn cleaned(self) -> Self {
         let clean = |piece: Piece| Piece { text: sanitize(&piece.text, MAX_PIECE_CHARS), ..piece };
         Self { pieces: self.pieces.into_iter().map(clean).collect(), ..self }

@@ -25,7 +25,7 @@ fn what_is_wrong_with_the_whole_is_reported_with_its_place() {
         ("title = 't'\n", "", "line 1, column 1: the scenario needs the key title"),
         ("title = 't'", "titel = 't'", "line 1, column 1: the scenario has no key \"titel\"; the nearest is title"),
         ("[[acts]]", "[[zzzzzzz]]", "line 3, column 3: the scenario has no key \"zzzzzzz\"; the keys are title, why, "),
-        ("title = 't'", "title = ' '", "line 1, column 9: title must be one line with something in it"),
+        ("title = 't'", "title = ' '", "line 1, column 9: title must be one line that is not empty"),
         ("why = 'w'", "why = \"a\\nb\"", "line 2, column 7: why must be one line"),
         ("why = 'w'", "why = 3", "line 2, column 7: why must be a string in quotes, but this is a whole number"),
         (
