@@ -45,7 +45,9 @@ impl<'t> Document<'t> {
 /// A value, and the byte of the source at which it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written<T> {
+    /// The value.
     pub value: T,
+    /// The byte of the source at which it begins.
     pub at: usize,
 }
 
@@ -58,7 +60,9 @@ impl<T> Written<T> {
 /// A string, and the bytes of the source that it takes with its quotes.
 #[derive(Debug, Clone)]
 pub(crate) struct Quoted<'t> {
+    /// The string without its quotes.
     pub text: &'t str,
+    /// Bytes of the source, with the quotes.
     pub span: Range<usize>,
 }
 
@@ -76,6 +80,7 @@ impl Quoted<'_> {
 /// A table of a [`Document`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table<'t> {
+    /// The source that the table is a part of.
     pub source: Source<'t>,
     entries: &'t DeTable<'t>,
     /// The name of the table in errors.

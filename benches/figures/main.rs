@@ -20,9 +20,13 @@ mod store;
 /// One line of the report.
 #[derive(Debug)]
 pub struct Figure {
+    /// What was measured.
     pub name: &'static str,
+    /// The result, with its unit.
     pub measured: String,
+    /// The target, with its unit.
     pub wanted: Cow<'static, str>,
+    /// Whether the target was reached.
     pub reached: bool,
 }
 

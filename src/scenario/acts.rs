@@ -20,6 +20,7 @@ const DEFAULT_PRODUCT: &str = "123456";
 /// The acts that were read.
 #[derive(Debug)]
 pub(super) struct Acts {
+    /// The acts, in order.
     pub done: Vec<Act>,
     orders: HashSet<OrderId>,
     /// Offset of the scenario's fault plan, for acts without one.

@@ -37,7 +37,9 @@ pub(super) enum Field {
 /// An expectation that cannot be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contradiction {
+    /// The expectation.
     pub field: Field,
+    /// The reason why it cannot be met.
     pub problem: String,
 }
 

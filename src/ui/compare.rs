@@ -43,6 +43,7 @@ impl Room {
     }
 }
 
+/// Draws the comparison.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = area.intersection(buffer.area);
     Clear.render(area, buffer);

@@ -24,6 +24,7 @@ const WIDE: u16 = 100;
 /// Maximum share of the width for the blocks.
 const MOST_DIGITS: u16 = 34;
 
+/// Draws the stock, its verdict and the document.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     draw_with(buffer, area, app, Detail::Everything);
 }

@@ -38,6 +38,7 @@ impl Widths {
     }
 }
 
+/// Draws the list of orders.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     if area.is_empty() {
         return;

@@ -21,6 +21,7 @@ const MOST_HALF: usize = 39;
 const LABEL: usize = 13;
 const COUNT: usize = 6;
 
+/// Returns the lines of the page for a box whose inside has `width` columns.
 #[must_use]
 pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let statistics = Statistics::of(app);

@@ -1,5 +1,5 @@
-//! Which module may use which, that no files depend on each other in a cycle, and which other crates a module must not
-//! name. All are checked by reading the sources.
+//! Checks on the sources: which module may use which, that files do not depend on each other in a cycle, and which
+//! crates a module must not use.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::graph::{Graph, Use};
 
-/// The top-level modules, and what each may use of this crate. A module may use only modules above it, so the list has no
+/// The top-level modules, each with the modules that it may use. They must be above it, so the list cannot contain a
 /// cycle.
 const LAYERS: &[(&str, &[&str])] = &[
     ("files", &[]),
@@ -71,7 +71,7 @@ fn graph() -> Graph {
     Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
-/// One line per place, as an editor can open it.
+/// One line per place, in a form that an editor can open.
 fn places(uses: &[Use]) -> String {
     uses.iter().fold(String::new(), |mut text, Use { file, line, text: path }| {
         let _infallible = writeln!(text, "  src/{}:{line}: {path}", file.display());
@@ -110,7 +110,7 @@ fn the_declared_layers_name_every_module_once_and_have_no_cycle() {
     }
 }
 
-/// The files that `start` depends on, directly or through others.
+/// The files that `start` depends on, directly or indirectly.
 fn reachable<'a>(start: &'a Path, edges: &BTreeMap<&'a Path, BTreeSet<&'a Path>>) -> BTreeSet<&'a Path> {
     let (mut reached, mut open) = (BTreeSet::new(), vec![start]);
     while let Some(file) = open.pop() {
@@ -150,14 +150,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The production part of a file: what comes before its tests, without comments.
+/// The production part of a file: the code before its tests, without comments.
 fn production(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let before_tests = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Asserts that no production file below `folder` names any of `forbidden`; returns how many files were read.
+/// Asserts that production files below `folder` do not name any of `forbidden`. Returns how many files were read.
 fn assert_free_of(folder: &str, forbidden: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
     let files: Vec<_> = sources(&root).into_iter().filter(|path| !path.ends_with("tests.rs")).collect();

@@ -1,4 +1,4 @@
-//! Documents that people read, held against the program.
+//! The pages for users must match the program.
 
 use std::{fs, path::Path, process::Command};
 

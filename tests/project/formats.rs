@@ -1,7 +1,8 @@
-//! The file formats: each line that a version of this program has written is read, and written again byte for byte.
+//! The file formats: every line that a version of this program has written can be read, and is then written byte for
+//! byte.
 //!
-//! `formats/recording.jsonl` and `formats/records.jsonl` have a line for every variant. To extend a format, add a line.
-//! A changed line breaks the files of users: keep the old spelling with `#[serde(rename)]`.
+//! `formats/recording.jsonl` and `formats/records.jsonl` contain a line for every variant. To extend a format, add a
+//! line. A changed line would break users' files: keep the old spelling with `#[serde(rename)]`.
 
 use std::{
     collections::BTreeSet,
@@ -33,11 +34,11 @@ fn unchanged<T: Serialize + DeserializeOwned>(name: &str) -> Vec<T> {
     (1..).zip(text.lines()).map(read).collect()
 }
 
-/// The variants that the lines of a file have.
+/// The variants in the lines of a file.
 #[derive(Default)]
 struct Seen(BTreeSet<(&'static str, &'static str)>);
 
-/// A new variant does not compile here until it is listed, and is then missing until a line has it.
+/// Does not compile until a new variant is listed. The test then fails until a line contains the variant.
 macro_rules! variants {
     ($($see:ident, $type:ty { $($variant:ident),* })*) => {
         impl Seen {
@@ -152,8 +153,8 @@ fn every_line_of_a_journal_keeps_its_form() {
     seen.assert_complete(&["Fact", "Phase"]);
 }
 
-/// `formats/first-version` has what the first version wrote when it was finished: its shipped walkthrough, and the
-/// database after a few orders with faults.
+/// `formats/first-version` contains files that the first version wrote: its shipped walkthrough, and the database after
+/// a few orders with faults.
 #[test]
 fn what_the_first_version_recorded_is_replayed() {
     let bytes = fs::read(file("first-version/walkthrough.jsonl")).unwrap();

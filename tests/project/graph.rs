@@ -1,5 +1,5 @@
-//! The graphs of the production code: which module names which, and which file uses what another file defines. Both are
-//! built from the parsed sources, without the tests.
+//! The graphs of the production code: which module uses which, and which file uses items from which other file. Both
+//! are built from the parsed sources, without the tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,13 +13,13 @@ use syn::visit::{self, Visit};
 /// The segments of a path or of a module's name, from the crate's root.
 type Segments = Vec<String>;
 
-/// One place that uses something of this crate.
+/// One place that uses an item of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Use {
     /// The file, relative to `src`.
     pub file: PathBuf,
     pub line: usize,
-    /// The path as it is written there.
+    /// The path as written there.
     pub text: String,
 }
 
@@ -38,17 +38,17 @@ struct Module {
     paths: Vec<Mention>,
 }
 
-/// One name of a `use` declaration; a group gives several.
+/// One name in a `use` declaration; a group has several.
 #[derive(Debug)]
 struct Import {
-    /// The name in this module; `None`: all names of the module at the path.
+    /// The name in this module; `None` means all names of the module at the path.
     name: Option<String>,
     mention: Mention,
     /// A re-export.
     is_public: bool,
 }
 
-/// A path as it is written.
+/// A path as written.
 #[derive(Debug, Clone)]
 struct Mention {
     segments: Segments,
@@ -105,8 +105,8 @@ impl Graph {
         found
     }
 
-    /// Each use of what another file defines: `(user, definer)` and the places. Two edges are left out: a re-export, and a
-    /// child's use of what its parent defines, since the child is a part of the parent.
+    /// Each use of another file's items: `(user, definer)` and the places. Two kinds of edges are omitted: re-exports,
+    /// and a child's use of its parent's items, because the child is a part of the parent.
     pub fn between_files(&self) -> BTreeMap<(&Path, &Path), Vec<Use>> {
         let mut found = BTreeMap::<_, Vec<_>>::new();
         for (name, module) in &self.modules {
@@ -122,8 +122,8 @@ impl Graph {
         found
     }
 
-    /// The module that defines the item at `path`, as the module `from` sees it. `None` if the item is another crate's, or is
-    /// itself a module.
+    /// The module that defines the item at `path`, as seen from the module `from`. `None` if the item belongs to
+    /// another crate or is itself a module.
     fn definer(&self, from: &Segments, path: &[String], depth: usize) -> Option<Segments> {
         assert!(depth < 32, "{path:?} in {from:?} does not end");
         if let Some(path) = absolute(from, path) {
@@ -139,7 +139,7 @@ impl Graph {
             return Some(from.clone());
         }
         let import = module.imports.iter().find(|import| import.name.as_ref() == Some(first))?;
-        // `use tokio::{self}` and the like name themselves.
+        // Paths such as `use tokio::{self}` name themselves.
         if import.mention.segments.first() == Some(first) {
             return None;
         }

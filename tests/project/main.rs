@@ -1,4 +1,5 @@
-//! The project's own promises: which module may import what, and documents that cannot part from the program.
+//! Checks on the project itself: the layers of the code, the file formats, the language, and documents that must match
+//! the program.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What commands write to standard output, and what their exit codes say about it. No server is needed.
+//! The standard output of commands, and their exit codes if writing fails. These tests need no server.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,7 +20,7 @@ fn export(home: &TempDir, arguments: &[&str]) -> Output {
     program(home).arg("export").args(arguments).output().unwrap()
 }
 
-/// Commands that print without a server. The reset makes the database that the audit needs.
+/// Commands that print without a server. The reset creates the database that the audit needs.
 const PRINTING: [&str; 12] = [
     "--help",
     "--version",

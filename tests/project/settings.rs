@@ -1,5 +1,5 @@
-//! `idempotence config`, as people and scripts use it. They need no server, and hide the
-//! settings of the user who runs them.
+//! `idempotence config`, as used by people and scripts. These tests need no server and ignore the settings of the user
+//! who runs them.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The program in a home of its own, with nothing else in its environment.
+/// The program with its own home folder and an otherwise empty environment.
 fn config(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idempotence"));
     command.env_clear().env("HOME", home).env("LANG", "C.UTF-8").current_dir(home).arg("config");
@@ -19,7 +19,7 @@ fn config(home: &Path) -> Command {
 
 fn home() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    // The temporary folder may be a link, and the program says where it really is.
+    // The temporary folder may be a link, and the program prints its target.
     let path = folder.path().canonicalize().unwrap();
     fs::create_dir_all(path.join(".config/idempotence")).unwrap();
     (folder, path)

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-/// A word or phrase that has a plainer one, and the texts around it in which it is the right one.
+/// A word or phrase for which there is a plainer one, and the contexts in which it is right.
 struct Avoided {
     phrase: &'static str,
     instead: &'static str,
@@ -31,8 +31,8 @@ const AVOIDED: &[Avoided] = &[
     Avoided { phrase: "was no", instead: "was not a", except: &["there was no", "was no longer"] },
 ];
 
-/// How often a word may be used in a thousand lines of comments: the most that trippy, redb, mini-redis, gitui and atuin
-/// have.
+/// How often a word may be used in a thousand lines of comments: the most that trippy, redb, mini-redis, gitui and
+/// atuin have.
 struct Frequency {
     words: &'static [&'static str],
     most: f64,
@@ -47,13 +47,13 @@ const FREQUENCIES: &[Frequency] = &[
     Frequency { words: &["anew"], most: 0.3 },
 ];
 
-/// Every text of the project below `folder` with one of these endings, beside the path that names it.
+/// Every text of the project below `folder` with one of these endings, with its path.
 fn texts(folder: &Path, endings: &[&str], found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            // What other versions and other programs wrote is not ours to word.
+            // Files written by other versions and other programs are not checked.
             if !["formats", "recordings", "pictures", "target"].contains(&name.as_str()) {
                 texts(&path, endings, found);
             }
@@ -98,7 +98,7 @@ fn helps() -> Vec<(String, String)> {
     [vec![all], each].concat()
 }
 
-/// A text's words in lower case between single spaces, without the marks of comments. Punctuation ends a phrase.
+/// The words of a text in lower case with single spaces between them, without comment marks. Punctuation ends a phrase.
 fn plain(text: &str) -> String {
     let line = text.trim_start_matches(|character: char| "/!#*-|> \t\\".contains(character));
     let spaced = line.replace(|character: char| !character.is_alphanumeric() && !" '_".contains(character), " | ");

@@ -37,7 +37,7 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
                 scope.spawn(move || {
                     let store = JsonStore::open(path).unwrap();
                     let run = format!("run-{writer}");
-                    // Each writer walks the orders from another place, so that they meet everywhere.
+                    // Each writer starts at another order, so that the writers meet at all of them.
                     let ids = (0..ORDERS * 3).map(|step| format!("A{}", (step + writer * ORDERS / 4) % ORDERS));
                     let asked: Vec<_> = ids.map(|id| ask(&store, &id, &run)).collect();
                     let answers = block_on(join_all(asked));
@@ -72,7 +72,7 @@ fn an_effect_that_comes_alone_is_in_the_document_before_it_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let store = JsonStore::open(&path).unwrap();
-    // Like an activity: a note, and at once after it the effect.
+    // Like an activity: a note, followed at once by the effect.
     let effect = order("A", 10);
     let origin = origin(&effect, "run-1", 1);
     let started = AttemptEvent { origin: origin.clone(), phase: Phase::Started };

@@ -1,4 +1,4 @@
-//! Every operation of every kind of work, met by a kill, an error and a short write; and loss of power at every byte.
+//! A kill, an error and a short write at every operation of every kind of work, and a loss of power at every byte.
 
 use idempotence::{
     domain::REORDER_BELOW,
@@ -52,7 +52,7 @@ fn every_failure_at_every_operation_converges() {
             InjectedFault::Error(std::io::ErrorKind::StorageFull),
             InjectedFault::Error(std::io::ErrorKind::Interrupted),
         ] {
-            // A sync that fails poisons the database; that is `a_failed_sync_poisons` below.
+            // A failed sync poisons the database; see `a_failed_sync_poisons` below.
             if clean.operations()[at] == Operation::SyncJournal && matches!(fault, InjectedFault::Error(_)) {
                 continue;
             }
@@ -83,7 +83,8 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
             }
         }
         for document in [DocumentFate::New, DocumentFate::Old, DocumentFate::Empty] {
-            // An unborn journal and an empty document cannot come together: the document is older than the journal.
+            // A missing journal and an empty document cannot occur together, because the document is older than the
+            // journal.
             if machine.journal_bytes().is_empty() && document == DocumentFate::Empty {
                 continue;
             }
@@ -110,7 +111,7 @@ fn a_failed_sync_poisons_the_database_for_every_process() {
     let failed = commit(&mut store, order("A", 10)).unwrap_err();
     assert!(matches!(failed, StoreError::Poisoned { .. }), "its line is written: {failed}");
     for _ in 0..3 {
-        // Never sync again and acknowledge: the kernel would say that all is well.
+        // The store must not sync again and acknowledge, because the second sync would succeed.
         assert!(found_poison(commit(&mut other, order("B", 10))));
         assert!(found_poison(commit(&mut store, order("A", 10))));
     }

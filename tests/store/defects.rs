@@ -1,4 +1,5 @@
-//! D1 to D16, as far as the store decides them. Each starts at stock 1000 and order "000" unless it says otherwise.
+//! The defects D1 to D16, as far as they concern the store. Each test starts with stock 1000 and order "000" unless it
+//! says otherwise.
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
@@ -56,7 +57,7 @@ fn d4_a_read_error_is_not_taken_for_not_yet_applied() {
     assert_eq!(stock(&machine), 5);
     let mut supplying = Engine::open(machine.another(), clock, 10).unwrap();
     commit(&mut supplying, supplier("B", 1000)).unwrap();
-    // The retry's read fails: that is an error, never "not processed yet".
+    // The retry's read fails. This must be an error and not "not processed yet".
     machine.fail_next(Operation::ReadJournal, InjectedFault::Error(std::io::ErrorKind::Interrupted));
     let error = commit(&mut store, order("A", 1)).unwrap_err();
     assert!(matches!(error, StoreError::NotWritten { .. }) && error.is_retryable(), "{error}");
@@ -202,7 +203,7 @@ fn d14_the_same_order_twice_at_once_is_applied_once() {
     let answers = futures::executor::block_on(futures::future::join_all(asked));
     let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().outcome).collect();
     assert!(outcomes.contains(&Outcome::Applied) && outcomes.contains(&Outcome::Replayed), "{outcomes:?}");
-    // What comes fast may be published a moment later, and is when the store goes.
+    // Fast commits may be published a moment later, at the latest when the store is dropped.
     drop(stores);
     let shown = idempotence::store::read_document(&path).unwrap().unwrap();
     assert_eq!(shown.stock, 990);

@@ -1,4 +1,4 @@
-//! What an examination says of a document that is older than its journal, or missing, agrees with what a worker does.
+//! The examination's report on a document that is older than its journal, or missing, agrees with what a worker does.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Other programs at the files: editors, writers that know nothing of us, damage.
+//! Other programs that change the files: editors, writers without our lock, damage.
 
 use idempotence::{
     domain::REORDER_BELOW,
@@ -58,7 +58,7 @@ fn an_edit_while_a_worker_idles_is_kept_aside_even_when_another_worker_starts_fi
     commit(&mut running, order("A", 10)).unwrap();
     let stale = document(990, "A");
     commit(&mut running, order("B", 10)).unwrap();
-    // A writer that read before B writes what it knew.
+    // A writer that read the document before B writes its old content.
     machine.write_document(&stale);
     let _second = open(&machine);
     assert_eq!(stock(&machine), 980, "B is not undone by a stale document");
@@ -145,7 +145,7 @@ fn every_bit_flip_in_a_journal_is_refused_or_only_costs_the_torn_last_line() {
                 assert_eq!(copy.journal_bytes(), damaged, "bit {bit}: left as it is");
             }
             Err(error) => panic!("bit {bit}: {error}"),
-            // Only the last line feed may go: then the last line is a torn one.
+            // If only the last line feed is missing, the last line counts as torn.
             Ok(_) => assert!(bit / 8 == journal.len() - 1, "bit {bit} went unseen"),
         }
     }

@@ -1,4 +1,5 @@
-//! A journal that another program has shortened. What it lost was acknowledged, so every process refuses it.
+//! A journal that another program has truncated. The lost lines were acknowledged, so every process refuses the
+//! journal.
 
 use idempotence::{
     domain::{Effect, REORDER_BELOW},
@@ -11,7 +12,7 @@ use idempotence::{
 use crate::bench::{SEED, assert_right, clock, commit, engine, open, order, origin, outcome, supplier};
 use crate::simulated::{DocumentFate, PowerCut, Simulated};
 
-/// Where each line of `journal` ends.
+/// End of each line of `journal`.
 fn line_ends(journal: &[u8]) -> Vec<usize> {
     journal.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect()
 }
@@ -41,7 +42,7 @@ fn a_running_process_refuses_a_journal_that_was_cut_and_goes_on_when_it_is_back(
         let cut = &journal[..ends[0]];
         machine.write_journal(cut);
         if starting_document {
-            // The document proves nothing then. This process still does, at every request.
+            // The document is not evidence then, but this process still is, at every request.
             machine.write_document(SEED.as_bytes());
         }
         for effect in [order("A", 400), order("B", 1), order("A", 400)] {
@@ -174,7 +175,7 @@ fn an_engine_on_the_disk_refuses_a_cut_journal_in_both_places() {
     assert!(!message.contains("worker"), "a worker refuses it too: {message}");
 }
 
-/// A folder, and the names of the files that a database in it may lose.
+/// A folder, and the names of the files that can be removed from its database.
 fn lost_files() -> [(tempfile::TempDir, &'static [&'static str]); 3] {
     let files: [&[&str]; 3] = [
         &["inventory.json.journal"],
@@ -208,7 +209,7 @@ fn a_running_process_refuses_a_database_that_was_deleted() {
             std::fs::remove_file(folder.path().join(name)).unwrap();
         }
         if files.len() > 1 {
-            // The starting document alone is what a new database begins with.
+            // A new database consists of only the starting document.
             std::fs::write(&path, SEED).unwrap();
         }
         for effect in [order("A", 1), order("B", 1)] {

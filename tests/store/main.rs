@@ -1,7 +1,7 @@
-//! The store against what breaks stores: concurrency, repetition, crashes, loss of power, other programs.
+//! Tests of the store: concurrency, repetition, crashes, loss of power, other programs.
 //!
-//! The defects D1 to D16 are those of the demo that this program reimplements; each has a test by its number, here or
-//! in `tests/end_to_end`.
+//! The original demo, which this program reimplements, has the defects D1 to D16. Each has a test with its number, here
+//! or in `tests/end_to_end`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

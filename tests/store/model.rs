@@ -22,7 +22,7 @@ enum Step {
         process: usize,
         id: u8,
     },
-    /// Whichever process is at work some operations from now is killed.
+    /// Kills the process that runs the operation after this number of others.
     Kill {
         within: usize,
     },
@@ -38,7 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the rules say, without files.
+/// The rules, without files.
 #[derive(Default)]
 struct Model {
     stock: i64,
@@ -82,7 +82,7 @@ fn run(steps: &[Step]) {
             Step::Order { process, id, quantity } => (*process, order(&format!("A{id}"), *quantity)),
             Step::Supplier { process, id } => (*process, supplier(&format!("A{id}"), 1000)),
         };
-        // As Temporal does: a failure that may pass is tried again until it is answered.
+        // Like Temporal, repeats a request after a retryable failure.
         let answer = loop {
             let engine = match processes[process].take() {
                 Some(engine) => Ok(engine),
@@ -114,7 +114,7 @@ fn run(steps: &[Step]) {
             Step::Kill { .. } => {}
         }
     }
-    // A kill that was planned may still be waiting for its operation; it is the only one.
+    // One planned kill may still be waiting for its operation.
     drop(open().or_else(|_| open()).unwrap());
     assert_right(&machine, model.stock);
 }

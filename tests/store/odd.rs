@@ -1,4 +1,4 @@
-//! A storage that does something unusual at a moment that a test sets.
+//! A storage that behaves unusually at a moment set by a test.
 
 use std::{
     io,
@@ -17,23 +17,23 @@ use idempotence::store::storage::{JournalFile, Part, Stamp, Storage};
 pub struct Odd<M> {
     pub inner: M,
     pub poison_fails: bool,
-    /// Another program writes this just after our next publication.
+    /// Content that another program writes just after our next publication.
     pub after_publication: Option<(Simulated, Vec<u8>)>,
     pub reads: Arc<Mutex<Vec<u64>>>,
-    /// How many bytes of the journal were read while the others could not use it.
+    /// Number of bytes of the journal that were read under the lock.
     pub read_under_lock: Arc<AtomicUsize>,
-    /// What another process does while this one reads without the lock.
+    /// Action of another process while this one reads without the lock.
     pub while_unlocked: Option<Box<dyn FnOnce() + Send>>,
     locked: bool,
-    /// How many steps that change whole files succeed before one fails.
+    /// Number of steps that replace files and succeed before one fails.
     pub fails_after: Option<(usize, Moment)>,
 }
 
-/// When a step fails.
+/// The way in which a step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     Before,
-    /// It was done, and then reports an error, as a sync does.
+    /// It takes effect and then reports an error, as a sync can.
     After,
     /// The process is killed before it.
     Killed,

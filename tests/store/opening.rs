@@ -1,4 +1,4 @@
-//! A long journal is read without the lock, and read again only when memory may differ from it.
+//! A long journal is read without the lock, and again only if the loaded state may differ from it.
 
 use std::{
     cell::RefCell,
@@ -25,7 +25,7 @@ use crate::{
 
 const ORDERS: usize = 6_000;
 
-/// What may be read while the other processes wait: the last lines, not the journal.
+/// Maximum number of bytes to read while other processes wait: the last lines, not the whole journal.
 const TAIL_BYTES: usize = 16 << 10;
 
 /// A machine with a journal of more than 1 MiB.
@@ -96,7 +96,7 @@ fn what_others_do_while_it_is_read_is_seen() {
 fn lines_that_are_cut_back_while_it_is_read_leave_nothing() {
     let machine = long_journal();
     let whole = machine.journal_bytes();
-    // A writer of another process meets a full disk in the middle of its batch, and cuts back what it wrote.
+    // The disk is full in the middle of another process's batch, so that process removes the lines it wrote.
     let mut storage = odd(machine.another());
     let (other, torn) = (machine.another(), [&whole[..], &whole[whole.len() - 300..whole.len() - 20]].concat());
     machine.write_journal(&torn);
@@ -141,7 +141,7 @@ fn a_failed_publication_costs_no_second_reading() {
     }
     assert_eq!(*reads.lock().unwrap(), [0_u64; 0], "memory is as the journal");
     assert_right(&machine, 93_997);
-    // After a failed write memory is ahead, so the journal is read again, and the others need not wait for it.
+    // After a failed write, the loaded state is ahead of the journal, so the journal is read again, without the lock.
     read_under_lock.store(0, Ordering::Relaxed);
     machine.fail_next(Operation::Append, InjectedFault::Error(ErrorKind::StorageFull));
     assert!(commit(&mut store, order("E", 1)).is_err());

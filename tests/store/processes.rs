@@ -1,4 +1,4 @@
-//! Several processes on one database, and what each may believe.
+//! Several processes that use one database.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ fn a_failed_sync_stops_this_process_even_when_the_poison_cannot_be_written() {
     let mut store = Engine::open(storage, clock, REORDER_BELOW).unwrap();
     machine.fail_next(Operation::SyncJournal, InjectedFault::Error(std::io::ErrorKind::Other));
     assert!(matches!(commit(&mut store, order("A", 10)), Err(StoreError::Poisoned { .. })));
-    // The kernel has forgotten the error: this sync would "succeed".
+    // The kernel reports the error only once, so this sync would "succeed".
     assert!(found_poison(commit(&mut store, order("A", 10))));
 }
 
@@ -89,13 +89,13 @@ fn nothing_acknowledged_is_lost_after_the_folder_was_emptied() {
 #[test]
 fn an_attempt_that_wakes_up_after_the_run_was_told_no_applies_nothing() {
     let (machine, mut store) = engine(1);
-    // Attempt 2 is answered with a failure for good, and the workflow ends. Attempt 1 still hangs.
+    // Attempt 2 gets a permanent failure, and the workflow ends. Attempt 1 still hangs.
     assert!(commit(&mut store, order("A", 5)).is_err());
     commit(&mut store, supplier("B", 1000)).unwrap();
     let zombie = commit(&mut store, order("A", 5));
     assert!(zombie.is_err(), "the rejected run's order was applied: {zombie:?}");
     assert_right(&machine, 1001);
-    // The order itself is not barred: a new run may succeed.
+    // The order itself is not blocked: a new run may succeed.
     let effect = order("A", 5);
     let origin = origin(&effect, "run-2", 1);
     let again = Request::Commit { effect, guard: Guard::Ledger, origin };
@@ -149,7 +149,7 @@ fn a_reader_sees_that_a_line_it_read_was_cut_back_and_another_took_its_place() {
     let journal = folder.path().join("inventory.json.journal");
     let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
     let before = std::fs::metadata(&journal).unwrap().len();
-    // A batch of A and more meets a full disk; A's line was whole, and a reader saw it before the cut.
+    // The disk becomes full during a batch with A. A's line was complete, and a reader saw it before it was removed.
     commit(&mut store, order("A", 10)).unwrap();
     let mut reader = JournalReader::new(&path);
     assert_eq!(reader.read().unwrap().records.len(), 2);
@@ -173,7 +173,7 @@ fn a_reader_starts_again_when_lines_were_cut_off() {
     let mut reader = JournalReader::new(&path);
     reader.read().unwrap();
     std::fs::File::options().write(true).open(&journal).unwrap().set_len(before).unwrap();
-    // A line that was cut back was never published.
+    // A removed line was never published.
     std::fs::copy("assets/inventory.json", &path).unwrap();
     let news = reader.read().unwrap();
     assert!(news.restarted && news.records.len() == 1);

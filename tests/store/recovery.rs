@@ -192,7 +192,7 @@ fn a_line_that_is_missing_or_does_not_follow_is_refused() {
         commit.receipt.stock += 1;
     }
     refused(&machine, &wrong[..3]);
-    // A reject changes no stock, so only `seq` shows that it is missing.
+    // A reject does not change the stock, so only `seq` shows that it is missing.
     let (machine, mut store) = engine(1000);
     assert!(commit(&mut store, order("A", 0)).is_err());
     commit(&mut store, order("B", 1)).unwrap();

@@ -1,4 +1,4 @@
-//! A reset that fails changes nothing, whichever step fails.
+//! A failed reset changes nothing, whichever step fails.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ fn files(folder: &Path) -> BTreeMap<String, (Vec<u8>, u32)> {
         .collect()
 }
 
-/// A database on the disk with one order, and its document as `document`, if that is another one.
+/// A database on disk with one order, whose document is replaced by `document` if there is one.
 fn used(path: &Path, document: Option<&str>) {
     let mut store = Engine::open(Disk::open(path).unwrap(), clock, REORDER_BELOW).unwrap();
     commit(&mut store, order("A", 10)).unwrap();
@@ -54,7 +54,7 @@ fn a_reset_that_fails_at_any_step_changes_nothing() {
                 let mut storage = odd(Disk::open(&path).unwrap());
                 storage.fails_after = Some((steps, moment));
                 match Engine::reset(storage, clock) {
-                    // The marker's end is the last step: nothing is left to fail.
+                    // Removing the marker is the last step, so no step after it can fail.
                     Ok(_) => break,
                     Err(_) if !poison.exists() => assert_eq!(moment, Moment::After),
                     Err(error) => {

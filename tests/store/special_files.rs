@@ -1,4 +1,4 @@
-//! What is beside a document under the names of its files, and cannot be one: every command names that file.
+//! Special files with the names of a database's files: the error of every command names the file.
 
 use std::{
     fs,

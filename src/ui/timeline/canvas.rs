@@ -12,21 +12,24 @@ use crate::{text::column, ui::theme};
 pub struct Canvas(Vec<(char, Style)>);
 
 impl Canvas {
+    /// Returns an empty row.
     pub fn new(columns: u16) -> Self {
         Self(vec![(' ', theme::PLAIN); usize::from(columns)])
     }
 
+    /// Puts a character into a column, if the row has that column.
     pub fn put(&mut self, column: u16, character: char, style: Style) {
         if let Some(cell) = self.0.get_mut(usize::from(column)) {
             *cell = (character, style);
         }
     }
 
+    /// Fills the columns from `from` to before `to` with a character.
     pub fn fill(&mut self, from: u16, to: u16, character: char, style: Style) {
         (from..to).for_each(|column| self.put(column, character, style));
     }
 
-    /// `None` keeps the style below.
+    /// Writes a text from `column` on. Without a `style`, the columns keep theirs.
     pub fn text(&mut self, column: u16, text: &str, style: Option<Style>) {
         for (column, character) in (column..).zip(text.chars()) {
             if let Some(cell) = self.0.get_mut(usize::from(column)) {

@@ -1,8 +1,8 @@
-//! The faults that a test can inject into a simulated disk. Data only.
+//! The faults that a test can inject into a simulated disk, as data.
 
 use std::io;
 
-/// The operations of a storage, at which a fault can happen.
+/// The operations of a storage at which a fault can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     Lock,
@@ -21,14 +21,14 @@ pub enum Operation {
     ClearPoison,
 }
 
-/// What happens at an operation instead of success.
+/// A fault at an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InjectedFault {
-    /// It fails and has done nothing.
+    /// It fails without an effect.
     Error(io::ErrorKind),
     /// An append writes this many bytes, then fails as a full disk does.
     Short(usize),
-    /// A sync succeeds without doing anything. No disk may do this; it shows that a test would notice.
+    /// A sync succeeds without an effect. Correct disks never do this; it shows that the tests notice a lost sync.
     Pretend,
     /// The process is killed just before it.
     Die,
@@ -36,7 +36,7 @@ pub enum InjectedFault {
     DieAfter,
 }
 
-/// What remains of unsynced data after a loss of power.
+/// The unsynced data that remains after a loss of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PowerCut {
     /// Number of bytes of the journal's unsynced end that remain; the last line may be torn.
@@ -45,7 +45,7 @@ pub struct PowerCut {
     pub document: DocumentFate,
 }
 
-/// The document is moved into place without a sync, so a file system may leave any of these.
+/// The document is renamed without a sync, so any of these may remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentFate {
     New,

@@ -32,7 +32,7 @@ pub(super) struct Machine {
     pub(super) open_by: BTreeSet<u64>,
     pub(super) handles: u64,
     pub(super) journals: u64,
-    /// Another program wrote the document after the last change of the journal.
+    /// Whether another program wrote the document after the journal's last change.
     pub(super) document_is_newer: bool,
     pub(super) operations: Vec<Operation>,
     pub(super) fault: Option<(Place, InjectedFault)>,
@@ -53,7 +53,7 @@ impl Machine {
         }
     }
 
-    /// Durable at once, as after a sync of file and folder.
+    /// Replaces the content durably, as after a sync of file and folder.
     pub(super) fn put(&mut self, part: Part, bytes: Option<Vec<u8>>) {
         match part {
             Part::Document => {

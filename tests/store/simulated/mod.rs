@@ -1,7 +1,7 @@
 //! A disk in memory that can fail at a chosen operation, lose its process, and lose power.
 //!
-//! `current` contents have everything that was written, like the page cache; `durable` contents have what was synced. A
-//! power cut keeps the durable contents, and as much of the rest as the test says.
+//! `current` content is everything that was written, like the page cache; `durable` content is what was synced. A loss
+//! of power keeps the durable content, and as much of the rest as the test says.
 
 mod fault_injection;
 mod machine;
@@ -109,18 +109,18 @@ impl Simulated {
         }
     }
 
-    /// What was kept aside, by suffix.
+    /// The copies that were kept, by suffix.
     pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         self.machine().kept.clone()
     }
 
-    /// The machine after a loss of power now. This one continues unchanged, so that a test can try every cut of one
-    /// moment.
+    /// The machine after a loss of power at this moment. This one continues unchanged, so that a test can try every
+    /// result of the same loss.
     pub fn after_power_cut(&self, cut: PowerCut) -> Self {
         let machine = self.machine();
         let journal = machine.journal.as_ref().map(|journal| {
             let kept = (journal.durable.len() + cut.journal_bytes).min(journal.current.len());
-            // A truncation that was not synced may be undone; only what both contents have is certain.
+            // A truncation that was not synced may be undone. Only the content that both versions share is certain.
             let bytes = if kept >= journal.durable.len() { &journal.current[..kept] } else { &journal.durable[..] };
             Journal { id: journal.id, current: bytes.to_vec(), durable: bytes.to_vec() }
         });
