@@ -45,8 +45,8 @@ pub fn column(text: &str, width: usize) -> String {
     text
 }
 
-/// Wraps `text` at spaces into lines of at most `width` columns, the first of which is `indent` columns shorter. If the
-/// text needs more than `max_lines` lines, the last one is truncated.
+/// Wraps `text` at spaces into lines of at most `width` columns; the first line is `indent` columns shorter. If the text
+/// needs more than `max_lines` lines, the last one is truncated.
 #[must_use]
 pub fn wrap(text: &str, width: usize, indent: usize, max_lines: usize) -> Vec<String> {
     let text = text.trim();

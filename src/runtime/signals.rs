@@ -60,8 +60,8 @@ pub fn end_signals() -> io::Result<impl Stream<Item = ProcessEvent> + Unpin> {
     Ok(stream::select_all(ending))
 }
 
-/// Whether the process ignores a signal, according to `status`, the text of `/proc/self/status`. Without that text, the
-/// answer is no.
+/// Whether the process ignores a signal, according to `status`, the text of `/proc/self/status`. Returns `false`
+/// without that text.
 fn is_ignored(signal: Signal, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
     let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();

@@ -229,7 +229,7 @@ impl StoreError {
         ["StoreBusy", "StoreDamaged", "StoreUnavailable"].contains(&type_name)
     }
 
-    /// Returns the same error for a request of which nothing has been written.
+    /// Returns the same error for a request that has not written anything.
     #[must_use]
     pub(crate) fn before_writing(self) -> Self {
         match self {

@@ -120,7 +120,7 @@ pub struct Adjustment {
     pub reason: String,
 }
 
-/// A document of which a copy was kept, because it was not adopted.
+/// A document that was not adopted, and its copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
     /// Suffix of the copy's name, after the document's name.

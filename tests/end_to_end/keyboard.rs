@@ -119,7 +119,7 @@ fn a_terminal_that_accepts_no_output_delays_neither_keys_nor_signals() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
         let mut blocked = BlockedTerminal::open(dashboard(&sandbox, &address));
         let pid = blocked.child.process_id().expect("it runs");
-        // More keys than any buffer can hold, all of which the program must read.
+        // More keys than any buffer can hold. The program must read all of them.
         let since = Instant::now();
         blocked.keys.write_all(&vec![b'?'; 50_000]).expect("it reads keys");
         assert!(since.elapsed() < EVENT_TIMEOUT);

@@ -147,8 +147,8 @@ fn lone_worker(sandbox: &Sandbox, shell: &str) -> WorkerProcess {
     WorkerProcess::from(child)
 }
 
-/// Whether a process ignores SIGHUP, which child processes inherit. Only Linux reports this; on other systems the
-/// answer is no.
+/// Whether a process ignores SIGHUP, which child processes inherit. Returns `false` except on
+/// Linux, because only Linux reports this.
 pub fn hangups_are_ignored(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -10,7 +10,7 @@ use crate::{
 /// next to eight busy processes on two cores.
 const REPORTED_AFTER: u64 = 3_000;
 
-/// The reported causes, each of which is printed only once.
+/// The causes that have been reported, so that each is printed only once.
 #[derive(Debug, Default)]
 pub struct Reasons {
     scenario: String,
