@@ -180,7 +180,7 @@ pub struct DemoArgs {
     /// Run every built-in scenario and print a table
     #[arg(long, conflicts_with_all = ["scenario", "record", "faults", "guard", "seed"])]
     pub all: bool,
-    /// How the orders are processed.
+    /// Flags for processing the orders.
     #[command(flatten)]
     pub processing: ProcessingArgs,
     /// Record to FILE for `replay`

@@ -32,7 +32,7 @@ pub struct StartArgs {
     /// Print the workflow id and run id, and do not wait
     #[arg(long, conflicts_with = "timeout")]
     pub no_wait: bool,
-    /// How the order is processed.
+    /// Flags for processing the order.
     #[command(flatten)]
     pub processing: ProcessingArgs,
     /// Print one JSON object

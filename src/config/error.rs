@@ -91,8 +91,8 @@ pub enum SettingsError {
         /// The folder.
         path: PathBuf,
     },
-    /// The database is another program's: a URL, a connection string or a file. Never contains it: it may have a
-    /// password.
+    /// The database belongs to another program: a URL, a connection string or a file. Never contains the value, which
+    /// may include a password.
     #[error(
         "{origin} is a URL or a connection string (not shown, as it may contain a password) or a file of another program, \
          but the database is a JSON file; name one with --database FILE, or unset {} for this program", origin.name

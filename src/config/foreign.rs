@@ -86,8 +86,8 @@ const OTHER_NAMES: [(&str, &str); 6] = [
     ("TEMPORAL_TLS_KEY_DATA", "TEMPORAL_TLS_CLIENT_KEY_DATA"),
 ];
 
-/// Whether `name`, which begins like one of ours, is a variable of another program: of Temporal's images, or of
-/// Kubernetes and Docker for a service whose name begins with `temporal` or `idempotence`.
+/// Whether `name`, which begins like one of ours, belongs to another program: Temporal's images set it, or Kubernetes
+/// or Docker sets it for a service whose name begins with `temporal` or `idempotence`.
 pub(super) fn is_of_others(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     OF_TEMPORAL.contains(&upper.as_str())

@@ -205,8 +205,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses a codec server of other programs, unless this program encrypts by itself: the user who named one
-    /// believes that payloads are encrypted.
+    /// Refuses another program's codec server unless this program encrypts payloads itself, because the user who set it
+    /// expects payloads to be encrypted.
     fn refuse_remote_codec(&mut self, encryption: &Encryption) {
         let endpoint = self.sources.find("TEMPORAL_CODEC_ENDPOINT");
         let endpoint = endpoint.filter(|found| !found.text.eq_ignore_ascii_case("none"));

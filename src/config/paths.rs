@@ -54,8 +54,8 @@ fn a_file(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
     Ok(path)
 }
 
-/// Whether the text is a URL or a connection string, which may contain a password. As a path, it would create folders
-/// in the current folder, whatever project that belongs to.
+/// Whether the text is a URL or a connection string, which may contain a password. Used as a path, it would create
+/// folders in the current folder, which may belong to another project.
 fn is_connection_string(text: &str) -> bool {
     const PASSWORDS: [&str; 4] = ["password=", "passwd=", "pass=", "pwd="];
     let compact = text.to_ascii_lowercase().replace(' ', "");
@@ -147,7 +147,7 @@ pub(super) fn temporal_cli(
     Ok(Sourced { value: Some(path), origin })
 }
 
-/// Returns the file that the setting `name` names, which has no flag.
+/// Returns the file named by the setting `name`. This setting has no flag.
 pub(super) fn named_file(
     sources: &Sources,
     name: &'static str,

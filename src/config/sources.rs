@@ -23,7 +23,7 @@ use crate::error_text::{nearest, quoted, quoted_path};
 pub(super) struct Sources {
     /// The highest layer first.
     layers: Vec<Values>,
-    /// Names that look meant for this program but are unknown, each with where it is.
+    /// Unknown names that look meant for this program, each with its position.
     pub(super) unknown: Vec<String>,
     /// Other facts that the user should know.
     pub(super) notices: Notices,
@@ -233,7 +233,7 @@ fn begins_like_ours(name: &str) -> bool {
     OUR_PREFIXES.into_iter().any(begins)
 }
 
-/// Describes a variable that begins like one of ours but is unknown. Other programs own the rest of the environment.
+/// Describes an unknown variable that begins like one of ours. Any other variable belongs to another program.
 fn unknown_in_environment(name: &str, value: &str) -> Option<String> {
     let is_of_others = name.starts_with(metadata::PREFIX) || foreign::is_of_others(name, value);
     (begins_like_ours(name) && !value.is_empty() && !is_of_others)

@@ -181,7 +181,7 @@ mod tests {
         svg(&buffer, "t")
     }
 
-    /// Asserts that elements are closed in order, and that no bare sign is left.
+    /// Asserts that elements are closed in order, and that special characters are escaped.
     fn assert_well_formed(file: &str) {
         let mut open = Vec::new();
         for piece in file.split('<').skip(1) {
@@ -248,7 +248,7 @@ mod tests {
         for (width, height) in [(0, 0), (1, 0), (0, 1), (1, 1), (60, 16), (200, 60)] {
             assert_well_formed(&svg(&scene(&app, width, height), "a title that is too long for a small window"));
         }
-        // A buffer need not begin at 0.
+        // The area of a buffer may begin at any position.
         let mut buffer = Buffer::empty(Rect::new(5, 7, 3, 1));
         buffer.set_string(5, 7, "abc", Style::new());
         assert!(svg(&buffer, "").contains(r#"<text x="0" y="14" textLength="27""#));

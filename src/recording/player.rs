@@ -525,7 +525,7 @@ mod tests {
         let mut now = 1_000;
         tick(&mut player, now);
         for press in 0..16 {
-            // Waits however long the speaker takes.
+            // The replay waits for any length of time.
             for _ in 0..400 {
                 now += 500;
                 tick(&mut player, now);

@@ -78,9 +78,9 @@ pub enum StoreError {
     /// A reset failed, and the old database could not be restored.
     #[error("{error}. The old database could not be restored either: {undo}. Its journal is kept beside the new one")]
     HalfReset {
-        /// Why the reset failed.
+        /// The error of the reset.
         error: Box<StoreError>,
-        /// Why the old database could not be restored.
+        /// The error of the restoration.
         undo: Box<StoreError>,
     },
     /// The document belongs to a journal that is missing.

@@ -8,7 +8,7 @@
 //! | `engine`, `loaded` | the commit protocol, and the state after the journal in memory |
 //! | `recovery`, `reset` | opening and resetting a database |
 //! | `writer` | group commit: many callers, one sync |
-//! | `storage` | the files, behind a trait |
+//! | `storage` | the files, as a trait and its implementation |
 //! | `reader`, `progress`, `audit` | following a journal without its lock, and checking the stock |
 //! | `probe`, `examine` | checking whether a worker can use a database, and whether its content is right |
 

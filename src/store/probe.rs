@@ -157,7 +157,7 @@ mod tests {
         let folder_instead = folder.path().join("folder.json");
         fs::create_dir(&folder_instead).unwrap();
         assert!(matches!(probe(&folder_instead).unwrap_err(), StoreError::Io { .. }));
-        // A superuser may write whatever the permissions say.
+        // A superuser may write regardless of the permissions.
         if !rustix::process::geteuid().is_root() {
             fs::set_permissions(&document, Permissions::from_mode(0o444)).unwrap();
             let error = probe(&document).unwrap_err().to_string();

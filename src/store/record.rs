@@ -116,7 +116,7 @@ pub struct Adjustment {
     /// The last order in the changed document.
     #[serde(rename = "orderID")]
     pub last_order: String,
-    /// Why it was adopted.
+    /// The reason for adopting it.
     pub reason: String,
 }
 
@@ -125,7 +125,7 @@ pub struct Adjustment {
 pub struct Aside {
     /// Suffix of the copy's name, after the document's name.
     pub suffix: String,
-    /// Why it was not adopted.
+    /// The reason for not adopting it.
     pub reason: String,
 }
 
@@ -140,7 +140,7 @@ pub struct AttemptEvent {
     pub phase: Phase,
 }
 
-/// What happened in an attempt.
+/// The kind of an event in an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "lowercase")]
 pub enum Phase {

@@ -43,7 +43,7 @@ pub const fn below_title(area: Rect) -> Rect {
 pub fn lines<'a>(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
     for (row, line) in area.rows().zip(lines) {
         buffer.set_line(row.x, row.y, &line, row.width);
-        // The ellipsis marks the truncation: a truncated number would look like another number.
+        // Without the ellipsis, a truncated number would look like another number.
         if line.width() > usize::from(row.width)
             && let Some(last) = row.right().checked_sub(1).filter(|last| *last >= row.x)
         {

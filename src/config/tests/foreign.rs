@@ -22,7 +22,7 @@ fn a_dot_env_file_of_another_project_changes_nothing_and_needs_no_word() {
     let place = Place::new();
     fs::write(place.here().join(".env"), utf16).unwrap();
     assert_eq!(place.settings().task_queue, "q");
-    // Those of a store that is not there yet are never an error.
+    // Settings of a store that is not available yet are never an error.
     let place = Place::new().dot_env("MYSQL_PASSWORD='a'b\nMYSQL_USER=a\nMYSQL_USER=$b\nMYSQL_HOST x\n");
     assert_eq!(place.settings().notices.len(), 1);
 }

@@ -59,7 +59,7 @@ fn flags_override_environment_overrides_file_overrides_defaults() {
     assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("file:1", "file"));
     assert_eq!((settings.namespace.as_str(), settings.log_level), ("file", Level::WARN));
 
-    // Aliases across layers: the higher layer wins as a whole, whatever name it uses.
+    // Aliases across layers: the higher layer overrides the lower one as a whole, even with another name.
     let environment = [("TEMPORAL_HOST", "env:2"), ("TRANSFER_MONEY_TASK_QUEUE", "env"), ("LOG_LEVEL", "DEBUG")];
     let settings = file().envs(&environment).settings();
     assert_eq!((settings.address.to_string().as_str(), settings.task_queue.as_str()), ("env:2", "env"));

@@ -50,7 +50,7 @@ impl Place {
         self
     }
 
-    /// As the folder of this project's checkout.
+    /// Makes the current folder look like a checkout of this project.
     fn checkout(self) -> Self {
         self.file("database/README.md", "").file("Cargo.toml", "[package]\nname = \"idempotence\"\n")
     }
@@ -121,7 +121,7 @@ impl Place {
         Settings::try_from(self.effective()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The origin of the setting with this key, as people read it.
+    /// The origin of the setting with this key, as shown to users.
     #[track_caller]
     fn origin(&self, key: &str) -> String {
         let effective = self.effective();

@@ -1,4 +1,4 @@
-//! Where each value is said to come from.
+//! The origins that are shown for values.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn without_anything_every_value_is_a_default_or_the_environments() {
     for shown in effective.shown() {
         let expected = match shown.key {
             "ascii" | "state_dir" | "cache_dir" => Layer::Environment,
-            // TERM, which is not set.
+            // Because TERM is not set.
             "plain" => Layer::Absent,
             _ => Layer::Default,
         };

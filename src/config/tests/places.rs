@@ -7,7 +7,7 @@ fn the_database_is_found_in_the_order_flag_variable_folder_state() {
     let place = Place::new().checkout();
     let here = place.here();
     assert_eq!(place.settings().database, Database { path: here.join("database/inventory.json"), explicit: false });
-    // The same file wherever the program is started.
+    // The file does not depend on the folder in which the program is started.
     let place = place.settings_file("database = 'stock.json'\ntemporal_cli = 'bin/temporal'");
     let folder = place.settings_path().parent().unwrap().to_owned();
     assert_eq!(place.settings().database, Database { path: folder.join("stock.json"), explicit: true });

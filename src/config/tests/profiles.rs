@@ -132,9 +132,9 @@ fn a_default_profiles_key_is_not_given_to_another_server() {
     let local = place().dot_env("TEMPORAL_URL=localhost:7233").settings();
     assert!(local.api_key.is_none() && matches!(local.transport, Transport::Plaintext));
     assert!(local.notices[0].contains("TEMPORAL_API_KEY in profile \"default\" of "), "{:?}", local.notices);
-    // A child of this process is given the address of the profile itself.
+    // A child process gets the address from the profile as a flag.
     assert!(place().flags(flag("c.tmprl.cloud:7233")).settings().api_key.is_some());
-    // Who names the profile wants all of it.
+    // A user who names the profile wants all of it.
     let named = place().dot_env("TEMPORAL_URL=localhost:7233").env("TEMPORAL_PROFILE", "default").settings();
     assert!(named.api_key.is_some());
 }

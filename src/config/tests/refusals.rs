@@ -1,4 +1,4 @@
-//! What is refused, in which words, and that no word is a secret.
+//! Refused values and their error messages, which must not contain secrets.
 
 use super::*;
 

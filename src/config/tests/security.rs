@@ -1,4 +1,4 @@
-//! What makes a connection one with TLS, and what is refused because it would weaken it.
+//! Settings that turn TLS on, and settings that are refused because they would weaken the connection.
 
 use secrecy::ExposeSecret;
 
@@ -54,7 +54,7 @@ fn files_are_taken_from_the_folder_of_who_names_them() {
     let mut settings = pair().flags(flags).settings();
     let child = ["--encrypt-payload=false", "--tls=true", "--tls-cert=c.pem", "--tls-key=c.key"];
     assert_eq!(settings.child_flags(), child);
-    // A server of one's own speaks no TLS.
+    // A server on this machine does not use TLS.
     settings.transport = Transport::Plaintext;
     assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false"]);
     let https = Place::new().env("TEMPORAL_ADDRESS", "https://far:1").settings();
@@ -131,7 +131,7 @@ fn an_api_key_is_sent_without_tls_if_its_own_layer_says_so_and_to_another_machin
     let near = Place::new().envs(&mesh).settings();
     assert!(near.api_key.is_some() && matches!(near.transport, Transport::Plaintext));
     assert!(near.notices.is_empty(), "{:?}", near.notices);
-    // A child reads the layer itself: a flag above it would remove the key.
+    // A child reads the layer itself. A flag would override the layer and remove the key.
     assert_eq!(near.child_flags(), ["--encrypt-payload=false"]);
     let far = Place::new().envs(&mesh).env("TEMPORAL_URL", "mesh:7233").settings();
     let loud = far.notices.iter().find(|notice| {

@@ -51,7 +51,7 @@ fn an_unknown_key_is_reported_with_its_place_and_the_nearest_known_one() {
         ("LOG_LEVEL = 'a'", "line 1, column 1: there is no key \"LOG_LEVEL\"; the nearest is log_level"),
         ("[look]\ntheme = 'mono'", "line 1, column 2: there is no key \"look\"; the keys are address, namespace"),
         ("\"a\\u001bb\" = 1", "line 1, column 1: there is no key \"a\\u{1b}b\"; the keys are "),
-        // The first in the file, not in the alphabet.
+        // The first mistake in the file, not in alphabetical order.
         ("zzzzzz = 1\naaaaaa = 1", "line 1, column 1: there is no key \"zzzzzz\"; "),
     ] {
         let message = refused(text);

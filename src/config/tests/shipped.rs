@@ -43,7 +43,7 @@ fn the_shipped_env_file_loads_and_names_everything() {
                     DATABASE=database/inventory.json";
     assert_eq!(first.join("\n"), original);
 
-    // With every comment sign before a setting removed it must load too, and leave no name out.
+    // It must also load after the comment sign before each setting is removed, and contain every name.
     let is_setting = |line: &str| NAMES.iter().any(|entry| line.starts_with(&format!("{}=", entry.name)));
     let all: Vec<_> =
         text.lines().filter_map(|line| Some(line.trim_start_matches("# ")).filter(|l| is_setting(l))).collect();
@@ -61,7 +61,7 @@ fn the_shipped_settings_file_loads_and_names_every_key() {
     let with = place.settings();
     fs::remove_file(place.settings_path()).unwrap();
     assert_same(&with, &place.settings());
-    // With the comment sign before every setting removed it must load too, and say what it says here.
+    // It must also load after the comment sign before each setting is removed, with the values below.
     let is_setting = |line: &str| names::KEYS.iter().any(|key| line.starts_with(&format!("{} = ", key.key)));
     let all: Vec<_> =
         text.lines().filter_map(|line| Some(line.trim_start_matches("# ")).filter(|l| is_setting(l))).collect();
