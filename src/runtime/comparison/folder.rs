@@ -140,6 +140,6 @@ mod tests {
     async fn an_unusable_state_folder_is_named_in_the_error() {
         let state = tempfile::NamedTempFile::new().unwrap();
         let error = Folder::create(state.path(), 1).await.unwrap_err().to_string();
-        assert!(error.contains(&state.path().display().to_string()) && error.contains("rights"), "{error}");
+        assert!(error.contains(&state.path().display().to_string()) && error.contains("permissions"), "{error}");
     }
 }
