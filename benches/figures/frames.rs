@@ -249,7 +249,7 @@ impl Chaos {
                 1 => Worker::Starting,
                 2 => Worker::Stopped,
                 3 => Worker::Killed,
-                4 => Worker::Exited { cause: self.text(), restart_at: self.coin().then_some(at) },
+                4 => Worker::Exited { cause: self.text().into(), restart_at: self.coin().then_some(at) },
                 _ => Worker::Ready { pid: self.random.random() },
             }),
             12 => Message::Described { workflow, run, answer: self.answer(at) },

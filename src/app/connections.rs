@@ -9,6 +9,7 @@ use super::{
     notice::Tone,
     orders::{Orders, Slot, poll_schedule::PollSchedule},
     sanitized::text,
+    worker_exit::WorkerExit,
 };
 
 /// Identities of own workers that are remembered: the server lists a dead worker for minutes.
@@ -186,8 +187,9 @@ impl Connections {
         self.server = server;
     }
 
-    /// Applies a new state of this dashboard's worker. Returns the identity of a worker that has died.
-    pub fn on_worker(&mut self, worker: Worker, log: &mut Log, now: UnixMillis) -> Option<String> {
+    /// Applies a new state of this dashboard's worker. Returns the identity of a worker that has died. `crash_planned`: a
+    /// fault plan of an open order makes its worker crash.
+    pub fn on_worker(&mut self, worker: Worker, crash_planned: bool, log: &mut Log, now: UnixMillis) -> Option<String> {
         let worker = sanitized_worker(worker);
         let line = match &worker {
             _ if worker == self.worker => None,
@@ -195,6 +197,10 @@ impl Connections {
             Worker::Elsewhere => Some((LogLevel::Info, "another worker is polling".to_owned())),
             Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
             Worker::Killed => Some((LogLevel::Warn, "the worker was killed, as asked".to_owned())),
+            Worker::Exited { cause: WorkerExit::Aborted, .. } if crash_planned => {
+                let pid = if let Worker::Ready { pid } = self.worker { format!(" {pid}") } else { String::new() };
+                Some((LogLevel::Warn, format!("worker{pid} crashed, as the fault plan demands")))
+            }
             Worker::Exited { cause, .. } => Some((LogLevel::Error, format!("the worker is gone: {cause}"))),
             Worker::Absent | Worker::Starting | Worker::Stopping => None,
         };
@@ -268,14 +274,19 @@ fn sanitized_server(server: Server) -> Server {
 #[must_use]
 pub fn sanitized_worker(worker: Worker) -> Worker {
     match worker {
-        Worker::Exited { cause, restart_at } => Worker::Exited { cause: text(&cause), restart_at },
+        Worker::Exited { cause, restart_at } => Worker::Exited { cause: cause.sanitized(), restart_at },
         other => other,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::app::{Command, Intent, Message, Overlay, Question, Worker, testing::fixture::Scene, trouble};
+    use crate::{
+        app::{
+            Command, Intent, LogLevel, Message, Overlay, Question, Worker, WorkerExit, testing::fixture::Scene, trouble,
+        },
+        faults::Preset,
+    };
 
     const PYTHON: &str = "31@there";
 
@@ -294,6 +305,31 @@ mod tests {
         polled_by(&mut scene, &["idempotence-worker@4242@here", "idempotence-worker@4242@there"]);
         assert_eq!(scene.app.connections().other_worker(), Some("idempotence-worker@4242@there"));
         assert_eq!(scene.app.connections().foreign_worker(), None);
+    }
+
+    #[test]
+    fn only_a_planned_crash_is_logged_as_planned() {
+        let crash = || {
+            let cause = WorkerExit::Aborted;
+            Message::Worker(Worker::Exited { cause, restart_at: None })
+        };
+        let last = |scene: &Scene| {
+            let line = scene.app.log().oldest_first().last().unwrap();
+            (line.level, line.text.clone())
+        };
+        let mut scene = Scene::new();
+        scene.tell(crash());
+        assert_eq!(last(&scene), (LogLevel::Error, "the worker is gone: crashed (aborted)".to_owned()));
+
+        let mut scene = Scene::new();
+        scene.press(Intent::NextFaults);
+        scene.press(Intent::NextFaults);
+        let commands = scene.press(Intent::SeedOrder);
+        let Some(Command::StartOrder(start)) = commands.first() else { panic!("{commands:?}") };
+        assert_eq!(start.faults, Preset::CrashAfterCommit.plan());
+        scene.begin(&commands[0], "r1");
+        scene.tell(crash());
+        assert_eq!(last(&scene), (LogLevel::Warn, "worker 4242 crashed, as the fault plan demands".to_owned()));
     }
 
     #[test]

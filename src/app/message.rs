@@ -7,7 +7,7 @@ use crate::{
     store::{Document, News},
 };
 
-use super::{Description, Intent, NotesPage, Scroll, Tone};
+use super::{Description, Intent, NotesPage, Scroll, Tone, WorkerExit};
 
 /// What the runtime reports to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,8 +286,8 @@ pub enum Worker {
     Killed,
     /// It has exited without a request.
     Exited {
-        /// The reason.
-        cause: String,
+        /// How it ended.
+        cause: WorkerExit,
         /// When it is started again; `None`: not by itself.
         restart_at: Option<UnixMillis>,
     },

@@ -33,6 +33,7 @@ mod sanitized;
 mod scenario_run;
 mod update;
 mod walkthrough;
+mod worker_exit;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -93,6 +94,7 @@ pub use update::scroll::Scroll;
 pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
+pub use worker_exit::WorkerExit;
 
 /// The whole state of the dashboard.
 #[derive(Debug, Clone)]

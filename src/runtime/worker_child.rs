@@ -5,16 +5,18 @@ use std::{
     ffi::OsString,
     fs::OpenOptions,
     io,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
 };
 
+use rustix::process::Signal;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{config::Settings, domain::sanitize};
+use crate::{app::WorkerExit, config::Settings, domain::sanitize};
 
 /// Prefix of the line that a worker prints when it polls. Any other line says why the worker ends.
 pub const READY: &str = "worker ";
@@ -98,8 +100,8 @@ impl WorkerCommand {
 pub enum ChildEvent {
     /// The worker polls its task queue.
     Ready,
-    /// The worker has ended; the string is the reason.
-    Ended(String),
+    /// The worker has ended.
+    Ended(WorkerExit),
 }
 
 /// A running worker process. Dropping it lets the worker finish its running activities and end.
@@ -137,7 +139,7 @@ impl WorkerChild {
         }
         // Tokio closes a child's standard input before waiting, which would end the worker. `spawn` has taken it out.
         let status = self.child.wait().await?;
-        Ok(ChildEvent::Ended(self.reason.take().unwrap_or_else(|| describe_exit(status))))
+        Ok(ChildEvent::Ended(self.reason.take().map_or_else(|| exit_of(status), WorkerExit::Reason)))
     }
 
     /// Sends SIGKILL.
@@ -154,14 +156,15 @@ impl WorkerChild {
     }
 }
 
-/// Describes how a process ended.
-fn describe_exit(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
+/// How a process ended.
+fn exit_of(status: ExitStatus) -> WorkerExit {
+    const SIGABRT: i32 = Signal::ABORT.as_raw();
+    const SIGKILL: i32 = Signal::KILL.as_raw();
     match (status.code(), status.signal()) {
-        (Some(code), _) if code != 0 => format!("exited with code {code}"),
-        (None, Some(6)) => "crashed (aborted, as planned faults do)".to_owned(),
-        (None, Some(9)) => "killed (SIGKILL)".to_owned(),
-        (None, Some(signal)) => format!("ended by signal {signal}"),
-        _ => "ended".to_owned(),
+        (Some(code), _) if code != 0 => WorkerExit::Code(code),
+        (None, Some(SIGABRT)) => WorkerExit::Aborted,
+        (None, Some(SIGKILL)) => WorkerExit::Killed,
+        (None, Some(signal)) => WorkerExit::Signal(signal),
+        _ => WorkerExit::Finished,
     }
 }

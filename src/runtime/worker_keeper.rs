@@ -14,7 +14,7 @@ use super::{
     worker_child::{ChildEvent, WorkerChild, WorkerCommand},
 };
 use crate::{
-    app::{Message, Tone, Worker},
+    app::{Message, Tone, Worker, WorkerExit},
     clock::now,
     temporal::backoff,
 };
@@ -135,7 +135,10 @@ impl Keeper {
         self.report(Worker::Starting).await;
         match self.command.spawn() {
             Ok(child) => self.monitor(child, requests).await,
-            Err(error) => self.crashed(format!("could not be started: {error}"), Instant::now()).await,
+            Err(error) => {
+                let cause = WorkerExit::Reason(format!("could not be started: {error}"));
+                self.crashed(cause, Instant::now()).await
+            }
         }
     }
 
@@ -150,7 +153,10 @@ impl Keeper {
                 event = child.next() => match event {
                     Ok(ChildEvent::Ready) => self.report(Worker::Ready { pid: child.pid() }).await,
                     Ok(ChildEvent::Ended(how)) => return self.ended(how, ending, start_next, started).await,
-                    Err(error) => return self.ended(error.to_string(), ending, start_next, started).await,
+                    Err(error) => {
+                        let how = WorkerExit::Reason(error.to_string());
+                        return self.ended(how, ending, start_next, started).await;
+                    },
                 },
                 request = requests.recv() => match request {
                     Some(WorkerRequest::Start) => start_next = ending.is_some(),
@@ -171,7 +177,13 @@ impl Keeper {
         }
     }
 
-    async fn ended(&mut self, how: String, ending: Option<WorkerRequest>, start_next: bool, started: Instant) -> Next {
+    async fn ended(
+        &mut self,
+        how: WorkerExit,
+        ending: Option<WorkerRequest>,
+        start_next: bool,
+        started: Instant,
+    ) -> Next {
         let state = match ending {
             Some(WorkerRequest::Kill) => Worker::Killed,
             Some(_) => Worker::Stopped,
@@ -187,7 +199,7 @@ impl Keeper {
 
     /// Reports a crash and when the next worker starts. The delay grows with each crash that follows soon after a
     /// start.
-    async fn crashed(&mut self, cause: String, started: Instant) -> Next {
+    async fn crashed(&mut self, cause: WorkerExit, started: Instant) -> Next {
         self.crashes = if started.elapsed() > STABLE_AFTER { 1 } else { self.crashes.saturating_add(1) };
         let wait = backoff(self.crashes);
         let restart_at = now().saturating_add(wait);

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, Worker,
+        App, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, Worker, WorkerExit,
         testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
@@ -137,7 +137,7 @@ impl Play {
             self.commit(guard, order, UPDATE, attempt);
             let fault = Phase::Fault { point: Point::AfterCommit, action: Action::Crash };
             self.phase(guard, order, UPDATE, attempt, fault);
-            let cause = "crashed (aborted, as planned faults do)".into();
+            let cause = WorkerExit::Aborted;
             let restart_at = Some(UnixMillis(self.now + 250));
             self.tell(guard, ComparisonEvent::Worker(Worker::Exited { cause, restart_at }));
         }

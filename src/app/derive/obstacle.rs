@@ -277,7 +277,7 @@ fn link(facts: &Facts<'_>) -> Option<Obstacle> {
 fn worker(facts: &Facts<'_>) -> Option<Obstacle> {
     match facts.connections.worker() {
         Worker::Exited { cause, restart_at } => {
-            Some(Obstacle::WorkerExited { cause: cause.clone(), restart_at: *restart_at })
+            Some(Obstacle::WorkerExited { cause: cause.to_string(), restart_at: *restart_at })
         }
         // Another worker processes the orders.
         _ if facts.connections.other_worker().is_some() => None,

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::{
     app::{
         App, Command, Core, InitialStock, Intent, Link, Message, Options, Script, Server, StartMode, StartOrder,
-        Worker, parse_script,
+        Worker, WorkerExit, parse_script,
     },
     domain::{
         Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
@@ -285,7 +285,7 @@ impl World {
         match action {
             Action::Crash => {
                 let restart_at = Some(UnixMillis(self.now));
-                self.tell(Message::Worker(Worker::Exited { cause: "crashed".into(), restart_at }));
+                self.tell(Message::Worker(Worker::Exited { cause: WorkerExit::Aborted, restart_at }));
                 self.new_worker();
             }
             Action::Hang => self.asleep.push_back((open.clone(), point)),

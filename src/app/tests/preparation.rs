@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Link, Message, Options, RunState, ScenarioRun, Worker,
+        App, Link, Message, Options, RunState, ScenarioRun, Worker, WorkerExit,
         testing::{
             fixture,
             headless::{scenario, scenario_mode},
@@ -53,7 +53,7 @@ fn down() -> Link {
 
 #[test]
 fn a_stage_without_a_ready_worker_says_which_state_the_worker_is_in() {
-    let crashed = Worker::Exited { cause: "exited with code 1".to_owned(), restart_at: None };
+    let crashed = Worker::Exited { cause: WorkerExit::Code(1), restart_at: None };
     for (worker, expected) in [
         (Worker::Starting, "the worker is starting and is not polling yet"),
         (Worker::Elsewhere, "31@there is another program that polls the task queue"),

@@ -5,10 +5,11 @@ use crate::{
         App,
         message::{LogLevel, Message, Worker},
         notice::Tone,
-        orders::{Left, ingest},
+        orders::{Left, execution::Execution, ingest},
         sanitized,
     },
-    domain::UnixMillis,
+    domain::{Activity, UnixMillis},
+    faults::Action,
     store::{Aside, Fact, News},
 };
 
@@ -119,9 +120,26 @@ impl App {
     }
 
     fn on_worker(&mut self, worker: Worker) {
-        if let Some(identity) = self.connections.on_worker(worker, &mut self.log, self.now) {
+        let crash_planned = self.plans_crash();
+        if let Some(identity) = self.connections.on_worker(worker, crash_planned, &mut self.log, self.now) {
             self.orders.on_worker_death(&identity, self.now);
         }
+    }
+
+    /// Whether an open order makes its worker crash: by its fault plan if it was sent here, or by the journal, which may
+    /// be read only after the crash.
+    fn plans_crash(&self) -> bool {
+        let in_plan = |order: &Execution| {
+            let faults = order.submission.iter().flat_map(|submission| submission.faults.faults());
+            faults.into_iter().any(|fault| fault.action == Action::Crash)
+        };
+        let in_journal = |order: &Execution| {
+            let attempts = Activity::ALL.into_iter().flat_map(|activity| order.attempts(activity));
+            let mut strikes = attempts.filter_map(|seen| seen.facts).flat_map(|facts| &facts.strikes);
+            strikes.any(|strike| strike.action == Action::Crash)
+        };
+        let mut open = self.orders.open_after(None).filter_map(|slot| self.orders.get(slot));
+        open.any(|order| in_plan(order) || in_journal(order))
     }
 
     fn on_reset(&mut self, result: Result<Option<String>, String>) {
