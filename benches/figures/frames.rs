@@ -15,7 +15,7 @@ use idempotence::{
     },
     faults::{Action, Point, Preset},
     keymap, scenario,
-    store::{AttemptEvent, Document, Fact, News, Outcome, Phase, Record, record::Commit},
+    store::{AttemptEvent, CommitOutcome, Document, Fact, News, Phase, Record, record::Commit},
     ui,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -308,7 +308,9 @@ impl Chaos {
                     Action::Delay { duration: Duration::from_secs(70) },
                 ]),
             },
-            2 => Phase::Completed { outcome: self.one_of(&[Outcome::Applied, Outcome::Replayed, Outcome::Skipped]) },
+            2 => Phase::Completed {
+                outcome: self.one_of(&[CommitOutcome::Applied, CommitOutcome::Replayed, CommitOutcome::Skipped]),
+            },
             _ => {
                 let (code, message) = (self.text(), self.text());
                 Phase::Failed { code, message, retryable: self.coin(), point: self.coin().then_some(point) }

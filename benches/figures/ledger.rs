@@ -5,7 +5,10 @@ use std::{fs, ops::Range, path::Path};
 use idempotence::{
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder},
-    store::{AttemptEvent, Document, Engine, Outcome, Phase, Publication, Request, STARTING_DOCUMENT, storage::Disk},
+    store::{
+        AttemptEvent, CommitOutcome, CommitRequest, Document, Engine, Note, Phase, Publication, Request,
+        STARTING_DOCUMENT, storage::Disk,
+    },
 };
 
 /// Journal lines per order without faults.
@@ -54,9 +57,9 @@ fn requests(number: usize) -> Vec<Request> {
             activity,
             attempt: Attempt::FIRST,
         };
-        let note = |phase| Request::Attempt(AttemptEvent { origin: origin.clone(), phase });
-        let (started, ended) = (note(Phase::Started), note(Phase::Completed { outcome: Outcome::Applied }));
-        requests.extend([started, Request::Commit { effect, guard: Guard::Ledger, origin }, ended]);
+        let note = |phase| Request::Note(Note::Attempt(AttemptEvent { origin: origin.clone(), phase }));
+        let (started, ended) = (note(Phase::Started), note(Phase::Completed { outcome: CommitOutcome::Applied }));
+        requests.extend([started, Request::Commit(CommitRequest { effect, guard: Guard::Ledger, origin }), ended]);
     }
     requests
 }

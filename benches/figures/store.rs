@@ -52,7 +52,7 @@ fn one_effect(folder: &Path) -> Figure {
         theirs.push(since.elapsed().as_secs_f64());
         offset += line.len() as u64;
         let (effect, origin) = effect(&format!("A{round}"));
-        let request = [Request::Commit { effect, guard: Guard::Ledger, origin }];
+        let request = [Request::Commit(CommitRequest { effect, guard: Guard::Ledger, origin })];
         // As in the store's writer, effects within 5 ms share one publication of the document.
         let now = published.elapsed() >= Duration::from_millis(5);
         let since = Instant::now();

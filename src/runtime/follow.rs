@@ -169,7 +169,7 @@ mod tests {
     use crate::{
         clock::now,
         domain::{Activity, Attempt, OrderId, Origin},
-        store::{AttemptEvent, Engine, Phase, Publication, Request, storage::Disk},
+        store::{AttemptEvent, Engine, Note, Phase, Publication, Request, storage::Disk},
     };
 
     fn attempts(count: usize) -> Vec<Request> {
@@ -177,7 +177,7 @@ mod tests {
             let order = OrderId::new(format!("A{index}")).unwrap();
             let (workflow, run) = (format!("order-{order}"), format!("run-{index}"));
             let origin = Origin { order, workflow, run, activity: Activity::UpdateInventory, attempt: Attempt::FIRST };
-            Request::Attempt(AttemptEvent { origin, phase: Phase::Started })
+            Request::Note(Note::Attempt(AttemptEvent { origin, phase: Phase::Started }))
         };
         (0..count).map(started).collect()
     }

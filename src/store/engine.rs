@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::domain::{Change, Decision, Effect, Guard, Origin, Receipt, UnixMillis};
 
 use super::{
+    CommitRequest, Note,
     error::{Damage, StoreError, failed},
     loaded::Loaded,
     progress::Progress,
-    record::{Aside, AttemptEvent, Commit, Fact, Outcome, Record, Refused},
+    record::{Aside, Commit, CommitOutcome, Fact, Record, Refused},
     replay::Position,
     storage::{FileId, Part, Stamp, Storage},
 };
@@ -22,25 +23,16 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub enum Request {
     /// Apply an effect.
-    Commit {
-        /// The effect.
-        effect: Effect,
-        /// The guard that recognises a repetition.
-        guard: Guard,
-        /// The attempt that requests it.
-        origin: Origin,
-    },
-    /// Record an event of an attempt.
-    Attempt(AttemptEvent),
-    /// Record an order that is too malformed to be an effect.
-    Refuse(Refused),
+    Commit(CommitRequest),
+    /// Record a fact that does not change the stock.
+    Note(Note),
 }
 
 /// The result of an effect that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// Whether it was applied or recognised.
-    pub outcome: Outcome,
+    pub outcome: CommitOutcome,
     /// The recorded result.
     pub receipt: Receipt,
     /// Whether the requesting workflow run applied the effect itself. A repetition is then its retry, not another
@@ -164,7 +156,7 @@ impl<M: Storage> Engine<M> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut must_be_durable = false;
         for request in requests {
-            must_be_durable |= !matches!(request, Request::Attempt(_));
+            must_be_durable |= !matches!(request, Request::Note(Note::Attempt(_)));
             answers.push(self.decide(request, &mut lines)?);
         }
         self.write(&lines)?;
@@ -180,28 +172,23 @@ impl<M: Storage> Engine<M> {
     /// Decides one request, based on the state after the previous requests, and adds its line.
     fn decide(&mut self, request: &Request, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
         match request {
-            Request::Attempt(event) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
-            Request::Refuse(refused) => self.add(Fact::Reject(refused.clone()), lines).map(|()| Ok(None)),
-            Request::Commit { effect, guard, origin } => self.decide_effect(effect, *guard, origin, lines),
+            Request::Note(Note::Attempt(event)) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
+            Request::Note(Note::Refused(refused)) => self.add(Fact::Reject(refused.clone()), lines).map(|()| Ok(None)),
+            Request::Commit(request) => self.decide_effect(request, lines),
         }
     }
 
-    fn decide_effect(
-        &mut self,
-        effect: &Effect,
-        guard: Guard,
-        origin: &Origin,
-        lines: &mut Vec<u8>,
-    ) -> Result<Answer, StoreError> {
+    fn decide_effect(&mut self, request: &CommitRequest, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
+        let CommitRequest { effect, guard, origin } = request;
         let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
-        match self.state()?.inventory.decide(effect, guard, &origin.run) {
+        match self.state()?.inventory.decide(effect, *guard, &origin.run) {
             Ok(Decision::Apply(change)) => {
                 let receipt = change.receipt.clone();
-                self.add(fact_of(effect, change, guard, origin), lines)?;
-                Ok(committed(Outcome::Applied, receipt, true))
+                self.add(fact_of(effect, change, *guard, origin), lines)?;
+                Ok(committed(CommitOutcome::Applied, receipt, true))
             }
-            Ok(Decision::Replay { receipt, same_run }) => Ok(committed(Outcome::Replayed, receipt, same_run)),
-            Ok(Decision::Skip(receipt)) => Ok(committed(Outcome::Skipped, receipt, false)),
+            Ok(Decision::Replay { receipt, same_run }) => Ok(committed(CommitOutcome::Replayed, receipt, same_run)),
+            Ok(Decision::Skip(receipt)) => Ok(committed(CommitOutcome::Skipped, receipt, false)),
             Err(refusal) => {
                 let error = StoreError::from(refusal);
                 self.add(Fact::Reject(Refused::new(effect, &error, origin)), lines)?;

@@ -41,7 +41,7 @@ pub use examine::{Difference, Examination, Problem, examine};
 pub use probe::{Probed, probe};
 pub use progress::Progress;
 pub use reader::{JournalReader, News, read_document, watched_folder};
-pub use record::{Aside, AttemptEvent, Fact, Outcome, Phase, Record, Refused};
+pub use record::{Aside, AttemptEvent, CommitOutcome, Fact, Phase, Record, Refused};
 pub use reset::Kept;
 pub use writer::JsonStore;
 
@@ -75,7 +75,7 @@ pub trait Store: Send + Sync + 'static {
     /// Applies the effect once, however many attempts request it. The result is durable.
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>>;
 
-    /// Records a note. It is not synced, so a loss of power may lose the last notes.
+    /// Records a note. An event of an attempt is not synced, so a loss of power may lose the last events.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 

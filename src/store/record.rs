@@ -156,7 +156,7 @@ pub enum Phase {
     /// It completed.
     Completed {
         /// Whether its effect was applied or recognised.
-        outcome: Outcome,
+        outcome: CommitOutcome,
     },
     /// It failed.
     Failed {
@@ -172,10 +172,11 @@ pub enum Phase {
     },
 }
 
-/// The outcome of an effect that was not refused.
+/// What a commit did with an effect that was not refused. `OrderOutcome` is about the whole order, which can also be
+/// rejected, conflict, or join a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// It changed the stock, or a supplier order was not needed.
     Applied,
     /// The ledger had its key, so the recorded result was returned.
@@ -184,7 +185,7 @@ pub enum Outcome {
     Skipped,
 }
 
-impl Outcome {
+impl CommitOutcome {
     /// Name in the journal and in workflow results.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -196,12 +197,12 @@ impl Outcome {
     }
 }
 
-impl From<Outcome> for OrderOutcome {
-    fn from(outcome: Outcome) -> Self {
+impl From<CommitOutcome> for OrderOutcome {
+    fn from(outcome: CommitOutcome) -> Self {
         match outcome {
-            Outcome::Applied => Self::Applied,
-            Outcome::Replayed => Self::Replayed,
-            Outcome::Skipped => Self::Skipped,
+            CommitOutcome::Applied => Self::Applied,
+            CommitOutcome::Replayed => Self::Replayed,
+            CommitOutcome::Skipped => Self::Skipped,
         }
     }
 }
@@ -276,7 +277,7 @@ mod tests {
             Phase::Started,
             Phase::Fault { point: Point::AfterCommit, action: Action::Crash },
             Phase::Fault { point: Point::BeforeCommit, action: Action::Delay { duration: Duration::from_millis(20) } },
-            Phase::Completed { outcome: Outcome::Replayed },
+            Phase::Completed { outcome: CommitOutcome::Replayed },
             Phase::Failed {
                 code: "RandomError".into(),
                 message: "RANDOM ERROR".into(),

@@ -117,17 +117,12 @@ impl JsonStore {
 
 impl Store for JsonStore {
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>> {
-        let CommitRequest { effect, guard, origin } = request;
-        let answer = self.ask(Request::Commit { effect, guard, origin });
+        let answer = self.ask(Request::Commit(request));
         async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
     }
 
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {
-        let request = match note {
-            Note::Attempt(event) => Request::Attempt(event),
-            Note::Refused(refused) => Request::Refuse(refused),
-        };
-        let answer = self.ask(request);
+        let answer = self.ask(Request::Note(note));
         async move { answer.await.map(drop) }.boxed()
     }
 }

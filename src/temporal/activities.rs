@@ -22,7 +22,7 @@ use crate::{
         SupplierOrder, WorkflowId,
     },
     faults::{Action, Draw, FaultPlan, Point, Seed},
-    store::{AttemptEvent, CommitRequest, Committed, Note, Outcome, Phase, Refused, Store, StoreError},
+    store::{AttemptEvent, CommitOutcome, CommitRequest, Committed, Note, Phase, Refused, Store, StoreError},
 };
 
 /// How long a hanging attempt sleeps beyond its deadline, so that the next attempt is already running when it resumes.
@@ -270,7 +270,7 @@ impl Execution {
         let answer = self.store.commit(request).await;
         self.worker_metrics.commit(asked.elapsed());
         let committed = answer.map_err(Stopped::Store)?;
-        if committed.outcome == Outcome::Replayed {
+        if committed.outcome == CommitOutcome::Replayed {
             self.worker_metrics.replay(self.origin.activity);
         }
         self.fault(Point::AfterCommit).await?;
@@ -320,14 +320,14 @@ impl Execution {
 
 /// Whether this workflow run applied the effect, in this or an earlier attempt.
 fn made_here(committed: &Committed) -> bool {
-    committed.outcome == Outcome::Applied || committed.same_run
+    committed.outcome == CommitOutcome::Applied || committed.same_run
 }
 
 /// The outcome of the order; `None` if Temporal retries the attempt.
 fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
     match result {
         Ok(committed) if made_here(committed) => Some(OrderOutcome::Applied),
-        Ok(Committed { outcome: Outcome::Skipped, .. }) => Some(OrderOutcome::Skipped),
+        Ok(Committed { outcome: CommitOutcome::Skipped, .. }) => Some(OrderOutcome::Skipped),
         Ok(_) => Some(OrderOutcome::Replayed),
         Err(Stopped::Store(StoreError::Rejected(_))) => Some(OrderOutcome::Rejected),
         Err(Stopped::Store(StoreError::Conflict { .. })) => Some(OrderOutcome::Conflict),

@@ -14,7 +14,7 @@ use temporalio_common::{
 use crate::{
     domain::{Guard, RetryWaits, Stock, millis, sanitize},
     faults::{FaultPlan, Seed},
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 /// The workflow's input. `received` reads it and drops unknown fields, such as the fork's `PaymentInfo`, so they are
@@ -123,7 +123,7 @@ const MAX_PROBLEM_CHARS: usize = 300;
 #[serde(rename_all = "PascalCase")]
 pub struct EffectResult {
     /// Result of the effect in the store.
-    pub outcome: Outcome,
+    pub outcome: CommitOutcome,
     /// Change of the stock when the effect was applied.
     pub delta: i64,
     /// Stock after that change.
@@ -148,7 +148,7 @@ pub struct SupplierInput {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Reported {
-    outcome: Outcome,
+    outcome: CommitOutcome,
     delta: i64,
     stock: Stock,
     own: bool,
@@ -195,7 +195,7 @@ mod tests {
             )
         });
         assert_eq!(texts, expected);
-        let texts = [Outcome::Applied, Outcome::Replayed, Outcome::Skipped]
+        let texts = [CommitOutcome::Applied, CommitOutcome::Replayed, CommitOutcome::Skipped]
             .map(|outcome| serde_json::to_string(&EffectResult { outcome, delta: -999, stock: 1, own: true }).unwrap());
         let expected = ["applied", "replayed", "skipped"]
             .map(|outcome| format!(r#"{{"Outcome":"{outcome}","Delta":-999,"Stock":1,"Own":true}}"#));
@@ -206,7 +206,7 @@ mod tests {
     fn a_result_is_read_from_an_object_only() {
         let converter = PayloadConverter::default();
         let context = SerializationContext::new(&SerializationContextData::None, &converter);
-        let result = EffectResult { outcome: Outcome::Applied, delta: -1, stock: 9, own: true };
+        let result = EffectResult { outcome: CommitOutcome::Applied, delta: -1, stock: 9, own: true };
         let payload = converter.to_payload(&context, &result).unwrap();
         let read = |payload| converter.from_payload::<EffectResult>(&context, payload);
         assert_eq!(read(payload.clone()).unwrap(), result);

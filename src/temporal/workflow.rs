@@ -14,7 +14,7 @@ use super::{
     received::{InvalidOrder, OrderArgument},
     wire::SupplierInput,
 };
-use crate::{domain::SUPPLIER_QUANTITY, store::Outcome};
+use crate::{domain::SUPPLIER_QUANTITY, store::CommitOutcome};
 
 /// Timeout and maximum number of attempts for recording an invalid order. The workflow fails in any case.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> Wo
     let supplier = SupplierInput { item: order.item.clone(), quantity: SUPPLIER_QUANTITY, order: Some(order) };
     let ask = options("credit the stock where it is low".to_owned());
     ctx.execute_activity(InventoryActivities::supplier_order, supplier, ask).await?;
-    let outcome = if updated.own { Outcome::Applied } else { updated.outcome };
+    let outcome = if updated.own { CommitOutcome::Applied } else { updated.outcome };
     Ok(Some(outcome.name().to_owned()))
 }
 

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use crate::{
     app::{AttemptState, AttemptView, EffectKind},
     faults::Point,
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 use super::theme;
@@ -108,9 +108,9 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
         AttemptState::Failed(_) if after => FAILED_AFTER,
         AttemptState::Failed(failure) if failure.point.is_some() => FAILED_BEFORE,
         AttemptState::Failed(_) => FAILED,
-        AttemptState::Succeeded(Outcome::Applied) => APPLIED,
-        AttemptState::Succeeded(Outcome::Replayed) => REPLAYED,
-        AttemptState::Succeeded(Outcome::Skipped) => SKIPPED,
+        AttemptState::Succeeded(CommitOutcome::Applied) => APPLIED,
+        AttemptState::Succeeded(CommitOutcome::Replayed) => REPLAYED,
+        AttemptState::Succeeded(CommitOutcome::Skipped) => SKIPPED,
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::{
 use crate::{
     app::{Appearance, AttemptState, AttemptView, Committed, LineUpCell, until},
     domain::UnixMillis,
-    store::Outcome,
+    store::CommitOutcome,
     text::truncate,
 };
 
@@ -68,9 +68,9 @@ fn word(seen: &AttemptView<'_>) -> Option<&'static str> {
     }
     let unreported = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
     Some(match seen.state {
-        AttemptState::Succeeded(Outcome::Replayed) => "replayed",
-        AttemptState::Succeeded(Outcome::Skipped) => "skipped",
-        AttemptState::Succeeded(Outcome::Applied) => {
+        AttemptState::Succeeded(CommitOutcome::Replayed) => "replayed",
+        AttemptState::Succeeded(CommitOutcome::Skipped) => "skipped",
+        AttemptState::Succeeded(CommitOutcome::Applied) => {
             let needed = seen.facts.and_then(|facts| facts.committed).is_none_or(|committed| committed.delta != 0);
             return (!needed).then_some("not needed");
         }

@@ -17,7 +17,7 @@ use crate::{
     domain::UnixMillis,
     faults::Point,
     keymap::KEYMAP,
-    store::{News, Outcome},
+    store::{CommitOutcome, News},
 };
 
 pub fn frame(app: &App, width: u16, height: u16) -> Buffer {
@@ -108,12 +108,12 @@ fn many() -> Scene {
         }
         if index > 2 {
             scene.started(UPDATE, 2);
-            scene.done(UPDATE, 2, Outcome::Replayed);
+            scene.done(UPDATE, 2, CommitOutcome::Replayed);
             scene.started(SUPPLIER, 1);
         }
         if index > 3 {
             scene.commit(SUPPLIER, 1, 0);
-            scene.done(SUPPLIER, 1, Outcome::Applied);
+            scene.done(SUPPLIER, 1, CommitOutcome::Applied);
         }
     }
     scene.tell(Message::StartFailed {

@@ -15,7 +15,7 @@ use idempotence::{
     domain::Guard,
     faults::Preset,
     runtime::{executor::Executor, worker_child::WorkerCommand},
-    store::{Audit, JournalReader, Outcome, Verdict},
+    store::{Audit, CommitOutcome, JournalReader, Verdict},
     temporal::start,
 };
 use rustix::process::{Pid, test_kill_process};
@@ -125,7 +125,7 @@ impl Comparison {
         folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
     }
 
-    fn outcomes(&self, order: &str, attempt: u32) -> [Option<Outcome>; 3] {
+    fn outcomes(&self, order: &str, attempt: u32) -> [Option<CommitOutcome>; 3] {
         let rows = self.app.comparison().expect("a comparison").line_up();
         let row = rows.iter().find(|row| row.order == order && row.attempt == attempt).expect("the attempt");
         row.cells.map(|cell| match cell {
@@ -220,7 +220,10 @@ async fn one_order_ends_at_1001_1001_and_2_and_everything_is_removed() {
     comparison.until_done().await;
     assert_eq!(comparison.shown(), [(Some(1001), RIGHT), (Some(1001), RIGHT), (Some(2), WRONG)]);
     assert_eq!(comparison.on_disk(), [1001, 1001, 2]);
-    assert_eq!(comparison.outcomes("A12", 2), [Outcome::Replayed, Outcome::Skipped, Outcome::Applied].map(Some));
+    assert_eq!(
+        comparison.outcomes("A12", 2),
+        [CommitOutcome::Replayed, CommitOutcome::Skipped, CommitOutcome::Applied].map(Some)
+    );
     assert_eq!((comparison.running_workers().len(), comparison.databases().len()), (3, 1));
     comparison.end();
     comparison.assert_cleared().await;
@@ -236,7 +239,10 @@ async fn with_another_order_between_only_the_ledger_ends_at_1001() {
     comparison.until_done().await;
     assert_eq!(comparison.shown(), [(Some(1001), RIGHT), (Some(3), WRONG), (Some(3), WRONG)]);
     assert_eq!(comparison.on_disk(), [1001, 3, 3]);
-    assert_eq!(comparison.outcomes("A12", 2), [Outcome::Replayed, Outcome::Applied, Outcome::Applied].map(Some));
+    assert_eq!(
+        comparison.outcomes("A12", 2),
+        [CommitOutcome::Replayed, CommitOutcome::Applied, CommitOutcome::Applied].map(Some)
+    );
     let attempts: Vec<_> =
         comparison.app.comparison().unwrap().line_up().iter().map(|row| row.order.to_owned()).collect();
     assert_eq!(attempts, ["A12", "B7", "B7", "A12", "A12"]);

@@ -7,7 +7,7 @@ use idempotence::{
     domain::{Activity, PendingActivity, PendingState, RunEnd},
     faults::Preset,
     server::{Installation, Search, obtain},
-    store::{AttemptEvent, Fact, News, Outcome, Phase},
+    store::{AttemptEvent, CommitOutcome, Fact, News, Phase},
     temporal::{Described, Presence, Started, describe, find_worker},
 };
 
@@ -298,7 +298,7 @@ async fn the_displayed_commands_work() {
     run_in_shell(&shown[0], &program);
     sandbox.wait_for("the replay after the planned failure", |fact| {
         matches!(fact, Fact::Attempt(event) if event.origin.attempt.number() == 2
-            && matches!(event.phase, Phase::Completed { outcome: Outcome::Replayed }))
+            && matches!(event.phase, Phase::Completed { outcome: CommitOutcome::Replayed }))
     });
     assert!(run_in_shell(&shown[1], &program).contains(&app.selected().unwrap().workflow));
     sandbox.assert_right(999);

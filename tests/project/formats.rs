@@ -15,7 +15,7 @@ use idempotence::{
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
     recording::{Entry, EntryKind, Player, Recording},
     scenario,
-    store::{self, CommitRequest, Fact, JsonStore, Outcome, Phase, Record, Store, Verdict},
+    store::{self, CommitOutcome, CommitRequest, Fact, JsonStore, Phase, Record, Store, Verdict},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -190,7 +190,7 @@ fn a_database_of_the_first_version_is_read_and_continued() {
         futures::executor::block_on(JsonStore::open(&path).unwrap().commit(request)).unwrap()
     };
     let repeated = commit("A12", 999);
-    assert_eq!((repeated.outcome, repeated.receipt.stock), (Outcome::Replayed, 1));
+    assert_eq!((repeated.outcome, repeated.receipt.stock), (CommitOutcome::Replayed, 1));
     let new = commit("A13", 1);
-    assert_eq!((new.outcome, new.receipt.stock), (Outcome::Applied, 884));
+    assert_eq!((new.outcome, new.receipt.stock), (CommitOutcome::Applied, 884));
 }

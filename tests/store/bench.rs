@@ -8,8 +8,8 @@ use idempotence::{
         Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder, UnixMillis,
     },
     store::{
-        Audit, Committed, Document, Engine, Outcome, Publication, Record, Request, StoreError, Verdict,
-        storage::Storage,
+        Audit, CommitOutcome, CommitRequest, Committed, Document, Engine, Publication, Record, Request, StoreError,
+        Verdict, storage::Storage,
     },
 };
 
@@ -55,7 +55,7 @@ pub fn origin(effect: &Effect, run: &str, attempt: u32) -> Origin {
 
 pub fn request(effect: Effect, guard: Guard) -> Request {
     let origin = origin(&effect, "run-1", 1);
-    Request::Commit { effect, guard, origin }
+    Request::Commit(CommitRequest { effect, guard, origin })
 }
 
 /// A simulated machine with `stock` units, and the engine of one process on it.
@@ -83,7 +83,7 @@ pub fn found_poison(answer: Result<Committed, StoreError>) -> bool {
     matches!(answer, Err(StoreError::NotWritten(error)) if matches!(*error, StoreError::Poisoned { .. }))
 }
 
-pub fn outcome<M: Storage>(engine: &mut Engine<M>, effect: Effect) -> Outcome {
+pub fn outcome<M: Storage>(engine: &mut Engine<M>, effect: Effect) -> CommitOutcome {
     commit(engine, effect).unwrap().outcome
 }
 

@@ -6,7 +6,7 @@ use futures::{executor::block_on, future::join_all};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        AttemptEvent, CommitRequest, Engine, JournalReader, JsonStore, Note, Outcome, Phase, Store, StoreError,
+        AttemptEvent, CommitOutcome, CommitRequest, Engine, JournalReader, JsonStore, Note, Phase, Store, StoreError,
         Verdict, read_document, storage::Disk,
     },
 };
@@ -17,7 +17,7 @@ fn journal(path: &Path) -> Vec<u8> {
     std::fs::read(path.with_file_name("inventory.json.journal")).unwrap()
 }
 
-fn ask(store: &JsonStore, id: &str, run: &str) -> impl Future<Output = Result<Outcome, StoreError>> + use<> {
+fn ask(store: &JsonStore, id: &str, run: &str) -> impl Future<Output = Result<CommitOutcome, StoreError>> + use<> {
     let effect = order(id, 1);
     let origin = origin(&effect, run, 1);
     let asked = store.commit(CommitRequest { effect, guard: Guard::Ledger, origin });
@@ -41,7 +41,7 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
                     let ids = (0..ORDERS * 3).map(|step| format!("A{}", (step + writer * ORDERS / 4) % ORDERS));
                     let asked: Vec<_> = ids.map(|id| ask(&store, &id, &run)).collect();
                     let answers = block_on(join_all(asked));
-                    answers.into_iter().filter(|answer| *answer.as_ref().unwrap() == Outcome::Applied).count()
+                    answers.into_iter().filter(|answer| *answer.as_ref().unwrap() == CommitOutcome::Applied).count()
                 })
             })
             .collect();
@@ -106,6 +106,6 @@ fn a_reset_under_a_running_writer_is_followed_by_writer_and_reader() {
     assert!(folder.path().join(format!("inventory.json.journal{kept}")).exists());
     let news = reader.read().unwrap();
     assert!(news.restarted && news.records.len() == 1);
-    assert_eq!(commit(&mut store, order("A", 10)).unwrap().outcome, Outcome::Applied, "the ledger began again");
+    assert_eq!(commit(&mut store, order("A", 10)).unwrap().outcome, CommitOutcome::Applied, "the ledger began again");
     assert_eq!(read_document(&path).unwrap().unwrap().stock, 990);
 }

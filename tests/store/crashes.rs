@@ -2,7 +2,7 @@
 
 use idempotence::{
     domain::REORDER_BELOW,
-    store::{Engine, Outcome, Publication, StoreError},
+    store::{CommitOutcome, Engine, Publication, StoreError},
 };
 
 use crate::bench::{
@@ -92,7 +92,11 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
                 let after = machine.after_power_cut(PowerCut { journal_bytes, document });
                 let mut store = open(&after);
                 for effect in &acknowledged {
-                    assert_eq!(outcome(&mut store, effect.clone()), Outcome::Replayed, "operation {at}: {effect:?}");
+                    assert_eq!(
+                        outcome(&mut store, effect.clone()),
+                        CommitOutcome::Replayed,
+                        "operation {at}: {effect:?}"
+                    );
                 }
                 work(&after);
                 assert_right(&after, 1001);
@@ -117,7 +121,7 @@ fn a_failed_sync_poisons_the_database_for_every_process() {
     }
     let kept = Engine::reset(machine.another(), clock).unwrap();
     assert!(kept.journal.is_some(), "the journal is kept");
-    assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Applied);
+    assert_eq!(outcome(&mut open(&machine), order("A", 10)), CommitOutcome::Applied);
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_replay_of_what_another_process_wrote_is_synced_before_it_is_acknowledged() 
     machine.fail_next(Operation::Append, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert!(machine.unsynced() > 0);
-    assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut second, order("A", 10)), CommitOutcome::Replayed);
     assert_eq!(machine.unsynced(), 0, "acknowledged, so it must be durable");
 }
 
@@ -140,7 +144,7 @@ fn a_replay_publishes_the_document_that_a_dead_process_left_old() {
     machine.fail_next(Operation::SyncJournal, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert_eq!(stock(&machine), 1000);
-    assert_eq!(outcome(&mut second, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut second, order("A", 10)), CommitOutcome::Replayed);
     assert_eq!(stock(&machine), 990);
 }
 

@@ -3,7 +3,7 @@
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{Engine, JsonStore, Outcome, Store, StoreError, storage::Disk},
+    store::{CommitOutcome, Engine, JsonStore, Store, StoreError, storage::Disk},
 };
 
 use crate::bench::{
@@ -35,7 +35,7 @@ fn d2_a_retry_after_the_commit_changes_nothing_though_another_order_ran() {
     // Attempt 1 of A commits and then fails; its caller never learns of the commit.
     commit(&mut store, order("A", 10)).unwrap();
     commit(&mut store, order("B", 10)).unwrap();
-    assert_eq!(outcome(&mut store, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("A", 10)), CommitOutcome::Replayed);
     assert_right(&machine, 980);
 }
 
@@ -61,7 +61,7 @@ fn d4_a_read_error_is_not_taken_for_not_yet_applied() {
     machine.fail_next(Operation::ReadJournal, InjectedFault::Error(std::io::ErrorKind::Interrupted));
     let error = commit(&mut store, order("A", 1)).unwrap_err();
     assert!(matches!(error, StoreError::NotWritten { .. }) && error.is_retryable(), "{error}");
-    assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("A", 1)), CommitOutcome::Replayed);
     assert_right(&machine, 1005);
 }
 
@@ -80,7 +80,7 @@ fn d5_a_kill_in_the_middle_of_a_write_leaves_a_readable_database() {
             let acknowledged = dying.and_then(|mut store| commit(&mut store, order("A", 10))).is_ok();
             let mut next = open(&machine);
             let applied = outcome(&mut next, order("A", 10));
-            assert!(!acknowledged || applied == Outcome::Replayed, "operation {at}, {fault:?}");
+            assert!(!acknowledged || applied == CommitOutcome::Replayed, "operation {at}, {fault:?}");
             assert_right(&machine, 990);
         }
     }
@@ -134,7 +134,7 @@ fn d7_a_supplier_order_and_a_customers_order_at_once_both_count() {
 fn d8_a_supplier_credit_is_given_once_though_the_stock_is_still_low() {
     let (machine, mut store) = engine(0);
     commit(&mut store, supplier("A", 1)).unwrap();
-    assert_eq!(outcome(&mut store, supplier("A", 1)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, supplier("A", 1)), CommitOutcome::Replayed);
     assert_right(&machine, 1);
 }
 
@@ -149,8 +149,8 @@ fn d9_an_unknown_product_is_rejected_and_the_known_one_untouched() {
 #[test]
 fn d10_order_000_is_an_order_and_an_empty_id_is_none() {
     let (machine, mut store) = engine(1000);
-    assert_eq!(outcome(&mut store, order("000", 10)), Outcome::Applied);
-    assert_eq!(outcome(&mut store, order("000", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("000", 10)), CommitOutcome::Applied);
+    assert_eq!(outcome(&mut store, order("000", 10)), CommitOutcome::Replayed);
     assert_right(&machine, 990);
     assert!(idempotence::domain::OrderId::new("").is_err());
 }
@@ -170,7 +170,7 @@ fn d12_an_attempt_that_wakes_up_after_its_successor_changes_nothing() {
     let (machine, mut stalled) = engine(1000);
     let mut successor = open(&machine);
     commit(&mut successor, order("A", 10)).unwrap();
-    assert_eq!(outcome(&mut stalled, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut stalled, order("A", 10)), CommitOutcome::Replayed);
     assert_right(&machine, 990);
 }
 
@@ -202,7 +202,7 @@ fn d14_the_same_order_twice_at_once_is_applied_once() {
     });
     let answers = futures::executor::block_on(futures::future::join_all(asked));
     let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().outcome).collect();
-    assert!(outcomes.contains(&Outcome::Applied) && outcomes.contains(&Outcome::Replayed), "{outcomes:?}");
+    assert!(outcomes.contains(&CommitOutcome::Applied) && outcomes.contains(&CommitOutcome::Replayed), "{outcomes:?}");
     // Fast commits may be published a moment later, at the latest when the store is dropped.
     drop(stores);
     let shown = idempotence::store::read_document(&path).unwrap().unwrap();
@@ -218,7 +218,7 @@ fn d16_what_was_acknowledged_outlasts_a_loss_of_power() {
             for journal_bytes in 0..=machine.unsynced() {
                 let after = machine.after_power_cut(PowerCut { journal_bytes, document });
                 let mut store = open(&after);
-                assert_eq!(outcome(&mut store, order(id, 10)), Outcome::Replayed, "{document:?}");
+                assert_eq!(outcome(&mut store, order(id, 10)), CommitOutcome::Replayed, "{document:?}");
                 assert_right(&after, expected);
             }
         }
@@ -232,7 +232,7 @@ fn d16_the_test_would_see_a_sync_that_is_missing() {
     commit(&mut store, order("A", 10)).unwrap();
     assert!(machine.unsynced() > 0);
     let after = machine.after_power_cut(PowerCut { journal_bytes: 0, document: DocumentFate::Old });
-    assert_eq!(outcome(&mut open(&after), order("A", 10)), Outcome::Applied, "the acknowledged order is lost");
+    assert_eq!(outcome(&mut open(&after), order("A", 10)), CommitOutcome::Applied, "the acknowledged order is lost");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use idempotence::{
     domain::{Effect, REORDER_BELOW},
     store::{
-        AttemptEvent, Damage, Engine, JournalReader, Outcome, Phase, Publication, Request, StoreError, Witness,
-        storage::Disk,
+        AttemptEvent, CommitOutcome, Damage, Engine, JournalReader, Note, Phase, Publication, Request, StoreError,
+        Witness, storage::Disk,
     },
 };
 
@@ -28,7 +28,7 @@ fn assert_end_missing<T: std::fmt::Debug>(result: Result<T, StoreError>, lines: 
 }
 
 fn attempt(effect: &Effect, number: u32) -> Request {
-    Request::Attempt(AttemptEvent { origin: origin(effect, "run-1", number), phase: Phase::Started })
+    Request::Note(Note::Attempt(AttemptEvent { origin: origin(effect, "run-1", number), phase: Phase::Started }))
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_running_process_refuses_a_journal_that_was_cut_and_goes_on_when_it_is_back(
         assert_eq!(machine.journal_bytes(), cut, "nothing is written");
         machine.write_journal(&journal);
         machine.write_document(&document);
-        assert_eq!(outcome(&mut store, order("A", 400)), Outcome::Replayed);
+        assert_eq!(outcome(&mut store, order("A", 400)), CommitOutcome::Replayed);
         assert_right(&machine, 600);
     }
 }
@@ -92,7 +92,7 @@ fn no_prefix_of_a_journal_opens_beside_its_document() {
         assert_eq!(machine.journal_bytes(), journal[..length], "nothing is changed");
     }
     machine.write_journal(&journal);
-    assert_eq!(outcome(&mut open(&machine), supplier("A", 1000)), Outcome::Replayed);
+    assert_eq!(outcome(&mut open(&machine), supplier("A", 1000)), CommitOutcome::Replayed);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_reset_under_a_running_process_is_not_a_loss() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 1)).unwrap();
     Engine::reset(machine.another(), clock).unwrap();
-    assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Applied);
+    assert_eq!(outcome(&mut store, order("A", 1)), CommitOutcome::Applied);
     assert_right(&machine, 999);
 }
 
@@ -217,11 +217,11 @@ fn a_running_process_refuses_a_database_that_was_deleted() {
         }
         assert!(!file.exists(), "nothing is written");
         std::fs::write(&file, &good).unwrap();
-        assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Replayed);
+        assert_eq!(outcome(&mut store, order("A", 1)), CommitOutcome::Replayed);
         std::fs::remove_file(&file).unwrap();
         assert_gone(commit(&mut store, order("A", 1)), 2);
         idempotence::store::reset(&path).unwrap();
-        assert_eq!(outcome(&mut store, order("A", 1)), Outcome::Applied);
+        assert_eq!(outcome(&mut store, order("A", 1)), CommitOutcome::Applied);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{Engine, Publication, Request, StoreError},
+    store::{CommitRequest, Engine, Publication, Request, StoreError},
 };
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn run(steps: &[Step]) {
             };
             let Ok(mut engine) = engine else { continue };
             let origin = origin(&effect, &format!("run-{number}"), 1);
-            let request = Request::Commit { effect: effect.clone(), guard: Guard::Ledger, origin };
+            let request = Request::Commit(CommitRequest { effect: effect.clone(), guard: Guard::Ledger, origin });
             match engine.commit(&[request], Publication::Now).and_then(|mut answers| answers.remove(0)) {
                 Err(error) if error.is_retryable() => {}
                 answer => {

@@ -12,7 +12,7 @@ use futures::executor::block_on;
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        CommitRequest, Engine, JsonStore, Outcome, Progress, Publication, Store, StoreError, Verdict, examine,
+        CommitOutcome, CommitRequest, Engine, JsonStore, Progress, Publication, Store, StoreError, Verdict, examine,
         storage::Disk,
     },
 };
@@ -48,7 +48,7 @@ fn a_second_worker_reads_a_long_journal_without_the_lock() {
     let read_under_lock = storage.read_under_lock.clone();
     let mut store = open_odd(storage);
     assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
-    assert_eq!(outcome(&mut store, order("A5999", 1)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("A5999", 1)), CommitOutcome::Replayed);
     assert_right(&machine, 94_000);
 }
 
@@ -81,14 +81,14 @@ fn what_others_do_while_it_is_read_is_seen() {
         commit(&mut Engine::open(other, clock, REORDER_BELOW).unwrap(), order("B", 1)).unwrap();
     }));
     let mut store = open_odd(storage);
-    assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("B", 1)), CommitOutcome::Replayed);
     assert_right(&machine, 93_999);
 
     let mut storage = odd(machine.another());
     let other = machine.another();
     storage.while_unlocked = Some(Box::new(move || drop(Engine::reset(other, clock).unwrap())));
     let mut store = open_odd(storage);
-    assert_eq!(outcome(&mut store, order("B", 1)), Outcome::Applied);
+    assert_eq!(outcome(&mut store, order("B", 1)), CommitOutcome::Applied);
     assert_right(&machine, 999);
 }
 
@@ -102,7 +102,7 @@ fn lines_that_are_cut_back_while_it_is_read_leave_nothing() {
     machine.write_journal(&torn);
     storage.while_unlocked = Some(Box::new(move || other.write_journal(&whole)));
     let mut store = open_odd(storage);
-    assert_eq!(outcome(&mut store, order("C", 1)), Outcome::Applied);
+    assert_eq!(outcome(&mut store, order("C", 1)), CommitOutcome::Applied);
     assert_right(&machine, 93_999);
 }
 
@@ -137,7 +137,7 @@ fn a_failed_publication_costs_no_second_reading() {
         machine.fail_next(Operation::ReplaceDocument, InjectedFault::Error(ErrorKind::StorageFull));
         assert!(commit(&mut store, order(id, 1)).is_err());
         assert!(store.is_behind(), "the writer must try again");
-        assert_eq!(outcome(&mut store, order(id, 1)), Outcome::Replayed, "it is in the journal");
+        assert_eq!(outcome(&mut store, order(id, 1)), CommitOutcome::Replayed, "it is in the journal");
     }
     assert_eq!(*reads.lock().unwrap(), [0_u64; 0], "memory is as the journal");
     assert_right(&machine, 93_997);
@@ -145,7 +145,7 @@ fn a_failed_publication_costs_no_second_reading() {
     read_under_lock.store(0, Ordering::Relaxed);
     machine.fail_next(Operation::Append, InjectedFault::Error(ErrorKind::StorageFull));
     assert!(commit(&mut store, order("E", 1)).is_err());
-    assert_eq!(outcome(&mut store, order("E", 1)), Outcome::Applied);
+    assert_eq!(outcome(&mut store, order("E", 1)), CommitOutcome::Applied);
     assert!(read_under_lock.load(Ordering::Relaxed) < TAIL_BYTES, "{read_under_lock:?}");
     assert_right(&machine, 93_996);
 }
@@ -165,5 +165,5 @@ fn a_publication_that_failed_is_tried_again_when_nothing_else_is_to_do() {
         std::thread::yield_now();
     }
     drop(store);
-    assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut open(&machine), order("A", 10)), CommitOutcome::Replayed);
 }

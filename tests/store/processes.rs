@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        Engine, JournalReader, Outcome, Publication, Record, Request, StoreError, Verdict,
+        CommitOutcome, CommitRequest, Engine, JournalReader, Publication, Record, Request, StoreError, Verdict,
         storage::{Disk, Storage},
     },
 };
@@ -41,7 +41,7 @@ fn on_a_real_disk_every_process_sees_the_poison_until_a_reset() {
     let opened = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW);
     assert!(matches!(opened, Err(StoreError::Poisoned { .. })));
     idempotence::store::reset(&path).unwrap();
-    assert_eq!(outcome(&mut running, order("A", 10)), Outcome::Applied);
+    assert_eq!(outcome(&mut running, order("A", 10)), CommitOutcome::Applied);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn nothing_acknowledged_is_lost_after_the_folder_was_emptied() {
     });
     let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
     for id in a.iter().chain(&b) {
-        assert_eq!(outcome(&mut store, order(id, 1)), Outcome::Replayed, "{id} was acknowledged");
+        assert_eq!(outcome(&mut store, order(id, 1)), CommitOutcome::Replayed, "{id} was acknowledged");
     }
 }
 
@@ -98,7 +98,7 @@ fn an_attempt_that_wakes_up_after_the_run_was_told_no_applies_nothing() {
     // The order itself is not blocked: a new run may succeed.
     let effect = order("A", 5);
     let origin = origin(&effect, "run-2", 1);
-    let again = Request::Commit { effect, guard: Guard::Ledger, origin };
+    let again = Request::Commit(CommitRequest { effect, guard: Guard::Ledger, origin });
     assert!(store.commit(&[again], Publication::Now).unwrap().remove(0).is_ok());
     assert_right(&machine, 996);
 }
@@ -224,7 +224,7 @@ fn a_replay_by_a_process_that_starts_later_is_synced_too() {
     machine.fail_next(Operation::Append, InjectedFault::DieAfter);
     assert!(commit(&mut first, order("A", 10)).is_err());
     assert!(machine.unsynced() > 0);
-    assert_eq!(outcome(&mut open(&machine), order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut open(&machine), order("A", 10)), CommitOutcome::Replayed);
     assert_eq!(machine.unsynced(), 0);
 }
 
@@ -234,9 +234,9 @@ fn guards_may_be_mixed_and_the_audit_counts_right() {
     commit(&mut store, supplier("S", 1000)).unwrap();
     commit_under(&mut store, supplier("S", 1000), Guard::Off).unwrap();
     commit_under(&mut store, supplier("T", 1000), Guard::LastOrder).unwrap();
-    assert_eq!(outcome(&mut store, supplier("S", 1000)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, supplier("S", 1000)), CommitOutcome::Replayed);
     commit_under(&mut store, order("A", 10), Guard::Off).unwrap();
-    assert_eq!(outcome(&mut store, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("A", 10)), CommitOutcome::Replayed);
     assert!(commit(&mut store, order("A", 11)).is_err());
     assert_eq!(
         audit(&machine.journal_bytes()).verdict(),
@@ -249,7 +249,7 @@ fn guards_may_be_mixed_and_the_audit_counts_right() {
     assert_eq!((judged.expected - judged.actual, judged.verdict()), (10, Verdict::Wrong));
     drop(store);
     let mut store = open(&machine);
-    assert_eq!(outcome(&mut store, order("A", 10)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("A", 10)), CommitOutcome::Replayed);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_database_whose_folder_is_moved_away_takes_nothing_and_says_what_to_do() {
     assert!(message.contains("inventory.json.lock") && message.contains("moved or deleted, restore it"), "{message}");
     assert_eq!(std::fs::read(away.join("inventory.json.journal")).unwrap(), journal);
     std::fs::rename(&away, &here).unwrap();
-    assert_eq!(outcome(&mut store, order("B", 10)), Outcome::Applied);
+    assert_eq!(outcome(&mut store, order("B", 10)), CommitOutcome::Applied);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{Engine, Fact, Outcome, Publication, Record, StoreError, Verdict, storage::Disk},
+    store::{CommitOutcome, Engine, Fact, Publication, Record, StoreError, Verdict, storage::Disk},
 };
 
 use crate::{
@@ -104,7 +104,7 @@ fn the_order_of_a_document_that_was_taken_over_counts_as_applied() {
     // The Go program applies X to the same file: 990 - 290.
     machine.write_document(&document(700, "X"));
     let mut store = open(&machine);
-    assert_eq!(outcome(&mut store, order("X", 290)), Outcome::Replayed);
+    assert_eq!(outcome(&mut store, order("X", 290)), CommitOutcome::Replayed);
     assert_right(&machine, 700);
     commit_under(&mut store, order("X", 290), Guard::Off).unwrap();
     assert_eq!(audit(&machine.journal_bytes()).verdict(), Verdict::Wrong);

@@ -11,7 +11,7 @@ use crate::{
     },
     faults::{Action, Point},
     store::{
-        AttemptEvent, Fact, News, Outcome, Phase, Record,
+        AttemptEvent, CommitOutcome, Fact, News, Phase, Record,
         record::{Commit, Init},
     },
 };
@@ -94,20 +94,20 @@ impl Play {
     }
 
     /// Commits an attempt's effect if the guard allows it. Returns what the guard decided.
-    pub fn commit(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32) -> Outcome {
+    pub fn commit(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32) -> CommitOutcome {
         self.phase(guard, order, activity, attempt, Phase::Started);
         let origin = origin(guard, order, activity, attempt);
         let effect = self.effect(order, activity);
         let (inventory, _) = &mut self.stocks[guard as usize];
         let change = match inventory.decide(&effect, guard, &origin.run).unwrap() {
             Decision::Apply(change) => change,
-            Decision::Replay { .. } => return Outcome::Replayed,
-            Decision::Skip(_) => return Outcome::Skipped,
+            Decision::Replay { .. } => return CommitOutcome::Replayed,
+            Decision::Skip(_) => return CommitOutcome::Skipped,
         };
         inventory.apply(change.clone(), &origin);
         let commit = Commit { key: change.key, payload: change.payload, receipt: change.receipt, guard, origin };
         self.write(guard, if activity == SUPPLIER { Fact::Supplier(commit) } else { Fact::Order(commit) });
-        Outcome::Applied
+        CommitOutcome::Applied
     }
 
     fn effect(&self, order: &str, activity: Activity) -> Effect {

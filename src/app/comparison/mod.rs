@@ -414,7 +414,7 @@ mod tests {
         };
         assert_eq!(due(&play), [true; 3]);
         let outcome = play.commit(Guard::Ledger, A12, UPDATE, 2);
-        assert_eq!(outcome, crate::store::Outcome::Replayed);
+        assert_eq!(outcome, crate::store::CommitOutcome::Replayed);
         assert_eq!(due(&play), [false, true, true]);
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     domain::{Stock, UnixMillis, sanitize},
-    store::{Fact, Outcome, Phase, Record, record::Commit},
+    store::{CommitOutcome, Fact, Phase, Record, record::Commit},
 };
 
 /// Lines that are kept.
@@ -108,8 +108,8 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
         }
         Fact::Attempt(event) => {
             let kind = match event.phase {
-                Phase::Completed { outcome: Outcome::Replayed } => EffectKind::Replayed,
-                Phase::Completed { outcome: Outcome::Skipped } => EffectKind::Skipped,
+                Phase::Completed { outcome: CommitOutcome::Replayed } => EffectKind::Replayed,
+                Phase::Completed { outcome: CommitOutcome::Skipped } => EffectKind::Skipped,
                 _ => return None,
             };
             let key = event.origin.key();

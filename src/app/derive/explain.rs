@@ -9,7 +9,7 @@ use crate::{
         progress::Stage,
     },
     domain::{Activity, Guard, PendingActivity, RunEnd},
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 use super::{
@@ -126,22 +126,22 @@ fn completed(execution: &Execution) -> Explanation {
     };
     let committed = execution.activity(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
-        (Some(AttemptState::Succeeded(Outcome::Replayed)), Some(first)) => say(
+        (Some(AttemptState::Succeeded(CommitOutcome::Replayed)), Some(first)) => say(
             Kind::Good,
             "APPLIED ONCE",
             format!("Attempt {first} changed the stock; the retry got the recorded result."),
         ),
-        (Some(AttemptState::Succeeded(Outcome::Replayed)), None) => say(
+        (Some(AttemptState::Succeeded(CommitOutcome::Replayed)), None) => say(
             Kind::Replayed,
             "REPLAYED",
             "The ledger knew this order and returned the recorded result. The stock did not change.",
         ),
-        (Some(AttemptState::Succeeded(Outcome::Skipped)), Some(first)) => say(
+        (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), Some(first)) => say(
             Kind::Good,
             "APPLIED ONCE",
             format!("Attempt {first} changed the stock; last-order saw that it was the last order."),
         ),
-        (Some(AttemptState::Succeeded(Outcome::Skipped)), None) => {
+        (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), None) => {
             say(Kind::Replayed, "SKIPPED", "The guard last-order saw that it was the last order.")
         }
         (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retries}; every change was applied once.")),

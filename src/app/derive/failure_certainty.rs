@@ -348,7 +348,7 @@ mod tests {
             let said = words(guard, |scene| {
                 scene.started(UPDATE, 1);
                 scene.commit(UPDATE, 1, -999);
-                scene.done(UPDATE, 1, crate::store::Outcome::Applied);
+                scene.done(UPDATE, 1, crate::store::CommitOutcome::Applied);
                 scene.started(SUPPLIER, 1);
                 scene.commit(SUPPLIER, 1, 1000);
                 scene.crash(SUPPLIER, 1, Point::AfterCommit);

@@ -125,7 +125,7 @@ mod tests {
         scene.started(UPDATE, 2);
         scene.phase(UPDATE, 2, crate::store::Phase::Fault { point: Point::BeforeCommit, action: delay });
         scene.commit(UPDATE, 2, -999);
-        scene.done(UPDATE, 2, crate::store::Outcome::Applied);
+        scene.done(UPDATE, 2, crate::store::CommitOutcome::Applied);
         let [before, after] = Statistics::of(&scene.app).rates[UPDATE as usize];
         assert_eq!((before.reached, before.struck, after.reached, after.struck), (2, 2, 1, 0));
     }

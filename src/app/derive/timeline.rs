@@ -269,7 +269,7 @@ mod tests {
         },
         domain::{PendingActivity, PendingState},
         faults::{Action, Point},
-        store::{Outcome, Phase},
+        store::{CommitOutcome, Phase},
     };
 
     fn shown(scene: &Scene, columns: u16) -> Timeline<'_> {
@@ -344,7 +344,7 @@ mod tests {
         scene.wait(11_000);
         scene.started(UPDATE, 2);
         scene.wait(500);
-        scene.done(UPDATE, 1, Outcome::Applied);
+        scene.done(UPDATE, 1, CommitOutcome::Applied);
         let shown = shown(&scene, 80);
         let [zombie, wait, second] = shown.pictures[0].spans[..] else { panic!("{:?}", shown.pictures[0]) };
         assert!(
@@ -389,7 +389,7 @@ mod tests {
             0..=3 => scene.started(activity, attempt),
             4..=6 => scene.failed(activity, attempt, Point::BeforeCommit),
             7 => scene.commit(activity, attempt, -1),
-            8 => scene.done(activity, attempt, Outcome::Applied),
+            8 => scene.done(activity, attempt, CommitOutcome::Applied),
             9 => scene.phase(activity, attempt, fault(Action::Hang)),
             10 => scene.phase(activity, attempt, fault(Action::Delay { duration: Duration::from_millis(at) })),
             11 => scene.crash(activity, attempt, Point::AfterCommit),

@@ -337,7 +337,7 @@ mod tests {
             orders::attempt::{AttemptEnd, Failure},
             testing::fixture::{UPDATE, running, waiting},
         },
-        store::Outcome,
+        store::CommitOutcome,
     };
 
     fn states(attempts: &ActivityAttempts) -> Vec<(String, AttemptState<'_>)> {
@@ -419,12 +419,12 @@ mod tests {
         assert_eq!((attempts.total(), attempts.resets(), attempts.known.latest()), (3, 1, 0));
         attempts.start(1, UnixMillis(4_200));
         attempts.record(1, |facts| {
-            facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(4_210), outcome: Outcome::Applied });
+            facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(4_210), outcome: CommitOutcome::Applied });
         });
         let names: Vec<_> = states(&attempts).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["#1", "#2", "#3", "#1'"]);
         assert!(matches!(states(&attempts)[0].1, AttemptState::Failed(_)));
-        assert_eq!(states(&attempts)[3].1, AttemptState::Succeeded(Outcome::Applied));
+        assert_eq!(states(&attempts)[3].1, AttemptState::Succeeded(CommitOutcome::Applied));
         assert_eq!((attempts.total(), attempts.total_journaled()), (4, 4));
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     domain::{PendingActivity, Stock, UnixMillis},
     faults::{Action, Point},
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 use super::attempt_id::AttemptId;
@@ -63,7 +63,7 @@ pub enum AttemptEnd {
         /// The time of the report.
         at: UnixMillis,
         /// What it did to the stock.
-        outcome: Outcome,
+        outcome: CommitOutcome,
     },
     /// Its worker reported a failure.
     Failed(Box<Failure>),
@@ -123,7 +123,7 @@ pub enum AttemptState<'a> {
     /// It failed.
     Failed(&'a Failure),
     /// It succeeded.
-    Succeeded(Outcome),
+    Succeeded(CommitOutcome),
 }
 
 /// Faults that are kept per attempt. A plan has one rule per point, and there are two points.
@@ -296,7 +296,7 @@ mod tests {
         facts.started = Some(UnixMillis(5));
         facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
-        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(9), outcome: Outcome::Applied });
+        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(9), outcome: CommitOutcome::Applied });
         assert_eq!(facts.state(true), AttemptState::TimedOut);
         assert_eq!(
             (facts.duration(), facts.effect_unreported(), facts.is_acknowledged()),
@@ -320,8 +320,8 @@ mod tests {
         );
         assert!(!facts.is_journaled());
         facts.started = Some(UnixMillis(1_501));
-        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(1_800), outcome: Outcome::Applied });
-        assert_eq!(facts.state(false), AttemptState::Succeeded(Outcome::Applied));
+        facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(1_800), outcome: CommitOutcome::Applied });
+        assert_eq!(facts.state(false), AttemptState::Succeeded(CommitOutcome::Applied));
         assert_eq!((facts.begun(), facts.ended()), (Some(UnixMillis(1_501)), Some(UnixMillis(1_800))));
         assert!(!facts.is_acknowledged());
     }

@@ -383,13 +383,13 @@ impl Execution {
     }
 
     fn verdict_without_commit(&self) -> OrderVerdict {
-        use crate::store::Outcome;
+        use crate::store::CommitOutcome;
         let latest = self.attempts(Activity::UpdateInventory).next_back().map(|seen| seen.state);
         match (latest, &self.end) {
-            (Some(AttemptState::Succeeded(Outcome::Replayed)), _) => OrderVerdict::Replayed,
-            (Some(AttemptState::Succeeded(Outcome::Skipped)), _) => OrderVerdict::Skipped,
+            (Some(AttemptState::Succeeded(CommitOutcome::Replayed)), _) => OrderVerdict::Replayed,
+            (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), _) => OrderVerdict::Skipped,
             // The commit is in a journal that was replaced.
-            (Some(AttemptState::Succeeded(Outcome::Applied)), _) if self.is_over() => OrderVerdict::Completed,
+            (Some(AttemptState::Succeeded(CommitOutcome::Applied)), _) if self.is_over() => OrderVerdict::Completed,
             // The workflow's result says nothing about this stock.
             (_, Some(RunEnd::Completed { .. })) => OrderVerdict::Completed,
             (_, Some(RunEnd::Unknown)) => OrderVerdict::Unknown,

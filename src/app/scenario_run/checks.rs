@@ -207,7 +207,7 @@ impl ScenarioRun {
         let begun = |activity| self.executions(orders).filter(move |of| highest(of, activity) > 0).count();
         let first: usize = Activity::ALL.map(begun).iter().sum();
         let replayed = |facts: &&AttemptFacts| {
-            matches!(facts.end, Some(AttemptEnd::Succeeded { outcome: store::Outcome::Replayed, .. }))
+            matches!(facts.end, Some(AttemptEnd::Succeeded { outcome: store::CommitOutcome::Replayed, .. }))
         };
         let replays = self.executions(orders).flat_map(attempts).filter(replayed).count();
         let attempts: u64 = totals.iter().sum();

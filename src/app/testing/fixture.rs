@@ -10,7 +10,7 @@ use crate::{
     },
     faults::{Action, Point, Preset},
     store::{
-        AttemptEvent, Document, Fact, News, Outcome, Phase, Record,
+        AttemptEvent, CommitOutcome, Document, Fact, News, Phase, Record,
         document::Retries,
         record::{Commit, Init},
     },
@@ -195,7 +195,7 @@ impl Scene {
         self.phase(activity, attempt, Phase::Fault { point, action: Action::Crash });
     }
 
-    pub fn done(&mut self, activity: Activity, attempt: u32, outcome: Outcome) {
+    pub fn done(&mut self, activity: Activity, attempt: u32, outcome: CommitOutcome) {
         self.phase(activity, attempt, Phase::Completed { outcome });
     }
 
@@ -267,10 +267,10 @@ impl Scene {
         let mut scene = Self::mid_retry();
         scene.wait(1_700);
         scene.started(UPDATE, 3);
-        scene.done(UPDATE, 3, Outcome::Replayed);
+        scene.done(UPDATE, 3, CommitOutcome::Replayed);
         scene.started(SUPPLIER, 1);
         scene.commit(SUPPLIER, 1, 1000);
-        scene.done(SUPPLIER, 1, Outcome::Applied);
+        scene.done(SUPPLIER, 1, CommitOutcome::Applied);
         scene.ended(OrderOutcome::Applied);
         scene.wait(400);
         scene
@@ -290,10 +290,10 @@ impl Scene {
         scene.wait(1_000);
         scene.started(UPDATE, 2);
         scene.commit(UPDATE, 2, -999);
-        scene.done(UPDATE, 2, Outcome::Applied);
+        scene.done(UPDATE, 2, CommitOutcome::Applied);
         scene.started(SUPPLIER, 1);
         scene.commit(SUPPLIER, 1, 1000);
-        scene.done(SUPPLIER, 1, Outcome::Applied);
+        scene.done(SUPPLIER, 1, CommitOutcome::Applied);
         scene.ended(OrderOutcome::Applied);
         scene.wait(7_000);
         scene

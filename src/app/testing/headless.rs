@@ -16,7 +16,7 @@ use crate::{
     recording::{Recorded, Recorder},
     scenario::{self, Scenario},
     store::{
-        AttemptEvent, Document, Fact, News, Outcome, Phase, Record, StoreError,
+        AttemptEvent, CommitOutcome, Document, Fact, News, Phase, Record, StoreError,
         record::{Commit, Init, Refused},
     },
 };
@@ -49,14 +49,14 @@ struct Open {
     run: String,
     activity: Activity,
     attempt: u32,
-    outcome: Outcome,
+    outcome: CommitOutcome,
     /// The time of its next attempt.
     due: u64,
 }
 
 enum Done {
     Again,
-    Next(Outcome),
+    Next(CommitOutcome),
     Over(RunEnd),
 }
 
@@ -219,7 +219,7 @@ impl World {
         let (order, workflow) = (start.order.to_string(), start.workflow.clone());
         let told = Message::Started { ticket: start.ticket, order, workflow, run: run.clone(), joined };
         if !joined {
-            let (activity, outcome) = (Activity::UpdateInventory, Outcome::Applied);
+            let (activity, outcome) = (Activity::UpdateInventory, CommitOutcome::Applied);
             self.open.push_back(Open { start, run, activity, attempt: 1, outcome, due: self.now });
         }
         self.tell(told);
@@ -235,7 +235,7 @@ impl World {
             }
             Done::Next(outcome) if open.activity == Activity::UpdateInventory => {
                 // What the workflow reports: an effect of its own run counts as applied.
-                let outcome = if self.own { Outcome::Applied } else { outcome };
+                let outcome = if self.own { CommitOutcome::Applied } else { outcome };
                 self.open.push_back(Open {
                     activity: Activity::SupplierOrder,
                     attempt: 1,
@@ -298,12 +298,12 @@ impl World {
     fn wake(&mut self, open: &Open, point: Point) {
         let outcome = match point {
             Point::BeforeCommit => self.commit(open).unwrap(),
-            Point::AfterCommit => Outcome::Applied,
+            Point::AfterCommit => CommitOutcome::Applied,
         };
         self.note(open, Phase::Completed { outcome });
     }
 
-    fn commit(&mut self, open: &Open) -> Result<Outcome, StoreError> {
+    fn commit(&mut self, open: &Open) -> Result<CommitOutcome, StoreError> {
         let StartOrder { order, product, quantity, guard, .. } = open.start.clone();
         let effect = match open.activity {
             Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity }),
@@ -315,11 +315,11 @@ impl World {
             Decision::Apply(change) => change,
             Decision::Replay { same_run, .. } => {
                 self.own = same_run;
-                return Ok(Outcome::Replayed);
+                return Ok(CommitOutcome::Replayed);
             }
             Decision::Skip(_) => {
                 self.own = false;
-                return Ok(Outcome::Skipped);
+                return Ok(CommitOutcome::Skipped);
             }
         };
         self.own = true;
@@ -331,7 +331,7 @@ impl World {
             Activity::SupplierOrder => Fact::Supplier(commit),
         });
         self.publish();
-        Ok(Outcome::Applied)
+        Ok(CommitOutcome::Applied)
     }
 
     fn refuse(&mut self, open: &Open, error: &StoreError) -> RunEnd {

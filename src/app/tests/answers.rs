@@ -7,7 +7,7 @@ use crate::{
         *,
     },
     domain::{Guard, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
-    store::{News, Outcome},
+    store::{CommitOutcome, News},
 };
 
 /// How an order fares whose worker is another program's, from the server's answers alone.
@@ -98,7 +98,7 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
         Stage::BackingOff { activity: order.activity(UPDATE).key(), next: 1, due: UnixMillis(now - 300) }
     );
     scene.started(UPDATE, 1);
-    scene.done(UPDATE, 1, Outcome::Replayed);
+    scene.done(UPDATE, 1, CommitOutcome::Replayed);
     let order = scene.app.selected().unwrap();
     let names: Vec<_> = order.attempts(UPDATE).map(|seen| seen.id().to_string()).collect();
     assert_eq!(names, ["#1", "#2", "#1'"]);
@@ -122,7 +122,7 @@ fn the_crash_window_is_open_until_another_attempt_tells_temporal() {
     assert_eq!(window(&running, UPDATE), None);
     running.commit(UPDATE, 1, -999);
     assert!(matches!(window(&running, UPDATE), Some((_, None))));
-    running.done(UPDATE, 1, Outcome::Applied);
+    running.done(UPDATE, 1, CommitOutcome::Applied);
     assert_eq!(window(&running, UPDATE), None);
 }
 
@@ -136,7 +136,7 @@ fn a_success_that_comes_after_the_timeout_was_not_taken() {
     late.failure =
         Some(PendingFailure { code: Failure::TIMEOUT.into(), message: "StartToClose".into(), retryable: true });
     scene.described(vec![late]);
-    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 2, .. }), "{:?}", scene.app.stage(order));
     assert_eq!(scene.app.orders().open(), 1);
@@ -273,7 +273,7 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     scene.begin(&commands[0], "r1");
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -999);
-    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.done(UPDATE, 1, CommitOutcome::Applied);
     let declined = PendingFailure { code: String::new(), message: "declined".into(), retryable: true };
     let charge = PendingActivity { failure: Some(declined), ..foreign("charge_card", "5", running(3, scene.now)) };
     let mail = foreign("send_mail", "6", running(1, scene.now));

@@ -13,7 +13,7 @@ use crate::{
     },
     domain::{OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
     faults::Point,
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 /// Counts what is written.
@@ -47,10 +47,10 @@ fn order(scene: &mut Scene, number: usize) {
     scene.commit(UPDATE, 2, -1);
     scene.failed(UPDATE, 2, Point::AfterCommit);
     scene.started(UPDATE, 3);
-    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.done(UPDATE, 3, CommitOutcome::Replayed);
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1);
-    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     scene.ended(OrderOutcome::Applied);
     scene.wait(30);
     around(scene, number);

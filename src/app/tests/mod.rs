@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use crate::{
     domain::{Guard, OrderOutcome, PendingActivity, PendingFailure, RunEnd, UnixMillis},
     faults::Point,
-    store::{News, Outcome},
+    store::{CommitOutcome, News},
 };
 
 use super::{
@@ -93,13 +93,13 @@ fn story() -> (Vec<Message>, Vec<Message>) {
         );
         scene.now += 10;
         scene.started(UPDATE, next);
-        scene.done(UPDATE, next, Outcome::Replayed);
+        scene.done(UPDATE, next, CommitOutcome::Replayed);
         facts.push(scene.answer(vec![PendingActivity { activity: SUPPLIER.into(), ..running(1, scene.now) }]));
         scene.now += 10;
         scene.started(SUPPLIER, 1);
         if run != "r2" {
             scene.commit(SUPPLIER, 1, 0);
-            scene.done(SUPPLIER, 1, Outcome::Applied);
+            scene.done(SUPPLIER, 1, CommitOutcome::Applied);
             facts.push(Message::Ended { workflow, run, end: RunEnd::completed(OrderOutcome::Applied) });
         }
     }
@@ -238,7 +238,7 @@ fn a_frozen_screen_loses_nothing() {
     let before = picture(&scene.app);
     scene.press(Intent::Freeze);
     scene.started(UPDATE, 3);
-    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.done(UPDATE, 3, CommitOutcome::Replayed);
     scene.wait(3_000);
     assert_eq!((picture(&scene.app), scene.app.view().freeze().queued()), (before.clone(), Some(2)));
     scene.press(Intent::Freeze);
@@ -328,10 +328,10 @@ fn an_order_that_last_order_took_for_known_after_its_own_commit_was_applied_once
     scene.commit(UPDATE, 1, -999);
     scene.failed(UPDATE, 1, Point::AfterCommit);
     scene.started(UPDATE, 2);
-    scene.done(UPDATE, 2, Outcome::Skipped);
+    scene.done(UPDATE, 2, CommitOutcome::Skipped);
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
-    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     scene.ended(OrderOutcome::Skipped);
     let order = scene.app.selected().unwrap();
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);

@@ -7,7 +7,7 @@ use crate::{
         *,
     },
     domain::{OrderOutcome, RunEnd, UnixMillis},
-    store::{News, Outcome, Record},
+    store::{CommitOutcome, News, Record},
 };
 
 use super::{after_reset, picture};
@@ -33,10 +33,10 @@ fn another_order() -> Vec<Record> {
     (scene.order, scene.workflow, scene.run) = ("D9", "order-D9".into(), "r9".into());
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -1);
-    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.done(UPDATE, 1, CommitOutcome::Applied);
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1);
-    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     scene.records.split_off(1)
 }
 
@@ -82,7 +82,7 @@ fn replaced() -> (Scene, Vec<Record>) {
     let known = scene.records.len();
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -1);
-    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.done(UPDATE, 1, CommitOutcome::Applied);
     scene.ended(OrderOutcome::Applied);
     let mentioned = scene.records[known..].to_vec();
     (scene.order, scene.workflow, scene.run) = ("C8", "order-C8".into(), "r3".into());

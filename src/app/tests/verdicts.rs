@@ -7,7 +7,7 @@ use crate::{
         *,
     },
     domain::OrderOutcome,
-    store::{News, Outcome},
+    store::{CommitOutcome, News},
 };
 
 use super::{after_reset, picture};
@@ -26,7 +26,7 @@ fn no_stock_is_right_while_the_effect_of_an_open_order_is_in_it() {
     assert_eq!(scene.app.stock_verdict(), StockVerdict::Pending);
     assert!(summary(&scene.app).contains("verdict PENDING: "), "{}", summary(&scene.app));
     scene.started(UPDATE, 3);
-    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.done(UPDATE, 3, CommitOutcome::Replayed);
     assert_eq!(scene.app.stock_verdict(), StockVerdict::Pending, "the supplier is still to come");
     scene.ended(OrderOutcome::Applied);
     assert_eq!(scene.app.stock_verdict(), StockVerdict::Right);

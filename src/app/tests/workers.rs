@@ -7,7 +7,7 @@ use crate::{
     },
     domain::{OrderOutcome, PendingActivity},
     faults::Point,
-    store::Outcome,
+    store::CommitOutcome,
 };
 
 #[test]
@@ -72,7 +72,7 @@ fn what_is_said_of_an_order_without_a_failure_speaks_of_no_retry() {
     for (activity, delta) in [(UPDATE, -999), (SUPPLIER, 1000)] {
         scene.started(activity, 1);
         scene.commit(activity, 1, delta);
-        scene.done(activity, 1, Outcome::Applied);
+        scene.done(activity, 1, CommitOutcome::Applied);
     }
     scene.ended(OrderOutcome::Applied);
     let order = scene.app.selected().unwrap();

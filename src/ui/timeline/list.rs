@@ -14,7 +14,7 @@ use crate::{
     },
     domain::UnixMillis,
     faults::{Action, Point},
-    store::Outcome,
+    store::CommitOutcome,
     text::{column, truncate},
 };
 
@@ -219,7 +219,9 @@ impl List<'_> {
             return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
         }
         match seen.state {
-            AttemptState::Succeeded(Outcome::Replayed) => format!("replayed the result of {}", self.which_applied(1)),
+            AttemptState::Succeeded(CommitOutcome::Replayed) => {
+                format!("replayed the result of {}", self.which_applied(1))
+            }
             _ => word.to_owned(),
         }
     }

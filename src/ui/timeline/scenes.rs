@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis, millis},
     faults::{Action, Point},
-    store::{Outcome, Phase},
+    store::{CommitOutcome, Phase},
 };
 
 pub fn begun() -> Scene {
@@ -68,9 +68,9 @@ pub fn zombie() -> Scene {
     scene.commit(UPDATE, 3, -999);
     scene.wait(500);
     scene.commit(UPDATE, 2, -999);
-    scene.done(UPDATE, 2, Outcome::Applied);
+    scene.done(UPDATE, 2, CommitOutcome::Applied);
     scene.wait(500);
-    scene.done(UPDATE, 3, Outcome::Applied);
+    scene.done(UPDATE, 3, CommitOutcome::Applied);
     scene.started(SUPPLIER, 1);
     scene.wait(300);
     scene
@@ -102,7 +102,7 @@ pub fn supplier_retry() -> Scene {
     let mut scene = Scene::mid_retry();
     scene.wait(1_700);
     scene.started(UPDATE, 3);
-    scene.done(UPDATE, 3, Outcome::Replayed);
+    scene.done(UPDATE, 3, CommitOutcome::Replayed);
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
     scene.failed(SUPPLIER, 1, Point::AfterCommit);
@@ -155,10 +155,10 @@ pub fn first_try() -> Scene {
     scene.wait(20);
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -999);
-    scene.done(UPDATE, 1, Outcome::Applied);
+    scene.done(UPDATE, 1, CommitOutcome::Applied);
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
-    scene.done(SUPPLIER, 1, Outcome::Applied);
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     scene.ended(OrderOutcome::Applied);
     scene.wait(500);
     scene
