@@ -308,8 +308,7 @@ impl<M: Storage> Engine<M> {
     /// Keeps a copy of an old document that another program restored: a backup, or the starting document.
     pub(super) fn keep_old_document_aside(&mut self, line: u64) -> Result<(), StoreError> {
         let reason = if line == 1 {
-            "it is the starting document, but the journal has more lines; to start again, run: idempotence reset"
-                .to_owned()
+            "it is the starting document of a longer journal; to start again, run: idempotence reset".to_owned()
         } else {
             format!("it is the document of line {line}, but the journal has more lines")
         };
