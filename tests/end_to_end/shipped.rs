@@ -97,7 +97,7 @@ fn record_dashboard(mut screen: Screen) {
     thread::sleep(READING_TIME);
     press_and_read(&mut screen, "f", "FAULTS after-commit-once");
     press_and_read(&mut screen, "v", "Temporal retried all three");
-    press_and_read(&mut screen, "B", "B7 came between");
+    press_and_read(&mut screen, "B", "B7 came in between");
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
 }
