@@ -1,6 +1,7 @@
 //! Tests of the core as a whole: scenes, and facts in any order of arrival.
 
 mod answers;
+mod any_workflow;
 mod endurance;
 mod links;
 mod preparation;
@@ -20,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    testing::fixture::{self, SUPPLIER, Scene, UPDATE, running, waiting},
+    testing::fixture::{self, SUPPLIER, Scene, UPDATE, foreign, running, waiting},
     *,
 };
 
@@ -30,12 +31,15 @@ fn picture(app: &App) -> String {
     for (slot, execution) in app.orders().newest_first(0) {
         writeln!(text, "{} {:?}", execution.workflow, execution.run).unwrap();
         writeln!(text, "{:?} {:?}", app.stage(execution), execution.verdict()).unwrap();
-        for activity in [UPDATE, SUPPLIER] {
-            for seen in execution.attempts(activity) {
+        for activity in execution.activities() {
+            writeln!(text, "  {:?}", activity.key()).unwrap();
+            for seen in execution.attempts_of(activity) {
                 let times = seen.facts.map(|facts| (facts.begun(), facts.ended()));
                 writeln!(text, "  {} {:?} {times:?}", seen.id(), seen.state).unwrap();
             }
-            writeln!(text, "  {:?} {:?}", execution.pending(activity), execution.crash_window(activity)).unwrap();
+            let next = execution.next_attempt_of(activity, None);
+            let window = execution.role(activity).map(|role| execution.crash_window(role));
+            writeln!(text, "  {:?} {next:?} {window:?}", execution.pending_of(activity)).unwrap();
         }
         writeln!(
             text,
@@ -103,12 +107,34 @@ fn story() -> (Vec<Message>, Vec<Message>) {
             facts.push(Message::Ended { workflow, run, end: RunEnd::completed(OrderOutcome::Applied) });
         }
     }
+    facts.extend(foreign_run(&mut scene, &mut intents));
     // One line a message, some of them twice.
     let lines = scene.records.iter().chain(scene.records.iter().step_by(3));
     facts.extend(
         lines.map(|record| Message::Journal(News { restarted: false, records: vec![record.clone()], more: false })),
     );
     (intents, facts)
+}
+
+/// A run of another program's workflow: two activities of one type in parallel, and two of a type of ours, of which the
+/// journal records one. Returns what the server reports.
+fn foreign_run(scene: &mut Scene, intents: &mut Vec<Message>) -> Vec<Message> {
+    (scene.order, scene.workflow, scene.run) = ("K7-2", "order-K7-2".into(), "r4".into());
+    intents.push(Message::Intent(Intent::FreshOrder));
+    let (order, workflow, run) = (scene.order.to_owned(), scene.workflow.clone(), scene.run.clone());
+    let mut facts = vec![Message::Started { ticket: intents.len() as u64, order, workflow, run, joined: false }];
+    let begun = scene.now;
+    let charge = |id: &str, pending| foreign("charge_card", id, pending);
+    let update = |id: &str| foreign(UPDATE.name(), id, running(1, begun));
+    facts.push(scene.answer(vec![update("10"), charge("8", running(1, begun)), charge("12", running(1, begun))]));
+    scene.started(UPDATE, 1);
+    scene.now = begun + 100;
+    let failed = waiting(2, begun + 90, begun + 190);
+    facts.push(scene.answer(vec![update("5"), update("10"), charge("8", running(1, begun)), charge("12", failed)]));
+    scene.failed(UPDATE, 1, Point::BeforeCommit);
+    scene.now = begun + 200;
+    facts.push(scene.answer(vec![update("10"), charge("12", running(2, begun + 190))]));
+    facts
 }
 
 fn told(intents: &[Message], facts: &[Message]) -> String {
@@ -131,6 +157,7 @@ proptest! {
         prop_assert!(expected.contains("AppliedOnce") || expected.contains("Applied("));
         prop_assert!(expected.contains("#3 Failed") && expected.contains("#1' Succeeded"), "{}", expected);
         prop_assert!(expected.contains("message: \"RANDOM ERROR\", retryable: true, point: None"), "{}", expected);
+        prop_assert!(expected.contains("Ended") && expected.matches("charge_card").count() > 2, "{}", expected);
         prop_assert_eq!(told(&intents, &facts), expected);
     }
 }
