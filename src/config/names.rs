@@ -16,7 +16,7 @@ pub struct Name {
 pub(super) enum Kind {
     Text,
     Seconds,
-    Truth,
+    Boolean,
 }
 
 /// A key of the settings file.
@@ -58,14 +58,14 @@ pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
     FileKey::new("profile", "TEMPORAL_PROFILE", Kind::Text),
-    FileKey::new("tls", "TEMPORAL_TLS", Kind::Truth),
+    FileKey::new("tls", "TEMPORAL_TLS", Kind::Boolean),
     FileKey::new("tls_cert", "TEMPORAL_TLS_CERT", Kind::Text),
     FileKey::new("tls_key", "TEMPORAL_TLS_KEY", Kind::Text),
     FileKey::new("server_root_ca_cert", "TEMPORAL_SERVER_ROOT_CA_CERT", Kind::Text),
     FileKey::new("server_name", "TEMPORAL_SERVER_NAME", Kind::Text),
-    FileKey::new("insecure_skip_verify", "TEMPORAL_INSECURE_SKIP_VERIFY", Kind::Truth),
+    FileKey::new("insecure_skip_verify", "TEMPORAL_INSECURE_SKIP_VERIFY", Kind::Boolean),
     FileKey::new("connect_timeout", "IDEMPOTENCE_CONNECT_TIMEOUT", Kind::Seconds),
-    FileKey::new("encrypt_payload", "ENCRYPT_PAYLOAD", Kind::Truth),
+    FileKey::new("encrypt_payload", "ENCRYPT_PAYLOAD", Kind::Boolean),
     FileKey::new("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", Kind::Text),
     FileKey::new("metrics", "IDEMPOTENCE_METRICS", Kind::Text),
     FileKey::new("database", "DATABASE", Kind::Text),
@@ -74,9 +74,9 @@ pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("check_interval", "CHECK_TRANSFER_TASKQUEUE_TIMER", Kind::Seconds),
     FileKey::new("web_ui", "TEMPORAL_UI_URL", Kind::Text),
     FileKey::new("theme", "IDEMPOTENCE_THEME", Kind::Text),
-    FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Truth),
-    FileKey::new("still", "IDEMPOTENCE_STILL", Kind::Truth),
-    FileKey::new("plain", "IDEMPOTENCE_PLAIN", Kind::Truth),
+    FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Boolean),
+    FileKey::new("still", "IDEMPOTENCE_STILL", Kind::Boolean),
+    FileKey::new("plain", "IDEMPOTENCE_PLAIN", Kind::Boolean),
 ];
 
 /// Every name that this program understands, grouped by topic.

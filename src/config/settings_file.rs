@@ -43,7 +43,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Values, SourceError> {
 fn value(table: Table<'_>, key: &FileKey) -> Result<Option<(String, usize)>, SourceError> {
     Ok(match key.kind {
         Kind::Text => table.text(key.key)?.map(|text| (text.text.to_owned(), text.span.start)),
-        Kind::Truth => table.truth(key.key)?.map(|truth| (truth.value.to_string(), truth.at)),
+        Kind::Boolean => table.truth(key.key)?.map(|truth| (truth.value.to_string(), truth.at)),
         Kind::Seconds => {
             table.digits(key.key, "a whole number of seconds, without quotes")?.map(|digits| (digits.value, digits.at))
         }
