@@ -184,10 +184,7 @@ fn welcome(app: &App) -> Vec<Line<'static>> {
     vec![
         Line::raw(""),
         Line::styled(format!("  {step}"), theme::BOLD),
-        Line::styled(
-            "  This list shows every attempt and what it does to the stock. An order must count",
-            theme::PLAIN,
-        ),
-        Line::styled("  once, however often Temporal runs it. Press  ?  for all keys.", theme::PLAIN),
+        Line::styled("  Each attempt is listed with its effect on the stock. An order must change the", theme::PLAIN),
+        Line::styled("  stock only once, even if Temporal runs it many times. Press  ?  for all keys.", theme::PLAIN),
     ]
 }

@@ -99,8 +99,9 @@ impl Rows {
 }
 
 fn title(order: &Execution) -> Line<'static> {
-    let terms = order.details().map(|terms| format!(" {} x {}, guard {}", terms.quantity, terms.product, terms.guard));
-    Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(terms.unwrap_or_default())])
+    let details =
+        order.details().map(|details| format!(" {} x {}, guard {}", details.quantity, details.product, details.guard));
+    Line::from(vec![Span::styled(order.order.clone(), theme::BOLD), Span::raw(details.unwrap_or_default())])
 }
 
 /// The retry policy in a form that fits, with the server's limit if it reported one.
@@ -129,7 +130,7 @@ const fn tone(kind: Kind) -> Style {
     }
 }
 
-/// Exactly `rows` lines: what the sentence leaves over tells the ids.
+/// Exactly `rows` lines. If the sentence needs fewer, the next line shows the ids.
 fn sentence(app: &App, order: &Execution, width: usize, rows: usize) -> Vec<Line<'static>> {
     let said = explain(order, app.stage(order));
     let head = format!(" {} ", said.head);

@@ -40,8 +40,10 @@ const MIN_MARKED_COLUMNS: u16 = 5;
 const MAX_RATIO: u64 = 5;
 
 impl Axis {
-    /// An axis over the columns `first..end`. Pieces shorter than `short` milliseconds do not decide which ones are long; none up
-    /// to `plain` milliseconds is compressed. If there are more pieces that must show than columns, the last ones share a column.
+    /// An axis over the columns `first..end`. If more pieces must show than there are columns, the last ones share a column.
+    ///
+    /// `short` and `plain` are in milliseconds. A piece up to `plain` is never compressed; a longer one is, if it is many times
+    /// as long as the shortest piece of at least `short`.
     #[must_use]
     pub fn new(pieces: &[Piece], first: u16, end: u16, short: u64, plain: u64) -> Self {
         let mut knots: Vec<_> = pieces.iter().flat_map(|piece| [piece.from, piece.to]).collect();
@@ -133,8 +135,8 @@ fn place(segments: &mut [AxisSegment], longest: u64, first: u16, end: u16) {
     }
 }
 
-/// Distributes `room` parts by weight; pieces that must show get a whole column first. Widths are at least one column from
-/// there on, so rounding the edges down leaves each its column.
+/// Distributes `room` parts by weight. Pieces that must show get at least a whole column, so they keep one when their edges
+/// are rounded down.
 fn widths(weights: &[u128], must: &[bool], room: u128) -> Vec<u128> {
     let mut fixed = vec![false; weights.len()];
     loop {

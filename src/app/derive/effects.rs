@@ -1,5 +1,5 @@
-//! The effects in the order of their commits: a bounded ring. Repetitions that changed nothing are lines too, because the
-//! ledger is there for them.
+//! The effects in the order of their commits, in a bounded ring. It includes repetitions that changed nothing, because they
+//! show what the ledger does.
 
 use std::collections::VecDeque;
 
@@ -38,7 +38,7 @@ pub struct Effect {
     pub seq: u64,
     /// Its time.
     pub at: UnixMillis,
-    /// The idempotency key, or what stands in its place.
+    /// The idempotency key, or a description if there is none.
     pub key: String,
     /// What happened.
     pub kind: EffectKind,

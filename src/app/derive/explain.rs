@@ -89,7 +89,7 @@ fn refusal(execution: &Execution) -> String {
         Some(RunEnd::Rejected { message, .. } | RunEnd::Conflict { message }) => message.clone(),
         _ => String::new(),
     };
-    let message = execution.refused.as_ref().map_or(reported, |refused| refused.message.clone());
+    let message = execution.rejection.as_ref().map_or(reported, |reason| reason.message.clone());
     format!("{} Retrying cannot help, so Temporal does not retry.", sentence(&message))
 }
 
@@ -98,7 +98,7 @@ fn applied_again(execution: &Execution, times: u32) -> Explanation {
         2 => ("APPLIED TWICE", "twice".to_owned()),
         times => ("APPLIED AGAIN", format!("{times} times")),
     };
-    let why = match execution.details().map(|terms| terms.guard) {
+    let why = match execution.details().map(|details| details.guard) {
         Some(Guard::Off) => "No guard recorded the first attempt",
         Some(Guard::LastOrder) => "The guard last-order remembers only the last order",
         Some(Guard::Ledger) | None => "Its key was not in the ledger",
@@ -139,11 +139,13 @@ fn completed(execution: &Execution) -> Explanation {
         (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), Some(first)) => say(
             Kind::Good,
             "APPLIED ONCE",
-            format!("Attempt {first} changed the stock; last-order saw that it was the last order."),
+            format!("Attempt {first} changed the stock; the guard last-order recognised the retry."),
         ),
-        (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), None) => {
-            say(Kind::Replayed, "SKIPPED", "The guard last-order saw that it was the last order.")
-        }
+        (Some(AttemptState::Succeeded(CommitOutcome::Skipped)), None) => say(
+            Kind::Replayed,
+            "SKIPPED",
+            "The guard last-order took it for a repetition of the last order. The stock did not change.",
+        ),
         (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retries}; every change was applied once.")),
         _ if execution.outlived => say(
             Kind::Plain,
@@ -153,7 +155,7 @@ fn completed(execution: &Execution) -> Explanation {
         _ => say(
             Kind::Good,
             "COMPLETED",
-            "Completed according to Temporal. Its worker does not write to this journal, so the effect on stock is unknown.",
+            "Temporal reports its completion. Its worker does not write to this journal, so its effect on the stock is unknown.",
         ),
     }
 }
@@ -174,17 +176,17 @@ fn underway(execution: &Execution) -> Explanation {
                 Kind::Plain,
                 "IN PROGRESS",
                 format!(
-                    "The server says that attempt {place} runs. The journal does not show yet what it does to the stock."
+                    "The server reports that attempt {place} runs. The journal does not show its effect on the stock yet."
                 ),
             )
         }
         _ if activity == Activity::SupplierOrder || execution.has_succeeded(Activity::UpdateInventory) => {
             let text = if execution.is_foreign() {
-                "The update is done. Another program's workflow runs it, so the next step is unknown here."
+                "The update is done. Another program's workflow runs the order, so the next step is unknown here."
             } else if execution.activity(Activity::UpdateInventory).is_journaled() {
                 "The stock is updated; the supplier is next."
             } else {
-                "The update is done, but the journal does not show what it did. The supplier is next."
+                "The update is done, but the journal does not show its effect. The supplier is next."
             };
             say(Kind::Plain, "IN PROGRESS", text)
         }

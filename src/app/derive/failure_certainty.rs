@@ -106,7 +106,7 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
             format!("{place} failed after the commit: written, but not acknowledged.")
         }
         (Effect::Made, _) => {
-            format!("{place} gave no answer after its commit: written, not acknowledged.")
+            format!("{place} gave no answer after its commit: written, but not acknowledged.")
         }
         (Effect::NotNeeded, _) => format!("{place} found that no units are needed, but its reply was lost."),
         (Effect::Repeated, _) => {
@@ -153,11 +153,15 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
 
 /// Explains whether a retry is safe.
 fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
-    let guard = execution.details().map(|terms| terms.guard);
+    let guard = execution.details().map(|details| details.guard);
     let text = match (effect, guard, activity) {
         (Effect::None, _, _) => "The retry is safe: nothing was written, so nothing can repeat.",
-        (Effect::Unwatched, Some(Guard::Ledger), _) => "Retry safe only because the key is recorded with the change.",
-        (Effect::Unwatched, _, _) | (_, None, _) => "Retry safe only if its worker records a key with the change.",
+        (Effect::Unwatched, Some(Guard::Ledger), _) => {
+            "The retry is safe only because the key is recorded with the change."
+        }
+        (Effect::Unwatched, _, _) | (_, None, _) => {
+            "The retry is safe only if its worker records a key with the change."
+        }
         (
             Effect::Made | Effect::MadeBy(_) | Effect::Repeated | Effect::NotNeeded | Effect::NotNeededBy(_),
             Some(Guard::Ledger),

@@ -17,7 +17,7 @@ use crate::{
     faults::Action,
 };
 
-/// Later times are cut, so that sums of times do not overflow.
+/// Latest time, in milliseconds since the Unix epoch. Later times are replaced by it, so that sums do not overflow.
 const MAX_TIME: u64 = 1 << 60;
 
 /// Milliseconds after which a queue, or a running attempt, is shown.

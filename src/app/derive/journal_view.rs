@@ -50,7 +50,7 @@ pub struct JournalView {
     pub journal_source: Source,
     /// Whether the document can be read.
     pub document_source: Source,
-    /// The first record of the journal; another journal has another one.
+    /// The first record of the journal, which identifies it.
     first: Option<Box<Record>>,
     /// The verdict when the journal was last read to its end, before it is read again.
     verdict_before: Option<Verdict>,
@@ -156,7 +156,7 @@ impl JournalView {
         self.more || self.rereads
     }
 
-    /// The same for recordings that were made before [`News::more`] existed.
+    /// The same, also for recordings that were made before [`News::more`] existed. They have only [`Self::reading`].
     #[must_use]
     pub const fn is_reading(&self) -> bool {
         self.is_partial() || self.reading.is_some()

@@ -82,7 +82,7 @@ pub enum Obstacle {
         /// It is a worker of another program.
         foreign: bool,
     },
-    /// No worker can process this order; nor `more` others.
+    /// No worker can process this order, or `more` others.
     OrdersFail {
         /// The first such order.
         order: String,
@@ -102,7 +102,7 @@ pub enum Obstacle {
     WorkerStarting,
     /// The worker finishes its attempts.
     WorkerStopping,
-    /// Another program polls too and may take orders.
+    /// Another program polls the same task queue and may take orders.
     Beside {
         /// Its identity.
         identity: String,

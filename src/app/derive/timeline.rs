@@ -27,7 +27,7 @@ const TICK_STEPS: [u64; 20] = [
     21_600_000, 86_400_000,
 ];
 
-/// Columns between two ticks, about.
+/// Approximate number of columns between two ticks.
 const COLUMNS_PER_TICK: u64 = 8;
 
 /// The timeline of an order.
@@ -128,7 +128,7 @@ fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, colum
     {
         pieces.push(Piece { from: end, to: start + initial, must_show: false });
     }
-    // Waits of the policy are to scale, and a little more: a worker takes a moment.
+    // The waits of the retry policy are to scale. They last a little longer, because a worker needs a moment to begin.
     let plain = maximum.max(initial.saturating_mul(5)).min(initial.saturating_mul(10));
     Axis::new(&pieces, first, columns, initial / 2, plain.saturating_add(plain / 5))
 }

@@ -59,6 +59,7 @@ fn figures(obstacle: &Obstacle, now: UnixMillis) -> Option<String> {
         Obstacle::NoLink { next_try, .. } => Some(format!("next try {}", until(*next_try, now))),
         Obstacle::WorkerExited { restart_at, .. } => restart_at.map(|at| format!("it restarts {}", until(at, now))),
         Obstacle::OrdersFail { more: 0, attempt, .. } => Some(format!("attempt {attempt} of its workflow task")),
+        Obstacle::OrdersFail { more: 1, .. } => Some("and 1 more order cannot continue either".to_owned()),
         Obstacle::OrdersFail { more, .. } => Some(format!("and {more} more orders cannot continue either")),
         Obstacle::LineMissing { later } => Some(format!("{later} later lines wait for it")),
         _ => None,

@@ -108,7 +108,8 @@ pub enum AttemptState<'a> {
     NotObserved,
     /// It runs.
     Running,
-    /// It succeeded, which follows from what came after. Its effect is not known, because its worker writes no records.
+    /// It succeeded, because the next activity began or the run completed. Its effect is not known, because its worker
+    /// writes no records.
     Done,
     /// It ended, and its result was not observed.
     Ended,

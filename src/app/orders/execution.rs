@@ -25,7 +25,7 @@ pub struct Submission {
     /// The time of the request.
     pub at: UnixMillis,
     /// What was ordered.
-    pub terms: OrderDetails,
+    pub details: OrderDetails,
     /// The fault plan of the start.
     pub faults: Arc<FaultPlan>,
     /// The start joined a run of an earlier start.
@@ -43,9 +43,9 @@ pub struct OrderDetails {
     pub guard: Guard,
 }
 
-/// Why the rules refused an order.
+/// Why the rules rejected an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RejectionReason {
     /// The type of the application failure.
     pub code: String,
     /// Its message.
@@ -78,8 +78,8 @@ pub struct Execution {
     pub joins: u32,
     /// As the journal records them; `None` before the first effect.
     pub journaled: Option<OrderDetails>,
-    /// Why the rules refused the order.
-    pub refused: Option<Refused>,
+    /// Why the rules rejected the order.
+    pub rejection: Option<RejectionReason>,
     /// How it ended.
     pub end: Option<RunEnd>,
     /// Why the server did not take the start.
@@ -138,7 +138,7 @@ impl Execution {
             taken: false,
             joins: 0,
             journaled: None,
-            refused: None,
+            rejection: None,
             end: None,
             start_failure: None,
             failing: None,
@@ -169,7 +169,8 @@ impl Execution {
     /// The details of the order, if they are known.
     #[must_use]
     pub fn details(&self) -> Option<&OrderDetails> {
-        let asked = |joined| self.submission.as_ref().filter(|asked| asked.joined == joined).map(|asked| &asked.terms);
+        let asked =
+            |joined| self.submission.as_ref().filter(|asked| asked.joined == joined).map(|asked| &asked.details);
         asked(false).or(self.journaled.as_ref()).or_else(|| asked(true))
     }
 
@@ -232,7 +233,7 @@ impl Execution {
     pub(super) fn forget_journal(&mut self) {
         self.activities.forget_journal();
         (self.first_line, self.position_in_journal) = (None, None);
-        (self.journaled, self.refused) = (None, None);
+        (self.journaled, self.rejection) = (None, None);
     }
 
     /// The journal was replaced by another one.
@@ -250,7 +251,7 @@ impl Execution {
         };
         self.end.is_some()
             || self.start_failure.is_some()
-            || self.refused.is_some()
+            || self.rejection.is_some()
             || self.has_succeeded(Activity::SupplierOrder)
             || self.activities.iter().any(failed_for_good)
     }
@@ -365,8 +366,8 @@ impl Execution {
     #[must_use]
     pub fn verdict(&self) -> OrderVerdict {
         let conflict = |code: &str| code == crate::store::StoreError::CONFLICT;
-        match (&self.refused, &self.end) {
-            (Some(refused), _) if conflict(&refused.code) => return OrderVerdict::Conflict,
+        match (&self.rejection, &self.end) {
+            (Some(reason), _) if conflict(&reason.code) => return OrderVerdict::Conflict,
             (Some(_), _) | (None, Some(RunEnd::Rejected { .. })) => return OrderVerdict::Rejected,
             (None, Some(RunEnd::Conflict { .. })) => return OrderVerdict::Conflict,
             _ => {}

@@ -13,7 +13,7 @@ use super::{
     Left, Orders,
     attempt::{AttemptEnd, Committed, Failure, Strike},
     description::{Description, FailingTask},
-    execution::{OrderDetails, Refused},
+    execution::{OrderDetails, RejectionReason},
 };
 
 /// An explanation quotes a worker's message and says what to do.
@@ -90,13 +90,13 @@ fn apply_record(orders: &mut Orders, record: &Record, times: u32) {
         Fact::Order(commit) | Fact::Supplier(commit) => on_commit(orders, record, commit, times),
         Fact::Attempt(event) => on_attempt(orders, record, event),
         Fact::Reject(refused) => {
-            let found = Refused { code: text(&refused.code), message: text(&refused.message) };
+            let found = RejectionReason { code: text(&refused.code), message: text(&refused.message) };
             let key = (id(&refused.workflow), id(&refused.run));
             orders.journaled(key, record.at, record.seq, |execution| {
                 if let Some(order) = refused.key.as_ref().and_then(|key| key.as_str().strip_prefix("order:")) {
                     execution.order = id(order);
                 }
-                execution.refused = Some(found);
+                execution.rejection = Some(found);
             });
         }
         Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) => {}
@@ -129,7 +129,7 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
         match &event.phase {
             Phase::Started => {
                 attempts.start(number, at);
-                // This journal records the order from its beginning.
+                // The journal has the first attempt of the order, so it records the whole order.
                 execution.outlived &= origin.activity != Activity::UpdateInventory || number > 1;
             }
             Phase::Fault { point, action } => {

@@ -454,11 +454,11 @@ mod tests {
         orders.journaled(key(1), UnixMillis(50), 1, |_| {});
         orders.journaled(key(2), UnixMillis(60), 2, |_| {});
         let product = "123456".parse().unwrap();
-        let terms = crate::app::OrderDetails { product, quantity: 1, guard: crate::domain::Guard::Ledger };
+        let details = crate::app::OrderDetails { product, quantity: 1, guard: crate::domain::Guard::Ledger };
         orders.submitted(
             "1",
             "order-1",
-            Submission { ticket: 1, at: UnixMillis(70), terms, faults: Arc::default(), joined: false },
+            Submission { ticket: 1, at: UnixMillis(70), details, faults: Arc::default(), joined: false },
         );
         orders.started(1, key(1), "1", false, UnixMillis(90));
         assert_eq!(orders.len(), 2);

@@ -143,7 +143,7 @@ impl Execution {
             Some(RunEnd::Cancelled) => Some(Stage::Cancelled),
             Some(RunEnd::Terminated) => Some(Stage::Terminated),
             Some(RunEnd::TimedOut) => Some(Stage::TimedOut),
-            _ if self.refused.is_some() => Some(Stage::Refused),
+            _ if self.rejection.is_some() => Some(Stage::Refused),
             _ if self.has_succeeded(Activity::SupplierOrder) => Some(Stage::Completed),
             Some(RunEnd::Unknown) => Some(Stage::Unknown),
             None => None,

@@ -159,7 +159,7 @@ fn has_ended(sent: &SentOrder, facts: &Facts<'_>) -> bool {
         || sent.execution(facts.orders).is_some_and(|execution| match &execution.end {
             Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
             Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
-                execution.refused.is_some() || updates(execution).any(failed_for_good)
+                execution.rejection.is_some() || updates(execution).any(failed_for_good)
             }
             Some(_) => true,
             None => false,

@@ -42,7 +42,7 @@ fn an_order_without_a_journal_line_shows_its_attempts_all_the_same() {
     let order = scene.app.selected().unwrap();
     assert_eq!((scene.app.stage(order), order.verdict()), (Stage::Completed, OrderVerdict::Completed));
     assert!(order.pending(SUPPLIER).is_none());
-    assert!(explain(order, Stage::Completed).text.contains("effect on stock is unknown"));
+    assert!(explain(order, Stage::Completed).text.contains("effect on the stock is unknown"));
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 0));
 }
 

@@ -116,8 +116,8 @@ fn story() -> (Vec<Message>, Vec<Message>) {
     (intents, facts)
 }
 
-/// A run of another program's workflow: two activities of one type in parallel, and two of a type of ours, of which the
-/// journal records one. Returns what the server reports.
+/// A run of another program's workflow: two activities of one type in parallel, and two of a type of ours. The journal
+/// records one of those. Returns what the server reports.
 fn foreign_run(scene: &mut Scene, intents: &mut Vec<Message>) -> Vec<Message> {
     (scene.order, scene.workflow, scene.run) = ("K7-2", "order-K7-2".into(), "r4".into());
     intents.push(Message::Intent(Intent::FreshOrder));

@@ -103,8 +103,8 @@ impl App {
         }
         let OrderRequest { order, workflow, made, product, quantity, guard, faults, limit } = request;
         let ticket = self.composer.take_ticket();
-        let terms = OrderDetails { product: product.clone(), quantity, guard };
-        let asked = Submission { ticket, at: self.now, terms, faults: Arc::new(faults.clone()), joined: false };
+        let details = OrderDetails { product: product.clone(), quantity, guard };
+        let asked = Submission { ticket, at: self.now, details, faults: Arc::new(faults.clone()), joined: false };
         let slot = self.orders.submitted(order.as_str(), &workflow, asked);
         self.view.select_newest();
         let is_hidden = |row| !self.view.filter().fits(row, &self.options.retry);
