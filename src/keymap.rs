@@ -61,7 +61,8 @@ pub struct Binding {
     pub long: &'static str,
     /// Screens on which the binding is active.
     pub scope: Scope,
-    /// Rank in the footer. If the footer is too narrow, the highest ranks are omitted; `None` is never shown there.
+    /// Rank in the footer. If the footer is too narrow, the highest ranks are omitted, and of equal
+    /// ranks the last in the table; `None` is never shown there.
     pub footer: Option<u8>,
 }
 
@@ -290,7 +291,34 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::CompareInterleaved
         | Intent::RepeatStep
         | Intent::SkipStep => Repetition::OnceOutside,
-        _ => Repetition::Once,
+        Intent::NextFaults
+        | Intent::EditPlan
+        | Intent::NextGuard
+        | Intent::AskCancel
+        | Intent::AskReset
+        | Intent::Freeze
+        | Intent::Filter
+        | Intent::Zoom
+        | Intent::NextPanel
+        | Intent::PreviousPanel
+        | Intent::Details
+        | Intent::OpenWebUi
+        | Intent::CopyWorkflowId
+        | Intent::ShowCommand
+        | Intent::Statistics
+        | Intent::Log
+        | Intent::NextTheme
+        | Intent::Mouse
+        | Intent::Help
+        | Intent::Close
+        | Intent::Yes
+        | Intent::No
+        | Intent::Submit
+        | Intent::Walkthrough
+        | Intent::GoOn
+        | Intent::GoBack
+        | Intent::Blank
+        | Intent::NextPace => Repetition::Once,
     }
 }
 

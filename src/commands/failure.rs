@@ -148,7 +148,22 @@ impl Failure {
             | Self::Recorded(_)
             | Self::Recording { .. }
             | Self::Unreadable { .. } => WRONG_SETTINGS,
-            _ => 1,
+            Self::Store(_)
+            | Self::Backend(_)
+            | Self::Connect(_)
+            | Self::Worker(_)
+            | Self::Start(_)
+            | Self::Watch(_)
+            | Self::Supervise(_)
+            | Self::Session(_)
+            // Unlike the file of `--record`, which is refused before the command does anything.
+            | Self::Unwritable { .. }
+            | Self::NoFolder { .. }
+            | Self::PrivateFolder { .. }
+            | Self::Io { .. }
+            | Self::CodecServer(_)
+            | Self::KeyFile(_)
+            | Self::Other(_) => 1,
         }
     }
 }

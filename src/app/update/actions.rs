@@ -1,4 +1,4 @@
-//! The keys: one place decides for each whether it applies now, and what it does.
+//! What each key does: one match decides whether an intent applies now, and how it changes the state.
 
 use crate::app::{
     App,
@@ -10,29 +10,29 @@ use crate::app::{
     walkthrough::Walkthrough,
 };
 
-/// Orders of a burst.
+/// Number of orders in a burst.
 const BURST: usize = 10;
 
-/// Changes the state, and returns what to do for it.
-type Effect = Box<dyn FnOnce(&mut App) -> Vec<Command>>;
+/// Changes the state and returns the commands for the runtime.
+type Handler = Box<dyn FnOnce(&mut App) -> Vec<Command>>;
 
 /// What a key does now.
 struct Action {
-    /// Whether it has an effect now; the footer shows only such keys. One without says why.
+    /// Whether the key is useful now. The footer shows only such keys; any other key shows why it does nothing.
     applies: bool,
-    effect: Effect,
+    handler: Handler,
 }
 
 impl Action {
     /// An action that may return commands.
-    fn new(applies: bool, effect: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
-        Self { applies, effect: Box::new(effect) }
+    fn new(applies: bool, handler: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
+        Self { applies, handler: Box::new(handler) }
     }
 
     /// An action that changes only the state.
-    fn local(applies: bool, effect: impl FnOnce(&mut App) + 'static) -> Self {
+    fn local(applies: bool, change: impl FnOnce(&mut App) + 'static) -> Self {
         Self::new(applies, move |app| {
-            effect(app);
+            change(app);
             Vec::new()
         })
     }
@@ -44,20 +44,25 @@ impl Action {
 }
 
 impl App {
-    /// Whether a key has an effect now.
+    /// Whether the key of `intent` is useful now.
     #[must_use]
     pub fn can(&self, intent: Intent) -> bool {
         self.action(intent).applies
     }
 
-    /// Does what a key asks for, or says why not.
+    /// Performs the action of a key, or shows why it does nothing.
     pub(super) fn act(&mut self, intent: Intent) -> Vec<Command> {
-        (self.action(intent).effect)(self)
+        (self.action(intent).handler)(self)
     }
 
+    /// The action of a key. The match lists every intent, so that a new one does not compile until its action is decided.
     fn action(&self, intent: Intent) -> Action {
         let up = self.connections.is_up();
         let some = !self.orders.is_empty();
+        let overlay = self.overlay();
+        let is_edited = matches!(overlay, Overlay::Plan | Overlay::Filter);
+        let walkthrough = self.walkthrough();
+        let step = walkthrough.and_then(Walkthrough::step);
         let open = || up && self.selected().is_some_and(|order| !order.is_over());
         match intent {
             Intent::FreshOrder => Action::new(up, |app| app.send_fresh_orders(1)),
@@ -88,24 +93,9 @@ impl App {
             Intent::Suspend => Action::command(Command::Suspend),
             Intent::Quit if self.options.above_dashboard => Action::command(Command::Return),
             Intent::Quit | Intent::Exit => Action::command(Command::Quit),
-            // The player of a recording moves through it.
+            // The player of a recording handles it.
             Intent::Seek(_) => Action::local(true, |_| {}),
-            Intent::Walkthrough
-            | Intent::GoOn
-            | Intent::GoBack
-            | Intent::RepeatStep
-            | Intent::SkipStep
-            | Intent::Blank
-            | Intent::NextPace => self.step_action(intent),
-            _ => self.view_action(intent),
-        }
-    }
-
-    /// Actions of a walkthrough.
-    fn step_action(&self, intent: Intent) -> Action {
-        let walkthrough = self.walkthrough();
-        let step = walkthrough.and_then(Walkthrough::step);
-        match intent {
+            Intent::Walkthrough => Action::new(true, Self::show_walkthrough),
             Intent::GoOn => Action::new(step.is_some(), Self::go_on),
             Intent::SkipStep => Action::new(step.is_some(), Self::skip_step),
             Intent::GoBack => {
@@ -114,16 +104,6 @@ impl App {
             Intent::RepeatStep => Action::new(step.is_some_and(|(step, _)| step.scenario.is_some()), Self::play_step),
             Intent::Blank => Action::local(walkthrough.is_some(), |app| app.view.show(Overlay::Blank)),
             Intent::NextPace => Action::local(true, Self::select_next_pace),
-            _ => Action::new(true, Self::show_walkthrough),
-        }
-    }
-
-    /// Actions that change only what the screen shows.
-    fn view_action(&self, intent: Intent) -> Action {
-        let some = !self.orders.is_empty();
-        let overlay = self.overlay();
-        let is_edited = matches!(overlay, Overlay::Plan | Overlay::Filter);
-        match intent {
             Intent::Yes => Action::new(matches!(overlay, Overlay::Confirm(_)), Self::confirm),
             Intent::No => Action::local(matches!(overlay, Overlay::Confirm(_)), |app| app.view.show(app.beneath())),
             Intent::Close => {
@@ -143,7 +123,6 @@ impl App {
             Intent::Focus(panel) => Action::local(true, move |app| app.view.focus(panel)),
             Intent::Select(step) => Action::local(some, move |app| app.view.go(step, &app.orders)),
             Intent::SelectRow(row) => Action::local(some, move |app| app.view.select_row(row, &app.orders)),
-            _ => Action::local(false, |_| {}),
         }
     }
 
@@ -175,14 +154,14 @@ impl App {
         Vec::new()
     }
 
-    /// Does what was asked about.
+    /// Performs the action that the user confirmed.
     fn confirm(&mut self) -> Vec<Command> {
         let Overlay::Confirm(question) = self.overlay() else { return Vec::new() };
         self.view.show(self.beneath());
         match question {
             // The player of the recording asks this question and acts on the answer.
             Question::LeaveReplay => Vec::new(),
-            // To the dashboard with the orders of the walkthrough.
+            // The dashboard then shows the orders of the walkthrough.
             Question::LeaveWalkthrough => {
                 self.view.set_base(Overlay::None);
                 self.view.show(self.beneath());
@@ -191,7 +170,7 @@ impl App {
             }
             Question::Reset => {
                 self.journal.earlier.resets = true;
-                // The new stock has to be seen.
+                // A frozen screen would not show the new stock.
                 self.resume();
                 vec![Command::Reset]
             }
