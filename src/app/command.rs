@@ -93,7 +93,7 @@ pub struct StartOrder {
     pub workflow: String,
     /// The workflow id was made from the order id and is new to the server. If payloads are encrypted, the runtime replaces
     /// it by a keyed hash, which `Started` reports.
-    pub made: bool,
+    pub fresh_workflow: bool,
     /// The fault plan.
     pub faults: FaultPlan,
     /// The seed of its random faults.

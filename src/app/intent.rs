@@ -108,6 +108,7 @@ pub enum Intent {
     /// Select the next pace of the walkthrough.
     NextPace,
     /// Move through a recording.
+    // Recordings contain this name.
     #[serde(rename = "wind")]
     Seek(Seek),
 }
@@ -148,7 +149,7 @@ pub struct Echo {
     until: UnixMillis,
 }
 
-/// Milliseconds that a key is shown.
+/// Time in milliseconds for which a key is shown.
 const ECHO_MILLIS: u64 = 2_000;
 
 impl Echo {

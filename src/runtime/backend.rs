@@ -33,7 +33,7 @@ pub enum BackendError {
     Obtain(#[from] server::ObtainError),
     /// The embedded server did not start.
     #[error(transparent)]
-    Start(#[from] server::StartError),
+    Start(#[from] server::ServerStartError),
     /// The path of this program is unknown.
     #[error("the path of this program is unknown ({0}), so it cannot start the server's supervisor")]
     OwnPath(#[source] io::Error),

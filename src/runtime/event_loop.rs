@@ -19,7 +19,7 @@ use super::{
     input::Input,
     repeats::Repeats,
     signals::ProcessEvent,
-    surface::{Refused, StopCause, Surface},
+    surface::{StopCause, Surface, SurfaceError},
 };
 use crate::{
     app::{Command, Core, Message, Tone},
@@ -192,7 +192,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
     fn execute(&mut self, command: Command) {
         let done = match command {
             Command::Copy(text) => return self.begin_copy(text),
-            Command::Mouse(on) => self.surface.mouse(on).map_err(Refused::from),
+            Command::Mouse(on) => self.surface.mouse(on).map_err(SurfaceError::from),
             Command::Suspend => self.stop(StopCause::Key),
             Command::Walkthrough => {
                 self.ending = Some(Ending::Walkthrough);
@@ -260,7 +260,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
         Ok(())
     }
 
-    fn stop(&mut self, cause: StopCause) -> Result<(), Refused> {
+    fn stop(&mut self, cause: StopCause) -> Result<(), SurfaceError> {
         if self.stopped {
             return Ok(());
         }
@@ -324,9 +324,9 @@ mod tests {
             Ok(self.size)
         }
 
-        fn stop(&mut self, cause: StopCause) -> Result<(), Refused> {
+        fn stop(&mut self, cause: StopCause) -> Result<(), SurfaceError> {
             self.note(format!("stop {cause:?}"));
-            if self.no_shell { Err(Refused::NoShell) } else { Ok(()) }
+            if self.no_shell { Err(SurfaceError::NoShell) } else { Ok(()) }
         }
 
         fn retake(&mut self) -> io::Result<bool> {
@@ -334,7 +334,7 @@ mod tests {
             Ok(!self.in_background)
         }
 
-        fn copy(&mut self, text: &str) -> Result<(), Refused> {
+        fn copy(&mut self, text: &str) -> Result<(), SurfaceError> {
             self.note(format!("copy {text}"));
             Ok(())
         }

@@ -200,15 +200,15 @@ impl Executor {
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
         let task_queue = self.settings.task_queue.clone();
         tokio::spawn(async move {
-            let (ticket, id, workflow, made) =
-                (order.ticket, order.order.to_string(), order.workflow.clone(), order.made);
+            let (ticket, id, workflow, fresh_workflow) =
+                (order.ticket, order.order.to_string(), order.workflow.clone(), order.fresh_workflow);
             let failed = |cause| Message::StartFailed { ticket, order: id.clone(), workflow: workflow.clone(), cause };
             let Some(link) = link else {
                 return send(&messages, failed(NO_LINK.to_owned())).await;
             };
             let limit = order.limit;
             let mut request = request(order, task_queue);
-            if made {
+            if fresh_workflow {
                 request.workflow = link.conceal(&request.workflow);
             }
             match temporal::start_limited(&link, request, limit).await {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Interval of health checks of a working link.
-const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Maximum time until a killed server has ended.
 const KILL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -284,7 +284,7 @@ async fn until_lost(link: &Link, embedded: Option<&DevServer>) -> Lost {
     };
     let broken = async {
         loop {
-            sleep(CHECK_INTERVAL).await;
+            sleep(HEALTH_CHECK_INTERVAL).await;
             if let Err(error) = link.check().await {
                 return error.to_string();
             }

@@ -23,7 +23,7 @@ pub enum StopCause {
 
 /// Why an operation on the terminal failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum SurfaceError {
     /// The text is longer than [`MAX_COPY_BYTES`].
     #[error("{bytes} bytes are too many for the clipboard of a terminal; the limit is {MAX_COPY_BYTES}")]
     TooLong {
@@ -73,9 +73,9 @@ pub trait Surface {
     /// Restores the terminal and stops the process. Nothing may be drawn until [`Surface::retake`].
     ///
     /// # Errors
-    /// Returns [`Refused`] if the process was not stopped. The terminal is then still taken.
-    fn stop(&mut self, _cause: StopCause) -> Result<(), Refused> {
-        Err(Refused::NoShell)
+    /// Returns [`SurfaceError`] if the process was not stopped. The terminal is then still taken.
+    fn stop(&mut self, _cause: StopCause) -> Result<(), SurfaceError> {
+        Err(SurfaceError::NoShell)
     }
 
     /// Takes the terminal again after a stop, and makes the next frame a full one. Returns `false` if another program
@@ -90,8 +90,8 @@ pub trait Surface {
     /// Asks the terminal to put a text into its clipboard (OSC 52). Terminals do not report whether they did.
     ///
     /// # Errors
-    /// Returns [`Refused`] if the text is too long or cannot be written.
-    fn copy(&mut self, _text: &str) -> Result<(), Refused> {
+    /// Returns [`SurfaceError`] if the text is too long or cannot be written.
+    fn copy(&mut self, _text: &str) -> Result<(), SurfaceError> {
         Ok(())
     }
 

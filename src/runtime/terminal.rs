@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 use super::{
     clipboard::CopyEnvironment,
     output::Output,
-    surface::{MAX_COPY_BYTES, Refused, StopCause, Surface},
+    surface::{MAX_COPY_BYTES, StopCause, Surface, SurfaceError},
 };
 use crate::{app::App, ui};
 
@@ -270,10 +270,10 @@ impl Surface for Tty {
 
     /// Stops the whole process group, as Ctrl-Z in cooked mode does. A `cargo run` that started this process has to
     /// stop too, or its shell would wait for ever.
-    fn stop(&mut self, cause: StopCause) -> Result<(), Refused> {
+    fn stop(&mut self, cause: StopCause) -> Result<(), SurfaceError> {
         let can_stop = !getpid().is_init() && (cause == StopCause::Signal || has_shell()?);
         if !can_stop {
-            return Err(Refused::NoShell);
+            return Err(SurfaceError::NoShell);
         }
         self.restore();
         kill_current_process_group(Signal::STOP).map_err(|error| {
@@ -297,9 +297,9 @@ impl Surface for Tty {
         Ok(true)
     }
 
-    fn copy(&mut self, text: &str) -> Result<(), Refused> {
+    fn copy(&mut self, text: &str) -> Result<(), SurfaceError> {
         if text.len() > MAX_COPY_BYTES {
-            return Err(Refused::TooLong { bytes: text.len() });
+            return Err(SurfaceError::TooLong { bytes: text.len() });
         }
         let state = self.shared.lock();
         if state.taken {

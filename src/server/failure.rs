@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 /// Why the server did not start. No process is left running.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum ServerStartError {
     /// Another program listens on the port. It is not a Temporal server, since the caller would have used that.
     #[error(
         "another program listens on {address} and does not answer as a Temporal server; stop it, or set another address \
@@ -112,7 +112,7 @@ const UNUSABLE_DATABASE: [&str; 5] = [
     "SQL logic error",
 ];
 
-impl StartError {
+impl ServerStartError {
     /// Classifies the end of a server during its start. `said` contains the last lines of its log.
     pub(super) fn of_end(ended: Ended, said: String, executable: PathBuf, database: PathBuf) -> Self {
         match UNUSABLE_DATABASE.into_iter().find(|cause| said.contains(cause)) {
@@ -166,14 +166,14 @@ mod tests {
             ),
         ] {
             let ended = Ended { code: 1, log: "s.log".into() };
-            let error = StartError::of_end(ended, said.to_owned(), "temporal".into(), "t.db".into());
+            let error = ServerStartError::of_end(ended, said.to_owned(), "temporal".into(), "t.db".into());
             let text = error.to_string();
-            assert!(matches!(error, StartError::Database { cause, .. } if cause == expected), "{text}");
+            assert!(matches!(error, ServerStartError::Database { cause, .. } if cause == expected), "{text}");
             assert!(text.contains("its database t.db (") && text.contains("-wal and -shm"), "{text}");
         }
         let ended = Ended { code: 1, log: "s.log".into() };
-        let other = StartError::of_end(ended, "unknown flag".to_owned(), "temporal".into(), "t.db".into());
-        assert!(matches!(other, StartError::Ended { .. }), "{other}");
+        let other = ServerStartError::of_end(ended, "unknown flag".to_owned(), "temporal".into(), "t.db".into());
+        assert!(matches!(other, ServerStartError::Ended { .. }), "{other}");
     }
 
     #[test]

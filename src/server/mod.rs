@@ -27,7 +27,7 @@ mod provision;
 mod supervise;
 mod version;
 
-pub use failure::{Ended, StartError};
+pub use failure::{Ended, ServerStartError};
 pub use find::{FindError, Installation, SERVER_VERSION, Search, VERSION, locate};
 pub use installers::Attempt;
 pub use ports::web_ui_port;

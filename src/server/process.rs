@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::failure::{Ended, PORT_IN_USE, StartError};
+use super::failure::{Ended, PORT_IN_USE, ServerStartError};
 use super::log::{self, Log};
 use super::{flags, ports, supervise, withhold_secrets};
 
@@ -63,12 +63,12 @@ impl DevServer {
     /// later, which the caller checks. Dropping the future ends the server.
     ///
     /// # Errors
-    /// Returns [`StartError`] if the server cannot be started or does not accept connections. No process is left
+    /// Returns [`ServerStartError`] if the server cannot be started or does not accept connections. No process is left
     /// running.
-    pub async fn start(options: DevServerOptions) -> Result<Self, StartError> {
+    pub async fn start(options: DevServerOptions) -> Result<Self, ServerStartError> {
         for start in 1..MAX_STARTS {
             match Self::start_once(options.clone()).await {
-                Err(StartError::PortLost { said, .. }) => {
+                Err(ServerStartError::PortLost { said, .. }) => {
                     tracing::warn!(start, "the dev server lost a port to another program; starting it again: {said}");
                 }
                 done => return done,
@@ -77,14 +77,14 @@ impl DevServer {
         Self::start_once(options).await
     }
 
-    async fn start_once(options: DevServerOptions) -> Result<Self, StartError> {
+    async fn start_once(options: DevServerOptions) -> Result<Self, ServerStartError> {
         let (address, web_ui) = claim_ports(options.port)?;
         let lock = lock(&options.database)?;
         let (log, output) = Log::open(&options.log).map_err(|source| unwritable(&options.log, source))?;
         let args = flags::start_dev(address, web_ui, &options.namespace, &options.database);
         let command = supervised(&options.supervisor, &options.executable, args);
         let server = Self::spawn(command, (address, web_ui), &output, log.path(), lock)
-            .map_err(|source| StartError::Supervisor { path: options.supervisor, source })?;
+            .map_err(|source| ServerStartError::Supervisor { path: options.supervisor, source })?;
         let started = tokio::select! {
             ended = server.wait() => Err(Some(ended)),
             answered = timeout(START_TIMEOUT, answers(address)) => answered.map_err(|_| None),
@@ -92,12 +92,12 @@ impl DevServer {
         match started {
             Ok(()) => Ok(server),
             Err(Some(ended)) => Err(match log.line_with(PORT_IN_USE) {
-                Some(said) => StartError::PortLost { ended, said },
-                None => StartError::of_end(ended, log.tail(), options.executable, options.database),
+                Some(said) => ServerStartError::PortLost { ended, said },
+                None => ServerStartError::of_end(ended, log.tail(), options.executable, options.database),
             }),
             Err(None) => {
                 server.stop().await;
-                Err(StartError::Slow { address, log: options.log, database: options.database })
+                Err(ServerStartError::Slow { address, log: options.log, database: options.database })
             }
         }
     }
@@ -195,22 +195,22 @@ fn supervised(supervisor: &Path, executable: &Path, args: Vec<OsString>) -> Comm
     command
 }
 
-fn claim_ports(port: u16) -> Result<(SocketAddr, SocketAddr), StartError> {
+fn claim_ports(port: u16) -> Result<(SocketAddr, SocketAddr), ServerStartError> {
     let address = ports::claim(port).map_err(|source| {
         let address = ports::loopback(port);
         match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken { address },
-            _ => StartError::Port { address, source },
+            io::ErrorKind::AddrInUse => ServerStartError::PortTaken { address },
+            _ => ServerStartError::Port { address, source },
         }
     })?;
-    let web_ui =
-        ports::claim_for_web_ui(address).map_err(|source| StartError::Port { address: ports::loopback(0), source })?;
+    let web_ui = ports::claim_for_web_ui(address)
+        .map_err(|source| ServerStartError::Port { address: ports::loopback(0), source })?;
     Ok((address, web_ui))
 }
 
 /// Locks `<database>.lock` until the server has ended; `None` on a file system without locks. The server itself does
 /// not detect another server that uses its database.
-fn lock(database: &Path) -> Result<Option<File>, StartError> {
+fn lock(database: &Path) -> Result<Option<File>, ServerStartError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let path = PathBuf::from(path);
@@ -221,7 +221,7 @@ fn lock(database: &Path) -> Result<Option<File>, StartError> {
     let file = open().map_err(|source| unwritable(&path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(StartError::DatabaseInUse { database: database.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(ServerStartError::DatabaseInUse { database: database.to_path_buf() }),
         Err(TryLockError::Error(error)) => {
             tracing::warn!(%error, "{} cannot be locked", path.display());
             Ok(None)
@@ -229,8 +229,8 @@ fn lock(database: &Path) -> Result<Option<File>, StartError> {
     }
 }
 
-fn unwritable(path: &Path, source: io::Error) -> StartError {
-    StartError::File { path: path.to_path_buf(), source }
+fn unwritable(path: &Path, source: io::Error) -> ServerStartError {
+    ServerStartError::File { path: path.to_path_buf(), source }
 }
 
 async fn answers(address: SocketAddr) {
@@ -273,14 +273,14 @@ mod tests {
         let holder = TcpListener::bind(ports::loopback(0)).unwrap();
         let taken = holder.local_addr().unwrap();
         let error = DevServer::start(options(&folder, taken.port())).await.unwrap_err();
-        assert!(matches!(error, StartError::PortTaken { address } if address == taken));
+        assert!(matches!(error, ServerStartError::PortTaken { address } if address == taken));
     }
 
     #[tokio::test]
     async fn a_server_that_ends_while_starting_is_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let error = DevServer::start(options(&folder, 0)).await.unwrap_err();
-        assert!(matches!(&error, StartError::Ended { ended, .. } if ended.code == 1), "{error:?}");
+        assert!(matches!(&error, ServerStartError::Ended { ended, .. } if ended.code == 1), "{error:?}");
         assert!(error.to_string().contains("No such file"), "{error}");
         assert!(error.to_string().contains("state/temporal.db"), "the database is named: {error}");
     }
@@ -300,7 +300,7 @@ mod tests {
         let written = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(&supervisor).arg(script).status();
         assert!(written.unwrap().success());
         let error = DevServer::start(DevServerOptions { supervisor, ..options(&folder, 0) }).await.unwrap_err();
-        assert!(matches!(&error, StartError::PortLost { ended, .. } if ended.code == 2), "{error:?}");
+        assert!(matches!(&error, ServerStartError::PortLost { ended, .. } if ended.code == 2), "{error:?}");
         assert!(error.to_string().contains("Failed to start gRPC listener"), "{error}");
         assert_eq!(std::fs::read_to_string(starts).unwrap().lines().count(), 3);
     }
@@ -310,7 +310,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let supervisor = folder.path().join("none");
         let error = DevServer::start(DevServerOptions { supervisor, ..options(&folder, 0) }).await.unwrap_err();
-        assert!(matches!(error, StartError::Supervisor { .. }));
+        assert!(matches!(error, ServerStartError::Supervisor { .. }));
     }
 
     #[tokio::test]
@@ -318,7 +318,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let server = spawn(&folder, "exec cat");
         let database = folder.path().join("db");
-        assert!(matches!(lock(&database), Err(StartError::DatabaseInUse { .. })));
+        assert!(matches!(lock(&database), Err(ServerStartError::DatabaseInUse { .. })));
         server.stop().await;
         assert!(lock(&database).is_ok());
     }

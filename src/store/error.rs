@@ -211,22 +211,22 @@ impl StoreError {
         match self {
             Self::Rejected(rejection) => rejection.type_name(),
             Self::Conflict { .. } => Self::CONFLICT,
-            Self::Busy { .. } => "StoreBusy",
+            Self::Busy { .. } => Self::BUSY,
             Self::Io { .. } | Self::HalfReset { .. } => "StoreIo",
             Self::DamagedJournal { .. }
             | Self::DamagedDocument { .. }
             | Self::JournalMissing { .. }
-            | Self::JournalGone { .. } => "StoreDamaged",
+            | Self::JournalGone { .. } => Self::DAMAGED,
             Self::Poisoned { .. } => "StorePoisoned",
             Self::Stopped => "StoreStopped",
-            Self::NotWritten(_) => "StoreUnavailable",
+            Self::NotWritten(_) => Self::UNAVAILABLE,
         }
     }
 
     /// Whether an effect that failed with this type was certainly not applied.
     #[must_use]
     pub fn is_before_writing(type_name: &str) -> bool {
-        ["StoreBusy", "StoreDamaged", "StoreUnavailable"].contains(&type_name)
+        [Self::BUSY, Self::DAMAGED, Self::UNAVAILABLE].contains(&type_name)
     }
 
     /// Returns the same error for a request that has not written anything.
@@ -250,6 +250,9 @@ impl StoreError {
 
     /// Type of the failure for a recorded key with another payload.
     pub const CONFLICT: &'static str = "OrderConflict";
+    const BUSY: &'static str = "StoreBusy";
+    const DAMAGED: &'static str = "StoreDamaged";
+    const UNAVAILABLE: &'static str = "StoreUnavailable";
 }
 
 /// Returns the error for a damaged document without a journal.

@@ -1,8 +1,8 @@
-//! Determines why the SDK could not connect, from its error, the verdict on the certificate and the TLS alert.
+//! Determines why the SDK could not connect, from its error, the refusal of the certificate and the TLS alert.
 
 use std::{error::Error, io};
 
-use rustls::{AlertDescription, CertificateError as Verdict};
+use rustls::{AlertDescription, CertificateError as CertificateDefect};
 use temporalio_client::errors::ClientConnectError;
 
 use super::{
@@ -79,15 +79,15 @@ fn is_answer(error: &ClientConnectError) -> bool {
 }
 
 fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
-    let verdict = judgement.verdict()?;
+    let defect = judgement.defect()?;
     let address = address.to_owned();
-    let cause = || sanitize(&verdict.to_string(), MAX_CAUSE_CHARS);
+    let cause = || sanitize(&defect.to_string(), MAX_CAUSE_CHARS);
     let Some(shown) = &judgement.certificate else {
         return Some(ConnectError::BadServerCertificate { address, cause: cause() });
     };
-    Some(match verdict {
-        Verdict::UnknownIssuer => ConnectError::UnknownIssuer { address, issuer: shown.issuer.clone() },
-        Verdict::NotValidForName | Verdict::NotValidForNameContext { .. } => {
+    Some(match defect {
+        CertificateDefect::UnknownIssuer => ConnectError::UnknownIssuer { address, issuer: shown.issuer.clone() },
+        CertificateDefect::NotValidForName | CertificateDefect::NotValidForNameContext { .. } => {
             let names = if shown.names.is_empty() { "no name".to_owned() } else { shown.names.join(", ") };
             ConnectError::WrongName {
                 address,
@@ -95,13 +95,13 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
                 names: sanitize(&names, MAX_CAUSE_CHARS),
             }
         }
-        Verdict::Expired | Verdict::ExpiredContext { .. } => {
+        CertificateDefect::Expired | CertificateDefect::ExpiredContext { .. } => {
             ConnectError::ServerExpired { address, until: shown.until.clone() }
         }
-        Verdict::NotValidYet | Verdict::NotValidYetContext { .. } => {
+        CertificateDefect::NotValidYet | CertificateDefect::NotValidYetContext { .. } => {
             ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
         }
-        Verdict::Other(_) if shown.is_authority => {
+        CertificateDefect::Other(_) if shown.is_authority => {
             let kind = if judgement.expected.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
             ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.expected, MAX_CAUSE_CHARS), kind }
         }

@@ -51,7 +51,7 @@ async fn a_killed_server_stays_down_until_started_and_the_order_continues() {
         product,
         quantity: 10,
         workflow,
-        made: true,
+        fresh_workflow: true,
         faults,
         seed: 7,
         guard: Guard::Ledger,

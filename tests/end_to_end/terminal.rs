@@ -16,10 +16,10 @@ use idempotence::{
     faults::{Point, Preset},
     runtime::{
         session,
-        surface::{MAX_COPY_BYTES, Refused, StopCause, Surface},
+        surface::{MAX_COPY_BYTES, StopCause, Surface, SurfaceError},
         terminal::Tty,
     },
-    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused as RefusedEffect, Store},
+    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused, Store},
     temporal::{CallRetries, Endpoint, Link},
 };
 use portable_pty::CommandBuilder;
@@ -467,8 +467,8 @@ fn copies_and_uses_the_mouse() {
     tty.retake().unwrap();
     tty.restore();
     tty.copy("later").unwrap();
-    assert!(matches!(too_long, Err(Refused::TooLong { .. })));
-    assert!(matches!(no_shell, Err(Refused::NoShell)));
+    assert!(matches!(too_long, Err(SurfaceError::TooLong { .. })));
+    assert!(matches!(no_shell, Err(SurfaceError::NoShell)));
 }
 
 /// Text from other programs, with characters that terminals interpret or hide.
@@ -544,7 +544,7 @@ fn write_hostile_journal(sandbox: &Sandbox) {
         };
         write(Note::Attempt(AttemptEvent { origin, phase }));
     }
-    write(Note::Refused(RefusedEffect {
+    write(Note::Refused(Refused {
         key: None,
         code: HOSTILE.to_owned(),
         message: HOSTILE.to_owned(),

@@ -15,8 +15,8 @@ pub struct OrderRequest {
     pub order: OrderId,
     /// The workflow id of the start.
     pub workflow: String,
-    /// See [`StartOrder::made`](crate::app::StartOrder::made).
-    pub made: bool,
+    /// See [`StartOrder::fresh_workflow`](crate::app::StartOrder::fresh_workflow).
+    pub fresh_workflow: bool,
     /// The product.
     pub product: ProductId,
     /// Units of the product.

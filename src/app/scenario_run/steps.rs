@@ -78,7 +78,7 @@ impl ScenarioRun {
             requests.push(Request::Send(Box::new(OrderRequest {
                 order: order.clone(),
                 workflow: workflow.clone(),
-                made: true,
+                fresh_workflow: true,
                 product: placing.product.clone(),
                 quantity: placing.quantity,
                 guard: placing.guard.unwrap_or_else(|| facts.composer.guard()),

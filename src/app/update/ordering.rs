@@ -56,14 +56,14 @@ impl App {
             return self.refuse(&text);
         };
         // The server does not know the workflow id of a start that it has not taken.
-        let made = new_workflow || execution.run.is_none();
+        let fresh_workflow = new_workflow || execution.run.is_none();
         let own = execution.workflow.clone();
         let workflow = if new_workflow {
             self.composer.new_workflow(&order, |workflow| self.orders.knows_workflow(workflow))
         } else {
             own
         };
-        let command = self.compose(order, workflow, made, terms.product, terms.quantity);
+        let command = self.compose(order, workflow, fresh_workflow, terms.product, terms.quantity);
         if command.is_some() && new_workflow {
             self.warn_of_silence();
         }
@@ -87,12 +87,12 @@ impl App {
         &mut self,
         order: OrderId,
         workflow: String,
-        made: bool,
+        fresh_workflow: bool,
         product: ProductId,
         quantity: i64,
     ) -> Option<Command> {
         let (guard, faults) = (self.guard(), self.plan().clone());
-        self.send(OrderRequest { order, workflow, made, product, quantity, guard, faults, limit: None })
+        self.send(OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, limit: None })
     }
 
     /// Adds the order's row at once, so that the key shows an effect, and returns the command.
@@ -101,7 +101,7 @@ impl App {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
         }
-        let OrderRequest { order, workflow, made, product, quantity, guard, faults, limit } = request;
+        let OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, limit } = request;
         let ticket = self.composer.take_ticket();
         let details = OrderDetails { product: product.clone(), quantity, guard };
         let asked = Submission { ticket, at: self.now, details, faults: Arc::new(faults.clone()), joined: false };
@@ -115,7 +115,19 @@ impl App {
         // A row on a frozen screen would seem to hang.
         self.resume();
         let (seed, retry) = (self.options.seed, self.options.retry);
-        let start = StartOrder { ticket, order, product, quantity, workflow, made, faults, seed, guard, retry, limit };
+        let start = StartOrder {
+            ticket,
+            order,
+            product,
+            quantity,
+            workflow,
+            fresh_workflow,
+            faults,
+            seed,
+            guard,
+            retry,
+            limit,
+        };
         Some(Command::StartOrder(start))
     }
 }

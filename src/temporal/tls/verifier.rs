@@ -1,4 +1,4 @@
-//! Verifies the server's certificate with rustls's own verifier, and keeps the certificate and the verdict for
+//! Verifies the server's certificate with rustls's own verifier, and keeps the certificate and the result for
 //! messages. With verification disabled, it accepts every certificate and keeps it too.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustls::{
-    CertificateError as Verdict, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError as CertificateDefect, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -40,7 +40,7 @@ pub struct ServerCertificate {
     pub expiring: Option<Expiring>,
 }
 
-/// The verdict on a server's certificate.
+/// The result of verifying a server's certificate.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     /// The certificate; `None` if it cannot be parsed.
@@ -51,7 +51,7 @@ pub struct Judgement {
     pub refused: Option<rustls::Error>,
 }
 
-/// A verifier that keeps its last verdict.
+/// A verifier that keeps its last result.
 #[derive(Debug, Clone)]
 pub struct Judge {
     inner: Option<Arc<WebPkiServerVerifier>>,
@@ -115,8 +115,10 @@ impl Judge {
         now: UnixTime,
         refused: rustls::Error,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let is_about_the_chain =
-            matches!(&refused, rustls::Error::InvalidCertificate(Verdict::UnknownIssuer | Verdict::Other(_)));
+        let is_about_the_chain = matches!(
+            &refused,
+            rustls::Error::InvalidCertificate(CertificateDefect::UnknownIssuer | CertificateDefect::Other(_))
+        );
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let serves = || Certificate::of(shown).is_ok_and(|certificate| certificate.serves_at(now));
         if !is_about_the_chain || !self.trusted.contains(shown) || !serves() {
@@ -131,7 +133,7 @@ impl Judge {
         Arc::new(self.clone())
     }
 
-    /// Returns the verdict on the last certificate.
+    /// Returns the result for the last certificate.
     pub fn last(&self) -> Option<Judgement> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -210,9 +212,9 @@ impl From<Certificate> for ServerCertificate {
 
 impl Judgement {
     /// Returns why the certificate was refused, if the certificate itself is the cause.
-    pub fn verdict(&self) -> Option<&Verdict> {
+    pub fn defect(&self) -> Option<&CertificateDefect> {
         match &self.refused {
-            Some(rustls::Error::InvalidCertificate(verdict)) => Some(verdict),
+            Some(rustls::Error::InvalidCertificate(defect)) => Some(defect),
             _ => None,
         }
     }
@@ -234,13 +236,13 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
     }
 
-    fn judged(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Option<Verdict> {
+    fn judged(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Option<CertificateDefect> {
         let judge = Judge::trusting("the test", vec![trusted.clone()]).unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let judged = judge.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
         let last = judge.last().unwrap();
         assert_eq!(judged.is_err(), last.refused.is_some());
-        last.verdict().cloned()
+        last.defect().cloned()
     }
 
     #[test]
@@ -248,8 +250,11 @@ mod tests {
         let own = certificate(&params());
         assert_eq!(judged(&own, &own, "localhost"), None);
         let other = certificate(&params());
-        assert!(matches!(judged(&own, &other, "localhost"), Some(Verdict::UnknownIssuer | Verdict::Other(_))));
-        assert!(matches!(judged(&own, &own, "elsewhere"), Some(Verdict::NotValidForNameContext { .. })));
+        assert!(matches!(
+            judged(&own, &other, "localhost"),
+            Some(CertificateDefect::UnknownIssuer | CertificateDefect::Other(_))
+        ));
+        assert!(matches!(judged(&own, &own, "elsewhere"), Some(CertificateDefect::NotValidForNameContext { .. })));
     }
 
     #[test]
