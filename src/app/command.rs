@@ -1,4 +1,4 @@
-//! What the application asks the runtime to do. Answers come back only as a `Message`.
+//! Requests of the application to the runtime, which answers only with a `Message`.
 
 use std::time::Duration;
 
@@ -34,11 +34,11 @@ pub enum Command {
     Terminate(Run),
     /// Put the starting document back. `ResetDone` answers.
     Reset,
-    /// Begin a comparison of the three guards in place of the one before.
+    /// Begin a comparison of the three guards, which replaces the current one.
     Compare(Comparison),
     /// End the comparison and its workers.
     EndComparison,
-    /// Run a walkthrough on a database of its own, then come back.
+    /// Run a walkthrough on a database of its own, then return to the dashboard.
     Walkthrough,
     /// Show this page on the speaker's own screen.
     Present(NotesPage),
@@ -91,7 +91,7 @@ pub struct StartOrder {
     pub quantity: i64,
     /// The workflow id.
     pub workflow: String,
-    /// The workflow id was made from the order id and is new to the server. If payloads are encrypted, the runtime replaces
+    /// The workflow id is derived from the order id and new to the server. If payloads are encrypted, the runtime replaces
     /// it by a keyed hash, which `Started` reports.
     pub fresh_workflow: bool,
     /// The fault plan.

@@ -1,4 +1,4 @@
-//! Everything that can happen, as one enum of plain values: no channel, no handle, no type of the wire.
+//! Everything that can happen, as one enum of plain values without channels, handles or wire types.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +27,12 @@ pub enum Message {
         /// Rows.
         height: u16,
     },
-    /// How far each list can be scrolled on the screen as it is; sent before a movement.
+    /// Maximum scroll position of each list at the current screen size; sent before a movement.
     Limits(Scroll),
-    /// New records of the journal. A record may come before the answer to the start that caused it, and may come again.
+    /// New records of the journal. A record may arrive before the answer to the start that caused it, and may
+    /// arrive twice.
     Journal(News),
-    /// The journal cannot be read: what is shown is stale from now on, and does not become zero.
+    /// The journal cannot be read. The screen keeps the last values and marks them as stale.
     JournalUnreadable {
         /// The reason.
         cause: String,
@@ -166,7 +167,7 @@ pub enum LogLevel {
     Warn,
     /// A change of state.
     Info,
-    /// For the log file's readers.
+    /// Details for readers of the log file.
     Detail,
 }
 

@@ -10,7 +10,7 @@ pub enum Activity {
     /// Takes the ordered units out of the stock.
     #[serde(rename = "UpdateInventoryActivity")]
     UpdateInventory,
-    /// Adds units of the supplier if the stock is low.
+    /// Adds units from the supplier if the stock is low.
     #[serde(rename = "SupplierOrderActivity")]
     SupplierOrder,
 }
@@ -49,11 +49,11 @@ impl fmt::Display for Activity {
 #[serde(from = "String", into = "String")]
 pub struct ActivityType(Kind);
 
-/// The types of the Inventory Workflow need no memory of their own.
+/// The types of the Inventory Workflow do not allocate memory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Ours(Activity),
-    /// Never the name of one of ours.
+    /// The name of a type of another workflow.
     Other(Arc<str>),
 }
 

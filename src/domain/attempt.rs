@@ -65,7 +65,7 @@ impl fmt::Display for Attempt {
 /// The ids of one attempt in Temporal and in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// The order that it works on.
+    /// The order that the attempt processes.
     #[serde(rename = "orderID")]
     pub order: OrderId,
     /// Temporal's workflow id.
@@ -81,7 +81,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The key of the effect that this attempt is about.
+    /// The key of the effect that this attempt applies.
     #[must_use]
     pub fn key(&self) -> IdempotencyKey {
         match self.activity {

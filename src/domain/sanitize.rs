@@ -1,4 +1,4 @@
-//! Sanitizing of text from other programs. Every such text passes here before a screen, a log or a message shows it.
+//! Sanitizing of text from other programs. Every such text is sanitized before a screen, a log or a message shows it.
 
 /// Returns harmless text: printable ASCII and ordinary letters stay, every control, bidirectional or invisible character
 /// becomes `\u{..}`, line ends become spaces, and text after `limit` characters becomes `...`.

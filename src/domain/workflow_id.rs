@@ -7,7 +7,7 @@ use std::fmt;
 pub struct WorkflowId(String);
 
 impl WorkflowId {
-    /// What every such id begins with.
+    /// Prefix of every such id.
     const PREFIX: &'static str = "order-";
 
     /// The one workflow id of an order. A second start with it joins the run that has not ended.
@@ -22,7 +22,7 @@ impl WorkflowId {
         Self(format!("{}-{suffix}", self.0))
     }
 
-    /// What follows the prefix in `workflow`: an order id, with its suffix if it has one. `None` if the id is not made
+    /// The rest of `workflow` after the prefix: an order id, with its suffix if it has one. `None` if the id is not made
     /// from an order id.
     #[must_use]
     pub fn order_in(workflow: &str) -> Option<&str> {

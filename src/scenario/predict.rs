@@ -168,7 +168,7 @@ struct Prediction {
     late: u32,
     /// A delay reaches the timeout: the attempt may be late or the run over by then.
     late_is_open: bool,
-    /// The order that surely still runs when the next act follows at once.
+    /// The order that certainly still runs when the next act follows at once.
     running: Option<OrderId>,
 }
 

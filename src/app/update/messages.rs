@@ -1,4 +1,4 @@
-//! What the runtime reports, on its way into the state. Nothing here answers with a command.
+//! Applies the messages of the runtime to the state. None of them causes a command here.
 
 use crate::{
     app::{
@@ -13,11 +13,11 @@ use crate::{
     store::{Aside, Fact, News},
 };
 
-/// Milliseconds. An older document that was put aside is in the log only.
+/// Maximum age in milliseconds of a notice on a document that was put aside. An older one is in the log only.
 const MAX_ASIDE_NOTICE_AGE: u64 = 60_000;
 
 impl App {
-    /// Applies every message but time and keys, which act even while the screen is frozen.
+    /// Applies every message except time and keys, which take effect even while the screen is frozen.
     pub(super) fn apply(&mut self, message: Message) {
         match message {
             Message::Journal(news) => self.on_news(news),
@@ -60,7 +60,7 @@ impl App {
             Message::Described { workflow, run, answer: Ok(description) } => {
                 ingest::apply_description(&mut self.orders, &workflow, &run, description);
             }
-            // The link says why there is no answer.
+            // The state of the link already shows why the server does not answer.
             Message::Described { answer: Err(_), .. }
             | Message::Tick { .. }
             | Message::Intent(_)

@@ -55,7 +55,7 @@ impl App {
                 format!("the product and quantity of {} are unknown, so it cannot be sent again", execution.order);
             return self.refuse(&text);
         };
-        // The server does not know the workflow id of a start that it has not taken.
+        // The server does not know the workflow id until it has accepted the start.
         let fresh_workflow = new_workflow || execution.run.is_none();
         let own = execution.workflow.clone();
         let workflow = if new_workflow {
@@ -70,7 +70,7 @@ impl App {
         command.into_iter().collect()
     }
 
-    /// A plan that ends or hangs the worker does so for a repetition too, which then waits for a timeout.
+    /// Warns that a plan with a crash or a hang also affects a repetition, which then waits for the timeout.
     fn warn_of_silence(&mut self) {
         let is_silent = |action: Action| matches!(action, Action::Crash | Action::Hang);
         if self.plan().faults().iter().any(|fault| is_silent(fault.action)) {
@@ -112,7 +112,7 @@ impl App {
             let text = format!("{order} is sent, and the filter \"{}\" hides it; Esc shows all", self.filter());
             self.notify(&text, Tone::Plain);
         }
-        // A row on a frozen screen would seem to hang.
+        // On a frozen screen the new row would appear to hang.
         self.resume();
         let (seed, retry) = (self.options.seed, self.options.retry);
         let start = StartOrder {
