@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_escapes_what_a_terminal_would_obey_or_hide() {
+    fn quoted_escapes_control_and_invisible_characters() {
         assert_eq!(quoted("plain"), "\"plain\"");
         assert_eq!(quoted("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\n\"");
         assert_eq!(quoted("a\u{202e}b\u{200b}"), "\"a\\u{202e}b\\u{200b}\"");

@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_edited_takes_every_key_but_those_that_end_it() {
+    fn an_edited_line_receives_every_key_but_those_that_end_it() {
         let plain = |code| intent(press(code, KeyModifiers::NONE), Overlay::Plan);
         assert_eq!(plain(KeyCode::Char('q')), Some(Intent::Edit(InputRequest::InsertChar('q'))));
         assert_eq!(plain(KeyCode::Backspace), Some(Intent::Edit(InputRequest::DeletePrevChar)));
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clicker_blanks_the_screen_and_comes_back_and_its_escape_asks() {
+    fn a_clicker_blanks_and_restores_the_screen_and_its_escape_asks() {
         let press = |code| intent(press(code, KeyModifiers::NONE), Overlay::Walkthrough);
         for blanks in ['.', 'b'] {
             assert_eq!(press(KeyCode::Char(blanks)), Some(Intent::Blank));

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_refused() {
+    fn invalid_addresses_are_refused() {
         use AddressError as E;
         let cases = [
             ("", E::NoHost),
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn https_is_heard() {
+    fn an_https_scheme_turns_tls_on() {
         for (text, https) in [
             ("https://x", true),
             ("HTTPS://x:1/", true),

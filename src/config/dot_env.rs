@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_inside_another_value_is_reported_and_not_taken() {
+    fn a_setting_inside_another_value_is_reported_and_not_applied() {
         let read = parse(b"NOTE='tis\nTASKQUEUE=orders\nX='\nLOG_LEVEL=warn");
         assert_eq!(read.inside_quotes, [(2, "TASKQUEUE")]);
         let names: Vec<_> = read.entries.iter().map(|entry| entry.name.as_str()).collect();

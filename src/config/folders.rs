@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_folder_is_made_for_this_user_alone_and_nothing_else_is_taken_for_it() {
+    fn a_private_folder_is_created_for_this_user_and_no_other_is_accepted() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         for _first_and_again in 0..2 {

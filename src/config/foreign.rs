@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_has_in_place_of_a_secret_is_recognised() {
+    fn placeholders_of_templates_are_recognised() {
         for text in [
             "$KEY",
             "${TEMPORAL_API_KEY}",

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grpc_cannot_carry_is_reported_without_its_value() {
+    fn metadata_that_grpc_cannot_send_is_reported_without_its_value() {
         for (name, value) in
             [("X_BIN", "hunter2"), ("GRPC_TIMEOUT", "hunter2"), ("", "hunter2"), ("Ä", "hunter2"), ("X", "hunter2\n1")]
         {

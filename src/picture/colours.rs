@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_mean_what_xterm_means() {
+    fn colour_numbers_are_those_of_xterm() {
         for (number, expected) in [
             (1, ANSI[1]),
             (15, ANSI[15]),

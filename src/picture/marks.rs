@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_where_a_font_could_lose_the_column() {
+    fn a_run_of_text_ends_before_characters_of_uncertain_width() {
         for (text, expected) in [
             ("", vec![]),
             (" ab cd  e", vec![(1, 5, "ab cd"), (8, 1, "e")]),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_behind_a_wide_character_or_says_nothing_is_left_out() {
+    fn hidden_and_empty_cells_are_left_out() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
         buffer[(0, 0)].set_symbol("漢");
         buffer[(1, 0)].set_symbol("z");

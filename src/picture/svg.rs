@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_that_xml_takes_for_its_own_are_escaped() {
+    fn characters_with_a_meaning_in_xml_are_escaped() {
         let file = line("<&>\"'", Style::new());
         assert!(file.contains(">&lt;&amp;&gt;&quot;'</text>"), "{file}");
         let file = svg(&Buffer::empty(Rect::new(0, 0, 40, 1)), "<&>\"\u{1b}\u{ffff}");

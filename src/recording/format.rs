@@ -196,7 +196,7 @@ fn decode<T: for<'a> Deserialize<'a>>(line: &[u8]) -> Result<T, String> {
 /// Encodes the first line, with its line feed.
 ///
 /// # Errors
-/// Never fails, because JSON can represent the header.
+/// Returns the encoder's error if JSON cannot represent the header, which its two fields exclude.
 pub(super) fn header() -> serde_json::Result<Vec<u8>> {
     encode(&Header { recording: FORMAT_VERSION, program: env!("CARGO_PKG_VERSION").to_owned() })
 }
@@ -204,7 +204,7 @@ pub(super) fn header() -> serde_json::Result<Vec<u8>> {
 /// Encodes a line, with its line feed.
 ///
 /// # Errors
-/// Never fails, because JSON can represent the types of a recording.
+/// Returns the encoder's error if JSON cannot represent `value`; it can represent every type of a recording.
 pub(super) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut line = line::seal(&serde_json::to_vec(value)?);
     line.push(b'\n');

@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_waits_at_each_key_of_the_speaker_and_one_key_leads_to_the_end() {
+    fn a_replay_pauses_at_each_key_of_the_speaker_and_one_key_continues() {
         let (_, bytes) = recorded_walkthrough();
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
@@ -692,7 +692,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_that_was_suspended_for_an_hour_resumes_where_it_was() {
+    fn a_replay_suspended_for_an_hour_resumes_at_its_position() {
         let (mut world, buffer) = world(scenario_mode(scenario("fail-once")));
         world.settle();
         let mut player = Player::new(Recording::read("it", &buffer.bytes()).unwrap(), Appearance::default());

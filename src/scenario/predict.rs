@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_comes_again_is_recognised_by_its_key() {
+    fn a_repeated_order_is_recognised_by_its_key() {
         let again = |third: &str| {
             let act = |id: &str, rest: &str| format!("[[acts]]\norder = '{id}'\nquantity = 10\n{rest}\n");
             let ended = "after = 'ended'";
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_timing_is_not_refused() {
+    fn expectations_that_depend_on_timing_are_not_refused() {
         let hang = "guard = 'off'\nfaults = 'update.before-commit=1*hang'";
         let both = "faults = 'update.before-commit=1*hang;update.after-commit=2*crash'";
         let one = order("quantity = 999");

@@ -141,12 +141,12 @@ fn everything() -> Scenario {
 }
 
 #[test]
-fn every_key_means_what_it_says() {
+fn every_key_of_the_file_has_its_effect() {
     assert_eq!(parse("all", "all.toml", ALL).unwrap(), everything());
 }
 
 #[test]
-fn what_is_not_said_has_a_default() {
+fn omitted_keys_have_defaults() {
     let scenario = parse("s", "s.toml", SMALLEST).unwrap();
     assert_eq!((scenario.guard, scenario.seed, scenario.limit), (Guard::Ledger, 42, Duration::from_mins(1)));
     assert_eq!((scenario.faults.is_none(), scenario.retry), (true, RetryWaits::default()));

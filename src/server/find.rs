@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_cannot_be_run_is_an_error_that_says_why() {
+    fn a_setting_that_cannot_be_run_is_an_error_with_the_reason() {
         let root = tempfile::tempdir().unwrap();
         file(&root.path().join("plain"), 0o644);
         for (name, reason) in [("plain", "is not executable"), ("", "is not a file"), ("gone", "cannot be found")] {

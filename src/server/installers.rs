@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_program_is_shown_with_the_time_that_it_takes() {
+    async fn a_silent_program_is_shown_with_its_elapsed_time() {
         let shown = Mutex::new(Vec::new());
         let mut silent = Command::new("sh");
         silent.args(["-c", "echo 'Downloading y'; exec sleep 0.5"]);

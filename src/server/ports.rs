@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_that_is_taken_is_refused() {
+    fn a_port_in_use_is_refused() {
         let taken = TcpListener::bind(loopback(0)).unwrap();
         let error = claim(taken.local_addr().unwrap().port()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_web_ui_moves_when_its_port_is_taken_or_past_the_last() {
+    fn the_web_ui_moves_if_its_port_is_in_use_or_past_the_last() {
         let holder = TcpListener::bind(loopback(0)).unwrap();
         let taken = holder.local_addr().unwrap();
         let elsewhere = claim_for_web_ui(loopback(taken.port() - WEB_UI_OFFSET)).unwrap();

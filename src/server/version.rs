@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_version_that_says_so_is_too_old() {
+    async fn only_a_version_that_is_reported_can_be_too_old() {
         let folder = tempfile::tempdir().unwrap();
         for (script, expected) in [
             ("echo 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)'", Some("1.29")),

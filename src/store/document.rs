@@ -81,7 +81,7 @@ impl Document {
     /// Returns the bytes of the file: indented by four spaces, with a line feed at the end.
     ///
     /// # Errors
-    /// Never fails, because JSON can represent all keys and values of this type.
+    /// Returns the encoder's error if JSON cannot represent a value; it can represent every value of this type.
     pub fn render(&self) -> serde_json::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(256);
         self.serialize(&mut Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    ")))?;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_document_is_named() {
+    fn a_file_that_is_not_a_document_is_named() {
         let wide = |order: fn(u16) -> [u8; 2]| STARTING_DOCUMENT.encode_utf16().flat_map(order).collect::<Vec<_>>();
         let little = wide(u16::to_le_bytes);
         for text in [[&[0xff, 0xfe], little.as_slice()].concat(), little, wide(u16::to_be_bytes)] {

@@ -211,7 +211,7 @@ impl Record {
     /// Returns the line, with its line feed.
     ///
     /// # Errors
-    /// Never fails, because JSON can represent all keys and values of this type.
+    /// Returns the encoder's error if JSON cannot represent a value; it can represent every value of this type.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = line::seal(&serde_json::to_vec(self)?);
         line.push(b'\n');
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_comes_back_as_it_was() {
+    fn every_kind_of_record_round_trips() {
         let phases = [
             Phase::Started,
             Phase::Fault { point: Point::AfterCommit, action: Action::Crash },

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_failure_decides_and_each_kind_says_what_to_do() {
+    fn the_newest_failure_decides_and_each_kind_has_a_remedy() {
         let unhandled = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
         let found = last_failure(vec![failed(unhandled, "no such\u{1b} key"), completed()], None);
         let (worker, message) = ("worker idempotence-worker@1@h".to_owned(), "no such\\u{1b} key".to_owned());

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_or_wide_becomes_a_question_mark_and_a_blank() {
+    fn unknown_or_wide_characters_become_a_question_mark_and_a_blank() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
         buffer.set_string(0, 0, "é漢字e\u{301}✓", Style::new());
         // The cell that a wide character covers may contain an older symbol.

@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_under_each_other() {
+    fn columns_are_aligned() {
         for (interleaved, width, height) in [(false, 80, 24), (true, 120, 40), (false, 60, 16)] {
             let buffer = frame(&Play::over(interleaved), width, height);
             let guards = [places(&buffer, "ledger")[0].0, places(&buffer, "last-order ")[0].0];
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_is_said() {
+    fn the_obstacle_is_shown() {
         let mut play = Play::begin(false);
         play.tell(Guard::Off, ComparisonEvent::Failed { cause: "no room on the disk".into() });
         let buffer = frame(&play, 80, 24);

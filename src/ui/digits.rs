@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_written_whole_in_figures_or_not_in_blocks() {
+    fn digits_that_do_not_fit_as_blocks_are_written_as_text() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 5));
         draw(&mut buffer, Rect::new(0, 0, 12, 5), "-998", Style::new());
         assert_eq!(buffer[(0, 0)].symbol(), "-");

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_does_nothing_behind_a_question() {
+    fn a_click_beside_a_question_does_nothing() {
         let mut scene = many();
         scene.press(Intent::AskReset);
         for y in 0..24 {

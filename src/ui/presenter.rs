@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_told_then_played_then_seen_at_every_size() {
+    fn a_step_is_introduced_played_and_shown_at_every_size() {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let mut world = at_step(2);
             let told = frame(world.app(), width, height);
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_another_one_took_the_stage_from_shows_no_facts_of_it() {
+    fn a_replaced_step_shows_no_facts_of_its_successor() {
         let mut world = at_step(2);
         world.press(Intent::GoBack);
         let back = frame(world.app(), 80, 24);
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_whose_server_is_gone_says_why_it_waits() {
+    fn a_step_without_a_server_shows_why_it_waits() {
         let mut world = at_step(2);
         world.press(Intent::GoOn);
         while world.app().orders().is_empty() {
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_come_as_told_is_said_in_red_with_the_way_out() {
+    fn an_unexpected_result_is_shown_in_red_with_the_next_key() {
         let mut script = crate::app::testing::headless::shipped();
         script.steps[0].scenario.as_mut().unwrap().expect.stock = Some(1002);
         let mut world = World::new(StartMode::Walkthrough(Box::new(script)));
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn the_speakers_screen_has_notes_time_and_what_comes_next() {
+    fn the_speakers_screen_has_notes_time_and_the_next_step() {
         let mut world = at_step(2);
         world.press(Intent::GoOn);
         let page = world.asked.iter().rev().find_map(|command| match command {

@@ -80,7 +80,7 @@ mod tests {
     };
 
     #[test]
-    fn it_says_where_it_stands_and_what_moves_it() {
+    fn the_replay_bar_shows_its_position_and_its_keys() {
         let mut scene = Scene::right();
         let bar = ReplayBar {
             state: ReplayState::Playing,

@@ -143,7 +143,7 @@ fn no_size_makes_it_panic() {
 }
 
 #[test]
-fn mid_retry_is_told_at_both_sizes() {
+fn a_waiting_retry_is_explained_at_both_sizes() {
     let app = Scene::mid_retry().app;
     for (width, height) in [(80, 24), (120, 40)] {
         let frame = frame(&app, width, height);
@@ -173,7 +173,7 @@ fn mid_retry_is_told_at_both_sizes() {
 }
 
 #[test]
-fn what_is_too_long_for_its_row_is_continued_and_not_cut() {
+fn long_texts_wrap_and_are_not_cut() {
     let mut scene = Scene::mid_retry();
     let address = format!("opening http://localhost:8233/{}", "page/".repeat(24));
     scene.tell(Message::Notice { text: address.clone(), tone: Tone::Plain });
@@ -263,7 +263,7 @@ fn the_help_can_be_read_to_its_end() {
 }
 
 #[test]
-fn effects_stand_beside_the_timeline_or_take_its_place() {
+fn effects_are_beside_the_timeline_or_replace_it() {
     let mut scene = Scene::right();
     find(&frame(&scene.app, 120, 40), " 1 (±0) ");
     assert!(!text(&frame(&scene.app, 80, 24)).contains(" 1 (±0) "));
@@ -272,7 +272,7 @@ fn effects_stand_beside_the_timeline_or_take_its_place() {
 }
 
 #[test]
-fn a_wrong_plan_shows_where_it_is_wrong() {
+fn a_mistake_in_a_plan_is_marked_at_its_position() {
     let mut scene = Scene::new();
     scene.press(Intent::EditPlan);
     scene.press(Intent::Edit(InputRequest::DeleteLine));
@@ -308,7 +308,7 @@ fn each_page_shows_what_it_is_for() {
 }
 
 #[test]
-fn a_small_terminal_says_which_size_it_needs() {
+fn a_small_terminal_shows_the_size_it_needs() {
     let app = Scene::new().app;
     find(&frame(&app, 59, 16), "60x16");
     find(&frame(&app, 60, 16), "RIGHT");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_told_as_exactly_as_is_useful() {
+    fn durations_are_shown_with_useful_precision() {
         let lengths = [8, 999, 1_024, 2_000, 12_345, 300_000].map(Duration::from_millis);
         let told = |tell: fn(Duration) -> String| lengths.map(tell).join(" | ");
         assert_eq!(told(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");

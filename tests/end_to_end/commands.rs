@@ -59,7 +59,7 @@ fn demo_without_the_guard_is_wrong_and_exits_1() {
 }
 
 #[test]
-fn without_a_command_and_a_terminal_the_demo_runs_and_says_why() {
+fn without_a_command_and_a_terminal_the_demo_runs_and_explains_why() {
     if offline() {
         return;
     }

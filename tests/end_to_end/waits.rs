@@ -22,7 +22,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn a_start_without_a_worker_says_so_and_keeps_to_its_limit() {
+fn a_start_without_a_worker_says_so_and_ends_at_its_limit() {
     if offline() {
         return;
     }

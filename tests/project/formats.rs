@@ -156,7 +156,7 @@ fn every_line_of_a_journal_keeps_its_form() {
 /// `formats/first-version` contains files that the first version wrote: its shipped walkthrough, and the database after
 /// a few orders with faults.
 #[test]
-fn what_the_first_version_recorded_is_replayed() {
+fn recordings_of_the_first_version_are_replayed() {
     let bytes = fs::read(file("first-version/walkthrough.jsonl")).unwrap();
     let recording = Recording::read("walkthrough.jsonl", &bytes).unwrap();
     assert_eq!(recording.entries.len(), 200);

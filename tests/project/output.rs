@@ -139,7 +139,7 @@ fn a_dash_reads_a_recording_from_standard_input() {
 }
 
 #[test]
-fn what_export_cannot_do_as_asked_is_said() {
+fn export_reports_what_it_cannot_do() {
     let home = tempfile::tempdir().unwrap();
     let output = export(&home, &["walkthrough", "--svg", "no/such/a.svg"]);
     let problem = String::from_utf8(output.stderr).unwrap();
@@ -151,7 +151,7 @@ fn what_export_cannot_do_as_asked_is_said() {
 }
 
 #[test]
-fn input_that_does_not_come_is_named_and_input_without_end_is_refused() {
+fn missing_input_is_named_and_endless_input_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let mut command = program(&home);
     command.args(["export", "-", "--svg", "a.svg"]).stdin(Stdio::piped()).stderr(Stdio::piped());

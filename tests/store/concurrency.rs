@@ -68,7 +68,7 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
 }
 
 #[test]
-fn an_effect_that_comes_alone_is_in_the_document_before_it_is_acknowledged() {
+fn a_single_effect_is_in_the_document_before_it_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let store = JsonStore::open(&path).unwrap();

@@ -125,7 +125,7 @@ fn a_failed_sync_poisons_the_database_for_every_process() {
 }
 
 #[test]
-fn a_replay_of_what_another_process_wrote_is_synced_before_it_is_acknowledged() {
+fn a_replay_of_another_processs_effect_is_synced_before_it_is_acknowledged() {
     let (machine, mut first) = engine(1000);
     let mut second = open(&machine);
     // The first process dies between its append and its sync.

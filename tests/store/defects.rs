@@ -210,7 +210,7 @@ fn d14_the_same_order_twice_at_once_is_applied_once() {
 }
 
 #[test]
-fn d16_what_was_acknowledged_outlasts_a_loss_of_power() {
+fn d16_acknowledged_effects_survive_a_power_cut() {
     let (machine, mut store) = engine(1000);
     for (id, expected) in [("A", 990), ("B", 980), ("C", 970)] {
         commit(&mut store, order(id, 10)).unwrap();

@@ -32,7 +32,7 @@ fn attempt(effect: &Effect, number: u32) -> Request {
 }
 
 #[test]
-fn a_running_process_refuses_a_journal_that_was_cut_and_goes_on_when_it_is_back() {
+fn a_running_process_refuses_a_cut_journal_and_continues_when_it_is_restored() {
     for starting_document in [false, true] {
         let (machine, mut store) = engine(1000);
         commit(&mut store, order("A", 400)).unwrap();

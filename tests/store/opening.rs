@@ -73,7 +73,7 @@ fn a_long_journal_is_read_and_examined_with_its_progress() {
 }
 
 #[test]
-fn what_others_do_while_it_is_read_is_seen() {
+fn changes_by_others_during_the_read_are_seen() {
     let machine = long_journal();
     let mut storage = odd(machine.another());
     let other = machine.another();

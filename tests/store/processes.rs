@@ -87,7 +87,7 @@ fn nothing_acknowledged_is_lost_after_the_folder_was_emptied() {
 }
 
 #[test]
-fn an_attempt_that_wakes_up_after_the_run_was_told_no_applies_nothing() {
+fn an_attempt_that_wakes_up_after_a_refusal_applies_nothing() {
     let (machine, mut store) = engine(1);
     // Attempt 2 gets a permanent failure, and the workflow ends. Attempt 1 still hangs.
     assert!(commit(&mut store, order("A", 5)).is_err());
@@ -180,7 +180,7 @@ fn a_reader_starts_again_when_lines_were_cut_off() {
 }
 
 #[test]
-fn a_reader_beside_resets_ends_with_what_the_journal_holds() {
+fn a_reader_during_resets_ends_with_the_journals_content() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
@@ -304,7 +304,7 @@ fn two_databases_in_one_folder_do_not_remove_each_others_temporary_files() {
 }
 
 #[test]
-fn a_database_whose_folder_is_moved_away_takes_nothing_and_says_what_to_do() {
+fn a_database_whose_folder_was_moved_refuses_effects_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let (here, away) = (folder.path().join("here"), folder.path().join("away"));
     let path = here.join("inventory.json");
@@ -322,7 +322,7 @@ fn a_database_whose_folder_is_moved_away_takes_nothing_and_says_what_to_do() {
 }
 
 #[test]
-fn only_an_error_before_the_write_says_that_nothing_was_written() {
+fn only_an_error_before_the_write_reports_that_nothing_was_written() {
     use std::io::ErrorKind::{Other, PermissionDenied, StorageFull};
     for (operation, kind, type_name) in [
         (Operation::Lock, PermissionDenied, "StoreUnavailable"),

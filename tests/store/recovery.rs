@@ -201,7 +201,7 @@ fn a_line_that_is_missing_or_does_not_follow_is_refused() {
 }
 
 #[test]
-fn what_start_up_writes_is_durable_before_the_document() {
+fn records_written_at_start_up_are_durable_before_the_document() {
     let (machine, mut store) = engine(1000);
     commit(&mut store, order("A", 10)).unwrap();
     drop(store);

@@ -23,7 +23,7 @@ fn put(kind: &str, path: &Path) {
 }
 
 #[test]
-fn what_cannot_be_a_file_of_the_database_is_named_by_all() {
+fn every_command_names_a_file_that_cannot_be_part_of_a_database() {
     for (suffix, kind) in [".journal", ".lock", ".poisoned"].iter().flat_map(|suffix| KINDS.map(|kind| (suffix, kind)))
     {
         let folder = tempfile::tempdir().unwrap();

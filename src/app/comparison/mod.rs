@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_which_order_asks_the_supplier_first() {
+    fn the_order_of_supplier_requests_does_not_matter() {
         let mut play = Play::begin(true).ready();
         play.start(A12);
         play.lost(A12, 1);
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn right_is_said_at_the_end_and_wrong_at_once() {
+    fn a_right_verdict_waits_for_the_end_and_a_wrong_one_does_not() {
         let mut play = Play::waiting(false);
         assert_eq!((play.stocks(), verdicts(&play)), ([1, 1, 1], [None, None, None]));
         play.through(A12, UPDATE, 2);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_may_be_told_before_the_journal_is_read() {
+    fn an_end_may_be_reported_before_the_journal_is_read() {
         let mut play = Play::waiting(false);
         play.end(A12);
         let stage = |play: &Play| play.app.comparison().unwrap().side(Guard::Ledger).stage() == SideStage::Done;
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waited_for_has_a_row_and_gives_it_to_the_attempt() {
+    fn an_expected_attempt_has_the_row_of_the_real_one() {
         let mut play = Play::waiting(false);
         let due = |play: &Play| {
             let comparison = play.app.comparison().unwrap();
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_said_without_control_characters() {
+    fn failures_are_shown_without_control_characters() {
         let mut play = Play::begin(false);
         play.tell(Guard::Off, ComparisonEvent::Failed { cause: "no\u{1b}[2Jroom".into() });
         let comparison = play.app.comparison().unwrap();
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ended_once_and_refused_where_it_cannot_be() {
+    fn a_comparison_ends_once_and_is_refused_if_it_cannot_run() {
         let mut play = Play::begin(false);
         assert_eq!(play.app.end_comparison(), [Command::EndComparison]);
         assert_eq!((play.app.end_comparison(), play.app.comparison()), (Vec::new(), None));
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_that_is_set_is_used_where_it_tells_the_story() {
+    fn the_current_plan_is_used_if_it_shows_the_difference() {
         let mut scene = Scene::new();
         for _ in 0..2 {
             scene.press(crate::app::Intent::NextFaults);
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_is_read_again_takes_no_end_away() {
+    fn reading_a_journal_again_keeps_the_ends() {
         let mut play = Play::over(false);
         let records = play.records(Guard::Ledger);
         play.tell(

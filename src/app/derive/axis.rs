@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_eat_the_picture_is_compressed_and_known_as_such() {
+    fn disproportionate_waits_are_compressed_and_marked() {
         let (axis, widths) = axis(&[8, 1_000, 60_000, 8], 62);
         assert_eq!(widths, [1, 10, 50, 1]);
         assert_eq!(axis.gaps().collect::<Vec<_>>(), [18]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_stretch_alone_eats_nothing() {
+    fn a_single_long_wait_is_not_compressed() {
         let (axis, widths) = axis(&[8, 3_600_000, 8], 40);
         assert_eq!((widths, axis.gaps().count()), (vec![1, 38, 1], 0));
     }

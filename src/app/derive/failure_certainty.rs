@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_server_tells_is_indefinite_unless_its_type_says_otherwise() {
+    fn a_failure_that_only_the_server_reports_is_indefinite_unless_its_type_is_definite() {
         for code in ["Error", "StoreIo", "StorePoisoned", Failure::TIMEOUT] {
             let said = words(Guard::Ledger, |scene| {
                 let mut pending = waiting(2, scene.now, scene.now + 1_000);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credit_that_no_guard_remembers_may_come_again() {
+    fn a_delivery_that_no_guard_recorded_may_be_repeated() {
         for guard in GUARDS {
             let said = words(guard, |scene| {
                 scene.started(UPDATE, 1);

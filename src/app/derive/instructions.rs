@@ -92,7 +92,7 @@ mod tests {
     use crate::app::testing::fixture::{Scene, waiting};
 
     #[test]
-    fn an_order_is_told_as_commands() {
+    fn an_order_is_shown_as_commands() {
         let scene = Scene::mid_retry();
         let shown = instructions(&scene.app, scene.app.selected().unwrap());
         let lines: Vec<_> = shown.iter().map(Instruction::line).collect();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_joined_tells_nothing_of_the_faults() {
+    fn a_joined_start_shows_no_fault_plan() {
         let mut scene = Scene::new();
         scene.started(crate::app::testing::fixture::UPDATE, 1);
         scene.commit(crate::app::testing::fixture::UPDATE, 1, -999);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_activity_that_the_server_tells_of_can_be_reset() {
+    fn an_activity_that_the_server_reports_can_be_reset() {
         let mut scene = Scene::mid_retry();
         let now = scene.now;
         scene.described(vec![waiting(3, now - 300, now + 1_700)]);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_id_stays_one_word() {
+    fn a_hostile_id_remains_one_argument() {
         let mut scene = Scene::new();
         scene.workflow = "order-'; rm -rf / #".into();
         scene.started(crate::app::testing::fixture::UPDATE, 1);

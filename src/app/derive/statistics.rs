@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_was_delayed_before_the_commit_reaches_what_comes_after_it() {
+    fn an_attempt_delayed_before_the_commit_reaches_the_point_after_it() {
         let mut scene = Scene::new();
         let commands = scene.press(crate::app::Intent::SeedOrder);
         scene.begin(&commands[0], "r1");

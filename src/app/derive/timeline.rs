@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zombie_ends_where_temporal_gave_it_up_and_its_real_end_is_told() {
+    fn a_zombie_ends_at_its_timeout_and_its_real_end_is_marked() {
         let mut scene = begun();
         scene.started(UPDATE, 1);
         scene.phase(UPDATE, 1, Phase::Fault { point: Point::BeforeCommit, action: Action::Hang });

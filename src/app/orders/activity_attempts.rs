@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_fills_in_what_the_journal_does_not_tell() {
+    fn the_server_completes_what_the_journal_does_not_record() {
         let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         attempts.start(1, UnixMillis(100));
         attempts.on_report(UnixMillis(3_000), waiting(3, 2_000, 4_000));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_reset_the_attempts_go_on_behind_the_earlier_ones() {
+    fn after_a_reset_attempts_follow_the_earlier_ones() {
         let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for number in 1..=3 {
             attempts.start(number, UnixMillis(u64::from(number) * 1_000));
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_that_only_the_server_saw_is_a_round_too() {
+    fn a_reset_that_only_the_server_reports_starts_a_round() {
         let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         for (at, pending) in [
             (110, running(1, 100)),

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_hang_says_after_its_timeout_comes_too_late() {
+    fn a_result_after_the_timeout_is_late() {
         let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.started = Some(UnixMillis(5));
         facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_fills_in_and_the_journal_counts() {
+    fn the_server_completes_the_journal_and_never_overrides_it() {
         let pending = waiting(2, 1_700, 2_700);
         let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.on_reported_end(
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_that_the_server_tells_ends_a_hanging_attempt() {
+    fn a_timeout_that_the_server_reports_ends_a_hanging_attempt() {
         let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.strike(Strike { at: UnixMillis(1), point: Point::AfterCommit, action: Action::Hang });
         let mut pending = waiting(2, 10_000, 11_000);

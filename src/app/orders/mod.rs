@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_is_counted() {
+    fn dropped_orders_are_counted() {
         let mut orders = Orders::default();
         let total = MAX_KEPT_ORDERS as u64 + 7;
         for number in 0..total {
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_start_moves_a_row_to_the_time_it_was_asked_for() {
+    fn a_slow_start_moves_a_row_to_the_time_of_its_request() {
         let mut orders = Orders::default();
         orders.journaled(key(1), UnixMillis(50), 1, |_| {});
         orders.journaled(key(2), UnixMillis(60), 2, |_| {});
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_of_the_journal_stand_in_its_order_even_where_a_clock_went_back() {
+    fn journaled_orders_keep_the_journals_order_even_if_a_clock_went_back() {
         let mut orders = Orders::default();
         for (seq, at) in [(1, 50), (2, 90), (3, 60), (4, 60), (5, 100)] {
             orders.journaled(key(10 - seq), UnixMillis(at), seq, |_| {});
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn that_the_server_does_not_know_a_run_counts_only_where_nothing_better_is_known() {
+    fn an_unknown_run_counts_only_if_no_other_end_is_known() {
         let mut orders = Orders::default();
         for ends in [[RunEnd::Unknown, RunEnd::Cancelled], [RunEnd::Cancelled, RunEnd::Unknown]] {
             let slot = ends.map(|end| orders.ended(key(1), end, UnixMillis(1)))[1];
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_older_than_all_that_are_kept_takes_no_facts_of_another() {
+    fn an_order_older_than_all_kept_ones_gets_no_facts_of_another() {
         let mut orders = Orders::default();
         for number in 0..MAX_KEPT_ORDERS as u64 {
             orders.change(key(number), UnixMillis(1_000 + number), |_| {});

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_selected_one_comes_first_and_only_open_ones_are_asked_for() {
+    fn the_selected_order_is_polled_first_and_only_open_ones_are() {
         let mut orders = orders(100, |number| number % 10 == 5);
         let provisional =
             orders.change((String::new(), String::new()), UnixMillis(1), |execution| execution.run = None);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_twice_before_its_answer_or_a_long_time() {
+    fn no_order_is_polled_again_before_its_answer_or_a_timeout() {
         let orders = orders(2, |_| true);
         let mut asking = PollSchedule::default();
         let due = asking.due(UnixMillis(1_000), &orders, None);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_every_quarter_of_a_second_with_ticks_of_a_tenth() {
+    fn ticks_of_100_ms_give_a_poll_every_250_ms() {
         let orders = orders(1, |_| true);
         let mut asking = PollSchedule::default();
         let rounds = (0..=20).filter(|tick| {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_gets_a_turn_while_the_newest_are_asked_each_time() {
+    fn every_order_is_polled_in_turn_and_the_newest_each_time() {
         let orders = orders(1_000, |number| number % 5 == 0);
         let mut asking = PollSchedule::default();
         let mut seen = std::collections::HashSet::new();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_was_made_harmless_is_not_asked_for() {
+    fn an_id_that_was_sanitized_is_not_polled() {
         let mut orders = Orders::default();
         orders.change((sanitized::id("order-\u{1b}[2J"), "r".into()), UnixMillis(1), |_| {});
         assert!(PollSchedule::default().due(UnixMillis(1_000), &orders, None).is_empty());

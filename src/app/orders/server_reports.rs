@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_number_in_a_newer_answer_is_a_new_round() {
+    fn a_lower_number_in_a_newer_answer_starts_a_round() {
         let (third, again, second) = (waiting(3, 100, 300), running(1, 400), waiting(2, 450, 500));
         let mut reported = add(&[(410, &again), (110, &third), (460, &second)]);
         assert_eq!(places(&mut reported, &[]), [AttemptId::new(1, 3), AttemptId::new(2, 1), AttemptId::new(2, 2)]);
     }
 
     #[test]
-    fn the_same_number_with_another_start_is_a_new_round() {
+    fn the_same_number_with_another_start_time_starts_a_round() {
         let mut reported = add(&[(110, &running(1, 100)), (310, &running(1, 300))]);
         assert_eq!(places(&mut reported, &[]), [AttemptId::new(1, 1), AttemptId::new(2, 1)]);
         let reset = PendingActivity { attempt: 1, ..waiting(2, 120, 300) };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_says_which_round_it_is() {
+    fn the_journal_determines_the_round() {
         let starts = [(100, AttemptId::new(1, 2)), (200, AttemptId::new(2, 1))];
         let mut reported = add(&[(210, &running(1, 199)), (150, &waiting(3, 101, 900))]);
         assert_eq!(places(&mut reported, &starts), [AttemptId::new(1, 3), AttemptId::new(2, 1)]);

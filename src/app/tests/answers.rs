@@ -81,7 +81,7 @@ fn an_answer_that_is_older_than_the_journal_or_another_answer_is_not_shown() {
 }
 
 #[test]
-fn a_reset_begins_at_1_again_and_keeps_what_was() {
+fn a_reset_restarts_at_1_and_keeps_earlier_attempts() {
     let mut scene = Scene::mid_retry();
     let now = scene.now;
     scene.described(vec![waiting(3, now - 300, now + 1_700)]);
@@ -109,7 +109,7 @@ fn a_reset_begins_at_1_again_and_keeps_what_was() {
 }
 
 #[test]
-fn the_crash_window_is_open_until_another_attempt_tells_temporal() {
+fn the_crash_window_is_open_until_another_attempt_reports_to_temporal() {
     let scene = Scene::mid_retry();
     let window = |scene: &Scene, activity| scene.app.selected().unwrap().crash_window(activity);
     let (commit, told) = window(&scene, UPDATE).unwrap();
@@ -127,7 +127,7 @@ fn the_crash_window_is_open_until_another_attempt_tells_temporal() {
 }
 
 #[test]
-fn a_success_that_comes_after_the_timeout_was_not_taken() {
+fn a_success_after_the_timeout_was_not_accepted() {
     let mut scene = Scene::new();
     scene.started(SUPPLIER, 1);
     scene.commit(SUPPLIER, 1, 1000);
@@ -154,7 +154,7 @@ fn the_last_attempt_that_the_server_allows_is_followed_by_none() {
 }
 
 #[test]
-fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_for() {
+fn after_a_restart_the_journal_gives_the_rows_and_open_orders_are_polled() {
     let mut before = Scene::mid_retry();
     (before.order, before.workflow, before.run) = ("K7-1", "order-K7-1".into(), "r2".into());
     before.started(UPDATE, 1);
@@ -174,7 +174,7 @@ fn after_a_restart_the_journal_alone_gives_the_rows_and_the_open_ones_are_asked_
 }
 
 #[test]
-fn a_new_journal_leaves_what_the_server_said() {
+fn a_new_journal_keeps_server_reports() {
     let mut scene = Scene::elsewhere();
     let first = scene.records[0].clone();
     scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));

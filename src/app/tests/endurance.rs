@@ -100,7 +100,7 @@ fn around(scene: &mut Scene, number: usize) {
 }
 
 #[test]
-fn what_is_kept_of_a_long_session_is_bounded() {
+fn the_memory_of_a_long_session_is_bounded() {
     let mut scene = Scene::new();
     // As many orders as are kept, so that from here on each new one is the end of an old one. Some 16 messages each.
     let full = MAX_KEPT_ORDERS + 100;

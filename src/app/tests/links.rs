@@ -19,7 +19,7 @@ fn nothing_is_sent_without_a_connection() {
 }
 
 #[test]
-fn the_cause_of_a_missing_connection_is_shown_after_what_came_before_it() {
+fn the_cause_of_a_lost_connection_is_shown_after_earlier_notices() {
     let before = [
         Server::Preparing { step: "looking for temporal".into() },
         Server::Ended { cause: "killed by signal 9".into() },

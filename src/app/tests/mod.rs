@@ -163,7 +163,7 @@ proptest! {
 }
 
 #[test]
-fn the_seed_scenario_is_right_at_1001() {
+fn the_original_scenario_ends_right_at_1001() {
     let scene = Scene::right();
     let app = &scene.app;
     assert_eq!((app.journal().stock(app.shown_now()), app.stock_verdict()), (Some(1001), StockVerdict::Right));
@@ -176,7 +176,7 @@ fn the_seed_scenario_is_right_at_1001() {
 }
 
 #[test]
-fn mid_retry_counts_down_and_says_indefinite() {
+fn a_waiting_retry_shows_a_countdown_and_indefinite() {
     let scene = Scene::mid_retry();
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));
@@ -240,7 +240,7 @@ fn a_start_that_joined_adds_no_row() {
 }
 
 #[test]
-fn a_reset_asks_and_forgets_what_has_ended() {
+fn a_reset_asks_and_removes_ended_orders() {
     let mut scene = Scene::right();
     scene.press(Intent::AskReset);
     assert_eq!(scene.app.overlay(), Overlay::Confirm(Question::Reset));
@@ -274,7 +274,7 @@ fn a_frozen_screen_loses_nothing() {
 }
 
 #[test]
-fn a_notice_goes_by_itself_and_an_idle_tick_draws_nothing() {
+fn a_notice_expires_and_an_idle_tick_draws_nothing() {
     let mut scene = Scene::new();
     scene.press(Intent::NextGuard);
     assert_eq!(scene.app.guard(), Guard::LastOrder);
@@ -287,7 +287,7 @@ fn a_notice_goes_by_itself_and_an_idle_tick_draws_nothing() {
 }
 
 #[test]
-fn faults_stay_off_where_they_are_not_allowed() {
+fn faults_stay_off_if_they_are_not_allowed() {
     let mut app = App::new(Options { faults_allowed: false, ..fixture::setup() });
     app.update(Message::Intent(Intent::NextFaults));
     assert!(app.plan().is_none());
@@ -328,7 +328,7 @@ fn an_effect_that_was_repeated_long_ago_is_still_repeated() {
 }
 
 #[test]
-fn the_help_over_a_comparison_leads_back_to_it() {
+fn closing_the_help_returns_to_the_comparison() {
     let mut scene = Scene::new();
     assert_eq!(scene.press(Intent::Compare).len(), 1);
     for back in [Intent::Help, Intent::Close] {
@@ -376,7 +376,7 @@ fn a_reset_makes_a_frozen_screen_live_again() {
 }
 
 #[test]
-fn the_selection_goes_with_its_order_and_not_to_another() {
+fn the_selection_stays_with_its_order() {
     let mut scene = Scene::right();
     (scene.order, scene.workflow, scene.run) = ("B7", "order-B7".into(), "r2".into());
     scene.wait(100);

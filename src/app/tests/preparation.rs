@@ -52,7 +52,7 @@ fn down() -> Link {
 }
 
 #[test]
-fn a_stage_without_a_ready_worker_says_which_state_the_worker_is_in() {
+fn a_setup_without_a_ready_worker_shows_the_workers_state() {
     let crashed = Worker::Exited { cause: WorkerExit::Code(1), restart_at: None };
     for (worker, expected) in [
         (Worker::Starting, "the worker is starting and is not polling yet"),
@@ -69,7 +69,7 @@ fn a_stage_without_a_ready_worker_says_which_state_the_worker_is_in() {
 }
 
 #[test]
-fn a_stage_whose_server_comes_and_goes_is_given_up_too() {
+fn a_setup_whose_server_comes_and_goes_is_given_up_too() {
     let mut stage = Stage::new(Link::Up, Worker::Starting);
     for _ in 0..9 {
         stage.wait(10_000);

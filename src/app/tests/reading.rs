@@ -100,7 +100,7 @@ fn replaced() -> (Scene, Vec<Record>) {
 const REPLACED: &str = "2 orders, 1 applied more than once, verdict WRONG";
 
 #[test]
-fn it_does_not_matter_in_which_parts_a_new_journal_comes() {
+fn a_new_journal_may_arrive_in_any_parts() {
     let (mut scene, journal) = replaced();
     tell(&mut scene, true, &journal, false);
     let whole = (picture(&scene.app), summary(&scene.app));

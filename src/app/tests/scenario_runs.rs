@@ -23,7 +23,7 @@ fn played(name: &str) -> World {
 }
 
 #[test]
-fn every_scenario_that_is_built_in_comes_as_it_says() {
+fn every_built_in_scenario_has_its_expected_result() {
     for (name, _) in BUILT_IN {
         let world = played(name);
         let part = world.app().scenario_run().map(ScenarioRun::state);
@@ -34,7 +34,7 @@ fn every_scenario_that_is_built_in_comes_as_it_says() {
 }
 
 #[test]
-fn what_does_not_come_as_expected_is_named() {
+fn an_unexpected_result_is_named() {
     let mut unguarded = scenario("fail-once");
     unguarded.guard = Guard::Off;
     let mut world = World::new(scenario_mode(unguarded));
@@ -91,7 +91,7 @@ fn state(world: &World) -> &StepState {
 }
 
 #[test]
-fn one_key_leads_from_the_first_step_to_the_last_and_every_check_holds() {
+fn one_key_plays_every_step_and_every_check_passes() {
     let mut world = World::new(walkthrough());
     let count = world.app().walkthrough().unwrap().position().1;
     assert!(count >= 8);
@@ -139,7 +139,7 @@ fn a_step_can_be_gone_back_to_repeated_and_skipped() {
 }
 
 #[test]
-fn what_a_skipped_step_has_left_is_cleared_away_before_the_next() {
+fn leftovers_of_a_skipped_step_are_removed_before_the_next() {
     let mut world = World::new(walkthrough());
     world.press(Intent::GoOn);
     // Its order is sent and runs.
@@ -160,7 +160,7 @@ fn what_a_skipped_step_has_left_is_cleared_away_before_the_next() {
 }
 
 #[test]
-fn escape_leads_to_the_dashboard_and_p_back_while_everywhere_else_p_asks_for_a_stage() {
+fn escape_opens_the_dashboard_and_p_returns_to_the_walkthrough() {
     let mut world = World::new(walkthrough());
     world.press(Intent::Help);
     world.press(Intent::Close);
@@ -213,7 +213,7 @@ fn control_c_ends_the_program_even_if_q_returns_to_the_dashboard() {
 }
 
 #[test]
-fn the_speakers_screen_is_told_each_step_and_where_it_stands() {
+fn the_speakers_screen_receives_each_step_and_its_progress() {
     let mut world = World::new(walkthrough());
     world.press(Intent::GoOn);
     world.settle();
@@ -252,7 +252,7 @@ fn an_ended_worker_or_server_is_started_for_the_next_step() {
 }
 
 #[test]
-fn an_order_by_hand_before_the_first_step_does_not_hold_it_up() {
+fn an_order_by_hand_does_not_delay_the_first_step() {
     let mut world = World::new(walkthrough());
     world.press(Intent::Close);
     world.press(Intent::Yes);
@@ -279,7 +279,7 @@ fn a_key_that_is_held_puts_the_stock_back_once() {
 }
 
 #[test]
-fn a_stage_that_never_becomes_ready_is_given_up_and_says_what_is_missing() {
+fn a_setup_that_never_becomes_ready_is_given_up_and_names_what_is_missing() {
     let mut world = World::new(walkthrough());
     world.press(Intent::GoOn);
     world.settle();
@@ -312,7 +312,7 @@ fn on_a_used_database_only_the_verdict_counts() {
 }
 
 #[test]
-fn orders_of_a_stage_do_not_stay_on_the_server_for_ever_and_those_of_a_person_do() {
+fn orders_of_a_scenario_are_removed_from_the_server_and_the_users_are_kept() {
     let limit = |world: &World| {
         world.asked.iter().find_map(|command| match command {
             Command::StartOrder(start) => Some(start.limit),

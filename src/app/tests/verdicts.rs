@@ -36,7 +36,7 @@ fn no_stock_is_right_while_the_effect_of_an_open_order_is_in_it() {
 }
 
 #[test]
-fn a_repetition_under_a_plan_that_stops_the_worker_says_so() {
+fn a_repetition_under_a_plan_that_stops_the_worker_is_explained() {
     let mut scene = Scene::right();
     scene.press(Intent::OrderAgain);
     assert!(scene.app.notice().is_none());
@@ -81,7 +81,7 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
 }
 
 #[test]
-fn one_rule_holds_for_own_resets_and_those_of_others() {
+fn one_rule_applies_to_own_and_other_resets() {
     let state = |own: bool| {
         let mut scene = Scene::wrong();
         let commands = scene.press(Intent::OrderAgain);
@@ -104,7 +104,7 @@ fn one_rule_holds_for_own_resets_and_those_of_others() {
 }
 
 #[test]
-fn a_journal_that_lost_its_end_supports_no_verdict_of_what_it_lost() {
+fn a_journal_without_its_end_gives_no_verdict_on_lost_orders() {
     let mut scene = Scene::wrong();
     let records = scene.records[..1].to_vec();
     scene.tell(Message::Journal(News { restarted: true, records, more: false }));

@@ -42,7 +42,7 @@ fn an_attempt_dies_with_the_worker_that_runs_it() {
 }
 
 #[test]
-fn a_worker_that_dies_takes_no_attempt_of_another_with_it() {
+fn a_dying_worker_does_not_end_the_attempts_of_another() {
     let mut scene = Scene::new();
     let commands = scene.press(Intent::SeedOrder);
     scene.begin(&commands[0], "r1");
@@ -65,7 +65,7 @@ fn a_complaint_does_not_outlive_its_cause() {
 }
 
 #[test]
-fn what_is_said_of_an_order_without_a_failure_speaks_of_no_retry() {
+fn the_explanation_of_an_order_without_a_failure_mentions_no_retry() {
     let mut scene = Scene::new();
     let commands = scene.press(Intent::SeedOrder);
     scene.begin(&commands[0], "r1");

@@ -82,7 +82,7 @@ mod tests {
     use crate::app::{App, testing::fixture};
 
     #[test]
-    fn the_theme_goes_round_from_the_one_that_was_set() {
+    fn themes_cycle_from_the_configured_one() {
         let look = Appearance { theme: Theme::ColourBlind, ascii: true, still: true };
         let mut app = App::new(crate::app::Options { appearance: look, ..fixture::setup() });
         assert_eq!(app.appearance(), look);

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_taken_only_when_it_is_right() {
+    fn a_plan_is_applied_only_if_it_is_valid() {
         let mut scene = Scene::new();
         scene.press(Intent::EditPlan);
         assert_eq!(scene.app.input().value(), "before-commit=34%error;after-commit=34%error");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_holds_while_it_is_typed_and_goes_with_escape() {
+    fn the_filter_applies_while_it_is_typed_and_escape_removes_it() {
         let mut scene = Scene::mid_retry();
         scene.press(Intent::FreshOrder);
         scene.press(Intent::Filter);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_takes_no_character_that_a_screen_does_not_show() {
+    fn a_line_accepts_only_characters_that_a_screen_shows() {
         let mut scene = Scene::new();
         scene.press(Intent::Filter);
         type_in(&mut scene, "a\u{202e}\u{200b}\u{1b}\u{300}b ö");

@@ -149,7 +149,7 @@ mod tests {
     };
 
     #[test]
-    fn words_find_orders_by_id_state_and_verdict() {
+    fn a_filter_finds_orders_by_id_state_and_verdict() {
         let mut scene = Scene::mid_retry();
         let found = |scene: &mut Scene, text: &str| {
             scene.app.filter_by(text);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_follows_what_happens() {
+    fn filter_results_follow_changes() {
         let mut scene = Scene::new();
         let names = |scene: &Scene| {
             let rows = scene.app.rows();

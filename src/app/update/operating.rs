@@ -177,7 +177,7 @@ mod tests {
     use crate::app::{Intent, Message, testing::fixture::Scene};
 
     #[test]
-    fn what_destroys_asks_first() {
+    fn destructive_actions_ask_first() {
         let mut scene = Scene::mid_retry();
         let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
         let slot = scene.app.selected_slot().unwrap();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_copied_is_the_id_or_the_command() {
+    fn copying_copies_the_id_or_the_command() {
         let mut scene = Scene::mid_retry();
         assert_eq!(scene.press(Intent::CopyWorkflowId), [Command::Copy("order-A12".into())]);
         scene.press(Intent::ShowCommand);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_that_was_asked_about_is_cancelled_even_where_a_newer_one_has_come() {
+    fn the_order_in_the_question_is_cancelled_even_if_a_newer_one_arrived() {
         let mut scene = Scene::mid_retry();
         let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
         scene.press(Intent::AskCancel);

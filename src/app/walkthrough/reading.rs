@@ -245,7 +245,7 @@ mod tests {
                         ### Notes\n\nBreathe.\n\n<!-- not shown -->\n\n## Two\n\nOnly text.\n";
 
     #[test]
-    fn a_talk_is_read_whole() {
+    fn a_walkthrough_is_read_whole() {
         let script = read(TALK).unwrap();
         assert_eq!((script.title.as_str(), script.steps.len()), ("A talk", 2));
         let step = &script.steps[0];
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_column() {
+    fn mistakes_are_reported_with_line_and_column() {
         let step = |toml: &str| format!("# A\n\n## B\n\n```toml\n{toml}\n```\n");
         for (text, at, words) in [
             (String::new(), (1, 1), "a title first"),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_walkthrough_tells_the_whole_arc() {
+    fn the_shipped_walkthrough_has_every_part_of_the_story() {
         let script = crate::app::testing::headless::shipped();
         let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
         assert_eq!(titles.len(), 9, "{titles:?}");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_made_harmless() {
+    fn hostile_text_is_sanitized() {
         let script = read("# A\u{1b}[2J\n\n## B\u{202e}\n\ntext\u{7}\n").unwrap();
         assert!(
             script.title.is_ascii() && script.steps[0].title.is_ascii() && script.steps[0].text[0].plain().is_ascii()

@@ -79,7 +79,7 @@ fn ascii_follows_the_locale_and_the_terminal_unless_it_is_set() {
 }
 
 #[test]
-fn stillness_is_asked_for_by_flag_variable_or_file() {
+fn reduced_motion_is_set_by_flag_variable_or_file() {
     assert!(!Place::new().settings().appearance.still);
     assert!(Place::new().settings_file("still = true").settings().appearance.still);
     let place = Place::new().env("IDEMPOTENCE_STILL", "1");

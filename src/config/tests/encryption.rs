@@ -24,7 +24,7 @@ fn with_key_file(place: Place, text: &str, mode: u32) -> Place {
 }
 
 #[test]
-fn it_is_off_unless_asked_for() {
+fn encryption_is_off_unless_it_is_requested() {
     assert!(Place::new().settings().codec.is_none());
     let idle = Place::new().envs(&[
         ("ENCRYPT_PAYLOAD", "false"),
@@ -55,7 +55,7 @@ fn keys_come_from_the_file_the_environment_or_both() {
 }
 
 #[test]
-fn without_a_key_nothing_starts_and_the_error_says_how_to_create_one() {
+fn without_a_key_nothing_starts_and_the_error_explains_how_to_create_one() {
     let unnamed = Place::new().env("ENCRYPT_PAYLOAD", "true").error().to_string();
     assert!(unnamed.contains("set DATACONVERTER_ENCRYPTION_KEY_ID"), "{unnamed}");
     let absent = on().error().to_string();
@@ -119,7 +119,7 @@ fn keys_are_listed_by_their_place() {
 }
 
 #[test]
-fn the_samples_key_is_loud() {
+fn the_public_samples_key_gives_a_warning() {
     let settings = on().env("IDEMPOTENCE_INSECURE_SAMPLE_KEY", "true").settings();
     assert_eq!(settings.codec.unwrap().ring().active().as_str(), "mysecretkey");
     assert!(

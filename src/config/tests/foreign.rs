@@ -4,7 +4,7 @@ use super::*;
 use std::os::unix::fs::symlink;
 
 #[test]
-fn a_dot_env_file_of_another_project_changes_nothing_and_needs_no_word() {
+fn a_dot_env_file_of_another_project_changes_nothing_and_gives_no_notice() {
     let files = [
         "OWNER=O'Brien\nPORT=3000\n",
         "PRICE=5 # in US$\n",
@@ -89,7 +89,7 @@ fn the_dot_env_file_can_be_left_out() {
 }
 
 #[test]
-fn log_levels_of_other_programs_are_taken_with_one_notice() {
+fn log_levels_of_other_programs_are_accepted_with_one_notice() {
     for (value, level) in [("warning", Level::WARN), ("20", Level::INFO), ("info,sqlx=warn", Level::INFO)] {
         for place in [
             Place::new().env("LOG_LEVEL", value),
@@ -122,7 +122,7 @@ fn quotes_that_docker_keeps_are_removed_with_a_notice() {
 }
 
 #[test]
-fn words_for_nothing_are_not_an_api_key_or_a_certificate() {
+fn placeholders_are_not_an_api_key_or_a_certificate() {
     for word in ["none", "NULL", "<nil>", " undefined "] {
         let settings = Place::new().env("TEMPORAL_API_KEY", word).env("TEMPORAL_TLS_CERT", word).settings();
         assert!(settings.api_key.is_none() && matches!(settings.transport, Transport::Plaintext), "{word}");
@@ -137,7 +137,7 @@ fn words_for_nothing_are_not_an_api_key_or_a_certificate() {
 }
 
 #[test]
-fn variables_of_kubernetes_need_no_word_and_typos_get_one() {
+fn variables_of_kubernetes_give_no_notice_and_typos_give_one() {
     let links = Place::new().envs(&[
         ("TEMPORAL_FRONTEND_SERVICE_HOST", "10.96.0.12"),
         ("TEMPORAL_FRONTEND_PORT_7233_TCP_ADDR", "10.96.0.12"),
@@ -193,7 +193,7 @@ fn variables_of_temporals_own_images_are_ignored_in_every_layer_and_misspellings
 }
 
 #[test]
-fn nothing_is_expanded_and_what_a_shell_would_expand_is_named() {
+fn nothing_is_expanded_and_shell_expansions_are_named() {
     let settings = Place::new().dot_env("TASKQUEUE=\"it's $USER\"").env("USER", "alice").settings();
     assert_eq!(settings.task_queue, "it's $USER");
     assert!(
@@ -210,7 +210,7 @@ fn nothing_is_expanded_and_what_a_shell_would_expand_is_named() {
 }
 
 #[test]
-fn a_mistake_stops_only_what_needs_the_setting() {
+fn a_mistake_stops_only_commands_that_need_the_setting() {
     let place = Place::new().envs(&[("IDEMPOTENCE_THEME", "dark"), ("TEMPORAL_TLS", "maybe"), ("DATABASE", "a://b")]);
     let errors: Vec<_> = place.read().problems().map(ToString::to_string).collect();
     assert_eq!(errors.len(), 3, "{errors:?}");
@@ -270,7 +270,7 @@ fn a_command_is_stopped_only_by_mistakes_in_what_it_needs() {
 }
 
 #[test]
-fn a_settings_folder_that_is_a_file_holds_no_settings() {
+fn a_settings_folder_that_is_a_file_gives_no_settings() {
     let place = Place::new().env("XDG_CONFIG_HOME", "/dev/null");
     assert_eq!(place.settings().notices, Vec::<String>::new());
 }

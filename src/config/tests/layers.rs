@@ -13,7 +13,7 @@ fn d15_temporal_url_is_obeyed() {
 }
 
 #[test]
-fn without_anything_the_defaults_hold() {
+fn without_settings_the_defaults_apply() {
     let place = Place::new();
     let home = place.root.path().join("home");
     let settings = place.settings();

@@ -21,7 +21,7 @@ fn without_anything_every_value_is_a_default_or_the_environments() {
 }
 
 #[test]
-fn each_layer_is_named_where_its_value_holds() {
+fn each_layer_is_named_if_its_value_applies() {
     let place = Place::new()
         .settings_file("namespace = 'low'\ncheck_interval = 7\n\n  log_level = 'warn'")
         .dot_env("TASKQUEUE=q\nTEMPORAL_NAMESPACE=n")
@@ -43,7 +43,7 @@ fn each_layer_is_named_where_its_value_holds() {
 }
 
 #[test]
-fn what_is_set_without_effect_is_shown_too() {
+fn settings_without_effect_are_shown_too() {
     let place = Place::new().envs(&[("MYSQL_HOST", "db"), ("TEMPORAL_URL", "localhost:1")]);
     let all = place.effective().shown();
     let others: Vec<_> = all.iter().skip_while(|shown| shown.key != "IDEMPOTENCE_CODEC_TOKEN").skip(1).collect();
@@ -61,7 +61,7 @@ fn keys_come_in_the_order_of_the_settings_file() {
 }
 
 #[test]
-fn a_login_is_not_shown_where_none_belongs() {
+fn a_login_is_not_shown_in_a_setting_that_has_none() {
     let place = Place::new().env("MYSQL_HOST", "mysql://me:hunter2@db").env("MYSQL_USER", "me@db");
     let effective = place.effective();
     let shown = |key| effective.shown().into_iter().find(|shown| shown.key == key).unwrap().value;

@@ -92,7 +92,7 @@ fn a_database_of_another_program_is_refused_and_its_password_is_not_shown() {
 }
 
 #[test]
-fn a_bare_name_in_a_variable_is_taken_for_another_programs_database() {
+fn a_bare_name_in_a_variable_is_another_programs_database() {
     let error = Place::new().env("DATABASE", "shop").error().to_string();
     assert!(error.contains("\"./shop\"") && error.contains("--database FILE"), "{error}");
     let error = Place::new().dot_env("DATABASE=shop").error().to_string();
@@ -143,7 +143,7 @@ const PATHS: [&str; 8] = [
 ];
 
 #[test]
-fn no_path_is_expanded_and_each_says_so() {
+fn paths_are_not_expanded_and_each_error_says_so() {
     for name in PATHS {
         for (value, problem) in [
             ("~/x.json", "write the path in full"),
@@ -190,7 +190,7 @@ fn xdg_folders_are_obeyed_if_absolute() {
 }
 
 #[test]
-fn the_settings_file_is_looked_for_where_xdg_says() {
+fn the_settings_file_is_in_the_xdg_folder() {
     let place = Place::new().settings_file("namespace = 'home'");
     assert_eq!(place.settings().namespace, "home");
     let file = place.effective().settings_file;

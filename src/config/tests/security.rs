@@ -18,7 +18,7 @@ fn pair() -> Place {
 }
 
 #[test]
-fn whatever_needs_tls_asks_for_it() {
+fn settings_that_need_tls_turn_it_on() {
     let cases: [(&[(&str, &str)], &str); 9] = [
         (&[("TEMPORAL_TLS", "true")], "TEMPORAL_TLS"),
         (&[("TEMPORAL_TLS_CERT", "c.pem"), ("TEMPORAL_TLS_KEY", "c.key")], "TEMPORAL_TLS_CERT"),
@@ -45,7 +45,7 @@ fn whatever_needs_tls_asks_for_it() {
 }
 
 #[test]
-fn files_are_taken_from_the_folder_of_who_names_them() {
+fn relative_files_start_at_the_folder_of_their_layer() {
     let place = pair().envs(&[("TEMPORAL_TLS_CERT", "c.pem"), ("TEMPORAL_TLS_KEY", "c.key")]);
     let identity = tls(&place).identity.unwrap();
     assert!(format!("{:?}", identity.certificate.source).contains(&format!("{:?}", place.here().join("c.pem"))));
@@ -93,7 +93,7 @@ fn verification_is_skipped_loudly_and_never_with_an_api_key() {
 }
 
 #[test]
-fn an_api_key_is_what_a_header_can_carry() {
+fn an_api_key_must_fit_in_a_header() {
     let key = |text: &str| Place::new().env("TEMPORAL_API_KEY", text).settings().api_key.unwrap();
     assert_eq!(key("abc.def-1\n").expose_secret(), "abc.def-1");
     let broken = Place::new().env("TEMPORAL_API_KEY", "hunter2 hunter3").error().to_string();

@@ -106,7 +106,7 @@ fn a_secret_belongs_in_the_environment() {
 }
 
 #[test]
-fn what_is_not_toml_is_reported_with_its_place() {
+fn invalid_toml_is_reported_with_its_position() {
     for (text, place) in [
         ("theme = mono", "line 1, column 9: this is not TOML: "),
         ("still = true\nascii =", "line 2, column 8: this is not TOML: "),

@@ -19,7 +19,7 @@ fn all_are_refused(cases: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn what_is_wrong_with_the_whole_is_reported_with_its_place() {
+fn mistakes_in_the_file_are_reported_with_their_position() {
     all_are_refused(&[
         ("title = 't'", "title = t", "line 1, column 9: this is not TOML: "),
         ("title = 't'\n", "", "line 1, column 1: the scenario needs the key title"),
@@ -73,7 +73,7 @@ fn what_is_wrong_with_the_whole_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_fault_plan_is_reported_at_its_character() {
+fn mistakes_in_a_fault_plan_are_reported_at_their_character() {
     all_are_refused(&[
         (
             "why = 'w'",
@@ -94,7 +94,7 @@ fn what_is_wrong_with_a_fault_plan_is_reported_at_its_character() {
 }
 
 #[test]
-fn what_is_wrong_with_an_act_is_reported_with_its_place() {
+fn mistakes_in_a_step_are_reported_with_their_position() {
     all_are_refused(&[
         ("order = 'A12'\n", "", "line 3, column 1: the act does nothing; give it an order or do"),
         ("quantity = 999\n", "", "line 3, column 1: the act needs the key quantity"),
@@ -150,7 +150,7 @@ fn what_is_wrong_with_an_act_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_later_act_is_reported_with_its_place() {
+fn mistakes_in_a_later_step_are_reported_with_their_position() {
     let then = |text: &str| format!("quantity = 999\n[[acts]]\n{text}");
     let second = |text, expected| (refused("quantity = 999", &then(text)), expected);
     for (message, expected) in [
@@ -182,7 +182,7 @@ fn what_is_wrong_with_a_later_act_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_the_expectation_is_reported_with_its_place() {
+fn mistakes_in_the_expectation_are_reported_with_their_position() {
     let expect = "[expect]\nstock = 1001\nverdict = 'right'\n";
     all_are_refused(&[
         (expect, "", "line 1, column 1: the scenario needs the key expect"),

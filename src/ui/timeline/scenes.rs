@@ -114,7 +114,7 @@ pub fn supplier_retry() -> Scene {
 }
 
 /// Another program's worker: only the server tells of the attempts.
-pub fn told_by_the_server() -> Scene {
+pub fn reported_by_the_server() -> Scene {
     let mut scene = begun();
     scene.wait(9_000);
     let at = |back: u64| Some(UnixMillis(scene.now - back));
@@ -177,7 +177,7 @@ pub fn scenes() -> Vec<(&'static str, Scene)> {
         ("30 attempts", failing(30)),
         ("64 attempts", failing(70)),
         ("supplier retry", supplier_retry()),
-        ("told by the server", told_by_the_server()),
+        ("told by the server", reported_by_the_server()),
         ("waiting for a worker", waiting_for_a_worker()),
         ("reset", reset()),
         ("delayed", delayed()),

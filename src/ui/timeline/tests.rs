@@ -17,8 +17,8 @@ use crate::{
 };
 
 use super::scenes::{
-    crash_after_commit, delayed, failing, first_try, hang, not_observed, reset, scenes, supplier_retry,
-    told_by_the_server, waiting_for_a_worker, zombie,
+    crash_after_commit, delayed, failing, first_try, hang, not_observed, reported_by_the_server, reset, scenes,
+    supplier_retry, waiting_for_a_worker, zombie,
 };
 
 /// The panel alone.
@@ -67,7 +67,7 @@ update   #3 ○ in 1.7 s (policy: 2 s)",
 }
 
 #[test]
-fn the_open_window_is_loud_up_to_now_and_marked_ahead_of_it() {
+fn the_open_crash_window_is_bold_until_now_and_faint_after_it() {
     let shown = panel(&Scene::mid_retry().app, 120, 14, 0);
     let (x, y) = find(&shown, "!═");
     assert_eq!((shown[(x, y)].fg, shown[(x, y)].modifier), (Color::Magenta, Modifier::empty()));
@@ -144,7 +144,7 @@ fn the_open_window_stays_while_the_activity_is_paused() {
 }
 
 #[test]
-fn a_hang_counts_down_and_says_where_it_was_planned() {
+fn a_hang_shows_a_countdown_and_the_planned_point() {
     let shown = panel(&hang().app, 120, 14, 0);
     find(&shown, "~╌╌╌");
     find(&shown, "╌ timeout in 8.0 s ╌");
@@ -154,7 +154,7 @@ fn a_hang_counts_down_and_says_where_it_was_planned() {
 }
 
 #[test]
-fn an_end_that_came_too_late_is_told_and_shown_at_its_time() {
+fn a_late_end_is_explained_and_shown_at_its_time() {
     let shown = panel(&zombie().app, 120, 14, 0);
     find(&shown, "╌ no answer 10 s ╌");
     find(&shown, "#2 2 applied AGAIN, after #3  1 → -998 (-999)  ended after 12.5 s, too late for Temporal");
@@ -175,7 +175,7 @@ fn attempts_that_were_not_observed_say_so() {
 }
 
 #[test]
-fn thirty_attempts_fit_and_seventy_say_how_many_came_before() {
+fn thirty_attempts_fit_and_of_seventy_the_earlier_are_counted() {
     let thirty = failing(30);
     for (width, height, row) in [(80, 8, 3), (120, 14, 4)] {
         let shown = text(&panel(&thirty.app, width, height, 0));
@@ -204,9 +204,9 @@ supplier #3 ○ in 1.5 s (policy: 2 s)",
 }
 
 #[test]
-fn what_only_the_server_knows_is_marked_and_its_limit_is_told() {
+fn attempts_known_only_from_the_server_are_marked_with_their_limit() {
     for (width, height) in [(80, 8), (120, 14)] {
-        let shown = panel(&told_by_the_server().app, width, height, 0);
+        let shown = panel(&reported_by_the_server().app, width, height, 0);
         find(&shown, if width < 100 { "5 attempts, timeout 10 s" } else { "5 attempts; attempt timeout 10 s" });
         find(&shown, "#3 of 5 ✗ failed  (server)  20 ms  try later");
         find(&shown, "#4 of 5 ○ in 3.4 s (server: 4 s)");
@@ -273,7 +273,7 @@ fn a_still_screen_counts_in_whole_seconds() {
 }
 
 #[test]
-fn an_attempt_that_runs_tells_for_how_long_and_why() {
+fn a_running_attempt_shows_its_duration_and_the_reason() {
     let shown = panel(&delayed().app, 80, 8, 0);
     find(&shown, "━ 0.7 s ━");
     find(&shown, "#1 ● running  for 0.7 s  injected delay 3 s before commit");
@@ -294,7 +294,7 @@ fn a_first_try_has_no_crash_window_worth_showing() {
 }
 
 #[test]
-fn an_attempt_that_died_with_its_worker_says_after_how_long() {
+fn an_attempt_that_died_with_its_worker_shows_its_duration() {
     let mut scene = Scene::new();
     let commands = scene.press(Intent::SeedOrder);
     scene.begin(&commands[0], "r1");
