@@ -271,7 +271,7 @@ async fn an_order_of_a_foreign_worker_is_described_retried_cancelled_and_its_end
     assert_eq!(headless.notice("asked to cancel").await.1, Tone::Good);
     assert_eq!(headless.end().await, RunEnd::Cancelled);
     headless.execute(Command::Cancel(run_of(&started)));
-    assert_eq!(headless.notice("has ended").await.1, Tone::Bad);
+    assert_eq!(headless.notice("has already ended").await.1, Tone::Bad);
     elsewhere.assert_right(990);
     assert!(!sandbox.database.exists() && started_attempts(&sandbox).is_empty());
 }
@@ -301,7 +301,7 @@ async fn the_end_of_a_run_found_closed_is_reported_once() {
     }
     // The notice for a third request arrives after any message that the two descriptions cause.
     headless.execute(Command::RetryNow(run_of(&started), UPDATE));
-    headless.notice("has ended").await;
+    headless.notice("has already ended").await;
     let again = headless.so_far().into_iter().any(|message| matches!(message, Message::Ended { .. }));
     assert!(!again, "an end was reported twice");
 }
