@@ -76,7 +76,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
 async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result<ExitCode, Failure> {
     let current = std::env::current_dir().map_err(Failure::io("find the current folder"))?;
     if matches!(command, Some(CommandArgs::CodecServer(_))) {
-        // The codec server only decrypts, so it always needs the keys.
+        // The codec server always needs the keys.
         flags.encrypt_payload = Some("true".to_owned());
     }
     let effective = Effective::read(&flags, std::env::vars_os(), Path::new(".env"), &current);

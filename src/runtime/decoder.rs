@@ -76,7 +76,7 @@ pub struct Decoder {
 impl Decoder {
     /// Decodes the bytes of one read.
     pub fn feed(&mut self, bytes: &[u8]) {
-        // If Ctrl-C is all that one read returns, it is a key press even inside a paste, whose end then never arrives.
+        // A read that returns only Ctrl-C is a key press even inside a paste: the end of such a paste never arrives.
         if matches!(self.state, State::Paste(_)) && bytes.iter().all(|byte| *byte == CTRL_C) {
             self.give_up();
         }

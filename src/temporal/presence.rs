@@ -4,8 +4,7 @@
 //!
 //! | source | covers | limits |
 //! | --- | --- | --- |
-//! | `ListWorkers` | workers that send heartbeats | the time is the worker's own clock; old servers do not support the
-//! call |
+//! | `ListWorkers` | workers that send heartbeats | the time is the worker's own clock; old servers lack the call |
 //! | `DescribeTaskQueue` | pollers of any SDK | the server lists a poller for minutes after it died |
 //!
 //! Clocks of different machines are never compared. A worker is alive while its reported time advances between two

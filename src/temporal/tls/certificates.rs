@@ -130,8 +130,8 @@ fn is_path(text: &[u8]) -> bool {
     is_line && (is_named || text.starts_with(b"/") || text.starts_with(b"./") || text.starts_with(b"~/"))
 }
 
-/// Reads at least one certificate from a file or text. If any certificate has an unsupported form, reading fails,
-/// because the first one is the client's own.
+/// Reads all certificates of a file or text. A text without a certificate is an error, and so is a certificate in an
+/// unsupported form, which may be the client's own.
 pub(super) fn chain_of(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let missing = |problem| CertificateError::NoCertificate { origin: pem.origin.clone(), problem };
     let blocks =

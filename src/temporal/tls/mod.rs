@@ -142,7 +142,7 @@ impl ClientIdentity {
 }
 
 impl Pem {
-    /// Returns at least one authority's certificate that is valid now.
+    /// Returns the authorities' certificates that are valid now. If none is valid, the last problem is the error.
     fn authorities(&self, now: SystemTime) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
         let mut valid = Vec::new();
         let mut useless = None;

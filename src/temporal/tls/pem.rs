@@ -89,7 +89,7 @@ pub enum PemProblem {
     NotBase64 { number: usize, label: String },
 }
 
-/// Reads at least one block from a PEM text.
+/// Reads all blocks of a PEM text. A text without a block is an error.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Block>, PemProblem> {
     let mut bytes = Zeroizing::new(bytes.to_vec());
     for _ in 0..=MAX_WRAPPINGS {
