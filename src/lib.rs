@@ -25,16 +25,16 @@
 //!
 //! # Where to look
 //!
-//! | question | files below `src` |
+//! | question | files below `src`, unless they begin with `tests`, `docs` or `assets` |
 //! | --- | --- |
-//! | How does a key start a workflow in Temporal? | `runtime/event_loop/incoming.rs` receives the key, `keymap.rs` maps it to an `Intent`, `app/update/actions.rs` and `app/update/ordering.rs` map that to a `Command`; `runtime/executor.rs` executes it with `temporal/starter.rs` |
-//! | How does a journal line become a row on the screen? | `store/reader.rs` reads it and `store/record.rs` decodes it; `runtime/follow.rs` sends it to `app/update/messages.rs`, `app/orders/ingest.rs` applies it, `ui/orders.rs` draws it |
-//! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the facts that `app/orders/activity_attempts.rs` collects per activity |
-//! | Where is a verdict computed? | of the stock: `store/audit.rs` for commands; on the screen `app/derive/journal_view.rs`, and `App::stock_verdict` in `app/mod.rs` while orders are open; of an order: `app/orders/execution.rs`; of a scenario: `app/scenario_run/checks.rs` |
+//! | How does a key press start a workflow in Temporal? | `runtime/event_loop/incoming.rs` receives the key, and `keymap.rs` maps it to an `Intent`. `app/update/mod.rs` applies it: `app/update/actions.rs` and `app/update/ordering.rs` return a `Command`. `runtime/event_loop.rs` passes that to `runtime/executor.rs`, which calls `temporal/starter.rs` |
+//! | How does a journal line become a row on the screen? | `store/reader.rs` reads it, and `store/record.rs` decodes it. `runtime/follow.rs` and `runtime/executor.rs` send it as a `Message` to `app/update/messages.rs`. `app/orders/ingest.rs` applies it, and `ui/orders.rs` draws it |
+//! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the facts about it; `app/orders/activity_attempts.rs` collects the facts, and decides if only the activity's end is known |
+//! | Where is a verdict computed? | of the stock: `store/examine.rs` and `store/audit.rs` for commands; on the screen `app/derive/journal_view.rs`, and `App::stock_verdict` in `app/mod.rs` while the effect of an open order is in the stock. Of an order: `app/orders/execution.rs`. Of a scenario: `app/scenario_run/checks.rs`. Of a comparison: `app/comparison/mod.rs` |
 //! | Where is an effect applied, repeated or rejected? | `domain/inventory.rs` decides, `store/engine.rs` commits |
-//! | Where do I add a key? | `keymap.rs` (also `repetition`, if it changes something outside), an `Intent` in `app/intent.rs`, its action in `app/update/actions.rs`, and `docs/keys.md` |
-//! | Where do I add a setting? | `config/mod.rs`, `config/names.rs`, `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its parser in `config/values.rs`, the commands that need it in `config/needs.rs`, its flag in `cli/settings.rs`; `docs/settings.md`, `.env-dist` and `assets/settings.toml.example` |
-//! | Where do I add an error? | the error enum of the operation: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `temporal/starter.rs`, `server/failure.rs`, `encryption/ring.rs`, `recording/format.rs`. `commands/failure.rs` maps each to an exit code |
+//! | Where do I add a key? | a row in `keymap.rs` and an arm in its `repetition`, an arm in `changes_only_the_view` of `recording/paced.rs`, an `Intent` in `app/intent.rs`, its action in `app/update/actions.rs`, its recorded form in `tests/project/formats.rs`, and `docs/keys.md` |
+//! | Where do I add a setting? | `config/mod.rs`, `config/names.rs` (with the part of the settings that it belongs to), `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its parser in `config/values.rs`; its flag in `cli/settings.rs`; `docs/settings.md`, `.env-dist` and `assets/settings.toml.example` |
+//! | Where do I add an error? | the error enum of the operation, in its file or in the error file of its module: `store/error.rs`, `config/error.rs`, `temporal/connect_error.rs`, `temporal/starter.rs`, `server/failure.rs`, `runtime/session.rs`, `runtime/event_loop.rs`, `recording/format.rs`. `commands/failure.rs` wraps those that end a command and has their exit codes |
 //!
 //! # Glossary
 //!

@@ -17,6 +17,9 @@ use crate::{
 /// How long the idle dashboard is measured.
 const WATCHED: Duration = Duration::from_secs(20);
 
+/// A corner and the title of the help.
+const HELP_BOX: &str = "╭ idempotence ";
+
 const KEYS: usize = 200;
 const LINES: usize = 400;
 
@@ -103,7 +106,7 @@ fn key_to_frame() -> f64 {
     for round in 0..KEYS {
         pause(round);
         let (pressed, open) = (screen.press("?"), round % 2 == 0);
-        let drawn = screen.until(|text| text.contains("this help, and back") == open);
+        let drawn = screen.until(|text| text.contains(HELP_BOX) == open);
         series.push((drawn - pressed).as_secs_f64());
     }
     screen.quit();

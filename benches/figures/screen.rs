@@ -13,6 +13,8 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
+/// Limit of every wait for the screen.
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Columns and rows.
 const SIZE: (u16, u16) = (120, 40);
 
@@ -68,10 +70,12 @@ impl Screen {
 
     /// Waits until the screen satisfies `wanted`, and returns the arrival time of the last byte.
     pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
+        let deadline = Instant::now() + TIMEOUT;
         while !wanted(&self.terminal.screen().contents()) {
-            let (at, bytes) = self.output.recv_timeout(Duration::from_mins(1)).unwrap();
+            let (at, bytes) = self.output.recv_timeout(TIMEOUT).unwrap();
             self.terminal.process(&bytes);
             self.drawn = at;
+            assert!(at < deadline, "not within {TIMEOUT:?} on this screen:\n{}", self.terminal.screen().contents());
         }
         self.drawn
     }

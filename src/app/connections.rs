@@ -177,7 +177,7 @@ impl Connections {
             Server::Running { web_ui } => {
                 Some((LogLevel::Info, format!("the embedded server is running; Web UI {web_ui}")))
             }
-            Server::Killed => Some((LogLevel::Warn, "the embedded server was killed, as asked".to_owned())),
+            Server::Killed => Some((LogLevel::Warn, "the embedded server was killed on request".to_owned())),
             Server::Ended { cause } => Some((LogLevel::Error, format!("the embedded server has ended: {cause}"))),
             Server::Preparing { .. } | Server::Unknown => None,
         };
@@ -196,10 +196,10 @@ impl Connections {
             Worker::Ready { pid } => Some((LogLevel::Info, format!("worker {pid} is polling"))),
             Worker::Elsewhere => Some((LogLevel::Info, "another worker is polling".to_owned())),
             Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
-            Worker::Killed => Some((LogLevel::Warn, "the worker was killed, as asked".to_owned())),
+            Worker::Killed => Some((LogLevel::Warn, "the worker was killed on request".to_owned())),
             Worker::Exited { cause: WorkerExit::Aborted, .. } if crash_planned => {
                 let pid = if let Worker::Ready { pid } = self.worker { format!(" {pid}") } else { String::new() };
-                Some((LogLevel::Warn, format!("worker{pid} crashed, as the fault plan demands")))
+                Some((LogLevel::Warn, format!("worker{pid} crashed as the fault plan specifies")))
             }
             Worker::Exited { cause, .. } => Some((LogLevel::Error, format!("the worker is gone: {cause}"))),
             Worker::Absent | Worker::Starting | Worker::Stopping => None,
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(start.faults, Preset::CrashAfterCommit.plan());
         scene.begin(&commands[0], "r1");
         scene.tell(crash());
-        assert_eq!(last(&scene), (LogLevel::Warn, "worker 4242 crashed, as the fault plan demands".to_owned()));
+        assert_eq!(last(&scene), (LogLevel::Warn, "worker 4242 crashed as the fault plan specifies".to_owned()));
     }
 
     #[test]

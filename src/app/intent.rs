@@ -31,13 +31,13 @@ pub enum Intent {
     KillWorker,
     /// Stop the worker, or start one.
     ToggleWorker,
-    /// Kill the embedded server, after a question, or start it.
+    /// Kill the embedded server after confirmation, or start it.
     ToggleServer,
     /// Reset the activity of the selected order: the next attempt comes now.
     RetryNow,
-    /// Cancel the selected order, after a question.
+    /// Cancel the selected order after confirmation.
     AskCancel,
-    /// Reset the stock, after a question.
+    /// Reset the stock after confirmation.
     AskReset,
     /// Freeze the screen, or resume it.
     Freeze,

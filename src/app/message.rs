@@ -65,7 +65,7 @@ pub enum Message {
         /// Their identities.
         identities: Vec<String>,
     },
-    /// The server took a start.
+    /// The server accepted a start.
     Started {
         /// The ticket of the start.
         ticket: u64,
@@ -78,7 +78,7 @@ pub enum Message {
         /// The start joined a run that had not ended.
         joined: bool,
     },
-    /// The server did not take a start.
+    /// The server did not accept a start.
     StartFailed {
         /// The ticket of the start.
         ticket: u64,

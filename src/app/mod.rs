@@ -265,13 +265,13 @@ impl App {
         self.view.rows(&self.orders)
     }
 
-    /// The slot of the selected row; without a selection, that of the newest order.
+    /// The slot of the selected row; without a selection, that of the newest order whose workflow task does not fail.
     #[must_use]
     pub fn selected_slot(&self) -> Option<Slot> {
         self.view.selected_slot(&self.orders)
     }
 
-    /// The selected order; without a selection, the newest one.
+    /// The selected order; without a selection, the newest one whose workflow task does not fail.
     #[must_use]
     pub fn selected(&self) -> Option<&Execution> {
         self.orders.get(self.selected_slot()?)

@@ -3,7 +3,7 @@
 
 use clap::{Arg, Command};
 
-use crate::config::Area;
+use crate::config::{Area, area_of_flag};
 
 /// Returns the parts of the settings that the command `name` uses.
 fn used_by(name: &str) -> &'static [Area] {
@@ -25,7 +25,7 @@ pub(super) fn tailored(command: Command) -> Command {
     let settings: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     command.mut_subcommands(|subcommand| {
         let used = used_by(subcommand.get_name());
-        let unused = settings.iter().filter(|setting| !used.contains(&Area::of_flag(setting.get_id().as_str())));
+        let unused = settings.iter().filter(|setting| !used.contains(&area_of_flag(setting.get_id().as_str())));
         let hidden: Vec<_> = unused.map(|setting| setting.clone().hide(true)).collect();
         subcommand.args(hidden)
     })

@@ -57,7 +57,7 @@ pub use encryption::KeyIds;
 pub use error::SettingsError;
 pub use folders::{private, temporary};
 pub use layer_files::LayerFile;
-pub use names::{NAMES, Name, secrets};
+pub use names::{NAMES, Name, area_of_flag, secrets};
 pub use needs::Area;
 pub use paths::Database;
 pub use shown::Shown;

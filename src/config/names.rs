@@ -1,8 +1,14 @@
 //! The names of the settings: one table for lookup, messages, help and tests.
 
+use super::needs::Area::{
+    self, CodecServer, Connection, Database, Encryption, Files, Program, Screen, TaskQueue, Worker,
+};
+
 /// A setting in the environment or a `.env` file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
+    /// The part of the settings that it belongs to.
+    pub area: Area,
     /// The name in the environment.
     pub name: &'static str,
     /// Its meaning, in one line without a full stop.
@@ -81,81 +87,114 @@ pub(super) const KEYS: [FileKey; 23] = [
 
 /// Every name that this program understands, grouped by topic.
 pub const NAMES: [Name; 51] = [
-    Name::new("TEMPORAL_ADDRESS", "the Temporal server as host:port (default localhost:7233); https:// means TLS"),
-    Name::new("TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
-    Name::new("TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
-    Name::new("TEMPORAL_HOST", "the same as TEMPORAL_ADDRESS; a bare host means port 7233"),
-    Name::new("TEMPORAL_NAMESPACE", "the Temporal namespace (default \"default\")"),
-    Name::new("TASKQUEUE", "the task queue (default \"inventory-task-queue\")"),
-    Name::new("TEMPORAL_TASK_QUEUE", "the same as TASKQUEUE"),
-    Name::new("TRANSFER_MONEY_TASK_QUEUE", "the same as TASKQUEUE, left over from a sibling demo"),
     Name::new(
+        Connection,
+        "TEMPORAL_ADDRESS",
+        "the Temporal server as host:port (default localhost:7233); https:// means TLS",
+    ),
+    Name::new(Connection, "TEMPORAL_URL", "the same as TEMPORAL_ADDRESS"),
+    Name::new(Connection, "TEMPORAL_HOST_URL", "the same as TEMPORAL_ADDRESS"),
+    Name::new(Connection, "TEMPORAL_HOST", "the same as TEMPORAL_ADDRESS; a bare host means port 7233"),
+    Name::new(Connection, "TEMPORAL_NAMESPACE", "the Temporal namespace (default \"default\")"),
+    Name::new(TaskQueue, "TASKQUEUE", "the task queue (default \"inventory-task-queue\")"),
+    Name::new(TaskQueue, "TEMPORAL_TASK_QUEUE", "the same as TASKQUEUE"),
+    Name::new(TaskQueue, "TRANSFER_MONEY_TASK_QUEUE", "the same as TASKQUEUE, left over from a sibling demo"),
+    Name::new(
+        Connection,
         "TEMPORAL_PROFILE",
         "the profile in Temporal's own temporal.toml that supplies everything not set (default \"default\")",
     ),
-    Name::new("TEMPORAL_CONFIG_FILE", "the path of Temporal's own temporal.toml (default: in its usual folder)"),
-    Name::new("TEMPORAL_TLS", "true to use TLS, false for none; a certificate or an API key implies true"),
-    Name::new("TEMPORAL_TLS_CERT", "file of the client certificate for mutual TLS"),
-    Name::new("TEMPORAL_TLS_CLIENT_CERT_PATH", "the same as TEMPORAL_TLS_CERT"),
-    Name::new("TEMPORAL_TLS_CLIENT_CERT_DATA", "the client certificate itself"),
-    Name::new("TEMPORAL_TLS_KEY", "file of the client certificate's private key"),
-    Name::new("TEMPORAL_TLS_CLIENT_KEY_PATH", "the same as TEMPORAL_TLS_KEY"),
-    Name::secret("TEMPORAL_TLS_CLIENT_KEY_DATA", "the private key itself"),
-    Name::new("TEMPORAL_SERVER_ROOT_CA_CERT", "file of the authority that signs the server's certificate"),
-    Name::new("TEMPORAL_TLS_SERVER_CA_CERT_PATH", "the same as TEMPORAL_SERVER_ROOT_CA_CERT"),
-    Name::new("TEMPORAL_TLS_SERVER_CA_CERT_DATA", "the authority's certificate itself"),
-    Name::new("TEMPORAL_SERVER_NAME", "the name to verify in the server's certificate (default: the host)"),
-    Name::new("TEMPORAL_TLS_SERVER_NAME", "the same as TEMPORAL_SERVER_NAME"),
     Name::new(
+        Connection,
+        "TEMPORAL_CONFIG_FILE",
+        "the path of Temporal's own temporal.toml (default: in its usual folder)",
+    ),
+    Name::new(Connection, "TEMPORAL_TLS", "true to use TLS, false for none; a certificate or an API key implies true"),
+    Name::new(Connection, "TEMPORAL_TLS_CERT", "file of the client certificate for mutual TLS"),
+    Name::new(Connection, "TEMPORAL_TLS_CLIENT_CERT_PATH", "the same as TEMPORAL_TLS_CERT"),
+    Name::new(Connection, "TEMPORAL_TLS_CLIENT_CERT_DATA", "the client certificate itself"),
+    Name::new(Connection, "TEMPORAL_TLS_KEY", "file of the client certificate's private key"),
+    Name::new(Connection, "TEMPORAL_TLS_CLIENT_KEY_PATH", "the same as TEMPORAL_TLS_KEY"),
+    Name::secret(Connection, "TEMPORAL_TLS_CLIENT_KEY_DATA", "the private key itself"),
+    Name::new(Connection, "TEMPORAL_SERVER_ROOT_CA_CERT", "file of the authority that signs the server's certificate"),
+    Name::new(Connection, "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "the same as TEMPORAL_SERVER_ROOT_CA_CERT"),
+    Name::new(Connection, "TEMPORAL_TLS_SERVER_CA_CERT_DATA", "the authority's certificate itself"),
+    Name::new(Connection, "TEMPORAL_SERVER_NAME", "the name to verify in the server's certificate (default: the host)"),
+    Name::new(Connection, "TEMPORAL_TLS_SERVER_NAME", "the same as TEMPORAL_SERVER_NAME"),
+    Name::new(
+        Connection,
         "TEMPORAL_INSECURE_SKIP_VERIFY",
         "true to accept any server certificate (testing only); never with an API key",
     ),
-    Name::new("TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "the same as TEMPORAL_INSECURE_SKIP_VERIFY"),
-    Name::secret("TEMPORAL_API_KEY", "the API key for Temporal Cloud; implies TLS"),
-    Name::new("IDEMPOTENCE_CONNECT_TIMEOUT", "seconds to wait for the server's answer (default 5)"),
-    Name::new("ENCRYPT_PAYLOAD", "true to encrypt what Temporal stores (default false)"),
-    Name::new("DATACONVERTER_ENCRYPTION_KEY_ID", "id of the key that encrypts; never the key itself"),
-    Name::secret("IDEMPOTENCE_ENCRYPTION_KEYS", "the keys as ID:BASE64, separated by commas"),
+    Name::new(Connection, "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "the same as TEMPORAL_INSECURE_SKIP_VERIFY"),
+    Name::secret(Connection, "TEMPORAL_API_KEY", "the API key for Temporal Cloud; implies TLS"),
+    Name::new(Connection, "IDEMPOTENCE_CONNECT_TIMEOUT", "seconds to wait for the server's answer (default 5)"),
+    Name::new(Encryption, "ENCRYPT_PAYLOAD", "true to encrypt what Temporal stores (default false)"),
+    Name::new(Encryption, "DATACONVERTER_ENCRYPTION_KEY_ID", "id of the key that encrypts; never the key itself"),
+    Name::secret(Encryption, "IDEMPOTENCE_ENCRYPTION_KEYS", "the keys as ID:BASE64, separated by commas"),
     Name::new(
+        Encryption,
         "IDEMPOTENCE_ENCRYPTION_KEY_FILE",
         "the file of the keys (default: encryption-keys.toml beside the settings file)",
     ),
-    Name::new("IDEMPOTENCE_REFUSE_PLAINTEXT", "true to reject payloads that are not encrypted (default false)"),
     Name::new(
+        Encryption,
+        "IDEMPOTENCE_REFUSE_PLAINTEXT",
+        "true to reject payloads that are not encrypted (default false)",
+    ),
+    Name::new(
+        Encryption,
         "IDEMPOTENCE_INSECURE_SAMPLE_KEY",
         "true to use the key of Temporal's public samples, which protects nothing",
     ),
-    Name::new("TEMPORAL_CODEC_ENDPOINT", "the codec server of other programs; refused unless ENCRYPT_PAYLOAD is true"),
-    Name::secret("TEMPORAL_CODEC_AUTH", "the authorization for that codec server; not used"),
-    Name::secret("IDEMPOTENCE_CODEC_TOKEN", "the token that callers of the codec server must send"),
-    Name::new("IDEMPOTENCE_METRICS", "a worker's Prometheus endpoint, as PORT (of this machine only) or HOST:PORT"),
-    Name::new("DATABASE", "the JSON file of the stock"),
     Name::new(
+        Encryption,
+        "TEMPORAL_CODEC_ENDPOINT",
+        "the codec server of other programs; refused unless ENCRYPT_PAYLOAD is true",
+    ),
+    Name::secret(Encryption, "TEMPORAL_CODEC_AUTH", "the authorization for that codec server; not used"),
+    Name::secret(CodecServer, "IDEMPOTENCE_CODEC_TOKEN", "the token that callers of the codec server must send"),
+    Name::new(
+        Worker,
+        "IDEMPOTENCE_METRICS",
+        "a worker's Prometheus endpoint, as PORT (of this machine only) or HOST:PORT",
+    ),
+    Name::new(Database, "DATABASE", "the JSON file of the stock"),
+    Name::new(
+        Worker,
         "CHECK_TRANSFER_TASKQUEUE_TIMER",
         "seconds between checks of a database that cannot be watched (default 1)",
     ),
-    Name::new("LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
-    Name::new("TEMPORAL_CLI", "the temporal program that runs the embedded server"),
-    Name::new(NO_ENV_FILE, "true to skip the .env file; only in the environment (default false)"),
-    Name::new("TEMPORAL_UI_URL", "the address of Temporal's Web UI (default: the dev server's or Temporal Cloud's)"),
-    Name::new("IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
-    Name::new("IDEMPOTENCE_ASCII", "true for ASCII characters only (default: from the locale and the terminal)"),
-    Name::new("IDEMPOTENCE_STILL", "true to reduce motion (default false)"),
-    Name::new("IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: from TERM)"),
-    Name::new("NO_COLOR", "any value: the theme mono, unless another is named"),
-    Name::new("MYSQL_HOST", "host of the MySQL store (not available yet)"),
-    Name::new("MYSQL_DATABASE", "database of the MySQL store (not available yet)"),
-    Name::new("MYSQL_USER", "user of the MySQL store (not available yet)"),
-    Name::secret("MYSQL_PASSWORD", "password of the MySQL store (not available yet)"),
+    Name::new(Screen, "LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
+    Name::new(Program, "TEMPORAL_CLI", "the temporal program that runs the embedded server"),
+    Name::new(Files, NO_ENV_FILE, "true to skip the .env file; only in the environment (default false)"),
+    Name::new(
+        Screen,
+        "TEMPORAL_UI_URL",
+        "the address of Temporal's Web UI (default: the dev server's or Temporal Cloud's)",
+    ),
+    Name::new(Screen, "IDEMPOTENCE_THEME", "terminal, contrast, colour-blind or mono (default terminal)"),
+    Name::new(
+        Screen,
+        "IDEMPOTENCE_ASCII",
+        "true for ASCII characters only (default: from the locale and the terminal)",
+    ),
+    Name::new(Screen, "IDEMPOTENCE_STILL", "true to reduce motion (default false)"),
+    Name::new(Screen, "IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: from TERM)"),
+    Name::new(Screen, "NO_COLOR", "any value: the theme mono, unless another is named"),
+    Name::new(Connection, "MYSQL_HOST", "host of the MySQL store (not available yet)"),
+    Name::new(Connection, "MYSQL_DATABASE", "database of the MySQL store (not available yet)"),
+    Name::new(Connection, "MYSQL_USER", "user of the MySQL store (not available yet)"),
+    Name::secret(Connection, "MYSQL_PASSWORD", "password of the MySQL store (not available yet)"),
 ];
 
 impl Name {
-    const fn new(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, secret: false }
+    const fn new(area: Area, name: &'static str, meaning: &'static str) -> Self {
+        Self { area, name, meaning, secret: false }
     }
 
-    const fn secret(name: &'static str, meaning: &'static str) -> Self {
-        Self { name, meaning, secret: true }
+    const fn secret(area: Area, name: &'static str, meaning: &'static str) -> Self {
+        Self { area, name, meaning, secret: true }
     }
 }
 
@@ -168,6 +207,19 @@ impl FileKey {
 /// Returns the name in [`NAMES`] that equals `name`; `None` if it is unknown.
 pub(super) fn known(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|entry| entry.name == name).map(|entry| entry.name)
+}
+
+/// Returns the part of the settings that the variable `name` belongs to. Names outside the table configure the connection:
+/// proxies, and metadata with names of the user's choice.
+pub(super) fn area_of(name: &str) -> Area {
+    NAMES.iter().find(|entry| entry.name == name).map_or(Connection, |entry| entry.area)
+}
+
+/// Returns the part of the settings that a flag belongs to. The flag is written with underscores, as in the settings file.
+#[must_use]
+pub fn area_of_flag(flag: &str) -> Area {
+    // The only other flag is `--no-env-file`.
+    KEYS.iter().find(|key| key.key == flag).map_or(Files, |key| area_of(key.name))
 }
 
 /// Whether `name`, a variable, a flag or a key of the settings file, sets the setting `key`.

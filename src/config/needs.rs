@@ -1,7 +1,6 @@
 //! The parts of the settings that a command needs. A mistake in another part must not stop it.
 
 use super::error::SettingsError;
-use super::names::{KEYS, QUEUE};
 
 use Area::{CodecServer, Connection, Database, Encryption, Files, Program, Screen, TaskQueue, Worker};
 
@@ -48,36 +47,6 @@ impl Area {
     pub const STORE: &[Self] = &[Files, Database];
     /// The parts that a command for keys needs.
     pub const KEYS: &[Self] = &[Files, Encryption];
-
-    /// Returns the part that the setting `name` belongs to.
-    pub(super) fn of(name: &str) -> Self {
-        match name {
-            "IDEMPOTENCE_NO_ENV_FILE" => Files,
-            name if QUEUE.contains(&name) => TaskQueue,
-            "ENCRYPT_PAYLOAD"
-            | "DATACONVERTER_ENCRYPTION_KEY_ID"
-            | "IDEMPOTENCE_ENCRYPTION_KEYS"
-            | "IDEMPOTENCE_ENCRYPTION_KEY_FILE"
-            | "IDEMPOTENCE_REFUSE_PLAINTEXT"
-            | "IDEMPOTENCE_INSECURE_SAMPLE_KEY"
-            | "TEMPORAL_CODEC_ENDPOINT"
-            | "TEMPORAL_CODEC_AUTH" => Encryption,
-            "IDEMPOTENCE_CODEC_TOKEN" => CodecServer,
-            "DATABASE" => Database,
-            "TEMPORAL_CLI" => Program,
-            "CHECK_TRANSFER_TASKQUEUE_TIMER" | "IDEMPOTENCE_METRICS" => Worker,
-            "IDEMPOTENCE_THEME" | "IDEMPOTENCE_ASCII" | "IDEMPOTENCE_STILL" | "NO_COLOR" | "LOG_LEVEL"
-            | "TEMPORAL_UI_URL" | "IDEMPOTENCE_PLAIN" => Screen,
-            _ => Connection,
-        }
-    }
-
-    /// Returns the part that a flag belongs to. The flag is written with underscores, as in the settings file.
-    #[must_use]
-    pub fn of_flag(flag: &str) -> Self {
-        // The only other flag is `--no-env-file`.
-        KEYS.iter().find(|key| key.key == flag).map_or(Files, |key| Self::of(key.name))
-    }
 }
 
 /// The mistakes in the settings, in the order in which they were found.

@@ -49,7 +49,7 @@ impl Sources {
                 }
                 (Some(name), None) => {
                     let origin = Origin { name, layer: Layer::Environment };
-                    self.problems.add(Area::of(name), SettingsError::NotUtf8 { origin });
+                    self.problems.add(names::area_of(name), SettingsError::NotUtf8 { origin });
                 }
                 (Some(_), Some(value)) if is_blank(value) => {}
                 (Some(name), Some(value)) => {
@@ -78,7 +78,7 @@ impl Sources {
         } else {
             return;
         };
-        self.notices.add(Area::of(origin.name), notice);
+        self.notices.add(names::area_of(origin.name), notice);
     }
 
     /// Adds the layer of a `.env` file, which may be absent.
@@ -87,14 +87,14 @@ impl Sources {
         let read = dot_env::parse(&bytes);
         for bad in read.bad.into_iter().filter(|bad| !names::MYSQL.contains(&bad.name)) {
             let error = SettingsError::BadLine { file: file.path.clone(), line: bad.line, problem: bad.problem };
-            self.problems.add(Area::of(bad.name), error);
+            self.problems.add(names::area_of(bad.name), error);
         }
         for (line, name) in read.inside_quotes {
             let notice = format!(
                 "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
                 quoted_path(&file.path)
             );
-            self.notices.add(Area::of(name), notice);
+            self.notices.add(names::area_of(name), notice);
         }
         let mut values = Values::new();
         let mut lines = BTreeMap::new();
@@ -115,7 +115,7 @@ impl Sources {
     fn insert_entry(&mut self, values: &mut Values, (name, entry): (&'static str, Entry), first: usize, file: &Path) {
         if values.get(name).is_some_and(|value| value.text != entry.value) && !names::MYSQL.contains(&name) {
             let error = SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line };
-            self.problems.add(Area::of(name), error);
+            self.problems.add(names::area_of(name), error);
             return;
         }
         if entry.looks_expanded && !names::MYSQL.contains(&name) {
@@ -124,7 +124,7 @@ impl Sources {
                 entry.line,
                 quoted_path(file)
             );
-            self.notices.add(Area::of(name), notice);
+            self.notices.add(names::area_of(name), notice);
         }
         let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
         self.insert(values, Value { text: entry.value, origin });
@@ -150,7 +150,7 @@ impl Sources {
     fn insert(&mut self, values: &mut Values, value: Value) {
         if foreign::stands_for_nothing(value.origin.name, &value.text) {
             let notice = format!("{} is {}, which counts as not set.", value.origin, quoted(&value.text));
-            self.notices.add(Area::of(value.origin.name), notice);
+            self.notices.add(names::area_of(value.origin.name), notice);
         } else if !is_blank(&value.text) {
             values.insert(value.origin.name, value);
         }

@@ -122,7 +122,7 @@ impl DevServer {
         let log = log.to_path_buf();
         tokio::spawn(async move {
             let code = reap(child, group).await;
-            // Write a byte, because a process that another thread has just forked may still have a copy of the pipe.
+            // Closing the file is not enough: a process that another thread has just forked may still have a copy of it.
             if let Some(lock) = lock {
                 let _ = lock.unlock();
             }

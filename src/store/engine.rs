@@ -110,7 +110,7 @@ impl<M: Storage> Engine<M> {
     /// shows them unless its publication is postponed.
     ///
     /// # Errors
-    /// Fails if the batch as a whole fails. Then no request of the batch may be acknowledged, and repeating it is safe.
+    /// Fails if the batch could not be committed. No request of the batch may then be acknowledged, and repeating it is safe.
     pub fn commit(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         self.read_ahead(&|_| {}).map_err(StoreError::before_writing)?;
         let result = self.locked(|engine| engine.commit_locked(requests, publication));

@@ -19,10 +19,10 @@ const TWO_COLUMNS: usize = 76;
 
 /// Experiments and the keys to press for them.
 const TRY: [(&str, &str); 5] = [
-    ("a retry", "press f until FAULTS shows after-commit-once, then o"),
-    ("a crash after the commit", "press f until FAULTS shows crash-after-commit, then o"),
+    ("a retry", "press f until you see after-commit-once, then o"),
+    ("a crash after the commit", "press f until you see crash-after-commit, then o"),
     ("a replay from the ledger ↺", "see the ↺ after either failure above, or press d"),
-    ("an order applied twice", "press i until GUARD OFF shows, then make a retry"),
+    ("an order applied twice", "press i until you see GUARD OFF, then try a retry"),
     ("all three guards at once", "press v"),
 ];
 

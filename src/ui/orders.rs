@@ -178,7 +178,7 @@ fn welcome(app: &App) -> Vec<Line<'static>> {
         (Server::Preparing { step }, _) => format!("Starting the embedded Temporal server: {step}"),
         (_, Link::Connecting { .. }) => format!("Connecting to Temporal at {} ..", app.options().server),
         (_, Link::Down { .. }) => "No connection to Temporal. The line below says when it is tried again.".into(),
-        (_, Link::Up) if app.overlay() == Overlay::Walkthrough => "No order was sent yet.".into(),
+        (_, Link::Up) if app.overlay() == Overlay::Walkthrough => "No order has been sent yet.".into(),
         (_, Link::Up) => "Press  s  to send the demo order A12: 999 of the 1000 units in stock.".into(),
     };
     vec![

@@ -106,7 +106,8 @@ fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line
     let from = app.view().scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
     if hidden > from {
-        let text = format!(" {} more lines; j and k scroll ", hidden - from);
+        let left = hidden - from;
+        let text = format!(" {left} more {}; j and k scroll ", if left == 1 { "line" } else { "lines" });
         let x = inner.x.saturating_add(2);
         buffer.set_stringn(x, inner.bottom(), text, usize::from(inner.width.saturating_sub(2)), theme::BOLD);
     }

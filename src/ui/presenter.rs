@@ -109,7 +109,7 @@ fn draw_step(
     } else if *state == StepState::Ready || *state == StepState::Playing {
         Some("resetting the stock for this step ..")
     } else {
-        Some("another step uses the database; press r to play this step again")
+        Some("another step is using the database; press r to play this step again")
     };
     draw_panels(buffer, panels, app, &step.panels, missing);
     let said = std::iter::repeat_n(Line::raw(""), usize::from(apart)).chain(said);
@@ -444,7 +444,7 @@ mod tests {
         let mut world = at_step(2);
         world.press(Intent::GoBack);
         let back = frame(world.app(), 80, 24);
-        find(&back, "another step uses the database");
+        find(&back, "another step is using the database");
         assert!(!text(&back).contains("expected 1000"), "{}", text(&back));
         assert_eq!(places_of_titles(&back).len(), 2);
     }

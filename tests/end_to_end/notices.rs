@@ -38,8 +38,8 @@ fn a_document_put_aside_is_shown_with_its_new_name() {
     let starting = include_str!("../../assets/inventory.json");
     let edited = starting.replace("1000", "7");
     for (id, document, parts) in [
-        ("B", edited.as_str(), ["put aside as", ".edited-", "it was changed while a worker ran"]),
-        ("C", starting, ["put aside as", ".replaced-", "idempotence reset"]),
+        ("B", edited.as_str(), ["set aside as", ".edited-", "it was changed while a worker ran"]),
+        ("C", starting, ["set aside as", ".replaced-", "idempotence reset"]),
     ] {
         fs::write(&sandbox.database, document).unwrap();
         order(&sandbox, id);

@@ -8,8 +8,8 @@
 //! | A12 takes 999 | 1001 | 1001, by luck | 2 | no other order came between, so A12 is still the last order |
 //! | A12 takes 998, B7 takes 1 before the retry | 1001 | 3 | 3 | the last order is B7, and A12 is taken again |
 //!
-//! The second takes 998: then B7 leaves 1 unit, one supplier order brings 1000, and 1001 is right on every side of both,
-//! whichever order asks the supplier first.
+//! In the second row, A12 takes 998, so that B7 leaves 1 unit and one supplier order delivers 1000. The right stock is then
+//! 1001 in both rows, whichever order triggers the supplier.
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -42,8 +42,8 @@ const MAX_RATIO: u64 = 5;
 impl Axis {
     /// An axis over the columns `first..end`. If more pieces must show than there are columns, the last ones share a column.
     ///
-    /// `short` and `plain` are in milliseconds. A piece up to `plain` is never compressed; a longer one is, if it is many times
-    /// as long as the shortest piece of at least `short`.
+    /// `short` and `plain` are in milliseconds. A piece up to `plain` is never compressed. A longer piece is compressed if it
+    /// exceeds [`MAX_RATIO`] times the shortest piece that lasts at least `short`.
     #[must_use]
     pub fn new(pieces: &[Piece], first: u16, end: u16, short: u64, plain: u64) -> Self {
         let mut knots: Vec<_> = pieces.iter().flat_map(|piece| [piece.from, piece.to]).collect();

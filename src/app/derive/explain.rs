@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     explanation::{Explanation, Kind},
-    failure_certainty::doubt,
+    failure_certainty::explain_failure,
 };
 
 fn say(kind: Kind, head: &'static str, text: impl Into<String>) -> Explanation {
@@ -70,7 +70,7 @@ fn elsewhere(first: &PendingActivity, count: usize) -> String {
         .as_ref()
         .map_or_else(String::new, |failure| format!(" The latest failure says: {}", sentence(&failure.message)));
     format!(
-        "{}{verb} pending, attempt {}. It is not an activity of this program, so its effect is unknown here.{failure}",
+        "{}{verb} pending, attempt {}. Activities of other programs have unknown effects here.{failure}",
         first.activity, first.attempt
     )
 }
@@ -164,7 +164,7 @@ fn completed(execution: &Execution) -> Explanation {
 fn underway(execution: &Execution) -> Explanation {
     let activity = execution.current();
     if let Some((activity, seen)) = execution.last_trouble().filter(|_| !execution.has_succeeded(activity)) {
-        return doubt(execution, activity, &seen);
+        return explain_failure(execution, activity, &seen);
     }
     match execution.activity(activity).latest(ActivityState::Open) {
         Some(seen)
@@ -176,7 +176,7 @@ fn underway(execution: &Execution) -> Explanation {
                 Kind::Plain,
                 "IN PROGRESS",
                 format!(
-                    "The server reports that attempt {place} runs. The journal does not show its effect on the stock yet."
+                    "The server reports that attempt {place} is running. The journal does not show its effect on the stock yet."
                 ),
             )
         }
@@ -190,6 +190,6 @@ fn underway(execution: &Execution) -> Explanation {
             };
             say(Kind::Plain, "IN PROGRESS", text)
         }
-        _ => say(Kind::Plain, "IN PROGRESS", "The first attempt runs."),
+        _ => say(Kind::Plain, "IN PROGRESS", "The first attempt is running."),
     }
 }

@@ -44,9 +44,9 @@ enum Effect {
     Unwatched,
 }
 
-/// The sentences about an attempt that has failed or does not answer.
+/// Explains what is known about the effect of an attempt that has failed or does not answer.
 #[must_use]
-pub fn doubt(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) -> Explanation {
+pub fn explain_failure(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) -> Explanation {
     let first = execution.activity(activity).first_commit().filter(|first| *first < seen.id());
     let found_no_need = |first: &AttemptId| {
         let made = execution.attempts(activity).find(|seen| seen.id() == *first);

@@ -54,8 +54,8 @@ pub struct JournalView {
     first: Option<Box<Record>>,
     /// The verdict when the journal was last read to its end, before it is read again.
     verdict_before: Option<Verdict>,
-    /// The journal is read from its beginning, and its first record has not come yet.
-    rereads: bool,
+    /// The journal is being read from its beginning, and its first record has not arrived.
+    awaits_first_record: bool,
     /// More of the journal follows.
     more: bool,
     /// Bytes of a long journal that were read, and all its bytes; `None` once all are read.
@@ -127,8 +127,8 @@ impl JournalView {
         times
     }
 
-    /// Begins from scratch if `news` does. Returns the journal that its records belong to; `None` before its first record.
-    /// A reset of this program may have created the journal.
+    /// Clears all state if `news` restarts the journal. With the first record after that, returns whether the journal is
+    /// the same or a replacement, which a reset of this program may have created.
     pub fn reread(&mut self, news: &News) -> Option<Reread> {
         let was_partial = std::mem::replace(&mut self.more, news.more);
         if news.restarted {
@@ -139,10 +139,10 @@ impl JournalView {
             self.effects = Effects::default();
             self.parked.clear();
             self.lost = 0;
-            self.rereads = true;
+            self.awaits_first_record = true;
         }
-        let first = news.records.iter().find(|record| record.seq == 1).filter(|_| self.rereads)?;
-        self.rereads = false;
+        let first = news.records.iter().find(|record| record.seq == 1).filter(|_| self.awaits_first_record)?;
+        self.awaits_first_record = false;
         match self.first.replace(Box::new(first.clone())) {
             Some(before) if *before != *first => Some(Reread::Replaced),
             None if self.earlier.resets => Some(Reread::Replaced),
@@ -153,7 +153,7 @@ impl JournalView {
     /// Whether the journal has not been read to its end, or not even to its first record.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        self.more || self.rereads
+        self.more || self.awaits_first_record
     }
 
     /// The same, also for recordings that were made before [`News::more`] existed. They have only [`Self::reading`].

@@ -1,4 +1,4 @@
-//! Obstacles that keep orders from continuing, and the advice against each.
+//! Conditions that block orders, and what to do about each.
 
 use crate::{
     app::{

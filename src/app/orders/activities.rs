@@ -171,7 +171,7 @@ mod tests {
         report(&mut activities, 200, &[charge("11", waiting(2, 150, 900)), charge("9", running(1, 91))]);
         report(&mut activities, 300, &[charge("9", running(1, 91))]);
         assert_eq!(ids(&activities), [("charge_card", Some("9"), 0), ("charge_card", Some("11"), 0)]);
-        let states: Vec<_> = activities.iter().flat_map(|attempts| attempts.seen(ActivityState::Closed)).collect();
+        let states: Vec<_> = activities.iter().flat_map(|attempts| attempts.views(ActivityState::Closed)).collect();
         assert_eq!(states[0].state, crate::app::AttemptState::Ended);
         let crate::app::AttemptState::Failed(failure) = states[1].state else { panic!("{states:?}") };
         assert_eq!(failure.message, "RANDOM ERROR");

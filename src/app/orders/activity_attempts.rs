@@ -111,7 +111,7 @@ impl ActivityAttempts {
         self.change(id, |facts| facts.started = Some(at));
     }
 
-    /// The journal records more of attempt `number`. Returns its id: the latest attempt of this number that may still run,
+    /// Applies a further journal record to attempt `number`. Returns its id: the latest attempt of this number that may still run,
     /// because a record may come from an attempt that began before a reset.
     pub fn record(&mut self, number: u32, change: impl FnOnce(&mut AttemptFacts)) -> AttemptId {
         let mut named = self.facts.iter().rev().filter(|facts| facts.number == number && facts.is_journaled());
@@ -169,8 +169,8 @@ impl ActivityAttempts {
         self.known.clone_from(&self.journaled);
     }
 
-    /// Completes the journal's records by the server's reports. From scratch each time, because each record can show better
-    /// which attempts the reports are about.
+    /// Merges the server's reports into the journal's records. Starts from scratch each time, because a new record can change
+    /// which attempt a report belongs to.
     fn merge(&mut self) {
         let Some(mut reports) = self.reports.take() else { return };
         self.forget_reports();
@@ -295,7 +295,7 @@ impl ActivityAttempts {
 
     /// The attempts that are kept, oldest first.
     #[must_use]
-    pub fn seen(&self, activity_state: ActivityState) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
+    pub fn views(&self, activity_state: ActivityState) -> impl DoubleEndedIterator<Item = AttemptView<'_>> {
         let total = self.total();
         (self.oldest()..=total).map(move |position| {
             let id = self.known.at(position);
@@ -318,7 +318,7 @@ impl ActivityAttempts {
     /// The latest attempt.
     #[must_use]
     pub fn latest(&self, activity_state: ActivityState) -> Option<AttemptView<'_>> {
-        self.seen(activity_state).next_back()
+        self.views(activity_state).next_back()
     }
 }
 
@@ -341,7 +341,7 @@ mod tests {
     };
 
     fn states(attempts: &ActivityAttempts) -> Vec<(String, AttemptState<'_>)> {
-        attempts.seen(ActivityState::Open).map(|seen| (seen.id().to_string(), seen.state)).collect()
+        attempts.views(ActivityState::Open).map(|seen| (seen.id().to_string(), seen.state)).collect()
     }
 
     fn state(attempts: &ActivityAttempts, activity_state: ActivityState) -> AttemptState<'_> {
@@ -364,7 +364,7 @@ mod tests {
         for number in [3, 1] {
             attempts.start(number, UnixMillis(5));
         }
-        let states: Vec<_> = attempts.seen(ActivityState::Open).map(|seen| seen.state).collect();
+        let states: Vec<_> = attempts.views(ActivityState::Open).map(|seen| seen.state).collect();
         assert_eq!(states, [AttemptState::NoAnswer, AttemptState::NotObserved, AttemptState::Running]);
     }
 
@@ -375,9 +375,9 @@ mod tests {
             fail(&mut attempts, number, 1);
         }
         assert_eq!((attempts.facts.len(), attempts.oldest(), attempts.known.latest()), (64, 437, 500));
-        assert_eq!(attempts.seen(ActivityState::Open).count(), 64);
+        assert_eq!(attempts.views(ActivityState::Open).count(), 64);
         fail(&mut attempts, u32::MAX, 1);
-        assert_eq!((attempts.facts.len(), attempts.seen(ActivityState::Open).count()), (1, 64));
+        assert_eq!((attempts.facts.len(), attempts.views(ActivityState::Open).count()), (1, 64));
     }
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
         let mut attempts = ActivityAttempts::new(ActivityKey::of(UPDATE));
         attempts.start(1, UnixMillis(100));
         attempts.on_report(UnixMillis(3_000), waiting(3, 2_000, 4_000));
-        let seen: Vec<_> = attempts.seen(ActivityState::Open).collect();
+        let seen: Vec<_> = attempts.views(ActivityState::Open).collect();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].state, AttemptState::NoAnswer);
         let AttemptState::Failed(failure) = seen[1].state else { panic!("{:?}", seen[1]) };

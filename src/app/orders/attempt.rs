@@ -1,5 +1,5 @@
 //! One attempt of one activity: the known facts, and the state that follows from them. The journal records what its worker
-//! did, and the server reports what it knows; if they differ, the journal counts.
+//! did, and the server reports what it knows; if they disagree, the journal wins.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::attempt_id::AttemptId;
 /// A planned fault that was injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strike {
-    /// Its time.
+    /// The time of the injection.
     pub at: UnixMillis,
     /// The point at which it was injected.
     pub point: Point,
-    /// What it did.
+    /// The injected action.
     pub action: Action,
 }
 
@@ -38,11 +38,11 @@ pub struct Committed {
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Its time.
+    /// The time of the failure.
     pub at: UnixMillis,
     /// The type of the application failure, or the server's type.
     pub code: String,
-    /// Its message.
+    /// The message of the failure.
     pub message: String,
     /// Whether Temporal retries it.
     pub retryable: bool,
@@ -72,11 +72,11 @@ pub enum AttemptEnd {
 /// The server's report about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportedAttempt {
-    /// Its start.
+    /// When the attempt started.
     pub started: Option<UnixMillis>,
-    /// Its end.
+    /// When the attempt ended.
     pub ended: Option<UnixMillis>,
-    /// Its failure.
+    /// Why the attempt failed.
     pub failure: Option<Failure>,
 }
 
@@ -87,15 +87,15 @@ pub struct AttemptFacts {
     pub number: u32,
     /// Activity resets that came before it, plus one.
     pub round: u32,
-    /// Its start.
+    /// When the attempt started.
     pub started: Option<UnixMillis>,
     /// The planned faults that were injected.
     pub strikes: Vec<Strike>,
-    /// Its effect.
+    /// The effect that it committed.
     pub committed: Option<Committed>,
-    /// Its end.
+    /// How and when the attempt ended.
     pub end: Option<AttemptEnd>,
-    /// The time at which the worker of this dashboard that ran it died.
+    /// When the worker of this dashboard that ran the attempt died.
     pub orphaned: Option<UnixMillis>,
     /// The server's report.
     pub reported: Option<Box<ReportedAttempt>>,
@@ -255,7 +255,7 @@ impl AttemptFacts {
         Some(self.ended()?.since(self.begun()?))
     }
 
-    /// Which application of its key's effect it made, if not the first.
+    /// How often the effect of its key was in the stock after this attempt applied it again; `None` if this was the first.
     #[must_use]
     pub fn repeated(&self) -> Option<u32> {
         self.committed.map(|committed| committed.times).filter(|times| *times > 1)

@@ -39,7 +39,7 @@ pub struct OrderDetails {
     pub product: ProductId,
     /// Units of the product.
     pub quantity: i64,
-    /// The guard.
+    /// How repetitions are recognised.
     pub guard: Guard,
 }
 
@@ -48,7 +48,7 @@ pub struct OrderDetails {
 pub struct RejectionReason {
     /// The type of the application failure.
     pub code: String,
-    /// Its message.
+    /// The message of the failure.
     pub message: String,
 }
 
@@ -70,25 +70,25 @@ pub struct Execution {
     pub workflow: String,
     /// The run id; `None` until the server has answered the start.
     pub run: Option<String>,
-    /// The start of this dashboard that it answers.
+    /// The start request of this dashboard that created or joined this run.
     pub submission: Option<Submission>,
-    /// The server reported that it took a start of it.
-    pub taken: bool,
+    /// The server reported that it accepted a start of this run.
+    pub accepted: bool,
     /// Starts of the same workflow id that joined this run.
     pub joins: u32,
     /// As the journal records them; `None` before the first effect.
     pub journaled: Option<OrderDetails>,
     /// Why the rules rejected the order.
     pub rejection: Option<RejectionReason>,
-    /// How it ended.
+    /// How the run ended.
     pub end: Option<RunEnd>,
-    /// Why the server did not take the start.
+    /// Why the server did not accept the start.
     pub start_failure: Option<String>,
     /// The failing workflow task in the server's latest answer.
     pub failing: Option<FailingTask>,
     /// Time of the first journal record about it.
     pub first_line: Option<UnixMillis>,
-    /// Its first record in the journal.
+    /// Position of its first record in the journal.
     pub position_in_journal: Option<JournalPosition>,
     /// The journal that recorded part of it was replaced by another one.
     pub outlived: bool,
@@ -135,7 +135,7 @@ impl Execution {
             workflow,
             run,
             submission: None,
-            taken: false,
+            accepted: false,
             joins: 0,
             journaled: None,
             rejection: None,
@@ -221,11 +221,11 @@ impl Execution {
         self.activities.on_reports(description.at, description.pending);
     }
 
-    /// Whether no report about it is still to come. The end of an order of this program is still to come if only the journal
-    /// records it.
+    /// Whether no further report about it is expected. An order that this program started still owes its end if only the
+    /// journal shows that it has ended.
     #[must_use]
     pub fn has_left(&self) -> bool {
-        let ours = self.submission.is_some() || self.taken;
+        let ours = self.submission.is_some() || self.accepted;
         self.end.is_some() || self.start_failure.is_some() || self.is_over() && !ours
     }
 
@@ -302,7 +302,7 @@ impl Execution {
         &self,
         activity: &'a ActivityAttempts,
     ) -> impl DoubleEndedIterator<Item = AttemptView<'a>> + use<'a> {
-        activity.seen(self.state_of(activity))
+        activity.views(self.state_of(activity))
     }
 
     /// The server's report about an activity of the Inventory Workflow; `None` if there is none, or the journal is ahead of it.

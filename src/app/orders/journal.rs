@@ -24,7 +24,7 @@ impl Orders {
 
     /// The same journal is read again: forget what only it recorded.
     fn forget_journal(&mut self) {
-        self.keep(|execution| execution.submission.is_some() || execution.taken);
+        self.keep(|execution| execution.submission.is_some() || execution.accepted);
         for slot in self.rows.clone() {
             self.change_at(slot, Execution::forget_journal);
         }
@@ -39,9 +39,8 @@ impl Orders {
         (self.retries, self.journal_time) = <_>::default();
     }
 
-    /// A journal is read from its beginning. Open orders stay without what the earlier reading recorded of them. If the
-    /// journal is another one, orders that ended belong to the earlier stock: they are candidates for leaving the table
-    /// until [`Self::journal_read`].
+    /// A journal is read from its beginning. Open orders stay, but lose what the previous reading recorded. If the journal is
+    /// another one, ended orders belong to the earlier stock and become candidates for removal until [`Self::journal_read`].
     pub fn journal_begins(&mut self, which: Reread) {
         if which == Reread::Same && self.replacement.is_none() {
             return self.forget_journal();

@@ -111,7 +111,7 @@ impl Orders {
     /// Adds an open run that the server lists, if it is not known.
     pub fn listed(&mut self, key: RunKey, started: UnixMillis) {
         if !self.by_run.contains_key(&key) {
-            self.change(key, started, |execution| execution.taken = true);
+            self.change(key, started, |execution| execution.accepted = true);
         }
     }
 
@@ -207,7 +207,7 @@ impl Orders {
         slot
     }
 
-    /// The server took a start. Returns the slot of the run, which the journal may have recorded before.
+    /// The server accepted a start. Returns the slot of the run, which the journal may have recorded before.
     pub fn started(&mut self, ticket: u64, key: RunKey, order: &str, joined: bool, now: UnixMillis) -> Slot {
         let mut asked = None;
         if let Some(provisional) = self.by_ticket.remove(&ticket) {
@@ -220,7 +220,7 @@ impl Orders {
         let first_seen = asked.as_ref().map_or(now, |asked| asked.at);
         self.change(key, first_seen, |execution| {
             order.clone_into(&mut execution.order);
-            execution.taken = true;
+            execution.accepted = true;
             execution.joins = execution.joins.saturating_add(u32::from(joined));
             let rank = |asked: &Submission| (asked.joined, asked.ticket);
             if let Some(asked) = asked
@@ -231,7 +231,7 @@ impl Orders {
         })
     }
 
-    /// The server did not take a start.
+    /// The server did not accept a start.
     pub fn start_failed(&mut self, ticket: u64, cause: String) {
         if let Some(slot) = self.by_ticket.remove(&ticket) {
             self.change_at(slot, |execution| execution.start_failure = Some(cause));

@@ -20,7 +20,7 @@ use super::{
 pub enum Stage<'a> {
     /// The server has not answered the start.
     Starting,
-    /// The server did not take the start.
+    /// The server did not accept the start.
     NotStarted(&'a str),
     /// Started; no attempt was observed.
     Queued,

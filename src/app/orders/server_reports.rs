@@ -8,8 +8,8 @@ use super::attempt_id::AttemptId;
 /// Different reports that are kept; the oldest is dropped first.
 const MAX_REPORTS: usize = 128;
 
-/// Milliseconds. The journal may record an attempt before an older report arrives. A report with a lower number shows a reset
-/// only if it comes this long after the attempt began.
+/// Milliseconds after an attempt's start from which a report with a lower number means a reset. An earlier one may be an
+/// older report that arrives after the journal's record.
 const LATE_REPORT_MILLIS: u64 = 3_000;
 
 /// One report, from its first time to its last.
@@ -36,7 +36,7 @@ pub struct AttributedReport<'a> {
     pub id: AttemptId,
     /// The report.
     pub pending: &'a PendingActivity,
-    /// Its first time.
+    /// When it was first reported.
     pub seen: UnixMillis,
 }
 
@@ -61,7 +61,7 @@ impl ServerReports {
         self.reports.drain(..excess);
     }
 
-    /// Adds a report between two equal ones; if it differs, they were two.
+    /// Adds a report within the interval of a known one, and splits the interval if the report differs.
     fn insert_between(&mut self, index: usize, at: UnixMillis, pending: PendingActivity) {
         let Some(known) = self.reports.get_mut(index) else { return };
         if known.pending == pending || known.first == at || known.last == at {

@@ -60,7 +60,7 @@ pub struct SentOrder {
     pub run: Option<RunKey>,
     /// The start joined another start's run.
     pub joined: bool,
-    /// Why the server did not take the start.
+    /// Why the server did not accept the start.
     pub start_failure: Option<String>,
 }
 
@@ -231,7 +231,7 @@ impl ScenarioRun {
 /// The part of a message that a run records.
 #[derive(Debug)]
 pub enum Noted {
-    /// The server took a start.
+    /// The server accepted a start.
     Started {
         /// The ticket of the start.
         ticket: u64,
@@ -240,7 +240,7 @@ pub enum Noted {
         /// The start joined another start's run.
         joined: bool,
     },
-    /// The server did not take a start.
+    /// The server did not accept a start.
     NotStarted {
         /// The ticket of the start.
         ticket: u64,

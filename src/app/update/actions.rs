@@ -200,8 +200,8 @@ impl App {
         let pace = self.view.pace().next();
         self.view.set_pace(pace);
         let text = match pace.gap() {
-            0 => format!("pace {pace}: everything shows when it happens"),
-            gap => format!("pace {pace}: events show at least {}.{} s apart", gap / 1_000, gap % 1_000 / 100),
+            0 => format!("pace {pace}: events appear when they happen"),
+            gap => format!("pace {pace}: events appear at least {}.{} s apart", gap / 1_000, gap % 1_000 / 100),
         };
         self.notify(&text, Tone::Plain);
     }

@@ -19,7 +19,7 @@ impl App {
         }
         if !self.options.faults_allowed {
             return self
-                .refuse("this server is not on loopback: a comparison needs planned faults, for a server of your own");
+                .refuse("this server is not on loopback: a comparison injects faults; --remote-faults allows that");
         }
         let terms = self.comparisons.begin(interleaved, self.composer.plan(), self.options.seed);
         vec![Command::Compare(terms)]

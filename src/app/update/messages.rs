@@ -13,7 +13,7 @@ use crate::{
     store::{Aside, Fact, News},
 };
 
-/// Maximum age in milliseconds of a notice on a document that was put aside. An older one is in the log only.
+/// Maximum age in milliseconds of a notice on a document that was set aside. An older one is in the log only.
 const MAX_ASIDE_NOTICE_AGE: u64 = 60_000;
 
 impl App {
@@ -84,7 +84,7 @@ impl App {
 
     fn on_aside(&mut self, at: UnixMillis, aside: &Aside) {
         let file = sanitized::text(&format!("{}{}", self.options.database, aside.suffix));
-        let text = format!("a document was put aside as {file}: {}", sanitized::text(&aside.reason));
+        let text = format!("a document was set aside as {file}: {}", sanitized::text(&aside.reason));
         if self.now.0.saturating_sub(at.0) <= MAX_ASIDE_NOTICE_AGE {
             self.notify(&text, Tone::Bad);
         } else {
@@ -103,7 +103,7 @@ impl App {
             1 => "1 ended order left the table".to_owned(),
             orders => format!("{orders} ended orders left the table"),
         };
-        self.notify(&format!("the journal was replaced, as by a reset: {left}"), Tone::Plain);
+        self.notify(&format!("the journal was replaced, for example by a reset: {left}"), Tone::Plain);
     }
 
     fn on_started(&mut self, ticket: u64, order: &str, workflow: &str, run: &str, joined: bool) {

@@ -15,7 +15,7 @@ const CLOUD: [&str; 2] = [".tmprl.cloud", ".api.temporal.io"];
 const CLOUD_WEB_UI: &str = "https://cloud.temporal.io";
 
 /// Why there are no planned faults.
-pub(super) const FAULTS_NOT_ALLOWED: &str = "this server is not on loopback: planned faults need a server of your own";
+pub(super) const FAULTS_NOT_ALLOWED: &str = "this server is not on loopback: --remote-faults allows faults there";
 
 impl App {
     /// Selects the next fault preset.
@@ -62,7 +62,7 @@ impl App {
         }
     }
 
-    /// Kills the embedded server, which asks first, or starts it.
+    /// Starts the embedded server, or asks for confirmation before killing it.
     pub(super) fn toggle_server(&mut self) -> Vec<Command> {
         match self.server() {
             Server::Running { .. } => self.view.show(Overlay::Confirm(Question::KillServer)),

@@ -26,7 +26,7 @@ impl App {
         let mut commands = Vec::with_capacity(count);
         for _ in 0..count {
             let Some(order) = self.composer.fresh_order() else {
-                return self.refuse("this session's letters do not make an order id");
+                return self.refuse("the name of this session does not make a valid order id");
             };
             let workflow = WorkflowId::of_order(order.as_str()).into();
             let Some(command) = self.compose(order, workflow, true, product.clone(), 1) else { break };
@@ -65,13 +65,13 @@ impl App {
         };
         let command = self.compose(order, workflow, fresh_workflow, terms.product, terms.quantity);
         if command.is_some() && new_workflow {
-            self.warn_of_silence();
+            self.warn_of_timeout();
         }
         command.into_iter().collect()
     }
 
-    /// Warns that a plan with a crash or a hang also affects a repetition, which then waits for the timeout.
-    fn warn_of_silence(&mut self) {
+    /// Warns that a crash or a hang in the plan also affects the repeated order, which then waits for its timeout.
+    fn warn_of_timeout(&mut self) {
         let is_silent = |action: Action| matches!(action, Action::Crash | Action::Hang);
         if self.plan().faults().iter().any(|fault| is_silent(fault.action)) {
             let seconds = self.options.retry.start_to_close.as_secs();

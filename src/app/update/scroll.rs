@@ -1,10 +1,10 @@
-//! How far the lists are scrolled.
+//! Scroll offsets of the lists.
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::intent::Move;
 
-/// Rows that each list is scrolled away from its beginning: the newest attempt, the newest effect, the top of an overlay.
+/// Scroll offset of each list in rows, from the newest attempt, the newest effect or the top of an overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scroll {
     /// Of the list of attempts.
@@ -20,7 +20,7 @@ impl Scroll {
     pub const WITHOUT_LIMIT: Self = Self { timeline: usize::MAX, effects: usize::MAX, overlay: usize::MAX };
 }
 
-/// The same key in a list whose newest row is its last.
+/// Mirrors a movement, for lists whose newest row is their last.
 #[must_use]
 pub const fn upside_down(step: Move) -> Move {
     match step {

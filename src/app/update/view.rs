@@ -175,7 +175,7 @@ impl ViewState {
         self.dirty = true;
     }
 
-    /// The slot of the selected row; without a selection, the newest order that its workflow task does not hold up.
+    /// The slot of the selected row; without a selection, that of the newest order whose workflow task does not fail.
     #[must_use]
     pub fn selected_slot(&self, orders: &Orders) -> Option<Slot> {
         let chosen = self.selection.filter(|slot| orders.get(*slot).is_some());

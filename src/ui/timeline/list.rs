@@ -32,8 +32,8 @@ const LEAST_RUNNING: Duration = Duration::from_millis(100);
 /// Minimum time in the queue that is shown as a row.
 const LEAST_QUEUE: Duration = Duration::from_secs(1);
 
-/// Maximum rows of a list without waits; the picture shows the waits too.
-const LITTLE_ROOM: usize = 5;
+/// Rows up to which a panel may omit the waits, which the picture shows too.
+const SHORT_PANEL_ROWS: usize = 5;
 
 /// The rows that fit into `room`, moved back by `scroll` rows from the end.
 pub fn visible(app: &App, order: &Execution, width: usize, room: usize, scroll: usize) -> Vec<Line<'static>> {
@@ -70,10 +70,10 @@ pub fn total(app: &App, order: &Execution, width: usize, room: usize) -> usize {
     rows(app, order, width, room).len()
 }
 
-/// All rows. If space is short and the list then fits, the rows between attempts are omitted.
+/// All rows. In a short panel, omits the rows of waits if the list then fits.
 fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
     let all = lines(app, order, width, |_| true);
-    if all.len() <= room || room > LITTLE_ROOM {
+    if all.len() <= room || room > SHORT_PANEL_ROWS {
         return all;
     }
     let attempts =
