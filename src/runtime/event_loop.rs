@@ -408,7 +408,7 @@ mod tests {
         let mut dashboard = dashboard(&mut surface);
         dashboard.execute(Command::Suspend);
         dashboard.draw().unwrap();
-        assert!(lines.borrow()[1].contains("no shell here"), "{lines:?}");
+        assert!(lines.borrow()[1].contains("no shell with job control"), "{lines:?}");
     }
 
     #[tokio::test]
@@ -456,7 +456,7 @@ mod tests {
         let mut dashboard = dashboard(&mut surface);
         dashboard.on_events(Some(Ok(burst("R? /Lq"))), &mut stream::pending()).unwrap();
         assert_eq!((dashboard.core.overlay(), dashboard.ending), (Overlay::None, None));
-        assert!(lines.borrow()[0].contains("ignored 6 characters"), "{lines:?}");
+        assert!(lines.borrow()[0].contains("ignored 6 pasted characters"), "{lines:?}");
         dashboard.on_events(Some(Ok(burst("jjjjjj"))), &mut stream::pending()).unwrap();
         assert_eq!(dashboard.core.overlay(), Overlay::None);
         dashboard.on_events(Some(Ok(key('/'))), &mut stream::pending()).unwrap();

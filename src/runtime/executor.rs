@@ -99,7 +99,7 @@ impl Executor {
             Command::EndComparison => self.comparisons.end(),
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return ControlFlow::Break(()),
-            // The session has already executed these on the terminal.
+            // The event loop executes these on the terminal.
             Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
         }
         ControlFlow::Continue(())
@@ -121,13 +121,13 @@ impl Executor {
 
     fn request_worker(&self, request: WorkerRequest) {
         if self.worker.try_send(request).is_err() {
-            self.warn("the worker is busy with earlier requests; try again");
+            self.warn("too many requests to the worker are pending; try again");
         }
     }
 
     fn request_server(&self, request: ServerRequest) {
         if self.server.try_send(request).is_err() {
-            self.warn("the server is busy with earlier requests; try again");
+            self.warn("too many requests to the server are pending; try again");
         }
     }
 
@@ -153,7 +153,8 @@ impl Executor {
         tokio::spawn(async move {
             let requested = temporal::cancel(&link, &run.workflow, &run.run).await;
             let reports = requested.is_ok() && ends.claim(&run);
-            let done = requested.map(|()| format!("asked to cancel {}; committed changes stay", run.workflow));
+            let done =
+                requested.map(|()| format!("cancellation of {} requested; committed changes stay", run.workflow));
             send(&messages, notice(done)).await;
             if reports {
                 let watch = temporal::watch(&link, &run.workflow, &run.run);

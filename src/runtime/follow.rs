@@ -19,11 +19,11 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// A result of reading.
 #[derive(Debug)]
 pub enum Seen {
-    /// New records, or the first failure of a series.
+    /// New records, or the first error since the last successful read.
     Journal(Result<News, StoreError>),
     /// How much of a journal of several chunks has been read. The last one is complete.
     Reading(Progress),
-    /// A changed document, `None` if it does not exist, or the first failure of a series.
+    /// A changed document, `None` if it does not exist, or the first error since the last successful read.
     Document(Result<Option<Document>, StoreError>),
 }
 

@@ -31,7 +31,7 @@ pub enum SurfaceError {
         bytes: usize,
     },
     /// There is no shell with job control that could continue the process.
-    #[error("not stopped: no shell here could continue the dashboard with fg")]
+    #[error("not suspended: no shell with job control could resume the dashboard")]
     NoShell,
     /// The terminal could not be written or set up.
     #[error("the terminal failed: {0}")]

@@ -236,7 +236,7 @@ impl StoreError {
             Self::Io { .. } | Self::HalfReset { .. } | Self::Poisoned { .. } | Self::Stopped => {
                 Self::NotWritten(Box::new(self))
             }
-            // The types of these errors already imply it.
+            // The type of each of these errors already implies it, or the order ends with a verdict of its own.
             Self::Rejected(_)
             | Self::Conflict { .. }
             | Self::Busy { .. }

@@ -31,6 +31,9 @@ const HANG_BEYOND: Duration = Duration::from_millis(1500);
 /// Message of an injected error, as in the original demo.
 const RANDOM_ERROR: &str = "RANDOM ERROR";
 
+/// Failure type of an injected error, as in the original demo.
+const RANDOM_ERROR_TYPE: &str = "RandomError";
+
 /// State of the activities: the store, and the settings for orders without a `Demo` field.
 pub struct InventoryActivities {
     pub(super) store: Arc<dyn Store>,
@@ -240,7 +243,7 @@ impl Execution {
                 point: None,
             },
             Err(Stopped::Injected(point)) => Phase::Failed {
-                code: "RandomError".to_owned(),
+                code: RANDOM_ERROR_TYPE.to_owned(),
                 message: RANDOM_ERROR.to_owned(),
                 retryable: true,
                 point: Some(*point),
@@ -258,7 +261,7 @@ impl Execution {
                 own: made_here(&committed),
             }),
             Err(Stopped::Store(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
-            Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, "RandomError", true)),
+            Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, RANDOM_ERROR_TYPE, true)),
         }
     }
 

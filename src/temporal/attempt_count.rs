@@ -7,8 +7,8 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-/// A worker that is never idle is replaced after this many times the limit; its tokens then take 14 MB. Orders with a
-/// running workflow task wait for the timeout of that task, which is 10 s.
+/// A worker that is never idle is replaced after this many times the limit; its tokens then take 14 MB. A
+/// workflow task in progress must then time out, after 10 s, before it is retried.
 const MAX_LIMIT_FACTOR: u64 = 10;
 
 /// A worker counts as idle if no attempt started for this time.
@@ -34,7 +34,7 @@ impl Drop for CountedAttempt<'_> {
 }
 
 impl AttemptCount {
-    /// Creates a count for a worker that is used up after `limit` attempts.
+    /// Creates a count for a worker that is due for replacement after `limit` attempts.
     pub(super) const fn new(limit: u64) -> Self {
         let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { begun, ended, limit, limit_reached: Notify::const_new() }
@@ -48,8 +48,8 @@ impl AttemptCount {
         CountedAttempt(self)
     }
 
-    /// Waits until the limit is reached and no attempt runs, or the limit is exceeded by [`MAX_LIMIT_FACTOR`].
-    pub(super) async fn used_up(&self) {
+    /// Waits until the limit is reached and no attempt runs, or [`MAX_LIMIT_FACTOR`] times the limit is reached.
+    pub(super) async fn due_for_replacement(&self) {
         self.limit_reached.notified().await;
         loop {
             let begun = self.begun.load(Ordering::Relaxed);

@@ -27,7 +27,7 @@ pub enum ConnectError {
     Absent { address: String, cause: io::Error },
     /// The host name cannot be resolved.
     #[error(
-        "the host name '{host}' of {address} has no address here ({cause}); correct it, check the DNS and the network of \
+        "the host name '{host}' of {address} does not resolve on this machine ({cause}); correct it, check the DNS and the network of \
          this machine, or set HTTPS_PROXY if servers are reached through a proxy"
     )]
     UnknownHost { address: String, host: String, cause: io::Error },
@@ -59,7 +59,7 @@ pub enum ConnectError {
     )]
     Silent { address: String, seconds: u64 },
     /// The server answered earlier, but no longer does.
-    #[error("the server at {address} is gone or hangs ({cause})")]
+    #[error("the server at {address} has stopped responding ({cause})")]
     Lost { address: String, cause: String },
     /// The server does not have the namespace.
     #[error(
@@ -251,7 +251,7 @@ mod tests {
         let expired = Status::from_error(Box::new(TimeoutExpired(())));
         for status in [Status::deadline_exceeded("Deadline Exceeded"), expired] {
             let said = of_status(&status, &endpoint()).to_string();
-            assert_eq!(said, "the server at far:7233 is gone or hangs (no answer in 5 s)");
+            assert_eq!(said, "the server at far:7233 has stopped responding (no answer in 5 s)");
         }
         assert!(!is_late(&Status::unavailable("no healthy upstream")));
     }

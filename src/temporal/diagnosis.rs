@@ -9,20 +9,24 @@ use super::{
     connect_error::{ConnectError, MAX_CAUSE_CHARS, last_cause, not_temporal, of_status},
     dial::dial,
     endpoint::{Endpoint, Transport},
-    tls::{Finding, Judge, Judgement, Tls, probe},
+    tls::{Finding, RecordingVerifier, Tls, Verification, probe},
 };
 use crate::domain::sanitize;
 
-/// Returns why the SDK could not connect. `judge` verified the server's certificate. If neither the judge nor the error
+/// Returns why the SDK could not connect. `verifier` verified the server's certificate. If neither the verifier nor the error
 /// shows the cause, this function connects once more.
-pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, judge: Option<&Judge>) -> ConnectError {
+pub(super) async fn diagnose(
+    error: &ClientConnectError,
+    endpoint: &Endpoint,
+    verifier: Option<&RecordingVerifier>,
+) -> ConnectError {
     let address = endpoint.address.clone();
     let plain = || match error {
         ClientConnectError::SystemInfoCallError(status) => of_status(status, endpoint),
         other => not_temporal(endpoint, last_cause(other)),
     };
-    let (Transport::Tls(tls), Some(judge)) = (&endpoint.transport, judge) else { return plain() };
-    if let Some(refused) = judge.last().and_then(|judgement| of_judgement(&judgement, &address)) {
+    let (Transport::Tls(tls), Some(verifier)) = (&endpoint.transport, verifier) else { return plain() };
+    if let Some(refused) = verifier.last().and_then(|verification| of_verification(&verification, &address)) {
         return refused;
     }
     // The outer error does not expose the cause inside its status.
@@ -35,7 +39,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
         Some(rustls::Error::InvalidMessage(_)) => return ConnectError::NotTls { address },
         Some(error) => return ConnectError::Tls { address, cause: sanitize(&error.to_string(), MAX_CAUSE_CHARS) },
         None if is_answer(error) => return plain(),
-        None => match probe_again(endpoint, tls, judge).await {
+        None => match probe_again(endpoint, tls, verifier).await {
             Some(Finding::NoHttp2 | Finding::Alert(AlertDescription::NoApplicationProtocol)) => {
                 return ConnectError::NoHttp2 { address };
             }
@@ -47,7 +51,7 @@ pub(super) async fn diagnose(error: &ClientConnectError, endpoint: &Endpoint, ju
         Some(AlertDescription::NoApplicationProtocol) => ConnectError::NoHttp2 { address },
         Some(AlertDescription::CertificateRequired) => ConnectError::IdentityWanted { address },
         // The server ended the handshake before it sent its certificate, so the client's certificate is not the cause.
-        Some(AlertDescription::HandshakeFailure) if judge.last().is_none() => {
+        Some(AlertDescription::HandshakeFailure) if verifier.last().is_none() => {
             ConnectError::Tls { address, cause: NO_COMMON_METHOD.to_owned() }
         }
         // TLS before 1.3 has no alert for a missing client certificate.
@@ -67,10 +71,10 @@ const NO_COMMON_METHOD: &str = "the two sides have no method in common; supporte
                                  certificate whose key is ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
 
 /// Connects once more to find the cause.
-async fn probe_again(endpoint: &Endpoint, tls: &Tls, judge: &Judge) -> Option<Finding> {
+async fn probe_again(endpoint: &Endpoint, tls: &Tls, verifier: &RecordingVerifier) -> Option<Finding> {
     let limit = endpoint.timeout;
     let stream = dial(endpoint).await.ok()?;
-    probe(stream, endpoint.host(), tls, judge, limit).await
+    probe(stream, endpoint.host(), tls, verifier, limit).await
 }
 
 /// Whether the server itself answered, which shows that the connection works.
@@ -78,11 +82,11 @@ fn is_answer(error: &ClientConnectError) -> bool {
     matches!(error, ClientConnectError::SystemInfoCallError(status) if status.source().is_none())
 }
 
-fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
-    let defect = judgement.defect()?;
+fn of_verification(verification: &Verification, address: &str) -> Option<ConnectError> {
+    let defect = verification.defect()?;
     let address = address.to_owned();
     let cause = || sanitize(&defect.to_string(), MAX_CAUSE_CHARS);
-    let Some(shown) = &judgement.certificate else {
+    let Some(shown) = &verification.certificate else {
         return Some(ConnectError::BadServerCertificate { address, cause: cause() });
     };
     Some(match defect {
@@ -91,7 +95,7 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
             let names = if shown.names.is_empty() { "no name".to_owned() } else { shown.names.join(", ") };
             ConnectError::WrongName {
                 address,
-                asked: judgement.expected.clone(),
+                asked: verification.expected.clone(),
                 names: sanitize(&names, MAX_CAUSE_CHARS),
             }
         }
@@ -102,8 +106,8 @@ fn of_judgement(judgement: &Judgement, address: &str) -> Option<ConnectError> {
             ConnectError::ServerNotYetValid { address, from: shown.from.clone() }
         }
         CertificateDefect::Other(_) if shown.is_authority => {
-            let kind = if judgement.expected.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
-            ConnectError::AuthorityAsServer { address, host: sanitize(&judgement.expected, MAX_CAUSE_CHARS), kind }
+            let kind = if verification.expected.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+            ConnectError::AuthorityAsServer { address, host: sanitize(&verification.expected, MAX_CAUSE_CHARS), kind }
         }
         _ => ConnectError::BadServerCertificate { address, cause: cause() },
     })

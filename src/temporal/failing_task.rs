@@ -122,9 +122,10 @@ impl TaskFailure {
                 "a worker took the workflow task and did not answer in time".to_owned(),
                 "It crashed, hangs, or fails without a report; see its log",
             ),
-            Self::Unknown { why } => {
-                (format!("the workflow task fails, and the server does not report why: {why}"), "See the worker's log")
-            }
+            Self::Unknown { why } => (
+                format!("the workflow task keeps failing, and the server reports no cause: {why}"),
+                "See the worker's log",
+            ),
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
     dial::reach,
     endpoint::{Endpoint, Transport},
     metrics::Exporter,
-    tls::{Judge, ServerCertificate},
+    tls::{RecordingVerifier, ServerCertificate},
 };
 
 /// Maximum delay between two connection attempts.
@@ -69,23 +69,23 @@ impl Link {
         exporter: Option<&Exporter>,
     ) -> Result<Self, ConnectError> {
         reach(endpoint).await?;
-        let (mut options, judge) = connection_options(endpoint, call_retries)?;
+        let (mut options, verifier) = connection_options(endpoint, call_retries)?;
         options.metrics_meter = exporter.and_then(Exporter::client_meter);
         let converter = endpoint.codec.as_ref().map(Codec::data_converter);
         let client = ClientOptions::new(endpoint.namespace.clone()).maybe_data_converter(converter).build();
         let client = Client::connect(options, client);
-        let last = || judge.as_ref().and_then(Judge::last);
+        let last = || verifier.as_ref().and_then(RecordingVerifier::last);
         let client = match timeout(endpoint.timeout, client).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => {
-                return Err(diagnose(&error, endpoint, judge.as_ref()).await.through(endpoint.proxy.as_ref()));
+                return Err(diagnose(&error, endpoint, verifier.as_ref()).await.through(endpoint.proxy.as_ref()));
             }
             Err(_) => {
                 let (address, seconds) = (endpoint.address.clone(), endpoint.timeout.as_secs());
                 return Err(ConnectError::Silent { address, seconds }.through(endpoint.proxy.as_ref()));
             }
         };
-        let certificate = last().and_then(|judgement| judgement.certificate);
+        let certificate = last().and_then(|verification| verification.certificate);
         let link = Self { client, address: endpoint.address.clone(), certificate, codec: endpoint.codec.clone() };
         link.check_namespace(endpoint).await?;
         Ok(link)
@@ -158,11 +158,11 @@ pub(super) fn limited<T>(request: T) -> tonic::Request<T> {
     request
 }
 
-/// Returns the SDK's options for an endpoint, and the judge of the server's certificate.
+/// Returns the SDK's options for an endpoint, and the verifier of the server's certificate.
 fn connection_options(
     endpoint: &Endpoint,
     call_retries: CallRetries,
-) -> Result<(ConnectionOptions, Option<Judge>), ConnectError> {
+) -> Result<(ConnectionOptions, Option<RecordingVerifier>), ConnectError> {
     let (scheme, tls) = match &endpoint.transport {
         Transport::Plaintext => ("http", None),
         Transport::Tls(tls) => ("https", Some(tls.options(SystemTime::now())?)),
@@ -173,7 +173,7 @@ fn connection_options(
         CallRetries::None => RetryOptions::no_retries(),
         CallRetries::Sdk => RetryOptions::default(),
     };
-    let (tls, judge) = tls.unzip();
+    let (tls, verifier) = tls.unzip();
     let metadata: HashMap<_, _> =
         endpoint.metadata.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();
     let mut options = ConnectionOptions::new(url)
@@ -189,7 +189,7 @@ fn connection_options(
         // The proxy resolves the name. The library does not accept both options together.
         options.dns_load_balancing = None;
     }
-    Ok((options, judge))
+    Ok((options, verifier))
 }
 
 /// Returns the delay before attempt number `attempt`, counted from 1: it doubles from 250 ms up to 5 s.

@@ -116,8 +116,8 @@ fn refused(address: SocketAddr, error: &anyhow::Error) -> MetricsError {
     }
 }
 
-/// The outcomes that are counted once per workflow run, when its first activity reports them. A result that arrives too
-/// late for the server is counted in addition to the result of the retry.
+/// The outcomes that are counted once per workflow run, when its first activity reports them. If the server
+/// discards a late result, that result and the retry's are both counted.
 const COUNTED_OUTCOMES: [OrderOutcome; 5] = [
     OrderOutcome::Applied,
     OrderOutcome::Replayed,

@@ -36,7 +36,7 @@ pub enum OperateError {
     #[error("this server does not support the request ({cause}); version 1.28 or newer does")]
     TooOld { cause: String },
     /// The server did not answer, or rejected the request.
-    #[error("the server did not accept the request: {cause}; try again when it answers")]
+    #[error("the request failed: {cause}; try again")]
     Unanswered { cause: String },
     /// The run could not be described first.
     #[error(transparent)]

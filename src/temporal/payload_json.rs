@@ -52,7 +52,9 @@ pub(super) fn json(payload: &Payload) -> Result<Result<Value, String>, PayloadCo
         // Other binary encodings belong to codecs. These two belong to converters.
         codec if codec.starts_with("binary/") && !matches!(codec, "binary/plain" | "binary/protobuf") => {
             let codec = sanitize(codec, MAX_SHOWN_CHARS);
-            shut(format!("the payload's encoding is '{codec}', which this worker cannot read; its sender has a codec"))
+            shut(format!(
+                "the payload's encoding is '{codec}', which this worker cannot decode; its sender uses a codec that is not configured here"
+            ))
         }
         other => {
             let other = sanitize(other, MAX_SHOWN_CHARS);

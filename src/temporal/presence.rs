@@ -103,7 +103,7 @@ pub struct PollerWatch {
     supports_heartbeats: Option<bool>,
 }
 
-/// The latest time that a worker or poller reported on its own clock.
+/// The latest time reported for a worker, by its own clock, or for a poller, by the server's.
 #[derive(Debug, Clone, Copy)]
 struct Sign {
     reported: SystemTime,

@@ -46,7 +46,7 @@ impl fmt::Debug for Proxy {
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The proxy's host name cannot be resolved.
-    #[error("its host name has no address here ({0})")]
+    #[error("its host name does not resolve on this machine ({0})")]
     UnknownHost(io::Error),
     /// The proxy cannot be reached.
     #[error("nothing answers there ({0})")]
@@ -220,7 +220,7 @@ mod tests {
         let error = named(closed.to_string(), None).tunnel("a:1", LIMIT).await.unwrap_err();
         assert!(matches!(error, ProxyError::Unreachable(_)), "{error}");
         let unknown = named("proxy.invalid:3128".to_owned(), None).tunnel("a:1", LIMIT).await.unwrap_err();
-        assert!(unknown.to_string().contains("its host name has no address"), "{unknown}");
+        assert!(unknown.to_string().contains("its host name does not resolve"), "{unknown}");
     }
 
     #[tokio::test]

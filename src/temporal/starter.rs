@@ -79,7 +79,7 @@ impl WatchError {
     }
 }
 
-/// Delay between two attempts to wait while the server does not answer.
+/// Delay before the wait for a result is repeated after an error.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Waits for the end of a run.
@@ -93,8 +93,8 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// Starts an order under its workflow id, or joins an open run with that id. A closed run with that id does not prevent
-/// the start: the ledger contains the record of an order that was applied.
+/// Starts an order under its workflow id, or joins an open run with that id. A closed run with that id does not block a
+/// new start, which is safe: the ledger contains the key of an applied order.
 ///
 /// # Errors
 /// Returns [`StartError`] if the server rejects the order or does not answer in time.

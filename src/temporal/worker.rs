@@ -39,8 +39,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// Interval of heartbeats, the shortest that Temporal allows.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the server waits for the worker that has a workflow in its cache before it uses another one. A crashed
-/// worker does not return, and an audience would wait for the SDK's default of 10 s.
+/// Schedule-to-start timeout of the sticky queue: how long a workflow task waits for the worker that cached the workflow
+/// before any worker may take it. The SDK's default of 10 s is too long for an audience after a crash.
 const STICKY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Number of attempts after which a new SDK worker takes over as soon as no attempt is running. The SDK's worker never
@@ -113,12 +113,12 @@ pub async fn run_worker(
             ready();
         }
         let mut running = run(worker);
-        let mut used_up = std::pin::pin!(attempts.used_up());
+        let mut due_for_replacement = std::pin::pin!(attempts.due_for_replacement());
         let stops = loop {
             tokio::select! {
                 ended = &mut running => return ended,
                 () = &mut stop => break true,
-                () = &mut used_up => break false,
+                () = &mut due_for_replacement => break false,
                 Some(ended) = finishing.next() => {
                     // Log this failure only: if the server caused it, the current worker fails too.
                     let _logged = ended.inspect_err(|error| tracing::warn!(%error, "a replaced SDK worker failed"));
@@ -140,7 +140,10 @@ type Running = LocalBoxFuture<'static, Result<(), WorkerError>>;
 async fn finish(workers: FuturesUnordered<Running>) -> Result<(), WorkerError> {
     tracing::info!("stopping; running attempts have {} s to finish", GRACE_PERIOD.as_secs());
     timeout(STOP_TIMEOUT, workers.try_collect()).await.unwrap_or_else(|_| {
-        tracing::warn!("the worker did not end within {} s; the server will detect its end", STOP_TIMEOUT.as_secs());
+        tracing::warn!(
+            "the worker did not end within {} s; its open tasks will time out on the server",
+            STOP_TIMEOUT.as_secs()
+        );
         Ok(())
     })
 }

@@ -64,7 +64,7 @@ async fn place<W: 'static>(ctx: &WorkflowContext<W>, order: OrderArgument) -> Wo
     let update = options(format!("{} x {}", order.quantity, order.item));
     let updated = ctx.execute_activity(InventoryActivities::update_inventory, order.clone(), update).await?;
     let supplier = SupplierInput { item: order.item.clone(), quantity: SUPPLIER_QUANTITY, order: Some(order) };
-    let ask = options("credit the stock where it is low".to_owned());
+    let ask = options("order from the supplier if the stock is low".to_owned());
     ctx.execute_activity(InventoryActivities::supplier_order, supplier, ask).await?;
     let outcome = if updated.own { CommitOutcome::Applied } else { updated.outcome };
     Ok(Some(outcome.name().to_owned()))

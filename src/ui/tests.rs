@@ -245,7 +245,7 @@ fn the_help_can_be_read_to_its_end() {
         loop {
             let page = text(&frame(&scene.app, width, height));
             shown.push_str(&page);
-            if !page.contains("more lines") || page.contains(" 0 more lines") {
+            if !page.contains("more line") || page.contains(" 0 more lines") {
                 break;
             }
             scene.press(Intent::Select(Move::Down));

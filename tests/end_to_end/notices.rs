@@ -62,7 +62,7 @@ fn a_journal_replaced_by_another_process_is_shown_and_the_dashboard_continues() 
     let reset = sandbox.command("reset").arg("--yes").output().unwrap();
     assert!(reset.status.success() && text(&reset).0.contains(".until-"), "{reset:?}");
     screen.wait_until("the notice", |text| {
-        unwrapped(text).contains("the journal was replaced, as by a reset: 1 ended order left the table")
+        unwrapped(text).contains("the journal was replaced, for example by a reset: 1 ended order left the table")
     });
     order(&sandbox, "B");
     screen.wait_for("expected 999 = actual 999");

@@ -268,7 +268,7 @@ async fn an_order_of_a_foreign_worker_is_described_retried_cancelled_and_its_end
     assert_eq!(started_attempts(&elsewhere), [1, 1]);
 
     headless.execute(Command::Cancel(run_of(&started)));
-    assert_eq!(headless.notice("asked to cancel").await.1, Tone::Good);
+    assert_eq!(headless.notice("cancellation of ").await.1, Tone::Good);
     assert_eq!(headless.end().await, RunEnd::Cancelled);
     headless.execute(Command::Cancel(run_of(&started)));
     assert_eq!(headless.notice("has already ended").await.1, Tone::Bad);

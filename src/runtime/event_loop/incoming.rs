@@ -110,7 +110,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
     /// Shows once why pasted text has no effect.
     fn ignore(&mut self, count: usize) {
         if !std::mem::replace(&mut self.shown.burst, true) {
-            self.notice(&format!("ignored {count} characters that arrived at once: pasted text does not press keys"));
+            self.notice(&format!("ignored {count} pasted characters: text can be pasted only into a line of text"));
         }
     }
 

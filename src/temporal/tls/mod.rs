@@ -20,7 +20,7 @@ pub use pem::PemProblem;
 pub(crate) use pem::is_content;
 pub(super) use probe::{Finding, probe};
 pub use verifier::ServerCertificate;
-pub(super) use verifier::{Judge, Judgement};
+pub(super) use verifier::{RecordingVerifier, Verification};
 
 /// Number of days before a certificate's expiry during which a warning is shown.
 pub const EXPIRY_WARNING_DAYS: i64 = 14;
@@ -89,27 +89,27 @@ impl std::fmt::Display for Expiring {
 }
 
 impl Tls {
-    /// Reads and checks the certificates of the settings. The options contain the returned judge too, which keeps its
+    /// Reads and checks the certificates of the settings. The options contain the returned verifier too, which keeps its
     /// verdict on the server's certificate.
     ///
     /// # Errors
     /// Returns [`CertificateError`] if a certificate or key cannot be read, is invalid, or does not match the other.
-    pub(super) fn options(&self, now: SystemTime) -> Result<(TlsOptions, Judge), CertificateError> {
-        let judge = if self.skip_verify {
-            Judge::accepting_all()
+    pub(super) fn options(&self, now: SystemTime) -> Result<(TlsOptions, RecordingVerifier), CertificateError> {
+        let verifier = if self.skip_verify {
+            RecordingVerifier::accepting_all()
         } else {
             match &self.root_ca {
-                Some(ca) => Judge::trusting(&ca.origin, ca.authorities(now)?)?,
-                None => Judge::trusting_the_system()?,
+                Some(ca) => RecordingVerifier::trusting(&ca.origin, ca.authorities(now)?)?,
+                None => RecordingVerifier::trusting_the_system()?,
             }
         };
         let identity = self.identity.as_ref().map(|identity| identity.options(now)).transpose()?;
         let options = TlsOptions::builder()
-            .server_cert_verifier(judge.verifier())
+            .server_cert_verifier(verifier.verifier())
             .maybe_domain(self.server_name.clone())
             .maybe_client_tls_options(identity)
             .build();
-        Ok((options, judge))
+        Ok((options, verifier))
     }
 
     /// Returns the certificates of the settings that expire within `EXPIRY_WARNING_DAYS`.

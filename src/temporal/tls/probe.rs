@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Judge, Tls, chain_of, key_of};
+use super::{RecordingVerifier, Tls, chain_of, key_of};
 
 /// Name of gRPC's protocol in TLS.
 const HTTP2: &[u8] = b"h2";
@@ -29,10 +29,10 @@ pub async fn probe(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,
     tls: &Tls,
-    judge: &Judge,
+    verifier: &RecordingVerifier,
     limit: Duration,
 ) -> Option<Finding> {
-    let config = Arc::new(config(tls, judge)?);
+    let config = Arc::new(config(tls, verifier)?);
     let name = ServerName::try_from(tls.server_name.as_deref().unwrap_or(host).to_owned()).ok()?;
     let asked = async {
         let mut stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| alert(&error))?;
@@ -50,10 +50,10 @@ pub async fn probe(
     }
 }
 
-fn config(tls: &Tls, judge: &Judge) -> Option<ClientConfig> {
+fn config(tls: &Tls, verifier: &RecordingVerifier) -> Option<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(judge.verifier());
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier.verifier());
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {

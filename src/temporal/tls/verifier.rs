@@ -42,7 +42,7 @@ pub struct ServerCertificate {
 
 /// The result of verifying a server's certificate.
 #[derive(Debug, Clone)]
-pub struct Judgement {
+pub struct Verification {
     /// The certificate; `None` if it cannot be parsed.
     pub certificate: Option<ServerCertificate>,
     /// The expected name.
@@ -53,16 +53,16 @@ pub struct Judgement {
 
 /// A verifier that keeps its last result.
 #[derive(Debug, Clone)]
-pub struct Judge {
+pub struct RecordingVerifier {
     inner: Option<Arc<WebPkiServerVerifier>>,
     /// Certificates that the settings trust. A server may also use one of them as its own certificate.
     trusted: Arc<[CertificateDer<'static>]>,
     provider: Arc<CryptoProvider>,
-    last: Arc<Mutex<Option<Judgement>>>,
+    last: Arc<Mutex<Option<Verification>>>,
 }
 
-impl Judge {
-    /// Creates a judge that accepts every certificate.
+impl RecordingVerifier {
+    /// Creates a verifier that accepts every certificate.
     pub fn accepting_all() -> Self {
         Self {
             inner: None,
@@ -72,7 +72,7 @@ impl Judge {
         }
     }
 
-    /// Creates a judge that trusts the authorities of the operating system.
+    /// Creates a verifier that trusts the authorities of the operating system.
     ///
     /// # Errors
     /// Returns [`CertificateError::NoAuthorities`] if the system has no authorities.
@@ -80,7 +80,7 @@ impl Judge {
         Self::of_roots(authorities_of_the_system()?, Arc::default(), |cause| CertificateError::NoAuthorities { cause })
     }
 
-    /// Creates a judge that trusts these certificates, as authorities and as a server's own.
+    /// Creates a verifier that trusts these certificates, as authorities and as a server's own.
     ///
     /// # Errors
     /// Returns [`CertificateError::Unusable`] if a certificate cannot be used. `origin` names the setting in the
@@ -134,7 +134,7 @@ impl Judge {
     }
 
     /// Returns the result for the last certificate.
-    pub fn last(&self) -> Option<Judgement> {
+    pub fn last(&self) -> Option<Verification> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -150,7 +150,7 @@ fn authorities_of_the_system() -> Result<RootCertStore, CertificateError> {
     Ok(roots)
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -165,12 +165,12 @@ impl ServerCertVerifier for Judge {
                 .or_else(|refused| self.accept_trusted_itself(end_entity, server_name, now, refused)),
             None => Ok(ServerCertVerified::assertion()),
         };
-        let judgement = Judgement {
+        let verification = Verification {
             certificate: Certificate::of(end_entity).ok().map(ServerCertificate::from),
             expected: server_name.to_str().into_owned(),
             refused: result.as_ref().err().cloned(),
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(judgement);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(verification);
         result
     }
 
@@ -210,7 +210,7 @@ impl From<Certificate> for ServerCertificate {
     }
 }
 
-impl Judgement {
+impl Verification {
     /// Returns why the certificate was refused, if the certificate itself is the cause.
     pub fn defect(&self) -> Option<&CertificateDefect> {
         match &self.refused {
@@ -237,10 +237,10 @@ mod tests {
     }
 
     fn judged(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &str) -> Option<CertificateDefect> {
-        let judge = Judge::trusting("the test", vec![trusted.clone()]).unwrap();
+        let verifier = RecordingVerifier::trusting("the test", vec![trusted.clone()]).unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let judged = judge.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
-        let last = judge.last().unwrap();
+        let judged = verifier.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
+        let last = verifier.last().unwrap();
         assert_eq!(judged.is_err(), last.refused.is_some());
         last.defect().cloned()
     }
