@@ -159,60 +159,19 @@ pub(super) fn is_event(message: &Message) -> bool {
     }
 }
 
-/// Whether a key changes only the view.
+/// Whether a key changes only the view. Any other key ends the delay, so that the user sees what the key acts on; a key that
+/// is missing here only ends it early.
 const fn changes_only_the_view(intent: Intent) -> bool {
-    match intent {
+    matches!(
+        intent,
         Intent::Help
-        | Intent::Select(_)
-        | Intent::NextTheme
-        | Intent::NextPace
-        | Intent::Blank
-        | Intent::Mouse
-        | Intent::Suspend => true,
-        // Any other key ends the delay: the user must see what the key acts on.
-        Intent::Edit(_)
-        | Intent::Seek(_)
-        | Intent::Focus(_)
-        | Intent::SelectRow(_)
-        | Intent::Quit
-        | Intent::Exit
-        | Intent::FreshOrder
-        | Intent::SeedOrder
-        | Intent::OrderAgain
-        | Intent::SameStart
-        | Intent::Burst
-        | Intent::RetryNow
-        | Intent::KillWorker
-        | Intent::ToggleWorker
-        | Intent::ToggleServer
-        | Intent::Compare
-        | Intent::CompareInterleaved
-        | Intent::RepeatStep
-        | Intent::SkipStep
-        | Intent::NextFaults
-        | Intent::EditPlan
-        | Intent::NextGuard
-        | Intent::AskCancel
-        | Intent::AskReset
-        | Intent::Freeze
-        | Intent::Filter
-        | Intent::Zoom
-        | Intent::NextPanel
-        | Intent::PreviousPanel
-        | Intent::Details
-        | Intent::OpenWebUi
-        | Intent::CopyWorkflowId
-        | Intent::ShowCommand
-        | Intent::Statistics
-        | Intent::Log
-        | Intent::Close
-        | Intent::Yes
-        | Intent::No
-        | Intent::Submit
-        | Intent::Walkthrough
-        | Intent::GoOn
-        | Intent::GoBack => false,
-    }
+            | Intent::Select(_)
+            | Intent::NextTheme
+            | Intent::NextPace
+            | Intent::Blank
+            | Intent::Mouse
+            | Intent::Suspend
+    )
 }
 
 impl<C: Core> Core for Paced<C> {
