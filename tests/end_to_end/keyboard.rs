@@ -37,7 +37,7 @@ fn a_burst_of_any_size_is_read_and_triggers_no_key() {
         screen.wait_for("guard");
         // More than the terminal buffers: the writer blocks until the program reads.
         screen.press(&"Ry?L/Fbox".repeat(1_000));
-        let text = screen.wait_for("pasted text does not press keys");
+        let text = screen.wait_for("text can be pasted only");
         assert!(text.contains("guard ledger") && text.contains("orders 0"), "{text}");
         screen.press(end);
         assert!(ends_at_once(screen).success());

@@ -712,14 +712,14 @@ fn the_proxy_resolves_the_servers_name() {
     let refused = secured.refusal(1);
     assert!(refused.contains("the proxy 127.0.0.1:1 (HTTPS_PROXY in the environment) does not connect"), "{refused}");
     secured.set("NO_PROXY", "invalid");
-    assert!(secured.refusal(1).contains("the host name 'temporal.invalid' of temporal.invalid:7233 has no address"));
+    assert!(secured.refusal(1).contains("the host name 'temporal.invalid' of temporal.invalid:7233 does not resolve"));
     // A proxy of an unsupported kind is not used, and the error of the direct connection says so.
     secured.unset("NO_PROXY");
     secured.set("HTTPS_PROXY", "socks5://127.0.0.1:1");
     let refused = secured.refusal(1);
     let said = refused.lines().last().unwrap_or_default();
     assert!(
-        said.contains("has no address") && said.contains("HTTPS_PROXY in the environment had no effect"),
+        said.contains("does not resolve") && said.contains("HTTPS_PROXY in the environment had no effect"),
         "{refused}"
     );
 }

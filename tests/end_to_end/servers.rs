@@ -121,7 +121,7 @@ async fn a_lost_server_is_reported_with_its_address_and_cause() {
     kill_process(server_on(port), Signal::KILL).unwrap();
     server.wait().unwrap();
     let cause = headless.down().await;
-    assert!(cause.contains(&address) && cause.contains("is gone") && cause.contains("refused"), "{cause}");
+    assert!(cause.contains(&address) && cause.contains("stopped responding") && cause.contains("refused"), "{cause}");
 }
 
 /// `--version` prints the server's version from a constant, because the command must not start another program.

@@ -3,6 +3,8 @@
 
 use std::slice;
 
+use smallvec::SmallVec;
+
 use crate::domain::{Activity, ActivityKey, PendingActivity, UnixMillis};
 
 use super::activity_attempts::ActivityAttempts;
@@ -19,8 +21,8 @@ static UNKNOWN: [ActivityAttempts; Activity::ALL.len()] = [
 /// The activities of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Activities {
-    /// Sorted by key.
-    sorted: Vec<ActivityAttempts>,
+    /// Sorted by key. Most runs are orders with our two activities, and thousands of orders are kept.
+    sorted: SmallVec<[ActivityAttempts; Activity::ALL.len()]>,
 }
 
 impl Activities {
@@ -94,8 +96,6 @@ impl Activities {
 
     fn add(&mut self, attempts: ActivityAttempts) -> usize {
         let index = self.sorted.partition_point(|other| other.key() < attempts.key());
-        // Most runs have two activities; a default growth would keep room for four.
-        self.sorted.reserve_exact(1);
         self.sorted.insert(index, attempts);
         index
     }
