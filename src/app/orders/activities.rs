@@ -3,8 +3,6 @@
 
 use std::slice;
 
-use smallvec::SmallVec;
-
 use crate::domain::{Activity, ActivityKey, PendingActivity, UnixMillis};
 
 use super::activity_attempts::ActivityAttempts;
@@ -21,8 +19,8 @@ static UNKNOWN: [ActivityAttempts; Activity::ALL.len()] = [
 /// The activities of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Activities {
-    /// Sorted by key. Most runs are orders with our two activities, and thousands of orders are kept.
-    sorted: SmallVec<[ActivityAttempts; Activity::ALL.len()]>,
+    /// Sorted by key.
+    sorted: Vec<ActivityAttempts>,
 }
 
 impl Activities {
@@ -96,6 +94,9 @@ impl Activities {
 
     fn add(&mut self, attempts: ActivityAttempts) -> usize {
         let index = self.sorted.partition_point(|other| other.key() < attempts.key());
+        // Most runs are orders with our two activities, and thousands of orders are kept.
+        let room = if self.sorted.capacity() == 0 { Activity::ALL.len() } else { 1 };
+        self.sorted.reserve_exact(room);
         self.sorted.insert(index, attempts);
         index
     }
