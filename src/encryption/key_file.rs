@@ -104,7 +104,7 @@ pub enum KeyFileError {
         /// Id of the existing key.
         id: KeyId,
     },
-    /// Another process has locked the folder for longer than 5 s.
+    /// Another process has locked the folder for longer than this one waits.
     #[error(
         "another process has locked the folder of the key file {path:?} for more than {} s; nothing was changed. Try again",
         LOCK_TIMEOUT.as_secs()

@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_link_every_run_is_answered_once_with_that_cause() {
-        let (messages, mut told) = mpsc::channel(8);
+        let (messages, mut received) = mpsc::channel(8);
         let (_sender, link) = watch::channel(None);
         let describer = Describer::new(messages, link, ReportedEnds::default());
         let held = Arc::clone(&describer.calls).acquire_many_owned(u32::try_from(MAX_CALLS).unwrap()).await.unwrap();
@@ -178,12 +178,14 @@ mod tests {
         drop(held);
         let mut answered = HashSet::new();
         for _ in 0..2 {
-            let Some(Message::Described { workflow, run, answer: Err(cause) }) = told.recv().await else { panic!() };
+            let Some(Message::Described { workflow, run, answer: Err(cause) }) = received.recv().await else {
+                panic!()
+            };
             assert!(cause.contains("no connection"), "{cause}");
             assert!(answered.insert(Run { workflow, run }));
         }
         assert_eq!(answered, HashSet::from([run(1), run(2)]));
         drop(describer);
-        assert_eq!(told.recv().await, None);
+        assert_eq!(received.recv().await, None);
     }
 }

@@ -147,8 +147,8 @@ mod tests {
         let writer = NotesWriter::new(state.path());
         for title in ["one", "two"] {
             writer.show(page(title));
-            let Some(Message::Presented(told)) = messages.recv().await else { panic!("no page") };
-            assert_eq!(told, Some(page(title)));
+            let Some(Message::Presented(presented)) = messages.recv().await else { panic!("no page") };
+            assert_eq!(presented, Some(page(title)));
         }
         NotesWriter::remove(state.path());
         assert_eq!(messages.recv().await, Some(Message::Presented(None)), "the file was removed");

@@ -378,16 +378,16 @@ mod tests {
     fn a_step_is_introduced_played_and_shown_at_every_size() {
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let mut world = at_step(2);
-            let told = frame(world.app(), width, height);
+            let introduced = frame(world.app(), width, height);
             let of_this_step = ["stock ──", "selected order ──", "RIGHT", "no order yet"];
             for words in of_this_step {
-                find(&told, words);
+                find(&introduced, words);
             }
             let titles = |buffer: &Buffer| places_of_titles(buffer);
-            let places = titles(&told);
+            let places = titles(&introduced);
             let key_sentence = if height < 24 { "the reply" } else { "at least" };
             for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ next"] {
-                find(&told, words);
+                find(&introduced, words);
             }
             world.press(Intent::GoOn);
             while world.app().walkthrough().unwrap().step().unwrap().1 == &StepState::Playing {

@@ -75,19 +75,19 @@ mod tests {
     #[test]
     fn durations_are_shown_with_useful_precision() {
         let lengths = [8, 999, 1_024, 2_000, 12_345, 300_000].map(Duration::from_millis);
-        let told = |tell: fn(Duration) -> String| lengths.map(tell).join(" | ");
-        assert_eq!(told(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
-        assert_eq!(told(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
-        assert_eq!(told(round), "8 ms | 999 ms | 1.0 s | 2 s | 12 s | 5 min");
+        let shown = |show: fn(Duration) -> String| lengths.map(show).join(" | ");
+        assert_eq!(shown(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
+        assert_eq!(shown(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
+        assert_eq!(shown(round), "8 ms | 999 ms | 1.0 s | 2 s | 12 s | 5 min");
     }
 
     #[test]
     fn a_countdown_shows_tenths_below_ten_seconds_unless_it_is_to_be_still() {
-        let told = |left: u64, still| countdown(UnixMillis(50_000 + left), UnixMillis(50_000), still);
+        let shown = |left: u64, still| countdown(UnixMillis(50_000 + left), UnixMillis(50_000), still);
         assert_eq!(
-            [12_001, 9_999, 1_380, 1, 0].map(|left| told(left, false)).join(" "),
+            [12_001, 9_999, 1_380, 1, 0].map(|left| shown(left, false)).join(" "),
             "in 13 s in 10.0 s in 1.4 s in 0.1 s now"
         );
-        assert_eq!([9_999, 1_380, 1, 0].map(|left| told(left, true)).join(" "), "in 10 s in 2 s in 1 s now");
+        assert_eq!([9_999, 1_380, 1, 0].map(|left| shown(left, true)).join(" "), "in 10 s in 2 s in 1 s now");
     }
 }

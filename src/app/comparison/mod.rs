@@ -372,7 +372,7 @@ mod tests {
         play.through(A12, UPDATE, 2);
         assert_eq!((play.stocks(), verdicts(&play)), ([1, 1, -998], [None, None, WRONG]));
         play.through(A12, SUPPLIER, 1);
-        assert_eq!(verdicts(&play)[0], None, "the server has not told the end");
+        assert_eq!(verdicts(&play)[0], None, "the server has not reported the end");
     }
 
     #[test]

@@ -104,8 +104,8 @@ fn a_reset_restarts_at_1_and_keeps_earlier_attempts() {
     assert_eq!(names, ["#1", "#2", "#1'"]);
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().retries(UPDATE)), (3, 2));
     assert_eq!(order.verdict(), OrderVerdict::AppliedOnce);
-    let (commit, told) = order.crash_window(UPDATE).unwrap();
-    assert!(told.unwrap() > commit);
+    let (commit, acknowledged) = order.crash_window(UPDATE).unwrap();
+    assert!(acknowledged.unwrap() > commit);
 }
 
 #[test]

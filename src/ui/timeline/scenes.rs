@@ -177,7 +177,7 @@ pub fn scenes() -> Vec<(&'static str, Scene)> {
         ("30 attempts", failing(30)),
         ("64 attempts", failing(70)),
         ("supplier retry", supplier_retry()),
-        ("told by the server", reported_by_the_server()),
+        ("reported by the server", reported_by_the_server()),
         ("waiting for a worker", waiting_for_a_worker()),
         ("reset", reset()),
         ("delayed", delayed()),
