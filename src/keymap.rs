@@ -318,6 +318,14 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::GoOn
         | Intent::GoBack
         | Intent::Blank
+        | Intent::Watch
+        | Intent::NextSort
+        | Intent::AskPause
+        | Intent::AskResetActivity
+        | Intent::EditOptions
+        | Intent::AskTerminate
+        | Intent::EditSignal
+        | Intent::ShowFailure
         | Intent::NextPace => Repetition::Once,
     }
 }

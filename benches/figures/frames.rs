@@ -10,7 +10,7 @@ use idempotence::{
         Server, StartMode, Theme, Tone, Worker, parse_script,
     },
     domain::{
-        Activity, Attempt, Guard, IdempotencyKey, OrderId, Origin, Payload, PendingActivity, PendingFailure,
+        Activity, Attempt, FailureReport, Guard, IdempotencyKey, OrderId, Origin, Payload, PendingActivity,
         PendingState, ProductId, Receipt, RunEnd, UnixMillis,
     },
     faults::{Action, Point, Preset},
@@ -331,7 +331,8 @@ impl Chaos {
         if self.coin() {
             return Err(self.text());
         }
-        let failure = PendingFailure { code: self.text(), message: self.text(), retryable: self.coin() };
+        let failure =
+            FailureReport { code: self.text(), message: self.text(), retryable: self.coin(), causes: Vec::new() };
         let pending = PendingActivity {
             activity: self.one_of(&Activity::ALL).into(),
             id: self.text(),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Activity, Guard, OrderId, ProductId, RetryWaits},
+    domain::{Activity, Guard, OrderId, ProductId, RetryWaits, Run},
     faults::{FaultPlan, Seed},
 };
 
-use super::NotesPage;
+use super::{NotesPage, watch::WatchRequest};
 
 /// A request to the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Command {
     Walkthrough,
     /// Show this page on the speaker's own screen.
     Present(NotesPage),
+    /// Ask the server about executions of any workflow, or operate on one. `Watch` or `Notice` answers.
+    Watch(WatchRequest),
     /// Open a page in the browser of this machine.
     Open(String),
     /// Copy a text into the clipboard of the terminal (OSC 52).
@@ -54,15 +56,6 @@ pub enum Command {
     Quit,
     /// End the walkthrough and show the dashboard that opened it.
     Return,
-}
-
-/// A workflow run, by its two ids.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Run {
-    /// The workflow id.
-    pub workflow: String,
-    /// The run id.
-    pub run: String,
 }
 
 /// One order under one plan, for all three guards.

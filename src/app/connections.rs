@@ -1,9 +1,9 @@
 //! The server, the link to it, the worker of this dashboard, and the other workers that poll the task queue.
 
-use crate::domain::{UnixMillis, WORKER_ROLE, is_worker_of_ours, process_identity};
+use crate::domain::{Run, UnixMillis, WORKER_ROLE, is_worker_of_ours, process_identity};
 
 use super::{
-    command::{Command, Run},
+    command::Command,
     log::Log,
     message::{Link, LogLevel, Server, Worker},
     notice::Tone,

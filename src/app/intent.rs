@@ -93,6 +93,22 @@ pub enum Intent {
     Edit(InputRequest),
     /// Apply the line.
     Submit,
+    /// Show the list of executions of any workflow.
+    Watch,
+    /// Select the next order of that list.
+    NextSort,
+    /// Pause the selected activity after confirmation, or undo its pause.
+    AskPause,
+    /// Let the attempts of the selected activity count from 1 again, after confirmation.
+    AskResetActivity,
+    /// Edit the timeouts and the retry policy of the selected activity.
+    EditOptions,
+    /// Terminate the execution after confirmation.
+    AskTerminate,
+    /// Edit a signal to the execution.
+    EditSignal,
+    /// Show the whole failure of the selected activity, with its causes and stack traces.
+    ShowFailure,
     /// Show the walkthrough, or run one on a database of its own.
     Walkthrough,
     /// Play the step of the walkthrough, or turn to the next.
@@ -232,6 +248,18 @@ pub enum Overlay {
     Notes,
     /// A replay of a recording, whichever overlay the recording shows.
     Replay,
+    /// The list of executions of any workflow.
+    Executions,
+    /// One execution of any workflow.
+    Execution,
+    /// A line in which the visibility query of that list is edited.
+    Query,
+    /// A line in which a signal to the execution is edited.
+    Signal,
+    /// A line in which the options of an activity are edited.
+    ActivityOptions,
+    /// The failure of the selected activity, with its causes and stack traces.
+    Failure,
     /// A black screen, so that the audience looks at the speaker.
     Blank,
     /// The address of a page that no browser opened.
@@ -253,4 +281,6 @@ pub enum Question {
     LeaveWalkthrough,
     /// Leave the replay?
     LeaveReplay,
+    /// Operate on an execution of any workflow?
+    Operate,
 }

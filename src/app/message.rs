@@ -7,7 +7,7 @@ use crate::{
     store::{Document, News},
 };
 
-use super::{Description, Intent, NotesPage, Scroll, Tone, WorkerExit};
+use super::{Description, Intent, NotesPage, Scroll, Tone, WorkerExit, watch::WatchNews};
 
 /// What the runtime reports to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,8 @@ pub enum Message {
         /// The answer, or why there is none.
         answer: Result<Description, String>,
     },
+    /// An answer about executions of any workflow.
+    Watch(WatchNews),
     /// An event of a comparison of guards.
     Compared(ComparisonNews),
     /// A line of this program's log.

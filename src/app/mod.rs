@@ -11,6 +11,7 @@
 //! | `update` | what keys and messages change; `update::view` is the state of the screen |
 //! | `comparison` | the same order under the three guards at once |
 //! | `scenario_run` | a run of a scenario, and the checks of its result |
+//! | `watch` | executions of any workflow, with every attempt of their activities |
 //! | `walkthrough` | a presentation in steps, a key for each |
 //! | `facts`, `sanitized` | the facts for everything that is derived; foreign text made harmless |
 
@@ -33,6 +34,7 @@ mod sanitized;
 mod scenario_run;
 mod update;
 mod walkthrough;
+mod watch;
 mod worker_exit;
 
 #[cfg(test)]
@@ -55,7 +57,7 @@ use update::view::ViewState;
 
 pub use self::core::Core;
 pub use crate::domain::RetryWaits;
-pub use command::{Command, Comparison, Run, StartOrder};
+pub use command::{Command, Comparison, StartOrder};
 #[cfg(test)]
 pub(crate) use comparison::fixture as comparison_fixture;
 pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
@@ -77,7 +79,8 @@ pub use log::{Line as LogLine, Log};
 pub use message::{ComparisonEvent, ComparisonNews, Link, ListedRun, LogLevel, Message, Server, Worker};
 pub use notice::{Notice, Tone};
 pub use options::{Options, Security, StartMode};
-pub use orders::activity_attempts::{ActivityAttempts, AttemptView};
+pub use orders::activity_attempts::{ActivityAttempts, ActivityState, AttemptView};
+pub use orders::activity_record::{ActivityRecord, LastAttempt};
 pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Failure, ReportedAttempt};
 pub use orders::attempt_id::AttemptId;
 pub use orders::description::{Description, FailingTask, RecordedActivity};
@@ -94,6 +97,10 @@ pub use update::scroll::Scroll;
 pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
+pub use watch::{
+    End, ExecutionList, ExecutionRow, HistoryPage, Item, ItemKind, Items, Lane, ListPage, RowAttempts, Sort, Start,
+    TaskFailure, Watch, WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched,
+};
 pub use worker_exit::WorkerExit;
 
 /// The whole state of the dashboard.
@@ -108,6 +115,8 @@ pub struct App {
     composer: Composer,
     mode: Mode,
     comparisons: Comparisons,
+    /// `None` until the pages about executions are opened.
+    watch: Option<Box<Watch>>,
     view: ViewState,
     log: Log,
 }
@@ -117,6 +126,7 @@ impl App {
     #[must_use]
     pub fn new(mut options: Options) -> Self {
         let start_mode = std::mem::take(&mut options.start_mode);
+        let (mut watch, options_now) = (None, options.now);
         let (mode, scenario) = match start_mode {
             StartMode::Dashboard => (Mode::Dashboard, None),
             // A new session has nothing to reset.
@@ -128,9 +138,13 @@ impl App {
                 (Mode::Walkthrough(Box::new(Walkthrough::new(*script, options.now))), None)
             }
             StartMode::Notes => (Mode::Notes(None), None),
+            StartMode::Watch(options) => {
+                watch = Some(Box::new(Watch::new(*options, options_now)));
+                (Mode::Dashboard, None)
+            }
         };
         let base = match &mode {
-            Mode::Dashboard | Mode::Scenario(_) => Overlay::None,
+            Mode::Dashboard | Mode::Scenario(_) => watch.as_deref().map_or(Overlay::None, Watch::page),
             Mode::Walkthrough(_) => Overlay::Walkthrough,
             Mode::Notes(_) => Overlay::Notes,
         };
@@ -143,6 +157,7 @@ impl App {
             composer: Composer::new(options.session.clone(), options.guard, plan),
             mode,
             comparisons: Comparisons::default(),
+            watch,
             view: ViewState::new(options.appearance, base),
             log: Log::new(options.now),
             options,
@@ -320,6 +335,12 @@ impl App {
     #[must_use]
     pub const fn comparison(&self) -> Option<&ComparisonState> {
         self.comparisons.current()
+    }
+
+    /// The pages about executions of any workflow; `None` until they are opened.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
     }
 
     /// The scenario that runs, or ran last.

@@ -8,7 +8,7 @@ use crate::{
     scenario::Scenario,
 };
 
-use super::{Appearance, InitialStock, Script};
+use super::{Appearance, InitialStock, Script, WatchOptions};
 
 /// The options of a session. Recordings begin with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,4 +126,6 @@ pub enum StartMode {
     Walkthrough(Box<Script>),
     /// The notes of a walkthrough in another terminal.
     Notes,
+    /// Executions of any workflow.
+    Watch(Box<WatchOptions>),
 }

@@ -173,12 +173,12 @@ fn activity(pending: &PendingActivity) -> Reason {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Activity, ActivityType, PendingFailure},
+        domain::{Activity, ActivityType, FailureReport},
         temporal::TaskFailure,
     };
 
-    fn failure(message: &str) -> PendingFailure {
-        PendingFailure { code: String::new(), message: message.to_owned(), retryable: true }
+    fn failure(message: &str) -> FailureReport {
+        FailureReport { code: String::new(), message: message.to_owned(), retryable: true, causes: Vec::new() }
     }
 
     fn pending(activity: ActivityType, state: PendingState, message: Option<&str>) -> PendingActivity {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityType, UnixMillis, millis};
+use super::{ActivityType, FailureReport, UnixMillis, millis};
 
 /// An activity of any workflow that is scheduled, running, or between two attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct PendingActivity {
     #[serde(default, with = "millis::optional")]
     pub interval: Option<Duration>,
     /// Of the latest attempt that failed.
-    pub failure: Option<PendingFailure>,
+    pub failure: Option<FailureReport>,
     /// Identity of the worker that took the latest attempt; empty if none did.
     pub worker: String,
 }
@@ -46,17 +46,6 @@ pub enum PendingState {
     CancelRequested,
     /// A client paused it; an attempt may run.
     Paused,
-}
-
-/// Why the latest attempt failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingFailure {
-    /// The application failure's type, or `Timeout`, `Cancelled`, `Terminated`, `Server`; may be empty.
-    pub code: String,
-    /// The message of the innermost failure that says why.
-    pub message: String,
-    /// Whether Temporal may retry it.
-    pub retryable: bool,
 }
 
 impl PendingActivity {

@@ -17,9 +17,9 @@ use super::{
     messages::{report_end, send},
 };
 use crate::{
-    app::{self, Message, Run},
+    app::{self, Message},
     clock::now,
-    domain::RunEnd,
+    domain::{Run, RunEnd},
     temporal::{self, DescribeError, Described, describe},
 };
 

@@ -22,9 +22,9 @@ use super::{
     worker_keeper::{self, WorkerRequest},
 };
 use crate::{
-    app::{Command, Message, Run, StartOrder, Tone},
+    app::{Command, Message, StartOrder, Tone},
     config::Settings,
-    domain::Activity,
+    domain::{Activity, Run},
     store,
     temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest},
 };
@@ -100,7 +100,12 @@ impl Executor {
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return ControlFlow::Break(()),
             // The event loop executes these on the terminal.
-            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
+            Command::Copy(_)
+            | Command::Mouse(_)
+            | Command::Suspend
+            | Command::Walkthrough
+            | Command::Return
+            | Command::Watch(_) => {}
         }
         ControlFlow::Continue(())
     }

@@ -18,7 +18,7 @@ use super::{
     failing_task::{FailingTask, failing_task},
     link::{Link, limited},
 };
-use crate::domain::{self, ActivityType, PendingActivity, PendingFailure, PendingState, UnixMillis, sanitize};
+use crate::domain::{self, ActivityType, FailureReport, PendingActivity, PendingState, UnixMillis, sanitize};
 
 /// Maximum length of a text from the server in a message.
 const MAX_TEXT_CHARS: usize = 300;
@@ -141,7 +141,7 @@ where
 
 /// Takes the message from the innermost failure that has a reason. The outermost failure decides whether the activity
 /// is retried, as on the server.
-fn failure(outermost: &Failure) -> PendingFailure {
+fn failure(outermost: &Failure) -> FailureReport {
     let mut reason = outermost;
     let mut current = Some(outermost);
     while let Some(failure) = current {
@@ -150,10 +150,11 @@ fn failure(outermost: &Failure) -> PendingFailure {
         }
         current = failure.cause.as_deref();
     }
-    PendingFailure {
+    FailureReport {
         code: sanitize(&code(reason), MAX_TEXT_CHARS),
         message: sanitize(&message(reason), MAX_TEXT_CHARS),
         retryable: is_retryable(outermost),
+        causes: Vec::new(),
     }
 }
 
@@ -228,8 +229,8 @@ mod tests {
         Failure { message, failure_info, cause: Some(Box::new(cause)), ..Default::default() }
     }
 
-    fn told(code: &str, message: &str, retryable: bool) -> PendingFailure {
-        PendingFailure { code: code.to_owned(), message: message.to_owned(), retryable }
+    fn told(code: &str, message: &str, retryable: bool) -> FailureReport {
+        FailureReport { code: code.to_owned(), message: message.to_owned(), retryable, causes: Vec::new() }
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod statistics;
 mod theme;
 mod timeline;
 mod times;
+mod watch;
 mod words;
 
 #[cfg(test)]
@@ -77,6 +78,8 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Compare => compare::draw(buffer, area, app),
         Overlay::Walkthrough => presenter::draw(buffer, area, app),
         Overlay::Notes => notes::draw(buffer, area, app),
+        Overlay::Executions => watch::executions(buffer, area, app),
+        Overlay::Execution => watch::execution(buffer, area, app),
         Overlay::Blank => overlay::blank(buffer, area),
         _ => draw_dashboard(buffer, &regions, app),
     }
@@ -100,7 +103,15 @@ fn draw_dashboard(buffer: &mut Buffer, regions: &Regions, app: &App) {
 
 /// Whether the overlay fills the whole screen. The others are boxes over another page.
 const fn fills_the_screen(overlay: Overlay) -> bool {
-    matches!(overlay, Overlay::Compare | Overlay::Walkthrough | Overlay::Notes | Overlay::Blank)
+    matches!(
+        overlay,
+        Overlay::Compare
+            | Overlay::Walkthrough
+            | Overlay::Notes
+            | Overlay::Executions
+            | Overlay::Execution
+            | Overlay::Blank
+    )
 }
 
 /// Returns how many lines each list can be scrolled on a screen of this size.

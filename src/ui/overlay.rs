@@ -36,6 +36,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         | Overlay::Walkthrough
         | Overlay::Notes
         | Overlay::Blank
+        | Overlay::Executions
+        | Overlay::Execution
+        | Overlay::Query
+        | Overlay::Signal
+        | Overlay::ActivityOptions
+        | Overlay::Failure
         | Overlay::Help
         | Overlay::Statistics
         | Overlay::ShowCommand
@@ -147,7 +153,7 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "p or F5 returns to the same step.".to_owned(),
         ),
         // The replay bar shows this question.
-        Question::LeaveReplay => return,
+        Question::LeaveReplay | Question::Operate => return,
     };
     let width = usize::from(QUESTION.min(area.width)).saturating_sub(4);
     let mut lines = vec![
@@ -176,9 +182,11 @@ fn open_orders(app: &App, question: Question) -> Option<Line<'static>> {
     let becomes = match question {
         Question::Reset => "with the new stock",
         Question::KillServer => "when it is restarted",
-        Question::StartBeside | Question::Cancel(_) | Question::LeaveWalkthrough | Question::LeaveReplay => {
-            return None;
-        }
+        Question::StartBeside
+        | Question::Cancel(_)
+        | Question::LeaveWalkthrough
+        | Question::LeaveReplay
+        | Question::Operate => return None,
     };
     Some(match app.orders().open() {
         0 => Line::styled("  No order is open.", theme::FAINT),

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use idempotence::{
-    app::{Command, Message, Run, Tone},
-    domain::{Activity, OrderOutcome, PendingActivity, PendingState, RunEnd, WORKER_ROLE, process_identity},
+    app::{Command, Message, Tone},
+    domain::{Activity, OrderOutcome, PendingActivity, PendingState, Run, RunEnd, WORKER_ROLE, process_identity},
     runtime::backend::host,
     store::{Fact, Phase},
     temporal::{

@@ -7,8 +7,8 @@ use std::{
 };
 
 use idempotence::{
-    app::{Command, Message, Run, Worker},
-    domain::{WORKER_ROLE, process_identity},
+    app::{Command, Message, Worker},
+    domain::{Run, WORKER_ROLE, process_identity},
     runtime::backend::host,
     temporal::{Link, Presence, find_worker},
 };

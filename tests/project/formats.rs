@@ -59,20 +59,21 @@ macro_rules! variants {
 
 variants! {
     see_kind, EntryKind { Begin, Message, End }
-    see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes }
+    see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes, Watch }
     see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
     see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
     see_message, Message {
         Tick, Intent, Resized, Limits, Journal, JournalUnreadable, ReadingJournal, Document, DocumentUnreadable, Link,
-        Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Compared, Logged, ResetDone, Presented,
-        Notice, Copied, NotOpened
+        Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Watch, Compared, Logged, ResetDone,
+        Presented, Notice, Copied, NotOpened
     }
     see_intent, Intent {
         FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,
         ToggleServer, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
         OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
         Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
-        SkipStep, Blank, NextPace, Seek
+        SkipStep, Blank, NextPace, Seek, Watch, NextSort, AskPause, AskResetActivity, EditOptions, AskTerminate,
+        EditSignal, ShowFailure
     }
     see_seek, Seek { Pause, Next, Previous, Event, EventBack, Faster, Slower, First, Last, Tenths }
     see_move, Move { Up, Down, First, Last, HalfPageUp, HalfPageDown }

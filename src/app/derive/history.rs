@@ -9,11 +9,11 @@ use crate::{
         NextAttempt, RetryWaits,
         orders::{
             activity_attempts::{ActivityAttempts, AttemptView},
-            attempt::{AttemptFacts, AttemptState},
+            attempt::{AttemptFacts, AttemptState, Failure},
             execution::Execution,
         },
     },
-    domain::{Activity, PendingState, UnixMillis, millis},
+    domain::{Activity, PendingState, RetryPolicy, UnixMillis, millis},
     faults::Action,
 };
 
@@ -103,7 +103,8 @@ pub fn history<'a>(
     let mut end_of_update = None;
     let history = |activity| {
         let role = execution.role(activity);
-        let view = View { execution, activity, waits: role.map(|_| waits), now };
+        let limits = if role.is_some() { Some(Limits::of_orders(waits)) } else { Limits::recorded(activity) };
+        let view = View { execution, activity, waits: role.map(|_| waits), limits, now };
         match role {
             Some(Activity::UpdateInventory) => {
                 let history = view.history(origin, Some(begun));
@@ -124,11 +125,32 @@ fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {
     seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
+/// The retry policy and the timeout of an attempt.
+struct Limits {
+    retry: RetryPolicy,
+    /// `None`: there is none, or it is not known.
+    start_to_close: Option<Duration>,
+}
+
+impl Limits {
+    fn of_orders(waits: &RetryWaits) -> Self {
+        Self { retry: waits.into(), start_to_close: Some(waits.start_to_close) }
+    }
+
+    /// `None` if neither the history nor the server reports them.
+    fn recorded(activity: &ActivityAttempts) -> Option<Self> {
+        let options = activity.activity_record()?.options.as_ref()?;
+        Some(Self { retry: options.retry.clone(), start_to_close: options.start_to_close })
+    }
+}
+
 struct View<'a, 'b> {
     execution: &'a Execution,
     activity: &'a ActivityAttempts,
-    /// Its retry policy; `None` if that is not known.
+    /// The retry policy of orders; `None` for another workflow's activity.
     waits: Option<&'b RetryWaits>,
+    /// `None` if they are not known.
+    limits: Option<Limits>,
     now: u64,
 }
 
@@ -165,6 +187,17 @@ impl<'a> View<'a, '_> {
         begins
     }
 
+    fn start_to_close(&self) -> Option<Duration> {
+        self.limits.as_ref()?.start_to_close
+    }
+
+    /// The wait after an attempt, by its failure or by the retry policy.
+    fn wait_after(&self, seen: &AttemptView<'_>) -> Option<Duration> {
+        let failure = seen.facts.and_then(AttemptFacts::reported_failure);
+        let requested = failure.and_then(Failure::next_retry_delay);
+        requested.or_else(|| Some(self.limits.as_ref()?.retry.after(seen.number)))
+    }
+
     fn is_at_work(&self) -> bool {
         self.execution.is_at_work(self.activity)
     }
@@ -189,13 +222,13 @@ impl<'a> View<'a, '_> {
         let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
         let from = before.to.0;
         let real = (exact && known_begin(next).is_some()).then(|| Duration::from_millis(begin.saturating_sub(from)));
-        let policy = self.waits.filter(|_| next.round == seen.round).map(|waits| waits.after(seen.number));
+        let policy = self.wait_after(&seen).filter(|_| next.round == seen.round);
         (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
     }
 
     fn attempt(&self, seen: &AttemptView<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
-        let timeout = self.waits.map_or(MAX_TIME, |waits| millis::whole(waits.start_to_close));
+        let timeout = self.start_to_close().map_or(MAX_TIME, millis::whole);
         let given_up = begin.saturating_add(timeout).min(MAX_TIME);
         let limit = next.unwrap_or(MAX_TIME);
         let closed = |to: u64, late| {
@@ -225,7 +258,7 @@ impl<'a> View<'a, '_> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
         let long = self.now.saturating_sub(begin) >= NOTICEABLE_MILLIS;
-        let predicted = given_up.filter(|_| self.waits.is_some());
+        let predicted = given_up.filter(|_| self.start_to_close().is_some());
         let timeout = predicted.filter(|at| *at > self.now && (!answers || long));
         let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
         let timeout = timeout.map(UnixMillis);
@@ -260,7 +293,7 @@ impl<'a> View<'a, '_> {
         let due = next.due.0.min(MAX_TIME);
         let to = due.max(self.now).max(end);
         let reported = self.execution.pending_of(self.activity).filter(|pending| pending.attempt == next.number);
-        let policy = reported.and_then(|pending| pending.interval).or_else(|| Some(self.waits?.after(last?.number)));
+        let policy = reported.and_then(|pending| pending.interval).or_else(|| self.wait_after(last?));
         let wait = SegmentKind::Wait { real: None, policy, due: Some(UnixMillis(due)) };
         [(to > end).then(|| segment(end, to, wait)), Some(segment(to, to + 1, SegmentKind::Next(next)))]
     }

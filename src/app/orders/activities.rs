@@ -5,7 +5,7 @@ use std::slice;
 
 use crate::domain::{Activity, ActivityKey, PendingActivity, UnixMillis};
 
-use super::activity_attempts::ActivityAttempts;
+use super::{activity_attempts::ActivityAttempts, activity_record::ActivityRecord};
 
 /// Activities that are kept per run. Those that have not been pending for the longest time are dropped first.
 const MAX_KEPT_ACTIVITIES: usize = 200;
@@ -21,6 +21,7 @@ static UNKNOWN: [ActivityAttempts; Activity::ALL.len()] = [
 pub struct Activities {
     /// Sorted by key.
     sorted: Vec<ActivityAttempts>,
+    dropped: u64,
 }
 
 impl Activities {
@@ -54,10 +55,28 @@ impl Activities {
             let index = self.index_of(key);
             self.sorted[index].on_report(at, pending);
         }
+        self.drop_stalest();
+    }
+
+    fn drop_stalest(&mut self) {
         while self.sorted.len() > MAX_KEPT_ACTIVITIES {
             let Some(index) = self.stalest() else { break };
             self.sorted.remove(index);
+            self.dropped = self.dropped.saturating_add(1);
         }
+    }
+
+    /// Number of activities that were dropped to keep memory bounded.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Changes the record of the activity with this key. Adds it if it is not known.
+    pub fn change_record(&mut self, key: ActivityKey, change: impl FnOnce(&mut ActivityRecord)) {
+        let index = self.index_of(key);
+        self.sorted[index].change_record(change);
+        self.drop_stalest();
     }
 
     /// The journal was replaced: keep only server-reported state.
@@ -103,7 +122,7 @@ impl Activities {
 
     /// The index of the activity that has not been pending for the longest time, and that no journal records.
     fn stalest(&self) -> Option<usize> {
-        let last = |index: &usize| self.sorted[*index].latest_report().map(|(_, at, _)| at);
+        let last = |index: &usize| self.sorted[*index].last_sign();
         let reported = (0..self.sorted.len()).rev().filter(|index| !self.sorted[*index].is_journaled());
         reported.min_by_key(last)
     }

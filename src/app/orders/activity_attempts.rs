@@ -4,6 +4,7 @@
 use crate::domain::{ActivityKey, PendingActivity, UnixMillis};
 
 use super::{
+    activity_record::ActivityRecord,
     attempt::{AttemptFacts, AttemptState},
     attempt_id::{AttemptId, Rounds},
     server_reports::{AttributedReport, ServerReports},
@@ -28,6 +29,8 @@ pub struct ActivityAttempts {
     times: u32,
     /// `None` if the server has reported nothing.
     reports: Option<Box<ServerReports>>,
+    /// `None` for an order, whose activities are known without it.
+    record: Option<Box<ActivityRecord>>,
 }
 
 /// One attempt with its state.
@@ -76,6 +79,7 @@ impl ActivityAttempts {
             first_commit: None,
             times: 0,
             reports: None,
+            record: None,
         }
     }
 
@@ -93,7 +97,7 @@ impl ActivityAttempts {
     /// Moves what the journal records to the activity with this key. The server's reports stay.
     #[must_use]
     pub fn split_journal(&mut self, key: ActivityKey) -> Self {
-        let rest = Self { reports: self.reports.take(), ..Self::new(self.key.clone()) };
+        let rest = Self { reports: self.reports.take(), record: self.record.take(), ..Self::new(self.key.clone()) };
         let mut journaled = Self { key, ..std::mem::replace(self, rest) };
         journaled.forget_reports();
         self.merge();
@@ -154,9 +158,25 @@ impl ActivityAttempts {
         self.merge();
     }
 
+    /// Changes what the history and the descriptions say about the activity as a whole.
+    pub fn change_record(&mut self, change: impl FnOnce(&mut ActivityRecord)) {
+        let record = self.record.get_or_insert_default();
+        let before = (record.last.clone(), record.end.clone());
+        change(record);
+        if (&record.last, &record.end) != (&before.0, &before.1) {
+            self.merge();
+        }
+    }
+
+    /// What the history and the descriptions say about the activity as a whole.
+    #[must_use]
+    pub fn activity_record(&self) -> Option<&ActivityRecord> {
+        self.record.as_deref()
+    }
+
     /// The journal was replaced: keep only server-reported state.
     pub fn forget_journal(&mut self) {
-        *self = Self { reports: self.reports.take(), ..Self::new(self.key.clone()) };
+        *self = Self { reports: self.reports.take(), record: self.record.take(), ..Self::new(self.key.clone()) };
         self.merge();
     }
 
@@ -172,13 +192,45 @@ impl ActivityAttempts {
     /// Merges the server's reports into the journal's records. Starts from scratch each time, because a new record can change
     /// which attempt a report belongs to.
     fn merge(&mut self) {
-        let Some(mut reports) = self.reports.take() else { return };
-        self.forget_reports();
-        let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.id()))).collect();
-        for report in reports.attributed(&starts) {
-            self.apply_report(&report);
+        if self.reports.is_none() && self.record.is_none() {
+            return;
         }
-        self.reports = Some(reports);
+        self.forget_reports();
+        if let Some(mut reports) = self.reports.take() {
+            let starts: Vec<_> = self.facts.iter().filter_map(|facts| Some((facts.started?, facts.id()))).collect();
+            for report in reports.attributed(&starts) {
+                self.apply_report(&report);
+            }
+            self.reports = Some(reports);
+        }
+        if let Some(record) = self.record.take() {
+            self.apply_record(&record);
+            self.record = Some(record);
+        }
+    }
+
+    /// The history's record is about the last attempt, and about the failure of the one before.
+    fn apply_record(&mut self, record: &ActivityRecord) {
+        if let Some(last) = &record.last {
+            let id = AttemptId::new(self.known.current(), last.number);
+            if let Some(facts) = self.entry(id) {
+                facts.on_reported_start(Some(last.started));
+            }
+            if let Some(before) = self.before(id)
+                && let Some(failure) = &last.failure_before
+                && let Some(facts) = self.entry(before)
+            {
+                facts.on_recorded_failure(failure, last.started);
+            }
+        }
+        if let Some((at, end)) = &record.end {
+            let id = AttemptId::new(self.known.current(), self.known.latest());
+            if id.number > 0
+                && let Some(facts) = self.entry(id)
+            {
+                facts.on_recorded_end(*at, end);
+            }
+        }
     }
 
     /// A report is about the attempt that runs, and about the failure of the one before.
@@ -260,7 +312,7 @@ impl ActivityAttempts {
     /// Whether nothing is known of this activity, not even that it waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.total() == 0 && self.reports.is_none()
+        self.total() == 0 && self.reports.is_none() && self.record.is_none()
     }
 
     /// The attempt that first committed an effect.
@@ -285,6 +337,15 @@ impl ActivityAttempts {
     #[must_use]
     pub fn latest_report(&self) -> Option<(&PendingActivity, UnixMillis, Option<AttemptId>)> {
         self.reports.as_ref()?.latest()
+    }
+
+    /// The time of the latest report about it, or of its latest event in the history.
+    #[must_use]
+    pub fn last_sign(&self) -> Option<UnixMillis> {
+        let reported = self.latest_report().map(|(_, at, _)| at);
+        let recorded =
+            self.activity_record().and_then(|record| record.end.as_ref().map(|(at, _)| *at).or(record.scheduled));
+        reported.max(recorded)
     }
 
     /// Maximum of attempts; `None` if there is no limit, or none is known.
@@ -351,7 +412,7 @@ mod tests {
     /// The line that says that the attempt failed.
     fn fail(attempts: &mut ActivityAttempts, number: u32, at: u64) -> AttemptId {
         let (code, message) = ("RandomError".to_owned(), "journal".to_owned());
-        let failure = Failure { at: UnixMillis(at), code, message, retryable: true, point: None };
+        let failure = Failure { at: UnixMillis(at), code, message, retryable: true, point: None, causes: Vec::new() };
         attempts.record(number, |facts| {
             assert_eq!(facts.number, number);
             facts.end = Some(AttemptEnd::Failed(Box::new(failure)));

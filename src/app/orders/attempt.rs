@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{PendingActivity, Stock, UnixMillis},
+    domain::{self, FailureCause, FailureReport, ItemEnd, PendingActivity, Stock, UnixMillis},
     faults::{Action, Point},
     store::CommitOutcome,
 };
@@ -48,11 +48,29 @@ pub struct Failure {
     pub retryable: bool,
     /// The point of the planned fault that caused it.
     pub point: Option<Point>,
+    /// The causes, outermost first; empty if only the reason is known.
+    pub causes: Vec<FailureCause>,
 }
 
 impl Failure {
     /// The server's type for an attempt that exceeded its timeout.
     pub const TIMEOUT: &'static str = "Timeout";
+
+    /// The server's type for an attempt that was cancelled.
+    pub const CANCELLED: &'static str = "Cancelled";
+
+    /// The delay before the next attempt that it requests instead of the retry policy's.
+    #[must_use]
+    pub fn next_retry_delay(&self) -> Option<Duration> {
+        domain::next_retry_delay(&self.causes)
+    }
+
+    /// A failure that the server reported, at that time.
+    #[must_use]
+    pub fn reported(at: UnixMillis, report: &FailureReport) -> Self {
+        let FailureReport { code, message, retryable, causes } = report.clone();
+        Self { at, code, message, retryable, point: None, causes }
+    }
 }
 
 /// How an attempt ended, by the journal.
@@ -78,6 +96,8 @@ pub struct ReportedAttempt {
     pub ended: Option<UnixMillis>,
     /// Why the attempt failed.
     pub failure: Option<Failure>,
+    /// The history records its success.
+    pub succeeded: bool,
 }
 
 /// The known facts of an attempt. All but `reported` are from the journal.
@@ -174,9 +194,37 @@ impl AttemptFacts {
         }
         reported.ended = reported.ended.or(ended);
         if let (None, Some(failure)) = (&reported.failure, &pending.failure) {
-            let (code, message) = (failure.code.clone(), failure.message.clone());
-            let at = ended.unwrap_or(seen);
-            reported.failure = Some(Failure { at, code, message, retryable: failure.retryable, point: None });
+            reported.failure = Some(Failure::reported(ended.unwrap_or(seen), failure));
+        }
+    }
+
+    /// The history records why it failed, without the time. `by`: a time at which it had ended.
+    pub fn on_recorded_failure(&mut self, failure: &FailureReport, by: UnixMillis) {
+        let reported = self.reported.get_or_insert_default();
+        if reported.failure.is_none() {
+            reported.failure = Some(Failure::reported(by, failure));
+        }
+    }
+
+    /// The history records the end of its activity, whose last attempt it is.
+    pub fn on_recorded_end(&mut self, at: UnixMillis, end: &ItemEnd) {
+        let reported = self.reported.get_or_insert_default();
+        if reported.failure.is_some() {
+            // The activity ended after this attempt, between two attempts.
+            return;
+        }
+        reported.ended = Some(at);
+        match end {
+            ItemEnd::Completed { .. } | ItemEnd::ContinuedAsNew => reported.succeeded = true,
+            ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure) => {
+                reported.failure = Some(Failure::reported(at, failure));
+            }
+            ItemEnd::Cancelled | ItemEnd::Terminated { .. } => {
+                let code = Failure::CANCELLED.to_owned();
+                let message = String::new();
+                reported.failure =
+                    Some(Failure { at, code, message, retryable: false, point: None, causes: Vec::new() });
+            }
         }
     }
 
@@ -216,6 +264,7 @@ impl AttemptFacts {
             (None, _, _) if self.orphaned.is_some() => AttemptState::Crashed(self.reached()),
             (None, Some(failure), _) if failure.code == Failure::TIMEOUT => AttemptState::TimedOut,
             (None, Some(failure), _) => AttemptState::Failed(failure),
+            (None, None, _) if self.reported.as_ref().is_some_and(|reported| reported.succeeded) => AttemptState::Done,
             (None, None, Some(_)) if is_over => AttemptState::TimedOut,
             (None, None, Some(_)) => AttemptState::Hanging,
             (None, None, None) if is_over => AttemptState::NoAnswer,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ActivityType, PendingActivity, PendingFailure, PendingState, UnixMillis};
+use crate::domain::{ActivityType, FailureReport, PendingActivity, PendingState, UnixMillis};
 
 /// The server's answer about one workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,12 @@ impl From<RecordedActivity> for PendingActivity {
             completed: None,
             next: None,
             interval: None,
-            failure: failure.map(|message| PendingFailure { code: String::new(), message, retryable: true }),
+            failure: failure.map(|message| FailureReport {
+                code: String::new(),
+                message,
+                retryable: true,
+                causes: Vec::new(),
+            }),
             worker: String::new(),
         }
     }

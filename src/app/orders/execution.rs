@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use crate::{
-    app::command::Run,
-    domain::{Activity, Guard, PendingActivity, ProductId, RunEnd, UnixMillis},
+    domain::{Activity, ActivityKey, Guard, PendingActivity, ProductId, Run, RunEnd, UnixMillis},
     faults::FaultPlan,
 };
 
 use super::{
     activities::Activities,
     activity_attempts::{ActivityAttempts, ActivityState, AttemptView},
+    activity_record::ActivityRecord,
     attempt::{AttemptEnd, AttemptState},
     attempt_id::AttemptId,
     description::{Description, FailingTask},
@@ -96,6 +96,8 @@ pub struct Execution {
     pub answered: Option<UnixMillis>,
     /// First sighting; fallback sort key.
     pub first_seen: UnixMillis,
+    /// It is watched as an execution of any workflow: no activity has a role in an order.
+    pub watched: bool,
     pub(super) activities: Activities,
 }
 
@@ -147,8 +149,16 @@ impl Execution {
             outlived: false,
             answered: None,
             first_seen,
+            watched: false,
             activities: Activities::default(),
         }
+    }
+
+    /// An execution of any workflow, without any fact.
+    #[must_use]
+    pub fn watched(run: Run, first_seen: UnixMillis) -> Self {
+        let Run { workflow, run } = run;
+        Self { watched: true, accepted: true, ..Self::new(workflow.clone(), workflow, Some(run), first_seen) }
     }
 
     /// Its two ids; `None` until the server has answered the start.
@@ -195,7 +205,8 @@ impl Execution {
     /// of ours more than once; only the first is ours.
     #[must_use]
     pub fn role(&self, activity: &ActivityAttempts) -> Option<Activity> {
-        activity.key().activity.ours().filter(|ours| self.activity(*ours).key() == activity.key())
+        let ours = activity.key().activity.ours().filter(|_| !self.watched);
+        ours.filter(|ours| self.activity(*ours).key() == activity.key())
     }
 
     fn foreign_activities(&self) -> impl Iterator<Item = &ActivityAttempts> {
@@ -213,8 +224,19 @@ impl Execution {
         self.foreign_activities().filter_map(|activity| self.pending_of(activity))
     }
 
+    /// Changes what the history says about one of its activities.
+    pub fn change_record(&mut self, key: ActivityKey, change: impl FnOnce(&mut ActivityRecord)) {
+        self.activities.change_record(key, change);
+    }
+
+    /// Number of activities that were dropped to keep memory bounded.
+    #[must_use]
+    pub const fn dropped_activities(&self) -> u64 {
+        self.activities.dropped()
+    }
+
     /// Applies the server's description. An older one never replaces a newer one.
-    pub(super) fn on_description(&mut self, description: Description) {
+    pub fn on_description(&mut self, description: Description) {
         if Some(description.at) >= self.answered {
             (self.answered, self.failing) = (Some(description.at), description.failing);
         }
@@ -252,8 +274,9 @@ impl Execution {
         self.end.is_some()
             || self.start_failure.is_some()
             || self.rejection.is_some()
-            || self.has_succeeded(Activity::SupplierOrder)
-            || self.activities.iter().any(failed_for_good)
+            // Another program's workflow may handle the failure and go on.
+            || !self.watched
+                && (self.has_succeeded(Activity::SupplierOrder) || self.activities.iter().any(failed_for_good))
     }
 
     /// Whether the latest attempt succeeded. The success of an earlier one came too late: Temporal had given it up.
@@ -271,6 +294,9 @@ impl Execution {
     }
 
     fn foreign_activity_state(&self, activity: &ActivityAttempts) -> ActivityState {
+        if let Some(record) = activity.activity_record().filter(|record| record.end.is_some()) {
+            return if record.has_succeeded() { ActivityState::Succeeded } else { ActivityState::Over };
+        }
         let is_listed = activity.latest_report().is_some_and(|(_, at, _)| Some(at) >= self.answered);
         match &self.end {
             None if is_listed => ActivityState::Open,

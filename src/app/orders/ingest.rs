@@ -5,7 +5,7 @@ use crate::{
         derive::journal_view::JournalView,
         sanitized::{id, text},
     },
-    domain::{Activity, Payload, PendingActivity, PendingFailure, RunEnd, RunResult, UnixMillis, sanitize},
+    domain::{Activity, FailureReport, Payload, PendingActivity, RunEnd, RunResult, UnixMillis, sanitize},
     store::{AttemptEvent, Fact, News, Phase, Record, record::Commit},
 };
 
@@ -76,7 +76,7 @@ pub fn apply_description(orders: &mut Orders, workflow: &str, run: &str, descrip
 fn sanitized_activity(pending: PendingActivity) -> PendingActivity {
     let failure = pending.failure.map(|failure| {
         let (code, message) = (text(&failure.code), text(&failure.message));
-        PendingFailure { code, message, ..failure }
+        FailureReport { code, message, ..failure }
     });
     // The server counts from 1.
     let attempt = pending.attempt.max(1);
@@ -141,7 +141,7 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
             }
             Phase::Failed { code, message, retryable, point } => {
                 let (code, message) = (text(code), text(message));
-                let failure = Failure { at, code, message, retryable: *retryable, point: *point };
+                let failure = Failure { at, code, message, retryable: *retryable, point: *point, causes: Vec::new() };
                 attempts.record(number, |facts| facts.end = Some(AttemptEnd::Failed(Box::new(failure))));
             }
         }

@@ -2,6 +2,7 @@
 
 mod activities;
 pub(super) mod activity_attempts;
+pub(super) mod activity_record;
 pub(super) mod attempt;
 pub(super) mod attempt_id;
 pub(super) mod description;

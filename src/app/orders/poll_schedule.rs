@@ -4,11 +4,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    app::{
-        command::{Command, Run},
-        sanitized,
-    },
-    domain::UnixMillis,
+    app::{command::Command, sanitized},
+    domain::{Run, UnixMillis},
 };
 
 use super::{Orders, Slot};

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::{
     app::{
-        command::{Command, Run},
+        command::Command,
         derive::obstacle::Obstacle,
         facts::Facts,
         message::{Server, Worker},
         orders::execution::Execution,
     },
-    domain::UnixMillis,
+    domain::{Run, UnixMillis},
 };
 
 use super::{InitialStock, Request, RunState, ScenarioRun, attempts};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     app::*,
     domain::{
-        Activity, Attempt, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, PendingActivity, PendingFailure,
+        Activity, Attempt, FailureReport, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, PendingActivity,
         PendingState, ProductId, Receipt, RunEnd, RunResult, UnixMillis,
     },
     faults::{Action, Point, Preset},
@@ -64,7 +64,8 @@ pub fn running(number: u32, started: u64) -> PendingActivity {
 
 /// The server's answer between two attempts of the update: the one before `number` has failed.
 pub fn waiting(number: u32, completed: u64, next: u64) -> PendingActivity {
-    let failure = PendingFailure { code: "Error".into(), message: "RANDOM ERROR".into(), retryable: true };
+    let failure =
+        FailureReport { code: "Error".into(), message: "RANDOM ERROR".into(), retryable: true, causes: Vec::new() };
     PendingActivity {
         state: PendingState::Scheduled,
         started: None,

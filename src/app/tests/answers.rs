@@ -6,7 +6,7 @@ use crate::{
         testing::fixture::{self, SUPPLIER, Scene, UPDATE, foreign, running, waiting},
         *,
     },
-    domain::{Guard, PendingActivity, PendingFailure, PendingState, RunEnd, RunResult, UnixMillis},
+    domain::{FailureReport, Guard, PendingActivity, PendingState, RunEnd, RunResult, UnixMillis},
     store::{CommitOutcome, News},
 };
 
@@ -133,8 +133,12 @@ fn a_success_after_the_timeout_was_not_accepted() {
     scene.commit(SUPPLIER, 1, 1000);
     scene.wait(11_500);
     let mut late = PendingActivity { activity: SUPPLIER.into(), ..waiting(2, scene.now - 1_500, scene.now + 500) };
-    late.failure =
-        Some(PendingFailure { code: Failure::TIMEOUT.into(), message: "StartToClose".into(), retryable: true });
+    late.failure = Some(FailureReport {
+        code: Failure::TIMEOUT.into(),
+        message: "StartToClose".into(),
+        retryable: true,
+        causes: Vec::new(),
+    });
     scene.described(vec![late]);
     scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     let order = scene.app.selected().unwrap();
@@ -274,7 +278,8 @@ fn activities_of_another_program_are_named_and_nothing_else_is_claimed() {
     scene.started(UPDATE, 1);
     scene.commit(UPDATE, 1, -999);
     scene.done(UPDATE, 1, CommitOutcome::Applied);
-    let declined = PendingFailure { code: String::new(), message: "declined".into(), retryable: true };
+    let declined =
+        FailureReport { code: String::new(), message: "declined".into(), retryable: true, causes: Vec::new() };
     let charge = PendingActivity { failure: Some(declined), ..foreign("charge_card", "5", running(3, scene.now)) };
     let mail = foreign("send_mail", "6", running(1, scene.now));
     scene.wait(15_000);

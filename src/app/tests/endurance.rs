@@ -11,7 +11,7 @@ use crate::{
         testing::fixture::{SUPPLIER, Scene, UPDATE},
         *,
     },
-    domain::{OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis},
+    domain::{FailureReport, OrderOutcome, PendingActivity, PendingState, Run, UnixMillis},
     faults::Point,
     store::CommitOutcome,
 };
@@ -61,7 +61,12 @@ fn order(scene: &mut Scene, number: usize) {
 /// Ticks, a link that flaps, a worker that dies, log lines, answers of the server.
 fn around(scene: &mut Scene, number: usize) {
     let run = Run { workflow: scene.workflow.clone(), run: scene.run.clone() };
-    let failure = PendingFailure { code: "RandomError".into(), message: "RANDOM ERROR".into(), retryable: true };
+    let failure = FailureReport {
+        code: "RandomError".into(),
+        message: "RANDOM ERROR".into(),
+        retryable: true,
+        causes: Vec::new(),
+    };
     let pending = PendingActivity {
         activity: UPDATE.into(),
         id: "1".into(),

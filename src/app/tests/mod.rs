@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use crate::{
-    domain::{Guard, OrderOutcome, PendingActivity, PendingFailure, RunEnd, UnixMillis},
+    domain::{FailureReport, Guard, OrderOutcome, PendingActivity, RunEnd, UnixMillis},
     faults::Point,
     store::{CommitOutcome, News},
 };
@@ -304,7 +304,8 @@ fn hostile_text_is_harmless() {
     });
     let mut pending = waiting(2, 1, 2);
     pending.worker = "\u{1b}".into();
-    pending.failure = Some(PendingFailure { code: "\u{7}".into(), message: "\u{1b}[2J".into(), retryable: true });
+    pending.failure =
+        Some(FailureReport { code: "\u{7}".into(), message: "\u{1b}[2J".into(), retryable: true, causes: Vec::new() });
     scene.described(vec![pending]);
     assert!(picture(&scene.app).chars().all(|c| c == '\n' || !c.is_control()));
 }

@@ -122,6 +122,14 @@ impl App {
             Intent::PreviousPanel => Action::local(true, |app| app.view.focus_next(-1)),
             Intent::Focus(panel) => Action::local(true, move |app| app.view.focus(panel)),
             Intent::Select(step) => Action::local(some, move |app| app.view.go(step, &app.orders)),
+            Intent::Watch => Action::new(true, Self::show_executions),
+            Intent::NextSort
+            | Intent::AskPause
+            | Intent::AskResetActivity
+            | Intent::EditOptions
+            | Intent::AskTerminate
+            | Intent::EditSignal
+            | Intent::ShowFailure => Action::local(false, |_| {}),
             Intent::SelectRow(row) => Action::local(some, move |app| app.view.select_row(row, &app.orders)),
         }
     }
@@ -175,6 +183,7 @@ impl App {
                 vec![Command::Reset]
             }
             Question::StartBeside => vec![Command::StartWorker],
+            Question::Operate => self.operate(),
             Question::KillServer => vec![Command::KillServer],
             Question::Cancel(slot) => {
                 let run = self.orders.get(slot).and_then(Execution::run_ids);

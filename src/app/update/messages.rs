@@ -56,6 +56,7 @@ impl App {
             }
             Message::Logged { at, level, text } => self.log.write(at, level, &text),
             Message::Compared(news) => self.comparisons.apply(news, self.now),
+            Message::Watch(news) => self.on_watch(news),
             Message::Presented(page) => self.mode.set_notes(page),
             Message::Described { workflow, run, answer: Ok(description) } => {
                 ingest::apply_description(&mut self.orders, &workflow, &run, description);

@@ -15,12 +15,13 @@ mod running;
 pub(super) mod scroll;
 mod stepping;
 pub(super) mod view;
+mod watching;
 
-use crate::domain::UnixMillis;
+use crate::domain::{Run, UnixMillis};
 
 use super::{
     App,
-    command::{Command, Run},
+    command::Command,
     derive::trouble::{age, trouble},
     intent::Overlay,
     message::Message,

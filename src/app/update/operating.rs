@@ -4,10 +4,10 @@ use url::Url;
 
 use crate::{
     app::{
-        App, Command, Execution, Instruction, Link, Overlay, Question, Run, Server, Stage, Worker, instructions,
+        App, Command, Execution, Instruction, Link, Overlay, Question, Server, Stage, Worker, instructions,
         notice::Tone,
     },
-    domain::{Activity, Guard},
+    domain::{Activity, Guard, Run},
 };
 
 /// Hosts of Temporal Cloud, by namespace and by region, and its Web UI.

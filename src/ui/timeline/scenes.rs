@@ -7,7 +7,7 @@ use crate::{
         Description, Intent, Message, Worker,
         testing::fixture::{SUPPLIER, Scene, UPDATE},
     },
-    domain::{Activity, Guard, OrderOutcome, PendingActivity, PendingFailure, PendingState, UnixMillis, millis},
+    domain::{Activity, FailureReport, Guard, OrderOutcome, PendingActivity, PendingState, UnixMillis, millis},
     faults::{Action, Point},
     store::{CommitOutcome, Phase},
 };
@@ -128,7 +128,12 @@ pub fn reported_by_the_server() -> Scene {
         completed: at(600),
         next: Some(UnixMillis(scene.now + 3_400)),
         interval: Some(Duration::from_secs(4)),
-        failure: Some(PendingFailure { code: "Busy".into(), message: "try later".into(), retryable: true }),
+        failure: Some(FailureReport {
+            code: "Busy".into(),
+            message: "try later".into(),
+            retryable: true,
+            causes: Vec::new(),
+        }),
         worker: "77@elsewhere".into(),
     };
     let answer = Ok(Description {

@@ -1,0 +1,184 @@
+//! The parts of an execution that are not activities of a worker: local activities, timers, child workflows, Nexus
+//! operations, signals and updates, as far as the history reports them.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{EventKind, HistoryEvent, ItemEnd, PayloadContent, PendingNexus, Run, UnixMillis};
+
+/// Items that are kept per execution. The oldest that has ended is dropped first, and counted.
+const MAX_KEPT_ITEMS: usize = 500;
+
+/// One item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The history event that began it.
+    pub event: u64,
+    /// Its kind.
+    pub kind: ItemKind,
+    /// Its beginning.
+    pub from: UnixMillis,
+    /// When and how it ended; `None` while it is open.
+    pub end: Option<(UnixMillis, ItemEnd)>,
+}
+
+/// The kind of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A local activity.
+    LocalActivity {
+        /// Its type.
+        activity: String,
+        /// Number of its attempts; 0 if that is not recorded.
+        attempts: u32,
+    },
+    /// A timer.
+    Timer {
+        /// Its id.
+        id: String,
+        /// When it fires.
+        due: UnixMillis,
+    },
+    /// A child workflow.
+    Child {
+        /// Its workflow id.
+        workflow: String,
+        /// Its type.
+        workflow_type: String,
+        /// Its run; `None` until it has started.
+        run: Option<Run>,
+    },
+    /// A Nexus operation.
+    Nexus {
+        /// The endpoint, service and operation.
+        operation: String,
+        /// Its state on the server while it is pending.
+        pending: Option<PendingNexus>,
+    },
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// Its arguments.
+        input: Vec<PayloadContent>,
+        /// The identity of the sender; may be empty.
+        from: String,
+    },
+    /// An update.
+    Update {
+        /// Its name.
+        name: String,
+    },
+    /// A request for the cancellation of the execution.
+    CancelRequest {
+        /// The reason; may be empty.
+        cause: String,
+    },
+}
+
+impl Item {
+    /// A label: its name or type.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match &self.kind {
+            ItemKind::LocalActivity { activity, .. } => activity,
+            ItemKind::Timer { .. } => "timer",
+            ItemKind::Child { workflow_type, .. } => workflow_type,
+            ItemKind::Nexus { operation, .. } => operation,
+            ItemKind::Signal { name, .. } | ItemKind::Update { name } => name,
+            ItemKind::CancelRequest { .. } => "cancel request",
+        }
+    }
+}
+
+/// The items of one execution, by the event that began them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Items {
+    by_event: BTreeMap<u64, Item>,
+    dropped: u64,
+}
+
+impl Items {
+    /// The items, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Item> {
+        self.by_event.values()
+    }
+
+    /// Number of items that were dropped to keep memory bounded.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Applies an event, if it is about an item.
+    pub fn apply(&mut self, event: &HistoryEvent) {
+        let HistoryEvent { id, at, kind } = event;
+        let (id, at) = (*id, *at);
+        let completed = || ItemEnd::Completed { result: Vec::new() };
+        match kind.clone() {
+            EventKind::LocalActivity { activity, attempt, started, end, .. } => {
+                let kind = ItemKind::LocalActivity { activity, attempts: attempt };
+                self.add(Item { event: id, kind, from: started.unwrap_or(at).min(at), end: Some((at, end)) });
+            }
+            EventKind::TimerStarted { id: timer, duration } => {
+                let kind = ItemKind::Timer { id: timer, due: at.saturating_add(duration) };
+                self.add(Item { event: id, kind, from: at, end: None });
+            }
+            EventKind::ChildInitiated { workflow, workflow_type } => {
+                let kind = ItemKind::Child { workflow, workflow_type, run: None };
+                self.add(Item { event: id, kind, from: at, end: None });
+            }
+            EventKind::NexusScheduled { operation } => {
+                let kind = ItemKind::Nexus { operation, pending: None };
+                self.add(Item { event: id, kind, from: at, end: None });
+            }
+            EventKind::Signaled { name, input, from } => {
+                let kind = ItemKind::Signal { name, input, from };
+                self.add(Item { event: id, kind, from: at, end: Some((at, completed())) });
+            }
+            EventKind::UpdateAccepted { name } => {
+                self.add(Item { event: id, kind: ItemKind::Update { name }, from: at, end: None });
+            }
+            EventKind::CancelRequested { cause } => {
+                let kind = ItemKind::CancelRequest { cause };
+                self.add(Item { event: id, kind, from: at, end: Some((at, completed())) });
+            }
+            EventKind::TimerEnded { started, fired } => {
+                self.end(started, at, if fired { completed() } else { ItemEnd::Cancelled });
+            }
+            EventKind::ChildStarted { initiated, run: started } => {
+                if let Some(Item { kind: ItemKind::Child { run, .. }, .. }) = self.by_event.get_mut(&initiated) {
+                    *run = Some(started);
+                }
+            }
+            EventKind::ChildEnded { initiated: event, end }
+            | EventKind::NexusEnded { scheduled: event, end }
+            | EventKind::UpdateEnded { accepted: event, end } => self.end(event, at, end),
+            _ => {}
+        }
+    }
+
+    /// Applies the server's description of the pending Nexus operations.
+    pub fn on_pending_nexus(&mut self, all: &[PendingNexus]) {
+        for item in self.by_event.values_mut() {
+            if let ItemKind::Nexus { pending, .. } = &mut item.kind {
+                *pending = all.iter().find(|one| one.scheduled_event == item.event).cloned();
+            }
+        }
+    }
+
+    fn add(&mut self, item: Item) {
+        self.by_event.insert(item.event, item);
+        while self.by_event.len() > MAX_KEPT_ITEMS {
+            let ended = self.by_event.values().find(|item| item.end.is_some()).map(|item| item.event);
+            let Some(oldest) = ended.or_else(|| self.by_event.keys().next().copied()) else { return };
+            self.by_event.remove(&oldest);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    fn end(&mut self, event: u64, at: UnixMillis, end: ItemEnd) {
+        if let Some(item) = self.by_event.get_mut(&event) {
+            item.end = Some((at, end));
+        }
+    }
+}

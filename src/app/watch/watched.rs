@@ -1,0 +1,262 @@
+//! One execution of any workflow: the facts from its descriptions and its history. Everything else is derived.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::orders::{
+        activity_attempts::ActivityAttempts, activity_record::LastAttempt, description::Description,
+        execution::Execution,
+    },
+    domain::{
+        ActivityKey, EventKind, ExecutionInfo, ExecutionReport, FailureReport, HistoryEvent, ItemEnd, PayloadContent,
+        PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
+    },
+};
+
+use super::{
+    items::{Item, Items},
+    message::{HistoryPage, WatchProblem},
+};
+
+/// An execution that is watched. All texts are sanitized.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// As it was requested. With an empty run id, the latest run is watched, and those that continue it.
+    pub target: Run,
+    /// `None` until the server has described it.
+    pub info: Option<ExecutionInfo>,
+    /// The attempts of its activities.
+    pub execution: Execution,
+    /// The rest about its pending activities, by activity id.
+    pub details: BTreeMap<String, PendingDetails>,
+    /// Everything that is not an activity.
+    pub items: Items,
+    /// Its pending workflow task.
+    pub task: Option<PendingTask>,
+    /// The last failure of its workflow tasks, until one completes.
+    pub task_failure: Option<TaskFailure>,
+    /// How it began; `None` until the history is read.
+    pub start: Option<Start>,
+    /// How it ended.
+    pub end: Option<End>,
+    /// The last event of the history that was read.
+    pub read: u64,
+    /// Why the latest request about it has no answer.
+    pub problem: Option<WatchProblem>,
+    /// Scheduling events of the activities that have not ended in the history.
+    scheduled: BTreeMap<u64, ActivityKey>,
+}
+
+/// How an execution began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The arguments.
+    pub input: Vec<PayloadContent>,
+    /// From 1; a higher number is a retry of the whole workflow.
+    pub attempt: u32,
+    /// The run that it continues.
+    pub continued_from: Option<String>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The time.
+    pub at: UnixMillis,
+    /// The result.
+    pub end: ItemEnd,
+    /// The run that continues it.
+    pub next_run: Option<String>,
+}
+
+/// The failure of a workflow task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// The time.
+    pub at: UnixMillis,
+    /// The server's name of the cause.
+    pub cause: String,
+    /// The failure; `None` after a timeout.
+    pub failure: Option<FailureReport>,
+    /// The identity of the worker; may be empty.
+    pub worker: String,
+}
+
+/// A row of an execution's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane<'a> {
+    /// An activity with its attempts.
+    Activity(&'a ActivityAttempts),
+    /// Anything else.
+    Item(&'a Item),
+}
+
+impl<'a> Lane<'a> {
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'a str {
+        match self {
+            Self::Activity(activity) => activity.key().activity.label(),
+            Self::Item(item) => item.label(),
+        }
+    }
+
+    /// When it began, as far as it is known.
+    #[must_use]
+    pub fn began(self) -> Option<UnixMillis> {
+        match self {
+            Self::Activity(activity) => activity.activity_record().and_then(|record| record.scheduled),
+            Self::Item(item) => Some(item.from),
+        }
+    }
+}
+
+impl Watched {
+    /// An execution without any fact.
+    #[must_use]
+    pub fn new(target: Run, now: UnixMillis) -> Self {
+        Self {
+            execution: Execution::watched(target.clone(), now),
+            target,
+            info: None,
+            details: BTreeMap::new(),
+            items: Items::default(),
+            task: None,
+            task_failure: None,
+            start: None,
+            end: None,
+            read: 0,
+            problem: None,
+            scheduled: BTreeMap::new(),
+        }
+    }
+
+    /// The run that is shown. Its run id is empty until the server has reported it.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        self.info.as_ref().map_or(&self.target, |info| &info.run)
+    }
+
+    /// Whether an answer about this run is about it.
+    #[must_use]
+    pub fn is_about(&self, run: &Run) -> bool {
+        *run == self.target || run == self.run()
+    }
+
+    /// Whether it has ended, by the history or by a description.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.end.is_some() || self.info.as_ref().is_some_and(|info| !info.status.is_open())
+    }
+
+    /// Whether its workflow task has failed and is retried, so that nothing else can go on.
+    #[must_use]
+    pub fn task_fails(&self) -> bool {
+        !self.is_over() && self.task.as_ref().is_some_and(|task| task.attempt > 1)
+    }
+
+    /// Its lanes, in the order in which they began.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Lane<'_>> {
+        let activities = self.execution.activities().map(Lane::Activity);
+        let mut lanes: Vec<_> = activities.chain(self.items.iter().map(Lane::Item)).collect();
+        lanes.sort_by_key(|lane| lane.began());
+        lanes
+    }
+
+    /// Applies a description.
+    pub fn on_report(&mut self, report: ExecutionReport) {
+        let ExecutionReport { at, info, activities, nexus, task } = report;
+        self.problem = None;
+        let open = info.status.is_open();
+        self.execution.run = Some(info.run.run.clone());
+        self.execution.first_seen = self.execution.first_seen.min(info.started);
+        self.task = task.filter(|_| open);
+        self.items.on_pending_nexus(&nexus);
+        self.info = Some(info);
+        self.details.clear();
+        let mut pending = Vec::with_capacity(activities.len());
+        for activity in activities {
+            let id = activity.pending.id.clone();
+            let key = ActivityKey { activity: activity.pending.activity.clone(), id: Some(id.as_str().into()) };
+            let details = activity.details;
+            self.execution.change_record(key, |record| {
+                record.scheduled = record.scheduled.or(details.scheduled);
+                if details.options.is_some() {
+                    record.options.clone_from(&details.options);
+                }
+            });
+            self.details.insert(id, details);
+            pending.push(activity.pending);
+        }
+        let description = Description { at, open, pending, failing: None, others: Vec::new() };
+        self.execution.on_description(description);
+    }
+
+    /// Applies events of the history. Returns those that are new.
+    pub fn on_history(&mut self, page: HistoryPage) -> Vec<HistoryEvent> {
+        self.problem = None;
+        let mut new = Vec::with_capacity(page.events.len());
+        for event in page.events {
+            if event.id > self.read {
+                self.read = event.id;
+                self.on_event(&event);
+                new.push(event);
+            }
+        }
+        new
+    }
+
+    fn on_event(&mut self, event: &HistoryEvent) {
+        self.items.apply(event);
+        let at = event.at;
+        match event.kind.clone() {
+            EventKind::Started { input, attempt, continued_from, .. } => {
+                self.execution.first_seen = at;
+                self.start = Some(Start { input, attempt, continued_from });
+            }
+            EventKind::TaskCompleted { .. } => self.task_failure = None,
+            EventKind::TaskFailed { cause, failure, worker } => {
+                self.task_failure = Some(TaskFailure { at, cause, failure: Some(failure), worker });
+            }
+            EventKind::TaskTimedOut { timeout } => {
+                let cause = format!("{timeout} timeout");
+                self.task_failure = Some(TaskFailure { at, cause, failure: None, worker: String::new() });
+            }
+            EventKind::ActivityScheduled { id, activity, options, input } => {
+                let key = ActivityKey { activity, id: Some(id.into()) };
+                self.scheduled.insert(event.id, key.clone());
+                self.execution.change_record(key, |record| {
+                    record.scheduled = Some(at);
+                    record.options.get_or_insert(options);
+                    record.input = input;
+                });
+            }
+            EventKind::ActivityStarted { scheduled, attempt: number, worker, failure: failure_before } => {
+                let Some(key) = self.scheduled.get(&scheduled).cloned() else { return };
+                let last = LastAttempt { number, started: at, worker, failure_before };
+                self.execution.change_record(key, |record| record.last = Some(last));
+            }
+            EventKind::ActivityEnded { scheduled, end } => {
+                let Some(key) = self.scheduled.remove(&scheduled) else { return };
+                self.execution.change_record(key, |record| record.end = Some((at, end)));
+            }
+            EventKind::Ended { end, next_run } => {
+                self.execution.end = Some(run_end(&end));
+                self.end = Some(End { at, end, next_run });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The end as the drawing of attempts needs it.
+fn run_end(end: &ItemEnd) -> RunEnd {
+    match end {
+        ItemEnd::Completed { .. } | ItemEnd::ContinuedAsNew => RunEnd::Completed { result: RunResult::None },
+        ItemEnd::Failed(failure) => RunEnd::Failed { message: failure.message.clone() },
+        ItemEnd::TimedOut(_) => RunEnd::TimedOut,
+        ItemEnd::Cancelled => RunEnd::Cancelled,
+        ItemEnd::Terminated { .. } => RunEnd::Terminated,
+    }
+}
