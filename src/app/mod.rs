@@ -98,8 +98,9 @@ pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
 pub use watch::{
-    End, ExecutionList, ExecutionRow, HistoryPage, Item, ItemKind, Items, Lane, ListPage, RowAttempts, Sort, Start,
-    TaskFailure, Watch, WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched,
+    ActivityName, AttemptFailure, AttemptNumber, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage, Item,
+    ItemKind, Items, Lane, ListPage, RowAttempts, Sort, Start, TaskFailure, Watch, WatchEvent, WatchEventKind,
+    WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem,
 };
 pub use worker_exit::WorkerExit;
 

@@ -84,6 +84,21 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
+impl WatchProblem {
+    /// Whether the same request would fail again.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::NotFound
+            | Self::NoNamespace { .. }
+            | Self::Denied { .. }
+            | Self::Unsupported { .. }
+            | Self::Invalid { .. } => true,
+            Self::Busy { .. } | Self::NoLink | Self::Unanswered { .. } => false,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]

@@ -3,12 +3,16 @@
 //! | module | role |
 //! | --- | --- |
 //! | `message` | requests to the server, and the answers |
+//! | `events` | what has happened since the last look, for lines |
 //! | `list` | the list of executions |
+//! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
 
+mod events;
 mod items;
 mod list;
 mod message;
+mod remedy;
 mod watched;
 
 use serde::{Deserialize, Serialize};
@@ -18,9 +22,11 @@ use crate::{
     domain::{Operation, Run, UnixMillis},
 };
 
+pub use events::{ActivityName, AttemptFailure, AttemptNumber, EventFinder, WatchEvent, WatchEventKind};
 pub use items::{Item, ItemKind, Items};
 pub use list::{ExecutionList, ExecutionRow, RowAttempts, Sort};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
+pub use remedy::explain_problem;
 pub use watched::{End, Lane, Start, TaskFailure, Watched};
 
 /// What is watched.

@@ -41,6 +41,8 @@ pub struct Watched {
     pub end: Option<End>,
     /// The last event of the history that was read.
     pub read: u64,
+    /// Whether its history was read up to now once, or cannot be read.
+    pub caught_up: bool,
     /// Why the latest request about it has no answer.
     pub problem: Option<WatchProblem>,
     /// Scheduling events of the activities that have not ended in the history.
@@ -126,6 +128,7 @@ impl Watched {
             start: None,
             end: None,
             read: 0,
+            caught_up: false,
             problem: None,
             scheduled: BTreeMap::new(),
         }
@@ -153,6 +156,18 @@ impl Watched {
     #[must_use]
     pub fn task_fails(&self) -> bool {
         !self.is_over() && self.task.as_ref().is_some_and(|task| task.attempt > 1)
+    }
+
+    /// Whether its history was read up to now once, or cannot be read.
+    #[must_use]
+    pub const fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Whether it has ended and nothing is left to read.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.end.is_some()
     }
 
     /// Its lanes, in the order in which they began.
@@ -196,6 +211,7 @@ impl Watched {
     /// Applies events of the history. Returns those that are new.
     pub fn on_history(&mut self, page: HistoryPage) -> Vec<HistoryEvent> {
         self.problem = None;
+        self.caught_up |= !page.more;
         let mut new = Vec::with_capacity(page.events.len());
         for event in page.events {
             if event.id > self.read {

@@ -1,0 +1,627 @@
+//! What has happened to a watched execution since the last look, as events in the order of time. `watch --plain` and
+//! `--json` print them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use crate::{
+    app::orders::{
+        activity_attempts::{ActivityAttempts, AttemptView},
+        attempt::{AttemptFacts, AttemptState, Failure},
+        attempt_id::AttemptId,
+    },
+    domain::{
+        ActivityKey, ActivityOptions, ExecutionStatus, FailureCause, ItemEnd, PayloadContent, PendingState, UnixMillis,
+        millis,
+    },
+};
+
+use super::{
+    items::{Item, ItemKind},
+    watched::Watched,
+};
+
+/// An event of one execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WatchEvent {
+    /// Its time.
+    pub at: UnixMillis,
+    /// The workflow id.
+    pub workflow: String,
+    /// The run id.
+    pub run: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: WatchEventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum WatchEventKind {
+    /// The execution was found.
+    Found {
+        /// Its workflow type.
+        workflow_type: String,
+        /// Its task queue.
+        task_queue: String,
+        /// Its status.
+        status: ExecutionStatus,
+        /// Its arguments, if the history was read.
+        input: Vec<PayloadContent>,
+    },
+    /// An activity was scheduled.
+    Scheduled {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// Its options.
+        options: Option<ActivityOptions>,
+    },
+    /// Attempts that neither the server reported nor the history records.
+    NotObserved {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The first.
+        first: u32,
+        /// The last.
+        last: u32,
+    },
+    /// An attempt began.
+    AttemptStarted {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The attempt.
+        #[serde(flatten)]
+        attempt: AttemptNumber,
+        /// Time since the end of the attempt before, if both are known.
+        #[serde(rename = "waited_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        waited: Option<Duration>,
+        /// The wait that the retry policy, or the failure, asked for.
+        #[serde(rename = "policy_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        policy: Option<Duration>,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The attempt.
+        #[serde(flatten)]
+        attempt: AttemptNumber,
+        /// Its duration, if its start and end are known.
+        #[serde(rename = "took_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        took: Option<Duration>,
+        /// The failure.
+        #[serde(flatten)]
+        failure: AttemptFailure,
+    },
+    /// An attempt ended without a known result.
+    AttemptEnded {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The attempt.
+        #[serde(flatten)]
+        attempt: AttemptNumber,
+    },
+    /// The activity waits for its next attempt.
+    Waiting {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The next attempt.
+        #[serde(flatten)]
+        attempt: AttemptNumber,
+        /// When it is due.
+        due: UnixMillis,
+        /// The wait that the server reports.
+        #[serde(rename = "wait_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        wait: Option<Duration>,
+        /// The wait that the retry policy, or the failure, asks for.
+        #[serde(rename = "policy_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        policy: Option<Duration>,
+    },
+    /// The state of a pending activity has changed: paused, unpaused, or asked to cancel.
+    StateChanged {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// The new state.
+        state: PendingState,
+    },
+    /// An activity ended.
+    ActivityEnded {
+        /// The activity.
+        #[serde(flatten)]
+        activity: ActivityName,
+        /// Number of its attempts.
+        attempts: u64,
+        /// How it ended.
+        end: ItemEnd,
+    },
+    /// A local activity, a timer, a child workflow, a signal or another item began.
+    ItemBegan {
+        /// Its kind.
+        item: &'static str,
+        /// Its name.
+        name: String,
+        /// When a timer fires.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        due: Option<UnixMillis>,
+    },
+    /// Such an item ended.
+    ItemEnded {
+        /// Its kind.
+        item: &'static str,
+        /// Its name.
+        name: String,
+        /// Number of its attempts; 0 if that is not recorded.
+        attempts: u32,
+        /// Its duration.
+        #[serde(rename = "took_ms", with = "millis")]
+        took: Duration,
+        /// How it ended.
+        end: ItemEnd,
+    },
+    /// The workflow task fails and is retried, so nothing else can continue.
+    TaskFails {
+        /// The attempt that runs or comes next.
+        attempt: u32,
+        /// The server's name of the cause, if the history was read.
+        cause: Option<String>,
+        /// The message of the failure.
+        message: Option<String>,
+        /// The identity of the worker.
+        worker: Option<String>,
+    },
+    /// The workflow task no longer fails.
+    TaskRecovered,
+    /// The execution ended.
+    Ended {
+        /// How it ended.
+        end: ItemEnd,
+        /// The run that continues it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_run: Option<String>,
+    },
+}
+
+/// An activity in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActivityName {
+    /// Its type.
+    pub activity: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl fmt::Display for ActivityName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.activity, self.id)
+    }
+}
+
+/// An attempt in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptNumber {
+    /// As Temporal counts.
+    pub attempt: u32,
+    /// Activity resets that came before it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub resets: u32,
+    /// Maximum of attempts; `None` for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// `attempt 2 of 5`; with the number of resets if there were any.
+impl fmt::Display for AttemptNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {}", self.attempt)?;
+        if let Some(maximum) = self.maximum {
+            write!(f, " of {maximum}")?;
+        }
+        match self.resets {
+            0 => Ok(()),
+            1 => f.write_str(" (1 reset before)"),
+            resets => write!(f, " ({resets} resets before)"),
+        }
+    }
+}
+
+/// The failure of an attempt in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptFailure {
+    /// The type.
+    pub code: String,
+    /// The message.
+    pub message: String,
+    /// Whether Temporal may retry it.
+    pub retryable: bool,
+    /// The causes, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<FailureCause>,
+}
+
+impl From<&Failure> for AttemptFailure {
+    fn from(failure: &Failure) -> Self {
+        let Failure { code, message, retryable, causes, .. } = failure.clone();
+        Self { code, message, retryable, causes }
+    }
+}
+
+/// What was reported about an activity.
+#[derive(Debug, Clone, Default)]
+struct Reported {
+    scheduled: bool,
+    /// The latest attempt that has begun.
+    started: Option<AttemptId>,
+    /// The latest attempt that has ended.
+    ended: Option<AttemptId>,
+    /// The attempt that was waited for, and its due time.
+    waiting: Option<(u32, UnixMillis)>,
+    /// Paused or asked to cancel.
+    state: Option<PendingState>,
+    closed: bool,
+}
+
+/// Finds what has changed in one execution.
+#[derive(Debug, Clone, Default)]
+pub struct EventFinder {
+    run: Option<String>,
+    activities: HashMap<ActivityKey, Reported>,
+    /// Whether each item has ended.
+    items: BTreeMap<u64, bool>,
+    task_attempt: u32,
+    ended: bool,
+}
+
+impl EventFinder {
+    /// The events since the last call, in the order of time. Nothing before the history is read up to now, so that the
+    /// first events are in order too.
+    pub fn find(&mut self, watched: &Watched, now: UnixMillis) -> Vec<WatchEvent> {
+        let Some(info) = &watched.info else { return Vec::new() };
+        if !watched.is_caught_up() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if self.run.as_ref() != Some(&info.run.run) {
+            *self = Self { run: Some(info.run.run.clone()), ..Self::default() };
+            let (workflow_type, task_queue) = (info.workflow_type.clone(), info.task_queue.clone());
+            let input = watched.start.as_ref().map(|start| start.input.clone()).unwrap_or_default();
+            let kind = WatchEventKind::Found { workflow_type, task_queue, status: info.status, input };
+            found.push((info.started, kind));
+        }
+        for activity in watched.execution.activities() {
+            let reported = self.activities.entry(activity.key().clone()).or_default();
+            Changes { watched, activity, now, found: &mut found }.find(reported);
+        }
+        self.find_items(watched, &mut found);
+        self.find_task(watched, now, &mut found);
+        if let Some(end) = watched.end.as_ref().filter(|_| !self.ended) {
+            self.ended = true;
+            found.push((end.at, WatchEventKind::Ended { end: end.end.clone(), next_run: end.next_run.clone() }));
+        }
+        found.sort_by_key(|(at, _)| *at);
+        let (workflow, run) = (&info.run.workflow, &info.run.run);
+        let event = |(at, kind)| WatchEvent { at, workflow: workflow.clone(), run: run.clone(), kind };
+        found.into_iter().map(event).collect()
+    }
+
+    /// Whether the end of the execution was reported.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn find_items(&mut self, watched: &Watched, found: &mut Vec<(UnixMillis, WatchEventKind)>) {
+        if let Some(first) = watched.items.iter().next() {
+            // Items before this one were dropped.
+            self.items = self.items.split_off(&first.event);
+        }
+        for item in watched.items.iter() {
+            let (kind, name) = named(item);
+            let is_new = !self.items.contains_key(&item.event);
+            let has_duration = !matches!(item.kind, ItemKind::Signal { .. } | ItemKind::CancelRequest { .. });
+            if is_new {
+                let due = if let ItemKind::Timer { due, .. } = item.kind { Some(due) } else { None };
+                let began = WatchEventKind::ItemBegan { item: kind, name: name.clone(), due };
+                found.push((item.from, began));
+            }
+            let had_ended = self.items.insert(item.event, item.end.is_some()).unwrap_or_default();
+            if let Some((at, end)) = item.end.as_ref().filter(|_| !had_ended && has_duration) {
+                let attempts = if let ItemKind::LocalActivity { attempts, .. } = item.kind { attempts } else { 0 };
+                let (took, end) = (at.since(item.from), end.clone());
+                found.push((*at, WatchEventKind::ItemEnded { item: kind, name, attempts, took, end }));
+            }
+        }
+    }
+
+    fn find_task(&mut self, watched: &Watched, now: UnixMillis, found: &mut Vec<(UnixMillis, WatchEventKind)>) {
+        let attempt = watched.task.as_ref().map_or(0, |task| task.attempt);
+        if watched.task_fails() && attempt != self.task_attempt {
+            let failure = watched.task_failure.as_ref();
+            let report = failure.and_then(|failure| failure.failure.as_ref());
+            let kind = WatchEventKind::TaskFails {
+                attempt,
+                cause: failure.map(|failure| failure.cause.clone()),
+                message: report.map(|report| report.message.clone()),
+                worker: failure.map(|failure| failure.worker.clone()),
+            };
+            found.push((now, kind));
+            self.task_attempt = attempt;
+        } else if !watched.task_fails() && std::mem::take(&mut self.task_attempt) > 0 && !watched.is_over() {
+            found.push((now, WatchEventKind::TaskRecovered));
+        }
+    }
+}
+
+/// The kind and the name of an item.
+fn named(item: &Item) -> (&'static str, String) {
+    match &item.kind {
+        ItemKind::LocalActivity { activity, .. } => ("local activity", activity.clone()),
+        ItemKind::Timer { id, .. } => ("timer", id.clone()),
+        ItemKind::Child { workflow, workflow_type, .. } => ("child workflow", format!("{workflow_type} {workflow}")),
+        ItemKind::Nexus { operation, .. } => ("Nexus operation", operation.clone()),
+        ItemKind::Signal { name, from, .. } if from.is_empty() => ("signal", name.clone()),
+        ItemKind::Signal { name, from, .. } => ("signal", format!("{name} from {from}")),
+        ItemKind::Update { name } => ("update", name.clone()),
+        ItemKind::CancelRequest { cause } => ("cancel request", cause.clone()),
+    }
+}
+
+/// Finds what has changed in one activity.
+struct Changes<'a, 'b> {
+    watched: &'a Watched,
+    activity: &'a ActivityAttempts,
+    now: UnixMillis,
+    found: &'b mut Vec<(UnixMillis, WatchEventKind)>,
+}
+
+impl Changes<'_, '_> {
+    fn find(&mut self, reported: &mut Reported) {
+        let record = self.activity.activity_record();
+        if let Some(at) = record.and_then(|record| record.scheduled).filter(|_| !reported.scheduled) {
+            reported.scheduled = true;
+            let options = record.and_then(|record| record.options.clone());
+            self.found.push((at, WatchEventKind::Scheduled { activity: self.name(), options }));
+        }
+        let mut before: Option<AttemptView<'_>> = None;
+        let mut unseen: Option<(u32, u32)> = None;
+        for seen in self.watched.execution.attempts_of(self.activity) {
+            if Some(seen.id()) > reported.ended {
+                if seen.state == AttemptState::NotObserved {
+                    unseen = Some((unseen.map_or(seen.number, |(first, _)| first), seen.number));
+                    reported.ended = Some(seen.id());
+                } else {
+                    self.not_observed(unseen.take(), &seen);
+                    self.attempt(reported, &seen, before.as_ref());
+                }
+            }
+            before = Some(seen);
+        }
+        if let Some((first, last)) = unseen {
+            self.found.push((self.now, WatchEventKind::NotObserved { activity: self.name(), first, last }));
+        }
+        self.pending(reported, before.as_ref());
+        if let Some((at, end)) = record.and_then(|record| record.end.as_ref()).filter(|_| !reported.closed) {
+            reported.closed = true;
+            let attempts = self.activity.total();
+            self.found.push((*at, WatchEventKind::ActivityEnded { activity: self.name(), attempts, end: end.clone() }));
+        }
+    }
+
+    fn name(&self) -> ActivityName {
+        let key = self.activity.key();
+        ActivityName { activity: key.activity.name().to_owned(), id: key.id.as_deref().unwrap_or_default().to_owned() }
+    }
+
+    fn number(&self, id: AttemptId) -> AttemptNumber {
+        let recorded = self.activity.activity_record().and_then(|record| record.options.as_ref());
+        let recorded = recorded.map(|options| options.retry.maximum_attempts).filter(|maximum| *maximum > 0);
+        AttemptNumber {
+            attempt: id.number,
+            resets: id.round.saturating_sub(1),
+            maximum: self.activity.maximum().or(recorded),
+        }
+    }
+
+    /// The wait after an attempt, by its failure or by the retry policy.
+    fn policy_after(&self, seen: &AttemptView<'_>) -> Option<Duration> {
+        let failure = seen.facts.and_then(AttemptFacts::reported_failure);
+        let options = self.activity.activity_record().and_then(|record| record.options.as_ref());
+        failure.and_then(Failure::next_retry_delay).or_else(|| options.map(|options| options.retry.after(seen.number)))
+    }
+
+    fn not_observed(&mut self, unseen: Option<(u32, u32)>, next: &AttemptView<'_>) {
+        if let Some((first, last)) = unseen {
+            let at = next.facts.and_then(AttemptFacts::begun).unwrap_or(self.now);
+            self.found.push((at, WatchEventKind::NotObserved { activity: self.name(), first, last }));
+        }
+    }
+
+    fn attempt(&mut self, reported: &mut Reported, seen: &AttemptView<'_>, before: Option<&AttemptView<'_>>) {
+        let (id, facts) = (seen.id(), seen.facts);
+        let (begun, ended) = (facts.and_then(AttemptFacts::begun), facts.and_then(AttemptFacts::ended));
+        if let Some(at) = begun.filter(|_| Some(id) > reported.started) {
+            let before = before.filter(|before| before.round == seen.round);
+            let waited = before.and_then(|before| Some(at.since(before.facts?.ended()?)));
+            let policy = before.and_then(|before| self.policy_after(before));
+            let (activity, attempt) = (self.name(), self.number(id));
+            self.found.push((at, WatchEventKind::AttemptStarted { activity, attempt, waited, policy }));
+            reported.started = Some(id);
+        }
+        let at = ended.or_else(|| facts?.reported_failure().map(|failure| failure.at)).unwrap_or(self.now);
+        let (activity, attempt) = (self.name(), self.number(id));
+        let failure = facts.and_then(AttemptFacts::reported_failure);
+        let kind = match (seen.state, failure) {
+            (AttemptState::Running, _) => return,
+            // The end of the activity reports it.
+            (AttemptState::Done, _) => None,
+            (_, Some(failure)) => {
+                let took = facts.and_then(AttemptFacts::duration);
+                Some(WatchEventKind::AttemptFailed { activity, attempt, took, failure: failure.into() })
+            }
+            (_, None) => Some(WatchEventKind::AttemptEnded { activity, attempt }),
+        };
+        self.found.extend(kind.map(|kind| (at, kind)));
+        reported.ended = Some(id);
+    }
+
+    fn pending(&mut self, reported: &mut Reported, latest: Option<&AttemptView<'_>>) {
+        let Some(pending) = self.watched.execution.pending_of(self.activity) else { return };
+        let special =
+            Some(pending.state).filter(|state| matches!(state, PendingState::Paused | PendingState::CancelRequested));
+        if special != reported.state {
+            reported.state = special;
+            let kind = WatchEventKind::StateChanged { activity: self.name(), state: pending.state };
+            self.found.push((self.now, kind));
+        }
+        let Some(due) = pending.due().filter(|_| pending.state == PendingState::Scheduled && pending.failure.is_some())
+        else {
+            return;
+        };
+        if reported.waiting == Some((pending.attempt, due)) {
+            return;
+        }
+        reported.waiting = Some((pending.attempt, due));
+        let policy = latest.and_then(|latest| self.policy_after(latest));
+        let attempt = AttemptNumber {
+            attempt: pending.attempt,
+            ..self.number(latest.map_or(AttemptId::new(1, pending.attempt), AttemptView::id))
+        };
+        let at = pending.ended().unwrap_or(self.now);
+        let (activity, wait) = (self.name(), pending.interval);
+        self.found.push((at, WatchEventKind::Waiting { activity, attempt, due, wait, policy }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::{
+        app::{
+            testing::fixture::{foreign, running, waiting},
+            watch::message::HistoryPage,
+        },
+        domain::{
+            EventKind, ExecutionInfo, ExecutionReport, FailureReport, HistoryEvent, PendingActivity, PendingDetails,
+            PendingTask, ReportedActivity, RetryPolicy, Run,
+        },
+    };
+
+    fn run() -> Run {
+        Run { workflow: "checkout-7".into(), run: "r1".into() }
+    }
+
+    fn report(at: u64, pending: Vec<PendingActivity>, task: Option<PendingTask>) -> ExecutionReport {
+        let info = ExecutionInfo {
+            run: run(),
+            workflow_type: "Checkout".into(),
+            task_queue: "shop".into(),
+            status: ExecutionStatus::Running,
+            started: UnixMillis(1_000),
+            closed: None,
+            history_length: 5,
+            parent: None,
+        };
+        let details = PendingDetails::default();
+        let activities = pending.into_iter().map(|pending| ReportedActivity { pending, details: details.clone() });
+        ExecutionReport { at: UnixMillis(at), info, activities: activities.collect(), nexus: Vec::new(), task }
+    }
+
+    fn event(id: u64, at: u64, kind: EventKind) -> HistoryEvent {
+        HistoryEvent { id, at: UnixMillis(at), kind }
+    }
+
+    fn scheduled() -> HistoryEvent {
+        let options = ActivityOptions { retry: RetryPolicy::default(), ..ActivityOptions::default() };
+        let kind =
+            EventKind::ActivityScheduled { id: "5".into(), activity: "charge".into(), options, input: Vec::new() };
+        event(5, 1_010, kind)
+    }
+
+    /// The events as `name attempt`, and their times.
+    fn shown(events: &[WatchEvent]) -> Vec<String> {
+        let name = |event: &WatchEvent| {
+            let value = serde_json::to_value(event).unwrap();
+            let text = |key: &str| value.get(key).map_or_else(String::new, |value| format!(" {value}"));
+            format!("{} {}{}", event.at.0, value["event"].as_str().unwrap(), text("attempt"))
+        };
+        events.iter().map(name).collect()
+    }
+
+    #[test]
+    fn every_attempt_is_reported_once_and_in_order() {
+        let mut watched = Watched::new(run(), UnixMillis(900));
+        let mut finder = EventFinder::default();
+        watched.on_report(report(1_020, vec![foreign("charge", "5", running(1, 1_015))], None));
+        assert_eq!(finder.find(&watched, UnixMillis(1_020)), [], "the history is not read yet");
+        watched.on_history(HistoryPage { events: vec![scheduled()], more: false });
+        let first = finder.find(&watched, UnixMillis(1_030));
+        assert_eq!(shown(&first), ["1000 found", "1010 scheduled", "1015 attempt-started 1"]);
+        watched.on_report(report(1_300, vec![foreign("charge", "5", waiting(2, 1_200, 2_200))], None));
+        let failed = finder.find(&watched, UnixMillis(1_300));
+        assert_eq!(shown(&failed), ["1200 attempt-failed 1", "1200 waiting 2"]);
+        assert_eq!(finder.find(&watched, UnixMillis(1_400)), []);
+        watched.on_report(report(2_300, vec![foreign("charge", "5", running(2, 2_210))], None));
+        let second = finder.find(&watched, UnixMillis(2_300));
+        let WatchEventKind::AttemptStarted { waited, policy, .. } = &second[0].kind else { panic!("{second:?}") };
+        assert_eq!([*waited, *policy], [Some(Duration::from_millis(1_010)), Some(Duration::from_secs(1))]);
+        let started = EventKind::ActivityStarted { scheduled: 5, attempt: 2, worker: "w".into(), failure: None };
+        let ended = EventKind::ActivityEnded { scheduled: 5, end: ItemEnd::Completed { result: Vec::new() } };
+        let over = EventKind::Ended { end: ItemEnd::Completed { result: Vec::new() }, next_run: None };
+        let events = vec![event(6, 2_210, started), event(7, 2_400, ended), event(8, 2_410, over)];
+        watched.on_history(HistoryPage { events, more: false });
+        let rest = finder.find(&watched, UnixMillis(2_500));
+        assert_eq!(shown(&rest), ["2400 activity-ended", "2410 ended"]);
+        assert!(finder.has_ended() && watched.is_complete());
+    }
+
+    #[test]
+    fn attempts_before_the_first_look_are_not_invented() {
+        let mut watched = Watched::new(run(), UnixMillis(900));
+        let mut finder = EventFinder::default();
+        watched.on_history(HistoryPage { events: vec![scheduled()], more: false });
+        watched.on_report(report(9_000, vec![foreign("charge", "5", waiting(6, 8_000, 9_500))], None));
+        let events = finder.find(&watched, UnixMillis(9_000));
+        let missing = events.iter().find_map(|event| match &event.kind {
+            WatchEventKind::NotObserved { first, last, .. } => Some((*first, *last)),
+            _ => None,
+        });
+        assert_eq!(missing, Some((1, 4)), "{events:?}");
+        assert!(shown(&events).contains(&"8000 attempt-failed 5".to_owned()), "{:?}", shown(&events));
+    }
+
+    #[test]
+    fn a_failing_workflow_task_is_reported_at_each_attempt_and_at_its_end() {
+        let mut watched = Watched::new(run(), UnixMillis(900));
+        let mut finder = EventFinder::default();
+        let failure = FailureReport { code: "Bug".into(), message: "boom".into(), retryable: true, causes: Vec::new() };
+        let kind = EventKind::TaskFailed { cause: "UnhandledFailure".into(), failure, worker: "w".into() };
+        watched.on_history(HistoryPage { events: vec![event(4, 1_100, kind)], more: false });
+        let task = |attempt| Some(PendingTask { attempt, scheduled: None, started: None });
+        let mut found = Vec::new();
+        for (at, attempt) in [(1_200, 2), (1_400, 2), (1_600, 3), (1_800, 1)] {
+            watched.on_report(report(at, Vec::new(), task(attempt)));
+            found.extend(finder.find(&watched, UnixMillis(at)));
+        }
+        assert_eq!(shown(&found), ["1000 found", "1200 task-fails 2", "1600 task-fails 3", "1800 task-recovered"]);
+        let WatchEventKind::TaskFails { message, .. } = &found[1].kind else { panic!("{found:?}") };
+        assert_eq!(message.as_deref(), Some("boom"));
+    }
+}
