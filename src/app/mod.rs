@@ -141,11 +141,12 @@ impl App {
             StartMode::Notes => (Mode::Notes(None), None),
             StartMode::Watch(options) => {
                 watch = Some(Box::new(Watch::new(*options, options_now)));
-                (Mode::Dashboard, None)
+                (Mode::Watch, None)
             }
         };
         let base = match &mode {
-            Mode::Dashboard | Mode::Scenario(_) => watch.as_deref().map_or(Overlay::None, Watch::page),
+            Mode::Dashboard | Mode::Scenario(_) => Overlay::None,
+            Mode::Watch => watch.as_deref().map_or(Overlay::Executions, Watch::page),
             Mode::Walkthrough(_) => Overlay::Walkthrough,
             Mode::Notes(_) => Overlay::Notes,
         };
@@ -336,6 +337,12 @@ impl App {
     #[must_use]
     pub const fn comparison(&self) -> Option<&ComparisonState> {
         self.comparisons.current()
+    }
+
+    /// Whether the session only watches executions, without orders.
+    #[must_use]
+    pub const fn only_watches(&self) -> bool {
+        self.mode.is_watch()
     }
 
     /// The pages about executions of any workflow; `None` until they are opened.

@@ -17,6 +17,8 @@ pub enum Mode {
     Walkthrough(Box<Walkthrough>),
     /// The notes of a walkthrough in another terminal; `None` until it has sent a page, and after its end.
     Notes(Option<Box<NotesPage>>),
+    /// Executions of any workflow are watched. There are no orders.
+    Watch,
 }
 
 impl Mode {
@@ -26,7 +28,7 @@ impl Mode {
         match self {
             Self::Scenario(run) => Some(run),
             Self::Walkthrough(walkthrough) => walkthrough.run(),
-            Self::Dashboard | Self::Notes(_) => None,
+            Self::Dashboard | Self::Notes(_) | Self::Watch => None,
         }
     }
 
@@ -35,7 +37,7 @@ impl Mode {
         match self {
             Self::Scenario(run) => Some(run),
             Self::Walkthrough(walkthrough) => walkthrough.run_mut(),
-            Self::Dashboard | Self::Notes(_) => None,
+            Self::Dashboard | Self::Notes(_) | Self::Watch => None,
         }
     }
 
@@ -43,7 +45,7 @@ impl Mode {
     pub fn set_run(&mut self, run: ScenarioRun) {
         match self {
             Self::Walkthrough(walkthrough) => walkthrough.set_run(run),
-            Self::Dashboard | Self::Scenario(_) | Self::Notes(_) => *self = Self::Scenario(Box::new(run)),
+            Self::Dashboard | Self::Scenario(_) | Self::Notes(_) | Self::Watch => *self = Self::Scenario(Box::new(run)),
         }
     }
 
@@ -62,6 +64,12 @@ impl Mode {
     #[must_use]
     pub fn notes(&self) -> Option<&NotesPage> {
         if let Self::Notes(page) = self { page.as_deref() } else { None }
+    }
+
+    /// Whether executions of any workflow are watched, and there are no orders.
+    #[must_use]
+    pub const fn is_watch(&self) -> bool {
+        matches!(self, Self::Watch)
     }
 
     /// Replaces the page of a walkthrough's notes.
