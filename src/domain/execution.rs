@@ -102,7 +102,7 @@ pub struct ReportedActivity {
 /// The part of a pending activity's description that is not about a single attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PendingDetails {
-    /// When it was scheduled.
+    /// When its current attempt was scheduled, or its next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<UnixMillis>,
     /// When its schedule-to-close timeout expires.

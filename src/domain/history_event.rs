@@ -102,6 +102,9 @@ pub enum EventKind {
         started: Option<UnixMillis>,
         /// How it ended.
         end: ItemEnd,
+        /// The wait before it is retried by another local activity, after a timer; `None` if it is not retried.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        backoff: Option<Duration>,
     },
     /// A timer was started.
     TimerStarted {

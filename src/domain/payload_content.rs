@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum PayloadContent {
     /// JSON.
     Json {
-        /// Compact JSON; the beginning of it if `bytes` is larger than its length.
+        /// Compact JSON, with invisible characters escaped; the beginning of it if `bytes` is larger than its length.
         text: String,
         /// Size of the whole text.
         bytes: u64,
@@ -24,7 +24,7 @@ pub enum PayloadContent {
         /// Size of the data.
         bytes: u64,
     },
-    /// The configured codec cannot decode it.
+    /// The configured codec, or its own encoding, cannot decode it.
     Undecodable {
         /// The reason.
         cause: String,

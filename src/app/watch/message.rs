@@ -21,9 +21,14 @@ pub enum WatchRequest {
     },
     /// Describe an execution. [`WatchNews::Described`] answers.
     Describe(Run),
-    /// Read the events of an execution after those of the answer before. If there are none, the answer waits for some,
-    /// for at most about 20 s. [`WatchNews::History`] answers.
-    History(Run),
+    /// Read events of an execution. If there are none, the answer waits for some, for at most about 20 s.
+    /// [`WatchNews::History`] answers.
+    History {
+        /// The execution. Its run id must be known.
+        run: Run,
+        /// Only events after this one; 0 for all.
+        after: u64,
+    },
     /// Operate on an execution. `Message::Notice` answers.
     Operate(Run, Operation),
 }
@@ -59,7 +64,7 @@ pub enum WatchNews {
     History {
         /// The run.
         run: Run,
-        /// The events. Those that were already sent may come again after a lost connection.
+        /// The events.
         answer: Result<HistoryPage, WatchProblem>,
     },
 }
@@ -80,7 +85,7 @@ pub struct ListPage {
 pub struct HistoryPage {
     /// The events; none if none came in time.
     pub events: Vec<HistoryEvent>,
-    /// Further events can be read at once.
+    /// Further events may follow. If not, the execution has ended.
     pub more: bool,
 }
 

@@ -189,6 +189,7 @@ impl Watched {
         self.task = task.filter(|_| open);
         self.items.on_pending_nexus(&nexus);
         self.info = Some(info);
+        self.compare_with_length();
         self.details.clear();
         let mut pending = Vec::with_capacity(activities.len());
         for activity in activities {
@@ -211,7 +212,6 @@ impl Watched {
     /// Applies events of the history. Returns those that are new.
     pub fn on_history(&mut self, page: HistoryPage) -> Vec<HistoryEvent> {
         self.problem = None;
-        self.caught_up |= !page.more;
         let mut new = Vec::with_capacity(page.events.len());
         for event in page.events {
             if event.id > self.read {
@@ -220,7 +220,14 @@ impl Watched {
                 new.push(event);
             }
         }
+        self.caught_up |= !page.more;
+        self.compare_with_length();
         new
+    }
+
+    /// The history was read up to now if it was as long as the latest description says.
+    fn compare_with_length(&mut self) {
+        self.caught_up |= self.info.as_ref().is_some_and(|info| self.read >= info.history_length);
     }
 
     fn on_event(&mut self, event: &HistoryEvent) {
