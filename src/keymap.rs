@@ -20,11 +20,11 @@ pub struct Key {
 pub enum Scope {
     /// The dashboard without an overlay.
     Dashboard,
-    /// Every screen that scrolls: the dashboard, its pages, and the speaker's notes.
+    /// Every screen that scrolls: the dashboard, its pages, the pages about executions, and the speaker's notes.
     Moving,
     /// As [`Scope::Moving`], and the comparison and the walkthrough.
     Reading,
-    /// The dashboard, and the pages that show something to copy.
+    /// The dashboard, the pages about executions, and the pages that show something to copy.
     Copying,
     /// The comparison.
     Comparing,
@@ -34,6 +34,14 @@ pub enum Scope {
     Operating,
     /// The dashboard and its pages.
     Paging,
+    /// The dashboard, its pages, and the pages about executions.
+    Showing,
+    /// The dashboard, and the pages about executions.
+    Viewing,
+    /// The list of executions.
+    Listing,
+    /// One execution.
+    Watching,
     /// The replay of a recording.
     Replaying,
     /// Any question.
@@ -113,6 +121,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('F')], "F", Intent::EditPlan, "edit the fault plan").footer(14, "plan"),
     binding(&[key('i')], "i", Intent::NextGuard, "next guard").footer(6, "guard"),
     binding(&[key('v')], "v", Intent::Compare, "compare the three guards").footer(8, "compare"),
+    binding(&[key('e')], "e", Intent::Watch, "executions of any workflow").footer(11, "executions"),
     binding(&[key('p')], "p", Intent::Walkthrough, "walkthrough: the whole story").footer(11, "walkthrough"),
     binding(&[code(KeyCode::F(5))], "F5", Intent::Walkthrough, "start / resume the walkthrough").within(Scope::Paging),
     binding(&[key('x')], "x", Intent::KillWorker, "kill the worker (SIGKILL)")
@@ -127,7 +136,9 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
     binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
     binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
-    binding(&[key(' ')], "space", Intent::Freeze, "freeze / resume the screen").footer(11, "freeze"),
+    binding(&[key(' ')], "space", Intent::Freeze, "freeze / resume the screen")
+        .within(Scope::Viewing)
+        .footer(11, "freeze"),
     binding(&[key('/')], "/", Intent::Filter, "filter the orders").footer(19, "filter"),
     binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "attempts in full screen").footer(15, "attempts"),
     binding(&[code(KeyCode::Tab)], "Tab", Intent::NextPanel, "next panel"),
@@ -144,16 +155,41 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[ctrl('d'), code(KeyCode::PageDown)], "Ctrl-d", Intent::Select(Move::HalfPageDown), "half a page down")
         .within(Scope::Moving),
     binding(&[key('S')], "S", Intent::Statistics, "statistics").within(Scope::Paging).footer(21, "statistics"),
-    binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Paging).footer(22, "log"),
+    binding(&[key('L')], "L", Intent::Log, "log").within(Scope::Showing).footer(22, "log"),
     binding(&[key('t')], "t", Intent::ShowCommand, "temporal CLI commands")
-        .within(Scope::Paging)
+        .within(Scope::Showing)
         .footer(23, "commands"),
     binding(&[key('y')], "y", Intent::CopyWorkflowId, "copy workflow id or command")
         .within(Scope::Copying)
         .footer(24, "copy"),
-    binding(&[key('u')], "u", Intent::OpenWebUi, "open Temporal's Web UI").footer(25, "Web UI"),
+    binding(&[key('u')], "u", Intent::OpenWebUi, "open Temporal's Web UI").within(Scope::Viewing).footer(25, "Web UI"),
     binding(&[key('T')], "T", Intent::NextTheme, "next theme").within(Scope::Reading),
-    binding(&[key('m')], "m", Intent::Mouse, "mouse on / off"),
+    binding(&[key('m')], "m", Intent::Mouse, "mouse on / off").within(Scope::Viewing),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::Details, "every attempt of an execution")
+        .within(Scope::Listing)
+        .footer(3, "attempts"),
+    binding(&[key('/')], "/", Intent::Filter, "edit the query").within(Scope::Listing).footer(4, "query"),
+    binding(&[key('O')], "O", Intent::NextSort, "sort: retrying first, newest")
+        .within(Scope::Listing)
+        .footer(5, "sort"),
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::ShowFailure, "the failure, cause by cause")
+        .within(Scope::Watching)
+        .footer(3, "failure"),
+    binding(&[key('n')], "n", Intent::RetryNow, "next attempt now").within(Scope::Watching).footer(4, "now"),
+    binding(&[key('p')], "p", Intent::AskPause, "pause / unpause (asks)").within(Scope::Watching).footer(5, "pause"),
+    binding(&[key('r')], "r", Intent::AskResetActivity, "reset the attempts (asks)")
+        .within(Scope::Watching)
+        .footer(6, "reset"),
+    binding(&[key('o')], "o", Intent::EditOptions, "edit timeouts and retry policy")
+        .within(Scope::Watching)
+        .footer(7, "options"),
+    binding(&[key('c')], "c", Intent::AskCancel, "cancel the execution (asks)")
+        .within(Scope::Watching)
+        .footer(8, "cancel"),
+    binding(&[key('s')], "s", Intent::EditSignal, "send a signal").within(Scope::Watching).footer(9, "signal"),
+    binding(&[key('X')], "X", Intent::AskTerminate, "terminate it (asks)")
+        .within(Scope::Watching)
+        .footer(10, "terminate"),
     binding(&[key('v')], "v", Intent::Compare, "compare again").within(Scope::Comparing).footer(0, "again"),
     binding(&[key('B')], "B", Intent::CompareInterleaved, "compare with an order between")
         .within(Scope::Comparing)
@@ -210,28 +246,36 @@ impl Scope {
     /// Whether a binding of this scope is active under `overlay`.
     #[must_use]
     pub const fn includes(self, overlay: Overlay) -> bool {
+        let dashboard = matches!(overlay, Overlay::None);
         let page = matches!(
             overlay,
             Overlay::Help | Overlay::Statistics | Overlay::Log | Overlay::ShowCommand | Overlay::Address
         );
+        let executions = matches!(overlay, Overlay::Executions | Overlay::Execution);
+        let moving = dashboard || page || executions || matches!(overlay, Overlay::Notes | Overlay::Failure);
         match self {
             Self::Everywhere => true,
             Self::Presenting => matches!(overlay, Overlay::Walkthrough),
             Self::Operating => matches!(overlay, Overlay::None | Overlay::Walkthrough),
-            Self::Paging => matches!(overlay, Overlay::None) || page,
+            Self::Paging => dashboard || page,
+            Self::Showing => dashboard || page || executions,
+            Self::Viewing => dashboard || executions,
+            Self::Listing => matches!(overlay, Overlay::Executions),
+            Self::Watching => matches!(overlay, Overlay::Execution),
             Self::Replaying => matches!(overlay, Overlay::Replay),
-            Self::Dashboard => matches!(overlay, Overlay::None),
-            Self::Moving => matches!(overlay, Overlay::None | Overlay::Notes) || page,
-            Self::Reading => {
-                matches!(overlay, Overlay::None | Overlay::Compare | Overlay::Walkthrough | Overlay::Notes) || page
-            }
-            Self::Copying => matches!(overlay, Overlay::None | Overlay::ShowCommand | Overlay::Address),
+            Self::Dashboard => dashboard,
+            Self::Moving => moving,
+            Self::Reading => moving || matches!(overlay, Overlay::Compare | Overlay::Walkthrough),
+            Self::Copying => dashboard || executions || matches!(overlay, Overlay::ShowCommand | Overlay::Address),
             Self::Comparing => matches!(overlay, Overlay::Compare),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
             Self::Leaving => {
                 matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough | Question::LeaveReplay))
             }
-            Self::Typing => matches!(overlay, Overlay::Plan | Overlay::Filter),
+            Self::Typing => matches!(
+                overlay,
+                Overlay::Plan | Overlay::Filter | Overlay::Query | Overlay::Signal | Overlay::ActivityOptions
+            ),
         }
     }
 }
@@ -364,9 +408,16 @@ fn typed(event: KeyEvent, overlay: Overlay) -> Option<Intent> {
 #[must_use]
 pub fn markdown() -> String {
     let heading = |scope| match scope {
-        Scope::Dashboard | Scope::Moving | Scope::Reading | Scope::Copying | Scope::Operating | Scope::Paging => {
-            "Dashboard"
-        }
+        Scope::Dashboard
+        | Scope::Moving
+        | Scope::Reading
+        | Scope::Copying
+        | Scope::Operating
+        | Scope::Paging
+        | Scope::Showing
+        | Scope::Viewing => "Dashboard",
+        Scope::Listing => "Executions of any workflow",
+        Scope::Watching => "One execution",
         Scope::Comparing => "Comparison of guards",
         Scope::Presenting => "Walkthrough",
         Scope::Replaying => "Replay",
@@ -393,7 +444,7 @@ mod tests {
 
     use super::*;
 
-    const OVERLAYS: [Overlay; 16] = [
+    const OVERLAYS: [Overlay; 23] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -410,6 +461,13 @@ mod tests {
         Overlay::Address,
         Overlay::Confirm(Question::LeaveWalkthrough),
         Overlay::Confirm(Question::LeaveReplay),
+        Overlay::Executions,
+        Overlay::Execution,
+        Overlay::Query,
+        Overlay::Signal,
+        Overlay::ActivityOptions,
+        Overlay::Failure,
+        Overlay::Confirm(Question::Operate),
     ];
 
     fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {

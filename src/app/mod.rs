@@ -64,7 +64,7 @@ pub use comparison::{ComparisonState, LineUpCell, LineUpRow, Side, SideStage};
 pub use derive::effects::{Effect, EffectKind, Effects};
 pub use derive::explain::explain;
 pub use derive::explanation::{Explanation, Kind};
-pub use derive::history::{ActivityHistory, Segment, SegmentKind, history};
+pub use derive::history::{LaneHistory, Segment, SegmentKind, history};
 pub use derive::instructions::{Instruction, instructions};
 pub use derive::journal_view::{JournalView, Source, StockVerdict};
 pub use derive::obstacle::{Advice, Obstacle};

@@ -123,10 +123,7 @@ impl FailureReport {
     /// The timeout that expired; `None` if it is not a timeout or the causes are not known.
     #[must_use]
     pub fn timeout(&self) -> Option<TimeoutKind> {
-        self.causes.iter().rev().find_map(|cause| match cause.kind {
-            FailureKind::Timeout(kind) => Some(kind),
-            _ => None,
-        })
+        expired_timeout(&self.causes)
     }
 
     /// The delay before the next attempt that the failure requests instead of the retry policy's.
@@ -134,6 +131,15 @@ impl FailureReport {
     pub fn next_retry_delay(&self) -> Option<Duration> {
         next_retry_delay(&self.causes)
     }
+}
+
+/// The timeout that expired in a failure with these causes.
+#[must_use]
+pub fn expired_timeout(causes: &[FailureCause]) -> Option<TimeoutKind> {
+    causes.iter().rev().find_map(|cause| match cause.kind {
+        FailureKind::Timeout(kind) => Some(kind),
+        _ => None,
+    })
 }
 
 /// The delay before the next attempt that a failure with these causes requests instead of the retry policy's.

@@ -34,7 +34,7 @@ pub use execution::{
     ExecutionInfo, ExecutionReport, ExecutionStatus, Heartbeat, Pause, PendingDetails, PendingNexus, PendingTask,
     ReportedActivity,
 };
-pub use failure::{FailureCause, FailureKind, FailureReport, TimeoutKind, next_retry_delay};
+pub use failure::{FailureCause, FailureKind, FailureReport, TimeoutKind, expired_timeout, next_retry_delay};
 pub use guard::{Guard, UnknownGuard};
 pub use history_event::{EventKind, HistoryEvent, ItemEnd};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};

@@ -1,4 +1,4 @@
-//! Draws the two editable lines: the fault plan, with an error below its character, and the filter.
+//! Draws the editable lines: the fault plan, with an error below its character, the filter, and the query.
 
 use ratatui::{
     buffer::Buffer,
@@ -56,13 +56,23 @@ pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
 
 /// Draws the edited filter in the row of notices, so that the filtered orders above stay visible.
 pub fn filter(buffer: &mut Buffer, row: Rect, app: &App) {
+    let hints = ["  finds ids, states, verdicts; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
+    in_row(buffer, row, app, " filter: ", hints);
+}
+
+/// Draws the edited visibility query in its row.
+pub fn query(buffer: &mut Buffer, row: Rect, app: &App) {
+    let hints = ["  empty: all executions; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
+    in_row(buffer, row, app, " query: ", hints);
+}
+
+/// Draws an edited line after a label, and the longest hint that fits.
+fn in_row(buffer: &mut Buffer, row: Rect, app: &App, label: &'static str, hints: [&str; 3]) {
     Clear.render(row, buffer);
-    let label = " filter: ";
     let room = usize::from(row.width).saturating_sub(label.len() + 1);
     let (line, _) = edited(app, room);
     let spans = std::iter::once(Span::styled(label, theme::badge(theme::KNOWN))).chain(line.spans);
     let left = usize::from(row.width).saturating_sub(spans.clone().map(|span| span.width()).sum());
-    let hints = ["  finds ids, states, verdicts; Enter applies, Esc cancels", "  Enter applies, Esc cancels", ""];
     let hint = Span::styled(first_fitting(hints, left), theme::FAINT);
     pane::lines(buffer, row, [spans.chain([hint]).collect()]);
 }

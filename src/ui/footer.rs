@@ -3,6 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
     widgets::{Clear, Widget},
 };
@@ -18,25 +19,31 @@ use super::{glyphs, pane, theme};
 /// Maximum number of rows of a notice.
 const MAX_ROWS: usize = 3;
 
-/// Draws the notice, the problem or the legend. A text that needs several rows, at most [`MAX_ROWS`], covers rows above
-/// `area`.
+/// Draws the notice, the problem or the legend.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, app: &App) {
-    let width = usize::from(area.width);
-    let (mark, text, style) = match (app.notice(), trouble(app)) {
-        (Some(notice), _) => {
-            let style = match notice.tone {
-                Tone::Plain => theme::BOLD,
-                Tone::Good => theme::GOOD.patch(theme::BOLD),
-                Tone::Bad => theme::BAD.patch(theme::BOLD),
-            };
-            (" » ", notice.text.clone(), style)
-        }
-        (None, Some(trouble)) if trouble.passes => (" .. ", trouble.text, theme::BOLD),
-        (None, Some(trouble)) => (" ! ", trouble.text, theme::BAD.patch(theme::BOLD)),
-        (None, None) => return pane::lines(buffer, area, [legend(width)]),
+    match (notice(app), trouble(app)) {
+        (Some((mark, text, style)), _) => draw_text(buffer, area, mark, &text, style),
+        (None, Some(trouble)) if trouble.passes => draw_text(buffer, area, " .. ", &trouble.text, theme::BOLD),
+        (None, Some(trouble)) => draw_text(buffer, area, " ! ", &trouble.text, theme::BAD.patch(theme::BOLD)),
+        (None, None) => pane::lines(buffer, area, [legend(usize::from(area.width))]),
+    }
+}
+
+/// Returns the mark, the text and the style of the notice, if there is one.
+pub fn notice(app: &App) -> Option<(&'static str, String, Style)> {
+    let notice = app.notice()?;
+    let style = match notice.tone {
+        Tone::Plain => theme::BOLD,
+        Tone::Good => theme::GOOD.patch(theme::BOLD),
+        Tone::Bad => theme::BAD.patch(theme::BOLD),
     };
+    Some((" » ", notice.text.clone(), style))
+}
+
+/// Draws a text after a mark. A text that needs several rows, at most [`MAX_ROWS`], covers rows above `area`.
+pub fn draw_text(buffer: &mut Buffer, area: Rect, mark: &str, text: &str, style: Style) {
     let indent = mark.chars().count();
-    let texts = wrap(&text, width.saturating_sub(indent), 0, MAX_ROWS);
+    let texts = wrap(text, usize::from(area.width).saturating_sub(indent), 0, MAX_ROWS);
     let above = u16::try_from(texts.len().saturating_sub(1)).unwrap_or(0).min(area.y.saturating_sub(buffer.area.y));
     let area = Rect { y: area.y.saturating_sub(above), height: area.height.saturating_add(above), ..area };
     Clear.render(area, buffer);
@@ -126,7 +133,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleWorker, _) => "start worker",
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
         (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
-        (Intent::Close, _) if matches!(app.overlay(), Overlay::Plan | Overlay::Filter) => "cancel",
+        (Intent::Close, _) if Scope::Typing.includes(app.overlay()) => "cancel",
         (Intent::Quit, _) if app.options().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.view().freeze().queued().is_some() => "resume",

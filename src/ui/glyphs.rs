@@ -3,7 +3,8 @@
 use ratatui::style::Style;
 
 use crate::{
-    app::{AttemptState, AttemptView, EffectKind},
+    app::{AttemptState, AttemptView, EffectKind, Failure, Item, ItemKind},
+    domain::{FailureReport, ItemEnd},
     faults::Point,
     store::CommitOutcome,
 };
@@ -64,6 +65,11 @@ pub const AGAIN: Mark = mark('2', theme::badge(theme::BAD), "applied AGAIN");
 /// The supplier's delivery was not needed, so the stock did not change.
 pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
 
+/// A signal, an update or another request arrived.
+pub const RECEIVED: Mark = mark('»', theme::KNOWN, "received");
+/// An item was cancelled or terminated.
+pub const CANCELLED: Mark = mark('◆', theme::WARN, "cancelled");
+
 /// Entries of the legend, the most important first.
 pub const LEGEND: &[(Mark, &str)] = &[
     (FAILED_BEFORE, "failed before commit"),
@@ -117,6 +123,53 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
 /// Returns the mark whose glyph is the count; 9 means nine or more.
 fn again(times: u32) -> Mark {
     Mark { glyph: char::from_digit(times.min(9), 10).unwrap_or('9'), ..AGAIN }
+}
+
+/// Returns the words for an attempt of another program's workflow, whose effect is not known here.
+#[must_use]
+pub fn plain_word(seen: &AttemptView<'_>) -> &'static str {
+    match seen.state {
+        AttemptState::Failed(failure) if failure.code == Failure::CANCELLED => CANCELLED.word,
+        AttemptState::Failed(failure) if !failure.retryable => "failed, not retryable",
+        AttemptState::Done => "completed",
+        _ => of_attempt(seen).word,
+    }
+}
+
+/// Returns the mark of an attempt that failed as the server reports.
+#[must_use]
+pub fn of_report(failure: &FailureReport) -> Mark {
+    match failure.code.as_str() {
+        Failure::TIMEOUT => TIMED_OUT,
+        Failure::CANCELLED => CANCELLED,
+        _ => FAILED,
+    }
+}
+
+/// Returns the mark of an item of a watched execution.
+#[must_use]
+pub fn of_item(item: &Item) -> Mark {
+    match (&item.kind, item.end.as_ref().map(|(_, end)| end)) {
+        (ItemKind::Signal { .. }, _) => RECEIVED,
+        (ItemKind::CancelRequest { .. }, _) => Mark { style: theme::WARN, word: "cancellation requested", ..RECEIVED },
+        (ItemKind::Timer { .. }, None) => Mark { word: "waiting", ..WAITING },
+        (_, None) => RUNNING,
+        (ItemKind::Timer { .. }, Some(ItemEnd::Completed { .. })) => Mark { word: "fired", ..DONE },
+        (_, Some(end)) => of_end(end),
+    }
+}
+
+/// Returns the mark of the end of an item or an execution.
+#[must_use]
+pub const fn of_end(end: &ItemEnd) -> Mark {
+    match end {
+        ItemEnd::Completed { .. } => Mark { word: "completed", ..APPLIED },
+        ItemEnd::Failed(_) => FAILED,
+        ItemEnd::TimedOut(_) => TIMED_OUT,
+        ItemEnd::Cancelled => CANCELLED,
+        ItemEnd::Terminated { .. } => Mark { word: "terminated", ..CANCELLED },
+        ItemEnd::ContinuedAsNew => Mark { word: "continued as new", ..DONE },
+    }
 }
 
 /// Returns the mark of an effect.

@@ -67,7 +67,7 @@ fn connection(app: &App, room: usize, narrow: bool) -> Line<'_> {
 }
 
 /// Returns a badge for the security of the connection, if it is worth attention.
-fn security(security: Security) -> Option<(&'static str, Style)> {
+pub fn security(security: Security) -> Option<(&'static str, Style)> {
     match security {
         Security::Local => None,
         Security::Tls => Some(("TLS", theme::GOOD)),
@@ -76,7 +76,8 @@ fn security(security: Security) -> Option<(&'static str, Style)> {
     }
 }
 
-fn link(app: &App) -> (String, Style) {
+/// Returns the state of the connection, and its style.
+pub fn link(app: &App) -> (String, Style) {
     match (app.link(), app.server()) {
         (Link::Up, _) => ("● connected".to_owned(), theme::GOOD),
         (Link::Connecting { .. }, Server::Preparing { .. }) => ("○ preparing".to_owned(), theme::WARN),

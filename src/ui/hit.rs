@@ -7,14 +7,20 @@ use crate::app::{App, Intent, Overlay};
 use super::{
     orders,
     regions::{SMALLEST, regions},
+    watch,
 };
 
 /// Returns the intent of a click at a position, or `None` if there is nothing to select.
 #[must_use]
 pub fn hit(area: Rect, app: &App, column: u16, row: u16) -> Option<Intent> {
     let place = Position { x: column, y: row };
-    if app.overlay() != Overlay::None || area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return None;
+    }
+    match app.overlay() {
+        Overlay::None => {}
+        Overlay::Executions => return watch::row_at(area, app, place).map(Intent::SelectRow),
+        _ => return None,
     }
     let regions = regions(area, app);
     if let Some(position) = orders::row_at(regions.orders, app, place) {

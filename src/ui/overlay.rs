@@ -13,7 +13,7 @@ use crate::{
     text::truncate,
 };
 
-use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme};
+use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme, watch};
 
 /// Width of a page, in columns.
 const PAGE: u16 = 84;
@@ -30,6 +30,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Confirm(question) => ask(buffer, area, app, question),
         Overlay::Plan => editor::plan(buffer, area, app),
         Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
+        Overlay::Query => editor::query(buffer, watch::query_row(area), app),
         Overlay::Log => log::draw(buffer, area, app),
         Overlay::None
         | Overlay::Compare
@@ -38,7 +39,6 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         | Overlay::Blank
         | Overlay::Executions
         | Overlay::Execution
-        | Overlay::Query
         | Overlay::Signal
         | Overlay::ActivityOptions
         | Overlay::Failure

@@ -33,6 +33,9 @@ use crate::{
     text::{truncate, wrap},
 };
 
+pub use list::List;
+pub use picture::lane_lines;
+
 use picture::Lanes;
 
 use super::{pane, theme, times};
@@ -56,7 +59,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     let area = pane::titled(buffer, area, title, &policy(&app.options().retry, order, room), focused);
     let mut lines = above_list(app, order, area);
     let room = usize::from(area.height).saturating_sub(lines.len());
-    lines.extend(list::visible(app, order, usize::from(area.width), room, scroll));
+    let list = List { app, execution: order, activities: &order.order_activities(), width: usize::from(area.width) };
+    lines.extend(list.visible(room, scroll));
     pane::lines(buffer, area, lines);
 }
 
@@ -66,14 +70,15 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
     let area = pane::below_title(area);
     let room = usize::from(area.height).saturating_sub(above_list(app, order, area).len());
-    list::total(app, order, usize::from(area.width), room).saturating_sub(room)
+    let list = List { app, execution: order, activities: &order.order_activities(), width: usize::from(area.width) };
+    list.total(room).saturating_sub(room)
 }
 
 /// The sentence, the lanes and the axis.
 fn above_list(app: &App, order: &Execution, area: Rect) -> Vec<Line<'static>> {
     let rows = Rows::of(area);
     let mut lines = sentence(app, order, usize::from(area.width), rows.sentence);
-    lines.extend(picture::lines(app, order, area.width, rows.lanes, rows.axis));
+    lines.extend(picture::order_lines(app, order, area.width, rows.lanes, rows.axis));
     lines
 }
 

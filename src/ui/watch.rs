@@ -1,19 +1,88 @@
-//! Draws the pages about executions of any workflow.
+//! Draws the pages about executions of any workflow: the list, one execution, and a failure.
+//!
+//! ~~~text
+//! ┌ server     address, connection, namespace │ requests per second ┐ 1 row
+//! ├ list       query, rows  │ an execution: lanes, attempts, details ┤ the rest
+//! ├ line       a notice, or why a request has no answer               ┤ 1 row
+//! └ keys       for what can be done now                               ┘ 1 row
+//! ~~~
 
-use ratatui::{buffer::Buffer, layout::Rect};
+mod list;
+mod server;
 
-use crate::app::{App, Watch, Watched};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Position, Rect},
+    text::Span,
+    widgets::{Clear, Widget},
+};
 
-use super::pane;
+use crate::{
+    app::{App, Watch},
+    text::column,
+};
+
+use super::{footer, pane, theme, timeline::lane_lines};
+
+/// The parts of a page.
+struct Parts {
+    server: Rect,
+    body: Rect,
+    line: Rect,
+    keys: Rect,
+}
+
+impl Parts {
+    fn of(area: Rect) -> Self {
+        let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
+        let [server, body, line, keys] = area.layout(&Layout::vertical(rows));
+        Self { server, body, line, keys }
+    }
+}
+
+/// Draws what both pages have: the server, the line and the keys. `problem`: why the latest request has no answer.
+fn frame(buffer: &mut Buffer, parts: &Parts, app: &App, problem: Option<String>) {
+    server::draw(buffer, parts.server, app);
+    match footer::notice(app) {
+        Some((mark, text, style)) => footer::draw_text(buffer, parts.line, mark, &text, style),
+        None => {
+            if let Some(text) = problem {
+                footer::draw_text(buffer, parts.line, " ! ", &text, theme::BAD.patch(theme::BOLD));
+            }
+        }
+    }
+    footer::draw_keys(buffer, parts.keys, app);
+}
 
 /// Draws the list of executions.
 pub fn executions(buffer: &mut Buffer, area: Rect, app: &App) {
-    let rows = app.watch().map(|watch| watch.list().rows()).unwrap_or_default();
-    pane::lines(buffer, area, rows.iter().map(|row| row.info.run.to_string().into()));
+    Clear.render(area, buffer);
+    let parts = Parts::of(area);
+    let Some(watch) = app.watch() else { return };
+    frame(buffer, &parts, app, list::problem(app, watch.list()));
+    list::draw(buffer, parts.body, app, watch);
+}
+
+/// The row in which the query is shown and edited.
+#[must_use]
+pub fn query_row(area: Rect) -> Rect {
+    Rect { height: 1, ..Parts::of(area).body }
+}
+
+/// The position in the list of the row that is drawn at `place`.
+#[must_use]
+pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
+    list::row_at(Parts::of(area).body, app.watch()?, place)
 }
 
 /// Draws one execution.
 pub fn execution(buffer: &mut Buffer, area: Rect, app: &App) {
-    let lanes = app.watch().and_then(Watch::opened).map(Watched::lanes).unwrap_or_default();
-    pane::lines(buffer, area, lanes.iter().map(|lane| lane.label().to_owned().into()));
+    Clear.render(area, buffer);
+    let parts = Parts::of(area);
+    frame(buffer, &parts, app, None);
+    if let Some(watched) = app.watch().and_then(Watch::opened) {
+        let name = |text: &str| Span::styled(column(text, 20), theme::FAINT);
+        let lanes = watched.lanes().into_iter().map(|lane| (lane, name(lane.label()))).collect();
+        pane::lines(buffer, parts.body, lane_lines(app, &watched.execution, lanes, name(""), area.width));
+    }
 }

@@ -1,6 +1,5 @@
-//! The attempts of an order and the waits between them as segments of time, one history per activity. Unknown times are
-//! computed: Temporal gives an attempt up at its start-to-close timeout, and waits as the retry policy says. No two segments of
-//! an activity overlap.
+//! The attempts of activities and the waits between them as segments of time, one history per lane. Unknown times are
+//! computed: Temporal gives an attempt up at its timeout, and waits as the retry policy says. No two segments of a lane overlap.
 
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use crate::{
             attempt::{AttemptFacts, AttemptState, Failure},
             execution::Execution,
         },
+        watch::{Item, ItemKind, Lane},
     },
-    domain::{Activity, PendingState, RetryPolicy, UnixMillis, millis},
+    domain::{Activity, ActivityOptions, PendingState, RetryPolicy, UnixMillis},
     faults::Action,
 };
 
@@ -23,11 +23,14 @@ const MAX_TIME: u64 = 1 << 60;
 /// Milliseconds after which a queue, or a running attempt, is shown.
 const NOTICEABLE_MILLIS: u64 = 1_000;
 
-/// The history of one activity of an order, oldest first.
+/// Milliseconds up to which an expected end is always shown. A later one is shown if more time than that has passed.
+const NEAR_MILLIS: u64 = 10_000;
+
+/// The history of one lane, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActivityHistory<'a> {
-    /// The activity.
-    pub activity: &'a ActivityAttempts,
+pub struct LaneHistory<'a> {
+    /// The lane.
+    pub lane: Lane<'a>,
     /// Attempts that are too old to be kept.
     pub forgotten: u64,
     /// Its segments.
@@ -67,7 +70,7 @@ pub enum SegmentKind<'a> {
         seen: AttemptView<'a>,
         /// It may still answer.
         open: bool,
-        /// When Temporal gives it up, if no other end is expected.
+        /// When Temporal gives it up, if no other end is expected. The segment ends before it if it is far away.
         timeout: Option<UnixMillis>,
         /// Time from its start to its end, if Temporal had given it up before.
         late: Option<Duration>,
@@ -78,30 +81,44 @@ pub enum SegmentKind<'a> {
     Wait {
         /// Time that it took, if both ends are known.
         real: Option<Duration>,
-        /// Wait of the retry policy; `None` if the policy does not apply.
+        /// Wait of the retry policy, or the one that the failure requests; `None` if neither applies.
         policy: Option<Duration>,
+        /// The failure requests it with a `next_retry_delay`.
+        requested: bool,
         /// Due time of the next attempt, while that has not begun.
         due: Option<UnixMillis>,
     },
     /// The next attempt; a millisecond long.
     Next(NextAttempt),
+    /// Something that is not an activity of a worker. A signal is a millisecond long.
+    Item {
+        /// The item.
+        item: &'a Item,
+        /// It has not ended.
+        open: bool,
+    },
 }
 
-/// The histories of these activities of a run, in this order.
+/// The histories of these lanes of a run, in this order. `waits`: the retry policy of an order's own activities.
 #[must_use]
-pub fn history<'a>(
+pub fn history<'a, L: Into<Lane<'a>>>(
     execution: &'a Execution,
-    activities: impl IntoIterator<Item = &'a ActivityAttempts>,
+    lanes: impl IntoIterator<Item = L>,
     waits: &RetryWaits,
     now: UnixMillis,
-) -> Vec<ActivityHistory<'a>> {
+) -> Vec<LaneHistory<'a>> {
     let now = now.0.min(MAX_TIME);
     let begun = execution.begun().0.min(MAX_TIME);
-    let activities: Vec<_> = activities.into_iter().collect();
+    let lanes: Vec<Lane<'a>> = lanes.into_iter().map(Into::into).collect();
+    let activities = lanes.iter().filter_map(|lane| lane.activity());
     let begins = |activity| execution.attempts_of(activity).filter_map(|seen| known_begin(&seen));
-    let origin = activities.iter().copied().flat_map(begins).min().map_or(begun, |first| first.min(begun));
+    let origin = activities.flat_map(begins).min().map_or(begun, |first| first.min(begun));
     let mut end_of_update = None;
-    let history = |activity| {
+    let history = |lane: Lane<'a>| {
+        let activity = match lane {
+            Lane::Activity(activity) => activity,
+            Lane::Item(item) => return LaneHistory { lane, forgotten: 0, segments: vec![item_segment(item, now)] },
+        };
         let role = execution.role(activity);
         let limits = if role.is_some() { Some(Limits::of_orders(waits)) } else { Limits::recorded(activity) };
         let view = View { execution, activity, waits: role.map(|_| waits), limits, now };
@@ -115,32 +132,68 @@ pub fn history<'a>(
                 let free = end_of_update.filter(|_| execution.has_succeeded(Activity::UpdateInventory));
                 view.history(end_of_update.unwrap_or(origin), free)
             }
-            None => view.history(origin, None),
+            None => {
+                let scheduled = activity.activity_record().and_then(|record| record.scheduled);
+                let scheduled = scheduled.map(|at| at.0.min(MAX_TIME));
+                view.history(scheduled.unwrap_or(origin), scheduled)
+            }
         }
     };
-    activities.into_iter().map(history).collect()
+    lanes.into_iter().map(history).collect()
+}
+
+/// The segment of an item: up to its end, or up to its expected end if that is near.
+fn item_segment(item: &Item, now: u64) -> Segment<'_> {
+    let from = item.from.0.min(MAX_TIME);
+    let due = match &item.kind {
+        ItemKind::Timer { due, .. } => due.0.min(MAX_TIME),
+        _ => now,
+    };
+    let to = item.end.as_ref().map_or_else(|| shown_end(from, due, now), |(at, _)| at.0.min(MAX_TIME));
+    segment(from, to.max(from + 1), SegmentKind::Item { item, open: item.end.is_none() })
+}
+
+/// The expected end of what began at `from`, or now if that end is so far away that what has passed would not be visible.
+fn shown_end(from: u64, expected: u64, now: u64) -> u64 {
+    let near = now.saturating_add(now.saturating_sub(from).max(NEAR_MILLIS));
+    if expected <= near { expected.max(now) } else { now }
 }
 
 fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {
     seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
-/// The retry policy and the timeout of an attempt.
+/// The retry policy and the timeouts of an attempt.
 struct Limits {
     retry: RetryPolicy,
     /// `None`: there is none, or it is not known.
     start_to_close: Option<Duration>,
+    /// Maximum time between two heartbeats, and the time of the latest one.
+    heartbeat: Option<(Duration, UnixMillis)>,
+    /// When its activity expires: the schedule-to-close timeout.
+    expires: Option<UnixMillis>,
 }
 
 impl Limits {
     fn of_orders(waits: &RetryWaits) -> Self {
-        Self { retry: waits.into(), start_to_close: Some(waits.start_to_close) }
+        Self { retry: waits.into(), start_to_close: Some(waits.start_to_close), heartbeat: None, expires: None }
     }
 
     /// `None` if neither the history nor the server reports them.
     fn recorded(activity: &ActivityAttempts) -> Option<Self> {
-        let options = activity.activity_record()?.options.as_ref()?;
-        Some(Self { retry: options.retry.clone(), start_to_close: options.start_to_close })
+        let record = activity.activity_record()?;
+        let ActivityOptions { retry, start_to_close, heartbeat, .. } = record.options.clone()?;
+        let heartbeat = heartbeat.zip(Some(record.heartbeat.unwrap_or_default()));
+        Some(Self { retry, start_to_close, heartbeat, expires: record.expires })
+    }
+
+    /// When Temporal gives an attempt up that began at that time, if it does not end before.
+    fn timeout(&self, begin: u64) -> Option<u64> {
+        let begin = UnixMillis(begin);
+        let start_to_close = self.start_to_close.map(|limit| begin.saturating_add(limit));
+        let heartbeat = self.heartbeat.map(|(limit, latest)| latest.max(begin).saturating_add(limit));
+        let first = [start_to_close, heartbeat, self.expires].into_iter().flatten().min();
+        first.map(|at| at.0.min(MAX_TIME))
     }
 }
 
@@ -156,7 +209,7 @@ struct View<'a, 'b> {
 
 impl<'a> View<'a, '_> {
     /// `origin`: the earliest time. `free`: the time from which a worker could take the first attempt.
-    fn history(&self, origin: u64, free: Option<u64>) -> ActivityHistory<'a> {
+    fn history(&self, origin: u64, free: Option<u64>) -> LaneHistory<'a> {
         let seen: Vec<_> = self.execution.attempts_of(self.activity).collect();
         let begins = self.begins(&seen, origin);
         let mut segments = Vec::with_capacity(seen.len() * 2 + 2);
@@ -170,7 +223,7 @@ impl<'a> View<'a, '_> {
         let end = segments.last().map_or(origin, |segment| segment.to.0);
         segments.extend(self.ahead(seen.last(), end).into_iter().flatten());
         let forgotten = self.activity.total().saturating_sub(seen.len() as u64);
-        ActivityHistory { activity: self.activity, forgotten, segments }
+        LaneHistory { lane: Lane::Activity(self.activity), forgotten, segments }
     }
 
     /// Starts of the attempts, in order. Unknown starts are spread between their neighbours.
@@ -187,15 +240,18 @@ impl<'a> View<'a, '_> {
         begins
     }
 
-    fn start_to_close(&self) -> Option<Duration> {
-        self.limits.as_ref()?.start_to_close
+    fn timeout(&self, begin: u64) -> Option<u64> {
+        self.limits.as_ref()?.timeout(begin)
+    }
+
+    /// The wait after an attempt that its failure requests.
+    fn requested(seen: &AttemptView<'_>) -> Option<Duration> {
+        seen.facts.and_then(AttemptFacts::reported_failure).and_then(Failure::next_retry_delay)
     }
 
     /// The wait after an attempt, by its failure or by the retry policy.
     fn wait_after(&self, seen: &AttemptView<'_>) -> Option<Duration> {
-        let failure = seen.facts.and_then(AttemptFacts::reported_failure);
-        let requested = failure.and_then(Failure::next_retry_delay);
-        requested.or_else(|| Some(self.limits.as_ref()?.retry.after(seen.number)))
+        Self::requested(seen).or_else(|| Some(self.limits.as_ref()?.retry.after(seen.number)))
     }
 
     fn is_at_work(&self) -> bool {
@@ -206,7 +262,8 @@ impl<'a> View<'a, '_> {
         let from = free?;
         // Another program's workflow may not schedule it, and a failing workflow task schedules nothing.
         let is_blocked = self.execution.failing.is_some() && self.execution.pending_of(self.activity).is_none();
-        if seen.is_empty() && (self.execution.is_foreign() || is_blocked) {
+        let is_ours = self.waits.is_some();
+        if seen.is_empty() && (is_ours && self.execution.is_foreign() || is_blocked || !self.is_at_work()) {
             return None;
         }
         let to = match seen.first() {
@@ -223,13 +280,13 @@ impl<'a> View<'a, '_> {
         let from = before.to.0;
         let real = (exact && known_begin(next).is_some()).then(|| Duration::from_millis(begin.saturating_sub(from)));
         let policy = self.wait_after(&seen).filter(|_| next.round == seen.round);
-        (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, due: None }))
+        let requested = Self::requested(&seen).is_some();
+        (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, requested, due: None }))
     }
 
     fn attempt(&self, seen: &AttemptView<'a>, begin: u64, next: Option<u64>) -> Segment<'a> {
         let exact = known_begin(seen).is_some();
-        let timeout = self.start_to_close().map_or(MAX_TIME, millis::whole);
-        let given_up = begin.saturating_add(timeout).min(MAX_TIME);
+        let given_up = self.timeout(begin).unwrap_or(MAX_TIME).max(begin);
         let limit = next.unwrap_or(MAX_TIME);
         let closed = |to: u64, late| {
             let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
@@ -258,9 +315,11 @@ impl<'a> View<'a, '_> {
         let least = self.now.max(begin + 1);
         let answers = seen.state == AttemptState::Running;
         let long = self.now.saturating_sub(begin) >= NOTICEABLE_MILLIS;
-        let predicted = given_up.filter(|_| self.start_to_close().is_some());
+        let predicted = given_up.filter(|at| *at < MAX_TIME);
         let timeout = predicted.filter(|at| *at > self.now && (!answers || long));
-        let to = timeout.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
+        // The timeout of another workflow's activity may be hours away.
+        let shown = timeout.map(|at| if self.waits.is_some() { at } else { shown_end(begin, at, self.now) });
+        let to = shown.or_else(|| delayed_until(seen)).unwrap_or(least).max(least);
         let timeout = timeout.map(UnixMillis);
         let kind = SegmentKind::Attempt { seen: *seen, open: true, timeout, late: None, exact: given_up.is_some() };
         segment(begin, to, kind)
@@ -284,7 +343,8 @@ impl<'a> View<'a, '_> {
     fn paused(&self, end: u64) -> Option<Segment<'a>> {
         let pending = self.execution.pending_of(self.activity).filter(|_| self.is_at_work())?;
         let waits = pending.state == PendingState::Paused && !pending.runs() && self.now > end;
-        waits.then(|| segment(end, self.now, SegmentKind::Wait { real: None, policy: None, due: None }))
+        let kind = SegmentKind::Wait { real: None, policy: None, requested: false, due: None };
+        waits.then(|| segment(end, self.now, kind))
     }
 
     /// The current wait, and the attempt after it. `end`: the end of what came before.
@@ -293,8 +353,12 @@ impl<'a> View<'a, '_> {
         let due = next.due.0.min(MAX_TIME);
         let to = due.max(self.now).max(end);
         let reported = self.execution.pending_of(self.activity).filter(|pending| pending.attempt == next.number);
-        let policy = reported.and_then(|pending| pending.interval).or_else(|| self.wait_after(last?));
-        let wait = SegmentKind::Wait { real: None, policy, due: Some(UnixMillis(due)) };
+        let interval = || reported.and_then(|pending| pending.interval);
+        let by_policy = || self.wait_after(last?);
+        // The interval that the server reports is the real one. With recorded limits, a prediction can be compared with it.
+        let policy = if self.waits.is_some() { interval().or_else(by_policy) } else { by_policy().or_else(interval) };
+        let requested = last.and_then(Self::requested).is_some();
+        let wait = SegmentKind::Wait { real: None, policy, requested, due: Some(UnixMillis(due)) };
         [(to > end).then(|| segment(end, to, wait)), Some(segment(to, to + 1, SegmentKind::Next(next)))]
     }
 }

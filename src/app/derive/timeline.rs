@@ -1,21 +1,19 @@
-//! The timeline of an order: attempts and waits of both activities as columns over one axis of time. `ui` only paints it.
+//! The timeline of a run: attempts, waits and items of several lanes as columns over one axis of time. `ui` only paints it.
 
 use std::time::Duration;
 
 use crate::{
     app::{
         RetryWaits,
-        orders::{
-            activity_attempts::{ActivityAttempts, AttemptView},
-            execution::Execution,
-        },
+        orders::{activity_attempts::AttemptView, execution::Execution},
+        watch::Lane,
     },
     domain::{UnixMillis, millis},
 };
 
 use super::{
     axis::{Axis, Piece},
-    history::{ActivityHistory, Segment, SegmentKind, history},
+    history::{LaneHistory, Segment, SegmentKind, history},
 };
 
 /// Minimum duration of a wait that gets a column in any case.
@@ -30,12 +28,12 @@ const TICK_STEPS: [u64; 20] = [
 /// Approximate number of columns between two ticks.
 const COLUMNS_PER_TICK: u64 = 8;
 
-/// The timeline of an order.
+/// The timeline of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline<'a> {
     /// The first column of the axis; the columns before it are for a note about attempts that are left out.
     pub first: u16,
-    /// A picture per activity.
+    /// A picture per lane.
     pub pictures: Vec<Picture<'a>>,
     /// The ticks of the axis.
     pub ticks: Vec<Tick>,
@@ -43,11 +41,11 @@ pub struct Timeline<'a> {
     pub gaps: Vec<u16>,
 }
 
-/// One activity in a timeline.
+/// One lane in a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture<'a> {
-    /// The activity.
-    pub activity: &'a ActivityAttempts,
+    /// The lane.
+    pub lane: Lane<'a>,
     /// Attempts before those that are shown.
     pub earlier: u64,
     /// From left to right, without overlap; an attempt has at least one column.
@@ -89,20 +87,20 @@ pub struct Window {
 pub struct Tick {
     /// Its column.
     pub column: u16,
-    /// The time since the order began.
+    /// The time since the first segment began.
     pub label: String,
 }
 
-/// The timeline of these activities of a run, on `columns` columns.
+/// The timeline of these lanes of a run, on `columns` columns. `waits`: the retry policy of an order's own activities.
 #[must_use]
-pub fn timeline<'a>(
+pub fn timeline<'a, L: Into<Lane<'a>>>(
     execution: &'a Execution,
-    activities: impl IntoIterator<Item = &'a ActivityAttempts>,
+    lanes: impl IntoIterator<Item = L>,
     waits: &RetryWaits,
     now: UnixMillis,
     columns: u16,
 ) -> Timeline<'a> {
-    let mut histories = history(execution, activities, waits, now);
+    let mut histories = history(execution, lanes, waits, now);
     let origin = histories.iter().filter_map(|history| history.segments.first()).map(|first| first.from.0).min();
     let mut first = 0;
     let mut earlier = leave_out(&mut histories, columns);
@@ -118,9 +116,9 @@ pub fn timeline<'a>(
     Timeline { first, pictures, ticks, gaps: axis.gaps().collect() }
 }
 
-fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
+fn axis(histories: &[LaneHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
     let mut pieces: Vec<_> = histories.iter().flat_map(|history| &history.segments).map(piece).collect();
-    let [initial, maximum] = [waits.initial, waits.maximum].map(millis::whole);
+    let [initial, maximum] = first_and_longest_wait(histories, waits).map(millis::whole);
     // Short orders share a scale, so that the timeline does not move when the first wait begins.
     let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
     if let (Some(start), Some(end)) = (start, end)
@@ -131,6 +129,13 @@ fn axis(histories: &[ActivityHistory<'_>], waits: &RetryWaits, first: u16, colum
     // The waits of the retry policy are to scale. They last a little longer, because a worker needs a moment to begin.
     let plain = maximum.max(initial.saturating_mul(5)).min(initial.saturating_mul(10));
     Axis::new(&pieces, first, columns, initial / 2, plain.saturating_add(plain / 5))
+}
+
+/// The waits for which the axis is made: of the policy with the shortest first wait, if the lanes have policies of their own.
+fn first_and_longest_wait(histories: &[LaneHistory<'_>], waits: &RetryWaits) -> [Duration; 2] {
+    let recorded = histories.iter().filter_map(|history| history.lane.activity()?.activity_record()?.options.as_ref());
+    let shortest = recorded.map(|options| &options.retry).min_by_key(|retry| retry.initial);
+    shortest.map_or([waits.initial, waits.maximum], |retry| [retry.initial, retry.maximum_wait()])
 }
 
 /// Columns for a note about attempts that are left out.
@@ -148,14 +153,14 @@ fn piece(segment: &Segment<'_>) -> Piece {
 
 fn must_show(segment: &Segment<'_>) -> bool {
     match segment.kind {
-        SegmentKind::Attempt { .. } | SegmentKind::Next(_) => true,
+        SegmentKind::Attempt { .. } | SegmentKind::Next(_) | SegmentKind::Item { .. } => true,
         SegmentKind::Wait { .. } => segment.duration() >= MIN_VISIBLE_WAIT,
         SegmentKind::Queue { .. } => false,
     }
 }
 
-/// Leaves out the oldest attempts if there are too few columns. Returns their number per activity.
-fn leave_out(histories: &mut [ActivityHistory<'_>], columns: u16) -> Vec<u64> {
+/// Leaves out the oldest attempts and items if there are too few columns. Returns their number per lane.
+fn leave_out(histories: &mut [LaneHistory<'_>], columns: u16) -> Vec<u64> {
     let mut all: Vec<_> = histories.iter().flat_map(|history| history.segments.iter().copied()).collect();
     all.sort_by_key(|segment| segment.from);
     let mut needed = all.iter().filter(|segment| must_show(segment)).count();
@@ -169,7 +174,7 @@ fn leave_out(histories: &mut [ActivityHistory<'_>], columns: u16) -> Vec<u64> {
     }
     let begin =
         if left_out == 0 { UnixMillis(0) } else { all.get(left_out).map_or(UnixMillis(u64::MAX), |at| at.from) };
-    let left_out = |history: &mut ActivityHistory<'_>| {
+    let left_out = |history: &mut LaneHistory<'_>| {
         let before = history.segments.iter().filter(|segment| segment.from < begin && is_attempt(segment)).count();
         history.segments.retain(|segment| segment.from >= begin);
         std::mem::take(&mut history.forgotten).saturating_add(before as u64)
@@ -178,12 +183,12 @@ fn leave_out(histories: &mut [ActivityHistory<'_>], columns: u16) -> Vec<u64> {
 }
 
 const fn is_attempt(segment: &Segment<'_>) -> bool {
-    matches!(segment.kind, SegmentKind::Attempt { .. })
+    matches!(segment.kind, SegmentKind::Attempt { .. } | SegmentKind::Item { .. })
 }
 
 fn picture<'a>(
     execution: &Execution,
-    history: ActivityHistory<'a>,
+    history: LaneHistory<'a>,
     earlier: u64,
     axis: &Axis,
     now: UnixMillis,
@@ -196,7 +201,8 @@ fn picture<'a>(
         compressed: axis.compresses(segment.from.0, segment.to.0),
         segment,
     });
-    let window = execution.role(history.activity).and_then(|role| execution.crash_window(role));
+    let role = history.lane.activity().and_then(|activity| execution.role(activity));
+    let window = role.and_then(|role| execution.crash_window(role));
     let window = window.map(|(commit, answer)| {
         let (from, end) = (column(commit), answer.unwrap_or(now));
         let open = answer.is_none() && !execution.is_over();
@@ -210,7 +216,7 @@ fn picture<'a>(
         _ => None,
     });
     let late = late.collect();
-    Picture { activity: history.activity, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
+    Picture { lane: history.lane, earlier, window: window.filter(|_| !spans.is_empty()), late, spans }
 }
 
 /// A short gap may touch a column by chance.
@@ -288,6 +294,7 @@ mod tests {
                 SegmentKind::Wait { due: Some(_), .. } => 'w',
                 SegmentKind::Wait { .. } => 'W',
                 SegmentKind::Next(_) => 'o',
+                SegmentKind::Item { .. } => 'i',
             };
             text[usize::from(span.from)..usize::from(span.to)].fill(letter);
         }
@@ -427,7 +434,7 @@ mod tests {
                 (end, last) = (span.to, Some(span.segment.to));
             }
             let attempts = picture.spans.iter().filter(|span| is_attempt(&span.segment)).count();
-            assert_eq!(attempts as u64 + picture.earlier, picture.activity.total());
+            assert_eq!(attempts as u64 + picture.earlier, picture.lane.activity().unwrap().total());
             if let Some(window) = picture.window {
                 assert!(window.from <= window.to && window.to <= columns, "{window:?}");
             }

@@ -214,7 +214,7 @@ impl ActivityAttempts {
         if let Some(last) = &record.last {
             let id = AttemptId::new(self.known.current(), last.number);
             if let Some(facts) = self.entry(id) {
-                facts.on_reported_start(Some(last.started));
+                facts.on_reported_start(Some(last.started), &last.worker);
             }
             if let Some(before) = self.before(id)
                 && let Some(failure) = &last.failure_before
@@ -238,7 +238,7 @@ impl ActivityAttempts {
         let AttributedReport { id, pending, seen } = *report;
         if pending.runs() {
             if let Some(facts) = self.entry(id) {
-                facts.on_reported_start(pending.started);
+                facts.on_reported_start(pending.started, &pending.worker);
             }
         } else {
             self.known.reach(AttemptId { number: id.number.saturating_sub(1), ..id });

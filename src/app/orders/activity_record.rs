@@ -10,6 +10,10 @@ pub struct ActivityRecord {
     pub scheduled: Option<UnixMillis>,
     /// Its options: the current ones while it is pending, else those with which it was scheduled.
     pub options: Option<ActivityOptions>,
+    /// When its schedule-to-close timeout expires, while it is pending.
+    pub expires: Option<UnixMillis>,
+    /// Its latest heartbeat, while it is pending.
+    pub heartbeat: Option<UnixMillis>,
     /// Its arguments.
     pub input: Vec<PayloadContent>,
     /// Its last attempt, which the history has only once the activity has ended.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{self, FailureCause, FailureReport, ItemEnd, PendingActivity, Stock, UnixMillis},
+    domain::{self, FailureCause, FailureReport, ItemEnd, PendingActivity, Stock, TimeoutKind, UnixMillis},
     faults::{Action, Point},
     store::CommitOutcome,
 };
@@ -65,6 +65,12 @@ impl Failure {
         domain::next_retry_delay(&self.causes)
     }
 
+    /// The timeout that expired; `None` if it is not a timeout or the causes are not known.
+    #[must_use]
+    pub fn timeout(&self) -> Option<TimeoutKind> {
+        domain::expired_timeout(&self.causes)
+    }
+
     /// A failure that the server reported, at that time.
     #[must_use]
     pub fn reported(at: UnixMillis, report: &FailureReport) -> Self {
@@ -98,6 +104,16 @@ pub struct ReportedAttempt {
     pub failure: Option<Failure>,
     /// The history records its success.
     pub succeeded: bool,
+    /// The identity of its worker.
+    pub worker: Option<Box<str>>,
+}
+
+impl ReportedAttempt {
+    fn on_worker(&mut self, worker: &str) {
+        if self.worker.is_none() && !worker.is_empty() {
+            self.worker = Some(worker.into());
+        }
+    }
 }
 
 /// The known facts of an attempt. All but `reported` are from the journal.
@@ -179,10 +195,11 @@ impl AttemptFacts {
         self.started.is_some() || self.committed.is_some() || self.end.is_some() || !self.strikes.is_empty()
     }
 
-    /// The server reports that it began.
-    pub fn on_reported_start(&mut self, at: Option<UnixMillis>) {
+    /// The server reports that it began. `worker`: the identity of its worker; may be empty.
+    pub fn on_reported_start(&mut self, at: Option<UnixMillis>, worker: &str) {
         let reported = self.reported.get_or_insert_default();
         reported.started = reported.started.or(at);
+        reported.on_worker(worker);
     }
 
     /// The server reports that it failed; the first such report came at `seen`.
@@ -191,6 +208,7 @@ impl AttemptFacts {
         let reported = self.reported.get_or_insert_default();
         if !pending.runs() && pending.started <= ended {
             reported.started = reported.started.or(pending.started);
+            reported.on_worker(&pending.worker);
         }
         reported.ended = reported.ended.or(ended);
         if let (None, Some(failure)) = (&reported.failure, &pending.failure) {

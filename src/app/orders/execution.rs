@@ -297,7 +297,10 @@ impl Execution {
         if let Some(record) = activity.activity_record().filter(|record| record.end.is_some()) {
             return if record.has_succeeded() { ActivityState::Succeeded } else { ActivityState::Over };
         }
-        let is_listed = activity.latest_report().is_some_and(|(_, at, _)| Some(at) >= self.answered);
+        // A description that is older than the scheduling of an activity does not list it.
+        let is_new = activity.latest_report().is_none()
+            && activity.activity_record().is_some_and(|record| record.scheduled >= self.answered);
+        let is_listed = is_new || activity.latest_report().is_some_and(|(_, at, _)| Some(at) >= self.answered);
         match &self.end {
             None if is_listed => ActivityState::Open,
             Some(RunEnd::Completed { .. }) | None => ActivityState::Closed,

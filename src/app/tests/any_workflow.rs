@@ -39,8 +39,9 @@ fn letters<'a>(picture: &Picture<'a>) -> (&'a str, &'a str, String) {
         SegmentKind::Wait { .. } => 'w',
         SegmentKind::Next(_) => 'o',
         SegmentKind::Queue { .. } => 'q',
+        SegmentKind::Item { .. } => 'i',
     };
-    let key = picture.activity.key();
+    let key = picture.lane.activity().unwrap().key();
     (key.activity.label(), key.id.as_deref().unwrap(), picture.spans.iter().map(letter).collect())
 }
 
@@ -85,7 +86,7 @@ fn the_dashboard_shows_and_counts_its_own_activities_only() {
     let scene = parallel();
     let order = scene.app.selected().unwrap();
     let ours = timeline(order, order.order_activities(), &RetryWaits::default(), scene.app.shown_now(), COLUMNS);
-    let labels: Vec<_> = ours.pictures.iter().map(|picture| picture.activity.key().activity.label()).collect();
+    let labels: Vec<_> = ours.pictures.iter().map(|picture| picture.lane.label()).collect();
     assert_eq!(labels, ["update", "supplier"]);
     assert!(ours.pictures.iter().all(|picture| picture.spans.is_empty()), "{ours:?}");
     assert_eq!((scene.app.orders().attempts(), order.is_foreign()), (0, true));

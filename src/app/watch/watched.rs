@@ -93,7 +93,22 @@ pub enum Lane<'a> {
     Item(&'a Item),
 }
 
+impl<'a> From<&'a ActivityAttempts> for Lane<'a> {
+    fn from(activity: &'a ActivityAttempts) -> Self {
+        Self::Activity(activity)
+    }
+}
+
 impl<'a> Lane<'a> {
+    /// The activity; `None` for anything else.
+    #[must_use]
+    pub const fn activity(self) -> Option<&'a ActivityAttempts> {
+        match self {
+            Self::Activity(activity) => Some(activity),
+            Self::Item(_) => None,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn label(self) -> &'a str {
@@ -198,6 +213,8 @@ impl Watched {
             let details = activity.details;
             self.execution.change_record(key, |record| {
                 record.scheduled = record.scheduled.or(details.scheduled);
+                record.expires = details.expires;
+                record.heartbeat = details.heartbeat.as_ref().and_then(|heartbeat| heartbeat.at);
                 if details.options.is_some() {
                     record.options.clone_from(&details.options);
                 }

@@ -5,7 +5,7 @@ use ratatui::{
     text::{Line, Span as Words},
 };
 
-use crate::{text::column, ui::theme};
+use crate::ui::theme;
 
 /// A row of characters.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl Canvas {
         }
     }
 
-    /// The line after a name of this many columns.
-    pub fn into_line(self, name: &str, name_columns: usize) -> Line<'static> {
-        let mut spans = vec![Words::styled(column(name, name_columns), theme::FAINT)];
+    /// The line after a name.
+    pub fn into_line(self, name: Words<'static>) -> Line<'static> {
+        let mut spans = vec![name];
         let cells = self.0.chunk_by(|left, right| left.1 == right.1);
         spans.extend(cells.filter_map(|cells| {
             let style = cells.first()?.1;

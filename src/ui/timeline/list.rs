@@ -9,8 +9,8 @@ use ratatui::{
 
 use crate::{
     app::{
-        ActivityAttempts, App, Appearance, AttemptFacts, AttemptId, AttemptState, AttemptView, Execution, Link,
-        NextAttempt, Segment, SegmentKind, history,
+        ActivityAttempts, App, Appearance, AttemptFacts, AttemptId, AttemptState, AttemptView, Execution, Failure,
+        Link, NextAttempt, Segment, SegmentKind, history,
     },
     domain::UnixMillis,
     faults::{Action, Point},
@@ -26,6 +26,15 @@ use super::{
 /// Minimum columns of a message.
 const LEAST_MESSAGE: usize = 12;
 
+/// Minimum columns of a list that shows the start and the worker of each attempt.
+const WIDE: usize = 100;
+
+/// Columns of a worker's identity.
+const MAX_WORKER: usize = 24;
+
+/// The name of the delay that a failure can request.
+const NEXT_RETRY_DELAY: &str = "next_retry_delay";
+
 /// Minimum duration that is shown for a running attempt.
 const LEAST_RUNNING: Duration = Duration::from_millis(100);
 
@@ -35,19 +44,73 @@ const LEAST_QUEUE: Duration = Duration::from_secs(1);
 /// Rows up to which a panel may omit the waits, which the picture shows too.
 const SHORT_PANEL_ROWS: usize = 5;
 
-/// The rows that fit into `room`, moved back by `scroll` rows from the end.
-pub fn visible(app: &App, order: &Execution, width: usize, room: usize, scroll: usize) -> Vec<Line<'static>> {
-    let all = rows(app, order, width, room);
-    let above = all.len().saturating_sub(room).saturating_sub(scroll);
-    let below = all.len().saturating_sub(above).saturating_sub(room);
-    let mut shown: Vec<_> = all.into_iter().skip(above).take(room).collect();
-    if let Some(first) = shown.first_mut().filter(|_| above > 0) {
-        mark_end(first, width, &format!(" ↑ {above} more"));
+/// The list of the attempts of some activities of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct List<'a> {
+    /// The application.
+    pub app: &'a App,
+    /// The run.
+    pub execution: &'a Execution,
+    /// Its activities that are listed.
+    pub activities: &'a [&'a ActivityAttempts],
+    /// Columns of the list.
+    pub width: usize,
+}
+
+impl List<'_> {
+    /// The rows that fit into `room`, moved back by `scroll` rows from the end.
+    pub fn visible(&self, room: usize, scroll: usize) -> Vec<Line<'static>> {
+        let all = self.rows(room);
+        let above = all.len().saturating_sub(room).saturating_sub(scroll);
+        let below = all.len().saturating_sub(above).saturating_sub(room);
+        let mut shown: Vec<_> = all.into_iter().skip(above).take(room).collect();
+        if let Some(first) = shown.first_mut().filter(|_| above > 0) {
+            mark_end(first, self.width, &format!(" ↑ {above} more"));
+        }
+        if let Some(last) = shown.last_mut().filter(|_| below > 0) {
+            mark_end(last, self.width, &format!(" ↓ {below} more"));
+        }
+        shown
     }
-    if let Some(last) = shown.last_mut().filter(|_| below > 0) {
-        mark_end(last, width, &format!(" ↓ {below} more"));
+
+    /// Number of rows in `room` rows.
+    pub fn total(&self, room: usize) -> usize {
+        self.rows(room).len()
     }
-    shown
+
+    /// All rows. In a short panel, omits the rows of waits if the list then fits.
+    fn rows(&self, room: usize) -> Vec<Line<'static>> {
+        let all = self.lines(|_| true);
+        if all.len() <= room || room > SHORT_PANEL_ROWS {
+            return all;
+        }
+        let attempts = self.lines(|what| !matches!(what, SegmentKind::Wait { .. } | SegmentKind::Queue { .. }));
+        if attempts.len() <= room { attempts } else { all }
+    }
+
+    fn lines(&self, wanted: impl Fn(&SegmentKind<'_>) -> bool) -> Vec<Line<'static>> {
+        let Self { app, execution, width, .. } = *self;
+        let histories = history(execution, self.activities.iter().copied(), &app.options().retry, app.shown_now());
+        let mut lines = Vec::new();
+        for (history, activity) in histories.iter().zip(self.activities.iter().copied()) {
+            // The page of an execution lists one activity, and shows its name above.
+            let label = if execution.watched { None } else { Some(activity.key().activity.label()) };
+            if history.forgotten > 0 {
+                let text = format!("… {} earlier attempts dropped", history.forgotten);
+                lines.push(Row::new(label).say(&text, theme::FAINT).line);
+            }
+            let maximum = activity.maximum().filter(|_| !execution.watched);
+            let segments = history.segments.as_slice();
+            let names = names_width(maximum, segments);
+            let rows = Rows { app, execution, activity, label, maximum, segments, width, names };
+            let mut before = None;
+            for segment in &history.segments {
+                lines.extend(rows.row(segment, before).filter(|_| wanted(&segment.kind)));
+                before = Some(segment);
+            }
+        }
+        lines
+    }
 }
 
 /// Puts a text at the right edge of a line, over its content.
@@ -63,41 +126,6 @@ fn mark_end(line: &mut Line<'static>, width: usize, words: &str) {
     spans.push(Span::raw(" ".repeat(room.saturating_sub(used))));
     spans.push(Span::styled(words.to_owned(), theme::BOLD));
     *line = Line::from(spans);
-}
-
-/// Number of rows of the list in `room` rows.
-pub fn total(app: &App, order: &Execution, width: usize, room: usize) -> usize {
-    rows(app, order, width, room).len()
-}
-
-/// All rows. In a short panel, omits the rows of waits if the list then fits.
-fn rows(app: &App, order: &Execution, width: usize, room: usize) -> Vec<Line<'static>> {
-    let all = lines(app, order, width, |_| true);
-    if all.len() <= room || room > SHORT_PANEL_ROWS {
-        return all;
-    }
-    let attempts =
-        lines(app, order, width, |what| !matches!(what, SegmentKind::Wait { .. } | SegmentKind::Queue { .. }));
-    if attempts.len() <= room { attempts } else { all }
-}
-
-fn lines(app: &App, order: &Execution, width: usize, wanted: impl Fn(&SegmentKind<'_>) -> bool) -> Vec<Line<'static>> {
-    let histories = history(order, order.order_activities(), &app.options().retry, app.shown_now());
-    let mut lines = Vec::new();
-    for history in &histories {
-        if history.forgotten > 0 {
-            let text = format!("… {} earlier attempts dropped", history.forgotten);
-            lines.push(Row::new(history.activity.key().activity.label()).say(&text, theme::FAINT).line);
-        }
-        let (activity, segments) = (history.activity, history.segments.as_slice());
-        let list = List { app, order, activity, segments, width, names: names_width(activity.maximum(), segments) };
-        let mut before = None;
-        for segment in &history.segments {
-            lines.extend(list.row(segment, before).filter(|_| wanted(&segment.kind)));
-            before = Some(segment);
-        }
-    }
-    lines
 }
 
 /// The attempt's name and the maximum number of attempts.
@@ -132,9 +160,11 @@ struct Row {
 }
 
 impl Row {
-    fn new(activity: &str) -> Self {
-        let name = Span::styled(column(activity, usize::from(NAME)), theme::FAINT);
-        Self { line: Line::from(name), used: usize::from(NAME) }
+    /// `None` for a margin of one column instead of a name.
+    fn new(activity: Option<&str>) -> Self {
+        let used = if activity.is_some() { usize::from(NAME) } else { 1 };
+        let name = Span::styled(column(activity.unwrap_or_default(), used), theme::FAINT);
+        Self { line: Line::from(name), used }
     }
 
     fn say(mut self, text: &str, style: Style) -> Self {
@@ -152,25 +182,30 @@ impl Row {
     }
 }
 
-struct List<'a> {
+/// The rows of one activity.
+struct Rows<'a> {
     app: &'a App,
-    order: &'a Execution,
+    execution: &'a Execution,
     activity: &'a ActivityAttempts,
+    label: Option<&'a str>,
+    /// Maximum number of attempts, if it is shown.
+    maximum: Option<u32>,
     segments: &'a [Segment<'a>],
     width: usize,
     names: usize,
 }
 
-impl List<'_> {
+impl Rows<'_> {
     fn row(&self, segment: &Segment<'_>, before: Option<&Segment<'_>>) -> Option<Line<'static>> {
         match segment.kind {
             SegmentKind::Attempt { seen, timeout, late, exact, .. } => {
                 let time = self.time(segment, &seen, timeout, late, exact);
                 Some(self.attempt(&seen, time))
             }
-            SegmentKind::Wait { real: Some(real), policy, .. } => {
+            SegmentKind::Wait { real: Some(real), policy, requested, .. } => {
+                let by = if requested { NEXT_RETRY_DELAY } else { "policy" };
                 let policy = policy
-                    .map_or_else(|| ", then reset".to_owned(), |policy| format!(" (policy: {})", times::round(policy)));
+                    .map_or_else(|| ", then reset".to_owned(), |policy| format!(" ({by}: {})", times::round(policy)));
                 Some(self.between(&format!("backoff {}{policy}", times::exact(real))))
             }
             SegmentKind::Queue { open } if segment.duration() >= LEAST_QUEUE => {
@@ -182,16 +217,17 @@ impl List<'_> {
                 }))
             }
             SegmentKind::Next(next) => Some(self.next(&next, before)),
-            SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => None,
+            SegmentKind::Wait { .. } | SegmentKind::Queue { .. } | SegmentKind::Item { .. } => None,
         }
     }
 
     fn name(&self, number: u32, round: u32) -> String {
-        name(number, round, self.activity.maximum())
+        name(number, round, self.maximum)
     }
 
     fn between(&self, text: &str) -> Line<'static> {
-        Row::new("").say(&" ".repeat(self.names + 1), theme::PLAIN).say(text, theme::FAINT).line
+        let blank = self.label.map(|_| "");
+        Row::new(blank).say(&" ".repeat(self.names + 1), theme::PLAIN).say(text, theme::FAINT).line
     }
 
     fn attempt(&self, seen: &AttemptView<'_>, time: Option<(String, Style)>) -> Line<'static> {
@@ -199,22 +235,40 @@ impl List<'_> {
         let repeats = seen.facts.and_then(AttemptFacts::repeated).is_some();
         let effect_style = if repeats { theme::BAD.patch(theme::BOLD) } else { theme::BOLD };
         let (time, time_style) = time.map_or((None, theme::FAINT), |(time, style)| (Some(time), style));
-        let server = seen.facts.is_some_and(|facts| !facts.is_journaled());
+        let server = !self.execution.watched && seen.facts.is_some_and(|facts| !facts.is_journaled());
         let width = self.width;
-        let row = Row::new(self.activity.key().activity.label())
+        let row = Row::new(self.label)
             .say(&column(&self.name(seen.number, seen.round), self.names), theme::PLAIN)
             .say(&format!(" {} {}", mark.glyph, self.words(seen, mark.word)), mark.style)
             .add(effect(seen, self.app.appearance()), effect_style, width)
             .add(server.then(|| "(server)".to_owned()), theme::FAINT, width)
             .add(time, time_style, width)
-            .add(planned(seen), theme::FAINT, width);
+            .add(planned(seen), theme::FAINT, width)
+            .add(self.since_start(seen), theme::FAINT, width)
+            .add(self.worker(seen), theme::FAINT, width);
         let room = width.saturating_sub(row.used + 2);
-        let message = message(seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
+        let message =
+            message(self.execution, seen).filter(|message| room >= LEAST_MESSAGE.min(message.chars().count()));
         row.add(message.map(|message| truncate(&message, room)), theme::FAINT, width).line
+    }
+
+    /// When an attempt of a watched execution began, if there is room for it.
+    fn since_start(&self, seen: &AttemptView<'_>) -> Option<String> {
+        let begun = seen.facts?.begun().filter(|_| self.execution.watched && self.width >= WIDE)?;
+        Some(format!("at {}", times::short(begun.since(self.execution.begun()))))
+    }
+
+    /// Its worker, as the server reports it.
+    fn worker(&self, seen: &AttemptView<'_>) -> Option<String> {
+        let worker = seen.facts?.reported.as_ref()?.worker.as_deref()?;
+        (self.execution.watched && self.width >= WIDE).then(|| truncate(worker, MAX_WORKER))
     }
 
     /// The result of an attempt. A replayed one names the attempt that it repeats.
     fn words(&self, seen: &AttemptView<'_>, word: &str) -> String {
+        if self.execution.watched {
+            return glyphs::plain_word(seen).to_owned();
+        }
         if let Some(times) = seen.facts.and_then(AttemptFacts::repeated) {
             return format!("applied AGAIN, after {}", self.which_applied(times.saturating_sub(1)));
         }
@@ -228,12 +282,12 @@ impl List<'_> {
 
     /// The attempt that applied the effect for the first, second, .. time.
     fn which_applied(&self, times: u32) -> String {
-        let mut attempts = self.order.attempts_of(self.activity);
+        let mut attempts = self.execution.attempts_of(self.activity);
         let is_it = |seen: &AttemptView<'_>| {
             seen.facts.and_then(|facts| facts.committed).is_some_and(|by| by.times.max(1) == times)
         };
         let is_complete = attempts.next().is_some_and(|first| (first.number, first.round) == (1, 1));
-        match self.order.attempts_of(self.activity).find(is_it) {
+        match self.execution.attempts_of(self.activity).find(is_it) {
             Some(seen) => name(seen.number, seen.round, None),
             None if is_complete => "another run".to_owned(),
             None => "an earlier attempt".to_owned(),
@@ -262,6 +316,12 @@ impl List<'_> {
             return Some((format!("after {}{timeout}", times::exact(died)), theme::FAINT));
         }
         let lost = matches!(seen.state, AttemptState::TimedOut | AttemptState::Crashed(_) | AttemptState::NoAnswer);
+        if lost && self.execution.watched {
+            let kind = seen.facts.and_then(AttemptFacts::reported_failure).and_then(Failure::timeout);
+            let after = exact.then(|| format!("after {}", times::exact(segment.duration())));
+            let words: Vec<_> = kind.map(|kind| kind.to_string()).into_iter().chain(after).collect();
+            return (!words.is_empty()).then(|| (words.join(" "), theme::FAINT));
+        }
         if lost {
             let silent = || format!("no answer in {}", times::exact(segment.duration()));
             return exact.then(|| (self.timeout(segment).unwrap_or_else(silent), theme::FAINT));
@@ -284,22 +344,29 @@ impl List<'_> {
     }
 
     fn next(&self, next: &NextAttempt, before: Option<&Segment<'_>>) -> Line<'static> {
-        let policy = before.and_then(|before| match before.kind {
-            SegmentKind::Wait { policy, .. } => policy,
-            _ => None,
+        let (policy, requested) = before.map_or((None, false), |before| match before.kind {
+            SegmentKind::Wait { policy, requested, .. } => (policy, requested),
+            _ => (None, false),
         });
-        let from = if next.known { "server" } else { "policy" };
+        let has_policy = self.activity.activity_record().is_some_and(|record| record.options.is_some());
+        let from = match (requested, has_policy || !next.known) {
+            (true, _) => NEXT_RETRY_DELAY,
+            (false, true) => "policy",
+            (false, false) => "server",
+        };
         let is_later = before.is_some_and(|before| before.from > self.app.shown_now());
         let after = if is_later { " after the timeout" } else { "" };
         let words = |after: &str| policy.map(|policy| format!(" ({from}: {}{after})", times::round(policy)));
         let overdue = next.due <= self.app.shown_now();
-        let text = match (overdue, *self.app.link() == Link::Up, self.app.connections().is_served()) {
+        // Only the workers of this program's own task queue are known.
+        let is_served = self.app.connections().is_served() && !self.execution.watched;
+        let text = match (overdue, *self.app.link() == Link::Up, is_served) {
             (true, false, _) => "waiting for the server".to_owned(),
             (true, true, false) => "waiting for a worker".to_owned(),
             _ => self.countdown(next.due),
         };
         let name = self.name(next.number, round_of_next(self.segments, next));
-        let row = Row::new(self.activity.key().activity.label())
+        let row = Row::new(self.label)
             .say(&column(&name, self.names), theme::PLAIN)
             .say(&format!(" {} {text}", glyphs::WAITING.glyph), theme::BOLD);
         let room = self.width.saturating_sub(row.used);
@@ -308,10 +375,12 @@ impl List<'_> {
     }
 }
 
-/// The message of a failure that was not planned.
-fn message(seen: &AttemptView<'_>) -> Option<String> {
+/// The message of a failure that was not planned, after its type if it was not an order's.
+fn message(execution: &Execution, seen: &AttemptView<'_>) -> Option<String> {
     let AttemptState::Failed(failure) = seen.state else { return None };
-    failure.point.is_none().then(|| failure.message.clone())
+    let typed = execution.watched && !failure.code.is_empty();
+    let code = if typed { format!("{}: ", failure.code) } else { String::new() };
+    failure.point.is_none().then(|| format!("{code}{}", failure.message))
 }
 
 fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {

@@ -1,13 +1,16 @@
-//! Draws the picture: a row per activity with its attempts, waits and crash window, and the axis below.
+//! Draws the picture: a row per lane with its attempts, waits and crash window, and the axis below.
 
 use std::time::Duration;
 
-use ratatui::text::Line;
+use ratatui::text::{Line, Span as Words};
 
 use crate::{
-    app::{App, AttemptState, AttemptView, Execution, Picture, SegmentKind, Span, Timeline, Window, timeline},
+    app::{
+        App, AttemptState, AttemptView, Execution, Item, ItemKind, Lane, Picture, SegmentKind, Span, Timeline, Window,
+        timeline,
+    },
     domain::{Activity, UnixMillis},
-    text::truncate,
+    text::{column, truncate},
 };
 
 use super::{
@@ -15,13 +18,13 @@ use super::{
     canvas::Canvas,
 };
 
-/// Columns of an activity's name.
+/// Columns of the name of an order's activity.
 pub const NAME: u16 = 9;
 
 /// Mark of compressed time.
 const BREAK: &str = "//";
 
-/// Which activities get a row.
+/// Which activities of an order get a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lanes {
     Current,
@@ -29,23 +32,42 @@ pub enum Lanes {
     Both,
 }
 
-/// The rows of the activities, and the axis if requested.
-pub fn lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
+/// The rows of an order's activities, and the axis if requested.
+pub fn order_lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
     let columns = width.saturating_sub(NAME);
     let shown = timeline(order, order.order_activities(), &app.options().retry, app.shown_now(), columns);
-    let is_of = |picture: &Picture<'_>, activity| order.role(picture.activity) == Some(activity);
+    let is_of =
+        |picture: &Picture<'_>, role| picture.lane.activity().and_then(|activity| order.role(activity)) == Some(role);
     let is_shown = |picture: &&Picture<'_>| match rows {
         Lanes::Current => is_of(picture, order.current()),
         Lanes::Begun => is_of(picture, Activity::UpdateInventory) || !picture.spans.is_empty(),
         Lanes::Both => true,
     };
+    let name = |text: &str| Words::styled(column(text, usize::from(NAME)), theme::FAINT);
     let pictures = shown.pictures.iter().filter(is_shown);
-    let mut lines: Vec<_> = pictures.map(|picture| lane(app, &shown, picture, columns)).collect();
-    lines.extend(axis.then(|| ticks(&shown, columns)));
+    let mut lines: Vec<_> =
+        pictures.map(|picture| lane(app, &shown, picture, columns).into_line(name(picture.lane.label()))).collect();
+    lines.extend(axis.then(|| ticks(&shown, columns).into_line(name(""))));
     lines
 }
 
-fn ticks(shown: &Timeline<'_>, columns: u16) -> Line<'static> {
+/// The rows of these lanes, each after its name, and the axis. `name` is that of the axis. All names have the same width.
+pub fn lane_lines<'a>(
+    app: &App,
+    execution: &Execution,
+    rows: Vec<(Lane<'a>, Words<'static>)>,
+    name: Words<'static>,
+    width: u16,
+) -> Vec<Line<'static>> {
+    let columns = width.saturating_sub(u16::try_from(name.width()).unwrap_or(u16::MAX));
+    let (lanes, names): (Vec<Lane<'a>>, Vec<_>) = rows.into_iter().unzip();
+    let shown = timeline(execution, lanes, &app.options().retry, app.shown_now(), columns);
+    let pictures = shown.pictures.iter().zip(names);
+    let drawn = pictures.map(|(picture, name)| lane(app, &shown, picture, columns).into_line(name));
+    drawn.chain([ticks(&shown, columns).into_line(name)]).collect()
+}
+
+fn ticks(shown: &Timeline<'_>, columns: u16) -> Canvas {
     let mut canvas = Canvas::new(columns);
     for gap in &shown.gaps {
         canvas.text(*gap, BREAK, Some(theme::FAINT));
@@ -53,10 +75,10 @@ fn ticks(shown: &Timeline<'_>, columns: u16) -> Line<'static> {
     for tick in &shown.ticks {
         canvas.text(tick.column, &tick.label, Some(theme::FAINT));
     }
-    canvas.into_line("", usize::from(NAME))
+    canvas
 }
 
-fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) -> Line<'static> {
+fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) -> Canvas {
     let mut canvas = Canvas::new(columns);
     if picture.earlier > 0 {
         let long = format!("… {} earlier ", picture.earlier);
@@ -90,7 +112,7 @@ fn lane(app: &App, shown: &Timeline<'_>, picture: &Picture<'_>, columns: u16) ->
     for (column, mark) in late {
         canvas.put(column, mark.glyph, mark.style);
     }
-    canvas.into_line(picture.activity.key().activity.label(), usize::from(NAME))
+    canvas
 }
 
 /// An attempt without a result for Temporal shows its fault at its beginning; other attempts show their end.
@@ -111,10 +133,16 @@ fn line(canvas: &mut Canvas, span: &Span<'_>) {
         SegmentKind::Wait { real: Some(_), .. } if !span.compressed => ('─', theme::FAINT),
         SegmentKind::Wait { .. } => ('╌', theme::FAINT),
         SegmentKind::Queue { .. } => ('┄', theme::FAINT),
+        SegmentKind::Item { item, .. } if is_timer(item) => ('─', theme::PLAIN),
+        SegmentKind::Item { item, .. } => ('━', glyphs::of_item(item).style),
         SegmentKind::Next(_) => return,
     };
     canvas.fill(span.from, span.passed, bar, style);
     canvas.fill(span.passed, span.to, '╌', theme::FAINT);
+}
+
+const fn is_timer(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Timer { .. })
 }
 
 /// The timeout that Temporal saw of an attempt that ended too late.
@@ -143,7 +171,7 @@ fn late(picture: &Picture<'_>, column: u16, seen: &AttemptView<'_>) -> (u16, gly
 fn free(span: &Span<'_>) -> (u16, u16) {
     match span.segment.kind {
         SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => (span.from.saturating_add(1), span.to),
-        SegmentKind::Attempt { .. } => (span.from, glyph_column(span)),
+        SegmentKind::Attempt { .. } | SegmentKind::Item { .. } => (span.from, glyph_column(span)),
         SegmentKind::Next(_) => (span.to, span.to),
         SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => (span.from, span.to),
     }
@@ -152,7 +180,9 @@ fn free(span: &Span<'_>) -> (u16, u16) {
 fn glyph_column(span: &Span<'_>) -> u16 {
     match span.segment.kind {
         SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => span.from,
-        SegmentKind::Attempt { .. } => span.passed.min(span.to.saturating_sub(1)),
+        // A timer fires at its end.
+        SegmentKind::Item { item, .. } if is_timer(item) => span.to.saturating_sub(1),
+        SegmentKind::Attempt { .. } | SegmentKind::Item { .. } => span.passed.min(span.to.saturating_sub(1)),
         _ => span.from,
     }
 }
@@ -161,6 +191,7 @@ fn glyph(canvas: &mut Canvas, span: &Span<'_>) {
     let mark = match span.segment.kind {
         SegmentKind::Attempt { seen, late, .. } => mark_of(&seen, late),
         SegmentKind::Next(_) => glyphs::WAITING,
+        SegmentKind::Item { item, .. } => glyphs::of_item(item),
         SegmentKind::Wait { .. } | SegmentKind::Queue { .. } => return,
     };
     canvas.put(glyph_column(span), mark.glyph, mark.style);
@@ -235,7 +266,7 @@ fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
     let countdown = |due: UnixMillis| times::countdown(due, app.shown_now(), app.appearance().still);
     let took = times::short(app.shown_now().min(span.segment.to).since(span.segment.from));
     match span.segment.kind {
-        SegmentKind::Attempt { timeout: Some(due), .. } => {
+        SegmentKind::Attempt { timeout: Some(due), .. } if due <= span.segment.to => {
             (vec![format!(" timeout {} ", countdown(due)), format!(" {} ", countdown(due))], true)
         }
         SegmentKind::Attempt { seen, late, exact: true, .. } if is_silent(&seen, late) => {
@@ -248,6 +279,10 @@ fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
         SegmentKind::Attempt { exact: true, .. } | SegmentKind::Wait { real: Some(_), .. } => {
             (vec![format!(" {took} ")], false)
         }
+        SegmentKind::Item { item: Item { kind: ItemKind::Timer { due, .. }, .. }, open: true } => {
+            (vec![format!(" {} ", countdown(*due))], true)
+        }
+        SegmentKind::Item { .. } => (vec![format!(" {took} ")], false),
         SegmentKind::Queue { .. } => (vec![format!(" queued {took} "), format!(" {took} ")], false),
         SegmentKind::Attempt { .. } | SegmentKind::Wait { .. } | SegmentKind::Next(_) => (Vec::new(), false),
     }
