@@ -1,14 +1,11 @@
 //! Payload encryption across languages: the program reads payloads that Temporal's public Python sample encrypts, and
-//! vice versa. The scripts are in `python/`, with their own virtual environment in `target/`.
+//! vice versa.
 //!
 //! These tests report that they are skipped if Python, pip or the network is missing.
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Output, Stdio},
-    sync::LazyLock,
+    path::Path,
+    process::{Command, Output},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -21,66 +18,13 @@ use temporalio_common::protos::temporal::api::{
 use tonic::IntoRequest;
 use url::Url;
 
-use crate::sandbox::{Sandbox, address, offline, text};
-
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/python");
-
-/// A Python with the packages that the scripts need, or the reason why there is none.
-static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(prepare);
-
-/// Returns the Python interpreter. If the scripts cannot run, returns `None` and prints the reason on standard error,
-/// which the test runner does not capture.
-fn python() -> Option<&'static Path> {
-    if offline() {
-        return None;
-    }
-    match &*PYTHON {
-        Ok(python) => Some(python),
-        Err(reason) => {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            let _closed = writeln!(std::io::stderr(), "left out: {test}: {reason}");
-            None
-        }
-    }
-}
-
-/// Creates the environment once per list of versions, while other test processes wait.
-fn prepare() -> Result<PathBuf, String> {
-    let wanted = fs::read_to_string(format!("{SCRIPTS}/requirements.txt")).map_err(|error| error.to_string())?;
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = cache.join("python");
-    let lock = fs::create_dir_all(cache).and_then(|()| File::create(cache.join("python.lock")));
-    let lock = lock.map_err(|error| format!("no folder for a virtual environment: {error}"))?;
-    lock.lock().map_err(|error| error.to_string())?;
-    let python = folder.join("bin/python");
-    // This file is written last, so its existence means that the environment is complete.
-    let made = folder.join("made-of.txt");
-    if fs::read_to_string(&made).is_ok_and(|made| made == wanted) && python.exists() {
-        return Ok(python);
-    }
-    let _none_yet = fs::remove_dir_all(&folder);
-    succeed("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    install.args(["--retries", "1", "--timeout", "15", "--only-binary", ":all:", "-r", "requirements.txt"]);
-    succeed("pip install", install.current_dir(SCRIPTS))?;
-    fs::write(&made, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
-fn succeed(what: &str, command: &mut Command) -> Result<(), String> {
-    match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let (said, problem) = text(&output);
-            Err(format!("{what} failed: {}", problem.trim().lines().chain(said.trim().lines()).last().unwrap_or("?")))
-        }
-        Err(error) => Err(format!("{what} does not run: {error}")),
-    }
-}
+use crate::{
+    python_environment::{PythonWorker, python, script},
+    sandbox::{Sandbox, address, text},
+};
 
 /// A key in the forms for both sides.
-struct Key {
+pub struct Key {
     id: &'static str,
     base64: String,
     /// The key's form in the program's environment.
@@ -88,14 +32,14 @@ struct Key {
 }
 
 impl Key {
-    fn new(id: &'static str) -> Self {
+    pub fn new(id: &'static str) -> Self {
         let base64 = BASE64_STANDARD.encode(rand::random::<[u8; 32]>());
         let ring = format!("{id}:{base64}");
         Self { id, base64, ring }
     }
 
     /// Returns the program's settings for this key.
-    fn settings(&self) -> [(&str, &str); 3] {
+    pub fn settings(&self) -> [(&str, &str); 3] {
         [
             ("ENCRYPT_PAYLOAD", "true"),
             ("DATACONVERTER_ENCRYPTION_KEY_ID", self.id),
@@ -103,10 +47,14 @@ impl Key {
         ]
     }
 
+    /// Adds the scripts' settings for this key.
+    pub fn add_to(&self, script: &mut Command) {
+        script.env("ENCRYPTION_KEY_ID", self.id).env("ENCRYPTION_KEY", &self.base64);
+    }
+
     fn script(&self, python: &Path, name: &str, sandbox: &Sandbox) -> Command {
-        let mut command = Command::new(python);
-        command.env("ENCRYPTION_KEY_ID", self.id).env("ENCRYPTION_KEY", &self.base64);
-        command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(SCRIPTS).arg(name);
+        let mut command = script(python, name);
+        self.add_to(&mut command);
         command.args(["--address", address(), "--namespace", "default", "--task-queue", &sandbox.queue]);
         command
     }
@@ -133,33 +81,11 @@ fn json_of(output: &Output) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}; {problem}"))
 }
 
-/// A polling Python worker, which is killed on drop.
-struct PythonWorker {
-    child: Child,
-    _stdin: Option<ChildStdin>,
-}
+/// Words of the orders below, which must not be in a history.
+const PLAIN: [&str; 5] = ["Quantity", "Outcome", "json/plain", "999999", "\"applied\""];
 
-impl PythonWorker {
-    fn start(python: &Path, key: &Key, sandbox: &Sandbox) -> Self {
-        let mut script = key.script(python, "worker.py", sandbox);
-        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        let stdin = child.stdin.take();
-        Self { child, _stdin: stdin }
-    }
-}
-
-impl Drop for PythonWorker {
-    fn drop(&mut self) {
-        let _ended_before = self.child.kill();
-        let _reaped_before = self.child.wait();
-    }
-}
-
-/// Asserts that all payloads of a workflow on the server are encrypted.
-async fn assert_encrypted(workflow: &str) {
+/// Asserts that the payloads of a workflow on the server are encrypted and do not contain any of `plain`.
+pub async fn assert_encrypted(workflow: &str, plain: &[&str]) {
     let url = Url::parse(&format!("http://{}", address())).unwrap();
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
     let request = GetWorkflowExecutionHistoryRequest {
@@ -171,7 +97,7 @@ async fn assert_encrypted(workflow: &str) {
     let bytes = history.unwrap().into_inner().encode_to_vec();
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(has("binary/encrypted") && has("encryption-key-id"), "nothing is encrypted");
-    for text in ["Quantity", "Outcome", "json/plain", "999999", "\"applied\""] {
+    for text in plain {
         assert!(!has(text), "{text:?} is in the history of {workflow}");
     }
 }
@@ -181,14 +107,14 @@ async fn assert_encrypted(workflow: &str) {
 async fn python_reads_and_answers_an_order_encrypted_by_python() {
     let Some(python) = python() else { return };
     let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
-    let _worker = PythonWorker::start(python, &key, &sandbox);
+    let _worker = PythonWorker::start(key.script(python, "worker.py", &sandbox));
     let placed = place(python, &key, &sandbox, "InventoryWorkflow", "A12", "123456");
     let read: Value = serde_json::from_str(placed["result"].as_str().unwrap()).unwrap();
     assert_eq!(read, json!({ "OrderID": "A12", "Item": "123456", "Quantity": 7 }));
     let failures = place(python, &key, &sandbox, "InventoryWorkflow", "A13", "999999");
     assert_eq!(unknown_product(&failures), Some("no 999999 here"), "{failures}");
     for order in ["A12", "A13"] {
-        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue), &PLAIN).await;
     }
 }
 
@@ -202,7 +128,7 @@ async fn our_worker_reads_and_answers_an_order_encrypted_by_python() {
     let said = "product 999999 is not in the inventory";
     assert!(unknown_product(&failures).is_some_and(|message| message.contains(said)), "{failures}");
     for order in ["A12", "A13"] {
-        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue), &PLAIN).await;
     }
     sandbox.assert_right(993);
 }
@@ -211,7 +137,7 @@ async fn our_worker_reads_and_answers_an_order_encrypted_by_python() {
 async fn python_reads_and_answers_an_order_encrypted_by_our_starter() {
     let Some(python) = python() else { return };
     let (sandbox, key) = (Sandbox::new(), Key::new("shared-key"));
-    let _worker = PythonWorker::start(python, &key, &sandbox);
+    let _worker = PythonWorker::start(key.script(python, "worker.py", &sandbox));
     let start = |order: &str, item: &str| {
         let workflow = format!("{}-{order}", sandbox.queue);
         let mut command = sandbox.command("start");
@@ -226,6 +152,6 @@ async fn python_reads_and_answers_an_order_encrypted_by_our_starter() {
     let (_, problem) = text(&refused);
     assert!(problem.contains("no 999999 here"), "{problem}");
     for order in ["A12", "A13"] {
-        assert_encrypted(&format!("{}-{order}", sandbox.queue)).await;
+        assert_encrypted(&format!("{}-{order}", sandbox.queue), &PLAIN).await;
     }
 }
