@@ -66,6 +66,29 @@ pub fn query(buffer: &mut Buffer, row: Rect, app: &App) {
     in_row(buffer, row, app, " query: ", hints);
 }
 
+/// Draws the box in which a signal is edited.
+pub fn signal(buffer: &mut Buffer, area: Rect, app: &App) {
+    let examples = [("approve", "without an argument"), ("approve {\"by\":\"ada\"}", "with JSON as its argument")];
+    in_box(buffer, area, app, " signal: name, then JSON if it has an argument ", &examples);
+}
+
+/// Draws the box in which the options of an activity are edited.
+pub fn activity_options(buffer: &mut Buffer, area: Rect, app: &App) {
+    in_box(buffer, area, app, " options of the activity ", &[]);
+}
+
+/// Draws an edited line in a box, with examples below it.
+fn in_box(buffer: &mut Buffer, area: Rect, app: &App, title: &str, examples: &[(&str, &str)]) {
+    let height = u16::try_from(examples.len()).unwrap_or(0).saturating_add(6);
+    let inner = dialog(buffer, area, title, 78, height);
+    let mut lines = vec![edited(app, usize::from(inner.width)).0, Line::raw("")];
+    lines.extend(examples.iter().map(|(example, does)| {
+        Line::from(vec![Span::styled(format!(" {example:<32}"), theme::BOLD), Span::styled(*does, theme::FAINT)])
+    }));
+    lines.push(Line::styled(" Enter asks before it is sent, Esc cancels, Ctrl-u clears the line", theme::FAINT));
+    pane::lines(buffer, inner, lines);
+}
+
 /// Draws an edited line after a label, and the longest hint that fits.
 fn in_row(buffer: &mut Buffer, row: Rect, app: &App, label: &'static str, hints: [&str; 3]) {
     Clear.render(row, buffer);

@@ -146,6 +146,16 @@ pub fn of_report(failure: &FailureReport) -> Mark {
     }
 }
 
+/// Returns the type and the message of a failure, or its timeout.
+#[must_use]
+pub fn reason(failure: &FailureReport) -> String {
+    match failure.timeout() {
+        Some(kind) => format!("{kind} timeout"),
+        None if failure.code.is_empty() => failure.message.clone(),
+        None => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
 /// Returns the mark of an item of a watched execution.
 #[must_use]
 pub fn of_item(item: &Item) -> Mark {

@@ -20,6 +20,7 @@ pub fn hit(area: Rect, app: &App, column: u16, row: u16) -> Option<Intent> {
     match app.overlay() {
         Overlay::None => {}
         Overlay::Executions => return watch::row_at(area, app, place).map(Intent::SelectRow),
+        Overlay::Execution => return watch::lane_at(area, app, place).map(Intent::SelectRow),
         _ => return None,
     }
     let regions = regions(area, app);

@@ -10,7 +10,7 @@ use ratatui::{
 
 use crate::{
     app::{App, Overlay, Question},
-    text::truncate,
+    text::{truncate, wrap},
 };
 
 use super::{command_page, dialog::dialog, editor, help, log, notes, pane, regions::regions, statistics, theme, watch};
@@ -21,6 +21,9 @@ const PAGE: u16 = 84;
 /// Width of a question, in columns.
 const QUESTION: u16 = 58;
 
+/// Maximum rows of a consequence.
+const MAX_CONSEQUENCE: usize = 4;
+
 /// Minimum height, in rows, for a question in the middle of the screen. On a lower screen it would cover the verdict.
 const SHORT: u16 = 20;
 
@@ -30,6 +33,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Confirm(question) => ask(buffer, area, app, question),
         Overlay::Plan => editor::plan(buffer, area, app),
         Overlay::Filter => editor::filter(buffer, regions(area, app).line, app),
+        Overlay::Signal => editor::signal(buffer, area, app),
+        Overlay::ActivityOptions => editor::activity_options(buffer, area, app),
         Overlay::Query => editor::query(buffer, watch::query_row(area), app),
         Overlay::Log => log::draw(buffer, area, app),
         Overlay::None
@@ -39,8 +44,6 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         | Overlay::Blank
         | Overlay::Executions
         | Overlay::Execution
-        | Overlay::Signal
-        | Overlay::ActivityOptions
         | Overlay::Failure
         | Overlay::Help
         | Overlay::Statistics
@@ -48,7 +51,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         | Overlay::Address
         | Overlay::Replay => {
             if let Some((title, lines)) = text(area, app) {
-                page(buffer, area, app, &title, lines);
+                page(buffer, area, app, &title, lines, page_width(app.overlay(), area));
             }
         }
     }
@@ -82,8 +85,14 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
         Overlay::Address => {
             Some((" could not open a browser; y copies the address ".to_owned(), address(area, app.view().address()?)))
         }
+        Overlay::Failure => watch::failure(app, usize::from(area.width.saturating_sub(2))),
         _ => None,
     }
+}
+
+/// Returns the number of columns of a page. A stack trace gets the whole width.
+fn page_width(overlay: Overlay, area: Rect) -> u16 {
+    if overlay == Overlay::Failure { area.width } else { area.width.min(PAGE) }
 }
 
 /// Returns the number of columns inside a page.
@@ -104,10 +113,10 @@ const fn page_area(area: Rect) -> Rect {
 }
 
 /// Draws a box with lines, which scroll if they do not fit.
-fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>) {
+fn page(buffer: &mut Buffer, area: Rect, app: &App, title: &str, lines: Vec<Line<'_>>, width: u16) {
     let area = page_area(area);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let inner = dialog(buffer, area, title, PAGE, height);
+    let inner = dialog(buffer, area, title, width, height);
     let hidden = lines.len().saturating_sub(usize::from(inner.height));
     let from = app.view().scroll().overlay.min(hidden);
     pane::lines(buffer, inner, lines.into_iter().skip(from));
@@ -153,13 +162,16 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
             "p or F5 returns to the same step.".to_owned(),
         ),
         // The replay bar shows this question.
-        Question::LeaveReplay | Question::Operate => return,
+        Question::LeaveReplay => return,
+        Question::Operate => match watch::question(app) {
+            Some((asked, consequence)) => (" operation ", asked, consequence),
+            None => return,
+        },
     };
     let width = usize::from(QUESTION.min(area.width)).saturating_sub(4);
-    let mut lines = vec![
-        Line::styled(format!("  {}", truncate(&asked, width)), theme::BOLD),
-        Line::raw(format!("  {consequence}")),
-    ];
+    let mut lines = vec![Line::styled(format!("  {}", truncate(&asked, width)), theme::BOLD)];
+    let consequence = wrap(&consequence, width, 0, MAX_CONSEQUENCE);
+    lines.extend(consequence.into_iter().map(|text| Line::raw(format!("  {text}"))));
     lines.extend(open_orders(app, question));
     let answers = Line::styled("  y  yes      n  no", theme::BOLD);
     if area.height < SHORT {
@@ -173,7 +185,8 @@ fn ask(buffer: &mut Buffer, area: Rect, app: &App, question: Question) {
     }
     lines.insert(0, Line::raw(""));
     lines.extend([Line::raw(""), answers]);
-    let inner = dialog(buffer, area, title, QUESTION, 8);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).max(8);
+    let inner = dialog(buffer, area, title, QUESTION, height);
     pane::lines(buffer, inner, lines);
 }
 

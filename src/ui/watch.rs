@@ -7,22 +7,32 @@
 //! └ keys       for what can be done now                               ┘ 1 row
 //! ~~~
 
+mod details;
+mod execution;
+mod failure;
 mod list;
+mod now;
+mod operation;
 mod server;
+mod values;
+
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+mod tests;
 
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Position, Rect},
-    text::Span,
     widgets::{Clear, Widget},
 };
 
-use crate::{
-    app::{App, Watch},
-    text::column,
-};
+use crate::app::App;
 
-use super::{footer, pane, theme, timeline::lane_lines};
+use super::{footer, theme};
+
+pub use failure::page as failure;
+pub use operation::question;
 
 /// The parts of a page.
 struct Parts {
@@ -79,10 +89,13 @@ pub fn row_at(area: Rect, app: &App, place: Position) -> Option<usize> {
 pub fn execution(buffer: &mut Buffer, area: Rect, app: &App) {
     Clear.render(area, buffer);
     let parts = Parts::of(area);
-    frame(buffer, &parts, app, None);
-    if let Some(watched) = app.watch().and_then(Watch::opened) {
-        let name = |text: &str| Span::styled(column(text, 20), theme::FAINT);
-        let lanes = watched.lanes().into_iter().map(|lane| (lane, name(lane.label()))).collect();
-        pane::lines(buffer, parts.body, lane_lines(app, &watched.execution, lanes, name(""), area.width));
-    }
+    let Some(watch) = app.watch() else { return };
+    frame(buffer, &parts, app, execution::problem(app, watch));
+    execution::draw(buffer, parts.body, app, watch);
+}
+
+/// The position of the lane that is drawn at `place`.
+#[must_use]
+pub fn lane_at(area: Rect, app: &App, place: Position) -> Option<usize> {
+    execution::lane_at(Parts::of(area).body, app, app.watch()?, place)
 }

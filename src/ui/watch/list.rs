@@ -34,7 +34,7 @@ const POINTER: usize = 2;
 impl Widths {
     fn of(width: u16) -> Self {
         let [workflow, kind, status, attempts, next] = match width {
-            0..76 => [16, 0, 9, 9, 7],
+            0..76 => [15, 0, 9, 9, 8],
             76..110 => [18, 12, 10, 10, 8],
             110..160 => [28, 20, 14, 16, 10],
             _ => [40, 28, 14, 16, 10],
@@ -287,10 +287,5 @@ fn failure(attempts: Option<&RowAttempts>, width: usize) -> Span<'static> {
         return Span::styled(first_fitting(["workflow task fails", "task fails"], width), theme::BAD);
     }
     let Some(failure) = attempts.worst.as_ref().and_then(|worst| worst.failure.as_ref()) else { return Span::raw("") };
-    let text = match failure.timeout() {
-        Some(kind) => format!("{kind} timeout"),
-        None if failure.code.is_empty() => failure.message.clone(),
-        None => format!("{}: {}", failure.code, failure.message),
-    };
-    Span::styled(truncate(&text, width), theme::FAINT)
+    Span::styled(truncate(&glyphs::reason(failure), width), theme::FAINT)
 }

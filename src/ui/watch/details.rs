@@ -1,0 +1,227 @@
+//! The details of one lane of an execution: why it failed, its limits, its arguments and its result.
+
+use std::time::Duration;
+
+use ratatui::text::Line;
+
+use crate::{
+    app::{ActivityAttempts, ActivityRecord, App, AttemptFacts, Failure, Item, ItemKind, Lane, Watched, age},
+    domain::{
+        ActivityOptions, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState, RetryPolicy,
+        UnixMillis,
+    },
+};
+
+use super::{
+    super::{glyphs, theme, times},
+    now,
+    values::{named, payloads},
+};
+
+/// The lines about a lane, the most important first.
+pub fn lines(app: &App, watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
+    match lane {
+        Lane::Activity(activity) => of_activity(app, watched, activity, width),
+        Lane::Item(item) => of_item(app, item, width),
+    }
+}
+
+fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
+    let record = activity.activity_record();
+    let options = record.and_then(|record| record.options.as_ref());
+    let pending = now::of_activity(watched, activity);
+    let mut lines = failure(watched, activity, width);
+    if let Some((pending, details)) = pending {
+        lines.extend(state(app, pending, details, width));
+        lines.extend(heartbeat(app, options, details, width));
+    }
+    lines.extend(limits(app, activity, pending, options, width));
+    if let Some(options) = options {
+        lines.extend(named("timeouts", &timeouts(options), theme::PLAIN, width));
+        lines.extend(named("retry", &retry(&options.retry), theme::PLAIN, width));
+    }
+    lines.extend(place(activity, options, width));
+    if let Some(ActivityRecord { input, end, .. }) = record {
+        lines.extend(payloads("input", input, width));
+        if let Some((_, ItemEnd::Completed { result })) = end {
+            lines.extend(payloads("result", result, width));
+        }
+    }
+    lines
+}
+
+/// The failure of the latest attempt that has failed.
+pub fn latest_failure<'a>(watched: &'a Watched, activity: &'a ActivityAttempts) -> Option<&'a Failure> {
+    watched.execution.attempts_of(activity).rev().find_map(|seen| seen.facts.and_then(AttemptFacts::reported_failure))
+}
+
+fn failure(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
+    let Some(failure) = latest_failure(watched, activity) else { return Vec::new() };
+    let retried = if failure.retryable { "" } else { " (not retryable)" };
+    named("failure", &format!("{}{retried}", reason(failure)), theme::BAD, width)
+}
+
+/// The type and the message of a failure, or its timeout.
+pub fn reason(failure: &Failure) -> String {
+    match failure.timeout() {
+        Some(kind) => format!("{kind} timeout"),
+        None if failure.code.is_empty() => failure.message.clone(),
+        None => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
+/// A pause, or a request for cancellation.
+fn state(app: &App, pending: &PendingActivity, details: &PendingDetails, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if let Some(pause) = &details.pause {
+        let text = format!("paused{}", now::pause_text(app, pause));
+        lines.extend(named("pause", &text, theme::WARN, width));
+    }
+    if pending.state == PendingState::CancelRequested {
+        lines.extend(named("cancel", "the workflow has requested its cancellation", theme::WARN, width));
+    }
+    lines
+}
+
+fn heartbeat(
+    app: &App,
+    options: Option<&ActivityOptions>,
+    details: &PendingDetails,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let limit = options.and_then(|options| options.heartbeat);
+    let limit = limit.map_or_else(String::new, |limit| format!(" (timeout {})", times::round(limit)));
+    let Some(heartbeat) = &details.heartbeat else {
+        let none = || named("heartbeat", &format!("none yet{limit}"), theme::PLAIN, width);
+        return if limit.is_empty() { Vec::new() } else { none() };
+    };
+    let at = heartbeat
+        .at
+        .map_or_else(|| "of an earlier attempt".to_owned(), |at| format!("{} ago", age(at, app.shown_now())));
+    let details: Vec<_> = heartbeat.details.iter().map(PayloadContent::to_string).collect();
+    let colon = if details.is_empty() { "" } else { ": " };
+    named("heartbeat", &format!("{at}{limit}{colon}{}", details.join(", ")), theme::PLAIN, width)
+}
+
+/// How many attempts and how much time are left.
+fn limits(
+    app: &App,
+    activity: &ActivityAttempts,
+    pending: Option<(&PendingActivity, &PendingDetails)>,
+    options: Option<&ActivityOptions>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let Some((pending, details)) = pending else { return Vec::new() };
+    let maximum = match (pending.maximum, options) {
+        (0, Some(options)) => options.retry.maximum_attempts,
+        (maximum, _) => maximum,
+    };
+    let attempts = match maximum {
+        0 => format!("#{}, unlimited", pending.attempt),
+        maximum => {
+            let left = maximum.saturating_sub(pending.attempt);
+            let after = if pending.runs() { "after this one" } else { "after the next one" };
+            format!("#{} of {maximum}, {left} left {after}", pending.attempt)
+        }
+    };
+    let resets = match activity.resets() {
+        0 => String::new(),
+        1 => ", reset once".to_owned(),
+        resets => format!(", reset {resets} times"),
+    };
+    let expires = details.expires.map_or_else(
+        || "; does not expire".to_owned(),
+        |at| format!("; expires {}", times::countdown(at, app.shown_now(), app.appearance().still)),
+    );
+    named("attempts", &format!("{attempts}{resets}{expires}"), theme::PLAIN, width)
+}
+
+/// The timeouts that are set, in one line.
+pub fn timeouts(options: &ActivityOptions) -> String {
+    let all = [
+        ("start-to-close", options.start_to_close),
+        ("schedule-to-close", options.schedule_to_close),
+        ("schedule-to-start", options.schedule_to_start),
+        ("heartbeat", options.heartbeat),
+    ];
+    let text = |(name, limit): (&str, Option<Duration>)| Some(format!("{name} {}", times::round(limit?)));
+    let set: Vec<_> = all.into_iter().filter_map(text).collect();
+    if set.is_empty() { "none".to_owned() } else { set.join(", ") }
+}
+
+/// A retry policy in one line.
+pub fn retry(policy: &RetryPolicy) -> String {
+    let [initial, maximum] = [policy.initial, policy.maximum_wait()].map(times::round);
+    let limit = match policy.maximum_attempts {
+        0 => "unlimited".to_owned(),
+        1 => "1 attempt".to_owned(),
+        limit => format!("{limit} attempts"),
+    };
+    let not = if policy.non_retryable.is_empty() {
+        String::new()
+    } else {
+        format!("; not retried: {}", policy.non_retryable.join(", "))
+    };
+    format!("after {initial}, x{} up to {maximum}, {limit}{not}", policy.coefficient)
+}
+
+/// Its task queue and the worker of its latest attempt.
+fn place(activity: &ActivityAttempts, options: Option<&ActivityOptions>, width: usize) -> Vec<Line<'static>> {
+    let queue = options.map(|options| options.task_queue.as_str()).filter(|queue| !queue.is_empty());
+    let reported = activity.latest_report().map(|(pending, ..)| pending.worker.as_str());
+    let recorded = activity.activity_record().and_then(|record| record.last.as_ref()).map(|last| last.worker.as_str());
+    let worker = recorded.or(reported).filter(|worker| !worker.is_empty());
+    let texts = [queue.map(|queue| format!("queue {queue}")), worker.map(|worker| format!("worker {worker}"))];
+    let texts: Vec<_> = texts.into_iter().flatten().collect();
+    if texts.is_empty() { Vec::new() } else { named("where", &texts.join(", "), theme::PLAIN, width) }
+}
+
+fn of_item(app: &App, item: &Item, width: usize) -> Vec<Line<'static>> {
+    let now = app.shown_now();
+    let mark = glyphs::of_item(item);
+    let since = item.end.as_ref().map_or_else(
+        || format!(", for {}", age(item.from, now)),
+        |(at, _)| {
+            if *at > item.from { format!(", after {}", times::exact(at.since(item.from))) } else { String::new() }
+        },
+    );
+    let mut lines = named("state", &format!("{} {}{since}", mark.glyph, mark.word), mark.style, width);
+    let due = |at: UnixMillis| times::countdown(at, now, app.appearance().still);
+    let mut say = |name: &str, text: &str| lines.extend(named(name, text, theme::PLAIN, width));
+    match &item.kind {
+        ItemKind::LocalActivity { attempts, .. } if *attempts > 0 => {
+            say("attempts", &format!("{attempts}; the history records only the last"));
+        }
+        ItemKind::Timer { due: at, .. } if item.end.is_none() => say("fires", &due(*at)),
+        ItemKind::Child { workflow, run, .. } => {
+            say("workflow", workflow);
+            if let Some(run) = run {
+                say("run", &run.run);
+            }
+        }
+        ItemKind::Nexus { pending: Some(pending), .. } => {
+            let next = pending.next.map_or_else(String::new, |at| format!(", next {}", due(at)));
+            say("attempts", &format!("#{}{next}", pending.attempt));
+            if let Some(failure) = &pending.failure {
+                say("failure", &glyphs::reason(failure));
+            }
+        }
+        ItemKind::Signal { from, .. } if !from.is_empty() => say("from", from),
+        ItemKind::CancelRequest { cause } if !cause.is_empty() => say("reason", cause),
+        _ => {}
+    }
+    if let ItemKind::Signal { input, .. } = &item.kind {
+        lines.extend(payloads("input", input, width));
+    }
+    match &item.end {
+        Some((_, ItemEnd::Completed { result })) => lines.extend(payloads("result", result, width)),
+        Some((_, ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure))) => {
+            lines.extend(named("failure", &glyphs::reason(failure), theme::BAD, width));
+        }
+        Some((_, ItemEnd::Terminated { reason })) if !reason.is_empty() => {
+            lines.extend(named("reason", reason, theme::BAD, width));
+        }
+        _ => {}
+    }
+    lines
+}

@@ -1,0 +1,106 @@
+//! The page about one lane with everything that is known: its failure cause by cause, all attempts, and its details.
+
+use ratatui::text::{Line, Span};
+
+use crate::{
+    app::{App, Lane, Watched},
+    domain::{FailureCause, FailureKind, ItemEnd},
+    text::{truncate, wrap},
+};
+
+use super::{
+    super::{glyphs, theme, timeline::List, times},
+    details,
+    execution::name,
+    values::{named, written},
+};
+
+/// Maximum rows of one message.
+const MAX_MESSAGE: usize = 20;
+
+/// The title and the lines of the page, for the selected lane. `None` if there is none.
+pub fn page(app: &App, width: usize) -> Option<(String, Vec<Line<'static>>)> {
+    let watch = app.watch()?;
+    let watched = watch.opened()?;
+    let lane = watched.lanes().get(watch.lane()).copied()?;
+    Some((format!(" {} ", name(lane)), lines(app, watched, lane, width)))
+}
+
+fn lines(app: &App, watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
+    let mut lines = causes(watched, lane, width);
+    if let Lane::Activity(activity) = lane {
+        let list = List { app, execution: &watched.execution, activities: &[activity], width };
+        lines.push(heading("attempts"));
+        lines.extend(list.visible(usize::MAX, 0));
+        lines.push(Line::raw(""));
+    }
+    lines.push(heading("details"));
+    lines.extend(details::lines(app, watched, lane, width));
+    lines
+}
+
+fn heading(text: &str) -> Line<'static> {
+    Line::styled(format!(" {text}"), theme::KNOWN.patch(theme::BOLD))
+}
+
+/// The chain of causes of the latest failure, outermost first.
+fn causes(watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
+    let (reason, retryable, causes) = match lane {
+        Lane::Activity(activity) => match details::latest_failure(watched, activity) {
+            Some(failure) => (details::reason(failure), failure.retryable, failure.causes.as_slice()),
+            None => return vec![Line::raw(" No attempt has failed."), Line::raw("")],
+        },
+        Lane::Item(item) => match &item.end {
+            Some((_, ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure))) => {
+                (glyphs::reason(failure), failure.retryable, failure.causes.as_slice())
+            }
+            _ => return Vec::new(),
+        },
+    };
+    let retried = if retryable { "Temporal may retry it" } else { "Temporal does not retry it" };
+    let mut lines = vec![heading(&format!("failure: {retried}"))];
+    if causes.is_empty() {
+        lines.extend(named("message", &reason, theme::BAD, width));
+    }
+    for (index, cause) in causes.iter().enumerate() {
+        if index > 0 {
+            lines.extend([Line::raw(""), heading("caused by")]);
+        }
+        lines.extend(written_cause(cause, width));
+    }
+    lines.push(Line::raw(""));
+    lines
+}
+
+fn written_cause(cause: &FailureCause, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(2);
+    let mut lines =
+        vec![Line::from(vec![Span::raw(" "), Span::styled(truncate(&kind(&cause.kind), room), theme::BOLD)])];
+    let message = wrap(&cause.message, room, 0, MAX_MESSAGE).into_iter();
+    lines.extend(message.filter(|text| !text.is_empty()).map(|text| Line::styled(format!(" {text}"), theme::BAD)));
+    for details in &cause.details {
+        lines.extend(written(details, room).into_iter().map(|text| Line::raw(format!(" {text}"))));
+    }
+    lines.extend(cause.stack_trace.iter().map(|text| Line::styled(format!(" {}", truncate(text, room)), theme::FAINT)));
+    lines
+}
+
+fn kind(kind: &FailureKind) -> String {
+    let retried = |retryable: bool| if retryable { "retryable" } else { "not retryable" };
+    match kind {
+        FailureKind::Application { code, retryable, next_retry_delay } => {
+            let code = if code.is_empty() { "application failure" } else { code };
+            let delay = next_retry_delay
+                .map_or_else(String::new, |delay| format!(", next_retry_delay {}", times::round(delay)));
+            format!("{code} ({}{delay})", retried(*retryable))
+        }
+        FailureKind::Timeout(kind) => format!("{kind} timeout"),
+        FailureKind::Cancelled => "cancelled".to_owned(),
+        FailureKind::Terminated => "terminated".to_owned(),
+        FailureKind::Server { retryable } => format!("failure of the server ({})", retried(*retryable)),
+        FailureKind::Activity { activity, id } => format!("activity {activity} {id} failed"),
+        FailureKind::Child { workflow_type, workflow } => format!("child workflow {workflow_type} {workflow} failed"),
+        FailureKind::Nexus { operation } => format!("Nexus operation {operation} failed"),
+        FailureKind::Other => "failure".to_owned(),
+    }
+}
