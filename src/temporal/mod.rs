@@ -12,6 +12,8 @@
 //! | `connect_error`, `diagnosis` | the causes of a failed connection, and how they are determined |
 //! | `starter` | starts orders and waits for their end |
 //! | `presence`, `open_runs`, `describe`, `failing_task` | queries about workers and runs |
+//! | `watch` | queries about executions of any workflow |
+//! | `pending`, `failure`, `times` | parts of the server's answers as plain data |
 //! | `operate` | requests to retry an activity now and to cancel a run |
 //! | `codec`, `codec_json` | encryption of the server's data, for clients, workers and a codec server |
 //! | `profile` | the connection settings of Temporal's own tools |
@@ -26,11 +28,13 @@ mod diagnosis;
 mod dial;
 mod endpoint;
 mod failing_task;
+mod failure;
 mod link;
 mod metrics;
 mod open_runs;
 mod operate;
 mod payload_json;
+mod pending;
 mod presence;
 mod profile;
 mod proxy;
@@ -38,7 +42,9 @@ mod received;
 mod socket;
 mod starter;
 mod task_log;
+mod times;
 mod tls;
+pub mod watch;
 mod wire;
 mod worker;
 mod workflow;

@@ -28,7 +28,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("encryption", &["error_text", "files", "folder_sync", "source_text", "toml_table"]),
     ("store", &["clock", "domain", "faults", "files", "folder_sync", "rounded"]),
     ("scenario", &["domain", "error_text", "faults", "source_text", "store", "toml_table"]),
-    ("temporal", &["domain", "encryption", "error_text", "faults", "rounded", "source_text", "store", "toml_table"]),
+    (
+        "temporal",
+        &["clock", "domain", "encryption", "error_text", "faults", "rounded", "source_text", "store", "toml_table"],
+    ),
     ("app", &["domain", "faults", "scenario", "source_text", "store", "toml_table"]),
     ("keymap", &["app"]),
     ("ui", &["app", "domain", "faults", "keymap", "store", "text"]),

@@ -1,0 +1,76 @@
+//! Executions of any workflow: requests to the server, and its answers as plain data.
+//!
+//! | file | role |
+//! | --- | --- |
+//! | `list` | lists and counts executions |
+//! | `execution`, `options` | describes one execution, its pending activities and their options |
+//! | `history`, `event`, `local_activity` | reads a history |
+//! | `failure`, `payload` | failures with their causes, and decoded payloads |
+//! | `request_error` | why a request failed |
+
+mod event;
+mod execution;
+mod failure;
+mod history;
+mod list;
+mod local_activity;
+mod options;
+mod payload;
+mod request_error;
+
+pub use execution::describe_execution;
+pub use history::{HistoryPart, HistoryPosition, history};
+pub use list::{Listing, PageToken, count, list};
+pub use request_error::RequestError;
+
+use crate::domain::{Run, sanitize};
+
+/// Maximum length of an id or a name: Temporal's default limit, so that none is cut.
+const MAX_NAME_CHARS: usize = 1_000;
+
+/// Maximum length of a message or a reason.
+const MAX_TEXT_CHARS: usize = 2_000;
+
+/// Makes an id or a name harmless to show.
+fn name(text: &str) -> String {
+    sanitize(text, MAX_NAME_CHARS)
+}
+
+/// Makes a message harmless to show.
+fn text(text: &str) -> String {
+    sanitize(text, MAX_TEXT_CHARS)
+}
+
+/// Converts a number that the server sends as signed but is never negative.
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// Converts the number of an attempt, or of attempts.
+fn attempts(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or_default()
+}
+
+/// Converts the ids of an execution.
+fn run(execution: &temporalio_common::protos::temporal::api::common::v1::WorkflowExecution) -> Run {
+    Run { workflow: name(&execution.workflow_id), run: name(&execution.run_id) }
+}
+
+/// Converts a name of an enumeration, such as `PREFIX_TASK_FAILED`, to the form in Temporal's documentation: `TaskFailed`.
+fn pascal(name: &str, prefix: &str) -> String {
+    let words = name.strip_prefix(prefix).unwrap_or(name).split('_');
+    words
+        .flat_map(|word| word.chars().take(1).chain(word.chars().skip(1).map(|letter| letter.to_ascii_lowercase())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_enumerations_are_in_pascal_case() {
+        assert_eq!(pascal("EVENT_TYPE_MARKER_RECORDED", "EVENT_TYPE_"), "MarkerRecorded");
+        assert_eq!(pascal("UNKNOWN", "EVENT_TYPE_"), "Unknown");
+    }
+}
