@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use idempotence::{
     app::{
-        App, Appearance, Description, InitialStock, Link, LogLevel, Message, NotesPage, Options, RetryWaits, Security,
-        Server, StartMode, Theme, Tone, Worker, parse_script,
+        App, Appearance, Description, HistoryPage, InitialStock, Link, ListPage, LogLevel, Message, NotesPage, Options,
+        RetryWaits, Security, Server, StartMode, Theme, Tone, WatchNews, WatchOptions, WatchProblem, Worker,
+        parse_script,
     },
     domain::{
-        Activity, Attempt, FailureReport, Guard, IdempotencyKey, OrderId, Origin, Payload, PendingActivity,
-        PendingState, ProductId, Receipt, RunEnd, UnixMillis,
+        Activity, ActivityOptions, Attempt, EventKind, ExecutionInfo, ExecutionReport, ExecutionStatus, FailureReport,
+        Guard, HistoryEvent, IdempotencyKey, ItemEnd, OrderId, Origin, Payload, PendingActivity, PendingDetails,
+        PendingState, PendingTask, ProductId, Receipt, ReportedActivity, Run, RunEnd, UnixMillis,
     },
     faults::{Action, Point, Preset},
     keymap, scenario,
@@ -207,7 +209,7 @@ impl Chaos {
     /// Mostly sessions with keyboard input; also scenarios and walkthroughs.
     fn start_mode(&mut self) -> StartMode {
         let built_in = |name: &str| scenario::built_in(name).map_err(|error| error.to_string());
-        match self.random.random_range(0..5) {
+        match self.random.random_range(0..7) {
             0 => {
                 let (name, _) = self.one_of(scenario::BUILT_IN);
                 let scenario = Box::new(built_in(name).expect("a scenario that ships"));
@@ -219,6 +221,10 @@ impl Chaos {
                 StartMode::Walkthrough(Box::new(script))
             }
             2 => StartMode::Notes,
+            3 | 4 => {
+                let workflow = self.coin().then(|| "order-A1".to_owned());
+                StartMode::Watch(Box::new(WatchOptions { workflow, ..WatchOptions::default() }))
+            }
             _ => StartMode::Dashboard,
         }
     }
@@ -228,7 +234,7 @@ impl Chaos {
         let at = UnixMillis(self.now);
         let number = self.random.random_range(0..40_u64);
         let (workflow, run) = (format!("order-A{number}-{number}"), format!("run-{number}"));
-        match self.random.random_range(0..19) {
+        match self.random.random_range(0..21) {
             0 | 1 => Message::Tick { now: at },
             2..8 => self.journal(at, number),
             8 => self.document(),
@@ -270,7 +276,70 @@ impl Chaos {
                 begun: at,
                 since: at,
             })),
+            18 | 19 => Message::Watch(self.watch_news(at)),
             _ => Message::Notice { text: self.text(), tone: self.one_of(&[Tone::Good, Tone::Plain, Tone::Bad]) },
+        }
+    }
+
+    /// Answers about executions of any workflow, most of them about the one that is watched.
+    fn watch_news(&mut self, at: UnixMillis) -> WatchNews {
+        let problem = |cause: String| WatchProblem::Unanswered { cause };
+        let target = Run { workflow: "order-A1".to_owned(), run: String::new() };
+        let info = ExecutionInfo {
+            run: Run { run: "run-1".to_owned(), ..target.clone() },
+            workflow_type: self.text(),
+            task_queue: self.text(),
+            status: self.one_of(&[ExecutionStatus::Running, ExecutionStatus::Running, ExecutionStatus::Failed]),
+            started: at,
+            closed: None,
+            history_length: 1,
+            parent: None,
+        };
+        match self.random.random_range(0..4) {
+            0 => {
+                let query = WatchOptions::default().visibility_query();
+                let executions = (0..self.random.random_range(0..40)).map(|number| ExecutionInfo {
+                    run: Run { workflow: format!("order-A{number}"), run: format!("run-{number}") },
+                    ..info.clone()
+                });
+                let answer = Ok(ListPage { at, executions: executions.collect(), more: self.coin() });
+                WatchNews::Listed { query, page: 0, answer }
+            }
+            1 => {
+                let events = vec![HistoryEvent { id: self.random.random_range(1..500), at, kind: self.event() }];
+                let answer =
+                    if self.coin() { Ok(HistoryPage { events, more: false }) } else { Err(problem(self.text())) };
+                WatchNews::History { run: info.run, answer }
+            }
+            _ => {
+                let pending = self.answer(at).map(|description| description.pending).unwrap_or_default();
+                let activities =
+                    pending.into_iter().map(|pending| ReportedActivity { pending, details: PendingDetails::default() });
+                let task = PendingTask { attempt: self.random.random_range(1..9), scheduled: Some(at), started: None };
+                let task = self.coin().then_some(task);
+                let report = ExecutionReport { at, info, activities: activities.collect(), nexus: Vec::new(), task };
+                WatchNews::Described { run: target, answer: Ok(Box::new(report)) }
+            }
+        }
+    }
+
+    fn event(&mut self) -> EventKind {
+        let number = self.random.random_range(1..40);
+        let end = match self.random.random_range(0..3) {
+            0 => ItemEnd::Completed { result: Vec::new() },
+            1 => ItemEnd::Terminated { reason: self.text() },
+            _ => ItemEnd::Cancelled,
+        };
+        match self.random.random_range(0..6) {
+            0 => {
+                let (id, options) = (self.text(), ActivityOptions::default());
+                EventKind::ActivityScheduled { id, activity: self.text().into(), options, input: Vec::new() }
+            }
+            1 => EventKind::ActivityEnded { scheduled: number, end },
+            2 => EventKind::TimerStarted { id: self.text(), duration: Duration::from_secs(self.random.random()) },
+            3 => EventKind::ChildInitiated { workflow: self.text(), workflow_type: self.text() },
+            4 => EventKind::ChildEnded { initiated: number, end },
+            _ => EventKind::Signaled { name: self.text(), input: Vec::new(), from: self.text() },
         }
     }
 

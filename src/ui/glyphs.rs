@@ -87,6 +87,19 @@ pub const LEGEND: &[(Mark, &str)] = &[
     (NOT_OBSERVED, "not observed"),
 ];
 
+/// Entries of the legend of the pages about executions.
+pub const WATCH_LEGEND: &[(Mark, &str)] = &[
+    (FAILED, "failed"),
+    (TIMED_OUT, "timed out"),
+    (CANCELLED, "cancelled, terminated or not retryable"),
+    (DONE, "completed"),
+    (RUNNING, "running"),
+    (WAITING, "next attempt, or a timer's end"),
+    (NO_ANSWER, "no answer"),
+    (NOT_OBSERVED, "not observed"),
+    (RECEIVED, "signal or request"),
+];
+
 /// Returns the mark of an attempt. If its effect was a repetition, the mark is the count, however the attempt ended.
 #[must_use]
 pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
@@ -207,7 +220,7 @@ mod tests {
         for (mark, _) in LEGEND {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
-        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, again(3)] {
+        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, RECEIVED, CANCELLED, again(3)] {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
     }

@@ -6,6 +6,7 @@ use ratatui::{
 };
 
 use crate::{
+    app::Overlay,
     domain::Guard,
     faults::Preset,
     keymap::{Binding, KEYMAP},
@@ -38,15 +39,30 @@ const WORDS: [(&str, &str, Style); 8] = [
     ("seed 42", "random seed: decides which rules with a percentage fire", theme::PLAIN),
 ];
 
-/// Returns the lines of the page for a box whose inside has `width` columns.
+/// Terms of the pages about executions.
+const WATCH_WORDS: [(&str, &str, Style); 8] = [
+    ("backoff", "the wait between two attempts; beside it, the wait of the retry policy", theme::PLAIN),
+    ("next_retry_delay", "the failure requested this wait instead of the retry policy's", theme::PLAIN),
+    ("not observed", "an attempt from before the first look; the server does not keep it", theme::FAINT),
+    ("timed out", "the worker did not answer in time; its effect may have happened", theme::WARN),
+    ("queued", "no worker has taken it yet", theme::PLAIN),
+    ("expires", "end of the schedule-to-close timeout: no attempt after it", theme::PLAIN),
+    ("#1'", "attempt numbers restart at 1 after a reset (r)", theme::PLAIN),
+    ("WORKFLOW TASK FAILS", "no worker can process the workflow's code, so nothing goes on", theme::BAD),
+];
+
+/// Returns the lines of the page for a box whose inside has `width` columns. `page`: the page under the help.
 #[must_use]
-pub fn lines(width: usize) -> Vec<Line<'static>> {
+pub fn lines(page: Overlay, width: usize) -> Vec<Line<'static>> {
+    if matches!(page, Overlay::Executions | Overlay::Execution) {
+        return watch_lines(page, width);
+    }
     let mut lines = vec![heading("try")];
     lines.extend(TRY.iter().flat_map(|(what, how)| explained(what, how, 28, theme::BOLD, width)));
     lines.extend([Line::raw(""), heading("keys")]);
-    lines.extend(keys(width));
+    lines.extend(keys(KEYMAP.iter().collect(), width));
     lines.extend([Line::raw(""), heading("glyphs: one per attempt")]);
-    lines.extend(marks(width));
+    lines.extend(marks(glyphs::LEGEND, width));
     lines.extend([Line::raw(""), heading("terms")]);
     lines.extend(WORDS.iter().flat_map(|(word, means, style)| explained(word, means, 17, *style, width)));
     lines.extend([Line::raw(""), heading("guards (i): how a retried order is protected")]);
@@ -55,6 +71,17 @@ pub fn lines(width: usize) -> Vec<Line<'static>> {
     lines.extend(
         Preset::ALL.iter().flat_map(|preset| explained(preset.label(), preset.meaning(), 20, theme::BOLD, width)),
     );
+    lines
+}
+
+/// The keys of a page about executions, the glyphs and the terms.
+fn watch_lines(page: Overlay, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![heading("keys")];
+    lines.extend(keys(KEYMAP.iter().filter(|binding| binding.scope.includes(page)).collect(), width));
+    lines.extend([Line::raw(""), heading("glyphs")]);
+    lines.extend(marks(glyphs::WATCH_LEGEND, width));
+    lines.extend([Line::raw(""), heading("terms")]);
+    lines.extend(WATCH_WORDS.iter().flat_map(|(word, means, style)| explained(word, means, 20, *style, width)));
     lines
 }
 
@@ -73,12 +100,12 @@ fn explained(word: &str, means: &str, margin: usize, style: Style, width: usize)
     wrap(means, room, 0, 3).into_iter().map(line).collect()
 }
 
-/// Returns the key table, in two columns if there is room.
-fn keys(width: usize) -> impl Iterator<Item = Line<'static>> {
+/// Returns a table of keys, in two columns if there is room.
+fn keys(bindings: Vec<&'static Binding>, width: usize) -> impl Iterator<Item = Line<'static>> {
     let columns = if width < TWO_COLUMNS { 1 } else { 2 };
-    let rows = KEYMAP.len().div_ceil(columns);
+    let rows = bindings.len().div_ceil(columns);
     (0..rows).map(move |row| {
-        let entries = KEYMAP.iter().skip(row).step_by(rows);
+        let entries = bindings.iter().skip(row).step_by(rows);
         entries.flat_map(|binding| entry(binding, width / columns)).collect()
     })
 }
@@ -90,11 +117,11 @@ fn entry(binding: &'static Binding, width: usize) -> [Span<'static>; 2] {
     ]
 }
 
-/// Returns the legend, in as many lines as it needs.
-fn marks(width: usize) -> Vec<Line<'static>> {
+/// Returns a legend, in as many lines as it needs.
+fn marks(legend: &[(glyphs::Mark, &str)], width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Vec::new()];
     let mut used = 2;
-    for (mark, word) in glyphs::LEGEND {
+    for (mark, word) in legend {
         let room = word.chars().count() + 4;
         if used + room > width {
             lines.push(Vec::new());

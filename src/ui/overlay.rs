@@ -73,7 +73,9 @@ pub fn hidden(area: Rect, app: &App) -> usize {
 /// Returns the title and the lines of the open page, if it consists of text.
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
-        Overlay::Help => Some((format!(" idempotence {} ", app.options().version), help::lines(inner_width(area)))),
+        Overlay::Help => {
+            Some((format!(" idempotence {} ", app.options().version), help::lines(app.beneath(), inner_width(area))))
+        }
         Overlay::Statistics => Some((" statistics ".to_owned(), statistics::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {
             let order = app.selected()?;

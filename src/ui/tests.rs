@@ -77,7 +77,8 @@ pub(super) fn scenes() -> Vec<(&'static str, App)> {
     let mut stale = Scene::right();
     stale.tell(Message::JournalUnreadable { cause: "permission denied".into() });
     stale.press(Intent::Freeze);
-    vec![
+    let watched = super::watch::scenes::scenes().into_iter().map(|(name, scene)| (name, scene.app));
+    let mut all = vec![
         ("empty", App::new(fixture::setup())),
         ("provisioning", provisioning),
         ("ready", Scene::new().app),
@@ -90,7 +91,9 @@ pub(super) fn scenes() -> Vec<(&'static str, App)> {
         ("question", question.app),
         ("stale", stale.app),
         ("many", many().app),
-    ]
+    ];
+    all.extend(watched);
+    all
 }
 
 /// A burst with an order in each state.

@@ -17,7 +17,7 @@ mod server;
 mod values;
 
 #[cfg(test)]
-mod scenes;
+pub(super) mod scenes;
 #[cfg(test)]
 mod tests;
 

@@ -348,3 +348,19 @@ fn a_failure_is_shown_cause_by_cause_with_its_stack_traces() {
         assert!(page.lines().all(|line| line.width() <= width), "{page}");
     }
 }
+
+#[test]
+fn the_help_of_a_page_has_its_keys_and_terms() {
+    for (mut scene, words) in [
+        (backoff(), ["n  next attempt now", "X  terminate it (asks)", "WORKFLOW TASK FAILS", "not observed"]),
+        (list(3), ["/  edit the query", "O  sort: retrying first", "WORKFLOW TASK FAILS", "next_retry_delay"]),
+    ] {
+        scene.tell(Message::Intent(Intent::Help));
+        let shown = frame(&scene.app, 120, 40);
+        for words in words {
+            find(&shown, words);
+        }
+        let shown = text(&shown);
+        assert!(!shown.contains("fault preset"), "{shown}");
+    }
+}
