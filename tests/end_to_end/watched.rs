@@ -165,6 +165,7 @@ async fn each_situation_of_the_shop_ends_as_intended() {
         ("parallel", Completed),
         ("local-activity", Completed),
         ("child", Completed),
+        ("nexus", Completed),
         ("cancelled-activity", Completed),
         ("cancel-requested", Completed),
         ("timer", Completed),

@@ -5,11 +5,14 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import nexusrpc
+import nexusrpc.handler
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
@@ -140,6 +143,28 @@ async def count_line(line: int) -> int:
     return line
 
 
+@nexusrpc.service
+class Customs:
+    declare: nexusrpc.Operation[str, str]
+
+
+@nexusrpc.handler.service_handler(service=Customs)
+class CustomsOffice:
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    @nexusrpc.handler.sync_operation
+    async def declare(self, ctx: nexusrpc.handler.StartOperationContext, parcel: str) -> str:
+        self.calls[parcel] += 1
+        if self.calls[parcel] < 3:
+            raise nexusrpc.HandlerError("the office is closed", type=nexusrpc.HandlerErrorType.UNAVAILABLE)
+        return f"declaration-{parcel}"
+
+
+def customs_endpoint(task_queue: str) -> str:
+    return f"customs-{task_queue}"
+
+
 async def run(step: Callable[[Order], Any], order: Order, **options: Any) -> Any:
     """Executes an activity with the shop's usual options."""
     usual = {
@@ -247,6 +272,17 @@ class Purchase:
         except ChildWorkflowError:
             return f"{receipt} without a deposit"
         return receipt
+
+
+@workflow.defn
+class ForeignDelivery:
+    """Calls a Nexus operation. Its retry intervals are the server's."""
+
+    @workflow.run
+    async def run(self, order: Order) -> str:
+        endpoint = customs_endpoint(workflow.info().task_queue)
+        customs = workflow.create_nexus_client(service=Customs, endpoint=endpoint)
+        return await customs.execute_operation(Customs.declare, order.number)
 
 
 @workflow.defn
@@ -370,8 +406,8 @@ class Stocktaking:
 
 WORKFLOWS = [
     Checkout, CheckoutWithStolenCard, CheckoutWithVoucher, Labelling, Reservation, Backorder, Delivery, CatalogueImport,
-    Fulfilment, Quote, Purchase, CourierSearch, SupplierCall, Reminder, Basket, Discount, PriceUpdate, Subscription,
-    Stocktaking,
+    Fulfilment, Quote, Purchase, ForeignDelivery, CourierSearch, SupplierCall, Reminder, Basket, Discount, PriceUpdate,
+    Subscription, Stocktaking,
 ]  # fmt: skip
 ACTIVITIES = [
     charge_card, charge_stolen_card, charge_voucher, print_label, reserve_stock, pack_parcel, write_invoice, send_mail,

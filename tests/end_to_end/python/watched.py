@@ -17,8 +17,11 @@ import shop
 import temporalio.converter
 from encryption import data_converter
 from temporalio.api.common.v1 import Payload
+from temporalio.api.nexus.v1 import EndpointSpec
+from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 SITUATIONS = {
@@ -33,6 +36,7 @@ SITUATIONS = {
     "parallel": shop.Fulfilment,
     "local-activity": shop.Quote,
     "child": shop.Purchase,
+    "nexus": shop.ForeignDelivery,
     "cancelled-activity": shop.CourierSearch,
     "cancel-requested": shop.SupplierCall,
     "timer": shop.Reminder,
@@ -70,15 +74,28 @@ async def work(client: Client, queue: str) -> None:
         task_queue=queue,
         workflows=shop.WORKFLOWS,
         activities=shop.ACTIVITIES,
+        nexus_service_handlers=[shop.CustomsOffice()],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=1000,
         max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         default_heartbeat_throttle_interval=timedelta(milliseconds=100),
         graceful_shutdown_timeout=timedelta(0),
     )
+    await create_endpoint(client, queue)
     async with worker:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
+
+
+async def create_endpoint(client: Client, queue: str) -> None:
+    endpoint = EndpointSpec(name=shop.customs_endpoint(queue))
+    endpoint.target.worker.namespace = client.namespace
+    endpoint.target.worker.task_queue = queue
+    try:
+        await client.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=endpoint))
+    except RPCError as error:
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise
 
 
 async def start_one(client: Client, args: argparse.Namespace, name: str) -> WorkflowHandle:
