@@ -40,6 +40,9 @@ const NAME_TENTHS: usize = 3;
 /// Minimum columns of the names of lanes.
 const MIN_NAME: usize = 10;
 
+/// Minimum rows of the page for a line about the execution as a whole.
+const HIGH: u16 = 28;
+
 /// Maximum rows of the sentence.
 const MAX_SENTENCE: usize = 2;
 
@@ -55,7 +58,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     let areas = Areas::of(area, app, watched, lanes.len());
     let width = usize::from(area.width);
     pane::titled(buffer, areas.title, title(watched, width), &run(watched, width), false);
-    pane::lines(buffer, areas.above, above(app, watched, width));
+    pane::lines(buffer, areas.above, above(app, watched, area));
     let Some(selected) = lanes.get(watch.lane()).copied() else {
         return pane::lines(buffer, areas.lanes, [no_lane(watched)]);
     };
@@ -76,7 +79,7 @@ struct Areas {
 
 impl Areas {
     fn of(area: Rect, app: &App, watched: &Watched, lanes: usize) -> Self {
-        let said = rows(above(app, watched, usize::from(area.width)).len());
+        let said = rows(above(app, watched, area).len());
         let rest = area.height.saturating_sub(1).saturating_sub(said);
         // A third for the lanes, and a row for the axis.
         let lanes = rows(lanes).min((rest / 3).max(1)).saturating_add(1).min(rest);
@@ -141,12 +144,18 @@ fn run(watched: &Watched, width: usize) -> String {
     if id.is_empty() { String::new() } else { format!("run {}", truncate(id, room.saturating_sub(4))) }
 }
 
-/// The failing workflow task, and what goes on now.
-fn above(app: &App, watched: &Watched, width: usize) -> Vec<Line<'static>> {
+/// The failing workflow task, what goes on now, and on a high screen where the execution comes from.
+fn above(app: &App, watched: &Watched, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width);
     let mut lines = now::failing_task(app, watched, width);
     let (text, style) = now::sentence(app, watched);
     let texts = wrap(&text, width.saturating_sub(2), 0, MAX_SENTENCE);
     lines.extend(texts.into_iter().map(|text| Line::styled(format!(" {text}"), style)));
+    let origin = if area.height >= HIGH { now::origin(app, watched) } else { String::new() };
+    let context = [origin, now::gaps(watched)].into_iter().filter(|text| !text.is_empty());
+    lines.extend(
+        context.map(|text| Line::styled(format!(" {}", truncate(&text, width.saturating_sub(2))), theme::FAINT)),
+    );
     lines
 }
 

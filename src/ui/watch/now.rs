@@ -186,6 +186,36 @@ fn ended(app: &App, watched: &Watched) -> (String, Style) {
     (format!("{text}{next} ({}{took})", ago.trim_start()), style.patch(theme::BOLD))
 }
 
+/// What the history has not shown yet, or does not keep; empty if it is complete.
+pub fn gaps(watched: &Watched) -> String {
+    let length = watched.info.as_ref().map_or(0, |info| info.history_length);
+    let mut texts = Vec::new();
+    if !watched.is_caught_up() && watched.read > 0 && watched.read < length {
+        texts.push(format!("reading the history: event {} of {length} ..", watched.read));
+    }
+    let dropped = watched.items.dropped().saturating_add(watched.execution.dropped_activities());
+    if dropped > 0 {
+        texts.push(format!("{dropped} older lanes dropped"));
+    }
+    texts.join("; ")
+}
+
+/// Where the execution comes from, and how large it is.
+pub fn origin(app: &App, watched: &Watched) -> String {
+    let Some(info) = &watched.info else { return String::new() };
+    let mut texts = vec![
+        format!("started {} ago", age(info.started, app.shown_now())),
+        format!("task queue {}", info.task_queue),
+        format!("{} events", info.history_length),
+    ];
+    if let Some(start) = &watched.start {
+        texts.extend((start.attempt > 1).then(|| format!("attempt {} of the workflow", start.attempt)));
+        texts.extend(start.continued_from.as_ref().map(|run| format!("continues run {run}")));
+    }
+    texts.extend(info.parent.as_ref().map(|parent| format!("child of {parent}")));
+    texts.join(", ")
+}
+
 /// The lines about a failing workflow task; none if it does not fail.
 pub fn failing_task(app: &App, watched: &Watched, width: usize) -> Vec<Line<'static>> {
     let Some(task) = watched.task.as_ref().filter(|_| watched.task_fails()) else { return Vec::new() };

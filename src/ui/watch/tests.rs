@@ -364,3 +364,16 @@ fn the_help_of_a_page_has_its_keys_and_terms() {
         assert!(!shown.contains("fault preset"), "{shown}");
     }
 }
+
+#[test]
+fn a_high_screen_shows_where_the_execution_comes_from() {
+    let mut scene = Watching::execution();
+    scene.report(Vec::new());
+    let continued_from = Some("0198f1a2-0000".to_owned());
+    let workflow_type = "OrderWorkflow".to_owned();
+    scene.event(EventKind::Started { workflow_type, input: Vec::new(), attempt: 3, continued_from });
+    scene.wait(3_000);
+    let words = "started 3 s ago, task queue orders, 12 events, attempt 3 of the workflow, continues run 0198f1a2-0000";
+    find(&frame(&scene.app, 120, 40), words);
+    assert!(!text(&frame(&scene.app, 120, 24)).contains("task queue orders"));
+}
