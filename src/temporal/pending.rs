@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use temporalio_common::protos::temporal::api::{enums::v1::PendingActivityState, workflow::v1::PendingActivityInfo};
+use temporalio_common::protos::temporal::api::{
+    enums::v1::PendingActivityState, failure::v1::failure::FailureInfo, workflow::v1::PendingActivityInfo,
+};
 
 use super::{failure::reason, times::millis};
-use crate::domain::{self, ActivityType, PendingActivity, PendingState, sanitize};
+use crate::domain::{self, ActivityType, PendingActivity, PendingState, UnixMillis, sanitize};
+
+/// Source of the failures that the server itself reports.
+const SERVER: &str = "Server";
 
 /// Maximum length of a name from the server.
 const MAX_NAME_CHARS: usize = 300;
@@ -21,7 +26,7 @@ pub(super) fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
         maximum: u32::try_from(info.maximum_attempts).unwrap_or_default(),
         state: state(info),
         started: millis(info.last_started_time),
-        completed: millis(info.last_attempt_complete_time),
+        completed: completed(info),
         next: millis(info.next_attempt_schedule_time),
         interval: interval(info),
         failure: info.last_failure.as_ref().map(reason),
@@ -29,10 +34,23 @@ pub(super) fn pending(info: &PendingActivityInfo) -> Option<PendingActivity> {
     })
 }
 
-/// The delay before the next attempt. Unknown if no attempt has completed because the worker died: the server (1.32.0)
-/// then counts the delay from the epoch.
+/// The end of the latest attempt that has ended. Unknown after a timeout: the server (1.32.0) then reports the end of the
+/// latest attempt that a worker ended, or none.
+fn completed(info: &PendingActivityInfo) -> Option<UnixMillis> {
+    millis(info.last_attempt_complete_time).filter(|_| !has_timed_out(info))
+}
+
+/// Whether the server itself ended the latest attempt that has ended.
+fn has_timed_out(info: &PendingActivityInfo) -> bool {
+    info.last_failure.as_ref().is_some_and(|failure| {
+        failure.source == SERVER && matches!(failure.failure_info, Some(FailureInfo::TimeoutFailureInfo(_)))
+    })
+}
+
+/// The delay before the next attempt. Unknown if the end of the latest attempt is not known, because the server counts
+/// the delay from that time, or from the epoch.
 fn interval(info: &PendingActivityInfo) -> Option<Duration> {
-    millis(info.last_attempt_complete_time)?;
+    completed(info)?;
     let interval = Duration::try_from(info.current_retry_interval?).ok()?;
     // As precise as in a recording.
     Some(Duration::from_millis(domain::millis::whole(interval)))
@@ -52,7 +70,10 @@ fn state(info: &PendingActivityInfo) -> PendingState {
 mod tests {
     use std::time::SystemTime;
 
-    use temporalio_common::protos::temporal::api::common::v1 as proto;
+    use temporalio_common::protos::temporal::api::{
+        common::v1 as proto,
+        failure::v1::{Failure, TimeoutFailureInfo},
+    };
 
     use super::*;
     use crate::domain::Activity;
@@ -68,6 +89,25 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(interval(&info), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn after_a_timeout_the_end_of_an_earlier_attempt_is_not_that_of_the_latest() {
+        let failure = |source: &str| Failure {
+            source: source.to_owned(),
+            failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo::default())),
+            ..Default::default()
+        };
+        let info = |source: &str| PendingActivityInfo {
+            last_attempt_complete_time: Some((SystemTime::UNIX_EPOCH + Duration::from_secs(9)).into()),
+            current_retry_interval: Duration::from_secs(2).try_into().ok(),
+            last_failure: Some(failure(source)),
+            ..Default::default()
+        };
+        assert_eq!((completed(&info(SERVER)), interval(&info(SERVER))), (None, None));
+        // A worker reported that a timeout of its own expired.
+        let (by_worker, two) = (info(""), Duration::from_secs(2));
+        assert_eq!((completed(&by_worker), interval(&by_worker)), (Some(UnixMillis(9_000)), Some(two)));
     }
 
     #[test]

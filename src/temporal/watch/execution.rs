@@ -102,12 +102,18 @@ fn reported_activity(codec: Option<&Codec>, info: &PendingActivityInfo) -> Optio
     let mut pending = pending(info)?;
     pending.id = name(&pending.id);
     pending.failure = info.last_failure.as_ref().map(|failure| report(codec, failure));
+    let options = info.activity_options.as_ref().map(current_options);
+    if pending.next.is_some() && pending.interval.is_none() {
+        // After a timeout, the server reports no delay, but schedules by the policy.
+        let failed = pending.attempt.saturating_sub(1);
+        pending.interval = options.as_ref().map(|options| options.retry.after(failed));
+    }
     let details = PendingDetails {
         scheduled: millis(info.scheduled_time),
         expires: millis(info.expiration_time),
         heartbeat: heartbeat(codec, info),
         pause: info.pause_info.as_ref().map(pause),
-        options: info.activity_options.as_ref().map(current_options),
+        options,
     };
     Some(ReportedActivity { pending, details })
 }
@@ -232,6 +238,19 @@ mod tests {
         assert_eq!(*details, wanted);
         assert_eq!(report.task, Some(PendingTask { attempt: 3, scheduled: None, started: None }));
         assert_eq!((report.nexus[0].operation.as_str(), report.nexus[0].scheduled_event), ("e/s/o", 5));
+    }
+
+    #[test]
+    fn a_delay_that_the_server_does_not_report_is_that_of_the_policy() {
+        let waiting = PendingActivityInfo {
+            activity_type: Some(ActivityType { name: "charge".to_owned() }),
+            attempt: 3,
+            next_attempt_schedule_time: time(9_000),
+            activity_options: Some(ActivityOptions::default()),
+            ..Default::default()
+        };
+        let pending = reported_activity(None, &waiting).unwrap().pending;
+        assert_eq!((pending.interval, pending.ended()), (Some(Duration::from_secs(2)), Some(UnixMillis(7_000))));
     }
 
     #[test]

@@ -51,7 +51,10 @@ pub async fn history(link: &Link, target: &Run, position: HistoryPosition) -> Re
     request.set_timeout(CALL_TIMEOUT);
     let answer = link.service().get_workflow_execution_history(request).await;
     let answer = answer.map_err(|status| RequestError::of_execution(&status))?.into_inner();
-    let events = answer.history.unwrap_or_default().events;
+    let mut events = answer.history.unwrap_or_default().events;
+    // Events of a repeated workflow task are not in the history yet, and other events get their ids. The server gives a
+    // task id to stored events only.
+    events.retain(|event| event.task_id != 0);
     let next = Some(answer.next_page_token).filter(|token| !token.is_empty()).map(HistoryPosition);
     Ok(HistoryPart { events: events.iter().map(|proto| event(link.codec(), proto)).collect(), next })
 }

@@ -75,7 +75,8 @@ async def charge_voucher(order: Order) -> str:
 
 @activity.defn
 async def print_label(order: Order) -> str:
-    if activity.info().attempt < 3:
+    fail_before(2, "the printer is out of paper", "PrinterError")
+    if activity.info().attempt < 4:
         await order.sleep(1000)
     return f"label-{order.number}"
 
