@@ -99,8 +99,8 @@ pub use walkthrough::{
 };
 pub use watch::{
     ActivityName, AttemptFailure, AttemptNumber, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage, Item,
-    ItemKind, Items, Lane, ListPage, RowAttempts, Sort, Start, TaskFailure, Watch, WatchEvent, WatchEventKind,
-    WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem,
+    ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, RequestRate, RowAttempts, Sort, Start, TaskFailure, Urgency,
+    Watch, WatchEvent, WatchEventKind, WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem,
 };
 pub use worker_exit::WorkerExit;
 
@@ -140,7 +140,7 @@ impl App {
             }
             StartMode::Notes => (Mode::Notes(None), None),
             StartMode::Watch(options) => {
-                watch = Some(Box::new(Watch::new(*options, options_now)));
+                watch = Some(Box::new(Watch::new(*options, None, options_now)));
                 (Mode::Watch, None)
             }
         };
@@ -375,10 +375,17 @@ impl App {
         self.orders.is_empty() && self.journal.audit.seq <= 1
     }
 
+    /// Whether a page about executions of any workflow is shown, possibly under a box.
+    #[must_use]
+    pub const fn watches(&self) -> bool {
+        matches!(self.view.base(), Overlay::Executions | Overlay::Execution)
+    }
+
     /// Whether time is needed every tenth of a second: for countdowns, and to ask the server in time.
     #[must_use]
     pub fn wants_fast_ticks(&self) -> bool {
-        self.orders.open() > 0 && self.connections.is_up() && !self.view.freeze().is_frozen()
+        let asks = self.orders.open() > 0 || self.watches();
+        asks && self.connections.is_up() && !self.view.freeze().is_frozen()
     }
 
     /// Whether the screen has changed since the last call.

@@ -8,6 +8,7 @@ mod preparation;
 mod reading;
 mod scenario_runs;
 mod verdicts;
+mod watch_requests;
 mod workers;
 
 use std::fmt::Write as _;

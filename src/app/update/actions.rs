@@ -17,7 +17,7 @@ const BURST: usize = 10;
 type Handler = Box<dyn FnOnce(&mut App) -> Vec<Command>>;
 
 /// What a key does now.
-struct Action {
+pub(super) struct Action {
     /// Whether the key is useful now. The footer shows only such keys; any other key shows why it does nothing.
     applies: bool,
     handler: Handler,
@@ -25,12 +25,12 @@ struct Action {
 
 impl Action {
     /// An action that may return commands.
-    fn new(applies: bool, handler: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
+    pub(super) fn new(applies: bool, handler: impl FnOnce(&mut App) -> Vec<Command> + 'static) -> Self {
         Self { applies, handler: Box::new(handler) }
     }
 
     /// An action that changes only the state.
-    fn local(applies: bool, change: impl FnOnce(&mut App) + 'static) -> Self {
+    pub(super) fn local(applies: bool, change: impl FnOnce(&mut App) + 'static) -> Self {
         Self::new(applies, move |app| {
             change(app);
             Vec::new()
@@ -55,8 +55,13 @@ impl App {
         (self.action(intent).handler)(self)
     }
 
-    /// The action of a key. The match lists every intent, so that a new one does not compile until its action is decided.
     fn action(&self, intent: Intent) -> Action {
+        self.watch_action(intent).unwrap_or_else(|| self.general_action(intent))
+    }
+
+    /// The action of a key, unless the page decides. The match lists every intent, so that a new one does not compile until its
+    /// action is decided.
+    fn general_action(&self, intent: Intent) -> Action {
         let up = self.connections.is_up();
         let some = !self.orders.is_empty();
         let overlay = self.overlay();
@@ -123,6 +128,7 @@ impl App {
             Intent::Focus(panel) => Action::local(true, move |app| app.view.focus(panel)),
             Intent::Select(step) => Action::local(some, move |app| app.view.go(step, &app.orders)),
             Intent::Watch => Action::new(true, Self::show_executions),
+            // Keys of the pages about executions.
             Intent::NextSort
             | Intent::AskPause
             | Intent::AskResetActivity

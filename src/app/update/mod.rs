@@ -45,7 +45,7 @@ impl App {
         match message {
             Message::Tick { now } => {
                 self.tick(now);
-                return self.poll().into_iter().collect();
+                return self.poll();
             }
             Message::Intent(intent) => {
                 self.view.set_echo(intent, self.now);
@@ -73,6 +73,9 @@ impl App {
                 if let Message::Described { workflow, run, .. } = &fact {
                     self.connections.on_answer(&Run { workflow: workflow.clone(), run: run.clone() });
                 }
+                if let (Message::Watch(news), Some(watch)) = (&fact, &mut self.watch) {
+                    watch.on_answer(news, self.now);
+                }
                 self.view.mark_dirty(true);
                 self.apply_or_queue(fact);
             }
@@ -97,13 +100,15 @@ impl App {
         }
     }
 
-    /// Asks the server about open orders; not while the screen is frozen, because nothing would show.
-    fn poll(&mut self) -> Option<Command> {
+    /// Asks the server about open orders and about executions on the screen; not while the screen is frozen, because nothing
+    /// would show.
+    fn poll(&mut self) -> Vec<Command> {
         if self.view.freeze().is_frozen() {
-            return None;
+            return Vec::new();
         }
         let selected = self.selected_slot();
-        self.connections.poll(self.now, &self.orders, selected)
+        let orders = self.connections.poll(self.now, &self.orders, selected);
+        orders.into_iter().chain(self.poll_watched()).collect()
     }
 
     fn tick(&mut self, now: UnixMillis) {
@@ -118,9 +123,14 @@ impl App {
         self.view.mark_dirty(moves);
     }
 
-    /// Whether the selected order's countdown and running attempts move in tenths of a second.
+    /// Whether countdowns and running attempts on the screen move in tenths of a second.
     fn shows_tenths(&self) -> bool {
-        !self.appearance().still && self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over())
+        let moves = match (self.view.base(), self.watch()) {
+            (Overlay::Execution, Some(watch)) => watch.opened().is_some_and(|opened| !opened.is_over()),
+            (Overlay::Executions, _) => false,
+            _ => self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over()),
+        };
+        moves && !self.appearance().still
     }
 
     /// Whether something on the screen moves with the clock alone: a countdown, or an age in seconds.

@@ -26,6 +26,9 @@ use super::{
 /// Rows of half a page while the terminal's height is unknown.
 const DEFAULT_HALF_PAGE: usize = 5;
 
+/// Rows of the terminal while its height is unknown.
+const DEFAULT_HEIGHT: usize = 24;
+
 /// Everything about the screen that does not follow from the facts.
 #[derive(Debug, Clone)]
 pub struct ViewState {
@@ -235,7 +238,15 @@ impl ViewState {
         }
     }
 
-    fn half_page(&self) -> usize {
+    /// Rows of the terminal.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.size.map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height))
+    }
+
+    /// Rows of half a page.
+    #[must_use]
+    pub fn half_page(&self) -> usize {
         self.size.map_or(DEFAULT_HALF_PAGE, |(_, height)| usize::from(height / 5).max(2))
     }
 

@@ -3,6 +3,7 @@
 //! | module | role |
 //! | --- | --- |
 //! | `message` | requests to the server, and the answers |
+//! | `schedule` | when the server is asked, and how often at most |
 //! | `events` | what has happened since the last look, for lines |
 //! | `list` | the list of executions |
 //! | `remedy` | what a problem means, and what to do |
@@ -13,21 +14,28 @@ mod items;
 mod list;
 mod message;
 mod remedy;
+mod schedule;
 mod watched;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::intent::Overlay,
+    app::{
+        intent::{Move, Overlay},
+        update::scroll::scroll,
+    },
     domain::{Operation, Run, UnixMillis},
 };
 
+use schedule::Schedule;
+
 pub use events::{ActivityName, AttemptFailure, AttemptNumber, EventFinder, WatchEvent, WatchEventKind};
 pub use items::{Item, ItemKind, Items};
-pub use list::{ExecutionList, ExecutionRow, RowAttempts, Sort};
+pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
 pub use remedy::explain_problem;
-pub use watched::{End, Lane, Start, TaskFailure, Watched};
+pub use schedule::RequestRate;
+pub use watched::{End, Lane, LaneId, Start, TaskFailure, Watched};
 
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,30 +72,49 @@ impl WatchOptions {
 #[derive(Debug, Clone)]
 pub struct Watch {
     options: WatchOptions,
+    /// The page to which Esc returns from the list; `None` if the session is for watching only.
+    above: Option<Overlay>,
     list: ExecutionList,
     /// The execution that is shown, or was shown last.
     opened: Option<Watched>,
-    /// The position of the selected lane.
-    lane: usize,
+    /// The selected lane; `None` until one is selected.
+    lane: Option<LaneId>,
     /// The operation that waits for a confirmation.
     asked: Option<(Run, Operation)>,
+    schedule: Schedule,
 }
 
 impl Watch {
-    /// The list, or the execution that the options name.
+    /// The list, or the execution that the options name. `above`: the page to which Esc returns from the list.
     #[must_use]
-    pub fn new(options: WatchOptions, now: UnixMillis) -> Self {
+    pub fn new(options: WatchOptions, above: Option<Overlay>, now: UnixMillis) -> Self {
         let target =
             options.workflow.clone().map(|workflow| Run { workflow, run: options.run.clone().unwrap_or_default() });
-        let list = ExecutionList::new(options.visibility_query());
-        Self { list, opened: target.map(|target| Watched::new(target, now)), lane: 0, asked: None, options }
+        Self {
+            above,
+            list: ExecutionList::new(options.visibility_query()),
+            opened: target.map(|target| Watched::new(target, now)),
+            lane: None,
+            asked: None,
+            schedule: Schedule::default(),
+            options,
+        }
     }
 
-    /// Applies an answer of the server.
-    pub fn apply(&mut self, news: WatchNews) {
+    /// An answer has come, also while the screen is frozen.
+    pub fn on_answer(&mut self, news: &WatchNews, now: UnixMillis) {
+        let of_row = match news {
+            WatchNews::Described { run, .. } => !self.opened.as_ref().is_some_and(|opened| opened.is_about(run)),
+            _ => false,
+        };
+        self.schedule.on_answer(news, of_row, now);
+    }
+
+    /// Applies an answer of the server. Returns a sentence if another run is shown now.
+    pub fn apply(&mut self, news: WatchNews) -> Option<String> {
         match news {
-            WatchNews::Listed { query, answer, .. } if query == self.list.query() => match answer {
-                Ok(page) => self.list.on_page(page),
+            WatchNews::Listed { query, page, answer } if query == self.list.query() => match answer {
+                Ok(listed) => self.list.on_page(page, &listed),
                 Err(problem) => self.list.on_problem(problem),
             },
             WatchNews::Counted { query, answer } if query == self.list.query() => {
@@ -108,14 +135,61 @@ impl Watch {
                 }
             }
             WatchNews::History { run, answer } => {
-                if let Some(opened) = self.opened.as_mut().filter(|opened| opened.is_about(&run)) {
-                    match answer {
-                        Ok(page) => drop(opened.on_history(page)),
-                        Err(problem) => opened.problem = Some(problem),
-                    }
+                let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run))?;
+                match answer {
+                    Ok(page) => drop(opened.on_history(page)),
+                    Err(problem) => opened.history_problem = Some(problem),
                 }
+                return self.follow();
             }
         }
+        None
+    }
+
+    /// Shows the run that continues the one on the screen.
+    fn follow(&mut self) -> Option<String> {
+        let opened = self.opened.as_mut()?;
+        if !opened.follow() {
+            return None;
+        }
+        self.lane = None;
+        self.schedule.restart();
+        Some(format!("{} continues as run {}", opened.target.workflow, opened.run().run))
+    }
+
+    /// Opens a run. It stays on the screen even if another run continues it.
+    pub fn open_run(&mut self, run: Run, now: UnixMillis) {
+        if self.opened.as_ref().is_none_or(|opened| *opened.run() != run) {
+            (self.opened, self.lane) = (Some(Watched::new(run, now)), None);
+            self.schedule.restart();
+        }
+    }
+
+    /// The list is shown instead of an execution.
+    pub fn show_list(&mut self) {
+        self.schedule.restart();
+    }
+
+    /// The requests that are due while this page is shown. `height`: rows of the screen.
+    pub fn poll(&mut self, page: Overlay, now: UnixMillis, height: usize) -> Vec<WatchRequest> {
+        match (page, &self.opened) {
+            (Overlay::Executions, _) => self.schedule.of_list(now, &mut self.list, height),
+            (Overlay::Execution, Some(opened)) => {
+                let mut requests = Vec::from_iter(self.schedule.of_execution(now, opened));
+                // The nearest ids are those of the list.
+                if opened.problem == Some(WatchProblem::NotFound) && !self.list.is_read() {
+                    requests.extend(self.schedule.list_request(now, &self.list, height));
+                }
+                requests
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How often the server is asked now.
+    #[must_use]
+    pub fn rate(&self, now: UnixMillis) -> RequestRate {
+        self.schedule.rate(now)
     }
 
     /// What is watched.
@@ -124,10 +198,28 @@ impl Watch {
         &self.options
     }
 
+    /// The page to which Esc returns from the list; `None` if the session is for watching only.
+    #[must_use]
+    pub const fn above(&self) -> Option<Overlay> {
+        self.above
+    }
+
+    /// Sets the page to which Esc returns from the list, unless the session is for watching only.
+    pub const fn set_above(&mut self, above: Overlay) {
+        if self.above.is_some() {
+            self.above = Some(above);
+        }
+    }
+
     /// The list of executions.
     #[must_use]
     pub const fn list(&self) -> &ExecutionList {
         &self.list
+    }
+
+    /// The same, to change it.
+    pub const fn list_mut(&mut self) -> &mut ExecutionList {
+        &mut self.list
     }
 
     /// The execution that is shown, or was shown last.
@@ -142,6 +234,11 @@ impl Watch {
         self.asked.as_ref()
     }
 
+    /// Asks whether to operate on an execution.
+    pub fn ask(&mut self, run: Run, operation: Operation) {
+        self.asked = Some((run, operation));
+    }
+
     /// The operation that was confirmed.
     pub const fn take_asked(&mut self) -> Option<(Run, Operation)> {
         self.asked.take()
@@ -153,9 +250,34 @@ impl Watch {
         if self.opened.is_some() { Overlay::Execution } else { Overlay::Executions }
     }
 
-    /// The position of the selected lane in [`Watched::lanes`].
+    /// The position of the selected lane in [`Watched::lanes`]. Before the first movement, that of an activity that is retried, or of
+    /// the last lane.
     #[must_use]
-    pub const fn lane(&self) -> usize {
-        self.lane
+    pub fn lane(&self) -> usize {
+        let Some(opened) = &self.opened else { return 0 };
+        let lanes = opened.lanes();
+        let chosen = self.lane.as_ref().and_then(|id| lanes.iter().position(|lane| lane.id() == *id));
+        let is_retried = |lane: &Lane<'_>| opened.pending(*lane).is_some_and(|(pending, _)| pending.failure.is_some());
+        chosen.or_else(|| lanes.iter().position(is_retried)).unwrap_or(lanes.len().saturating_sub(1))
+    }
+
+    /// The selected lane.
+    #[must_use]
+    pub fn selected_lane(&self) -> Option<Lane<'_>> {
+        self.opened.as_ref()?.lanes().get(self.lane()).copied()
+    }
+
+    /// Moves the selection of lanes. `half`: lanes of half a page.
+    pub fn go_lane(&mut self, step: Move, half: usize) {
+        let mut position = self.lane();
+        let lanes = self.opened.as_ref().map(Watched::lanes).unwrap_or_default();
+        scroll(&mut position, step, half, lanes.len().saturating_sub(1));
+        self.lane = lanes.get(position).map(|lane| lane.id());
+    }
+
+    /// Selects the lane at a position.
+    pub fn select_lane(&mut self, position: usize) {
+        let id = self.opened.as_ref().and_then(|opened| opened.lanes().get(position).map(|lane| lane.id()));
+        self.lane = id.or(self.lane.take());
     }
 }

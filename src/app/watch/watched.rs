@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{
         ActivityKey, EventKind, ExecutionInfo, ExecutionReport, FailureReport, HistoryEvent, ItemEnd, PayloadContent,
-        PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
+        PendingActivity, PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
     },
 };
 
@@ -23,6 +23,8 @@ use super::{
 pub struct Watched {
     /// As it was requested. With an empty run id, the latest run is watched, and those that continue it.
     pub target: Run,
+    /// The run that is shown. Its run id is empty until the server has reported it.
+    run: Run,
     /// `None` until the server has described it.
     pub info: Option<ExecutionInfo>,
     /// The attempts of its activities.
@@ -41,10 +43,16 @@ pub struct Watched {
     pub end: Option<End>,
     /// The last event of the history that was read.
     pub read: u64,
-    /// Whether its history was read up to now once, or cannot be read.
-    pub caught_up: bool,
-    /// Why the latest request about it has no answer.
+    /// Further events can be read at once.
+    pub more: bool,
+    /// Whether its history was read up to now once.
+    caught_up: bool,
+    /// Why the latest request for a description has no answer.
     pub problem: Option<WatchProblem>,
+    /// Why the latest request for the history has no answer.
+    pub history_problem: Option<WatchProblem>,
+    /// The run that it continues, if that was shown before it.
+    pub before: Option<Box<Self>>,
     /// Scheduling events of the activities that have not ended in the history.
     scheduled: BTreeMap<u64, ActivityKey>,
 }
@@ -93,6 +101,15 @@ pub enum Lane<'a> {
     Item(&'a Item),
 }
 
+/// Identifies a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneId {
+    /// An activity.
+    Activity(ActivityKey),
+    /// The history event that began anything else.
+    Item(u64),
+}
+
 impl<'a> From<&'a ActivityAttempts> for Lane<'a> {
     fn from(activity: &'a ActivityAttempts) -> Self {
         Self::Activity(activity)
@@ -100,6 +117,15 @@ impl<'a> From<&'a ActivityAttempts> for Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
+    /// Its id, which stays the same when other lanes come.
+    #[must_use]
+    pub fn id(self) -> LaneId {
+        match self {
+            Self::Activity(activity) => LaneId::Activity(activity.key().clone()),
+            Self::Item(item) => LaneId::Item(item.event),
+        }
+    }
+
     /// The activity; `None` for anything else.
     #[must_use]
     pub const fn activity(self) -> Option<&'a ActivityAttempts> {
@@ -134,6 +160,7 @@ impl Watched {
     pub fn new(target: Run, now: UnixMillis) -> Self {
         Self {
             execution: Execution::watched(target.clone(), now),
+            run: target.clone(),
             target,
             info: None,
             details: BTreeMap::new(),
@@ -143,22 +170,59 @@ impl Watched {
             start: None,
             end: None,
             read: 0,
+            more: false,
             caught_up: false,
             problem: None,
+            history_problem: None,
+            before: None,
             scheduled: BTreeMap::new(),
         }
     }
 
+    /// The run that continues it. `None` if it does not continue, or has not ended.
+    #[must_use]
+    pub fn next_run(&self) -> Option<Run> {
+        let run = self.end.as_ref()?.next_run.clone()?;
+        Some(Run { workflow: self.target.workflow.clone(), run })
+    }
+
+    /// Shows the run that continues it, unless a certain run was requested. Returns whether there is one.
+    pub(super) fn follow(&mut self) -> bool {
+        let Some((next, at)) = self.next_run().zip(self.end.as_ref().map(|end| end.at)) else { return false };
+        if !self.target.run.is_empty() {
+            return false;
+        }
+        let execution = Execution::watched(next.clone(), at);
+        let next = Self { run: next, execution, ..Self::new(self.target.clone(), at) };
+        let before = std::mem::replace(self, next);
+        self.before = Some(Box::new(Self { before: None, ..before }));
+        true
+    }
+
+    /// Whether a description can report anything new.
+    #[must_use]
+    pub fn wants_report(&self) -> bool {
+        let is_open = self.info.as_ref().is_none_or(|info| info.status.is_open());
+        is_open && !(self.end.is_some() && self.problem.is_some())
+    }
+
+    /// Whether its history can contain anything new, and can be read.
+    #[must_use]
+    pub fn wants_history(&self) -> bool {
+        let is_readable = !self.history_problem.as_ref().is_some_and(WatchProblem::is_final);
+        self.end.is_none() && is_readable && !self.run().run.is_empty()
+    }
+
     /// The run that is shown. Its run id is empty until the server has reported it.
     #[must_use]
-    pub fn run(&self) -> &Run {
-        self.info.as_ref().map_or(&self.target, |info| &info.run)
+    pub const fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Whether an answer about this run is about it.
     #[must_use]
     pub fn is_about(&self, run: &Run) -> bool {
-        *run == self.target || run == self.run()
+        run == self.run() || *run == self.target && self.before.is_none()
     }
 
     /// Whether it has ended, by the history or by a description.
@@ -175,14 +239,14 @@ impl Watched {
 
     /// Whether its history was read up to now once, or cannot be read.
     #[must_use]
-    pub const fn is_caught_up(&self) -> bool {
-        self.caught_up
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up || self.history_problem.as_ref().is_some_and(WatchProblem::is_final)
     }
 
     /// Whether it has ended and nothing is left to read.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.end.is_some()
+    pub fn is_complete(&self) -> bool {
+        self.is_over() && !self.wants_history()
     }
 
     /// Its lanes, in the order in which they began.
@@ -194,6 +258,15 @@ impl Watched {
         lanes
     }
 
+    /// The server's latest report about an activity that is pending, and the rest about it.
+    #[must_use]
+    pub fn pending<'a>(&'a self, lane: Lane<'a>) -> Option<(&'a PendingActivity, &'a PendingDetails)> {
+        let Lane::Activity(activity) = lane else { return None };
+        let details = self.details.get(activity.key().id.as_deref()?)?;
+        let (pending, ..) = activity.latest_report()?;
+        (!self.is_over()).then_some((pending, details))
+    }
+
     /// Applies a description.
     pub fn on_report(&mut self, report: ExecutionReport) {
         let ExecutionReport { at, info, activities, nexus, task } = report;
@@ -203,6 +276,7 @@ impl Watched {
         self.execution.first_seen = self.execution.first_seen.min(info.started);
         self.task = task.filter(|_| open);
         self.items.on_pending_nexus(&nexus);
+        self.run.clone_from(&info.run);
         self.info = Some(info);
         self.compare_with_length();
         self.details.clear();
@@ -228,7 +302,7 @@ impl Watched {
 
     /// Applies events of the history. Returns those that are new.
     pub fn on_history(&mut self, page: HistoryPage) -> Vec<HistoryEvent> {
-        self.problem = None;
+        self.history_problem = None;
         let mut new = Vec::with_capacity(page.events.len());
         for event in page.events {
             if event.id > self.read {
@@ -244,7 +318,9 @@ impl Watched {
 
     /// The history was read up to now if it was as long as the latest description says.
     fn compare_with_length(&mut self) {
-        self.caught_up |= self.info.as_ref().is_some_and(|info| self.read >= info.history_length);
+        let Some(info) = &self.info else { return };
+        self.more = self.read < info.history_length;
+        self.caught_up |= !self.more;
     }
 
     fn on_event(&mut self, event: &HistoryEvent) {

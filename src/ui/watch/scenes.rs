@@ -371,7 +371,10 @@ pub fn ended() -> Watching {
 }
 
 pub fn continued() -> Watching {
-    let mut scene = backoff();
+    let run = Some(RUN.to_owned());
+    let mut scene =
+        Watching::new(WatchOptions { workflow: Some("order-77".to_owned()), run, ..WatchOptions::default() });
+    scene.started();
     let next_run = Some("0198f1a2-aaaa-7c3e-8d4a-1c2b3d4e5f60".to_owned());
     scene.status = ExecutionStatus::ContinuedAsNew;
     scene.report(Vec::new());

@@ -237,7 +237,7 @@ fn hundreds_of_lanes_show_those_around_the_selected_one() {
         scene.wait(10);
     }
     let shown = text(&frame(&scene.app, 80, 24));
-    assert!(shown.contains("↓ 394 more"), "{shown}");
+    assert!(shown.contains("↑ 394 more"), "the last lane is selected: {shown}");
     let lanes = scene.app.watch().unwrap().opened().unwrap().lanes().len();
     assert_eq!(lanes, 400);
     assert!(shown.matches("timer ").count() < 20, "{shown}");
