@@ -42,10 +42,10 @@ fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width:
     }
     lines.extend(place(activity, options, width));
     if let Some(ActivityRecord { input, end, .. }) = record {
-        lines.extend(payloads("input", input, width));
         if let Some((_, ItemEnd::Completed { result })) = end {
             lines.extend(payloads("result", result, width));
         }
+        lines.extend(payloads("input", input, width));
     }
     lines
 }
