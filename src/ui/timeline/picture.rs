@@ -44,9 +44,11 @@ pub fn order_lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: 
         Lanes::Both => true,
     };
     let name = |text: &str| Words::styled(column(text, usize::from(NAME)), theme::FAINT);
+    let label =
+        |picture: &Picture<'_>| name(picture.lane.activity().map_or("", |activity| activity.key().activity.label()));
     let pictures = shown.pictures.iter().filter(is_shown);
     let mut lines: Vec<_> =
-        pictures.map(|picture| lane(app, &shown, picture, columns).into_line(name(picture.lane.label()))).collect();
+        pictures.map(|picture| lane(app, &shown, picture, columns).into_line(label(picture))).collect();
     lines.extend(axis.then(|| ticks(&shown, columns).into_line(name(""))));
     lines
 }

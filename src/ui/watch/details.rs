@@ -29,7 +29,7 @@ pub fn lines(app: &App, watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<
 fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
     let record = activity.activity_record();
     let options = record.and_then(|record| record.options.as_ref());
-    let pending = now::of_activity(watched, activity);
+    let pending = watched.pending(activity.into());
     let mut lines = failure(watched, activity, width);
     if let Some((pending, details)) = pending {
         lines.extend(state(app, pending, details, width));

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, ExecutionList, ExecutionRow, Link, RowAttempts, Sort, Watch, explain_problem},
+    app::{App, ExecutionList, ExecutionRow, Link, RowAttempts, Sort, Urgency, Watch, explain_problem},
     domain::{ExecutionStatus, PendingActivity, PendingState},
     text::{column, first_fitting, truncate, wrap},
 };
@@ -79,23 +79,18 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     }
     let widths = Widths::of(area.width);
     pane::lines(buffer, areas.heading, [heading(&widths)]);
-    let first = first_row(list, areas.rows.height);
-    let rows = list.rows().iter().enumerate().skip(first).take(usize::from(areas.rows.height));
+    let shown = list.visible(usize::from(areas.rows.height));
+    let rows = list.rows().iter().enumerate().skip(shown.start).take(shown.len());
     pane::lines(buffer, areas.rows, rows.map(|(index, shown)| row(app, shown, &widths, index == list.selected())));
-}
-
-/// Index of the first shown row, so that the selected one is in the middle if possible.
-fn first_row(list: &ExecutionList, height: u16) -> usize {
-    let height = usize::from(height);
-    list.selected().saturating_sub(height / 2).min(list.rows().len().saturating_sub(height))
 }
 
 /// The position of the row that is drawn at `place` if the list is at `area`.
 pub fn row_at(area: Rect, watch: &Watch, place: Position) -> Option<usize> {
     let list = watch.list();
     let rows = Areas::of(area, list).rows;
-    let position = first_row(list, rows.height) + usize::from(place.y.checked_sub(rows.y)?);
-    (rows.contains(place) && position < list.rows().len()).then_some(position)
+    let shown = list.visible(usize::from(rows.height));
+    let position = shown.start + usize::from(place.y.checked_sub(rows.y)?);
+    (rows.contains(place) && shown.contains(&position)).then_some(position)
 }
 
 /// Why the latest request has no answer, if the list shows the rows of an earlier one.
@@ -137,10 +132,11 @@ fn query(list: &ExecutionList, width: usize) -> Line<'static> {
         Sort::RetryingFirst => "retrying first",
         Sort::Newest => "newest first",
     };
+    let position = list.offset().saturating_add(list.selected()).saturating_add(1);
     let count = match (list.rows().len(), list.total()) {
         (0, _) => String::new(),
-        (_, Some(total)) => format!("{} of {total}, {order} ", list.selected().saturating_add(1)),
-        (known, None) => format!("{} of {known}, {order} ", list.selected().saturating_add(1)),
+        (_, Some(total)) => format!("{position} of {total}, {order} "),
+        (known, None) => format!("{position} of at least {}, {order} ", list.offset().saturating_add(known)),
     };
     let text = if list.query().is_empty() { "all executions" } else { list.query() };
     let room = width.saturating_sub(" query  ".len() + count.chars().count());
@@ -155,7 +151,7 @@ fn query(list: &ExecutionList, width: usize) -> Line<'static> {
 
 /// The known executions whose workflow task fails.
 fn failing(list: &ExecutionList) -> impl Iterator<Item = &ExecutionRow> {
-    list.rows().iter().filter(|row| row.info.status.is_open() && row.attempts.as_ref().is_some_and(task_fails))
+    list.rows().iter().filter(|row| row.urgency() == Urgency::TaskFails)
 }
 
 fn task_fails(attempts: &RowAttempts) -> bool {

@@ -46,19 +46,9 @@ pub fn sentence(app: &App, watched: &Watched) -> (String, Style) {
 fn pending(watched: &Watched) -> impl Iterator<Item = (&ActivityAttempts, &PendingActivity, &PendingDetails)> {
     let activities = watched.execution.activities();
     activities.filter_map(|activity| {
-        let (pending, details) = of_activity(watched, activity)?;
+        let (pending, details) = watched.pending(activity.into())?;
         Some((activity, pending, details))
     })
-}
-
-/// The latest report about an activity, if it is pending.
-pub fn of_activity<'a>(
-    watched: &'a Watched,
-    activity: &'a ActivityAttempts,
-) -> Option<(&'a PendingActivity, &'a PendingDetails)> {
-    let details = watched.details.get(activity.key().id.as_deref()?)?;
-    let (pending, ..) = activity.latest_report()?;
-    (!watched.is_over()).then_some((pending, details))
 }
 
 /// Activities that have failed come first, then the highest attempt.

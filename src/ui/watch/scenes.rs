@@ -20,6 +20,7 @@ pub const RUN: &str = "0198f1a2-6b1f-7c3e-8d4a-1c2b3d4e5f60";
 pub struct Watching {
     pub app: App,
     pub now: u64,
+    target: Run,
     events: u64,
     pub status: ExecutionStatus,
     pub task: Option<PendingTask>,
@@ -82,10 +83,17 @@ impl Watching {
         Self::new(WatchOptions { workflow: Some("order-77".to_owned()), ..WatchOptions::default() })
     }
 
+    /// One run, which stays on the screen after another one has continued it.
+    pub fn run() -> Self {
+        let (workflow, run) = (Some("order-77".to_owned()), Some(RUN.to_owned()));
+        Self::new(WatchOptions { workflow, run, ..WatchOptions::default() })
+    }
+
     fn new(options: WatchOptions) -> Self {
+        let target = Run { workflow: "order-77".to_owned(), run: options.run.clone().unwrap_or_default() };
         let app = App::new(Options { start_mode: StartMode::Watch(Box::new(options)), ..setup() });
         let mut scene =
-            Self { app, now: T0, events: 0, status: ExecutionStatus::Running, task: None, nexus: Vec::new() };
+            Self { app, now: T0, target, events: 0, status: ExecutionStatus::Running, task: None, nexus: Vec::new() };
         scene.tell(Message::Link(Link::Up));
         scene.wait(0);
         scene
@@ -109,10 +117,6 @@ impl Watching {
         info("order-77", RUN, self.status)
     }
 
-    pub fn target() -> Run {
-        Run { workflow: "order-77".to_owned(), run: String::new() }
-    }
-
     /// The server describes the execution with these pending activities.
     pub fn report(&mut self, activities: Vec<ReportedActivity>) {
         let report = ExecutionReport {
@@ -122,18 +126,18 @@ impl Watching {
             nexus: self.nexus.clone(),
             task: self.task.clone(),
         };
-        self.tell(Message::Watch(WatchNews::Described { run: Self::target(), answer: Ok(Box::new(report)) }));
+        self.tell(Message::Watch(WatchNews::Described { run: self.target.clone(), answer: Ok(Box::new(report)) }));
     }
 
     pub fn problem(&mut self, problem: WatchProblem) {
-        self.tell(Message::Watch(WatchNews::Described { run: Self::target(), answer: Err(problem) }));
+        self.tell(Message::Watch(WatchNews::Described { run: self.target.clone(), answer: Err(problem) }));
     }
 
     /// The next event of the history, now. Returns its number.
     pub fn event(&mut self, kind: EventKind) -> u64 {
         self.events += 1;
         let event = HistoryEvent { id: self.events, at: UnixMillis(self.now), kind };
-        let run = Run { run: RUN.to_owned(), ..Self::target() };
+        let run = Run { run: RUN.to_owned(), ..self.target.clone() };
         let page = page_of(vec![event]);
         self.tell(Message::Watch(WatchNews::History { run, answer: Ok(page) }));
         self.events
@@ -229,7 +233,10 @@ pub fn info(workflow: &str, run: &str, status: ExecutionStatus) -> ExecutionInfo
 
 /// Three failures; the fourth attempt is due in 3.2 s.
 pub fn backoff() -> Watching {
-    let mut scene = Watching::execution();
+    backoff_of(Watching::execution())
+}
+
+fn backoff_of(mut scene: Watching) -> Watching {
     scene.started();
     scene.schedule("charge_card", "5", options());
     scene.fail("charge_card", "5", 3);
@@ -371,10 +378,7 @@ pub fn ended() -> Watching {
 }
 
 pub fn continued() -> Watching {
-    let run = Some(RUN.to_owned());
-    let mut scene =
-        Watching::new(WatchOptions { workflow: Some("order-77".to_owned()), run, ..WatchOptions::default() });
-    scene.started();
+    let mut scene = backoff_of(Watching::run());
     let next_run = Some("0198f1a2-aaaa-7c3e-8d4a-1c2b3d4e5f60".to_owned());
     scene.status = ExecutionStatus::ContinuedAsNew;
     scene.report(Vec::new());

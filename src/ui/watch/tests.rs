@@ -40,7 +40,7 @@ fn body(scene: &Watching, width: u16, height: u16) -> String {
 fn a_retrying_activity_reads_at_a_glance_on_80_columns() {
     assert_eq!(
         body(&backoff(), 80, 24),
-        " watch localhost:7233 ● connected  namespace default
+        " watch localhost:7233 ● connected  namespace default               0 requests/s
 ── order-77  OrderWorkflow  Running ──── run 0198f1a2-6b1f-7c3e-8d4a-1c2b3d4… ──
  charge_card #4 in 3.2 s (policy: 4 s, 4 of 10 attempts)
 ▌ charge_card 5 ✗ 1.0 s ─✗───── 2.0 s ─────✗───────╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ in 3.2 s ○
