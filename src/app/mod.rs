@@ -101,6 +101,7 @@ pub use watch::{
     ActivityName, AttemptFailure, AttemptNumber, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage, Item,
     ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, RequestRate, RowAttempts, Sort, Start, TaskFailure, Urgency,
     Watch, WatchEvent, WatchEventKind, WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem,
+    nearest_ids,
 };
 pub use worker_exit::WorkerExit;
 

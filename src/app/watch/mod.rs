@@ -33,7 +33,7 @@ pub use events::{ActivityName, AttemptFailure, AttemptNumber, EventFinder, Watch
 pub use items::{Item, ItemKind, Items};
 pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
-pub use remedy::explain_problem;
+pub use remedy::{explain_problem, nearest_ids};
 pub use schedule::RequestRate;
 pub use watched::{End, Lane, LaneId, Start, TaskFailure, Watched};
 

@@ -20,7 +20,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Item, ItemKind, Lane, Watch, Watched, explain_problem},
+    app::{App, Item, ItemKind, Lane, Watch, WatchProblem, Watched, explain_problem, nearest_ids},
     text::{column, truncate, wrap},
 };
 
@@ -52,7 +52,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     if watched.info.is_none()
         && let Some(problem) = &watched.problem
     {
-        return draw_problem(buffer, area, app, watched, problem);
+        return draw_problem(buffer, area, app, watch, (watched, problem));
     }
     let lanes = watched.lanes();
     let areas = Areas::of(area, app, watched, lanes.len());
@@ -112,8 +112,17 @@ fn first_lane(selected: usize, count: usize, shown: usize) -> usize {
     selected.saturating_sub(shown / 2).min(count.saturating_sub(shown))
 }
 
-fn draw_problem(buffer: &mut Buffer, area: Rect, app: &App, watched: &Watched, problem: &crate::app::WatchProblem) {
-    let text = explain_problem(problem, Some(&watched.target), &app.options().namespace, &[]);
+fn draw_problem(
+    buffer: &mut Buffer,
+    area: Rect,
+    app: &App,
+    watch: &Watch,
+    (watched, problem): (&Watched, &WatchProblem),
+) {
+    let target = &watched.target;
+    let known = watch.list().rows().iter().map(|row| row.info.run.workflow.as_str());
+    let nearest = nearest_ids(&target.workflow, known);
+    let text = explain_problem(problem, Some(target), &app.options().namespace, &nearest);
     let texts = wrap(&text, usize::from(area.width).saturating_sub(4), 0, 6);
     let lines = texts.into_iter().map(|text| Line::styled(format!("  {text}"), theme::BAD.patch(theme::BOLD)));
     pane::lines(buffer, pane::below_title(area), lines);

@@ -133,6 +133,14 @@ impl Watching {
         self.tell(Message::Watch(WatchNews::Described { run: self.target.clone(), answer: Err(problem) }));
     }
 
+    /// The list of executions has these workflow ids.
+    pub fn listed(&mut self, ids: &[&str]) {
+        let executions = ids.iter().map(|id| info(id, "run", ExecutionStatus::Running)).collect();
+        let query = self.app.watch().unwrap().list().query().to_owned();
+        let answer = Ok(ListPage { at: self.at(0), executions, more: false });
+        self.tell(Message::Watch(WatchNews::Listed { query, page: 0, answer }));
+    }
+
     /// The next event of the history, now. Returns its number.
     pub fn event(&mut self, kind: EventKind) -> u64 {
         self.events += 1;

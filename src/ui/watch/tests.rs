@@ -203,6 +203,8 @@ fn an_unknown_execution_says_so() {
     let mut scene = Watching::execution();
     scene.problem(WatchProblem::NotFound);
     assert_all_find(&scene, &["the namespace 'default' has no execution 'order-77'"]);
+    scene.listed(&["order-78", "mail-1"]);
+    find(&frame(&scene.app, 120, 40), "has no execution 'order-77'; similar ids: order-78");
 }
 
 #[test]
