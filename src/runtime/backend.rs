@@ -131,6 +131,15 @@ pub async fn bring_up_with(
     }
 }
 
+/// Connects, and starts no server if none answers.
+///
+/// # Errors
+/// Returns [`BackendError`] if the connection fails.
+pub async fn connect_only(settings: &Settings, role: &str, retries: CallRetries) -> Result<Backend, BackendError> {
+    let link = Link::connect(&endpoint(settings, role), retries).await?;
+    Ok(Backend { link, server: None })
+}
+
 /// Finds or installs the server's program, and starts it on `port` of this machine.
 ///
 /// # Errors

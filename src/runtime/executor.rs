@@ -18,6 +18,7 @@ use super::{
     notes::NotesWriter,
     open_runs,
     presence::{self, Presence},
+    watcher::Watcher,
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerRequest},
 };
@@ -46,6 +47,7 @@ pub struct Executor {
     ends: ReportedEnds,
     describer: Describer,
     notes: NotesWriter,
+    watcher: Watcher,
     /// Tasks that keep the link and the worker.
     keepers: JoinSet<()>,
 }
@@ -62,7 +64,7 @@ impl Executor {
     ) -> Self {
         let (current, link) = watch::channel(None);
         let (server, server_requests) = mpsc::channel(REQUEST_QUEUE_LEN);
-        let program = worker.program.clone();
+        let program = Some(worker.program.clone());
         let keeper = LinkKeeper::new(Arc::clone(&settings), program, messages.clone(), current, server_requests);
         let mut keepers = JoinSet::new();
         keepers.spawn(keeper.run());
@@ -75,9 +77,10 @@ impl Executor {
         tokio::spawn(follow(settings.database.path.clone(), settings.check_interval, messages.clone(), message_of));
         let ends = ReportedEnds::default();
         let describer = Describer::new(messages.clone(), link.clone(), ends.clone());
+        let watcher = Watcher::new(messages.clone(), link.clone());
         let notes = NotesWriter::new(&settings.state_dir);
         let worker = worker_sender;
-        Self { settings, messages, link, worker, comparisons, server, ends, describer, notes, keepers }
+        Self { settings, messages, link, worker, comparisons, server, ends, describer, notes, watcher, keepers }
     }
 
     /// Executes a command. Returns `Break` for the quit command.
@@ -93,19 +96,15 @@ impl Executor {
             Command::RetryNow(run, activity) => self.retry_now(run, activity),
             Command::Cancel(run) => self.cancel(run),
             Command::Terminate(run) => self.terminate(run),
-            Command::Open(url) => self.open(url),
+            Command::Watch(request) => self.watcher.execute(request),
+            Command::Open(url) => open(url, &self.messages),
             Command::Reset => self.reset(),
             Command::Compare(comparison) => self.comparisons.start(comparison),
             Command::EndComparison => self.comparisons.end(),
             Command::Present(page) => self.notes.show(page),
             Command::Quit => return ControlFlow::Break(()),
             // The event loop executes these on the terminal.
-            Command::Copy(_)
-            | Command::Mouse(_)
-            | Command::Suspend
-            | Command::Walkthrough
-            | Command::Return
-            | Command::Watch(_) => {}
+            Command::Copy(_) | Command::Mouse(_) | Command::Suspend | Command::Walkthrough | Command::Return => {}
         }
         ControlFlow::Continue(())
     }
@@ -193,14 +192,6 @@ impl Executor {
         link
     }
 
-    fn open(&self, url: String) {
-        let messages = self.messages.clone();
-        tokio::spawn(async move {
-            let opened = browser::open(&url).await;
-            send(&messages, browser_notice(url, opened)).await;
-        });
-    }
-
     fn start_order(&self, order: StartOrder) {
         let link = self.link.borrow().clone();
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
@@ -241,6 +232,48 @@ impl Executor {
             let done = done.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
             send(&messages, Message::ResetDone(done.map(|kept| kept.journal))).await;
         });
+    }
+}
+
+/// Opens a page in the background. A notice says how.
+fn open(url: String, messages: &mpsc::Sender<Message>) {
+    let messages = messages.clone();
+    tokio::spawn(async move {
+        let opened = browser::open(&url).await;
+        send(&messages, browser_notice(url, opened)).await;
+    });
+}
+
+/// Executes the commands of a session that only watches executions. It starts neither a server nor a worker, and opens no
+/// database.
+#[derive(Debug)]
+pub struct WatchExecutor {
+    messages: mpsc::Sender<Message>,
+    watcher: Watcher,
+    /// The link's keeper ends when this is dropped.
+    _server: mpsc::Sender<ServerRequest>,
+}
+
+impl WatchExecutor {
+    /// Starts the task that keeps the link.
+    #[must_use]
+    pub fn start(settings: Arc<Settings>, messages: mpsc::Sender<Message>) -> Self {
+        let (current, link) = watch::channel(None);
+        let (server, requests) = mpsc::channel(REQUEST_QUEUE_LEN);
+        tokio::spawn(LinkKeeper::new(settings, None, messages.clone(), current, requests).run());
+        Self { watcher: Watcher::new(messages.clone(), link), messages, _server: server }
+    }
+
+    /// Executes a command. Returns `Break` for the quit command.
+    pub fn execute(&self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::Watch(request) => self.watcher.execute(request),
+            Command::Open(url) => open(url, &self.messages),
+            Command::Quit => return ControlFlow::Break(()),
+            // Keys of the dashboard are not active.
+            _ => {}
+        }
+        ControlFlow::Continue(())
     }
 }
 

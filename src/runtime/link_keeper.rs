@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    backend::{Backend, BackendError, bring_up_with},
+    backend::{Backend, BackendError, bring_up_with, connect_only},
     messages,
 };
 use crate::{
@@ -55,7 +55,8 @@ enum Next {
 #[derive(Debug)]
 pub struct LinkKeeper {
     settings: Arc<Settings>,
-    program: PathBuf,
+    /// The path of this program, which supervises the embedded server; `None` if no server is started.
+    program: Option<PathBuf>,
     messages: mpsc::Sender<Message>,
     current: watch::Sender<Option<Link>>,
     requests: mpsc::Receiver<ServerRequest>,
@@ -70,12 +71,12 @@ pub struct LinkKeeper {
 }
 
 impl LinkKeeper {
-    /// Creates a keeper. `program` is the path of this program, which supervises the embedded server; `current` always
-    /// contains the current link.
+    /// Creates a keeper. `program` is the path of this program, which supervises the embedded server; `None` if none is
+    /// to be started. `current` always contains the current link.
     #[must_use]
     pub const fn new(
         settings: Arc<Settings>,
-        program: PathBuf,
+        program: Option<PathBuf>,
         messages: mpsc::Sender<Message>,
         current: watch::Sender<Option<Link>>,
         requests: mpsc::Receiver<ServerRequest>,
@@ -125,7 +126,14 @@ impl LinkKeeper {
         let progress = progress(&self.messages);
         let installation =
             if self.failed_installation.is_some() { Installation::Withheld } else { Installation::Allowed };
-        let bring_up = bring_up_with(&program, &settings, "dashboard", CallRetries::None, installation, &progress);
+        let bring_up = async {
+            match &program {
+                Some(program) => {
+                    bring_up_with(program, &settings, "dashboard", CallRetries::None, installation, &progress).await
+                }
+                None => connect_only(&settings, "watch", CallRetries::None).await,
+            }
+        };
         tokio::pin!(bring_up);
         loop {
             tokio::select! {

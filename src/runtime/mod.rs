@@ -19,6 +19,7 @@
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `open_runs` | orders that other programs started |
 //! | `presence` | workers that poll the task queue |
+//! | `watcher` | executions of any workflow |
 //! | `follow` | the database's journal and document |
 //! | `notes` | the speaker's notes for a second terminal |
 //! | `comparison` | three workers and databases for one order under three guards |
@@ -46,5 +47,6 @@ pub mod session;
 pub mod signals;
 pub mod surface;
 pub mod terminal;
+mod watcher;
 pub mod worker_child;
 pub mod worker_keeper;

@@ -21,9 +21,19 @@ pub(super) fn reason(outermost: &Failure) -> FailureReport {
         }
         current = failure.cause.as_deref();
     }
+    in_short(innermost, outermost)
+}
+
+/// The same with the message of the outermost failure that has a reason, for a reader who sees the causes too.
+pub(super) fn outer_reason(outermost: &Failure) -> FailureReport {
+    let mut chain = std::iter::successors(Some(outermost), |failure| failure.cause.as_deref());
+    in_short(chain.find(|failure| has_reason(failure)).unwrap_or(outermost), outermost)
+}
+
+fn in_short(failure: &Failure, outermost: &Failure) -> FailureReport {
     FailureReport {
-        code: sanitize(&code(innermost), MAX_TEXT_CHARS),
-        message: sanitize(&message(innermost), MAX_TEXT_CHARS),
+        code: sanitize(&code(failure), MAX_TEXT_CHARS),
+        message: sanitize(&message(failure), MAX_TEXT_CHARS),
         retryable: is_retryable(outermost),
         causes: Vec::new(),
     }

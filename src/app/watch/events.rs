@@ -401,6 +401,11 @@ impl Changes<'_, '_> {
         }
         let mut before: Option<AttemptView<'_>> = None;
         let mut unseen: Option<(u32, u32)> = None;
+        if reported.ended.is_none() && self.activity.resets() == 0 {
+            // Attempts that are too old to be kept were not observed either.
+            let first = self.watched.execution.attempts_of(self.activity).next();
+            unseen = first.filter(|first| first.number > 1).map(|first| (1, first.number - 1));
+        }
         for seen in self.watched.execution.attempts_of(self.activity) {
             if Some(seen.id()) > reported.ended {
                 if seen.state == AttemptState::NotObserved {
@@ -448,7 +453,8 @@ impl Changes<'_, '_> {
 
     fn not_observed(&mut self, unseen: Option<(u32, u32)>, next: &AttemptView<'_>) {
         if let Some((first, last)) = unseen {
-            let at = next.facts.and_then(AttemptFacts::begun).unwrap_or(self.now);
+            let known = next.facts.and_then(|facts| facts.begun().or_else(|| facts.ended()));
+            let at = known.unwrap_or(self.now);
             self.found.push((at, WatchEventKind::NotObserved { activity: self.name(), first, last }));
         }
     }

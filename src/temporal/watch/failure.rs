@@ -11,7 +11,7 @@ use crate::{
     domain::{FailureCause, FailureKind, FailureReport, TimeoutKind, sanitize},
     temporal::{
         codec::{Codec, decode_messages},
-        failure::{reason, timeout_kind},
+        failure::{outer_reason, timeout_kind},
         times::duration,
     },
 };
@@ -31,7 +31,7 @@ pub(super) fn report(codec: Option<&Codec>, failure: &Failure) -> FailureReport 
     decode_messages(codec, &mut failure);
     let chain = std::iter::successors(Some(&failure), |failure| failure.cause.as_deref());
     let causes = chain.take(MAX_CAUSES).map(|failure| cause(codec, failure)).collect();
-    FailureReport { causes, ..reason(&failure) }
+    FailureReport { causes, ..outer_reason(&failure) }
 }
 
 /// The same for a field of a message, which may be missing.

@@ -6,6 +6,7 @@
 //! | `execution`, `options` | describes one execution, its pending activities and their options |
 //! | `history`, `event`, `local_activity` | reads a history |
 //! | `failure`, `payload` | failures with their causes, and decoded payloads |
+//! | `operate` | operations on an execution or on one of its activities |
 //! | `request_error` | why a request failed |
 
 mod event;
@@ -14,6 +15,7 @@ mod failure;
 mod history;
 mod list;
 mod local_activity;
+mod operate;
 mod options;
 mod payload;
 mod request_error;
@@ -21,6 +23,7 @@ mod request_error;
 pub use execution::describe_execution;
 pub use history::{HistoryPart, HistoryPosition, history};
 pub use list::{Listing, PageToken, count, list};
+pub use operate::{OperationError, operate};
 pub use request_error::RequestError;
 
 use crate::domain::{Run, sanitize};
