@@ -22,9 +22,11 @@ mod settings;
 mod start;
 mod values;
 mod version;
+mod watch;
 
 pub use settings::SettingsArgs;
 pub use start::StartArgs;
+pub use watch::WatchArgs;
 
 use values::{seconds, seed};
 
@@ -82,6 +84,9 @@ pub enum CommandArgs {
     Demo(DemoArgs),
     /// Present the story step by step, one key per step
     Walkthrough(WalkthroughArgs),
+    /// Watch executions of any workflow, with every attempt of their
+    /// activities
+    Watch(WatchArgs),
     /// Play back a recording; needs no server, worker or database
     Replay(ReplayArgs),
     /// Export a recording: one screen as SVG, or all of it as a cast

@@ -12,6 +12,7 @@ fn used_by(name: &str) -> &'static [Area] {
         "server" => Area::SERVER,
         "codec-server" => Area::CODEC_SERVER,
         "start" => Area::START,
+        "watch" => Area::WATCH,
         "audit" | "reset" => Area::STORE,
         "keys" => Area::KEYS,
         "replay" => &[Area::Files, Area::Screen],

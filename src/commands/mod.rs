@@ -8,6 +8,7 @@
 //! | `replay`, `replay/lines` | plays back a recording; the recording as lines |
 //! | `demo`, `scenarios` | runs scenarios without a terminal; finds and lists them |
 //! | `demo/{lines, reasons, report}` | a scenario's events, the causes of its waits, and its result |
+//! | `watch`, `watch/lines` | executions of any workflow, on the screen or as lines |
 //! | `start`, `waiting` | starts an order; waits for its end and reports why it takes long |
 //! | `worker`, `server`, `codec_server` | one process each, until a signal arrives |
 //! | `supervise` | the process that ends the embedded server with this program |
@@ -42,6 +43,7 @@ mod stop;
 mod supervise;
 mod waiting;
 mod walkthrough;
+mod watch;
 mod worker;
 
 use std::{io, io::IsTerminal, path::Path, process::ExitCode, time::SystemTime};
@@ -79,6 +81,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         // The codec server always needs the keys.
         flags.encrypt_payload = Some("true".to_owned());
     }
+    let task_queue = flags.task_queue.clone();
     let effective = Effective::read(&flags, std::env::vars_os(), Path::new(".env"), &current);
     let command = command.unwrap_or_else(|| CommandArgs::Dashboard(DashboardArgs::default()));
     let needed = needed(&command);
@@ -94,6 +97,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Start(args) => start::run(usable(effective, needed)?, args).await,
         CommandArgs::Demo(args) => Box::pin(demo::run(usable(effective, needed)?, args)).await,
         CommandArgs::Walkthrough(args) => walkthrough::run(usable(effective, needed)?, args).await,
+        CommandArgs::Watch(args) => Box::pin(watch::run(usable(effective, needed)?, args, task_queue)).await,
         CommandArgs::Replay(args) => replay::run(usable(effective, needed)?, args).await,
         CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args),
         CommandArgs::Reset(args) => reset::run(&announced(usable(effective, needed)?), &args),
@@ -113,6 +117,7 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
         CommandArgs::Server(_) => Area::SERVER,
         CommandArgs::CodecServer(_) => Area::CODEC_SERVER,
         CommandArgs::Start(_) => Area::START,
+        CommandArgs::Watch(_) => Area::WATCH,
         CommandArgs::Audit(_) | CommandArgs::Reset(_) => Area::STORE,
         CommandArgs::Keys(_) => Area::KEYS,
         CommandArgs::Replay(_) => &[Area::Screen],

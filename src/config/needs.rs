@@ -39,6 +39,8 @@ impl Area {
     pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker];
     /// The parts that sending an order needs.
     pub const START: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database];
+    /// The parts that watching executions needs.
+    pub const WATCH: &[Self] = &[Files, Connection, TaskQueue, Encryption, Screen];
     /// The parts that the embedded server needs. It does not send payloads.
     pub const SERVER: &[Self] = &[Files, Connection, Program];
     /// The parts that a codec server needs. It does not connect to a Temporal server.

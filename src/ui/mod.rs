@@ -40,7 +40,7 @@ mod replay_bar;
 mod statistics;
 mod theme;
 mod timeline;
-mod times;
+pub mod times;
 mod watch;
 mod words;
 

@@ -2,8 +2,8 @@
 //! escape sequences and does not wait.
 
 use crate::{
-    app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
-    commands::{demo::lines::describe, print},
+    app::{App, Appearance, Core, EventFinder, Link, Message, Paragraph, StepState, Watch, Worker, summary},
+    commands::{demo::lines::describe, print, watch::lines::sentence},
     recording::{EntryKind, Player, Recording},
 };
 
@@ -11,18 +11,22 @@ use crate::{
 pub fn print_all(recording: Recording, look: Appearance) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
-    let mut shown = None;
+    let (mut shown, mut finder) = (None, EventFinder::default());
     print_step(player.app(), &mut shown);
     for entry in &entries {
         player.step();
         if let EntryKind::Message(message) = &entry.kind {
-            for text in sentences(message) {
+            let watched = player.app().watch().and_then(Watch::opened);
+            let events = watched.map(|watched| finder.find(watched, player.app().shown_now())).unwrap_or_default();
+            for text in sentences(message).into_iter().chain(events.iter().map(sentence)) {
                 print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
             }
         }
         print_step(player.app(), &mut shown);
     }
-    print::line(&summary(player.app()));
+    if !player.app().only_watches() {
+        print::line(&summary(player.app()));
+    }
 }
 
 /// Returns the lines for a message, one per record.

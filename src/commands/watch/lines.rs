@@ -1,0 +1,353 @@
+//! Prints the events of executions as they happen: a line for each, or a JSON object. Without a workflow id it follows
+//! the open executions of the list.
+
+use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use super::print;
+use crate::{
+    app::{
+        App, Command, Core, EventFinder, Link, Message, Options, Overlay, StartMode, WatchEvent, WatchEventKind,
+        WatchOptions, Watched, explain_problem,
+    },
+    commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
+    config::Settings,
+    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState, Run},
+    recording::{Recorded, Recorder},
+    runtime::{executor::WatchExecutor, headless},
+    ui::times,
+};
+
+/// Executions that are followed at once if no workflow id is given.
+const MAX_FOLLOWED: usize = 8;
+
+/// Prints events until the execution ends, or until a signal if no execution is named.
+///
+/// # Errors
+/// Returns [`Failure`] if the server cannot be reached at the start, does not know the execution, or refuses to describe
+/// it, and for a signal.
+pub async fn print_events(
+    settings: Arc<Settings>,
+    setup: Options,
+    recorder: Option<Recorder>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
+    let executor = WatchExecutor::start(settings, sender);
+    let mut printer = Printer::new(json, &setup);
+    let core = Followed { first: Recorded::new(setup.clone(), recorder), setup, link: None, others: Vec::new() };
+    let after = |message: &Message, core: &Followed| printer.after(message, core);
+    let running = headless::run(core, &mut messages, |command| executor.execute(command), after);
+    let (_core, ended) = tokio::select! {
+        ended = running => ended,
+        signal = end_signal()? => return Err(Failure::Signal(signal)),
+    };
+    ended.unwrap_or_else(|| Err(Failure::Other("the connection's task ended; see the log".to_owned())))
+}
+
+/// The core of the named execution or of the list, and in the second case a core for each execution that is followed.
+struct Followed {
+    first: Recorded,
+    setup: Options,
+    /// The latest state of the link, for a new core.
+    link: Option<Message>,
+    others: Vec<App>,
+}
+
+impl Followed {
+    /// The executions to print.
+    fn watched(&self) -> impl Iterator<Item = &Watched> {
+        let apps = std::iter::once(self.first.app()).chain(&self.others);
+        apps.filter_map(|app| app.watch()?.opened())
+    }
+
+    /// Whether the list is followed, rather than one execution.
+    fn is_list(&self) -> bool {
+        self.first.app().watch().is_some_and(|watch| watch.opened().is_none())
+    }
+
+    /// Follows further open executions of the list, and drops those that have ended.
+    fn follow(&mut self) {
+        let Some(watch) = self.first.app().watch().filter(|watch| watch.opened().is_none()) else { return };
+        self.others
+            .retain(|app| app.watch().and_then(|watch| watch.opened()).is_some_and(|opened| !opened.is_complete()));
+        let is_followed =
+            |run: &Run| self.others.iter().filter_map(|app| app.watch()?.opened()).any(|opened| opened.is_about(run));
+        let open = watch.list().rows().iter().map(|row| &row.info).filter(|info| info.status.is_open());
+        let free = MAX_FOLLOWED.saturating_sub(self.others.len());
+        let new: Vec<_> = open.filter(|info| !is_followed(&info.run)).take(free).map(|info| info.run.clone()).collect();
+        for run in new {
+            let Run { workflow, run } = run;
+            let options = WatchOptions { workflow: Some(workflow), run: Some(run), ..watch_options(&self.setup) };
+            let mut app = App::new(Options { start_mode: StartMode::Watch(Box::new(options)), ..self.setup.clone() });
+            if let Some(link) = self.link.clone() {
+                let _none = app.update(link);
+            }
+            self.others.push(app);
+        }
+    }
+}
+
+fn watch_options(setup: &Options) -> WatchOptions {
+    if let StartMode::Watch(options) = &setup.start_mode { (**options).clone() } else { WatchOptions::default() }
+}
+
+impl Core for Followed {
+    fn app(&self) -> &App {
+        self.first.app()
+    }
+
+    fn update(&mut self, message: Message) -> Vec<Command> {
+        if let Message::Link(_) = &message {
+            self.link = Some(message.clone());
+        }
+        let mut commands: Vec<_> = self.others.iter_mut().flat_map(|app| app.update(message.clone())).collect();
+        commands.extend(self.first.update(message));
+        self.follow();
+        commands
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        self.first.take_dirty()
+    }
+
+    fn overlay(&self) -> Overlay {
+        self.first.overlay()
+    }
+
+    fn use_ascii(&mut self) {
+        self.first.use_ascii();
+    }
+
+    fn pace(&self) -> Duration {
+        self.first.pace()
+    }
+}
+
+/// Prints what has changed after each message.
+struct Printer {
+    json: bool,
+    namespace: String,
+    /// What was printed, by run id; empty until the server has reported one.
+    finders: Vec<(Run, EventFinder)>,
+    /// The last printed state of the connection or of the list.
+    notice: Option<String>,
+}
+
+impl Printer {
+    fn new(json: bool, setup: &Options) -> Self {
+        Self { json, namespace: setup.namespace.clone(), finders: Vec::new(), notice: None }
+    }
+
+    fn after(&mut self, message: &Message, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+        match message {
+            Message::Link(Link::Down { cause, attempt, .. }) if *attempt > 0 && self.notice.is_none() => {
+                return ControlFlow::Break(Err(Failure::Other(cause.clone())));
+            }
+            Message::Link(Link::Down { cause, .. }) => self.notice(&format!("not connected: {cause}; retrying")),
+            Message::Link(Link::Up) => self.notice(&format!("connected to {}", core.app().options().server)),
+            _ => {}
+        }
+        let is_list = core.is_list();
+        if is_list {
+            self.list(core)?;
+        }
+        let now = core.app().shown_now();
+        for watched in core.watched() {
+            let run = watched.run();
+            let index = self.finders.iter().position(|(known, _)| known == run).unwrap_or_else(|| {
+                self.finders.push((run.clone(), EventFinder::default()));
+                self.finders.len() - 1
+            });
+            let Some((_, finder)) = self.finders.get_mut(index) else { continue };
+            let events = finder.find(watched, now);
+            for event in &events {
+                self.event(event, watched, is_list);
+            }
+        }
+        if is_list { ControlFlow::Continue(()) } else { self.end(core) }
+    }
+
+    /// Ends if the execution has ended, or cannot be watched.
+    fn end(&mut self, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+        let Some(watch) = core.app().watch() else { return ControlFlow::Continue(()) };
+        let Some(watched) = watch.opened() else { return ControlFlow::Continue(()) };
+        if let Some(problem) = watched.problem.as_ref() {
+            let text = explain_problem(problem, Some(&watched.target), &self.namespace, &[]);
+            if problem.is_final() && watched.info.is_none() {
+                return ControlFlow::Break(Err(Failure::Other(text)));
+            }
+            self.notice(&text);
+        }
+        let Some(end) = watched.end.as_ref().filter(|_| watched.is_complete()) else {
+            return ControlFlow::Continue(());
+        };
+        if end.next_run.is_some() && watched.target.run.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let has_completed = matches!(end.end, ItemEnd::Completed { .. });
+        ControlFlow::Break(Ok(if has_completed { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+    }
+
+    /// Ends if the list cannot be read at all.
+    fn list(&mut self, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+        let Some(watch) = core.app().watch() else { return ControlFlow::Continue(()) };
+        let list = watch.list();
+        if let Some(problem) = list.problem() {
+            let text = explain_problem(problem, None, &self.namespace, &[]);
+            if problem.is_final() && !list.is_read() {
+                return ControlFlow::Break(Err(Failure::Other(text)));
+            }
+            self.notice(&text);
+        } else if list.is_read() {
+            let open = list.rows().iter().filter(|row| row.info.status.is_open()).count();
+            let (query, followed) = (list.query(), core.others.len());
+            self.notice(&match open {
+                0 => format!("no open execution; waiting for one that the query finds: {query}"),
+                _ if open > followed => {
+                    format!("following {followed} of {open} open executions; name one, or narrow the list with --query")
+                }
+                _ => format!("following all open executions that the query finds: {query}"),
+            });
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Prints a sentence about the connection or the list once, on standard error, so that JSON stays JSON.
+    fn notice(&mut self, text: &str) {
+        if self.notice.as_deref() != Some(text) {
+            print::problem(text);
+            self.notice = Some(text.to_owned());
+        }
+    }
+
+    fn event(&self, event: &WatchEvent, watched: &Watched, is_list: bool) {
+        if self.json {
+            return print::json(event);
+        }
+        let begun = watched.info.as_ref().map_or(event.at, |info| info.started);
+        let since = event.at.since(begun);
+        let execution = if is_list { format!("{}  ", event.workflow) } else { String::new() };
+        let text = sentence(event);
+        print::line(&format!("{:>4}.{:03} s  {execution}{text}", since.as_secs(), since.subsec_millis()));
+    }
+}
+
+/// Returns the line of an event, in ASCII apart from foreign text, because the encoding of the output is unknown.
+pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
+    use WatchEventKind as Kind;
+    match &event.kind {
+        Kind::Found { workflow_type, task_queue, status, input } => {
+            let (workflow, run, status) = (&event.workflow, &event.run, status.name());
+            format!(
+                "{workflow} started: type {workflow_type}({}), task queue {task_queue}, run {run}, status {status}",
+                values(input)
+            )
+        }
+        Kind::Scheduled { activity, options } => {
+            let options = options.as_ref().map_or_else(String::new, |options| format!(": {}", limits(options)));
+            format!("{activity}  scheduled{options}")
+        }
+        Kind::NotObserved { activity, first, last } if first == last => {
+            format!("{activity}  attempt {first} not observed")
+        }
+        Kind::NotObserved { activity, first, last } => format!("{activity}  attempts {first} to {last} not observed"),
+        Kind::AttemptStarted { activity, attempt, waited, policy } => {
+            let waited = waited.map_or_else(String::new, |waited| format!(" after {}", times::exact(waited)));
+            let policy = policy.filter(|_| !waited.is_empty());
+            let policy = policy.map_or_else(String::new, |policy| format!(" (policy: {})", times::round(policy)));
+            format!("{activity}  {attempt} started{waited}{policy}")
+        }
+        Kind::AttemptFailed { activity, attempt, took, failure } => {
+            let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
+            let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
+            let retry = if failure.retryable { "" } else { " (not retryable)" };
+            format!("{activity}  {attempt} failed{took}: {code}{}{retry}", failure.message)
+        }
+        Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
+        Kind::Waiting { activity, attempt, wait, policy, .. } => {
+            let wait = wait.map_or_else(String::new, |wait| format!(" in {}", times::exact(wait)));
+            let policy = policy.map_or_else(String::new, |policy| format!(" (policy: {})", times::round(policy)));
+            format!("{activity}  {attempt} due{wait}{policy}")
+        }
+        Kind::StateChanged { activity, state } => format!("{activity}  {}", state_text(*state)),
+        Kind::ActivityEnded { activity, attempts, end } => {
+            let attempts = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+            format!("{activity}  {} after {attempts}", ended(end))
+        }
+        Kind::ItemBegan { item, name, due } => {
+            let due = due.map(|due| due.since(event.at));
+            let due = due.map_or_else(String::new, |due| format!(", fires in {}", times::exact(due)));
+            format!("{item} {name}{due}")
+        }
+        Kind::ItemEnded { item, name, attempts, took, end } => {
+            let attempts = if *attempts > 1 { format!(", {attempts} attempts") } else { String::new() };
+            format!("{item} {name} {} after {}{attempts}", ended(end), times::exact(*took))
+        }
+        Kind::TaskFails { attempt, cause, message, worker } => {
+            let worker = worker.as_ref().filter(|worker| !worker.is_empty());
+            let worker = worker.map_or_else(String::new, |worker| format!(" on worker {worker}"));
+            let cause = cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+            let message = message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
+            format!("WORKFLOW TASK FAILS, attempt {attempt}{worker}{cause}{message}; nothing else can continue")
+        }
+        Kind::TaskRecovered => "the workflow task no longer fails".to_owned(),
+        Kind::Ended { end, next_run } => {
+            let next = next_run.as_ref().map_or_else(String::new, |run| format!("; continues in run {run}"));
+            format!("{} {}{next}", event.workflow, ended(end))
+        }
+    }
+}
+
+const fn state_text(state: PendingState) -> &'static str {
+    match state {
+        PendingState::Paused => "paused",
+        PendingState::CancelRequested => "cancellation requested",
+        PendingState::Started | PendingState::Scheduled => "no longer paused",
+    }
+}
+
+fn values(values: &[PayloadContent]) -> String {
+    values.iter().map(PayloadContent::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns how an item ended.
+fn ended(end: &ItemEnd) -> String {
+    let failed = |how: &str, code: &str, message: &str| match (code, message) {
+        ("", message) => format!("{how}: {message}"),
+        (code, "") => format!("{how}: {code}"),
+        (code, message) => format!("{how}: {code}: {message}"),
+    };
+    match end {
+        ItemEnd::Completed { result } if result.is_empty() => "completed".to_owned(),
+        ItemEnd::Completed { result } => format!("completed: {}", values(result)),
+        ItemEnd::Failed(failure) => failed("FAILED", &failure.code, &failure.message),
+        ItemEnd::TimedOut(failure) => failed("TIMED OUT", "", &failure.message),
+        ItemEnd::Cancelled => "cancelled".to_owned(),
+        ItemEnd::Terminated { reason } if reason.is_empty() => "TERMINATED".to_owned(),
+        ItemEnd::Terminated { reason } => format!("TERMINATED: {reason}"),
+        ItemEnd::ContinuedAsNew => "continued as new".to_owned(),
+    }
+}
+
+/// Returns the timeouts and the retry policy of an activity.
+fn limits(options: &ActivityOptions) -> String {
+    let retry = &options.retry;
+    let attempts = match retry.maximum_attempts {
+        0 => "unlimited attempts".to_owned(),
+        1 => "1 attempt".to_owned(),
+        attempts => format!("{attempts} attempts"),
+    };
+    let [initial, maximum] = [retry.initial, retry.maximum_wait()].map(times::round);
+    let timeouts = [
+        ("start-to-close", options.start_to_close),
+        ("schedule-to-close", options.schedule_to_close),
+        ("schedule-to-start", options.schedule_to_start),
+        ("heartbeat", options.heartbeat),
+    ];
+    let mut parts = vec![format!("retry after {initial}, then x{} up to {maximum}, {attempts}", retry.coefficient)];
+    let limited = timeouts.into_iter().filter_map(|(name, limit)| Some((name, limit?)));
+    parts.extend(limited.map(|(name, limit)| format!("{name} {}", times::round(limit))));
+    parts.join("; ")
+}
