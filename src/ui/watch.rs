@@ -50,7 +50,7 @@ impl Parts {
     }
 }
 
-/// Draws what both pages have: the server, the line and the keys. `problem`: why the latest request has no answer.
+/// Draws what both pages have, after their content, because a long text in the line covers rows above it. `problem`: why the latest request has no answer.
 fn frame(buffer: &mut Buffer, parts: &Parts, app: &App, problem: Option<String>) {
     server::draw(buffer, parts.server, app);
     match footer::notice(app) {
@@ -69,8 +69,8 @@ pub fn executions(buffer: &mut Buffer, area: Rect, app: &App) {
     Clear.render(area, buffer);
     let parts = Parts::of(area);
     let Some(watch) = app.watch() else { return };
-    frame(buffer, &parts, app, list::problem(app, watch.list()));
     list::draw(buffer, parts.body, app, watch);
+    frame(buffer, &parts, app, list::problem(app, watch.list()));
 }
 
 /// The row in which the query is shown and edited.
@@ -90,8 +90,8 @@ pub fn execution(buffer: &mut Buffer, area: Rect, app: &App) {
     Clear.render(area, buffer);
     let parts = Parts::of(area);
     let Some(watch) = app.watch() else { return };
-    frame(buffer, &parts, app, execution::problem(app, watch));
     execution::draw(buffer, parts.body, app, watch);
+    frame(buffer, &parts, app, execution::problem(app, watch));
 }
 
 /// The position of the lane that is drawn at `place`.

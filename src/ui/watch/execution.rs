@@ -131,7 +131,7 @@ fn draw_problem(
 /// Why the latest request has no answer, if the page shows the facts of an earlier one.
 pub fn problem(app: &App, watch: &Watch) -> Option<String> {
     let watched = watch.opened().filter(|watched| watched.info.is_some())?;
-    let problem = watched.problem.as_ref()?;
+    let problem = watched.problem.as_ref().or(watched.history_problem.as_ref())?;
     Some(explain_problem(problem, Some(&watched.target), &app.options().namespace, &[]))
 }
 

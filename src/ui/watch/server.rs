@@ -11,38 +11,31 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     app::{App, Link, RequestRate},
-    text::{first_fitting, truncate},
+    text::truncate,
 };
 
 use super::super::{header, pane, theme, times};
 
-/// Columns of the row without the rate, as far as they are usual.
-const WITHOUT_RATE: usize = 56;
-
-/// Columns of the short text about the rate.
-const SHORT_RATE: usize = 18;
+/// Minimum columns of the address.
+const MIN_ADDRESS: usize = 8;
 
 /// Returns how often the server is asked, the longest text first, and the style.
-fn rate(app: &App) -> ([String; 2], Style) {
+fn rate(app: &App) -> (Vec<String>, Style) {
     let Some(watch) = app.watch().filter(|_| *app.link() == Link::Up) else {
-        return ([String::new(), String::new()], theme::FAINT);
+        return (Vec::new(), theme::FAINT);
     };
     let RequestRate { per_second, waits_until } = watch.rate(app.shown_now());
     if let Some(until) = waits_until {
         let next = times::countdown(until, app.shown_now(), true);
-        return ([format!("backing off, next request {next} "), format!("backing off, {next} ")], theme::WARN);
+        return (vec![format!("backing off, next request {next} "), "backing off ".to_owned()], theme::WARN);
     }
     let requests = if per_second == 1 { "request" } else { "requests" };
-    ([format!("{per_second} {requests}/s "), format!("{per_second}/s ")], theme::FAINT)
+    (vec![format!("{per_second} {requests}/s "), format!("{per_second}/s ")], theme::FAINT)
 }
 
 /// Draws the row. If it is too narrow, the address is truncated.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let (texts, style) = rate(app);
-    // The address and the namespace need about as many columns as the long text leaves on a usual terminal.
-    let text =
-        first_fitting([&texts[0], &texts[1]], usize::from(area.width).saturating_sub(WITHOUT_RATE).max(SHORT_RATE));
-    let width = usize::from(area.width).saturating_sub(text.width());
+    let width = usize::from(area.width);
     let options = app.options();
     let mut left = vec![Span::raw(" ")];
     match app.view().freeze().queued() {
@@ -64,9 +57,14 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     states.extend(pane::pair("  namespace ", options.namespace.clone(), theme::PLAIN));
     let taken: usize = left.iter().chain(&states).map(Span::width).sum();
-    left.push(Span::raw(truncate(&options.server, width.saturating_sub(taken).max(8))));
+    let room = width.saturating_sub(taken);
+    let (texts, style) = rate(app);
+    let fits = |text: &&String, address: usize| text.width() + address < room;
+    let whole = texts.iter().find(|text| fits(text, options.server.width()));
+    let text = whole.or_else(|| texts.last().filter(|text| fits(text, MIN_ADDRESS))).map_or("", String::as_str);
+    left.push(Span::raw(truncate(&options.server, room.saturating_sub(text.width() + 1).max(MIN_ADDRESS))));
     left.extend(states);
-    let gap = width.saturating_sub(left.iter().map(Span::width).sum());
-    left.extend([Span::raw(" ".repeat(gap)), Span::styled(text, style)]);
+    let gap = width.saturating_sub(left.iter().map(Span::width).sum::<usize>() + text.width());
+    left.extend([Span::raw(" ".repeat(gap)), Span::styled(text.to_owned(), style)]);
     pane::lines(buffer, area, [Line::from(left)]);
 }

@@ -215,6 +215,15 @@ fn a_lost_answer_keeps_the_facts_and_says_why() {
 }
 
 #[test]
+fn a_history_that_cannot_be_read_says_so_beside_what_is_known() {
+    let mut scene = backoff();
+    let run = crate::domain::Run { workflow: "order-77".into(), run: RUN.into() };
+    let answer = Err(WatchProblem::Denied { cause: "no claims".into() });
+    scene.tell(Message::Watch(crate::app::WatchNews::History { run, answer }));
+    assert_all_find(&scene, &["permission denied: no claims", "#3 ✗ failed", "namespace default "]);
+}
+
+#[test]
 fn a_click_selects_the_row_or_the_lane_under_it() {
     let (scene, area) = (list(200), Rect::new(0, 0, 80, 24));
     let shown = frame(&scene.app, 80, 24);
