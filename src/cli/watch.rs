@@ -10,13 +10,13 @@ use crate::domain::Run;
 /// Arguments of `watch`.
 #[derive(Debug, Clone, Args)]
 pub struct WatchArgs {
-    /// Show this execution; without a run id its latest run,
-    /// and those that continue it [default: a list of all open
-    /// executions]
+    /// Show this execution; without a run id its latest
+    /// run, and those that continue it [default: a list
+    /// of all open executions]
     #[arg(value_name = "WORKFLOW_ID[/RUN_ID]", value_parser = execution, verbatim_doc_comment)]
     pub execution: Option<Run>,
-    /// List what this visibility query finds, in Temporal's
-    /// query language [default: ExecutionStatus = 'Running']
+    /// List what this visibility query finds
+    /// [default: ExecutionStatus = 'Running']
     #[arg(long, value_name = "QUERY", verbatim_doc_comment)]
     pub query: Option<String>,
     /// Remove all operations from the keys

@@ -231,7 +231,7 @@ mod tests {
         drop(watcher);
         let (mut answers, mut notices) = (0, 0);
         while let Some(message) = received.recv().await {
-            let is_no_link = match message {
+            let lacks_link = match message {
                 Message::Watch(WatchNews::Described { answer, .. }) => answer == Err(WatchProblem::NoLink),
                 Message::Watch(WatchNews::Listed { answer, .. }) => answer == Err(WatchProblem::NoLink),
                 Message::Watch(WatchNews::Counted { answer, .. }) => answer == Err(WatchProblem::NoLink),
@@ -242,7 +242,7 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             };
-            assert!(is_no_link);
+            assert!(lacks_link);
             answers += 1;
         }
         assert_eq!((answers, notices), (5, 1));

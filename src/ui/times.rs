@@ -33,7 +33,9 @@ pub fn short(duration: Duration) -> String {
 pub fn round(duration: Duration) -> String {
     match millis::whole(duration) {
         millis @ 0..1_000 => format!("{millis} ms"),
-        millis @ 1_000..LONG if !millis.is_multiple_of(1_000) => tenths(millis),
+        millis @ 1_000..LONG if millis.is_multiple_of(1_000) => coarse(millis),
+        millis @ 1_000..LONG if millis.is_multiple_of(100) => tenths(millis),
+        millis @ 1_000..LONG => exact(Duration::from_millis(millis)),
         millis => coarse(millis),
     }
 }
@@ -78,7 +80,7 @@ mod tests {
         let shown = |show: fn(Duration) -> String| lengths.map(show).join(" | ");
         assert_eq!(shown(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
         assert_eq!(shown(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
-        assert_eq!(shown(round), "8 ms | 999 ms | 1.0 s | 2 s | 12 s | 5 min");
+        assert_eq!(shown(round), "8 ms | 999 ms | 1.02 s | 2 s | 12 s | 5 min");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! | --- | --- |
 //! | `message` | requests to the server, and the answers |
 //! | `schedule` | when the server is asked, and how often at most |
-//! | `events` | what has happened since the last look, for lines |
+//! | `event`, `events` | what has happened since the last look, for lines |
 //! | `list` | the list of executions |
 //! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
 
+mod event;
 mod events;
 mod items;
 mod list;
@@ -29,7 +30,8 @@ use crate::{
 
 use schedule::Schedule;
 
-pub use events::{ActivityName, AttemptFailure, AttemptNumber, EventFinder, WatchEvent, WatchEventKind};
+pub use event::{ActivityName, AttemptFailure, AttemptNumber, WatchEvent, WatchEventKind};
+pub use events::EventFinder;
 pub use items::{Item, ItemKind, Items};
 pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
