@@ -55,8 +55,12 @@ impl Pages {
     /// Stores the token of the page after `page`.
     fn keep(&mut self, query: &str, page: usize, next: Option<PageToken>) {
         if self.query == query && page <= self.tokens.len() {
-            self.tokens.truncate(page);
-            self.tokens.extend(next);
+            match next {
+                // The tokens of later pages stay valid, since a token names an execution and not a row.
+                Some(next) if page < self.tokens.len() => self.tokens[page] = next,
+                Some(next) => self.tokens.push(next),
+                None => self.tokens.truncate(page),
+            }
         }
     }
 }
@@ -69,10 +73,10 @@ struct Histories {
 }
 
 impl Histories {
-    /// The position after the event `after`, or the beginning if it is not known.
-    fn position(&self, run: &Run, after: u64) -> HistoryPosition {
-        let known = self.positions.get(run).filter(|(event, _)| *event == after);
-        known.map(|(_, position)| position.clone()).unwrap_or_default()
+    /// A known position that is not after the event `after`.
+    fn position(&self, run: &Run, after: u64) -> Option<HistoryPosition> {
+        let known = self.positions.get(run).filter(|(event, _)| *event <= after);
+        known.map(|(_, position)| position.clone())
     }
 
     fn keep(&mut self, run: Run, event: u64, position: HistoryPosition) {
@@ -166,17 +170,26 @@ impl Watcher {
         watch::describe_execution(&link, run).await.map(Box::new)
     }
 
-    /// Reads events. A position is kept per run, because the server knows its own positions only, and no event ids.
+    /// Reads events, and skips those that the core knows. A position is kept per run, because the server knows its own
+    /// positions only, and no event ids.
     async fn history(&self, link: Link, run: &Run, after: u64) -> Result<HistoryPage, RequestError> {
-        let position = lock(&self.histories).position(run, after);
-        let part = watch::history(&link, run, position).await?;
-        let last = part.events.last().map_or(after, |event| event.id);
-        let more = part.next.is_some();
-        if let Some(next) = part.next {
-            lock(&self.histories).keep(run.clone(), last, next);
+        let mut position = lock(&self.histories).position(run, after).unwrap_or_default();
+        loop {
+            let part = watch::history(&link, run, position).await?;
+            let last = part.events.last().map(|event| event.id);
+            let more = part.next.is_some();
+            if let Some(next) = &part.next {
+                lock(&self.histories).keep(run.clone(), last.unwrap_or(after), next.clone());
+            }
+            match part.next {
+                // Only known events: read on from here, since another request may move the position that is kept.
+                Some(next) if last.is_some_and(|last| last <= after) => position = next,
+                _ => {
+                    let events = part.events.into_iter().filter(|event| event.id > after).collect();
+                    return Ok(HistoryPage { events, more });
+                }
+            }
         }
-        let events = part.events.into_iter().filter(|event| event.id > after).collect();
-        Ok(HistoryPage { events, more })
     }
 
     async fn operate(&self, run: &Run, operation: &Operation) -> Message {
@@ -259,11 +272,23 @@ mod tests {
     }
 
     #[test]
+    fn a_position_before_the_known_events_is_used_and_one_after_them_is_not() {
+        let mut histories = Histories::default();
+        histories.keep(run(1), 256, HistoryPosition::default());
+        let known = [0, 255, 256, 3_000].map(|after| histories.position(&run(1), after).is_some());
+        assert_eq!(known, [false, false, true, true]);
+    }
+
+    #[test]
     fn another_query_forgets_the_tokens_and_an_unknown_page_begins_at_a_known_one() {
         let mut pages = Pages::default();
         assert_eq!(pages.token("a", 2).0, 0);
         pages.keep("a", 0, Some(PageToken::default()));
         assert_eq!((pages.token("a", 1).0, pages.token("a", 9).0), (1, 1));
+        pages.keep("a", 1, Some(PageToken::default()));
+        pages.keep("a", 0, Some(PageToken::default()));
+        assert_eq!(pages.token("a", 9).0, 2, "another listing of an earlier page keeps the later tokens");
+        pages.keep("a", 1, None);
         pages.keep("b", 1, Some(PageToken::default()));
         assert_eq!(pages.token("a", 9).0, 1, "an answer to an older query is ignored");
         assert_eq!(pages.token("b", 9).0, 0);
