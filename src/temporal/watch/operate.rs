@@ -113,7 +113,12 @@ impl On<'_> {
     /// Pauses the activity and undoes the pause, which starts a waiting attempt at once and keeps its number. Temporal has
     /// no call for this alone; a reset would count from 1 again.
     async fn retry_now(&self, activity: &str) -> Result<String, OperationError> {
-        self.pause(activity).await.map_err(|status| refused(&status, "the retry"))?;
+        let paused = self.pause(activity).await;
+        if let Err(status) = &paused
+            && !may_be_executed(status)
+        {
+            return Err(refused(status, "the retry"));
+        }
         let mut undone = self.unpause(activity).await;
         for _ in 0..2 {
             if undone.is_ok() {
@@ -124,6 +129,7 @@ impl On<'_> {
         }
         undone
             .map_err(|status| OperationError::StillPaused { activity: activity.to_owned(), cause: cause(&status) })?;
+        paused.map_err(|status| refused(&status, "the retry"))?;
         Ok(format!("the next attempt of activity {activity} starts now"))
     }
 
@@ -225,6 +231,14 @@ impl On<'_> {
 
 fn cause(status: &Status) -> String {
     RequestError::of(status).to_string()
+}
+
+/// Whether the server may have executed a failed request, because it did not answer.
+fn may_be_executed(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable | Code::Unknown | Code::Internal
+    )
 }
 
 fn refused(status: &Status, what: &str) -> OperationError {
