@@ -23,8 +23,8 @@ use super::{
 use crate::{
     clock::now,
     domain::{
-        ActivityKey, ExecutionInfo, ExecutionReport, ExecutionStatus, Heartbeat, Pause, PendingDetails, PendingNexus,
-        PendingTask, ReportedActivity, Run, UnixMillis,
+        ActivityKey, ExecutionInfo, ExecutionReport, ExecutionStatus, Heartbeat, Pause, PendingActivity,
+        PendingDetails, PendingNexus, PendingTask, ReportedActivity, Run, UnixMillis, millis::whole,
     },
     temporal::{
         codec::Codec,
@@ -102,20 +102,28 @@ fn reported_activity(codec: Option<&Codec>, info: &PendingActivityInfo) -> Optio
     let mut pending = pending(info)?;
     pending.id = name(&pending.id);
     pending.failure = info.last_failure.as_ref().map(|failure| report(codec, failure));
-    let options = info.activity_options.as_ref().map(current_options);
-    if pending.next.is_some() && pending.interval.is_none() {
-        // After a timeout, the server reports no delay, but schedules by the policy.
-        let failed = pending.attempt.saturating_sub(1);
-        pending.interval = options.as_ref().map(|options| options.retry.after(failed));
-    }
     let details = PendingDetails {
         scheduled: millis(info.scheduled_time),
         expires: millis(info.expiration_time),
         heartbeat: heartbeat(codec, info),
         pause: info.pause_info.as_ref().map(pause),
-        options,
+        options: info.activity_options.as_ref().map(current_options),
     };
+    complete_after_timeout(&mut pending, &details);
     Some(ReportedActivity { pending, details })
+}
+
+/// After a timeout, the server reports neither the end of the attempt nor the delay. It schedules the next attempt by the
+/// policy, so both follow from its time.
+fn complete_after_timeout(pending: &mut PendingActivity, details: &PendingDetails) {
+    let has_timed_out = pending.failure.as_ref().is_some_and(|failure| failure.timeout().is_some());
+    if let (Some(scheduled), Some(options), None, true) =
+        (details.scheduled, &details.options, pending.completed, has_timed_out)
+    {
+        let wait = options.retry.after(pending.attempt.saturating_sub(1));
+        pending.completed = Some(UnixMillis(scheduled.0.saturating_sub(whole(wait))));
+        pending.interval = pending.next.map(|_| wait);
+    }
 }
 
 /// The latest heartbeat.
@@ -159,8 +167,8 @@ mod tests {
     use temporalio_common::protos::temporal::api::{
         activity::v1::ActivityOptions,
         common::v1::{ActivityType, Payload, Payloads, WorkflowType},
-        enums::v1::PendingActivityState,
-        failure::v1::Failure,
+        enums::v1::{PendingActivityState, TimeoutType},
+        failure::v1::{Failure, TimeoutFailureInfo, failure::FailureInfo},
         workflow::v1::pending_activity_info::pause_info::Manual,
     };
 
@@ -241,16 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_the_server_does_not_report_is_that_of_the_policy() {
-        let waiting = PendingActivityInfo {
+    fn the_end_of_an_attempt_that_timed_out_follows_from_the_policy() {
+        let timeout = FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
+            timeout_type: TimeoutType::Heartbeat.into(),
+            ..Default::default()
+        });
+        let running = PendingActivityInfo {
             activity_type: Some(ActivityType { name: "charge".to_owned() }),
             attempt: 3,
-            next_attempt_schedule_time: time(9_000),
+            scheduled_time: time(9_000),
+            last_failure: Some(Failure { failure_info: Some(timeout), ..Default::default() }),
             activity_options: Some(ActivityOptions::default()),
             ..Default::default()
         };
+        let pending = reported_activity(None, &running).unwrap().pending;
+        assert_eq!((pending.completed, pending.interval), (Some(UnixMillis(7_000)), None));
+        let waiting = PendingActivityInfo { next_attempt_schedule_time: time(9_000), ..running };
         let pending = reported_activity(None, &waiting).unwrap().pending;
-        assert_eq!((pending.interval, pending.ended()), (Some(Duration::from_secs(2)), Some(UnixMillis(7_000))));
+        assert_eq!((pending.ended(), pending.interval), (Some(UnixMillis(7_000)), Some(Duration::from_secs(2))));
     }
 
     #[test]
