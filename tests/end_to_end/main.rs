@@ -46,4 +46,5 @@ mod tls_termination;
 mod users;
 mod waits;
 mod walkthrough;
+mod watch_lines;
 mod watched;

@@ -22,7 +22,7 @@ use tonic::IntoRequest;
 use crate::{
     python::{Key, assert_encrypted},
     python_environment::{PythonWorker, python, script},
-    sandbox::{EVENT_TIMEOUT, Sandbox, address, text},
+    sandbox::{EVENT_TIMEOUT, Sandbox, address, program, text},
 };
 
 /// The shop: its task queue, and its worker if it is open.
@@ -52,19 +52,50 @@ impl Shop {
         Self::new(Some(key))
     }
 
+    /// Returns a shop without a worker, so that a test sees what happens from the start.
+    pub fn closed() -> Option<Self> {
+        Some(Self { sandbox: Sandbox::new(), python: python()?, key: None, worker: None })
+    }
+
     fn new(key: Option<Key>) -> Option<Self> {
-        let mut shop = Self { sandbox: Sandbox::new(), python: python()?, key, worker: None };
+        let mut shop = Self { key, ..Self::closed()? };
         shop.open_with_release(1);
         Some(shop)
+    }
+
+    /// Sends a signal to an execution.
+    pub fn signal(&self, name: &str, id: &str) {
+        let output = self.script(&["signal", name, "--id", id]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output).1);
+    }
+
+    /// Returns the command that watches the server of this shop.
+    pub fn watch(&self, arguments: &[&str]) -> Command {
+        self.watch_at(address(), arguments)
+    }
+
+    /// Returns the command that watches a server at this address.
+    pub fn watch_at(&self, address: &str, arguments: &[&str]) -> Command {
+        let mut command = program(self.sandbox.folder.path());
+        command.args(["watch", "--address", address]).args(arguments);
+        if let Some(key) = &self.key {
+            command.envs(key.settings());
+        }
+        command
     }
 
     /// Starts a worker with this release of the shop's code, after the worker with the earlier release has ended.
     pub fn open_with_release(&mut self, release: u32) {
         self.close();
+        self.worker = Some(self.worker(release));
+    }
+
+    /// Starts a worker with this release of the shop's code.
+    pub fn worker(&self, release: u32) -> PythonWorker {
         let mut script = self.script(&["worker"]);
         let log = File::create(self.sandbox.folder.path().join("shop.log")).unwrap();
         script.env("SHOP_RELEASE", release.to_string()).stderr(log);
-        self.worker = Some(PythonWorker::start(script));
+        PythonWorker::start(script)
     }
 
     /// Ends the worker.
@@ -144,7 +175,7 @@ fn history_length(described: &DescribeWorkflowExecutionResponse) -> i64 {
 }
 
 /// Whether the workflow task fails again and again.
-fn workflow_task_fails(described: &DescribeWorkflowExecutionResponse) -> bool {
+pub fn workflow_task_fails(described: &DescribeWorkflowExecutionResponse) -> bool {
     described.pending_workflow_task.as_ref().is_some_and(|task| task.attempt > 1)
 }
 

@@ -2,6 +2,7 @@
 
     watched.py worker --address A --queue Q             prints `ready`, and runs until its standard input ends
     watched.py start SITUATION --address A --queue Q --id ID    prints the workflow id and run id as JSON
+    watched.py signal NAME --address A --queue Q --id ID        sends a signal
 
 With --encrypted, payloads are encrypted as in `encryption.py`. SHOP_RELEASE selects the release of the worker's code.
 """
@@ -53,14 +54,16 @@ SITUATIONS = {
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    worker, start = commands.add_parser("worker"), commands.add_parser("start")
-    for command in [worker, start]:
+    worker, start, signal = [commands.add_parser(name) for name in ["worker", "start", "signal"]]
+    for command in [worker, start, signal]:
         command.add_argument("--address", required=True)
         command.add_argument("--namespace", default="default")
         command.add_argument("--queue", required=True)
         command.add_argument("--encrypted", action="store_true")
     start.add_argument("situation", choices=SITUATIONS)
-    start.add_argument("--id", required=True)
+    for command in [start, signal]:
+        command.add_argument("--id", required=True)
+    signal.add_argument("signal")
     start.add_argument("--pace", type=float, default=0.2, help="seconds; unit of every interval and timeout")
     start.add_argument("--count", type=int, default=3, help="runs, or lines of the order")
     start.add_argument("--executions", type=int, help="start this many, with the ids ID-1, ID-2 and so on")
@@ -122,7 +125,13 @@ async def main() -> None:
     args = arguments()
     converter = data_converter() if args.encrypted else temporalio.converter.default()
     client = await Client.connect(args.address, namespace=args.namespace, data_converter=converter)
-    await (work(client, args.queue) if args.command == "worker" else start(client, args))
+    match args.command:
+        case "worker":
+            await work(client, args.queue)
+        case "start":
+            await start(client, args)
+        case "signal":
+            await client.get_workflow_handle(args.id).signal(args.signal)
 
 
 asyncio.run(main())
