@@ -47,4 +47,5 @@ mod users;
 mod waits;
 mod walkthrough;
 mod watch_lines;
+mod watch_refusals;
 mod watched;

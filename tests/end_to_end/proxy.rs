@@ -1,7 +1,8 @@
-//! Proxies in front of the real server: one terminates TLS and may require a client certificate, the other also
-//! requires an API key. Each has its own runtime, so that a test need not be asynchronous.
+//! Proxies in front of the real server: one terminates TLS and may require a client certificate, another also requires
+//! an API key, and the third refuses requests. Each has its own runtime, so that a test need not be asynchronous.
 
 use std::{
+    collections::HashMap,
     net::{SocketAddr, TcpListener},
     sync::{
         Arc, Condvar, Mutex,
@@ -13,14 +14,17 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use http_body_util::{Either, Empty};
 use hyper::{
-    Request, Response,
+    HeaderMap, Request, Response,
     body::{Bytes, Incoming},
-    client::conn::http2::SendRequest,
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{RootCertStore, ServerConfig, pki_types::CertificateDer, server::WebPkiClientVerifier};
-use tokio::{net::TcpStream, runtime::Runtime};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime::Runtime,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{authority::Certified, sandbox::EVENT_TIMEOUT};
@@ -262,64 +266,136 @@ impl HeaderProxy {
     }
 }
 
-/// gRPC status codes.
-const PERMISSION_DENIED: &str = "7";
-const UNAUTHENTICATED: &str = "16";
+/// An answer of a proxy to a gRPC request that it does not forward.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal {
+    /// The gRPC status code.
+    status: &'static str,
+    message: &'static str,
+}
 
-type ProxyResponse = Response<Either<Incoming, Empty<Bytes>>>;
+impl Refusal {
+    pub const PERMISSION_DENIED: Self = Self { status: "7", message: "not for this key" };
+    pub const RESOURCE_EXHAUSTED: Self = Self { status: "8", message: "namespace rate limit exceeded" };
+    const NO_KEY: Self = Self { status: "16", message: "no key" };
+    const UNKNOWN_KEY: Self = Self { status: "16", message: "unknown key" };
+}
 
 impl KeyCheck {
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         let Some(stream) = self.acceptor.accept(stream).await else { return };
-        let Ok(server) = TcpStream::connect(&self.upstream).await else { return };
-        let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(server)).await;
-        let Ok((sender, connection)) = shaken else { return };
-        tokio::spawn(connection);
-        let service = service_fn(move |request| {
-            let (key_check, sender) = (Arc::clone(&self), sender.clone());
-            async move { key_check.answer(request, sender).await }
-        });
-        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _either_end_closed = connection.serve_connection(TokioIo::new(stream), service).await;
+        let upstream = self.upstream.clone();
+        forward(stream, upstream, Arc::new(move |path: &str, headers: &HeaderMap| self.refusal(path, headers))).await;
     }
 
-    /// Forwards bodies and trailers unchanged.
-    async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        mut sender: SendRequest<Incoming>,
-    ) -> Result<ProxyResponse, hyper::Error> {
-        if let Some((status, message)) = self.refusal(&request) {
-            return Ok(refuse(status, message));
-        }
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = format!("http://{}{path}", self.upstream).parse().expect("an address and a path");
-        Ok(sender.send_request(request).await?.map(Either::Left))
-    }
-
-    fn refusal(&self, request: &Request<Incoming>) -> Option<(&'static str, &'static str)> {
+    fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<Refusal> {
         let wanted = format!("Bearer {}", self.key.lock().expect("no panic"));
         let mut requests = self.requests.lock().expect("no panic");
         requests.total += 1;
-        match request.headers().get("authorization") {
+        match headers.get("authorization") {
             None => {
                 requests.without_key += 1;
-                Some((UNAUTHENTICATED, "no key"))
+                Some(Refusal::NO_KEY)
             }
             Some(brought) if brought.as_bytes() != wanted.as_bytes() => {
                 requests.with_wrong_key += 1;
-                Some((UNAUTHENTICATED, "unknown key"))
+                Some(Refusal::UNKNOWN_KEY)
             }
-            Some(_) if self.forbidden.iter().any(|path| path == request.uri().path()) => {
-                Some((PERMISSION_DENIED, "not for this key"))
-            }
+            Some(_) if self.forbidden.iter().any(|forbidden| forbidden == path) => Some(Refusal::PERMISSION_DENIED),
             Some(_) => None,
         }
     }
 }
 
+/// Forwards requests without TLS, and refuses those that a test wants refused.
+pub struct RefusingProxy {
+    listener: Listener,
+    methods: Arc<Mutex<HashMap<String, Method>>>,
+}
+
+/// The requests to one method.
+#[derive(Default)]
+struct Method {
+    requests: usize,
+    /// The answer to this many further requests.
+    refusal: Option<(Refusal, usize)>,
+}
+
+impl RefusingProxy {
+    /// Starts the proxy for `upstream` (`host:port`) on a free port at 127.0.0.1.
+    pub fn start(upstream: &str) -> Self {
+        let methods = Arc::new(Mutex::new(HashMap::<String, Method>::new()));
+        let (shared, upstream) = (Arc::clone(&methods), upstream.to_owned());
+        let serve: Serve = Arc::new(move |stream| {
+            let methods = Arc::clone(&shared);
+            let refusal = move |path: &str, _: &HeaderMap| {
+                let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+                let mut methods = methods.lock().expect("no panic");
+                let method = methods.entry(name).or_default();
+                method.requests += 1;
+                let (refusal, left) = method.refusal?;
+                method.refusal = left.checked_sub(1).filter(|left| *left > 0).map(|left| (refusal, left));
+                Some(refusal)
+            };
+            forward(stream, upstream.clone(), Arc::new(refusal)).boxed()
+        });
+        Self { listener: Listener::open(serve), methods }
+    }
+
+    /// Returns `127.0.0.1:port`.
+    pub fn address(&self) -> String {
+        self.listener.address.to_string()
+    }
+
+    /// Refuses all requests to these methods, such as `TerminateWorkflowExecution`.
+    pub fn refuse(&self, methods: &[&str], refusal: Refusal) {
+        for method in methods {
+            self.refuse_next(method, usize::MAX, refusal);
+        }
+    }
+
+    /// Refuses the next requests to a method.
+    pub fn refuse_next(&self, method: &str, requests: usize, refusal: Refusal) {
+        let mut methods = self.methods.lock().expect("no panic");
+        methods.entry(method.to_owned()).or_default().refusal = Some((refusal, requests));
+    }
+
+    /// Returns the number of requests to a method, refused or not.
+    pub fn requests(&self, method: &str) -> usize {
+        self.methods.lock().expect("no panic").get(method).map_or(0, |method| method.requests)
+    }
+}
+
+type ProxyResponse = Response<Either<Incoming, Empty<Bytes>>>;
+
+/// Forwards the requests of one HTTP/2 connection to a server without TLS. A request that `refusal` answers is not
+/// forwarded. Bodies and trailers are unchanged.
+async fn forward<S, R>(stream: S, upstream: String, refusal: Arc<R>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Fn(&str, &HeaderMap) -> Option<Refusal> + Send + Sync + 'static,
+{
+    let Ok(server) = TcpStream::connect(&upstream).await else { return };
+    let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(server)).await;
+    let Ok((sender, connection)) = shaken else { return };
+    tokio::spawn(connection);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (refusal, upstream, mut sender) = (Arc::clone(&refusal), upstream.clone(), sender.clone());
+        async move {
+            let path = request.uri().path();
+            if let Some(refusal) = refusal(path, request.headers()) {
+                return Ok(refuse(refusal));
+            }
+            *request.uri_mut() = format!("http://{upstream}{path}").parse().expect("an address and a path");
+            Ok::<_, hyper::Error>(sender.send_request(request).await?.map(Either::Left))
+        }
+    });
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    let _either_end_closed = connection.serve_connection(TokioIo::new(stream), service).await;
+}
+
 /// Returns a gRPC response without a message, whose status is in the headers.
-fn refuse(status: &'static str, message: &'static str) -> ProxyResponse {
+fn refuse(Refusal { status, message }: Refusal) -> ProxyResponse {
     Response::builder()
         .header("content-type", "application/grpc")
         .header("grpc-status", status)
