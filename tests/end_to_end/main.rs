@@ -48,4 +48,5 @@ mod waits;
 mod walkthrough;
 mod watch_lines;
 mod watch_refusals;
+mod watch_screen;
 mod watched;

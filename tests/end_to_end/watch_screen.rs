@@ -1,0 +1,59 @@
+//! The pages of `watch` at 80x24, on executions of a Python worker.
+
+use portable_pty::CommandBuilder;
+
+use crate::{
+    sandbox::address,
+    screen::{Screen, assert_restored, dashboard},
+    watched::{Shop, terminate},
+};
+
+/// Opens `watch` with these arguments.
+fn open(shop: &Shop, arguments: &[&str]) -> Screen {
+    let mut command: CommandBuilder = dashboard(&shop.sandbox, address());
+    command.arg("watch");
+    command.args(arguments);
+    Screen::run(command, 80, 24)
+}
+
+#[track_caller]
+fn quit(mut screen: Screen) {
+    screen.press("q");
+    let (status, bytes) = screen.end();
+    assert!(status.success());
+    assert_restored(&bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_shows_each_attempt_with_its_failure_and_the_countdown() {
+    let Some(shop) = Shop::closed() else { return };
+    let execution = shop.start_with("keeps-failing", &["--pace", "1"]);
+    let screen = open(&shop, &[&execution.id]);
+    screen.wait_for("Backorder");
+    let _worker = shop.worker(1);
+    let text = screen.wait_until("two failures and the wait for the third attempt", |text| {
+        let line = |start: &str, rest: &str| text.lines().any(|line| line.starts_with(start) && line.contains(rest));
+        line(" #1 ", "failed") && line(" #2 ", "failed") && line(" #3 ", " in ")
+    });
+    for part in ["reserve_stock 1", "OutOfStock: no stock for keeps-failing-", "after 1 s, x2 up to 4 s, unlimited"] {
+        assert!(text.contains(part), "{part} is not on the screen:\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    quit(screen);
+    terminate(&shop.sandbox.link().await, &execution.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_workflow_task_is_shown_first() {
+    let Some(shop) = Shop::open() else { return };
+    let execution = shop.start("workflow-task-failure");
+    let screen = open(&shop, &[&execution.id]);
+    let text = screen.wait_until("the failure", |text| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains("ZeroDivisionError: integer division or modulo by zero")
+    });
+    let failing = text.lines().nth(2).is_some_and(|line| line.contains("WORKFLOW TASK FAILS"));
+    assert!(failing, "{text}");
+    quit(screen);
+    terminate(&shop.sandbox.link().await, &execution.id).await;
+}
