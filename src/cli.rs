@@ -84,8 +84,7 @@ pub enum CommandArgs {
     Demo(DemoArgs),
     /// Present the story step by step, one key per step
     Walkthrough(WalkthroughArgs),
-    /// Watch executions of any workflow, with every attempt of their
-    /// activities
+    /// Watch any workflow, with every attempt of its activities
     Watch(WatchArgs),
     /// Play back a recording; needs no server, worker or database
     Replay(ReplayArgs),
