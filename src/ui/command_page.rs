@@ -1,8 +1,8 @@
-//! Draws the selected order as `temporal` commands.
+//! Draws the selected order or execution as `temporal` commands.
 
 use ratatui::text::Line;
 
-use crate::app::{App, Execution, Instruction, instructions};
+use crate::app::Instruction;
 
 use super::theme;
 
@@ -14,9 +14,8 @@ const MARGIN: usize = 4;
 
 /// Returns the lines of the page for a box whose inside has `columns` columns.
 #[must_use]
-pub fn lines(app: &App, order: &Execution, columns: usize) -> Vec<Line<'static>> {
+pub fn lines(instructions: &[Instruction], columns: usize) -> Vec<Line<'static>> {
     let width = columns.saturating_sub(MARGIN).min(WIDTH);
-    let instructions = instructions(app, order);
     let mut lines: Vec<_> = instructions.iter().flat_map(|instruction| written(instruction, width)).collect();
     lines.push(Line::styled(" y copies the first command", theme::FAINT));
     lines

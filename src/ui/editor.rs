@@ -11,7 +11,7 @@ use ratatui::{
 use crate::{
     app::App,
     faults::Preset,
-    text::{first_fitting, wrap},
+    text::{first_fitting, truncate, wrap},
 };
 
 use super::{dialog::dialog, pane, theme};
@@ -74,14 +74,28 @@ pub fn signal(buffer: &mut Buffer, area: Rect, app: &App) {
 
 /// Draws the box in which the options of an activity are edited.
 pub fn activity_options(buffer: &mut Buffer, area: Rect, app: &App) {
-    in_box(buffer, area, app, " options of the activity ", &[]);
+    let examples = [("start-to-close=30s", "also ms, m, h; none: no limit"), ("attempts=5", "none: unlimited")];
+    in_box(buffer, area, app, " options of the activity ", &examples);
 }
 
 /// Draws an edited line in a box, with examples below it.
 fn in_box(buffer: &mut Buffer, area: Rect, app: &App, title: &str, examples: &[(&str, &str)]) {
-    let height = u16::try_from(examples.len()).unwrap_or(0).saturating_add(6);
+    let height = u16::try_from(examples.len()).unwrap_or(0).saturating_add(7);
     let inner = dialog(buffer, area, title, 78, height);
-    let mut lines = vec![edited(app, usize::from(inner.width)).0, Line::raw("")];
+    let width = usize::from(inner.width);
+    let (line, offset) = edited(app, width);
+    let mut lines = vec![line];
+    lines.extend(match app.line_problem() {
+        None => [Line::raw(""), Line::styled(" ✓ valid", theme::GOOD)],
+        Some(problem) => {
+            let column = problem.column.saturating_sub(1).saturating_sub(offset).min(width.saturating_sub(2));
+            let text = format!(" ✗ expected {}", problem.expected);
+            [
+                Line::styled(format!(" {}^", " ".repeat(column)), theme::BAD.patch(theme::BOLD)),
+                Line::styled(truncate(&text, width), theme::BAD),
+            ]
+        }
+    });
     lines.extend(examples.iter().map(|(example, does)| {
         Line::from(vec![Span::styled(format!(" {example:<32}"), theme::BOLD), Span::styled(*does, theme::FAINT)])
     }));

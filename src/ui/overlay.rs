@@ -9,7 +9,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Overlay, Question},
+    app::{App, Overlay, Question, instructions},
     text::{truncate, wrap},
 };
 
@@ -78,11 +78,14 @@ fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
         }
         Overlay::Statistics => Some((" statistics ".to_owned(), statistics::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {
-            let order = app.selected()?;
-            Some((
-                format!(" temporal CLI commands for {} ", order.order),
-                command_page::lines(app, order, inner_width(area)),
-            ))
+            let (name, instructions) = if app.shows_executions() {
+                ("this execution", app.execution_instructions())
+            } else {
+                let order = app.selected()?;
+                (order.order.as_str(), instructions(app, order))
+            };
+            let title = format!(" temporal CLI commands for {name} ");
+            Some((title, command_page::lines(&instructions, inner_width(area))))
         }
         Overlay::Address => {
             Some((" could not open a browser; y copies the address ".to_owned(), address(area, app.view().address()?)))

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::app::{App, Execution, Security};
+use crate::{
+    app::{App, Execution, Options, Security},
+    domain::{PendingActivity, Run},
+};
 
 /// Default address of `idempotence codec-server`. Without it, a start would send the order unencrypted.
 const CODEC_SERVER: &str = "http://127.0.0.1:8081";
@@ -34,15 +37,7 @@ impl Instruction {
 #[must_use]
 pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     let setup = app.options();
-    let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
-    let mut place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
-    // Certificates and keys come from the environment; the Temporal CLI uses the same names.
-    if matches!(setup.security, Security::Tls | Security::Unverified) {
-        place.push("--tls".to_owned());
-    }
-    if setup.encrypted {
-        place.extend(["--codec-endpoint".to_owned(), CODEC_SERVER.to_owned()]);
-    }
+    let place = place(setup);
     let run = order.run.as_deref().unwrap_or_default();
     let one = [("--workflow-id", order.workflow.as_str()), ("--run-id", run)];
     let one = if run.is_empty() { &one[..1] } else { &one };
@@ -64,6 +59,57 @@ pub fn instructions(app: &App, order: &Execution) -> Vec<Instruction> {
     });
     let open = !order.is_over();
     start.into_iter().chain([look]).chain(reset).chain(open.then_some(cancel)).collect()
+}
+
+/// The flags for the server and the namespace. Certificates and keys come from the environment; the Temporal CLI uses the
+/// same names.
+fn place(setup: &Options) -> Vec<String> {
+    let place = [("--address", &setup.server), ("--namespace", &setup.namespace)];
+    let mut place: Vec<String> = place.into_iter().flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
+    if matches!(setup.security, Security::Tls | Security::Unverified) {
+        place.push("--tls".to_owned());
+    }
+    if setup.encrypted {
+        place.extend(["--codec-endpoint".to_owned(), CODEC_SERVER.to_owned()]);
+    }
+    place
+}
+
+/// The commands for an execution of any workflow, and for one of its pending activities.
+#[must_use]
+pub fn execution_instructions(
+    setup: &Options,
+    run: &Run,
+    pending: Option<&PendingActivity>,
+    is_open: bool,
+) -> Vec<Instruction> {
+    let place = place(setup);
+    let one = [("--workflow-id", run.workflow.as_str()), ("--run-id", run.run.as_str())];
+    let one = if run.run.is_empty() { &one[..1] } else { &one };
+    let command = |does, verb: &[&str], rest: &[(&str, &str)]| Instruction::new(does, verb, &place, rest);
+    let mut all = vec![
+        command("show its pending activities", &["workflow", "describe"], one),
+        command("show its history", &["workflow", "show"], one),
+    ];
+    if let Some(pending) = pending.filter(|_| is_open) {
+        let activity = [one, &[("--activity-id", pending.id.as_str())]].concat();
+        let timeout = [activity.as_slice(), &[("--start-to-close-timeout", "30s")]].concat();
+        all.extend([
+            command("pause the activity", &["activity", "pause"], &activity),
+            command("undo the pause; a waiting attempt starts now", &["activity", "unpause"], &activity),
+            command("reset the activity (attempt numbers restart at 1)", &["activity", "reset"], &activity),
+            command("change its options", &["activity", "update-options"], &timeout),
+        ]);
+    }
+    if is_open {
+        let signal = [one, &[("--name", "NAME"), ("--input", "JSON")]].concat();
+        all.extend([
+            command("send a signal", &["workflow", "signal"], &signal),
+            command("request its cancellation", &["workflow", "cancel"], one),
+            command("terminate it", &["workflow", "terminate"], one),
+        ]);
+    }
+    all
 }
 
 /// The workflow's input, with the field `Demo` as the dashboard sends it.
@@ -129,6 +175,28 @@ mod tests {
         scene.described(vec![waiting(3, now - 300, now + 1_700)]);
         let shown = instructions(&scene.app, scene.app.selected().unwrap());
         assert!(shown[2].line().starts_with("temporal activity reset") && shown[2].line().ends_with("--activity-id 1"));
+    }
+
+    #[test]
+    fn an_execution_of_any_workflow_has_a_command_for_each_operation() {
+        let setup = crate::app::testing::fixture::setup();
+        let run = Run { workflow: "check out/7".into(), run: "r1".into() };
+        let lines = |pending: Option<&PendingActivity>, is_open| -> Vec<String> {
+            let all = execution_instructions(&setup, &run, pending, is_open);
+            all.iter().map(|one| one.words.iter().skip(1).take(2).cloned().collect::<Vec<_>>().join(" ")).collect()
+        };
+        let pending = waiting(3, 1_000, 2_000);
+        assert_eq!(
+            lines(Some(&pending), true).join(", "),
+            "workflow describe, workflow show, activity pause, activity unpause, activity reset, activity update-options, \
+             workflow signal, workflow cancel, workflow terminate"
+        );
+        assert_eq!(lines(Some(&pending), false), ["workflow describe", "workflow show"]);
+        let first = execution_instructions(&setup, &run, None, true).remove(0).line();
+        assert_eq!(
+            first,
+            "temporal workflow describe --address localhost:7233 --namespace default --workflow-id 'check out/7' --run-id r1"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod running;
 pub(super) mod scroll;
 mod stepping;
 pub(super) mod view;
+mod watch_operating;
 mod watching;
 
 use crate::domain::{Run, UnixMillis};

@@ -117,10 +117,15 @@ impl App {
 
     /// Opens the selected order's page in Temporal's Web UI.
     pub(super) fn open_web_ui(&mut self) -> Vec<Command> {
-        let Some(run) = self.selected().and_then(Execution::run_ids) else {
-            return self.refuse("no order with a workflow run is selected");
-        };
-        match self.page_of(&run) {
+        match self.selected().and_then(Execution::run_ids) {
+            Some(run) => self.open_page_of(&run),
+            None => self.refuse("no order with a workflow run is selected"),
+        }
+    }
+
+    /// Opens the page of a run in Temporal's Web UI.
+    pub(super) fn open_page_of(&mut self, run: &Run) -> Vec<Command> {
+        match self.page_of(run) {
             Some(page) => {
                 self.notify(&format!("opening {page}"), Tone::Plain);
                 vec![Command::Open(page)]

@@ -4,11 +4,12 @@ use crate::{
     app::{
         App,
         command::Command,
+        derive::instructions::{Instruction, execution_instructions},
         intent::{Intent, Move, Overlay},
         notice::Tone,
-        watch::{ExecutionList, Watch, WatchNews, WatchOptions, WatchRequest},
+        watch::{ExecutionList, Lane, Watch, WatchNews, WatchOptions, WatchRequest},
     },
-    domain::Run,
+    domain::{ItemEnd, Operation, Run},
 };
 
 use super::actions::Action;
@@ -38,6 +39,8 @@ impl App {
                 Intent::Select(step) => Action::local(true, move |app| app.go_in_list(step)),
                 Intent::SelectRow(row) => Action::local(true, move |app| app.change_list(|list| list.select(row))),
                 Intent::NextSort => Action::local(true, |app| app.change_list(ExecutionList::next_sort)),
+                Intent::Filter => Action::local(true, Self::edit_query),
+                Intent::OpenWebUi | Intent::CopyWorkflowId | Intent::ShowCommand => self.action_on_run(intent),
                 _ => return None,
             }),
             Overlay::Execution => Some(match intent {
@@ -48,6 +51,26 @@ impl App {
                         watch.select_lane(row);
                     }
                 }),
+                Intent::Details | Intent::ShowFailure => {
+                    Action::local(self.has_failure(), |app| app.view.show(Overlay::Failure))
+                }
+                Intent::RetryNow => Action::new(self.can_operate_on_activity(), Self::ask_retry_now),
+                Intent::AskPause => Action::new(self.can_operate_on_activity(), Self::ask_pause),
+                Intent::AskResetActivity => Action::new(self.can_operate_on_activity(), Self::ask_reset_activity),
+                Intent::EditOptions => Action::new(self.can_operate_on_activity(), Self::edit_options),
+                Intent::EditSignal => Action::new(self.can_operate(), Self::edit_signal),
+                Intent::AskCancel => Action::new(self.can_operate(), |app| app.ask_operation(Operation::Cancel)),
+                Intent::AskTerminate => Action::new(self.can_operate(), |app| app.ask_operation(Operation::Terminate)),
+                Intent::OpenWebUi | Intent::CopyWorkflowId | Intent::ShowCommand => self.action_on_run(intent),
+                _ => return None,
+            }),
+            Overlay::ShowCommand if self.shows_executions() => Some(match intent {
+                Intent::CopyWorkflowId | Intent::ShowCommand => self.action_on_run(intent),
+                _ => return None,
+            }),
+            Overlay::Query | Overlay::Signal | Overlay::ActivityOptions => Some(match intent {
+                Intent::Edit(request) => Action::local(true, move |app| app.edit(request)),
+                Intent::Submit => Action::new(true, Self::submit_line),
                 _ => return None,
             }),
             _ => None,
@@ -111,6 +134,86 @@ impl App {
         if let Some(watch) = &mut self.watch {
             watch.go_lane(step, half);
         }
+    }
+
+    /// Whether a page about executions is on the screen, perhaps under a box.
+    #[must_use]
+    pub const fn shows_executions(&self) -> bool {
+        matches!(self.view.base(), Overlay::Executions | Overlay::Execution)
+    }
+
+    /// The execution of the page as `temporal` commands.
+    #[must_use]
+    pub fn execution_instructions(&self) -> Vec<Instruction> {
+        let Some(run) = self.page_run() else { return Vec::new() };
+        let watch = self.watch().filter(|_| self.view.base() == Overlay::Execution);
+        let opened = watch.and_then(Watch::opened);
+        let pending = watch.and_then(Watch::selected_lane).and_then(|lane| opened?.pending(lane));
+        let is_open = opened.is_none_or(|opened| !opened.is_over());
+        execution_instructions(&self.options, &run, pending.map(|(pending, _)| pending), is_open)
+    }
+
+    /// The run of the page: the selected row's, or the execution's.
+    fn page_run(&self) -> Option<Run> {
+        let watch = self.watch()?;
+        match self.view.base() {
+            Overlay::Executions => watch.list().selected_row().map(|row| row.info.run.clone()),
+            _ => watch.opened().map(|opened| opened.run().clone()),
+        }
+    }
+
+    /// What a key does with the run of the page.
+    fn action_on_run(&self, intent: Intent) -> Action {
+        let run = self.page_run();
+        let applies = run.is_some();
+        Action::new(applies, move |app| match (run, intent) {
+            (Some(run), Intent::OpenWebUi) => app.open_page_of(&run),
+            (Some(_), Intent::ShowCommand) => {
+                app.toggle(Overlay::ShowCommand);
+                Vec::new()
+            }
+            (Some(_), Intent::CopyWorkflowId) if app.overlay() == Overlay::ShowCommand => {
+                app.execution_instructions().first().map(|first| Command::Copy(first.line())).into_iter().collect()
+            }
+            (Some(run), _) => vec![Command::Copy(run.workflow)],
+            (None, _) => app.refuse("no execution is selected"),
+        })
+    }
+
+    /// Whether the failure page has anything to show.
+    fn has_failure(&self) -> bool {
+        let Some(watch) = self.watch() else { return false };
+        let Some(opened) = watch.opened() else { return false };
+        let failed = |end: &ItemEnd| matches!(end, ItemEnd::Failed(_) | ItemEnd::TimedOut(_));
+        let of_lane = watch.selected_lane().is_some_and(|lane| match lane {
+            Lane::Activity(activity) => {
+                let attempts = opened.execution.attempts_of(activity);
+                attempts.filter_map(|seen| seen.facts).any(|facts| facts.reported_failure().is_some())
+            }
+            Lane::Item(item) => item.end.as_ref().is_some_and(|(_, end)| failed(end)),
+        });
+        of_lane || opened.task_failure.is_some() || opened.end.as_ref().is_some_and(|end| failed(&end.end))
+    }
+
+    /// Begins to edit the visibility query.
+    fn edit_query(&mut self) {
+        let query = self.watch().map(|watch| watch.list().query().to_owned()).unwrap_or_default();
+        self.view.edit_line(query, Overlay::Query);
+    }
+
+    /// Applies the edited line.
+    fn submit_line(&mut self) -> Vec<Command> {
+        match self.overlay() {
+            Overlay::Signal => return self.submit_signal(),
+            Overlay::ActivityOptions => return self.submit_options(),
+            _ => {}
+        }
+        let query = self.input().value().trim().to_owned();
+        if let Some(watch) = &mut self.watch {
+            watch.search(query);
+        }
+        self.view.show(self.beneath());
+        Vec::new()
     }
 
     /// Executes the operation that the user has confirmed.

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `message` | requests to the server, and the answers |
 //! | `schedule` | when the server is asked, and how often at most |
+//! | `edited` | lines that the user edits: a signal, the options of an activity |
 //! | `event`, `events` | what has happened since the last look, for lines |
 //! | `list` | the list of executions |
 //! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
 
+mod edited;
 mod event;
 mod events;
 mod items;
@@ -30,6 +32,7 @@ use crate::{
 
 use schedule::Schedule;
 
+pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, WatchEvent, WatchEventKind};
 pub use events::EventFinder;
 pub use items::{Item, ItemKind, Items};
@@ -165,6 +168,12 @@ impl Watch {
             (self.opened, self.lane) = (Some(Watched::new(run, now)), None);
             self.schedule.restart();
         }
+    }
+
+    /// Lists what another query finds.
+    pub fn search(&mut self, query: String) {
+        self.list = ExecutionList::new(query);
+        self.schedule.restart();
     }
 
     /// The list is shown instead of an execution.
