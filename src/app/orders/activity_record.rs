@@ -6,7 +6,7 @@ use crate::domain::{ActivityOptions, FailureReport, ItemEnd, PayloadContent, Uni
 /// The record of one activity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ActivityRecord {
-    /// When it was scheduled.
+    /// When it was scheduled, by the history. The server's reports have the time of the latest attempt only.
     pub scheduled: Option<UnixMillis>,
     /// Its options: the current ones while it is pending, else those with which it was scheduled.
     pub options: Option<ActivityOptions>,

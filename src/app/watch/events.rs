@@ -127,6 +127,11 @@ impl EventFinder {
     }
 }
 
+/// The earliest time that is known of an attempt.
+fn first_known_time(facts: &AttemptFacts) -> Option<UnixMillis> {
+    facts.begun().or_else(|| facts.ended()).or_else(|| Some(facts.reported_failure()?.at))
+}
+
 /// The kind and the name of an item.
 fn named(item: &Item) -> (&'static str, String) {
     match &item.kind {
@@ -152,11 +157,17 @@ struct Changes<'a, 'b> {
 impl Changes<'_, '_> {
     fn find(&mut self, reported: &mut Reported) {
         let record = self.activity.activity_record();
+        if self.watched.reads_history() && record.is_none_or(|record| record.scheduled.is_none()) {
+            // A description came before the event, which follows at once.
+            return;
+        }
         if let Some(at) = record.and_then(|record| record.scheduled).filter(|_| !reported.scheduled) {
             reported.scheduled = true;
             let options = record.and_then(|record| record.options.clone());
             self.found.push((at, WatchEventKind::Scheduled { activity: self.name(), options }));
         }
+        let latest = self.watched.execution.attempts_of(self.activity).next_back().map(|seen| seen.id());
+        let waits_for_end = self.watched.reads_history() && record.is_none_or(|record| record.end.is_none());
         let mut before: Option<AttemptView<'_>> = None;
         let mut unseen: Option<(u32, u32)> = None;
         if reported.ended.is_none() && self.activity.resets() == 0 {
@@ -171,7 +182,8 @@ impl Changes<'_, '_> {
                     reported.ended = Some(seen.id());
                 } else {
                     self.not_observed(unseen.take(), &seen);
-                    self.attempt(reported, &seen, before.as_ref());
+                    let waits_for_end = waits_for_end && Some(seen.id()) == latest;
+                    self.attempt(reported, &seen, before.as_ref(), waits_for_end);
                 }
             }
             before = Some(seen);
@@ -211,13 +223,20 @@ impl Changes<'_, '_> {
 
     fn not_observed(&mut self, unseen: Option<(u32, u32)>, next: &AttemptView<'_>) {
         if let Some((first, last)) = unseen {
-            let known = next.facts.and_then(|facts| facts.begun().or_else(|| facts.ended()));
+            let known = next.facts.and_then(first_known_time);
             let at = known.unwrap_or(self.now);
             self.found.push((at, WatchEventKind::NotObserved { activity: self.name(), first, last }));
         }
     }
 
-    fn attempt(&mut self, reported: &mut Reported, seen: &AttemptView<'_>, before: Option<&AttemptView<'_>>) {
+    /// `waits_for_end`: its result comes from the history.
+    fn attempt(
+        &mut self,
+        reported: &mut Reported,
+        seen: &AttemptView<'_>,
+        before: Option<&AttemptView<'_>>,
+        waits_for_end: bool,
+    ) {
         let (id, facts) = (seen.id(), seen.facts);
         let (begun, ended) = (facts.and_then(AttemptFacts::begun), facts.and_then(AttemptFacts::ended));
         if let Some(at) = begun.filter(|_| Some(id) > reported.started) {
@@ -239,6 +258,7 @@ impl Changes<'_, '_> {
                 let took = facts.and_then(AttemptFacts::duration);
                 Some(WatchEventKind::AttemptFailed { activity, attempt, took, failure: failure.into() })
             }
+            (_, None) if waits_for_end => return,
             (_, None) => Some(WatchEventKind::AttemptEnded { activity, attempt }),
         };
         self.found.extend(kind.map(|kind| (at, kind)));

@@ -203,6 +203,16 @@ impl Watch {
         self.schedule.rate(now)
     }
 
+    /// The problem of the execution as a sentence, with what to do; `None` if there is none. After an unknown id it is
+    /// complete once the list is read, or cannot be read.
+    #[must_use]
+    pub fn explain(&self, namespace: &str) -> Option<String> {
+        let opened = self.opened.as_ref()?;
+        let known = self.list.rows().iter().map(|row| row.info.run.workflow.as_str());
+        let nearest = nearest_ids(&opened.target.workflow, known);
+        Some(explain_problem(opened.problem.as_ref()?, Some(&opened.target), namespace, &nearest))
+    }
+
     /// What is watched.
     #[must_use]
     pub const fn options(&self) -> &WatchOptions {

@@ -243,6 +243,12 @@ impl Watched {
         self.caught_up || self.history_problem.as_ref().is_some_and(WatchProblem::is_final)
     }
 
+    /// Whether its history can be read, so that the start and the end of an activity come from there.
+    #[must_use]
+    pub fn reads_history(&self) -> bool {
+        !self.history_problem.as_ref().is_some_and(WatchProblem::is_final)
+    }
+
     /// Whether it has ended and nothing is left to read.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -286,7 +292,6 @@ impl Watched {
             let key = ActivityKey { activity: activity.pending.activity.clone(), id: Some(id.as_str().into()) };
             let details = activity.details;
             self.execution.change_record(key, |record| {
-                record.scheduled = record.scheduled.or(details.scheduled);
                 record.expires = details.expires;
                 record.heartbeat = details.heartbeat.as_ref().and_then(|heartbeat| heartbeat.at);
                 if details.options.is_some() {

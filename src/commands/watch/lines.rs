@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::print;
 use crate::{
     app::{
-        App, Command, Core, EventFinder, Link, Message, Options, Overlay, StartMode, WatchEvent, WatchEventKind,
-        WatchOptions, Watched, explain_problem,
+        App, Command, Core, EventFinder, Link, Message, Options, Overlay, StartMode, Watch, WatchEvent, WatchEventKind,
+        WatchOptions, WatchProblem, Watched, explain_problem,
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
@@ -21,6 +21,9 @@ use crate::{
 
 /// Executions that are followed at once if no workflow id is given.
 const MAX_FOLLOWED: usize = 8;
+
+/// Runs that have ended and are not followed again, although the list may still show them as open.
+const MAX_ENDED: usize = 1_000;
 
 /// Prints events until the execution ends, or until a signal if no execution is named.
 ///
@@ -36,7 +39,13 @@ pub async fn print_events(
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = WatchExecutor::start(settings, sender);
     let mut printer = Printer::new(json, &setup);
-    let core = Followed { first: Recorded::new(setup.clone(), recorder), setup, link: None, others: Vec::new() };
+    let core = Followed {
+        first: Recorded::new(setup.clone(), recorder),
+        setup,
+        link: None,
+        others: Vec::new(),
+        ended: Vec::new(),
+    };
     let after = |message: &Message, core: &Followed| printer.after(message, core);
     let running = headless::run(core, &mut messages, |command| executor.execute(command), after);
     let (_core, ended) = tokio::select! {
@@ -53,13 +62,17 @@ struct Followed {
     /// The latest state of the link, for a new core.
     link: Option<Message>,
     others: Vec<App>,
+    /// The latest runs that were followed to their end.
+    ended: Vec<Run>,
 }
 
 impl Followed {
     /// The executions to print.
     fn watched(&self) -> impl Iterator<Item = &Watched> {
         let apps = std::iter::once(self.first.app()).chain(&self.others);
-        apps.filter_map(|app| app.watch()?.opened())
+        // The last events of a run come together with the run that continues it.
+        let opened = apps.filter_map(|app| app.watch()?.opened());
+        opened.flat_map(|opened| opened.before.as_deref().into_iter().chain([opened]))
     }
 
     /// Whether the list is followed, rather than one execution.
@@ -67,13 +80,23 @@ impl Followed {
         self.first.app().watch().is_some_and(|watch| watch.opened().is_none())
     }
 
-    /// Follows further open executions of the list, and drops those that have ended.
+    /// Drops the executions whose end was printed. The list may still show them as open for a while.
+    fn drop_ended(&mut self) {
+        let ended = |app: &mut App| app.watch().and_then(Watch::opened).is_none_or(Watched::is_complete);
+        for app in self.others.extract_if(.., ended) {
+            self.ended.extend(app.watch().and_then(Watch::opened).map(|opened| opened.run().clone()));
+        }
+        let excess = self.ended.len().saturating_sub(MAX_ENDED);
+        self.ended.drain(..excess);
+    }
+
+    /// Follows further open executions of the list.
     fn follow(&mut self) {
         let Some(watch) = self.first.app().watch().filter(|watch| watch.opened().is_none()) else { return };
-        self.others
-            .retain(|app| app.watch().and_then(|watch| watch.opened()).is_some_and(|opened| !opened.is_complete()));
-        let is_followed =
-            |run: &Run| self.others.iter().filter_map(|app| app.watch()?.opened()).any(|opened| opened.is_about(run));
+        let is_followed = |run: &Run| {
+            let mut opened = self.others.iter().filter_map(|app| app.watch()?.opened());
+            self.ended.contains(run) || opened.any(|opened| opened.is_about(run))
+        };
         let open = watch.list().rows().iter().map(|row| &row.info).filter(|info| info.status.is_open());
         let free = MAX_FOLLOWED.saturating_sub(self.others.len());
         let new: Vec<_> = open.filter(|info| !is_followed(&info.run)).take(free).map(|info| info.run.clone()).collect();
@@ -102,6 +125,7 @@ impl Core for Followed {
         if let Message::Link(_) = &message {
             self.link = Some(message.clone());
         }
+        self.drop_ended();
         let mut commands: Vec<_> = self.others.iter_mut().flat_map(|app| app.update(message.clone())).collect();
         commands.extend(self.first.update(message));
         self.follow();
@@ -173,8 +197,13 @@ impl Printer {
     fn end(&mut self, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
         let Some(watch) = core.app().watch() else { return ControlFlow::Continue(()) };
         let Some(watched) = watch.opened() else { return ControlFlow::Continue(()) };
-        if let Some(problem) = watched.problem.as_ref() {
-            let text = explain_problem(problem, Some(&watched.target), &self.namespace, &[]);
+        if let Some((problem, text)) = watched.problem.as_ref().zip(watch.explain(&self.namespace)) {
+            // The similar ids are those of the list, which is requested after the answer.
+            let is_complete =
+                *problem != WatchProblem::NotFound || watch.list().is_read() || watch.list().problem().is_some();
+            if !is_complete {
+                return ControlFlow::Continue(());
+            }
             if problem.is_final() && watched.info.is_none() {
                 return ControlFlow::Break(Err(Failure::Other(text)));
             }

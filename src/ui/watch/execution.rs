@@ -20,7 +20,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Item, ItemKind, Lane, Watch, WatchProblem, Watched, explain_problem, nearest_ids},
+    app::{App, Item, ItemKind, Lane, Watch, Watched, explain_problem},
     text::{column, truncate, wrap},
 };
 
@@ -49,10 +49,8 @@ const MAX_SENTENCE: usize = 2;
 /// Draws the page in the rows between the server's and the last two.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     let Some(watched) = watch.opened() else { return };
-    if watched.info.is_none()
-        && let Some(problem) = &watched.problem
-    {
-        return draw_problem(buffer, area, app, watch, (watched, problem));
+    if watched.info.is_none() && watched.problem.is_some() {
+        return draw_problem(buffer, area, app, watch);
     }
     let lanes = watched.lanes();
     let areas = Areas::of(area, app, watched, lanes.len());
@@ -112,17 +110,8 @@ fn first_lane(selected: usize, count: usize, shown: usize) -> usize {
     selected.saturating_sub(shown / 2).min(count.saturating_sub(shown))
 }
 
-fn draw_problem(
-    buffer: &mut Buffer,
-    area: Rect,
-    app: &App,
-    watch: &Watch,
-    (watched, problem): (&Watched, &WatchProblem),
-) {
-    let target = &watched.target;
-    let known = watch.list().rows().iter().map(|row| row.info.run.workflow.as_str());
-    let nearest = nearest_ids(&target.workflow, known);
-    let text = explain_problem(problem, Some(target), &app.options().namespace, &nearest);
+fn draw_problem(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
+    let text = watch.explain(&app.options().namespace).unwrap_or_default();
     let texts = wrap(&text, usize::from(area.width).saturating_sub(4), 0, 6);
     let lines = texts.into_iter().map(|text| Line::styled(format!("  {text}"), theme::BAD.patch(theme::BOLD)));
     pane::lines(buffer, pane::below_title(area), lines);
