@@ -7,7 +7,7 @@
 //!
 //! | module | role |
 //! | --- | --- |
-//! | [`domain`] | orders, effects and their keys, and the decision whether an effect is applied; pure |
+//! | [`domain`] | orders, effects and their keys, and the decision whether an effect is applied; what a server reports about executions of any workflow; pure |
 //! | [`faults`] | the fault plan: which attempt fails, at which point, and how |
 //! | [`encryption`] | payload-encryption keys and the cipher |
 //! | [`store`] | the JSON database: an effect and its key in one commit, the journal, the audit |
@@ -31,6 +31,7 @@
 //! | How does a journal line become a row on the screen? | `store/reader.rs` reads it, and `store/record.rs` decodes it. `runtime/follow.rs` and `runtime/executor.rs` send it as a `Message` to `app/update/messages.rs`. `app/orders/ingest.rs` applies it, and `ui/orders.rs` draws it |
 //! | Where is the state of an attempt decided? | `app/orders/attempt.rs`, from the facts about it; `app/orders/activity_attempts.rs` collects the facts, and decides if only the activity's end is known |
 //! | Where is a verdict computed? | of the stock: `store/examine.rs` and `store/audit.rs` for commands; on the screen `app/derive/journal_view.rs`, and `App::stock_verdict` in `app/mod.rs` while the effect of an open order is in the stock. Of an order: `app/orders/execution.rs`. Of a scenario: `app/scenario_run/checks.rs`. Of a comparison: `app/comparison/mod.rs` |
+//! | How does `watch` learn of an attempt? | `app/watch/schedule.rs` decides what is asked when. `runtime/watcher.rs` asks, `temporal/watch/execution.rs` and `temporal/watch/history.rs` read the answer, and `app/watch/watched.rs` applies it. `ui/watch/execution.rs` draws the page, and `app/watch/events.rs` finds the events for `commands/watch/lines.rs` |
 //! | Where is an effect applied, repeated or rejected? | `domain/inventory.rs` decides, `store/engine.rs` commits |
 //! | Where do I add a key? | a row in `keymap.rs` and an arm in its `repetition`, an `Intent` in `app/intent.rs`, its action in `app/update/actions.rs`, its recorded form in `tests/project/formats.rs`, and `docs/keys.md`; if it changes only the view, also `recording/paced.rs` |
 //! | Where do I add a setting? | `config/mod.rs`, `config/names.rs` (with the part of the settings that it belongs to), `config/load.rs`, `config/effective.rs` and `config/shown.rs`; its parser in `config/values.rs`; its flag in `cli/settings.rs`, and in `Flags::of_connection` if a worker that the dashboard starts needs it; `docs/settings.md`, `.env-dist` and `assets/settings.toml.example` |
