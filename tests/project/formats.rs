@@ -11,8 +11,14 @@ use std::{
 };
 
 use idempotence::{
-    app::{Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, Worker},
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, RunEnd},
+    app::{
+        Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, WatchNews,
+        WatchProblem, Worker,
+    },
+    domain::{
+        Activity, Attempt, Effect, EventKind, ExecutionReport, ExecutionStatus, FailureKind, FailureReport, Guard,
+        ItemEnd, Order, OrderId, Origin, PayloadContent, PendingState, ProductId, RunEnd, TimeoutKind,
+    },
     recording::{Entry, EntryKind, Player, Recording},
     scenario,
     store::{self, CommitOutcome, CommitRequest, Fact, JsonStore, Phase, Record, Store, Verdict},
@@ -83,6 +89,23 @@ variants! {
     see_worker, Worker { Absent, Elsewhere, Starting, Ready, Stopping, Stopped, Killed, Exited }
     see_end, RunEnd { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
     see_event, ComparisonEvent { Worker, Started, Journal, Ended, Failed }
+    see_news, WatchNews { Listed, Counted, Described, History }
+    see_problem, WatchProblem { NotFound, NoNamespace, Denied, Busy, Unsupported, Invalid, NoLink, Unanswered }
+    see_status, ExecutionStatus {
+        Running, Paused, Completed, Failed, Cancelled, Terminated, ContinuedAsNew, TimedOut
+    }
+    see_pending_state, PendingState { Scheduled, Started, CancelRequested, Paused }
+    see_event_kind, EventKind {
+        Started, TaskCompleted, TaskFailed, TaskTimedOut, ActivityScheduled, ActivityStarted, ActivityCancelRequested,
+        ActivityEnded, LocalActivity, TimerStarted, TimerEnded, ChildInitiated, ChildStarted, ChildEnded,
+        NexusScheduled, NexusStarted, NexusEnded, Signaled, UpdateAccepted, UpdateEnded, CancelRequested, Ended, Other
+    }
+    see_item_end, ItemEnd { Completed, Failed, TimedOut, Cancelled, Terminated, ContinuedAsNew }
+    see_failure_kind, FailureKind {
+        Application, Timeout, Cancelled, Terminated, Server, Activity, Child, Nexus, Other
+    }
+    see_timeout, TimeoutKind { StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat, Unspecified }
+    see_payload, PayloadContent { Json, Null, Other, Undecodable }
     see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside }
     see_phase, Phase { Started, Fault, Completed, Failed }
 }
@@ -122,7 +145,93 @@ impl Seen {
             Message::Worker(worker) => self.see_worker(worker),
             Message::Ended { end, .. } => self.see_end(end),
             Message::Compared(news) => self.see_event(&news.event),
+            Message::Watch(news) => self.see_watch(news),
             _ => {}
+        }
+    }
+
+    fn see_watch(&mut self, news: &WatchNews) {
+        self.see_news(news);
+        match news {
+            WatchNews::Listed { answer: Ok(page), .. } => {
+                page.executions.iter().for_each(|info| self.see_status(&info.status));
+            }
+            WatchNews::Described { answer: Ok(report), .. } => self.see_report(report),
+            WatchNews::History { answer: Ok(page), .. } => {
+                page.events.iter().for_each(|event| self.see_history_event(&event.kind));
+            }
+            WatchNews::Counted { answer: Ok(_), .. } => {}
+            WatchNews::Listed { answer: Err(problem), .. }
+            | WatchNews::Counted { answer: Err(problem), .. }
+            | WatchNews::Described { answer: Err(problem), .. }
+            | WatchNews::History { answer: Err(problem), .. } => self.see_problem(problem),
+        }
+    }
+
+    fn see_report(&mut self, report: &ExecutionReport) {
+        self.see_status(&report.info.status);
+        for activity in &report.activities {
+            self.see_pending_state(&activity.pending.state);
+            activity.pending.failure.iter().for_each(|failure| self.see_failure(failure));
+            let heartbeats = activity.details.heartbeat.iter();
+            heartbeats.for_each(|heartbeat| self.see_payloads(&heartbeat.details));
+        }
+        report.nexus.iter().filter_map(|nexus| nexus.failure.as_ref()).for_each(|failure| self.see_failure(failure));
+    }
+
+    fn see_history_event(&mut self, kind: &EventKind) {
+        self.see_event_kind(kind);
+        match kind {
+            EventKind::Started { input, .. }
+            | EventKind::ActivityScheduled { input, .. }
+            | EventKind::Signaled { input, .. } => self.see_payloads(input),
+            EventKind::TaskFailed { failure, .. } | EventKind::ActivityStarted { failure: Some(failure), .. } => {
+                self.see_failure(failure);
+            }
+            EventKind::TaskTimedOut { timeout } => self.see_timeout(timeout),
+            EventKind::ActivityEnded { end, .. }
+            | EventKind::LocalActivity { end, .. }
+            | EventKind::ChildEnded { end, .. }
+            | EventKind::NexusEnded { end, .. }
+            | EventKind::UpdateEnded { end, .. }
+            | EventKind::Ended { end, .. } => self.see_end_of_item(end),
+            EventKind::TaskCompleted { .. }
+            | EventKind::ActivityStarted { failure: None, .. }
+            | EventKind::ActivityCancelRequested { .. }
+            | EventKind::TimerStarted { .. }
+            | EventKind::TimerEnded { .. }
+            | EventKind::ChildInitiated { .. }
+            | EventKind::ChildStarted { .. }
+            | EventKind::NexusScheduled { .. }
+            | EventKind::NexusStarted { .. }
+            | EventKind::UpdateAccepted { .. }
+            | EventKind::CancelRequested { .. }
+            | EventKind::Other { .. } => {}
+        }
+    }
+
+    fn see_end_of_item(&mut self, end: &ItemEnd) {
+        self.see_item_end(end);
+        match end {
+            ItemEnd::Completed { result } => self.see_payloads(result),
+            ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure) => self.see_failure(failure),
+            ItemEnd::Cancelled | ItemEnd::Terminated { .. } | ItemEnd::ContinuedAsNew => {}
+        }
+    }
+
+    fn see_failure(&mut self, failure: &FailureReport) {
+        for cause in &failure.causes {
+            self.see_failure_kind(&cause.kind);
+            if let FailureKind::Timeout(timeout) = &cause.kind {
+                self.see_timeout(timeout);
+            }
+            self.see_payloads(&cause.details);
+        }
+    }
+
+    fn see_payloads(&mut self, payloads: &[PayloadContent]) {
+        for payload in payloads {
+            self.see_payload(payload);
         }
     }
 
@@ -141,7 +250,8 @@ fn every_line_of_a_recording_keeps_its_form() {
         seen.see_entry(&entry);
     }
     let types = "EntryKind StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker \
-                 RunEnd ComparisonEvent";
+                 RunEnd ComparisonEvent WatchNews WatchProblem ExecutionStatus PendingState EventKind ItemEnd \
+                 FailureKind TimeoutKind PayloadContent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }
 
