@@ -51,7 +51,7 @@ pub async fn run(settings: Settings, args: WatchArgs, task_queue: Option<String>
         // Drawing the first frame does not need the server, so the connection starts after it.
         let executor = WatchExecutor::start(Arc::clone(&settings), sender);
         let ended = session.run(core, &mut messages, |command| executor.execute(command)).await;
-        ended.map(|(_core, ending)| ending)
+        ended.map(|(core, ending)| (core.end(), ending).1)
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.exit_code()))

@@ -408,10 +408,14 @@ mod tests {
 
     use crate::{
         app::{
-            ScenarioRun, StartMode,
-            testing::headless::{World, scenario, scenario_mode, walkthrough},
+            Link, ListPage, Move, ScenarioRun, StartMode, WatchNews,
+            testing::{
+                fixture,
+                headless::{World, scenario, scenario_mode, walkthrough},
+                watch,
+            },
         },
-        recording::{Recorder, RecordingError},
+        recording::{Recorded, Recorder, RecordingError},
         ui,
     };
 
@@ -645,6 +649,71 @@ mod tests {
         }
         player.seek(u64::MAX);
         assert_eq!((player.app().overlay(), player.app().walkthrough()), (Overlay::Help, None));
+    }
+
+    #[test]
+    fn a_replayed_watch_session_shows_the_same_frames() {
+        let buffer = SharedBuffer::default();
+        let recorder = Recorder::new(Box::new(buffer.clone()), None).unwrap();
+        let options = Options { start_mode: StartMode::Watch(Box::default()), ..fixture::setup() };
+        let mut core = Recorded::new(options, Some(recorder));
+        let (mut at, mut frames) = (fixture::T0, Vec::new());
+        for message in watch_session() {
+            at += 100;
+            core.update(Message::Tick { now: UnixMillis(at) });
+            core.update(message);
+            frames.push(frame(core.app()));
+        }
+        let _ended = core.end();
+        let mut player = Player::new(Recording::read("it", &buffer.bytes()).unwrap(), Appearance::default());
+        for expected in &frames {
+            assert!(player.step());
+            assert_eq!(frame(player.app()), *expected);
+        }
+        for _ in &frames {
+            seek(&mut player, Seek::EventBack);
+        }
+        assert_eq!(player.app().overlay(), Overlay::Executions);
+        player.seek(u64::MAX);
+        assert!(player.is_over());
+        assert_eq!(Some(&frame(player.app())), frames.last());
+    }
+
+    /// Answers of the server, and each key of the pages about executions.
+    fn watch_session() -> Vec<Message> {
+        let run = watch::run(1);
+        let query = "ExecutionStatus = 'Running'".to_owned();
+        let executions = (0..3).map(|number| watch::info(watch::run(number))).collect();
+        let listed = ListPage { at: UnixMillis(fixture::T0), executions, more: false };
+        let pending = fixture::foreign("charge", "5", fixture::waiting(2, fixture::T0, fixture::T0 + 9_000));
+        let described = || {
+            let report = watch::report(run.clone(), fixture::T0, vec![pending.clone()]);
+            Message::Watch(WatchNews::Described { run: run.clone(), answer: Ok(Box::new(report)) })
+        };
+        let mut session = vec![
+            Message::Link(Link::Up),
+            Message::Watch(WatchNews::Listed { query: query.clone(), page: 0, answer: Ok(listed) }),
+            Message::Watch(WatchNews::Counted { query, answer: Ok(3) }),
+            described(),
+        ];
+        let keys = |keys: &[Intent]| keys.iter().map(|key| Message::Intent(*key)).collect::<Vec<_>>();
+        let in_list = [Intent::NextSort, Intent::NextSort, Intent::Filter, Intent::Close, Intent::Select(Move::First)];
+        session.extend(keys(&in_list));
+        session.extend(keys(&[Intent::Details]));
+        session.push(described());
+        let in_execution = [
+            [Intent::ShowFailure, Intent::Close],
+            [Intent::ShowCommand, Intent::Close],
+            [Intent::AskPause, Intent::Yes],
+            [Intent::AskResetActivity, Intent::No],
+            [Intent::AskTerminate, Intent::No],
+            [Intent::EditOptions, Intent::Close],
+            [Intent::EditSignal, Intent::Close],
+            [Intent::Freeze, Intent::Freeze],
+            [Intent::Close, Intent::Help],
+        ];
+        session.extend(keys(in_execution.as_flattened()));
+        session
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     python::Key,
-    sandbox::text,
+    sandbox::{program, text},
     watched::{Execution, Shop, described_when, terminate, workflow_task_fails},
 };
 
@@ -26,7 +26,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Watches an execution of the shop, and waits until the program has found it.
     fn of(shop: &'a Shop, execution: &Execution) -> Self {
-        let mut command = shop.watch(&[&execution.id, "--plain"]);
+        let mut command = shop.watch(&[&execution.id, "--plain", "--record", &format!("{}.jsonl", execution.id)]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut lines = Self { shop, child, output, story: Vec::new(), id: execution.id.clone() };
@@ -48,12 +48,19 @@ impl<'a> Lines<'a> {
         while !self.next().contains(part) {}
     }
 
-    /// Reads the rest. Returns the exit code and the story.
+    /// Reads the rest. Returns the exit code and the story, which a replay of the session must print too.
     fn end(mut self) -> (Option<i32>, Vec<String>) {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
         self.story.extend(rest.lines().map(|line| masked(line, self.shop, &self.id)));
-        (self.child.wait().unwrap().code(), self.story)
+        let code = self.child.wait().unwrap().code();
+        let recording = format!("{}.jsonl", self.id);
+        let output = program(self.shop.sandbox.folder.path()).args(["replay", &recording, "--plain"]).output().unwrap();
+        let (lines, problem) = text(&output);
+        assert!(output.status.success(), "{problem}");
+        let replayed: Vec<_> = lines.lines().map(|line| masked(line, self.shop, &self.id)).collect();
+        assert_eq!(replayed.split_first(), Some((&"connected to the server".to_owned(), self.story.as_slice())));
+        (code, self.story)
     }
 }
 

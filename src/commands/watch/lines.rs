@@ -48,10 +48,11 @@ pub async fn print_events(
     };
     let after = |message: &Message, core: &Followed| printer.after(message, core);
     let running = headless::run(core, &mut messages, |command| executor.execute(command), after);
-    let (_core, ended) = tokio::select! {
+    let (core, ended) = tokio::select! {
         ended = running => ended,
         signal = end_signal()? => return Err(Failure::Signal(signal)),
     };
+    let _ended = core.first.end();
     ended.unwrap_or_else(|| Err(Failure::Other("the connection's task ended; see the log".to_owned())))
 }
 
