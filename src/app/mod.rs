@@ -98,10 +98,10 @@ pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
 pub use watch::{
-    ActivityName, AttemptFailure, AttemptNumber, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage, Item,
-    ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, RequestRate, RowAttempts, Sort, Start, TaskFailure, Urgency,
-    Watch, WatchEvent, WatchEventKind, WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem,
-    nearest_ids,
+    ActivityName, AttemptFailure, AttemptNumber, Certainty, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage,
+    Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, RequestRate, RetryWarning, RowAttempts, Sort, Start,
+    TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind, WatchNews, WatchOptions, WatchProblem, WatchRequest,
+    Watched, explain_problem, latest_failure, nearest_ids, retry_warnings,
 };
 pub use worker_exit::WorkerExit;
 

@@ -159,9 +159,9 @@ fn situations() -> Vec<Situation> {
             &[
                 "print_label 1  attempt 1 failed: PrinterError: the printer is out of paper",
                 "print_label 1  attempt 2 due in 600 ms (policy: 600 ms)",
-                "print_label 1  attempt 2 failed: Timeout: no answer within the start-to-close timeout",
+                "print_label 1  attempt 2 failed: Timeout: no answer within the start-to-close timeout [outcome unknown]",
                 "print_label 1  attempt 3 due in 1.20 s (policy: 1.2 s)",
-                "print_label 1  attempt 3 failed: Timeout: no answer within the start-to-close timeout",
+                "print_label 1  attempt 3 failed: Timeout: no answer within the start-to-close timeout [outcome unknown]",
                 "print_label 1  attempt 4 due in 2.40 s (policy: 2.4 s)",
                 "print_label 1  completed: \"label-ID\" after 4 attempts",
                 "ID completed: \"label-ID\"",

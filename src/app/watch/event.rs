@@ -11,6 +11,8 @@ use crate::{
     },
 };
 
+use super::advice::Certainty;
+
 /// An event of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WatchEvent {
@@ -84,6 +86,8 @@ pub enum WatchEventKind {
         /// Its duration, if its start and end are known.
         #[serde(rename = "took_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
         took: Option<Duration>,
+        /// What is certain about its effect.
+        certainty: Certainty,
         /// The failure.
         #[serde(flatten)]
         failure: AttemptFailure,

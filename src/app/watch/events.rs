@@ -16,6 +16,7 @@ use crate::{
 };
 
 use super::{
+    advice::Certainty,
     event::{ActivityName, AttemptNumber, WatchEvent, WatchEventKind},
     items::{Item, ItemKind},
     watched::Watched,
@@ -256,7 +257,8 @@ impl Changes<'_, '_> {
             (AttemptState::Done, _) => None,
             (_, Some(failure)) => {
                 let took = facts.and_then(AttemptFacts::duration);
-                Some(WatchEventKind::AttemptFailed { activity, attempt, took, failure: failure.into() })
+                let certainty = Certainty::of(&failure.code, &failure.causes);
+                Some(WatchEventKind::AttemptFailed { activity, attempt, took, certainty, failure: failure.into() })
             }
             (_, None) if waits_for_end => return,
             (_, None) => Some(WatchEventKind::AttemptEnded { activity, attempt }),

@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `message` | requests to the server, and the answers |
 //! | `schedule` | when the server is asked, and how often at most |
+//! | `advice` | what is certain about the effect of a failed attempt |
 //! | `edited` | lines that the user edits: a signal, the options of an activity |
 //! | `event`, `events` | what has happened since the last look, for lines |
 //! | `list` | the list of executions |
 //! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
 
+mod advice;
 mod edited;
 mod event;
 mod events;
@@ -32,6 +34,7 @@ use crate::{
 
 use schedule::Schedule;
 
+pub use advice::{Certainty, RetryWarning, latest_failure, retry_warnings};
 pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, WatchEvent, WatchEventKind};
 pub use events::EventFinder;

@@ -289,11 +289,12 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let policy = policy.map_or_else(String::new, |policy| format!(" (policy: {})", times::round(policy)));
             format!("{activity}  {attempt} started{waited}{policy}")
         }
-        Kind::AttemptFailed { activity, attempt, took, failure } => {
+        Kind::AttemptFailed { activity, attempt, took, certainty, failure } => {
             let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
             let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
             let retry = if failure.retryable { "" } else { " (not retryable)" };
-            format!("{activity}  {attempt} failed{took}: {code}{}{retry}", failure.message)
+            let certainty = certainty.label().map_or_else(String::new, |label| format!(" [{label}]"));
+            format!("{activity}  {attempt} failed{took}: {code}{}{retry}{certainty}", failure.message)
         }
         Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
         Kind::Waiting { activity, attempt, wait, policy, .. } => {

@@ -5,10 +5,13 @@ use std::time::Duration;
 use ratatui::text::Line;
 
 use crate::{
-    app::{ActivityAttempts, ActivityRecord, App, AttemptFacts, Failure, Item, ItemKind, Lane, Watched, age},
+    app::{
+        ActivityAttempts, ActivityRecord, App, Certainty, Failure, Item, ItemKind, Lane, Watched, age, latest_failure,
+        retry_warnings,
+    },
     domain::{
-        ActivityOptions, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState, RetryPolicy,
-        UnixMillis,
+        ActivityOptions, FailureReport, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState,
+        RetryPolicy, UnixMillis,
     },
 };
 
@@ -33,6 +36,9 @@ fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width:
     let mut lines = failure(watched, activity, width);
     if let Some((pending, details)) = pending {
         lines.extend(state(app, pending, details, width));
+    }
+    lines.extend(advice(watched, activity, width));
+    if let Some((_, details)) = pending {
         lines.extend(heartbeat(app, options, details, width));
     }
     lines.extend(limits(app, activity, pending, options, width));
@@ -51,14 +57,21 @@ fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width:
 }
 
 /// The failure of the latest attempt that has failed.
-pub fn latest_failure<'a>(watched: &'a Watched, activity: &'a ActivityAttempts) -> Option<&'a Failure> {
-    watched.execution.attempts_of(activity).rev().find_map(|seen| seen.facts.and_then(AttemptFacts::reported_failure))
-}
-
 fn failure(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
-    let Some(failure) = latest_failure(watched, activity) else { return Vec::new() };
+    let Some((_, failure)) = latest_failure(watched, activity) else {
+        let failure = failure_without_attempt(activity).map(glyphs::reason);
+        return failure.map_or_else(Vec::new, |reason| named("failure", &reason, theme::BAD, width));
+    };
     let retried = if failure.retryable { "" } else { " (not retryable)" };
     named("failure", &format!("{}{retried}", reason(failure)), theme::BAD, width)
+}
+
+/// Why an activity failed before any attempt of it began.
+fn failure_without_attempt(activity: &ActivityAttempts) -> Option<&FailureReport> {
+    match activity.activity_record()?.end.as_ref()? {
+        (_, ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure)) if activity.total() == 0 => Some(failure),
+        _ => None,
+    }
 }
 
 /// The type and the message of a failure, or its timeout.
@@ -79,6 +92,25 @@ fn state(app: &App, pending: &PendingActivity, details: &PendingDetails, width: 
     }
     if pending.state == PendingState::CancelRequested {
         lines.extend(named("cancel", "the workflow has requested its cancellation", theme::WARN, width));
+    }
+    lines
+}
+
+/// What is certain about the effect of the latest attempt that has failed, and the warnings about the activity.
+fn advice(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let of_attempt = latest_failure(watched, activity)
+        .map(|(id, failure)| (format!("{id} "), Certainty::of(&failure.code, &failure.causes)));
+    let of_end = || {
+        let failure = failure_without_attempt(activity)?;
+        Some((String::new(), Certainty::of(&failure.code, &failure.causes)))
+    };
+    if let Some((id, certainty)) = of_attempt.or_else(of_end) {
+        let style = if certainty == Certainty::OutcomeUnknown { theme::WARN } else { theme::PLAIN };
+        lines.extend(named("effect", &format!("{id}{}", certainty.text()), style, width));
+    }
+    for warning in retry_warnings(watched, activity) {
+        lines.extend(named("warning", warning.text(), theme::WARN, width));
     }
     lines
 }

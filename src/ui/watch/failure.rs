@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::{
-    app::{App, Lane, Watched},
+    app::{App, Lane, Watched, latest_failure},
     domain::{FailureCause, FailureKind, ItemEnd},
     text::{truncate, wrap},
 };
@@ -46,8 +46,8 @@ fn heading(text: &str) -> Line<'static> {
 /// The chain of causes of the latest failure, outermost first.
 fn causes(watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
     let (reason, retryable, causes) = match lane {
-        Lane::Activity(activity) => match details::latest_failure(watched, activity) {
-            Some(failure) => (details::reason(failure), failure.retryable, failure.causes.as_slice()),
+        Lane::Activity(activity) => match latest_failure(watched, activity) {
+            Some((_, failure)) => (details::reason(failure), failure.retryable, failure.causes.as_slice()),
             None => return vec![Line::raw(" No attempt has failed."), Line::raw("")],
         },
         Lane::Item(item) => match &item.end {

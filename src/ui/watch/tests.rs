@@ -10,11 +10,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::scenes::{
     RUN, Watching, backoff, continued, ended, failing_task, failure, items, list, not_observed, options, parallel,
-    paused, requested_delay, running, scenes, timeouts, unlisted,
+    paused, requested_delay, running, scenes, timed_out, timeouts, unlisted,
 };
 use crate::{
     app::{Intent, Link, Message, WatchProblem},
-    domain::{EventKind, ItemEnd, PayloadContent, PendingState, TimeoutKind},
+    domain::{ActivityOptions, EventKind, ItemEnd, PayloadContent, PendingState, RetryPolicy, TimeoutKind},
     ui::tests::{assert_style, find, frame, text},
 };
 
@@ -53,6 +53,7 @@ fn a_retrying_activity_reads_at_a_glance_on_80_columns() {
  #3 ✗ failed  12 ms  CardDeclined: the issuer declined the card: try again later
  #4 ○ in 3.2 s (policy: 4 s)
  failure     CardDeclined: the issuer declined the card: try again later
+ effect      #3 REPORTED by its worker; whether it took effect is unknown
  attempts    #4 of 10, 6 left after the next one; expires in 117 s
  timeouts    start-to-close 5 s, schedule-to-close 2 min
  retry       after 1 s, x2 up to 100 s, 10 attempts
@@ -88,7 +89,7 @@ fn a_missing_heartbeat_is_predicted_before_the_start_to_close_timeout() {
     let mut scene = Watching::execution();
     scene.started();
     let heartbeat = Some(std::time::Duration::from_secs(2));
-    scene.schedule("charge_card", "5", crate::domain::ActivityOptions { heartbeat, ..options() });
+    scene.schedule("charge_card", "5", ActivityOptions { heartbeat, ..options() });
     let mut running = scene.running("charge_card", "5", 1, 0);
     scene.wait(1_200);
     running.details.heartbeat = Some(crate::domain::Heartbeat { at: Some(scene.at(200)), details: Vec::new() });
@@ -116,6 +117,85 @@ fn each_timeout_is_named() {
     {
         assert_all_find(&timeouts(kind), &[&format!("#1 ~ timed out  {kind} after 5.00 s")]);
         find(&frame(&timeouts(kind).app, 80, 24), &format!("failure     {kind} timeout"));
+    }
+}
+
+/// Two attempts that exceeded the start-to-close timeout, with the default retry policy and no other timeout.
+fn endless() -> Watching {
+    let mut scene = Watching::execution();
+    scene.started();
+    let limits = ActivityOptions { schedule_to_close: None, retry: RetryPolicy::default(), ..options() };
+    scene.schedule("charge_card", "5", limits);
+    for number in 1..=2 {
+        let mut running = scene.running("charge_card", "5", number, 0);
+        running.pending.maximum = 0;
+        running.details.expires = None;
+        scene.report(vec![running]);
+        scene.wait(5_000);
+        let mut waiting = scene.waiting("charge_card", "5", number + 1, 5_000, u64::from(number) * 1_000);
+        waiting.pending.failure = Some(timed_out(TimeoutKind::StartToClose));
+        waiting.pending.maximum = 0;
+        waiting.details.expires = None;
+        scene.report(vec![waiting]);
+        scene.wait(u64::from(number) * 1_000);
+    }
+    scene.wait(400);
+    scene
+}
+
+/// An activity that no worker took within its schedule-to-start timeout.
+fn not_started() -> Watching {
+    let mut scene = Watching::execution();
+    scene.started();
+    let scheduled = scene.schedule("charge_card", "5", options());
+    scene.wait(3_000);
+    scene
+        .event(EventKind::ActivityEnded { scheduled, end: ItemEnd::TimedOut(timed_out(TimeoutKind::ScheduleToStart)) });
+    scene.report(Vec::new());
+    scene.wait(400);
+    scene
+}
+
+#[test]
+fn advice_says_what_is_certain_and_which_settings_are_risky() {
+    assert_eq!(
+        body(&endless(), 80, 24),
+        " watch localhost:7233 ● connected  namespace default                1 request/s
+── order-77  OrderWorkflow  Running ──── run 0198f1a2-6b1f-7c3e-8d4a-1c2b3d4… ──
+ charge_card #3 waits for a worker for 0 s
+▌ charge_card 5 ~╌╌ no answer 5.0 s ╌╌╌─────~╌╌ no answer 5.0 s ╌╌╌─────── now ○
+                0s       2s       4s        6s       8s       10s       12s
+── charge_card 5 ─────────────────────── after 1 s, x2 up to 100 s, unlimited ──
+ #1 ~ timed out  start-to-close after 5.00 s
+    backoff 1.00 s (policy: 1 s)
+ #2 ~ timed out  start-to-close after 5.00 s
+ #3 ○ waiting for a worker (policy: 2 s)
+ failure     start-to-close timeout
+ effect      #2 OUTCOME UNKNOWN: it may still run, or may have taken effect; a
+             retry is safe only if the activity is idempotent
+ warning     no heartbeat timeout: a lost worker is noticed only after
+             start-to-close
+ warning     unlimited attempts and no schedule-to-close timeout: the retries
+             never end by themselves
+ attempts    #3, unlimited; does not expire
+ timeouts    start-to-close 5 s
+ retry       after 1 s, x2 up to 100 s, unlimited
+ where       queue payments, worker 77@payments-5f9c
+ input       {\"card\":\"4111\",\"amount\":1250,\"currency\":\"EUR\"}"
+    );
+}
+
+#[test]
+fn each_failure_has_the_certainty_of_its_effect() {
+    for (scene, words) in [
+        (backoff(), "effect      #3 REPORTED by its worker; whether it took effect is unknown"),
+        (timeouts(TimeoutKind::Heartbeat), "effect      #1 OUTCOME UNKNOWN: it may still run"),
+        (not_started(), "effect      NOT STARTED: no worker took it, so it had no effect"),
+    ] {
+        find(&frame(&scene.app, 80, 24), words);
+    }
+    for scene in [running(), parallel(), ended()] {
+        assert!(!text(&frame(&scene.app, 120, 40)).contains(" warning "));
     }
 }
 

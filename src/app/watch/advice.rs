@@ -1,0 +1,230 @@
+//! Advice on idempotency: what is certain about the effect of a failed attempt, and settings that delay or prevent the end
+//! of the retries.
+
+use serde::Serialize;
+
+use crate::{
+    app::orders::{
+        activity_attempts::ActivityAttempts,
+        attempt::{AttemptFacts, Failure},
+        attempt_id::AttemptId,
+    },
+    domain::{FailureCause, FailureKind, TimeoutKind},
+};
+
+use super::watched::Watched;
+
+/// What is certain about the effect of a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// No worker took it.
+    NotStarted,
+    /// Its worker reported the failure.
+    Reported,
+    /// Temporal stopped waiting for it, or cancelled it.
+    OutcomeUnknown,
+}
+
+impl Certainty {
+    /// Of an attempt whose failure has this code and these causes, outermost first. An inner cause may be that of an
+    /// earlier attempt.
+    #[must_use]
+    pub fn of(code: &str, causes: &[FailureCause]) -> Self {
+        match (causes.first().map(|cause| &cause.kind), code) {
+            (Some(FailureKind::Timeout(TimeoutKind::ScheduleToStart)), _) => Self::NotStarted,
+            (
+                Some(
+                    FailureKind::Timeout(_)
+                    | FailureKind::Cancelled
+                    | FailureKind::Terminated
+                    | FailureKind::Server { .. },
+                ),
+                _,
+            )
+            | (None, Failure::TIMEOUT | Failure::CANCELLED) => Self::OutcomeUnknown,
+            (Some(_) | None, _) => Self::Reported,
+        }
+    }
+
+    /// A sentence about the attempt.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotStarted => "NOT STARTED: no worker took it, so it had no effect",
+            Self::Reported => "REPORTED by its worker; whether it took effect is unknown",
+            Self::OutcomeUnknown => {
+                "OUTCOME UNKNOWN: it may still run, or may have taken effect; a retry is safe only if the activity is \
+                 idempotent"
+            }
+        }
+    }
+
+    /// The same in two words, if it is more than the failure itself says.
+    #[must_use]
+    pub const fn label(self) -> Option<&'static str> {
+        match self {
+            Self::NotStarted => Some("not started"),
+            Self::Reported => None,
+            Self::OutcomeUnknown => Some("outcome unknown"),
+        }
+    }
+}
+
+/// A setting of an activity that delays or prevents the end of its retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryWarning {
+    /// It exceeded its start-to-close timeout, and has no heartbeat timeout.
+    NoHeartbeat,
+    /// It has neither a maximum of attempts nor a schedule-to-close timeout.
+    Unlimited,
+}
+
+impl RetryWarning {
+    /// The setting and its consequence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoHeartbeat => "no heartbeat timeout: a lost worker is noticed only after start-to-close",
+            Self::Unlimited => {
+                "unlimited attempts and no schedule-to-close timeout: the retries never end by themselves"
+            }
+        }
+    }
+}
+
+/// The latest attempt of an activity that has failed, and its failure.
+#[must_use]
+pub fn latest_failure<'a>(watched: &Watched, activity: &'a ActivityAttempts) -> Option<(AttemptId, &'a Failure)> {
+    failures(watched, activity).next_back()
+}
+
+/// The warnings about an activity that is retried. None after it has ended, or if its options are not known.
+#[must_use]
+pub fn retry_warnings(watched: &Watched, activity: &ActivityAttempts) -> Vec<RetryWarning> {
+    let Some((pending, _)) = watched.pending(activity.into()).filter(|(pending, _)| pending.failure.is_some()) else {
+        return Vec::new();
+    };
+    let Some(options) = activity.activity_record().and_then(|record| record.options.as_ref()) else {
+        return Vec::new();
+    };
+    let has_timed_out =
+        failures(watched, activity).any(|(_, failure)| failure.timeout() == Some(TimeoutKind::StartToClose));
+    let has_maximum = pending.maximum > 0 || options.retry.maximum_attempts > 0;
+    let no_heartbeat = has_timed_out && options.heartbeat.is_none();
+    let unlimited = !has_maximum && options.schedule_to_close.is_none();
+    let warnings = [(no_heartbeat, RetryWarning::NoHeartbeat), (unlimited, RetryWarning::Unlimited)];
+    warnings.into_iter().filter_map(|(applies, warning)| applies.then_some(warning)).collect()
+}
+
+fn failures<'a>(
+    watched: &Watched,
+    activity: &'a ActivityAttempts,
+) -> impl DoubleEndedIterator<Item = (AttemptId, &'a Failure)> + use<'a> {
+    let attempts = watched.execution.attempts_of(activity);
+    attempts.filter_map(|seen| Some((seen.id(), seen.facts.and_then(AttemptFacts::reported_failure)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    use crate::{
+        app::{
+            testing::{
+                fixture::{foreign, waiting},
+                watch::{report, run},
+            },
+            watch::Lane,
+        },
+        domain::{ActivityOptions, FailureReport, RetryPolicy, UnixMillis},
+    };
+
+    fn report_of(code: &str, kinds: &[FailureKind]) -> FailureReport {
+        let cause = |kind: &FailureKind| FailureCause {
+            kind: kind.clone(),
+            message: "m".into(),
+            stack_trace: Vec::new(),
+            details: Vec::new(),
+        };
+        let causes = kinds.iter().map(cause).collect();
+        FailureReport { code: code.into(), message: "m".into(), retryable: true, causes }
+    }
+
+    fn certainty(code: &str, kinds: &[FailureKind]) -> Certainty {
+        Certainty::of(code, &report_of(code, kinds).causes)
+    }
+
+    fn application() -> FailureKind {
+        FailureKind::Application { code: "CardDeclined".into(), retryable: true, next_retry_delay: None }
+    }
+
+    #[test]
+    fn the_outcome_of_an_attempt_is_unknown_if_its_worker_did_not_report_it() {
+        use TimeoutKind as Timeout;
+        for kind in [Timeout::StartToClose, Timeout::Heartbeat, Timeout::ScheduleToClose, Timeout::Unspecified] {
+            assert_eq!(certainty("Timeout", &[FailureKind::Timeout(kind)]), Certainty::OutcomeUnknown, "{kind}");
+        }
+        for kind in [FailureKind::Cancelled, FailureKind::Terminated, FailureKind::Server { retryable: true }] {
+            assert_eq!(certainty("", &[kind]), Certainty::OutcomeUnknown);
+        }
+        for code in [Failure::TIMEOUT, Failure::CANCELLED] {
+            assert_eq!(certainty(code, &[]), Certainty::OutcomeUnknown, "{code} without causes");
+        }
+        assert!(Certainty::OutcomeUnknown.text().contains("may still run, or may have taken effect"));
+        assert_eq!(Certainty::OutcomeUnknown.label(), Some("outcome unknown"));
+    }
+
+    #[test]
+    fn an_attempt_that_no_worker_took_had_no_effect_whatever_failed_before_it() {
+        let not_started = FailureKind::Timeout(TimeoutKind::ScheduleToStart);
+        for earlier in [application(), FailureKind::Timeout(TimeoutKind::StartToClose)] {
+            assert_eq!(certainty("Timeout", &[not_started.clone(), earlier]), Certainty::NotStarted);
+        }
+        assert!(Certainty::NotStarted.text().ends_with("no worker took it, so it had no effect"));
+    }
+
+    #[test]
+    fn a_failure_that_the_worker_reported_does_not_prove_that_there_was_no_effect() {
+        assert_eq!(certainty("CardDeclined", &[application()]), Certainty::Reported);
+        assert_eq!(certainty("CardDeclined", &[]), Certainty::Reported);
+        // A timeout of what the activity called is not one of the attempt.
+        let inner = FailureKind::Timeout(TimeoutKind::StartToClose);
+        assert_eq!(certainty("CardDeclined", &[application(), inner]), Certainty::Reported);
+        assert!(Certainty::Reported.text().contains("whether it took effect is unknown"));
+    }
+
+    /// The warnings about an activity that has failed for this reason.
+    fn warnings(failure: &FailureReport, options: &ActivityOptions) -> Vec<RetryWarning> {
+        let mut watched = Watched::new(run(7), UnixMillis(900));
+        let mut pending = foreign("charge", "5", waiting(2, 1_200, 2_200));
+        pending.failure = Some(failure.clone());
+        let mut report = report(run(7), 1_300, vec![pending]);
+        report.activities[0].details.options = Some(options.clone());
+        watched.on_report(report);
+        let lanes = watched.lanes();
+        let activity = lanes.first().and_then(|lane| Lane::activity(*lane)).unwrap();
+        retry_warnings(&watched, activity)
+    }
+
+    #[test]
+    fn a_warning_is_given_only_if_its_reason_exists() {
+        use RetryWarning::{NoHeartbeat, Unlimited};
+        let timeout = report_of("Timeout", &[FailureKind::Timeout(TimeoutKind::StartToClose)]);
+        let declined = report_of("CardDeclined", &[application()]);
+        let endless = ActivityOptions { start_to_close: Some(Duration::from_secs(5)), ..ActivityOptions::default() };
+        let heartbeat = ActivityOptions { heartbeat: Some(Duration::from_secs(2)), ..endless.clone() };
+        let limited = ActivityOptions { schedule_to_close: Some(Duration::from_mins(2)), ..endless.clone() };
+        let retry = RetryPolicy { maximum_attempts: 5, ..RetryPolicy::default() };
+        let counted = ActivityOptions { retry, ..endless.clone() };
+        assert_eq!(warnings(&timeout, &endless), [NoHeartbeat, Unlimited]);
+        assert_eq!(warnings(&timeout, &heartbeat), [Unlimited]);
+        assert_eq!(warnings(&timeout, &limited), [NoHeartbeat]);
+        assert_eq!(warnings(&declined, &endless), [Unlimited]);
+        assert_eq!(warnings(&declined, &counted), []);
+        assert!(NoHeartbeat.text().contains("noticed only after start-to-close"));
+        assert!(Unlimited.text().contains("never end by themselves"));
+    }
+}
