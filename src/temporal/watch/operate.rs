@@ -262,7 +262,7 @@ fn proto(options: &ActivityOptions) -> ProtoOptions {
         retry_policy: Some(RetryPolicy {
             initial_interval: retry.initial.try_into().ok(),
             backoff_coefficient: f64::from(retry.coefficient.0) / 1_000.0,
-            maximum_interval: some(retry.maximum),
+            maximum_interval: retry.maximum_wait().try_into().ok(),
             maximum_attempts: i32::try_from(retry.maximum_attempts).unwrap_or(i32::MAX),
             ..Default::default()
         }),
