@@ -115,9 +115,18 @@ impl Items {
         let (id, at) = (*id, *at);
         let completed = || ItemEnd::Completed { result: Vec::new() };
         match kind.clone() {
-            EventKind::LocalActivity { activity, attempt, started, end, .. } => {
+            EventKind::LocalActivity { activity, attempt, started, end, backoff, .. } => {
+                // Attempts with a timer between them are events of their own, and have the same beginning.
+                let continued = self.by_event.values().find(|item| {
+                    let is_same =
+                        matches!(&item.kind, ItemKind::LocalActivity { activity: known, .. } if *known == activity);
+                    is_same && item.end.is_none() && Some(item.from) == started
+                });
+                let (event, from) =
+                    continued.map_or((id, started.unwrap_or(at).min(at)), |before| (before.event, before.from));
                 let kind = ItemKind::LocalActivity { activity, attempts: attempt };
-                self.add(Item { event: id, kind, from: started.unwrap_or(at).min(at), end: Some((at, end)) });
+                let end = backoff.is_none().then_some((at, end));
+                self.add(Item { event, kind, from, end });
             }
             EventKind::TimerStarted { id: timer, duration } => {
                 let kind = ItemKind::Timer { id: timer, due: at.saturating_add(duration) };
@@ -180,5 +189,33 @@ impl Items {
         if let Some(item) = self.by_event.get_mut(&event) {
             item.end = Some((at, end));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn attempts_of_a_local_activity_with_a_timer_between_them_are_one_item() {
+        let mut items = Items::default();
+        let local = |attempt, backoff: Option<u64>| EventKind::LocalActivity {
+            id: "1".into(),
+            activity: "look_up_price".into(),
+            attempt,
+            started: Some(UnixMillis(100)),
+            end: ItemEnd::Cancelled,
+            backoff: backoff.map(Duration::from_secs),
+        };
+        items.apply(&HistoryEvent { id: 5, at: UnixMillis(200), kind: local(3, Some(9)) });
+        let open: Vec<_> = items.iter().collect();
+        assert_eq!((open.len(), &open[0].end), (1, &None));
+        items.apply(&HistoryEvent { id: 9, at: UnixMillis(9_500), kind: local(4, None) });
+        items.apply(&HistoryEvent { id: 12, at: UnixMillis(9_900), kind: local(1, None) });
+        let all: Vec<_> =
+            items.iter().map(|item| (item.event, item.from.0, item.end.as_ref().map(|end| end.0.0))).collect();
+        assert_eq!(all, [(5, 100, Some(9_500)), (12, 100, Some(9_900))]);
     }
 }

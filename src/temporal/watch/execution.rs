@@ -3,7 +3,7 @@
 use temporalio_client::NamespacedClient;
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,
-    enums::v1::WorkflowExecutionStatus,
+    enums::v1::{PendingNexusOperationState, WorkflowExecutionStatus},
     workflow::v1::{
         PendingActivityInfo, PendingNexusOperationInfo, PendingWorkflowTaskInfo, WorkflowExecutionInfo,
         pending_activity_info::{PauseInfo, pause_info::PausedBy},
@@ -151,10 +151,12 @@ fn pending_task(info: &PendingWorkflowTaskInfo) -> PendingTask {
 }
 
 fn pending_nexus(codec: Option<&Codec>, info: &PendingNexusOperationInfo) -> PendingNexus {
+    let waits = info.state() == PendingNexusOperationState::BackingOff;
     PendingNexus {
         scheduled_event: unsigned(info.scheduled_event_id),
         operation: operation(&info.endpoint, &info.service, &info.operation),
-        attempt: attempts(info.attempt).max(1),
+        // Between two attempts the server has the number of those that have ended.
+        attempt: attempts(info.attempt).saturating_add(u32::from(waits)).max(1),
         next: millis(info.next_attempt_schedule_time),
         failure: info.last_attempt_failure.as_ref().map(|failure| report(codec, failure)),
     }
