@@ -209,27 +209,26 @@ impl ActivityAttempts {
         }
     }
 
-    /// The history's record is about the last attempt, and about the failure of the one before.
+    /// The history's record is about the last attempt, and about the failure of the one before. Without a last attempt, the
+    /// activity ended while none ran.
     fn apply_record(&mut self, record: &ActivityRecord) {
-        if let Some(last) = &record.last {
-            let id = AttemptId::new(self.known.current(), last.number);
-            if let Some(facts) = self.entry(id) {
-                facts.on_reported_start(Some(last.started), &last.worker);
-            }
-            if let Some(before) = self.before(id)
-                && let Some(failure) = &last.failure_before
-                && let Some(facts) = self.entry(before)
-            {
-                facts.on_recorded_failure(failure, last.started);
-            }
+        let Some(last) = &record.last else { return };
+        // Attempts count from 1 again after a reset, which the server may not have reported in time.
+        let resets = u32::from(last.number < self.known.latest());
+        let id = AttemptId::new(self.known.current().saturating_add(resets), last.number);
+        if let Some(facts) = self.entry(id) {
+            facts.on_reported_start(Some(last.started), &last.worker);
         }
-        if let Some((at, end)) = &record.end {
-            let id = AttemptId::new(self.known.current(), self.known.latest());
-            if id.number > 0
-                && let Some(facts) = self.entry(id)
-            {
-                facts.on_recorded_end(*at, end);
-            }
+        if let Some(before) = self.before(id)
+            && let Some(failure) = &last.failure_before
+            && let Some(facts) = self.entry(before)
+        {
+            facts.on_recorded_failure(failure, last.started);
+        }
+        if let Some((at, end)) = &record.end
+            && let Some(facts) = self.entry(id)
+        {
+            facts.on_recorded_end(*at, end);
         }
     }
 

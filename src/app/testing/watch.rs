@@ -39,6 +39,11 @@ pub fn report(run: Run, at: u64, pending: Vec<PendingActivity>) -> ExecutionRepo
     ExecutionReport { at: UnixMillis(at), info: info(run), activities, nexus, task: None }
 }
 
+/// A history event.
+pub fn event(id: u64, at: u64, kind: EventKind) -> HistoryEvent {
+    HistoryEvent { id, at: UnixMillis(at), kind }
+}
+
 /// An application with a page about executions, and a server with open executions, the newest first.
 pub struct WatchScene {
     pub app: App,

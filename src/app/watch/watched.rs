@@ -278,6 +278,11 @@ impl Watched {
         let ExecutionReport { at, info, activities, nexus, task } = report;
         self.problem = None;
         let open = info.status.is_open();
+        if Some(at) < self.execution.answered {
+            // An older answer reports attempts only; the rest has changed since.
+            let pending = activities.into_iter().map(|activity| activity.pending).collect();
+            return self.execution.on_description(Description { at, open, pending, failing: None, others: Vec::new() });
+        }
         self.execution.run = Some(info.run.run.clone());
         self.execution.first_seen = self.execution.first_seen.min(info.started);
         self.task = task.filter(|_| open);
