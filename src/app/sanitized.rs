@@ -2,7 +2,9 @@
 
 use crate::domain::sanitize;
 
-const MAX_ID_CHARS: usize = 200;
+/// Temporal's default limit.
+const MAX_ID_CHARS: usize = 1_000;
+
 const MAX_TEXT_CHARS: usize = 400;
 
 /// A workflow, run or order id. Keys are built from it too, so that ids from the journal and from the server still match.

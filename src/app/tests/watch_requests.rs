@@ -187,3 +187,37 @@ fn a_lost_link_stops_the_requests() {
     scene.wait(2_000);
     assert!(scene.requests.is_empty());
 }
+
+#[test]
+fn a_query_with_an_error_keeps_the_rows_and_a_valid_one_replaces_them() {
+    let mut scene = list(10);
+    scene.wait(3_000);
+    scene.press(Intent::Filter);
+    scene.press(Intent::Edit(tui_input::InputRequest::DeleteLine));
+    for character in "Nonsense = 1".chars() {
+        scene.press(Intent::Edit(tui_input::InputRequest::InsertChar(character)));
+    }
+    scene.press(Intent::Submit);
+    let problem = WatchProblem::Invalid { cause: "invalid search attribute: Nonsense".into() };
+    scene.problem = Some(problem.clone());
+    scene.wait(500);
+    let list = scene.watch().list();
+    assert_eq!((list.rows().len(), list.problem(), list.query()), (10, Some(&problem), "Nonsense = 1"));
+    scene.executions.truncate(4);
+    scene.problem = None;
+    scene.wait(3_000);
+    let list = scene.watch().list();
+    assert_eq!((list.rows().len(), list.problem()), (4, None));
+}
+
+#[test]
+fn a_run_that_continues_as_another_one_is_followed() {
+    let mut scene = execution();
+    let end = crate::domain::ItemEnd::ContinuedAsNew;
+    let kind = crate::domain::EventKind::Ended { end, next_run: Some("run-3b".into()) };
+    scene.histories.insert(run(3), vec![crate::app::testing::watch::event(1, crate::app::testing::fixture::T0, kind)]);
+    scene.wait(3_000);
+    assert_eq!(scene.opened().run().run, "run-3b");
+    assert_eq!(scene.opened().before.as_ref().unwrap().run(), &run(3));
+    assert!(scene.app.notice().unwrap().text.contains("continues as run run-3b"));
+}

@@ -204,10 +204,10 @@ impl ExecutionList {
         self.problem.as_ref()
     }
 
-    /// Whether the server has answered.
+    /// Whether the server has answered about this query.
     #[must_use]
     pub const fn is_read(&self) -> bool {
-        self.is_read
+        self.is_read && !self.is_stale
     }
 
     /// Lists what another query finds. The rows stay until the server has answered.

@@ -2,7 +2,7 @@
 //!
 //! | module | role |
 //! | --- | --- |
-//! | `message` | requests to the server, and the answers |
+//! | `message`, `ingest` | requests to the server, and the answers; foreign text made harmless |
 //! | `schedule` | when the server is asked, and how often at most |
 //! | `advice` | what is certain about the effect of a failed attempt |
 //! | `edited` | lines that the user edits: a signal, the options of an activity |
@@ -15,6 +15,7 @@ mod advice;
 mod edited;
 mod event;
 mod events;
+mod ingest;
 mod items;
 mod list;
 mod message;
@@ -120,7 +121,7 @@ impl Watch {
 
     /// Applies an answer of the server. Returns a sentence if another run is shown now.
     pub fn apply(&mut self, news: WatchNews) -> Option<String> {
-        match news {
+        match ingest::sanitized(news) {
             WatchNews::Listed { query, page, answer } if query == self.list.query() => match answer {
                 Ok(listed) => self.list.on_page(page, &listed),
                 Err(problem) => self.list.on_problem(problem),
@@ -168,14 +169,19 @@ impl Watch {
     /// Opens a run. It stays on the screen even if another run continues it.
     pub fn open_run(&mut self, run: Run, now: UnixMillis) {
         if self.opened.as_ref().is_none_or(|opened| *opened.run() != run) {
-            (self.opened, self.lane) = (Some(Watched::new(run, now)), None);
+            let mut opened = Watched::new(run, now);
+            if !schedule::is_whole(opened.run()) {
+                let cause = "its id has characters that cannot be shown; name it with: idempotence watch ID".to_owned();
+                opened.problem = Some(WatchProblem::Invalid { cause });
+            }
+            (self.opened, self.lane) = (Some(opened), None);
             self.schedule.restart();
         }
     }
 
-    /// Lists what another query finds.
+    /// Lists what another query finds. The rows stay until the server has answered.
     pub fn search(&mut self, query: String) {
-        self.list = ExecutionList::new(query);
+        self.list.search(query);
         self.schedule.restart();
     }
 

@@ -270,6 +270,6 @@ fn note<'a>(backoff: &mut Backoff, problem: Option<&'a WatchProblem>, now: UnixM
 }
 
 /// Whether the server knows these ids as they are here.
-fn is_whole(run: &Run) -> bool {
+pub fn is_whole(run: &Run) -> bool {
     sanitized::is_whole(&run.workflow) && sanitized::is_whole(&run.run)
 }
