@@ -1,5 +1,6 @@
 //! Executions of any workflow with every attempt: pages at the terminal, or lines.
 
+pub(super) mod followed;
 pub(super) mod lines;
 
 use std::{process::ExitCode, sync::Arc};

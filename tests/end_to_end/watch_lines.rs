@@ -228,6 +228,33 @@ fn payloads_are_decrypted_with_the_configured_key() {
 }
 
 #[test]
+fn a_replay_of_a_list_prints_each_execution_that_was_followed() {
+    let Some(shop) = Shop::open() else { return };
+    let execution = shop.start("retries");
+    let query = format!("WorkflowId = '{}'", execution.id);
+    let mut command = shop.watch(&["--plain", "--query", &query, "--record", "list.jsonl"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut story, end) = (Vec::new(), format!("{0}  {0} completed", execution.id));
+    for line in lines {
+        story.push(line.split_once(" s  ").unwrap().1.to_owned());
+        if line.contains(&end) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = program(shop.sandbox.folder.path()).args(["replay", "list.jsonl", "--plain"]).output().unwrap();
+    let (lines, problem) = text(&output);
+    assert!(story.len() > 5 && output.status.success(), "{problem}");
+    let replayed: Vec<_> = lines.lines().map(|line| line.split_once(" s  ").unwrap().1).collect();
+    assert_eq!(
+        replayed.split_first(),
+        Some((&"connected to the server", story.iter().map(String::as_str).collect::<Vec<_>>().as_slice()))
+    );
+}
+
+#[test]
 fn json_has_an_object_per_event() {
     let Some(shop) = Shop::open() else { return };
     let execution = shop.start("retries");

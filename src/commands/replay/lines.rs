@@ -2,8 +2,15 @@
 //! escape sequences and does not wait.
 
 use crate::{
-    app::{App, Appearance, Core, EventFinder, Link, Message, Paragraph, StepState, Watch, Worker, summary},
-    commands::{demo::lines::describe, print, watch::lines::sentence},
+    app::{App, Appearance, Core, Link, Message, Paragraph, StepState, Worker, summary},
+    commands::{
+        demo::lines::describe,
+        print,
+        watch::{
+            followed::{EventFinders, Followed, shown_runs},
+            lines::sentence,
+        },
+    },
     recording::{EntryKind, Player, Recording},
 };
 
@@ -11,14 +18,23 @@ use crate::{
 pub fn print_all(recording: Recording, look: Appearance) {
     let entries = recording.entries.clone();
     let mut player = Player::new(recording, look);
-    let (mut shown, mut finder) = (None, EventFinder::default());
+    let (mut shown, mut finders) = (None, EventFinders::default());
+    let mut others = Followed::new(player.app().options().clone());
     print_step(player.app(), &mut shown);
     for entry in &entries {
         player.step();
         if let EntryKind::Message(message) = &entry.kind {
-            let watched = player.app().watch().and_then(Watch::opened);
-            let events = watched.map(|watched| finder.find(watched, player.app().shown_now())).unwrap_or_default();
-            for text in sentences(message).into_iter().chain(events.iter().map(sentence)) {
+            let (watch, now) = (player.app().watch(), player.app().shown_now());
+            others.update(&Message::Tick { now });
+            others.update(message);
+            others.follow(watch.filter(|_| player.app().only_watches()));
+            let mut texts = sentences(message);
+            texts.extend(
+                shown_runs(player.app()).flat_map(|watched| finders.find(watched, now)).map(|event| sentence(&event)),
+            );
+            let followed = others.watched().flat_map(|watched| finders.find(watched, now));
+            texts.extend(followed.map(|event| format!("{}  {}", event.workflow, sentence(&event))));
+            for text in texts {
                 print::line(&format!("{:>4}.{:03} s  {text}", entry.at / 1_000, entry.at % 1_000));
             }
         }

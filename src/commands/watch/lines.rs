@@ -5,25 +5,22 @@ use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::print;
+use super::{
+    followed::{EventFinders, Followed, shown_runs},
+    print,
+};
 use crate::{
     app::{
-        App, Command, Core, EventFinder, Link, Message, Options, Overlay, StartMode, Watch, WatchEvent, WatchEventKind,
-        WatchOptions, WatchProblem, Watched, explain_problem,
+        App, Command, Core, Link, Message, Options, Overlay, WatchEvent, WatchEventKind, WatchProblem, Watched,
+        explain_problem,
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
-    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState, Run},
+    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState},
     recording::{Recorded, Recorder},
     runtime::{executor::WatchExecutor, headless},
     ui::times,
 };
-
-/// Executions that are followed at once if no workflow id is given.
-const MAX_FOLLOWED: usize = 8;
-
-/// Runs that have ended and are not followed again, although the list may still show them as open.
-const MAX_ENDED: usize = 1_000;
 
 /// Prints events until the execution ends, or until a signal if no execution is named.
 ///
@@ -39,14 +36,8 @@ pub async fn print_events(
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = WatchExecutor::start(settings, sender);
     let mut printer = Printer::new(json, &setup);
-    let core = Followed {
-        first: Recorded::new(setup.clone(), recorder),
-        setup,
-        link: None,
-        others: Vec::new(),
-        ended: Vec::new(),
-    };
-    let after = |message: &Message, core: &Followed| printer.after(message, core);
+    let core = Lines { first: Recorded::new(setup.clone(), recorder), others: Followed::new(setup) };
+    let after = |message: &Message, core: &Lines| printer.after(message, core);
     let running = headless::run(core, &mut messages, |command| executor.execute(command), after);
     let (core, ended) = tokio::select! {
         ended = running => ended,
@@ -56,80 +47,33 @@ pub async fn print_events(
     ended.unwrap_or_else(|| Err(Failure::Other("the connection's task ended; see the log".to_owned())))
 }
 
-/// The core of the named execution or of the list, and in the second case a core for each execution that is followed.
-struct Followed {
+/// The core of the named execution or of the list, and in the second case the executions that are followed.
+struct Lines {
     first: Recorded,
-    setup: Options,
-    /// The latest state of the link, for a new core.
-    link: Option<Message>,
-    others: Vec<App>,
-    /// The latest runs that were followed to their end.
-    ended: Vec<Run>,
+    others: Followed,
 }
 
-impl Followed {
+impl Lines {
     /// The executions to print.
     fn watched(&self) -> impl Iterator<Item = &Watched> {
-        let apps = std::iter::once(self.first.app()).chain(&self.others);
-        // The last events of a run come together with the run that continues it.
-        let opened = apps.filter_map(|app| app.watch()?.opened());
-        opened.flat_map(|opened| opened.before.as_deref().into_iter().chain([opened]))
+        shown_runs(self.first.app()).chain(self.others.watched())
     }
 
     /// Whether the list is followed, rather than one execution.
     fn is_list(&self) -> bool {
         self.first.app().watch().is_some_and(|watch| watch.opened().is_none())
     }
-
-    /// Drops the executions whose end was printed. The list may still show them as open for a while.
-    fn drop_ended(&mut self) {
-        let ended = |app: &mut App| app.watch().and_then(Watch::opened).is_none_or(Watched::is_complete);
-        for app in self.others.extract_if(.., ended) {
-            self.ended.extend(app.watch().and_then(Watch::opened).map(|opened| opened.run().clone()));
-        }
-        let excess = self.ended.len().saturating_sub(MAX_ENDED);
-        self.ended.drain(..excess);
-    }
-
-    /// Follows further open executions of the list.
-    fn follow(&mut self) {
-        let Some(watch) = self.first.app().watch().filter(|watch| watch.opened().is_none()) else { return };
-        let is_followed = |run: &Run| {
-            let mut opened = self.others.iter().filter_map(|app| app.watch()?.opened());
-            self.ended.contains(run) || opened.any(|opened| opened.is_about(run))
-        };
-        let open = watch.list().rows().iter().map(|row| &row.info).filter(|info| info.status.is_open());
-        let free = MAX_FOLLOWED.saturating_sub(self.others.len());
-        let new: Vec<_> = open.filter(|info| !is_followed(&info.run)).take(free).map(|info| info.run.clone()).collect();
-        for run in new {
-            let Run { workflow, run } = run;
-            let options = WatchOptions { workflow: Some(workflow), run: Some(run), ..watch_options(&self.setup) };
-            let mut app = App::new(Options { start_mode: StartMode::Watch(Box::new(options)), ..self.setup.clone() });
-            if let Some(link) = self.link.clone() {
-                let _none = app.update(link);
-            }
-            self.others.push(app);
-        }
-    }
 }
 
-fn watch_options(setup: &Options) -> WatchOptions {
-    if let StartMode::Watch(options) = &setup.start_mode { (**options).clone() } else { WatchOptions::default() }
-}
-
-impl Core for Followed {
+impl Core for Lines {
     fn app(&self) -> &App {
         self.first.app()
     }
 
     fn update(&mut self, message: Message) -> Vec<Command> {
-        if let Message::Link(_) = &message {
-            self.link = Some(message.clone());
-        }
-        self.drop_ended();
-        let mut commands: Vec<_> = self.others.iter_mut().flat_map(|app| app.update(message.clone())).collect();
+        let mut commands = self.others.update(&message);
         commands.extend(self.first.update(message));
-        self.follow();
+        self.others.follow(self.first.app().watch());
         commands
     }
 
@@ -154,18 +98,17 @@ impl Core for Followed {
 struct Printer {
     json: bool,
     namespace: String,
-    /// What was printed, by run id; empty until the server has reported one.
-    finders: Vec<(Run, EventFinder)>,
+    finders: EventFinders,
     /// The last printed state of the connection or of the list.
     notice: Option<String>,
 }
 
 impl Printer {
     fn new(json: bool, setup: &Options) -> Self {
-        Self { json, namespace: setup.namespace.clone(), finders: Vec::new(), notice: None }
+        Self { json, namespace: setup.namespace.clone(), finders: EventFinders::default(), notice: None }
     }
 
-    fn after(&mut self, message: &Message, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+    fn after(&mut self, message: &Message, core: &Lines) -> ControlFlow<Result<ExitCode, Failure>> {
         match message {
             Message::Link(Link::Down { cause, attempt, .. }) if *attempt > 0 && self.notice.is_none() => {
                 return ControlFlow::Break(Err(Failure::Other(cause.clone())));
@@ -180,13 +123,7 @@ impl Printer {
         }
         let now = core.app().shown_now();
         for watched in core.watched() {
-            let run = watched.run();
-            let index = self.finders.iter().position(|(known, _)| known == run).unwrap_or_else(|| {
-                self.finders.push((run.clone(), EventFinder::default()));
-                self.finders.len() - 1
-            });
-            let Some((_, finder)) = self.finders.get_mut(index) else { continue };
-            let events = finder.find(watched, now);
+            let events = self.finders.find(watched, now);
             for event in &events {
                 self.event(event, watched, is_list);
             }
@@ -195,7 +132,7 @@ impl Printer {
     }
 
     /// Ends if the execution has ended, or cannot be watched.
-    fn end(&mut self, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+    fn end(&mut self, core: &Lines) -> ControlFlow<Result<ExitCode, Failure>> {
         let Some(watch) = core.app().watch() else { return ControlFlow::Continue(()) };
         let Some(watched) = watch.opened() else { return ControlFlow::Continue(()) };
         if let Some((problem, text)) = watched.problem.as_ref().zip(watch.explain(&self.namespace)) {
@@ -221,7 +158,7 @@ impl Printer {
     }
 
     /// Ends if the list cannot be read at all.
-    fn list(&mut self, core: &Followed) -> ControlFlow<Result<ExitCode, Failure>> {
+    fn list(&mut self, core: &Lines) -> ControlFlow<Result<ExitCode, Failure>> {
         let Some(watch) = core.app().watch() else { return ControlFlow::Continue(()) };
         let list = watch.list();
         if let Some(problem) = list.problem() {
