@@ -28,7 +28,7 @@ use crate::{Figure, median};
 const FRAMES: u64 = 100_000;
 
 /// Time at the start of each run.
-const BEGIN: u64 = 1_700_000_000_000;
+pub const BEGIN: u64 = 1_700_000_000_000;
 
 pub fn measure() -> Vec<Figure> {
     let large = large_frame() * 1e3;
@@ -51,7 +51,7 @@ pub fn measure() -> Vec<Figure> {
     ]
 }
 
-fn setup(look: Appearance) -> Options {
+pub fn setup(look: Appearance) -> Options {
     Options {
         server: "localhost:7233".to_owned(),
         namespace: "default".to_owned(),

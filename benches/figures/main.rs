@@ -16,6 +16,7 @@ mod memory;
 mod orders;
 mod screen;
 mod store;
+mod watch;
 
 /// One line of the report.
 #[derive(Debug)]
@@ -47,13 +48,14 @@ type Measure = fn() -> Vec<Figure>;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Measure); 6] = [
+    let parts: [(&str, Measure); 7] = [
         ("store", store::measure),
         ("frames", frames::measure),
         ("dashboard", dashboard::measure),
         ("orders", orders::measure),
         ("memory", memory::measure),
         ("journal", journal::measure),
+        ("watch", watch::measure),
     ];
     println!("{:<46} {:>34}   wanted", "figure", "measured");
     for (name, measure) in parts {
