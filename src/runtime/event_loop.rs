@@ -450,6 +450,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_burst_types_into_the_query_of_watch() {
+        let mut surface = FakeSurface::default();
+        let start_mode = crate::app::StartMode::Watch(Box::default());
+        let options = crate::app::Options { start_mode, ..setup() };
+        let mut dashboard = Dashboard::new(&mut surface, App::new(options), quit as fn(_) -> _);
+        dashboard.on_events(Some(Ok(burst("/ AND q"))), &mut stream::pending()).unwrap();
+        assert_eq!(dashboard.core.overlay(), Overlay::Query);
+        assert_eq!(dashboard.core.input().value(), "ExecutionStatus = 'Running' AND q");
+    }
+
+    #[tokio::test]
     async fn a_burst_of_keys_only_types_into_a_line_and_moves() {
         let mut surface = FakeSurface::default();
         let lines = Rc::clone(&surface.lines);

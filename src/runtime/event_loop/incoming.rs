@@ -7,8 +7,8 @@ use ratatui::layout::{Rect, Size};
 use tui_input::InputRequest;
 
 use crate::{
-    app::{Command, Core, Intent, Message, Overlay, Tone},
-    keymap::{self, Repetition},
+    app::{Command, Core, Intent, Message, Tone},
+    keymap::{self, Repetition, Scope},
     runtime::{
         input::{Input, Press, Reply},
         surface::{NARROW_COLUMN, Surface},
@@ -91,7 +91,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
         let moves = |press: &Press| self.intent(*press).is_some_and(|intent| matches!(intent, Intent::Select(_)));
         let all_move = keys.iter().all(moves);
         let first = keys.first().and_then(|press| self.intent(*press));
-        let opens = matches!(first, Some(Intent::EditPlan | Intent::Filter));
+        let opens = matches!(first, Some(Intent::EditPlan | Intent::Filter | Intent::EditSignal | Intent::EditOptions));
         for (place, press) in keys.iter().enumerate() {
             let counts = all_move || self.is_typing() || opens && place == 0;
             if !counts {
@@ -104,7 +104,7 @@ impl<S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'_, S, C,
     }
 
     fn is_typing(&self) -> bool {
-        matches!(self.core.overlay(), Overlay::Plan | Overlay::Filter)
+        Scope::Typing.includes(self.core.overlay())
     }
 
     /// Shows once why pasted text has no effect.
