@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import os
+import sys
 
 from encryption import data_converter
 from temporalio.client import Client, WorkflowFailureError
@@ -39,3 +41,6 @@ async def main() -> None:
 
 
 asyncio.run(main())
+# The interpreter aborts if a thread of the SDK (1.35) still runs while it shuts down.
+sys.stdout.flush()
+os._exit(0)

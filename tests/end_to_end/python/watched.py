@@ -10,6 +10,7 @@ With --encrypted, payloads are encrypted as in `encryption.py`. SHOP_RELEASE sel
 import argparse
 import asyncio
 import json
+import os
 import logging
 import sys
 from datetime import timedelta
@@ -135,3 +136,6 @@ async def main() -> None:
 
 
 asyncio.run(main())
+# The interpreter aborts if a thread of the SDK (1.35) still runs while it shuts down.
+sys.stdout.flush()
+os._exit(0)
