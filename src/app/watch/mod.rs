@@ -146,7 +146,7 @@ impl Watch {
             WatchNews::History { run, answer } => {
                 let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run))?;
                 match answer {
-                    Ok(page) => drop(opened.on_history(page)),
+                    Ok(page) => opened.on_history(page),
                     Err(problem) => opened.history_problem = Some(problem),
                 }
                 return self.follow();

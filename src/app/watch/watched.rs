@@ -209,8 +209,7 @@ impl Watched {
     /// Whether its history can contain anything new, and can be read.
     #[must_use]
     pub fn wants_history(&self) -> bool {
-        let is_readable = !self.history_problem.as_ref().is_some_and(WatchProblem::is_final);
-        self.end.is_none() && is_readable && !self.run().run.is_empty()
+        self.end.is_none() && self.reads_history() && !self.run().run.is_empty()
     }
 
     /// The run that is shown. Its run id is empty until the server has reported it.
@@ -240,7 +239,7 @@ impl Watched {
     /// Whether its history was read up to now once, or cannot be read.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
-        self.caught_up || self.history_problem.as_ref().is_some_and(WatchProblem::is_final)
+        self.caught_up || !self.reads_history()
     }
 
     /// Whether its history can be read, so that the start and the end of an activity come from there.
@@ -310,20 +309,17 @@ impl Watched {
         self.execution.on_description(description);
     }
 
-    /// Applies events of the history. Returns those that are new.
-    pub fn on_history(&mut self, page: HistoryPage) -> Vec<HistoryEvent> {
+    /// Applies those events of the history that are new.
+    pub fn on_history(&mut self, page: HistoryPage) {
         self.history_problem = None;
-        let mut new = Vec::with_capacity(page.events.len());
         for event in page.events {
             if event.id > self.read {
                 self.read = event.id;
                 self.on_event(&event);
-                new.push(event);
             }
         }
         self.caught_up |= !page.more;
         self.compare_with_length();
-        new
     }
 
     /// The history was read up to now if it was as long as the latest description says.
