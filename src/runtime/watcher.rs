@@ -12,7 +12,7 @@ use super::{link_keeper::CurrentLink, messages::send};
 use crate::{
     app::{HistoryPage, ListPage, Message, Tone, WatchNews, WatchProblem, WatchRequest},
     clock::now,
-    domain::{Operation, Run},
+    domain::{ExecutionReport, Operation, Run},
     temporal::{
         Link,
         watch::{self, HistoryPosition, Listing, PageToken, RequestError},
@@ -135,9 +135,7 @@ impl Watcher {
             WatchRequest::Operate(run, operation) => return self.operate(&run, &operation).await,
         })
     }
-}
 
-impl Watcher {
     /// Calls `request` with the link, if there is one.
     async fn linked<T, F>(&self, request: impl FnOnce(Link) -> F) -> Result<T, WatchProblem>
     where
@@ -164,7 +162,7 @@ impl Watcher {
         }
     }
 
-    async fn describe(&self, link: Link, run: &Run) -> Result<Box<crate::domain::ExecutionReport>, RequestError> {
+    async fn describe(&self, link: Link, run: &Run) -> Result<Box<ExecutionReport>, RequestError> {
         // The semaphore is never closed.
         let _permit = self.descriptions.acquire().await.ok();
         watch::describe_execution(&link, run).await.map(Box::new)
