@@ -96,6 +96,11 @@ impl EventFinders {
     pub fn find(&mut self, watched: &Watched, now: UnixMillis) -> Vec<WatchEvent> {
         let run = watched.run();
         let index = self.finders.iter().position(|(known, _)| known == run).unwrap_or_else(|| {
+            if self.finders.len() > MAX_ENDED
+                && let Some(ended) = self.finders.iter().position(|(_, finder)| finder.has_ended())
+            {
+                self.finders.remove(ended);
+            }
             self.finders.push((run.clone(), EventFinder::default()));
             self.finders.len() - 1
         });
