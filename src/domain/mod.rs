@@ -25,6 +25,7 @@ mod pending;
 mod retry;
 mod run;
 mod sanitize;
+mod visibility;
 mod workflow_id;
 
 pub use activity::{Activity, ActivityKey, ActivityType};
@@ -51,4 +52,5 @@ pub use pending::{PendingActivity, PendingState};
 pub use retry::RetryWaits;
 pub use run::Run;
 pub use sanitize::sanitize;
+pub use visibility::on_task_queue;
 pub use workflow_id::WorkflowId;

@@ -7,7 +7,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkflowE
 use tonic::Status;
 
 use super::link::{Link, limited};
-use crate::domain::UnixMillis;
+use crate::domain::{UnixMillis, on_task_queue};
 
 /// Maximum number of runs per listing.
 const MAX_RUNS: i32 = 200;
@@ -53,8 +53,7 @@ pub async fn open_runs(link: &Link, task_queue: &str) -> Result<Vec<OpenRun>, St
 
 fn query(task_queue: &str) -> String {
     let types = WORKFLOW_TYPES.map(|name| format!("'{name}'")).join(", ");
-    let queue = task_queue.replace('\\', "\\\\").replace('\'', "\\'");
-    format!("TaskQueue = '{queue}' AND ExecutionStatus = 'Running' AND WorkflowType IN ({types})")
+    format!("{} AND ExecutionStatus = 'Running' AND WorkflowType IN ({types})", on_task_queue(task_queue))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::{
         intent::{Move, Overlay},
         update::scroll::scroll,
     },
-    domain::{Operation, Run, UnixMillis},
+    domain::{Operation, Run, UnixMillis, on_task_queue},
 };
 
 use schedule::Schedule;
