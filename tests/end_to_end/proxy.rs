@@ -277,6 +277,7 @@ pub struct Refusal {
 impl Refusal {
     pub const PERMISSION_DENIED: Self = Self { status: "7", message: "not for this key" };
     pub const RESOURCE_EXHAUSTED: Self = Self { status: "8", message: "namespace rate limit exceeded" };
+    pub const UNIMPLEMENTED: Self = Self { status: "12", message: "unknown method for service" };
     const NO_KEY: Self = Self { status: "16", message: "no key" };
     const UNKNOWN_KEY: Self = Self { status: "16", message: "unknown key" };
 }

@@ -3,7 +3,8 @@
 use crate::{
     proxy::{Refusal, RefusingProxy},
     sandbox::{address, text},
-    watched::Shop,
+    watch_screen::{open_at, quit, words},
+    watched::{Shop, terminate},
 };
 
 const DESCRIBE: &str = "DescribeWorkflowExecution";
@@ -62,4 +63,49 @@ fn an_unknown_execution_namespace_or_attribute_is_reported_with_a_remedy() {
         assert_eq!((output.status.code(), lines.as_str()), (Some(1), ""), "{problem}");
         assert!(problem.contains(remedy), "{problem}");
     }
+}
+
+#[test]
+fn without_the_history_the_attempts_and_the_end_are_still_printed() {
+    let Some(shop) = Shop::open() else { return };
+    let proxy = RefusingProxy::start(address());
+    proxy.refuse(&["GetWorkflowExecutionHistory"], Refusal::PERMISSION_DENIED);
+    for (situation, code, end) in [
+        ("retries", 0, "completed"),
+        ("non-retryable", 1, "FAILED: the reason is in the history, which cannot be read"),
+    ] {
+        let execution = shop.start_with(situation, &["--pace", "1"]);
+        let output = shop.watch_at(&proxy.address(), &[&execution.id, "--plain"]).output().unwrap();
+        let (lines, problem) = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{lines}{problem}");
+        assert!(lines.ends_with(&format!("{} {end}\n", execution.id)), "{lines}");
+        assert!(problem.contains("the history is not read: permission denied: not for this key"), "{problem}");
+    }
+}
+
+/// The requests without which `watch` cannot go on, with its arguments. `ID` is an execution.
+const NEEDED: [(&str, &[&str]); 2] = [(DESCRIBE, &["ID"]), ("ListWorkflowExecutions", &[])];
+
+const UNSUPPORTED: &str = "this server does not support the request: unknown method for service; watch needs a server of \
+                           version 1.24 or newer";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_needed_request_is_reported_with_the_version_that_has_it() {
+    let Some(shop) = Shop::closed() else { return };
+    let execution = shop.start("waits-for-signal");
+    for (method, arguments) in NEEDED {
+        let proxy = RefusingProxy::start(address());
+        proxy.refuse(&[method], Refusal::UNIMPLEMENTED);
+        let arguments: Vec<_> = arguments.iter().map(|word| word.replace("ID", &execution.id)).collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let plain = [&arguments[..], &["--plain"]].concat();
+        let output = shop.watch_at(&proxy.address(), &plain).output().unwrap();
+        let (lines, problem) = text(&output);
+        assert_eq!((output.status.code(), lines.as_str()), (Some(1), ""), "{problem}");
+        assert!(problem.contains(UNSUPPORTED), "{problem}");
+        let screen = open_at(&shop, &proxy.address(), &arguments);
+        screen.wait_until(method, |text| words(text).contains(UNSUPPORTED));
+        quit(screen);
+    }
+    terminate(&shop.sandbox.link().await, &execution.id).await;
 }

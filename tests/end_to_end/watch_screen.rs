@@ -10,14 +10,25 @@ use crate::{
 
 /// Opens `watch` with these arguments.
 fn open(shop: &Shop, arguments: &[&str]) -> Screen {
-    let mut command: CommandBuilder = dashboard(&shop.sandbox, address());
+    open_at(shop, address(), arguments)
+}
+
+/// Opens `watch` with the server at this address.
+pub fn open_at(shop: &Shop, address: &str, arguments: &[&str]) -> Screen {
+    let mut command: CommandBuilder = dashboard(&shop.sandbox, address);
     command.arg("watch");
     command.args(arguments);
     Screen::run(command, 80, 24)
 }
 
+/// The text of a screen in one line, because long texts are wrapped.
+pub fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Quits with `q`.
 #[track_caller]
-fn quit(mut screen: Screen) {
+pub fn quit(mut screen: Screen) {
     screen.press("q");
     let (status, bytes) = screen.end();
     assert!(status.success());
@@ -49,8 +60,7 @@ async fn a_failing_workflow_task_is_shown_first() {
     let execution = shop.start("workflow-task-failure");
     let screen = open(&shop, &[&execution.id]);
     let text = screen.wait_until("the failure", |text| {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.contains("ZeroDivisionError: integer division or modulo by zero")
+        words(text).contains("ZeroDivisionError: integer division or modulo by zero")
     });
     let failing = text.lines().nth(2).is_some_and(|line| line.contains("WORKFLOW TASK FAILS"));
     assert!(failing, "{text}");

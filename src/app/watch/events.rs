@@ -302,7 +302,7 @@ mod tests {
     use crate::{
         app::{
             testing::fixture::{foreign, running, waiting},
-            watch::message::HistoryPage,
+            watch::message::{HistoryPage, WatchProblem},
         },
         domain::{
             ActivityOptions, EventKind, ExecutionInfo, ExecutionReport, ExecutionStatus, FailureReport, HistoryEvent,
@@ -391,6 +391,26 @@ mod tests {
         });
         assert_eq!(missing, Some((1, 4)), "{events:?}");
         assert!(shown(&events).contains(&"8000 attempt-failed 5".to_owned()), "{:?}", shown(&events));
+    }
+
+    #[test]
+    fn without_the_history_the_end_is_the_reported_status() {
+        let mut watched = Watched::new(run(), UnixMillis(900));
+        let mut finder = EventFinder::default();
+        watched.on_report(report(1_020, vec![foreign("charge", "5", waiting(2, 1_010, 2_010))], None));
+        watched.on_history_problem(WatchProblem::Denied { cause: "no claims".into() });
+        let shown_first = shown(&finder.find(&watched, UnixMillis(1_030)));
+        assert_eq!(shown_first, ["1000 found", "1010 attempt-failed 1", "1010 waiting 2"]);
+        let mut over = report(3_000, Vec::new(), None);
+        (over.info.status, over.info.closed) = (ExecutionStatus::Failed, Some(UnixMillis(2_900)));
+        watched.on_report(over);
+        let rest = finder.find(&watched, UnixMillis(3_000));
+        let Some(WatchEventKind::Ended { end: ItemEnd::Failed(failure), next_run: None }) =
+            rest.last().map(|event| event.kind.clone())
+        else {
+            panic!("{rest:?}")
+        };
+        assert!(failure.message.contains("history") && finder.has_ended() && watched.is_complete());
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl WatchOptions {
     pub fn visibility_query(&self) -> String {
         let query = self.query.clone().unwrap_or_else(|| "ExecutionStatus = 'Running'".to_owned());
         let Some(queue) = &self.task_queue else { return query };
-        let queue = format!("TaskQueue = '{}'", queue.replace('\\', "\\\\").replace('\'', "\\'"));
+        let queue = on_task_queue(queue);
         if query.is_empty() { queue } else { format!("{queue} AND ({query})") }
     }
 }
@@ -147,7 +147,7 @@ impl Watch {
                 let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run))?;
                 match answer {
                     Ok(page) => opened.on_history(page),
-                    Err(problem) => opened.history_problem = Some(problem),
+                    Err(problem) => opened.on_history_problem(problem),
                 }
                 return self.follow();
             }
@@ -220,6 +220,14 @@ impl Watch {
         let known = self.list.rows().iter().map(|row| row.info.run.workflow.as_str());
         let nearest = nearest_ids(&opened.target.workflow, known);
         Some(explain_problem(opened.problem.as_ref()?, Some(&opened.target), namespace, &nearest))
+    }
+
+    /// The same for its history, without which results and failures of ended activities are missing.
+    #[must_use]
+    pub fn explain_history(&self, namespace: &str) -> Option<String> {
+        let opened = self.opened.as_ref()?;
+        let problem = explain_problem(opened.history_problem.as_ref()?, Some(&opened.target), namespace, &[]);
+        Some(format!("the history is not read: {problem}"))
     }
 
     /// What is watched.

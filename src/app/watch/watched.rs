@@ -8,8 +8,8 @@ use crate::{
         execution::Execution,
     },
     domain::{
-        ActivityKey, EventKind, ExecutionInfo, ExecutionReport, FailureReport, HistoryEvent, ItemEnd, PayloadContent,
-        PendingActivity, PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
+        ActivityKey, EventKind, ExecutionInfo, ExecutionReport, ExecutionStatus, FailureReport, HistoryEvent, ItemEnd,
+        PayloadContent, PendingActivity, PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
     },
 };
 
@@ -307,6 +307,22 @@ impl Watched {
         }
         let description = Description { at, open, pending, failing: None, others: Vec::new() };
         self.execution.on_description(description);
+        self.end_by_status();
+    }
+
+    /// The history could not be read.
+    pub(super) fn on_history_problem(&mut self, problem: WatchProblem) {
+        self.history_problem = Some(problem);
+        self.end_by_status();
+    }
+
+    /// Takes the end from the description if the history, which records it, cannot be read.
+    fn end_by_status(&mut self) {
+        let Some(info) = self.info.as_ref().filter(|_| self.end.is_none() && !self.reads_history()) else { return };
+        let Some(end) = end_by_status(info.status) else { return };
+        let at = info.closed.unwrap_or(info.started);
+        self.execution.end = Some(run_end(&end));
+        self.end = Some(End { at, end, next_run: None });
     }
 
     /// Applies those events of the history that are new.
@@ -369,6 +385,25 @@ impl Watched {
             }
             _ => {}
         }
+    }
+}
+
+/// The end by the status alone; `None` if it has not ended.
+fn end_by_status(status: ExecutionStatus) -> Option<ItemEnd> {
+    let unknown = || FailureReport {
+        code: String::new(),
+        message: "the reason is in the history, which cannot be read".to_owned(),
+        retryable: false,
+        causes: Vec::new(),
+    };
+    match status {
+        ExecutionStatus::Running | ExecutionStatus::Paused => None,
+        ExecutionStatus::Completed => Some(ItemEnd::Completed { result: Vec::new() }),
+        ExecutionStatus::Failed => Some(ItemEnd::Failed(unknown())),
+        ExecutionStatus::TimedOut => Some(ItemEnd::TimedOut(unknown())),
+        ExecutionStatus::Cancelled => Some(ItemEnd::Cancelled),
+        ExecutionStatus::Terminated => Some(ItemEnd::Terminated { reason: String::new() }),
+        ExecutionStatus::ContinuedAsNew => Some(ItemEnd::ContinuedAsNew),
     }
 }
 

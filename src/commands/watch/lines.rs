@@ -146,6 +146,8 @@ impl Printer {
                 return ControlFlow::Break(Err(Failure::Other(text)));
             }
             self.notice(&text);
+        } else if let Some(text) = watch.explain_history(&self.namespace) {
+            self.notice(&text);
         }
         let Some(end) = watched.end.as_ref().filter(|_| watched.is_complete()) else {
             return ControlFlow::Continue(());

@@ -120,8 +120,10 @@ fn draw_problem(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
 /// Why the latest request has no answer, if the page shows the facts of an earlier one.
 pub fn problem(app: &App, watch: &Watch) -> Option<String> {
     let watched = watch.opened().filter(|watched| watched.info.is_some())?;
-    let problem = watched.problem.as_ref().or(watched.history_problem.as_ref())?;
-    Some(explain_problem(problem, Some(&watched.target), &app.options().namespace, &[]))
+    let namespace = &app.options().namespace;
+    let described =
+        watched.problem.as_ref().map(|problem| explain_problem(problem, Some(&watched.target), namespace, &[]));
+    described.or_else(|| watch.explain_history(namespace))
 }
 
 fn title(watched: &Watched, width: usize) -> Line<'static> {

@@ -300,7 +300,10 @@ fn a_history_that_cannot_be_read_says_so_beside_what_is_known() {
     let run = crate::domain::Run { workflow: "order-77".into(), run: RUN.into() };
     let answer = Err(WatchProblem::Denied { cause: "no claims".into() });
     scene.tell(Message::Watch(crate::app::WatchNews::History { run, answer }));
-    assert_all_find(&scene, &["permission denied: no claims", "#3 ✗ failed", "namespace default "]);
+    assert_all_find(
+        &scene,
+        &["the history is not read: permission denied: no claims", "#3 ✗ failed", "namespace default "],
+    );
 }
 
 #[test]
