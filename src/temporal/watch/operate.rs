@@ -15,7 +15,7 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::{Code, Status};
 
-use super::{name, request_error::RequestError};
+use super::{name, request_error::RequestError, text};
 use crate::{
     domain::{ActivityOptions, Operation, Run},
     temporal::link::{Link, limited},
@@ -32,12 +32,10 @@ pub enum OperationError {
     #[error("{what} was not done: {cause}; it has ended, or was never there")]
     Ended { what: String, cause: String },
     /// The permission is missing.
-    #[error(
-        "{what} was not done: permission denied: {cause}; use a key that may write, or --read-only without operations"
-    )]
+    #[error("{what} was not done: {cause}; use a key that may write, or --read-only without operations")]
     Denied { what: String, cause: String },
     /// The server does not have the call.
-    #[error("{what} was not done: this server does not support it ({cause}); version 1.28 or newer does")]
+    #[error("{what} was not done: {cause}; version 1.28 or newer does")]
     TooOld { what: String, cause: String },
     /// The server refused the request, or did not answer.
     #[error("{what} was not done: {cause}; try again")]
@@ -244,7 +242,8 @@ fn may_be_executed(status: &Status) -> bool {
 fn refused(status: &Status, what: &str) -> OperationError {
     let (what, cause) = (what.to_owned(), cause(status));
     match status.code() {
-        Code::NotFound | Code::FailedPrecondition => OperationError::Ended { what, cause },
+        // The server's message says whether the execution or the activity has ended.
+        Code::NotFound | Code::FailedPrecondition => OperationError::Ended { what, cause: text(status.message()) },
         Code::PermissionDenied | Code::Unauthenticated => OperationError::Denied { what, cause },
         Code::Unimplemented => OperationError::TooOld { what, cause },
         _ => OperationError::Failed { what, cause },
@@ -267,5 +266,39 @@ fn proto(options: &ActivityOptions) -> ProtoOptions {
             ..Default::default()
         }),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_its_cause_once_and_what_to_do() {
+        for (code, message, shown) in [
+            (
+                Code::PermissionDenied,
+                "no claims",
+                "the pause was not done: permission denied: no claims; use a key that may write, or --read-only without operations",
+            ),
+            (
+                Code::Unimplemented,
+                "unknown method",
+                "the pause was not done: this server does not support the request: unknown method; version 1.28 or newer does",
+            ),
+            (
+                Code::NotFound,
+                "activity not found",
+                "the pause was not done: activity not found; it has ended, or was never there",
+            ),
+            (
+                Code::FailedPrecondition,
+                "workflow is closed",
+                "the pause was not done: workflow is closed; it has ended, or was never there",
+            ),
+            (Code::ResourceExhausted, "limit", "the pause was not done: the server is busy: limit; try again"),
+        ] {
+            assert_eq!(refused(&Status::new(code, message), "the pause").to_string(), shown);
+        }
     }
 }
