@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::Overlay,
+    app::{App, Overlay},
     domain::Guard,
     faults::Preset,
     keymap::{Binding, KEYMAP},
@@ -51,11 +51,12 @@ const WATCH_WORDS: [(&str, &str, Style); 8] = [
     ("WORKFLOW TASK FAILS", "no worker can process the workflow's code, so nothing goes on", theme::BAD),
 ];
 
-/// Returns the lines of the page for a box whose inside has `width` columns. `page`: the page under the help.
+/// Returns the lines of the page for a box whose inside has `width` columns.
 #[must_use]
-pub fn lines(page: Overlay, width: usize) -> Vec<Line<'static>> {
+pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
+    let page = app.beneath();
     if matches!(page, Overlay::Executions | Overlay::Execution) {
-        return watch_lines(page, width);
+        return watch_lines(app, page, width);
     }
     let mut lines = vec![heading("try")];
     lines.extend(TRY.iter().flat_map(|(what, how)| explained(what, how, 28, theme::BOLD, width)));
@@ -75,9 +76,10 @@ pub fn lines(page: Overlay, width: usize) -> Vec<Line<'static>> {
 }
 
 /// The keys of a page about executions, the glyphs and the terms.
-fn watch_lines(page: Overlay, width: usize) -> Vec<Line<'static>> {
+fn watch_lines(app: &App, page: Overlay, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![heading("keys")];
-    lines.extend(keys(KEYMAP.iter().filter(|binding| binding.scope.includes(page)).collect(), width));
+    let bindings = KEYMAP.iter().filter(|binding| binding.scope.includes(page) && !app.has_removed(binding.intent));
+    lines.extend(keys(bindings.collect(), width));
     lines.extend([Line::raw(""), heading("glyphs")]);
     lines.extend(marks(glyphs::WATCH_LEGEND, width));
     lines.extend([Line::raw(""), heading("terms")]);

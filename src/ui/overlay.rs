@@ -74,7 +74,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
 fn text(area: Rect, app: &App) -> Option<(String, Vec<Line<'static>>)> {
     match app.overlay() {
         Overlay::Help => {
-            Some((format!(" idempotence {} ", app.options().version), help::lines(app.beneath(), inner_width(area))))
+            Some((format!(" idempotence {} ", app.options().version), help::lines(app, inner_width(area))))
         }
         Overlay::Statistics => Some((" statistics ".to_owned(), statistics::lines(app, inner_width(area)))),
         Overlay::ShowCommand => {

@@ -4,7 +4,7 @@ use crate::{
     app::{
         App,
         command::Command,
-        intent::{Overlay, Question},
+        intent::{Intent, Overlay, Question},
         watch::{Lane, LineProblem, Watch, Watched, options_line, parse_options, parse_signal},
     },
     domain::{ActivityOptions, Operation, PendingActivity, PendingState, Run},
@@ -42,6 +42,22 @@ impl App {
         let (pending, _) =
             opened.pending(lane).ok_or_else(|| format!("the activity {} is not pending", lane.label()))?;
         Ok((run, pending, activity.activity_record().and_then(|record| record.options.as_ref())))
+    }
+
+    /// Whether `--read-only` has removed what a key does.
+    #[must_use]
+    pub fn has_removed(&self, intent: Intent) -> bool {
+        let operates = matches!(
+            intent,
+            Intent::RetryNow
+                | Intent::AskPause
+                | Intent::AskResetActivity
+                | Intent::EditOptions
+                | Intent::EditSignal
+                | Intent::AskCancel
+                | Intent::AskTerminate
+        );
+        operates && self.watch().is_some_and(|watch| watch.options().read_only)
     }
 
     /// Whether the execution can be operated on now.
