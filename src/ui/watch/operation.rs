@@ -19,9 +19,10 @@ pub fn question(app: &App) -> Option<(String, String)> {
             format!("Pause activity {activity}?"),
             "No further attempt starts. An attempt that runs continues.".to_owned(),
         ),
-        Operation::Unpause { activity } => {
-            (format!("Unpause activity {activity}?"), "Its next attempt starts when it is due.".to_owned())
-        }
+        Operation::Unpause { activity } => (
+            format!("Unpause activity {activity}?"),
+            "An attempt that waits starts now. The attempt number continues.".to_owned(),
+        ),
         Operation::Reset { activity } => (
             format!("Reset activity {activity}?"),
             "Attempt numbers count from 1 again. The result of an attempt that runs is refused.".to_owned(),
