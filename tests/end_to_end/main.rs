@@ -47,6 +47,7 @@ mod users;
 mod waits;
 mod walkthrough;
 mod watch_lines;
+mod watch_operations;
 mod watch_refusals;
 mod watch_screen;
 mod watched;

@@ -166,7 +166,8 @@ pub async fn described_when(
     }
 }
 
-fn status(described: &DescribeWorkflowExecutionResponse) -> WorkflowExecutionStatus {
+/// The status of the described run.
+pub fn status(described: &DescribeWorkflowExecutionResponse) -> WorkflowExecutionStatus {
     described.workflow_execution_info.as_ref().unwrap().status()
 }
 
