@@ -6,6 +6,7 @@
 
 mod activity;
 mod activity_options;
+pub mod answer_limits;
 mod attempt;
 mod execution;
 mod failure;

@@ -4,33 +4,11 @@
 use crate::domain::{
     ActivityOptions, EventKind, ExecutionInfo, ExecutionReport, FailureCause, FailureKind, FailureReport, Heartbeat,
     HistoryEvent, ItemEnd, Pause, PayloadContent, PendingActivity, PendingDetails, PendingNexus, ReportedActivity, Run,
+    answer_limits::{MAX_CAUSES, MAX_JSON_BYTES, MAX_PAYLOADS, MAX_TRACE_LINES, MAX_TYPES, name, text, trace_line},
     sanitize,
 };
 
 use super::message::{HistoryPage, ListPage, WatchNews, WatchProblem};
-
-/// Temporal's default limit of ids and names.
-const MAX_NAME_CHARS: usize = 1_000;
-
-/// The longest message.
-const MAX_TEXT_CHARS: usize = 2_000;
-
-/// The longest JSON text of a payload.
-const MAX_JSON_CHARS: usize = 4_096;
-
-/// Causes of a failure, lines of a stack trace, payloads and excluded failure types that are kept.
-const MAX_CAUSES: usize = 20;
-const MAX_TRACE_LINES: usize = 50;
-const MAX_PAYLOADS: usize = 20;
-const MAX_TYPES: usize = 50;
-
-fn name(text: &str) -> String {
-    sanitize(text, MAX_NAME_CHARS)
-}
-
-fn text(text: &str) -> String {
-    sanitize(text, MAX_TEXT_CHARS)
-}
 
 /// The answer with harmless text. What it answers stays as it was requested.
 pub fn sanitized(news: WatchNews) -> WatchNews {
@@ -145,14 +123,14 @@ fn cause(cause: FailureCause) -> FailureCause {
     FailureCause {
         kind,
         message: text(&cause.message),
-        stack_trace: cause.stack_trace.iter().take(MAX_TRACE_LINES).map(|line| name(line)).collect(),
+        stack_trace: cause.stack_trace.iter().take(MAX_TRACE_LINES).map(|line| trace_line(line)).collect(),
         details: payloads(cause.details),
     }
 }
 
 fn payloads(all: Vec<PayloadContent>) -> Vec<PayloadContent> {
     let clean = |content| match content {
-        PayloadContent::Json { text, bytes } => PayloadContent::Json { text: sanitize(&text, MAX_JSON_CHARS), bytes },
+        PayloadContent::Json { text, bytes } => PayloadContent::Json { text: sanitize(&text, MAX_JSON_BYTES), bytes },
         PayloadContent::Other { encoding, bytes } => PayloadContent::Other { encoding: name(&encoding), bytes },
         PayloadContent::Undecodable { cause } => PayloadContent::Undecodable { cause: text(&cause) },
         PayloadContent::Null => content,

@@ -8,22 +8,16 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{name, payload::contents, text};
 use crate::{
-    domain::{FailureCause, FailureKind, FailureReport, TimeoutKind, sanitize},
+    domain::{
+        FailureCause, FailureKind, FailureReport, TimeoutKind,
+        answer_limits::{MAX_CAUSES, MAX_TRACE_LINES, trace_line},
+    },
     temporal::{
         codec::{Codec, decode_messages},
         failure::{outer_reason, timeout_kind},
         times::duration,
     },
 };
-
-/// Maximum number of causes.
-const MAX_CAUSES: usize = 20;
-
-/// Maximum number of lines of a stack trace.
-const MAX_TRACE_LINES: usize = 50;
-
-/// Maximum length of a line of a stack trace.
-const MAX_TRACE_CHARS: usize = 200;
 
 /// Converts a failure, and decodes its messages.
 pub(super) fn report(codec: Option<&Codec>, failure: &Failure) -> FailureReport {
@@ -55,7 +49,7 @@ fn cause(codec: Option<&Codec>, failure: &Failure) -> FailureCause {
     FailureCause {
         kind: failure.failure_info.as_ref().map_or(FailureKind::Other, kind),
         message: text(&failure.message),
-        stack_trace: lines.take(MAX_TRACE_LINES).map(|line| sanitize(line, MAX_TRACE_CHARS)).collect(),
+        stack_trace: lines.take(MAX_TRACE_LINES).map(trace_line).collect(),
         details: contents(codec, failure.failure_info.as_ref().and_then(details)),
     }
 }
@@ -117,7 +111,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::domain::PayloadContent;
+    use crate::domain::{PayloadContent, answer_limits::MAX_TRACE_CHARS};
 
     fn failure(message: &str, info: FailureInfo) -> Failure {
         Failure { message: message.to_owned(), failure_info: Some(info), ..Default::default() }

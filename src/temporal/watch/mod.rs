@@ -26,23 +26,10 @@ pub use list::{Listing, PageToken, count, list};
 pub use operate::{OperationError, operate};
 pub use request_error::RequestError;
 
-use crate::domain::{Run, sanitize};
-
-/// Maximum length of an id or a name: Temporal's default limit, so that none is cut.
-const MAX_NAME_CHARS: usize = 1_000;
-
-/// Maximum length of a message or a reason.
-const MAX_TEXT_CHARS: usize = 2_000;
-
-/// Makes an id or a name harmless to show.
-fn name(text: &str) -> String {
-    sanitize(text, MAX_NAME_CHARS)
-}
-
-/// Makes a message harmless to show.
-fn text(text: &str) -> String {
-    sanitize(text, MAX_TEXT_CHARS)
-}
+use crate::domain::{
+    Run,
+    answer_limits::{name, text},
+};
 
 /// Converts a number that the server sends as signed but is never negative.
 fn unsigned(number: i64) -> u64 {

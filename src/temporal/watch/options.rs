@@ -9,12 +9,9 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{attempts, name};
 use crate::{
-    domain::{ActivityOptions, Coefficient, RetryPolicy},
+    domain::{ActivityOptions, Coefficient, RetryPolicy, answer_limits::MAX_TYPES},
     temporal::times::duration,
 };
-
-/// Maximum number of failure types that are kept.
-const MAX_TYPES: usize = 50;
 
 /// The options with which an activity was scheduled.
 pub(super) fn scheduled_options(event: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {

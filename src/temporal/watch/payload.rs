@@ -7,15 +7,13 @@ use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 
 use super::text;
 use crate::{
-    domain::{PayloadContent, sanitize},
+    domain::{
+        PayloadContent,
+        answer_limits::{MAX_JSON_BYTES, MAX_PAYLOADS},
+        sanitize,
+    },
     temporal::codec::{Codec, encrypted_with},
 };
-
-/// Maximum size of a JSON text that is kept.
-const MAX_JSON_BYTES: usize = 4_096;
-
-/// Maximum number of payloads that are kept of a list.
-const MAX_PAYLOADS: usize = 20;
 
 /// Maximum length of an encoding.
 const MAX_ENCODING_CHARS: usize = 100;
