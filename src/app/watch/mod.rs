@@ -217,9 +217,11 @@ impl Watch {
     #[must_use]
     pub fn explain(&self, namespace: &str) -> Option<String> {
         let opened = self.opened.as_ref()?;
-        let known = self.list.rows().iter().map(|row| row.info.run.workflow.as_str());
-        let nearest = nearest_ids(&opened.target.workflow, known);
-        Some(explain_problem(opened.problem.as_ref()?, Some(&opened.target), namespace, &nearest))
+        let problem = opened.problem.as_ref()?;
+        let known = || self.list.rows().iter().map(|row| row.info.run.workflow.as_str());
+        let is_unknown = *problem == WatchProblem::NotFound;
+        let nearest = if is_unknown { nearest_ids(&opened.target.workflow, known()) } else { Vec::new() };
+        Some(explain_problem(problem, Some(&opened.target), namespace, &nearest))
     }
 
     /// The same for its history, without which results and failures of ended activities are missing.
