@@ -103,6 +103,12 @@ impl Items {
         self.by_event.values()
     }
 
+    /// The item that this event began.
+    #[must_use]
+    pub fn get(&self, event: u64) -> Option<&Item> {
+        self.by_event.get(&event)
+    }
+
     /// Number of items that were dropped to keep memory bounded.
     #[must_use]
     pub const fn dropped(&self) -> u64 {

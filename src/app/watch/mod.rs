@@ -290,27 +290,28 @@ impl Watch {
         if self.opened.is_some() { Overlay::Execution } else { Overlay::Executions }
     }
 
-    /// The position of the selected lane in [`Watched::lanes`]. Before the first movement, that of an activity that is retried, or of
-    /// the last lane.
+    /// The lanes of the execution, and the position of the selected one. Before the first movement, that of an activity that
+    /// is retried, or of the last lane.
     #[must_use]
-    pub fn lane(&self) -> usize {
-        let Some(opened) = &self.opened else { return 0 };
+    pub fn lanes(&self) -> (Vec<Lane<'_>>, usize) {
+        let Some(opened) = &self.opened else { return (Vec::new(), 0) };
         let lanes = opened.lanes();
-        let chosen = self.lane.as_ref().and_then(|id| lanes.iter().position(|lane| lane.id() == *id));
+        let chosen = self.lane.as_ref().and_then(|id| lanes.iter().position(|lane| lane.is(id)));
         let is_retried = |lane: &Lane<'_>| opened.pending(*lane).is_some_and(|(pending, _)| pending.failure.is_some());
-        chosen.or_else(|| lanes.iter().position(is_retried)).unwrap_or(lanes.len().saturating_sub(1))
+        let selected = chosen.or_else(|| lanes.iter().position(is_retried)).unwrap_or(lanes.len().saturating_sub(1));
+        (lanes, selected)
     }
 
     /// The selected lane.
     #[must_use]
     pub fn selected_lane(&self) -> Option<Lane<'_>> {
-        self.opened.as_ref()?.lanes().get(self.lane()).copied()
+        let (lanes, selected) = self.lanes();
+        lanes.get(selected).copied()
     }
 
     /// Moves the selection of lanes. `half`: lanes of half a page.
     pub fn go_lane(&mut self, step: Move, half: usize) {
-        let mut position = self.lane();
-        let lanes = self.opened.as_ref().map(Watched::lanes).unwrap_or_default();
+        let (lanes, mut position) = self.lanes();
         scroll(&mut position, step, half, lanes.len().saturating_sub(1));
         self.lane = lanes.get(position).map(|lane| lane.id());
     }

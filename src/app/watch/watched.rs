@@ -55,6 +55,17 @@ pub struct Watched {
     pub before: Option<Box<Self>>,
     /// Scheduling events of the activities that have not ended in the history.
     scheduled: BTreeMap<u64, ActivityKey>,
+    /// Its lanes, in the order in which they began. Sorted when a fact has come, because a frame needs them often.
+    order: Vec<LanePlace>,
+}
+
+/// Where the facts of a lane are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LanePlace {
+    /// The activity at this position.
+    Activity(usize),
+    /// The item that this event began.
+    Item(u64),
 }
 
 /// How an execution began.
@@ -126,6 +137,16 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// Whether it has this id.
+    #[must_use]
+    pub fn is(self, id: &LaneId) -> bool {
+        match (self, id) {
+            (Self::Activity(activity), LaneId::Activity(key)) => activity.key() == key,
+            (Self::Item(item), LaneId::Item(event)) => item.event == *event,
+            _ => false,
+        }
+    }
+
     /// The activity; `None` for anything else.
     #[must_use]
     pub const fn activity(self) -> Option<&'a ActivityAttempts> {
@@ -176,6 +197,7 @@ impl Watched {
             history_problem: None,
             before: None,
             scheduled: BTreeMap::new(),
+            order: Vec::new(),
         }
     }
 
@@ -257,10 +279,20 @@ impl Watched {
     /// Its lanes, in the order in which they began.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane<'_>> {
-        let activities = self.execution.activities().map(Lane::Activity);
-        let mut lanes: Vec<_> = activities.chain(self.items.iter().map(Lane::Item)).collect();
-        lanes.sort_by_key(|lane| lane.began());
-        lanes
+        let lane = |place: &LanePlace| match place {
+            LanePlace::Activity(index) => self.execution.activities().nth(*index).map(Lane::Activity),
+            LanePlace::Item(event) => self.items.get(*event).map(Lane::Item),
+        };
+        self.order.iter().filter_map(lane).collect()
+    }
+
+    fn sort_lanes(&mut self) {
+        let activities = self.execution.activities().enumerate();
+        let activities = activities.map(|(index, activity)| (LanePlace::Activity(index), Lane::Activity(activity)));
+        let items = self.items.iter().map(|item| (LanePlace::Item(item.event), Lane::Item(item)));
+        let mut lanes: Vec<_> = activities.chain(items).map(|(place, lane)| (lane.began(), place)).collect();
+        lanes.sort_by_key(|(began, _)| *began);
+        self.order = lanes.into_iter().map(|(_, place)| place).collect();
     }
 
     /// The server's latest report about an activity that is pending, and the rest about it.
@@ -280,7 +312,8 @@ impl Watched {
         if Some(at) < self.execution.answered {
             // An older answer reports attempts only; the rest has changed since.
             let pending = activities.into_iter().map(|activity| activity.pending).collect();
-            return self.execution.on_description(Description { at, open, pending, failing: None, others: Vec::new() });
+            self.execution.on_description(Description { at, open, pending, failing: None, others: Vec::new() });
+            return self.sort_lanes();
         }
         self.execution.run = Some(info.run.run.clone());
         self.execution.first_seen = self.execution.first_seen.min(info.started);
@@ -308,6 +341,7 @@ impl Watched {
         let description = Description { at, open, pending, failing: None, others: Vec::new() };
         self.execution.on_description(description);
         self.end_by_status();
+        self.sort_lanes();
     }
 
     /// The history could not be read.
@@ -336,6 +370,7 @@ impl Watched {
         }
         self.caught_up |= !page.more;
         self.compare_with_length();
+        self.sort_lanes();
     }
 
     /// The history was read up to now if it was as long as the latest description says.

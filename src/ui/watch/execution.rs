@@ -52,15 +52,15 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     if watched.info.is_none() && watched.problem.is_some() {
         return draw_problem(buffer, area, app, watch);
     }
-    let lanes = watched.lanes();
+    let (lanes, position) = watch.lanes();
     let areas = Areas::of(area, app, watched, lanes.len());
     let width = usize::from(area.width);
     pane::titled(buffer, areas.title, title(watched, width), &run(watched, width), false);
     pane::lines(buffer, areas.above, above(app, watched, area));
-    let Some(selected) = lanes.get(watch.lane()).copied() else {
+    let Some(selected) = lanes.get(position).copied() else {
         return pane::lines(buffer, areas.lanes, [no_lane(watched)]);
     };
-    pane::lines(buffer, areas.lanes, lane_rows(app, watched, &lanes, watch.lane(), areas.lanes));
+    pane::lines(buffer, areas.lanes, lane_rows(app, watched, &lanes, position, areas.lanes));
     draw_selected(buffer, areas.selected, app, watched, selected);
 }
 
@@ -98,11 +98,12 @@ fn rows(count: usize) -> u16 {
 /// The position of the lane that is drawn at `place`.
 pub fn lane_at(area: Rect, app: &App, watch: &Watch, place: Position) -> Option<usize> {
     let watched = watch.opened()?;
-    let count = watched.lanes().len();
+    let (all, selected) = watch.lanes();
+    let count = all.len();
     let lanes = Areas::of(area, app, watched, count).lanes;
     let shown = usize::from(lanes.height.saturating_sub(1));
     let line = usize::from(place.y.checked_sub(lanes.y)?);
-    (lanes.contains(place) && line < shown).then(|| first_lane(watch.lane(), count, shown) + line)
+    (lanes.contains(place) && line < shown).then(|| first_lane(selected, count, shown) + line)
 }
 
 /// The first lane on the screen, so that the selected one is in the middle if possible.

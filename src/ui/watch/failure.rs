@@ -22,7 +22,7 @@ const MAX_MESSAGE: usize = 20;
 pub fn page(app: &App, width: usize) -> Option<(String, Vec<Line<'static>>)> {
     let watch = app.watch()?;
     let watched = watch.opened()?;
-    let lane = watched.lanes().get(watch.lane()).copied()?;
+    let lane = watch.selected_lane()?;
     Some((format!(" {} ", name(lane)), lines(app, watched, lane, width)))
 }
 
