@@ -87,7 +87,7 @@ fn the_dashboard_shows_and_counts_its_own_activities_only() {
     let order = scene.app.selected().unwrap();
     let ours = timeline(order, order.order_activities(), &RetryWaits::default(), scene.app.shown_now(), COLUMNS);
     let labels: Vec<_> = ours.pictures.iter().map(|picture| picture.lane.label()).collect();
-    assert_eq!(labels, ["update", "supplier"]);
+    assert_eq!(labels, ["UpdateInventoryActivity", "SupplierOrderActivity"]);
     assert!(ours.pictures.iter().all(|picture| picture.spans.is_empty()), "{ours:?}");
     assert_eq!((scene.app.orders().attempts(), order.is_foreign()), (0, true));
 }

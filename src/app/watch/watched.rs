@@ -156,11 +156,11 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Its name.
+    /// Its name; of an activity, the type as Temporal knows it.
     #[must_use]
     pub fn label(self) -> &'a str {
         match self {
-            Self::Activity(activity) => activity.key().activity.label(),
+            Self::Activity(activity) => activity.key().activity.name(),
             Self::Item(item) => item.label(),
         }
     }
