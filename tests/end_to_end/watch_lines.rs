@@ -145,9 +145,9 @@ fn situations() -> Vec<Situation> {
             beginning("CheckoutWithVoucher", "charge_voucher", "start-to-close 10 s"),
             &[
                 "charge_voucher 1  attempt 1 failed: RateLimited: too many vouchers, come back later",
-                "charge_voucher 1  attempt 2 due in 3.00 s (policy: 3 s)",
+                "charge_voucher 1  attempt 2 due in 3.00 s (next_retry_delay: 3 s)",
                 "charge_voucher 1  attempt 2 failed: RateLimited: too many vouchers, come back later",
-                "charge_voucher 1  attempt 3 due in 3.00 s (policy: 3 s)",
+                "charge_voucher 1  attempt 3 due in 3.00 s (next_retry_delay: 3 s)",
                 "charge_voucher 1  completed: \"voucher accepted\" after 3 attempts",
                 "ID completed: \"voucher accepted\"",
             ],

@@ -8,6 +8,7 @@ mod preparation;
 mod reading;
 mod scenario_runs;
 mod verdicts;
+mod watch_events;
 mod watch_facts;
 mod watch_operations;
 mod watch_requests;

@@ -71,9 +71,9 @@ pub enum WatchEventKind {
         /// Time since the end of the attempt before, if both are known.
         #[serde(rename = "waited_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
         waited: Option<Duration>,
-        /// The wait that the retry policy, or the failure, asked for.
-        #[serde(rename = "policy_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
-        policy: Option<Duration>,
+        /// The wait that the retry policy, or the failure, asks for.
+        #[serde(flatten)]
+        planned: Option<PlannedWait>,
     },
     /// An attempt failed.
     AttemptFailed {
@@ -115,8 +115,8 @@ pub enum WatchEventKind {
         #[serde(rename = "wait_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
         wait: Option<Duration>,
         /// The wait that the retry policy, or the failure, asks for.
-        #[serde(rename = "policy_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
-        policy: Option<Duration>,
+        #[serde(flatten)]
+        planned: Option<PlannedWait>,
     },
     /// The state of a pending activity has changed: paused, unpaused, or asked to cancel.
     StateChanged {
@@ -181,6 +181,17 @@ pub enum WatchEventKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         next_run: Option<String>,
     },
+}
+
+/// The wait before an attempt, as it was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PlannedWait {
+    /// By the retry policy.
+    #[serde(rename = "policy_ms", with = "millis")]
+    Policy(Duration),
+    /// By the failure of the attempt before, instead of the retry policy.
+    #[serde(rename = "next_retry_delay_ms", with = "millis")]
+    Requested(Duration),
 }
 
 /// An activity in an event.

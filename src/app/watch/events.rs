@@ -1,10 +1,7 @@
 //! What has happened to a watched execution since the last look, as events in the order of time. `watch --plain` and
 //! `--json` print them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     app::orders::{
@@ -17,7 +14,7 @@ use crate::{
 
 use super::{
     advice::Certainty,
-    event::{ActivityName, AttemptNumber, WatchEvent, WatchEventKind},
+    event::{ActivityName, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind},
     items::{Item, ItemKind},
     watched::Watched,
 };
@@ -216,10 +213,11 @@ impl Changes<'_, '_> {
     }
 
     /// The wait after an attempt, by its failure or by the retry policy.
-    fn policy_after(&self, seen: &AttemptView<'_>) -> Option<Duration> {
+    fn planned_after(&self, seen: &AttemptView<'_>) -> Option<PlannedWait> {
         let failure = seen.facts.and_then(AttemptFacts::reported_failure);
         let options = self.activity.activity_record().and_then(|record| record.options.as_ref());
-        failure.and_then(Failure::next_retry_delay).or_else(|| options.map(|options| options.retry.after(seen.number)))
+        let by_policy = || options.map(|options| PlannedWait::Policy(options.retry.after(seen.number)));
+        failure.and_then(Failure::next_retry_delay).map(PlannedWait::Requested).or_else(by_policy)
     }
 
     fn not_observed(&mut self, unseen: Option<(u32, u32)>, next: &AttemptView<'_>) {
@@ -243,9 +241,9 @@ impl Changes<'_, '_> {
         if let Some(at) = begun.filter(|_| Some(id) > reported.started) {
             let before = before.filter(|before| before.round == seen.round);
             let waited = before.and_then(|before| Some(at.since(before.facts?.ended()?)));
-            let policy = before.and_then(|before| self.policy_after(before));
+            let planned = before.and_then(|before| self.planned_after(before));
             let (activity, attempt) = (self.name(), self.number(id));
-            self.found.push((at, WatchEventKind::AttemptStarted { activity, attempt, waited, policy }));
+            self.found.push((at, WatchEventKind::AttemptStarted { activity, attempt, waited, planned }));
             reported.started = Some(id);
         }
         let at = ended.or_else(|| facts?.reported_failure().map(|failure| failure.at)).unwrap_or(self.now);
@@ -284,19 +282,21 @@ impl Changes<'_, '_> {
             return;
         }
         reported.waiting = Some((pending.attempt, due));
-        let policy = latest.and_then(|latest| self.policy_after(latest));
+        let planned = latest.and_then(|latest| self.planned_after(latest));
         let attempt = AttemptNumber {
             attempt: pending.attempt,
             ..self.number(latest.map_or(AttemptId::new(1, pending.attempt), AttemptView::id))
         };
         let at = pending.ended().unwrap_or(self.now);
         let (activity, wait) = (self.name(), pending.interval);
-        self.found.push((at, WatchEventKind::Waiting { activity, attempt, due, wait, policy }));
+        self.found.push((at, WatchEventKind::Waiting { activity, attempt, due, wait, planned }));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     use crate::{
@@ -366,8 +366,9 @@ mod tests {
         assert_eq!(finder.find(&watched, UnixMillis(1_400)), []);
         watched.on_report(report(2_300, vec![foreign("charge", "5", running(2, 2_210))], None));
         let second = finder.find(&watched, UnixMillis(2_300));
-        let WatchEventKind::AttemptStarted { waited, policy, .. } = &second[0].kind else { panic!("{second:?}") };
-        assert_eq!([*waited, *policy], [Some(Duration::from_millis(1_010)), Some(Duration::from_secs(1))]);
+        let WatchEventKind::AttemptStarted { waited, planned, .. } = &second[0].kind else { panic!("{second:?}") };
+        let by_policy = PlannedWait::Policy(Duration::from_secs(1));
+        assert_eq!((*waited, *planned), (Some(Duration::from_millis(1_010)), Some(by_policy)));
         let started = EventKind::ActivityStarted { scheduled: 5, attempt: 2, worker: "w".into(), failure: None };
         let ended = EventKind::ActivityEnded { scheduled: 5, end: ItemEnd::Completed { result: Vec::new() } };
         let over = EventKind::Ended { end: ItemEnd::Completed { result: Vec::new() }, next_run: None };

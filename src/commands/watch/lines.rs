@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     app::{
-        App, Command, Core, Link, Message, Options, Overlay, WatchEvent, WatchEventKind, WatchProblem, Watched,
-        explain_problem,
+        App, Command, Core, Link, Message, Options, Overlay, PlannedWait, WatchEvent, WatchEventKind, WatchProblem,
+        Watched, explain_problem,
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
@@ -222,11 +222,10 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{activity}  attempt {first} not observed")
         }
         Kind::NotObserved { activity, first, last } => format!("{activity}  attempts {first} to {last} not observed"),
-        Kind::AttemptStarted { activity, attempt, waited, policy } => {
+        Kind::AttemptStarted { activity, attempt, waited, planned } => {
             let waited = waited.map_or_else(String::new, |waited| format!(" after {}", times::exact(waited)));
-            let policy = policy.filter(|_| !waited.is_empty());
-            let policy = policy.map_or_else(String::new, |policy| format!(" (policy: {})", times::round(policy)));
-            format!("{activity}  {attempt} started{waited}{policy}")
+            let planned = planned.filter(|_| !waited.is_empty());
+            format!("{activity}  {attempt} started{waited}{}", planned_wait(planned))
         }
         Kind::AttemptFailed { activity, attempt, took, certainty, failure } => {
             let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
@@ -236,10 +235,9 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{activity}  {attempt} failed{took}: {code}{}{retry}{certainty}", failure.message)
         }
         Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
-        Kind::Waiting { activity, attempt, wait, policy, .. } => {
+        Kind::Waiting { activity, attempt, wait, planned, .. } => {
             let wait = wait.map_or_else(String::new, |wait| format!(" in {}", times::exact(wait)));
-            let policy = policy.map_or_else(String::new, |policy| format!(" (policy: {})", times::round(policy)));
-            format!("{activity}  {attempt} due{wait}{policy}")
+            format!("{activity}  {attempt} due{wait}{}", planned_wait(*planned))
         }
         Kind::StateChanged { activity, state } => format!("{activity}  {}", state_text(*state)),
         Kind::ActivityEnded { activity, attempts, end } => {
@@ -267,6 +265,14 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let next = next_run.as_ref().map_or_else(String::new, |run| format!("; continues in run {run}"));
             format!("{} {}{next}", event.workflow, ended(end))
         }
+    }
+}
+
+fn planned_wait(planned: Option<PlannedWait>) -> String {
+    match planned {
+        Some(PlannedWait::Policy(wait)) => format!(" (policy: {})", times::round(wait)),
+        Some(PlannedWait::Requested(wait)) => format!(" (next_retry_delay: {})", times::round(wait)),
+        None => String::new(),
     }
 }
 

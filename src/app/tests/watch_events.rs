@@ -1,0 +1,88 @@
+//! The events of a watched execution that `--plain` and `--json` print, with the server's times.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{
+    app::{
+        AttemptState, EventFinder, HistoryPage, Watched,
+        testing::{
+            fixture::{foreign, running, waiting},
+            watch::{event, report, run},
+        },
+    },
+    domain::{
+        ActivityOptions, EventKind, ExecutionReport, FailureCause, FailureKind, FailureReport, Pause, PendingActivity,
+        PendingNexus, PendingState, UnixMillis,
+    },
+};
+
+/// The start of an activity in the history.
+fn scheduled(id: u64, at: u64) -> crate::domain::HistoryEvent {
+    let kind = EventKind::ActivityScheduled {
+        id: "5".to_owned(),
+        activity: "charge".into(),
+        options: ActivityOptions::default(),
+        input: vec![],
+    };
+    event(id, at, kind)
+}
+
+/// An execution whose history has these events, and what was found in it.
+struct Followed {
+    watched: Watched,
+    finder: EventFinder,
+}
+
+impl Followed {
+    fn new(events: Vec<crate::domain::HistoryEvent>) -> Self {
+        let mut watched = Watched::new(run(1), UnixMillis(900));
+        watched.on_history(HistoryPage { events, more: false });
+        Self { watched, finder: EventFinder::default() }
+    }
+
+    /// The events after a report, as JSON, with the name of `event` and its time.
+    fn after(&mut self, mut report: ExecutionReport) -> Vec<(String, u64, Value)> {
+        report.info.started = UnixMillis(950);
+        let at = report.at;
+        self.watched.on_report(report);
+        self.find(at)
+    }
+
+    fn find(&mut self, at: UnixMillis) -> Vec<(String, u64, Value)> {
+        let named = |event| {
+            let value = serde_json::to_value(event).unwrap();
+            (value["event"].as_str().unwrap().to_owned(), value["at"].as_u64().unwrap(), value)
+        };
+        self.finder.find(&self.watched, at).into_iter().map(named).collect()
+    }
+}
+
+fn described(at: u64, pending: PendingActivity) -> ExecutionReport {
+    report(run(1), at, vec![foreign("charge", "5", pending)])
+}
+
+fn names(found: &[(String, u64, Value)]) -> Vec<(&str, u64)> {
+    found.iter().map(|(name, at, _)| (name.as_str(), *at)).collect()
+}
+
+#[test]
+fn a_delay_that_the_failure_requests_is_not_called_the_policy() {
+    let kind = FailureKind::Application {
+        code: "RateLimited".into(),
+        retryable: true,
+        next_retry_delay: Some(Duration::from_secs(4)),
+    };
+    let cause = FailureCause { kind, message: "later".into(), stack_trace: vec![], details: vec![] };
+    let failure = FailureReport { causes: vec![cause], ..waiting(2, 0, 0).failure.unwrap() };
+    let mut followed = Followed::new(vec![scheduled(5, 1_000)]);
+    let found = followed
+        .after(described(1_300, PendingActivity { failure: Some(failure.clone()), ..waiting(2, 1_200, 5_200) }));
+    let due = &found.last().unwrap().2;
+    assert_eq!((&due["event"], &due["next_retry_delay_ms"]), (&"waiting".into(), &4_000.into()));
+    assert_eq!(due.get("policy_ms"), None);
+    let found = followed.after(described(5_300, PendingActivity { failure: Some(failure), ..running(2, 5_210) }));
+    let started = &found.last().unwrap().2;
+    assert_eq!((&started["waited_ms"], &started["next_retry_delay_ms"]), (&4_010.into(), &4_000.into()));
+}
