@@ -16,6 +16,8 @@ pub struct ActivityRecord {
     pub heartbeat: Option<UnixMillis>,
     /// Its arguments.
     pub input: Vec<PayloadContent>,
+    /// When the workflow requested its cancellation.
+    pub cancel_requested: Option<UnixMillis>,
     /// Its last attempt, which the history has only once the activity has ended.
     pub last: Option<LastAttempt>,
     /// When and how it ended.

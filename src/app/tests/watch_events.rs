@@ -86,3 +86,28 @@ fn a_delay_that_the_failure_requests_is_not_called_the_policy() {
     let started = &found.last().unwrap().2;
     assert_eq!((&started["waited_ms"], &started["next_retry_delay_ms"]), (&4_010.into(), &4_000.into()));
 }
+
+#[test]
+fn a_pause_has_the_time_of_the_server() {
+    let mut followed = Followed::new(vec![scheduled(5, 1_000)]);
+    let paused = PendingActivity { state: PendingState::Paused, next: None, ..waiting(2, 1_200, 2_200) };
+    let mut report = described(3_000, paused);
+    report.activities[0].details.pause =
+        Some(Pause { at: Some(UnixMillis(2_750)), by: String::new(), reason: String::new() });
+    let found = followed.after(report);
+    assert_eq!(names(&found).last(), Some(&("state-changed", 2_750)));
+    let found = followed.after(described(3_250, waiting(2, 1_200, 3_900)));
+    assert!(names(&found).contains(&("state-changed", 3_250)), "the server reports no time of this: {found:?}");
+}
+
+#[test]
+fn a_cancel_request_has_the_time_of_its_event() {
+    let mut followed = Followed::new(vec![scheduled(5, 1_000)]);
+    let asked = PendingActivity { state: PendingState::CancelRequested, ..running(1, 1_010) };
+    let found = followed.after(described(3_000, asked));
+    assert_eq!(names(&found).last(), Some(&("attempt-started", 1_010)), "the event has not come yet");
+    let kind = EventKind::ActivityCancelRequested { scheduled: 5 };
+    followed.watched.on_history(HistoryPage { events: vec![event(9, 2_800, kind)], more: false });
+    assert_eq!(names(&followed.find(UnixMillis(3_050))), [("state-changed", 2_800)]);
+    assert_eq!(followed.find(UnixMillis(3_100)), []);
+}

@@ -9,7 +9,7 @@ use crate::{
         attempt::{AttemptFacts, AttemptState, Failure},
         attempt_id::AttemptId,
     },
-    domain::{ActivityKey, PendingState, UnixMillis},
+    domain::{ActivityKey, PendingActivity, PendingState, UnixMillis},
 };
 
 use super::{
@@ -265,14 +265,31 @@ impl Changes<'_, '_> {
         reported.ended = Some(id);
     }
 
+    /// When its state became the one that the server reports: the server's time, or now if it reports none. `None` until the
+    /// history's event has come.
+    fn changed_at(&self, pending: &PendingActivity) -> Option<UnixMillis> {
+        match pending.state {
+            PendingState::Paused => {
+                let pause = self.watched.details.get(&pending.id).and_then(|details| details.pause.as_ref());
+                Some(pause.and_then(|pause| pause.at).unwrap_or(self.now))
+            }
+            PendingState::CancelRequested if self.watched.reads_history() => {
+                self.activity.activity_record().and_then(|record| record.cancel_requested)
+            }
+            _ => Some(self.now),
+        }
+    }
+
     fn pending(&mut self, reported: &mut Reported, latest: Option<&AttemptView<'_>>) {
         let Some(pending) = self.watched.execution.pending_of(self.activity) else { return };
         let special =
             Some(pending.state).filter(|state| matches!(state, PendingState::Paused | PendingState::CancelRequested));
-        if special != reported.state {
+        if special != reported.state
+            && let Some(at) = self.changed_at(pending)
+        {
             reported.state = special;
             let kind = WatchEventKind::StateChanged { activity: self.name(), state: pending.state };
-            self.found.push((self.now, kind));
+            self.found.push((at, kind));
         }
         let Some(due) = pending.due().filter(|_| pending.state == PendingState::Scheduled && pending.failure.is_some())
         else {
@@ -306,7 +323,7 @@ mod tests {
         },
         domain::{
             ActivityOptions, EventKind, ExecutionInfo, ExecutionReport, ExecutionStatus, FailureReport, HistoryEvent,
-            ItemEnd, PendingActivity, PendingDetails, PendingTask, ReportedActivity, RetryPolicy, Run,
+            ItemEnd, PendingDetails, PendingTask, ReportedActivity, RetryPolicy, Run,
         },
     };
 

@@ -410,6 +410,10 @@ impl Watched {
                 let last = LastAttempt { number, started: at, worker, failure_before };
                 self.execution.change_record(key, |record| record.last = Some(last));
             }
+            EventKind::ActivityCancelRequested { scheduled } => {
+                let Some(key) = self.scheduled.get(&scheduled).cloned() else { return };
+                self.execution.change_record(key, |record| record.cancel_requested = Some(at));
+            }
             EventKind::ActivityEnded { scheduled, end } => {
                 let Some(key) = self.scheduled.remove(&scheduled) else { return };
                 self.execution.change_record(key, |record| record.end = Some((at, end)));
