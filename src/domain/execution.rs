@@ -162,6 +162,9 @@ pub struct PendingNexus {
     pub attempt: u32,
     /// Due time of the next attempt, between two attempts.
     pub next: Option<UnixMillis>,
+    /// End of the latest attempt that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<UnixMillis>,
     /// Why the latest attempt failed.
     pub failure: Option<FailureReport>,
 }

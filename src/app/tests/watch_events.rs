@@ -111,3 +111,28 @@ fn a_cancel_request_has_the_time_of_its_event() {
     assert_eq!(names(&followed.find(UnixMillis(3_050))), [("state-changed", 2_800)]);
     assert_eq!(followed.find(UnixMillis(3_100)), []);
 }
+
+#[test]
+fn each_failed_attempt_of_a_nexus_operation_is_reported_once() {
+    let operation = || "customs/office/declare".to_owned();
+    let mut followed = Followed::new(vec![event(5, 1_000, EventKind::NexusScheduled { operation: operation() })]);
+    let mut pending = PendingNexus {
+        scheduled_event: 5,
+        operation: operation(),
+        attempt: 2,
+        next: Some(UnixMillis(2_100)),
+        completed: Some(UnixMillis(1_100)),
+        failure: waiting(2, 0, 0).failure,
+    };
+    let described =
+        |at, pending: &PendingNexus| ExecutionReport { nexus: vec![pending.clone()], ..report(run(1), at, vec![]) };
+    let found = followed.after(described(1_200, &pending));
+    let (name, at, failed) = found.last().unwrap();
+    assert_eq!((name.as_str(), *at, &failed["attempt"]), ("item-attempt-failed", 1_100, &1.into()));
+    assert_eq!((&failed["message"], &failed["due"]), (&"RANDOM ERROR".into(), &2_100.into()));
+    // The next attempt runs: the same failure.
+    pending.next = None;
+    assert_eq!(followed.after(described(2_200, &pending)), []);
+    (pending.attempt, pending.next, pending.completed) = (3, Some(UnixMillis(4_300)), Some(UnixMillis(2_300)));
+    assert_eq!(names(&followed.after(described(2_400, &pending))), [("item-attempt-failed", 2_300)]);
+}

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     app::orders::attempt::Failure,
     domain::{
-        ActivityOptions, ExecutionStatus, FailureCause, ItemEnd, PayloadContent, PendingState, UnixMillis, millis,
+        ActivityOptions, ExecutionStatus, FailureCause, FailureReport, ItemEnd, PayloadContent, PendingState,
+        UnixMillis, millis,
     },
 };
 
@@ -146,6 +147,21 @@ pub enum WatchEventKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         due: Option<UnixMillis>,
     },
+    /// An attempt of such an item failed, and is retried.
+    ItemAttemptFailed {
+        /// Its kind.
+        item: &'static str,
+        /// Its name.
+        name: String,
+        /// The attempt.
+        attempt: u32,
+        /// When the next attempt is due.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        due: Option<UnixMillis>,
+        /// The failure.
+        #[serde(flatten)]
+        failure: AttemptFailure,
+    },
     /// Such an item ended.
     ItemEnded {
         /// Its kind.
@@ -254,6 +270,13 @@ pub struct AttemptFailure {
     /// The causes, outermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<FailureCause>,
+}
+
+impl From<&FailureReport> for AttemptFailure {
+    fn from(failure: &FailureReport) -> Self {
+        let FailureReport { code, message, retryable, causes } = failure.clone();
+        Self { code, message, retryable, causes }
+    }
 }
 
 impl From<&Failure> for AttemptFailure {

@@ -34,13 +34,20 @@ struct Reported {
     closed: bool,
 }
 
+/// What was reported about an item.
+#[derive(Debug, Clone, Copy, Default)]
+struct ReportedItem {
+    /// The latest attempt that has failed.
+    failed: u32,
+    ended: bool,
+}
+
 /// Finds what has changed in one execution.
 #[derive(Debug, Clone, Default)]
 pub struct EventFinder {
     run: Option<String>,
     activities: HashMap<ActivityKey, Reported>,
-    /// Whether each item has ended.
-    items: BTreeMap<u64, bool>,
+    items: BTreeMap<u64, ReportedItem>,
     task_attempt: u32,
     ended: bool,
 }
@@ -65,7 +72,7 @@ impl EventFinder {
             let reported = self.activities.entry(activity.key().clone()).or_default();
             Changes { watched, activity, now, found: &mut found }.find(reported);
         }
-        self.find_items(watched, &mut found);
+        self.find_items(watched, now, &mut found);
         self.find_task(watched, now, &mut found);
         if let Some(end) = watched.end.as_ref().filter(|_| !self.ended) {
             self.ended = true;
@@ -83,7 +90,7 @@ impl EventFinder {
         self.ended
     }
 
-    fn find_items(&mut self, watched: &Watched, found: &mut Vec<(UnixMillis, WatchEventKind)>) {
+    fn find_items(&mut self, watched: &Watched, now: UnixMillis, found: &mut Vec<(UnixMillis, WatchEventKind)>) {
         if let Some(first) = watched.items.iter().next() {
             // Items before this one were dropped.
             self.items = self.items.split_off(&first.event);
@@ -97,7 +104,17 @@ impl EventFinder {
                 let began = WatchEventKind::ItemBegan { item: kind, name: name.clone(), due };
                 found.push((item.from, began));
             }
-            let had_ended = self.items.insert(item.event, item.end.is_some()).unwrap_or_default();
+            let reported = self.items.entry(item.event).or_default();
+            if let Some((attempt, failure, pending)) =
+                item.failed_attempt().filter(|(failed, ..)| *failed > reported.failed)
+            {
+                reported.failed = attempt;
+                let (due, failure) = (pending.next, failure.into());
+                let failed =
+                    WatchEventKind::ItemAttemptFailed { item: kind, name: name.clone(), attempt, due, failure };
+                found.push((pending.completed.unwrap_or(now), failed));
+            }
+            let had_ended = std::mem::replace(&mut reported.ended, item.end.is_some());
             if let Some((at, end)) = item.end.as_ref().filter(|_| !had_ended && has_duration) {
                 let attempts = if let ItemKind::LocalActivity { attempts, .. } = item.kind { attempts } else { 0 };
                 let (took, end) = (at.since(item.from), end.clone());

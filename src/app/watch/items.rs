@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{EventKind, HistoryEvent, ItemEnd, PayloadContent, PendingNexus, Run, UnixMillis};
+use crate::domain::{EventKind, FailureReport, HistoryEvent, ItemEnd, PayloadContent, PendingNexus, Run, UnixMillis};
 
 /// Items that are kept per execution. The oldest that has ended is dropped first, and counted.
 const MAX_KEPT_ITEMS: usize = 500;
@@ -76,6 +76,14 @@ pub enum ItemKind {
 }
 
 impl Item {
+    /// The latest attempt that has failed, its failure, and the pending operation.
+    #[must_use]
+    pub fn failed_attempt(&self) -> Option<(u32, &FailureReport, &PendingNexus)> {
+        let ItemKind::Nexus { pending: Some(pending), .. } = &self.kind else { return None };
+        let failed = pending.attempt.checked_sub(1).filter(|failed| *failed > 0)?;
+        Some((failed, pending.failure.as_ref()?, pending))
+    }
+
     /// A label: its name or type.
     #[must_use]
     pub fn label(&self) -> &str {

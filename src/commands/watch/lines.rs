@@ -249,6 +249,13 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let due = due.map_or_else(String::new, |due| format!(", fires in {}", times::exact(due)));
             format!("{item} {name}{due}")
         }
+        Kind::ItemAttemptFailed { item, name, attempt, due, failure } => {
+            let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
+            let due = due.map(|due| due.since(event.at));
+            let next =
+                due.map_or_else(String::new, |due| format!("; attempt {} due in {}", attempt + 1, times::exact(due)));
+            format!("{item} {name}  attempt {attempt} failed: {code}{}{next}", failure.message)
+        }
         Kind::ItemEnded { item, name, attempts, took, end } => {
             let attempts = if *attempts > 1 { format!(", {attempts} attempts") } else { String::new() };
             format!("{item} {name} {} after {}{attempts}", ended(end), times::exact(*took))

@@ -158,6 +158,7 @@ fn pending_nexus(codec: Option<&Codec>, info: &PendingNexusOperationInfo) -> Pen
         // Between two attempts the server has the number of those that have ended.
         attempt: attempts(info.attempt).saturating_add(u32::from(waits)).max(1),
         next: millis(info.next_attempt_schedule_time),
+        completed: millis(info.last_attempt_complete_time),
         failure: info.last_attempt_failure.as_ref().map(|failure| report(codec, failure)),
     }
 }
