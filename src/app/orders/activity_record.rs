@@ -8,6 +8,8 @@ use crate::domain::{ActivityOptions, FailureReport, ItemEnd, PayloadContent, Uni
 pub struct ActivityRecord {
     /// When it was scheduled, by the history. The server's reports have the time of the latest attempt only.
     pub scheduled: Option<UnixMillis>,
+    /// The history event that scheduled it.
+    pub scheduling_event: Option<u64>,
     /// Its options: the current ones while it is pending, else those with which it was scheduled.
     pub options: Option<ActivityOptions>,
     /// When its schedule-to-close timeout expires, while it is pending.

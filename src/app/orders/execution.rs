@@ -94,6 +94,8 @@ pub struct Execution {
     pub outlived: bool,
     /// Time of the server's latest answer about it.
     pub answered: Option<UnixMillis>,
+    /// Events of its history at the time of that answer, if it is watched.
+    pub events: u64,
     /// First sighting; fallback sort key.
     pub first_seen: UnixMillis,
     /// It is watched as an execution of any workflow: no activity has a role in an order.
@@ -148,6 +150,7 @@ impl Execution {
             position_in_journal: None,
             outlived: false,
             answered: None,
+            events: 0,
             first_seen,
             watched: false,
             activities: Activities::default(),
@@ -297,9 +300,10 @@ impl Execution {
         if let Some(record) = activity.activity_record().filter(|record| record.end.is_some()) {
             return if record.has_succeeded() { ActivityState::Succeeded } else { ActivityState::Over };
         }
-        // A description that is older than the scheduling of an activity does not list it.
+        // A description that is older than the scheduling of an activity does not list it. Their times are not compared,
+        // because that of the answer is by this machine's clock.
         let is_new = activity.latest_report().is_none()
-            && activity.activity_record().is_some_and(|record| record.scheduled >= self.answered);
+            && activity.activity_record().is_some_and(|record| record.scheduling_event > Some(self.events));
         let is_listed = is_new || activity.latest_report().is_some_and(|(_, at, _)| Some(at) >= self.answered);
         match &self.end {
             None if is_listed => ActivityState::Open,

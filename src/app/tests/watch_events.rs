@@ -136,3 +136,19 @@ fn each_failed_attempt_of_a_nexus_operation_is_reported_once() {
     (pending.attempt, pending.next, pending.completed) = (3, Some(UnixMillis(4_300)), Some(UnixMillis(2_300)));
     assert_eq!(names(&followed.after(described(2_400, &pending))), [("item-attempt-failed", 2_300)]);
 }
+
+#[test]
+fn a_new_activity_is_open_whatever_this_machines_clock_says() {
+    for skew in [0, 3_600_000] {
+        let mut watched = Watched::new(run(1), UnixMillis(900));
+        // The answer has 5 events, so the activity of event 6 came after it.
+        watched.on_report(report(run(1), 1_000 + skew, vec![]));
+        watched.on_history(HistoryPage { events: vec![scheduled(6, 1_200)], more: true });
+        let activity = watched.execution.activities().next().unwrap();
+        assert!(watched.execution.is_at_work(activity), "skew {skew}");
+        watched.on_report(ExecutionReport { at: UnixMillis(1_300 + skew), ..described(0, running(1, 1_210)) });
+        let activity = watched.execution.activities().next().unwrap();
+        let latest = watched.execution.attempts_of(activity).next_back().unwrap();
+        assert_eq!(latest.state, AttemptState::Running, "skew {skew}");
+    }
+}

@@ -316,6 +316,7 @@ impl Watched {
             return self.sort_lanes();
         }
         self.execution.run = Some(info.run.run.clone());
+        self.execution.events = info.history_length;
         self.execution.first_seen = self.execution.first_seen.min(info.started);
         self.task = task.filter(|_| open);
         self.items.on_pending_nexus(&nexus);
@@ -400,7 +401,7 @@ impl Watched {
                 let key = ActivityKey { activity, id: Some(id.into()) };
                 self.scheduled.insert(event.id, key.clone());
                 self.execution.change_record(key, |record| {
-                    record.scheduled = Some(at);
+                    (record.scheduled, record.scheduling_event) = (Some(at), Some(event.id));
                     record.options.get_or_insert(options);
                     record.input = input;
                 });
