@@ -17,7 +17,8 @@ use crate::{
 /// Maximum time of one call. A server waits for new events for 20 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Number of events to request at once. The server may return more or fewer.
+/// Number of batches of events to request at once; a batch has the events of one transaction. It is the server's own limit
+/// (1.32.0), so that a larger number changes nothing.
 const PAGE_LEN: i32 = 256;
 
 /// A position in a history.
