@@ -14,6 +14,7 @@ mod list;
 mod now;
 mod operation;
 mod server;
+mod signals;
 mod values;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
             attempt::{AttemptFacts, AttemptState, Failure},
             execution::Execution,
         },
-        watch::{Item, ItemKind, Lane},
+        watch::{Item, ItemKind, Lane, Signals},
     },
     domain::{Activity, ActivityOptions, PendingState, RetryPolicy, UnixMillis},
     faults::Action,
@@ -118,6 +118,9 @@ pub fn history<'a, L: Into<Lane<'a>>>(
         let activity = match lane {
             Lane::Activity(activity) => activity,
             Lane::Item(item) => return LaneHistory { lane, forgotten: 0, segments: vec![item_segment(item, now)] },
+            Lane::Signals(signals) => {
+                return LaneHistory { lane, forgotten: signals.dropped(), segments: signal_segments(signals, now) };
+            }
         };
         let role = execution.role(activity);
         let limits = if role.is_some() { Some(Limits::of_orders(waits)) } else { Limits::recorded(activity) };
@@ -157,6 +160,18 @@ fn item_segment(item: &Item, now: u64) -> Segment<'_> {
 fn shown_end(from: u64, expected: u64, now: u64) -> u64 {
     let near = now.saturating_add(now.saturating_sub(from).max(NEAR_MILLIS));
     if expected <= near { expected.max(now) } else { now }
+}
+
+/// A segment per signal; one for those of the same millisecond.
+fn signal_segments(signals: &Signals, now: u64) -> Vec<Segment<'_>> {
+    let mut segments: Vec<Segment<'_>> = Vec::new();
+    for signal in signals.iter() {
+        let segment = item_segment(signal, now);
+        if segments.last().is_none_or(|last| last.to <= segment.from) {
+            segments.push(segment);
+        }
+    }
+    segments
 }
 
 fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {

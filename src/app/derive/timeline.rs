@@ -6,7 +6,7 @@ use crate::{
     app::{
         RetryWaits,
         orders::{activity_attempts::AttemptView, execution::Execution},
-        watch::Lane,
+        watch::{Item, ItemKind, Lane},
     },
     domain::{UnixMillis, millis},
 };
@@ -117,7 +117,7 @@ pub fn timeline<'a, L: Into<Lane<'a>>>(
 }
 
 fn axis(histories: &[LaneHistory<'_>], waits: &RetryWaits, first: u16, columns: u16) -> Axis {
-    let mut pieces: Vec<_> = histories.iter().flat_map(|history| &history.segments).map(piece).collect();
+    let mut pieces: Vec<_> = histories.iter().flat_map(pieces).collect();
     let [initial, maximum] = first_and_longest_wait(histories, waits).map(millis::whole);
     // Short orders share a scale, so that the timeline does not move when the first wait begins.
     let [start, end] = [pieces.iter().map(|piece| piece.from).min(), pieces.iter().map(|piece| piece.to).max()];
@@ -147,13 +147,24 @@ const fn note_columns(columns: u16) -> u16 {
     }
 }
 
+/// The pieces of a lane. Signals are one, so that hundreds of them do not push the attempts apart.
+fn pieces(history: &LaneHistory<'_>) -> Vec<Piece> {
+    match (history.lane, history.segments.as_slice()) {
+        (Lane::Signals(_), [first, .., last]) => {
+            vec![Piece { from: first.from.0, to: last.to.0, must_show: false }]
+        }
+        (_, segments) => segments.iter().map(piece).collect(),
+    }
+}
+
 fn piece(segment: &Segment<'_>) -> Piece {
     Piece { from: segment.from.0, to: segment.to.0, must_show: must_show(segment) }
 }
 
 fn must_show(segment: &Segment<'_>) -> bool {
     match segment.kind {
-        SegmentKind::Attempt { .. } | SegmentKind::Next(_) | SegmentKind::Item { .. } => true,
+        SegmentKind::Item { item, .. } => !is_signal(item),
+        SegmentKind::Attempt { .. } | SegmentKind::Next(_) => true,
         SegmentKind::Wait { .. } => segment.duration() >= MIN_VISIBLE_WAIT,
         SegmentKind::Queue { .. } => false,
     }
@@ -182,6 +193,10 @@ fn leave_out(histories: &mut [LaneHistory<'_>], columns: u16) -> Vec<u64> {
     histories.iter_mut().map(left_out).collect()
 }
 
+const fn is_signal(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Signal { .. })
+}
+
 const fn is_attempt(segment: &Segment<'_>) -> bool {
     matches!(segment.kind, SegmentKind::Attempt { .. } | SegmentKind::Item { .. })
 }
@@ -194,12 +209,17 @@ fn picture<'a>(
     now: UnixMillis,
 ) -> Picture<'a> {
     let column = |time: UnixMillis| axis.column(time.0);
-    let spans = history.segments.into_iter().map(|segment| Span {
-        from: column(segment.from),
-        to: column(segment.to),
-        passed: column(now.clamp(segment.from, segment.to)),
-        compressed: axis.compresses(segment.from.0, segment.to.0),
-        segment,
+    let spans = history.segments.into_iter().map(|segment| {
+        let (from, to) = (column(segment.from), column(segment.to));
+        let passed = column(now.clamp(segment.from, segment.to));
+        let compressed = axis.compresses(segment.from.0, segment.to.0);
+        match segment.kind {
+            // A mark in the column of its time, which other signals may share.
+            SegmentKind::Item { item, .. } if is_signal(item) => {
+                Span { from, to: from.saturating_add(1), passed: from.saturating_add(1), compressed: false, segment }
+            }
+            _ => Span { from, to, passed, compressed, segment },
+        }
     });
     let role = history.lane.activity().and_then(|activity| execution.role(activity));
     let window = role.and_then(|role| execution.crash_window(role));
@@ -221,7 +241,8 @@ fn picture<'a>(
 
 /// A short gap may touch a column by chance.
 fn is_worth_columns(span: &Span<'_>) -> bool {
-    span.to > span.from && (must_show(&span.segment) || span.segment.duration() >= MIN_VISIBLE_WAIT)
+    let is_mark = matches!(span.segment.kind, SegmentKind::Item { .. });
+    span.to > span.from && (is_mark || must_show(&span.segment) || span.segment.duration() >= MIN_VISIBLE_WAIT)
 }
 
 /// Round times on the parts to scale, so far apart that their labels do not touch.

@@ -190,6 +190,7 @@ impl App {
                 let attempts = opened.execution.attempts_of(activity);
                 attempts.filter_map(|seen| seen.facts).any(|facts| facts.reported_failure().is_some())
             }
+            Lane::Signals(_) => false,
             Lane::Item(item) => item.end.as_ref().is_some_and(|(_, end)| failed(end)),
         });
         of_lane || opened.task_failure.is_some() || opened.end.as_ref().is_some_and(|end| failed(&end.end))

@@ -91,11 +91,9 @@ impl EventFinder {
     }
 
     fn find_items(&mut self, watched: &Watched, now: UnixMillis, found: &mut Vec<(UnixMillis, WatchEventKind)>) {
-        if let Some(first) = watched.items.iter().next() {
-            // Items before this one were dropped.
-            self.items = self.items.split_off(&first.event);
-        }
-        for item in watched.items.iter() {
+        // An item that was dropped does not come again.
+        self.items.retain(|event, _| watched.items.get(*event).is_some());
+        for item in watched.items.iter().chain(watched.items.signals().iter()) {
             let (kind, name) = named(item);
             let is_new = !self.items.contains_key(&item.event);
             let has_duration = !matches!(item.kind, ItemKind::Signal { .. } | ItemKind::CancelRequest { .. });

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::domain::{EventKind, FailureReport, HistoryEvent, ItemEnd, PayloadContent, PendingNexus, Run, UnixMillis};
 
-/// Items that are kept per execution. The oldest that has ended is dropped first, and counted.
+/// Items that are kept per execution, apart from signals. The oldest that has ended is dropped first, and counted.
 const MAX_KEPT_ITEMS: usize = 500;
+
+/// Signals that are kept per execution. The oldest is dropped first, and counted.
+const MAX_KEPT_SIGNALS: usize = 500;
 
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,18 +106,81 @@ impl Item {
 pub struct Items {
     by_event: BTreeMap<u64, Item>,
     dropped: u64,
+    signals: Signals,
+}
+
+/// The signals of one execution. There may be thousands, so they share a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signals {
+    by_event: BTreeMap<u64, Item>,
+    dropped: u64,
+    first: Option<UnixMillis>,
+}
+
+impl Signals {
+    /// The newest signals, oldest first.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.by_event.values()
+    }
+
+    /// Number of older signals that were dropped to keep memory bounded.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Number of all signals.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.dropped.saturating_add(self.by_event.len() as u64)
+    }
+
+    /// When the first arrived; `None` if there is none.
+    #[must_use]
+    pub const fn first(&self) -> Option<UnixMillis> {
+        self.first
+    }
+
+    /// The signal if there is only one.
+    #[must_use]
+    pub fn only(&self) -> Option<&Item> {
+        self.iter().next().filter(|_| self.total() == 1)
+    }
+
+    /// The name that all kept signals have; `None` if they have several.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let mut names = self.iter().map(Item::label);
+        let name = names.next()?;
+        names.all(|other| other == name).then_some(name)
+    }
+
+    fn add(&mut self, signal: Item) {
+        self.first.get_or_insert(signal.from);
+        self.by_event.insert(signal.event, signal);
+        while self.by_event.len() > MAX_KEPT_SIGNALS && self.by_event.pop_first().is_some() {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
 }
 
 impl Items {
-    /// The items, oldest first.
+    /// The items but the signals, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Item> {
         self.by_event.values()
+    }
+
+    /// The signals.
+    #[must_use]
+    pub const fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// The item that this event began.
     #[must_use]
     pub fn get(&self, event: u64) -> Option<&Item> {
-        self.by_event.get(&event)
+        self.by_event.get(&event).or_else(|| self.signals.by_event.get(&event))
     }
 
     /// Number of items that were dropped to keep memory bounded.
@@ -156,7 +222,7 @@ impl Items {
             }
             EventKind::Signaled { name, input, from } => {
                 let kind = ItemKind::Signal { name, input, from };
-                self.add(Item { event: id, kind, from: at, end: Some((at, completed())) });
+                self.signals.add(Item { event: id, kind, from: at, end: Some((at, completed())) });
             }
             EventKind::UpdateAccepted { name } => {
                 self.add(Item { event: id, kind: ItemKind::Update { name }, from: at, end: None });

@@ -39,7 +39,7 @@ pub use advice::{Certainty, RetryWarning, latest_failure, retry_warnings};
 pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind};
 pub use events::EventFinder;
-pub use items::{Item, ItemKind, Items};
+pub use items::{Item, ItemKind, Items, Signals};
 pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
 pub use remedy::{explain_problem, nearest_ids};

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    items::{Item, Items},
+    items::{Item, Items, Signals},
     message::{HistoryPage, WatchProblem},
 };
 
@@ -66,6 +66,8 @@ enum LanePlace {
     Activity(usize),
     /// The item that this event began.
     Item(u64),
+    /// The signals.
+    Signals,
 }
 
 /// How an execution began.
@@ -108,6 +110,8 @@ pub struct TaskFailure {
 pub enum Lane<'a> {
     /// An activity with its attempts.
     Activity(&'a ActivityAttempts),
+    /// All signals.
+    Signals(&'a Signals),
     /// Anything else.
     Item(&'a Item),
 }
@@ -117,6 +121,8 @@ pub enum Lane<'a> {
 pub enum LaneId {
     /// An activity.
     Activity(ActivityKey),
+    /// The signals.
+    Signals,
     /// The history event that began anything else.
     Item(u64),
 }
@@ -133,6 +139,7 @@ impl<'a> Lane<'a> {
     pub fn id(self) -> LaneId {
         match self {
             Self::Activity(activity) => LaneId::Activity(activity.key().clone()),
+            Self::Signals(_) => LaneId::Signals,
             Self::Item(item) => LaneId::Item(item.event),
         }
     }
@@ -142,6 +149,7 @@ impl<'a> Lane<'a> {
     pub fn is(self, id: &LaneId) -> bool {
         match (self, id) {
             (Self::Activity(activity), LaneId::Activity(key)) => activity.key() == key,
+            (Self::Signals(_), LaneId::Signals) => true,
             (Self::Item(item), LaneId::Item(event)) => item.event == *event,
             _ => false,
         }
@@ -152,7 +160,7 @@ impl<'a> Lane<'a> {
     pub const fn activity(self) -> Option<&'a ActivityAttempts> {
         match self {
             Self::Activity(activity) => Some(activity),
-            Self::Item(_) => None,
+            Self::Signals(_) | Self::Item(_) => None,
         }
     }
 
@@ -161,6 +169,7 @@ impl<'a> Lane<'a> {
     pub fn label(self) -> &'a str {
         match self {
             Self::Activity(activity) => activity.key().activity.name(),
+            Self::Signals(signals) => signals.name().unwrap_or("signals"),
             Self::Item(item) => item.label(),
         }
     }
@@ -170,6 +179,7 @@ impl<'a> Lane<'a> {
     pub fn began(self) -> Option<UnixMillis> {
         match self {
             Self::Activity(activity) => activity.activity_record().and_then(|record| record.scheduled),
+            Self::Signals(signals) => signals.first(),
             Self::Item(item) => Some(item.from),
         }
     }
@@ -281,6 +291,7 @@ impl Watched {
     pub fn lanes(&self) -> Vec<Lane<'_>> {
         let lane = |place: &LanePlace| match place {
             LanePlace::Activity(index) => self.execution.activities().nth(*index).map(Lane::Activity),
+            LanePlace::Signals => Some(Lane::Signals(self.items.signals())),
             LanePlace::Item(event) => self.items.get(*event).map(Lane::Item),
         };
         self.order.iter().filter_map(lane).collect()
@@ -290,7 +301,10 @@ impl Watched {
         let activities = self.execution.activities().enumerate();
         let activities = activities.map(|(index, activity)| (LanePlace::Activity(index), Lane::Activity(activity)));
         let items = self.items.iter().map(|item| (LanePlace::Item(item.event), Lane::Item(item)));
-        let mut lanes: Vec<_> = activities.chain(items).map(|(place, lane)| (lane.began(), place)).collect();
+        let signals = Some(self.items.signals()).filter(|signals| signals.total() > 0);
+        let signals = signals.map(|signals| (LanePlace::Signals, Lane::Signals(signals)));
+        let mut lanes: Vec<_> =
+            activities.chain(items).chain(signals).map(|(place, lane)| (lane.began(), place)).collect();
         lanes.sort_by_key(|(began, _)| *began);
         self.order = lanes.into_iter().map(|(_, place)| place).collect();
     }

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     super::{glyphs, theme, times},
-    now,
+    now, signals,
     values::{named, payloads},
 };
 
@@ -25,6 +25,10 @@ use super::{
 pub fn lines(app: &App, watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
     match lane {
         Lane::Activity(activity) => of_activity(app, watched, activity, width),
+        Lane::Signals(all) => match all.only() {
+            Some(signal) => of_item(app, signal, width),
+            None => signals::lines(app, all, width),
+        },
         Lane::Item(item) => of_item(app, item, width),
     }
 }

@@ -210,6 +210,11 @@ fn parts(lane: Lane<'_>) -> (String, String) {
             let key = activity.key();
             (key.activity.name().to_owned(), key.id.as_deref().unwrap_or_default().to_owned())
         }
+        Lane::Signals(signals) => {
+            let kind = signals.name().map_or_else(|| "signals".to_owned(), |name| format!("signal {name}"));
+            let count = if signals.total() > 1 { format!("({})", signals.total()) } else { String::new() };
+            (kind, count)
+        }
         Lane::Item(Item { kind, .. }) => match kind {
             ItemKind::LocalActivity { activity, .. } => (format!("local {activity}"), String::new()),
             ItemKind::Timer { id, .. } => ("timer".to_owned(), id.clone()),

@@ -50,6 +50,7 @@ fn causes(watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>>
             Some((_, failure)) => (details::reason(failure), failure.retryable, failure.causes.as_slice()),
             None => return vec![Line::raw(" No attempt has failed."), Line::raw("")],
         },
+        Lane::Signals(_) => return Vec::new(),
         Lane::Item(item) => match &item.end {
             Some((_, ItemEnd::Failed(failure) | ItemEnd::TimedOut(failure))) => {
                 (glyphs::reason(failure), failure.retryable, failure.causes.as_slice())
