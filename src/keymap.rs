@@ -172,7 +172,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('O')], "O", Intent::NextSort, "sort: retrying first, newest")
         .within(Scope::Listing)
         .footer(5, "sort"),
-    binding(&[code(KeyCode::Enter)], "Enter", Intent::ShowFailure, "the failure, cause by cause")
+    binding(&[code(KeyCode::Enter)], "Enter", Intent::ShowFailure, "the failure; child or next run")
         .within(Scope::Watching)
         .footer(3, "failure"),
     binding(&[key('n')], "n", Intent::RetryNow, "next attempt now").within(Scope::Watching).footer(4, "now"),

@@ -7,7 +7,7 @@ use crate::{
         derive::instructions::{Instruction, execution_instructions},
         intent::{Intent, Move, Overlay},
         notice::Tone,
-        watch::{ExecutionList, Lane, Watch, WatchNews, WatchOptions, WatchRequest},
+        watch::{ExecutionList, Watch, WatchNews, WatchOptions, WatchRequest},
     },
     domain::{ItemEnd, Operation, Run},
 };
@@ -44,16 +44,17 @@ impl App {
                 _ => return None,
             }),
             Overlay::Execution => Some(match intent {
-                Intent::Close => Action::new(true, Self::show_executions),
+                Intent::Close => Action::new(true, Self::leave_execution),
                 Intent::Select(step) => Action::local(true, move |app| app.go_in_lanes(step)),
                 Intent::SelectRow(row) => Action::local(true, move |app| {
                     if let Some(watch) = &mut app.watch {
                         watch.select_lane(row);
                     }
                 }),
-                Intent::Details | Intent::ShowFailure => {
-                    Action::local(self.has_failure(), |app| app.view.show(Overlay::Failure))
-                }
+                Intent::Details | Intent::ShowFailure => match watch.linked_run() {
+                    Some(run) => Action::local(true, move |app| app.open_linked(run)),
+                    None => Action::local(self.has_failure(), |app| app.view.show(Overlay::Failure)),
+                },
                 Intent::RetryNow => Action::new(self.can_operate_on_activity(), Self::ask_retry_now),
                 Intent::AskPause => Action::new(self.can_operate_on_activity(), Self::ask_pause),
                 Intent::AskResetActivity => Action::new(self.can_operate_on_activity(), Self::ask_reset_activity),
@@ -116,6 +117,20 @@ impl App {
             watch.open_run(run, now);
             self.show_page(Overlay::Execution);
         }
+    }
+
+    /// Opens the child workflow, or the run that continues the execution on the page.
+    fn open_linked(&mut self, run: Run) {
+        let now = self.now;
+        if let Some(watch) = &mut self.watch {
+            watch.open_linked(run, now);
+        }
+    }
+
+    /// Returns to the execution from which the user came, or to the list.
+    fn leave_execution(&mut self) -> Vec<Command> {
+        let now = self.now;
+        if self.watch.as_mut().is_some_and(|watch| watch.go_back(now)) { Vec::new() } else { self.show_executions() }
     }
 
     fn change_list(&mut self, change: impl FnOnce(&mut ExecutionList)) {
@@ -185,14 +200,7 @@ impl App {
         let Some(watch) = self.watch() else { return false };
         let Some(opened) = watch.opened() else { return false };
         let failed = |end: &ItemEnd| matches!(end, ItemEnd::Failed(_) | ItemEnd::TimedOut(_));
-        let of_lane = watch.selected_lane().is_some_and(|lane| match lane {
-            Lane::Activity(activity) => {
-                let attempts = opened.execution.attempts_of(activity);
-                attempts.filter_map(|seen| seen.facts).any(|facts| facts.reported_failure().is_some())
-            }
-            Lane::Signals(_) => false,
-            Lane::Item(item) => item.end.as_ref().is_some_and(|(_, end)| failed(end)),
-        });
+        let of_lane = watch.selected_lane().is_some_and(|lane| opened.has_failed(lane));
         of_lane || opened.task_failure.is_some() || opened.end.as_ref().is_some_and(|end| failed(&end.end))
     }
 

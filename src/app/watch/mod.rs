@@ -46,6 +46,9 @@ pub use remedy::{explain_problem, nearest_ids};
 pub use schedule::RequestRate;
 pub use watched::{End, Lane, LaneId, Start, TaskFailure, Watched};
 
+/// Runs that are kept to return to.
+const MAX_OPENED_FROM: usize = 32;
+
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WatchOptions {
@@ -86,6 +89,8 @@ pub struct Watch {
     list: ExecutionList,
     /// The execution that is shown, or was shown last.
     opened: Option<Watched>,
+    /// The runs from which the user has opened the one that is shown, the last opened last.
+    opened_from: Vec<Run>,
     /// The selected lane; `None` until one is selected.
     lane: Option<LaneId>,
     /// The operation that waits for a confirmation.
@@ -103,6 +108,7 @@ impl Watch {
             above,
             list: ExecutionList::new(options.visibility_query()),
             opened: target.map(|target| Watched::new(target, now)),
+            opened_from: Vec::new(),
             lane: None,
             asked: None,
             schedule: Schedule::default(),
@@ -179,6 +185,34 @@ impl Watch {
         }
     }
 
+    /// The run that the selected lane, or the end of the execution, leads to: a child workflow that has started, or the run
+    /// that continues this one. A failure of the lane is shown first.
+    #[must_use]
+    pub fn linked_run(&self) -> Option<Run> {
+        let opened = self.opened.as_ref()?;
+        match self.selected_lane() {
+            Some(Lane::Item(Item { kind: ItemKind::Child { run: Some(run), .. }, .. })) => Some(run.clone()),
+            Some(lane) if opened.has_failed(lane) => None,
+            _ => opened.next_run(),
+        }
+    }
+
+    /// Opens a run that the page leads to. [`Self::go_back`] returns.
+    pub fn open_linked(&mut self, run: Run, now: UnixMillis) {
+        let from = self.opened.as_ref().map(|opened| opened.target.clone());
+        self.open_run(run, now);
+        self.opened_from.extend(from);
+        let excess = self.opened_from.len().saturating_sub(MAX_OPENED_FROM);
+        self.opened_from.drain(..excess);
+    }
+
+    /// Returns to the run from which the one that is shown was opened. Returns whether there is one.
+    pub fn go_back(&mut self, now: UnixMillis) -> bool {
+        let Some(run) = self.opened_from.pop() else { return false };
+        self.open_run(run, now);
+        true
+    }
+
     /// Lists what another query finds. The rows stay until the server has answered.
     pub fn search(&mut self, query: String) {
         self.list.search(query);
@@ -187,6 +221,7 @@ impl Watch {
 
     /// The list is shown instead of an execution.
     pub fn show_list(&mut self) {
+        self.opened_from.clear();
         self.schedule.restart();
     }
 

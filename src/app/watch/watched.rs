@@ -318,6 +318,21 @@ impl Watched {
         (!self.is_over()).then_some((pending, details))
     }
 
+    /// Whether an attempt of this lane, or the lane as a whole, has failed.
+    #[must_use]
+    pub fn has_failed(&self, lane: Lane<'_>) -> bool {
+        match lane {
+            Lane::Activity(activity) => {
+                let attempts = self.execution.attempts_of(activity);
+                attempts.filter_map(|seen| seen.facts).any(|facts| facts.reported_failure().is_some())
+            }
+            Lane::Signals(_) => false,
+            Lane::Item(item) => {
+                matches!(item.end, Some((_, ItemEnd::Failed(_) | ItemEnd::TimedOut(_))))
+            }
+        }
+    }
+
     /// Applies a description.
     pub fn on_report(&mut self, report: ExecutionReport) {
         let ExecutionReport { at, info, activities, nexus, task } = report;
