@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RetryWaits, millis};
+use super::{RetryWaits, TimeoutKind, millis};
 
 /// The options with which an activity was scheduled, or that an operator has changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +25,20 @@ pub struct ActivityOptions {
     pub heartbeat: Option<Duration>,
     /// The retry policy.
     pub retry: RetryPolicy,
+}
+
+impl ActivityOptions {
+    /// The value of a timeout; `None` if it is not set.
+    #[must_use]
+    pub const fn limit(&self, timeout: TimeoutKind) -> Option<Duration> {
+        match timeout {
+            TimeoutKind::StartToClose => self.start_to_close,
+            TimeoutKind::ScheduleToStart => self.schedule_to_start,
+            TimeoutKind::ScheduleToClose => self.schedule_to_close,
+            TimeoutKind::Heartbeat => self.heartbeat,
+            TimeoutKind::Unspecified => None,
+        }
+    }
 }
 
 /// A retry policy of Temporal.

@@ -111,6 +111,20 @@ impl TimeoutKind {
             Self::Unspecified => "unspecified",
         }
     }
+
+    /// What did not happen in time. `limit`: the configured value as text, if it is known.
+    #[must_use]
+    pub fn sentence(self, limit: Option<&str>) -> String {
+        let limit = limit.map_or_else(String::new, |limit| format!(" ({limit})"));
+        let missing = match self {
+            Self::StartToClose => "no answer",
+            Self::ScheduleToStart => "no worker took it",
+            Self::ScheduleToClose => "no success",
+            Self::Heartbeat => "no heartbeat",
+            Self::Unspecified => return format!("no answer within a timeout{limit}"),
+        };
+        format!("{missing} within the {self} timeout{limit}")
+    }
 }
 
 impl fmt::Display for TimeoutKind {
@@ -133,10 +147,10 @@ impl FailureReport {
     }
 }
 
-/// The timeout that expired in a failure with these causes.
+/// The timeout that expired in a failure with these causes. One that expired in an attempt before is a cause of it.
 #[must_use]
 pub fn expired_timeout(causes: &[FailureCause]) -> Option<TimeoutKind> {
-    causes.iter().rev().find_map(|cause| match cause.kind {
+    causes.iter().find_map(|cause| match cause.kind {
         FailureKind::Timeout(kind) => Some(kind),
         _ => None,
     })

@@ -225,3 +225,14 @@ pub enum ItemEnd {
     /// It continues in another run.
     ContinuedAsNew,
 }
+
+impl ItemEnd {
+    /// Why it failed or timed out; `None` after any other end.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&FailureReport> {
+        match self {
+            Self::Failed(failure) | Self::TimedOut(failure) => Some(failure),
+            Self::Completed { .. } | Self::Cancelled | Self::Terminated { .. } | Self::ContinuedAsNew => None,
+        }
+    }
+}

@@ -68,7 +68,7 @@ fn message(failure: &Failure) -> String {
     let Some(FailureInfo::TimeoutFailureInfo(info)) = &failure.failure_info else { return failure.message.clone() };
     match timeout_kind(info.timeout_type()) {
         TimeoutKind::Unspecified => failure.message.clone(),
-        kind => format!("no answer within the {kind} timeout"),
+        kind => kind.sentence(None),
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use crate::{
     app::{AttemptState, AttemptView, EffectKind, Failure, Item, ItemKind},
-    domain::{FailureReport, ItemEnd},
+    domain::{FailureReport, ItemEnd, TimeoutKind},
     faults::Point,
     store::CommitOutcome,
 };
@@ -163,9 +163,9 @@ pub fn of_report(failure: &FailureReport) -> Mark {
 #[must_use]
 pub fn reason(failure: &FailureReport) -> String {
     match failure.timeout() {
-        Some(kind) => format!("{kind} timeout"),
-        None if failure.code.is_empty() => failure.message.clone(),
-        None => format!("{}: {}", failure.code, failure.message),
+        Some(kind) if kind != TimeoutKind::Unspecified => kind.sentence(None),
+        _ if failure.code.is_empty() => failure.message.clone(),
+        _ => format!("{}: {}", failure.code, failure.message),
     }
 }
 

@@ -159,9 +159,9 @@ fn situations() -> Vec<Situation> {
             &[
                 "print_label 1  attempt 1 failed: PrinterError: the printer is out of paper",
                 "print_label 1  attempt 2 due in 600 ms (policy: 600 ms)",
-                "print_label 1  attempt 2 failed: Timeout: no answer within the start-to-close timeout [outcome unknown]",
+                "print_label 1  attempt 2 failed: Timeout: no answer within the start-to-close timeout (1.8 s) [outcome unknown]",
                 "print_label 1  attempt 3 due in 1.20 s (policy: 1.2 s)",
-                "print_label 1  attempt 3 failed: Timeout: no answer within the start-to-close timeout [outcome unknown]",
+                "print_label 1  attempt 3 failed: Timeout: no answer within the start-to-close timeout (1.8 s) [outcome unknown]",
                 "print_label 1  attempt 4 due in 2.40 s (policy: 2.4 s)",
                 "print_label 1  completed: \"label-ID\" after 4 attempts",
                 "ID completed: \"label-ID\"",
@@ -172,8 +172,8 @@ fn situations() -> Vec<Situation> {
             1,
             beginning("Delivery", "pack_parcel", "start-to-close 10 s; schedule-to-start 3 s"),
             &[
-                "pack_parcel 1  TIMED OUT: no answer within the schedule-to-start timeout after 0 attempts",
-                "ID FAILED: Timeout: no answer within the schedule-to-start timeout",
+                "pack_parcel 1  TIMED OUT: no worker took it within the schedule-to-start timeout (3 s) after 0 attempts",
+                "ID FAILED: Timeout: no worker took it within the schedule-to-start timeout",
             ],
         ),
     ]

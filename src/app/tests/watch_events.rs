@@ -13,8 +13,8 @@ use crate::{
         },
     },
     domain::{
-        ActivityOptions, EventKind, ExecutionReport, FailureCause, FailureKind, FailureReport, Pause, PendingActivity,
-        PendingNexus, PendingState, UnixMillis,
+        ActivityOptions, EventKind, ExecutionReport, FailureCause, FailureKind, FailureReport, ItemEnd, Pause,
+        PendingActivity, PendingNexus, PendingState, TimeoutKind, UnixMillis,
     },
 };
 
@@ -61,6 +61,10 @@ impl Followed {
 
 fn described(at: u64, pending: PendingActivity) -> ExecutionReport {
     report(run(1), at, vec![foreign("charge", "5", pending)])
+}
+
+fn report_without_activities(at: u64) -> ExecutionReport {
+    report(run(1), at, vec![])
 }
 
 fn names(found: &[(String, u64, Value)]) -> Vec<(&str, u64)> {
@@ -110,6 +114,28 @@ fn a_cancel_request_has_the_time_of_its_event() {
     followed.watched.on_history(HistoryPage { events: vec![event(9, 2_800, kind)], more: false });
     assert_eq!(names(&followed.find(UnixMillis(3_050))), [("state-changed", 2_800)]);
     assert_eq!(followed.find(UnixMillis(3_100)), []);
+}
+
+#[test]
+fn a_timeout_has_the_value_that_is_configured() {
+    let kind = EventKind::ActivityScheduled {
+        id: "5".to_owned(),
+        activity: "charge".into(),
+        options: ActivityOptions { schedule_to_start: Some(Duration::from_secs(3)), ..ActivityOptions::default() },
+        input: vec![],
+    };
+    let timeout = |kind| FailureCause { kind, message: "late".into(), stack_trace: vec![], details: vec![] };
+    let causes = [TimeoutKind::ScheduleToStart, TimeoutKind::StartToClose].map(FailureKind::Timeout).map(timeout);
+    let report =
+        FailureReport { code: "Timeout".into(), message: "late".into(), retryable: false, causes: causes.into() };
+    let ended = EventKind::ActivityEnded { scheduled: 5, end: ItemEnd::TimedOut(report) };
+    let mut followed = Followed::new(vec![event(5, 1_000, kind), event(6, 4_000, ended)]);
+    let found = followed.after(report_without_activities(4_100));
+    assert_eq!(
+        found.last().unwrap().2["timeout_ms"],
+        3_000,
+        "of the timeout that ended it, not of an earlier attempt's"
+    );
 }
 
 #[test]

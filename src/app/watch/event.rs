@@ -89,6 +89,9 @@ pub enum WatchEventKind {
         took: Option<Duration>,
         /// What is certain about its effect.
         certainty: Certainty,
+        /// The value of the timeout that expired, if it is known.
+        #[serde(rename = "timeout_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        limit: Option<Duration>,
         /// The failure.
         #[serde(flatten)]
         failure: AttemptFailure,
@@ -134,6 +137,9 @@ pub enum WatchEventKind {
         activity: ActivityName,
         /// Number of its attempts.
         attempts: u64,
+        /// The value of the timeout that expired, if it is known.
+        #[serde(rename = "timeout_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
+        limit: Option<Duration>,
         /// How it ended.
         end: ItemEnd,
     },

@@ -1,7 +1,10 @@
 //! What has happened to a watched execution since the last look, as events in the order of time. `watch --plain` and
 //! `--json` print them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use crate::{
     app::orders::{
@@ -9,7 +12,7 @@ use crate::{
         attempt::{AttemptFacts, AttemptState, Failure},
         attempt_id::AttemptId,
     },
-    domain::{ActivityKey, PendingActivity, PendingState, UnixMillis},
+    domain::{ActivityKey, PendingActivity, PendingState, TimeoutKind, UnixMillis},
 };
 
 use super::{
@@ -208,7 +211,9 @@ impl Changes<'_, '_> {
         if let Some((at, end)) = record.and_then(|record| record.end.as_ref()).filter(|_| !reported.closed) {
             reported.closed = true;
             let attempts = self.activity.total();
-            self.found.push((*at, WatchEventKind::ActivityEnded { activity: self.name(), attempts, end: end.clone() }));
+            let limit = end.failure().and_then(|failure| self.limit(&failure.code, failure.timeout()));
+            let kind = WatchEventKind::ActivityEnded { activity: self.name(), attempts, limit, end: end.clone() };
+            self.found.push((*at, kind));
         }
     }
 
@@ -225,6 +230,12 @@ impl Changes<'_, '_> {
             resets: id.round.saturating_sub(1),
             maximum: self.activity.maximum().or(recorded),
         }
+    }
+
+    /// The value of the timeout that a failure with this code reports.
+    fn limit(&self, code: &str, timeout: Option<TimeoutKind>) -> Option<Duration> {
+        let timeout = timeout.filter(|_| code == Failure::TIMEOUT)?;
+        self.activity.activity_record()?.options.as_ref()?.limit(timeout)
     }
 
     /// The wait after an attempt, by its failure or by the retry policy.
@@ -271,7 +282,9 @@ impl Changes<'_, '_> {
             (_, Some(failure)) => {
                 let took = facts.and_then(AttemptFacts::duration);
                 let certainty = Certainty::of(&failure.code, &failure.causes);
-                Some(WatchEventKind::AttemptFailed { activity, attempt, took, certainty, failure: failure.into() })
+                let limit = self.limit(&failure.code, failure.timeout());
+                let failure = failure.into();
+                Some(WatchEventKind::AttemptFailed { activity, attempt, took, certainty, limit, failure })
             }
             (_, None) if waits_for_end => return,
             (_, None) => Some(WatchEventKind::AttemptEnded { activity, attempt }),
@@ -327,8 +340,6 @@ impl Changes<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     use crate::{

@@ -16,7 +16,7 @@ use crate::{
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
-    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState},
+    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState, TimeoutKind, expired_timeout},
     recording::{Recorded, Recorder},
     runtime::{executor::WatchExecutor, headless},
     ui::times,
@@ -227,12 +227,13 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let planned = planned.filter(|_| !waited.is_empty());
             format!("{activity}  {attempt} started{waited}{}", planned_wait(planned))
         }
-        Kind::AttemptFailed { activity, attempt, took, certainty, failure } => {
+        Kind::AttemptFailed { activity, attempt, took, certainty, limit, failure } => {
             let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
             let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
             let retry = if failure.retryable { "" } else { " (not retryable)" };
             let certainty = certainty.label().map_or_else(String::new, |label| format!(" [{label}]"));
-            format!("{activity}  {attempt} failed{took}: {code}{}{retry}{certainty}", failure.message)
+            let message = in_time(expired_timeout(&failure.causes), *limit, &failure.message);
+            format!("{activity}  {attempt} failed{took}: {code}{message}{retry}{certainty}")
         }
         Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
         Kind::Waiting { activity, attempt, wait, planned, .. } => {
@@ -240,9 +241,13 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{activity}  {attempt} due{wait}{}", planned_wait(*planned))
         }
         Kind::StateChanged { activity, state } => format!("{activity}  {}", state_text(*state)),
-        Kind::ActivityEnded { activity, attempts, end } => {
+        Kind::ActivityEnded { activity, attempts, limit, end } => {
             let attempts = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
-            format!("{activity}  {} after {attempts}", ended(end))
+            let mut end = end.clone();
+            if let ItemEnd::TimedOut(failure) = &mut end {
+                failure.message = in_time(failure.timeout(), *limit, &failure.message);
+            }
+            format!("{activity}  {} after {attempts}", ended(&end))
         }
         Kind::ItemBegan { item, name, due } => {
             let due = due.map(|due| due.since(event.at));
@@ -272,6 +277,14 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let next = next_run.as_ref().map_or_else(String::new, |run| format!("; continues in run {run}"));
             format!("{} {}{next}", event.workflow, ended(end))
         }
+    }
+}
+
+/// Returns the message of a timeout with its value if that is known.
+fn in_time(timeout: Option<TimeoutKind>, limit: Option<Duration>, message: &str) -> String {
+    match (timeout, limit) {
+        (Some(timeout), Some(limit)) => timeout.sentence(Some(&times::round(limit))),
+        _ => message.to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{
         ActivityOptions, FailureReport, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState,
-        RetryPolicy, UnixMillis,
+        RetryPolicy, TimeoutKind, UnixMillis,
     },
 };
 
@@ -62,12 +62,17 @@ fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width:
 
 /// The failure of the latest attempt that has failed.
 fn failure(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
+    let options = activity.activity_record().and_then(|record| record.options.as_ref());
     let Some((_, failure)) = latest_failure(watched, activity) else {
-        let failure = failure_without_attempt(activity).map(glyphs::reason);
+        let reported = |failure: &FailureReport| {
+            let timeout = failure.timeout().map(|kind| timed_out(kind, options));
+            timeout.unwrap_or_else(|| glyphs::reason(failure))
+        };
+        let failure = failure_without_attempt(activity).map(reported);
         return failure.map_or_else(Vec::new, |reason| named("failure", &reason, theme::BAD, width));
     };
     let retried = if failure.retryable { "" } else { " (not retryable)" };
-    named("failure", &format!("{}{retried}", reason(failure)), theme::BAD, width)
+    named("failure", &format!("{}{retried}", reason(failure, options)), theme::BAD, width)
 }
 
 /// Why an activity failed before any attempt of it began.
@@ -78,10 +83,15 @@ fn failure_without_attempt(activity: &ActivityAttempts) -> Option<&FailureReport
     }
 }
 
+/// What did not happen in time, with the value of the timeout if it is known.
+fn timed_out(kind: TimeoutKind, options: Option<&ActivityOptions>) -> String {
+    kind.sentence(options.and_then(|options| options.limit(kind)).map(times::round).as_deref())
+}
+
 /// The type and the message of a failure, or its timeout.
-pub fn reason(failure: &Failure) -> String {
+pub fn reason(failure: &Failure, options: Option<&ActivityOptions>) -> String {
     match failure.timeout() {
-        Some(kind) => format!("{kind} timeout"),
+        Some(kind) => timed_out(kind, options),
         None if failure.code.is_empty() => failure.message.clone(),
         None => format!("{}: {}", failure.code, failure.message),
     }

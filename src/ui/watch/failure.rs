@@ -47,7 +47,10 @@ fn heading(text: &str) -> Line<'static> {
 fn causes(watched: &Watched, lane: Lane<'_>, width: usize) -> Vec<Line<'static>> {
     let (reason, retryable, causes) = match lane {
         Lane::Activity(activity) => match latest_failure(watched, activity) {
-            Some((_, failure)) => (details::reason(failure), failure.retryable, failure.causes.as_slice()),
+            Some((_, failure)) => {
+                let options = activity.activity_record().and_then(|record| record.options.as_ref());
+                (details::reason(failure, options), failure.retryable, failure.causes.as_slice())
+            }
             None => return vec![Line::raw(" No attempt has failed."), Line::raw("")],
         },
         Lane::Signals(_) => return Vec::new(),

@@ -112,11 +112,14 @@ fn activities_in_parallel_share_one_axis() {
 
 #[test]
 fn each_timeout_is_named() {
-    for kind in
-        [TimeoutKind::StartToClose, TimeoutKind::Heartbeat, TimeoutKind::ScheduleToStart, TimeoutKind::ScheduleToClose]
-    {
+    for (kind, failure) in [
+        (TimeoutKind::StartToClose, "no answer within the start-to-close timeout (5 s)"),
+        (TimeoutKind::Heartbeat, "no heartbeat within the heartbeat timeout (2 s)"),
+        (TimeoutKind::ScheduleToStart, "no worker took it within the schedule-to-start timeout"),
+        (TimeoutKind::ScheduleToClose, "no success within the schedule-to-close timeout (2 min)"),
+    ] {
         assert_all_find(&timeouts(kind), &[&format!("#1 ~ timed out  {kind} after 5.00 s")]);
-        find(&frame(&timeouts(kind).app, 80, 24), &format!("failure     {kind} timeout"));
+        find(&frame(&timeouts(kind).app, 80, 24), &format!("failure     {failure}"));
     }
 }
 
@@ -170,7 +173,7 @@ fn advice_says_what_is_certain_and_which_settings_are_risky() {
     backoff 1.00 s (policy: 1 s)
  #2 ~ timed out  start-to-close after 5.00 s
  #3 ○ waiting for a worker (policy: 2 s)
- failure     start-to-close timeout
+ failure     no answer within the start-to-close timeout (5 s)
  effect      #2 OUTCOME UNKNOWN: it may still run, or may have taken effect; a
              retry is safe only if the activity is idempotent
  warning     no heartbeat timeout: a lost worker is noticed only after
