@@ -42,6 +42,8 @@ pub enum Scope {
     Listing,
     /// One execution.
     Watching,
+    /// One execution, and the failure of one of its lanes.
+    Explaining,
     /// The replay of a recording.
     Replaying,
     /// Any question.
@@ -173,7 +175,7 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Listing)
         .footer(5, "sort"),
     binding(&[code(KeyCode::Enter)], "Enter", Intent::ShowFailure, "the failure; child or next run")
-        .within(Scope::Watching)
+        .within(Scope::Explaining)
         .footer(3, "failure"),
     binding(&[key('n')], "n", Intent::RetryNow, "next attempt now").within(Scope::Watching).footer(4, "now"),
     binding(&[key('p')], "p", Intent::AskPause, "pause / unpause (asks)").within(Scope::Watching).footer(5, "pause"),
@@ -262,6 +264,7 @@ impl Scope {
             Self::Viewing => dashboard || executions,
             Self::Listing => matches!(overlay, Overlay::Executions),
             Self::Watching => matches!(overlay, Overlay::Execution),
+            Self::Explaining => matches!(overlay, Overlay::Execution | Overlay::Failure),
             Self::Replaying => matches!(overlay, Overlay::Replay),
             Self::Dashboard => dashboard,
             Self::Moving => moving,
@@ -417,7 +420,7 @@ pub fn markdown() -> String {
         | Scope::Showing
         | Scope::Viewing => "Dashboard",
         Scope::Listing => "Executions of any workflow",
-        Scope::Watching => "One execution",
+        Scope::Watching | Scope::Explaining => "One execution",
         Scope::Comparing => "Comparison of guards",
         Scope::Presenting => "Walkthrough",
         Scope::Replaying => "Replay",

@@ -137,7 +137,9 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::Quit, _) if app.options().above_dashboard => "leave",
         (Intent::Help, _) if app.overlay() == Overlay::Help => "back",
         (Intent::Freeze, _) if app.view().freeze().queued().is_some() => "resume",
-        (Intent::ShowFailure, _) if app.watch().is_some_and(|watch| watch.linked_run().is_some()) => "open",
+        (Intent::ShowFailure, _) if app.watch().is_some_and(|watch| watch.linked_run(app.overlay()).is_some()) => {
+            "open"
+        }
         _ => binding.short,
     }
 }

@@ -69,4 +69,6 @@ fn enter_shows_the_failure_of_the_selected_lane_before_another_run() {
     assert_eq!(scene.opened().next_run().map(|next| next.run), Some("run-1".to_owned()));
     scene.press(Intent::ShowFailure);
     assert_eq!(shown(&scene), (Overlay::Failure, run(0)));
+    scene.press(Intent::ShowFailure);
+    assert_eq!(shown(&scene), (Overlay::Execution, Run { run: "run-1".into(), ..run(0) }));
 }

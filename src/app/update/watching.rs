@@ -51,7 +51,7 @@ impl App {
                         watch.select_lane(row);
                     }
                 }),
-                Intent::Details | Intent::ShowFailure => match watch.linked_run() {
+                Intent::Details | Intent::ShowFailure => match watch.linked_run(Overlay::Execution) {
                     Some(run) => Action::local(true, move |app| app.open_linked(run)),
                     None => Action::local(self.has_failure(), |app| app.view.show(Overlay::Failure)),
                 },
@@ -65,6 +65,14 @@ impl App {
                 Intent::OpenWebUi | Intent::CopyWorkflowId | Intent::ShowCommand => self.action_on_run(intent),
                 _ => return None,
             }),
+            Overlay::Failure if matches!(intent, Intent::ShowFailure) => {
+                let run = watch.linked_run(Overlay::Failure);
+                Some(Action::local(run.is_some(), move |app| {
+                    if let Some(run) = run {
+                        app.open_linked(run);
+                    }
+                }))
+            }
             Overlay::ShowCommand if self.shows_executions() => Some(match intent {
                 Intent::CopyWorkflowId | Intent::ShowCommand => self.action_on_run(intent),
                 _ => return None,
@@ -124,6 +132,7 @@ impl App {
         let now = self.now;
         if let Some(watch) = &mut self.watch {
             watch.open_linked(run, now);
+            self.show_page(Overlay::Execution);
         }
     }
 

@@ -186,13 +186,13 @@ impl Watch {
     }
 
     /// The run that the selected lane, or the end of the execution, leads to: a child workflow that has started, or the run
-    /// that continues this one. A failure of the lane is shown first.
+    /// that continues this one. On the page of an execution, a failure of the lane is shown first.
     #[must_use]
-    pub fn linked_run(&self) -> Option<Run> {
+    pub fn linked_run(&self, page: Overlay) -> Option<Run> {
         let opened = self.opened.as_ref()?;
         match self.selected_lane() {
             Some(Lane::Item(Item { kind: ItemKind::Child { run: Some(run), .. }, .. })) => Some(run.clone()),
-            Some(lane) if opened.has_failed(lane) => None,
+            Some(lane) if page == Overlay::Execution && opened.has_failed(lane) => None,
             _ => opened.next_run(),
         }
     }
