@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 mod bare;
+mod child;
 mod dashboard;
 mod frames;
 mod journal;

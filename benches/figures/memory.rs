@@ -5,18 +5,18 @@
 //! the limits are the growth of these tables between the first and the last measured order.
 
 use std::{
-    io::{BufRead, BufReader},
     path::Path,
-    process::{self, Child, Command, Stdio},
+    process::{self, Command},
     thread,
     time::Duration,
 };
 
 use idempotence::runtime::worker_child::ONE_ARENA;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    Figure, ledger,
+    Figure,
+    child::OwnedChild,
+    ledger,
     orders::{PROGRAM, link, place, serve},
     screen::{Screen, private_megabytes},
 };
@@ -107,40 +107,30 @@ fn store_and_dashboard(folder: &Path) -> Vec<Figure> {
 
 /// Measures a worker process on the same database, started as the dashboard starts it, with orders through a server.
 fn worker(folder: &Path) -> Figure {
-    let (mut server, address) = serve(folder);
-    let mut worker = work(folder, &address);
+    let (_server, address) = serve(folder);
+    let worker = work(folder, &address);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let link = runtime.block_on(link(&address));
     let mut after_round = |round: usize| {
         runtime.block_on(place(&link, TASK_QUEUE, round * ROUND..(round + 1) * ROUND));
         thread::sleep(PAUSE);
-        private_megabytes(worker.id())
+        private_megabytes(worker.pid())
     };
     let before = after_round(0);
     let after = (1..=MEASURED_ROUNDS).map(&mut after_round).last().unwrap();
-    kill_process(Pid::from_child(&worker), Signal::INT).unwrap();
-    worker.wait().unwrap();
-    // Dropping it closes the server's standard input, which ends the server.
-    drop(server.stdin.take());
-    server.wait().unwrap();
     let measured = MEASURED_ROUNDS * ROUND;
     let entries = [LAST + ROUND, LAST + ROUND + measured].map(|orders| table(2 * orders, LEDGER_PLACE));
     figure("worker: memory per order, with a server", [before, after], measured, entries[1] - entries[0], SLACK)
 }
 
 /// Starts a worker process and waits until it polls.
-fn work(folder: &Path, address: &str) -> Child {
-    let mut worker = Command::new(PROGRAM)
-        .args(["worker", "--address", address, "--database"])
+fn work(folder: &Path, address: &str) -> OwnedChild {
+    let mut worker = Command::new(PROGRAM);
+    worker
+        .args(["worker", "--with-parent", "--address", address, "--database"])
         .arg(folder.join("inventory.json"))
         .env("XDG_STATE_HOME", folder)
         .env(ONE_ARENA.0, ONE_ARENA.1)
-        .current_dir(folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(worker.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("worker "), "no worker: {line}");
-    worker
+        .current_dir(folder);
+    OwnedChild::start(&mut worker, "worker ")
 }

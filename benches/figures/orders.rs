@@ -1,14 +1,6 @@
 //! Orders per second with 20 in flight: our worker with durable effects, compared with a worker that does nothing.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    ops::Range,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Instant,
-};
+use std::{net::TcpListener, ops::Range, path::Path, process::Command, sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use idempotence::{
@@ -21,7 +13,7 @@ use idempotence::{
     },
 };
 
-use crate::{Figure, bare};
+use crate::{Figure, bare, child::OwnedChild};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 const IN_FLIGHT: usize = 20;
@@ -30,29 +22,17 @@ const ROUNDS: usize = 2;
 
 pub fn measure() -> Vec<Figure> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (mut server, address) = serve(folder.path());
+    let (_server, address) = serve(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let figure = runtime.block_on(compare(folder.path(), &address));
-    // Dropping it closes its standard input, which ends it.
-    drop(server.stdin.take());
-    server.wait().unwrap();
-    vec![figure]
+    vec![runtime.block_on(compare(folder.path(), &address))]
 }
 
-pub fn serve(state: &Path) -> (Child, String) {
+pub fn serve(state: &Path) -> (OwnedChild, String) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
-    let mut server = Command::new(PROGRAM)
-        .args(["server", "--with-parent", "--address", &address])
-        .env("XDG_STATE_HOME", state)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("Temporal at "), "no server: {line}");
-    (server, address)
+    let mut server = Command::new(PROGRAM);
+    server.args(["server", "--with-parent", "--address", &address]).env("XDG_STATE_HOME", state);
+    (OwnedChild::start(&mut server, "Temporal at "), address)
 }
 
 pub async fn link(address: &str) -> Link {

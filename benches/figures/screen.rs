@@ -36,7 +36,17 @@ impl Screen {
     }
 
     /// The same, on a terminal of the given columns and rows.
-    pub fn open_at(state: &Path, address: &str, (cols, rows): (u16, u16)) -> Self {
+    pub fn open_at(state: &Path, address: &str, size: (u16, u16)) -> Self {
+        let database = state.join("inventory.json");
+        Self::run(state, &["--address", address, "--database", database.to_str().unwrap()], size)
+    }
+
+    /// Starts `watch` with these arguments.
+    pub fn watch(state: &Path, address: &str, arguments: &[&str]) -> Self {
+        Self::run(state, &[&["watch", "--address", address], arguments].concat(), SIZE)
+    }
+
+    fn run(state: &Path, arguments: &[&str], (cols, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(PROGRAM);
@@ -49,15 +59,14 @@ impl Screen {
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         command.cwd(state);
-        command.args(["--address", address, "--database"]);
-        command.arg(state.join("inventory.json"));
+        command.args(arguments);
         let started = Instant::now();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let reader = pair.master.try_clone_reader().unwrap();
         let keys = pair.master.take_writer().unwrap();
         let (sender, output) = mpsc::channel();
-        thread::spawn(move || watch(reader, &sender));
+        thread::spawn(move || record(reader, &sender));
         let cells = |count| NonZeroU16::new(count).unwrap();
         let terminal = vt100::Parser::new(cells(rows), cells(cols), 0);
         Self { child, keys, output, terminal, drawn: started, started, _master: pair.master }
@@ -99,7 +108,17 @@ impl Screen {
     }
 }
 
-fn watch(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<(Instant, Vec<u8>)>) {
+/// A measurement that fails leaves no process behind.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ended_meanwhile = self.child.kill();
+            let _ended = self.child.wait();
+        }
+    }
+}
+
+fn record(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<(Instant, Vec<u8>)>) {
     let mut buffer = [0; 16_384];
     while let Ok(read @ 1..) = reader.read(&mut buffer) {
         if sender.send((Instant::now(), buffer[..read].to_vec())).is_err() {

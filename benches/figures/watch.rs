@@ -1,89 +1,164 @@
-//! Rows that `watch` keeps of a long list of executions, without a server.
+//! `watch` on a real server: from the end of an attempt to the screen, requests per second, and the cost of an idle page.
+//! The list of 10,000 executions is measured without a server.
 
-use idempotence::{
-    app::{
-        App, Appearance, Command, Intent, Link, ListPage, Message, Move, Options, PAGE_ROWS, StartMode, WatchNews,
-        WatchRequest,
-    },
-    domain::{ExecutionInfo, ExecutionStatus, Run, UnixMillis},
+mod counting_proxy;
+mod list;
+mod shop;
+
+use std::{
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
-    Figure,
-    frames::{BEGIN, setup},
+    Figure, median,
+    orders::serve,
+    screen::{Screen, cpu_seconds, resident_megabytes},
 };
+use counting_proxy::CountingProxy;
+use shop::Shop;
 
-const EXECUTIONS: usize = 10_000;
+/// Attempts whose way to the screen is measured.
+const ATTEMPTS: u32 = 20;
 
-/// The kept pages, and the retrying executions of other pages.
-const MAX_ROWS: usize = 1_100;
+/// Open executions in the list.
+const EXECUTIONS: usize = 200;
 
-/// Milliseconds between two movements.
-const STEP_MILLIS: u64 = 100;
+/// How long the requests of a page are counted, and the time before for the first requests.
+const COUNTED: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(5);
 
-/// Limit of the movements to the last row.
-const MAX_STEPS: u64 = 100_000;
+/// How long idle pages are measured, as the dashboard, and the time before: at first, ages are shown in seconds and change
+/// the screen.
+const WATCHED: Duration = Duration::from_secs(20);
+const AGED: Duration = Duration::from_secs(65);
+
+/// Limit from the end of an attempt to the screen: the longest time between two polls, and the way from there.
+const MAX_MILLIS: f64 = 300.0 + 20.0;
 
 pub fn measure() -> Vec<Figure> {
-    let (rows, last) = scroll_to_the_last();
-    vec![Figure {
-        name: "watch: list of 10,000 executions, rows kept",
-        measured: format!("{rows} rows, scrolled to the last: {last}"),
-        wanted: format!("at most {MAX_ROWS} rows, to the last").into(),
-        reached: rows <= MAX_ROWS && last,
-    }]
+    let mut figures = vec![list::measure()];
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (_server, address) = serve(folder.path());
+    let shop = Shop::open(&address);
+    figures.push(attempt_to_screen(&shop));
+    figures.extend(requests(&shop));
+    figures.extend(idle(&shop));
+    figures
 }
 
-/// Moves from the first row to the last, half a page at a time. Returns the most rows that were kept, and whether the last
-/// execution was selected.
-fn scroll_to_the_last() -> (usize, bool) {
-    let start_mode = StartMode::Watch(Box::default());
-    let mut app = App::new(Options { start_mode, ..setup(Appearance::default()) });
-    let mut most = 0;
-    let mut commands = app.update(Message::Link(Link::Up));
-    for step in 1..=MAX_STEPS {
-        let now = UnixMillis(BEGIN + step * STEP_MILLIS);
-        commands.extend(app.update(Message::Tick { now }));
-        for command in std::mem::take(&mut commands) {
-            if let Some(news) = answer(command, now) {
-                commands.extend(app.update(Message::Watch(news)));
-            }
-        }
-        commands.extend(app.update(Message::Intent(Intent::Select(Move::HalfPageDown))));
-        let list = app.watch().unwrap().list();
-        most = most.max(list.rows().len());
-        let selected = list.rows().get(list.selected());
-        if selected.is_some_and(|row| row.info.run == execution(EXECUTIONS - 1).run) {
-            return (most, true);
-        }
-    }
-    (most, false)
-}
-
-/// The server's answer to a request for a page. Descriptions stay unanswered.
-fn answer(command: Command, at: UnixMillis) -> Option<WatchNews> {
-    match command {
-        Command::Watch(WatchRequest::List { query, page }) => {
-            let executions = (page * PAGE_ROWS..EXECUTIONS.min((page + 1) * PAGE_ROWS)).map(execution).collect();
-            let more = (page + 1) * PAGE_ROWS < EXECUTIONS;
-            Some(WatchNews::Listed { query, page, answer: Ok(ListPage { at, executions, more }) })
-        }
-        Command::Watch(WatchRequest::Count { query }) => {
-            Some(WatchNews::Counted { query, answer: Ok(u64::try_from(EXECUTIONS).unwrap()) })
-        }
-        _ => None,
+/// From the end of an attempt, as the server reports it, to the last byte of the frame that shows it. Most of it is the wait
+/// for the next poll, so the largest value counts.
+fn attempt_to_screen(shop: &Shop) -> Figure {
+    let state = tempfile::tempdir().unwrap();
+    let execution = shop.deliver("attempts", 0);
+    let mut screen = Screen::watch(state.path(), &shop.address, &[&execution]);
+    let (clock, instant) = (SystemTime::now(), Instant::now());
+    screen.shows(&Shop::failure(1));
+    let series: Vec<_> = (2..2 + ATTEMPTS)
+        .map(|attempt| {
+            let drawn = clock + (screen.shows(&Shop::failure(attempt)) - instant);
+            drawn.duration_since(shop.end_of(&execution, attempt)).unwrap().as_secs_f64() * 1e3
+        })
+        .collect();
+    screen.quit();
+    shop.terminate(&execution);
+    let most = series.iter().copied().fold(0.0, f64::max);
+    Figure {
+        name: "watch: attempt end to screen, largest of 20",
+        measured: format!("{most:.0} ms (median {:.0} ms)", median(series)),
+        wanted: format!("at most {MAX_MILLIS} ms").into(),
+        reached: most <= MAX_MILLIS,
     }
 }
 
-fn execution(number: usize) -> ExecutionInfo {
-    ExecutionInfo {
-        run: Run { workflow: format!("checkout-{number}"), run: format!("run-{number}") },
-        workflow_type: "Checkout".to_owned(),
-        task_queue: "checkout".to_owned(),
-        status: ExecutionStatus::Running,
-        started: UnixMillis(BEGIN),
-        closed: None,
-        history_length: 5,
-        parent: None,
+/// Requests while an execution with a retried activity and a growing history is on the screen, and while the list is.
+fn requests(shop: &Shop) -> Vec<Figure> {
+    let proxy = CountingProxy::start(&shop.address);
+    let state = tempfile::tempdir().unwrap();
+    let count = |arguments: &[&str], shown: &str| {
+        let mut screen = Screen::watch(state.path(), &proxy.address(), arguments);
+        screen.shows(shown);
+        thread::sleep(SETTLED);
+        let from = Instant::now();
+        thread::sleep(COUNTED);
+        let counted = proxy.requests(from..Instant::now());
+        screen.quit();
+        counted
+    };
+    let execution = shop.deliver("requests", 1_000);
+    let page = count(&[&execution], &Shop::failure(2));
+    shop.terminate(&execution);
+    shop.fill(EXECUTIONS);
+    let list = count(&[], "200");
+    let any = |_: &str| true;
+    let is_list = |method: &str| matches!(method, "ListWorkflowExecutions" | "CountWorkflowExecutions");
+    let is_description = |method: &str| method == "DescribeWorkflowExecution";
+    let second = Duration::from_secs(1);
+    vec![
+        Figure {
+            name: "watch: requests, an execution on the screen",
+            measured: format!("{:.1}/s, {} in a second", page.per_second(any), page.most_within(second, any)),
+            wanted: "at most 4/s".into(),
+            reached: page.most_within(second, any) <= 4,
+        },
+        Figure {
+            name: "watch: descriptions, 200 open executions",
+            measured: format!(
+                "{:.1}/s, {} in a second",
+                list.per_second(is_description),
+                list.most_within(second, is_description)
+            ),
+            wanted: "at most 16/s".into(),
+            reached: list.most_within(second, is_description) <= 16,
+        },
+        Figure {
+            name: "watch: list requests, 200 open executions",
+            measured: format!("{:.2}/s, {} in 2 s", list.per_second(is_list), list.most_within(2 * second, is_list)),
+            wanted: "at most 1 in 2 s".into(),
+            reached: list.most_within(2 * second, is_list) <= 1,
+        },
+    ]
+}
+
+/// Cost of the page of a quiet execution, and of the list of 200 of them, at the same time.
+fn idle(shop: &Shop) -> Vec<Figure> {
+    let states = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let quiet = Shop::quiet(0);
+    let mut screens = [(&states[0], &[quiet.as_str()][..]), (&states[1], &[])]
+        .map(|(state, arguments)| Screen::watch(state.path(), &shop.address, arguments));
+    for screen in &mut screens {
+        screen.shows("Subscription");
     }
+    thread::sleep(AGED);
+    let cpu = || [&screens[0], &screens[1]].map(|screen| cpu_seconds(screen.pid()));
+    let before = cpu();
+    thread::sleep(WATCHED);
+    let after = cpu();
+    let percent = [0, 1].map(|index| (after[index] - before[index]) / WATCHED.as_secs_f64() * 100.0);
+    let megabytes = [0, 1].map(|index| resident_megabytes(screens[index].pid()));
+    for screen in screens {
+        screen.quit();
+    }
+    let names = [
+        ["watch: an idle execution on the screen", "watch: its resident memory"],
+        ["watch: a list of 200 idle executions", "watch: its resident memory"],
+    ];
+    let figures = |[cost, memory]: [&'static str; 2], percent: f64, megabytes: f64| {
+        [
+            Figure {
+                name: cost,
+                measured: format!("{percent:.2} % of a core"),
+                wanted: "under 0.2 %".into(),
+                reached: percent < 0.2,
+            },
+            Figure {
+                name: memory,
+                measured: format!("{megabytes:.1} MB"),
+                wanted: "under 15 MB".into(),
+                reached: megabytes < 15.0,
+            },
+        ]
+    };
+    [0, 1].into_iter().flat_map(|index| figures(names[index], percent[index], megabytes[index])).collect()
 }
