@@ -385,7 +385,8 @@ impl App {
     /// Whether time is needed every tenth of a second: for countdowns, and to ask the server in time.
     #[must_use]
     pub fn wants_fast_ticks(&self) -> bool {
-        let asks = self.orders.open() > 0 || self.watches();
+        let polls = |watch: &Watch| self.watches() && watch.is_polled(self.view.base());
+        let asks = self.orders.open() > 0 || self.watch().is_some_and(polls);
         asks && self.connections.is_up() && !self.view.freeze().is_frozen()
     }
 

@@ -293,6 +293,9 @@ async fn until_lost(link: &Link, embedded: Option<&DevServer>) -> Lost {
     let broken = async {
         loop {
             sleep(HEALTH_CHECK_INTERVAL).await;
+            if link.has_answered_within(HEALTH_CHECK_INTERVAL) {
+                continue;
+            }
             if let Err(error) = link.check().await {
                 return error.to_string();
             }

@@ -142,7 +142,11 @@ impl Watcher {
         F: Future<Output = Result<T, RequestError>>,
     {
         let link = self.link.borrow().clone().ok_or(WatchProblem::NoLink)?;
-        request(link).await.map_err(problem)
+        let answer = request(link.clone()).await;
+        if answer.is_ok() {
+            link.note_answer();
+        }
+        answer.map_err(problem)
     }
 
     /// Lists a page. Pages before it are listed first if their tokens are not known.

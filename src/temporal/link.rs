@@ -3,7 +3,8 @@
 use crate::domain::WorkflowId;
 use std::{
     collections::HashMap,
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
 };
 
 use secrecy::ExposeSecret;
@@ -42,6 +43,8 @@ pub struct Link {
     address: String,
     certificate: Option<ServerCertificate>,
     codec: Option<Codec>,
+    /// The time of the latest answer that a caller noted.
+    answered: Arc<Mutex<Instant>>,
 }
 
 impl std::fmt::Debug for Link {
@@ -86,7 +89,9 @@ impl Link {
             }
         };
         let certificate = last().and_then(|verification| verification.certificate);
-        let link = Self { client, address: endpoint.address.clone(), certificate, codec: endpoint.codec.clone() };
+        let answered = Arc::new(Mutex::new(Instant::now()));
+        let (address, codec) = (endpoint.address.clone(), endpoint.codec.clone());
+        let link = Self { client, address, certificate, codec, answered };
         link.check_namespace(endpoint).await?;
         Ok(link)
     }
@@ -138,6 +143,17 @@ impl Link {
 
     pub(super) fn service(&self) -> Box<dyn temporalio_client::grpc::WorkflowService> {
         self.client.connection().workflow_service()
+    }
+
+    /// Notes that the server has answered, so that no check is needed for a while.
+    pub fn note_answer(&self) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether an answer was noted within this period.
+    #[must_use]
+    pub fn has_answered_within(&self, period: Duration) -> bool {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < period
     }
 
     /// Checks that the server still answers, with one small call.

@@ -1,11 +1,16 @@
 //! What the pages about executions of any workflow ask the server, and how often at most.
 
-use crate::app::{
-    Intent, Message, Move, Overlay, PAGE_ROWS, Sort, WatchOptions, WatchProblem, WatchRequest,
-    testing::{
-        fixture::{Scene, foreign, running, waiting},
-        watch::{WatchScene, run},
+use std::time::Duration;
+
+use crate::{
+    app::{
+        Intent, Message, Move, Overlay, PAGE_ROWS, Sort, WatchOptions, WatchProblem, WatchRequest,
+        testing::{
+            fixture::{Scene, foreign, running, waiting},
+            watch::{WatchScene, event, run},
+        },
     },
+    domain::EventKind,
 };
 
 fn list(executions: usize) -> WatchScene {
@@ -15,6 +20,13 @@ fn list(executions: usize) -> WatchScene {
 fn execution() -> WatchScene {
     let options = WatchOptions { workflow: Some("checkout-3".into()), ..WatchOptions::default() };
     WatchScene::new(options, 10)
+}
+
+/// An execution with an activity that is retried.
+fn retrying_execution() -> WatchScene {
+    let mut scene = execution();
+    scene.pending.insert(run(3), vec![foreign("charge", "5", waiting(3, 1_000, 9_000))]);
+    scene
 }
 
 /// The largest number of requests in any period of that length.
@@ -29,15 +41,32 @@ const fn is_list(request: &WatchRequest) -> bool {
 
 #[test]
 fn an_execution_on_the_screen_costs_at_most_four_requests_per_second() {
-    let mut scene = execution();
+    let mut scene = retrying_execution();
     scene.wait(30_000);
     assert!(most_within(&scene, 1_000, |_| true) <= 4);
     assert!((110..=120).contains(&scene.requests.len()), "{}", scene.requests.len());
     assert!(scene.requests.iter().all(|(_, request)| !is_list(request)));
     let describes: Vec<_> =
         scene.requests.iter().filter(|(_, request)| matches!(request, WatchRequest::Describe(_))).collect();
-    let longest = describes.windows(2).map(|pair| pair[1].0 - pair[0].0).max();
-    assert!(longest <= Some(500), "a request for the history takes the place of one description: {longest:?}");
+    let gaps = || describes.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    assert!(gaps().all(|gap| gap <= 500), "the first request for the history takes the place of a description");
+    assert!(gaps().skip(5).all(|gap| gap <= 300), "no request for a history without a new event does");
+}
+
+#[test]
+fn an_execution_that_waits_for_an_event_is_described_every_two_seconds_until_the_event() {
+    let mut scene = execution();
+    scene.wait(5_000);
+    scene.requests.clear();
+    scene.wait(10_000);
+    let describes = |scene: &WatchScene| scene.sent(10_000, |asked| matches!(asked, WatchRequest::Describe(_)));
+    assert!((5..=6).contains(&describes(&scene)) && !scene.app.wants_fast_ticks(), "{}", describes(&scene));
+    scene.wait(3_000);
+    let (now, kind) = (scene.now, EventKind::TimerStarted { id: "1".into(), duration: Duration::from_secs(9) });
+    scene.histories.insert(run(3), vec![event(1, now, kind)]);
+    scene.pending.insert(run(3), vec![foreign("charge", "5", waiting(3, 1_000, 9_000))]);
+    scene.wait(8_000);
+    assert!(scene.sent(1_000, |_| true) == 4 && scene.app.wants_fast_ticks(), "something is pending");
 }
 
 #[test]
@@ -118,7 +147,7 @@ fn ten_thousand_executions_are_paged_without_keeping_them() {
 
 #[test]
 fn a_busy_server_is_asked_less_often_and_then_again_as_before() {
-    let mut scene = execution();
+    let mut scene = retrying_execution();
     scene.wait(2_000);
     scene.problem = Some(WatchProblem::Busy { cause: "namespace rate limit exceeded".into() });
     scene.wait(70_000);

@@ -255,6 +255,12 @@ impl Items {
         }
     }
 
+    /// Whether the server describes a pending Nexus operation.
+    #[must_use]
+    pub fn awaits_nexus(&self) -> bool {
+        self.by_event.values().any(|item| matches!(item.kind, ItemKind::Nexus { pending: Some(_), .. }))
+    }
+
     fn add(&mut self, item: Item) {
         self.by_event.insert(item.event, item);
         while self.by_event.len() > MAX_KEPT_ITEMS {

@@ -241,6 +241,15 @@ impl Watch {
         }
     }
 
+    /// Whether a request may be due within a second while this page is shown.
+    #[must_use]
+    pub fn is_polled(&self, page: Overlay) -> bool {
+        match (page, &self.opened) {
+            (Overlay::Execution, Some(opened)) => !opened.is_complete() && !self.schedule.rests(opened),
+            _ => true,
+        }
+    }
+
     /// How often the server is asked now.
     #[must_use]
     pub fn rate(&self, now: UnixMillis) -> RequestRate {

@@ -4,6 +4,7 @@
 //! | on the screen | requests |
 //! | --- | --- |
 //! | an execution | at most 4 in any second: a description every 250 ms, its history at most every 1.5 s |
+//! | an execution that waits for an event | a description every 2 s, and its history, whose answer waits for the event |
 //! | the list | at most 16 in any second: a page every 2 s, descriptions of the rows in turn |
 //!
 //! A request that fails is repeated after 1 s, then after 2 s, and so on up to 30 s. If the server is busy, no other request
@@ -30,6 +31,9 @@ const LIST_LIMIT: (usize, u64) = (4, 250);
 
 /// Milliseconds between two descriptions of the execution on the screen.
 const DESCRIBE_MILLIS: u64 = 250;
+
+/// How much longer this is while nothing is pending and the unanswered request for the history waits for an event.
+const QUIET_DELAY_MILLIS: u64 = 1_750;
 
 /// Milliseconds between two requests for its history, unless further events can be read at once.
 const HISTORY_MILLIS: u64 = 1_500;
@@ -74,6 +78,8 @@ pub struct Schedule {
     next_describe: UnixMillis,
     next_history: UnixMillis,
     next_list: UnixMillis,
+    /// No event came while the latest request for the history waited.
+    history_was_empty: bool,
     /// The latest request about the execution on the screen was for its history.
     history_was_last: bool,
     /// Number of requests for the list.
@@ -125,11 +131,18 @@ impl Schedule {
         if self.is_at_limit(now, EXECUTION_LIMIT) || !is_whole(opened.run()) {
             return None;
         }
+        let delay = if self.rests(opened) { QUIET_DELAY_MILLIS } else { 0 };
+        let next_describe = after(self.next_describe, delay);
         let describe = opened.wants_report()
-            && now >= self.next_describe.max(self.after_describe.until)
+            && now >= next_describe.max(self.after_describe.until)
             && !self.describes.contains_key(opened.run());
         let history_due = if opened.more { UnixMillis(0) } else { self.next_history };
+        // While something is pending, descriptions report the length of the history. A request that waits once more without
+        // an event would only take the place of a description.
+        let is_described = opened.info.is_some() && opened.problem.is_none();
+        let waits_in_vain = self.history_was_empty && is_described && !opened.is_quiet() && !opened.more;
         let history = opened.wants_history()
+            && !waits_in_vain
             && now >= history_due.max(self.after_history.until)
             && self.history.as_ref().is_none_or(|(run, _)| run != opened.run());
         let run = opened.run().clone();
@@ -148,6 +161,11 @@ impl Schedule {
         } else {
             None
         }
+    }
+
+    /// Whether the unanswered request for the history of a quiet execution waits for an event.
+    pub fn rests(&self, opened: &Watched) -> bool {
+        opened.is_quiet() && self.history.as_ref().is_some_and(|(run, _)| run == opened.run())
     }
 
     /// The next requests while the list is on the screen. `height`: rows that the screen shows.
@@ -208,6 +226,7 @@ impl Schedule {
             }
             WatchNews::History { run, answer } => {
                 self.history.take_if(|(asked, _)| asked == run);
+                self.history_was_empty = answer.as_ref().is_ok_and(|page| page.events.is_empty());
                 note(&mut self.after_history, answer.as_ref().err(), now)
             }
         };

@@ -244,6 +244,13 @@ impl Watched {
         self.end.is_none() && self.reads_history() && !self.run().run.is_empty()
     }
 
+    /// Whether nothing is pending, so that only an event of its history can change it.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let waits = self.details.is_empty() && self.task.is_none() && !self.items.awaits_nexus();
+        waits && self.info.is_some() && self.problem.is_none() && self.caught_up && !self.more && self.wants_history()
+    }
+
     /// The run that is shown. Its run id is empty until the server has reported it.
     #[must_use]
     pub const fn run(&self) -> &Run {
