@@ -178,6 +178,10 @@ fn known_begin(seen: &AttemptView<'_>) -> Option<u64> {
     seen.facts.and_then(AttemptFacts::begun).map(|at| at.0.min(MAX_TIME))
 }
 
+fn known_end(seen: &AttemptView<'_>) -> Option<u64> {
+    seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(MAX_TIME))
+}
+
 /// The retry policy and the timeouts of an attempt.
 struct Limits {
     retry: RetryPolicy,
@@ -241,12 +245,14 @@ impl<'a> View<'a, '_> {
         LaneHistory { lane: Lane::Activity(self.activity), forgotten, segments }
     }
 
-    /// Starts of the attempts, in order. Unknown starts are spread between their neighbours.
+    /// Starts of the attempts, in order. An unknown start is the known end of the same attempt, or spread between its
+    /// neighbours.
     fn begins(&self, seen: &[AttemptView<'_>], origin: u64) -> Vec<u64> {
         let mut begins: Vec<u64> = Vec::with_capacity(seen.len());
         for index in 0..seen.len() {
             let ahead = seen.iter().skip(index);
-            let known = ahead.enumerate().find_map(|(ahead, seen)| Some((ahead as u64, known_begin(seen)?)));
+            let anchor = |seen| known_begin(seen).or_else(|| known_end(seen));
+            let known = ahead.enumerate().find_map(|(ahead, seen)| Some((ahead as u64, anchor(seen)?)));
             let (unknown, next) = known.unwrap_or(((seen.len() - index) as u64, self.now));
             let (before, least) = begins.last().map_or((origin, 0), |last| (*last, *last + 1));
             let at = if unknown == 0 { next } else { before + next.saturating_sub(before) / (unknown + 1) };
@@ -278,16 +284,24 @@ impl<'a> View<'a, '_> {
         // Another program's workflow may not schedule it, and a failing workflow task schedules nothing.
         let is_blocked = self.execution.failing.is_some() && self.execution.pending_of(self.activity).is_none();
         let is_ours = self.waits.is_some();
-        if seen.is_empty() && (is_ours && self.execution.is_foreign() || is_blocked || !self.is_at_work()) {
+        let recorded = self.activity.activity_record().and_then(|record| record.end.as_ref());
+        let ended_at = recorded.map(|(at, _)| at.0.min(MAX_TIME));
+        if seen.is_empty()
+            && (is_ours && self.execution.is_foreign() || is_blocked || !self.is_at_work())
+            && ended_at.is_none()
+        {
             return None;
         }
         let to = match seen.first() {
             Some(first) if first.number > 1 || known_begin(first).is_none() => return None,
             Some(_) => first?,
+            // It timed out in the queue.
+            None if ended_at.is_some() => ended_at?,
             None if self.execution.is_over() || self.now.saturating_sub(from) < NOTICEABLE_MILLIS => return None,
             None => self.now,
         };
-        (to > from).then(|| segment(from, to, SegmentKind::Queue { open: first.is_none() }))
+        let open = first.is_none() && ended_at.is_none();
+        (to > from).then(|| segment(from, to, SegmentKind::Queue { open }))
     }
 
     fn wait(&self, before: &Segment<'a>, next: &AttemptView<'_>, begin: u64) -> Option<Segment<'a>> {
@@ -307,7 +321,7 @@ impl<'a> View<'a, '_> {
             let kind = SegmentKind::Attempt { seen: *seen, open: false, timeout: None, late, exact };
             segment(begin, to.min(limit).max(begin + 1), kind)
         };
-        let ended = seen.facts.and_then(AttemptFacts::ended).map(|at| at.0.min(MAX_TIME));
+        let ended = known_end(seen);
         // A success before a further attempt came after Temporal had given this one up.
         let goes_on = next.is_some() || self.next().is_some();
         let is_late = |ended| ended > limit || (goes_on && matches!(seen.state, AttemptState::Succeeded(_)));

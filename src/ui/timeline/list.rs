@@ -104,9 +104,15 @@ impl List<'_> {
             let names = names_width(maximum, segments);
             let rows = Rows { app, execution, activity, label, maximum, segments, width, names };
             let mut before = None;
-            for segment in &history.segments {
-                lines.extend(rows.row(segment, before).filter(|_| wanted(&segment.kind)));
+            let mut rest = history.segments.as_slice();
+            while let Some((segment, after)) = rest.split_first() {
+                let unseen = if execution.watched { unseen_together(rest) } else { 0 };
+                lines.extend(match rest.get(unseen.saturating_sub(1)) {
+                    Some(last) if unseen > 1 => rows.unseen(segment, last),
+                    _ => rows.row(segment, before).filter(|_| wanted(&segment.kind)),
+                });
                 before = Some(segment);
+                rest = rest.get(unseen.max(1)..).unwrap_or(after);
             }
         }
         lines
@@ -151,6 +157,21 @@ fn round_of_next(segments: &[Segment<'_>], next: &NextAttempt) -> u32 {
         _ => None,
     });
     latest.map_or(1, |latest| latest.round + u32::from(latest.number >= next.number))
+}
+
+/// Number of segments from the first that are attempts of one round that were not observed, and the waits between them.
+fn unseen_together(segments: &[Segment<'_>]) -> usize {
+    let unseen = |segment: &Segment<'_>| match segment.kind {
+        SegmentKind::Attempt { seen, .. } if seen.state == AttemptState::NotObserved => Some(seen.round),
+        _ => None,
+    };
+    let Some(round) = segments.first().and_then(unseen) else { return 0 };
+    let belongs = |segment: &&Segment<'_>| {
+        unseen(segment) == Some(round) || matches!(segment.kind, SegmentKind::Wait { real: None, due: None, .. })
+    };
+    let together = segments.iter().take_while(belongs).collect::<Vec<_>>();
+    // The wait after the last one belongs to the next attempt.
+    together.iter().rposition(|segment| unseen(segment).is_some()).map_or(0, |last| last + 1)
 }
 
 /// A line that grows by whole words, because a truncated number would be wrong.
@@ -219,6 +240,17 @@ impl Rows<'_> {
             SegmentKind::Next(next) => Some(self.next(&next, before)),
             SegmentKind::Wait { .. } | SegmentKind::Queue { .. } | SegmentKind::Item { .. } => None,
         }
+    }
+
+    /// One row for several attempts, from the first segment to the last.
+    fn unseen(&self, first: &Segment<'_>, last: &Segment<'_>) -> Option<Line<'static>> {
+        let [first, last] = [first, last].map(|segment| match segment.kind {
+            SegmentKind::Attempt { seen, .. } => Some(self.name(seen.number, seen.round)),
+            _ => None,
+        });
+        let mark = glyphs::NOT_OBSERVED;
+        let row = Row::new(self.label).say(&format!("{} to {}", first?, last?), theme::PLAIN);
+        Some(row.say(&format!(" {} {}", mark.glyph, mark.word), mark.style).line)
     }
 
     fn name(&self, number: u32, round: u32) -> String {
@@ -378,9 +410,8 @@ impl Rows<'_> {
 /// The message of a failure that was not planned, after its type if it was not an order's.
 fn message(execution: &Execution, seen: &AttemptView<'_>) -> Option<String> {
     let AttemptState::Failed(failure) = seen.state else { return None };
-    let typed = execution.watched && !failure.code.is_empty();
-    let code = if typed { format!("{}: ", failure.code) } else { String::new() };
-    failure.point.is_none().then(|| format!("{code}{}", failure.message))
+    let code = if execution.watched { failure.code.as_str() } else { "" };
+    failure.point.is_none().then(|| glyphs::coded(code, &failure.message))
 }
 
 fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
