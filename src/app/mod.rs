@@ -99,9 +99,9 @@ pub use walkthrough::{
 };
 pub use watch::{
     ActivityName, AttemptFailure, AttemptNumber, Certainty, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage,
-    Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, PlannedWait, RequestRate, RetryWarning, RowAttempts,
-    Signals, Sort, Start, TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind, WatchNews, WatchOptions,
-    WatchProblem, WatchRequest, Watched, explain_problem, latest_failure, nearest_ids, retry_warnings,
+    Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, PlannedWait, RequestRate, RetriesEnded, RetryWarning,
+    RowAttempts, Signals, Sort, Start, TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind, WatchNews,
+    WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem, latest_failure, nearest_ids, retry_warnings,
 };
 pub use worker_exit::WorkerExit;
 

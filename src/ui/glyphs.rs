@@ -164,9 +164,15 @@ pub fn of_report(failure: &FailureReport) -> Mark {
 pub fn reason(failure: &FailureReport) -> String {
     match failure.timeout() {
         Some(kind) if kind != TimeoutKind::Unspecified => kind.sentence(None),
-        _ if failure.code.is_empty() => failure.message.clone(),
-        _ => format!("{}: {}", failure.code, failure.message),
+        _ => coded(&failure.code, &failure.message),
     }
+}
+
+/// Returns the type and the message of a failure, each of them if it is not empty.
+#[must_use]
+pub fn coded(code: &str, message: &str) -> String {
+    let separator = if code.is_empty() || message.is_empty() { "" } else { ": " };
+    format!("{code}{separator}{message}")
 }
 
 /// Returns the mark of an item of a watched execution.

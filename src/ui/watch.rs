@@ -18,6 +18,8 @@ mod signals;
 mod values;
 
 #[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 pub(super) mod scenes;
 #[cfg(test)]
 mod tests;

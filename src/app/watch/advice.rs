@@ -9,7 +9,7 @@ use crate::{
         attempt::{AttemptFacts, Failure},
         attempt_id::AttemptId,
     },
-    domain::{FailureCause, FailureKind, TimeoutKind},
+    domain::{FailureCause, FailureKind, ItemEnd, TimeoutKind},
 };
 
 use super::watched::Watched;
@@ -93,6 +93,53 @@ impl RetryWarning {
     }
 }
 
+/// Why an activity that failed with a retryable failure was not retried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetriesEnded {
+    /// The retry policy does not retry the type of the failure.
+    TypeNotRetried,
+    /// It had as many attempts as the retry policy allows.
+    NoAttemptLeft,
+    /// The schedule-to-close timeout leaves no time for another attempt.
+    NoTimeLeft,
+}
+
+impl RetriesEnded {
+    /// Of an activity; `None` if it has not failed, if its failure is not retryable, or if the reason is not known.
+    #[must_use]
+    pub fn of(activity: &ActivityAttempts) -> Option<Self> {
+        let record = activity.activity_record()?;
+        let (Some((at, ItemEnd::Failed(failure))), Some(options)) = (&record.end, &record.options) else { return None };
+        let retry = &options.retry;
+        let maximum = u64::from(retry.maximum_attempts);
+        if !failure.retryable {
+            return None;
+        }
+        if retry.non_retryable.contains(&failure.code) {
+            return Some(Self::TypeNotRetried);
+        }
+        if maximum > 0 && activity.total() >= maximum {
+            return Some(Self::NoAttemptLeft);
+        }
+        let wait = failure
+            .next_retry_delay()
+            .unwrap_or_else(|| retry.after(record.last.as_ref().map_or(1, |last| last.number)));
+        let expires = record.scheduled?.saturating_add(options.schedule_to_close?);
+        (at.saturating_add(wait) >= expires).then_some(Self::NoTimeLeft)
+    }
+
+    /// The reason.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TypeNotRetried => "the retry policy does not retry this type of failure",
+            Self::NoAttemptLeft => "no attempt is left",
+            Self::NoTimeLeft => "the next attempt would begin after the schedule-to-close timeout",
+        }
+    }
+}
+
 /// The latest attempt of an activity that has failed, and its failure.
 #[must_use]
 pub fn latest_failure<'a>(watched: &Watched, activity: &'a ActivityAttempts) -> Option<(AttemptId, &'a Failure)> {
@@ -135,11 +182,11 @@ mod tests {
         app::{
             testing::{
                 fixture::{foreign, waiting},
-                watch::{report, run},
+                watch::{event, report, run},
             },
-            watch::Lane,
+            watch::{HistoryPage, Lane},
         },
-        domain::{ActivityOptions, FailureReport, RetryPolicy, UnixMillis},
+        domain::{ActivityOptions, EventKind, FailureReport, RetryPolicy, UnixMillis},
     };
 
     fn report_of(code: &str, kinds: &[FailureKind]) -> FailureReport {
@@ -207,6 +254,35 @@ mod tests {
         let lanes = watched.lanes();
         let activity = lanes.first().and_then(|lane| Lane::activity(*lane)).unwrap();
         retry_warnings(&watched, activity)
+    }
+
+    #[test]
+    fn the_end_of_the_retries_has_a_reason_if_it_is_known() {
+        let ended = |options: ActivityOptions, failure: FailureReport| {
+            let mut watched = Watched::new(run(7), UnixMillis(900));
+            watched.on_report(report(run(7), 900, Vec::new()));
+            let scheduled =
+                EventKind::ActivityScheduled { id: "5".into(), activity: "charge".into(), options, input: Vec::new() };
+            let last = EventKind::ActivityStarted { scheduled: 2, attempt: 3, worker: "w".into(), failure: None };
+            let end = EventKind::ActivityEnded { scheduled: 2, end: ItemEnd::Failed(failure) };
+            let events = vec![event(2, 1_000, scheduled), event(3, 4_000, last), event(4, 4_010, end)];
+            watched.on_history(HistoryPage { events, more: false });
+            let lanes = watched.lanes();
+            RetriesEnded::of(lanes.first().and_then(|lane| Lane::activity(*lane)).unwrap())
+        };
+        let declined = || report_of("CardDeclined", &[application()]);
+        let limited = |seconds| ActivityOptions {
+            schedule_to_close: Some(Duration::from_secs(seconds)),
+            ..ActivityOptions::default()
+        };
+        // The wait after the third attempt is 4 s.
+        assert_eq!(ended(limited(7), declined()), Some(RetriesEnded::NoTimeLeft));
+        assert_eq!(ended(limited(60), declined()), None);
+        assert_eq!(ended(limited(7), FailureReport { retryable: false, ..declined() }), None);
+        let retry = RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() };
+        assert_eq!(ended(ActivityOptions { retry, ..limited(7) }, declined()), Some(RetriesEnded::NoAttemptLeft));
+        let retry = RetryPolicy { non_retryable: vec!["CardDeclined".into()], ..RetryPolicy::default() };
+        assert_eq!(ended(ActivityOptions { retry, ..limited(7) }, declined()), Some(RetriesEnded::TypeNotRetried));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::advice::Certainty;
+use super::advice::{Certainty, RetriesEnded};
 
 /// An event of one execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,6 +60,11 @@ pub enum WatchEventKind {
         first: u32,
         /// The last.
         last: u32,
+    },
+    /// Parts of the history that were read, but are not kept.
+    NotKept {
+        /// Their number: local activities, timers, activities and so on.
+        lanes: u64,
     },
     /// An attempt began.
     AttemptStarted {
@@ -142,6 +147,9 @@ pub enum WatchEventKind {
         limit: Option<Duration>,
         /// How it ended.
         end: ItemEnd,
+        /// Why it was not retried again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retries_ended: Option<RetriesEnded>,
     },
     /// A local activity, a timer, a child workflow, a signal or another item began.
     ItemBegan {
@@ -188,6 +196,9 @@ pub enum WatchEventKind {
         attempt: u32,
         /// The server's name of the cause, if the history was read.
         cause: Option<String>,
+        /// The type of the failure.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
         /// The message of the failure.
         message: Option<String>,
         /// The identity of the worker.
@@ -227,7 +238,9 @@ pub struct ActivityName {
 
 impl fmt::Display for ActivityName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.activity, self.id)
+        f.write_str(&self.activity)?;
+        // Many workflows use the type as the id.
+        if self.id == self.activity { Ok(()) } else { write!(f, " {}", self.id) }
     }
 }
 

@@ -16,10 +16,10 @@ use crate::{
 };
 
 use super::{
-    advice::Certainty,
+    advice::{Certainty, RetriesEnded},
     event::{ActivityName, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind},
     items::{Item, ItemKind},
-    watched::Watched,
+    watched::{Lane, Watched},
 };
 
 /// What was reported about an activity.
@@ -70,8 +70,13 @@ impl EventFinder {
             let input = watched.start.as_ref().map(|start| start.input.clone()).unwrap_or_default();
             let kind = WatchEventKind::Found { workflow_type, task_queue, status: info.status, input };
             found.push((info.started, kind));
+            // Those that are dropped later are reported before.
+            let lanes = watched.dropped_lanes();
+            found.extend((lanes > 0).then_some((info.started, WatchEventKind::NotKept { lanes })));
         }
-        for activity in watched.execution.activities() {
+        let mut activities: Vec<_> = watched.execution.activities().collect();
+        activities.sort_by_key(|activity| Lane::Activity(activity).order());
+        for activity in activities {
             let reported = self.activities.entry(activity.key().clone()).or_default();
             Changes { watched, activity, now, found: &mut found }.find(reported);
         }
@@ -132,6 +137,7 @@ impl EventFinder {
             let kind = WatchEventKind::TaskFails {
                 attempt,
                 cause: failure.map(|failure| failure.cause.clone()),
+                code: report.map(|report| report.code.clone()).filter(|code| !code.is_empty()),
                 message: report.map(|report| report.message.clone()),
                 worker: failure.map(|failure| failure.worker.clone()),
             };
@@ -210,9 +216,14 @@ impl Changes<'_, '_> {
         self.pending(reported, before.as_ref());
         if let Some((at, end)) = record.and_then(|record| record.end.as_ref()).filter(|_| !reported.closed) {
             reported.closed = true;
-            let attempts = self.activity.total();
             let limit = end.failure().and_then(|failure| self.limit(&failure.code, failure.timeout()));
-            let kind = WatchEventKind::ActivityEnded { activity: self.name(), attempts, limit, end: end.clone() };
+            let kind = WatchEventKind::ActivityEnded {
+                activity: self.name(),
+                attempts: self.activity.total(),
+                limit,
+                end: end.clone(),
+                retries_ended: RetriesEnded::of(self.activity),
+            };
             self.found.push((*at, kind));
         }
     }

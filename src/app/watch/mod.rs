@@ -7,6 +7,7 @@
 //! | `advice` | what is certain about the effect of a failed attempt |
 //! | `edited` | lines that the user edits: a signal, the options of an activity |
 //! | `event`, `events` | what has happened since the last look, for lines |
+//! | `lanes` | the order of lanes, and which one is selected first |
 //! | `list` | the list of executions |
 //! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
@@ -17,6 +18,7 @@ mod event;
 mod events;
 mod ingest;
 mod items;
+mod lanes;
 mod list;
 mod message;
 mod remedy;
@@ -33,9 +35,10 @@ use crate::{
     domain::{Operation, Run, UnixMillis, on_task_queue},
 };
 
+use lanes::default_lane;
 use schedule::Schedule;
 
-pub use advice::{Certainty, RetryWarning, latest_failure, retry_warnings};
+pub use advice::{Certainty, RetriesEnded, RetryWarning, latest_failure, retry_warnings};
 pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind};
 pub use events::EventFinder;
@@ -334,15 +337,14 @@ impl Watch {
         if self.opened.is_some() { Overlay::Execution } else { Overlay::Executions }
     }
 
-    /// The lanes of the execution, and the position of the selected one. Before the first movement, that of an activity that
-    /// is retried, or of the last lane.
+    /// The lanes of the execution, and the position of the selected one. Before the first movement, that of the lane that needs
+    /// attention most.
     #[must_use]
     pub fn lanes(&self) -> (Vec<Lane<'_>>, usize) {
         let Some(opened) = &self.opened else { return (Vec::new(), 0) };
         let lanes = opened.lanes();
         let chosen = self.lane.as_ref().and_then(|id| lanes.iter().position(|lane| lane.is(id)));
-        let is_retried = |lane: &Lane<'_>| opened.pending(*lane).is_some_and(|(pending, _)| pending.failure.is_some());
-        let selected = chosen.or_else(|| lanes.iter().position(is_retried)).unwrap_or(lanes.len().saturating_sub(1));
+        let selected = chosen.unwrap_or_else(|| default_lane(opened, &lanes));
         (lanes, selected)
     }
 

@@ -293,6 +293,12 @@ impl Watched {
         self.is_over() && !self.wants_history()
     }
 
+    /// Number of lanes that were dropped to keep memory bounded.
+    #[must_use]
+    pub fn dropped_lanes(&self) -> u64 {
+        self.items.dropped().saturating_add(self.execution.dropped_activities())
+    }
+
     /// Its lanes, in the order in which they began.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane<'_>> {
@@ -311,8 +317,8 @@ impl Watched {
         let signals = Some(self.items.signals()).filter(|signals| signals.total() > 0);
         let signals = signals.map(|signals| (LanePlace::Signals, Lane::Signals(signals)));
         let mut lanes: Vec<_> =
-            activities.chain(items).chain(signals).map(|(place, lane)| (lane.began(), place)).collect();
-        lanes.sort_by_key(|(began, _)| *began);
+            activities.chain(items).chain(signals).map(|(place, lane)| (lane.order(), place)).collect();
+        lanes.sort_by_key(|(order, _)| *order);
         self.order = lanes.into_iter().map(|(_, place)| place).collect();
     }
 

@@ -175,7 +175,10 @@ impl Printer {
             self.notice(&match open {
                 0 => format!("no open execution; waiting for one that the query finds: {query}"),
                 _ if open > followed => {
-                    format!("following {followed} of {open} open executions; name one, or narrow the list with --query")
+                    // Without a count of the others, which changes often.
+                    format!(
+                        "following {followed} executions, and more are open; name one, or narrow the list with --query"
+                    )
                 }
                 _ => format!("following all open executions that the query finds: {query}"),
             });
@@ -222,6 +225,9 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{activity}  attempt {first} not observed")
         }
         Kind::NotObserved { activity, first, last } => format!("{activity}  attempts {first} to {last} not observed"),
+        Kind::NotKept { lanes } => {
+            format!("{lanes} earlier activities, timers and other parts of the history are not kept")
+        }
         Kind::AttemptStarted { activity, attempt, waited, planned } => {
             let waited = waited.map_or_else(String::new, |waited| format!(" after {}", times::exact(waited)));
             let planned = planned.filter(|_| !waited.is_empty());
@@ -229,11 +235,11 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
         }
         Kind::AttemptFailed { activity, attempt, took, certainty, limit, failure } => {
             let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
-            let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
             let retry = if failure.retryable { "" } else { " (not retryable)" };
             let certainty = certainty.label().map_or_else(String::new, |label| format!(" [{label}]"));
             let message = in_time(expired_timeout(&failure.causes), *limit, &failure.message);
-            format!("{activity}  {attempt} failed{took}: {code}{message}{retry}{certainty}")
+            let reason = coded(&failure.code, &message);
+            format!("{activity}  {attempt} failed{took}: {reason}{retry}{certainty}")
         }
         Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
         Kind::Waiting { activity, attempt, wait, planned, .. } => {
@@ -241,13 +247,14 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{activity}  {attempt} due{wait}{}", planned_wait(*planned))
         }
         Kind::StateChanged { activity, state } => format!("{activity}  {}", state_text(*state)),
-        Kind::ActivityEnded { activity, attempts, limit, end } => {
+        Kind::ActivityEnded { activity, attempts, limit, end, retries_ended } => {
             let attempts = if *attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
             let mut end = end.clone();
             if let ItemEnd::TimedOut(failure) = &mut end {
                 failure.message = in_time(failure.timeout(), *limit, &failure.message);
             }
-            format!("{activity}  {} after {attempts}", ended(&end))
+            let why = retries_ended.map_or_else(String::new, |why| format!(": {}", why.text()));
+            format!("{activity}  {} after {attempts}{why}", ended(&end))
         }
         Kind::ItemBegan { item, name, due } => {
             let due = due.map(|due| due.since(event.at));
@@ -255,21 +262,26 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{item} {name}{due}")
         }
         Kind::ItemAttemptFailed { item, name, attempt, due, failure } => {
-            let code = if failure.code.is_empty() { String::new() } else { format!("{}: ", failure.code) };
+            let reason = coded(&failure.code, &failure.message);
             let due = due.map(|due| due.since(event.at));
             let next =
                 due.map_or_else(String::new, |due| format!("; attempt {} due in {}", attempt + 1, times::exact(due)));
-            format!("{item} {name}  attempt {attempt} failed: {code}{}{next}", failure.message)
+            format!("{item} {name}  attempt {attempt} failed: {reason}{next}")
         }
         Kind::ItemEnded { item, name, attempts, took, end } => {
             let attempts = if *attempts > 1 { format!(", {attempts} attempts") } else { String::new() };
-            format!("{item} {name} {} after {}{attempts}", ended(end), times::exact(*took))
+            let ended = match end {
+                ItemEnd::Completed { .. } if *item == "timer" => "fired".to_owned(),
+                end => ended(end),
+            };
+            format!("{item} {name} {ended} after {}{attempts}", times::exact(*took))
         }
-        Kind::TaskFails { attempt, cause, message, worker } => {
+        Kind::TaskFails { attempt, cause, code, message, worker } => {
             let worker = worker.as_ref().filter(|worker| !worker.is_empty());
             let worker = worker.map_or_else(String::new, |worker| format!(" on worker {worker}"));
             let cause = cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
-            let message = message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
+            let message = message.as_ref().map(|message| coded(code.as_deref().unwrap_or_default(), message));
+            let message = message.map_or_else(String::new, |message| format!(": {message}"));
             format!("WORKFLOW TASK FAILS, attempt {attempt}{worker}{cause}{message}; nothing else can continue")
         }
         Kind::TaskRecovered => "the workflow task no longer fails".to_owned(),
@@ -304,17 +316,19 @@ const fn state_text(state: PendingState) -> &'static str {
     }
 }
 
+/// Returns the type and the message of a failure, each of them if it is not empty.
+fn coded(code: &str, message: &str) -> String {
+    let separator = if code.is_empty() || message.is_empty() { "" } else { ": " };
+    format!("{code}{separator}{message}")
+}
+
 fn values(values: &[PayloadContent]) -> String {
     values.iter().map(PayloadContent::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns how an item ended.
 fn ended(end: &ItemEnd) -> String {
-    let failed = |how: &str, code: &str, message: &str| match (code, message) {
-        ("", message) => format!("{how}: {message}"),
-        (code, "") => format!("{how}: {code}"),
-        (code, message) => format!("{how}: {code}: {message}"),
-    };
+    let failed = |how: &str, code: &str, message: &str| format!("{how}: {}", coded(code, message));
     match end {
         ItemEnd::Completed { result } if result.is_empty() => "completed".to_owned(),
         ItemEnd::Completed { result } => format!("completed: {}", values(result)),

@@ -6,8 +6,8 @@ use ratatui::text::Line;
 
 use crate::{
     app::{
-        ActivityAttempts, ActivityRecord, App, Certainty, Failure, Item, ItemKind, Lane, Watched, age, latest_failure,
-        retry_warnings,
+        ActivityAttempts, ActivityRecord, App, Certainty, Failure, Item, ItemKind, Lane, RetriesEnded, Watched, age,
+        latest_failure, retry_warnings,
     },
     domain::{
         ActivityOptions, FailureReport, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState,
@@ -38,8 +38,12 @@ fn of_activity(app: &App, watched: &Watched, activity: &ActivityAttempts, width:
     let options = record.and_then(|record| record.options.as_ref());
     let pending = watched.pending(activity.into());
     let mut lines = failure(watched, activity, width);
+    lines.extend(left_open(watched, activity, width));
     if let Some((pending, details)) = pending {
         lines.extend(state(app, pending, details, width));
+    }
+    if let Some(why) = RetriesEnded::of(activity) {
+        lines.extend(named("no retry", why.text(), theme::WARN, width));
     }
     lines.extend(advice(watched, activity, width));
     if let Some((_, details)) = pending {
@@ -75,6 +79,16 @@ fn failure(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<
     named("failure", &format!("{}{retried}", reason(failure, options)), theme::BAD, width)
 }
 
+/// The history has no attempt of an activity that was open when the execution ended.
+fn left_open(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
+    let has_end = activity.activity_record().is_some_and(|record| record.end.is_some());
+    if has_end || !watched.is_complete() {
+        return Vec::new();
+    }
+    let attempts = if activity.total() == 0 { "; its attempts were not observed" } else { "" };
+    named("state", &format!("open when the execution ended{attempts}"), theme::PLAIN, width)
+}
+
 /// Why an activity failed before any attempt of it began.
 fn failure_without_attempt(activity: &ActivityAttempts) -> Option<&FailureReport> {
     match activity.activity_record()?.end.as_ref()? {
@@ -92,8 +106,7 @@ fn timed_out(kind: TimeoutKind, options: Option<&ActivityOptions>) -> String {
 pub fn reason(failure: &Failure, options: Option<&ActivityOptions>) -> String {
     match failure.timeout() {
         Some(kind) => timed_out(kind, options),
-        None if failure.code.is_empty() => failure.message.clone(),
-        None => format!("{}: {}", failure.code, failure.message),
+        None => glyphs::coded(&failure.code, &failure.message),
     }
 }
 
@@ -235,7 +248,8 @@ fn of_item(app: &App, item: &Item, width: usize) -> Vec<Line<'static>> {
     let due = |at: UnixMillis| times::countdown(at, now, app.appearance().still);
     let mut say = |name: &str, text: &str| lines.extend(named(name, text, theme::PLAIN, width));
     match &item.kind {
-        ItemKind::LocalActivity { attempts, .. } if *attempts > 0 => {
+        ItemKind::LocalActivity { attempts: 1, .. } => say("attempts", "1"),
+        ItemKind::LocalActivity { attempts, .. } if *attempts > 1 => {
             say("attempts", &format!("{attempts}; the history records only the last"));
         }
         ItemKind::Timer { due: at, .. } if item.end.is_none() => say("fires", &due(*at)),

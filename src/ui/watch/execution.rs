@@ -32,6 +32,7 @@ use super::{
     details,
     list::status,
     now,
+    values::payloads,
 };
 
 /// Maximum columns of the names of lanes, of ten.
@@ -58,7 +59,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, watch: &Watch) {
     pane::titled(buffer, areas.title, title(watched, width), &run(watched, width), false);
     pane::lines(buffer, areas.above, above(app, watched, area));
     let Some(selected) = lanes.get(position).copied() else {
-        return pane::lines(buffer, areas.lanes, [no_lane(watched)]);
+        return pane::lines(buffer, areas.lanes.union(areas.selected), no_lane(watched, width));
     };
     pane::lines(buffer, areas.lanes, lane_rows(app, watched, &lanes, position, areas.lanes));
     draw_selected(buffer, areas.selected, app, watched, selected);
@@ -160,9 +161,16 @@ fn above(app: &App, watched: &Watched, area: Rect) -> Vec<Line<'static>> {
     lines
 }
 
-fn no_lane(watched: &Watched) -> Line<'static> {
-    let text = if watched.info.is_none() { "" } else { " No activity, timer or other item is known yet." };
-    Line::styled(text, theme::FAINT)
+/// What is shown instead of the lanes: the arguments of the workflow.
+fn no_lane(watched: &Watched, width: usize) -> Vec<Line<'static>> {
+    let text = match &watched.info {
+        None => "",
+        Some(_) if !watched.is_caught_up() => " Reading the history ..",
+        Some(_) if watched.is_over() => " The history has no activity, timer or other item.",
+        Some(_) => " The history has no activity, timer or other item yet.",
+    };
+    let input = watched.start.iter().flat_map(|start| payloads("input", &start.input, width));
+    std::iter::once(Line::styled(text, theme::FAINT)).chain(input).collect()
 }
 
 /// The lanes around the selected one, and the axis.
@@ -191,15 +199,25 @@ fn lane_rows(app: &App, watched: &Watched, lanes: &[Lane<'_>], selected: usize, 
 /// The name of a lane: what it is, and its id.
 pub fn name(lane: Lane<'_>) -> String {
     let (kind, id) = parts(lane);
-    if id.is_empty() { kind } else { format!("{kind} {id}") }
+    joined(&kind, &id)
+}
+
+fn joined(kind: &str, id: &str) -> String {
+    if id.is_empty() { kind.to_owned() } else { format!("{kind} {id}") }
 }
 
 /// The same in exactly `width` columns; the id stays if there is room.
 fn fitted(lane: Lane<'_>, width: usize) -> String {
-    let (kind, id) = parts(lane);
+    let (mut kind, id) = parts(lane);
+    if let Lane::Item(Item { kind: ItemKind::Nexus { operation, .. }, .. }) = lane
+        && Span::raw(kind.as_str()).width() > width
+    {
+        // The operation is worth more than its endpoint and its service.
+        kind = format!("nexus {}", operation.rsplit('/').next().unwrap_or_default());
+    }
     let id_width = Span::raw(id.as_str()).width();
     if id.is_empty() || id_width + 4 > width {
-        return column(&name(lane), width);
+        return column(&joined(&kind, &id), width);
     }
     column(&format!("{} {id}", truncate(&kind, width - id_width - 1)), width)
 }
@@ -208,7 +226,9 @@ fn parts(lane: Lane<'_>) -> (String, String) {
     match lane {
         Lane::Activity(activity) => {
             let key = activity.key();
-            (key.activity.name().to_owned(), key.id.as_deref().unwrap_or_default().to_owned())
+            let (kind, id) = (key.activity.name(), key.id.as_deref().unwrap_or_default());
+            // Many workflows use the type as the id.
+            (kind.to_owned(), if id == kind { String::new() } else { id.to_owned() })
         }
         Lane::Signals(signals) => {
             let kind = signals.name().map_or_else(|| "signals".to_owned(), |name| format!("signal {name}"));

@@ -199,7 +199,7 @@ fn row(app: &App, row: &ExecutionRow, widths: &Widths, selected: bool) -> Line<'
     spans.extend([Span::styled(column(status, widths.status), status_style), Span::raw(" ")]);
     let attempts = row.attempts.as_ref().filter(|_| row.info.status.is_open());
     spans.extend(glyphs_of(attempts, widths.attempts));
-    let (next, next_style) = next(app, row, attempts);
+    let (next, next_style) = next(app, row, attempts, widths.next);
     spans.extend([Span::raw(" "), Span::styled(column(&next, widths.next), next_style), Span::raw(" ")]);
     spans.push(failure(attempts, widths.failure));
     Line::from(spans)
@@ -258,7 +258,7 @@ fn marks(pending: &PendingActivity) -> Vec<glyphs::Mark> {
 }
 
 /// What comes next: the countdown to the next attempt, or what happens now.
-fn next(app: &App, row: &ExecutionRow, attempts: Option<&RowAttempts>) -> (String, Style) {
+fn next(app: &App, row: &ExecutionRow, attempts: Option<&RowAttempts>, width: usize) -> (String, Style) {
     if let Some(closed) = row.info.closed {
         let ago = times::short(app.shown_now().since(closed));
         return (format!("{ago} ago"), theme::FAINT);
@@ -268,7 +268,7 @@ fn next(app: &App, row: &ExecutionRow, attempts: Option<&RowAttempts>) -> (Strin
     };
     match worst.state {
         PendingState::Paused => ("paused".to_owned(), theme::WARN),
-        PendingState::CancelRequested => ("cancelling".to_owned(), theme::WARN),
+        PendingState::CancelRequested => (first_fitting(["cancelling", "cancels"], width), theme::WARN),
         _ if worst.runs() => ("running".to_owned(), theme::PLAIN),
         _ => match worst.due() {
             Some(due) => (times::countdown(due, app.shown_now(), app.appearance().still), theme::BOLD),

@@ -7,7 +7,7 @@ use ratatui::{
 
 use crate::{
     app::{ActivityAttempts, App, Item, ItemKind, Link, Watched, age},
-    domain::{ItemEnd, PendingActivity, PendingDetails, PendingState, UnixMillis},
+    domain::{ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState, UnixMillis},
     text::wrap,
 };
 
@@ -159,9 +159,10 @@ fn ended(app: &App, watched: &Watched) -> (String, Style) {
     let began = watched.info.as_ref().map(|info| info.started);
     let took =
         began.zip(closed).map_or_else(String::new, |(from, to)| format!(", after {}", times::exact(to.since(from))));
+    let when = format!("({}{took})", ago.trim_start());
     let Some(end) = &watched.end else {
         let status = watched.info.as_ref().map_or("ended", |info| info.status.name());
-        return (format!("{status}{ago}{took}"), theme::BOLD);
+        return (format!("{} {when}", status.to_lowercase()), theme::BOLD);
     };
     let next = end.next_run.as_ref().map_or_else(String::new, |run| format!("; run {run} continues it"));
     let (text, style) = match &end.end {
@@ -173,7 +174,13 @@ fn ended(app: &App, watched: &Watched) -> (String, Style) {
         ItemEnd::Terminated { reason } => (format!("terminated: {reason}"), theme::BAD),
         ItemEnd::ContinuedAsNew => ("continued as new".to_owned(), theme::PLAIN),
     };
-    (format!("{text}{next} ({}{took})", ago.trim_start()), style.patch(theme::BOLD))
+    let result = match &end.end {
+        ItemEnd::Completed { result } if !result.is_empty() => {
+            format!(": {}", result.iter().map(PayloadContent::to_string).collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
+    };
+    (format!("{text}{next} {when}{result}"), style.patch(theme::BOLD))
 }
 
 /// What the history has not shown yet, or does not keep; empty if it is complete.
@@ -183,7 +190,7 @@ pub fn gaps(watched: &Watched) -> String {
     if !watched.is_caught_up() && watched.read > 0 && watched.read < length {
         texts.push(format!("reading the history: event {} of {length} ..", watched.read));
     }
-    let dropped = watched.items.dropped().saturating_add(watched.execution.dropped_activities());
+    let dropped = watched.dropped_lanes();
     if dropped > 0 {
         texts.push(format!("{dropped} older lanes dropped"));
     }

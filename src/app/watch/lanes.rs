@@ -1,0 +1,47 @@
+//! The order of the lanes of an execution, and the lane that is selected first.
+
+use crate::domain::{ItemEnd, UnixMillis};
+
+use super::{
+    items::{Item, ItemKind},
+    watched::{Lane, Watched},
+};
+
+impl Lane<'_> {
+    /// The sort key of lanes: the beginning, and the event in the history.
+    #[must_use]
+    pub fn order(self) -> (Option<UnixMillis>, Option<u64>) {
+        let event = match self {
+            Self::Activity(activity) => activity.activity_record().and_then(|record| record.scheduling_event),
+            Self::Signals(signals) => signals.iter().next().map(|signal| signal.event),
+            Self::Item(item) => Some(item.event),
+        };
+        (self.began(), event)
+    }
+}
+
+/// The position of an activity that is retried, else of the last lane that has failed, else of the last one that is open,
+/// and so on.
+pub fn default_lane(opened: &Watched, lanes: &[Lane<'_>]) -> usize {
+    let is_retried = |lane: &Lane<'_>| opened.pending(*lane).is_some_and(|(pending, _)| pending.failure.is_some());
+    if let Some(retried) = lanes.iter().position(is_retried) {
+        return retried;
+    }
+    let has_failed = |end: &ItemEnd| matches!(end, ItemEnd::Failed(_) | ItemEnd::TimedOut(_) | ItemEnd::Cancelled);
+    let rank = |lane: &Lane<'_>| match lane {
+        Lane::Activity(activity) => match activity.activity_record().and_then(|record| record.end.as_ref()) {
+            Some((_, end)) if has_failed(end) => 3,
+            None if !opened.is_over() => 2,
+            _ => 1,
+        },
+        Lane::Signals(_) => 0,
+        Lane::Item(Item { kind, end, .. }) => match (kind, end) {
+            (ItemKind::Timer { .. } | ItemKind::Signal { .. } | ItemKind::CancelRequest { .. }, _) => 0,
+            (_, Some((_, end))) if has_failed(end) => 3,
+            (_, None) => 2,
+            _ => 1,
+        },
+    };
+    // Of equal lanes, the last.
+    lanes.iter().enumerate().max_by_key(|(_, lane)| rank(lane)).map_or(0, |(position, _)| position)
+}
