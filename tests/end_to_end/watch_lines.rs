@@ -1,16 +1,23 @@
 //! `watch ID --plain` and `--json` on executions of a Python worker: the whole story of each situation, and the exit code.
 
 use std::{
+    collections::HashSet,
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Stdio},
 };
 
+use idempotence::{
+    domain::{Operation, Run},
+    temporal::watch::operate,
+};
 use serde_json::Value;
+use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 
 use crate::{
     python::Key,
     sandbox::{program, text},
-    watched::{Execution, Shop, described_when, terminate, workflow_task_fails},
+    watch_situations::{PARTS, RETRIES, SIGNALS, Situation},
+    watched::{Execution, Shop, described_when, history_length, status, terminate, workflow_task_fails},
 };
 
 /// A `watch` process that prints lines.
@@ -65,134 +72,208 @@ impl<'a> Lines<'a> {
 }
 
 /// Returns a line without its time, run id and status, and without the duration of a failed attempt. `ID` replaces the
-/// execution's id, and `QUEUE` the task queue.
+/// execution's id, and `QUEUE`, `CLIENT` and `TIME` what differs too.
 fn masked(line: &str, shop: &Shop, id: &str) -> String {
     let text = line.split_once(" s  ").map_or(line, |(_, text)| text);
     let text = text.replace(id, "ID").replace(&shop.sandbox.queue, "QUEUE");
     if let Some((beginning, _)) = text.split_once(", run ") {
         return format!("{beginning}, run RUN");
     }
-    match text.split_once(" failed after ") {
-        Some((attempt, rest)) => {
-            format!("{attempt} failed:{}", rest.split_once(':').map_or("", |(_, failure)| failure))
-        }
-        None => text,
+    if let Some((beginning, _)) = text.split_once(" in run ") {
+        return format!("{beginning} in run RUN");
     }
+    if let Some((attempt, rest)) = text.split_once(" failed after ") {
+        return format!("{attempt} failed:{}", rest.split_once(':').map_or("", |(_, failure)| failure));
+    }
+    without_times(&text)
 }
 
-/// Asserts what a story consists of. Two things depend on the time of a poll: whether a short attempt is seen while it
-/// runs, so starts of attempts are left out, and whether an attempt is seen before its history is read.
+/// `TIME` replaces a duration, except of an activity, and `CLIENT` an identity.
+fn without_times(text: &str) -> String {
+    let words: Vec<_> = text.split(' ').collect();
+    let mut rest = words.as_slice();
+    let mut masked = Vec::with_capacity(words.len());
+    while let [word, after @ ..] = rest {
+        masked.push((*word).to_owned());
+        rest = match (*word, after) {
+            ("from", [identity, later @ ..]) if identity.contains('@') => {
+                masked.push("CLIENT".to_owned());
+                later
+            }
+            ("after" | "in", [number, unit, later @ ..]) if number.parse::<f64>().is_ok() && !text.contains("  ") => {
+                masked.push(format!("TIME{}", unit.trim_start_matches(char::is_alphabetic)));
+                later
+            }
+            _ => after,
+        };
+    }
+    masked.join(" ")
+}
+
+/// Asserts what a story consists of. Some things depend on the time of a poll: whether a short attempt is seen while it runs,
+/// so starts of attempts are left out, and whether an attempt is seen before its history is read. The order of events of
+/// different activities depends on the speed of the worker.
 #[track_caller]
-fn assert_story(story: &[String], wanted: &[&str]) {
+fn assert_story(story: &[String], wanted: &[String]) {
     let is_start = |line: &&String| line.contains("  attempt ") && line.contains(" started");
-    let mut rest: Vec<_> = story.iter().filter(|line| !is_start(line)).collect();
-    if let Some(after_found) = rest.get_mut(1..) {
-        after_found.sort_by_key(|line| !line.contains("  scheduled: "));
-    }
-    assert_eq!(rest, wanted, "{story:#?}");
+    let sorted = |lines: &[String]| {
+        let mut lines: Vec<_> = lines.iter().filter(|line| !is_start(line)).cloned().collect();
+        let last = lines.len().saturating_sub(1);
+        if let Some(between) = lines.get_mut(1..last) {
+            between.sort_by_key(|line| {
+                let subject = line.split(' ').next().unwrap_or_default().to_owned();
+                let item = if line.contains("  ") { "" } else { line.as_str() };
+                (subject, !line.contains("  scheduled: "), item.to_owned())
+            });
+        }
+        lines
+    };
+    assert_eq!(sorted(story), sorted(wanted), "{story:#?}");
 }
 
-/// The first lines of a story: the workflow's type, and the options of its only activity.
-fn beginning(workflow: &str, activity: &str, timeouts: &str) -> [String; 2] {
-    let policy = "retry after 600 ms, then x2 up to 2.4 s, unlimited attempts";
-    [
-        format!(
-            "ID started: type {workflow}({{\"count\":3,\"number\":\"ID\",\"pace\":0.6}}), task queue QUEUE, run RUN"
-        ),
-        format!("{activity} 1  scheduled: {policy}; {timeouts}"),
-    ]
-}
-
-/// A situation of the shop, the exit code, and the story after its beginning.
-struct Situation {
-    name: &'static str,
-    code: i32,
-    beginning: [String; 2],
-    rest: &'static [&'static str],
-}
-
-fn situations() -> Vec<Situation> {
-    let situation = |name, code, beginning, rest| Situation { name, code, beginning, rest };
-    vec![
-        situation(
-            "retries",
-            0,
-            beginning("Checkout", "charge_card", "start-to-close 10 s"),
-            &[
-                "charge_card 1  attempt 1 failed: PaymentUnavailable: the card network is unavailable",
-                "charge_card 1  attempt 2 due in 600 ms (policy: 600 ms)",
-                "charge_card 1  attempt 2 failed: PaymentUnavailable: the card network is unavailable",
-                "charge_card 1  attempt 3 due in 1.20 s (policy: 1.2 s)",
-                "charge_card 1  attempt 3 failed: PaymentUnavailable: the card network is unavailable",
-                "charge_card 1  attempt 4 due in 2.40 s (policy: 2.4 s)",
-                "charge_card 1  completed: \"receipt-ID\" after 4 attempts",
-                "ID completed: \"receipt-ID\"",
-            ],
-        ),
-        situation(
-            "non-retryable",
-            1,
-            beginning("CheckoutWithStolenCard", "charge_stolen_card", "start-to-close 10 s"),
-            &[
-                "charge_stolen_card 1  attempt 1 failed: CardStolen: order ID: card reported stolen (not retryable)",
-                "charge_stolen_card 1  FAILED: CardStolen: order ID: card reported stolen after 1 attempt",
-                "ID FAILED: CardStolen: order ID: card reported stolen",
-            ],
-        ),
-        situation(
-            "next-retry-delay",
-            0,
-            beginning("CheckoutWithVoucher", "charge_voucher", "start-to-close 10 s"),
-            &[
-                "charge_voucher 1  attempt 1 failed: RateLimited: too many vouchers, come back later",
-                "charge_voucher 1  attempt 2 due in 3.00 s (next_retry_delay: 3 s)",
-                "charge_voucher 1  attempt 2 failed: RateLimited: too many vouchers, come back later",
-                "charge_voucher 1  attempt 3 due in 3.00 s (next_retry_delay: 3 s)",
-                "charge_voucher 1  completed: \"voucher accepted\" after 3 attempts",
-                "ID completed: \"voucher accepted\"",
-            ],
-        ),
-        situation(
-            "start-to-close",
-            0,
-            beginning("Labelling", "print_label", "start-to-close 1.8 s"),
-            &[
-                "print_label 1  attempt 1 failed: PrinterError: the printer is out of paper",
-                "print_label 1  attempt 2 due in 600 ms (policy: 600 ms)",
-                "print_label 1  attempt 2 failed: Timeout: no answer within the start-to-close timeout (1.8 s) [outcome unknown]",
-                "print_label 1  attempt 3 due in 1.20 s (policy: 1.2 s)",
-                "print_label 1  attempt 3 failed: Timeout: no answer within the start-to-close timeout (1.8 s) [outcome unknown]",
-                "print_label 1  attempt 4 due in 2.40 s (policy: 2.4 s)",
-                "print_label 1  completed: \"label-ID\" after 4 attempts",
-                "ID completed: \"label-ID\"",
-            ],
-        ),
-        situation(
-            "schedule-to-start",
-            1,
-            beginning("Delivery", "pack_parcel", "start-to-close 10 s; schedule-to-start 3 s"),
-            &[
-                "pack_parcel 1  TIMED OUT: no worker took it within the schedule-to-start timeout (3 s) after 0 attempts",
-                "ID FAILED: Timeout: no worker took it within the schedule-to-start timeout",
-            ],
-        ),
-    ]
-}
-
-#[test]
-fn the_lines_of_an_execution_are_its_whole_story_and_the_exit_code_is_its_result() {
+/// Watches these situations from their beginning to their end.
+fn assert_stories(situations: &[Situation]) {
     let Some(shop) = Shop::closed() else { return };
-    let watched = situations().into_iter().map(|situation| {
+    let watched = situations.iter().map(|situation| {
         let execution = shop.start_with(situation.name, &["--pace", "0.6"]);
         (Lines::of(&shop, &execution), situation)
     });
     let watched: Vec<_> = watched.collect();
     let _worker = shop.worker(1);
-    for (lines, Situation { name, code, beginning, rest }) in watched {
+    for (lines, situation) in watched {
         let (exit, story) = lines.end();
-        let wanted: Vec<_> = beginning.iter().map(String::as_str).chain(rest.iter().copied()).collect();
-        assert_story(&story, &wanted);
-        assert_eq!(exit, Some(code), "{name}");
+        assert_story(&story, &situation.story());
+        assert_eq!(exit, Some(situation.code), "{}", situation.name);
+    }
+}
+
+#[test]
+fn the_lines_of_an_execution_are_its_whole_story_and_the_exit_code_is_its_result() {
+    assert_stories(&RETRIES);
+}
+
+#[test]
+fn the_lines_show_parallel_activities_and_the_other_parts_of_a_workflow() {
+    assert_stories(&PARTS);
+}
+
+#[test]
+fn the_lines_show_signals_and_updates() {
+    let Some(shop) = Shop::open() else { return };
+    let execution = shop.start_with(SIGNALS.name, &["--pace", "0.6"]);
+    let (exit, story) = Lines::of(&shop, &execution).end();
+    assert_story(&story, &SIGNALS.story());
+    assert_eq!(exit, Some(SIGNALS.code));
+}
+
+#[test]
+fn the_lines_follow_the_runs_that_continue_an_execution() {
+    let Some(shop) = Shop::closed() else { return };
+    let execution = shop.start_with("continue-as-new", &["--pace", "2", "--count", "2"]);
+    let lines = Lines::of(&shop, &execution);
+    let _worker = shop.worker(1);
+    let (exit, story) = lines.end();
+    let second =
+        story.iter().skip(1).position(|line| line.contains(" started: ")).unwrap_or_else(|| panic!("{story:#?}"));
+    let run = |count: u32, end: &str| {
+        let input = format!("{{\"count\":{count},\"number\":\"ID\",\"pace\":2.0}}");
+        let policy = "retry after 2 s, then x2 up to 8 s, unlimited attempts; start-to-close 10 s";
+        vec![
+            format!("ID started: type Subscription({input}), task queue QUEUE, run RUN"),
+            format!("send_mail 1  scheduled: {policy}"),
+            "send_mail 1  attempt 1 failed: SMTPError: 450 4.2.1 mailbox busy".to_owned(),
+            "send_mail 1  attempt 2 due in 2.00 s (policy: 2 s)".to_owned(),
+            "send_mail 1  attempt 2 failed: SMTPError: 450 4.2.1 mailbox busy".to_owned(),
+            "send_mail 1  attempt 3 due in 4.00 s (policy: 4 s)".to_owned(),
+            "send_mail 1  completed: \"sent\" after 3 attempts".to_owned(),
+            end.to_owned(),
+        ]
+    };
+    let (first, rest) = story.split_at(second + 1);
+    assert_story(first, &run(2, "ID continued as new; continues in run RUN"));
+    assert_story(rest, &run(1, "ID completed: \"cancelled by the customer\""));
+    assert_eq!(exit, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_show_a_pause_its_end_and_a_reset() {
+    let Some(shop) = Shop::closed() else { return };
+    let link = shop.sandbox.link().await;
+    let execution = shop.start_with("keeps-failing", &["--pace", "2"]);
+    let run = Run { workflow: execution.id.clone(), run: execution.run.clone() };
+    let activity = || "1".to_owned();
+    let mut lines = Lines::of(&shop, &execution);
+    let _worker = shop.worker(1);
+    lines.wait_for("attempt 2 due in 2.00 s (policy: 2 s)");
+    operate(&link, &run, &Operation::Pause { activity: activity() }).await.unwrap();
+    lines.wait_for("reserve_stock 1  paused");
+    operate(&link, &run, &Operation::Unpause { activity: activity() }).await.unwrap();
+    lines.wait_for("reserve_stock 1  no longer paused");
+    operate(&link, &run, &Operation::Reset { activity: activity() }).await.unwrap();
+    lines.wait_for("attempt 1 (1 reset before) failed: OutOfStock: no stock for ID yet");
+    lines.wait_for("attempt 2 (1 reset before) due in 2.00 s (policy: 2 s)");
+    terminate(&link, &execution.id).await;
+    assert_eq!(lines.end().0, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_say_why_a_workflow_task_fails() {
+    let Some(mut shop) = Shop::open() else { return };
+    let link = shop.sandbox.link().await;
+    let changed = shop.start_with("non-determinism", &["--pace", "1"]);
+    described_when(&link, &changed.id, |described| history_length(described) == 5).await;
+    shop.open_with_release(2);
+    let executions = [
+        (changed, "NonDeterministicError: [TMPRL1100] Nondeterminism error: "),
+        (shop.start("undecodable-input"), "WorkflowWorkerUnhandledFailure: RuntimeError: Failed decoding arguments"),
+    ];
+    for (execution, reason) in executions {
+        described_when(&link, &execution.id, workflow_task_fails).await;
+        let mut lines = Lines::of(&shop, &execution);
+        lines.wait_for("WORKFLOW TASK FAILS, attempt ");
+        let printed = lines.story.last().unwrap();
+        assert!(printed.contains(reason) && printed.ends_with("; nothing else can continue"), "{printed}");
+        terminate(&link, &execution.id).await;
+        assert_eq!(lines.end().0, Some(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_a_long_history_end_with_its_result_and_say_what_is_left_out() {
+    let Some(shop) = Shop::open() else { return };
+    let link = shop.sandbox.link().await;
+    let execution = shop.start_with("long-history", &["--count", "4980"]);
+    described_when(&link, &execution.id, |described| status(described) == WorkflowExecutionStatus::Completed).await;
+    let (exit, story) = Lines::of(&shop, &execution).end();
+    let completed = story.iter().filter(|line| line.starts_with("local activity count_line completed: ")).count();
+    let left_out = 4980 - completed;
+    assert!(completed > 100, "{completed}");
+    let notice = format!("{left_out} earlier activities, timers and other parts of the history are not kept");
+    assert_eq!(story.get(1), Some(&notice));
+    assert_eq!((exit, story.last().map(String::as_str)), (Some(0), Some("ID completed: \"sent\"")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_many_executions_says_that_it_follows_the_first() {
+    let Some(shop) = Shop::open() else { return };
+    let link = shop.sandbox.link().await;
+    let baskets = shop.start_many("waits-for-signal", 200);
+    let mut command = shop.watch(&["--plain", "--task-queue", &shop.sandbox.queue]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let notices = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let wanted = "following 8 executions, and more are open; name one, or narrow the list with --query";
+    assert!(notices.into_iter().any(|line| line.ends_with(wanted)));
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let workflow = |line: String| {
+        let text = line.split_once(" s  ").map_or(line.as_str(), |(_, text)| text);
+        text.split("  ").next().unwrap_or_default().to_owned()
+    };
+    let found: HashSet<_> = lines.take(8).map(workflow).collect();
+    assert_eq!(found.len(), 8, "{found:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for basket in baskets {
+        terminate(&link, &basket.id).await;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Opens `watch` with these arguments.
-fn open(shop: &Shop, arguments: &[&str]) -> Screen {
+pub fn open(shop: &Shop, arguments: &[&str]) -> Screen {
     open_at(shop, address(), arguments)
 }
 

@@ -171,7 +171,8 @@ pub fn status(described: &DescribeWorkflowExecutionResponse) -> WorkflowExecutio
     described.workflow_execution_info.as_ref().unwrap().status()
 }
 
-fn history_length(described: &DescribeWorkflowExecutionResponse) -> i64 {
+/// The number of events in its history.
+pub fn history_length(described: &DescribeWorkflowExecutionResponse) -> i64 {
     described.workflow_execution_info.as_ref().unwrap().history_length
 }
 
@@ -192,6 +193,7 @@ async fn each_situation_of_the_shop_ends_as_intended() {
         ("next-retry-delay", Completed),
         ("start-to-close", Completed),
         ("schedule-to-close", Failed),
+        ("expires", Failed),
         ("schedule-to-start", Failed),
         ("heartbeat-timeout", Completed),
         ("parallel", Completed),

@@ -87,6 +87,13 @@ async def reserve_stock(order: Order) -> str:
 
 
 @activity.defn
+async def weigh_parcel(order: Order) -> str:
+    fail_before(2, "the scale is in use", "ScaleBusy")
+    await order.sleep(1000)
+    return f"weight-{order.number}"
+
+
+@activity.defn
 async def pack_parcel(order: Order) -> str:
     return f"parcel-{order.number}"
 
@@ -208,6 +215,15 @@ class Reservation:
     @workflow.run
     async def run(self, order: Order) -> str:
         return await run(reserve_stock, order, schedule_to_close_timeout=order.after(10))
+
+
+@workflow.defn
+class Weighing:
+    """Has an attempt that still runs when the activity expires."""
+
+    @workflow.run
+    async def run(self, order: Order) -> str:
+        return await run(weigh_parcel, order, schedule_to_close_timeout=order.after(6))
 
 
 @workflow.defn
@@ -406,11 +422,11 @@ class Stocktaking:
 
 
 WORKFLOWS = [
-    Checkout, CheckoutWithStolenCard, CheckoutWithVoucher, Labelling, Reservation, Backorder, Delivery, CatalogueImport,
-    Fulfilment, Quote, Purchase, ForeignDelivery, CourierSearch, SupplierCall, Reminder, Basket, Discount, PriceUpdate,
-    Subscription, Stocktaking,
+    Checkout, CheckoutWithStolenCard, CheckoutWithVoucher, Labelling, Reservation, Weighing, Backorder, Delivery,
+    CatalogueImport, Fulfilment, Quote, Purchase, ForeignDelivery, CourierSearch, SupplierCall, Reminder, Basket,
+    Discount, PriceUpdate, Subscription, Stocktaking,
 ]  # fmt: skip
 ACTIVITIES = [
-    charge_card, charge_stolen_card, charge_voucher, print_label, reserve_stock, pack_parcel, write_invoice, send_mail,
-    import_catalogue, look_up_price, find_courier, call_supplier, count_line,
+    charge_card, charge_stolen_card, charge_voucher, print_label, reserve_stock, weigh_parcel, pack_parcel,
+    write_invoice, send_mail, import_catalogue, look_up_price, find_courier, call_supplier, count_line,
 ]  # fmt: skip

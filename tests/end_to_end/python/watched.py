@@ -32,6 +32,7 @@ SITUATIONS = {
     "next-retry-delay": shop.CheckoutWithVoucher,
     "start-to-close": shop.Labelling,
     "schedule-to-close": shop.Reservation,
+    "expires": shop.Weighing,
     "schedule-to-start": shop.Delivery,
     "heartbeat-timeout": shop.CatalogueImport,
     "keeps-failing": shop.Backorder,
