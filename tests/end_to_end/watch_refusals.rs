@@ -8,6 +8,7 @@ use crate::{
 };
 
 const DESCRIBE: &str = "DescribeWorkflowExecution";
+const COUNT: &str = "CountWorkflowExecutions";
 
 #[test]
 fn a_busy_server_delays_the_story_but_does_not_end_it() {
@@ -108,4 +109,25 @@ async fn a_server_without_a_needed_request_is_reported_with_the_version_that_has
         quit(screen);
     }
     terminate(&shop.sandbox.link().await, &execution.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_count_lists_nevertheless() {
+    let Some(shop) = Shop::closed() else { return };
+    let proxy = RefusingProxy::start(address());
+    proxy.refuse(&[COUNT], Refusal::UNIMPLEMENTED);
+    let first = shop.start("waits-for-signal");
+    let screen = open_at(&shop, &proxy.address(), &[]);
+    let rows = |text: &str| text.matches("Basket").count();
+    screen.wait_until("a row", |text| rows(text) == 1);
+    // The count is requested after the first page, and before any other request for the list.
+    let second = shop.start("waits-for-signal");
+    let text = screen.wait_until("two rows", |text| rows(text) == 2);
+    assert!(!text.contains("support"), "{text}");
+    assert!(proxy.requests(COUNT) > 0);
+    quit(screen);
+    let link = shop.sandbox.link().await;
+    for execution in [first, second] {
+        terminate(&link, &execution.id).await;
+    }
 }
