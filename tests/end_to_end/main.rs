@@ -28,6 +28,7 @@ mod nondeterminism;
 mod notices;
 mod operations;
 mod orders;
+mod other_programs;
 mod outputs;
 mod presence;
 mod proxy;
