@@ -20,6 +20,14 @@ impl Lane<'_> {
     }
 }
 
+impl Watched {
+    /// Number of lanes that were dropped to keep memory bounded.
+    #[must_use]
+    pub fn dropped_lanes(&self) -> u64 {
+        self.items.dropped().saturating_add(self.execution.dropped_activities())
+    }
+}
+
 /// The position of an activity that is retried, else of the last lane that has failed, else of the last one that is open,
 /// and so on.
 pub fn default_lane(opened: &Watched, lanes: &[Lane<'_>]) -> usize {

@@ -293,12 +293,6 @@ impl Watched {
         self.is_over() && !self.wants_history()
     }
 
-    /// Number of lanes that were dropped to keep memory bounded.
-    #[must_use]
-    pub fn dropped_lanes(&self) -> u64 {
-        self.items.dropped().saturating_add(self.execution.dropped_activities())
-    }
-
     /// Its lanes, in the order in which they began.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane<'_>> {
